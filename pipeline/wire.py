@@ -1,0 +1,191 @@
+"""The closed schema of everything that leaves a box.
+
+Integers and enumerations on public grids; no text, bytes or floats; no time finer than the period (a day for ratings); no persistent identifier of a
+person. Who sent a message is not in it: the server binds the CURVE key of the connection to the box.
+Changing anything here needs a new `SCHEMA_VERSION` and an ADR; `tests/pipeline/test_wire.py` pins it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+SCHEMA_VERSION = 1
+EPOCH_DAY = "2020-01-01"
+"""Day 0 of every day, hour and month index (UTC+7 calendar, Indochina time)."""
+ANSWER_SLOTS = 32
+RATING_ROWS = 16
+"""Rows of a rating batch, always: unused ones are padding."""
+
+Uint = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Uint64 = Annotated[int, Meta(ge=0, le=2**64 - 1)]
+Cell = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
+EpsilonMilli = Annotated[int, Meta(ge=1, le=20_000)]
+Answer = Annotated[int, Meta(ge=0, le=7)]
+"""0 not answered, 1..5 the scale, 6 yes, 7 no."""
+
+
+class PeriodKind(IntEnum):
+    """Length of a period; `index` counts periods of that kind from day 0. Demo kinds are refused outside a demo."""
+
+    HOUR = 1
+    FOUR_HOURS = 2
+    DAY = 3
+    MONTH = 4
+    DEMO_PULSE = 101
+    DEMO_EVIDENCE = 102
+
+
+class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Common to all messages: the box's epoch (a replaced or restored box gets a new one) and its gapless sequence."""
+
+    version: Literal[1]
+    epoch: Uint
+    sequence: Uint
+    nonce: Uint64
+    """Random; drawn once, so that a resend is identical."""
+
+
+class Pulse(_Message, frozen=True, tag="pulse"):
+    """Noisy counts of low (0-1), middle (2), high (3-4) and abstained visits of one window of one box."""
+
+    period: PeriodKind
+    index: Uint
+    epsilon_milli: EpsilonMilli
+    counts: tuple[Cell, Cell, Cell, Cell]
+
+
+class Evidence(_Message, frozen=True, tag="evidence"):
+    """Noisy table of one box and month, row-major [6 levels (5 = abstained)] x [not rated, not satisfied, satisfied]."""
+
+    period: PeriodKind
+    index: Uint
+    epsilon_milli: EpsilonMilli
+    counts: Annotated[tuple[Cell, ...], Meta(min_length=18, max_length=18)]
+
+
+class RatingRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
+    """One voluntary answer sheet of the tablet, or padding (`instrument` 0)."""
+
+    instrument: Annotated[int, Meta(ge=0, le=65_535)]
+    """Wire code of an instrument and its version."""
+    service_group: Annotated[int, Meta(ge=0, le=255)]
+    answers: Annotated[tuple[Answer, ...], Meta(min_length=ANSWER_SLOTS, max_length=ANSWER_SLOTS)]
+    """Slot 0 is the overall rating; the others are the instrument's criteria and facts in order."""
+    reasons: Annotated[int, Meta(ge=0, le=65_535)]
+    """Bit mask of reason codes, asked at an overall rating of 3 or below."""
+    flag: Annotated[int, Meta(ge=0, le=15)]
+    """Suspicion raised where the answer arrived (`pipeline.instruments.RatingFlag`); 0 none."""
+
+
+class Ratings(_Message, frozen=True, tag="ratings"):
+    """A padded, shuffled batch of one day's tablet ratings."""
+
+    day: Uint
+    rows: Annotated[tuple[RatingRow, ...], Meta(min_length=RATING_ROWS, max_length=RATING_ROWS)]
+
+
+class BoxState(IntEnum):
+    """State of a box as its heartbeat tells it; nothing here is moved by visits."""
+
+    OK = 0
+    ANALYSIS_OFF = 1
+    CAMERA_LOST = 2
+    MICROPHONE_LOST = 3
+    CLOCK_UNTRUSTED = 4
+    DISK_FULL = 5
+    BUDGET_REFUSED = 6
+    STARTING = 7
+
+
+class Heartbeat(_Message, frozen=True, tag="heartbeat"):
+    """Sent at a fixed interval (not stored in the outbox; sequence 0)."""
+
+    state: BoxState
+    software: tuple[Uint, Uint, Uint]
+    provider: Annotated[int, Meta(ge=0, le=15)]
+    """0 CPU, 1 GPU; the provider really in use."""
+
+
+class TreeHead(_Message, frozen=True, tag="tree_head"):
+    """Signed head of the box's transparency log, as integers: root 4 x 64 bits, Ed25519 signature 8 x 64 bits."""
+
+    size: Uint
+    root: tuple[Uint64, Uint64, Uint64, Uint64]
+    signature: tuple[Uint64, Uint64, Uint64, Uint64, Uint64, Uint64, Uint64, Uint64]
+
+
+Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead
+
+
+class RefusalReason(IntEnum):
+    """Why the server did not take a message; told to the box, counted on both sides."""
+
+    MALFORMED = 1
+    UNKNOWN_BOX = 2
+    CONFLICT = 3
+    """Same (box, epoch, sequence) with another content."""
+    EPOCH_RETIRED = 4
+    DEMO_ONLY = 5
+    RATE_LIMITED = 6
+    STORE_UNAVAILABLE = 7
+
+
+class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="ack"):
+    """From the server, only after its commit."""
+
+    epoch: Uint
+    sequence: Uint
+
+
+class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="refusal"):
+    """From the server: not stored. The box keeps the message unless the reason is final (MALFORMED, CONFLICT, EPOCH_RETIRED, DEMO_ONLY)."""
+
+    epoch: Uint
+    sequence: Uint
+    reason: RefusalReason
+
+
+class SignedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="signed_file"):
+    """From the server to a box: a public file (an instrument) with the server's Ed25519 signature over its bytes."""
+
+    name: Annotated[str, Meta(max_length=80, pattern=r"^[a-z0-9_.-]+$")]
+    content: Annotated[bytes, Meta(max_length=262_144)]
+    signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
+
+
+Reply = Ack | Refusal | SignedFile
+
+MAX_MESSAGE_BYTES = 4_096
+"""Every message to the server is padded to this size on the socket (a msgpack bin frame of zeros follows as a second frame)."""
+
+encode = msgspec.msgpack.Encoder().encode
+_message_decoder = msgspec.msgpack.Decoder(Message)
+_reply_decoder = msgspec.msgpack.Decoder(Reply)
+
+
+def decode(data: bytes) -> Message:
+    """Decode a box's message.
+
+    Raises `WireError` for whatever does not fit the schema; the error holds no part of the message."""
+    from pipeline.errors import WireError
+
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise WireError("A message is larger than the schema allows.")
+    try:
+        return _message_decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        raise WireError("A message does not fit the closed schema.") from None
+
+
+def decode_reply(data: bytes) -> Reply:
+    """Decode a server's reply; raises `WireError`."""
+    from pipeline.errors import WireError
+
+    try:
+        return _reply_decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        raise WireError("A reply does not fit the closed schema.") from None
