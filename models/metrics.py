@@ -29,7 +29,11 @@ class Interval:
 
     def as_json(self) -> dict[str, float | None]:
         """`{"value", "low", "high"}`, rounded to 4 places; what does not exist is null."""
-        return {"value": _finite(self.value), "low": _finite(self.low), "high": _finite(self.high)}
+        return {
+            "value": _finite(self.value),
+            "low": _finite(self.low),
+            "high": _finite(self.high),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,15 @@ class CoveragePoint:
 def confusion(labels: IntArray, predicted: IntArray, classes: int) -> NDArray[np.int64]:
     """Counts [classes, classes]: row = true class, column = predicted class."""
     if labels.shape != predicted.shape or labels.ndim != 1:
-        raise ValueError(f"labels {labels.shape} and predicted {predicted.shape} must be one-dimensional and equally long")
+        raise ValueError(
+            f"labels {labels.shape} and predicted {predicted.shape} must be one-dimensional and equally long"
+        )
     flat = labels.astype(np.int64) * classes + predicted.astype(np.int64)
-    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
+    return (
+        np.bincount(flat, minlength=classes * classes)
+        .reshape(classes, classes)
+        .astype(np.int64)
+    )
 
 
 def accuracy(labels: IntArray, predicted: IntArray) -> float:
@@ -64,7 +74,9 @@ def recalls(labels: IntArray, predicted: IntArray, classes: int) -> FloatArray:
 def uar(labels: IntArray, predicted: IntArray, classes: int) -> float:
     """Unweighted average recall: the mean recall of the classes that occur among the labels."""
     per_class = recalls(labels, predicted, classes)
-    return float(np.nanmean(per_class)) if np.isfinite(per_class).any() else float("nan")
+    return (
+        float(np.nanmean(per_class)) if np.isfinite(per_class).any() else float("nan")
+    )
 
 
 def macro_f1(labels: IntArray, predicted: IntArray, classes: int) -> float:
@@ -72,7 +84,11 @@ def macro_f1(labels: IntArray, predicted: IntArray, classes: int) -> float:
     counts = confusion(labels, predicted, classes)
     either = counts.sum(axis=0) + counts.sum(axis=1)
     seen = either > 0
-    return float(np.mean(2 * np.diag(counts)[seen] / either[seen])) if seen.any() else float("nan")
+    return (
+        float(np.mean(2 * np.diag(counts)[seen] / either[seen]))
+        if seen.any()
+        else float("nan")
+    )
 
 
 def auc(positive: NDArray[np.bool_], scores: FloatArray) -> float:
@@ -105,7 +121,9 @@ def ece(labels: IntArray, probabilities: FloatArray, bins: int = 15) -> float:
     return float(np.abs(gap).sum() / len(labels))
 
 
-def accuracy_coverage(correct: NDArray[np.bool_], uncertainty: FloatArray, points: int = 10) -> list[CoveragePoint]:
+def accuracy_coverage(
+    correct: NDArray[np.bool_], uncertainty: FloatArray, points: int = 10
+) -> list[CoveragePoint]:
     """Accuracy when only the least uncertain share answers, for the shares 1/points .. 1 (ties keep the file's order)."""
     count = len(correct)
     if count == 0:
@@ -115,7 +133,13 @@ def accuracy_coverage(correct: NDArray[np.bool_], uncertainty: FloatArray, point
     curve = []
     for step in range(1, points + 1):
         kept = max(1, round(count * step / points))
-        curve.append(CoveragePoint(kept / count, float(running[kept - 1] / kept), float(uncertainty[order[kept - 1]])))
+        curve.append(
+            CoveragePoint(
+                kept / count,
+                float(running[kept - 1] / kept),
+                float(uncertainty[order[kept - 1]]),
+            )
+        )
     return curve
 
 
@@ -158,7 +182,12 @@ def bootstrap(
     if len(finite) == 0:
         return Interval(value, float("nan"), float("nan"), level)
     tail = (1 - level) / 2
-    return Interval(value, float(np.quantile(finite, tail)), float(np.quantile(finite, 1 - tail)), level)
+    return Interval(
+        value,
+        float(np.quantile(finite, tail)),
+        float(np.quantile(finite, 1 - tail)),
+        level,
+    )
 
 
 def _finite(number: float) -> float | None:
