@@ -1,0 +1,58 @@
+# Hài Lòng. `make demo` and `make test` do all the set-up that they need; the first run takes minutes, later ones seconds.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+MEDIA := $(VENV)/.media
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow test-spark check format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: $(MEDIA) ## environment in .venv, third-party weights, the demo's media
+
+$(STAMP): requirements/dev.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hài Lòng needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(MEDIA): $(STAMP) $(wildcard models/cards/*.toml hailong/*.toml)
+	$(BIN)/hailong models fetch --demo
+	@touch $@
+
+demo: setup ## the whole path on one machine: server, two boxes, real faces and speech
+	$(BIN)/hailong demo $(DEMO)
+
+test: setup ## all tests but the soak ones
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests $(ARGS)
+
+test-slow: setup ## the soak tests: 200 kills, long fuzzing
+	$(BIN)/python -m pytest -m soak -s tests $(ARGS)
+
+test-spark: $(STAMP) ## the scoring sums on Apache Spark in local mode (needs Java 17)
+	@java -version 2>&1 | grep -q '"1[79]\|"2' || { echo "make test-spark needs Java 17 or newer: apt install openjdk-17-jre-headless"; exit 1; }
+	$(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/python -m pip install --quiet --require-hashes -r requirements/spark.lock
+	.venv-spark/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	.venv-spark/bin/python -m pytest -m spark tests/server/test_spark.py -s
+
+check: $(STAMP) ## ruff, mypy --strict, import-linter, the docs test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/docs
+
+format: $(STAMP) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## write the lock files anew from pyproject.toml (needs uv)
+	sh requirements/lock.sh
+
+clean: ## remove what was built here (not the weights' cache)
+	rm -rf $(VENV) .venv-spark build *.egg-info .mypy_cache .ruff_cache .pytest_cache
