@@ -21,7 +21,8 @@ RATING_ROWS = 16
 """Rows of a rating batch, always: unused ones are padding."""
 
 Uint = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Uint64 = Annotated[int, Meta(ge=0, le=2**64 - 1)]
+Uint64 = Annotated[int, Meta(ge=0)]
+"""The upper bound 2^64 - 1 is msgpack's own: its integers hold no more (msgspec cannot state it)."""
 Cell = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 EpsilonMilli = Annotated[int, Meta(ge=1, le=20_000)]
 Answer = Annotated[int, Meta(ge=0, le=7)]
