@@ -1,0 +1,1 @@
+"""Tables, migrations and connections of the server's store."""

@@ -1,0 +1,93 @@
+"""Opening the store: SQLite or PostgreSQL by one URL, one code path.
+
+`read(engine)` and `write(engine)` are the two ways to a connection. On SQLite a write begins with BEGIN IMMEDIATE, so
+that two writers wait for each other instead of failing when the second one has already read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from pipeline.errors import StoreError
+
+BUSY_TIMEOUT_MS = 15_000
+
+
+def store_url(text: str) -> URL:
+    """The URL of a store: `sqlite:///file`, a plain path of a SQLite file, or `postgresql://user@host/name`.
+
+    Raises `StoreError` for another data base."""
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).expanduser()))
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise StoreError(
+            "The store's URL cannot be read.", "Write sqlite:///file or postgresql://user:password@host/name."
+        ) from None
+    if url.get_backend_name() == "sqlite":
+        return url
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    raise StoreError(f"The store cannot be on {url.get_backend_name()}.", "Use SQLite or PostgreSQL.")
+
+
+def connect(text: str | URL) -> Engine:
+    """An engine on the store. SQLite: WAL, foreign keys on, waits up to 15 s for another writer.
+
+    Raises `StoreError` where the data base cannot be reached."""
+    url = store_url(text) if isinstance(text, str) else text
+    try:
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+    except NoSuchModuleError:  # pragma: no cover - store_url has refused it
+        raise StoreError("The store's data base has no driver.") from None
+    if url.get_backend_name() == "sqlite":
+        _prepare_sqlite(engine)
+    try:
+        with engine.connect():
+            pass
+    except OperationalError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise StoreError(
+            f"The store at {url.render_as_string()} cannot be opened ({reason}).",
+            "Check that the folder exists and is writable, or that the data base runs and lets this user in.",
+        ) from None
+    return engine
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(dbapi_connection: Any, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # BEGIN is ours (below), not the driver's
+        cursor = dbapi_connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")  # an Ack promises that a power cut loses nothing
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Connection]:
+    """A connection for reading: one consistent view on SQLite; nothing is kept."""
+    with engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def write(engine: Engine) -> Iterator[Connection]:
+    """A connection in one transaction: committed at the end, rolled back on an error."""
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        yield connection

@@ -1,0 +1,49 @@
+"""Boxes at the counters: whose they are, their keys, their epoch, and their last heartbeat."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Integer, SmallInteger, String, Table, UniqueConstraint
+
+from server.store.metadata import key, metadata, province_column, province_key, same_province
+
+boxes = Table(
+    "boxes",
+    metadata,
+    key(),
+    province_column(),
+    Column("agency_id", Integer, nullable=False),
+    Column("counter_id", Integer),
+    Column("label", String(100), nullable=False),
+    Column("public_key", String(40), unique=True),
+    Column("log_key", String(64)),
+    Column("epoch", Integer, nullable=False, default=0),
+    Column("enrol_code_hash", String(64), unique=True),
+    Column("enrol_code_expires_s", BigInteger),
+    Column("enrolled_day", Integer),
+    Column("revoked_day", Integer),
+    Column("demo", Boolean, nullable=False, default=False),
+    province_key(),
+    same_province("agency_id", "agencies"),
+    same_province("counter_id", "counters"),
+    UniqueConstraint("province_id", "id"),
+    UniqueConstraint("province_id", "label"),
+)
+"""`public_key`: CURVE, Z85, unset until the box has enrolled. `log_key`: Ed25519 public key of its transparency log,
+hex.
+
+`epoch`: the only epoch accepted, 0 before the first message. `counter_id` is unset where one box pools several
+counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated."""
+
+heartbeats = Table(
+    "heartbeats",
+    metadata,
+    Column("box_id", Integer, primary_key=True, autoincrement=False),
+    province_column(),
+    Column("state", SmallInteger, nullable=False),
+    Column("software", String(40), nullable=False),
+    Column("provider", SmallInteger, nullable=False),
+    Column("received_s", BigInteger, nullable=False),
+    province_key(),
+    same_province("box_id", "boxes"),
+)
+"""The latest heartbeat of a box only; a heartbeat carries nothing that visits move."""

@@ -1,0 +1,75 @@
+"""Ratings: one voluntary answer sheet a row, wide, the same slots as on the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum, StrEnum
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
+
+from pipeline.wire import ANSWER_SLOTS
+from server.store.metadata import key, metadata, province_column, province_key, same_province
+
+ANSWER_COLUMNS = tuple(f"a{slot:02d}" for slot in range(ANSWER_SLOTS))
+
+
+class Channel(StrEnum):
+    """The channel by which an answer came."""
+
+    COUNTER_TABLET = "counter_tablet"
+    ONLINE = "online"
+    SMS = "sms"
+    CALL_1022 = "call_1022"
+    HOTLINE = "hotline"
+    PAPER = "paper"
+
+
+class RatingState(IntEnum):
+    """Whether a rating counts. A suspicious one is set aside and shown with its reason, never deleted."""
+
+    COUNTED = 0
+    SET_ASIDE = 1
+    RESTORED = 2
+    """Was set aside; a person with the right to do so counted it again."""
+
+
+def answer_values(answers: Sequence[int]) -> dict[str, int]:
+    """Column values of up to 32 answers (0 none, 1..5 the scale, 6 yes, 7 no); the rest is 0."""
+    if len(answers) > ANSWER_SLOTS:
+        raise ValueError(f"A rating has at most {ANSWER_SLOTS} answers.")
+    return {name: int(answers[slot]) if slot < len(answers) else 0 for slot, name in enumerate(ANSWER_COLUMNS)}
+
+
+ratings = Table(
+    "ratings",
+    metadata,
+    key(),
+    province_column(),
+    Column("agency_id", Integer, nullable=False),
+    Column("counter_id", Integer),
+    Column("service_id", Integer),
+    Column("service_group", SmallInteger, nullable=False, default=0),
+    Column("channel", String(20), nullable=False),
+    Column("day", Integer, nullable=False),
+    Column("month", Integer, nullable=False),
+    Column("instrument", String(40), nullable=False),
+    Column("instrument_version", Integer, nullable=False),
+    *(Column(name, SmallInteger, nullable=False, default=0, server_default="0") for name in ANSWER_COLUMNS),
+    Column("reasons", Integer, nullable=False, default=0),
+    Column("flag", SmallInteger, nullable=False, default=0),
+    Column("state", SmallInteger, nullable=False, default=0, server_default="0"),
+    Column("origin", String(64)),
+    province_key(),
+    same_province("agency_id", "agencies"),
+    same_province("counter_id", "counters"),
+    same_province("service_id", "services"),
+    UniqueConstraint("province_id", "id"),
+    UniqueConstraint("province_id", "origin"),
+    CheckConstraint("channel IN ('counter_tablet', 'online', 'sms', 'call_1022', 'hotline', 'paper')", name="channel"),
+    CheckConstraint("a00 BETWEEN 0 AND 5", name="overall"),
+    Index(None, "province_id", "day"),
+    Index(None, "province_id", "month", "agency_id"),
+)
+"""`month`: months since January 2020, of `day`. `origin`: key of the form or import row it came from, so that an
+import can be repeated; NULL
+for the tablet. It never names a person. `flag`: `pipeline.instruments.RatingFlag`; `state`: `RatingState`."""

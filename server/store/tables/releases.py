@@ -1,0 +1,83 @@
+"""What came over the wire: deliveries (for idempotence), releases with noise, and signed tree heads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
+
+from server.store.metadata import key, metadata, province_column, province_key, same_province
+
+CELLS = 18
+"""Columns `c00`..`c17`: a pulse uses the first four, an evidence table all (6 levels x 3 outcomes, row-major)."""
+
+CELL_COLUMNS = tuple(f"c{slot:02d}" for slot in range(CELLS))
+
+
+def cell_values(counts: Sequence[int]) -> dict[str, int | None]:
+    """Column values of the 4 or 18 counts of a release; cells that its grid lacks are NULL."""
+    if len(counts) not in (4, CELLS):
+        raise ValueError("A release has 4 or 18 counts.")
+    return {name: counts[slot] if slot < len(counts) else None for slot, name in enumerate(CELL_COLUMNS)}
+
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    key(),
+    province_column(),
+    Column("box_id", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("received_day", Integer, nullable=False),
+    province_key(),
+    same_province("box_id", "boxes"),
+    UniqueConstraint("box_id", "epoch", "sequence"),
+)
+"""One row for every stored message (pulse, evidence, ratings, tree_head). `digest`: SHA-256 of its payload, hex."""
+
+releases = Table(
+    "releases",
+    metadata,
+    key(),
+    province_column(),
+    Column("agency_id", Integer, nullable=False),
+    Column("box_id", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("period_kind", SmallInteger, nullable=False),
+    Column("period_index", Integer, nullable=False),
+    Column("epsilon_milli", Integer, nullable=False),
+    *(Column(name, Integer) for name in CELL_COLUMNS),
+    Column("late", Boolean, nullable=False, default=False),
+    Column("received_day", Integer, nullable=False),
+    province_key(),
+    same_province("agency_id", "agencies"),
+    same_province("box_id", "boxes"),
+    UniqueConstraint("box_id", "epoch", "sequence"),
+    Index(None, "province_id", "kind", "period_kind", "period_index"),
+)
+"""`kind`: pulse or evidence. `agency_id` is the box's agency at the time of receipt. `late`: stored after its
+period's due day."""
+
+tree_heads = Table(
+    "tree_heads",
+    metadata,
+    key(),
+    province_column(),
+    Column("box_id", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("root", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("received_day", Integer, nullable=False),
+    province_key(),
+    same_province("box_id", "boxes"),
+    UniqueConstraint("box_id", "epoch", "sequence"),
+)
+"""`root` and `signature` in hex. `verified`: the signature fits the box's `log_key`."""

@@ -1,0 +1,72 @@
+"""Versions of the schema: which one a store has, and how it gets to this program's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from pipeline.errors import StoreError
+from server.store.engine import read
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    return config
+
+
+def newest_version() -> str:
+    """The version of the schema that this program works with."""
+    return ScriptDirectory.from_config(_config()).get_current_head() or ""
+
+
+def versions() -> list[str]:
+    """All versions, oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+
+
+def store_version(engine: Engine) -> str | None:
+    """The version of a store's schema, or None where the store is empty."""
+    with read(engine) as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: Engine, version: str = "head") -> str:
+    """Bring the store to `version`, in one transaction, and return it. An empty store is made.
+
+    Raises `StoreError` where the store is newer than this program."""
+    current = store_version(engine)
+    if current is not None and current not in versions():
+        raise StoreError(
+            f"The store has version {current}, which this program does not know.", "Install the newer program."
+        )
+    config = _config()
+    with engine.connect().execution_options(writes=True) as connection:
+        if (
+            engine.dialect.name == "sqlite"
+        ):  # a table that is rewritten is dropped for a moment: check afterwards instead
+            connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, version)
+            if engine.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise StoreError("The store holds rows that point nowhere; nothing was changed.", "Restore a backup.")
+        connection.invalidate()  # the next user of the pool gets a connection with foreign keys on
+    return store_version(engine) or ""
+
+
+def require_current(engine: Engine) -> None:
+    """Raises `StoreError` unless the store's schema is this program's."""
+    current = store_version(engine)
+    if current is None:
+        raise StoreError("The store is empty.", "Run `hailong server init`.")
+    if current != newest_version():
+        raise StoreError(
+            f"The store has version {current}, this program works with {newest_version()}.",
+            "Run `hailong server backup`, then `hailong server upgrade`.",
+        )
