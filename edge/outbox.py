@@ -1,0 +1,230 @@
+"""What has to reach the server: stored before it is sent, identical at every resend, deleted on acknowledgement.
+
+SQLite with a write-ahead log and `synchronous=FULL`: a message that `put` returned survives a power cut. A release carries a key (kind, period, index), and
+the same key is never given a second sequence number, so that the desk of releases may offer a release again after a crash ("put, then confirm"): no period is
+lost and none is sent twice. No row holds a time. Rows of answer sheets lie under random keys, so that their order in the table says nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from pipeline import wire
+from pipeline.errors import StoreError
+from pipeline.records import Counters
+
+Builder = Callable[[int, int, int], wire.Message]
+"""(epoch, sequence, nonce) -> the message."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS box (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS message (
+    epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, key TEXT NOT NULL, payload BLOB, refused INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (epoch, sequence), UNIQUE (epoch, key)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NULL, row BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS batch (day INTEGER PRIMARY KEY, number INTEGER NOT NULL);
+"""
+_PADDING = wire.RatingRow(instrument=0, service_group=0, answers=(0,) * wire.ANSWER_SLOTS, reasons=0, flag=0)
+_rows = msgspec.msgpack.Decoder(wire.RatingRow)
+
+
+class Outbox:
+    """The outbox of one box. Safe to use from several threads. Raises `StoreError` where the disk is full or the file damaged.
+
+    `page_limit`: the largest size in pages of 4 KiB (a full disk in tests; in the field a bound on what an endless outage can fill)."""
+
+    def __init__(self, path: Path, epoch: int, page_limit: int = 65_536) -> None:
+        self.counters = Counters()
+        self._lock = threading.Lock()
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA secure_delete=ON")
+            self._db.execute(f"PRAGMA max_page_count={int(page_limit)}")
+            self._db.executescript(_SCHEMA)
+            self._begin_epoch(epoch)
+        except sqlite3.Error as error:
+            raise _store_error(path, error) from None
+        path.chmod(0o600)
+
+    def _begin_epoch(self, epoch: int) -> None:
+        """A replaced or restored box has a new epoch, which counts from 1; what waits from the old one is still sent."""
+        with self._lock, self._db:
+            row = self._db.execute("SELECT epoch FROM box").fetchone()
+            if row is None:
+                self._db.execute("INSERT INTO box VALUES (1, ?, 1)", (epoch,))
+            elif row[0] < epoch:
+                self._db.execute("UPDATE box SET epoch = ?, next = 1", (epoch,))
+            elif row[0] > epoch:
+                raise StoreError(
+                    "The outbox belongs to a later epoch than this box's enrolment.", "Enrol the box again: hailong keys enroll."
+                )
+        self.epoch = epoch
+
+    def put(self, key: str, build: Builder) -> wire.Message:
+        """Store one message and return it. A `key` that was put before gives back what was stored then: nothing is drawn or sent twice.
+
+        A message that was acknowledged already is not kept: `build` is called for it with its own sequence number and a nonce of 0."""
+        return self.put_all([(key, build)])[0]
+
+    def put_all(self, items: Sequence[tuple[str, Builder]]) -> list[wire.Message]:
+        """Store several messages in one transaction: all or none."""
+        with self._lock:
+            try:
+                with _transaction(self._db):
+                    return [self._put(key, build) for key, build in items]
+            except sqlite3.Error as error:
+                self.counters.drop("store_failed")
+                raise _store_error(self._path, error) from None
+
+    def _put(self, key: str, build: Builder) -> wire.Message:
+        found = self._db.execute(
+            "SELECT sequence, payload FROM message WHERE epoch = ? AND key = ?", (self.epoch, key)
+        ).fetchone()
+        if found is not None:
+            sequence, payload = found
+            return wire.decode(payload) if payload is not None else build(self.epoch, sequence, 0)
+        (sequence,) = self._db.execute("SELECT next FROM box").fetchone()
+        message = build(self.epoch, sequence, secrets.randbits(64))
+        payload = wire.encode(message)
+        wire.decode(payload)  # what the server would refuse is never stored
+        self._db.execute("UPDATE box SET next = next + 1")
+        self._db.execute(
+            "INSERT INTO message (epoch, sequence, key, payload) VALUES (?, ?, ?, ?)", (self.epoch, sequence, key, payload)
+        )
+        self.counters.forwarded += 1
+        return message
+
+    def add_sheet(self, row: wire.RatingRow, day: int) -> None:
+        """Keep one answer sheet until its day's batch is made."""
+        with self._lock:
+            try:
+                self._db.execute("INSERT INTO sheet VALUES (?, ?, ?)", (secrets.randbits(63), day, wire.encode(row)))
+            except sqlite3.Error as error:
+                self.counters.drop("sheet_not_stored")
+                raise _store_error(self._path, error) from None
+
+    def make_batches(self, day: int) -> int:
+        """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day`, empty or not.
+
+        Returns the number of batches. Rows and batches change in one transaction: a sheet is in exactly one of the two."""
+        with self._lock:
+            try:
+                with _transaction(self._db):
+                    days = {found for (found,) in self._db.execute("SELECT DISTINCT day FROM sheet WHERE day <= ?", (day,))}
+                    return sum(self._batches_of_day(each) for each in sorted(days | {day}))
+            except sqlite3.Error as error:
+                self.counters.drop("store_failed")
+                raise _store_error(self._path, error) from None
+
+    def _batches_of_day(self, day: int) -> int:
+        rows = [_rows.decode(row) for (row,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,))]
+        secrets.SystemRandom().shuffle(rows)
+        self._db.execute("DELETE FROM sheet WHERE day = ?", (day,))
+        count = max(1, -(-len(rows) // wire.RATING_ROWS))
+        for start in range(0, count * wire.RATING_ROWS, wire.RATING_ROWS):
+            page = rows[start : start + wire.RATING_ROWS]
+            padded = page + [_PADDING] * (wire.RATING_ROWS - len(page))
+            secrets.SystemRandom().shuffle(padded)
+            self._db.execute("INSERT INTO batch VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET number = number + 1", (day,))
+            (number,) = self._db.execute("SELECT number FROM batch WHERE day = ?", (day,)).fetchone()
+            self._put(f"ratings:{day}:{number}", _ratings_builder(day, tuple(padded)))
+        return count
+
+    def waiting(self, limit: int) -> list[tuple[int, int, bytes]]:
+        """The oldest `limit` messages that are not acknowledged, as (epoch, sequence, payload)."""
+        with self._lock:
+            try:
+                return self._db.execute(
+                    "SELECT epoch, sequence, payload FROM message WHERE payload IS NOT NULL AND refused = 0"
+                    " ORDER BY epoch, sequence LIMIT ?",
+                    (limit,),
+                ).fetchall()
+            except sqlite3.Error as error:
+                raise _store_error(self._path, error) from None
+
+    def acknowledged(self, epoch: int, sequence: int) -> bool:
+        """The server has committed it: forget the content, keep the key. False where nothing waited under that number."""
+        return self._change("payload = NULL", epoch, sequence)
+
+    def refused(self, epoch: int, sequence: int, reason: wire.RefusalReason) -> bool:
+        """The server refused it for good: set it aside for a person to look at; it is not sent again."""
+        return self._change(f"refused = {int(reason)}", epoch, sequence)
+
+    def _change(self, what: str, epoch: int, sequence: int) -> bool:
+        with self._lock:
+            try:
+                done = self._db.execute(
+                    f"UPDATE message SET {what} WHERE epoch = ? AND sequence = ? AND payload IS NOT NULL AND refused = 0",  # noqa: S608
+                    (epoch, sequence),
+                )
+                return done.rowcount > 0
+            except sqlite3.Error as error:
+                raise _store_error(self._path, error) from None
+
+    def totals(self) -> dict[str, int]:
+        """Counts of messages: put, waiting, acknowledged, refused; of sheets waiting for their batch."""
+        with self._lock:
+            put, waiting, refused = self._db.execute(
+                "SELECT count(*), coalesce(sum(payload IS NOT NULL AND refused = 0), 0), coalesce(sum(refused > 0), 0) FROM message"
+            ).fetchone()
+            (sheets,) = self._db.execute("SELECT count(*) FROM sheet").fetchone()
+        return {
+            "put": put, "waiting": waiting, "acknowledged": put - waiting - refused, "refused": refused, "sheets": sheets
+        }  # fmt: skip
+
+    def next_sequence(self) -> int:
+        """The number that the next message will bear (1 for a new epoch)."""
+        with self._lock:
+            (sequence,) = self._db.execute("SELECT next FROM box").fetchone()
+        return int(sequence)
+
+    def close(self) -> None:
+        """Close the file; the write-ahead log is merged into it."""
+        with self._lock:
+            self._db.close()
+
+
+class _transaction:
+    """BEGIN IMMEDIATE .. COMMIT, or ROLLBACK on any error."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+
+    def __enter__(self) -> None:
+        self._db.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            try:
+                self._db.execute("COMMIT")
+                return
+            except sqlite3.Error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+
+def _ratings_builder(day: int, rows: tuple[wire.RatingRow, ...]) -> Builder:
+    def build(epoch: int, sequence: int, nonce: int) -> wire.Message:
+        return wire.Ratings(version=1, epoch=epoch, sequence=sequence, nonce=nonce, day=day, rows=rows)
+
+    return build
+
+
+def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
+    full = getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR"}
+    fix = "Free space on the box's disk; what is stored stays." if full else "Check the file's owner and the disk."
+    text = "The disk is full: the outbox" if full else "The outbox"
+    return StoreError(f"{text} {path.name} cannot be read or written ({type(error).__name__}).", fix)

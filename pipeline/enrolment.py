@@ -1,0 +1,86 @@
+"""What a box and a server say to each other once, when a box is enrolled.
+
+The server's operator prints a code (128 random bits, valid once, for a short time). The box sends it over CURVE to the server whose public key it was given
+with the code; the key that made the connection is the key that is enrolled. The server keeps only a hash of the code.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pipeline.errors import WireError
+
+CODE_BYTES = 16
+_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrol"):
+    """From a box: its code and the public half of its signing key."""
+
+    version: Annotated[int, Meta(ge=1, le=1)]
+    code: Annotated[bytes, Meta(min_length=CODE_BYTES, max_length=CODE_BYTES)]
+    signing_public: Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrolled"):
+    """From the server, after its commit: the epoch that the box's messages bear, and the server's signing key."""
+
+    epoch: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    signing_public: Annotated[bytes, Meta(min_length=32, max_length=32)]
+
+
+class NotEnrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="not_enrolled"):
+    """From the server: the code is unknown, used by another key or too old (which of these is not told), or try later."""
+
+    later: bool = False
+
+
+encode = msgspec.msgpack.Encoder().encode
+_enrol = msgspec.msgpack.Decoder(Enrol)
+_answer = msgspec.msgpack.Decoder(Enrolled | NotEnrolled)
+
+
+def decode_enrol(data: bytes) -> Enrol:
+    """Decode a box's request; raises `WireError`."""
+    try:
+        return _enrol.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        raise WireError("An enrolment request does not fit the schema.") from None
+
+
+def decode_answer(data: bytes) -> Enrolled | NotEnrolled:
+    """Decode the server's answer; raises `WireError`."""
+    try:
+        return _answer.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        raise WireError("The server's answer to the enrolment does not fit the schema.") from None
+
+
+def new_code() -> bytes:
+    """A fresh code."""
+    return secrets.token_bytes(CODE_BYTES)
+
+
+def code_text(code: bytes) -> str:
+    """The code as people read it out: groups of four letters and digits, without 0, 1, 8, 9."""
+    text = base64.b32encode(code).decode().rstrip("=")
+    return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def parse_code(text: str) -> bytes:
+    """The code from what a person typed (case, spaces and hyphens do not matter). Raises `WireError`."""
+    letters = [letter for letter in text.upper() if letter not in " -"]
+    if len(letters) != 26 or any(letter not in _ALPHABET for letter in letters):
+        raise WireError("That is not an enrolment code.", "It is 26 letters and digits (2-7) in groups of four.")
+    return base64.b32decode("".join(letters) + "======")
+
+
+def code_hash(code: bytes) -> str:
+    """What the server keeps of a code (hex SHA-256; the code has 128 random bits, so no salt is needed)."""
+    return hashlib.sha256(b"hailong enrolment\0" + code).hexdigest()
