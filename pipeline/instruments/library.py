@@ -1,0 +1,89 @@
+"""Where instruments are found: those that ship, and those that a province adds in a folder of its own."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import ConfigError
+from pipeline.instruments.instrument import Instrument, Text, parse_instrument
+
+_SERVICE_GROUPS = "service_groups.toml"
+
+
+class ServiceGroup(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A field of public service (lĩnh vực): what `RatingRow.service_group` counts (0..255)."""
+
+    number: int
+    code: str
+
+
+def _files(folder: Path | None) -> dict[str, bytes]:
+    """Contents of every instrument file by name: shipped, then the folder's (a name may not be taken twice)."""
+    found = {
+        entry.name: entry.read_bytes()
+        for entry in resources.files("pipeline.instruments").iterdir()
+        if entry.name.endswith(".toml") and entry.name != _SERVICE_GROUPS
+    }
+    for path in sorted(folder.glob("*.toml")) if folder else ():
+        if path.name in found:
+            raise ConfigError(f"{path.name} is the name of a shipped instrument.", "Give your file another name.")
+        found[path.name] = path.read_bytes()
+    return found
+
+
+def shipped_instruments(folder: Path | None = None) -> tuple[Instrument, ...]:
+    """Every instrument and version known here, by wire code.
+
+    `folder`: a province's own files beside the shipped ones. Raises `ConfigError` for a file that is wrong or a wire
+    code used twice."""
+    known: dict[int, Instrument] = {}
+    for name, content in _files(folder).items():
+        instrument = parse_instrument(content, name)
+        other = known.get(instrument.wire_code)
+        if other is not None:
+            raise ConfigError(
+                f"{name} has the wire code {instrument.wire_code} of {other.code} version {other.version}."
+            )
+        known[instrument.wire_code] = instrument
+    named = [(instrument.code, instrument.version) for instrument in known.values()]
+    if len(set(named)) < len(named):
+        raise ConfigError("Two instrument files have the same code and version.", "Raise the version of the newer one.")
+    return tuple(known[wire_code] for wire_code in sorted(known))
+
+
+def load_instrument(code: str, version: int | None = None, folder: Path | None = None) -> Instrument:
+    """An instrument by its code, the newest version unless one is named. Raises `ConfigError` where there is none."""
+    known = shipped_instruments(folder)
+    fitting = [i for i in known if i.code == code and version in (None, i.version)]
+    if not fitting:
+        names = ", ".join(sorted({instrument.code for instrument in known}))
+        wanted = code if version is None else f"{code} version {version}"
+        raise ConfigError(f"There is no instrument {wanted}.", f"Known: {names}.")
+    return max(fitting, key=lambda instrument: instrument.version)
+
+
+def load_by_wire_code(wire_code: int, folder: Path | None = None) -> Instrument:
+    """The instrument and version that a rating names. Raises `ConfigError` where there is none."""
+    for instrument in shipped_instruments(folder):
+        if instrument.wire_code == wire_code:
+            return instrument
+    raise ConfigError(f"No instrument has the wire code {wire_code}.", "Install its file first.")
+
+
+def instrument_bytes(code: str, version: int | None = None, folder: Path | None = None) -> tuple[str, bytes]:
+    """File name and content of an instrument, as a box gets it. Raises `ConfigError` where there is none."""
+    wanted = load_instrument(code, version, folder)
+    for name, content in _files(folder).items():
+        if parse_instrument(content, name).wire_code == wanted.wire_code:
+            return name, content
+    raise ConfigError(f"There is no file of instrument {code}.")
+
+
+def load_service_groups() -> tuple[ServiceGroup, ...]:
+    """The fields of public service by number, 0 first."""
+    content = resources.files("pipeline.instruments").joinpath(_SERVICE_GROUPS).read_text("utf-8")
+    return tuple(msgspec.convert(tomllib.loads(content)["groups"], tuple[ServiceGroup, ...]))
