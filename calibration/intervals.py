@@ -1,0 +1,43 @@
+"""Intervals for a share: Wilson's, and Wilson's at an effective sample size with t quantiles.
+
+Sources: Wilson 1927; Brown, Cai, DasGupta 2001 (its coverage); Korn, Graubard 1998 and Franco et al. 2019 (effective
+sample size in place of n for surveys). All functions broadcast over arrays.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri, stdtrit
+
+FloatArray = NDArray[np.float64]
+LEVEL: Final = 0.95
+
+
+def normal_quantile(level: float = LEVEL) -> float:
+    """Two-sided standard normal quantile (1.96 at .95)."""
+    return float(ndtri(0.5 + level / 2))
+
+
+def t_quantile(degrees: ArrayLike, level: float = LEVEL) -> FloatArray:
+    """Two-sided Student quantile; `degrees` [...] of freedom, taken as at least 1."""
+    return np.asarray(stdtrit(np.maximum(np.asarray(degrees, dtype=np.float64), 1.0), 0.5 + level / 2))
+
+
+def wilson(
+    share: ArrayLike, n_eff: ArrayLike, quantile: ArrayLike | None = None, level: float = LEVEL
+) -> tuple[FloatArray, FloatArray]:
+    """Wilson's interval (low, high) for `share` [...] in [0, 1] at sample size `n_eff` [...] >= 0 (0: the whole scale).
+
+    `quantile`: normal by default, or Student's for an estimated effective size."""
+    p = np.clip(np.asarray(share, dtype=np.float64), 0.0, 1.0)
+    n = np.maximum(np.asarray(n_eff, dtype=np.float64), 0.0)
+    q2 = np.square(normal_quantile(level) if quantile is None else np.asarray(quantile, dtype=np.float64))
+    safe = np.maximum(n, 1e-12)
+    centre = (p + q2 / (2 * safe)) / (1 + q2 / safe)
+    half = np.sqrt(q2 * p * (1 - p) / safe + np.square(q2 / (2 * safe))) / (1 + q2 / safe)
+    low = np.where(n > 0, np.clip(centre - half, 0.0, 1.0), 0.0)
+    high = np.where(n > 0, np.clip(centre + half, 0.0, 1.0), 1.0)
+    return low, high

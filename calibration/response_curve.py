@@ -1,0 +1,223 @@
+"""The response curve: the probability of satisfaction given the implicit level, learnt from noisy tables.
+
+Per agency group, from earlier periods' tables: the share satisfied among rated visits of each level, with the noise's
+variance known; shrunken to a straight line over the levels and on to a flat one where the data say no more (empirical
+Bayes, DerSimonian-Laird between-level variance), and made monotone (pool adjacent violators) unless the data
+contradict that. Abstained visits have a value of their own, shrunken to the mean. A curve learnt from other visits
+than those it is applied to cannot overfit them, so estimates that use it stay unbiased whatever it says.
+
+Sources: DerSimonian, Laird 1986; Barlow et al. 1972 (isotonic regression, minimum-maximum formula); Efron, Morris 1973.
+All array functions broadcast over leading axes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, noisy_cells
+from pipeline.errors import StatisticsError
+
+if TYPE_CHECKING:
+    import altair
+
+FloatArray = NDArray[np.float64]
+MINIMUM_PAIRS: Final = 100
+"""Rated visits behind a curve before it may be used."""
+MINIMUM_EACH: Final = 10
+"""Satisfied, and not satisfied, rated visits behind a curve before it may be used."""
+MONOTONE_P: Final = 0.01
+"""A curve is left unordered only where order is rejected at this level."""
+_SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class CurveArrays:
+    """Curves over any leading axes.
+
+    `share` [..., 6]: P(satisfied | level); `variance` [..., 6]: its posterior variance; `level_share` [..., 6]: share
+    of visits at each level, sums to 1; `mean` [...]: share satisfied among rated; `covariance` [...]: estimated
+    covariance of rating and curve; `calibrated` bool [...]; `monotone` bool [...]: order was imposed."""
+
+    share: FloatArray
+    variance: FloatArray
+    level_share: FloatArray
+    mean: FloatArray
+    calibrated: NDArray[np.bool_]
+    monotone: NDArray[np.bool_]
+
+
+def isotonic(values: FloatArray, weights: FloatArray) -> FloatArray:
+    """Weighted least-squares non-decreasing fit of `values` [..., k] with `weights` [..., k] > 0 (min-max formula)."""
+    k = values.shape[-1]
+    weight_sums = np.concatenate([np.zeros((*weights.shape[:-1], 1)), np.cumsum(weights, axis=-1)], axis=-1)
+    value_sums = np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(values * weights, axis=-1)], axis=-1)
+    fitted = np.empty_like(values)
+    for i in range(k):
+        best = np.full(values.shape[:-1], -np.inf)
+        for low in range(i + 1):
+            averages = [
+                (value_sums[..., high + 1] - value_sums[..., low])
+                / (weight_sums[..., high + 1] - weight_sums[..., low])
+                for high in range(i, k)
+            ]
+            best = np.maximum(best, np.min(averages, axis=0))
+        fitted[..., i] = best
+    return fitted
+
+
+def _shrunken(raw: FloatArray, variance: FloatArray, mean: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Empirical-Bayes means and variances of the ordered levels' shares [..., 5] given sampling `variance`."""
+    weight = 1.0 / variance
+    total = weight.sum(axis=-1, keepdims=True)
+    score = _SCORES - (weight * _SCORES).sum(axis=-1, keepdims=True) / total
+    spread = (weight * score**2).sum(axis=-1, keepdims=True)
+    centre = (weight * raw).sum(axis=-1, keepdims=True) / total
+    slope = (weight * score * raw).sum(axis=-1, keepdims=True) / spread
+    keep = np.clip(1.0 - 1.0 / np.maximum(slope**2 * spread, 1e-12), 0.0, 1.0) * (slope > 0)
+    line = centre + keep * slope * score
+    heterogeneity = (weight * (raw - line) ** 2).sum(axis=-1, keepdims=True) - (SEEN_LEVELS - 2)
+    scale = total - (weight**2).sum(axis=-1, keepdims=True) / total
+    between = np.maximum(heterogeneity / scale, 0.0)
+    trust = between / (between + variance)
+    fitted = line + trust * (raw - line)
+    line_variance = 1.0 / total + score**2 / spread * keep
+    return fitted, trust * variance + (1.0 - trust) ** 2 * line_variance
+
+
+def curve_arrays(cells: NoisyCells, minimum_pairs: int = MINIMUM_PAIRS) -> CurveArrays:
+    """Learn curves from pooled tables over any leading axes. Never raises: what cannot be learnt is not calibrated."""
+    rated, satisfied = cells.rated, cells.satisfied
+    noise = cells.variance[..., None]
+    n = np.maximum(rated.sum(axis=-1), 1.0)
+    k = np.clip(satisfied.sum(axis=-1), 0.0, n)
+    mean = (k + 1.0) / (n + 2.0)
+    m = mean[..., None]
+    seen = np.maximum(rated, 1.0)
+    # a level whose rated visits cannot be told from noise keeps a huge variance, so that it says nothing
+    informative = rated > 2.0 * np.sqrt(2.0 * noise)
+    raw = np.clip(np.where(informative, satisfied / seen, m), 0.0, 1.0)
+    variance = (m * (1 - m)) / seen + noise * (m**2 + (1 - m) ** 2) / seen**2
+    variance = np.where(informative, variance, 25.0)
+    levels, levels_variance = _shrunken(raw[..., :SEEN_LEVELS], variance[..., :SEEN_LEVELS], mean)
+    ordered = isotonic(levels, 1.0 / variance[..., :SEEN_LEVELS])
+    raw_ordered = isotonic(raw[..., :SEEN_LEVELS], 1.0 / variance[..., :SEEN_LEVELS])
+    misfit = ((raw[..., :SEEN_LEVELS] - raw_ordered) ** 2 / variance[..., :SEEN_LEVELS]).sum(axis=-1)
+    monotone = misfit <= chi2.isf(MONOTONE_P, SEEN_LEVELS - 1)
+    levels = np.where(monotone[..., None], ordered, levels)
+    gap = raw[..., SEEN_LEVELS:] - m
+    abstained_variance = variance[..., SEEN_LEVELS:]
+    trust = np.clip(1.0 - abstained_variance / np.maximum(gap**2, 1e-12), 0.0, 1.0)
+    share = np.clip(np.concatenate([levels, m + trust * gap], axis=-1), 0.0, 1.0)
+    share_variance = np.concatenate(
+        [levels_variance, trust * abstained_variance + (m * (1 - m)) / n[..., None]], axis=-1
+    )
+    visits = np.maximum(cells.visits, 0.0)
+    total = visits.sum(axis=-1, keepdims=True)
+    level_share = np.where(total > 0, visits / np.maximum(total, 1e-12), 1.0 / LEVELS)
+    calibrated = (n >= minimum_pairs) & (k >= MINIMUM_EACH) & (n - k >= MINIMUM_EACH) & (total[..., 0] > n)
+    return CurveArrays(share, share_variance, level_share, mean, calibrated, monotone)
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseCurve:
+    """One group's curve. Arrays float64 [6], rows as `pipeline.records.Level`; `pairs`: rated visits behind it."""
+
+    group: str
+    share: FloatArray
+    standard_error: FloatArray
+    level_share: FloatArray
+    mean: float
+    rho: float
+    """Correlation of the rating with the curve's value, on the visits that it was learnt from, shrunken."""
+    pairs: int
+    tables: int
+    calibrated: bool
+    monotone: bool
+
+    def arrays(self) -> CurveArrays:
+        """The curve for the array functions."""
+        return CurveArrays(
+            self.share,
+            self.standard_error**2,
+            self.level_share,
+            np.asarray(self.mean),
+            np.asarray(self.calibrated),
+            np.asarray(self.monotone),
+        )
+
+    def summary(self, language: str = "vi") -> str:
+        """One line per level, and whether the curve may be used."""
+        vi = language == "vi"
+        names = ("rất thấp", "thấp", "trung bình", "cao", "rất cao", "không nhận diện")
+        names = names if vi else ("very low", "low", "middle", "high", "very high", "abstained")
+        state = (
+            ("đã hiệu chuẩn" if vi else "calibrated")
+            if self.calibrated
+            else ("chưa hiệu chuẩn" if vi else "not calibrated")
+        )
+        lines = [f"{self.group}: {state}, {self.pairs} {'cặp' if vi else 'pairs'}, rho = {self.rho:.2f}"]
+        for name, share, error in zip(names, self.share, self.standard_error, strict=True):
+            lines.append(f"  {name:<16} {100 * share:5.1f} ± {196 * error:.1f}")
+        return "\n".join(lines)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per level: the plot's data."""
+        return [
+            {
+                "group": self.group,
+                "level": level,
+                "satisfied": 100 * float(share),
+                "low": 100 * max(0.0, float(share - 1.96 * error)),
+                "high": 100 * min(1.0, float(share + 1.96 * error)),
+                "share_of_visits": 100 * float(visits),
+            }
+            for level, (share, error, visits) in enumerate(
+                zip(self.share, self.standard_error, self.level_share, strict=True)
+            )
+        ]
+
+    def plot(self) -> altair.LayerChart | altair.FacetChart:
+        """Share satisfied by level with its uncertainty."""
+        import altair as alt
+
+        base = alt.Chart(alt.InlineData(values=self.rows()), title=self.group)
+        band = base.mark_rule().encode(x=alt.X("level:O", title=None), y=alt.Y("low:Q", title="%"), y2="high:Q")
+        return alt.layer(band, base.mark_point(filled=True).encode(x="level:O", y="satisfied:Q"))
+
+
+def learn_curve(
+    tables: list[EvidenceTable] | tuple[EvidenceTable, ...],
+    group: str = "",
+    *,
+    rated: int | None = None,
+    satisfied: int | None = None,
+    minimum_pairs: int = MINIMUM_PAIRS,
+) -> ResponseCurve:
+    """Learn a group's curve from its earlier tables; `rated`, `satisfied`: exact tablet totals of the same visits.
+
+    No tables, or too few pairs: a flat curve that is not calibrated. Raises `StatisticsError` for impossible totals."""
+    if rated is not None and satisfied is not None and not 0 <= satisfied <= rated:
+        raise StatisticsError(f"{satisfied} satisfied of {rated} rated is impossible.")
+    counts = np.sum([table.counts for table in tables], axis=0) if tables else np.zeros((LEVELS, 3))
+    variance = float(sum(table.cell_variance for table in tables))
+    cells = noisy_cells(counts, variance, rated, satisfied)
+    arrays = curve_arrays(cells, minimum_pairs)
+    spread = float((arrays.level_share * (arrays.share - (arrays.level_share * arrays.share).sum()) ** 2).sum())
+    mean = float(arrays.mean)
+    return ResponseCurve(
+        group=group,
+        share=arrays.share,
+        standard_error=np.sqrt(arrays.variance),
+        level_share=arrays.level_share,
+        mean=mean,
+        rho=float(np.sqrt(min(spread / (mean * (1 - mean)), 1.0))),
+        pairs=max(0, round(float(cells.rated.sum()))),
+        tables=sum(table.releases for table in tables),
+        calibrated=bool(arrays.calibrated),
+        monotone=bool(arrays.monotone),
+    )
