@@ -1,0 +1,64 @@
+"""Fixtures that several folders' tests share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from server.store.engine import connect, store_url
+from server.store.upgrade import upgrade
+from tests.postgres import throw_away_cluster
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres_cluster() -> Iterator[str]:
+    """URL of a running, empty PostgreSQL cluster of this test run."""
+    with throw_away_cluster() as url:
+        yield url
+
+
+def _new_database(cluster_url: str) -> str:
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(store_url(cluster_url), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    admin.dispose()
+    return cluster_url.rsplit("/", 1)[0] + "/" + name
+
+
+@pytest.fixture
+def postgres_url(postgres_cluster: str) -> str:
+    """URL of a new, empty PostgreSQL data base."""
+    return _new_database(postgres_cluster)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of a new, empty data base: every test that uses it runs on both."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.sqlite'}"
+    return _new_database(request.getfixturevalue("postgres_cluster"))
+
+
+@pytest.fixture
+def any_store(empty_store_url: str) -> Iterator[Engine]:
+    """A store with the newest schema, on SQLite and on PostgreSQL."""
+    engine = connect(empty_store_url)
+    upgrade(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Engine]:
+    """A SQLite store with the newest schema."""
+    engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    upgrade(engine)
+    yield engine
+    engine.dispose()

@@ -1,0 +1,159 @@
+"""The store on SQLite and PostgreSQL: one schema, migrations from the version before, borders between provinces."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.errors import StoreError
+from server.store.engine import connect, read, store_url, write
+from server.store.schema import metadata
+from server.store.tables.agencies import agencies, levels
+from server.store.tables.counters import counters
+from server.store.tables.provinces import provinces, settings
+from server.store.tables.ratings import ratings
+from server.store.tables.releases import cell_values
+from server.store.upgrade import newest_version, require_current, store_version, upgrade, versions
+
+
+def _province(connection: Any, code: str) -> tuple[int, int]:
+    values = {"code": code, "name_vi": code, "name_en": code, "simulated": True, "created_day": 2500}
+    province = connection.execute(insert(provinces).values(values)).inserted_primary_key[0]
+    names = {"province_id": province, "code": "tinh", "name_vi": "Tỉnh", "name_en": "Province"}
+    level = connection.execute(insert(levels).values(**names, rank=1)).inserted_primary_key[0]
+    agency = {"province_id": province, "code": "so-1", "name_vi": "Sở", "name_en": "Dept", "level_id": level}
+    return province, connection.execute(insert(agencies).values(agency)).inserted_primary_key[0]
+
+
+def _rating(province: int, agency: int, **more: Any) -> dict[str, Any]:
+    fixed = {"channel": "paper", "day": 2400, "month": 78, "instrument": "2640", "instrument_version": 1}
+    return {"province_id": province, "agency_id": agency, **fixed, **more}
+
+
+@pytest.mark.postgres
+def test_newest_schema_is_the_tables(any_store: Engine) -> None:
+    with read(any_store) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    require_current(any_store)
+    assert store_version(any_store) == newest_version() == versions()[-1]
+
+
+@pytest.mark.postgres
+def test_second_version_sets_flagged_ratings_aside(empty_store_url: str) -> None:
+    engine = connect(empty_store_url)
+    assert upgrade(engine, "0001") == "0001"
+    with pytest.raises(StoreError, match="hailong server upgrade"):
+        require_current(engine)
+    with write(engine) as connection:
+        province, agency = _province(connection, "p1")
+        rows = [_rating(province, agency, flag=flag) for flag in (0, 3)]
+        names = list(rows[0])
+        marks = ", ".join(f":{name}" for name in names)
+        # the old schema has no column `state`, which today's table would name; `a00`.. have a default in the data base
+        connection.execute(
+            text(f"INSERT INTO ratings ({', '.join([*names, 'service_group', 'reasons'])}) VALUES ({marks}, 0, 0)"),
+            rows,
+        )
+    assert upgrade(engine) == newest_version()
+    with read(engine) as connection:
+        found = connection.execute(select(ratings.c.flag, ratings.c.state).order_by(ratings.c.flag)).all()
+    assert [tuple(row) for row in found] == [(0, 0), (3, 1)]
+    engine.dispose()
+
+
+@pytest.mark.postgres
+def test_a_row_cannot_join_two_provinces(any_store: Engine) -> None:
+    with write(any_store) as connection:
+        first, _ = _province(connection, "p1")
+        second, agency_of_second = _province(connection, "p2")
+    names = {"code": "q1", "name_vi": "Quầy", "name_en": "Counter"}
+    with pytest.raises(IntegrityError), write(any_store) as connection:
+        connection.execute(insert(counters).values(province_id=first, agency_id=agency_of_second, **names))
+    with write(any_store) as connection:
+        connection.execute(insert(counters).values(province_id=second, agency_id=agency_of_second, **names))
+        assert connection.execute(select(func.count()).select_from(counters)).scalar_one() == 1
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("bad", [{"channel": "telepathy"}, {"a00": 6}])
+def test_ratings_outside_the_closed_values_are_refused(any_store: Engine, bad: dict[str, Any]) -> None:
+    with write(any_store) as connection:
+        province, agency = _province(connection, "p1")
+    with pytest.raises(IntegrityError), write(any_store) as connection:
+        connection.execute(insert(ratings).values(_rating(province, agency) | bad))
+
+
+@pytest.mark.postgres
+def test_every_table_but_provinces_has_a_province(any_store: Engine) -> None:
+    for table in metadata.tables.values():
+        if table.name != "provinces":
+            assert not table.c.province_id.nullable, table.name
+            assert any(k.column.table.name == "provinces" for k in table.c.province_id.foreign_keys), table.name
+
+
+def test_two_writers_wait_for_each_other(store: Engine) -> None:
+    with write(store) as connection:
+        province, _ = _province(connection, "p1")
+        connection.execute(insert(settings).values(province_id=province, name="n", value="0"))
+    errors: list[BaseException] = []
+
+    def count_up() -> None:
+        try:
+            for _ in range(20):
+                with write(store) as connection:
+                    value = connection.execute(select(settings.c.value)).scalar_one()
+                    connection.execute(settings.update().values(value=str(int(value) + 1)))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=count_up) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    with read(store) as connection:
+        assert connection.execute(select(settings.c.value)).scalar_one() == "40"
+
+
+def test_store_from_the_future_is_refused(store: Engine) -> None:
+    with write(store) as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match="newer program"):
+        upgrade(store)
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("mysql://a/b", "cannot be on mysql"),
+        ("://", "cannot be read"),
+        ("/nowhere/at/all/s.sqlite", "cannot be opened"),
+    ],
+)
+def test_a_store_that_cannot_be(given: str, problem: str) -> None:
+    with pytest.raises(StoreError, match=problem):
+        connect(given)
+
+
+def test_password_is_not_in_the_message() -> None:
+    with pytest.raises(StoreError) as caught:
+        connect("postgresql://someone:s3cret@127.0.0.1:1/nowhere")
+    assert "s3cret" not in str(caught.value)
+    assert store_url("postgresql://h/n").drivername == "postgresql+psycopg"
+
+
+@pytest.mark.parametrize(("counts", "filled"), [((1, -2, 3, 4), 4), (tuple(range(18)), 18)])
+def test_cells(counts: tuple[int, ...], filled: int) -> None:
+    values = cell_values(counts)
+    assert len(values) == 18
+    assert [v for v in values.values() if v is not None] == list(counts)
+    assert sum(v is not None for v in values.values()) == filled
+    with pytest.raises(ValueError, match="4 or 18"):
+        cell_values((1, 2, 3))
