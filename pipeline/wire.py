@@ -119,7 +119,11 @@ class TreeHead(_Message, frozen=True, tag="tree_head"):
     signature: tuple[Uint64, Uint64, Uint64, Uint64, Uint64, Uint64, Uint64, Uint64]
 
 
-Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead
+class Hello(_Message, frozen=True, tag="hello"):
+    """Sent after every connection, before anything else (not stored in the outbox; sequence 0): asks for the `Anchor`."""
+
+
+Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead | Hello
 
 
 class RefusalReason(IntEnum):
@@ -158,7 +162,17 @@ class SignedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
     signature: Annotated[bytes, Meta(min_length=64, max_length=64)]
 
 
-Reply = Ack | Refusal | SignedFile
+class Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="anchor"):
+    """From the server, in answer to `Hello`: the last tree head that it has committed of this box, in the box's highest epoch; zeros if there is none.
+
+    A box whose log is shorter was restored from an old copy: it must not draw noise again for what it has released, and begins a new epoch."""
+
+    epoch: Uint
+    size: Uint
+    root: tuple[Uint64, Uint64, Uint64, Uint64]
+
+
+Reply = Ack | Refusal | SignedFile | Anchor
 
 MAX_MESSAGE_BYTES = 4_096
 """Every message to the server is padded to this size on the socket (a msgpack bin frame of zeros follows as a second frame)."""

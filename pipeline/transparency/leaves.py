@@ -1,0 +1,130 @@
+"""What stands in a box's transparency log. Leaves come at the ends of periods, at starts and at changes of configuration; none because of a visit.
+
+A leaf is msgpack of one of these structs. Times are days or period indices.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from pipeline.errors import LogError
+from pipeline.wire import Evidence, PeriodKind, Pulse, encode
+
+
+class Refused(IntEnum):
+    """Why a period was not released."""
+
+    NOT_OBSERVED = 1
+    """The box did not run, or its clock was set past the period."""
+    WAITED_TOO_LONG = 2
+    """The clock was not trusted, or the server's anchor was missing, for so long that the period had to be given up."""
+    BUDGET = 3
+    """It would have cost more than the policy allows, or had been released before."""
+
+
+class _Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="leaf"):
+    pass
+
+
+class EpochLeaf(_Leaf, frozen=True, tag="epoch"):
+    """The first leaf of an epoch."""
+
+    epoch: int
+    day: int
+    signing_public: bytes
+
+
+class PolicyLeaf(_Leaf, frozen=True, tag="policy"):
+    """The privacy policy that holds from the next evidence period on (at the log's start: at once)."""
+
+    day: int
+    pulse_kind: PeriodKind
+    pulse_epsilon_milli: int
+    evidence_kind: PeriodKind
+    evidence_epsilon_milli: int
+    budget_epsilon_milli: int
+    clerks_per_box: int
+    pooled: bool
+    at_rest: str
+    digest: bytes
+
+
+class ReleaseLeaf(_Leaf, frozen=True, tag="release"):
+    """One release: what it cost and the SHA-256 of its content (`release_digest`)."""
+
+    evidence: bool
+    period: PeriodKind
+    index: int
+    epsilon_milli: int
+    digest: bytes
+
+
+class RefusalLeaf(_Leaf, frozen=True, tag="refusal"):
+    """Periods `first` to `last` of one kind that are not released and never will be."""
+
+    evidence: bool
+    period: PeriodKind
+    first: int
+    last: int
+    reason: Refused
+
+
+class NoticeLeaf(_Leaf, frozen=True, tag="notice"):
+    """Configuration of notice and opt-out (never their uses)."""
+
+    day: int
+    notice_confirmed: bool
+    opt_out_offered: bool
+
+
+class ModelLeaf(_Leaf, frozen=True, tag="model"):
+    """A model's weights in use."""
+
+    day: int
+    name: str
+    sha256: bytes
+
+
+class KeyLeaf(_Leaf, frozen=True, tag="key"):
+    """A public key in use: the box's own for CURVE, or the server's."""
+
+    day: int
+    role: str
+    public: bytes
+
+
+class CountsLostLeaf(_Leaf, frozen=True, tag="counts_lost"):
+    """At this start the running month could not be opened again: the machine was restarted, or the sealed file was damaged or of another epoch."""
+
+    day: int
+
+
+Leaf = EpochLeaf | PolicyLeaf | ReleaseLeaf | RefusalLeaf | NoticeLeaf | ModelLeaf | KeyLeaf | CountsLostLeaf
+StateLeaf = NoticeLeaf | ModelLeaf | KeyLeaf
+
+encode_leaf = msgspec.msgpack.Encoder().encode
+_decoder = msgspec.msgpack.Decoder(Leaf)
+
+
+def decode_leaf(data: bytes) -> Leaf:
+    """Decode a leaf; raises `LogError`."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
+        raise LogError("A leaf of the log is none that this version writes.", "Use the version that wrote it, or treat the log as altered.") from None
+
+
+def state_key(leaf: StateLeaf) -> str:
+    """What the leaf is the state of: a later leaf of the same key replaces it."""
+    if isinstance(leaf, ModelLeaf):
+        return f"model:{leaf.name}"
+    return f"key:{leaf.role}" if isinstance(leaf, KeyLeaf) else "notice"
+
+
+def release_digest(message: Pulse | Evidence) -> bytes:
+    """SHA-256 of a release without its sequence number, which the outbox gives."""
+    import hashlib
+
+    return hashlib.sha256(encode(msgspec.structs.replace(message, sequence=0))).digest()
