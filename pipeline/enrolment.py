@@ -21,10 +21,12 @@ _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrol"):
-    """From a box: its code and the public half of its signing key."""
+    """From a box: its code, its epoch, and the public half of its signing key."""
 
     version: Annotated[int, Meta(ge=1, le=1)]
     code: Annotated[bytes, Meta(min_length=CODE_BYTES, max_length=CODE_BYTES)]
+    epoch: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    """The epoch of the box's outbox, 0 where it has none: then it gets a new one."""
     signing_public: Annotated[bytes, Meta(min_length=32, max_length=32)]
 
 
@@ -43,7 +45,8 @@ class NotEnrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_f
 
 encode = msgspec.msgpack.Encoder().encode
 _enrol = msgspec.msgpack.Decoder(Enrol)
-_answer = msgspec.msgpack.Decoder(Enrolled | NotEnrolled)
+Answer = Enrolled | NotEnrolled
+_answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 
 def decode_enrol(data: bytes) -> Enrol:
@@ -54,7 +57,7 @@ def decode_enrol(data: bytes) -> Enrol:
         raise WireError("An enrolment request does not fit the schema.") from None
 
 
-def decode_answer(data: bytes) -> Enrolled | NotEnrolled:
+def decode_answer(data: bytes) -> Answer:
     """Decode the server's answer; raises `WireError`."""
     try:
         return _answer.decode(data)

@@ -15,6 +15,7 @@ boxes = Table(
     Column("counter_id", Integer),
     Column("label", String(100), nullable=False),
     Column("public_key", String(40), unique=True),
+    Column("previous_key", String(40)),
     Column("log_key", String(64)),
     Column("epoch", Integer, nullable=False, default=0),
     Column("enrol_code_hash", String(64), unique=True),
@@ -28,8 +29,8 @@ boxes = Table(
     UniqueConstraint("province_id", "id"),
     UniqueConstraint("province_id", "label"),
 )
-"""`public_key`: CURVE, Z85, unset until the box has enrolled. `log_key`: Ed25519 public key of its transparency log,
-hex.
+"""`public_key`: CURVE, Z85, unset until the box has enrolled. `previous_key`: accepted until the new one is used
+(rotation). `log_key`: Ed25519 public key of its transparency log, hex.
 
 `epoch`: the only epoch accepted, 0 before the first message. `counter_id` is unset where one box pools several
 counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated."""
