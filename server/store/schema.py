@@ -15,6 +15,7 @@ from server.store.tables import (
     transactions,
     users,
 )
+from server.survey import tables as survey
 
 __all__ = [
     "agencies",
@@ -26,6 +27,7 @@ __all__ = [
     "ratings",
     "releases",
     "services",
+    "survey",
     "transactions",
     "users",
 ]

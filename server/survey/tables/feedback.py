@@ -1,0 +1,48 @@
+"""Feedback (phản ánh, kiến nghị): what was received, when it was due, when it was answered."""
+
+from __future__ import annotations
+
+from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, String, Table, Text, UniqueConstraint
+
+from server.store.metadata import key, metadata, province_column, province_key, same_province
+
+feedback = Table(
+    "feedback",
+    metadata,
+    key(),
+    province_column(),
+    Column("code", String(20), nullable=False),
+    Column("agency_id", Integer, nullable=False),
+    Column("service_group", SmallInteger, nullable=False, default=0),
+    Column("channel", String(20), nullable=False),
+    Column("category", String(20), nullable=False),
+    Column("status", String(12), nullable=False, default="received"),
+    Column("received_day", Integer, nullable=False),
+    Column("due_day", Integer, nullable=False),
+    Column("answered_day", Integer),
+    Column("text", Text, nullable=False, default=""),
+    province_key(),
+    same_province("agency_id", "agencies"),
+    UniqueConstraint("province_id", "id"),
+    UniqueConstraint("code"),
+    CheckConstraint("category IN ('procedure', 'attitude', 'delay', 'cost', 'facility', 'other')", name="category"),
+    CheckConstraint("status IN ('received', 'forwarded', 'answered', 'rejected')", name="status"),
+    Index(None, "province_id", "received_day"),
+)
+"""`code`: random, told to the citizen, who can ask for the state with it. `text` stays on this server and is wiped
+with the contact."""
+
+feedback_contacts = Table(
+    "feedback_contacts",
+    metadata,
+    key(),
+    province_column(),
+    Column("feedback_id", Integer, nullable=False),
+    Column("contact", String(120), nullable=False),
+    Column("expires_day", Integer, nullable=False),
+    province_key(),
+    same_province("feedback_id", "feedback"),
+    UniqueConstraint("province_id", "feedback_id"),
+    Index(None, "province_id", "expires_day"),
+)
+"""How to answer somebody who asked for it: deleted after `expires_day`."""
