@@ -1,0 +1,132 @@
+"""The server's configuration: one TOML file, unknown keys refused, and the arguments that every server command shares.
+
+The file is `server.toml` in the data folder; without it the defaults hold (SQLite beside it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import Engine
+
+from pipeline.errors import ConfigError
+
+CONFIG_NAME = "server.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebConfig(_Section):
+    """The pages and the HTTP interface."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8080, ge=0, le=65_535)
+    public_url: str = ""
+    """The address under which citizens and staff reach the server, such as https://hailong.example.vn; for links."""
+    secure_cookies: bool = True
+    """Cookies go over HTTPS only. Browsers treat http://localhost as secure."""
+    session_hours: int = Field(default=8, ge=1, le=72)
+
+
+class IngestConfig(_Section):
+    """Where boxes connect (ZeroMQ with CURVE)."""
+
+    address: str = "tcp://127.0.0.1:5570"
+
+
+class ServerConfig(_Section):
+    """Everything that a server is told."""
+
+    data_dir: Path
+    store: str = ""
+    """URL of the data base; empty: `store.sqlite` in the data folder."""
+    demo: bool = False
+    """Pages can be read without log-in, demo periods are taken, everything is labelled simulated."""
+    web: WebConfig = WebConfig()
+    ingest: IngestConfig = IngestConfig()
+
+    @property
+    def store_url(self) -> str:
+        """The data base's URL or path."""
+        return self.store or str(self.data_dir / "store.sqlite")
+
+    @property
+    def keys_dir(self) -> Path:
+        """The folder of the server's CURVE and signing keys."""
+        return self.data_dir / "keys"
+
+
+def default_data_dir() -> Path:
+    """`$HAILONG_SERVER_DIR`, or the user's data folder."""
+    import platformdirs
+
+    given = os.environ.get("HAILONG_SERVER_DIR")
+    return Path(given) if given else Path(platformdirs.user_data_dir("hailong", False)) / "server"
+
+
+def add_store_arguments(parser: argparse.ArgumentParser) -> None:
+    """`--data-dir` and `--store`, the same for every server command."""
+    parser.add_argument(
+        "--data-dir",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="folder of the server: server.toml, keys, SQLite store (default: $HAILONG_SERVER_DIR or the user's data folder)",
+    )
+    parser.add_argument(
+        "--store",
+        default=None,
+        metavar="URL",
+        help="sqlite:///FILE or postgresql://USER@HOST/NAME; goes before server.toml",
+    )
+
+
+def add_province_argument(parser: argparse.ArgumentParser) -> None:
+    """`--province`, for commands that work in one province."""
+    parser.add_argument(
+        "--province", default=None, metavar="CODE", help="code of the province (needed where there are several)"
+    )
+
+
+def load_config(args: argparse.Namespace) -> ServerConfig:
+    """The configuration for a command's arguments. Raises `ConfigError` that names the key and the file."""
+    data_dir: Path = args.data_dir or default_data_dir()
+    path = data_dir / CONFIG_NAME
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}.", "Correct the line named.") from None
+        if "data_dir" in values:
+            raise ConfigError(f"{path}: data_dir is the folder of this file.", "Remove the key.")
+    if args.store:
+        values["store"] = args.store
+    return make_config(values | {"data_dir": data_dir}, str(path))
+
+
+def make_config(values: dict[str, Any], origin: str) -> ServerConfig:
+    """A configuration from plain values. Raises `ConfigError`."""
+    try:
+        return ServerConfig.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{origin}: {where}: {first['msg']}.", "Correct or remove this key.") from None
+
+
+def open_store(config: ServerConfig) -> Engine:
+    """An engine on the configured store, checked to have this program's schema. Raises `StoreError`."""
+    from server.store.engine import connect
+    from server.store.upgrade import require_current
+
+    engine = connect(config.store_url)
+    require_current(engine)
+    return engine
