@@ -1,8 +1,9 @@
 """What has to reach the server: stored before it is sent, identical at every resend, deleted on acknowledgement.
 
-SQLite with a write-ahead log and `synchronous=FULL`: a message that `put` returned survives a power cut. A release carries a key (kind, period, index), and
-the same key is never given a second sequence number, so that the desk of releases may offer a release again after a crash ("put, then confirm"): no period is
-lost and none is sent twice. No row holds a time. Rows of answer sheets lie under random keys, so that their order in the table says nothing.
+SQLite with a write-ahead log and `synchronous=FULL`: a message that `put` returned survives a power cut. A release
+carries a key (kind, period, index), and the same key is never given a second sequence number, so that the desk of
+releases may offer a release again after a crash ("put, then confirm"): no period is lost and none is sent twice. No
+row holds a time. Rows of answer sheets lie under random keys, so that their order in the table says nothing.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ Builder = Callable[[int, int, int], wire.Message]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS box (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS message (
-    epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, key TEXT NOT NULL, payload BLOB, refused INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (epoch, sequence), UNIQUE (epoch, key)
+    epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, key TEXT NOT NULL, payload BLOB, refused INTEGER NOT NULL
+    DEFAULT 0, PRIMARY KEY (epoch, sequence), UNIQUE (epoch, key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NULL, row BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (day INTEGER PRIMARY KEY, number INTEGER NOT NULL);
@@ -36,9 +37,11 @@ _rows = msgspec.msgpack.Decoder(wire.RatingRow)
 
 
 class Outbox:
-    """The outbox of one box. Safe to use from several threads. Raises `StoreError` where the disk is full or the file damaged.
+    """The outbox of one box. Safe to use from several threads. Raises `StoreError` where the disk is full or the
+    file damaged.
 
-    `page_limit`: the largest size in pages of 4 KiB (a full disk in tests; in the field a bound on what an endless outage can fill)."""
+    `page_limit`: the largest size in pages of 4 KiB (a full disk in tests; in the field a bound on what an endless
+    outage can fill)."""
 
     def __init__(self, path: Path, epoch: int, page_limit: int = 65_536) -> None:
         self.counters = Counters()
@@ -57,7 +60,8 @@ class Outbox:
         path.chmod(0o600)
 
     def _begin_epoch(self, epoch: int) -> None:
-        """A replaced or restored box has a new epoch, which counts from 1; what waits from the old one is still sent."""
+        """A replaced or restored box has a new epoch, which counts from 1; what waits from the old one is still
+        sent."""
         with self._lock, self._db:
             row = self._db.execute("SELECT epoch FROM box").fetchone()
             if row is None:
@@ -66,21 +70,24 @@ class Outbox:
                 self._db.execute("UPDATE box SET epoch = ?, next = 1", (epoch,))
             elif row[0] > epoch:
                 raise StoreError(
-                    "The outbox belongs to a later epoch than this box's enrolment.", "Enrol the box again: hailong keys enroll."
+                    "The outbox belongs to a later epoch than this box's enrolment.",
+                    "Enrol the box again: hailong keys enroll.",
                 )
         self.epoch = epoch
 
     def put(self, key: str, build: Builder) -> wire.Message:
-        """Store one message and return it. A `key` that was put before gives back what was stored then: nothing is drawn or sent twice.
+        """Store one message and return it. A `key` that was put before gives back what was stored then: nothing is
+        drawn or sent twice.
 
-        A message that was acknowledged already is not kept: `build` is called for it with its own sequence number and a nonce of 0."""
+        A message that was acknowledged already is not kept: `build` is called for it with its own sequence number
+        and a nonce of 0."""
         return self.put_all([(key, build)])[0]
 
     def put_all(self, items: Sequence[tuple[str, Builder]]) -> list[wire.Message]:
         """Store several messages in one transaction: all or none."""
         with self._lock:
             try:
-                with _transaction(self._db):
+                with _Transaction(self._db):
                     return [self._put(key, build) for key, build in items]
             except sqlite3.Error as error:
                 self.counters.drop("store_failed")
@@ -99,7 +106,8 @@ class Outbox:
         wire.decode(payload)  # what the server would refuse is never stored
         self._db.execute("UPDATE box SET next = next + 1")
         self._db.execute(
-            "INSERT INTO message (epoch, sequence, key, payload) VALUES (?, ?, ?, ?)", (self.epoch, sequence, key, payload)
+            "INSERT INTO message (epoch, sequence, key, payload) VALUES (?, ?, ?, ?)",
+            (self.epoch, sequence, key, payload),
         )
         self.counters.forwarded += 1
         return message
@@ -114,13 +122,17 @@ class Outbox:
                 raise _store_error(self._path, error) from None
 
     def make_batches(self, day: int) -> int:
-        """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day`, empty or not.
+        """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day`,
+        empty or not.
 
-        Returns the number of batches. Rows and batches change in one transaction: a sheet is in exactly one of the two."""
+        Returns the number of batches. Rows and batches change in one transaction: a sheet is in exactly one of the
+        two."""
         with self._lock:
             try:
-                with _transaction(self._db):
-                    days = {found for (found,) in self._db.execute("SELECT DISTINCT day FROM sheet WHERE day <= ?", (day,))}
+                with _Transaction(self._db):
+                    days = {
+                        found for (found,) in self._db.execute("SELECT DISTINCT day FROM sheet WHERE day <= ?", (day,))
+                    }
                     return sum(self._batches_of_day(each) for each in sorted(days | {day}))
             except sqlite3.Error as error:
                 self.counters.drop("store_failed")
@@ -135,7 +147,9 @@ class Outbox:
             page = rows[start : start + wire.RATING_ROWS]
             padded = page + [_PADDING] * (wire.RATING_ROWS - len(page))
             secrets.SystemRandom().shuffle(padded)
-            self._db.execute("INSERT INTO batch VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET number = number + 1", (day,))
+            self._db.execute(
+                "INSERT INTO batch VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET number = number + 1", (day,)
+            )
             (number,) = self._db.execute("SELECT number FROM batch WHERE day = ?", (day,)).fetchone()
             self._put(f"ratings:{day}:{number}", _ratings_builder(day, tuple(padded)))
         return count
@@ -153,7 +167,8 @@ class Outbox:
                 raise _store_error(self._path, error) from None
 
     def acknowledged(self, epoch: int, sequence: int) -> bool:
-        """The server has committed it: forget the content, keep the key. False where nothing waited under that number."""
+        """The server has committed it: forget the content, keep the key. False where nothing waited under that
+        number."""
         return self._change("payload = NULL", epoch, sequence)
 
     def refused(self, epoch: int, sequence: int, reason: wire.RefusalReason) -> bool:
@@ -175,12 +190,17 @@ class Outbox:
         """Counts of messages: put, waiting, acknowledged, refused; of sheets waiting for their batch."""
         with self._lock:
             put, waiting, refused = self._db.execute(
-                "SELECT count(*), coalesce(sum(payload IS NOT NULL AND refused = 0), 0), coalesce(sum(refused > 0), 0) FROM message"
+                "SELECT count(*), coalesce(sum(payload IS NOT NULL AND refused = 0), 0), coalesce(sum(refused > 0), 0)"
+                " FROM message"
             ).fetchone()
             (sheets,) = self._db.execute("SELECT count(*) FROM sheet").fetchone()
         return {
-            "put": put, "waiting": waiting, "acknowledged": put - waiting - refused, "refused": refused, "sheets": sheets
-        }  # fmt: skip
+            "put": put,
+            "waiting": waiting,
+            "acknowledged": put - waiting - refused,
+            "refused": refused,
+            "sheets": sheets,
+        }
 
     def next_sequence(self) -> int:
         """The number that the next message will bear (1 for a new epoch)."""
@@ -194,7 +214,7 @@ class Outbox:
             self._db.close()
 
 
-class _transaction:
+class _Transaction:
     """BEGIN IMMEDIATE .. COMMIT, or ROLLBACK on any error."""
 
     def __init__(self, db: sqlite3.Connection) -> None:

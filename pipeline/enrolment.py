@@ -1,7 +1,8 @@
 """What a box and a server say to each other once, when a box is enrolled.
 
-The server's operator prints a code (128 random bits, valid once, for a short time). The box sends it over CURVE to the server whose public key it was given
-with the code; the key that made the connection is the key that is enrolled. The server keeps only a hash of the code.
+The server's operator prints a code (128 random bits, valid once, for a short time). The box sends it over CURVE to
+the server whose public key it was given with the code; the key that made the connection is the key that is enrolled.
+The server keeps only a hash of the code.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 
 
 class NotEnrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="not_enrolled"):
-    """From the server: the code is unknown, used by another key or too old (which of these is not told), or try later."""
+    """From the server: the code is unknown, used by another key or too old (which of these is not told), or try
+    later."""
 
     later: bool = False
 

@@ -1,7 +1,8 @@
 """One constant size for every message on the socket.
 
-CURVE hides a message's content, not its length. So a message to the server is one frame of exactly `FRAME_BYTES`: its length (2 bytes, big endian), the
-message, zeros. Two frames (payload and padding) would show the payload's length to whoever watches the network. A reply is padded likewise to
+CURVE hides a message's content, not its length. So a message to the server is one frame of exactly `FRAME_BYTES`:
+its length (2 bytes, big endian), the message, zeros. Two frames (payload and padding) would show the payload's
+length to whoever watches the network. A reply is padded likewise to
 `REPLY_BYTES`, except a signed public file.
 """
 

@@ -1,7 +1,7 @@
 """Keys of boxes and servers: X25519 for CURVE, Ed25519 for signatures, in files that only their owner can read.
 
-A key pair file is TOML of four Z85 strings (ZeroMQ RFC 32) and a role. CURVE's keys are X25519 keys (RFC 7748), so they are made here without a socket
-library. Nothing in this module prints, logs or puts into an error a secret.
+A key pair file is TOML of four Z85 strings (ZeroMQ RFC 32) and a role. CURVE's keys are X25519 keys (RFC 7748), so
+they are made here without a socket library. Nothing in this module prints, logs or puts into an error a secret.
 """
 
 from __future__ import annotations
@@ -115,7 +115,8 @@ def new_keys(role: Role) -> KeyPair:
 
 
 def save_keys(keys: KeyPair, folder: Path, name: str = KEY_FILE_NAME, replace: bool = False) -> Path:
-    """Write the secret file (mode 0600) and `public.keys` (0644) into `folder` (made with mode 0700); returns the secret file.
+    """Write the secret file (mode 0600) and `public.keys` (0644) into `folder` (made with mode 0700); returns the
+    secret file.
 
     Raises `KeyFileError` where there are keys already and `replace` is false."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -135,7 +136,10 @@ def save_keys(keys: KeyPair, folder: Path, name: str = KEY_FILE_NAME, replace: b
 
 def write_public(keys: KeyPair, folder: Path) -> None:
     """Write `public.keys`, the half of the keys that may be shown to anybody."""
-    public = f'role = "{keys.role}"\ncurve_public = "{keys.curve_public_z85}"\nsigning_public = "{keys.signing_public_z85}"\n'
+    public = (
+        f'role = "{keys.role}"\ncurve_public = "{keys.curve_public_z85}"\n'
+        f'signing_public = "{keys.signing_public_z85}"\n'
+    )
     _write(folder / PUBLIC_FILE_NAME, public, 0o644)
 
 
@@ -153,7 +157,8 @@ def _write(path: Path, text: str, mode: int) -> None:
 
 
 def load_keys(path: Path, role: Role) -> KeyPair:
-    """Read a secret file. Raises `KeyFileError` where it is missing, malformed, of another role, or readable by others."""
+    """Read a secret file. Raises `KeyFileError` where it is missing, malformed, of another role, or readable by
+    others."""
     try:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii")
@@ -162,7 +167,9 @@ def load_keys(path: Path, role: Role) -> KeyPair:
     except (OSError, UnicodeDecodeError):
         raise KeyFileError(f"The keys at {path} cannot be read.", "Check the file's owner.") from None
     if stat.S_IMODE(mode) & 0o077:
-        raise KeyFileError(f"The keys at {path} can be read by others.", f"Run: chmod 600 {path} (and consider new keys).")
+        raise KeyFileError(
+            f"The keys at {path} can be read by others.", f"Run: chmod 600 {path} (and consider new keys)."
+        )
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
@@ -171,7 +178,9 @@ def load_keys(path: Path, role: Role) -> KeyPair:
     if set(values) != {"role", *names} or not all(isinstance(values[name], str) for name in names):
         raise KeyFileError(f"The keys at {path} are damaged.", "Make new ones and enrol again.")
     if values["role"] != role:
-        raise KeyFileError(f"The keys at {path} are not those of a {role}.", f"Make keys for it: hailong keys new --role {role}.")
+        raise KeyFileError(
+            f"The keys at {path} are not those of a {role}.", f"Make keys for it: hailong keys new --role {role}."
+        )
     keys = KeyPair(role, *(public_key_bytes(values[name]) for name in names))
     _check_pairs(keys, path)
     return keys
@@ -182,7 +191,9 @@ def _check_pairs(keys: KeyPair, path: Path) -> None:
     curve = X25519PrivateKey.from_private_bytes(keys.curve_secret).public_key().public_bytes(raw, PublicFormat.Raw)
     signing = Ed25519PrivateKey.from_private_bytes(keys.signing_secret).public_key().public_bytes(raw, PublicFormat.Raw)
     if (curve, signing) != (keys.curve_public, keys.signing_public):
-        raise KeyFileError(f"The public and secret keys at {path} do not belong together.", "Make new ones and enrol again.")
+        raise KeyFileError(
+            f"The public and secret keys at {path} do not belong together.", "Make new ones and enrol again."
+        )
 
 
 def load_public(path: Path) -> dict[str, str]:

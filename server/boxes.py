@@ -1,8 +1,9 @@
 """The boxes of a server: who they are, their keys, and how they come and go without a restart.
 
-A box is known by its CURVE key alone. Enrolment: `issue_code` prints a one-time code, `enrol` binds the key that shows it. Rotation: the same, for a box that
-has a key; the previous key is let in until the new one is used. Revocation: `revoke`; open connections of that key are refused from the next message on,
-because every commit reads the box's row again.
+A box is known by its CURVE key alone. Enrolment: `issue_code` prints a one-time code, `enrol` binds the key that
+shows it. Rotation: the same, for a box that has a key; the previous key is let in until the new one is used.
+Revocation: `revoke`; open connections of that key are refused from the next message on, because every commit reads
+the box's row again.
 """
 
 from __future__ import annotations
@@ -43,8 +44,16 @@ class Box:
 
 def _box(row: Row[tuple[object, ...]]) -> Box:
     return Box(
-        row.id, row.province_id, row.agency_id, row.counter_id, row.epoch, bool(row.demo), row.public_key, row.previous_key, row.log_key
-    )  # fmt: skip
+        row.id,
+        row.province_id,
+        row.agency_id,
+        row.counter_id,
+        row.epoch,
+        bool(row.demo),
+        row.public_key,
+        row.previous_key,
+        row.log_key,
+    )
 
 
 def read_boxes(connection: Connection, box_ids: list[int] | None = None) -> list[Box]:
@@ -56,7 +65,8 @@ def read_boxes(connection: Connection, box_ids: list[int] | None = None) -> list
 
 
 class BoxRegistry:
-    """The allow-list in memory, read again every `REFRESH_S` seconds. Where the store does not answer the last list stays."""
+    """The allow-list in memory, read again every `REFRESH_S` seconds. Where the store does not answer the last list
+    stays."""
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
         self._engine = engine
@@ -94,28 +104,40 @@ class BoxRegistry:
         return self.lookup(key) is not None
 
 
-def new_box(engine: Engine, province_id: int, agency_id: int, label: str, counter_id: int | None = None, demo: bool = False) -> int:
-    """Make a box without a key and return its id. Raises `ConfigError` where the label is taken or the agency is not the province's."""
+def new_box(
+    engine: Engine, province_id: int, agency_id: int, label: str, counter_id: int | None = None, demo: bool = False
+) -> int:
+    """Make a box without a key and return its id. Raises `ConfigError` where the label is taken or the agency is not
+    the province's."""
     try:
         with write(engine) as connection:
             values = {
-                "province_id": province_id, "agency_id": agency_id, "counter_id": counter_id, "label": label, "demo": demo, "epoch": 0
-            }  # fmt: skip
+                "province_id": province_id,
+                "agency_id": agency_id,
+                "counter_id": counter_id,
+                "label": label,
+                "demo": demo,
+                "epoch": 0,
+            }
             return int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
     except SQLAlchemyError:
         raise ConfigError(
-            f"The box {label!r} cannot be made.", "Its label may be taken, or the agency or counter is not of this province."
+            f"The box {label!r} cannot be made.",
+            "Its label may be taken, or the agency or counter is not of this province.",
         ) from None
 
 
 def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, replace: bool = False) -> str:
-    """A one-time code for a box, valid for a day, as people read it. `replace`: its keys so far are let in no more from now on.
+    """A one-time code for a box, valid for a day, as people read it. `replace`: its keys so far are let in no more
+    from now on.
 
     Raises `ConfigError` where the province has no such box."""
     code = new_code()
     values: dict[str, object] = {
-        "enrol_code_hash": code_hash(code), "enrol_code_expires_s": int(now_s) + CODE_LIFE_S, "revoked_day": None
-    }  # fmt: skip
+        "enrol_code_hash": code_hash(code),
+        "enrol_code_expires_s": int(now_s) + CODE_LIFE_S,
+        "revoked_day": None,
+    }
     if replace:
         values |= {"public_key": None, "previous_key": None}
     with write(engine) as connection:
@@ -130,8 +152,8 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
 def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now_s: float, today: int) -> Box | None:
     """Bind `key` to the box of a code; None where the code is not valid for this key.
 
-    The same code and key once more give the same answer (its first answer may have been lost). A box that knows its epoch keeps it; one that starts
-    empty gets the next, and the former is retired."""
+    The same code and key once more give the same answer (its first answer may have been lost). A box that knows its
+    epoch keeps it; one that starts empty gets the next, and the former is retired."""
     with write(engine) as connection:
         row = connection.execute(select(boxes).where(boxes.c.enrol_code_hash == code_hash(code))).one_or_none()
         if row is None or row.revoked_day is not None:
@@ -201,4 +223,6 @@ def gaps(engine: Engine, province_id: int) -> list[Gap]:
             rows = connection.execute(query).all()
     except SQLAlchemyError:
         raise StoreError("The store does not answer.", "Check the data base.") from None
-    return [Gap(row.box_id, row.epoch, row.highest, row.highest - row.stored) for row in rows if row.highest > row.stored]
+    return [
+        Gap(row.box_id, row.epoch, row.highest, row.highest - row.stored) for row in rows if row.highest > row.stored
+    ]

@@ -1,7 +1,8 @@
 """Who may connect: the ZAP handler (ZeroMQ RFC 27) of the server, on a thread of its own.
 
-CURVE proves that the client holds the secret of the public key that it shows; this handler decides by a look-up whether that key is let in, and gives the
-key (Z85) to the socket as `User-Id`. Each socket has a domain with a rule of its own. pyzmq's ironhouse example is the pattern.
+CURVE proves that the client holds the secret of the public key that it shows; this handler decides by a look-up
+whether that key is let in, and gives the key (Z85) to the socket as `User-Id`. Each socket has a domain with a rule
+of its own. pyzmq's ironhouse example is the pattern.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Rule = Callable[[str], bool]
 
 
 class ZapHandler:
-    """Answers every handshake of a context's CURVE servers. `rules`: domain -> rule; another domain or mechanism is refused."""
+    """Answers every handshake of a context's CURVE servers. `rules`: domain -> rule; another domain or mechanism is
+    refused."""
 
     def __init__(self, context: zmq.Context[zmq.Socket[bytes]], rules: Mapping[str, Rule]) -> None:
         self._rules = dict(rules)

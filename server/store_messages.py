@@ -1,0 +1,253 @@
+"""A batch of messages of boxes becomes rows, within one transaction, and each its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, func, select, tuple_, update
+
+from pipeline import wire
+from pipeline.errors import ConfigError
+from pipeline.instruments.instrument import Instrument
+from pipeline.instruments.library import load_by_wire_code
+from pipeline.privacy.periods import day_index, period_end_s
+from server.boxes import Box
+from server.days import month_of_day
+from server.store.tables.boxes import boxes as boxes_table
+from server.store.tables.boxes import heartbeats
+from server.store.tables.ratings import Channel, RatingState, answer_values, ratings
+from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
+
+LATE_AFTER_DAYS = 1
+"""A release is due on the day on which its period ends; stored more than so many days after, it is marked late."""
+DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
+Answer = wire.Ack | wire.Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that fits the schema, from a known box. `identity`: where the answer goes; `digest`: SHA-256, hex."""
+
+    identity: bytes
+    key: str
+    box: Box
+    message: wire.Message
+    digest: str
+
+
+class CountsRepeats(Protocol):
+    """What is counted on the way."""
+
+    repeated: int
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows gathered from a batch, inserted together."""
+
+    deliveries: list[dict[str, Any]]
+    releases: list[dict[str, Any]]
+    tree_heads: list[dict[str, Any]]
+    ratings: list[dict[str, Any]]
+
+
+class _Refused(Exception):  # noqa: N818
+    """A message that is not stored, and why."""
+
+    def __init__(self, reason: wire.RefusalReason) -> None:
+        self.reason = reason
+
+
+def store_batch(
+    connection: Connection,
+    batch: Sequence[Incoming],
+    boxes: Mapping[int, Box],
+    now_s: float,
+    counters: CountsRepeats,
+) -> list[Answer]:
+    """Store what is new and say of each message what became of it. `boxes`: the rows as they stand in this transaction.
+
+    The `Ack` of a heartbeat names the highest number that is stored of the box's epoch, so that a box restored from
+    an old image of its disk learns that it stands behind what it sent before."""
+    today = day_index(now_s)
+    known = _known(connection, batch)
+    highest = _highest(connection, list(boxes.values()))
+    rows = _Rows([], [], [], [])
+    answers: list[Answer] = []
+    for incoming in batch:
+        message = incoming.message
+        try:
+            box = _sender(incoming, boxes)
+            if isinstance(message, wire.Heartbeat):
+                _keep_heartbeat(connection, box, message, now_s)
+                answers.append(wire.Ack(epoch=message.epoch, sequence=highest.get(box.box_id, 0)))
+                continue
+            number = (box.box_id, message.epoch, message.sequence)
+            if number in known:
+                if known[number] != incoming.digest:
+                    raise _Refused(wire.RefusalReason.CONFLICT)
+                counters.repeated += 1
+            else:
+                _gather(rows, box, incoming, today)
+                known[number] = incoming.digest
+                highest[box.box_id] = max(highest.get(box.box_id, 0), message.sequence)
+            answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
+        except _Refused as refused:
+            answers.append(wire.Refusal(epoch=message.epoch, sequence=message.sequence, reason=refused.reason))
+    for table, found in (
+        (deliveries, rows.deliveries),
+        (releases, rows.releases),
+        (tree_heads, rows.tree_heads),
+        (ratings, rows.ratings),
+    ):
+        if found:
+            connection.execute(table.insert(), found)
+    _retire_previous_keys(connection, batch, boxes)
+    return answers
+
+
+def _sender(incoming: Incoming, boxes: Mapping[int, Box]) -> Box:
+    box = boxes.get(incoming.box.box_id)
+    if box is None or incoming.key not in (box.public_key, box.previous_key):
+        raise _Refused(wire.RefusalReason.UNKNOWN_BOX)
+    if incoming.message.epoch != box.epoch:
+        raise _Refused(wire.RefusalReason.EPOCH_RETIRED)
+    if not isinstance(incoming.message, wire.Heartbeat) and incoming.message.sequence < 1:
+        raise _Refused(wire.RefusalReason.MALFORMED)
+    return box
+
+
+def _known(connection: Connection, batch: Sequence[Incoming]) -> dict[tuple[int, int, int], str]:
+    numbers = {(each.box.box_id, each.message.epoch, each.message.sequence) for each in batch}
+    columns = (deliveries.c.box_id, deliveries.c.epoch, deliveries.c.sequence)
+    query = select(*columns, deliveries.c.digest).where(tuple_(*columns).in_(sorted(numbers)))
+    return {(row.box_id, row.epoch, row.sequence): row.digest for row in connection.execute(query)}
+
+
+def _highest(connection: Connection, boxes: Sequence[Box]) -> dict[int, int]:
+    pairs = sorted((box.box_id, box.epoch) for box in boxes)
+    query = (
+        select(deliveries.c.box_id, func.max(deliveries.c.sequence).label("highest"))
+        .where(tuple_(deliveries.c.box_id, deliveries.c.epoch).in_(pairs))
+        .group_by(deliveries.c.box_id)
+    )
+    return {row.box_id: row.highest for row in connection.execute(query)}
+
+
+def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int) -> None:
+    message = incoming.message
+    common: dict[str, Any] = {
+        "province_id": box.province_id,
+        "box_id": box.box_id,
+        "epoch": message.epoch,
+        "sequence": message.sequence,
+        "received_day": today,
+    }
+    kind = str(message.__struct_config__.tag)
+    if isinstance(message, wire.Pulse | wire.Evidence):
+        rows.releases.append(common | _release_values(box, message, kind, today))
+    elif isinstance(message, wire.Ratings):
+        rows.ratings += _rating_rows(box, message)
+    elif isinstance(message, wire.TreeHead):
+        rows.tree_heads.append(common | _tree_head_values(box, message))
+    rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
+
+
+def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, today: int) -> dict[str, Any]:
+    is_demo = message.period in DEMO_KINDS
+    if is_demo and not box.demo:
+        raise _Refused(wire.RefusalReason.DEMO_ONLY)
+    late = False
+    if not is_demo:
+        try:
+            late = today > day_index(period_end_s(message.period, message.index)) + LATE_AFTER_DAYS
+        except (OverflowError, ValueError):
+            raise _Refused(wire.RefusalReason.MALFORMED) from None
+    return {
+        "agency_id": box.agency_id,
+        "kind": kind,
+        "period_kind": int(message.period),
+        "period_index": message.index,
+        "epsilon_milli": message.epsilon_milli,
+        "late": late,
+        **cell_values(message.counts),
+    }
+
+
+@lru_cache(maxsize=64)
+def _instrument(wire_code: int) -> Instrument:
+    return load_by_wire_code(wire_code)
+
+
+def _rating_rows(box: Box, message: wire.Ratings) -> list[dict[str, Any]]:
+    found = []
+    for row in message.rows:
+        if row.instrument == 0:
+            continue
+        if row.answers[0] > 5:
+            raise _Refused(wire.RefusalReason.MALFORMED)
+        try:
+            instrument = _instrument(row.instrument)
+            month = month_of_day(message.day)
+        except ConfigError:  # the file is not installed here yet: the box keeps the batch and tries again
+            raise _Refused(wire.RefusalReason.STORE_UNAVAILABLE) from None
+        except OverflowError:
+            raise _Refused(wire.RefusalReason.MALFORMED) from None
+        found.append(
+            {
+                "province_id": box.province_id,
+                "agency_id": box.agency_id,
+                "counter_id": box.counter_id,
+                "service_group": row.service_group,
+                "channel": Channel.COUNTER_TABLET.value,
+                "day": message.day,
+                "month": month,
+                "instrument": instrument.code,
+                "instrument_version": instrument.version,
+                "reasons": row.reasons,
+                "flag": row.flag,
+                "state": int(RatingState.SET_ASIDE if row.flag else RatingState.COUNTED),
+                **answer_values(row.answers),
+            }
+        )
+    return found
+
+
+def _words_hex(words: Sequence[int]) -> str:
+    return "".join(f"{word:016x}" for word in words)
+
+
+def _tree_head_values(box: Box, message: wire.TreeHead) -> dict[str, Any]:
+    return {
+        "size": message.size,
+        "root": _words_hex(message.root),
+        "signature": _words_hex(message.signature),
+        "verified": False,
+    }
+
+
+def _keep_heartbeat(connection: Connection, box: Box, message: wire.Heartbeat, now_s: float) -> None:
+    values = {
+        "state": int(message.state),
+        "software": ".".join(str(part) for part in message.software),
+        "provider": message.provider,
+        "received_s": int(now_s),
+    }
+    done = connection.execute(update(heartbeats).where(heartbeats.c.box_id == box.box_id).values(values))
+    if done.rowcount == 0:
+        connection.execute(heartbeats.insert().values(box_id=box.box_id, province_id=box.province_id, **values))
+
+
+def _retire_previous_keys(connection: Connection, batch: Sequence[Incoming], boxes: Mapping[int, Box]) -> None:
+    """The first message under a new key ends the previous one."""
+    for box_id in {each.box.box_id for each in batch}:
+        box = boxes.get(box_id)
+        if (
+            box is not None
+            and box.previous_key is not None
+            and any(each.key == box.public_key for each in batch if each.box.box_id == box_id)
+        ):
+            connection.execute(update(boxes_table).where(boxes_table.c.id == box_id).values(previous_key=None))
