@@ -32,17 +32,23 @@ class DiscreteLaplace:
         import opendp.prelude as dp
 
         if not 1 <= epsilon_milli <= 20_000:
-            raise BudgetError("An epsilon must lie between 0.001 and 20.", "Check the [privacy] table of the configuration.")
+            raise BudgetError(
+                "An epsilon must lie between 0.001 and 20.", "Check the [privacy] table of the configuration."
+            )
         dp.enable_features("contrib")
         epsilon = epsilon_milli / 1_000
         scale = 1.0 / epsilon
         for _ in range(8):  # 1/epsilon may round down: then the map says a hair too much
-            self._measurement = dp.m.make_laplace(dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int), scale=scale)
+            self._measurement = dp.m.make_laplace(
+                dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int), scale=scale
+            )
             if self._measurement.map(1) <= epsilon:
                 break
             scale = math.nextafter(scale, math.inf)
         else:
-            raise BudgetError("The noise would cost more than its epsilon.", "This is a defect: report it; nothing was released.")
+            raise BudgetError(
+                "The noise would cost more than its epsilon.", "This is a defect: report it; nothing was released."
+            )
         self.epsilon_milli = epsilon_milli
 
     def release(self, counts: Sequence[int]) -> tuple[int, ...]:

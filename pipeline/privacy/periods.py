@@ -35,7 +35,9 @@ def period_index(kind: PeriodKind, now_s: float, length_s: int = 0) -> int:
 def period_start_s(kind: PeriodKind, index: int, length_s: int = 0) -> int:
     """Unix seconds at which the period begins."""
     if kind is PeriodKind.MONTH:
-        return int(datetime(DAY_ZERO.year + index // 12, index % 12 + 1, 1, tzinfo=INDOCHINA).astimezone(UTC).timestamp())
+        return int(
+            datetime(DAY_ZERO.year + index // 12, index % 12 + 1, 1, tzinfo=INDOCHINA).astimezone(UTC).timestamp()
+        )
     return DAY_ZERO_S + index * _length_s(kind, length_s)
 
 
@@ -49,7 +51,12 @@ def period_label(kind: PeriodKind, index: int, length_s: int = 0) -> str:
     if kind in (PeriodKind.DEMO_PULSE, PeriodKind.DEMO_EVIDENCE) and not length_s:
         return f"demo {index}"
     start = datetime.fromtimestamp(period_start_s(kind, index, length_s), INDOCHINA)
-    formats = {PeriodKind.MONTH: "%Y-%m", PeriodKind.DAY: "%Y-%m-%d", PeriodKind.HOUR: "%Y-%m-%d %H:%M", PeriodKind.FOUR_HOURS: "%Y-%m-%d %H:%M"}
+    formats = {
+        PeriodKind.MONTH: "%Y-%m",
+        PeriodKind.DAY: "%Y-%m-%d",
+        PeriodKind.HOUR: "%Y-%m-%d %H:%M",
+        PeriodKind.FOUR_HOURS: "%Y-%m-%d %H:%M",
+    }
     return start.strftime(formats.get(kind, "%Y-%m-%d %H:%M:%S"))
 
 

@@ -78,9 +78,11 @@ class PrivacyPolicy(BaseModel):
         """The pulse's period as it stands on the wire."""
         if self.demo:
             return PeriodKind.DEMO_PULSE
-        return {PulsePeriod.HOUR: PeriodKind.HOUR, PulsePeriod.FOUR_HOURS: PeriodKind.FOUR_HOURS, PulsePeriod.DAY: PeriodKind.DAY}[
-            self.pulse_period
-        ]
+        return {
+            PulsePeriod.HOUR: PeriodKind.HOUR,
+            PulsePeriod.FOUR_HOURS: PeriodKind.FOUR_HOURS,
+            PulsePeriod.DAY: PeriodKind.DAY,
+        }[self.pulse_period]
 
     @property
     def evidence_kind(self) -> PeriodKind:

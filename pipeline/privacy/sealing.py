@@ -42,7 +42,9 @@ class Sealer:
         try:
             _replace(self._path, nonce + ChaCha20Poly1305(self._key).encrypt(nonce, plain, context))
         except OSError as error:
-            raise StoreError(f"The running month cannot be kept ({type(error).__name__}).", "Free space on the box's disk.") from None
+            raise StoreError(
+                f"The running month cannot be kept ({type(error).__name__}).", "Free space on the box's disk."
+            ) from None
 
     def open(self, context: bytes) -> bytes | None:
         """What was sealed; None where there is nothing, or where the key that sealed it is gone (the machine was restarted) or the file is damaged."""

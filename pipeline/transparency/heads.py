@@ -32,4 +32,6 @@ def make_head(epoch: int, size: int, root: bytes, sign: Callable[[bytes], bytes]
 
 def verify_head(head: TreeHead, signing_public: bytes) -> bool:
     """Whether the head is signed by the box's key (32 bytes)."""
-    return keys.verify(signing_public, from_words(head.signature), head_bytes(head.epoch, head.size, from_words(head.root)))
+    return keys.verify(
+        signing_public, from_words(head.signature), head_bytes(head.epoch, head.size, from_words(head.root))
+    )

@@ -113,7 +113,10 @@ def decode_leaf(data: bytes) -> Leaf:
     try:
         return _decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
-        raise LogError("A leaf of the log is none that this version writes.", "Use the version that wrote it, or treat the log as altered.") from None
+        raise LogError(
+            "A leaf of the log is none that this version writes.",
+            "Use the version that wrote it, or treat the log as altered.",
+        ) from None
 
 
 def state_key(leaf: StateLeaf) -> str:

@@ -1,0 +1,187 @@
+"""The desk's file: charges, leaves of the transparency log, and what waits to be handed to the outbox, changed together or not at all.
+
+SQLite with a write-ahead log and `synchronous=FULL`. Everything in it has its noise already: a running month lies elsewhere (`pipeline.privacy.sealing`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pipeline import wire
+from pipeline.errors import BudgetError, LogError, StoreError
+from pipeline.transparency.leaves import Leaf, ReleaseLeaf, RefusalLeaf, decode_leaf, encode_leaf
+from pipeline.transparency.merkle import Frontier, leaf_hash, tree_root
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS leaf (epoch INTEGER NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (epoch, number)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS charge (
+    epoch INTEGER NOT NULL, evidence INTEGER NOT NULL, period INTEGER NOT NULL, number INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
+    PRIMARY KEY (epoch, evidence, period, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS head (epoch INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (epoch, size)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS staged (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, payload BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A message on its way from the desk to the outbox. `build` fits `edge.outbox.Outbox.put`; the nonce is the one that was logged."""
+
+    number: int
+    key: str
+    message: wire.Pulse | wire.Evidence | wire.TreeHead
+
+    def build(self, epoch: int, sequence: int, nonce: int) -> wire.Message:
+        """The message under the outbox's sequence number. `nonce` is not used: the release has had one since its noise was drawn."""
+        return msgspec.structs.replace(self.message, epoch=epoch, sequence=sequence)
+
+
+class ReleaseStore:
+    """Raises `StoreError` where the file cannot be read or written."""
+
+    def __init__(self, path: Path, epoch: int) -> None:
+        self._path = path
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+            path.chmod(0o600)
+            self.is_new_epoch = self._begin_epoch(epoch)
+        except sqlite3.Error as error:
+            raise self._error(error) from None
+        self.epoch = epoch
+        self._hashes = [leaf_hash(data) for data in self._leaf_data()]
+        self._frontier = Frontier(self._hashes)
+
+    def _begin_epoch(self, epoch: int) -> bool:
+        row = self._db.execute("SELECT epoch FROM epoch").fetchone()
+        if row is not None and row[0] == epoch:
+            return False
+        if row is not None and row[0] > epoch:
+            raise StoreError(
+                "The release store belongs to a later epoch than this box's enrolment.",
+                "Enrol the box again: hailong keys enroll.",
+            )
+        with self.transaction():
+            self._db.execute("INSERT OR REPLACE INTO epoch VALUES (1, ?)", (epoch,))
+            self._db.execute("DELETE FROM staged")  # of the epoch before: the server may have had it already
+        return True
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing; the tree in memory follows the file."""
+        size = getattr(self, "size", 0)
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            if hasattr(self, "_hashes") and self.size != size:
+                del self._hashes[size:]
+                self._frontier = Frontier(self._hashes)
+            if isinstance(error, sqlite3.Error):
+                raise self._error(error) from None
+            raise
+
+    @property
+    def size(self) -> int:
+        """Leaves in this epoch's log."""
+        return len(self._hashes)
+
+    def root(self, size: int | None = None) -> bytes:
+        """Root of this epoch's log, at its whole size or at an earlier one."""
+        return self._frontier.root() if size is None else tree_root(self._hashes[:size])
+
+    def append(self, leaf: Leaf) -> None:
+        """Append a leaf; inside a transaction."""
+        data = encode_leaf(leaf)
+        self._db.execute("INSERT INTO leaf VALUES (?, ?, ?)", (self.epoch, self.size, data))
+        self._hashes.append(leaf_hash(data))
+        self._frontier.append(self._hashes[-1])
+
+    def charge(self, evidence: bool, period: wire.PeriodKind, index: int, epsilon_milli: int) -> None:
+        """Enter a release into the ledger; inside a transaction. Raises `BudgetError` where the period has been released."""
+        if self.is_charged(evidence, period, index):
+            raise BudgetError(
+                "This period has been released already.", "Nothing was released; the first release stands."
+            )
+        self._db.execute(
+            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (self.epoch, evidence, int(period), index, epsilon_milli)
+        )
+
+    def is_charged(self, evidence: bool, period: wire.PeriodKind, index: int) -> bool:
+        """Whether the period has been released in this epoch."""
+        row = self._db.execute(
+            "SELECT 1 FROM charge WHERE epoch = ? AND evidence = ? AND period = ? AND number = ?",
+            (self.epoch, evidence, int(period), index),
+        ).fetchone()
+        return row is not None
+
+    def stage(self, key: str, message: wire.Message) -> None:
+        """Let a message wait for the outbox; inside a transaction."""
+        self._db.execute("INSERT INTO staged (key, payload) VALUES (?, ?)", (key, wire.encode(message)))
+
+    def stage_head(self, head: wire.TreeHead) -> None:
+        """Keep a head and let it wait for the outbox; inside a transaction."""
+        self._db.execute("INSERT INTO head VALUES (?, ?, ?)", (self.epoch, head.size, wire.encode(head)))
+        self.stage(f"head:{head.epoch}:{head.size}", head)
+
+    def head_size(self) -> int:
+        """Size of the last signed head of this epoch; 0 if there is none."""
+        (size,) = self._db.execute("SELECT coalesce(max(size), 0) FROM head WHERE epoch = ?", (self.epoch,)).fetchone()
+        return int(size)
+
+    def staged(self) -> list[Staged]:
+        """What waits for the outbox, oldest first."""
+        try:
+            rows = self._db.execute("SELECT number, key, payload FROM staged ORDER BY number").fetchall()
+        except sqlite3.Error as error:
+            raise self._error(error) from None
+        return [Staged(number, key, wire.decode(payload)) for number, key, payload in rows]  # type: ignore[arg-type]
+
+    def unstage(self, number: int) -> None:
+        """The outbox has it."""
+        with self.transaction():
+            self._db.execute("DELETE FROM staged WHERE number = ?", (number,))
+
+    def leaves(self) -> list[Leaf]:
+        """This epoch's leaves in order. Raises `LogError` where one cannot be read."""
+        return [decode_leaf(data) for data in self._leaf_data()]
+
+    def last_indices(self) -> dict[tuple[bool, wire.PeriodKind], int]:
+        """The highest index, by family and kind, that was released or refused."""
+        last: dict[tuple[bool, wire.PeriodKind], int] = {}
+        for leaf in self.leaves():
+            if isinstance(leaf, (ReleaseLeaf, RefusalLeaf)):
+                key = (leaf.evidence, leaf.period)
+                last[key] = max(last.get(key, -1), leaf.index if isinstance(leaf, ReleaseLeaf) else leaf.last)
+        return last
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def _leaf_data(self) -> list[bytes]:
+        rows = self._db.execute(
+            "SELECT number, data FROM leaf WHERE epoch = (SELECT epoch FROM epoch) ORDER BY number"
+        ).fetchall()
+        if [number for number, _ in rows] != list(range(len(rows))):
+            raise LogError("The box's log lacks a leaf.", "Take the box out of service: hailong audit log.")
+        return [bytes(data) for _, data in rows]
+
+    def _error(self, error: sqlite3.Error) -> StoreError:
+        full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+        return StoreError(
+            f"The release store {self._path.name} cannot be read or written ({type(error).__name__}): nothing was released.",
+            "Free space on the box's disk." if full else "Check the file's owner and the disk.",
+        )

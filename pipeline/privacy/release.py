@@ -1,0 +1,422 @@
+"""The desk of releases: the only way by which anything inferred leaves a box.
+
+Visits are counted in memory. When a period ends, its noise is drawn once, and in one transaction the release is charged, logged and stored; from there it is
+handed to the outbox ("put, then confirm"), which may repeat after a crash without drawing again. The desk fails closed: where the clock, the ledger or the
+server's anchor leaves a doubt, nothing is released.
+
+    desk = ReleaseDesk(policy, data_dir / "release.sqlite3", SystemClock(), keys, epoch)
+    desk.anchor(reply)                      # the server's answer to `wire.Hello`
+    desk.count(visit, now)                  # at a visit's end, in memory
+    desk.close_due(now)                     # at a fixed interval, such as every second
+    for staged in desk.pending():
+        outbox.put(staged.key, staged.build)
+        desk.confirm(staged.number)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from pipeline import wire
+from pipeline.errors import BudgetError, LogError
+from pipeline.keys import KeyPair
+from pipeline.privacy.clock import Clock
+from pipeline.privacy.ledger import ReleaseStore, Staged
+from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
+from pipeline.privacy.periods import day_index
+from pipeline.privacy.policy import PrivacyPolicy
+from pipeline.privacy.running import MAX_WAITING, UNPLACED, Period, Running, Terms, decode_running, encode_running
+from pipeline.privacy.sealing import Sealer
+from pipeline.records import ClosedVisit, Counters
+from pipeline.transparency import leaves
+from pipeline.transparency.heads import from_words, make_head
+
+JUMP_S = 300.0
+"""Wall time that runs ahead of or behind the monotonic clock by more than this is a jump."""
+MAX_JUMP_S = 35 * 86_400.0
+"""A running box whose clock leaps further than this holds its releases until it is started again."""
+
+
+class ReleaseDesk:
+    """One box's desk. Safe to use from several threads; `now` is in Unix seconds.
+
+    `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half signs the log's heads. `epoch`: from the
+    enrolment; a higher one than the store's begins a new log and drops the running counts. `require_anchor`: draw nothing before `anchor` has been called.
+    `memory_folder`: a folder on tmpfs for the sealing key, otherwise found. `mechanism`: the noise for an epsilon in thousandths.
+
+    Raises `ConfigError` where the policy does not protect the clerk or the key has no safe place, `StoreError`, `LogError`."""
+
+    def __init__(
+        self,
+        policy: PrivacyPolicy,
+        store_path: Path,
+        clock: Clock,
+        keys: KeyPair,
+        epoch: int,
+        *,
+        require_anchor: bool = True,
+        memory_folder: Path | None = None,
+        mechanism: Callable[[int], Mechanism] = DiscreteLaplace,
+    ) -> None:
+        policy.require_staff_protection()
+        self.policy = policy
+        self.epoch = epoch
+        self.counters = Counters()
+        self._clock = clock
+        self._keys = keys
+        self._lock = threading.RLock()
+        self._mechanism = mechanism
+        self._store = ReleaseStore(store_path, epoch)
+        self._sealer = Sealer(store_path.with_suffix(".sealed"), policy.at_rest, memory_folder)
+        self._context = b"hailong running month, epoch %d" % epoch
+        self._anchored = not require_anchor
+        self._refused = ""
+        self._held = False
+        self._finished = False
+        self._seen: tuple[float, float] | None = None  # (wall, monotonic) when the clock was last trusted
+        self._sealed_at: float | None = None
+        self._last = self._store.last_indices()
+        self._skipped: list[leaves.RefusalLeaf] = []
+        self._terms = Terms.of(policy)
+        self._current: dict[bool, Period | None] = {False: None, True: None}
+        self._due: list[Period] = []
+        self._open()
+
+    # -- what the box does -------------------------------------------------------------------------------------------------------------
+
+    def anchor(self, anchor: wire.Anchor) -> None:
+        """Compare the log with the last head that the server has committed.
+
+        Raises `LogError`, and releases nothing from then on, where this store is an old copy or another history: its noise has been drawn before."""
+        with self._lock:
+            problem = self._anchor_problem(anchor)
+            if problem:
+                self._refused = problem
+                raise LogError(
+                    problem, "Nothing is released. Enrol the box again, which begins a new epoch: hailong keys enroll."
+                )
+            self._anchored = True
+
+    def count(self, visit: ClosedVisit, now: float) -> None:
+        """Count a visit that has ended, once, in the running pulse and evidence. Touches no file."""
+        with self._lock:
+            if self._refused or self._finished:
+                self.counters.drop("desk_closed")
+                return
+            if self._observe(now):
+                self._roll(now)
+            pulse, evidence = self._period(False), self._period(True)
+            assert evidence is not None  # noqa: S101  (the terms always have evidence)
+            evidence.add(visit)
+            if pulse is not None and pulse.epsilon_milli + evidence.epsilon_milli <= self._terms.budget_epsilon_milli:
+                pulse.add(visit)
+            self.counters.forwarded += 1
+
+    def close_due(self, now: float) -> list[wire.Pulse | wire.Evidence]:
+        """Release every period that has ended, empty or not; returns what was drawn in this call (it is in `pending` too).
+
+        Call it at a fixed interval: it also seals the running counts on its schedule. Raises `StoreError` where the disk fails: nothing was released then,
+        and the next call tries again."""
+        with self._lock:
+            if self._refused or self._finished:
+                return []
+            if self._observe(now):
+                self._roll(now)
+            drawn = self._draw() if self._anchored and not self._held else []
+            self._trim()
+            self._seal_if_due(bool(drawn))
+            return drawn
+
+    def finish_demo(self, now: float) -> list[wire.Pulse | wire.Evidence]:
+        """Demo only: the demo ends, and with it the running periods; they never reopen. Raises `BudgetError` outside a demo."""
+        if not self.policy.demo:
+            raise BudgetError("Only a demo may end a period early.", "Wait for the period's end.")
+        with self._lock:
+            drawn = self.close_due(now)
+            self._due += [
+                period for period in self._current.values() if period is not None and period.index != UNPLACED
+            ]
+            self._current = {False: None, True: None}
+            drawn += self._draw() if self._anchored and not self._held else []
+            self._finished = True
+            self._seal()
+            return drawn
+
+    def pending(self) -> list[Staged]:
+        """Releases and tree heads that the outbox has not confirmed, oldest first; the same ones, noise and all, however often it is asked."""
+        with self._lock:
+            return self._store.staged()
+
+    def confirm(self, number: int) -> None:
+        """The outbox has stored it (`Staged.number`)."""
+        with self._lock:
+            self._store.unstage(number)
+
+    def record(self, *states: leaves.StateLeaf) -> None:
+        """Log configuration of notice and opt-out, models and keys: each is appended only if it differs from the last of its kind."""
+        with self._lock:
+            known = {
+                leaves.state_key(leaf): leaf for leaf in self._store.leaves() if isinstance(leaf, leaves.StateLeaf)
+            }
+            for leaf in states:
+                before = known.get(leaves.state_key(leaf))
+                if before is None or msgspec.structs.replace(before, day=leaf.day) != leaf:
+                    with self._store.transaction():
+                        self._store.append(leaf)
+
+    @property
+    def state(self) -> wire.BoxState:
+        """What the heartbeat tells of the desk."""
+        if self._refused:
+            return wire.BoxState.BUDGET_REFUSED
+        return wire.BoxState.CLOCK_UNTRUSTED if self._held else wire.BoxState.OK
+
+    @property
+    def is_anchored(self) -> bool:
+        """Whether the server's last head has been compared (or none is asked for)."""
+        return self._anchored
+
+    @property
+    def problem(self) -> str:
+        """Why the desk releases nothing, in words; empty where it does."""
+        if self._held:
+            return "The clock is not trusted."
+        return self._refused
+
+    def close(self) -> None:
+        """Seal the running counts and close the files."""
+        with self._lock:
+            if not self._refused:
+                self._seal()
+            self._store.close()
+
+    def wipe(self) -> None:
+        """Decommissioning: the running counts and their key are destroyed; the ledger and the log stay for the officer."""
+        with self._lock:
+            self._current, self._due, self._finished = {False: None, True: None}, [], True
+            self._sealer.wipe()
+            self._store.close()
+
+    # -- start -------------------------------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        day = self._day()
+        with self._store.transaction():
+            if self._store.is_new_epoch:
+                self._store.append(leaves.EpochLeaf(self.epoch, day, self._keys.signing_public))
+            policy_leaf = self._policy_leaf(day)
+            before = next(
+                (leaf for leaf in reversed(self._store.leaves()) if isinstance(leaf, leaves.PolicyLeaf)), None
+            )
+            if before is None or msgspec.structs.replace(before, day=day) != policy_leaf:
+                self._store.append(policy_leaf)
+            sealed = None if self._store.is_new_epoch else self._sealer.open(self._context)
+            if sealed is None and self._sealer.has_file:
+                self._store.append(leaves.CountsLostLeaf(day))
+                self.counters.drop("counts_lost")
+        if sealed is None:
+            return
+        with contextlib.suppress(msgspec.MsgspecError):
+            running = decode_running(sealed)
+            self._terms = running.terms
+            self._current = {False: self._unreleased(running.pulse), True: self._unreleased(running.evidence)}
+            self._due = [period for period in map(self._unreleased, running.due) if period is not None]
+            for period in (*self._due, *self._current.values()):
+                if period is not None and period.index != UNPLACED:
+                    self._note_index(period.evidence, period.kind, period.index)
+            if self._current[True] is None:  # its evidence has been released: the policy of now holds
+                self._terms = Terms.of(self.policy)
+
+    def _unreleased(self, period: Period | None) -> Period | None:
+        """None for a period that was released after it was sealed last."""
+        if period is None or self._store.is_charged(period.evidence, period.kind, period.index):
+            return None
+        return period
+
+    def _policy_leaf(self, day: int) -> leaves.PolicyLeaf:
+        policy = self.policy
+        return leaves.PolicyLeaf(
+            day,
+            policy.pulse_kind,
+            policy.pulse_epsilon_milli,
+            policy.evidence_kind,
+            policy.evidence_epsilon_milli,
+            policy.budget_epsilon_milli,
+            policy.clerks_per_box,
+            bool(policy.pool_with),
+            policy.at_rest.value,
+            policy.digest(),
+        )
+
+    def _anchor_problem(self, anchor: wire.Anchor) -> str:
+        if anchor.epoch > self.epoch:
+            return "The server knows a later epoch of this box: this one is retired."
+        if anchor.epoch < self.epoch:
+            return ""
+        if anchor.size > self._store.size:
+            return "The server has committed a longer log of this box: this disk is an old copy."
+        if anchor.size and self._store.root(anchor.size) != from_words(anchor.root):
+            return "The server has committed another log of this box: this disk is another history."
+        return ""
+
+    def _day(self) -> int:
+        """Day for leaves; 0 while the clock stands before day 0."""
+        try:
+            return day_index(self._clock.wall_s())
+        except Exception:
+            return 0
+
+    # -- time --------------------------------------------------------------------------------------------------------------------------
+
+    def _observe(self, now: float) -> bool:
+        """Look at the clock: whether periods may begin and end now. Notices a jump and gives up the periods that it leapt over."""
+        monotonic = self._clock.monotonic_s()
+        if not self._clock.trusted():
+            self._held = True
+            return False
+        jump = None if self._seen is None else (now - self._seen[0]) - (monotonic - self._seen[1])
+        if jump is not None and abs(jump) > MAX_JUMP_S:
+            self._held = True
+            return False
+        self._held = False
+        if jump is None or abs(jump) > JUMP_S:
+            self._leap(now)
+        self._seen = (now, monotonic)
+        return True
+
+    def _leap(self, now: float) -> None:
+        """The box did not live through the time up to now: what was running ends, what lies between was not observed."""
+        for evidence in (True, False):
+            period = self._current[evidence]
+            if period is not None and period.end_s <= now:
+                self._due.append(period)
+                self._current[evidence] = None
+                if evidence:
+                    self._terms = Terms.of(self.policy)
+        for evidence in (True, False):
+            kind, length_s, epsilon_milli = self._terms.kind(evidence)
+            if self._current[evidence] is None and epsilon_milli and (evidence, kind) in self._last:
+                first = self._last[evidence, kind] + 1
+                last = Period.new(self._terms, evidence, 0).index_at(now) - 1
+                if last >= first:
+                    self._skipped.append(leaves.RefusalLeaf(evidence, kind, first, last, leaves.Refused.NOT_OBSERVED))
+                    self._note_index(evidence, kind, last)
+
+    def _roll(self, now: float) -> None:
+        """End what has ended, in the order of time, and open what follows; evidence before a pulse of the same instant, since it brings the new terms."""
+        self._place(now)
+        while True:
+            ended = [period for period in self._current.values() if period is not None and period.end_s <= now]
+            if not ended:
+                return
+            period = min(ended, key=lambda each: (each.end_s, not each.evidence))
+            self._due.append(period)
+            self._current[period.evidence] = None
+            if period.evidence:
+                self._terms = Terms.of(self.policy)
+            self._place(period.end_s)
+
+    def _place(self, at_s: float) -> None:
+        for evidence in (True, False):
+            if not self._terms.kind(evidence)[2]:
+                continue
+            period = self._current[evidence]
+            if period is None:
+                period = self._current[evidence] = Period.new(self._terms, evidence, UNPLACED)
+            if period.index == UNPLACED:
+                # A clock that was set back never reopens a period: the next one that was not used takes the visits.
+                period.index = max(period.index_at(at_s), self._last.get((evidence, period.kind), -1) + 1)
+                self._note_index(evidence, period.kind, period.index)
+
+    def _period(self, evidence: bool) -> Period | None:
+        """The running period; without a trusted clock one that has no place yet. None where there is no pulse."""
+        if self._current[evidence] is None and self._terms.kind(evidence)[2]:
+            self._current[evidence] = Period.new(self._terms, evidence, UNPLACED)
+        return self._current[evidence]
+
+    def _note_index(self, evidence: bool, kind: wire.PeriodKind, index: int) -> None:
+        self._last[evidence, kind] = max(self._last.get((evidence, kind), -1), index)
+
+    # -- release -----------------------------------------------------------------------------------------------------------------------
+
+    def _draw(self) -> list[wire.Pulse | wire.Evidence]:
+        if not self._due and not self._skipped and self._store.head_size() == self._store.size:
+            return []
+        drawn: list[wire.Pulse | wire.Evidence] = []
+        with self._store.transaction():
+            for leaf in self._skipped:
+                self._store.append(leaf)
+            for period in self._due:
+                message = self._release(period)
+                if message is not None:
+                    drawn.append(message)
+            # The head goes first: once the server has a release, it has the head that anchors it.
+            self._store.stage_head(make_head(self.epoch, self._store.size, self._store.root(), self._keys.sign))
+            for message in drawn:
+                family = "evidence" if isinstance(message, wire.Evidence) else "pulse"
+                self._store.stage(f"{family}:{int(message.period)}:{message.index}", message)
+        evidence_closed = any(period.evidence for period in self._due)
+        self._due, self._skipped = [], []
+        if evidence_closed:
+            self._sealer.rotate()
+            self._seal()
+        return drawn
+
+    def _release(self, period: Period) -> wire.Pulse | wire.Evidence | None:
+        """Charge, draw, log; inside the transaction."""
+        if self._store.is_charged(period.evidence, period.kind, period.index):
+            self.counters.drop("already_released")
+            return None
+        if period.epsilon_milli > self.policy.budget_epsilon_milli:
+            self._refuse(period, leaves.Refused.BUDGET)
+            return None
+        self._store.charge(period.evidence, period.kind, period.index, period.epsilon_milli)
+        counts = self._mechanism(period.epsilon_milli).release(period.counts)
+        message_type = wire.Evidence if period.evidence else wire.Pulse
+        message = message_type(
+            version=1,
+            epoch=self.epoch,
+            sequence=0,
+            nonce=secrets.randbits(64),
+            period=period.kind,
+            index=period.index,
+            epsilon_milli=period.epsilon_milli,
+            counts=counts,  # type: ignore[arg-type]
+        )
+        self._store.append(
+            leaves.ReleaseLeaf(
+                period.evidence, period.kind, period.index, period.epsilon_milli, leaves.release_digest(message)
+            )
+        )
+        return message
+
+    def _refuse(self, period: Period, reason: leaves.Refused) -> None:
+        self._store.append(leaves.RefusalLeaf(period.evidence, period.kind, period.index, period.index, reason))
+        self.counters.drop(reason.name.lower())
+
+    def _trim(self) -> None:
+        """Give up the oldest of too many waiting periods."""
+        excess = self._due[:-MAX_WAITING]
+        if excess:
+            with self._store.transaction():
+                for period in excess:
+                    self._refuse(period, leaves.Refused.WAITED_TOO_LONG)
+            self._due = self._due[len(excess) :]
+
+    # -- at rest -----------------------------------------------------------------------------------------------------------------------
+
+    def _seal_if_due(self, changed: bool) -> None:
+        monotonic = self._clock.monotonic_s()
+        if changed or self._sealed_at is None or monotonic - self._sealed_at >= self.policy.seal_interval_s:
+            self._seal()
+
+    def _seal(self) -> None:
+        running = Running(self._terms, self._current[False], self._current[True], self._due[-MAX_WAITING:])
+        self._sealer.seal(encode_running(running), self._context)
+        self._sealed_at = self._clock.monotonic_s()

@@ -1,0 +1,101 @@
+"""The counts of the running periods: in memory, and sealed on the disk at fixed times."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pipeline.privacy.periods import period_end_s, period_index
+from pipeline.privacy.policy import PrivacyPolicy
+from pipeline.records import ClosedVisit, Level
+from pipeline.wire import PeriodKind
+
+PULSE_CELLS = 4
+EVIDENCE_CELLS = 18
+UNPLACED = -1
+"""Index of a period opened while the clock was not trusted; it gets its place when the clock is."""
+MAX_WAITING = 64
+"""Periods that may wait for a trusted clock or for the server's anchor; older ones are given up."""
+
+
+class Terms(msgspec.Struct, frozen=True):
+    """What of a policy governs releases. They change together, at the end of an evidence period."""
+
+    pulse_kind: PeriodKind
+    pulse_epsilon_milli: int
+    pulse_length_s: int
+    evidence_kind: PeriodKind
+    evidence_epsilon_milli: int
+    evidence_length_s: int
+    budget_epsilon_milli: int
+
+    @classmethod
+    def of(cls, policy: PrivacyPolicy) -> Terms:
+        """The terms of a policy."""
+        return cls(
+            policy.pulse_kind,
+            policy.pulse_epsilon_milli,
+            policy.demo_pulse_s if policy.demo else 0,
+            policy.evidence_kind,
+            policy.evidence_epsilon_milli,
+            policy.demo_evidence_s if policy.demo else 0,
+            policy.budget_epsilon_milli,
+        )
+
+    def kind(self, evidence: bool) -> tuple[PeriodKind, int, int]:
+        """(period kind, its length for demo kinds, epsilon in thousandths) of the evidence or of the pulse."""
+        if evidence:
+            return self.evidence_kind, self.evidence_length_s, self.evidence_epsilon_milli
+        return self.pulse_kind, self.pulse_length_s, self.pulse_epsilon_milli
+
+
+class Period(msgspec.Struct):
+    """One period's counts. `index` may be `UNPLACED`."""
+
+    evidence: bool
+    kind: PeriodKind
+    index: int
+    length_s: int
+    epsilon_milli: int
+    counts: list[int]
+
+    @property
+    def end_s(self) -> float:
+        """Unix seconds; never, while the period has no place."""
+        return float("inf") if self.index == UNPLACED else period_end_s(self.kind, self.index, self.length_s)
+
+    def index_at(self, now_s: float) -> int:
+        """Index of the period of this kind that holds the instant."""
+        return period_index(self.kind, now_s, self.length_s)
+
+    @classmethod
+    def new(cls, terms: Terms, evidence: bool, index: int) -> Period:
+        """An empty period under the terms."""
+        kind, length_s, epsilon_milli = terms.kind(evidence)
+        return cls(evidence, kind, index, length_s, epsilon_milli, [0] * (EVIDENCE_CELLS if evidence else PULSE_CELLS))
+
+    def add(self, visit: ClosedVisit) -> None:
+        """Count one visit: one more in exactly one cell."""
+        self.counts[evidence_cell(visit) if self.evidence else pulse_cell(visit)] += 1
+
+
+class Running(msgspec.Struct):
+    """What is sealed."""
+
+    terms: Terms
+    pulse: Period | None
+    evidence: Period | None
+    due: list[Period]
+
+
+def pulse_cell(visit: ClosedVisit) -> int:
+    """0 low (levels 0-1), 1 middle (2), 2 high (3-4), 3 abstained."""
+    return (0, 0, 1, 2, 2, 3)[Level(visit.level)]
+
+
+def evidence_cell(visit: ClosedVisit) -> int:
+    """Row-major [6 levels][3 outcomes]."""
+    return 3 * int(visit.level) + int(visit.outcome)
+
+
+encode_running = msgspec.msgpack.Encoder().encode
+decode_running = msgspec.msgpack.Decoder(Running).decode
