@@ -78,7 +78,7 @@ def add_store_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=None,
         metavar="DIR",
-        help="folder of the server: server.toml, keys, SQLite store (default: $HAILONG_SERVER_DIR or the user's data folder)",
+        help="folder of the server: server.toml, keys, store (default: $HAILONG_SERVER_DIR or the user's data folder)",
     )
     parser.add_argument(
         "--store",

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from pipeline.errors import ConfigError
 from server.days import today
+from server.store.engine import insert_row
 from server.store.tables.agencies import levels
 from server.store.tables.provinces import provinces, settings
 
@@ -54,8 +55,7 @@ def make_province(
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
         raise ConfigError(f"There is a province with the code {code!r}.", "Choose another code.")
     values = {"code": code, "name_vi": name_vi, "name_en": name_en or name_vi, "simulated": simulated}
-    done = connection.execute(insert(provinces).values(**values, created_day=today()))
-    province_id = int(done.inserted_primary_key[0])
+    province_id = insert_row(connection, provinces, {**values, "created_day": today()})
     for level_code, vi, en, rank in DEFAULT_LEVELS:
         connection.execute(
             insert(levels).values(province_id=province_id, code=level_code, name_vi=vi, name_en=en, rank=rank)

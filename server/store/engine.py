@@ -6,12 +6,12 @@ that two writers wait for each other instead of failing when the second one has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
@@ -91,3 +91,11 @@ def write(engine: Engine) -> Iterator[Connection]:
     """A connection in one transaction: committed at the end, rolled back on an error."""
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:
+    """Insert one row and return its id."""
+    inserted = connection.execute(insert(table).values(**values)).inserted_primary_key
+    if inserted is None:  # pragma: no cover - every table here has an integer key
+        raise StoreError(f"A row of {table.name} got no key.")
+    return int(inserted[0])

@@ -1,0 +1,1 @@
+"""Who may do what: roles, log-in, sessions, request forgery, rate limits, access log."""

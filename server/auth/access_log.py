@@ -1,0 +1,35 @@
+"""The access log: which user asked which route, with what result; kept as long as the province's setting says."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Engine, delete, insert, select
+
+from server.days import now_s
+from server.provinces import all_provinces, read_setting
+from server.store.engine import write
+from server.store.tables.users import access_log, users
+
+
+def log_access(engine: Engine, province_id: int, user_id: int | None, method: str, route: str, status: int) -> None:
+    """Add one entry. `route` is the template of the path, so that no value from a path or query is kept."""
+    values = {"province_id": province_id, "user_id": user_id, "at_s": now_s(), "method": method, "status": status}
+    with write(engine) as connection:
+        connection.execute(insert(access_log).values(**values, route=route[:200]))
+
+
+def log_failed_log_in(connection: Connection, user_name: str) -> None:
+    """A failed log-in of a user that exists; of others nothing is kept (a mistyped name may be a password)."""
+    row = connection.execute(select(users.c.id, users.c.province_id).where(users.c.name == user_name)).first()
+    if row is not None:
+        values = {"province_id": row.province_id, "user_id": row.id, "at_s": now_s(), "method": "POST", "status": 401}
+        connection.execute(insert(access_log).values(**values, route="/log-in"))
+
+
+def enforce_retention(connection: Connection) -> int:
+    """Delete entries older than each province's `access_log_days`; returns how many."""
+    deleted = 0
+    for province in all_provinces(connection):
+        oldest_s = now_s() - 86_400 * int(read_setting(connection, province.province_id, "access_log_days"))
+        mine = (access_log.c.province_id == province.province_id, access_log.c.at_s < oldest_s)
+        deleted += connection.execute(delete(access_log).where(*mine)).rowcount
+    return deleted

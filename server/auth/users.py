@@ -1,0 +1,131 @@
+"""Users of a province: making, changing, logging in; their sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from pipeline.errors import ConfigError
+from server.auth.passwords import hash_password, new_password, password_fits
+from server.auth.roles import User
+from server.changes import record_change
+from server.days import now_s, today
+from server.store.engine import insert_row
+from server.store.tables.users import Role, sessions, users
+
+_NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{2,59}$")
+
+
+def make_user(
+    connection: Connection,
+    province_id: int,
+    name: str,
+    role: Role,
+    agency_id: int | None = None,
+    *,
+    by: int | None = None,
+) -> str:
+    """Make a user and return the one-time password, which has to be changed at the first log-in.
+
+    Raises `ConfigError` for a name that is taken or malformed, or an agency reader without agency."""
+    if not _NAME.match(name):
+        raise ConfigError(
+            f"{name!r} is no user name.", "Use 3 to 60 of a-z, 0-9, dot, dash; the first a letter or digit."
+        )
+    if (role is Role.AGENCY_READER) != (agency_id is not None):
+        raise ConfigError("An agency reader, and nobody else, has an agency.", "Choose one, or another role.")
+    if connection.execute(select(users.c.id).where(users.c.name == name)).first():
+        raise ConfigError(f"The user name {name!r} is taken.", "Choose another.")
+    password = new_password()
+    values: dict[str, Any] = {"province_id": province_id, "name": name, "role": role.value, "agency_id": agency_id}
+    values |= {"password_hash": hash_password(password), "active": True, "must_change_password": True}
+    user_id = insert_row(connection, users, {**values, "created_day": today()})
+    record_change(connection, province_id, by, "user_made", {"user": user_id, "role": role.value})
+    return password
+
+
+def new_one_time_password(connection: Connection, province_id: int, user_id: int, *, by: int | None) -> str:
+    """Set a new one-time password and close the user's sessions."""
+    password = new_password()
+    _set_password(connection, province_id, user_id, password, must_change=True)
+    record_change(connection, province_id, by, "password_reset", {"user": user_id})
+    return password
+
+
+def change_password(connection: Connection, user: User, old: str, new: str) -> None:
+    """A user's own change; closes all sessions. Raises `ConfigError` where the old one does not fit or the new is
+    short."""
+    row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
+    if not password_fits(row.password_hash, old):
+        raise ConfigError("Mật khẩu hiện tại không đúng. / The present password does not fit.")
+    if old == new:
+        raise ConfigError("Mật khẩu mới phải khác. / The new password must differ.")
+    _set_password(connection, user.province_id, user.user_id or 0, new, must_change=False)
+
+
+def _set_password(connection: Connection, province_id: int, user_id: int, password: str, *, must_change: bool) -> None:
+    mine = (users.c.id == user_id, users.c.province_id == province_id)
+    values = {"password_hash": hash_password(password), "must_change_password": must_change}
+    if connection.execute(update(users).where(*mine).values(**values)).rowcount != 1:
+        raise ConfigError("There is no such user.")
+    close_sessions(connection, province_id, user_id)
+
+
+def set_active(connection: Connection, province_id: int, user_id: int, active: bool, *, by: int | None) -> None:
+    """Let a user in or shut them out; the last active administrator stays. Raises `ConfigError`."""
+    row = connection.execute(select(users).where(users.c.id == user_id, users.c.province_id == province_id)).first()
+    if row is None:
+        raise ConfigError("There is no such user.")
+    if not active and row.role == Role.ADMINISTRATOR:
+        others = select(users.c.id).where(
+            users.c.province_id == province_id,
+            users.c.role == Role.ADMINISTRATOR,
+            users.c.active,
+            users.c.id != user_id,
+        )
+        if connection.execute(others).first() is None:
+            raise ConfigError("Đây là quản trị viên cuối cùng. / This is the last administrator.")
+    connection.execute(update(users).where(users.c.id == user_id).values(active=active))
+    if not active:
+        close_sessions(connection, province_id, user_id)
+    record_change(connection, province_id, by, "user_active" if active else "user_inactive", {"user": user_id})
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def open_session(connection: Connection, province_id: int, user_id: int, life_s: int) -> str:
+    """A new session's random token; the store keeps its hash alone. Expired sessions are removed."""
+    connection.execute(delete(sessions).where(sessions.c.expires_s < now_s()))
+    token = secrets.token_urlsafe(32)
+    values = {"token_hash": _digest(token), "province_id": province_id, "user_id": user_id}
+    connection.execute(insert(sessions).values(**values, expires_s=now_s() + life_s))
+    return token
+
+
+def session_user(connection: Connection, token: str) -> User | None:
+    """The user of an open session, or None."""
+    query = (
+        select(users)
+        .join(sessions, sessions.c.user_id == users.c.id)
+        .where(sessions.c.token_hash == _digest(token), sessions.c.expires_s >= now_s(), users.c.active)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    return User(row.id, row.name, Role(row.role), row.province_id, row.agency_id, bool(row.must_change_password))
+
+
+def close_session(connection: Connection, token: str) -> None:
+    """Close one session."""
+    connection.execute(delete(sessions).where(sessions.c.token_hash == _digest(token)))
+
+
+def close_sessions(connection: Connection, province_id: int, user_id: int) -> None:
+    """Close all sessions of a user."""
+    connection.execute(delete(sessions).where(sessions.c.province_id == province_id, sessions.c.user_id == user_id))
