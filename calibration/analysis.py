@@ -1,0 +1,157 @@
+"""The facade: rows of agencies' months in, both fused estimates, agreement and verdicts out.
+
+    analysis = analyze(months, period=Period.month(2026, 11))
+    for agency in analysis.agencies:
+        print(agency.agency, agency.fused.efficiency.summary("en"))
+
+`months` holds the period itself and as many earlier ones as are at hand: the response curve of a group is learnt from
+the earlier ones only. A first month is therefore never fused ("not calibrated").
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from calibration.factors import OVERALL, require_informed
+from calibration.fuse import Fused, Settings, fuse_month, response_rate
+from calibration.months import AgencyMonth, require_disjoint_months
+from calibration.periods import Period
+from calibration.ratings import TABLET, totals
+from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
+from calibration.results import Estimate, LabelledEstimates
+from calibration.verdicts import Verdict
+from pipeline.errors import StatisticsError
+
+HISTORY_MONTHS: Final = 12
+"""Earlier periods of an agency that a curve is learnt from: older ones may have drifted away."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyResult:
+    """One agency in the period. `service_groups`: the same three estimates by service group."""
+
+    agency: str
+    group: str
+    fused: Fused
+    service_groups: dict[str, Fused]
+    response_rate: float | None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the implicit signal helped here."""
+        return self.fused.efficiency.verdict
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per estimate (agency first, then service groups), for JSON, CSV or Parquet."""
+        rows = []
+        for name, fused in [("", self.fused), *self.service_groups.items()]:
+            estimates: list[Estimate] = [fused.explicit, fused.efficiency]
+            bounds: dict[str, Any] = {}
+            if fused.correction is not None:
+                estimates.append(fused.correction.estimate)
+                bounds = fused.correction.to_dict()
+            for estimate in estimates:
+                is_correction = fused.correction is not None and estimate is fused.correction.estimate
+                row = bounds if is_correction else estimate.to_dict()
+                rows.append({"agency": self.agency, "group": self.group, "service_group": name, **row})
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All agencies of one period, and the curves that they were fused with."""
+
+    period: Period
+    factor: str
+    agencies: tuple[AgencyResult, ...]
+    curves: dict[str, ResponseCurve]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per agency, service group and estimator."""
+        return [{"period": str(self.period), "factor": self.factor, **row} for a in self.agencies for row in a.rows()]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `--json`."""
+        return {
+            "period": str(self.period),
+            "factor": self.factor,
+            "rows": self.rows(),
+            "curves": {name: curve.rows() for name, curve in self.curves.items()},
+        }
+
+    def estimates(self) -> LabelledEstimates:
+        """Explicit and efficiency estimates of all agencies, for one chart."""
+        rows = []
+        for agency in self.agencies:
+            rows += [(agency.agency, agency.fused.explicit), (agency.agency, agency.fused.efficiency)]
+        return LabelledEstimates(tuple(rows), str(self.period))
+
+    def summary(self, language: str = "vi") -> str:
+        """A paragraph per agency."""
+        return "\n\n".join(f"{a.agency}\n{a.fused.efficiency.summary(language)}" for a in self.agencies)
+
+
+def _covered(month: AgencyMonth) -> tuple[int, int]:
+    """(rated, satisfied) of tablet ratings whose visits are in the month's tables."""
+    strata = month.strata if month.shared_tables else tuple(s for s in month.strata if s.tables)
+    pairs = [totals(stratum.ratings, TABLET) for stratum in strata]
+    return sum(n for n, _ in pairs), sum(k for _, k in pairs)
+
+
+def group_curves(
+    months: Iterable[AgencyMonth],
+    before: Period,
+    *,
+    history: int = HISTORY_MONTHS,
+    minimum_pairs: int = MINIMUM_PAIRS,
+) -> dict[str, ResponseCurve]:
+    """The curve of every agency group from periods that ended before `before` starts, the latest `history` of each."""
+    by_agency: dict[tuple[str, str], list[AgencyMonth]] = defaultdict(list)
+    groups: set[str] = set()
+    for month in months:
+        groups.add(month.group)
+        if month.period.end <= before.start and month.tables:
+            by_agency[(month.group, month.agency)].append(month)
+    used: dict[str, list[AgencyMonth]] = {group: [] for group in groups}
+    for (group, _), of_agency in by_agency.items():
+        used[group] += sorted(of_agency, key=lambda month: month.period)[-history:]
+    curves = {}
+    for group, chosen in sorted(used.items()):
+        covered = [_covered(month) for month in chosen]
+        curves[group] = learn_curve(
+            [table for month in chosen for table in month.tables],
+            group,
+            rated=sum(n for n, _ in covered),
+            satisfied=sum(k for _, k in covered),
+            minimum_pairs=minimum_pairs,
+        )
+    return curves
+
+
+def analyze(
+    months: Sequence[AgencyMonth],
+    *,
+    period: Period,
+    factor: str = OVERALL,
+    settings: Settings | None = None,
+    history: int = HISTORY_MONTHS,
+    minimum_pairs: int = MINIMUM_PAIRS,
+) -> Analysis:
+    """Fuse every agency of `period`; earlier `months` teach the curves.
+
+    Raises `StatisticsError` for overlapping periods, for a factor that emotion must not inform, and where no agency
+    has the period."""
+    require_informed(factor)
+    require_disjoint_months(months)
+    current = [month for month in months if month.period == period]
+    if not current:
+        raise StatisticsError(f"No agency has figures for {period}.", "Check the period and the imported ratings.")
+    curves = group_curves(months, period, history=history, minimum_pairs=minimum_pairs)
+    agencies = []
+    for month in sorted(current, key=lambda m: m.agency):
+        fused, by_group = fuse_month(month, curves.get(month.group), settings)
+        agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month)))
+    return Analysis(period, factor, tuple(agencies), curves)

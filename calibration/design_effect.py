@@ -1,0 +1,67 @@
+"""The design effect of the explicit mean, from dated ratings: visits of one day (and counter) resemble each other.
+
+ANOVA estimator of the intraclass correlation from cluster counts (n_i, k_i); the design effect of the mean is
+1 + (m - 1) ICC with m = sum n_i^2 / n, never below 1; the degrees of freedom are those of the clusters. Monthly tables
+have lost day and counter, so this is the only place where clustering can be seen; only dependence within the given
+clusters is. Counters are seen as fixed (the agency has those counters) unless ratings carry the counter.
+
+Sources: Kish 1965; Donner 1986 (ANOVA estimator for proportions); Rao, Scott 1992. Broadcasts over leading axes.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from calibration.ratings import DayCount
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class DesignEffect:
+    """float64 [...] each: design effect >= 1, intraclass correlation, degrees of freedom >= 1, clusters."""
+
+    value: FloatArray
+    icc: FloatArray
+    degrees: FloatArray
+    clusters: FloatArray
+
+
+def design_effect_arrays(rated: ArrayLike, satisfied: ArrayLike) -> DesignEffect:
+    """From clusters' `rated` and `satisfied` [..., clusters]; empty clusters count for nothing.
+
+    Fewer than two clusters, or no cluster with two ratings: the effect cannot be estimated and is 1."""
+    n_i = np.asarray(rated, dtype=np.float64)
+    k_i = np.asarray(satisfied, dtype=np.float64)
+    n = n_i.sum(axis=-1)
+    clusters = (n_i > 0).sum(axis=-1).astype(np.float64)
+    n_safe = np.maximum(n, 1.0)
+    p = k_i.sum(axis=-1) / n_safe
+    p_i = np.divide(k_i, n_i, out=np.zeros_like(k_i), where=n_i > 0)
+    between = (n_i * (p_i - p[..., None]) ** 2).sum(axis=-1) / np.maximum(clusters - 1, 1.0)
+    within = (n_i * p_i * (1 - p_i)).sum(axis=-1) / np.maximum(n - clusters, 1.0)
+    size = (n_safe - (n_i**2).sum(axis=-1) / n_safe) / np.maximum(clusters - 1, 1.0)
+    denominator = between + (size - 1.0) * within
+    icc = np.where(denominator > 0, (between - within) / np.where(denominator > 0, denominator, 1.0), 0.0)
+    known = (clusters >= 2) & (n > clusters)
+    icc = np.where(known, np.clip(icc, 0.0, 1.0), 0.0)
+    mean_size = (n_i**2).sum(axis=-1) / n_safe
+    value = 1.0 + np.maximum(mean_size - 1.0, 0.0) * icc
+    degrees = np.where(icc > 0, np.maximum(clusters - 1.0, 1.0), np.maximum(n - 1.0, 1.0))
+    return DesignEffect(value, icc, degrees, clusters)
+
+
+def design_effect(counts: Iterable[DayCount]) -> DesignEffect:
+    """From dated ratings: clusters are days, or days x counters where ratings carry the counter."""
+    clusters: dict[tuple[object, str], list[int]] = defaultdict(lambda: [0, 0])
+    for count in counts:
+        cluster = clusters[(count.day, count.counter)]
+        cluster[0] += count.rated
+        cluster[1] += count.satisfied
+    pairs = np.array(list(clusters.values()) or [[0, 0]], dtype=np.float64)
+    return design_effect_arrays(pairs[:, 0], pairs[:, 1])

@@ -1,0 +1,436 @@
+"""One agency's month: explicit, efficiency and correction estimates, stratified by service group.
+
+A *unit* is what one set of tables can speak of: a service group with tables of its own, or all service groups that
+share boxes. Units are fused one by one and combined with known transaction counts as weights W_u:
+theta = sum W_u theta_u, V = sum W_u^2 V_u, interval Wilson's at n_eff = theta (1 - theta) / V.
+Service groups that share tables are fused only if their response rates agree: the table cannot tell them apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from calibration.correction import (
+    CorrectionArrays,
+    abstained_bounds,
+    correction_arrays,
+    tilted,
+    worst_case,
+)
+from calibration.design_effect import DesignEffect, design_effect
+from calibration.efficiency import (
+    HELPED,
+    MISLEADS,
+    NO_GAIN,
+    EfficiencyArrays,
+    efficiency_arrays,
+    explicit_variance,
+)
+from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
+from calibration.months import AgencyMonth, Stratum
+from calibration.ratings import TABLET, DayCount, totals
+from calibration.response_curve import ResponseCurve
+from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
+from calibration.tables import EvidenceTable, NoisyCells, noisy_cells, pool
+from calibration.verdicts import Estimand, Method, Verdict
+
+FloatArray = NDArray[np.float64]
+SEPARABLE_P = 0.01
+"""Response rates of service groups that share tables are taken to differ below this p-value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an analysis may be asked: `odds_ratios` of the sensitivity bounds, at least 1 each."""
+
+    level: float = LEVEL
+    estimand: Estimand = Estimand.SUPERPOPULATION
+    odds_ratios: tuple[float, ...] = (1.5, 2.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """The three estimates of one unit or agency."""
+
+    explicit: Estimate
+    efficiency: Estimate
+    correction: CorrectedEstimate | None
+    """None where there is no calibrated curve or no table: `efficiency.verdict` says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Unit:
+    strata: tuple[Stratum, ...]
+    cells: NoisyCells | None
+    n: int
+    k: float
+    tablet_n: int
+    visits: float
+    weight: float
+    deff: DesignEffect
+    strata_effect: float
+    separable: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def design_effect(self) -> float:
+        return max(1.0, float(self.deff.value) * self.strata_effect)
+
+    @property
+    def degrees(self) -> float:
+        return float(self.deff.degrees)
+
+
+def _weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[str]]:
+    """Weights of strata [s] that sum to 1, from transactions where all are known, else from ratings."""
+    if all(stratum.transactions is not None for stratum in strata):
+        known = np.array([float(stratum.transactions or 0) for stratum in strata])
+        if known.sum() > 0:
+            return known / known.sum(), []
+    rated = np.array([float(totals(stratum.ratings)[0]) for stratum in strata])
+    total = rated.sum()
+    equal = np.full(len(strata), 1.0 / len(strata))
+    reason = "Transactions are not known for every service group: ratings are pooled without weights."
+    return (rated / total if total > 0 else equal), [reason]
+
+
+def _stratified(strata: Sequence[Stratum]) -> tuple[int, float, float, list[str]]:
+    """(n, n times the weighted share, variance over that of a simple mean, reasons)."""
+    weights, reasons = _weights(strata)
+    n_h, k_h = np.array([totals(stratum.ratings) for stratum in strata], dtype=np.float64).T
+    n = int(n_h.sum())
+    if n == 0:
+        return 0, 0.0, 1.0, reasons
+    silent = (n_h == 0) & (weights > 0)
+    if silent.any():
+        names = ", ".join(s.service_group for s, none in zip(strata, silent, strict=True) if none)
+        reasons = [*reasons, f"No ratings of {names}: its weight was given to the other service groups."]
+        weights = np.where(silent, 0.0, weights)
+    weights = weights / weights.sum() if weights.sum() > 0 else n_h / n
+    share_h = np.divide(k_h, n_h, out=np.zeros_like(k_h), where=n_h > 0)
+    share = float((weights * share_h).sum())
+    _, variance_h = explicit_variance(np.maximum(n_h, 1), k_h, np.maximum(n_h, 1))
+    variance = float((weights**2 * variance_h)[n_h > 0].sum())
+    pooled, _ = explicit_variance(n, share * n, n)
+    ratio = variance / (float(pooled) / n) if n > 1 else 1.0
+    return n, share * n, max(ratio, 0.5) if len(strata) > 1 else 1.0, reasons
+
+
+def _same_response(strata: Sequence[Stratum]) -> bool:
+    """Whether tablet response rates of strata agree (chi-squared); unknown transactions: they cannot be compared."""
+    if len(strata) < 2:
+        return True
+    if any(stratum.transactions is None for stratum in strata):
+        return False
+    n_h = np.array([totals(stratum.ratings, TABLET)[0] for stratum in strata], dtype=np.float64)
+    visits = np.maximum(np.array([float(stratum.transactions or 0) for stratum in strata]), n_h)
+    keep = visits > 0
+    n_h, visits = n_h[keep], visits[keep]
+    rate = n_h.sum() / max(visits.sum(), 1.0)
+    if len(n_h) < 2 or not 0 < rate < 1:
+        return True
+    statistic = float(((n_h - rate * visits) ** 2 / (visits * rate * (1 - rate))).sum())
+    return statistic <= float(chi2.isf(SEPARABLE_P, len(n_h) - 1))
+
+
+def _units(month: AgencyMonth) -> list[_Unit]:
+    own = [stratum for stratum in month.strata if stratum.tables]
+    rest = tuple(stratum for stratum in month.strata if not stratum.tables)
+    groups: list[tuple[tuple[Stratum, ...], tuple[EvidenceTable, ...]]] = [
+        ((stratum,), stratum.tables) for stratum in own
+    ]
+    if rest:
+        groups.append((rest, month.shared_tables))
+    elif month.shared_tables and month.strata:
+        groups = [(month.strata, month.tables)]
+    weights, weight_reasons = _weights(month.strata) if month.strata else (np.ones(0), [])
+    weight_of = dict(zip((s.service_group for s in month.strata), weights, strict=True))
+    units = []
+    for strata, tables in groups:
+        n, k, strata_effect, reasons = _stratified(strata)
+        tablet_n, tablet_k = (sum(x) for x in zip(*(totals(s.ratings, TABLET) for s in strata), strict=True))
+        counts: list[DayCount] = [count for stratum in strata for count in stratum.ratings]
+        pooled = pool(tables) if tables else None
+        cells = None
+        if pooled is not None and not pooled.is_empty():
+            cells = noisy_cells(pooled.counts, pooled.cell_variance, tablet_n, tablet_k)
+        transactions = [s.transactions for s in strata]
+        known = all(t is not None for t in transactions)
+        visits = float(sum(t or 0 for t in transactions)) if known else float(pooled.total if pooled else n)
+        if known and visits < n:
+            reasons = [*reasons, f"More ratings ({n}) than transactions ({visits:.0f}): the weights are doubtful."]
+        units.append(
+            _Unit(
+                strata=tuple(strata),
+                cells=cells,
+                n=n,
+                k=k,
+                tablet_n=int(tablet_n),
+                visits=max(visits, float(n)),
+                weight=float(sum(weight_of[s.service_group] for s in strata)),
+                deff=design_effect(counts),
+                strata_effect=strata_effect,
+                separable=_same_response(strata),
+                reasons=tuple(dict.fromkeys([*reasons, *weight_reasons])),
+            )
+        )
+    return units
+
+
+def _explicit(unit: _Unit, settings: Settings) -> tuple[Estimate, float]:
+    """The explicit estimate of a unit, and its variance."""
+    n, k = unit.n, unit.k
+    reasons = list(unit.reasons)
+    if n == 0:
+        reasons.append("No ratings in this period.")
+        return (
+            Estimate(
+                Method.EXPLICIT, None, Interval(0.0, 1.0, settings.level), 0, unit.visits, 0.0, 0.0, 0.0, 0.0,
+                Verdict.TOO_FEW, settings.estimand, 1.0, tuple(reasons),
+            ),
+            0.25,
+        )  # fmt: skip
+    spread, variance = explicit_variance(n, k, unit.visits, settings.estimand)
+    total = float(variance) * unit.strata_effect + (unit.design_effect - unit.strata_effect) * float(spread) / n
+    n_eff = float(spread) / max(total, 1e-12)
+    clustered = float(unit.deff.value) > 1.0
+    quantile = float(t_quantile(unit.degrees, settings.level)) if clustered else normal_quantile(settings.level)
+    low, high = wilson(k / n, n_eff, quantile)
+    if n == 1:
+        reasons.append("One rating only: the interval is nearly the whole scale.")
+    elif k in (0, n):
+        reasons.append("All ratings are equal: the interval comes from their number alone.")
+    if clustered:
+        reasons.append(f"Ratings of one day resemble each other: they count {unit.design_effect:.2f} times less.")
+    verdict = Verdict.TOO_FEW if n < 2 else Verdict.EXPLICIT
+    interval = Interval(float(low), float(high), settings.level)
+    return (
+        Estimate(
+            Method.EXPLICIT, k / n, interval, n, unit.visits, n_eff, 0.0, 0.0, 0.0, verdict,
+            settings.estimand, unit.design_effect, tuple(reasons),
+        ),
+        total,
+    )  # fmt: skip
+
+
+def _not_fused(explicit: Estimate, verdict: Verdict, reason: str) -> Estimate:
+    return Estimate(
+        Method.EFFICIENCY, explicit.estimate, explicit.interval, explicit.n, explicit.visits, explicit.n_eff, 0.0, 0.0,
+        0.0, verdict, explicit.estimand, explicit.design_effect, (*explicit.reasons, reason),
+    )  # fmt: skip
+
+
+_STATES = {HELPED: Verdict.HELPED, NO_GAIN: Verdict.NO_GAIN, MISLEADS: Verdict.MISLEADS}
+
+
+def _unit_efficiency(
+    unit: _Unit, curve: ResponseCurve | None, explicit: Estimate, settings: Settings
+) -> tuple[Estimate, EfficiencyArrays | None]:
+    if unit.n < 2:
+        return _not_fused(explicit, Verdict.TOO_FEW, "Fewer than two ratings: nothing to fuse with."), None
+    if unit.cells is None:
+        return _not_fused(explicit, Verdict.NO_EVIDENCE, "No evidence table that can be told from its noise."), None
+    if curve is None or not curve.calibrated:
+        pairs = 0 if curve is None else curve.pairs
+        return _not_fused(explicit, Verdict.NOT_CALIBRATED, f"{pairs} earlier pairs of level and rating."), None
+    if not unit.separable:
+        return _not_fused(explicit, Verdict.NOT_SEPARABLE, "Service groups share boxes and respond differently."), None
+    if unit.tablet_n < 2:
+        return _not_fused(explicit, Verdict.NO_GAIN, "Fewer than two ratings met a visit."), None
+    arrays = efficiency_arrays(
+        unit.cells,
+        curve.arrays(),
+        unit.n,
+        unit.k,
+        tablet_rated=unit.tablet_n,
+        design_effect=unit.design_effect,
+        degrees=unit.degrees,
+        estimand=settings.estimand,
+        level=settings.level,
+    )
+    state = int(arrays.state)
+    if state != HELPED:
+        reason = {
+            NO_GAIN: f"Correlation {float(arrays.rho):.2f} with {unit.n} ratings and this noise would not narrow it.",
+            MISLEADS: "This agency's own pairs lie far below its group's curve.",
+        }[state]
+        fallen = _not_fused(explicit, _STATES[state], reason)
+        return fallen, arrays
+    reasons = list(explicit.reasons)
+    if abs(float(arrays.response_z)) > 3:
+        reasons.append("Respondents' levels differ from all visits': read the corrected estimate.")
+    n_eff = float(arrays.n_eff)
+    return (
+        Estimate(
+            Method.EFFICIENCY, float(arrays.estimate),
+            Interval(float(arrays.low), float(arrays.high), settings.level), unit.n, unit.visits, n_eff,
+            float(arrays.rho), float(arrays.lam), max(0.0, n_eff - explicit.n_eff), Verdict.HELPED,
+            settings.estimand, unit.design_effect, tuple(reasons),
+        ),
+        arrays,
+    )  # fmt: skip
+
+
+def _unit_correction(
+    unit: _Unit, curve: ResponseCurve | None, explicit: Estimate, arrays: EfficiencyArrays | None, settings: Settings
+) -> tuple[CorrectedEstimate, CorrectionArrays] | None:
+    if unit.cells is None or curve is None or not curve.calibrated or arrays is None or explicit.estimate is None:
+        return None
+    corrected = correction_arrays(
+        unit.cells,
+        curve.arrays(),
+        unit.n,
+        unit.k,
+        design_effect=unit.design_effect,
+        degrees=unit.degrees,
+        estimand=settings.estimand,
+        level=settings.level,
+    )
+    if not bool(corrected.usable):
+        return None
+    estimate = Estimate(
+        Method.CORRECTION, float(corrected.estimate),
+        Interval(float(corrected.low), float(corrected.high), settings.level), unit.n, unit.visits,
+        float(corrected.n_eff), float(arrays.rho), 1.0, 0.0, Verdict.CORRECTED, settings.estimand,
+        unit.design_effect, unit.reasons,
+    )  # fmt: skip
+    bounds = []
+    for ratio in settings.odds_ratios:
+        ends = [float(tilted(unit.cells, corrected.by_level, r)) for r in (ratio, 1.0 / ratio)]
+        bounds.append(SensitivityBound(ratio, min(ends), max(ends)))
+    low, high = abstained_bounds(unit.cells, corrected.by_level)
+    worst_low, worst_high = worst_case(unit.k, unit.n, unit.visits)
+    return (
+        CorrectedEstimate(
+            estimate=estimate,
+            naive_shift=float(corrected.estimate) - explicit.estimate,
+            response_z=float(arrays.response_z),
+            abstained_bounds=Interval(float(low), float(high), settings.level),
+            sensitivity=tuple(bounds),
+            worst_case=Interval(float(worst_low), float(worst_high), settings.level),
+        ),
+        corrected,
+    )
+
+
+def _combined(parts: Sequence[tuple[float, Estimate, float]], settings: Settings) -> Estimate:
+    """Weighted sum of units' estimates (weight, estimate, variance); units without ratings give their weight away."""
+    usable = [(w, e, v) for w, e, v in parts if e.estimate is not None and w > 0]
+    if not usable:
+        return parts[0][1]
+    total = sum(w for w, _, _ in usable)
+    theta = sum(w * (e.estimate or 0.0) for w, e, _ in usable) / total
+    variance = sum((w / total) ** 2 * v for w, _, v in usable)
+    n = sum(e.n for _, e, _ in usable)
+    smooth = (theta * n + 1.0) / (n + 2.0)
+    n_eff = smooth * (1 - smooth) / max(variance, 1e-12)
+    fused = any(e.verdict in (Verdict.HELPED, Verdict.CORRECTED) for _, e, _ in usable)
+    degrees = max(n - len(usable), 1)
+    quantile = float(t_quantile(min(degrees, 22) if fused else degrees, settings.level))
+    low, high = wilson(theta, n_eff, quantile)
+    verdicts = [e.verdict for _, e, _ in usable]
+    verdict = Verdict.HELPED if Verdict.HELPED in verdicts else max(set(verdicts), key=verdicts.count)
+    explicit_size = sum(e.n_eff - e.labels_saved for _, e, _ in usable) / max(sum(e.n_eff for _, e, _ in usable), 1e-9)
+    reasons = tuple(dict.fromkeys(reason for _, e, _ in parts for reason in e.reasons))
+    return Estimate(
+        method=usable[0][1].method,
+        estimate=theta,
+        interval=Interval(float(low), float(high), settings.level),
+        n=n,
+        visits=sum(e.visits for _, e, _ in usable),
+        n_eff=n_eff,
+        rho=sum(w * e.rho for w, e, _ in usable) / total,
+        lam=sum(w * e.lam for w, e, _ in usable) / total,
+        labels_saved=max(0.0, n_eff * (1.0 - explicit_size)),
+        verdict=verdict,
+        estimand=settings.estimand,
+        design_effect=max(e.design_effect for _, e, _ in usable),
+        reasons=reasons,
+    )
+
+
+def _combined_correction(
+    parts: Sequence[tuple[float, CorrectedEstimate, float]], explicit: Estimate, settings: Settings
+) -> CorrectedEstimate:
+    estimate = _combined([(w, c.estimate, v) for w, c, v in parts], settings)
+    total = sum(w for w, _, _ in parts)
+
+    def mean(values: Sequence[float]) -> float:
+        return sum(w * x for (w, _, _), x in zip(parts, values, strict=True)) / total
+
+    def interval(values: Sequence[Interval]) -> Interval:
+        return Interval(mean([i.low for i in values]), mean([i.high for i in values]), settings.level)
+
+    return CorrectedEstimate(
+        estimate=estimate,
+        naive_shift=(estimate.estimate or 0.0) - (explicit.estimate or 0.0),
+        response_z=max((c.response_z for _, c, _ in parts), key=abs),
+        abstained_bounds=interval([c.abstained_bounds for _, c, _ in parts]),
+        sensitivity=tuple(
+            SensitivityBound(
+                ratio,
+                mean([c.sensitivity[i].low for _, c, _ in parts]),
+                mean([c.sensitivity[i].high for _, c, _ in parts]),
+            )
+            for i, ratio in enumerate(settings.odds_ratios)
+        ),
+        worst_case=interval([c.worst_case for _, c, _ in parts]),
+    )
+
+
+def fuse_month(
+    month: AgencyMonth, curve: ResponseCurve | None, settings: Settings | None = None
+) -> tuple[Fused, dict[str, Fused]]:
+    """The agency's estimates, and those of each service group that can be told apart.
+
+    `curve`: learnt from earlier periods only. Service groups that share boxes get explicit estimates of their own."""
+    settings = settings or Settings()
+    units = _units(month)
+    by_group: dict[str, Fused] = {}
+    fused: list[tuple[_Unit, Estimate, float, Estimate, float, tuple[CorrectedEstimate, CorrectionArrays] | None]] = []
+    for unit in units:
+        explicit, variance = _explicit(unit, settings)
+        efficiency, arrays = _unit_efficiency(unit, curve, explicit, settings)
+        correction = _unit_correction(unit, curve, explicit, arrays, settings)
+        helped = efficiency.verdict is Verdict.HELPED and arrays is not None
+        fused_variance = float(arrays.fused_variance) if helped and arrays is not None else variance
+        fused.append((unit, explicit, variance, efficiency, fused_variance, correction))
+        if len(unit.strata) == 1:
+            by_group[unit.strata[0].service_group] = Fused(explicit, efficiency, correction[0] if correction else None)
+        else:
+            for stratum in unit.strata:
+                alone = _units(AgencyMonth(month.agency, month.group, month.period, (stratum,)))[0]
+                own, _ = _explicit(alone, settings)
+                reason = "Its boxes serve other service groups too: no table of its own."
+                by_group[stratum.service_group] = Fused(own, _not_fused(own, Verdict.NO_EVIDENCE, reason), None)
+    if not fused:
+        empty = Estimate(
+            Method.EXPLICIT, None, Interval(0.0, 1.0, settings.level), 0, 0.0, 0.0, 0.0, 0.0, 0.0, Verdict.TOO_FEW,
+            settings.estimand, 1.0, ("No service groups in this period.",),
+        )  # fmt: skip
+        return Fused(empty, _not_fused(empty, Verdict.TOO_FEW, "Nothing to fuse."), None), by_group
+    if len(fused) == 1:
+        _, explicit, _, efficiency, _, correction = fused[0]
+        return Fused(explicit, efficiency, correction[0] if correction else None), by_group
+    explicit = _combined([(u.weight, e, v) for u, e, v, _, _, _ in fused], settings)
+    efficiency = _combined([(u.weight, f, v) for u, _, _, f, v, _ in fused], settings)
+    corrected = [(u.weight, c[0], float(c[1].variance)) for u, _, _, _, _, c in fused if c is not None]
+    complete = len(corrected) == len([u for u, e, *_ in fused if u.weight > 0])
+    both = _combined_correction(corrected, explicit, settings) if corrected and complete else None
+    return Fused(explicit, efficiency, both), by_group
+
+
+def response_rate(month: AgencyMonth) -> float | None:
+    """Ratings per transaction of the month; None where transactions are not known."""
+    known = [stratum.transactions for stratum in month.strata]
+    total = sum(t for t in known if t is not None)
+    if not known or any(t is None for t in known) or total == 0:
+        return None
+    rate = totals(month.ratings)[0] / total
+    return rate if math.isfinite(rate) else None
