@@ -23,7 +23,8 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clock; trusted where the kernel says that it is synchronised (adjtimex), or where `assume_synchronised` (the demo)."""
+    """The machine's clock; trusted where the kernel says that it is synchronised (adjtimex), or where
+    `assume_synchronised` (the demo)."""
 
     def __init__(self, assume_synchronised: bool = False) -> None:
         self._assume_synchronised = assume_synchronised
@@ -52,7 +53,8 @@ def kernel_clock_synchronised() -> bool:
 
 
 class ManualClock:
-    """A clock moved by hand: for tests, the audits' simulations, and replays. `wall_s` may jump without `monotonic_s`."""
+    """A clock moved by hand: for tests, the audits' simulations, and replays. `wall_s` may jump without
+    `monotonic_s`."""
 
     def __init__(self, wall_s: float, trusted: bool = True) -> None:
         self.wall = wall_s

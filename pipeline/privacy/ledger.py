@@ -1,6 +1,8 @@
-"""The desk's file: charges, leaves of the transparency log, and what waits to be handed to the outbox, changed together or not at all.
+"""The desk's file: charges, leaves of the transparency log, and what waits to be handed to the outbox, changed
+together or not at all.
 
-SQLite with a write-ahead log and `synchronous=FULL`. Everything in it has its noise already: a running month lies elsewhere (`pipeline.privacy.sealing`).
+SQLite with a write-ahead log and `synchronous=FULL`. Everything in it has its noise already: a running month lies
+elsewhere (`pipeline.privacy.sealing`).
 """
 
 from __future__ import annotations
@@ -15,31 +17,34 @@ import msgspec
 
 from pipeline import wire
 from pipeline.errors import BudgetError, LogError, StoreError
-from pipeline.transparency.leaves import Leaf, ReleaseLeaf, RefusalLeaf, decode_leaf, encode_leaf
+from pipeline.transparency.leaves import Leaf, RefusalLeaf, ReleaseLeaf, decode_leaf, encode_leaf
 from pipeline.transparency.merkle import Frontier, leaf_hash, tree_root
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS epoch (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS leaf (epoch INTEGER NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (epoch, number)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS charge (
-    epoch INTEGER NOT NULL, evidence INTEGER NOT NULL, period INTEGER NOT NULL, number INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL,
-    PRIMARY KEY (epoch, evidence, period, number)
+CREATE TABLE IF NOT EXISTS leaf (epoch INTEGER NOT NULL, number INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY
+(epoch, number)) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS charge (
+    epoch INTEGER NOT NULL, evidence INTEGER NOT NULL, period INTEGER NOT NULL, number INTEGER NOT NULL, epsilon_milli
+    INTEGER NOT NULL, PRIMARY KEY (epoch, evidence, period, number)
 ) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS head (epoch INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY (epoch, size)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS staged (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS head (epoch INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY
+(epoch, size)) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS staged (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT
+NOT NULL UNIQUE, payload BLOB NOT NULL);
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A message on its way from the desk to the outbox. `build` fits `edge.outbox.Outbox.put`; the nonce is the one that was logged."""
+    """A message on its way from the desk to the outbox. `build` fits `edge.outbox.Outbox.put`; the nonce is the one
+    that was logged."""
 
     number: int
     key: str
     message: wire.Pulse | wire.Evidence | wire.TreeHead
 
     def build(self, epoch: int, sequence: int, nonce: int) -> wire.Message:
-        """The message under the outbox's sequence number. `nonce` is not used: the release has had one since its noise was drawn."""
+        """The message under the outbox's sequence number. `nonce` is not used: the release has had one since its
+        noise was drawn."""
         return msgspec.structs.replace(self.message, epoch=epoch, sequence=sequence)
 
 
@@ -110,7 +115,8 @@ class ReleaseStore:
         self._frontier.append(self._hashes[-1])
 
     def charge(self, evidence: bool, period: wire.PeriodKind, index: int, epsilon_milli: int) -> None:
-        """Enter a release into the ledger; inside a transaction. Raises `BudgetError` where the period has been released."""
+        """Enter a release into the ledger; inside a transaction. Raises `BudgetError` where the period has been
+        released."""
         if self.is_charged(evidence, period, index):
             raise BudgetError(
                 "This period has been released already.", "Nothing was released; the first release stands."
@@ -182,6 +188,6 @@ class ReleaseStore:
     def _error(self, error: sqlite3.Error) -> StoreError:
         full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
         return StoreError(
-            f"The release store {self._path.name} cannot be read or written ({type(error).__name__}): nothing was released.",
+            f"The release store {self._path.name} cannot be written ({type(error).__name__}): nothing was released.",
             "Free space on the box's disk." if full else "Check the file's owner and the disk.",
         )

@@ -1,7 +1,8 @@
 """The noise: discrete Laplace on integers, by OpenDP, from the operating system's generator; there is no seed.
 
-One visit adds one to exactly one cell, so the L1 sensitivity under add/remove of a visit is 1, and noise of scale 1/epsilon on every cell of the fixed grid
-gives pure epsilon-differential privacy (Ghosh, Roughgarden, Sundararajan 2009; sampled exactly as in Canonne, Kamath, Steinke 2020).
+One visit adds one to exactly one cell, so the L1 sensitivity under add/remove of a visit is 1, and noise of scale
+1/epsilon on every cell of the fixed grid gives pure epsilon-differential privacy (Ghosh, Roughgarden, Sundararajan
+2009; sampled exactly as in Canonne, Kamath, Steinke 2020).
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class DiscreteLaplace:
             self._measurement = dp.m.make_laplace(
                 dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int), scale=scale
             )
-            if self._measurement.map(1) <= epsilon:
+            if float(self._measurement.map(1)) <= epsilon:  # type: ignore[no-untyped-call]
                 break
             scale = math.nextafter(scale, math.inf)
         else:

@@ -1,4 +1,5 @@
-"""Periods: which one an instant falls into, and when it ends. The calendar is Indochina time (UTC+7, no summer time), day 0 is 2020-01-01.
+"""Periods: which one an instant falls into, and when it ends. The calendar is Indochina time (UTC+7, no summer time),
+day 0 is 2020-01-01.
 
 A period is half open: [start, end). Instants are Unix seconds.
 """
@@ -22,7 +23,8 @@ def day_index(now_s: float) -> int:
 
 
 def period_index(kind: PeriodKind, now_s: float, length_s: int = 0) -> int:
-    """Index of the period of this kind that holds the instant; `length_s` for demo kinds. Raises `ClockError` before day 0."""
+    """Index of the period of this kind that holds the instant; `length_s` for demo kinds. Raises `ClockError` before
+    day 0."""
     elapsed_s = now_s - DAY_ZERO_S
     if elapsed_s < 0:
         raise ClockError("The clock stands before 2020.", "Set the box's clock, or wait until it is synchronised.")

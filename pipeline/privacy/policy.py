@@ -1,7 +1,8 @@
 """The privacy policy of a box: periods, epsilons, how a running month is kept, and how many clerks share the box.
 
-Everything here is public planning, fixed before a period begins; nothing depends on live counts. A changed policy takes effect as a whole at the end of the
-running evidence period (`pipeline.privacy.release`), so that no visit ever meets the pulse of one policy and the evidence of another.
+Everything here is public planning, fixed before a period begins; nothing depends on live counts. A changed policy
+takes effect as a whole at the end of the running evidence period (`pipeline.privacy.release`), so that no visit ever
+meets the pulse of one policy and the evidence of another.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ class PulsePeriod(StrEnum):
 class AtRest(StrEnum):
     """Where the key lives that seals a running month on the disk (ADR 0004).
 
-    `MEMORY`: a file system in memory; survives a restart of the process, not of the machine. `CREDENTIAL`: handed in by systemd, which may have sealed it with
-    the machine's TPM 2.0; survives a power cut. `PLAIN_DEMO`: beside the data, protects nothing, demo only."""
+    `MEMORY`: a file system in memory; survives a restart of the process, not of the machine. `CREDENTIAL`: handed in
+    by systemd, which may have sealed it with the machine's TPM 2.0; survives a power cut. `PLAIN_DEMO`: beside the
+    data, protects nothing, demo only."""
 
     MEMORY = "memory"
     CREDENTIAL = "credential"
@@ -52,12 +54,14 @@ class PrivacyPolicy(BaseModel):
     """The most that one visit may ever cost: its pulse and its evidence together."""
     pulse_period: PulsePeriod = PulsePeriod.DAY
     clerks_per_box: Annotated[int, Field(ge=1, le=64)] = 1
-    """Civil servants whose counters this box serves. One alone would make the box's table that person's score: see `pool_with`."""
+    """Civil servants whose counters this box serves. One alone would make the box's table that person's score: see
+    `pool_with`."""
     pool_with: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")] = ""
     """Label of the pool in which a one-clerk box's evidence is shown, never alone. Such a box sends no pulse."""
     at_rest: AtRest = AtRest.MEMORY
     seal_interval_s: Annotated[int, Field(ge=1, le=3_600)] = 60
-    """The running month is sealed to the disk at this fixed interval, whether or not there was a visit. A killed process loses at most so much."""
+    """The running month is sealed to the disk at this fixed interval, whether or not there was a visit. A killed
+    process loses at most so much."""
     demo: bool = False
     demo_pulse_s: Annotated[int, Field(ge=1, le=3_600)] = 10
     demo_evidence_s: Annotated[int, Field(ge=1, le=86_400)] = 3_600
@@ -98,8 +102,8 @@ class PrivacyPolicy(BaseModel):
         if not self.pool_with:
             raise ConfigError(
                 "This box serves one clerk: its table would be that person's score.",
-                "Serve two or more clerks' counters with one box ([privacy] clerks_per_box = 2), or name the pool in which alone its evidence is shown"
-                ' ([privacy] pool_with = "agency-7").',
+                "Serve two or more clerks' counters with one box ([privacy] clerks_per_box = 2), or name the pool in"
+                ' which alone its evidence is shown ([privacy] pool_with = "agency-7").',
             )
         if self.pulse_epsilon_milli:
             raise ConfigError(

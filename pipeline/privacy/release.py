@@ -1,8 +1,9 @@
 """The desk of releases: the only way by which anything inferred leaves a box.
 
-Visits are counted in memory. When a period ends, its noise is drawn once, and in one transaction the release is charged, logged and stored; from there it is
-handed to the outbox ("put, then confirm"), which may repeat after a crash without drawing again. The desk fails closed: where the clock, the ledger or the
-server's anchor leaves a doubt, nothing is released.
+Visits are counted in memory. When a period ends, its noise is drawn once, and in one transaction the release is
+charged, logged and stored; from there it is handed to the outbox ("put, then confirm"), which may repeat after a
+crash without drawing again. The desk fails closed: where the clock, the ledger or the server's anchor leaves a doubt,
+nothing is released.
 
     desk = ReleaseDesk(policy, data_dir / "release.sqlite3", SystemClock(), keys, epoch)
     desk.anchor(reply)                      # the server's answer to `wire.Hello`
@@ -46,11 +47,13 @@ MAX_JUMP_S = 35 * 86_400.0
 class ReleaseDesk:
     """One box's desk. Safe to use from several threads; `now` is in Unix seconds.
 
-    `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half signs the log's heads. `epoch`: from the
-    enrolment; a higher one than the store's begins a new log and drops the running counts. `require_anchor`: draw nothing before `anchor` has been called.
-    `memory_folder`: a folder on tmpfs for the sealing key, otherwise found. `mechanism`: the noise for an epsilon in thousandths.
+    `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half
+    signs the log's heads. `epoch`: from the enrolment; a higher one than the store's begins a new log and drops the
+    running counts. `require_anchor`: draw nothing before `anchor` has been called. `memory_folder`: a folder on tmpfs
+    for the sealing key, otherwise found. `mechanism`: the noise for an epsilon in thousandths.
 
-    Raises `ConfigError` where the policy does not protect the clerk or the key has no safe place, `StoreError`, `LogError`."""
+    Raises `ConfigError` where the policy does not protect the clerk or the key has no safe place, `StoreError`,
+    `LogError`."""
 
     def __init__(
         self,
@@ -88,12 +91,13 @@ class ReleaseDesk:
         self._due: list[Period] = []
         self._open()
 
-    # -- what the box does -------------------------------------------------------------------------------------------------------------
+    # -- what the box does
 
     def anchor(self, anchor: wire.Anchor) -> None:
         """Compare the log with the last head that the server has committed.
 
-        Raises `LogError`, and releases nothing from then on, where this store is an old copy or another history: its noise has been drawn before."""
+        Raises `LogError`, and releases nothing from then on, where this store is an old copy or another history: its
+        noise has been drawn before."""
         with self._lock:
             problem = self._anchor_problem(anchor)
             if problem:
@@ -112,17 +116,18 @@ class ReleaseDesk:
             if self._observe(now):
                 self._roll(now)
             pulse, evidence = self._period(False), self._period(True)
-            assert evidence is not None  # noqa: S101  (the terms always have evidence)
+            assert evidence is not None
             evidence.add(visit)
             if pulse is not None and pulse.epsilon_milli + evidence.epsilon_milli <= self._terms.budget_epsilon_milli:
                 pulse.add(visit)
             self.counters.forwarded += 1
 
     def close_due(self, now: float) -> list[wire.Pulse | wire.Evidence]:
-        """Release every period that has ended, empty or not; returns what was drawn in this call (it is in `pending` too).
+        """Release every period that has ended, empty or not; returns what was drawn in this call (it is in `pending`
+        too).
 
-        Call it at a fixed interval: it also seals the running counts on its schedule. Raises `StoreError` where the disk fails: nothing was released then,
-        and the next call tries again."""
+        Call it at a fixed interval: it also seals the running counts on its schedule. Raises `StoreError` where the
+        disk fails: nothing was released then, and the next call tries again."""
         with self._lock:
             if self._refused or self._finished:
                 return []
@@ -134,7 +139,8 @@ class ReleaseDesk:
             return drawn
 
     def finish_demo(self, now: float) -> list[wire.Pulse | wire.Evidence]:
-        """Demo only: the demo ends, and with it the running periods; they never reopen. Raises `BudgetError` outside a demo."""
+        """Demo only: the demo ends, and with it the running periods; they never reopen. Raises `BudgetError` outside
+        a demo."""
         if not self.policy.demo:
             raise BudgetError("Only a demo may end a period early.", "Wait for the period's end.")
         with self._lock:
@@ -149,7 +155,8 @@ class ReleaseDesk:
             return drawn
 
     def pending(self) -> list[Staged]:
-        """Releases and tree heads that the outbox has not confirmed, oldest first; the same ones, noise and all, however often it is asked."""
+        """Releases and tree heads that the outbox has not confirmed, oldest first; the same ones, noise and all,
+        however often it is asked."""
         with self._lock:
             return self._store.staged()
 
@@ -159,7 +166,8 @@ class ReleaseDesk:
             self._store.unstage(number)
 
     def record(self, *states: leaves.StateLeaf) -> None:
-        """Log configuration of notice and opt-out, models and keys: each is appended only if it differs from the last of its kind."""
+        """Log configuration of notice and opt-out, models and keys: each is appended only if it differs from the last
+        of its kind."""
         with self._lock:
             known = {
                 leaves.state_key(leaf): leaf for leaf in self._store.leaves() if isinstance(leaf, leaves.StateLeaf)
@@ -197,13 +205,14 @@ class ReleaseDesk:
             self._store.close()
 
     def wipe(self) -> None:
-        """Decommissioning: the running counts and their key are destroyed; the ledger and the log stay for the officer."""
+        """Decommissioning: the running counts and their key are destroyed; the ledger and the log stay for the
+        officer."""
         with self._lock:
             self._current, self._due, self._finished = {False: None, True: None}, [], True
             self._sealer.wipe()
             self._store.close()
 
-    # -- start -------------------------------------------------------------------------------------------------------------------------
+    # -- start
 
     def _open(self) -> None:
         day = self._day()
@@ -272,10 +281,11 @@ class ReleaseDesk:
         except Exception:
             return 0
 
-    # -- time --------------------------------------------------------------------------------------------------------------------------
+    # -- time
 
     def _observe(self, now: float) -> bool:
-        """Look at the clock: whether periods may begin and end now. Notices a jump and gives up the periods that it leapt over."""
+        """Look at the clock: whether periods may begin and end now. Notices a jump and gives up the periods that it
+        leapt over."""
         monotonic = self._clock.monotonic_s()
         if not self._clock.trusted():
             self._held = True
@@ -291,7 +301,8 @@ class ReleaseDesk:
         return True
 
     def _leap(self, now: float) -> None:
-        """The box did not live through the time up to now: what was running ends, what lies between was not observed."""
+        """The box did not live through the time up to now: what was running ends, what lies between was not
+        observed."""
         for evidence in (True, False):
             period = self._current[evidence]
             if period is not None and period.end_s <= now:
@@ -300,7 +311,7 @@ class ReleaseDesk:
                 if evidence:
                     self._terms = Terms.of(self.policy)
         for evidence in (True, False):
-            kind, length_s, epsilon_milli = self._terms.kind(evidence)
+            kind, _, epsilon_milli = self._terms.kind(evidence)
             if self._current[evidence] is None and epsilon_milli and (evidence, kind) in self._last:
                 first = self._last[evidence, kind] + 1
                 last = Period.new(self._terms, evidence, 0).index_at(now) - 1
@@ -309,7 +320,8 @@ class ReleaseDesk:
                     self._note_index(evidence, kind, last)
 
     def _roll(self, now: float) -> None:
-        """End what has ended, in the order of time, and open what follows; evidence before a pulse of the same instant, since it brings the new terms."""
+        """End what has ended, in the order of time, and open what follows; evidence before a pulse of the same
+        instant, since it brings the new terms."""
         self._place(now)
         while True:
             ended = [period for period in self._current.values() if period is not None and period.end_s <= now]
@@ -343,7 +355,7 @@ class ReleaseDesk:
     def _note_index(self, evidence: bool, kind: wire.PeriodKind, index: int) -> None:
         self._last[evidence, kind] = max(self._last.get((evidence, kind), -1), index)
 
-    # -- release -----------------------------------------------------------------------------------------------------------------------
+    # -- release
 
     def _draw(self) -> list[wire.Pulse | wire.Evidence]:
         if not self._due and not self._skipped and self._store.head_size() == self._store.size:
@@ -409,7 +421,7 @@ class ReleaseDesk:
                     self._refuse(period, leaves.Refused.WAITED_TOO_LONG)
             self._due = self._due[len(excess) :]
 
-    # -- at rest -----------------------------------------------------------------------------------------------------------------------
+    # -- at rest
 
     def _seal_if_due(self, changed: bool) -> None:
         monotonic = self._clock.monotonic_s()

@@ -1,6 +1,7 @@
 """Where a running month lies between two ends of a process: sealed by a key that is not on the disk (ADR 0004).
 
-The file has a constant size and is written at fixed times, so that neither its size nor its time of writing tells of a visit.
+The file has a constant size and is written at fixed times, so that neither its size nor its time of writing tells of
+a visit.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ CREDENTIAL_NAME = "month_key"
 
 
 class Sealer:
-    """Seals and opens one file. `path`: the sealed file, on the disk. Raises `ConfigError` where the key has no safe place."""
+    """Seals and opens one file. `path`: the sealed file, on the disk. Raises `ConfigError` where the key has no safe
+    place."""
 
     def __init__(self, path: Path, at_rest: AtRest, memory_folder: Path | None = None) -> None:
         self._path = path
@@ -34,7 +36,8 @@ class Sealer:
         self._key = self._load_key()
 
     def seal(self, data: bytes, context: bytes) -> None:
-        """Write `data` (at most 16 KiB less 4 bytes) under the key, bound to `context`; replaces the file atomically."""
+        """Write `data` (at most 16 KiB less 4 bytes) under the key, bound to `context`; replaces the file
+        atomically."""
         if len(data) > PLAIN_BYTES - _LENGTH_BYTES:
             raise StoreError("The running month does not fit its sealed file.")
         plain = len(data).to_bytes(_LENGTH_BYTES, "big") + data + bytes(PLAIN_BYTES - _LENGTH_BYTES - len(data))
@@ -47,7 +50,8 @@ class Sealer:
             ) from None
 
     def open(self, context: bytes) -> bytes | None:
-        """What was sealed; None where there is nothing, or where the key that sealed it is gone (the machine was restarted) or the file is damaged."""
+        """What was sealed; None where there is nothing, or where the key that sealed it is gone (the machine was
+        restarted) or the file is damaged."""
         try:
             sealed = self._path.read_bytes()
             plain = ChaCha20Poly1305(self._key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
@@ -63,7 +67,8 @@ class Sealer:
         return self._path.exists()
 
     def rotate(self) -> None:
-        """A new key, where the key is ours to make: what was sealed before can no longer be opened by anybody. Seal again at once."""
+        """A new key, where the key is ours to make: what was sealed before can no longer be opened by anybody. Seal
+        again at once."""
         if self._key_path is not None:
             self._key = secrets.token_bytes(_KEY_BYTES)
             _replace(self._key_path, self._key)
@@ -87,7 +92,7 @@ class Sealer:
                 return folder / name
         raise ConfigError(
             "No file system in memory was found for the running month's key.",
-            'Give the service a RuntimeDirectory on tmpfs, use [privacy] at_rest = "credential", or "plain_demo" for a demo.',
+            "Give the service a RuntimeDirectory on tmpfs, or set at_rest to credential (a demo: plain_demo).",
         )
 
     def _load_key(self) -> bytes:
@@ -117,7 +122,7 @@ class Sealer:
 def memory_folders() -> list[Path]:
     """Folders that may lie in memory, best first: the service's runtime directory, then shared memory."""
     runtime = [Path(folder) for folder in os.environ.get("RUNTIME_DIRECTORY", "").split(":") if folder]
-    return [*runtime, Path("/run/hailong"), Path("/dev/shm")]
+    return [*runtime, Path("/run/hailong"), Path("/dev/shm")]  # noqa: S108  (only a key of 32 bytes, mode 0600)
 
 
 def in_memory(folder: Path) -> bool:

@@ -1,4 +1,5 @@
-"""What stands in a box's transparency log. Leaves come at the ends of periods, at starts and at changes of configuration; none because of a visit.
+"""What stands in a box's transparency log. Leaves come at the ends of periods, at starts and at changes of
+configuration; none because of a visit.
 
 A leaf is msgpack of one of these structs. Times are days or period indices.
 """
@@ -96,7 +97,8 @@ class KeyLeaf(_Leaf, frozen=True, tag="key"):
 
 
 class CountsLostLeaf(_Leaf, frozen=True, tag="counts_lost"):
-    """At this start the running month could not be opened again: the machine was restarted, or the sealed file was damaged or of another epoch."""
+    """At this start the running month could not be opened again: the machine was restarted, or the sealed file was
+    damaged or of another epoch."""
 
     day: int
 
@@ -111,7 +113,8 @@ _decoder = msgspec.msgpack.Decoder(Leaf)
 def decode_leaf(data: bytes) -> Leaf:
     """Decode a leaf; raises `LogError`."""
     try:
-        return _decoder.decode(data)
+        leaf: Leaf = _decoder.decode(data)
+        return leaf
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         raise LogError(
             "A leaf of the log is none that this version writes.",

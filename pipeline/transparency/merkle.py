@@ -1,4 +1,5 @@
-"""Merkle tree hashes and proofs, RFC 9162 (Certificate Transparency 2.0), section 2.1. SHA-256; leaves and nodes are told apart by a prefix byte."""
+"""Merkle tree hashes and proofs, RFC 9162 (Certificate Transparency 2.0), section 2.1. SHA-256; leaves and nodes are
+told apart by a prefix byte."""
 
 from __future__ import annotations
 
@@ -83,7 +84,8 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def consistency_proof(leaves: Sequence[bytes], old_size: int) -> list[bytes]:
-    """PROOF(old_size, leaves), 2.1.4.1; empty for 0 and for the whole tree. Raises `IndexError` where the tree is smaller than that."""
+    """PROOF(old_size, leaves), 2.1.4.1; empty for 0 and for the whole tree. Raises `IndexError` where the tree is
+    smaller than that."""
     if not 0 <= old_size <= len(leaves):
         raise IndexError("the tree never had that size")
     return _subproof(leaves, old_size, True) if 0 < old_size < len(leaves) else []
