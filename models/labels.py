@@ -1,9 +1,8 @@
 """The one table that maps every label to negative, neutral, positive (and high or low arousal), for face and speech.
 
-`None` means that a label takes no part in that measure: surprise is neither good nor bad. `smile` and `non_smile` are labels
-of photographs that were sorted only by whether the person smiles: a smile counts as positive, and its absence as neutral,
-which is the weaker claim.
-"""
+`None` means that a label takes no part in that measure: surprise is neither good nor bad. `smile` and `non_smile` are
+labels of photographs that were sorted only by whether the person smiles: a smile counts as positive, and its absence
+as neutral, which is the weaker claim."""
 
 from __future__ import annotations
 

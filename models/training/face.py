@@ -1,9 +1,9 @@
 """Train the face network on the crowd's votes: `python -m models.training.face --data FOLDER --out FOLDER --seed 0`.
 
-Needs torch (see docs/models/README.md). One thread by default; a GPU is used with --device cuda. Writes `face.pt` (moving
-average of the weights, and all that a broken-off run needs to go on with --resume) and `face_log.jsonl`, one line per epoch.
-The validation split alone is looked at; the test split is read by `models.training.face_export --open-test` only.
-"""
+Needs torch (see docs/models/README.md). One thread by default; a GPU is used with --device cuda. Writes `face.pt`
+(moving average of the weights, and all that a broken-off run needs to go on with --resume) and `face_log.jsonl`, one
+line per epoch. The validation split alone is looked at; the test split is read by `models.training.face_export
+--open-test` only."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ EMA_DECAY = 0.9985
 
 
 def face_loss(logits: Tensor, emotions: Tensor, usable: Tensor) -> Tensor:
-    """Cross-entropy with the votes, half as much with the votes of (neutral, positive, surprise, negative), and `usable`.
+    """Cross-entropy with the votes, half as much with the votes of (neutral, positive, surprise, negative), and
+    `usable`.
 
     The grouped term is what decides at a counter: mistaking sadness for fear costs nothing there, for neutral it does.
     Rows of `emotions` that are all zero (no emotion voted for, no face) take part in `usable` only.
@@ -47,7 +48,9 @@ def face_loss(logits: Tensor, emotions: Tensor, usable: Tensor) -> Tensor:
     return (fine + 0.5 * coarse).mean() + 0.3 * seen
 
 
-def predict(network: nn.Module, images: NDArray[np.uint8], device: str = "cpu", batch: int = 128) -> NDArray[np.float32]:
+def predict(
+    network: nn.Module, images: NDArray[np.uint8], device: str = "cpu", batch: int = 128
+) -> NDArray[np.float32]:
     """Logits [n, 9] of faces uint8 [n, 48, 48]."""
     network.eval()
     parts = []
@@ -114,7 +117,9 @@ class Trainer:
         total = 0.0
         label = f"epoch {self.epoch + 1}/{self.args.epochs}"
         for step in tqdm(range(self.steps_per_epoch), desc=label, mininterval=5):
-            rate = one_cycle(self.epoch * self.steps_per_epoch + step, self.args.epochs * self.steps_per_epoch, self.args.peak)
+            rate = one_cycle(
+                self.epoch * self.steps_per_epoch + step, self.args.epochs * self.steps_per_epoch, self.args.peak
+            )
             for group in self.optimiser.param_groups:
                 group["lr"] = rate
             faces, emotions, usable = self.batch(order[step * self.args.batch : (step + 1) * self.args.batch])
@@ -122,7 +127,7 @@ class Trainer:
                 logits = self.network(faces)
             loss = face_loss(logits.float(), emotions, usable)
             self.optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             self.optimiser.step()
             self._follow()
             total += float(loss.detach())

@@ -1,12 +1,13 @@
 """What a counter's camera does to a face, as random changes of a 48 x 48 grey picture.
 
-Geometry (a detector's box is never the annotator's, heads turn and lean), light (gamma, contrast, a window at one side),
-optics and coding (few pixels, blur, motion, noise, JPEG), and cover (mask, glasses, a hand). All uint8 in and out.
-"""
+Geometry (a detector's box is never the annotator's, heads turn and lean), light (gamma, contrast, a window at one
+side), optics and coding (few pixels, blur, motion, noise, JPEG), and cover (mask, glasses, a hand). All uint8 in and
+out."""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -52,7 +53,8 @@ def blurred(image: Image, sigma_px: float) -> Image:
 
 
 def low_light(image: Image, gain: float, noise: float, rng: np.random.Generator) -> Image:
-    """`gain` times the light, photon-like noise of standard deviation `noise` (of 255) at full light, 8-bit rounding."""
+    """`gain` times the light, photon-like noise of standard deviation `noise` (of 255) at full light, 8-bit
+    rounding."""
     light = image.astype(np.float32) * gain
     grain = rng.standard_normal(image.shape, np.float32) * (noise * np.sqrt(np.maximum(light, 8) / 255))
     return np.clip(light + grain, 0, 255).astype(np.uint8)
@@ -88,7 +90,7 @@ def augment(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Im
     if draw[10] < 0.35:
         return picture
     if draw[0] < 0.05:
-        picture = masked(picture, rng.uniform(0.52, 0.66), rng.integers(20, 245))
+        picture = masked(picture, rng.uniform(0.52, 0.66), int(rng.integers(20, 245)))
     if draw[1] < 0.05:
         picture = _glasses(picture, rng)
     if draw[2] < 0.12:
@@ -111,7 +113,8 @@ def augment(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Im
 
 
 def not_a_face(images: Image, rng: np.random.Generator) -> Image:
-    """A picture [48, 48] that holds no readable face: shuffled tiles, an extreme zoom, upside down, noise, or stripes."""
+    """A picture [48, 48] that holds no readable face: shuffled tiles, an extreme zoom, upside down, noise, or
+    stripes."""
     source = images[rng.integers(len(images))]
     kind = rng.integers(5)
     if kind == 0:
@@ -153,7 +156,7 @@ def _moved(image: Image, rng: np.random.Generator, strength: float) -> Image:
     return _warp(image, matrix, border)
 
 
-def _warp(image: Image, matrix: NDArray[np.float64], border: int = cv2.BORDER_REPLICATE) -> Image:
+def _warp(image: Image, matrix: NDArray[Any], border: int = cv2.BORDER_REPLICATE) -> Image:
     warp = partial(cv2.warpPerspective, image, matrix, (SIZE_PX, SIZE_PX), flags=cv2.INTER_LINEAR)
     return np.asarray(warp(borderMode=border), np.uint8)
 
@@ -169,7 +172,7 @@ def _moving(image: Image, rng: np.random.Generator) -> Image:
     kernel = np.zeros((length, length), np.float32)
     middle, angle = (length - 1) / 2, rng.uniform(0, np.pi)
     for step in np.linspace(-middle, middle, length):
-        kernel[int(round(middle + step * np.sin(angle))), int(round(middle + step * np.cos(angle)))] = 1
+        kernel[round(middle + step * np.sin(angle)), round(middle + step * np.cos(angle))] = 1
     return np.asarray(cv2.filter2D(image, -1, kernel / kernel.sum(), borderType=cv2.BORDER_REPLICATE), np.uint8)
 
 

@@ -1,9 +1,8 @@
 """The crowd's votes on FER2013's faces (FERPlus), as training targets.
 
 Source: Barsoum et al. (2016), Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label
-Distribution, ICMI. Ten people voted on each 48 x 48 grey face; the columns of `votes` are the eight emotions in the order of
-`pipeline.records.EMOTIONS`, then `unknown` and `not_a_face`.
-"""
+Distribution, ICMI. Ten people voted on each 48 x 48 grey face; the columns of `votes` are the eight emotions in the
+order of `pipeline.records.EMOTIONS`, then `unknown` and `not_a_face`."""
 
 from __future__ import annotations
 
@@ -31,9 +30,8 @@ class FaceVotes:
     def emotion_targets(self, drop_single_votes: bool = True) -> NDArray[np.float32]:
         """Share of votes for each emotion [n, 8]; rows sum to one, or to zero where nobody named an emotion.
 
-        A single vote among ten is more often a slip than an opinion, so the paper drops it; where that would leave nothing,
-        it stays.
-        """
+        A single vote among ten is more often a slip than an opinion, so the paper drops it; where that would leave
+        nothing, it stays."""
         votes = self.votes[:, :EMOTION_COUNT].astype(np.float32)
         if drop_single_votes:
             kept = np.where(votes > 1, votes, 0)
@@ -58,5 +56,7 @@ def load_split(folder: Path, split: str) -> FaceVotes:
     with np.load(folder / f"ferplus_{split}.npz") as stored:
         images, votes = stored["images"], stored["votes"]
     if images.ndim != 3 or images.shape[1:] != (48, 48) or votes.shape != (len(images), 10):
-        raise ValueError(f"ferplus_{split}.npz: images {images.shape} and votes {votes.shape} are not [n,48,48] and [n,10]")
+        raise ValueError(
+            f"ferplus_{split}.npz: images {images.shape} and votes {votes.shape} are not [n,48,48] and [n,10]"
+        )
     return FaceVotes(images, votes)

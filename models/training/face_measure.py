@@ -35,9 +35,7 @@ class FaceScores:
 
 def polarity(probabilities: NDArray[np.floating]) -> NDArray[np.floating]:
     """Emotions [n, 8] -> (negative, neutral, positive) [n, 3]; the mass of surprise is left out and not shared out."""
-    return np.stack(
-        [probabilities[:, NEGATIVE].sum(1), probabilities[:, NEUTRAL], probabilities[:, POSITIVE]], axis=1
-    )
+    return np.stack([probabilities[:, NEGATIVE].sum(1), probabilities[:, NEUTRAL], probabilities[:, POSITIVE]], axis=1)
 
 
 def measure(majority: NDArray[np.int64], probabilities: NDArray[np.floating]) -> FaceScores:

@@ -1,9 +1,9 @@
 """The face network as it is trained: a small residual network on one grey 48 x 48 face.
 
 Two heads share it: the distribution of the eight emotions' votes, and the share of voters who named an emotion at all
-(`usable`; a hand over the face, a drawing or no face lowers it). Brightness and contrast are taken out inside the network, so
-that a dark room and a backlit window give the same numbers in. Source of the blocks: He et al. (2016), Deep Residual
-Learning for Image Recognition, CVPR; average-pooled short cuts: He et al. (2019), Bag of Tricks, CVPR.
+(`usable`; a hand over the face, a drawing or no face lowers it). Brightness and contrast are taken out inside the
+network, so that a dark room and a backlit window give the same numbers in. Source of the blocks: He et al. (2016),
+Deep Residual Learning for Image Recognition, CVPR; average-pooled short cuts: He et al. (2019), Bag of Tricks, CVPR.
 """
 
 from __future__ import annotations
@@ -45,7 +45,9 @@ class Residual(nn.Module):
 class FaceNetwork(nn.Module):
     """float [n, 1, 48, 48] in 0..255 -> logits [n, 9]: eight emotions, then `usable`."""
 
-    def __init__(self, widths: tuple[int, ...] = WIDTHS, blocks: tuple[int, ...] = BLOCKS, dropout: float = 0.3) -> None:
+    def __init__(
+        self, widths: tuple[int, ...] = WIDTHS, blocks: tuple[int, ...] = BLOCKS, dropout: float = 0.3
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             nn.Conv2d(1, widths[0], 3, 1, 1, bias=False),
