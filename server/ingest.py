@@ -30,7 +30,7 @@ from server.boxes import Box, BoxRegistry, read_boxes
 from server.enrolment import EnrolmentDoor
 from server.rate_limit import RateLimit
 from server.store.engine import write
-from server.store_messages import Incoming, store_batch
+from server.store_messages import Answer, Incoming, store_batch
 from server.zap import ZapHandler
 
 _log = logging.getLogger(__name__)
@@ -55,9 +55,9 @@ class IngestSettings:
 
 @dataclass(slots=True)
 class IngestCounters(Counters):
-    """Of the server's door: stored messages by kind, repeats, refusals by reason. Nothing of one visit moves them."""
+    """Of the server's door: messages taken by kind (repeats too), repeats, refusals by reason. Nothing of one visit moves them."""
 
-    stored: dict[str, int] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
     repeated: int = 0
 
 
@@ -188,7 +188,7 @@ class Ingest:
             return None
         return Incoming(identity, key, box, message, hashlib.sha256(payload).hexdigest())
 
-    def _store(self, batch: list[Incoming]) -> list[tuple[Incoming, wire.Ack | wire.Refusal]]:
+    def _store(self, batch: list[Incoming]) -> list[tuple[Incoming, Answer]]:
         """Store a batch in one transaction. Where that fails, each message alone, so that one cannot keep the others
         out."""
         try:
@@ -200,20 +200,20 @@ class Ingest:
             )
         for incoming, reply in zip(batch, replies, strict=True):
             kind = type(incoming.message).__name__.lower()
-            if isinstance(reply, wire.Ack):
-                self.counters.forwarded += 1
-                self.counters.stored[kind] = self.counters.stored.get(kind, 0) + 1
-            else:
+            if isinstance(reply, wire.Refusal):
                 self.counters.drop(reply.reason.name)
+            else:
+                self.counters.forwarded += 1
+                self.counters.taken[kind] = self.counters.taken.get(kind, 0) + 1
         return list(zip(batch, replies, strict=True))
 
-    def _store_alone(self, incoming: Incoming) -> wire.Ack | wire.Refusal:
+    def _store_alone(self, incoming: Incoming) -> Answer:
         try:
             return self._commit([incoming])[0]
         except SQLAlchemyError:
             return _unavailable(incoming)
 
-    def _commit(self, batch: list[Incoming]) -> list[wire.Ack | wire.Refusal]:
+    def _commit(self, batch: list[Incoming]) -> list[Answer]:
         with write(self._engine) as connection:
             boxes: dict[int, Box] = {
                 box.box_id: box for box in read_boxes(connection, sorted({incoming.box.box_id for incoming in batch}))
@@ -224,7 +224,7 @@ class Ingest:
         self.counters.drop(reason.name)
         self._reply(identity, wire.Refusal(epoch=epoch, sequence=sequence, reason=reason))
 
-    def _reply(self, identity: bytes, reply: wire.Ack | wire.Refusal) -> None:
+    def _reply(self, identity: bytes, reply: Answer) -> None:
         """Answer; a peer that is gone or does not read gets nothing and will send again."""
         try:
             self._router.send_multipart([identity, pad(wire.encode(reply), REPLY_BYTES)], zmq.NOBLOCK)

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, func, select, tuple_, update
+from sqlalchemy import Connection, select, tuple_, update
 
 from pipeline import wire
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
 from pipeline.privacy.periods import day_index, period_end_s
+from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes import Box
 from server.days import month_of_day
 from server.store.tables.boxes import boxes as boxes_table
@@ -24,7 +25,8 @@ from server.store.tables.releases import cell_values, deliveries, releases, tree
 LATE_AFTER_DAYS = 1
 """A release is due on the day on which its period ends; stored more than so many days after, it is marked late."""
 DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
-Answer = wire.Ack | wire.Refusal
+Answer = wire.Ack | wire.Refusal | wire.Anchor
+_NOT_STORED = (wire.Heartbeat, wire.Hello)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,6 @@ def store_batch(
     an old image of its disk learns that it stands behind what it sent before."""
     today = day_index(now_s)
     known = _known(connection, batch)
-    highest = _highest(connection, list(boxes.values()))
     rows = _Rows([], [], [], [])
     answers: list[Answer] = []
     for incoming in batch:
@@ -83,7 +84,10 @@ def store_batch(
             box = _sender(incoming, boxes)
             if isinstance(message, wire.Heartbeat):
                 _keep_heartbeat(connection, box, message, now_s)
-                answers.append(wire.Ack(epoch=message.epoch, sequence=highest.get(box.box_id, 0)))
+                answers.append(wire.Ack(epoch=message.epoch, sequence=0))
+                continue
+            if isinstance(message, wire.Hello):
+                answers.append(_anchor(connection, box))
                 continue
             number = (box.box_id, message.epoch, message.sequence)
             if number in known:
@@ -93,7 +97,6 @@ def store_batch(
             else:
                 _gather(rows, box, incoming, today)
                 known[number] = incoming.digest
-                highest[box.box_id] = max(highest.get(box.box_id, 0), message.sequence)
             answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
         except _Refused as refused:
             answers.append(wire.Refusal(epoch=message.epoch, sequence=message.sequence, reason=refused.reason))
@@ -115,7 +118,7 @@ def _sender(incoming: Incoming, boxes: Mapping[int, Box]) -> Box:
         raise _Refused(wire.RefusalReason.UNKNOWN_BOX)
     if incoming.message.epoch != box.epoch:
         raise _Refused(wire.RefusalReason.EPOCH_RETIRED)
-    if not isinstance(incoming.message, wire.Heartbeat) and incoming.message.sequence < 1:
+    if not isinstance(incoming.message, _NOT_STORED) and incoming.message.sequence < 1:
         raise _Refused(wire.RefusalReason.MALFORMED)
     return box
 
@@ -127,14 +130,19 @@ def _known(connection: Connection, batch: Sequence[Incoming]) -> dict[tuple[int,
     return {(row.box_id, row.epoch, row.sequence): row.digest for row in connection.execute(query)}
 
 
-def _highest(connection: Connection, boxes: Sequence[Box]) -> dict[int, int]:
-    pairs = sorted((box.box_id, box.epoch) for box in boxes)
+def _anchor(connection: Connection, box: Box) -> wire.Anchor:
+    """The last head of the box's log that was committed and bears the box's signature."""
     query = (
-        select(deliveries.c.box_id, func.max(deliveries.c.sequence).label("highest"))
-        .where(tuple_(deliveries.c.box_id, deliveries.c.epoch).in_(pairs))
-        .group_by(deliveries.c.box_id)
+        select(tree_heads.c.epoch, tree_heads.c.size, tree_heads.c.root)
+        .where(tree_heads.c.box_id == box.box_id, tree_heads.c.verified.is_(True))
+        .order_by(tree_heads.c.epoch.desc(), tree_heads.c.size.desc())
+        .limit(1)
     )
-    return {row.box_id: row.highest for row in connection.execute(query)}
+    row = connection.execute(query).first()
+    if row is None:
+        return wire.Anchor(epoch=0, size=0, root=(0, 0, 0, 0))
+    root = words(bytes.fromhex(row.root))
+    return wire.Anchor(epoch=row.epoch, size=row.size, root=(root[0], root[1], root[2], root[3]))
 
 
 def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int) -> None:
@@ -216,16 +224,12 @@ def _rating_rows(box: Box, message: wire.Ratings) -> list[dict[str, Any]]:
     return found
 
 
-def _words_hex(words: Sequence[int]) -> str:
-    return "".join(f"{word:016x}" for word in words)
-
-
 def _tree_head_values(box: Box, message: wire.TreeHead) -> dict[str, Any]:
     return {
         "size": message.size,
-        "root": _words_hex(message.root),
-        "signature": _words_hex(message.signature),
-        "verified": False,
+        "root": from_words(message.root).hex(),
+        "signature": from_words(message.signature).hex(),
+        "verified": box.log_key is not None and verify_head(message, bytes.fromhex(box.log_key)),
     }
 
 
