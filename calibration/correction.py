@@ -1,13 +1,14 @@
 """The correction estimator: re-weight to the levels of all visits, for response that depends on the level.
 
     theta = sum_l W_l mu_l,   W_l = share of all visits at level l,
-    mu_l  = (S_l + kappa_l p_l) / (R_l + kappa_l),
+    mu_l  = (S_l + kappa_l (p_l + delta)) / (R_l + kappa_l),   delta = Ybar - sum_l (R_l / n) p_l,
 
-with S_l of R_l rated visits of the level satisfied this month and p_l the earlier periods' curve, worth kappa_l
-answers. kappa = 0 is post-stratification (the same as AIPW with saturated weights); kappa -> infinity is the
-prediction-powered estimate with lam = 1. In between the past curve steadies levels with few answers, and is itself
-corrected by this month's. Unlike the efficiency estimator there is no tuning and no falling back on variance: a
-narrower interval around a biased mean would be worth nothing.
+with S_l of R_l rated visits of the level satisfied this month and p_l the earlier periods' curve, shifted to this
+agency's own mean and worth kappa_l answers. kappa = 0 is post-stratification (the same as AIPW with saturated
+weights); kappa -> infinity is the prediction-powered estimate with lam = 1, Ybar + mean_N p - mean_n p.
+In between the *shape* of the past curve steadies levels with few answers, and is itself corrected by this month's; its height is never used, so an agency that is better
+at every level than its group is not drawn to the group. Unlike the efficiency estimator there is no tuning and no
+falling back on variance: a narrower interval around a biased mean would be worth nothing.
 
 Assumed: within a level, those who answer are like those who do not. Where that fails the bounds say by how much:
 abstained visits (nothing assumed), response depending on satisfaction itself (exponential tilt by an odds ratio),
@@ -75,23 +76,31 @@ def correction_arrays(
     visits = np.maximum(cells.visits.sum(axis=-1), np.maximum(cells.rated.sum(axis=-1), 1.0))
     weights = cells.visits / visits[..., None]
     answered = np.maximum(cells.rated, 0.0)
-    kept = np.clip(cells.satisfied, 0.0, answered)
+    paired = np.maximum(answered.sum(axis=-1), 1.0)
+    share = np.where(n > 0, k / np.maximum(n, 1.0), 0.5)
+    answered_share = answered / paired[..., None]
+    shift = share - (answered_share * curve.share).sum(axis=-1)
     denominator = np.maximum(answered + kappa, 1.0)
-    missing = np.maximum(denominator - answered, 0.0)
-    mu = (kept + missing * curve.share) / denominator
+    own = answered / denominator
+    expected = curve.share + shift[..., None]
+    mu = np.clip(cells.satisfied, 0.0, answered) / denominator + (1.0 - own) * expected
     estimate = np.clip((weights * mu).sum(axis=-1), 0.0, 1.0)
 
-    own = answered / denominator
-    bernoulli = np.clip(mu, 0.02, 0.98)
-    bernoulli = bernoulli * (1 - bernoulli)
-    positive = np.maximum(weights, 0.0)
-    by_level = own**2 * bernoulli / np.maximum(answered, 1.0) + (1 - own) ** 2 * curve.variance
-    within = (positive**2 * by_level).sum(axis=-1)
+    # theta is linear in this month's shares by level (coefficients omega, sum 1) and in the curve (gamma, sum 0)
+    borrowed = (weights * (1.0 - own)).sum(axis=-1, keepdims=True)
+    omega = weights * own + borrowed * answered_share
+    gamma = weights * (1.0 - own) - borrowed * answered_share
+    by_level = np.clip(mu, 0.02, 0.98)
+    bernoulli = by_level * (1.0 - by_level)
+    within = (omega**2 * bernoulli / np.maximum(answered, 1.0)).sum(axis=-1)
+    within = within + (gamma**2 * (curve.variance + CURVE_SD**2)).sum(axis=-1)
     centred = mu - estimate[..., None]
-    between = (positive * centred**2).sum(axis=-1) / visits
-    sat = centred / visits[..., None] + weights * (1 - mu) / denominator
-    dis = centred / visits[..., None] - weights * mu / denominator
-    noise = cells.variance * (sat**2 + dis**2 + (centred / visits[..., None]) ** 2).sum(axis=-1)
+    between = (np.maximum(weights, 0.0) * centred**2).sum(axis=-1) / visits
+    silent = centred / visits[..., None]
+    residual = curve.share + shift[..., None]
+    sat = silent + weights * (1.0 - mu) / denominator + borrowed * (share[..., None] - residual) / paired[..., None]
+    dis = silent - weights * mu / denominator + borrowed * (share[..., None] - residual) / paired[..., None]
+    noise = cells.variance * (sat**2 + dis**2 + silent**2).sum(axis=-1)
     rated_share = np.clip(n / visits, 0.0, 1.0)
     finite = estimand is Estimand.FINITE_MONTH
     variance = within * (1.0 - rated_share if finite else 1.0) + (0.0 if finite else between) + noise
@@ -103,7 +112,7 @@ def correction_arrays(
     df = np.maximum(n - 1.0 if degrees is None else np.asarray(degrees, dtype=np.float64), 1.0)
     low, high = wilson(estimate, n_eff, t_quantile(df, level), level)
     usable = curve.calibrated & (n >= 2) & (cells.visits.sum(axis=-1) > cells.rated.sum(axis=-1)) & (spread > 0)
-    return CorrectionArrays(estimate, variance, low, high, n_eff, mu, usable)
+    return CorrectionArrays(estimate, variance, low, high, n_eff, np.clip(mu, 0.0, 1.0), usable)
 
 
 def post_stratified(cells: NoisyCells) -> FloatArray:

@@ -14,9 +14,9 @@ group's curve share (empirical Bayes), the noise's variance added:
 
     lam = A' C / (A Var g + noise),   V = s^2/n - (A' C)^2 / (A Var g + noise).
 
-The interval is Wilson's at n_eff = n V_explicit / V with Student's quantile, and only used where that is narrower than
-Wilson's own at n by a margin; else the explicit result stands. The choice is made from n_eff, before the estimate is
-known, and the coverage benchmark runs the whole procedure, choice included.
+The signal is used where n_eff = n V_explicit / V exceeds the explicit size by a margin; else the explicit one stands.
+The interval is Wilson's at n_eff with Student's quantile, or at the explicit size where that is narrower. The choice is
+made from n_eff, before the estimate is known, and the coverage benchmark runs the whole procedure, choice included.
 
 Sources: Angelopoulos, Duchi, Zrnic 2023 (PPI++); arXiv 2505.20178 (when it cannot help); Cochran 1977, ch. 12 (double
 sampling: with the rated among the N, lam = 1 plays the role of PPI++'s 1/(1 + n/N)).
@@ -39,8 +39,8 @@ from calibration.verdicts import Estimand
 FloatArray = NDArray[np.float64]
 TRANSFER_SD: Final = 0.25
 """Prior standard deviation of (this agency's covariance) / (the group's): how far agencies of one group differ."""
-MINIMUM_GAIN: Final = 0.02
-"""Share by which the effective size must exceed n, after the price of Student's quantile, for the signal to be used."""
+MINIMUM_GAIN: Final = 0.08
+"""Share by which the effective size must exceed the explicit one for the signal to be used at all."""
 CONTRADICTION_Z: Final = 2.5
 """How many standard errors below the group's covariance an agency's own must lie to say that the signal misleads."""
 FUSED_DEGREES: Final = 22.0
@@ -167,15 +167,17 @@ def efficiency_arrays(
     q_explicit = np.where(deff > 1.0, t_quantile(df, level), normal_quantile(level))
     n_eff_explicit = n * simple_variance / np.maximum(explicit_total, 1e-18)
     n_eff_fused = n * simple_variance / np.maximum(fused_variance, 1e-18)
-    narrower = n_eff_fused / q_fused**2 > (1.0 + MINIMUM_GAIN) * n_eff_explicit / q_explicit**2
+    worthwhile = n_eff_fused > (1.0 + MINIMUM_GAIN) * n_eff_explicit
     usable = curve.calibrated & (n >= 2) & (difference > 0)
     contradicted = contradiction < -CONTRADICTION_Z
-    state = np.where(~curve.calibrated, NOT_CALIBRATED, np.where(usable & narrower, HELPED, NO_GAIN))
+    state = np.where(~curve.calibrated, NOT_CALIBRATED, np.where(usable & worthwhile, HELPED, NO_GAIN))
     state = np.where(usable & contradicted, MISLEADS, state)
     use = state == HELPED
     estimate = np.where(use, fused, share)
     n_eff = np.where(use, n_eff_fused, n_eff_explicit)
-    low, high = wilson(estimate, n_eff, np.where(use, q_fused, q_explicit), level)
+    # Wilson's interval depends on quantile^2 / n alone: a fused one is never wider than the explicit one would be
+    quantile = np.minimum(q_fused, q_explicit * np.sqrt(n_eff / np.maximum(n_eff_explicit, 1e-12)))
+    low, high = wilson(estimate, n_eff, np.where(use, quantile, q_explicit), level)
     return EfficiencyArrays(
         estimate=estimate,
         low=low,
