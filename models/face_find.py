@@ -1,0 +1,113 @@
+"""Find the one face in a still photograph, whatever its framing: a whole scene, a portrait, a face that fills the
+picture, or a picture so small that it can only be a face crop already.
+
+The order of attempts: a picture of at most 64 px is taken as a crop; then the far-range detector, the near-range one,
+both on the picture with a border around it (a detector misses faces that touch the edge), tiles of a large picture
+(small faces), and at last a small square picture is taken as a crop. Of several faces the largest is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.face_crop import FaceCrop, crop_face, whole_as_crop
+from models.face_detect import Detection, FaceDetector
+from pipeline.errors import SourceError
+
+Pixels = NDArray[np.uint8]
+How = Literal["whole", "far", "near", "bordered", "tiled"]
+CROP_AT_MOST_PX = 64
+SMALL_SQUARE_PX = 260
+SMALLEST_PX = 12
+LARGEST_PX = 1600
+TILES_FROM_PX = 800
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFace:
+    """A face of a photograph: `crop`, and `how` it was found; `keypoints` float32 [6, 2] px, none where taken whole."""
+
+    crop: FaceCrop
+    how: How
+    keypoints: NDArray[np.float32] | None = None
+
+
+class FaceFinder:
+    """Both detectors, for still pictures. Not thread-safe."""
+
+    def __init__(self, far: FaceDetector, near: FaceDetector) -> None:
+        self._far = far
+        self._near = near
+
+    def find(self, pixels: Pixels) -> FoundFace | None:
+        """The face in a picture, uint8 [h, w, 3] BGR, or None."""
+        height, width = pixels.shape[:2]
+        if max(height, width) <= CROP_AT_MOST_PX:
+            return FoundFace(whole_as_crop(pixels), "whole")
+        best, how = self._detect(pixels)
+        if best is not None:
+            return FoundFace(crop_face(pixels, best.keypoints), how, best.keypoints)
+        square = min(height, width) >= 0.8 * max(height, width)
+        if square and max(height, width) <= SMALL_SQUARE_PX:
+            return FoundFace(whole_as_crop(pixels), "whole")
+        return None
+
+    def _detect(self, pixels: Pixels) -> tuple[Detection | None, How]:
+        import cv2
+
+        height, width = pixels.shape[:2]
+        for detector, how in ((self._far, "far"), (self._near, "near")):
+            if found := detector.detect(pixels):
+                return _largest(found), how  # type: ignore[return-value]
+        for share in (0.25, 0.6):
+            edge = round(share * max(height, width))
+            bordered = np.asarray(cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.uint8)
+            for detector in (self._near, self._far):
+                if found := detector.detect(bordered):
+                    return _moved(_largest(found), -edge, -edge), "bordered"
+        if max(height, width) >= TILES_FROM_PX:
+            found = []
+            for top in (0, height // 4, height - height // 2):
+                for left in (0, width // 4, width - width // 2):
+                    tile = np.ascontiguousarray(pixels[top : top + height // 2, left : left + width // 2])
+                    found += [_moved(each, left, top) for each in self._far.detect(tile)]
+            if found:
+                return _largest(found), "tiled"
+        return None, "whole"
+
+
+def read_picture(path: Path) -> Pixels:
+    """A picture file as uint8 [h, w, 3] BGR, turned upright as it says of itself, at most 1600 px; raises
+    `SourceError`."""
+    import cv2
+
+    try:
+        stored = np.fromfile(path, np.uint8)
+    except OSError as error:
+        raise SourceError(f"cannot be opened ({error.strerror})") from error
+    try:
+        pixels = cv2.imdecode(stored, cv2.IMREAD_COLOR) if len(stored) else None
+    except cv2.error:
+        pixels = None
+    if pixels is None:
+        raise SourceError("is no picture that can be read")
+    if min(pixels.shape[:2]) < SMALLEST_PX:
+        raise SourceError(f"is smaller than {SMALLEST_PX} px")
+    scale = LARGEST_PX / max(pixels.shape[:2])
+    if scale < 1:
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(pixels, np.uint8)
+
+
+def _largest(found: list[Detection]) -> Detection:
+    return max(found, key=lambda each: each.box_px[2] * each.box_px[3] * each.score)
+
+
+def _moved(found: Detection, x_px: float, y_px: float) -> Detection:
+    x, y, width, height = found.box_px
+    keypoints = (found.keypoints + np.array([x_px, y_px], np.float32)).astype(np.float32)
+    return Detection((x + x_px, y + y_px, width, height), keypoints, found.score)
