@@ -116,6 +116,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     items: tuple[Item, ...]
     validity: Validity = Validity()
     kiosk: tuple[KioskQuestion, ...] = ()
+    short: tuple[Code, ...] = ()
+    """Criteria (or `overall`) of the short form: SMS, 1022 calls, and tablets that are set to it; in the order asked."""
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -196,6 +198,7 @@ def _problems(instrument: Instrument) -> list[str]:
     found += [f"factor {code} has no criterion" for code in factors if not instrument.of_factor(code)]
     criteria = {item.code for item in instrument.criteria} | {OVERALL}
     found += [f"kiosk question {q.item} is no criterion" for q in instrument.kiosk if q.item not in criteria]
+    found += [f"short form: {code} is no criterion" for code in instrument.short if code not in criteria]
     if instrument.pooling is Pooling.WEIGHTED_FACTORS and not sum(factor.weight for factor in instrument.factors):
         found.append("the weights of the factors sum to nothing")
     return found

@@ -1,0 +1,61 @@
+"""Generate a province for trying things: 26 agencies (19 departments, 7 districts), services, transactions, and ratings
+on every channel for several quarters. Everything is simulated and labelled so on every page, file and report; the same
+seed gives the same province.
+
+    hailong server sample-province --seed 1 --url sqlite:///province.sqlite
+    hailong server score --url sqlite:///province.sqlite --period 2026-Q3 --instrument 2640
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    from server.survey.options import add_store
+
+    add_store(parser, province=False)
+    parser.add_argument("--seed", type=int, default=1, help="seed of the generator (1)")
+    parser.add_argument("--code", default="mau", help="code of the new province (mau)")
+    parser.add_argument("--instrument", default="2640", help="instrument of the ratings (2640)")
+    parser.add_argument("--last", default="2026-Q3", help="last quarter (2026-Q3)")
+    parser.add_argument("--quarters", type=int, default=7, help="how many quarters up to the last (7)")
+    parser.add_argument("--sheets", type=int, default=3_000, help="ratings a quarter, about (3000)")
+    parser.add_argument("--json", action="store_true", help="say what was generated as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate the province; the store is made where there is none."""
+    from server.days import day_date
+    from server.store.engine import connect, write
+    from server.store.upgrade import upgrade
+    from server.survey.simulation import simulate_province
+
+    engine = connect(args.url)
+    upgrade(engine)
+    if not args.json:
+        print("Generating ...", file=sys.stderr)
+    with write(engine) as connection:
+        made = simulate_province(
+            connection,
+            seed=args.seed,
+            code=args.code,
+            instrument=args.instrument,
+            last=args.last,
+            quarters=args.quarters,
+            sheets_a_quarter=args.sheets,
+        )
+    engine.dispose()
+    if args.json:
+        print(json.dumps({**dataclasses.asdict(made), "simulated": True}))
+        return 0
+    print(
+        f"Province {made.code!r} (simulated): {made.agencies} agencies, {made.transactions:,} transactions and "
+        f"{made.ratings:,} ratings from {day_date(made.first_day)} to {day_date(made.last_day)}, "
+        f"{made.set_aside} of them set aside."
+    )
+    return 0
