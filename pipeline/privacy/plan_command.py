@@ -1,0 +1,155 @@
+"""Recommend periods and epsilons from public planning figures, and say what they will cost.
+
+Simulates the 6 x 3 grid that a box really releases (Monte Carlo, seeded; the error of the simulation is printed).
+Figures are plans, such as last year's number of transactions, never live counts: the choice itself must tell nothing
+about anybody.
+
+Examples:
+  hailong privacy plan --visits-per-day 12 --counters 3 --response 0.15
+  hailong privacy plan --visits-per-day 120 --boxes 3 --rho 0.3 --compare --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+
+from pipeline.errors import ConfigError
+from pipeline.privacy.alternatives import alternatives
+from pipeline.privacy.plan import (
+    HOURS_PER_DAY,
+    LEVEL_SHARES,
+    PULSE_EPSILON,
+    PULSE_TOLERANCE,
+    TOTAL_EPSILON,
+    Figures,
+    Recommendation,
+    recommend,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hailong privacy plan`."""
+    add = parser.add_argument
+    add("--visits-per-day", type=float, required=True, help="visits a day at one box, all its counters together")
+    add("--counters", type=int, default=2, help="counters (clerks) that one box serves (default 2)")
+    add("--response", type=float, default=0.15, help="share of visits that rate (default 0.15)")
+    add("--boxes", type=int, default=1, help="boxes of the agency; each adds its own noise (default 1)")
+    add("--days", type=int, default=22, help="working days in a month (default 22)")
+    add("--satisfied", type=float, default=0.83, help="expected share of satisfied visits (default 0.83)")
+    add("--rho", type=float, default=0.6, help="correlation of rating and signal (default 0.6; the field: 0.1 to 0.4)")
+    add("--abstained", type=float, default=0.1, help="share of visits without a level (default 0.1)")
+    add("--runs", type=int, default=4_000, help="simulated months (default 4000)")
+    add("--seed", type=int, default=20_200_101)
+    add("--compare", action="store_true", help="also compare other mechanisms at the same guarantee")
+    add("--json", action="store_true", help="one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Entry point."""
+    figures = Figures(
+        args.visits_per_day, args.counters, args.response, args.boxes, args.days, args.satisfied, args.rho,
+        args.abstained, args.runs, args.seed,
+    )  # fmt: skip
+    _check(figures)
+    if not args.json:
+        print("simulating ...", file=sys.stderr)
+    advice = recommend(figures)
+    others = alternatives(figures, advice.evidence_epsilon) if args.compare else []
+    if args.json:
+        print(json.dumps({**_as_json(figures, advice), "alternatives": [asdict(each) for each in others]}))
+        return 0
+    print(_as_text(figures, advice))
+    if others:
+        print(f"\nOther mechanisms at epsilon {advice.evidence_epsilon:g} per visit (closed form):")
+        for each in others:
+            numbers = f"variance of a number {each.number_variance:9.2f}   ratio {each.ratio:.2f}"
+            print(f"  {each.name:<42} {numbers}   {each.remark}")
+    return 0
+
+
+def _check(figures: Figures) -> None:
+    shares = (figures.response, figures.satisfied, figures.rho)
+    if figures.visits_per_day <= 0 or min(figures.counters, figures.boxes, figures.days) < 1:
+        raise ConfigError("Visits, counters, boxes and days must be positive.", "See hailong privacy plan --help.")
+    in_range = (
+        all(0 < share < 1 for share in shares) and 0 <= figures.abstained < 1 and 100 <= figures.runs <= 1_000_000
+    )
+    if not in_range:
+        raise ConfigError(
+            "Response, satisfied, rho and abstained are shares between 0 and 1; runs lie between 100 and 1000000.",
+            "See hailong privacy plan --help.",
+        )
+
+
+def _settings(figures: Figures, advice: Recommendation) -> dict[str, object]:
+    settings: dict[str, object] = {
+        "pulse_epsilon_milli": round(1_000 * advice.pulse_epsilon),
+        "evidence_epsilon_milli": round(1_000 * advice.evidence_epsilon),
+        "budget_epsilon_milli": round(1_000 * (advice.pulse_epsilon + advice.evidence_epsilon)),
+        "clerks_per_box": figures.counters,
+    }
+    if advice.pulse is not None:
+        settings["pulse_period"] = advice.pulse.value
+    return settings
+
+
+def _as_json(figures: Figures, advice: Recommendation) -> dict[str, object]:
+    return {
+        "figures": asdict(figures),
+        "visits_per_month": figures.visits,
+        "level_shares": LEVEL_SHARES,
+        "settings": _settings(figures, advice),
+        "pulse_period": advice.pulse.value if advice.pulse else None,
+        "pulse_share_rmse": {period.value: error for period, error in advice.pulse_errors.items()},
+        "score": {f"{epsilon:g}": asdict(error) for epsilon, error in advice.evidence_errors.items()},
+        "score_without_noise": asdict(advice.no_noise),
+        "recommended_evidence_epsilon": advice.evidence_epsilon,
+        "recommended_pulse_epsilon": advice.pulse_epsilon,
+        "staff_protected": figures.counters >= 2,
+        "alternatives": [],
+    }
+
+
+def _as_text(figures: Figures, advice: Recommendation) -> str:
+    free = advice.no_noise
+    lines = [
+        f"Planned: {figures.boxes} box(es), {figures.visits_per_day:g} visits a day each, {figures.visits} a month; "
+        f"{100 * figures.response:g} % rate, {100 * figures.satisfied:g} % satisfied,",
+        f"  rho {figures.rho:g}, {100 * figures.abstained:g} % abstained, level shares {LEVEL_SHARES}, "
+        f"{figures.runs} simulated months, seed {figures.seed}.",
+        "",
+        f"Pulse (epsilon {PULSE_EPSILON:g}): error that noise alone adds to the share of high levels in a window of "
+        f"one box",
+    ]
+    for period, error in advice.pulse_errors.items():
+        mark = "  <- recommended" if period is advice.pulse else ""
+        lines.append(f"  {period.value:<12} {100 * error:5.1f} points{mark}")
+    if advice.pulse is None:
+        lines.append(f"  none within {100 * PULSE_TOLERANCE:g} points: no pulse; its epsilon goes to the evidence")
+    lines += ["", "Evidence (one 6 x 3 table a box and month): root mean square error of the index in points of 100"]
+    lines.append(f"  ratings alone {free.explicit_points:.2f}")
+    lines.append(f"  without noise fused {free.fused_points:.2f}, ratio {free.ratio:.3f}")
+    for epsilon, score in advice.evidence_errors.items():
+        mark = "  <- recommended" if epsilon == advice.evidence_epsilon else ""
+        lines.append(
+            f"  epsilon {epsilon:<4g} fused {score.fused_points:.2f}, ratio of mean squared errors "
+            f"{score.ratio:.3f} +- {score.ratio_error:.3f} (Monte Carlo){mark}"
+        )
+    if advice.chosen.ratio > 0.95:
+        lines.append("  The implicit signal adds next to nothing here: collect more ratings, or pool counters.")
+    lines += ["", "[privacy]"]
+    lines += [f"{name} = {json.dumps(value)}" for name, value in _settings(figures, advice).items()]
+    total = advice.pulse_epsilon + advice.evidence_epsilon
+    lines += [
+        "",
+        f"A visit costs {total:g} at most (of {TOTAL_EPSILON:g}); against somebody who knows that it took place "
+        f"(replace-one) {2 * total:g}.",
+        f"A window of a day is taken as {HOURS_PER_DAY} hours. The response curve is taken as known; in the field it "
+        f"is learnt.",
+    ]
+    if figures.counters < 2:
+        lines.append("One clerk: the table would be that person's score, and the box refuses (docs/privacy.md).")
+    return "\n".join(lines)
