@@ -40,6 +40,8 @@ FINAL = frozenset(
 _POLL_MS = 100
 _MAX_SIGNED_FILE = 270_000
 _SILENT_BURSTS = 3
+_SILENT_S = 5.0
+"""A connection on which nothing came for so many bursts, and for so long, is given up."""
 _MAX_SKIPPED_BURSTS = 64
 _RECORD_LIMIT_BYTES = 64 * 1024 * 1024
 
@@ -88,6 +90,7 @@ class Sender:
         self._skip = 0
         self._backoff = 1
         self._silent = 0
+        self._asked_s = 0.0
         self._last_reply_s: float | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
@@ -150,11 +153,14 @@ class Sender:
             self._skip -= 1
             self.counters.drop("burst_skipped")
             return
-        if self._silent >= _SILENT_BURSTS:
+        silent_s = time.monotonic() - self._asked_s
+        if self._silent >= _SILENT_BURSTS and silent_s >= _SILENT_S:
             self.counters.drop("reconnected")
             self._close_socket()
         if self._socket is None:
             self._open_socket()
+        if self._silent == 0:
+            self._asked_s = time.monotonic()
         self._silent += 1
         for payload in self._payloads():
             if not self._send(pad(payload)):

@@ -24,7 +24,7 @@ from server.store.tables.releases import deliveries
 
 CODE_LIFE_S = 24 * 3600
 REFRESH_S = 2.0
-_UNKNOWN_REFRESH_S = 0.2
+_UNKNOWN_REFRESH_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)

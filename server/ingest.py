@@ -35,6 +35,8 @@ from server.zap import ZapHandler
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 100
+_CURVE_BYTES = 128
+"""More than CURVE adds to a frame (33 bytes), which libzmq counts."""
 BOXES, ENROLMENT = "boxes", "enrolment"
 
 
@@ -111,7 +113,7 @@ class Ingest:
         router.curve_publickey = self._keys.curve_public
         router.curve_secretkey = self._keys.curve_secret
         router.zap_domain = domain.encode("ascii")
-        router.setsockopt(zmq.MAXMSGSIZE, frame_bytes)
+        router.setsockopt(zmq.MAXMSGSIZE, frame_bytes + _CURVE_BYTES)
         router.setsockopt(zmq.HANDSHAKE_IVL, 5_000)
         router.setsockopt(zmq.HEARTBEAT_IVL, 15_000)
         router.setsockopt(zmq.HEARTBEAT_TIMEOUT, 45_000)
