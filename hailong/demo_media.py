@@ -185,7 +185,9 @@ def write_film(script: Script, path: Path) -> None:
 
     film = Film(script)
     with av.open(str(path), "w") as container:
-        video = container.add_stream("libx264", rate=RATE_HZ, options={"preset": "superfast", "crf": "23", "threads": "1"})
+        video = container.add_stream(
+            "libx264", rate=RATE_HZ, options={"preset": "superfast", "crf": "23", "threads": "1"}
+        )
         video.width, video.height, video.pix_fmt = WIDTH_PX, HEIGHT_PX, "yuv420p"
         audio = container.add_stream("aac", rate=SOUND_HZ)
         audio.layout = "mono"
