@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from models import catalog, metrics
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity
 from models.face_detect import FaceDetector
-from models.face_find import FaceFinder, read_picture
+from models.face_find import FAINT, FaceFinder, read_picture
 from models.fer_network import FerNetwork
 from models.labels import FACE_LABELS, POLARITIES, POLARITY_OF
 from models.runtime import OnnxNetwork
@@ -78,8 +78,8 @@ class PhotographReader:
     """A network with the finder that feeds it."""
 
     def __init__(self, network: str = "face-affect", weights: Path | None = None) -> None:
-        far = FaceDetector(catalog.model_files("face-detector-far")["face_detection_full_range.tflite"])
-        near = FaceDetector(catalog.model_files("face-detector-near")["face_detection_short_range.tflite"], 0.4)
+        far = FaceDetector(catalog.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
+        near = FaceDetector(catalog.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
         self._finder = FaceFinder(far, near)
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None

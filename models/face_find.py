@@ -19,7 +19,8 @@ from models.face_detect import Detection, FaceDetector
 from pipeline.errors import SourceError
 
 Pixels = NDArray[np.uint8]
-How = Literal["whole", "far", "near", "bordered", "tiled"]
+How = Literal["whole", "far", "near", "bordered", "tiled", "faint"]
+SURE, FAINT = 0.5, 0.25
 CROP_AT_MOST_PX = 64
 SMALL_SQUARE_PX = 260
 SMALLEST_PX = 12
@@ -37,7 +38,7 @@ class FoundFace:
 
 
 class FaceFinder:
-    """Both detectors, for still pictures. Not thread-safe."""
+    """Both detectors, made with a minimum score of `FAINT`, for still pictures. Not thread-safe."""
 
     def __init__(self, far: FaceDetector, near: FaceDetector) -> None:
         self._far = far
@@ -60,24 +61,29 @@ class FaceFinder:
         import cv2
 
         height, width = pixels.shape[:2]
-        for detector, how in ((self._far, "far"), (self._near, "near")):
-            if found := detector.detect(pixels):
-                return _largest(found), how  # type: ignore[return-value]
+        far, near = self._far.detect(pixels), self._near.detect(pixels)
+        if best := _largest(far):
+            return best, "far"
+        if best := _largest(near):
+            return best, "near"
         for share in (0.25, 0.6):
             edge = round(share * max(height, width))
             bordered = np.asarray(cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_REPLICATE), np.uint8)
             for detector in (self._near, self._far):
-                if found := detector.detect(bordered):
-                    return _moved(_largest(found), -edge, -edge), "bordered"
-        if max(height, width) >= TILES_FROM_PX:
-            found = []
-            for top in (0, height // 4, height - height // 2):
-                for left in (0, width // 4, width - width // 2):
-                    tile = np.ascontiguousarray(pixels[top : top + height // 2, left : left + width // 2])
-                    found += [_moved(each, left, top) for each in self._far.detect(tile)]
-            if found:
-                return _largest(found), "tiled"
-        return None, "whole"
+                if best := _largest(detector.detect(bordered)):
+                    return _moved(best, -edge, -edge), "bordered"
+        if max(height, width) >= TILES_FROM_PX and (best := _largest(self._in_tiles(pixels))):
+            return best, "tiled"
+        return _largest(far + near, FAINT), "faint"
+
+    def _in_tiles(self, pixels: Pixels) -> list[Detection]:
+        height, width = pixels.shape[:2]
+        found = []
+        for top in (0, height // 4, height - height // 2):
+            for left in (0, width // 4, width - width // 2):
+                tile = np.ascontiguousarray(pixels[top : top + height // 2, left : left + width // 2])
+                found += [_moved(each, left, top) for each in self._far.detect(tile)]
+        return found
 
 
 def read_picture(path: Path) -> Pixels:
@@ -103,8 +109,9 @@ def read_picture(path: Path) -> Pixels:
     return np.asarray(pixels, np.uint8)
 
 
-def _largest(found: list[Detection]) -> Detection:
-    return max(found, key=lambda each: each.box_px[2] * each.box_px[3] * each.score)
+def _largest(found: list[Detection], minimum_score: float = SURE) -> Detection | None:
+    sure = [each for each in found if each.score >= minimum_score]
+    return max(sure, key=lambda each: each.box_px[2] * each.box_px[3] * each.score, default=None)
 
 
 def _moved(found: Detection, x_px: float, y_px: float) -> Detection:
