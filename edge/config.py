@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.keys import public_key_bytes
 from pipeline.privacy.policy import PrivacyPolicy
@@ -136,6 +137,8 @@ class ServerSection(_Section):
     """Messages of a burst, always: heartbeats fill what the outbox leaves free."""
     rating_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(min_length=1)] = (12, 18)
     """Hours (Indochina time) at which the day's answer sheets are put into batches."""
+    record: Path | None = None
+    """Where every message is recorded as it is handed to the network, for `hailong audit wire`; none: no record."""
     demo_rating_s: Annotated[float, Field(ge=0.5, le=3_600)] = 5.0
     """Demo only: batches every so many seconds."""
 
@@ -157,10 +160,7 @@ class ServerSection(_Section):
 
     def enrolment_address(self) -> str:
         """Where a one-time code is shown."""
-        if self.enrol_address:
-            return self.enrol_address
-        host, _, port = self.address.rpartition(":")
-        return f"{host}:{int(port) + 1}"
+        return self.enrol_address or enrolment_address(self.address)
 
 
 class ModelsSection(_Section):
@@ -271,7 +271,12 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
         queue = queue.model_copy(update={"token_file": _absolute(queue.token_file, folder)})
     camera = config.camera.model_copy(update={"source": _source(config.camera.source, folder)})
     microphone = config.microphone.model_copy(update={"source": _source(config.microphone.source, folder)})
-    return config.model_copy(update={"box": box, "queue": queue, "camera": camera, "microphone": microphone})
+    server = config.server
+    if server.record is not None:
+        server = server.model_copy(update={"record": _absolute(server.record, folder)})
+    return config.model_copy(
+        update={"server": server, "box": box, "queue": queue, "camera": camera, "microphone": microphone}
+    )
 
 
 def _absolute(path: Path, folder: Path) -> Path:

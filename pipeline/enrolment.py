@@ -89,3 +89,10 @@ def parse_code(text: str) -> bytes:
 def code_hash(code: bytes) -> str:
     """What the server keeps of a code (hex SHA-256; the code has 128 random bits, so no salt is needed)."""
     return hashlib.sha256(b"hailong enrolment\0" + code).hexdigest()
+
+
+def enrolment_address(address: str) -> str:
+    """Where a server enrols boxes, given where it takes their messages: the port after it. A free port (0, *) stays
+    so."""
+    host, _, port = address.rpartition(":")
+    return f"{host}:{int(port) + 1}" if port.isdigit() and int(port) else address

@@ -12,14 +12,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.enrolment import code_hash, code_text, new_code
 from pipeline.errors import ConfigError, StoreError
+from server.changes import record_change
+from server.days import today
 from server.store.engine import read, write
+from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
+from server.store.tables.counters import counters
 from server.store.tables.releases import deliveries
 
 CODE_LIFE_S = 24 * 3600
@@ -119,7 +124,9 @@ def new_box(
                 "demo": demo,
                 "epoch": 0,
             }
-            return int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
+            box_id = int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
+            record_change(connection, province_id, None, "box made", {"box": box_id, "agency": agency_id, "demo": demo})
+            return box_id
     except SQLAlchemyError:
         raise ConfigError(
             f"The box {label!r} cannot be made.",
@@ -146,10 +153,11 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
         )
         if done.rowcount != 1:
             raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        record_change(connection, province_id, None, "box code issued", {"box": box_id, "replace": replace})
     return code_text(code)
 
 
-def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now_s: float, today: int) -> Box | None:
+def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now_s: float) -> Box | None:
     """Bind `key` to the box of a code; None where the code is not valid for this key.
 
     The same code and key once more give the same answer (its first answer may have been lost). A box that knows its
@@ -177,22 +185,25 @@ def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now
                 log_key=log_key.hex(),
                 epoch=row.epoch if keeps else row.epoch + 1,
                 enrol_code_expires_s=0,
-                enrolled_day=today,
+                enrolled_day=today(),
             )
         )
+        detail = {"box": row.id, "key": key, "log_key": log_key.hex(), "rotated": rotated is not None}
+        record_change(connection, row.province_id, None, "box enrolled", detail)
         return _box(connection.execute(select(boxes).where(boxes.c.id == row.id)).one())
 
 
-def revoke(engine: Engine, province_id: int, box_id: int, today: int) -> None:
+def revoke(engine: Engine, province_id: int, box_id: int) -> None:
     """Let a box in no more; its data stays. Raises `ConfigError` where the province has no such box."""
     with write(engine) as connection:
         done = connection.execute(
             update(boxes)
             .where(boxes.c.id == box_id, boxes.c.province_id == province_id)
-            .values(revoked_day=today, enrol_code_hash=None, enrol_code_expires_s=None)
+            .values(revoked_day=today(), enrol_code_hash=None, enrol_code_expires_s=None)
         )
         if done.rowcount != 1:
             raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        record_change(connection, province_id, None, "box revoked", {"box": box_id})
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,3 +237,53 @@ def gaps(engine: Engine, province_id: int) -> list[Gap]:
     return [
         Gap(row.box_id, row.epoch, row.highest, row.highest - row.stored) for row in rows if row.highest > row.stored
     ]
+
+
+def find_place(engine: Engine, province_id: int, agency: str, counter: str | None) -> tuple[int, int | None]:
+    """Ids of an agency and, where named, of its counter. Raises `ConfigError` where there is none of that code."""
+    with read(engine) as connection:
+        agency_id = connection.execute(
+            select(agencies.c.id).where(agencies.c.province_id == province_id, agencies.c.code == agency)
+        ).scalar_one_or_none()
+        if agency_id is None:
+            raise ConfigError(f"This province has no agency {agency!r}.", "Import it: hailong server import.")
+        if counter is None:
+            return agency_id, None
+        counter_id = connection.execute(
+            select(counters.c.id).where(counters.c.agency_id == agency_id, counters.c.code == counter)
+        ).scalar_one_or_none()
+    if counter_id is None:
+        raise ConfigError(f"This agency has no counter {counter!r}.", "Import it: hailong server import.")
+    return agency_id, counter_id
+
+
+def list_boxes(engine: Engine, province_id: int) -> list[dict[str, Any]]:
+    """Every box of a province with its state: made, enrolled, rotating or revoked."""
+    query = (
+        select(boxes, agencies.c.code.label("agency"))
+        .join(agencies, agencies.c.id == boxes.c.agency_id)
+        .where(boxes.c.province_id == province_id)
+        .order_by(boxes.c.id)
+    )
+    with read(engine) as connection:
+        rows = connection.execute(query).all()
+    return [
+        {
+            "box": row.id,
+            "label": row.label,
+            "agency": row.agency,
+            "epoch": row.epoch,
+            "state": _state(row),
+            "public_key": row.public_key,
+            "demo": bool(row.demo),
+        }
+        for row in rows
+    ]
+
+
+def _state(row: Row[tuple[object, ...]]) -> str:
+    if row.revoked_day is not None:
+        return "revoked"
+    if row.public_key is None:
+        return "not enrolled"
+    return "rotating" if row.previous_key is not None else "enrolled"

@@ -18,7 +18,6 @@ from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.records import Counters
 from server import boxes
-from server.days import today
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 200
@@ -86,9 +85,7 @@ class EnrolmentDoor:
             return enrolment.NotEnrolled()
         key = str(frames[1].get("User-Id"))
         try:
-            box = boxes.enrol(
-                self._engine, request.code, key, request.signing_public, request.epoch, self._now(), today()
-            )
+            box = boxes.enrol(self._engine, request.code, key, request.signing_public, request.epoch, self._now())
         except SQLAlchemyError:
             self.counters.drop("store_unavailable")
             return enrolment.NotEnrolled(later=True)

@@ -22,6 +22,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import wire
+from pipeline.enrolment import enrolment_address
 from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
@@ -54,10 +55,16 @@ class IngestSettings:
     waiting_per_box: int = 64
     """Messages of one connection held in memory before its sender is made to wait (by TCP)."""
 
+    @classmethod
+    def at(cls, address: str) -> IngestSettings:
+        """Boxes at `address`, enrolment at the port after it (where boxes look for it unless told otherwise)."""
+        return cls(address=address, enrol_address=enrolment_address(address))
+
 
 @dataclass(slots=True)
 class IngestCounters(Counters):
-    """Of the server's door: messages taken by kind (repeats too), repeats, refusals by reason. Nothing of one visit moves them."""
+    """Of the server's door: messages taken by kind (repeats too), repeats, refusals by reason. Nothing of one visit
+    moves them."""
 
     taken: dict[str, int] = field(default_factory=dict)
     repeated: int = 0

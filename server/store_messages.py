@@ -17,13 +17,12 @@ from pipeline.privacy.periods import day_index, period_end_s
 from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes import Box
 from server.days import month_of_day
+from server.provinces import read_setting
 from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
 from server.store.tables.ratings import Channel, RatingState, answer_values, ratings
 from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
 
-LATE_AFTER_DAYS = 1
-"""A release is due on the day on which its period ends; stored more than so many days after, it is marked late."""
 DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
 Answer = wire.Ack | wire.Refusal | wire.Anchor
 _NOT_STORED = (wire.Heartbeat, wire.Hello)
@@ -76,6 +75,10 @@ def store_batch(
     an old image of its disk learns that it stands behind what it sent before."""
     today = day_index(now_s)
     known = _known(connection, batch)
+    late_days = {
+        province_id: int(read_setting(connection, province_id, "late_days"))
+        for province_id in {box.province_id for box in boxes.values()}
+    }
     rows = _Rows([], [], [], [])
     answers: list[Answer] = []
     for incoming in batch:
@@ -95,7 +98,7 @@ def store_batch(
                     raise _Refused(wire.RefusalReason.CONFLICT)
                 counters.repeated += 1
             else:
-                _gather(rows, box, incoming, today)
+                _gather(rows, box, incoming, today, late_days[box.province_id])
                 known[number] = incoming.digest
             answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
         except _Refused as refused:
@@ -145,7 +148,7 @@ def _anchor(connection: Connection, box: Box) -> wire.Anchor:
     return wire.Anchor(epoch=row.epoch, size=row.size, root=(root[0], root[1], root[2], root[3]))
 
 
-def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int) -> None:
+def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int, late_days: int) -> None:
     message = incoming.message
     common: dict[str, Any] = {
         "province_id": box.province_id,
@@ -156,7 +159,7 @@ def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int) -> None:
     }
     kind = str(message.__struct_config__.tag)
     if isinstance(message, wire.Pulse | wire.Evidence):
-        rows.releases.append(common | _release_values(box, message, kind, today))
+        rows.releases.append(common | _release_values(box, message, kind, today - late_days))
     elif isinstance(message, wire.Ratings):
         rows.ratings += _rating_rows(box, message)
     elif isinstance(message, wire.TreeHead):
@@ -164,14 +167,15 @@ def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int) -> None:
     rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
 
 
-def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, today: int) -> dict[str, Any]:
+def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, due_since: int) -> dict[str, Any]:
+    """Columns of a release; it is late where its period ended before the day `due_since`."""
     is_demo = message.period in DEMO_KINDS
     if is_demo and not box.demo:
         raise _Refused(wire.RefusalReason.DEMO_ONLY)
     late = False
     if not is_demo:
         try:
-            late = today > day_index(period_end_s(message.period, message.index)) + LATE_AFTER_DAYS
+            late = day_index(period_end_s(message.period, message.index)) < due_since
         except (OverflowError, ValueError):
             raise _Refused(wire.RefusalReason.MALFORMED) from None
     return {

@@ -16,10 +16,10 @@ from sqlalchemy import Engine, func, select
 from edge.outbox import Outbox
 from edge.sender import Sender, SenderSettings
 from pipeline import wire
+from pipeline.enrolment import parse_code
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
 from server import boxes
-from server.days import today
 from server.ingest import Ingest, IngestSettings
 from server.provinces import make_province
 from server.store.engine import insert_row, read, write
@@ -87,9 +87,7 @@ def enrol_directly(store: Engine, place: Place, label: str, demo: bool = False) 
     box_id = boxes.new_box(store, place.province_id, place.agency_id, label, demo=demo)
     code = boxes.issue_code(store, place.province_id, box_id, time.time())
     keys = new_keys("box")
-    from pipeline.enrolment import parse_code
-
-    box = boxes.enrol(store, parse_code(code), keys.curve_public_z85, keys.signing_public, 0, time.time(), today())
+    box = boxes.enrol(store, parse_code(code), keys.curve_public_z85, keys.signing_public, 0, time.time())
     assert box is not None
     return EnrolledBox(box_id, box.epoch, keys)
 

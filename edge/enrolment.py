@@ -1,0 +1,136 @@
+"""Enrolling a box: its keys, its one-time code, and what it then knows of its server (`enrolment.toml` in its data
+folder)."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, replace
+
+from edge.config import EdgeConfig
+from pipeline import enrolment
+from pipeline.errors import ConfigError, KeyFileError
+from pipeline.framing import REPLY_BYTES, pad, unpad
+from pipeline.keys import (
+    KEY_FILE_NAME,
+    KeyPair,
+    load_keys,
+    new_keys,
+    public_key_bytes,
+    save_keys,
+    write_public,
+    z85_encode,
+)
+
+_NEXT_KEYS = "next.keys"
+_FILE = "enrolment.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What a box knows since it was enrolled. `server_signing`: Ed25519, 32 bytes, for signed public files."""
+
+    epoch: int
+    server_signing: bytes
+
+
+def load_enrolment(config: EdgeConfig) -> Enrolment:
+    """Read `enrolment.toml`. Raises `ConfigError` where the box has not been enrolled at the configured server."""
+    path = config.box.data_dir / _FILE
+    try:
+        values = tomllib.loads(path.read_text("ascii"))
+        found = Enrolment(int(values["epoch"]), public_key_bytes(values["server_signing"]))
+        server = str(values["server_public"])
+    except FileNotFoundError:
+        raise ConfigError(
+            "This box has not been enrolled.", "Run: hailong keys enroll --config FILE --code CODE."
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError, KeyFileError):
+        raise ConfigError(
+            f"The box's enrolment at {path} is damaged.", "Enrol it again: hailong keys enroll."
+        ) from None
+    if server != config.server.public_key:
+        raise ConfigError(
+            "This box was enrolled at a server with another key.",
+            "Correct [server] public_key, or enrol it at this server: hailong keys enroll.",
+        )
+    return found
+
+
+def own_keys(config: EdgeConfig) -> KeyPair:
+    """The box's keys. Raises `KeyFileError`."""
+    return load_keys(config.keys_dir / KEY_FILE_NAME, "box")
+
+
+def enrol(config: EdgeConfig, code: str, rotate: bool = False, timeout_s: float = 10.0) -> Enrolment:
+    """Show the server a one-time code. Makes keys where there are none; `rotate` makes a new CURVE key.
+
+    May be repeated with the same code after any interruption: a new key is in a file before the server hears of it.
+    Raises
+    `ConfigError` where the server does not answer or does not accept the code, `WireError` where that is no code."""
+    secret = enrolment.parse_code(code)
+    config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path = config.keys_dir / KEY_FILE_NAME
+    waiting = config.keys_dir / _NEXT_KEYS
+    if not path.exists():
+        save_keys(new_keys("box"), config.keys_dir)
+    keys = load_keys(path, "box")
+    if rotate:
+        if not waiting.exists():
+            fresh = new_keys("box")  # the signing key stays: it is in the first leaf of the log
+            keys = replace(keys, curve_public=fresh.curve_public, curve_secret=fresh.curve_secret)
+            save_keys(keys, config.keys_dir, _NEXT_KEYS)
+        keys = load_keys(waiting, "box")
+    answer = _ask(config, keys, enrolment.Enrol(1, secret, _known_epoch(config), keys.signing_public), timeout_s)
+    text = (
+        f'epoch = {answer.epoch}\nserver_public = "{config.server.public_key}"\n'
+        f'server_signing = "{z85_encode(answer.signing_public)}"\n'
+    )
+    part = config.box.data_dir / (_FILE + ".part")
+    part.write_text(text, "ascii")
+    part.rename(config.box.data_dir / _FILE)
+    if rotate:
+        waiting.rename(path)
+        write_public(keys, config.keys_dir)
+    return Enrolment(answer.epoch, answer.signing_public)
+
+
+def _known_epoch(config: EdgeConfig) -> int:
+    """The epoch that the box may go on with: only where its outbox is still there."""
+    if not (config.box.data_dir / "outbox.sqlite3").exists():
+        return 0
+    try:
+        return load_enrolment(config).epoch
+    except ConfigError:
+        return 0
+
+
+def _ask(config: EdgeConfig, keys: KeyPair, request: enrolment.Enrol, timeout_s: float) -> enrolment.Enrolled:
+    import zmq
+
+    address = config.server.enrolment_address()
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    socket = context.socket(zmq.DEALER)
+    socket.linger = 0
+    socket.curve_serverkey = public_key_bytes(config.server.public_key)
+    socket.curve_publickey = keys.curve_public
+    socket.curve_secretkey = keys.curve_secret
+    socket.connect(address)
+    try:
+        socket.send(pad(enrolment.encode(request), REPLY_BYTES))
+        if not socket.poll(int(timeout_s * 1000)):
+            raise ConfigError(
+                f"The server does not answer at {address}.",
+                "Check that it runs, that the network lets this port through, and that [server] public_key is its key.",
+            )
+        answer = enrolment.decode_answer(unpad(socket.recv(), REPLY_BYTES))
+    finally:
+        socket.close()
+        context.term()
+    if isinstance(answer, enrolment.Enrolled):
+        return answer
+    if answer.later:
+        raise ConfigError("The server cannot enrol a box just now.", "Try again in a minute; the code stays valid.")
+    raise ConfigError(
+        "The server does not accept this code.",
+        "It may be used or older than a day: ask for a new one (hailong server enroll).",
+    )

@@ -1,0 +1,40 @@
+"""Enrol this box at its server by a one-time code.
+
+The server's operator runs `hailong server enroll` and reads out the code; it works once and for a day. The box makes
+its keys where it has none. If the connection breaks, run the same command again with the same code.
+
+  hailong keys enroll --config edge.toml --code ABCD-EFGH-...
+  hailong keys enroll --config edge.toml --code ... --rotate     a new key for an enrolled box
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
+    parser.add_argument("--code", required=True, help="the one-time code (26 letters and digits)")
+    parser.add_argument(
+        "--rotate", action="store_true", help="make a new key; the old one is let in until the new one is used"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge.config import load_config
+    from edge.enrolment import enrol, own_keys
+
+    config = load_config(args.config)
+    found = enrol(config, args.code, rotate=args.rotate)
+    key = own_keys(config).curve_public_z85
+    if args.json:
+        print(json.dumps({"epoch": found.epoch, "public_key": key}))
+    else:
+        print(f"Enrolled. Epoch {found.epoch}, public key {key}.")
+        print(f"Next: hailong edge check --config {args.config}")
+    return 0

@@ -1,0 +1,80 @@
+"""Allow a box: print a one-time enrolment code, valid for a day.
+
+  hailong server enroll --agency so-tu-phap --label "Quầy 3-4"      a new box
+  hailong server enroll --box 7                                    a new key for box 7 (its old key works until the
+  new one is used) hailong server enroll --box 7 --replace                          another machine takes box 7's
+  place: its keys end now hailong server enroll --list                                     every box with its state
+
+The running server needs no restart. On the box: `hailong keys enroll --config edge.toml --code CODE`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import Any
+
+from server.config import add_province_argument, add_store_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_store_arguments(parser)
+    add_province_argument(parser)
+    parser.add_argument("--agency", metavar="CODE", help="agency of a new box")
+    parser.add_argument("--counter", metavar="CODE", help="counter of a new box, where it serves just one")
+    parser.add_argument("--label", help="name of a new box, unique in the province")
+    parser.add_argument(
+        "--demo", action="store_true", help="the new box may send demo periods; its data is labelled simulated"
+    )
+    parser.add_argument("--box", type=int, metavar="ID", help="a box that there is")
+    parser.add_argument("--replace", action="store_true", help="with --box: end its present keys now")
+    parser.add_argument("--list", action="store_true", help="list the boxes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from pipeline.errors import ConfigError
+    from pipeline.keys import KEY_FILE_NAME, load_keys
+    from server import boxes
+    from server.config import load_config, open_store
+    from server.provinces import find_province
+    from server.store.engine import read
+
+    config = load_config(args)
+    store = open_store(config)
+    with read(store) as connection:
+        province = find_province(connection, args.province)
+    if args.list:
+        return _list(boxes.list_boxes(store, province.province_id), args.json)
+    if (args.box is None) == (args.agency is None or args.label is None):
+        raise ConfigError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
+    public_key = load_keys(config.keys_dir / KEY_FILE_NAME, "server").curve_public_z85
+    box_id = args.box
+    if box_id is None:
+        agency_id, counter_id = boxes.find_place(store, province.province_id, args.agency, args.counter)
+        box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo)
+    code = boxes.issue_code(store, province.province_id, box_id, time.time(), args.replace)
+    if args.json:
+        print(
+            json.dumps({"box": box_id, "code": code, "server_public_key": public_key, "address": config.ingest.address})
+        )
+        return 0
+    print(f"Box {box_id}. One-time code, valid for a day: {code}")
+    print(f'In the box\'s edge.toml:\n  [server]\n  address = "{config.ingest.address}"  # as the box reaches it')
+    print(f'  public_key = "{public_key}"')
+    print(f"On the box: hailong keys enroll --config edge.toml --code {code}")
+    return 0
+
+
+def _list(found: list[dict[str, Any]], as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"boxes": found}, ensure_ascii=False))
+        return 0
+    for box in found:
+        print(f"{box['box']:>5}  {box['state']:<12} epoch {box['epoch']:<3} {box['agency']:<24} {box['label']}")
+    if not found:
+        print("No boxes yet.")
+    return 0
