@@ -6,9 +6,10 @@
 with S_l of R_l rated visits of the level satisfied this month and p_l the earlier periods' curve, shifted to this
 agency's own mean and worth kappa_l answers. kappa = 0 is post-stratification (the same as AIPW with saturated
 weights); kappa -> infinity is the prediction-powered estimate with lam = 1, Ybar + mean_N p - mean_n p.
-In between the *shape* of the past curve steadies levels with few answers, and is itself corrected by this month's; its height is never used, so an agency that is better
-at every level than its group is not drawn to the group. Unlike the efficiency estimator there is no tuning and no
-falling back on variance: a narrower interval around a biased mean would be worth nothing.
+In between the *shape* of the past curve steadies levels with few answers, and is itself corrected by this month's; its
+height is never used, so an agency that is better at every level than its group is not drawn to the group. Unlike the
+efficiency estimator there is no tuning and no falling back on variance: a narrower interval around a biased mean would
+be worth nothing.
 
 Assumed: within a level, those who answer are like those who do not. Where that fails the bounds say by how much:
 abstained visits (nothing assumed), response depending on satisfaction itself (exponential tilt by an odds ratio),
@@ -53,8 +54,8 @@ class CorrectionArrays:
 
 def prior_answers(curve: CurveArrays) -> FloatArray:
     """kappa [..., 6]: how many of this month's answers the curve is worth, from its error and the agencies' spread."""
-    share = np.clip(curve.share, 0.02, 0.98)
-    return np.asarray(share * (1 - share) / (CURVE_SD**2 + curve.variance))
+    share = np.clip(curve.fitted, 0.02, 0.98)
+    return np.asarray(share * (1 - share) / (CURVE_SD**2 + curve.fitted_variance))
 
 
 def correction_arrays(
@@ -79,10 +80,10 @@ def correction_arrays(
     paired = np.maximum(answered.sum(axis=-1), 1.0)
     share = np.where(n > 0, k / np.maximum(n, 1.0), 0.5)
     answered_share = answered / paired[..., None]
-    shift = share - (answered_share * curve.share).sum(axis=-1)
+    shift = share - (answered_share * curve.fitted).sum(axis=-1)
     denominator = np.maximum(answered + kappa, 1.0)
     own = answered / denominator
-    expected = curve.share + shift[..., None]
+    expected = curve.fitted + shift[..., None]
     mu = np.clip(cells.satisfied, 0.0, answered) / denominator + (1.0 - own) * expected
     estimate = np.clip((weights * mu).sum(axis=-1), 0.0, 1.0)
 
@@ -93,11 +94,11 @@ def correction_arrays(
     by_level = np.clip(mu, 0.02, 0.98)
     bernoulli = by_level * (1.0 - by_level)
     within = (omega**2 * bernoulli / np.maximum(answered, 1.0)).sum(axis=-1)
-    within = within + (gamma**2 * (curve.variance + CURVE_SD**2)).sum(axis=-1)
+    within = within + (gamma**2 * (curve.fitted_variance + CURVE_SD**2)).sum(axis=-1)
     centred = mu - estimate[..., None]
     between = (np.maximum(weights, 0.0) * centred**2).sum(axis=-1) / visits
     silent = centred / visits[..., None]
-    residual = curve.share + shift[..., None]
+    residual = curve.fitted + shift[..., None]
     sat = silent + weights * (1.0 - mu) / denominator + borrowed * (share[..., None] - residual) / paired[..., None]
     dis = silent - weights * mu / denominator + borrowed * (share[..., None] - residual) / paired[..., None]
     noise = cells.variance * (sat**2 + dis**2 + silent**2).sum(axis=-1)

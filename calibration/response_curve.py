@@ -39,9 +39,10 @@ _SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
 class CurveArrays:
     """Curves over any leading axes.
 
-    `share` [..., 6]: P(satisfied | level); `variance` [..., 6]: its posterior variance; `level_share` [..., 6]: share
-    of visits at each level, sums to 1; `mean` [...]: share satisfied among rated; `covariance` [...]: estimated
-    covariance of rating and curve; `calibrated` bool [...]; `monotone` bool [...]: order was imposed."""
+    `share` [..., 6]: P(satisfied | level), shrunken, and `variance` [..., 6] its posterior variance. `level_share`
+    [..., 6]: share of visits at each level, sums to 1. `mean` [...]: share satisfied among rated. `calibrated`,
+    `monotone` bool [...]: whether it may be used, and whether order was imposed. `fitted` [..., 6]: monotone but not
+    shrunken, and `fitted_variance` its sampling variance: for correcting, where a curve too flat would leave bias."""
 
     share: FloatArray
     variance: FloatArray
@@ -49,6 +50,8 @@ class CurveArrays:
     mean: FloatArray
     calibrated: NDArray[np.bool_]
     monotone: NDArray[np.bool_]
+    fitted: FloatArray
+    fitted_variance: FloatArray
 
 
 def isotonic(values: FloatArray, weights: FloatArray) -> FloatArray:
@@ -116,11 +119,19 @@ def curve_arrays(cells: NoisyCells, minimum_pairs: int = MINIMUM_PAIRS) -> Curve
     share_variance = np.concatenate(
         [levels_variance, trust * abstained_variance + (m * (1 - m)) / n[..., None]], axis=-1
     )
+    known = np.where(informative, raw, share)
+    fitted_levels = np.where(
+        monotone[..., None],
+        isotonic(known[..., :SEEN_LEVELS], 1.0 / variance[..., :SEEN_LEVELS]),
+        known[..., :SEEN_LEVELS],
+    )
+    fitted = np.concatenate([fitted_levels, known[..., SEEN_LEVELS:]], axis=-1)
+    fitted_variance = np.where(informative, variance, np.maximum(share_variance, m * (1 - m) / 4))
     visits = np.maximum(cells.visits, 0.0)
     total = visits.sum(axis=-1, keepdims=True)
     level_share = np.where(total > 0, visits / np.maximum(total, 1e-12), 1.0 / LEVELS)
     calibrated = (n >= minimum_pairs) & (k >= MINIMUM_EACH) & (n - k >= MINIMUM_EACH) & (total[..., 0] > n)
-    return CurveArrays(share, share_variance, level_share, mean, calibrated, monotone)
+    return CurveArrays(share, share_variance, level_share, mean, calibrated, monotone, fitted, fitted_variance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +149,9 @@ class ResponseCurve:
     tables: int
     calibrated: bool
     monotone: bool
+    fitted: FloatArray
+    """As `share`, not shrunken."""
+    fitted_error: FloatArray
 
     def arrays(self) -> CurveArrays:
         """The curve for the array functions."""
@@ -148,6 +162,8 @@ class ResponseCurve:
             np.asarray(self.mean),
             np.asarray(self.calibrated),
             np.asarray(self.monotone),
+            self.fitted,
+            self.fitted_error**2,
         )
 
     def summary(self, language: str = "vi") -> str:
@@ -220,4 +236,6 @@ def learn_curve(
         tables=sum(table.releases for table in tables),
         calibrated=bool(arrays.calibrated),
         monotone=bool(arrays.monotone),
+        fitted=arrays.fitted,
+        fitted_error=np.sqrt(arrays.fitted_variance),
     )

@@ -19,9 +19,9 @@ ABSTAINED = 0.12
 """Share of visits without a level."""
 
 
-def _joint(p: float, strength: float, abstained: float) -> FloatArray:
-    """[6, 2]: P(level, Y) for latent score = strength * (Y - p) / sd + noise, cut at quantiles."""
-    cuts = np.asarray(ndtri(LEVEL_QUANTILES)) * math.sqrt(1.0 + strength**2)
+def _joint(p: float, strength: float, abstained: float, shift: float = 0.0) -> FloatArray:
+    """[6, 2]: P(level, Y) for latent score = strength * (Y - p) / sd + noise, cut at quantiles moved by `shift`."""
+    cuts = (np.asarray(ndtri(LEVEL_QUANTILES)) - shift) * math.sqrt(1.0 + strength**2)
     joint = np.zeros((LEVELS, 2))
     for y, weight in ((0, 1.0 - p), (1, p)):
         centre = strength * (y - p) / math.sqrt(p * (1 - p))
@@ -40,18 +40,18 @@ def correlation(joint: FloatArray) -> float:
 
 
 @lru_cache(maxsize=512)
-def _cached(p: float, rho: float, abstained: float) -> FloatArray:
+def _strength(p: float, rho: float, abstained: float) -> float:
     if rho <= 0:
-        return _joint(p, 0.0, abstained)
-    strength = brentq(lambda s: correlation(_joint(p, s, abstained)) - rho, 0.0, 12.0)
-    return _joint(p, float(strength), abstained)
+        return 0.0
+    return float(brentq(lambda s: correlation(_joint(p, s, abstained)) - rho, 0.0, 12.0))
 
 
-def joint_distribution(p: float, rho: float, abstained: float = ABSTAINED) -> FloatArray:
+def joint_distribution(p: float, rho: float, abstained: float = ABSTAINED, shift: float = 0.0) -> FloatArray:
     """P(level, Y) float64 [6, 2] with P(Y = 1) = `p` and correlation `rho` of Y with its best prediction by level.
 
-    Levels are monotone in satisfaction; abstention says nothing. Raises `ValueError` where `rho` cannot be reached."""
-    return _cached(float(p), float(rho), float(abstained)).copy()
+    Levels are monotone in satisfaction; abstention says nothing. `shift`: all scores read so many standard deviations
+    higher (a drifted camera, staff who make people smile). Raises `ValueError` where `rho` cannot be reached."""
+    return _joint(p, _strength(float(p), float(rho), float(abstained)), abstained, shift)
 
 
 def discrete_laplace(
@@ -65,6 +65,27 @@ def discrete_laplace(
     return (up - rng.negative_binomial(releases, success, size=shape)).astype(np.int64)
 
 
+def split_by_response(
+    joint: ArrayLike, rate: float, by_level: float = 0.0, by_satisfaction: float = 0.0
+) -> tuple[FloatArray, FloatArray]:
+    """(rated, silent) joint distributions [6, 2], each summing to 1, at response `rate` (0..1, not included).
+
+    P(answers | level, Y) is proportional to exp(by_level (level - 2) / 2 + by_satisfaction Y), abstained as the middle
+    level, scaled to `rate` and cut at .98."""
+    full = np.asarray(joint, dtype=np.float64)
+    full = full / full.sum()
+    offset = np.append((np.arange(SEEN_LEVELS) - 2.0) / 2.0, 0.0)[:, None]
+    odds = np.exp(by_level * offset + by_satisfaction * np.arange(2.0)[None, :])
+
+    def answers(scale: float) -> FloatArray:
+        return np.asarray(np.minimum(scale * odds, 0.98))
+
+    scale = brentq(lambda s: float((full * answers(s)).sum()) - rate, 1e-9, 1e4)
+    rated = full * answers(float(scale))
+    silent = full - rated
+    return rated / rated.sum(), silent / silent.sum()
+
+
 def draw_cells(
     rng: np.random.Generator,
     joint: ArrayLike,
@@ -73,13 +94,19 @@ def draw_cells(
     replications: int,
     epsilon: float | None = None,
     releases: int = 1,
+    silent: ArrayLike | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Response at random: (noisy tables [r, 6, 3], exact satisfied [r], true satisfied among all visits [r])."""
-    flat = np.asarray(joint, dtype=np.float64).reshape(-1)
-    flat = flat / flat.sum()
-    answered = rng.multinomial(rated, flat, size=replications).reshape(replications, LEVELS, 2)
-    silent = rng.multinomial(visits - rated, flat, size=replications).reshape(replications, LEVELS, 2)
-    table = np.concatenate([silent.sum(axis=-1, keepdims=True), answered], axis=-1)
+    """(Noisy tables [r, 6, 3], exact satisfied of `rated` [r], true satisfied of all `visits` [r]).
+
+    Rated visits follow `joint` [6, 2], the others `silent` (the same by default: response at random)."""
+
+    def draw(size: int, distribution: ArrayLike) -> NDArray[np.int64]:
+        flat = np.asarray(distribution, dtype=np.float64).reshape(-1)
+        return rng.multinomial(size, flat / flat.sum(), size=replications).reshape(replications, LEVELS, 2)
+
+    answered = draw(rated, joint)
+    unanswered = draw(visits - rated, joint if silent is None else silent)
+    table = np.concatenate([unanswered.sum(axis=-1, keepdims=True), answered], axis=-1)
     noise = discrete_laplace(rng, epsilon, table.shape, releases)
     satisfied = answered[..., 1].sum(axis=-1)
-    return table + noise, satisfied, satisfied + silent[..., 1].sum(axis=-1)
+    return table + noise, satisfied, satisfied + unanswered[..., 1].sum(axis=-1)
