@@ -1,0 +1,26 @@
+"""The main menu: each area adds its entries here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from server.auth.roles import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of the menu; shown to those who have the permission."""
+
+    path: str
+    vi: str
+    en: str
+    permission: Permission
+
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry("/health", "Thiết bị", "Boxes", Permission.READ_HEALTH),
+    Entry("/analysis", "Phân tích", "Analysis", Permission.ANALYSE),
+    Entry("/catalogue", "Danh mục", "Catalogue", Permission.MANAGE_CATALOGUE),
+    Entry("/users", "Người dùng", "Users", Permission.MANAGE_USERS),
+    Entry("/privacy", "Quyền riêng tư", "Privacy", Permission.READ_PRIVACY),
+)

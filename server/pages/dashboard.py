@@ -1,0 +1,104 @@
+"""The dashboard: agencies with both indices, one agency over time, the health of the boxes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+
+from server.auth.roles import Permission, User
+from server.box_health import box_states
+from server.days import Period, parse_period
+from server.evidence import Agency, read_agencies
+from server.plots import agency_plot, pulse_plot, trend_plot
+from server.scores import AgencyScore, agency_scores, known_periods, newest_period
+from server.store.engine import read
+from server.trends import channel_counts, pulses, trend
+from server.web import HealthReader, ScoreReader, engine_of, language, render, web
+
+router = APIRouter(include_in_schema=False)
+DEMO_REFRESH_S = 3
+REFRESH_S = 60
+
+
+def chosen_period(request: Request, user: User, text: str) -> Period:
+    """The period of `?period=`, or the newest quarter with ratings."""
+    if text:
+        return parse_period(text)
+    with read(engine_of(request)) as connection:
+        return newest_period(connection, user.province_id)
+
+
+def own_agency(request: Request, user: User, code: str) -> Agency:
+    """The agency of a code in the user's province (and, for an agency reader, the user's own); otherwise 404."""
+    with read(engine_of(request)) as connection:
+        for agency in read_agencies(connection, user.province_id, user.agency_id):
+            if agency.code == code:
+                return agency
+    raise HTTPException(404, "Không có cơ quan này. / There is no such agency.")
+
+
+def refresh_s(request: Request) -> int:
+    """How often a page that is left open asks for its newest state."""
+    return DEMO_REFRESH_S if web(request).config.demo else REFRESH_S
+
+
+@router.get("/")
+def overview(request: Request, user: ScoreReader, period: str = "") -> Response:
+    """All agencies of the province (or the reader's own) in a period."""
+    chosen = chosen_period(request, user, period)
+    engine = engine_of(request)
+    scores = agency_scores(engine, user.province_id, chosen, user.agency_id)
+    with read(engine) as connection:
+        periods = known_periods(connection, user.province_id)
+        states = box_states(connection, user.province_id) if user.may(Permission.READ_HEALTH) else []
+        channels = channel_counts(connection, user.province_id, user.agency_id, chosen)
+    return render(
+        request,
+        "overview.html",
+        period=chosen,
+        periods=periods,
+        scores=scores,
+        plot=agency_plot(scores, language(request)),
+        channels=channels,
+        set_aside=sum(c.set_aside for c in channels),
+        boxes_all=len(states),
+        boxes_ok=sum(s.fine for s in states),
+        refresh_s=refresh_s(request),
+    )
+
+
+@router.get("/agencies/{code}")
+def agency_page(request: Request, user: ScoreReader, code: str, period: str = "") -> Response:
+    """One agency: both indices in words, the trend, the newest pulses, the channels."""
+    agency = own_agency(request, user, code)
+    chosen = chosen_period(request, user, period)
+    engine = engine_of(request)
+    scores: list[AgencyScore] = agency_scores(engine, user.province_id, chosen, agency.agency_id)
+    with read(engine) as connection:
+        points = trend(connection, user.province_id, agency.agency_id, chosen)
+        windows = pulses(connection, user.province_id, agency.agency_id)
+        channels = channel_counts(connection, user.province_id, agency.agency_id, chosen)
+        periods = known_periods(connection, user.province_id)
+    lang = language(request)
+    return render(
+        request,
+        "agency.html",
+        agency=agency,
+        period=chosen,
+        periods=periods,
+        score=scores[0] if scores else None,
+        points=points,
+        trend_plot=trend_plot(points, lang),
+        windows=windows,
+        pulse_plot=pulse_plot(windows, lang),
+        channels=channels,
+        refresh_s=refresh_s(request),
+    )
+
+
+@router.get("/health")
+def health_page(request: Request, user: HealthReader) -> Response:
+    """The boxes: state, when last heard, what they sent, what is missing."""
+    with read(engine_of(request)) as connection:
+        states = box_states(connection, user.province_id)
+    return render(request, "health.html", states=states, refresh_s=refresh_s(request))

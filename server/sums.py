@@ -1,0 +1,99 @@
+"""The group-by sums behind every fused figure, written once as Ibis expressions.
+
+The same expression runs on the server's SQLite or PostgreSQL, on DuckDB over Parquet files for years of data, and on
+Apache Spark for a nation. On the server it is compiled to the data base's SQL and run on the open connection, in its
+transaction; elsewhere an Ibis backend executes it (`docs/scale.md`). Only integers are summed: equal everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.store.tables.ratings import RatingState
+from server.store.tables.releases import CELL_COLUMNS
+
+RATINGS = {
+    "province_id": "int64",
+    "agency_id": "int64",
+    "counter_id": "int64",
+    "service_group": "int64",
+    "channel": "string",
+    "day": "int64",
+    "month": "int64",
+    "a00": "int64",
+    "state": "int64",
+}
+RELEASES = {
+    "province_id": "int64",
+    "agency_id": "int64",
+    "kind": "string",
+    "period_kind": "int64",
+    "period_index": "int64",
+    "epsilon_milli": "int64",
+    "received_day": "int64",
+    **dict.fromkeys(CELL_COLUMNS, "int64"),
+}
+TRANSACTIONS = {
+    "province_id": "int64",
+    "agency_id": "int64",
+    "service_group": "int64",
+    "month": "int64",
+    "count": "int64",
+}
+SCHEMAS: dict[str, Mapping[str, str]] = {"ratings": RATINGS, "releases": RELEASES, "transactions": TRANSACTIONS}
+"""Table -> columns that the sums read, with Ibis types."""
+
+
+def unbound(name: str) -> Any:
+    """The table of that name, not yet bound to a data base."""
+    import ibis
+
+    return ibis.table(dict(SCHEMAS[name]), name=name)
+
+
+def rating_sums(table: Any, province_id: int | None, first_month: int, last_month: int) -> Any:
+    """Counted ratings with an overall answer, and the satisfied ones (4 or 5), by agency, group, channel, counter, day.
+
+    Columns: agency_id, service_group, channel, counter_id, month, day, rated, satisfied. `province_id` None: all."""
+    rows = table.filter(
+        table.month >= first_month, table.month <= last_month, table.state != int(RatingState.SET_ASIDE), table.a00 > 0
+    )
+    if province_id is not None:
+        rows = rows.filter(rows.province_id == province_id)
+    keys = ["agency_id", "service_group", "channel", "counter_id", "month", "day"]
+    return rows.group_by(keys).aggregate(rated=rows.count(), satisfied=(rows.a00 >= 4).ifelse(1, 0).sum().cast("int64"))
+
+
+def release_sums(table: Any, province_id: int | None, kind: str) -> Any:
+    """Releases of one kind, added up by agency, period and epsilon: noise adds up with them (`releases` times).
+
+    Columns: agency_id, period_kind, period_index, epsilon_milli, releases, c00..c17, first_day, last_day of receipt."""
+    rows = table.filter(table.kind == kind)
+    if province_id is not None:
+        rows = rows.filter(rows.province_id == province_id)
+    keys = ["agency_id", "period_kind", "period_index", "epsilon_milli"]
+    cells = {name: rows[name].sum().cast("int64") for name in CELL_COLUMNS}
+    return rows.group_by(keys).aggregate(
+        releases=rows.count(), first_day=rows.received_day.min(), last_day=rows.received_day.max(), **cells
+    )
+
+
+def transaction_sums(table: Any, province_id: int | None, first_month: int, last_month: int) -> Any:
+    """Known transactions by agency, service group and month. Columns: agency_id, service_group, month, transactions."""
+    rows = table.filter(table.month >= first_month, table.month <= last_month)
+    if province_id is not None:
+        rows = rows.filter(rows.province_id == province_id)
+    return rows.group_by(["agency_id", "service_group", "month"]).aggregate(
+        transactions=rows["count"].sum().cast("int64")
+    )
+
+
+def run(connection: Connection, expression: Any) -> list[Any]:
+    """The rows of an expression over unbound tables, by SQL on the open connection."""
+    import ibis
+
+    dialect = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
+    return list(connection.exec_driver_sql(str(ibis.to_sql(expression, dialect=dialect))))
