@@ -1,6 +1,7 @@
 """The command line: a table of commands, each composed lazily from a module of its own.
 
-A command's module has a docstring (shown by `--help`), `add_arguments(parser)` and `run(args) -> int`; nothing is imported before its command is called.
+A command's module has a docstring (shown by `--help`), `add_arguments(parser)` and `run(args) -> int`; nothing is
+imported before its command is called.
 """
 
 from __future__ import annotations
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         wants_help = not words or prefix == " ".join(words)
         print(_overview(prefix), file=sys.stdout if wants_help else sys.stderr)
         return 0 if wants_help else 2
-    module: CommandModule = importlib.import_module(COMMANDS[name][0])  # type: ignore[assignment]
+    module: CommandModule = importlib.import_module(COMMANDS[name][0])
     parser = argparse.ArgumentParser(
         prog=f"hailong {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,12 +1,15 @@
 """Moving pictures and sound of a counter, made from photographs and recordings of real people.
 
-`hailong models fetch --demo` brings five portraits and six voices (`demo_media.toml` lists origin and terms). Here they become a film as a
-counter's camera and microphone would see and hear it: citizens come, stay, change their expression and leave on the left; a civil servant sits on
-the right, outside the citizen's region. Faces and voices are real; that they visit a counter is made up, and the demo's pages say so.
+`hailong models fetch --demo` brings five portraits and six voices (`demo_media.toml` lists origin and terms). Here they
+become a film as a counter's camera and microphone would see and hear it: citizens come, stay, change their expression
+and leave on the left; a civil servant sits on the right, outside the citizen's region. Faces and voices are real; that
+they visit a counter is made up, and the demo's pages say so.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -15,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog import media_file
+from models.catalog import cache_folder, media_file
 
 WIDTH_PX, HEIGHT_PX, RATE_HZ = 640, 360, 15
 SOUND_HZ = 16_000
@@ -24,6 +27,7 @@ REGION = ((0.0, 0.0), (0.62, 0.0), (0.62, 1.0), (0.0, 1.0))
 _FACE_PX = 115.0
 _REACH_PX = 170
 _FADE_S = 0.35
+_ENCODER = {"preset": "superfast", "crf": "23", "threads": "1"}
 
 FACES: dict[str, tuple[float, float, float]] = {
     "astronaut": (222, 95, 140),
@@ -63,15 +67,16 @@ class Script:
 def scripts(visits: int = 6, stay_s: float = 4.6, gap_s: float = 1.8, lead_in_s: float = 1.5) -> tuple[Script, Script]:
     """The two counters' films, `visits` visits each, by two different people each."""
     casts = (
-        ("biden", [("astronaut", "astronaut", "voice_ly"), ("obama3", "obama", "voice_binh"), ("obama", "obama2", "voice_tuyen")]),
-        ("obama2", [("biden", "biden", "voice_vinh"), ("astronaut", "astronaut", "voice_doan"), ("biden", "biden", "voice_tuyen")]),
-    )  # fmt: skip
+        ("biden", ("astronaut astronaut voice_ly", "obama3 obama voice_binh", "obama obama2 voice_tuyen")),
+        ("obama2", ("biden biden voice_vinh", "astronaut astronaut voice_doan", "biden biden voice_tuyen")),
+    )
     films = []
     for seed, (clerk, cast) in enumerate(casts, start=1):
         scenes = []
         for i in range(visits):
             start_s = lead_in_s + i * (stay_s + gap_s)
-            scenes.append(Scene(*cast[i % len(cast)], start_s=start_s, end_s=start_s + stay_s))
+            arriving, leaving, voice = cast[i % len(cast)].split()
+            scenes.append(Scene(arriving, leaving, voice, start_s=start_s, end_s=start_s + stay_s))
         films.append(Script(clerk, tuple(scenes), seed))
     return films[0], films[1]
 
@@ -92,7 +97,7 @@ class Film:
         self._paint(self._empty, self._portraits[script.clerk], (527.0, 155.0), 0.9, 0.0, 1.0)
 
     def _portrait(self, name: str) -> NDArray[np.float32]:
-        """Cut one person out: float32 [2r, 2r, 4], BGR and opacity, face in the middle, the edge feathered so that no photograph's frame shows."""
+        """One person: float32 [2r, 2r, 4], BGR and opacity, face in the middle, feathered so that no frame shows."""
         cv2 = self._cv2
         photo = cv2.imread(str(media_file(name)))
         assert photo is not None, "the catalogue has compared the file's sha256"
@@ -177,6 +182,18 @@ def _read_sound(path: Path) -> NDArray[np.float32]:
             pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
     pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
     return np.concatenate(pieces)
+
+
+def film_file(script: Script) -> Path:
+    """The script's film in the cache; made on first use (some seconds)."""
+    recipe = hashlib.sha256(Path(__file__).read_bytes() + repr(script).encode()).hexdigest()[:16]
+    path = cache_folder() / "films" / f"{recipe}.mp4"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_suffix(f".{os.getpid()}.mp4")
+        write_film(script, unfinished)
+        unfinished.replace(path)
+    return path
 
 
 def write_film(script: Script, path: Path) -> None:
