@@ -35,6 +35,7 @@ from models import catalog, metrics
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity
 from models.face_detect import FaceDetector
 from models.face_find import FAINT, FaceFinder, read_picture
+from models.face_landmarks import FaceLandmarks
 from models.fer_network import FerNetwork
 from models.labels import FACE_LABELS, POLARITIES, POLARITY_OF
 from models.runtime import OnnxNetwork
@@ -80,7 +81,8 @@ class PhotographReader:
     def __init__(self, network: str = "face-affect", weights: Path | None = None) -> None:
         far = FaceDetector(catalog.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
         near = FaceDetector(catalog.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
-        self._finder = FaceFinder(far, near)
+        landmarks = FaceLandmarks(catalog.model_files("face-landmarks")["face_landmark.tflite"])
+        self._finder = FaceFinder(far, near, landmarks)
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None
         if network == "fer":

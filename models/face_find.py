@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.face_crop import FaceCrop, crop_face, whole_as_crop
 from models.face_detect import Detection, FaceDetector
+from models.face_landmarks import FaceLandmarks, cut_of
 from pipeline.errors import SourceError
 
 Pixels = NDArray[np.uint8]
@@ -40,9 +41,10 @@ class FoundFace:
 class FaceFinder:
     """Both detectors, made with a minimum score of `FAINT`, for still pictures. Not thread-safe."""
 
-    def __init__(self, far: FaceDetector, near: FaceDetector) -> None:
+    def __init__(self, far: FaceDetector, near: FaceDetector, landmarks: FaceLandmarks) -> None:
         self._far = far
         self._near = near
+        self._landmarks = landmarks
 
     def find(self, pixels: Pixels) -> FoundFace | None:
         """The face in a picture, uint8 [h, w, 3] BGR, or None."""
@@ -74,7 +76,8 @@ class FaceFinder:
                     return _moved(best, -edge, -edge), "bordered"
         if max(height, width) >= TILES_FROM_PX and (best := _largest(self._in_tiles(pixels))):
             return best, "tiled"
-        return _largest(far + near, FAINT), "faint"
+        faint = [each for each in far + near if self._landmarks.find(pixels, cut_of(each)).score >= SURE]
+        return _largest(faint, FAINT), "faint"
 
     def _in_tiles(self, pixels: Pixels) -> list[Detection]:
         height, width = pixels.shape[:2]
