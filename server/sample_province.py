@@ -2,8 +2,8 @@
 on every channel for several quarters. Everything is simulated and labelled so on every page, file and report; the same
 seed gives the same province.
 
-    hailong server sample-province --seed 1 --url sqlite:///province.sqlite
-    hailong server score --url sqlite:///province.sqlite --period 2026-Q3 --instrument 2640
+    hailong server sample-province --seed 1 --store sqlite:///province.sqlite
+    hailong server score --store sqlite:///province.sqlite --period 2026-Q3 --instrument 2640
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate the province; the store is made where there is none."""
     from server.days import day_date
-    from server.store.engine import connect, write
-    from server.store.upgrade import upgrade
+    from server.store.engine import write
+    from server.survey.options import open_engine
     from server.survey.simulation import simulate_province
 
-    engine = connect(args.url)
-    upgrade(engine)
+    engine = open_engine(args, make=True)
     if not args.json:
         print("Generating ...", file=sys.stderr)
     with write(engine) as connection:

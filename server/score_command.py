@@ -15,6 +15,7 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from server.scores import AgencyScore
     from server.survey.index import Figure, IndexResult, Place
 
 
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--suppress-below", type=int, help="hide figures of fewer valid answers (the province's setting)"
     )
+    parser.add_argument("--no-fused", action="store_true", help="without the estimate fused with the implicit signal")
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
@@ -44,32 +46,49 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.errors import ConfigError
     from pipeline.instruments import load_instrument
     from server.days import parse_period
-    from server.store.engine import connect, read
-    from server.store.upgrade import require_current
-    from server.survey.catalogue import province_named
-    from server.survey.index import SUPPRESS_BELOW, compute_index
+    from server.scores import agency_scores
+    from server.store.engine import read
+    from server.survey.index import compute_index
+    from server.survey.options import open_engine, province_id
 
     if args.by not in _DIMENSIONS:
         raise ConfigError(f"There is no dimension {args.by!r}.", f"Write one of {', '.join(_DIMENSIONS)}.")
     period, instrument = parse_period(args.period), load_instrument(args.instrument, args.version)
-    engine = connect(args.url)
-    require_current(engine)
+    engine = open_engine(args)
     with read(engine) as connection:
-        province = province_named(connection, args.province)
+        province = province_id(connection, args)
         result = compute_index(
             connection,
             province,
             instrument,
             period,
-            suppress_below=SUPPRESS_BELOW if args.suppress_below is None else args.suppress_below,
+            suppress_below=args.suppress_below,
             dimensions=_DIMENSIONS if args.json else ("province", args.by),
         )
+    fused = [] if args.no_fused else agency_scores(engine, province, period)
     engine.dispose()
     if args.json:
-        print(json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False))
-    else:
-        print(_table(result, args.by, args.item))
+        values = {**result.to_dict(), "fused": [score.to_dict() for score in fused]}
+        print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+        return 0
+    print(_table(result, args.by, args.item))
+    if fused and args.by == "agency":
+        print(_fused_table(fused))
     return 0
+
+
+def _fused_table(scores: list[AgencyScore]) -> str:
+    lines = ["", f"{'Câu hỏi hài lòng chung, hợp nhất với tín hiệu ngầm':<60}{'phiếu':>14}{'hợp nhất':>24}"]
+    for one in scores:
+        plain, fused = (
+            "-" if value is None else f"{value:.1f} ({low:.1f} - {high:.1f})"
+            for value, low, high in (
+                (one.index_explicit, one.explicit_low, one.explicit_high),
+                (one.index_fused, one.fused_low, one.fused_high),
+            )
+        )
+        lines.append(f"{one.name_vi[:43]:<44}{plain:>24}{fused:>24}  {one.verdict_vi}")
+    return "\n".join(lines)
 
 
 def _table(result: IndexResult, dimension: str, item: str) -> str:
@@ -77,9 +96,8 @@ def _table(result: IndexResult, dimension: str, item: str) -> str:
 
     head = f"{result.province_vi} - {result.period} - {result.instrument} v{result.instrument_version} - {item}"
     lines = [head + (" - SỐ LIỆU MÔ PHỎNG / SIMULATED" if result.simulated else ""), ""]
-    lines.append(
-        f"{'':<44}{'phiếu':>7}{'hợp lệ':>8}{'tỷ lệ':>8}{'chỉ số':>8}{'95 %':>15}{'deff':>7}{'có TS':>8}{'theo kênh':>11}"
-    )
+    columns = (("phiếu", 7), ("hợp lệ", 8), ("tỷ lệ", 8), ("chỉ số", 8), ("95 %", 15), ("deff", 7), ("có TS", 8))
+    lines.append(f"{'':<44}" + "".join(f"{name:>{width}}" for name, width in columns) + f"{'theo kênh':>11}")
     places = result.of("province") + (result.of(dimension) if dimension != "province" else [])
     for place in places:
         if item not in {figure.item for figure in place.figures}:

@@ -54,22 +54,6 @@ def _find(named: dict[int, Named], code: str, what: str) -> Named:
     raise ConfigError(f"There is no {what} {code!r}.", f"Known: {', '.join(one.code for one in named.values())}.")
 
 
-def province_named(connection: Connection, code: str | None = None) -> int:
-    """Id of the province of that code, or of the only one. Raises `ConfigError`."""
-    rows = connection.execute(select(provinces.c.id, provinces.c.code).order_by(provinces.c.id)).all()
-    fitting = [row.id for row in rows if code in (None, row.code)]
-    if len(fitting) == 1:
-        return int(fitting[0])
-    names = ", ".join(row.code for row in rows) or "none yet"
-    if not rows:
-        raise ConfigError(
-            "The store has no province.", "Run `hailong server init` or `hailong server sample-province`."
-        )
-    if code is None:
-        raise ConfigError("The store has several provinces.", f"Name one with --province: {names}.")
-    raise ConfigError(f"There is no province {code!r}.", f"Known: {names}.")
-
-
 def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
     """The catalogue of one province, agencies in order of level and code."""
     province = connection.execute(select(provinces).where(provinces.c.id == province_id)).one()
@@ -83,7 +67,7 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
         return found
 
     level_of = named(levels)
-    ranks = dict(connection.execute(select(levels.c.id, levels.c.rank)).tuples().all())
+    ranks = {row.id: row.rank for row in connection.execute(select(levels.c.id, levels.c.rank))}
     found = named(agencies, "level_id")
     ordered = sorted(found.values(), key=lambda agency: (ranks[agency.parent], agency.code))
     return Catalogue(

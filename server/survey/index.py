@@ -18,16 +18,16 @@ from sqlalchemy import Connection
 
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from server.days import Period, month_name
+from server.provinces import read_setting
+from server.sums import run
 from server.survey.catalogue import Catalogue, Named, frame_counts, read_catalogue
 from server.survey.estimates import NO_SHARE, Answers, Share, intraclass, plain_shares, weighted_shares
 from server.survey.labels import CHANNEL_NAMES
 from server.survey.modes import ModeEffects, mode_effects
-from server.survey.sums import SheetSums, run, set_aside_expression, sheet_sums
+from server.survey.sums import SheetSums, set_aside_expression, sheet_sums
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
-SUPPRESS_BELOW = 10
-"""Figures that rest on fewer valid answers are not shown; a province may raise it."""
 SMALL_STRATUM = 5
 """Service groups of an agency with fewer sheets are weighted together."""
 DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service", "channel", "month")
@@ -198,10 +198,14 @@ def compute_index(
     instrument: Instrument,
     period: Period,
     *,
-    suppress_below: int = SUPPRESS_BELOW,
+    suppress_below: int | None = None,
     dimensions: Iterable[str] = DIMENSIONS,
 ) -> IndexResult:
-    """The index of one province, instrument (this version) and period, from the counted sheets alone."""
+    """The index of one province, instrument (this version) and period, from the counted sheets alone.
+
+    `suppress_below`: figures of fewer valid answers are hidden; None: the province's setting `min_answers`."""
+    if suppress_below is None:
+        suppress_below = int(read_setting(connection, province_id, "min_answers"))
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
     sums = sheet_sums(connection, province_id, instrument, period)
@@ -394,10 +398,8 @@ def _channel_effects(effects: ModeEffects | None, figures: _Figures, below: int)
 def _set_aside(connection: Connection, province_id: int, catalogue: Catalogue, period: Period) -> tuple[SetAside, ...]:
     rows = run(connection, set_aside_expression(province_id, period.first_day, period.last_day))
     found = []
-    for row in sorted(rows, key=lambda row: (row["agency_id"], row["channel"], row["flag"])):
-        flag = RatingFlag(row["flag"])
-        agency = catalogue.agencies[row["agency_id"]].code
-        found.append(
-            SetAside(agency, row["channel"], flag.name.lower(), flag.label_vi, flag.label_en, int(row["sheets"]))
-        )
+    for row in sorted(rows, key=lambda row: (row.agency_id, row.channel, row.flag)):
+        flag = RatingFlag(row.flag)
+        agency = catalogue.agencies[row.agency_id].code
+        found.append(SetAside(agency, row.channel, flag.name.lower(), flag.label_vi, flag.label_en, int(row.sheets)))
     return tuple(found)

@@ -44,37 +44,34 @@ class ModeEffects:
 def mode_effects(answers: Answers, agency: NDArray[np.int64], channel: NDArray[np.str_]) -> ModeEffects | None:
     """Fit the effects; None where there are fewer than two channels."""
     channels, number = np.unique(channel, return_inverse=True)
-    agencies, place = np.unique(agency, return_inverse=True)
     if len(channels) < 2:
         return None
     k = answers.valid.shape[1]
     effects, errors = np.zeros((len(channels), k)), np.zeros((len(channels), k))
     mix = np.stack([answers.valid[number == c].sum(axis=0) for c in range(len(channels))])
+    by_agency = (agency[:, None] == np.unique(agency)[None, :]).astype(np.float64)
+    by_channel = (number[:, None] == np.arange(len(channels))[None, :]).astype(np.float64)
     usable = np.zeros(k, dtype=bool)
-    design = np.zeros((len(place), len(agencies) + len(channels) - 1))
-    design[np.arange(len(place)), place] = 1.0
-    later = number > 0
-    design[np.flatnonzero(later), len(agencies) + number[later] - 1] = 1.0
     _, cluster = np.unique(answers.cluster, return_inverse=True)
     for j in range(k):
         weight, outcome = answers.valid[:, j], answers.satisfied[:, j]
-        seen = design[weight > 0].any(axis=0)
-        gram = design[:, seen].T @ (design[:, seen] * weight[:, None])
-        present: NDArray[np.bool_] = np.asarray(mix[:, j] > 0)
-        if present.sum() < 2 or not present[0] or np.linalg.matrix_rank(gram) < len(gram):
+        agencies = np.flatnonzero(weight @ by_agency > 0)
+        present = np.flatnonzero(mix[:, j] > 0)
+        # The first channel present is the reference: it has no column of its own.
+        design = np.concatenate([by_agency[:, agencies], by_channel[:, present[1:]]], axis=1)
+        gram = design.T @ (design * weight[:, None])
+        if len(present) < 2 or np.linalg.matrix_rank(gram) < len(gram):
             continue
         inverse = np.linalg.inv(gram)
-        beta = inverse @ (design[:, seen].T @ outcome)
+        beta = inverse @ (design.T @ outcome)
         scores = np.zeros((cluster.max() + 1, len(gram)))
-        np.add.at(scores, cluster, design[:, seen] * (outcome - weight * (design[:, seen] @ beta))[:, None])
+        np.add.at(scores, cluster, design * (outcome - weight * (design @ beta))[:, None])
         covariance = inverse @ (scores.T @ scores) @ inverse
-        # Contrasts of every channel against the mean channel of the province's answers.
-        first = int(seen[: len(agencies)].sum())
+        # Contrasts of every channel against the mean of the province's answers.
         contrast = np.zeros((len(channels), len(gram)))
-        for c, column in zip(np.flatnonzero(seen[len(agencies) :]) + 1, range(first, len(gram)), strict=True):
-            contrast[c, column] = 1.0
-        contrast -= (mix[:, j] / mix[:, j].sum()) @ contrast
-        effects[:, j] = contrast @ beta * present
-        errors[:, j] = np.sqrt(np.maximum(np.einsum("cp,pq,cq->c", contrast, covariance, contrast), 0.0)) * present
+        contrast[present[1:], len(agencies) + np.arange(len(present) - 1)] = 1.0
+        contrast[present] -= (mix[:, j] / mix[:, j].sum()) @ contrast
+        effects[:, j] = contrast @ beta
+        errors[:, j] = np.sqrt(np.maximum(np.einsum("cp,pq,cq->c", contrast, covariance, contrast), 0.0))
         usable[j] = True
     return ModeEffects(tuple(str(name) for name in channels), effects, errors, mix, usable)

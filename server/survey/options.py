@@ -1,17 +1,42 @@
-"""Arguments that the survey's commands share."""
+"""Arguments and steps that the survey's commands share."""
 
 from __future__ import annotations
 
 import argparse
-import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 
 def add_store(parser: argparse.ArgumentParser, *, province: bool = True) -> None:
-    """`--url` of the store (or HAILONG_STORE), and `--province` where a command works on one."""
-    parser.add_argument(
-        "--url",
-        default=os.environ.get("HAILONG_STORE", "sqlite:///hailong.sqlite"),
-        help="the store: sqlite:///FILE or postgresql://USER@HOST/NAME (HAILONG_STORE, else sqlite:///hailong.sqlite)",
-    )
+    """`--data-dir` and `--store` as every server command has them (`--url` is the same), and `--province`."""
+    from server.config import add_province_argument, add_store_arguments
+
+    add_store_arguments(parser)
+    parser.add_argument("--url", dest="store", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     if province:
-        parser.add_argument("--province", help="code of the province; needed where the store has several")
+        add_province_argument(parser)
+
+
+def open_engine(args: argparse.Namespace, *, make: bool = False) -> Engine:
+    """The store that the arguments name. `make`: make or upgrade it first. Raises `StoreError`, `ConfigError`."""
+    from server.config import load_config, open_store
+    from server.store.engine import connect
+    from server.store.upgrade import upgrade
+
+    config = load_config(args)
+    if not make:
+        return open_store(config)
+    if not config.store:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = connect(config.store_url)
+    upgrade(engine)
+    return engine
+
+
+def province_id(connection: Connection, args: argparse.Namespace) -> int:
+    """Id of the province that the arguments name, or of the only one. Raises `ConfigError`."""
+    from server.provinces import find_province
+
+    return find_province(connection, args.province).province_id

@@ -1,7 +1,7 @@
 """The sums behind the index: written once as Ibis expressions, run on the store's own connection.
 
-Ibis turns an expression into the SQL of the data base at hand (SQLite, PostgreSQL; Spark for those who keep millions of
-sheets there), so the figures come from the same lines everywhere. Only integers go into the expressions.
+As in `server.sums`: the same expression for SQLite, PostgreSQL, and for those who keep years of sheets, DuckDB and
+Spark. Only integers go into the expressions, and only integers come out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pipeline.instruments import Instrument
 from pipeline.wire import ANSWER_SLOTS
 from server.days import Period
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
+from server.sums import run
 
 IntArray = NDArray[np.int64]
 _KEYS = ("agency_id", "service_group", "service_id", "channel", "month", "day", "counter_id")
@@ -87,27 +88,16 @@ def set_aside_expression(province_id: int, first_day: int, last_day: int) -> Any
     return chosen.group_by(["agency_id", "channel", "flag"]).aggregate(sheets=ibis._.count())
 
 
-def run(connection: Connection, expression: Any) -> list[dict[str, Any]]:
-    """Rows of an Ibis expression, through the store's connection and within its transaction."""
-    import ibis
-
-    dialect = "postgres" if connection.dialect.name == "postgresql" else connection.dialect.name
-    sql = str(ibis.to_sql(expression, dialect=dialect))
-    # The driver would read a % as a parameter; the expressions hold none, but a column name might one day.
-    result = connection.exec_driver_sql(sql.replace("%", "%%") if dialect == "postgres" else sql)
-    return [dict(row) for row in result.mappings()]
-
-
 def sheet_sums(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> SheetSums:
     """Sums of the counted sheets of one province, instrument (this version) and period."""
     rows = run(connection, sheet_expression(province_id, instrument, period.first_day, period.last_day))
 
     def column(name: str) -> IntArray:
-        return np.array([row[name] or 0 for row in rows], dtype=np.int64)
+        return np.array([getattr(row, name) or 0 for row in rows], dtype=np.int64)
 
     answers = np.zeros((len(rows), ANSWER_SLOTS, 8), dtype=np.int64)
     sheets = column("sheets")
-    for name in rows[0] if rows else ():
+    for name in rows[0]._fields if rows else ():
         if name[0] == "a" and name[1:3].isdigit():
             answers[:, int(name[1:3]), int(name[4:])] = column(name)
     answers[:, :, 0] = sheets[:, None] - answers.sum(axis=2)
@@ -115,7 +105,7 @@ def sheet_sums(connection: Connection, province_id: int, instrument: Instrument,
         agency=column("agency_id"),
         service_group=column("service_group"),
         service=column("service_id"),
-        channel=np.array([row["channel"] for row in rows], dtype=np.str_),
+        channel=np.array([row.channel for row in rows], dtype=np.str_),
         month=column("month"),
         day=column("day"),
         counter=column("counter_id"),
