@@ -30,19 +30,21 @@ class DiscreteLaplace:
     Raises `BudgetError` where OpenDP's own map of this measurement says that it costs more than epsilon."""
 
     def __init__(self, epsilon_milli: int) -> None:
-        import opendp.prelude as dp
+        # Not `opendp.prelude`, which imports scikit-learn and pandas where they are installed.
+        from opendp.domains import atom_domain, vector_domain
+        from opendp.measurements import make_laplace
+        from opendp.metrics import l1_distance
+        from opendp.mod import enable_features
 
         if not 1 <= epsilon_milli <= 20_000:
             raise BudgetError(
                 "An epsilon must lie between 0.001 and 20.", "Check the [privacy] table of the configuration."
             )
-        dp.enable_features("contrib")
+        enable_features("contrib")
         epsilon = epsilon_milli / 1_000
         scale = 1.0 / epsilon
         for _ in range(8):  # 1/epsilon may round down: then the map says a hair too much
-            self._measurement = dp.m.make_laplace(
-                dp.vector_domain(dp.atom_domain(T=int)), dp.l1_distance(T=int), scale=scale
-            )
+            self._measurement = make_laplace(vector_domain(atom_domain(T=int)), l1_distance(T=int), scale=scale)
             if float(self._measurement.map(1)) <= epsilon:  # type: ignore[no-untyped-call]
                 break
             scale = math.nextafter(scale, math.inf)

@@ -156,9 +156,11 @@ class ReleaseDesk:
 
     def pending(self) -> list[Staged]:
         """Releases and tree heads that the outbox has not confirmed, oldest first; the same ones, noise and all,
-        however often it is asked."""
+        however often it is asked.
+
+        Empty where the server's anchor refused this store: nothing of another history is sent."""
         with self._lock:
-            return self._store.staged()
+            return [] if self._refused else self._store.staged()
 
     def confirm(self, number: int) -> None:
         """The outbox has stored it (`Staged.number`)."""

@@ -1,0 +1,87 @@
+"""A desk on a clock moved by hand, as the tests of this folder use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pipeline import wire
+from pipeline.keys import KeyPair, new_keys
+from pipeline.privacy.clock import ManualClock
+from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
+from pipeline.privacy.periods import period_start_s
+from pipeline.privacy.policy import PrivacyPolicy
+from pipeline.privacy.release import ReleaseDesk
+from pipeline.records import ClosedVisit, Level, Outcome
+
+MONTH = 82  # November 2026
+NO_HEAD = wire.Anchor(0, 0, (0, 0, 0, 0))
+VISIT = ClosedVisit(Level.HIGH, Outcome.SATISFIED)
+
+
+class Bench:
+    """One box's desk in a folder; `restart` is a new process on the same disk."""
+
+    def __init__(
+        self, folder: Path, policy: PrivacyPolicy | None = None, mechanism: Callable[[int], Mechanism] = DiscreteLaplace
+    ) -> None:
+        self.folder = folder
+        self.path = folder / "release.sqlite3"
+        self.policy = policy or PrivacyPolicy(clerks_per_box=2)
+        self.clock = ManualClock(period_start_s(wire.PeriodKind.MONTH, MONTH) + 8 * 3_600.0, trusted)
+        self.keys: KeyPair = new_keys("box")
+        self.mechanism = mechanism
+        self.epoch = 1
+        self.desk = self.start()
+        self.hand_over()
+
+    def start(self, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseDesk:
+        """A desk on what lies in the folder."""
+        self.desk = ReleaseDesk(self.policy, self.path, self.clock, self.keys, self.epoch, mechanism=self.mechanism)
+        if anchor is not None:
+            self.desk.anchor(anchor)
+        if not self.desk.problem:
+            self.desk.close_due(self.clock.wall)  # as the box does every second
+        return self.desk
+
+    def restart(self, clean: bool = True, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseDesk:
+        """The process ends (not clean: nothing is sealed at the end) and starts again."""
+        if clean:
+            self.desk.close()
+        else:
+            self.desk._store.close()
+        return self.start(anchor)
+
+    def hand_over(self) -> None:
+        """The outbox takes what is pending."""
+        for staged in self.desk.pending():
+            self.desk.confirm(staged.number)
+
+    def count(self, visits: int = 1, visit: ClosedVisit = VISIT) -> None:
+        """Visits end now."""
+        for _ in range(visits):
+            self.desk.count(visit, self.clock.wall)
+
+    def pass_time(self, seconds: float) -> list[wire.Pulse | wire.Evidence]:
+        """Time passes; what was released at its end."""
+        self.clock.advance(seconds)
+        return self.desk.close_due(self.clock.wall)
+
+    def end_month(self) -> list[wire.Pulse | wire.Evidence]:
+        """Time passes to the first minute of the next month, day by day."""
+        released = []
+        end_s = period_start_s(wire.PeriodKind.MONTH, MONTH + 1) + 60
+        while self.clock.wall < end_s:
+            released += self.pass_time(min(86_400.0, end_s - self.clock.wall))
+        return released
+
+
+class NoNoise:
+    """A mechanism that adds nothing, to see what is counted. Never in production code."""
+
+    def __init__(self, epsilon_milli: int) -> None:
+        self.epsilon_milli = epsilon_milli
+
+    def release(self, counts: object) -> tuple[int, ...]:
+        """The counts."""
+        return tuple(counts)  # type: ignore[arg-type]

@@ -1,0 +1,501 @@
+"""The desk: what is counted, when it is released, and that no doubt ever draws a second noise."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from pipeline import wire
+from pipeline.errors import BudgetError, ConfigError, LogError, StoreError
+from pipeline.privacy.clock import ManualClock
+from pipeline.privacy.periods import period_index, period_start_s
+from pipeline.privacy.policy import AtRest, PrivacyPolicy, PulsePeriod
+from pipeline.privacy.release import ReleaseDesk
+from pipeline.records import ClosedVisit, Level, Outcome
+from pipeline.transparency import leaves
+from pipeline.transparency.heads import verify_head
+from pipeline.transparency.leaves import RefusalLeaf, Refused, ReleaseLeaf
+from pipeline.wire import PeriodKind
+from tests.privacy.bench import MONTH, NO_HEAD, VISIT, Bench, NoNoise
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def exact(tmp_path: Path) -> Bench:
+    return Bench(tmp_path, mechanism=NoNoise)
+
+
+def releases(bench: Bench) -> list[ReleaseLeaf]:
+    return [leaf for leaf in bench.desk._store.leaves() if isinstance(leaf, ReleaseLeaf)]
+
+
+def refusals(bench: Bench) -> list[RefusalLeaf]:
+    return [leaf for leaf in bench.desk._store.leaves() if isinstance(leaf, RefusalLeaf)]
+
+
+@pytest.mark.parametrize(
+    ("level", "outcome", "pulse_cell", "evidence_cell"),
+    [
+        (Level.VERY_LOW, Outcome.NOT_RATED, 0, 0),
+        (Level.LOW, Outcome.NOT_SATISFIED, 0, 4),
+        (Level.MIDDLE, Outcome.SATISFIED, 1, 8),
+        (Level.HIGH, Outcome.NOT_RATED, 2, 9),
+        (Level.VERY_HIGH, Outcome.SATISFIED, 2, 14),
+        (Level.ABSTAINED, Outcome.NOT_SATISFIED, 3, 16),
+    ],
+)
+def test_a_visit_moves_exactly_one_cell_of_each_table(
+    exact: Bench, level: Level, outcome: Outcome, pulse_cell: int, evidence_cell: int
+) -> None:
+    exact.count(1, ClosedVisit(level, outcome))
+    released = exact.end_month()
+    pulses = [message for message in released if isinstance(message, wire.Pulse)]
+    (evidence,) = [message for message in released if isinstance(message, wire.Evidence)]
+    assert [sum(pulse.counts) for pulse in pulses] == [1] + [0] * 29
+    assert pulses[0].counts[pulse_cell] == 1
+    assert [cell for cell, count in enumerate(evidence.counts) if count] == [evidence_cell]
+    assert sum(evidence.counts) == 1
+
+
+def test_empty_periods_are_released_with_noise(bench: Bench) -> None:
+    released = bench.end_month()
+    assert [message.index for message in released if isinstance(message, wire.Pulse)] == list(range(2496, 2526))
+    assert sum(isinstance(message, wire.Evidence) for message in released) == 1
+    assert any(any(message.counts) for message in released)
+
+
+def test_noise_is_drawn_once_and_offered_again_until_confirmed(bench: Bench) -> None:
+    bench.count(5)
+    (drawn,) = bench.pass_time(DAY_S)
+    first = bench.desk.pending()
+    assert [staged.key for staged in first] == [f"head:1:{first[0].message.size}", f"pulse:3:{drawn.index}"]  # type: ignore[union-attr]
+    for _ in range(3):
+        bench.restart(clean=False)
+        assert bench.desk.pending() == first
+        assert bench.pass_time(1) == []
+    sent = first[1].build(1, 7, 0)
+    assert (sent.sequence, sent.nonce) == (7, drawn.nonce)
+    for staged in first:
+        bench.desk.confirm(staged.number)
+    assert bench.desk.pending() == []
+    assert bench.restart().pending() == []
+
+
+def test_a_running_month_survives_a_restart(exact: Bench) -> None:
+    exact.count(10)
+    exact.pass_time(1)
+    exact.restart()
+    exact.count(7)
+    exact.pass_time(61)  # sealed on schedule
+    exact.count(2)  # and these are lost with a killed process, as said in ADR 0004
+    exact.restart(clean=False)
+    (evidence,) = [message for message in exact.end_month() if isinstance(message, wire.Evidence)]
+    assert sum(evidence.counts) == 17
+
+
+def test_counting_touches_no_file(bench: Bench) -> None:
+    bench.pass_time(1)
+    before = {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in bench.folder.iterdir()}
+    bench.count(50)
+    assert {path.name: (path.stat().st_mtime_ns, path.read_bytes()) for path in bench.folder.iterdir()} == before
+
+
+def test_the_sealed_file_has_one_size_and_is_written_on_schedule(bench: Bench) -> None:
+    path = bench.path.with_suffix(".sealed")
+    bench.pass_time(1)
+    seen = []
+    for step in range(180):
+        if step % 7 == 0:
+            bench.count()
+        bench.pass_time(1)
+        seen.append((path.stat().st_size, path.read_bytes()))
+    assert len({size for size, _ in seen}) == 1
+    changes = [step for step in range(1, 180) if seen[step] != seen[step - 1]]
+    assert [later - earlier for earlier, later in itertools.pairwise(changes)] == [60, 60]
+
+
+def test_a_restarted_machine_loses_the_month_and_says_so(exact: Bench, tmp_path: Path) -> None:
+    exact.count(10)
+    exact.desk.close()
+    key = exact.desk._sealer._key_path
+    assert key is not None
+    key.unlink()  # memory is empty after a power cut
+    exact.start()
+    assert exact.desk.counters.dropped == {"counts_lost": 1}
+    assert isinstance(exact.desk._store.leaves()[-1], leaves.CountsLostLeaf)
+    exact.count(3)
+    (evidence,) = [message for message in exact.end_month() if isinstance(message, wire.Evidence)]
+    assert sum(evidence.counts) == 3
+
+
+def test_the_disk_holds_no_count(exact: Bench) -> None:
+    """With the key gone, what a thief reads of a month with 17 visits is what he reads of an empty one: sizes, and
+    nothing that can be opened."""
+    exact.count(17)
+    exact.desk.close()
+    sealed = exact.path.with_suffix(".sealed").read_bytes()
+    exact.start()
+    exact.desk.close()
+    again = exact.path.with_suffix(".sealed").read_bytes()
+    assert len(sealed) == len(again)
+    assert sum(left == right for left, right in zip(sealed, again, strict=True)) < len(sealed) / 50
+    database = sqlite3.connect(exact.path)
+    assert database.execute("SELECT count(*) FROM charge").fetchone() == (0,)
+    database.close()
+
+
+def test_a_closed_evidence_changes_the_key(bench: Bench) -> None:
+    key = bench.desk._sealer._key_path
+    assert key is not None
+    before = key.read_bytes()
+    bench.end_month()
+    assert key.read_bytes() != before
+
+
+# -- clocks
+
+
+def test_a_clock_set_back_never_reopens_a_period(exact: Bench) -> None:
+    exact.count(4)
+    (first,) = exact.pass_time(DAY_S)
+    exact.clock.jump(-DAY_S)
+    exact.count(3)
+    assert exact.pass_time(3_600) == []
+    released = exact.pass_time(DAY_S)
+    assert released == []  # the day after the one that was released has not ended yet
+    (second,) = exact.pass_time(DAY_S)
+    assert (first.index + 1, sum(second.counts)) == (second.index, 3)
+    assert len({(leaf.period, leaf.index) for leaf in releases(exact)}) == len(releases(exact))
+
+
+def test_a_clock_set_forward_gives_up_what_it_leapt_over(exact: Bench) -> None:
+    exact.count(4)
+    exact.clock.jump(10 * DAY_S)
+    exact.count(2)
+    (first,) = exact.pass_time(1)
+    assert sum(first.counts) == 4
+    (second,) = exact.pass_time(DAY_S)
+    assert (second.index, sum(second.counts)) == (first.index + 10, 2)
+    assert [(leaf.first, leaf.last, leaf.reason) for leaf in refusals(exact)] == [
+        (first.index + 1, first.index + 9, Refused.NOT_OBSERVED)
+    ]
+
+
+def test_a_leap_of_more_than_a_month_holds_all_releases(exact: Bench) -> None:
+    exact.pass_time(1)
+    exact.clock.jump(400 * DAY_S)
+    assert exact.pass_time(DAY_S) == []
+    assert "clock" in exact.desk.problem
+    exact.clock.jump(-400 * DAY_S)
+    assert len(exact.pass_time(1)) == 1
+    assert exact.desk.state == wire.BoxState.OK
+
+
+def test_no_release_until_the_clock_is_trusted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, mechanism=NoNoise, trusted=False)
+    bench.clock.jump(-900 * DAY_S)  # a board without a battery
+    bench.count(5)
+    assert bench.pass_time(3 * DAY_S) == []
+    assert bench.desk.state is wire.BoxState.CLOCK_UNTRUSTED
+    bench.restart()
+    bench.clock.synchronised = True
+    bench.clock.jump(900 * DAY_S)
+    bench.count(2)
+    assert bench.pass_time(60) == []
+    (pulse,) = bench.pass_time(DAY_S)
+    assert sum(pulse.counts) == 7
+    assert pulse.index == 2496 + 3
+
+
+def test_a_box_that_was_off_does_not_invent_periods(exact: Bench) -> None:
+    exact.count(4)
+    exact.desk.close()
+    exact.clock.advance(5 * DAY_S)
+    exact.start(anchor=None)
+    exact.desk.anchor(NO_HEAD)
+    (first,) = exact.pass_time(1)
+    assert sum(first.counts) == 4
+    assert [(leaf.first, leaf.last) for leaf in refusals(exact)] == [(first.index + 1, first.index + 4)]
+
+
+# -- budget and configuration
+
+
+def test_configuration_takes_effect_as_a_whole_at_the_months_end(exact: Bench) -> None:
+    exact.count(1)
+    exact.pass_time(DAY_S)
+    exact.policy = PrivacyPolicy(clerks_per_box=2, pulse_epsilon_milli=0, evidence_epsilon_milli=2_000)
+    exact.restart()
+    assert [leaf.epsilon_milli for leaf in releases(exact)] == [500]
+    exact.end_month()
+    assert {leaf.epsilon_milli for leaf in releases(exact)} == {500, 1_500}
+    exact.count(1)
+    exact.clock.set_to(period_start_s(PeriodKind.MONTH, MONTH + 2) + 1.0)
+    (evidence,) = exact.desk.close_due(exact.clock.wall)
+    assert isinstance(evidence, wire.Evidence)
+    assert evidence.epsilon_milli == 2_000
+
+
+def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: Path) -> None:
+    """Random visits, jumps, restarts and changes of policy: the pulse and the evidence that a visit was counted in
+    never exceed the budget together."""
+    import random
+
+    rng = random.Random(5)
+    policies = [
+        PrivacyPolicy(clerks_per_box=2),
+        PrivacyPolicy(clerks_per_box=2, pulse_epsilon_milli=0, evidence_epsilon_milli=2_000),
+        PrivacyPolicy(
+            clerks_per_box=2, pulse_period=PulsePeriod.HOUR, pulse_epsilon_milli=1_000, evidence_epsilon_milli=1_000
+        ),
+    ]
+    bench = Bench(tmp_path, mechanism=NoNoise)
+    counted, pulsed, recorded = 0, 0, 0
+    for _ in range(400):
+        move = rng.random()
+        if move < 0.5:
+            bench.count()
+            counted += 1
+            pulse, evidence = bench.desk._current[False], bench.desk._current[True]
+            assert evidence is not None
+            total = evidence.epsilon_milli + (pulse.epsilon_milli if pulse is not None else 0)
+            assert total <= 2_000 or pulse is None or sum(pulse.counts) < counted
+        elif move < 0.8:
+            released = bench.pass_time(rng.choice([60, 7_200, 2 * DAY_S, 20 * DAY_S]))
+            pulsed += sum(sum(message.counts) for message in released if isinstance(message, wire.Pulse))
+            recorded += sum(sum(message.counts) for message in released if isinstance(message, wire.Evidence))
+        elif move < 0.9:
+            bench.clock.jump(rng.choice([-3 * DAY_S, -600, 600, 4 * DAY_S]))
+        else:
+            bench.policy = rng.choice(policies)
+            bench.restart()
+    keys = [(leaf.evidence, leaf.period, leaf.index) for leaf in releases(bench)]
+    assert len(keys) == len(set(keys)) > 20
+    assert recorded <= counted
+    assert 0 < pulsed <= counted
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"clerks_per_box": 1}, "that person's score"),
+        ({"clerks_per_box": 1, "pool_with": "agency-7"}, "sends no pulse"),
+    ],
+)
+def test_a_box_of_one_clerk_is_refused(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        Bench(tmp_path, PrivacyPolicy.model_validate(settings))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_box_of_one_clerk_may_be_pooled_without_a_pulse(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, PrivacyPolicy(clerks_per_box=1, pool_with="agency-7", pulse_epsilon_milli=0))
+    bench.count(3)
+    assert [type(message) for message in bench.end_month()] == [wire.Evidence]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"pulse_epsilon_milli": 600},
+        {"evidence_epsilon_milli": 0},
+        {"at_rest": "plain_demo"},
+        {"epsilon": 1},
+        {"demo": True, "demo_pulse_s": 7, "demo_evidence_s": 60},
+    ],
+)
+def test_a_policy_that_does_not_hold_is_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="validation error"):
+        PrivacyPolicy.model_validate(settings)
+
+
+def test_a_period_that_was_charged_is_not_charged_again(bench: Bench) -> None:
+    bench.pass_time(DAY_S)
+    (leaf,) = releases(bench)
+    with pytest.raises(BudgetError), bench.desk._store.transaction():
+        bench.desk._store.charge(leaf.evidence, leaf.period, leaf.index, 1)
+
+
+def test_a_full_disk_releases_nothing_and_the_next_try_does(bench: Bench) -> None:
+    bench.count(3)
+    bench.pass_time(1)
+    pages = bench.desk._store._db.execute("PRAGMA page_count").fetchone()[0]
+    bench.desk._store._db.execute(f"PRAGMA max_page_count={pages}")
+    size = bench.desk._store.size
+
+    def live_on() -> None:
+        for _ in range(40):  # until the free pages are used up
+            bench.pass_time(DAY_S)
+
+    with pytest.raises(StoreError, match="nothing was released"):
+        live_on()
+    assert bench.desk._store.size == len(bench.desk._store.leaves()) > size
+    before = len(releases(bench))
+    bench.desk._store._db.execute("PRAGMA max_page_count=100000")
+    assert len(bench.desk.close_due(bench.clock.wall)) >= 1
+    assert len(releases(bench)) > before
+    indices = [leaf.index for leaf in releases(bench) if not leaf.evidence]
+    assert indices == list(range(indices[0], indices[0] + len(indices)))
+
+
+# -- anchor
+
+
+def head_of(bench: Bench) -> wire.Anchor:
+    head = [staged.message for staged in bench.desk.pending() if isinstance(staged.message, wire.TreeHead)][-1]
+    assert verify_head(head, bench.keys.signing_public)
+    return wire.Anchor(head.epoch, head.size, head.root)
+
+
+def test_nothing_is_drawn_before_the_anchor_and_nothing_is_lost(exact: Bench) -> None:
+    exact.restart(anchor=None)
+    exact.count(3)
+    assert exact.pass_time(3 * DAY_S) == []
+    assert exact.desk.pending() == []
+    exact.restart(anchor=None)
+    exact.desk.anchor(NO_HEAD)
+    released = exact.pass_time(1)
+    assert [sum(message.counts) for message in released] == [3, 0, 0]
+
+
+def test_a_box_whose_log_the_server_knows_goes_on(bench: Bench) -> None:
+    bench.pass_time(DAY_S)
+    anchor = head_of(bench)
+    bench.pass_time(DAY_S)
+    bench.restart(anchor=anchor)
+    assert len(bench.pass_time(DAY_S)) == 1
+
+
+def test_a_restored_disk_draws_no_second_noise(bench: Bench, tmp_path: Path) -> None:
+    """The disk is copied in the morning, the day is released, the copy comes back: the server's head betrays it."""
+    bench.count(9)
+    bench.pass_time(3_600)
+    bench.desk.close()
+    copy = tmp_path / "copy"
+    shutil.copytree(bench.folder, copy, ignore=shutil.ignore_patterns("copy"))
+    bench.start()
+    assert len(bench.pass_time(DAY_S)) == 1
+    anchor = head_of(bench)
+    bench.desk.close()
+    for path in copy.iterdir():
+        shutil.copy(path, bench.folder / path.name)
+    with pytest.raises(LogError, match="old copy"):
+        bench.start(anchor)
+    assert bench.desk.close_due(bench.clock.wall) == []
+    bench.count(1)
+    assert bench.pass_time(40 * DAY_S) == []
+    assert bench.desk.state is wire.BoxState.BUDGET_REFUSED
+    assert bench.desk.pending() == []
+
+
+def test_another_history_is_refused(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = Bench(tmp_path / "other")
+    other.pass_time(DAY_S)
+    bench.pass_time(DAY_S)
+    with pytest.raises(LogError, match="another history"):
+        bench.restart(anchor=head_of(other))
+
+
+def test_a_new_epoch_begins_with_empty_counts_and_an_own_log(exact: Bench) -> None:
+    exact.count(9)
+    exact.pass_time(DAY_S)
+    anchor = head_of(exact)
+    exact.desk.close()
+    exact.epoch = 2
+    exact.start(anchor)
+    assert [staged.key for staged in exact.desk.pending()] == ["head:2:3"]
+    exact.count(2)
+    (evidence,) = [message for message in exact.end_month() if isinstance(message, wire.Evidence)]
+    assert (evidence.epoch, sum(evidence.counts)) == (2, 2)
+    exact.desk.close()
+    exact.epoch = 1
+    with pytest.raises(StoreError, match="later epoch"):
+        exact.start()
+
+
+def test_a_retired_epoch_is_refused(bench: Bench) -> None:
+    with pytest.raises(LogError, match="retired"):
+        bench.restart(anchor=wire.Anchor(2, 3, (1, 2, 3, 4)))
+
+
+# -- the rest
+
+
+def test_a_demo_ends_early_and_never_reopens(tmp_path: Path) -> None:
+    policy = PrivacyPolicy(
+        clerks_per_box=2, demo=True, demo_pulse_s=10, demo_evidence_s=3_600, at_rest=AtRest.PLAIN_DEMO
+    )
+    bench = Bench(tmp_path, policy, NoNoise)
+    bench.count(2)
+    assert [message.period for message in bench.pass_time(10)] == [PeriodKind.DEMO_PULSE]
+    bench.count(3)
+    kinds = [(message.period, sum(message.counts)) for message in bench.desk.finish_demo(bench.clock.wall)]
+    assert kinds == [(PeriodKind.DEMO_PULSE, 3), (PeriodKind.DEMO_EVIDENCE, 5)]
+    bench.count(1)
+    assert bench.pass_time(7_200) == []
+    assert bench.desk.counters.dropped["desk_closed"] == 1
+
+
+def test_only_a_demo_ends_early(bench: Bench) -> None:
+    with pytest.raises(BudgetError):
+        bench.desk.finish_demo(bench.clock.wall)
+
+
+def test_state_is_logged_when_it_changes_and_only_then(bench: Bench) -> None:
+    notice = leaves.NoticeLeaf(5, True, True)
+    model = leaves.ModelLeaf(5, "face", b"1" * 32)
+    size = bench.desk._store.size
+    for _ in range(3):
+        bench.desk.record(notice, model, leaves.KeyLeaf(5, "server", b"2" * 32))
+        bench.restart()
+    bench.desk.record(leaves.NoticeLeaf(6, True, True), leaves.ModelLeaf(6, "face", b"3" * 32))
+    assert bench.desk._store.size == size + 4
+
+
+def test_visits_append_nothing_to_the_log(tmp_path: Path) -> None:
+    sizes = []
+    for name, visits in (("idle", 0), ("busy", 200)):
+        (tmp_path / name).mkdir()
+        bench = Bench(tmp_path / name)
+        for _ in range(5):
+            bench.count(visits)
+            bench.pass_time(DAY_S)
+        sizes.append((bench.desk._store.size, [type(leaf) for leaf in bench.desk._store.leaves()]))
+    assert sizes[0] == sizes[1]
+
+
+def test_decommissioning_destroys_the_counts(exact: Bench) -> None:
+    exact.count(5)
+    exact.pass_time(1)
+    key = exact.desk._sealer._key_path
+    exact.desk.wipe()
+    assert key is not None
+    assert not key.exists()
+    assert not exact.path.with_suffix(".sealed").exists()
+    assert exact.path.exists()
+
+
+def test_the_store_can_be_read_by_its_owner_alone(bench: Bench) -> None:
+    assert {path.name: oct(path.stat().st_mode & 0o077) for path in bench.folder.iterdir()}["release.sqlite3"] == "0o0"
+    bench.pass_time(1)
+    assert bench.path.with_suffix(".sealed").stat().st_mode & 0o077 == 0
+
+
+def test_periods_follow_the_calendar_of_indochina() -> None:
+    clock = ManualClock(period_start_s(PeriodKind.MONTH, MONTH))
+    assert period_index(PeriodKind.MONTH, clock.wall - 1) == MONTH - 1
+    assert period_index(PeriodKind.DAY, clock.wall) == 2496
+    assert period_start_s(PeriodKind.DAY, 0) == 1_577_811_600  # 2020-01-01T00:00+07:00
+    assert VISIT.service_group == 0
+    assert ReleaseDesk.__doc__
