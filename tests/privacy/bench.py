@@ -23,7 +23,11 @@ class Bench:
     """One box's desk in a folder; `restart` is a new process on the same disk."""
 
     def __init__(
-        self, folder: Path, policy: PrivacyPolicy | None = None, mechanism: Callable[[int], Mechanism] = DiscreteLaplace
+        self,
+        folder: Path,
+        policy: PrivacyPolicy | None = None,
+        mechanism: Callable[[int], Mechanism] = DiscreteLaplace,
+        trusted: bool = True,
     ) -> None:
         self.folder = folder
         self.path = folder / "release.sqlite3"
