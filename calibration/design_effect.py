@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from calibration.ratings import DayCount
 
 FloatArray = NDArray[np.float64]
+FEW_CLUSTERS: Final = 6
+"""Below so many clusters their degrees of freedom count even where no correlation shows: it could hardly show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ def design_effect_arrays(rated: ArrayLike, satisfied: ArrayLike) -> DesignEffect
     icc = np.where(known, np.clip(icc, 0.0, 1.0), 0.0)
     mean_size = (n_i**2).sum(axis=-1) / n_safe
     value = 1.0 + np.maximum(mean_size - 1.0, 0.0) * icc
-    degrees = np.where(icc > 0, np.maximum(clusters - 1.0, 1.0), np.maximum(n - 1.0, 1.0))
+    few = known & (clusters < FEW_CLUSTERS) & (n > 2 * clusters)
+    value = np.where(few, np.maximum(value, 1.0 + 1e-9), value)
+    degrees = np.where((icc > 0) | few, np.maximum(clusters - 1.0, 1.0), np.maximum(n - 1.0, 1.0))
     return DesignEffect(value, icc, degrees, clusters)
 
 

@@ -159,9 +159,17 @@ def _clustered_shares(rng: np.random.Generator, p: float, icc: float, size: int)
 
 
 def _agency_month(
-    rng: np.random.Generator, scenario: Scenario, name: str, group: str, period: Period, visits: int, p: float
+    rng: np.random.Generator,
+    scenario: Scenario,
+    name: str,
+    group: str,
+    period: Period,
+    visits: int,
+    p: float,
+    last: bool,
 ) -> tuple[AgencyMonth, float]:
     world = threatened_world(p, scenario.rho, scenario.threat, scenario.response_rate)
+    rated_joint, silent_joint = (world.rated, world.silent) if last else (world.past_rated, world.past_silent)
     days = [d for d in range((period.end - period.start).days) if (period.start + timedelta(d)).weekday() < 5]
     by_day = _clustered_shares(rng, p, scenario.icc_day, len(days))
     by_counter = _clustered_shares(rng, p, scenario.icc_counter, scenario.counters)
@@ -169,8 +177,8 @@ def _agency_month(
     counts: list[DayCount] = []
     satisfied_of_all = 0
     per_day = rng.multinomial(visits, np.full(len(days), 1.0 / len(days)))
-    given = [joint / joint.sum(axis=0, keepdims=True) for joint in (world.silent, world.rated)]
-    mean = [float(joint[:, 1].sum()) for joint in (world.silent, world.rated)]
+    given = [joint / joint.sum(axis=0, keepdims=True) for joint in (silent_joint, rated_joint)]
+    mean = [float(joint[:, 1].sum()) for joint in (silent_joint, rated_joint)]
     for day, share, of_day in zip(days, by_day, per_day, strict=True):
         per_counter = rng.multinomial(of_day, np.full(scenario.counters, 1.0 / scenario.counters))
         rated_today = kept_today = 0
@@ -226,6 +234,7 @@ def simulate_province(scenario: Scenario | None = None) -> SimulatedProvince:
                 period,
                 int(sizes[agency]),
                 float(shares[agency]),
+                step == scenario.months - 1,
             )
             months.append(drawn)
             truth[(name, period)] = float(shares[agency])
