@@ -38,7 +38,9 @@ class WebConfig(_Section):
 class IngestConfig(_Section):
     """Where boxes connect (ZeroMQ with CURVE)."""
 
-    address: str = "tcp://127.0.0.1:5570"
+    address: str = "tcp://*:5870"
+    enrol_address: str = "tcp://*:5871"
+    """Where a box shows its one-time enrolment code; empty: enrolment is closed."""
 
 
 class ServerConfig(_Section):

@@ -69,6 +69,11 @@ def _row(agency: str, kind: str, index: float, low: float | None, high: float | 
     return {"agency": agency, "kind": kind, "index": index, "low": low, "high": high}
 
 
+def _floor(rows: Sequence[dict[str, Any]]) -> int:
+    """Where the index' axis begins: a ten below the lowest bound, so that points do not crowd at one end."""
+    return max(0, int(min(row["low"] for row in rows)) // 10 * 10)
+
+
 def agency_plot(scores: Sequence[AgencyScore], lang: str) -> Markup:
     """Every agency's index with its interval; explicit and fused one under the other."""
     import altair as alt
@@ -84,12 +89,12 @@ def agency_plot(scores: Sequence[AgencyScore], lang: str) -> Markup:
         color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[EXPLICIT_COLOUR, FUSED_COLOUR])),
     )
     span = base.mark_rule(strokeWidth=2.5).encode(
-        x=alt.X("low:Q", title=title, scale=alt.Scale(domain=[0, 100])), x2="high:Q"
+        x=alt.X("low:Q", title=title, scale=alt.Scale(domain=[_floor(rows), 100])), x2="high:Q"
     )
     point = base.mark_point(filled=True, size=60, opacity=1).encode(
         x="index:Q", shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=kinds, range=["circle", "diamond"]))
     )
-    chart = alt.layer(span, point).properties(width=620, height=alt.Step(15))
+    chart = alt.layer(span, point).properties(width=900, height=alt.Step(15))
     text = (
         "Chỉ số và khoảng tin cậy của từng cơ quan; số liệu ở bảng dưới."
         if lang == "vi"
@@ -113,7 +118,7 @@ def trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
         y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 100]), title=title), y2="high:Q"
     )
     line = base.mark_line(color=EXPLICIT_COLOUR, point=alt.OverlayMarkDef(filled=True, size=50, color=EXPLICIT_COLOUR))
-    chart = alt.layer(band, line.encode(y="index:Q")).properties(width=620, height=240)
+    chart = alt.layer(band, line.encode(y="index:Q")).properties(width=900, height=240)
     text = (
         "Chỉ số từ phiếu theo tháng, kèm khoảng tin cậy."
         if lang == "vi"
@@ -145,7 +150,7 @@ def pulse_plot(pulses: Sequence[Pulse], lang: str) -> Markup:
             ),
             order="order:O",
         )
-        .properties(width=620, height=200)
+        .properties(width=900, height=200)
     )
     text = "Số lượt theo mức ngầm, đã thêm nhiễu." if lang == "vi" else "Visits by implicit level, with noise."
     return svg(chart, text)

@@ -1,0 +1,111 @@
+"""A running server: the boxes' door (ingest) and the web pages on one store, started and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from types import TracebackType
+
+import uvicorn
+from sqlalchemy import Engine
+
+from pipeline.errors import ConfigError
+from pipeline.keys import KEY_FILE_NAME, load_keys
+from server.app import create_app
+from server.auth.access_log import enforce_retention
+from server.config import ServerConfig
+from server.ingest import Ingest, IngestSettings
+from server.store.engine import write
+
+_log = logging.getLogger(__name__)
+_RETENTION_EVERY_S = 3600.0
+
+
+class Service:
+    """`with Service(engine, config) as service:` serves until the block ends. Port 0 takes a free port.
+
+    Raises `ConfigError` where an address is taken, `KeyFileError` where the server has no keys."""
+
+    def __init__(self, engine: Engine, config: ServerConfig) -> None:
+        self.engine = engine
+        self.config = config
+        self._keys = load_keys(config.keys_dir / KEY_FILE_NAME, "server")
+        self.ingest = Ingest(
+            engine,
+            self._keys,
+            IngestSettings(address=config.ingest.address, enrol_address=config.ingest.enrol_address or None),
+        )
+        self._stop = threading.Event()
+        self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
+        self.web_address = ""
+
+    @property
+    def server_key(self) -> str:
+        """The CURVE public key that boxes need (Z85)."""
+        return self._keys.curve_public_z85
+
+    def __enter__(self) -> Service:
+        self._socket = _listen(self.config.web.host, self.config.web.port)
+        host, port = self._socket.getsockname()[:2]
+        self.web_address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
+        try:
+            self.ingest.start()
+        except OSError as error:
+            self._socket.close()
+            raise ConfigError(f"The boxes' address cannot be opened ({error}).", "Change [ingest] address.") from None
+        settings = uvicorn.Config(
+            create_app(self.engine, self.config),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            lifespan="off",
+        )
+        self._server = uvicorn.Server(settings)
+        self._web = threading.Thread(target=self._serve_web, name="web", daemon=True)
+        self._web.start()
+        self._housekeeper.start()
+        return self
+
+    def _serve_web(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+    def wait(self) -> None:
+        """Until the web server ends (or `stop`)."""
+        while self._web.is_alive() and not self._stop.is_set():
+            self._web.join(0.5)
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._server.should_exit = True
+        self._web.join(10)
+        self.ingest.stop()
+        self._socket.close()
+
+    def _keep_house(self) -> None:
+        """Retention periods are enforced by the server itself, at its start and every hour."""
+        while True:
+            try:
+                with write(self.engine) as connection:
+                    enforce_retention(connection)
+            except Exception:  # a supervisor: told, and tried again in an hour
+                _log.exception("Retention could not be enforced; tried again in an hour.")
+            if self._stop.wait(_RETENTION_EVERY_S):
+                return
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError as error:
+        raise ConfigError(
+            f"The address {host}:{port} cannot be opened ({error.strerror}).",
+            "Change [web] host or port in server.toml.",
+        ) from None
+    return listener

@@ -1,0 +1,187 @@
+"""Backups: one ZIP file of the whole store, the same for SQLite and PostgreSQL, so that it also moves between them.
+
+`manifest.json` names the schema's version and every table's rows and SHA-256; `tables/NAME.jsonl` holds the rows. A
+backup is read in one transaction. It is restored into an empty store only: at the backup's version first, then
+upgraded to this program's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, MetaData, Table, func, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.errors import StoreError
+from server.days import today
+from server.store.engine import read, write
+from server.store.upgrade import newest_version, store_version, upgrade, versions
+
+FORMAT = 1
+_BATCH = 2_000
+Progress = Callable[[str, int], None]
+
+
+def _tables(connection: Connection) -> list[Table]:
+    """The store's tables as they are, in the order in which rows can be inserted."""
+    reflected = MetaData()
+    reflected.reflect(connection)
+    return [table for table in reflected.sorted_tables if table.name != "alembic_version"]
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[bytes]:
+    order = list(table.primary_key.columns)
+    result = connection.execution_options(yield_per=_BATCH).execute(select(table).order_by(*order))
+    for row in result:
+        yield json.dumps(list(row), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def backup(
+    engine: Engine, path: Path, keys_dir: Path | None = None, progress: Progress | None = None
+) -> dict[str, int]:
+    """Write a backup (mode 0600; never over a file) and return rows by table. `keys_dir`: the server's keys go along.
+
+    Raises `StoreError`."""
+    version = store_version(engine)
+    if version is None:
+        raise StoreError("The store is empty: there is nothing to back up.")
+    counts: dict[str, int] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise StoreError(f"{path} exists.", "Choose another name: a backup never replaces a file.") from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written ({error.strerror}).", "Choose a folder that exists.") from None
+    try:
+        with (
+            os.fdopen(handle, "wb") as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
+            _one_view(engine) as connection,
+        ):
+            for table in _tables(connection):
+                digest, count = hashlib.sha256(), 0
+                with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as member:
+                    for line in _rows(connection, table):
+                        digest.update(line)
+                        member.write(line)
+                        count += 1
+                        if progress and count % 50_000 == 0:
+                            progress(table.name, count)
+                columns = [column.name for column in table.columns]
+                tables[table.name] = {"rows": count, "columns": columns, "sha256": digest.hexdigest()}
+                counts[table.name] = count
+            keys = []
+            for key_file in sorted(keys_dir.iterdir()) if keys_dir is not None and keys_dir.is_dir() else []:
+                archive.write(key_file, f"keys/{key_file.name}")
+                keys.append(key_file.name)
+            manifest = {"format": FORMAT, "version": version, "day": today(), "tables": tables, "keys": keys}
+            archive.writestr("manifest.json", json.dumps(manifest, indent=1))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return counts
+
+
+@contextlib.contextmanager
+def _one_view(engine: Engine) -> Iterator[Connection]:
+    """A connection that sees one state of the store from beginning to end."""
+    if engine.dialect.name == "postgresql":
+        with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            yield connection
+    else:
+        with read(engine) as connection:
+            yield connection
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """A backup's manifest. Raises `StoreError` for a file that is none, or one of a newer program."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+        raise StoreError(f"{path} is no backup of this program, or damaged.", "Choose another backup.") from None
+    if manifest.get("format") != FORMAT or manifest.get("version") not in versions():
+        raise StoreError(f"{path} was made by a newer program.", "Install that version, then restore.")
+    return manifest
+
+
+def restore(
+    engine: Engine, path: Path, keys_dir: Path | None = None, progress: Progress | None = None
+) -> dict[str, int]:
+    """Fill an empty store from a backup, upgrade it, and return rows by table. All or nothing.
+
+    Raises `StoreError` where the store is not empty, or the backup is damaged."""
+    manifest = read_manifest(path)
+    if store_version(engine) is not None:
+        raise StoreError("The store is not empty.", "Restore into a new one: give --store or --data-dir.")
+    if keys_dir is not None and manifest["keys"] and keys_dir.exists():
+        raise StoreError(f"{keys_dir} exists.", "Move it away, or restore without --with-keys.")
+    upgrade(engine, manifest["version"])
+    try:
+        with zipfile.ZipFile(path) as archive, write(engine) as connection:
+            counts = {
+                table.name: _fill(connection, archive, table, manifest["tables"], progress)
+                for table in _tables(connection)
+            }
+    except (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError) as error:
+        _empty(engine)
+        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        raise StoreError(f"{path} is damaged ({reason}); nothing was restored.", "Choose another backup.") from None
+    upgrade(engine, newest_version())
+    if keys_dir is not None and manifest["keys"]:
+        _restore_keys(path, keys_dir, manifest["keys"])
+    return counts
+
+
+def _fill(
+    connection: Connection, archive: zipfile.ZipFile, table: Table, tables: dict[str, Any], progress: Progress | None
+) -> int:
+    told = tables[table.name]
+    digest, count = hashlib.sha256(), 0
+    batch: list[dict[str, Any]] = []
+    with archive.open(f"tables/{table.name}.jsonl") as member:
+        for line in member:
+            digest.update(line)
+            batch.append(dict(zip(told["columns"], json.loads(line), strict=True)))
+            count += 1
+            if len(batch) == _BATCH:
+                connection.execute(table.insert(), batch)
+                batch.clear()
+                if progress:
+                    progress(table.name, count)
+    if batch:
+        connection.execute(table.insert(), batch)
+    if digest.hexdigest() != told["sha256"] or count != told["rows"]:
+        raise ValueError(f"the rows of {table.name} are not those of the manifest")
+    if connection.dialect.name == "postgresql" and "id" in table.c and count:
+        # rows brought their ids with them: the next new row must get the one after
+        newest = connection.execute(select(func.max(table.c.id))).scalar_one()
+        connection.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), newest)))
+    return count
+
+
+def _empty(engine: Engine) -> None:
+    """Take the tables away again, so that the store is as empty as it was."""
+    with write(engine) as connection:
+        reflected = MetaData()
+        reflected.reflect(connection)
+        reflected.drop_all(connection)
+
+
+def _restore_keys(path: Path, keys_dir: Path, names: list[str]) -> None:
+    keys_dir.mkdir(parents=True, mode=0o700)
+    with zipfile.ZipFile(path) as archive:
+        for name in names:
+            if Path(name).name != name:
+                raise StoreError(f"{path} names a key file outside its folder.", "Do not trust this backup.")
+            handle = os.open(keys_dir / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(archive.read(f"keys/{name}"))
