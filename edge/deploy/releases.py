@@ -1,0 +1,208 @@
+"""Releases of the software on a box: beside each other, one in use, the one before kept.
+
+    ROOT/opt/hailong/releases/VERSION-DIGEST/{venv,cache,manifest.json}     one folder for each
+    ROOT/opt/hailong/current, previous                                      symbolic links
+    ROOT/opt/hailong/trust.key                                              who may sign updates
+    ROOT/etc/hailong/edge.toml, ROOT/var/lib/hailong/                       configuration, keys, months, outbox
+    ROOT/etc/systemd/system/hailong-edge.service                            the hardened unit
+
+`ROOT` is `/`; tests and images give another. A release is built under its final name and is complete only with its
+manifest, which is written last.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from edge.deploy.bundle import MANIFEST, Manifest, open_bundle
+from edge.deploy.unit import unit_text
+from pipeline.errors import ConfigError
+from pipeline.keys import public_key_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where everything lies under a root."""
+
+    root: Path
+
+    @property
+    def home(self) -> Path:
+        """Software."""
+        return self.root / "opt/hailong"
+
+    @property
+    def config(self) -> Path:
+        """The box's configuration."""
+        return self.root / "etc/hailong/edge.toml"
+
+    @property
+    def data(self) -> Path:
+        """Keys, running months, outbox, ledger, log."""
+        return self.root / "var/lib/hailong"
+
+    @property
+    def unit(self) -> Path:
+        """The systemd unit."""
+        return self.root / "etc/systemd/system/hailong-edge.service"
+
+    @property
+    def journal(self) -> Path:
+        """Limits of the box's own journal: it rotates by size and age."""
+        return self.root / "etc/systemd/journald@hailong.conf"
+
+    @property
+    def current(self) -> Path:
+        """Link to the release in use."""
+        return self.home / "current"
+
+    @property
+    def previous(self) -> Path:
+        """Link to the release before."""
+        return self.home / "previous"
+
+    def trust(self) -> bytes:
+        """The Ed25519 public key that signs updates. Raises `ConfigError` where the box was never installed."""
+        try:
+            return public_key_bytes((self.home / "trust.key").read_text(encoding="ascii").strip())
+        except OSError as error:
+            raise ConfigError(f"No box is installed under {self.root}.", "Run `hailong edge install` first.") from error
+
+
+def build_release(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]) -> Path:
+    """Check a bundle and build its release beside the others; returns its folder. What a crash left unfinished is
+    removed.
+
+    Raises `ConfigError` or `KeyFileError`; the releases in use are untouched."""
+    releases = layout.home / "releases"
+    releases.mkdir(parents=True, exist_ok=True)
+    for left in releases.iterdir():
+        if not (left / MANIFEST).exists():
+            shutil.rmtree(left)
+    with tempfile.TemporaryDirectory(dir=layout.home) as name:
+        content = Path(name)
+        say("checking the bundle's signature and files")
+        manifest = open_bundle(bundle, trust, content)
+        _check_python(manifest)
+        text = json.dumps(asdict(manifest), sort_keys=True)
+        release = releases / f"{manifest.version}-{sha256(text.encode()).hexdigest()[:8]}"
+        if release.exists():
+            return release
+        say(f"building release {release.name}")
+        release.mkdir()
+        _environment(release / "venv", content)
+        shutil.copytree(content / "cache", release / "cache")
+        (release / MANIFEST).write_text(text, encoding="utf-8")
+    return release
+
+
+def _check_python(manifest: Manifest) -> None:
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if manifest.python != here:
+        raise ConfigError(
+            f"The bundle is for Python {manifest.python}, this machine has {here}.", "Ask for a bundle for it."
+        )
+
+
+def _environment(venv: Path, content: Path) -> None:
+    python = venv / "bin/python"
+    wheels = content / "wheels"
+    install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
+    own = [str(path) for path in wheels.glob("hailong-*.whl")]
+    lock = str(content / "requirements.lock")
+    steps = (
+        [sys.executable, "-m", "venv", str(venv)],
+        [*install, "--find-links", str(wheels), "--require-hashes", "-r", lock],
+        [*install, "--no-deps", *own],
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    environment["PIP_CONFIG_FILE"] = os.devnull
+    for step in steps:
+        done = subprocess.run(step, capture_output=True, text=True, env=environment)
+        if done.returncode:
+            raise ConfigError("The release could not be built.", done.stderr.strip().splitlines()[-1][:300])
+
+
+def run_in(release: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run `hailong ARGUMENTS` of a release, with its own weights."""
+    environment = {**os.environ, "HAILONG_CACHE": str(release / "cache")}
+    command = [str(release / "venv/bin/hailong"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+def activate(layout: Layout, release: Path) -> None:
+    """Make a release the current one; the one that was becomes `previous`. Each link is replaced in one step."""
+    before = layout.current.resolve() if layout.current.exists() else None
+    if before is not None and before != release.resolve():
+        _link(layout.previous, before)
+    _link(layout.current, release)
+
+
+def _link(link: Path, target: Path) -> None:
+    new = link.with_name(link.name + ".new")
+    new.unlink(missing_ok=True)
+    new.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
+    new.replace(link)
+
+
+def roll_back(layout: Layout) -> Path:
+    """Swap the current release with the one before. Raises `ConfigError` where there is none."""
+    if not layout.previous.exists():
+        raise ConfigError("There is no earlier release on this box.", "Install one with `hailong edge update`.")
+    release = layout.previous.resolve()
+    activate(layout, release)
+    return release
+
+
+def prune(layout: Layout) -> None:
+    """Remove releases that are neither current nor previous."""
+    kept = {link.resolve() for link in (layout.current, layout.previous) if link.exists()}
+    for release in (layout.home / "releases").iterdir():
+        if release.resolve() not in kept:
+            shutil.rmtree(release)
+
+
+def write_unit(layout: Layout) -> None:
+    """Write the systemd unit and the journal's limits, from the box's configuration."""
+    unit, journal = unit_text(layout.config)
+    for path, text in ((layout.unit, unit), (layout.journal, journal)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def systemctl(layout: Layout, *words: str) -> None:
+    """Run systemctl where the root is the machine's own and systemd runs; elsewhere nothing."""
+    if layout.root == Path("/") and Path("/run/systemd/system").exists():
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True)
+        if done.returncode:
+            raise ConfigError(
+                f"systemctl {' '.join(words)} failed: {done.stderr.strip()}", "See journalctl -u hailong-edge."
+            )
+
+
+def wipe(folder: Path) -> int:
+    """Overwrite every file under a folder with random bytes, then remove it; returns how many files.
+
+    Flash memory may keep old blocks in spite of this: what protects a stolen disk is in docs/adr, "running month"."""
+    count = 0
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file() and not path.is_symlink():
+            with path.open("r+b") as file:
+                left = path.stat().st_size
+                while left > 0:
+                    left -= file.write(secrets.token_bytes(min(left, 1 << 20)))
+                file.flush()
+                os.fsync(file.fileno())
+            count += 1
+    shutil.rmtree(folder)
+    return count

@@ -1,0 +1,66 @@
+"""Decommission a box: stop it, wipe its keys, running months and files, remove the software.
+
+  hailong edge uninstall --yes
+
+What was closed but not yet taken by the server would be lost: where such releases wait, the command refuses unless
+`--lose-unsent` is given. Revoke the box at the
+server afterwards (`hailong server revoke`). Overwriting does not reach blocks that flash memory has set aside; see
+the decisions on the running month.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="a box under another root")
+    parser.add_argument("--yes", action="store_true", help="really do it")
+    parser.add_argument("--lose-unsent", action="store_true", help="even if closed releases wait to be sent")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def waiting(data: Path) -> int:
+    """Messages and answer sheets in the outboxes under a data folder that the server has not yet acknowledged."""
+    import sqlite3
+
+    count = 0
+    for path in data.rglob("outbox.sqlite"):
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
+            for query in (
+                "SELECT count(*) FROM message WHERE payload IS NOT NULL AND refused = 0",
+                "SELECT count(*) FROM sheet",
+            ):
+                count += int(store.execute(query).fetchone()[0])
+        store.close()
+    return count
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge.deploy.releases import Layout, systemctl, wipe
+    from pipeline.errors import ConfigError
+
+    layout = Layout(args.root)
+    layout.trust()
+    if not args.yes:
+        raise ConfigError("This removes the box's keys and months for good.", "Add --yes.")
+    systemctl(layout, "disable", "--now", "hailong-edge")
+    unsent = waiting(layout.data) if layout.data.exists() else 0
+    if unsent and not args.lose_unsent:
+        raise ConfigError(
+            f"{unsent} closed releases have not been taken by the server.",
+            "Let the box run until they are, or add --lose-unsent.",
+        )
+    wiped = wipe(layout.data) if layout.data.exists() else 0
+    for path in (layout.unit, layout.journal, layout.config):
+        path.unlink(missing_ok=True)
+    shutil.rmtree(layout.home)
+    systemctl(layout, "daemon-reload")
+    result = {"files_wiped": wiped, "unsent_lost": unsent}
+    print(json.dumps(result) if args.json else f"Removed. {wiped} files wiped. Now: hailong server revoke")
+    return 0
