@@ -6,8 +6,12 @@ import re
 import socket
 from pathlib import Path
 
-JOURNAL = "[Journal]\n# The box's own journal rotates by size and by
-age.\nSystemMaxUse=50M\nMaxRetentionSec=30day\nCompress=yes\n"
+JOURNAL = """# The box's own journal rotates by size and by age.
+[Journal]
+SystemMaxUse=50M
+MaxRetentionSec=30day
+Compress=yes
+"""
 
 _HOST = re.compile(r"[a-z]+://(?:[^@/]*@)?\[?([A-Za-z0-9.:-]+?)\]?(?::\d+)?(?:/|$)")
 
