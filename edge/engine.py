@@ -1,7 +1,8 @@
 """The engine: frames and sound in, closed visits out. It owns no clock, no socket and no thread.
 
-Every method may be called from any thread; one lock makes them take turns, so a call waits for one frame's work at most. Words (speech recognition) are
-the exception: they take seconds, so `work_words` is called by a thread of its own and holds the lock only to take an utterance and to bring its result.
+Every method may be called from any thread; one lock makes them take turns, so a call waits for one frame's work at
+most. Words (speech recognition) are the exception: they take seconds, so `work_words` is called by a thread of its own
+and holds the lock only to take an utterance and to bring its result.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class Engine:
         """The queue system says that the visit is over."""
 
     def opt_out(self) -> None:
-        """The citizen does not want to be analysed: forgets what was summed up and looks at nothing more until the visit ends."""
+        """The citizen does not want to be analysed: forgets what was summed up and looks at nothing more until the
+        visit ends.
+        """
 
     def freeze_level(self) -> VisitLevel:
         """Fix the open visit's level before the rating screen shows; later frames change nothing. Idempotent."""

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 class NetworkOptions:
     """Which networks to load and under which licences.
 
-    `accepted`: names of restricted licences that the operator accepts; `demo`: research-only weights are allowed (and said so); `asr`: words too."""
+    `accepted`: names of restricted licences that the operator accepts; `demo`: research-only weights are allowed (and
+    said so); `asr`: words too.
+    """
 
     accepted: tuple[str, ...] = ()
     demo: bool = False

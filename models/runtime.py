@@ -1,0 +1,90 @@
+"""Running networks: LiteRT for .tflite files as they are, ONNX Runtime for .onnx files.
+
+One thread each and no spinning: on a small box several streams share few cores, and spinning threads were two to three
+times slower. The provider that is really in use is asserted and published: a silent fall-back is an error here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ModelError
+
+Array = NDArray[np.float32]
+PROVIDER = "CPUExecutionProvider"
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    # LiteRT writes a line to the process' stderr for every interpreter; it would stand in the middle of a command's
+    # progress
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as sink:
+            os.dup2(sink.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+class TfliteNetwork:
+    """A .tflite network with one float32 input. Not thread-safe."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise ModelError("LiteRT is not installed.", "Run: pip install 'hailong[edge]'") from error
+        try:
+            with _quiet_stderr():
+                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path.name} is not a network that LiteRT can run: {error}.") from error
+        details = self._interpreter.get_input_details()[0]
+        self.shape: tuple[int, ...] = tuple(int(size) for size in details["shape"])
+        self._index: int = details["index"]
+        self._outputs: list[int] = [output["index"] for output in self._interpreter.get_output_details()]
+
+    def run(self, inputs: Array) -> list[Array]:
+        """Outputs for one input of `shape`, in the file's order. The arrays are the caller's own."""
+        self._interpreter.set_tensor(self._index, inputs)
+        self._interpreter.invoke()
+        return [self._interpreter.get_tensor(index) for index in self._outputs]
+
+
+class OnnxNetwork:
+    """An .onnx network. `run` may be called from several threads."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError("ONNX Runtime is not installed.", "Run: pip install 'hailong[edge]'") from error
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.log_severity_level = 3
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
+        except Exception as error:  # the runtime raises classes of its own, with no common root but this
+            raise ModelError(f"{path.name} is not a network that ONNX Runtime can run: {error}.") from error
+        if self._session.get_providers()[0] != PROVIDER:
+            raise ModelError(f"{path.name} runs on {self._session.get_providers()[0]}, not on {PROVIDER} as asked.")
+        self.provider = PROVIDER
+        self.inputs: dict[str, tuple[Any, ...]] = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
+
+    def run(self, **inputs: NDArray[Any]) -> list[Array]:
+        """Outputs in the file's order for inputs by name."""
+        return list(self._session.run(None, inputs))
