@@ -41,18 +41,19 @@ def run(args: argparse.Namespace) -> int:
     )
     config = config.model_copy(update={"web": web, "demo": config.demo or args.demo})
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = open_store(config)
 
     from server.service import Service
 
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         with Service(engine, config) as service:
             print(f"Trang / pages: {service.web_address}", flush=True)
             print(f"Cổng thiết bị / boxes: {service.ingest.endpoint}  key {service.server_key}", flush=True)
             threading.Thread(target=load_slow_parts, name="warm-up", daemon=True).start()
+            for ending in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(ending, lambda *_: service.request_stop())
             service.wait()
-    except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
     finally:
         engine.dispose()

@@ -71,8 +71,12 @@ class Service:
     def _serve_web(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
+    def request_stop(self) -> None:
+        """Let `wait` return; for a signal's handler."""
+        self._stop.set()
+
     def wait(self) -> None:
-        """Until the web server ends (or `stop`)."""
+        """Until the web server ends or a stop is requested."""
         while self._web.is_alive() and not self._stop.is_set():
             self._web.join(0.5)
 
