@@ -64,6 +64,8 @@ def _files(folder: Path) -> Iterator[Path]:
 def write_bundle(content: Path, out: Path, version: str, platform: str, keys: KeyPair) -> Manifest:
     """Write the manifest of a folder, sign it, and pack the folder into `out`; the same content gives the same
     bytes."""
+    for name in (MANIFEST, SIGNATURE):
+        (content / name).unlink(missing_ok=True)
     files = {str(path.relative_to(content)): _digest(path) for path in _files(content)}
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     manifest = Manifest(version, platform, python, files)
