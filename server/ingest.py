@@ -36,8 +36,9 @@ from server.zap import ZapHandler
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 100
+_HANDSHAKE_BYTES = 1_024
 _CURVE_BYTES = 128
-"""More than CURVE adds to a frame (33 bytes), which libzmq counts."""
+"""libzmq counts what CURVE adds to a frame (33 bytes), and the handshake's own frames."""
 BOXES, ENROLMENT = "boxes", "enrolment"
 
 
@@ -120,7 +121,7 @@ class Ingest:
         router.curve_publickey = self._keys.curve_public
         router.curve_secretkey = self._keys.curve_secret
         router.zap_domain = domain.encode("ascii")
-        router.setsockopt(zmq.MAXMSGSIZE, frame_bytes + _CURVE_BYTES)
+        router.setsockopt(zmq.MAXMSGSIZE, max(frame_bytes, _HANDSHAKE_BYTES) + _CURVE_BYTES)
         router.setsockopt(zmq.HANDSHAKE_IVL, 5_000)
         router.setsockopt(zmq.HEARTBEAT_IVL, 15_000)
         router.setsockopt(zmq.HEARTBEAT_TIMEOUT, 45_000)

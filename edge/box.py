@@ -1,0 +1,213 @@
+"""The one place where a box is wired. `Box.open` opens and checks everything; only then does `start` set anything in
+motion."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from edge.config import EdgeConfig
+from edge.enrolment import load_enrolment, own_keys
+from edge.health import Health
+from edge.keeper import Keeper, RatingSchedule, Ticker
+from edge.outbox import Outbox
+from edge.sender import Sender, SenderSettings
+from edge.tablet.app import TabletPages, make_app
+from edge.tablet.counter import Counter
+from edge.tablet.questionnaire import make_questionnaire
+from edge.tablet.serve import TabletServer
+from edge.version import SOFTWARE
+from pipeline import wire
+from pipeline.errors import KeyFileError
+from pipeline.instruments.library import load_instrument
+from pipeline.keys import public_key_bytes
+from pipeline.privacy.clock import SystemClock
+from pipeline.privacy.periods import day_index
+from pipeline.privacy.release import ReleaseDesk
+from pipeline.records import ClosedVisit
+from pipeline.transparency.leaves import KeyLeaf, ModelLeaf, NoticeLeaf
+
+if TYPE_CHECKING:
+    from edge.analysis import Analysis
+
+_log = logging.getLogger(__name__)
+TURN_S = 1.0
+DEMO_TURN_S = 0.25
+
+
+class Box:
+    """One box at work. Made by `open`, which raises a `HailongError` and leaves nothing open where anything is
+    wrong."""
+
+    def __init__(self, config: EdgeConfig) -> None:
+        self.config = config
+        self.health = Health()
+        self.visits = 0
+        self._stack = ExitStack()
+        self._started_s = time.monotonic()
+
+    @classmethod
+    def open(cls, config: EdgeConfig) -> Box:
+        """Open every file, model, device and port. Nothing is analysed, sent or served yet."""
+        box = cls(config)
+        try:
+            box._open()
+        except BaseException:
+            box._stack.close()
+            raise
+        return box
+
+    def _open(self) -> None:
+        config = self.config
+        config.privacy.require_staff_protection()
+        self.keys = own_keys(config)
+        enrolment = load_enrolment(config)
+        questionnaire = make_questionnaire(load_instrument(config.tablet.instrument), config.tablet.form)
+        token = queue_token(config)
+        clock = SystemClock(assume_synchronised=config.box.demo)
+        config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch)
+        self._stack.callback(self.outbox.close)
+        self.desk = ReleaseDesk(
+            config.privacy, config.box.data_dir / "release.sqlite3", clock, self.keys, enrolment.epoch
+        )
+        self._stack.callback(self.desk.close)
+        self.analysis: Analysis | None = self._open_analysis() if config.analysis_wanted else None
+        self.counter = Counter(
+            questionnaire,
+            None if self.analysis is None else self.analysis.engine,
+            lambda row: self.outbox.add_sheet(row, day_index(clock.wall_s())),
+            config.tablet.idle_s,
+            self._knows_visits,
+        )
+        self._record_state()
+        pages = TabletPages.of(config, analysing=self.analysis is not None)
+        self.tablet = TabletServer(make_app(pages, self.counter, token), config.tablet.host, config.tablet.port)
+        self._stack.callback(self.tablet.close)
+        self.sender = Sender(
+            SenderSettings(
+                config.server.address,
+                public_key_bytes(config.server.public_key),
+                config.server.interval_s,
+                config.server.slots,
+                config.server.record,
+            ),
+            self.keys,
+            self.outbox,
+            self._heartbeat,
+            self.desk.anchor,
+        )
+        schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
+        self.keeper = Keeper(self.desk, self.outbox, clock, schedule, self.health)
+        self._ticker = Ticker(self.keeper.turn, DEMO_TURN_S if config.box.demo else TURN_S, "keeper")
+        self._clock = clock
+
+    def _open_analysis(self) -> Analysis:
+        from edge.analysis import Analysis
+
+        analysis = Analysis(self.config, self._on_visit, lambda: self.counter.note_visit(), self.health)
+        self._stack.callback(analysis.close)
+        return analysis
+
+    def _record_state(self) -> None:
+        """What of the configuration belongs into the transparency log; unchanged states add no leaf."""
+        day = max(0, int((time.time() - 1_577_811_600) // 86_400))
+        config = self.config
+        self.desk.record(
+            NoticeLeaf(day, config.notice.confirmed, opt_out_offered=True),
+            KeyLeaf(day, "box", self.keys.curve_public),
+            KeyLeaf(day, "server", public_key_bytes(config.server.public_key)),
+            *(
+                ModelLeaf(day, name, digest)
+                for name, digest in (self.analysis.model_digests() if self.analysis is not None else ())
+            ),
+        )
+
+    def _knows_visits(self) -> bool:
+        return self.config.queue.enabled or (
+            self.analysis is not None and not self.health.holds(wire.BoxState.CAMERA_LOST)
+        )
+
+    def _on_visit(self, visit: ClosedVisit) -> None:
+        self.visits += 1
+        self.desk.count(visit, self._clock.wall_s())
+
+    def _heartbeat(self) -> wire.Heartbeat:
+        return wire.Heartbeat(
+            version=1,
+            epoch=self.outbox.epoch,
+            sequence=0,
+            nonce=secrets.randbits(64),
+            state=self.health.state,
+            software=SOFTWARE,
+            provider=0 if self.analysis is None else self.analysis.provider,
+        )
+
+    # -- at work
+    # ---------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Set everything in motion."""
+        for sentence in self.config.warnings():
+            _log.warning("%s", sentence)
+        self.health.set(wire.BoxState.ANALYSIS_OFF, self.analysis is None)
+        self.health.set(wire.BoxState.STARTING, False)
+        self.tablet.start()
+        self.sender.start()
+        self._ticker.start()
+        if self.analysis is not None:
+            self.analysis.start()
+
+    def stop(self, flush_s: float = 0.0) -> dict[str, int | float]:
+        """Stop what looks and listens first, then hand on what is due, then close. Returns totals of what was sent.
+
+        In a demo, what runs is closed, handed to the outbox and sent for at most `flush_s` seconds."""
+        if self.analysis is not None:
+            self.analysis.stop()
+        self._ticker.stop()
+        if self.config.box.demo:
+            self._finish_demo(flush_s)
+        self.sender.stop()
+        totals = self.totals()
+        self._stack.close()
+        return totals
+
+    def _finish_demo(self, flush_s: float) -> None:
+        end_s = time.monotonic() + flush_s
+        while not self.desk.is_anchored and time.monotonic() < end_s:
+            time.sleep(0.05)
+        self.keeper.finish_demo()
+        if not self.sender.flush_demo(max(0.0, end_s - time.monotonic())):
+            _log.warning("not everything was acknowledged within %.0f s; it waits in the outbox", flush_s)
+
+    def totals(self) -> dict[str, int | float]:
+        """Counts for the end of a run: of messages, and in a demo of visits (outside a demo live visits are not
+        told)."""
+        found: dict[str, int | float] = dict(self.outbox.totals())
+        found["duration_s"] = round(time.monotonic() - self._started_s, 1)
+        if self.config.box.demo:
+            found["visits"] = self.visits
+            found["ratings"] = self.counter.counters.forwarded
+        return found
+
+
+def queue_token(config: EdgeConfig) -> str | None:
+    """The shared token of the queue system, None where its events are off. Raises `KeyFileError`."""
+    path = config.queue.token_file
+    if not config.queue.enabled or path is None:
+        return None
+    try:
+        mode = path.stat().st_mode
+        token = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        raise KeyFileError(
+            f"The queue system's token at {path} cannot be read.", "Write it there, mode 0600."
+        ) from None
+    if mode & 0o077:
+        raise KeyFileError(f"The queue system's token at {path} can be read by others.", f"Run: chmod 600 {path}.")
+    if len(token) < 16:
+        raise KeyFileError("The queue system's token is shorter than 16 characters.", "Make a longer one.")
+    return token

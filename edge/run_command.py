@@ -1,0 +1,68 @@
+"""Run this counter's box until it is told to stop (SIGTERM, SIGINT).
+
+Everything is opened and checked before anything is looked at, sent or served; a wrong configuration starts nothing. Try
+`hailong edge check` first.
+
+With --json two lines of JSON go to standard output: {"ready": true, "tablet": "http://..."} once the box is at work, and its
+totals at the end. In a demo ([box] demo = true) the end closes the running periods, sends them, and waits at most --flush-s
+seconds for the server's acknowledgements; otherwise what waits stays in the outbox until the next start.
+
+  hailong edge run --config edge.toml
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
+    parser.add_argument("--json", action="store_true", help="print JSON lines: ready, and totals at the end")
+    parser.add_argument(
+        "--flush-s", type=float, default=20.0, metavar="S", help="demo: wait so long for acknowledgements at the end"
+    )
+    parser.add_argument(
+        "--until-file-ends", action="store_true", help="demo: stop when camera and microphone files have been played"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge.box import Box
+    from edge.config import load_config
+
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    config = load_config(args.config)
+    stop = threading.Event()
+
+    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    box = Box.open(config)
+    box.start()
+    tablet = f"http://{_host(config.tablet.host)}:{box.tablet.port}"
+    _tell(args.json, {"ready": True, "tablet": tablet}, f"The box is at work. Tablet: {tablet}")
+    while not stop.wait(0.2):
+        if args.until_file_ends and box.analysis is not None and box.analysis.has_ended:
+            break
+    totals = box.stop(args.flush_s)
+    _tell(args.json, totals, "Stopped. " + ", ".join(f"{name}: {value}" for name, value in totals.items()))
+    return 0
+
+
+def _host(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _tell(as_json: bool, values: dict[str, object] | dict[str, int | float], sentence: str) -> None:
+    print(json.dumps(values) if as_json else sentence, flush=True)

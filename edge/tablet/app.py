@@ -1,0 +1,298 @@
+"""The tablet's pages (Starlette, rendered here, no external asset) and the queue system's events.
+
+A page's forms carry a token: the sheet's own, or the one of this run of the box; and a browser that says that it
+comes from another site is refused.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from edge.config import EdgeConfig
+from edge.queue_events import queue_routes
+from edge.tablet.counter import Begin, Counter, Sheet
+from edge.tablet.notice import notice_qr
+from edge.tablet.texts import Language, text
+from pipeline.errors import StoreError
+
+_HERE = Path(__file__).parent
+_LANGUAGE_COOKIE = "language"
+_WARN_S = 20
+"""The page warns so long before it goes back to the start (WCAG 2.2.1: at least 20 s to stay by one touch)."""
+_HEADERS = (
+    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cache-control", b"no-store"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TabletPages:
+    """What the pages show that does not change while the box runs."""
+
+    agency: str
+    counter: str
+    language: Language
+    idle_s: int
+    analysing: bool
+    demo: bool
+    notice_url: str
+    contact: str
+
+    @classmethod
+    def of(cls, config: EdgeConfig, analysing: bool) -> TabletPages:
+        """From the box's configuration."""
+        return cls(
+            config.box.agency_label,
+            config.box.counter_label,
+            config.tablet.language,
+            config.tablet.idle_s,
+            analysing,
+            config.box.demo,
+            config.notice.url,
+            config.notice.contact,
+        )
+
+
+class _Guard:
+    """Puts the security headers on every answer and refuses requests that another site's page caused."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        if (
+            headers.get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}
+            and scope["method"] == "POST"
+        ):
+            await PlainTextResponse("refused", 403)(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *_HEADERS]
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class _Pages:
+    """Handlers of the tablet's addresses."""
+
+    def __init__(self, pages: TabletPages, counter: Counter) -> None:
+        self._pages = pages
+        self._counter = counter
+        self._page_token = secrets.token_urlsafe(16)
+        self._templates = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+        )
+
+    def routes(self) -> list[Route]:
+        """Addresses."""
+        sheet = "/sheet/{token:str}"
+        return [
+            Route("/", self.start),
+            Route("/notice", self.notice),
+            Route("/notice/print", self.notice_print),
+            Route("/language", self.switch_language, methods=["POST"]),
+            Route("/opt-out", self.opt_out, methods=["POST"]),
+            Route("/begin", self.begin, methods=["POST"]),
+            Route("/thanks", self.thanks),
+            Route("/already", self.already),
+            Route("/over", self.over),
+            Route(sheet, self.sheet),
+            Route(sheet + "/answer", self.answer, methods=["POST"]),
+            Route(sheet + "/back", self.back, methods=["POST"]),
+            Route(sheet + "/cancel", self.cancel, methods=["POST"]),
+            Route(sheet + "/stay", self.stay, methods=["POST"]),
+            Route(sheet + "/send", self.send, methods=["POST"]),
+        ]
+
+    def _language(self, request: Request) -> Language:
+        asked = request.cookies.get(_LANGUAGE_COOKIE)
+        return asked if asked in ("vi", "en") else self._pages.language  # type: ignore[return-value]
+
+    def _render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+        language = self._language(request)
+
+        def t(name: str, **parts: object) -> str:
+            return text(name, language, **parts)
+
+        page = self._templates.get_template(template).render(
+            t=t,
+            language=language,
+            pages=self._pages,
+            page_token=self._page_token,
+            analysed=self._pages.analysing and self._counter.is_analysed,
+            opted_out=self._pages.analysing and self._counter.has_opted_out,
+            path=request.url.path,
+            warn_s=min(_WARN_S, self._pages.idle_s - 5) if self._pages.idle_s > 10 else 5,
+            **values,
+        )
+        return HTMLResponse(page, status)
+
+    async def start(self, request: Request) -> Response:
+        """The first page."""
+        return self._render(request, "start.html", count=len(self._counter.questionnaire.questions))
+
+    async def notice(self, request: Request) -> Response:
+        """The notice, on the screen."""
+        return self._render(request, "notice.html", qr=self._qr(request))
+
+    async def notice_print(self, request: Request) -> Response:
+        """The notice for the wall: both languages on one A4 page."""
+        return self._render(request, "notice_print.html", qr=self._qr(request), text=text)
+
+    def _qr(self, request: Request) -> str:
+        return notice_qr(self._pages.notice_url or str(request.url_for("notice")))
+
+    async def switch_language(self, request: Request) -> Response:
+        """The other language, for this browser until it is closed, and back to the page."""
+        form = await request.form()
+        target = str(form.get("path", "/"))
+        if not target.startswith("/") or target.startswith("//"):
+            target = "/"
+        answer = RedirectResponse(target, 303)
+        other = "en" if self._language(request) == "vi" else "vi"
+        answer.set_cookie(_LANGUAGE_COOKIE, other, samesite="strict", httponly=True)
+        return answer
+
+    def _own_page(self, form: FormData) -> bool:
+        return secrets.compare_digest(str(form.get("page_token", "")).encode(), self._page_token.encode())
+
+    async def opt_out(self, request: Request) -> Response:
+        """Stop analysing this visit."""
+        form = await request.form()
+        if not self._own_page(form):
+            return RedirectResponse("/", 303)
+        await run_in_threadpool(self._counter.opt_out)
+        target = str(form.get("path", "/"))
+        return RedirectResponse(target if target.startswith("/sheet/") else "/", 303)
+
+    async def begin(self, request: Request) -> Response:
+        """Freeze the level and show the first question."""
+        if not self._own_page(await request.form()):
+            return RedirectResponse("/", 303)
+        sheet = await run_in_threadpool(self._counter.begin)
+        if isinstance(sheet, Begin):
+            return RedirectResponse("/already", 303)
+        return RedirectResponse(f"/sheet/{sheet.token}", 303)
+
+    async def sheet(self, request: Request) -> Response:
+        """The next question of a sheet, or its reasons."""
+        sheet = self._counter.sheet(request.path_params["token"])
+        if sheet is None:
+            return RedirectResponse("/over", 303)
+        questionnaire = self._counter.questionnaire
+        question = self._counter.next_question(sheet)
+        if question is None:
+            return self._render(request, "reasons.html", sheet=sheet, reasons=questionnaire.reasons)
+        number = questionnaire.questions.index(question) + 1
+        count = len(questionnaire.questions)
+        return self._render(
+            request,
+            "question.html",
+            sheet=sheet,
+            question=question,
+            scale=questionnaire.scale,
+            number=number,
+            count=count,
+        )
+
+    async def answer(self, request: Request) -> Response:
+        """Take an answer; complete the sheet where it was the last and no reasons are asked."""
+        form = await request.form()
+        token = request.path_params["token"]
+        try:
+            sheet = self._counter.answer(token, int(str(form.get("slot"))), int(str(form.get("value"))))
+        except ValueError:
+            return PlainTextResponse("no such question or answer", 400)
+        if sheet is None:
+            return RedirectResponse("/over", 303)
+        if self._counter.next_question(sheet) is None and not self._counter.wants_reasons(sheet):
+            return await self._complete(request, sheet, frozenset())
+        return RedirectResponse(f"/sheet/{token}", 303)
+
+    async def send(self, request: Request) -> Response:
+        """Complete a sheet with its reasons."""
+        form = await request.form()
+        sheet = self._counter.sheet(request.path_params["token"])
+        if sheet is None:
+            return RedirectResponse("/over", 303)
+        bits = frozenset(int(str(bit)) for bit in form.getlist("reason") if str(bit).isdigit() and len(str(bit)) < 3)
+        return await self._complete(request, sheet, bits)
+
+    async def _complete(self, request: Request, sheet: Sheet, bits: frozenset[int]) -> Response:
+        try:
+            done = await run_in_threadpool(self._counter.complete, sheet.token, bits)
+        except ValueError:
+            return RedirectResponse(f"/sheet/{sheet.token}", 303)
+        except StoreError:
+            return self._render(request, "failed.html", 503, sheet=sheet)
+        return RedirectResponse("/thanks" if done else "/over", 303)
+
+    async def back(self, request: Request) -> Response:
+        """Show the question before."""
+        sheet = self._counter.go_back(request.path_params["token"])
+        return RedirectResponse("/over" if sheet is None else f"/sheet/{sheet.token}", 303)
+
+    async def cancel(self, request: Request) -> Response:
+        """Leave without rating (by the button or because nobody is there any more)."""
+        self._counter.abandon(request.path_params["token"])
+        return RedirectResponse("/", 303)
+
+    async def stay(self, request: Request) -> Response:
+        """Somebody touched the screen."""
+        sheet = self._counter.sheet(request.path_params["token"])
+        return Response(status_code=204 if sheet is not None else 410)
+
+    async def thanks(self, request: Request) -> Response:
+        """After a rating."""
+        return self._render(request, "message.html", heading="thanks", hint="thanks_hint")
+
+    async def already(self, request: Request) -> Response:
+        """This visit has been rated."""
+        return self._render(request, "message.html", heading="already", hint="already_hint")
+
+    async def over(self, request: Request) -> Response:
+        """The sheet timed out or belongs to the visit before."""
+        return self._render(request, "message.html", heading="over", hint="over_hint")
+
+
+def make_app(
+    pages: TabletPages, counter: Counter, queue_token: str | None = None, status: Callable[[], Mapping[str, Any]] = dict
+) -> Starlette:
+    """The application. `queue_token`: the queue system's events are taken with it; None: they are off. `status`:
+    told at `/status`."""
+
+    async def show_status(_request: Request) -> Response:
+        return JSONResponse(dict(status()))
+
+    routes: list[Route | Mount] = [
+        *_Pages(pages, counter).routes(),
+        Route("/status", show_status),
+        Mount("/static", StaticFiles(directory=_HERE / "static")),
+    ]
+    if queue_token is not None:
+        routes += queue_routes(counter, queue_token)
+    return Starlette(routes=routes, middleware=[Middleware(_Guard)])

@@ -1,0 +1,246 @@
+"""The counter as its tablet sees it: the visit that is open, the sheet that is being filled in, opt-out. In memory
+only.
+
+A sheet belongs to the visit that was open when it was begun; a visit has one. It is handed on when it is complete, and
+forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhere.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from edge.tablet.questionnaire import ASK_REASONS_AT, Question, Questionnaire
+from pipeline import wire
+from pipeline.instruments.flags import RatingFlag
+from pipeline.records import Counters, VisitLevel
+
+FASTEST_ANSWER_S = 0.5
+"""Nobody reads a question and answers it faster, on average over a sheet."""
+BURST_S = 10.0
+"""Where the box knows of no visits, sheets that are completed closer together than this are flagged as a burst."""
+_GRACE_S = 3.0
+
+
+class Visits(Protocol):
+    """What the tablet asks of the engine (`edge.engine.Engine`)."""
+
+    @property
+    def visit_open(self) -> bool: ...
+
+    def opt_out(self) -> None: ...
+
+    def freeze_level(self) -> VisitLevel: ...
+
+    def rated(self, overall: int) -> bool: ...
+
+    def visit_started(self, service_group: int, time_s: float) -> None: ...
+
+    def visit_ended(self, time_s: float) -> None: ...
+
+
+@dataclass(slots=True)
+class Sheet:
+    """Answers so far. `token` names it in the page's addresses; it is random and dies with the sheet."""
+
+    token: str
+    visit: int
+    begun_s: float
+    touched_s: float
+    answers: dict[int, int] = field(default_factory=dict)
+    """Slot to answer, 0 where an optional question was skipped."""
+
+
+class Begin(Enum):
+    """Whether a rating may begin."""
+
+    YES = 0
+    ALREADY_RATED = 1
+
+
+class Counter:
+    """Binds ratings to visits. Safe to use from several threads. `visits`: None where nothing is analysed.
+
+    `deliver`: called with every complete sheet and the day's index. `knows_visits`: whether starts of visits are
+    seen at all (an engine at work or queue events); it may change while the box runs, as when the camera is lost."""
+
+    def __init__(
+        self,
+        questionnaire: Questionnaire,
+        visits: Visits | None,
+        deliver: Callable[[wire.RatingRow], None],
+        idle_s: float,
+        knows_visits: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.questionnaire = questionnaire
+        self.counters = Counters()
+        self._visits = visits
+        self._deliver = deliver
+        self._idle_s = idle_s
+        self._knows_visits = knows_visits
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._visit = 0
+        self._rated_visit = -1
+        self._service_group = 0
+        self._sheet: Sheet | None = None
+        self._opted_out = False
+        self._completed_s: float | None = None
+
+    # -- visits
+    # ----------------------------------------------------------------------------------------------------------
+
+    def note_visit(self) -> None:
+        """A visit has started (the engine's `on_started`): an unfinished sheet of the one before is forgotten."""
+        with self._lock:
+            self._visit += 1
+            self._sheet = None
+            self._opted_out = False
+
+    def queue_started(self, service_group: int) -> None:
+        """The queue system called a citizen."""
+        with self._lock:
+            self._service_group = service_group
+        if self._visits is not None:
+            self._visits.visit_started(service_group, self._clock())
+        else:
+            self.note_visit()
+
+    def queue_ended(self) -> None:
+        """The queue system says that the visit is over. A rating may still follow, without being paired."""
+        if self._visits is not None:
+            self._visits.visit_ended(self._clock())
+
+    @property
+    def is_analysed(self) -> bool:
+        """Whether the page has to say that a visit is being analysed now."""
+        return self._visits is not None and not self._opted_out
+
+    @property
+    def has_opted_out(self) -> bool:
+        """Whether the citizen of this visit has opted out."""
+        return self._opted_out
+
+    def opt_out(self) -> None:
+        """One touch: nothing of this visit is analysed from now on."""
+        if self._visits is not None:
+            self._visits.opt_out()
+        self._opted_out = True
+
+    # -- sheets
+    # ----------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> Sheet | Begin:
+        """Freeze the visit's level, then begin a sheet; or say that this visit has been rated."""
+        if self._visits is not None and self._visits.visit_open:
+            self._visits.freeze_level()
+        with self._lock:
+            if self._knows_visits() and self._visit == self._rated_visit:
+                self.counters.drop("already_rated")
+                return Begin.ALREADY_RATED
+            now_s = self._clock()
+            self._sheet = Sheet(secrets.token_urlsafe(16), self._visit, now_s, now_s)
+            return self._sheet
+
+    def sheet(self, token: str) -> Sheet | None:
+        """The sheet of that token, touched; None where it is over (timed out, complete, or another visit's)."""
+        with self._lock:
+            return self._touch(token)
+
+    def _touch(self, token: str) -> Sheet | None:
+        sheet, now_s = self._sheet, self._clock()
+        if sheet is None or not secrets.compare_digest(sheet.token.encode(), token.encode()):
+            return None
+        if now_s - sheet.touched_s > self._idle_s + _GRACE_S:
+            self.counters.drop("timed_out")
+            self._sheet = None
+            return None
+        sheet.touched_s = now_s
+        return sheet
+
+    def abandon(self, token: str) -> None:
+        """The citizen leaves the sheet: nothing of it is kept."""
+        with self._lock:
+            if self._touch(token) is not None:
+                self.counters.drop("abandoned")
+                self._sheet = None
+
+    def next_question(self, sheet: Sheet) -> Question | None:
+        """The first question without an answer; None where all have one."""
+        for question in self.questionnaire.questions:
+            if question.slot not in sheet.answers:
+                return question
+        return None
+
+    def answer(self, token: str, slot: int, value: int) -> Sheet | None:
+        """Answer a question (1..5, or 0 to skip an optional one). Raises `ValueError` for what the question does not
+        allow."""
+        with self._lock:
+            sheet = self._touch(token)
+            if sheet is None:
+                return None
+            question = next((each for each in self.questionnaire.questions if each.slot == slot), None)
+            if question is None or not (1 <= value <= 5 or (value == 0 and question.optional)):
+                raise ValueError("no such question or answer")
+            sheet.answers[slot] = value
+            return sheet
+
+    def go_back(self, token: str) -> Sheet | None:
+        """Forget the last answer, so that its question shows again."""
+        with self._lock:
+            sheet = self._touch(token)
+            if sheet is not None:
+                for question in reversed(self.questionnaire.questions):
+                    if sheet.answers.pop(question.slot, None) is not None:
+                        break
+            return sheet
+
+    def wants_reasons(self, sheet: Sheet) -> bool:
+        """Whether the overall rating asks for reasons."""
+        return bool(self.questionnaire.reasons) and 1 <= sheet.answers.get(0, 5) <= ASK_REASONS_AT
+
+    def complete(self, token: str, reason_bits: frozenset[int] = frozenset()) -> bool:
+        """Hand on a complete sheet, once. False where it is over already. Raises `ValueError` where a question is open.
+
+        Raises `StoreError` where the sheet could not be stored; it can then be completed again."""
+        with self._lock:
+            sheet = self._touch(token)
+            if sheet is None:
+                return False
+            if self.next_question(sheet) is not None:
+                raise ValueError("a question is open")
+            known = {reason.bit for reason in self.questionnaire.reasons} if self.wants_reasons(sheet) else set()
+            answers = [0] * wire.ANSWER_SLOTS
+            for slot, value in sheet.answers.items():
+                answers[slot] = value
+            row = wire.RatingRow(
+                instrument=self.questionnaire.wire_code,
+                service_group=self._service_group,
+                answers=tuple(answers),
+                reasons=sum(1 << bit for bit in known & reason_bits),
+                flag=int(self._flag(sheet)),
+            )
+            self._deliver(row)
+            self._rated_visit = sheet.visit
+            self._completed_s = self._clock()
+            self._sheet = None
+            is_own_visit = sheet.visit == self._visit
+            self.counters.forwarded += 1
+        if is_own_visit and self._visits is not None and self._visits.visit_open:
+            self._visits.rated(answers[0])
+        return True
+
+    def _flag(self, sheet: Sheet) -> RatingFlag:
+        """Suspicion, judged here and now; what it rests on is not kept."""
+        now_s = self._clock()
+        if now_s - sheet.begun_s < FASTEST_ANSWER_S * len(sheet.answers):
+            return RatingFlag.TOO_FAST
+        if not self._knows_visits() and self._completed_s is not None and now_s - self._completed_s < BURST_S:
+            return RatingFlag.BURST
+        return RatingFlag.NONE
