@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
-from calibration.intervals import LEVEL, normal_quantile
+from calibration.intervals import LEVEL, normal_quantile, t_quantile
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, noisy_cells
 from calibration.worlds import discrete_laplace
 from pipeline.errors import StatisticsError
@@ -250,20 +250,23 @@ def index_agreement(
     q = normal_quantile(0.95)
     return IndexAgreement(
         agencies=m,
-        pearson=_percentile(float(observed[0]), boot[0], level, reason),
-        spearman=_percentile(float(observed[1]), boot[1], level, reason),
-        ccc=_percentile(float(observed[2]), boot[2], level, reason),
+        pearson=_percentile(float(observed[0]), boot[0], m, level, reason),
+        spearman=_percentile(float(observed[1]), boot[1], m, level, reason),
+        ccc=_percentile(float(observed[2]), boot[2], m, level, reason),
         mean_difference=Figure(gap, gap - half, gap + half),
         limits=Figure(gap, gap - q * spread, gap + q * spread),
         points=points,
     )
 
 
-def _percentile(value: float, draws: FloatArray, level: float, reason: str) -> Figure:
+def _percentile(value: float, draws: FloatArray, m: int, level: float, reason: str) -> Figure:
+    """Percentile interval of a bootstrap over `m` agencies, widened by Student's quantile over the normal one's."""
     good = draws[np.isfinite(draws)]
     if not math.isfinite(value) or len(good) < 0.8 * len(draws):
         return Figure(None, reason=reason)
     low, high = np.quantile(good, [0.5 - level / 2, 0.5 + level / 2])
+    stretch = float(t_quantile(m - 2, level)) / normal_quantile(level) * math.sqrt(m / (m - 1))
+    low, high = value + stretch * (low - value), value + stretch * (high - value)
     return Figure(float(np.clip(value, -1, 1)), float(np.clip(low, -1, 1)), float(np.clip(high, -1, 1)))
 
 
