@@ -1,0 +1,1 @@
+"""Files of people's making, read into the store: all or nothing, repeatable, errors by row."""
