@@ -24,6 +24,7 @@ from server.web import LogInNeededError, PasswordChangeNeededError, WebState, ch
 ROUTERS = (
     "server.pages.session",
     "server.pages.dashboard",
+    "server.pages.analysis",
     "server.pages.api",
 )
 """Modules with a `router`, in the order in which their paths are tried."""

@@ -46,7 +46,8 @@ def _style_to_attributes(match: re.Match[str]) -> str:
     return "".join(f' {name.strip()}="{value.strip()}"' for name, value in parts)
 
 
-def _chart(rows: list[dict[str, Any]]) -> Any:
+def chart_of(rows: list[dict[str, Any]]) -> Any:
+    """A chart on rows that are carried along in it."""
     import altair as alt
 
     return alt.Chart(alt.Data(values=rows))  # type: ignore[no-untyped-call]
@@ -83,7 +84,7 @@ def agency_plot(scores: Sequence[AgencyScore], lang: str) -> Markup:
         return Markup("")
     kinds = ["Chỉ từ phiếu", "Hợp nhất"] if lang == "vi" else ["Explicit", "Fused"]
     title = "Chỉ số hài lòng (0–100)" if lang == "vi" else "Satisfaction index (0–100)"
-    base = _chart(rows).encode(
+    base = chart_of(rows).encode(
         y=alt.Y("agency:N", title=None, sort=None),
         yOffset=alt.YOffset("kind:N", sort=kinds),
         color=alt.Color("kind:N", title=None, scale=alt.Scale(domain=kinds, range=[EXPLICIT_COLOUR, FUSED_COLOUR])),
@@ -111,7 +112,7 @@ def trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
     if not rows:
         return Markup("")
     title = "Chỉ số hài lòng" if lang == "vi" else "Satisfaction index"
-    base = _chart(rows).encode(
+    base = chart_of(rows).encode(
         x=alt.X("month:O", title="Tháng" if lang == "vi" else "Month", axis=alt.Axis(labelAngle=-40))
     )
     band = base.mark_rule(color=EXPLICIT_COLOUR, strokeWidth=7, opacity=0.3).encode(
@@ -140,7 +141,7 @@ def pulse_plot(pulses: Sequence[Pulse], lang: str) -> Markup:
     if not rows:
         return Markup("")
     chart = (
-        _chart(rows)
+        chart_of(rows)
         .mark_bar(stroke="#ffffff")
         .encode(
             x=alt.X("window:O", title=None, sort=None, axis=alt.Axis(labelAngle=-40)),

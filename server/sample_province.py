@@ -25,12 +25,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--last", default="2026-Q3", help="last quarter (2026-Q3)")
     parser.add_argument("--quarters", type=int, default=7, help="how many quarters up to the last (7)")
     parser.add_argument("--sheets", type=int, default=3_000, help="ratings a quarter, about (3000)")
+    parser.add_argument(
+        "--rho",
+        type=float,
+        default=0.4,
+        help="simulate boxes and monthly evidence whose levels go with the ratings at this correlation, 0 to .6 (0.4)",
+    )
+    parser.add_argument("--no-boxes", action="store_true", help="ratings alone, as in a province without cameras")
     parser.add_argument("--json", action="store_true", help="say what was generated as JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Generate the province; the store is made where there is none."""
-    from server.days import day_date
+    from server.days import Period, day_date, month_of_day
+    from server.sample_evidence import simulate_evidence
     from server.store.engine import write
     from server.survey.options import open_engine
     from server.survey.simulation import simulate_province
@@ -48,13 +56,19 @@ def run(args: argparse.Namespace) -> int:
             quarters=args.quarters,
             sheets_a_quarter=args.sheets,
         )
+        evidence = None
+        if not args.no_boxes:
+            months = Period("", month_of_day(made.first_day), month_of_day(made.last_day))
+            evidence = simulate_evidence(connection, made.province_id, months, seed=args.seed, rho=args.rho)
     engine.dispose()
     if args.json:
-        print(json.dumps({**dataclasses.asdict(made), "simulated": True}))
+        print(json.dumps({**dataclasses.asdict(made), "simulated": True, "boxes": evidence.boxes if evidence else 0}))
         return 0
     print(
         f"Province {made.code!r} (simulated): {made.agencies} agencies, {made.transactions:,} transactions and "
         f"{made.ratings:,} ratings from {day_date(made.first_day)} to {day_date(made.last_day)}, "
         f"{made.set_aside} of them set aside."
     )
+    if evidence is not None:
+        print(f"{evidence.boxes} simulated boxes sent {evidence.releases} tables (correlation {evidence.rho:g}).")
     return 0

@@ -191,7 +191,8 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
 
     def name_of(thing: Any) -> str:
         """The name of a row or record in the page's language."""
-        return str(thing.name_vi if lang == "vi" else thing.name_en)
+        key = "name_vi" if lang == "vi" else "name_en"
+        return str(thing[key] if isinstance(thing, dict) else getattr(thing, key))
 
     def number(value: float | None, digits: int = 0) -> str:
         return format_number(value, lang, digits)
