@@ -197,7 +197,8 @@ def film_file(script: Script) -> Path:
 
 
 def write_film(script: Script, path: Path) -> None:
-    """Write a script's film (H.264 and AAC in MP4). Raises `ModelError` where `hailong models fetch --demo` was not run."""
+    """Write a script's film (H.264 and AAC in MP4). Raises `ModelError` where `hailong models fetch --demo` was not
+    run."""
     import av
 
     film = Film(script)

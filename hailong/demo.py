@@ -1,0 +1,424 @@
+"""The whole path on one machine: a server, two edge boxes with keys of their own, real faces and real speech.
+
+  hailong demo                         runs until Ctrl-C; open the address that it prints
+  hailong demo --once --json           one pass, one JSON object, exit code 0 only if what was sent is what was stored
+  hailong demo --camera 0 --microphone your own camera and microphone at the first box (its tablet's address is printed)
+
+Films made from portraits and recordings of real people (`hailong/demo_media.toml`: origin and terms) are played to
+the boxes as if by a camera and a
+microphone; citizens who rate on the tablet are simulated. Periods are shortened: seconds for a pulse; evidence
+closes at the end. Everything lies in one folder, so that the audits can be
+run on it: hailong audit wire --dump FOLDER/box-1/sent.record, and so on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from hailong.demo_citizens import Citizens
+    from hailong.demo_media import Script
+
+PROVINCE = "trinh-dien"
+AGENCIES = (
+    ("so-tu-phap", "Sở Tư pháp (trình diễn)", "Department of Justice (demo)"),
+    ("phuong-minh-xuan", "UBND phường Minh Xuân (trình diễn)", "Minh Xuan Ward (demo)"),
+)
+VISITS = 7
+TOKEN = "demo-queue-token-0123456789"  # noqa: S105  (of a demo that listens on this machine only)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the first box sees and hears: None, the film."""
+
+    camera: str | None
+    microphone: str | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--once", action="store_true", help="one pass of the films, then end")
+    parser.add_argument("--json", action="store_true", help="with --once: print one JSON object at the end")
+    picture = parser.add_mutually_exclusive_group()
+    picture.add_argument("--camera", type=int, metavar="N", help="your own camera, by its number")
+    picture.add_argument("--rtsp", metavar="URL", help="your own network camera")
+    picture.add_argument("--video", type=Path, metavar="FILE", help="your own film (its sound is heard, too)")
+    sound = parser.add_mutually_exclusive_group()
+    sound.add_argument("--microphone", action="store_true", help="your own microphone (the default device)")
+    sound.add_argument("--audio", type=Path, metavar="FILE", help="your own recording")
+    parser.add_argument("--port", type=int, help="port of the dashboard (default: 8080 or a free one)")
+    parser.add_argument(
+        "--dir", type=Path, default=Path(".demo"), metavar="DIR", help="folder of the demo's files, emptied (.demo)"
+    )
+
+
+def own_sources(args: argparse.Namespace) -> Sources:
+    """The user's sources. Raises `ConfigError` for a file that is not there."""
+    for path in (args.video, args.audio):
+        if path is not None and not path.exists():
+            raise ConfigError(f"There is no file {path}.", "Check the path.")
+    camera = next((str(value) for value in (args.camera, args.rtsp, args.video) if value is not None), None)
+    sound = "default" if args.microphone else args.audio or args.video
+    return Sources(str(Path(camera).resolve()) if args.video else camera, None if sound is None else str(sound))
+
+
+class Demo:
+    """One demo: its folder, its processes, its citizens. `run` returns the result."""
+
+    def __init__(self, folder: Path, sources: Sources, once: bool, port: int | None) -> None:
+        self.folder = folder.resolve()
+        self.once = once
+        self._sources = sources
+        self._port = port if port is not None else _free_port(8080)
+        self._ingest_port = _free_port()
+        self._stop = threading.Event()
+        self._children: list[subprocess.Popen[str]] = []
+        self._logs: list[IO[str]] = []
+        self._boxes: dict[int, int] = {}
+        self._begun_s = time.monotonic()
+
+    @property
+    def dashboard(self) -> str:
+        """The dashboard's address."""
+        return f"http://127.0.0.1:{self._port}/"
+
+    def say(self, text: str) -> None:
+        """Tell what is happening."""
+        print(f"[{time.monotonic() - self._begun_s:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    def run(self) -> dict[str, Any]:
+        """The whole demo."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: self._stop.set())
+        try:
+            return self._run()
+        finally:
+            self._stop.set()
+            for child in self._children:
+                if child.poll() is None:
+                    child.terminate()
+            for child in self._children:
+                try:
+                    child.wait(20)
+                except subprocess.TimeoutExpired:
+                    child.kill()
+            for log in self._logs:
+                log.close()
+
+    def _run(self) -> dict[str, Any]:
+        from hailong.demo_media import film_file, scripts
+
+        _empty(self.folder)
+        films = []
+        for number, script in enumerate(scripts(VISITS), start=1):
+            self.say(f"film {number}: {VISITS} made-up visits of real faces and voices ({script.duration_s:.0f} s)")
+            films.append(film_file(script))
+        self._set_up_server()
+        server = self._spawn("server", "server", "run", "--demo", "--insecure-cookies", "--port", str(self._port))
+        self._wait_for_page(server)
+        self.say(f"DASHBOARD  {self.dashboard}")
+        boxes = [self._set_up_box(number, film) for number, film in enumerate(films, start=1)]
+        running = [self._start_box(number, *config) for number, config in enumerate(boxes, start=1)]
+        citizens = [
+            self._start_citizens(number, script, address)
+            for number, (script, (_, address)) in enumerate(zip(scripts(VISITS), running, strict=True), start=1)
+            if number > 1 or self._sources.camera is None
+        ]
+        self._watch([child for child, _ in running])
+        totals = [self._finish_box(child) for child, _ in running]
+        self._stop.set()
+        for each in citizens:
+            each.join(15)
+        return self._result(totals)
+
+    def _command(self, *words: str) -> list[str]:
+        return [sys.executable, "-m", "hailong", *words]
+
+    def _server_words(self, *words: str) -> tuple[str, ...]:
+        return (*words, "--data-dir", str(self.folder / "server"))
+
+    def _do(self, *words: str) -> dict[str, Any]:
+        """Run a command to its end; its JSON. Raises `ConfigError` with what it said."""
+        done = subprocess.run(self._command(*words), capture_output=True, text=True)
+        if done.returncode:
+            raise ConfigError(f"`hailong {' '.join(words[:2])}` failed: {done.stderr.strip()[-800:]}")
+        found: dict[str, Any] = json.loads(done.stdout or "{}")
+        return found
+
+    def _spawn(self, name: str, *words: str) -> subprocess.Popen[str]:
+        """Start a command that runs on; what it says on standard error goes to `NAME.log` in the demo's folder."""
+        log = (self.folder / f"{name}.log").open("w")
+        self._logs.append(log)
+        full = self._server_words(*words) if name == "server" else words
+        # a session of its own: Ctrl-C reaches the demo, which ends its children in order
+        child = subprocess.Popen(
+            self._command(*full), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+        )
+        self._children.append(child)
+        return child
+
+    def _set_up_server(self) -> None:
+        self.say("server: SQLite, keys, a made-up province of two agencies")
+        data = self.folder / "server"
+        data.mkdir(parents=True)
+        (data / "server.toml").write_text(
+            f'demo = true\n[ingest]\naddress = "tcp://127.0.0.1:{self._ingest_port}"\n', encoding="utf-8"
+        )
+        names = ("--name", "Tỉnh trình diễn", "--name-en", "Demo Province")
+        made = self._do(*self._server_words("server", "init", "--province", PROVINCE, *names, "--simulated", "--json"))
+        self._server_key = str(made["server_key"])
+        tables = {
+            "levels": "code,name_vi,name_en,rank\ntinh,Cấp tỉnh,Province,1\nxa,Cấp xã,Commune,2\n",
+            "agencies": "code,name_vi,name_en,level\n"
+            + "".join(f"{code},{vi},{en},{level}\n" for (code, vi, en), level in zip(AGENCIES, ("tinh", "xa"),
+            strict=True)),
+            "service_groups": "number,name_vi,name_en\n1,Hộ tịch,Civil status\n2,Chứng thực,Certification\n",
+        }  # fmt: skip
+        for kind, text in tables.items():
+            path = data / f"{kind}.csv"
+            path.write_text(text, encoding="utf-8")
+            self._do(*self._server_words("server", "import", kind, str(path), "--json"))
+
+    def _wait_for_page(self, server: subprocess.Popen[str]) -> None:
+        for _ in range(600):
+            if server.poll() is not None:
+                raise ConfigError("The server did not start.", f"See {self.folder / 'server.log'}.")
+            try:
+                socket.create_connection(("127.0.0.1", self._port), 1).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        threading.Thread(target=_drain, args=(server,), daemon=True).start()
+
+    def _set_up_box(self, number: int, film: Path) -> tuple[Path, Path]:
+        """Enrol a box; returns its configuration and film."""
+        from hailong.demo_media import REGION
+
+        code, name, _ = AGENCIES[number - 1]
+        words = ("server", "enroll", "--agency", code, "--label", f"Hộp {number}", "--demo", "--json")
+        enrolled = self._do(*self._server_words(*words))
+        self._boxes[number] = int(enrolled["box"])
+        home = self.folder / f"box-{number}"
+        home.mkdir()
+        own = self._sources if number == 1 else Sources(None, None)
+        camera = own.camera or str(film)
+        sound = own.microphone or (str(film) if own.camera is None else "none")
+        by_queue = number == 2
+        token = home / "queue.token"
+        token.touch(0o600)
+        token.write_text(TOKEN, encoding="ascii")
+        region = [] if own.camera else [list(corner) for corner in REGION]
+        loop = "false" if self.once else "true"
+        config = home / "edge.toml"
+        config.write_text(
+            f"""# A box of the demo. Periods are of seconds; the server takes them from demo boxes only.
+[box]
+data_dir = "data"
+agency_label = {json.dumps(name, ensure_ascii=False)}
+demo = true
+[camera]
+source = {camera if camera.isdigit() else json.dumps(camera)}
+region = {json.dumps(region)}
+loop = {loop}
+[microphone]
+source = {json.dumps(sound)}
+loop = {loop}
+[visit]
+by = "{"queue" if by_queue else "presence"}"
+[queue]
+enabled = {"true" if by_queue else "false"}
+token_file = "{token}"
+[notice]
+confirmed = true
+[privacy]
+demo = true
+clerks_per_box = 2
+demo_pulse_s = 10
+demo_evidence_s = {3600 if self.once else 60}
+[tablet]
+port = 0
+[server]
+address = "tcp://127.0.0.1:{self._ingest_port}"
+public_key = "{self._server_key}"
+interval_s = 1.0
+demo_rating_s = 5.0
+record = "{home / "sent.record"}"
+[models]
+licences = ["research-only", "non-commercial"]
+""",
+            encoding="utf-8",
+        )
+        self._do("keys", "enroll", "--config", str(config), "--code", str(enrolled["code"]), "--json")
+        self.say(f"box {number}: own keys, enrolled for {name}, visits by {'queue events' if by_queue else 'presence'}")
+        return config, film
+
+    def _start_box(self, number: int, config: Path, _film: Path) -> tuple[subprocess.Popen[str], str]:
+        words = ["edge", "run", "--config", str(config), "--json", "--flush-s", "30"]
+        child = self._spawn(f"box-{number}", *words, *(["--until-file-ends"] if self.once else []))
+        assert child.stdout is not None
+        line = child.stdout.readline()
+        if not line:
+            raise ConfigError(f"Box {number} did not start.", f"See {self.folder / f'box-{number}.log'}.")
+        address = str(json.loads(line)["tablet"])
+        self.say(f"box {number} looks and listens. TABLET  {address}/")
+        return child, address
+
+    def _start_citizens(self, number: int, script: Script, address: str) -> Citizens:
+        from hailong.demo_citizens import Citizens, QueueSystem
+
+        queue = QueueSystem(address, TOKEN) if number == 2 else None
+        citizens = Citizens(script, address, queue, self._stop, self.say, again=not self.once)
+        citizens.start()
+        return citizens
+
+    def _watch(self, boxes: list[subprocess.Popen[str]]) -> None:
+        """Tell what arrives at the server until the boxes end or the user does."""
+        if not self.once:
+            self.say("runs until Ctrl-C; evidence closes every minute. Rate on a tablet yourself, if you like.")
+        told: tuple[int, ...] = ()
+        while not self._stop.wait(2.0) and any(box.poll() is None for box in boxes):
+            stored = self._stored()
+            arrived = tuple(stored[name] for name in ("pulse", "evidence", "ratings"))
+            if arrived != told:
+                told = arrived
+                self.say(f"server has stored: {arrived[0]} pulses, {arrived[1]} evidence tables, {arrived[2]} ratings")
+
+    def _finish_box(self, child: subprocess.Popen[str]) -> dict[str, Any]:
+        if child.poll() is None:
+            child.terminate()
+        output, _ = child.communicate(timeout=60)
+        lines = [line for line in output.splitlines() if line.startswith("{")]
+        if child.returncode or not lines:
+            raise ConfigError("A box ended with an error.", f"See the logs in {self.folder}.")
+        totals: dict[str, Any] = json.loads(lines[-1])
+        return totals
+
+    def _engine(self) -> Any:
+        from server.store.engine import connect
+
+        return connect(str(self.folder / "server" / "store.sqlite"))
+
+    def _stored(self) -> dict[str, int]:
+        from sqlalchemy import func, select
+
+        from server.store.engine import read
+        from server.store.tables.ratings import ratings
+        from server.store.tables.releases import releases
+
+        engine = self._engine()
+        try:
+            with read(engine) as connection:
+                kinds = connection.execute(select(releases.c.kind, func.count()).group_by(releases.c.kind))
+                found = {"pulse": 0, "evidence": 0} | {str(kind): int(count) for kind, count in kinds}
+                found["ratings"] = int(connection.execute(select(func.count()).select_from(ratings)).scalar_one())
+        finally:
+            engine.dispose()
+        return found
+
+    def _result(self, totals: list[dict[str, Any]]) -> dict[str, Any]:
+        from hailong.demo_account import compare
+
+        engine = self._engine()
+        try:
+            records = {box: self.folder / f"box-{number}" / "sent.record" for number, box in self._boxes.items()}
+            account = compare(records, engine)
+            agencies = _agencies(engine)
+        finally:
+            engine.dispose()
+        waiting = sum(int(box["waiting"]) + int(box["sheets"]) + int(box["refused"]) for box in totals)
+        return {
+            "visits": sum(int(box["visits"]) for box in totals),
+            **asdict(account),
+            "ratings_given": sum(int(box["ratings"]) for box in totals),
+            "unsent": waiting,
+            "agencies": agencies,
+            "duration_s": round(time.monotonic() - self._begun_s, 1),
+            "sent_is_stored": account.sent_is_stored and waiting == 0,
+            "simulated": "faces and voices are real; visits, citizens and ratings are simulated",
+        }
+
+
+def _agencies(engine: Any) -> list[dict[str, Any]]:
+    from server.provinces import find_province
+    from server.scores import agency_scores, newest_period
+    from server.store.engine import read
+
+    with read(engine) as connection:
+        province = find_province(connection, PROVINCE)
+        period = newest_period(connection, province.province_id)
+    names = ("id", "index_explicit", "index_fused", "verdict", "ci_low", "ci_high", "n_explicit", "n_implicit")
+    return [
+        {name: getattr(score, name) for name in names} for score in agency_scores(engine, province.province_id, period)
+    ]
+
+
+def _drain(child: subprocess.Popen[str]) -> None:
+    assert child.stdout is not None
+    for _ in child.stdout:
+        pass
+
+
+def _free_port(preferred: int = 0) -> int:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", preferred))
+        except OSError:
+            listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _empty(folder: Path) -> None:
+    """Empty an earlier demo's folder. Raises `ConfigError` for a folder with other things in it."""
+    import shutil
+
+    mark = folder / "THIS-IS-A-DEMO"
+    if folder.exists() and any(folder.iterdir()) and not mark.exists():
+        raise ConfigError(f"{folder} holds other files.", "Name another folder by --dir.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    mark.touch()
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    if args.json and not args.once:
+        raise ConfigError("--json needs --once.", "The demo otherwise runs until Ctrl-C.")
+    demo = Demo(args.dir, own_sources(args), args.once, args.port)
+    result = demo.run()
+    if args.json:
+        print(json.dumps(result, ensure_ascii=False))
+    else:
+        print(summary(result, demo))
+    return 0 if result["sent_is_stored"] else 1
+
+
+def summary(result: dict[str, Any], demo: Demo) -> str:
+    """The result in words."""
+    verb = "everything sent is stored" if result["sent_is_stored"] else "NOT EVERYTHING THAT WAS SENT IS STORED"
+    lines = [
+        f"{result['visits']} visits, {result['releases_sent']} releases sent, {result['releases_stored']} stored, "
+        f"{result['ratings_stored']} ratings stored: {verb}.",
+    ]
+    for agency in result["agencies"]:
+        index = "-" if agency["index_explicit"] is None else f"{agency['index_explicit']:.1f}"
+        fused = "not calibrated" if agency["index_fused"] is None else f"{agency['index_fused']:.1f}"
+        lines.append(
+            f"  {agency['id']:<20} explicit {index} [{agency['ci_low']:.1f}, {agency['ci_high']:.1f}], fused: {fused} "
+            f"({agency['n_explicit']} ratings, about {agency['n_implicit']} visits)"
+        )
+    lines.append(f"Files for the audits: {demo.folder}. Visits, citizens and ratings were simulated.")
+    return "\n".join(lines)

@@ -1,0 +1,164 @@
+"""Made-up citizens who use a real tablet page over real HTTP, by its own forms, as a browser without scripts would."""
+
+from __future__ import annotations
+
+import http.cookiejar
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from html.parser import HTMLParser
+
+from hailong.demo_media import Script
+
+READING_S = 0.9
+"""Time in which a question is read; faster answers are flagged by the box."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What one citizen does in a visit: gives an overall rating of 1..5, or opts out, or neither."""
+
+    rating: int = 0
+    opts_out: bool = False
+
+
+DEEDS = (Deed(5), Deed(4), Deed(opts_out=True), Deed(5), Deed(2), Deed(), Deed(4))
+
+
+class _Forms(HTMLParser):
+    """The forms of a page: where each leads, and its fields (the value of a button only where `submit` asks for it)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.forms: list[tuple[str, dict[str, str]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append((values.get("action", ""), {}))
+        elif tag == "input" and self.forms and values.get("type") == "hidden":
+            self.forms[-1][1][values.get("name", "")] = values.get("value", "")
+
+
+class TabletVisitor:
+    """A browser of one tablet."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._opener = urllib.request.build_opener(
+            urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()), urllib.request.ProxyHandler({})
+        )
+        self._page, self._url = "", ""
+
+    def _open(self, path: str, form: dict[str, str] | None = None) -> None:
+        data = None if form is None else urllib.parse.urlencode(form).encode()
+        with self._opener.open(urllib.parse.urljoin(self._address, path), data, timeout=10) as answer:
+            self._page, self._url = answer.read().decode(), answer.url
+
+    def _submit(self, ending: str, **fields: str) -> bool:
+        parser = _Forms()
+        parser.feed(self._page)
+        for action, hidden in parser.forms:
+            if action.endswith(ending):
+                self._open(action, {**hidden, **fields})
+                return True
+        return False
+
+    def rate(self, overall: int) -> bool:
+        """Give an overall rating, and a reason where one is asked; True where the tablet thanked for it."""
+        self._open("/")
+        if not self._submit("/begin"):
+            return False
+        time.sleep(READING_S)
+        if not self._submit("/answer", value=str(overall)):
+            return False
+        if "/send" in self._page:
+            time.sleep(READING_S)
+            self._submit("/send", reason="0")
+        return self._url.endswith("/thanks")
+
+    def opt_out(self) -> bool:
+        """Touch "do not analyse this visit"."""
+        self._open("/")
+        return self._submit("/opt-out")
+
+
+class QueueSystem:
+    """A made-up queue system that calls citizens by the box's local HTTP interface."""
+
+    def __init__(self, address: str, token: str) -> None:
+        self._address, self._token = address, token
+
+    def tell(self, event: str, body: bytes = b"") -> bool:
+        """POST `/visit/start` or `/visit/end`; True where the box took it."""
+        request = urllib.request.Request(  # noqa: S310  (the address is the demo's own tablet)
+            f"{self._address}/visit/{event}", body, {"X-Queue-Token": self._token}, method="POST"
+        )
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10).close()
+        return True
+
+
+class Citizens(threading.Thread):
+    """Lives through one film's scenes in front of one box's tablet, and again where the film is played again.
+
+    `ratings` and `failed` count what the tablet took and what it did not."""
+
+    def __init__(
+        self,
+        script: Script,
+        address: str,
+        queue: QueueSystem | None,
+        stop: threading.Event,
+        say: Callable[[str], None],
+        again: bool,
+    ) -> None:
+        super().__init__(name="citizens", daemon=True)
+        self.ratings = 0
+        self.failed = 0
+        self._script, self._visitor, self._queue = script, TabletVisitor(address), queue
+        self._stop_event, self._say, self._again = stop, say, again
+        self._begun_s = time.monotonic()
+
+    def run(self) -> None:
+        """Follow the film's clock."""
+        while not self._stop_event.is_set():
+            for number, scene in enumerate(self._script.scenes):
+                if self._wait_until(scene.start_s + 0.3):
+                    return
+                if self._queue is not None:
+                    self._do(partial(self._queue.tell, "start", b'{"service_group": 1}'))
+                deed = DEEDS[number % len(DEEDS)]
+                if deed.opts_out and not self._wait_until(scene.start_s + 1.0):
+                    self._do(self._visitor.opt_out)
+                if deed.rating and not self._wait_until(scene.start_s + 2.6):
+                    self._rate(deed.rating)
+                if self._wait_until(scene.end_s - 0.1):
+                    return
+                if self._queue is not None:
+                    self._do(partial(self._queue.tell, "end"))
+            if not self._again:
+                return
+            self._begun_s += self._script.duration_s
+
+    def _rate(self, overall: int) -> None:
+        if self._do(lambda: self._visitor.rate(overall)):
+            self.ratings += 1
+            self._say(f"a (simulated) citizen rated a visit on the tablet: {overall} of 5")
+        else:
+            self.failed += 1
+
+    def _do(self, deed: Callable[[], bool]) -> bool:
+        try:
+            return deed()
+        except (OSError, urllib.error.URLError) as error:
+            self._say(f"the tablet did not answer: {type(error).__name__}")
+            return False
+
+    def _wait_until(self, film_s: float) -> bool:
+        """Sleep until that second of the film; True where the demo ends meanwhile."""
+        return self._stop_event.wait(max(0.0, self._begun_s + film_s - time.monotonic()))
