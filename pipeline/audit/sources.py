@@ -85,11 +85,13 @@ def read_heads(path: Path, box: int | None = None) -> list[wire.TreeHead]:
                 f"SELECT epoch, size, root, signature FROM tree_heads{where} ORDER BY id",  # noqa: S608
                 () if box is None else (box,),
             ).fetchall()
-        return [_head(*row) for row in rows]
+        return [head_from_hex(*row) for row in rows]
     if path.suffix in (".json", ".jsonl", ".ndjson"):
         try:
             entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-            return [_head(entry["epoch"], entry["size"], entry["root"], entry["signature"]) for entry in entries]
+            return [
+                head_from_hex(entry["epoch"], entry["size"], entry["root"], entry["signature"]) for entry in entries
+            ]
         except (ValueError, KeyError, TypeError):
             raise StoreError(
                 f"{path.name} does not hold tree heads.",
@@ -106,7 +108,8 @@ def read_heads(path: Path, box: int | None = None) -> list[wire.TreeHead]:
     return heads
 
 
-def _head(epoch: int, size: int, root: str, signature: str) -> wire.TreeHead:
+def head_from_hex(epoch: int, size: int, root: str, signature: str) -> wire.TreeHead:
+    """A head from its numbers and hex. Raises `StoreError`."""
     values = words(bytes.fromhex(root)), words(bytes.fromhex(signature))
     try:
         return msgspec.convert(

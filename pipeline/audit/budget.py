@@ -1,0 +1,134 @@
+"""Epsilon, recomputed from the log alone, and compared with what was sent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import wire
+from pipeline.audit.sources import read_store
+from pipeline.audit.verdict import Verdict
+from pipeline.audit.wire_records import messages_in
+from pipeline.errors import LogError
+from pipeline.privacy.periods import period_end_s, period_label, period_start_s
+from pipeline.transparency.leaves import PolicyLeaf, RefusalLeaf, ReleaseLeaf, decode_leaf, release_digest
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    epsilon_milli: int
+    start_s: float
+    end_s: float
+    label: str
+
+
+def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
+    """A box's `release.sqlite3`; `sent`: records of the sender or outbox files, whose releases must all be in the
+    log."""
+    verdict = Verdict(
+        "budget",
+        "Không lượt giao dịch nào tốn quá ngân sách riêng tư đã công bố; mỗi kỳ chỉ công bố một lần.",
+        "No visit cost more than the stated privacy budget; every period was released once.",
+    )
+    log = read_store(store)
+    digests: dict[int, Counter[bytes]] = {}
+    worst = 0
+    counts: Counter[str] = Counter()
+    refused = 0
+    budgets: set[int] = set()
+    for epoch, numbered in sorted(log.leaves.items()):
+        releases, policies = [], []
+        for number, data in numbered:
+            try:
+                leaf = decode_leaf(data)
+            except LogError:
+                verdict.problems.append(f"leaf {number} of epoch {epoch} cannot be read: see hailong audit log")
+                continue
+            if isinstance(leaf, ReleaseLeaf):
+                releases.append(leaf)
+            elif isinstance(leaf, PolicyLeaf):
+                policies.append(leaf)
+            elif isinstance(leaf, RefusalLeaf):
+                refused += leaf.last - leaf.first + 1
+        epoch_budgets = {policy.budget_epsilon_milli for policy in policies}
+        budgets |= epoch_budgets
+        if releases and not policies:
+            verdict.problems.append(f"epoch {epoch} has releases and no policy")
+        digests[epoch] = Counter(leaf.digest for leaf in releases)
+        keys = Counter((leaf.evidence, leaf.period, leaf.index) for leaf in releases)
+        for (evidence, period, index), times in keys.items():
+            if times > 1:
+                family = "evidence" if evidence else "pulse"
+                verdict.problems.append(
+                    f"{family} {period_label(period, index)} was released {times} times in epoch {epoch}"
+                )
+        counts.update("evidence" if leaf.evidence else "pulse" for leaf in releases)
+        cost, pair = _worst_visit(releases)
+        worst = max(worst, cost)
+        if epoch_budgets and cost > max(epoch_budgets):
+            verdict.problems.append(
+                f"a visit in {pair} of epoch {epoch} cost {cost / 1000:g}, the budget is {max(epoch_budgets) / 1000:g}"
+            )
+        charged = Counter((evidence, period, index) for at, evidence, period, index, _ in log.charges if at == epoch)
+        if charged != Counter((leaf.evidence, int(leaf.period), leaf.index) for leaf in releases):
+            verdict.problems.append(f"the ledger and the log of epoch {epoch} differ")
+    sent_count = _compare_with_sent(verdict, digests, messages_in(sent))
+    verdict.facts = {
+        "releases": dict(counts),
+        "periods_refused": refused,
+        "worst_visit_epsilon": worst / 1000,
+        "worst_visit_epsilon_replace_one": 2 * worst / 1000,
+        "budget_epsilon": [budget / 1000 for budget in sorted(budgets)],
+        "sent_releases_found_in_log": sent_count,
+    }
+    verdict.cannot_check = [
+        "that the noise had the logged scale: see hailong audit attack;",
+        "that one visit was counted once: a visit that the tracker splits counts as several, and a person with k "
+        "visits pays k times;",
+        "ratings, which are voluntary answers and outside the budget.",
+    ]
+    return verdict
+
+
+def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, str]:
+    """The most that a visit can have cost: the dearest pair of a pulse and an evidence whose periods overlap (demo
+    kinds: any pair)."""
+
+    def spans(evidence: bool) -> list[_Span]:
+        found = []
+        for leaf in releases:
+            if leaf.evidence is evidence:
+                demo = leaf.period >= wire.PeriodKind.DEMO_PULSE
+                start, end = (0.0, float("inf")) if demo else _times(leaf)
+                found.append(_Span(leaf.epsilon_milli, start, end, period_label(leaf.period, leaf.index)))
+        return found
+
+    nothing = _Span(0, 0.0, float("inf"), "no other release")
+    pulses, evidences = [nothing, *spans(False)], [nothing, *spans(True)]
+    best, label = 0, ""
+    for evidence in evidences:
+        for pulse in pulses:
+            cost = evidence.epsilon_milli + pulse.epsilon_milli
+            if cost > best and pulse.start_s < evidence.end_s and evidence.start_s < pulse.end_s:
+                best, label = cost, f"{pulse.label} / {evidence.label}"
+    return best, label
+
+
+def _times(leaf: ReleaseLeaf) -> tuple[float, float]:
+    return period_start_s(leaf.period, leaf.index), period_end_s(leaf.period, leaf.index)
+
+
+def _compare_with_sent(verdict: Verdict, digests: dict[int, Counter[bytes]], messages: list[wire.Message]) -> int:
+    found = 0
+    for message in messages:
+        if isinstance(message, (wire.Pulse, wire.Evidence)):
+            if release_digest(message) in digests.get(message.epoch, Counter()):
+                found += 1
+            else:
+                label = period_label(message.period, message.index)
+                verdict.problems.append(
+                    f"{type(message).__name__} {label} (epoch {message.epoch}) was sent, but is not in the log"
+                )
+    return found
