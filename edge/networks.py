@@ -1,27 +1,107 @@
-"""The networks of a box, loaded once from the cache that `hailong models fetch` filled."""
+"""The networks of a box, loaded once from this project's weights and from the cache that `hailong models fetch`
+filled.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from models.catalog import all_cards, card, check_licence, model_files
+from models.face_affect import FaceAffectNetwork
+from models.face_detect import FaceDetector
+from models.face_landmarks import FaceLandmarks
+from models.fer_network import AffectNetwork, FerNetwork
+from models.prosody import ProsodicArousal, SpeechNetwork
+from models.runtime import OnnxNetwork
+from models.vad import VoiceActivity
+from models.words import WordsReader
+from pipeline.errors import ModelError
+
+FACE_NETWORKS = ("face-affect", "fer")
+"""Networks of a face's affect, the preferred one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
     """Which networks to load and under which licences.
 
-    `accepted`: names of restricted licences that the operator accepts; `demo`: research-only weights are allowed (and
-    said so); `asr`: words too.
-    """
+    `accepted`: names of restrictions that the operator accepts; `demo`: research-only weights are allowed (and said
+    so); `asr`: words too; `face`: one of `FACE_NETWORKS`."""
 
     accepted: tuple[str, ...] = ()
     demo: bool = False
     asr: bool = False
+    face: str = "face-affect"
 
 
+@dataclass(slots=True)
 class Networks:
-    """All networks of one engine (not thread-safe: one per engine)."""
+    """All networks of one engine. Not thread-safe: one for each engine."""
+
+    far: FaceDetector
+    near: FaceDetector
+    landmarks: FaceLandmarks
+    face: AffectNetwork
+    voice: VoiceActivity
+    speech: SpeechNetwork
+    words: WordsReader | None = None
+    notices: tuple[str, ...] = ()
+    """What has to be said about licences."""
+    digests: dict[str, bytes] = field(default_factory=dict)
+    """SHA-256 of every file in use, for the transparency log: `model/file` to 32 bytes."""
+    provider: int = 0
+    """As the heartbeat tells it: 0 CPU, 1 GPU. Each network asserts that it really runs there."""
+
+
+def needed_models(options: NetworkOptions) -> tuple[str, ...]:
+    """Names of the models that `load_networks` will load."""
+    if options.face not in FACE_NETWORKS:
+        raise ModelError(
+            f"{options.face} is not a network of faces' affect.", f"There are: {', '.join(FACE_NETWORKS)}."
+        )
+    names = ["face-detector-far", "face-detector-near", "face-landmarks", options.face, "voice-activity"]
+    if "speech-affect" in all_cards():
+        names.append("speech-affect")
+    if options.asr:
+        names += ["whisper-base", "text-sentiment"]
+    return tuple(names)
 
 
 def load_networks(options: NetworkOptions) -> Networks:
-    """Load and check all; raises `ModelError` naming what is missing and the command that brings it."""
-    raise NotImplementedError
+    """Check licences and files of all, then load; raises `ModelError` naming what is wrong and the command that
+    mends it."""
+    names = needed_models(options)
+    notices = tuple(note for name in names if (note := check_licence(card(name), options.accepted, options.demo)))
+    paths = {name: model_files(name) for name in names}
+
+    def first(name: str, ending: str) -> Path:
+        return next(path for file, path in paths[name].items() if file.endswith(ending))
+
+    face: AffectNetwork
+    if options.face == "fer":
+        face = FerNetwork(OnnxNetwork(first("fer", ".onnx")))
+    else:
+        face = FaceAffectNetwork(first("face-affect", ".onnx"))
+    speech: SpeechNetwork = ProsodicArousal()
+    if "speech-affect" in names:
+        from models.speech_affect import SpeechAffectNetwork
+
+        speech = SpeechAffectNetwork(first("speech-affect", ".onnx"))
+    words = None
+    if options.asr:
+        from models.text_sentiment import TextSentimentNetwork
+
+        sentiment = TextSentimentNetwork(first("text-sentiment", ".onnx"))
+        words = WordsReader(first("whisper-base", "model.bin").parent, sentiment)
+    return Networks(
+        FaceDetector(first("face-detector-far", ".tflite")),
+        FaceDetector(first("face-detector-near", ".tflite")),
+        FaceLandmarks(first("face-landmarks", ".tflite")),
+        face,
+        VoiceActivity(OnnxNetwork(first("voice-activity", ".onnx"))),
+        speech,
+        words,
+        notices,
+        {f"{name}/{file.name}": bytes.fromhex(file.sha256) for name in names for file in card(name).files},
+    )

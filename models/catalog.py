@@ -97,7 +97,7 @@ class Card(_Strict):
     licence: str
     """Of the weights, as their publisher states it (SPDX where there is one)."""
     restriction: str = ""
-    """Name of a restriction that an operator has to accept (`[models] licences_accepted`); empty: free to use."""
+    """Name of a restriction that an operator has to accept (`[models] licences`); empty: free to use."""
     licence_note: str = ""
     source: str
     data: tuple[DataSet, ...] = ()
@@ -227,5 +227,5 @@ def check_licence(entry: Card, accepted: tuple[str, ...], demo: bool = False) ->
         return f"{notice} {entry.licence_note}".strip()
     raise ModelError(
         f"The weights of {entry.name} are restricted ({entry.restriction}). {entry.licence_note}".strip(),
-        f'If your use is within these terms, add "{entry.restriction}" to licences_accepted under [models].',
+        f'If your use is within these terms, add "{entry.restriction}" to licences under [models].',
     )

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.records import SAMPLE_RATE_HZ, SpeechAffect, Utterance
+from pipeline.records import SAMPLE_RATE_HZ, SpeechAffect
 
 _FRAME = 640
 _HOP = 320
@@ -23,8 +23,8 @@ _VOICED = 0.45
 class SpeechNetwork(Protocol):
     """Whatever tells the affect of an utterance's sound."""
 
-    def infer(self, utterance: Utterance) -> SpeechAffect:
-        """Affect of one utterance."""
+    def infer(self, samples: NDArray[np.float32]) -> SpeechAffect:
+        """Affect of one utterance, float32 [n], 16 kHz mono in [-1, 1]."""
         ...
 
 
@@ -48,13 +48,12 @@ def pitch_hz(samples: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 class ProsodicArousal:
-    """Arousal by a fixed formula; valence is 0 with uncertainty 1 for fusion's purposes (see `infer`)."""
+    """Arousal by a fixed formula. Valence is 0 with uncertainty 1: fusion gives it no weight."""
 
-    def infer(self, utterance: Utterance) -> SpeechAffect:
+    def infer(self, samples: NDArray[np.float32]) -> SpeechAffect:
         """`arousal` in [0, 1]: logistic in the spread of pitch (semitones) and of loudness (dB) against that of even
         speech.
         """
-        samples = utterance.samples
         duration_s = len(samples) / SAMPLE_RATE_HZ
         pitch = pitch_hz(samples)
         voiced = pitch[pitch > 0]

@@ -1,0 +1,173 @@
+"""Faces followed over frames: detection now and then, landmarks in every frame between.
+
+A face is lost when the landmark network's score falls, when its cut drifts onto another face, or when no detection has
+confirmed it for a while (landmarks alone can hold on to a poster or a hand).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import count
+
+from models.face_detect import Detection, FaceDetector, Pixels
+from models.face_landmarks import FaceLandmarks, Landmarks, cut_of
+from pipeline.records import Counters, FaceTrack
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingParameters:
+    """Times in seconds of the frames, so that a camera's frame rate changes nothing."""
+
+    detect_every_s: float = 0.2
+    confirm_within_s: float = 1.0
+    minimum_score: float = 0.5
+    """Landmark score under which a face is lost."""
+    same_overlap: float = 0.3
+    """Intersection over union from which two boxes are one face."""
+    most_faces: int = 4
+    """More are not followed (and counted): the citizen is the largest."""
+    minimum_side_px: float = 24.0
+
+
+@dataclass(slots=True)
+class _Followed:
+    track_id: int
+    landmarks: Landmarks
+    confirmed_s: float
+    detection_score: float
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes (x, y, width, height)."""
+    across = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
+    down = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
+    if across <= 0 or down <= 0:
+        return 0.0
+    shared = across * down
+    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+
+
+class FaceTracker:
+    """Follows up to `most_faces` faces. Not thread-safe."""
+
+    def __init__(
+        self,
+        far: FaceDetector,
+        near: FaceDetector,
+        landmarks: FaceLandmarks,
+        parameters: TrackingParameters | None = None,
+    ) -> None:
+        self._far, self._near, self._landmarks = far, near, landmarks
+        self.parameters = parameters or TrackingParameters()
+        self.counters = Counters()
+        self._ids = count(1)
+        self._followed: list[_Followed] = []
+        self._detected_s: float | None = None
+
+    def forget(self) -> None:
+        """Follow nobody."""
+        self._followed, self._detected_s = [], None
+
+    def update(self, pixels: Pixels, time_s: float) -> list[FaceTrack]:
+        """Faces in a BGR picture uint8 [h, w, 3], in the order in which they were first seen."""
+        p = self.parameters
+        self._follow(pixels, time_s)
+        if (
+            self._detected_s is None
+            or time_s - self._detected_s >= p.detect_every_s - 1e-6
+            or time_s < self._detected_s
+        ):
+            self._detected_s = time_s
+            self._confirm(self._detect(pixels), pixels, time_s)
+        return [self._track(each, time_s) for each in self._followed]
+
+    def _detect(self, pixels: Pixels) -> list[Detection]:
+        # the full-range network misses faces that fill the picture; those the short-range one finds
+        return self._far.detect(pixels) or self._near.detect(pixels)
+
+    def _follow(self, pixels: Pixels, time_s: float) -> None:
+        kept: list[_Followed] = []
+        for each in self._followed:
+            found = self._landmarks.find(pixels, each.landmarks.next_cut())
+            if found.score < self.parameters.minimum_score:
+                self.counters.drop("face_lost")
+            elif time_s - each.confirmed_s > self.parameters.confirm_within_s:
+                self.counters.drop("face_unconfirmed")
+            elif any(overlap(found.box_px, other.landmarks.box_px) > 0.5 for other in kept):
+                self.counters.drop("face_merged")
+            else:
+                each.landmarks = found
+                kept.append(each)
+        self._followed = kept
+
+    def _confirm(self, detections: list[Detection], pixels: Pixels, time_s: float) -> None:
+        p = self.parameters
+        for detection in sorted(detections, key=lambda found: -found.box_px[2] * found.box_px[3]):
+            if max(detection.box_px[2:]) < p.minimum_side_px:
+                self.counters.drop("face_too_small")
+                continue
+            same = [
+                each for each in self._followed if overlap(each.landmarks.box_px, detection.box_px) > p.same_overlap
+            ]
+            for each in same:
+                each.confirmed_s, each.detection_score = time_s, detection.score
+            if same:
+                continue
+            if len(self._followed) >= p.most_faces:
+                self.counters.drop("face_over_limit")
+                continue
+            found = self._landmarks.find(pixels, cut_of(detection))
+            if found.score < p.minimum_score or any(
+                overlap(found.box_px, each.landmarks.box_px) > p.same_overlap for each in self._followed
+            ):
+                self.counters.drop("detection_without_face")
+                continue
+            self._followed.append(_Followed(next(self._ids), found, time_s, detection.score))
+
+    def _track(self, each: _Followed, time_s: float) -> FaceTrack:
+        self.counters.forwarded += 1
+        x, y, width, height = each.landmarks.box_px
+        score = min(each.landmarks.score, each.detection_score)
+        return FaceTrack(each.track_id, x, y, width, height, score, each.landmarks.keypoints, time_s)
+
+
+class CitizenChoice:
+    """Which of several faces is the citizen: the largest that stays. Only this face's affect is ever inferred.
+
+    A face is a candidate after `settle_s` in the region. The citizen remains the citizen until lost, or until another
+    candidate was `larger` times its area (averaged over about a second) for `settle_s`."""
+
+    def __init__(self, settle_s: float = 0.5, larger: float = 1.5) -> None:
+        self._settle_s, self._larger = settle_s, larger
+        self._area: dict[int, float] = {}
+        self._first_s: dict[int, float] = {}
+        self._citizen: int | None = None
+        self._challenged_s: float | None = None
+
+    def forget(self) -> None:
+        """Nobody is the citizen."""
+        self._area, self._first_s, self._citizen, self._challenged_s = {}, {}, None, None
+
+    def choose(self, tracks: list[FaceTrack], time_s: float) -> FaceTrack | None:
+        """The citizen's track among this frame's, None where there is none yet."""
+        by_id = {track.track_id: track for track in tracks}
+        self._area = {key: value for key, value in self._area.items() if key in by_id}
+        self._first_s = {key: value for key, value in self._first_s.items() if key in by_id}
+        for track in tracks:
+            area = track.width_px * track.height_px
+            self._area[track.track_id] = area + 0.9 * (self._area.get(track.track_id, area) - area)
+            self._first_s.setdefault(track.track_id, time_s)
+        settled = [key for key in by_id if time_s - self._first_s[key] >= self._settle_s]
+        largest = max(settled, key=lambda key: self._area[key], default=None)
+        if self._citizen not in by_id:
+            self._citizen, self._challenged_s = largest, None
+        elif largest is not None and self._area[largest] > self._larger * self._area[self._citizen]:
+            if self._challenged_s is None:
+                self._challenged_s = time_s
+            elif time_s - self._challenged_s >= self._settle_s:
+                self._citizen, self._challenged_s = largest, None
+        else:
+            self._challenged_s = None
+        return None if self._citizen is None else by_id[self._citizen]
