@@ -129,14 +129,16 @@ def cusum_limit(months: float, streams: int, slack: float = CUSUM_SLACK) -> floa
     return float(brentq(lambda h: run_length(h, slack) - wanted, 0.0, 60.0))
 
 
-def cusum(residuals: FloatArray, limit: float, slack: float = CUSUM_SLACK) -> int | None:
-    """Index of the first alarm of a two-sided CUSUM over `residuals` [t], or None."""
+def cusum(residuals: FloatArray, limit: float, slack: float = CUSUM_SLACK) -> list[int]:
+    """Indices of the alarms of a two-sided CUSUM over `residuals` [t]; after each it starts again from zero."""
     up = down = 0.0
+    alarms = []
     for index, z in enumerate(residuals.tolist()):
         up, down = max(0.0, up + z - slack), max(0.0, down - z - slack)
         if max(up, down) > limit:
-            return index
-    return None
+            alarms.append(index)
+            up = down = 0.0
+    return alarms
 
 
 def _shares(table: EvidenceTable) -> tuple[FloatArray, FloatArray, float]:
@@ -280,8 +282,7 @@ def detect_drift(
     for agency, tables in sorted(series.items()):
         residuals = recursive_residuals(tables)
         spread = math.sqrt(max(1.0, float(np.mean(residuals[:-1] ** 2)))) if len(residuals) > 3 else 1.0
-        # an alarm is told in the month that it first rings, not again every month after
-        if cusum(residuals / spread, limit) == len(residuals) - 1 and len(residuals):
+        if len(residuals) - 1 in cusum(residuals / spread, limit):
             alarms.append(DriftAlarm(agency, period, DriftKind.SLOW, float(residuals[-1] / spread), None))
     rows = tuple(
         {"agency": s.agency, "kind": str(s.kind), "statistic": s.value, "degrees": s.degrees, "p_value": p, "alarm": r}

@@ -25,6 +25,7 @@ from calibration.correction import (
 )
 from calibration.design_effect import DesignEffect, design_effect
 from calibration.efficiency import (
+    FUSED_DEGREES,
     HELPED,
     MISLEADS,
     NO_GAIN,
@@ -319,8 +320,12 @@ def _unit_correction(
     )
 
 
-def _combined(parts: Sequence[tuple[float, Estimate, float]], settings: Settings) -> Estimate:
-    """Weighted sum of units' estimates (weight, estimate, variance); units without ratings give their weight away."""
+def _combined(
+    parts: Sequence[tuple[float, Estimate, float]], settings: Settings, explicit: Estimate | None = None
+) -> Estimate:
+    """Weighted sum of units' estimates (weight, estimate, variance); units without ratings give their weight away.
+
+    `explicit`: the same agency's explicit estimate, which an efficiency estimate is never wider than."""
     usable = [(w, e, v) for w, e, v in parts if e.estimate is not None and w > 0]
     if not usable:
         return parts[0][1]
@@ -331,12 +336,17 @@ def _combined(parts: Sequence[tuple[float, Estimate, float]], settings: Settings
     smooth = (theta * n + 1.0) / (n + 2.0)
     n_eff = smooth * (1 - smooth) / max(variance, 1e-12)
     fused = any(e.verdict in (Verdict.HELPED, Verdict.CORRECTED) for _, e, _ in usable)
-    degrees = max(n - len(usable), 1)
-    quantile = float(t_quantile(min(degrees, 22) if fused else degrees, settings.level))
+    clustered = any(e.design_effect > 1.0 for _, e, _ in usable)
+    quantile = float(t_quantile(max(n - len(usable), 1), settings.level)) if clustered or fused else 0.0
+    quantile = max(quantile, normal_quantile(settings.level))
+    if explicit is not None and fused:
+        quantile = max(quantile, float(t_quantile(FUSED_DEGREES, settings.level)))
+        plain = quantile if clustered else normal_quantile(settings.level)
+        quantile = min(quantile, plain * math.sqrt(n_eff / max(explicit.n_eff, 1e-9)))
     low, high = wilson(theta, n_eff, quantile)
     verdicts = [e.verdict for _, e, _ in usable]
     verdict = Verdict.HELPED if Verdict.HELPED in verdicts else max(set(verdicts), key=verdicts.count)
-    explicit_size = sum(e.n_eff - e.labels_saved for _, e, _ in usable) / max(sum(e.n_eff for _, e, _ in usable), 1e-9)
+    saved = n_eff - explicit.n_eff if explicit is not None and fused else 0.0
     reasons = tuple(dict.fromkeys(reason for _, e, _ in parts for reason in e.reasons))
     return Estimate(
         method=usable[0][1].method,
@@ -347,7 +357,7 @@ def _combined(parts: Sequence[tuple[float, Estimate, float]], settings: Settings
         n_eff=n_eff,
         rho=sum(w * e.rho for w, e, _ in usable) / total,
         lam=sum(w * e.lam for w, e, _ in usable) / total,
-        labels_saved=max(0.0, n_eff * (1.0 - explicit_size)),
+        labels_saved=max(0.0, saved),
         verdict=verdict,
         estimand=settings.estimand,
         design_effect=max(e.design_effect for _, e, _ in usable),
@@ -419,7 +429,7 @@ def fuse_month(
         _, explicit, _, efficiency, _, correction = fused[0]
         return Fused(explicit, efficiency, correction[0] if correction else None), by_group
     explicit = _combined([(u.weight, e, v) for u, e, v, _, _, _ in fused], settings)
-    efficiency = _combined([(u.weight, f, v) for u, _, _, f, v, _ in fused], settings)
+    efficiency = _combined([(u.weight, f, v) for u, _, _, f, v, _ in fused], settings, explicit)
     corrected = [(u.weight, c[0], float(c[1].variance)) for u, _, _, _, _, c in fused if c is not None]
     complete = len(corrected) == len([u for u, e, *_ in fused if u.weight > 0])
     both = _combined_correction(corrected, explicit, settings) if corrected and complete else None

@@ -1,0 +1,67 @@
+"""Wilson's interval and the design effect against closed forms and an independent implementation."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from statsmodels.stats.proportion import proportion_confint
+
+from calibration.design_effect import design_effect, design_effect_arrays
+from calibration.intervals import t_quantile, wilson
+from calibration.ratings import DayCount
+from pipeline.errors import StatisticsError
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (83, 100), (399, 400), (7, 15)])
+def test_wilson_is_that_of_statsmodels(k: int, n: int) -> None:
+    low, high = wilson(k / n, n)
+    expected = proportion_confint(k, n, alpha=0.05, method="wilson")
+    assert (float(low), float(high)) == pytest.approx(expected, abs=1e-9)
+
+
+def test_no_ratings_leave_the_whole_scale() -> None:
+    low, high = wilson(0.5, 0)
+    assert (float(low), float(high)) == (0.0, 1.0)
+
+
+def test_student_quantile() -> None:
+    assert t_quantile(14) == pytest.approx(2.1448, abs=1e-4)
+    assert t_quantile(0) == pytest.approx(t_quantile(1))
+
+
+def test_days_that_agree_perfectly_count_as_one_answer_each() -> None:
+    effect = design_effect_arrays([5, 5, 5, 5], [5, 0, 5, 0])
+    assert effect.icc == pytest.approx(1.0)
+    assert effect.value == pytest.approx(5.0)
+    assert effect.degrees == 3
+
+
+@pytest.mark.parametrize(("rated", "satisfied"), [([10], [7]), ([1, 1, 1], [1, 0, 1]), ([0, 0], [0, 0]), ([], [])])
+def test_clusters_that_cannot_tell_have_no_effect(rated: list[int], satisfied: list[int]) -> None:
+    assert float(design_effect_arrays(rated, satisfied).value) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_the_icc_of_a_known_world_is_found() -> None:
+    rng = np.random.default_rng(5)
+    share = rng.beta(0.8 * 9, 0.2 * 9, size=(400, 60))  # icc .1
+    effect = design_effect_arrays(np.full((400, 60), 20), rng.binomial(20, share))
+    assert effect.icc.mean() == pytest.approx(0.1, abs=0.01)
+    assert effect.value.mean() == pytest.approx(1 + 19 * 0.1, rel=0.08)
+
+
+def test_clusters_are_days_and_counters_where_ratings_carry_them() -> None:
+    day = date(2026, 5, 4)
+    alike = [DayCount(day + timedelta(d), 10, 10 * (d % 2), counter="") for d in range(10)]
+    assert float(design_effect(alike).value) > 5
+    halves = [DayCount(day, 5, 5, counter="1"), DayCount(day, 5, 0, counter="2")] * 1
+    assert float(design_effect(halves).clusters) == 2
+    merged = [DayCount(day, 5, 5), DayCount(day, 5, 0, channel="online")]
+    assert float(design_effect(merged).clusters) == 1
+
+
+@pytest.mark.parametrize(("rated", "satisfied"), [(3, 4), (-1, 0), (3, -1)])
+def test_impossible_counts_are_refused(rated: int, satisfied: int) -> None:
+    with pytest.raises(StatisticsError, match="impossible"):
+        DayCount(date(2026, 5, 4), rated, satisfied)
