@@ -72,7 +72,7 @@ def own_sources(args: argparse.Namespace) -> Sources:
             raise ConfigError(f"There is no file {path}.", "Check the path.")
     camera = next((str(value) for value in (args.camera, args.rtsp, args.video) if value is not None), None)
     sound = "default" if args.microphone else args.audio or args.video
-    return Sources(str(Path(camera).resolve()) if args.video else camera, None if sound is None else str(sound))
+    return Sources(str(args.video.resolve()) if args.video else camera, None if sound is None else str(sound))
 
 
 class Demo:
@@ -83,7 +83,7 @@ class Demo:
         self.once = once
         self._sources = sources
         self._port = port if port is not None else _free_port(8080)
-        self._ingest_port = _free_port()
+        self._ingest_port, self._enrol_port = _free_port(), _free_port()
         self._stop = threading.Event()
         self._children: list[subprocess.Popen[str]] = []
         self._logs: list[IO[str]] = []
@@ -175,7 +175,7 @@ class Demo:
         data = self.folder / "server"
         data.mkdir(parents=True)
         (data / "server.toml").write_text(
-            f'demo = true\n[ingest]\naddress = "tcp://127.0.0.1:{self._ingest_port}"\n', encoding="utf-8"
+            f'demo = true\n[ingest]\naddress = "tcp://127.0.0.1:{self._ingest_port}"\nenrol_address = "tcp://127.0.0.1:{self._enrol_port}"\n', encoding="utf-8"
         )
         names = ("--name", "Tỉnh trình diễn", "--name-en", "Demo Province")
         made = self._do(*self._server_words("server", "init", "--province", PROVINCE, *names, "--simulated", "--json"))
@@ -252,6 +252,7 @@ demo_evidence_s = {3600 if self.once else 60}
 port = 0
 [server]
 address = "tcp://127.0.0.1:{self._ingest_port}"
+enrol_address = "tcp://127.0.0.1:{self._enrol_port}"
 public_key = "{self._server_key}"
 interval_s = 1.0
 demo_rating_s = 5.0
