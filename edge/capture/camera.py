@@ -1,0 +1,214 @@
+"""A camera by device number, RTSP address or file, kept alive: it may hang, die and come back, and the box goes on.
+
+A thread reads and hands the newest picture over; an older one that nobody took is dropped and counted. Another watches
+the age of the newest picture: a source that says nothing for `stale_s` is given up and opened anew after a pause that
+doubles from try to try. A thread that hangs inside a driver is left behind and ends itself when it wakes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from edge.capture.media_file import open_media, read_frames, redacted
+from edge.capture.slots import Slots
+from pipeline.errors import SourceError
+from pipeline.records import Counters, Frame
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """Time-outs of a camera, in seconds."""
+
+    open_s: float = 10.0
+    read_s: float = 10.0
+    stale_s: float = 8.0
+    """Without a picture for so long, the source counts as lost."""
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 30.0
+
+
+def read_camera(source: int | str, settings: CameraSettings, counters: Counters) -> Iterator[Frame]:
+    """Pictures of a source as fast as it gives them; of a file with its media time, else with the monotonic time.
+
+    Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
+    if isinstance(source, int):
+        yield from _read_device(source, counters)
+        return
+    container = open_media(source, settings.open_s, settings.read_s)
+    try:
+        for frame in read_frames(container, source, counters):
+            yield replace(frame, time_s=time.monotonic()) if "://" in source else frame
+    finally:
+        container.close()
+
+
+def _read_device(number: int, counters: Counters) -> Iterator[Frame]:
+    import cv2
+
+    if not Path(f"/dev/video{number}").exists() and Path("/dev").is_dir():
+        raise SourceError(
+            f"There is no camera {number} on this machine.",
+            "List them with: ls /dev/video*; set [camera] source, or plug it in.",
+        )
+    capture = cv2.VideoCapture(number, cv2.CAP_V4L2)
+    try:
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        if not capture.isOpened():
+            raise SourceError(
+                f"Camera {number} cannot be opened.",
+                "Another program may hold it; or this user is not in the group video (usermod -aG video USER).",
+            )
+        while True:
+            read, pixels = capture.read()
+            if not read:
+                return
+            counters.forwarded += 1
+            yield Frame(np.asarray(pixels, np.uint8), time.monotonic())
+    finally:
+        capture.release()
+
+
+class Camera:
+    """A live camera, or a file that plays like one (`loop`: again and again).
+
+    `on_lost(lost)` is called when the source is lost and when it is back. Times of frames are of the monotonic clock.
+    """
+
+    def __init__(
+        self,
+        source: int | str,
+        *,
+        loop: bool = False,
+        settings: CameraSettings | None = None,
+        on_lost: Callable[[bool], None] = lambda lost: None,
+    ) -> None:
+        self.source = int(source) if isinstance(source, str) and source.isdecimal() else source
+        self.name = redacted(source)
+        self.counters = Counters()
+        """Pictures read, and dropped by reason: `late`, `corrupt`; `lost` and `stale` count interruptions."""
+        self.reason = ""
+        """Why the source is lost, in words."""
+        self._loop, self._settings, self._on_lost = loop, settings or CameraSettings(), on_lost
+        self._is_file = isinstance(self.source, str) and "://" not in self.source
+        self._slots: Slots[Frame] = Slots(1, self.counters)
+        self._stop = threading.Event()
+        self._generation = 0
+        self._beat_s = 0.0
+        self._lost = False
+        self._ended = threading.Event()
+        self._watcher: threading.Thread | None = None
+
+    def check(self) -> Frame:
+        """Open, read one picture, close. Raises `SourceError` that says what is wrong."""
+        frames = read_camera(self.source, self._settings, Counters())
+        try:
+            for frame in frames:
+                return frame
+        finally:
+            frames.close()  # type: ignore[attr-defined]  # a generator
+        raise SourceError(f"The camera {self.name} gives no picture.", "Check its cable and its power.")
+
+    def start(self) -> None:
+        """Begin to read, on threads of its own."""
+        self._stop.clear()
+        self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop reading; waits a moment for the threads."""
+        self._stop.set()
+        if self._watcher is not None:
+            self._watcher.join(2.0)
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """The newest picture, None where none came in time."""
+        return self._slots.get(timeout_s)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a file that does not loop is over and its last picture was taken."""
+        return self._ended.is_set() and not len(self._slots)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the source gives no pictures now."""
+        return self._lost
+
+    # -- the watching thread ---------------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        pause_s = self._settings.first_pause_s
+        while not self._stop.is_set() and not self._ended.is_set():
+            self._generation += 1
+            self._beat_s = time.monotonic()
+            before = self.counters.forwarded
+            reader = threading.Thread(target=self._read, args=(self._generation,), name="camera-read", daemon=True)
+            reader.start()
+            while reader.is_alive() and not self._stop.is_set():
+                reader.join(0.1)
+                if time.monotonic() - self._beat_s > self._settings.stale_s:
+                    self.counters.drop("stale")
+                    self._set_lost(f"The camera {self.name} has stopped giving pictures.")
+                    break
+            self._generation += 1  # whoever still reads is not listened to any more
+            if self._stop.is_set() or self._ended.is_set():
+                break
+            if self.counters.forwarded > before:
+                pause_s = self._settings.first_pause_s
+            self._stop.wait(pause_s)
+            pause_s = min(2 * pause_s, self._settings.longest_pause_s)
+
+    def _read(self, generation: int) -> None:
+        start_s = time.monotonic()
+        try:
+            while True:
+                length_s = self._read_once(generation, start_s)
+                if not (self._is_file and self._loop) or self._over(generation):
+                    break
+                start_s += length_s
+        except SourceError as error:
+            if not self._over(generation):
+                self.counters.drop("lost")
+                self._set_lost(str(error))
+            return
+        if self._over(generation):
+            return
+        if self._is_file:
+            self._ended.set()
+        else:
+            self.counters.drop("lost")
+            self._set_lost(f"The camera {self.name} has ended its stream.")
+
+    def _read_once(self, generation: int, start_s: float) -> float:
+        """Read the source to its end; returns its length where it is a file."""
+        time_s = step_s = 0.0
+        for frame in read_camera(self.source, self._settings, self.counters):
+            if self._over(generation):
+                break
+            if self._is_file:
+                # a file plays in real time, so that the box meets it as it would meet a camera
+                step_s, time_s = frame.time_s - time_s, frame.time_s
+                frame = replace(frame, time_s=start_s + time_s)
+                self._beat_s = time.monotonic()
+                if self._stop.wait(max(0.0, frame.time_s - self._beat_s)):
+                    break
+            self._beat_s = time.monotonic()
+            self._slots.put(frame)
+            if self._lost:
+                self._set_lost("")
+        return time_s + max(step_s, 1e-3)
+
+    def _over(self, generation: int) -> bool:
+        return self._stop.is_set() or generation != self._generation
+
+    def _set_lost(self, reason: str) -> None:
+        changed = self._lost != bool(reason)
+        self.reason, self._lost = reason, bool(reason)
+        if changed:
+            self._on_lost(self._lost)

@@ -1,0 +1,223 @@
+"""A microphone by device number or name, or a file's sound track, kept alive like the camera.
+
+Only the citizen's channel is ever taken over from the driver; the others are not even copied.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Empty, Full, Queue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.capture.media_file import Resampler, open_media, read_chunks, redacted
+from edge.capture.slots import Slots
+from pipeline.errors import SourceError
+from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters
+
+MOST_WAITING_CHUNKS = 64
+"""About four seconds: the engine may be busy with a frame, not with more."""
+SILENT_BELOW = 1e-4
+"""Peak under which a chunk holds nothing at all (-80 dB of full scale): a muted or unplugged microphone."""
+
+
+@dataclass(frozen=True, slots=True)
+class MicrophoneSettings:
+    """Time-outs of a microphone, in seconds."""
+
+    stale_s: float = 5.0
+    silent_s: float = 30.0
+    """A microphone that gives nothing but zeros for so long is told as silent."""
+    first_pause_s: float = 1.0
+    longest_pause_s: float = 30.0
+
+
+def is_file(source: int | str) -> bool:
+    """Whether a source is a file, as against a device's number or name."""
+    return isinstance(source, str) and (Path(source).suffix != "" or Path(source).exists()) and not source.isdecimal()
+
+
+def read_microphone(
+    source: int | str, channel: int, settings: MicrophoneSettings, counters: Counters
+) -> Iterator[Chunk]:
+    """Chunks of a source: of a file with its media time, else with the monotonic time. Raises `SourceError`."""
+    if is_file(source):
+        container = open_media(str(source))
+        try:
+            yield from read_chunks(container, str(source), channel, counters)
+        finally:
+            container.close()
+    else:
+        device = int(source) if isinstance(source, str) and source.isdecimal() else source
+        yield from _read_device(device, channel, settings, counters)
+
+
+def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, counters: Counters) -> Iterator[Chunk]:
+    try:
+        import sounddevice
+    except OSError:
+        raise SourceError("The library for microphones is missing.", "Run: apt install libportaudio2") from None
+    try:
+        found: Any = sounddevice.query_devices(device, "input")
+    except (ValueError, sounddevice.PortAudioError):
+        raise SourceError(
+            f"There is no microphone {device!r} on this machine.",
+            "List them with: python -m sounddevice; set [microphone] source, or plug it in.",
+        ) from None
+    if channel >= int(found["max_input_channels"]):
+        raise SourceError(
+            f"The microphone {device!r} has {found['max_input_channels']} channel(s); channel {channel} is not one.",
+            "Channels are counted from 0: set [microphone] channel.",
+        )
+    rate_hz = int(found["default_samplerate"])
+    pieces: Queue[NDArray[np.float32]] = Queue(MOST_WAITING_CHUNKS)
+
+    def take(data: NDArray[np.float32], frames: int, at: Any, status: Any) -> None:
+        if status:
+            counters.drop("overrun")
+        try:
+            pieces.put_nowait(data[:, channel].copy())
+        except Full:
+            counters.drop("late")
+
+    resampler = Resampler(rate_hz)
+    try:
+        stream = sounddevice.InputStream(
+            device=device, channels=channel + 1, samplerate=rate_hz, blocksize=rate_hz // 16, callback=take
+        )
+        with stream:
+            while True:
+                samples = resampler.feed(pieces.get(timeout=settings.stale_s))
+                counters.forwarded += 1
+                yield Chunk(samples, time.monotonic() - len(samples) / SAMPLE_RATE_HZ)
+    except Empty:
+        raise SourceError(f"The microphone {device!r} has stopped.", "Check its cable.") from None
+    except sounddevice.PortAudioError:
+        raise SourceError(
+            f"The microphone {device!r} cannot be opened.", "Another program may hold it; or this user may not use it."
+        ) from None
+
+
+class Microphone:
+    """A live microphone, or a file that plays like one (`loop`: again and again).
+
+    `on_lost(lost)` is called when the source is lost or silent, and when it is back."""
+
+    def __init__(
+        self,
+        source: int | str,
+        *,
+        channel: int = 0,
+        loop: bool = False,
+        settings: MicrophoneSettings | None = None,
+        on_lost: Callable[[bool], None] = lambda lost: None,
+    ) -> None:
+        self.source = source
+        self.name = redacted(source)
+        self.counters = Counters()
+        """Chunks read, and dropped by reason: `late`, `overrun`, `corrupt`; `lost` and `silent` count interruptions."""
+        self.reason = ""
+        self._channel, self._loop = channel, loop
+        self._settings, self._on_lost = settings or MicrophoneSettings(), on_lost
+        self._is_file = is_file(source)
+        self._slots: Slots[Chunk] = Slots(MOST_WAITING_CHUNKS, self.counters)
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._lost = False
+        self._heard_s = 0.0
+        self._reader: threading.Thread | None = None
+
+    def check(self) -> Chunk:
+        """Open, read one chunk, close. Raises `SourceError` that says what is wrong."""
+        chunks = read_microphone(self.source, self._channel, self._settings, Counters())
+        try:
+            for chunk in chunks:
+                return chunk
+        finally:
+            chunks.close()  # type: ignore[attr-defined]  # a generator
+        raise SourceError(f"The microphone {self.name} gives no sound.", "Check its cable.")
+
+    def start(self) -> None:
+        """Begin to listen, on a thread of its own."""
+        self._stop.clear()
+        self._reader = threading.Thread(target=self._run, name="microphone", daemon=True)
+        self._reader.start()
+
+    def stop(self) -> None:
+        """Stop listening; waits a moment for the thread."""
+        self._stop.set()
+        if self._reader is not None:
+            self._reader.join(2.0)
+
+    def next(self, timeout_s: float) -> Chunk | None:
+        """The oldest waiting chunk, None where none came in time."""
+        return self._slots.get(timeout_s)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a file that does not loop is over and its last chunk was taken."""
+        return self._ended.is_set() and not len(self._slots)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the source gives no sound now."""
+        return self._lost
+
+    def _run(self) -> None:
+        pause_s = self._settings.first_pause_s
+        start_s = time.monotonic()
+        while not self._stop.is_set():
+            before = self.counters.forwarded
+            try:
+                start_s += self._read_once(start_s)
+            except SourceError as error:
+                self.counters.drop("lost")
+                self._set_lost(str(error))
+            else:
+                if self._is_file and not self._loop:
+                    self._ended.set()
+                    return
+                if self._is_file:
+                    continue
+            pause_s = self._settings.first_pause_s if self.counters.forwarded > before else pause_s
+            self._stop.wait(pause_s)
+            pause_s = min(2 * pause_s, self._settings.longest_pause_s)
+            start_s = time.monotonic()
+
+    def _read_once(self, start_s: float) -> float:
+        length_s = 0.0
+        self._heard_s = time.monotonic()
+        for chunk in read_microphone(self.source, self._channel, self._settings, self.counters):
+            if self._is_file:
+                length_s = chunk.time_s + len(chunk.samples) / SAMPLE_RATE_HZ
+                chunk = replace(chunk, time_s=start_s + chunk.time_s)
+                # a chunk of a live microphone arrives when its last sample has been heard
+                if self._stop.wait(max(0.0, start_s + length_s - time.monotonic())):
+                    break
+            if self._stop.is_set():
+                break
+            self._watch_silence(chunk)
+            self._slots.put(chunk)
+        return length_s
+
+    def _watch_silence(self, chunk: Chunk) -> None:
+        now_s = time.monotonic()
+        if len(chunk.samples) and float(np.abs(chunk.samples).max()) > SILENT_BELOW:
+            self._heard_s = now_s
+            if self._lost:
+                self._set_lost("")
+        elif now_s - self._heard_s > self._settings.silent_s and not self._lost:
+            self.counters.drop("silent")
+            self._set_lost(f"The microphone {self.name} gives only silence: it may be muted or unplugged.")
+
+    def _set_lost(self, reason: str) -> None:
+        changed = self._lost != bool(reason)
+        self.reason, self._lost = reason, bool(reason)
+        if changed:
+            self._on_lost(self._lost)

@@ -1,0 +1,38 @@
+"""Bounded hand-over between a thread that captures and the one that works: what is too much is dropped and counted."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Generic, TypeVar
+
+from pipeline.records import Counters
+
+T = TypeVar("T")
+
+
+class Slots(Generic[T]):
+    """At most `size` items; a new one pushes the oldest out (counted as `late`). One writer, one reader."""
+
+    def __init__(self, size: int, counters: Counters) -> None:
+        self._items: deque[T] = deque(maxlen=size)
+        self._filled = threading.Condition()
+        self._counters = counters
+
+    def put(self, item: T) -> None:
+        """Hand an item over; never waits."""
+        with self._filled:
+            if len(self._items) == self._items.maxlen:
+                self._counters.drop("late")
+            self._items.append(item)
+            self._filled.notify()
+
+    def get(self, timeout_s: float) -> T | None:
+        """The oldest item, None where none came in time."""
+        with self._filled:
+            if not self._items:
+                self._filled.wait(timeout_s)
+            return self._items.popleft() if self._items else None
+
+    def __len__(self) -> int:
+        return len(self._items)
