@@ -76,7 +76,7 @@ def upgrade() -> None:
         sa.Column("secret", sa.String(length=64), nullable=False),
         sa.Column("round_id", sa.Integer(), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
-        sa.CheckConstraint("kind IN ('sms', 'call')", name=op.f("ck_gateways_kind")),
+        sa.CheckConstraint("kind IN ('sms', 'call', 'portal')", name=op.f("ck_gateways_kind")),
         sa.ForeignKeyConstraint(
             ["province_id", "round_id"],
             ["rounds.province_id", "rounds.id"],

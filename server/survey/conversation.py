@@ -1,0 +1,127 @@
+"""The questionnaire as a conversation by SMS or keys of a telephone: a pure state machine.
+
+Asked is the instrument's short form. 1 to 5 answers, 0 skips a question (not the first), `DUNG`/`STOP` or hanging up
+ends it. A wrong answer is asked again twice; then a first question ends the conversation, another one is skipped.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pipeline.instruments import OVERALL, Instrument
+from pipeline.wire import ANSWER_SLOTS
+
+MAX_RETRIES = 2
+_STOP = frozenset({"dung", "stop", "huy", "thoi", "khong"})
+_WORDS = {"mot": 1, "hai": 2, "ba": 3, "bon": 4, "tu": 4, "nam": 5}
+
+
+class Outcome(StrEnum):
+    """What has become of a conversation."""
+
+    GOING_ON = "going_on"
+    DONE = "done"
+    """All asked: the sheet is stored where it is valid."""
+    DECLINED = "declined"
+    """Stopped by the person before any answer."""
+    FAILED = "failed"
+    """Nothing usable after all retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """`step`: the question asked now. `answers`: one for each question so far, 0 skipped."""
+
+    step: int = 0
+    retries: int = 0
+    answers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The conversation after an input, and what to say."""
+
+    conversation: Conversation
+    outcome: Outcome
+    reply: str
+
+
+def question(instrument: Instrument, step: int, language: str = "vi", *, spoken: bool = False) -> str:
+    """The text of a question with its keys."""
+    code = instrument.short[step]
+    text = instrument.overall if code == OVERALL else instrument.item(code)
+    number = f"{step + 1}/{len(instrument.short)}"
+    vi = language == "vi"
+    low, high = instrument.scale[0], instrument.scale[-1]
+    worst, best = (low.vi, high.vi) if vi else (low.en, high.en)
+    if spoken:
+        keys = f"Bấm từ 1, {worst}, đến 5, {best}." if vi else f"Press 1, {worst}, to 5, {best}."
+    else:
+        keys = f"Trả lời 1 ({worst}) đến 5 ({best})" if vi else f"Answer 1 ({worst}) to 5 ({best})"
+    skip = "" if step == 0 else (", 0 để bỏ qua." if vi else ", 0 to skip.")
+    return f"{number}. {text.vi if vi else text.en} {keys.rstrip('.')}{skip or '.'}"
+
+
+def greeting(instrument: Instrument, agency: str, language: str = "vi", *, spoken: bool = False) -> str:
+    """The first message: who asks, that it is voluntary, how to stop; and the first question."""
+    first = question(instrument, 0, language, spoken=spoken)
+    if language == "vi":
+        stop = "Bấm phím thăng để dừng." if spoken else "Soạn DUNG để từ chối."
+        return f"Khảo sát hài lòng về phục vụ của {agency}. Tự nguyện, không ghi tên. {stop} {first}"
+    stop = "Press hash to stop." if spoken else "Send STOP to decline."
+    return f"Survey about the service of {agency}. Voluntary, without your name. {stop} {first}"
+
+
+def read_input(text: str) -> int | None:
+    """0..5 from a message or key; -1 to stop; None for anything else."""
+    decomposed = unicodedata.normalize("NFD", text.strip().casefold().replace("đ", "d"))
+    key = "".join(c for c in decomposed if c.isalnum() or c == "#")
+    if key in _STOP or key == "#":
+        return -1
+    if key in _WORDS:
+        return _WORDS[key]
+    return int(key) if len(key) == 1 and key in "012345" else None
+
+
+def turn(
+    instrument: Instrument, conversation: Conversation, text: str, language: str = "vi", *, spoken: bool = False
+) -> Turn:
+    """One input, and what follows from it."""
+    vi = language == "vi"
+    value = read_input(text)
+    if value == -1:
+        if not any(conversation.answers):
+            thanks = "Đã ghi nhận. Chúng tôi sẽ không hỏi lại." if vi else "Noted. We will not ask again."
+            return Turn(conversation, Outcome.DECLINED, thanks)
+        return _end(conversation, vi)
+    if value is None or (value == 0 and conversation.step == 0):
+        if conversation.retries < MAX_RETRIES:
+            again = Conversation(conversation.step, conversation.retries + 1, conversation.answers)
+            hint = "Chỉ nhận số từ 1 đến 5." if vi else "Only 1 to 5, please."
+            return Turn(
+                again, Outcome.GOING_ON, f"{hint} {question(instrument, conversation.step, language, spoken=spoken)}"
+            )
+        if conversation.step == 0:
+            sorry = "Rất tiếc, chúng tôi không nhận được câu trả lời." if vi else "Sorry, no answer was understood."
+            return Turn(conversation, Outcome.FAILED, sorry)
+        value = 0
+    after = Conversation(conversation.step + 1, 0, (*conversation.answers, value))
+    if after.step >= len(instrument.short):
+        return _end(after, vi)
+    return Turn(after, Outcome.GOING_ON, question(instrument, after.step, language, spoken=spoken))
+
+
+def _end(conversation: Conversation, vi: bool) -> Turn:
+    thanks = "Xin cảm ơn Ông/Bà đã trả lời." if vi else "Thank you for answering."
+    return Turn(conversation, Outcome.DONE, thanks)
+
+
+def sheet(instrument: Instrument, answers: Sequence[int]) -> tuple[int, ...]:
+    """The conversation's answers as a sheet of slots."""
+    values = [0] * ANSWER_SLOTS
+    for code, answer in zip(instrument.short, answers, strict=False):
+        values[instrument.slot_of(code)] = answer
+    return tuple(values)
