@@ -40,7 +40,7 @@ QUANTISING_FACES = 384
 
 
 class Exported(nn.Module):
-    """float [n, 48, 48] in 0..255 -> logits [n, 8], probabilities [n, 8], usable [n]; `calibration`: slope, 8
+    """float [n, 48, 48] in 0..255 -> probabilities [n, 8], usable [n]; `calibration`: slope, 8
     offsets."""
 
     def __init__(self, network: FaceNetwork, calibration: NDArray[np.float64]) -> None:
@@ -49,14 +49,14 @@ class Exported(nn.Module):
         self.slope = float(calibration[0])
         self.offsets = torch.from_numpy(calibration[1:]).float()
 
-    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
         """Mean over the face and its mirror image."""
         both = torch.cat([faces, faces.flip(-1)]).unsqueeze(1)
         there, back = self.network(both).chunk(2)
         mean = (there + back) / 2
         logits = mean[:, :EMOTION_COUNT]
         probabilities = torch.softmax(logits * self.slope + self.offsets, 1)
-        return logits, probabilities, torch.sigmoid(mean[:, EMOTION_COUNT])
+        return probabilities, torch.sigmoid(mean[:, EMOTION_COUNT])
 
 
 class _Faces(CalibrationDataReader):
@@ -85,8 +85,8 @@ def write_graph(network: FaceNetwork, calibration: NDArray[np.float64], images: 
             dynamo=False,
             opset_version=17,
             input_names=["faces"],
-            output_names=["logits", "probabilities", "usable"],
-            dynamic_axes={name: {0: "n"} for name in ("faces", "logits", "probabilities", "usable")},
+            output_names=["probabilities", "usable"],
+            dynamic_axes={name: {0: "n"} for name in ("faces", "probabilities", "usable")},
         )
         quant_pre_process(str(whole), str(prepared))
         convolutions = [node.name for node in onnx.load(prepared).graph.node if node.op_type == "Conv"]
@@ -105,16 +105,16 @@ def write_graph(network: FaceNetwork, calibration: NDArray[np.float64], images: 
         )
 
 
-def run_graph(path: Path, images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits [n, 8] (before calibration) and probabilities [n, 8] of a written graph, one thread."""
+def run_graph(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities [n, 8] of a written graph, one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     parts = [
-        session.run(["logits", "probabilities"], {"faces": images[start : start + 64].astype(np.float32)})
+        session.run(["probabilities"], {"faces": images[start : start + 64].astype(np.float32)})[0]
         for start in range(0, len(images), 64)
     ]
-    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+    return np.concatenate(parts)
 
 
 def fit_calibration(logits: NDArray[np.float32], majority: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -157,7 +157,8 @@ def main() -> None:
     plain = np.concatenate([[1.0], np.zeros(EMOTION_COUNT)])
     print("valid, as trained:     ", measure(majority, probabilities_of(predict(network, valid.images), plain)))
     write_graph(network, plain, train.images, args.out)
-    logits, uncalibrated = run_graph(args.out, valid.images)
+    uncalibrated = run_graph(args.out, valid.images)
+    logits = np.log(np.maximum(uncalibrated, 1e-12))
     print("valid, both, quantised:", measure(majority, uncalibrated))
     half = np.random.default_rng(0).permutation(len(logits)) % 2 == 0
     crossed = uncalibrated.copy()
@@ -167,12 +168,12 @@ def main() -> None:
     calibration = fit_calibration(logits, majority)
     print("slope", round(float(calibration[0]), 3), "offsets", calibration[1:].round(3))
     write_graph(network, calibration, train.images, args.out)
-    print("valid, as written:     ", measure(majority, run_graph(args.out, valid.images)[1]))
+    print("valid, as written:     ", measure(majority, run_graph(args.out, valid.images)))
     print(f"wrote {args.out.name}: {args.out.stat().st_size / 2**20:.2f} MiB")
     if args.open_test:
         test = load_split(args.data, "test")
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        print(f"test, opened {when}:", measure(test.majority(), run_graph(args.out, test.images)[1]))
+        print(f"test, opened {when}:", measure(test.majority(), run_graph(args.out, test.images)))
 
 
 if __name__ == "__main__":
