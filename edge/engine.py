@@ -101,6 +101,8 @@ class Engine:
         """Frames looked at, and dropped by reason: `opted_out`, `no_visit`, `time_backwards`."""
         self.sound_counters = Counters()
         """Chunks listened to, and dropped by reason: `not_listening`, `words_late`, `words_REASON`, `short`."""
+        self.last_level: VisitLevel | None = None
+        """Level of the visit that ended last, for `hailong replay`."""
         self._networks = networks
         self._on_visit, self._on_started = on_visit, on_started
         self._lock = threading.RLock()
@@ -338,6 +340,7 @@ class Engine:
             for utterance in self._networks.voice.flush():
                 self._hear(visit, utterance)
         closed = visit.close(self._end_s())
+        self.last_level = visit.level
         if self._opted_out_s is not None:
             self._opted_out_s = None
             self._presence.forget()
