@@ -1,0 +1,61 @@
+"""Attack the real release code, and say how much of epsilon the attacks can show.
+
+Canary visits are put in or left out by coin; an attacker who knows everything else guesses (Steinke et al. 2023). The
+lower bound on epsilon stands beside the claim. The same attack is run on a mutant with half the noise, to see that it
+would have been caught; and a differencing attack tries to have a period released twice: by restarts, a clock set back,
+an old disk.
+
+Example:
+  hailong audit attack --pulse-epsilon-milli 500 --evidence-epsilon-milli 1500
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from pydantic import ValidationError
+
+from pipeline.audit.attack import audit_attack
+from pipeline.audit.verdict import report
+from pipeline.errors import ConfigError
+from pipeline.privacy.policy import PrivacyPolicy
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hailong audit attack`."""
+    add = parser.add_argument
+    add(
+        "--pulse-epsilon-milli",
+        type=int,
+        default=500,
+        help="epsilon of a pulse in thousandths (default 500; 0: no pulse)",
+    )
+    add(
+        "--evidence-epsilon-milli",
+        type=int,
+        default=1_500,
+        help="epsilon of the evidence in thousandths (default 1500)",
+    )
+    add("--canaries", type=int, default=1_800, help="canary visits (default 1800; more make the bound tighter)")
+    add("--json", action="store_true", help="one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Entry point."""
+    try:
+        policy = PrivacyPolicy(
+            pulse_epsilon_milli=args.pulse_epsilon_milli,
+            evidence_epsilon_milli=args.evidence_epsilon_milli,
+            budget_epsilon_milli=args.pulse_epsilon_milli + args.evidence_epsilon_milli,
+            clerks_per_box=2,
+        )
+    except ValidationError:
+        raise ConfigError(
+            "An epsilon lies outside of 1..20000 thousandths.", "See hailong audit attack --help."
+        ) from None
+    if not 180 <= args.canaries <= 1_000_000:
+        raise ConfigError("Between 180 and 1000000 canaries, please.", "1800 take some seconds.")
+    if not args.json:
+        print("attacking ...", file=sys.stderr)
+    return report(audit_attack(policy, args.canaries), args.json)

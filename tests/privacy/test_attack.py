@@ -1,0 +1,109 @@
+"""The attacks hold the claim against the real code, and catch wrong noise."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+import pytest
+from scipy import stats
+
+from hailong.cli import main
+from pipeline.audit.attack import (
+    _binomial_tail,
+    audit_attack,
+    differencing_attack,
+    epsilon_lower_bound,
+)
+from pipeline.privacy.mechanism import DiscreteLaplace, noise_variance
+from pipeline.privacy.policy import PrivacyPolicy
+
+POLICY = PrivacyPolicy(clerks_per_box=2)
+
+
+class HalfNoise:
+    """The mutant: twice the epsilon that is claimed."""
+
+    def __init__(self, epsilon_milli: int) -> None:
+        self._inner = DiscreteLaplace(2 * epsilon_milli)
+
+    def release(self, counts: Sequence[int]) -> tuple[int, ...]:
+        return self._inner.release(counts)
+
+
+@pytest.mark.parametrize(
+    ("right", "n", "p"), [(0, 5, 0.5), (1, 5, 0.5), (50, 60, 0.8), (1_464, 1_800, 0.8), (7, 7, 0.9)]
+)
+def test_binomial_tail(right: int, n: int, p: float) -> None:
+    assert _binomial_tail(right, n, p) == pytest.approx(stats.binom.sf(right - 1, n, p), rel=1e-9)
+
+
+@pytest.mark.parametrize("epsilon", [0.5, 1.5, 3.0])
+def test_the_bound_covers(epsilon: float) -> None:
+    """At the claim itself, the bound exceeds epsilon in no more than 5 % of runs at 95 % confidence (exact
+    enumeration)."""
+    n, p = 300, 1 / (1 + math.exp(-epsilon))
+    wrong = sum(stats.binom.pmf(k, n, p) for k in range(n + 1) if epsilon_lower_bound(k, n, 0.95) > epsilon)
+    assert 0.01 < wrong <= 0.05
+
+
+def test_the_real_code_holds() -> None:
+    verdict = audit_attack(POLICY, canaries=900)
+    assert verdict.problems == []
+    assert verdict.facts["lower_bounds"]["evidence"] > 1.0  # strong: most of the claim is shown
+    assert verdict.facts["lower_bounds"]["pulse and evidence"] > 1.2
+
+
+def test_half_the_noise_is_caught() -> None:
+    verdict = audit_attack(POLICY, canaries=900, mechanism=HalfNoise)
+    refuted = [problem for problem in verdict.problems if "refuted" in problem]
+    assert len(refuted) == 3
+
+
+def test_an_audit_with_too_few_canaries_says_so() -> None:
+    problems = audit_attack(POLICY, canaries=36).problems
+    assert any("too weak" in problem for problem in problems)
+
+
+def test_no_period_is_ever_released_twice() -> None:
+    assert differencing_attack(POLICY) == (1, 20, 5)
+
+
+def test_without_the_anchor_an_old_disk_draws_a_second_noise() -> None:
+    """So the anchor is what prevents it, and the attack would see it."""
+    worst, _, refusals = differencing_attack(POLICY, require_anchor=False)
+    assert worst >= 2
+    assert refusals == 0
+
+
+@pytest.mark.parametrize("epsilon_milli", [250, 500, 1_500, 2_000])
+def test_every_cell_has_noise_of_its_own_and_of_the_right_size(epsilon_milli: int) -> None:
+    """Variance of every cell, independence between cells, and the exact law (chi-square, 1e-6)."""
+    mechanism, runs = DiscreteLaplace(epsilon_milli), 3_000
+    draws = [mechanism.release([5] * 18) for _ in range(runs)]
+    epsilon = epsilon_milli / 1_000
+    variance = noise_variance(epsilon)
+    kurtosis_bound = 6.5 * variance * math.sqrt(8 / runs)
+    for cell in range(18):
+        values = [row[cell] - 5 for row in draws]
+        assert abs(sum(value * value for value in values) / runs - variance) < kurtosis_bound
+        other = [row[(cell + 1) % 18] - 5 for row in draws]
+        correlation = sum(a * b for a, b in zip(values, other, strict=True)) / runs / variance
+        assert abs(correlation) < 5.5 / math.sqrt(runs)
+    flat = [value - 5 for row in draws for value in row]
+    reach = 6
+    alpha = math.exp(-epsilon)
+    law = [(1 - alpha) / (1 + alpha) * alpha ** abs(k) for k in range(-reach, reach + 1)]
+    seen = [sum(value == k for value in flat) for k in range(-reach, reach + 1)]
+    expected = [p * len(flat) for p in law] + [(1 - sum(law)) * len(flat)]
+    seen.append(len(flat) - sum(seen))
+    assert stats.chisquare(seen, [value * sum(seen) / sum(expected) for value in expected]).pvalue > 1e-6
+
+
+def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "attack", "--canaries", "900", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)["facts"]
+    assert facts["lower_bounds"]["evidence"] < facts["claims"]["evidence"] == 1.5
+    assert main(["audit", "attack", "--canaries", "3"]) == 1
+    assert main(["audit", "attack", "--evidence-epsilon-milli", "0"]) == 1
