@@ -114,7 +114,8 @@ class Trainer:
         network = FaceNetwork().to(memory_format=torch.channels_last)
         network.load_state_dict(torch.load(teacher, weights_only=False)["average"])
         mirrored = np.ascontiguousarray(self.train.images[:, :, ::-1])
-        seen = softmax((predict(network, self.train.images) + predict(network, mirrored)) / 2)
+        views = [predict(network, self.train.images), predict(network, mirrored)]
+        seen = softmax(np.mean(views, axis=0, dtype=np.float32))
         voted = self.emotions.sum(1) > 0
         self.emotions[voted] = 0.5 * self.emotions[voted] + 0.5 * seen[voted]
 
