@@ -175,7 +175,8 @@ class Demo:
         data = self.folder / "server"
         data.mkdir(parents=True)
         (data / "server.toml").write_text(
-            f'demo = true\n[ingest]\naddress = "tcp://127.0.0.1:{self._ingest_port}"\nenrol_address = "tcp://127.0.0.1:{self._enrol_port}"\n', encoding="utf-8"
+            f'demo = true\n[ingest]\naddress = "tcp://127.0.0.1:{self._ingest_port}"\nenrol_address = "tcp://127.0.0.1:{self._enrol_port}"\n',
+            encoding="utf-8",
         )
         names = ("--name", "Tỉnh trình diễn", "--name-en", "Demo Province")
         made = self._do(*self._server_words("server", "init", "--province", PROVINCE, *names, "--simulated", "--json"))

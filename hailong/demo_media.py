@@ -64,7 +64,7 @@ class Script:
         return self.scenes[-1].end_s + 2.0
 
 
-def scripts(visits: int = 6, stay_s: float = 4.6, gap_s: float = 1.8, lead_in_s: float = 1.5) -> tuple[Script, Script]:
+def scripts(visits: int = 7, stay_s: float = 7.2, gap_s: float = 1.6, lead_in_s: float = 1.5) -> tuple[Script, Script]:
     """The two counters' films, `visits` visits each, by two different people each."""
     casts = (
         ("biden", ("astronaut astronaut voice_ly", "obama3 obama voice_binh", "obama obama2 voice_tuyen")),
