@@ -10,8 +10,9 @@ bootstrap interval:
   accuracy               most probable emotion is the label (smile, non_smile: whether it is happiness)
   uar                    mean recall of the labels that occur
   macro_f1_polarity      F1 over negative, neutral, positive (table in models/labels.py; surprise is left out)
-  auc_positive_negative  by valence
+  auc_positive_negative  by P(positive) / (P(positive) + P(negative))
   auc_neutral_negative   by P(negative) / (P(negative) + P(neutral))
+  ..._by_valence         the same two by the one column `valence`, which is all that the box carries on
   auc_positive_rest      by P(happiness): a smile against everything else
   ece, ece_polarity      top-class calibration over eight emotions, over three polarities
   coverage               accuracy when only the least uncertain share answers
@@ -179,6 +180,7 @@ def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> d
     sides = np.array([_side(label) for label, _ in pairs])
     groups = polarity(probabilities)
     against_neutral = groups[:, 0] / np.maximum(groups[:, 0] + groups[:, 1], 1e-9)
+    against_negative = groups[:, 2] / np.maximum(groups[:, 0] + groups[:, 2], 1e-9)
     emotion = np.array([EMOTIONS.index(label) if label in EMOTIONS else -1 for label, _ in pairs])
     shared = groups / np.maximum(groups.sum(1, keepdims=True), 1e-9)
 
@@ -191,8 +193,10 @@ def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> d
     summary["macro_f1_polarity"] = interval(
         lambda true, said: metrics.macro_f1(true, said, 3), sides[shown], groups[shown].argmax(1)
     )
-    summary["auc_positive_negative"] = interval(metrics.auc, sides[bad_or_good] == 2, valence[bad_or_good])
+    summary["auc_positive_negative"] = interval(metrics.auc, sides[bad_or_good] == 2, against_negative[bad_or_good])
     summary["auc_neutral_negative"] = interval(metrics.auc, sides[bad_or_plain] == 0, against_neutral[bad_or_plain])
+    summary["auc_positive_negative_by_valence"] = interval(metrics.auc, sides[bad_or_good] == 2, valence[bad_or_good])
+    summary["auc_neutral_negative_by_valence"] = interval(metrics.auc, sides[bad_or_plain] == 1, valence[bad_or_plain])
     summary["auc_positive_rest"] = interval(metrics.auc, sides[shown] == 2, groups[shown, 2])
     summary["ece"] = interval(metrics.ece, emotion[emotion >= 0], probabilities[emotion >= 0])
     summary["ece_polarity"] = interval(metrics.ece, sides[shown], shared[shown])
@@ -269,5 +273,5 @@ def _as_text(summary: dict[str, Any]) -> str:
             value = "  ".join(f"{point['coverage']:.0%} {point['accuracy']['value']:.3f}" for point in value)
         elif isinstance(value, dict):
             value = "  ".join(f"{key} {figure}" for key, figure in value.items())
-        lines.append(f"{name:<22} {value}")
+        lines.append(f"{name:<33} {value}")
     return "\n".join(lines)

@@ -1,9 +1,8 @@
 """Affect of a face: the network that `models.training.face` trains, run by ONNX Runtime on one thread.
 
-The valence is the expected polarity (`models.labels`): probability of positive minus probability of negative. The
-uncertainty is what is left of doubt about (negative, neutral, positive) once the probability that the picture shows a
-readable face at all is taken into account.
-"""
+The valence is the expected polarity (`models.labels`) of what is not surprise: (positive - negative) / (negative +
+neutral + positive). The uncertainty is what is left of doubt about (negative, neutral, positive) once the probability
+that the picture shows a readable face at all is taken into account."""
 
 from __future__ import annotations
 
@@ -19,8 +18,9 @@ from models.labels import POLARITIES, POLARITY_OF
 from models.runtime import OnnxNetwork
 from pipeline.records import EMOTIONS, FaceAffect
 
-ABSTAIN_ABOVE = 0.75
-"""Uncertainty above which a face says nothing; chosen on FER+ valid (docs/models/face.md)."""
+ABSTAIN_ABOVE = 0.7
+"""Uncertainty above which a face says nothing: on FER+ valid, what lies above is right about half the time
+(docs/models/face.md)."""
 
 _POLARITY = np.array([[POLARITY_OF[emotion] == name for name in POLARITIES] for emotion in EMOTIONS], np.float32)
 LOWEST_CONTRAST = 3.0
@@ -40,6 +40,12 @@ def polarity(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
     """Emotions [n, 8] -> (negative, neutral, positive) [n, 3]; surprise is left out, so rows may sum to less than
     one."""
     return np.asarray(probabilities @ _POLARITY, np.float32)
+
+
+def valence_of(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Valence [n] in [-1, 1]. Where nearly all is surprise it tends to 0, rather than to a ratio of two remainders."""
+    groups = polarity(probabilities)
+    return np.asarray((groups[:, 2] - groups[:, 0]) / np.maximum(groups.sum(1), 0.1), np.float32)
 
 
 def uncertainty_of(probabilities: NDArray[np.float32], usable: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,8 +76,7 @@ class FaceAffectNetwork:
         faces = crops.astype(np.float32)
         probabilities, seen = self._network.run(faces=faces)
         usable = np.where(faces.std(axis=(1, 2)) < LOWEST_CONTRAST, 0, seen).astype(np.float32)
-        groups = polarity(probabilities)
-        return FaceAffects(probabilities, groups[:, 2] - groups[:, 0], uncertainty_of(probabilities, usable))
+        return FaceAffects(probabilities, valence_of(probabilities), uncertainty_of(probabilities, usable))
 
     def infer(self, crops: Sequence[NDArray[np.uint8]]) -> list[FaceAffect]:
         """The same as records, one for each crop."""

@@ -48,13 +48,13 @@ def measure(majority: NDArray[np.int64], probabilities: NDArray[np.floating]) ->
     groups = polarity(chosen)
     negative_or_neutral = (three == 0) | (three == 1)
     decided = (three == 0) | (three == 2)
-    valence = groups[:, 2] - groups[:, 0]
+    against_negative = groups[:, 2] / np.maximum(groups[:, 0] + groups[:, 2], 1e-9)
     against_neutral = groups[:, 0] / np.maximum(groups[:, 0] + groups[:, 1], 1e-9)
     return FaceScores(
         accuracy=metrics.accuracy(labels, predicted),
         uar=metrics.uar(labels, predicted, 8),
         macro_f1_polarity=metrics.macro_f1(three[shown], groups[shown].argmax(1), 3),
         auc_neutral_negative=metrics.auc(three[negative_or_neutral] == 0, against_neutral[negative_or_neutral]),
-        auc_positive_negative=metrics.auc(three[decided] == 2, valence[decided]),
+        auc_positive_negative=metrics.auc(three[decided] == 2, against_negative[decided]),
         ece=metrics.ece(labels, chosen),
     )
