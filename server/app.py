@@ -25,6 +25,9 @@ ROUTERS = (
     "server.pages.session",
     "server.pages.dashboard",
     "server.pages.analysis",
+    "server.pages.catalogue",
+    "server.pages.users",
+    "server.pages.privacy",
     "server.pages.api",
 )
 """Modules with a `router`, in the order in which their paths are tried."""

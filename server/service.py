@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, load_keys
 from server.app import create_app
-from server.auth.access_log import enforce_retention
 from server.config import ServerConfig
 from server.ingest import Ingest, IngestSettings
+from server.retention import enforce
 from server.store.engine import write
 
 _log = logging.getLogger(__name__)
@@ -94,7 +94,7 @@ class Service:
         while True:
             try:
                 with write(self.engine) as connection:
-                    enforce_retention(connection)
+                    enforce(connection)
             except Exception:  # a supervisor: told, and tried again in an hour
                 _log.exception("Retention could not be enforced; tried again in an hour.")
             if self._stop.wait(_RETENTION_EVERY_S):

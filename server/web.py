@@ -160,7 +160,7 @@ def format_number(value: float | None, lang: str = "vi", digits: int = 0) -> str
     """A number with the language's separators; a dash for None."""
     if value is None:
         return "–"
-    text = f"{value:,.{digits}f}"
+    text = f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus before a zero
     return text.translate(str.maketrans(",.", ".,")) if lang == "vi" else text
 
 
