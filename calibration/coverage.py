@@ -123,8 +123,8 @@ def score_cell(
     average = (share + implicit) / 2
     half = normal_quantile() / 2 * np.sqrt(share * (1 - share) / n + implicit * (1 - implicit) / visits)
     scores["naive_average"] = Scores.of(average, average - half, average + half, truth)
-    low, high = wilson(share, n)
-    scores["wilson"] = Scores.of(share, low, high, truth)
+    explicit_low, explicit_high = wilson(share, n)
+    scores["wilson"] = Scores.of(share, explicit_low, explicit_high, truth)
     estimate, low, high = ppi_mean(table[..., 1:].astype(np.float64), table[..., 0].astype(np.float64), curve.share)
     scores["ppi_python"] = Scores.of(estimate, low, high, truth)
     stratified = post_stratified(cells)
@@ -133,10 +133,9 @@ def score_cell(
     used = float((fused.state == HELPED).mean())
     scores["efficiency"] = Scores.of(fused.estimate, fused.low, fused.high, truth, used)
     corrected = correction_arrays(cells, curve, full, k, estimand=estimand)
-    ours = [np.where(corrected.usable, x, y) for x, y in (
-        (corrected.estimate, share), (corrected.low, low), (corrected.high, high)
-    )]  # fmt: skip
-    scores["correction"] = Scores.of(ours[0], ours[1], ours[2], truth, float(corrected.usable.mean()))
+    pairs = ((corrected.estimate, share), (corrected.low, explicit_low), (corrected.high, explicit_high))
+    estimate, low, high = (np.where(corrected.usable, ours, explicit) for ours, explicit in pairs)
+    scores["correction"] = Scores.of(estimate, low, high, truth, float(corrected.usable.mean()))
     if estimand is Estimand.FINITE_MONTH:
         spread, exact = explicit_variance(full, k, visits, estimand)
         low, high = wilson(share, spread / np.maximum(exact, 1e-12))

@@ -40,4 +40,5 @@ def wilson(
     half = np.sqrt(q2 * p * (1 - p) / safe + np.square(q2 / (2 * safe))) / (1 + q2 / safe)
     low = np.where(n > 0, np.clip(centre - half, 0.0, 1.0), 0.0)
     high = np.where(n > 0, np.clip(centre + half, 0.0, 1.0), 1.0)
-    return low, high
+    # the interval always holds the share itself; rounding must not say otherwise
+    return np.minimum(low, p), np.maximum(high, p)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.intervals import LEVEL, normal_quantile
+from calibration.intervals import LEVEL, normal_quantile, t_quantile
 from calibration.results import Estimate, Interval
 from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.errors import StatisticsError
@@ -56,8 +56,8 @@ class SmallAreaFit:
     names: tuple[str, ...] = ()
 
     def interval(self, level: float = LEVEL) -> tuple[FloatArray, FloatArray]:
-        """estimate -+ quantile sqrt(MSE), [m] each."""
-        half = normal_quantile(level) * np.sqrt(self.mse)
+        """estimate -+ quantile sqrt(MSE), [m] each; Student's quantile, areas less coefficients: s2 is estimated."""
+        half = t_quantile(len(self.estimate) - len(self.coefficients), level) * np.sqrt(self.mse)
         return self.estimate - half, self.estimate + half
 
     def rows(self) -> list[dict[str, Any]]:
@@ -243,6 +243,7 @@ def small_area_estimates(
     n = np.asarray(rated, dtype=np.float64)
     if len(share) < 5:
         estimate, mse, trust = share, psi, np.ones(len(share))
+        quantile = normal_quantile(level)
         reason = "Fewer than five areas: nothing was borrowed."
     else:
         if covariance is not None and x is not None:
@@ -250,8 +251,9 @@ def small_area_estimates(
         else:
             fit = fay_herriot(share, psi, x, names)
         estimate, mse, trust = np.clip(fit.estimate, 0, 1), fit.mse, fit.trust
+        quantile = float(t_quantile(len(share) - len(fit.coefficients), level))
         reason = "Borrows from the other areas; its own figure weighs"
-    half = normal_quantile(level) * np.sqrt(mse)
+    half = quantile * np.sqrt(mse)
     return [
         Estimate(
             Method.SMALL_AREA, float(e), Interval(max(0.0, float(e - h)), min(1.0, float(e + h)), level), int(size),

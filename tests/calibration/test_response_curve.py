@@ -62,7 +62,8 @@ def test_a_curve_that_surely_falls_is_not_forced_to_rise() -> None:
 def test_a_cold_start_is_not_calibrated(cells: list[np.ndarray], why: str) -> None:
     curve = learn_curve([EvidenceTable.released(c, 1.5) for c in cells], "communes")
     assert not curve.calibrated, why
-    assert np.isfinite(curve.share).all() and ((curve.share >= 0) & (curve.share <= 1)).all()
+    assert np.isfinite(curve.share).all()
+    assert ((curve.share >= 0) & (curve.share <= 1)).all()
     assert "chưa hiệu chuẩn" in curve.summary()
     assert "not calibrated" in curve.summary("en")
 
@@ -73,7 +74,7 @@ def test_a_level_never_seen_says_nothing_and_breaks_nothing() -> None:
     curve = learn_curve([EvidenceTable.released(counts, 1.5)])
     assert curve.calibrated
     assert np.isfinite(curve.fitted).all()
-    assert curve.fitted_error[2] > 5 * curve.fitted_error[1]
+    assert curve.fitted_error[2] > 3 * curve.fitted_error[1]
 
 
 def test_impossible_totals_are_refused() -> None:

@@ -1,0 +1,102 @@
+"""The correction estimator: unbiased where response depends on the level, honest bounds where it does not suffice."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.correction import (
+    abstained_bounds,
+    correction_arrays,
+    post_stratified,
+    tilted,
+    worst_case,
+)
+from calibration.coverage import Cell, score_cell
+from calibration.response_curve import CurveArrays
+from calibration.simulate import Threat, threatened_world
+from calibration.tables import noisy_cells
+
+FULL = np.asarray(True)
+SHARE = np.array([0.2, 0.5, 0.8, 0.9, 0.95, 0.8])
+
+
+def curve(share: np.ndarray = SHARE) -> CurveArrays:
+    return CurveArrays(share, np.full(6, 1e-6), np.full(6, 1 / 6), np.asarray(0.7), FULL, FULL, share, np.full(6, 1e-6))
+
+
+def cells_of(visits: list[int], rated: list[int], satisfied: list[int]) -> np.ndarray:
+    v, r, s = (np.array(x) for x in (visits, rated, satisfied))
+    return np.stack([v - r, r - s, s], axis=-1)
+
+
+def test_without_a_prior_it_is_post_stratification() -> None:
+    table = cells_of([100] * 6, [5, 10, 20, 40, 40, 10], [1, 5, 16, 36, 38, 8])
+    cells = noisy_cells(table, 0.0)
+    by_hand = np.mean([1 / 5, 5 / 10, 16 / 20, 36 / 40, 38 / 40, 8 / 10])
+    corrected = correction_arrays(cells, curve(), 125, 104, prior=np.zeros(6))
+    assert float(corrected.estimate) == pytest.approx(by_hand)
+    assert float(post_stratified(cells)) == pytest.approx(by_hand)
+
+
+def test_with_an_endless_prior_it_is_the_prediction_powered_estimate_at_lambda_one() -> None:
+    rated, satisfied = np.array([5, 10, 20, 40, 40, 10]), np.array([2, 4, 16, 36, 38, 8])
+    table = cells_of([100] * 6, rated.tolist(), satisfied.tolist())
+    corrected = correction_arrays(noisy_cells(table, 0.0), curve(), 125, 104, prior=np.full(6, 1e12))
+    expected = 104 / 125 + SHARE.mean() - (rated * SHARE).sum() / 125
+    assert float(corrected.estimate) == pytest.approx(expected)
+
+
+def test_an_agency_that_is_better_at_every_level_is_not_drawn_to_its_group() -> None:
+    rated = np.full(6, 30)
+    better = np.round(rated * np.minimum(SHARE + 0.05, 1)).astype(int)
+    table = cells_of([500] * 6, rated.tolist(), better.tolist())
+    k = int(better.sum())
+    corrected = correction_arrays(noisy_cells(table, 0.0), curve(), 180, k)
+    assert float(corrected.estimate) == pytest.approx(k / 180, abs=1e-3)
+
+
+@pytest.mark.parametrize(("rho", "p"), [(0.47, 0.82), (0.3, 0.76), (0.6, 0.85)])
+@pytest.mark.parametrize(("epsilon", "most"), [(None, 0.005), (1.5, 0.012)])
+def test_response_by_level_is_corrected(rho: float, p: float, epsilon: float | None, most: float) -> None:
+    world = threatened_world(p, rho, Threat.RESPONSE_BY_LEVEL, 0.02)
+    scores = score_cell(np.random.default_rng(9), world, Cell(100, 5000, epsilon), 3000)
+    assert scores["wilson"].bias > 0.05
+    assert abs(scores["correction"].bias) < most
+    assert scores["correction"].coverage >= 0.94
+    assert scores["wilson"].coverage < 0.82
+
+
+def test_tilt_by_hand() -> None:
+    table = cells_of([100, 0, 0, 0, 0, 0], [20, 0, 0, 0, 0, 0], [15, 0, 0, 0, 0, 0])
+    by_level = np.array([0.75, 0.5, 0.5, 0.5, 0.5, 0.5])
+    # odds 3 of the answered are 1.5 among the silent: share .6
+    assert float(tilted(noisy_cells(table, 0.0), by_level, 2.0)) == pytest.approx(0.2 * 0.75 + 0.8 * 0.6)
+    assert float(tilted(noisy_cells(table, 0.0), by_level, 1.0)) == pytest.approx(0.75)
+
+
+def test_the_tilt_finds_the_truth_when_its_odds_ratio_is_the_true_one() -> None:
+    world = threatened_world(0.82, 0.4, Threat.RESPONSE_BY_SATISFACTION, 0.05)
+    visits, rate = 1_000_000, 0.05
+    rated, silent = visits * rate * world.rated, visits * (1 - rate) * world.silent
+    table = np.concatenate([silent.sum(axis=1, keepdims=True), rated], axis=1)
+    cells = noisy_cells(np.round(table), 0.0)
+    by_level = rated[:, 1] / rated.sum(axis=1)
+    assert float((cells.visits / cells.visits.sum() * by_level).sum()) - 0.82 > 0.03
+    assert float(tilted(cells, by_level, 1.5)) == pytest.approx(0.82, abs=0.003)
+
+
+def test_bounds_for_abstained_visits_and_the_worst_case() -> None:
+    table = cells_of([100, 100, 100, 100, 100, 100], [10] * 6, [8] * 6)
+    low, high = abstained_bounds(noisy_cells(table, 0.0), np.full(6, 0.8))
+    assert float(high - low) == pytest.approx(90 / 600)
+    assert float(low) == pytest.approx((500 * 0.8 + 10 * 0.8) / 600)
+    low, high = worst_case(48, 60, 600)
+    assert (float(low), float(high)) == pytest.approx((48 / 600, 588 / 600))
+
+
+@pytest.mark.parametrize("table", [np.zeros((6, 3)), np.full((6, 3), -2), np.tile([0, 1, 0], (6, 1))])
+def test_hard_tables_give_numbers_within_the_scale(table: np.ndarray) -> None:
+    corrected = correction_arrays(noisy_cells(table, 0.74), curve(), 6, 0)
+    assert 0 <= float(corrected.low) <= float(corrected.estimate) <= float(corrected.high) <= 1
+    assert np.isfinite(float(corrected.n_eff))
