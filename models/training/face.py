@@ -30,6 +30,8 @@ from models.training.face_network import FaceNetwork
 
 NOT_FACES_IN_64 = 2
 EMA_DECAY = 0.9985
+RARE, RARE_SHARE = (5, 6, 7), 0.4
+"""Disgust, fear and contempt, and the share of votes from which a face counts as one of them."""
 
 
 def face_loss(logits: Tensor, emotions: Tensor, usable: Tensor) -> Tensor:
@@ -103,7 +105,9 @@ class Trainer:
             momentum=0.9,
             nesterov=True,
         )
-        self.steps_per_epoch = len(self.train.images) // args.batch
+        rare = np.flatnonzero(self.train.emotion_targets()[:, list(RARE)].max(1) > RARE_SHARE)
+        self.rows = np.concatenate([np.arange(len(self.train.images)), np.repeat(rare, args.rare_times - 1)])
+        self.steps_per_epoch = len(self.rows) // args.batch
         self.epoch = 0
 
     def _learn_from(self, teacher: Path) -> None:
@@ -132,7 +136,7 @@ class Trainer:
     def run_epoch(self) -> float:
         """One pass over the training split; the mean loss."""
         self.network.train()
-        order = self.rng.permutation(len(self.train.images))
+        order = self.rng.permutation(self.rows)
         total = 0.0
         label = f"epoch {self.epoch + 1}/{self.args.epochs}"
         for step in tqdm(range(self.steps_per_epoch), desc=label, mininterval=5):
@@ -198,6 +202,7 @@ def main() -> None:
     parser.add_argument("--peak", type=float, default=0.06, help="highest learning rate")
     parser.add_argument("--start", type=Path, help="face.pt of a run whose averaged weights to start from")
     parser.add_argument("--teacher", type=Path, help="face.pt of a run whose predictions to mix into the votes")
+    parser.add_argument("--rare-times", type=int, default=1, help="show faces of disgust, fear, contempt so often")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--float32", action="store_true", help="no bfloat16 (for processors that lack it)")

@@ -83,6 +83,18 @@ def masked(image: Image, top: float, shade: int) -> Image:
     return covered
 
 
+def glasses(image: Image, rng: np.random.Generator) -> Image:
+    """Drawn glasses, two in five of them dark."""
+    covered = image.copy()
+    y, shade, thick = int(rng.integers(15, 22)), int(rng.integers(0, 70)), int(rng.integers(1, 3))
+    filled = -1 if rng.random() < 0.4 else thick
+    reach_x, reach_y = int(rng.integers(6, 9)), int(rng.integers(4, 7))
+    for centre in (15, 33):
+        cv2.ellipse(covered, (centre, y), (reach_x, reach_y), 0, 0, 360, (shade,), filled)
+    cv2.line(covered, (20, y), (28, y), (shade,), thick)
+    return covered
+
+
 def augment(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image:
     """One random counter-like version of a face [48, 48]; `strength` in [0, 1] scales the geometry."""
     picture = _moved(image, rng, strength)
@@ -92,7 +104,7 @@ def augment(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Im
     if draw[0] < 0.05:
         picture = masked(picture, rng.uniform(0.52, 0.66), int(rng.integers(20, 245)))
     if draw[1] < 0.05:
-        picture = _glasses(picture, rng)
+        picture = glasses(picture, rng)
     if draw[2] < 0.12:
         picture = _erased(picture, rng)
     if draw[3] < 0.20:
@@ -181,15 +193,4 @@ def _erased(image: Image, rng: np.random.Generator) -> Image:
     height, width = rng.integers(6, 20, 2)
     y, x = rng.integers(0, SIZE_PX - height), rng.integers(0, SIZE_PX - width)
     covered[y : y + height, x : x + width] = rng.integers(0, 256)
-    return covered
-
-
-def _glasses(image: Image, rng: np.random.Generator) -> Image:
-    covered = image.copy()
-    y, shade, thick = int(rng.integers(15, 22)), int(rng.integers(0, 70)), int(rng.integers(1, 3))
-    filled = -1 if rng.random() < 0.4 else thick
-    reach_x, reach_y = int(rng.integers(6, 9)), int(rng.integers(4, 7))
-    for centre in (15, 33):
-        cv2.ellipse(covered, (centre, y), (reach_x, reach_y), 0, 0, 360, (shade,), filled)
-    cv2.line(covered, (20, y), (28, y), (shade,), thick)
     return covered

@@ -82,6 +82,7 @@ def conditions() -> Iterator[tuple[str, str, Change]]:
         )
     for error in (0.05, 0.1):
         yield "crop off, share of side", str(error), lambda image, rng, e=error: misplaced(image, rng, e)  # type: ignore[misc]
+    yield "glasses drawn on", "", change.glasses
     yield "lower face covered", "", lambda image, rng: change.masked(image, 0.56, int(rng.integers(60, 230)))
 
 

