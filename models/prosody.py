@@ -42,8 +42,12 @@ def pitch_hz(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     # fewer products at longer lags: normalise by their number
     correlation = correlation / (1 - np.arange(_FRAME) / _FRAME) / np.maximum(correlation[:, :1], 1e-9)
     low, high = int(SAMPLE_RATE_HZ / _HIGH_HZ), int(SAMPLE_RATE_HZ / _LOW_HZ)
-    lags = correlation[:, low:high].argmax(axis=1) + low
-    voiced = correlation[np.arange(count), lags] > _VOICED
+    # every multiple of the period peaks as well: the first peak that is nearly the highest is the period
+    near = correlation[:, low - 1 : high + 1]
+    inner = near[:, 1:-1]
+    peaks = (inner >= near[:, :-2]) & (inner > near[:, 2:]) & (inner > 0.9 * inner.max(axis=1, keepdims=True))
+    lags = peaks.argmax(axis=1) + low
+    voiced = peaks.any(axis=1) & (correlation[np.arange(count), lags] > _VOICED)
     return np.where(voiced, SAMPLE_RATE_HZ / lags, 0).astype(np.float32)
 
 

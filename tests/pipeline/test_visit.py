@@ -1,0 +1,113 @@
+"""Visits keep sums only, freeze once, forget on opt-out; presence starts and ends them."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipeline.fusion import FusionParameters
+from pipeline.records import AbstainReason, ClosedVisit, FaceAffect, Level, Outcome, SpeechAffect, WordsAffect
+from pipeline.visit import MOST_GAP_S, Presence, PresenceParameters, Visit
+
+HAPPY = FaceAffect(np.eye(8, dtype=np.float32)[1], 1.0, 0.05)
+SAD = FaceAffect(np.eye(8, dtype=np.float32)[3], -1.0, 0.05)
+
+
+def visit_with(affect: FaceAffect, seconds: float = 10.0) -> Visit:
+    visit = Visit(0.0, FusionParameters())
+    for number in range(round(seconds * 10) + 1):
+        visit.add_face(affect, number * 0.1)
+    return visit
+
+
+@pytest.mark.parametrize(("affect", "level"), [(HAPPY, Level.VERY_HIGH), (SAD, Level.VERY_LOW)])
+def test_level_of_a_visit(affect: FaceAffect, level: Level) -> None:
+    assert visit_with(affect).close(10.0) == ClosedVisit(level, Outcome.NOT_RATED, 0)
+
+
+def test_a_frozen_level_does_not_move() -> None:
+    visit = visit_with(HAPPY)
+    frozen = visit.freeze(10.0)
+    for number in range(1000):
+        visit.add_face(SAD, 10.0 + number * 0.1)
+    visit.add_speech(SpeechAffect(0.9, -1.0, 0.0, 5.0), 20.0)
+    visit.add_words(WordsAffect((1.0, 0.0, 0.0), 0.0), 5.0, 20.0)
+    visit.rate(1)
+    assert visit.freeze(120.0) is frozen
+    assert visit.close(120.0) == ClosedVisit(Level.VERY_HIGH, Outcome.NOT_SATISFIED, 0)
+
+
+def test_freezing_and_opting_out_forget_the_sums() -> None:
+    frozen, opted_out = visit_with(HAPPY), visit_with(HAPPY)
+    frozen.freeze(10.0)
+    opted_out.opt_out()
+    for visit in (frozen, opted_out):
+        assert visit.face.whole.total == visit.face.seconds == 0
+    assert opted_out.freeze(10.0).reason is AbstainReason.OPTED_OUT
+    opted_out.add_face(HAPPY, 10.0)
+    assert opted_out.close(20.0).level is Level.ABSTAINED
+
+
+def test_a_gap_counts_for_no_more_than_its_cap() -> None:
+    visit = Visit(0.0, FusionParameters())
+    for time_s in (0.0, 0.1, 60.0):
+        visit.add_face(HAPPY, time_s)
+    assert visit.face.seconds == pytest.approx(0.1 + MOST_GAP_S)
+
+
+def test_memory_of_a_visit_does_not_grow_with_it() -> None:
+    def fields_of(record: object) -> list[object]:
+        if dataclasses.is_dataclass(record) and not isinstance(record, type):
+            return [leaf for each in dataclasses.fields(record) for leaf in fields_of(getattr(record, each.name))]
+        return [record]
+
+    short, long = fields_of(visit_with(HAPPY, 1.0)), fields_of(visit_with(HAPPY, 300.0))
+    assert len(short) == len(long)
+    assert not any(isinstance(leaf, list | dict | set | np.ndarray | bytes) for leaf in long)
+
+
+@pytest.mark.parametrize(
+    ("overall", "outcome"),
+    [(1, Outcome.NOT_SATISFIED), (3, Outcome.NOT_SATISFIED), (4, Outcome.SATISFIED), (5, Outcome.SATISFIED)],
+)
+def test_ratings(overall: int, outcome: Outcome) -> None:
+    visit = visit_with(HAPPY)
+    visit.rate(overall)
+    assert visit.close(10.0).outcome is outcome
+
+
+@pytest.mark.parametrize("overall", [0, 6, -1])
+def test_a_rating_outside_the_scale_is_refused(overall: int) -> None:
+    with pytest.raises(ValueError, match="1 to 5"):
+        visit_with(HAPPY).rate(overall)
+
+
+def changes(seen: list[tuple[float, bool]]) -> list[tuple[float, bool]]:
+    presence = Presence(PresenceParameters(start_after_s=1.0, end_after_s=3.0))
+    found = []
+    for time_s, is_seen in seen:
+        changed = presence.update(is_seen, time_s)
+        if changed is not None:
+            found.append((time_s, changed))
+    return found
+
+
+def every(step_s: float, until_s: float, *absences: tuple[float, float]) -> list[tuple[float, bool]]:
+    times = np.arange(0, until_s, step_s).round(6).tolist()
+    return [(time_s, not any(low <= time_s < high for low, high in absences)) for time_s in times]
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (every(0.5, 10), [(1.0, True)]),
+        (every(0.5, 10, (0, 20)), []),
+        (every(0.5, 10, (0.5, 20)), []),  # a passer-by
+        (every(0.5, 10, (4, 6)), [(1.0, True)]),  # bends down for a paper
+        (every(0.5, 12, (4, 10)), [(1.0, True), (6.5, False), (11.0, True)]),
+    ],
+)
+def test_presence(seen: list[tuple[float, bool]], expected: list[tuple[float, bool]]) -> None:
+    assert changes(seen) == expected
