@@ -7,6 +7,7 @@ forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhe
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import threading
 import time
@@ -120,12 +121,12 @@ class Counter:
     @property
     def is_analysed(self) -> bool:
         """Whether the page has to say that a visit is being analysed now."""
-        return self._visits is not None and not self._opted_out
+        return self._visits is not None and not self.has_opted_out
 
     @property
     def has_opted_out(self) -> bool:
         """Whether the citizen of this visit has opted out."""
-        return self._opted_out
+        return self._opted_out and (self._visits is None or self._visits.visit_open)
 
     def opt_out(self) -> None:
         """One touch: nothing of this visit is analysed from now on."""
@@ -139,7 +140,8 @@ class Counter:
     def begin(self) -> Sheet | Begin:
         """Freeze the visit's level, then begin a sheet; or say that this visit has been rated."""
         if self._visits is not None and self._visits.visit_open:
-            self._visits.freeze_level()
+            with contextlib.suppress(RuntimeError):  # the visit ended in between
+                self._visits.freeze_level()
         with self._lock:
             if self._knows_visits() and self._visit == self._rated_visit:
                 self.counters.drop("already_rated")

@@ -56,8 +56,10 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "home": ("Về trang đầu", "To the start"),
     "idle": ("Ông/Bà còn ở đó không?", "Are you still there?"),
     "idle_hint": (
-        "Chạm vào màn hình để tiếp tục. Nếu không, trang sẽ trở về đầu sau {seconds} giây và câu trả lời dở dang bị xóa.",
-        "Touch the screen to go on. Otherwise the page returns to the start in {seconds} seconds and unfinished answers are deleted.",
+        "Chạm vào màn hình để tiếp tục. Nếu không, trang sẽ trở về đầu sau {seconds} giây và câu trả "
+        "lời dở dang bị xóa.",
+        "Touch the screen to go on. Otherwise the page returns to the start in {seconds} seconds and "
+        "unfinished answers are deleted.",
     ),
     "idle_button": ("Tôi còn ở đây", "I am here"),
     "print": ("In thông báo", "Print the notice"),
@@ -73,14 +75,17 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "n_kept": ("Điều gì được giữ lại", "What is kept"),
     "n_kept_text": (
         "Hình ảnh và âm thanh chỉ nằm trong bộ nhớ tạm và bị xóa ngay. Không có hình, tiếng, lời nói hay đặc điểm nhận dạng "
-        "nào được lưu hoặc gửi đi. Chỉ có bảng tổng số lượt theo kỳ, đã cộng thêm nhiễu ngẫu nhiên, được gửi tới máy chủ.",
+        "nào được lưu hoặc gửi đi. Chỉ có bảng tổng số lượt theo kỳ, đã cộng thêm nhiễu ngẫu nhiên, "
+        "được gửi tới máy chủ.",
         "Pictures and sound exist in working memory only and are gone at once. No picture, sound, word or feature of a person "
         "is stored or sent. Only tables of counts for a period, with random noise added, are sent to the server.",
     ),
     "n_rating": ("Phiếu đánh giá", "The rating"),
     "n_rating_text": (
-        "Đánh giá trên màn hình là tự nguyện và không ghi tên. Câu trả lời được gửi cùng phiếu của người khác, chỉ kèm ngày.",
-        "The rating on the screen is voluntary and without a name. It is sent together with those of others, with the day only.",
+        "Đánh giá trên màn hình là tự nguyện và không ghi tên. Câu trả lời được gửi cùng phiếu của "
+        "người khác, chỉ kèm ngày.",
+        "The rating on the screen is voluntary and without a name. It is sent together with those of "
+        "others, with the day only.",
     ),
     "n_choice": ("Quyền của Ông/Bà", "Your choice"),
     "n_choice_text": (

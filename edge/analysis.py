@@ -1,0 +1,150 @@
+"""What looks and listens: camera and microphone feed one engine, on threads of their own. Only opened where the
+notice is confirmed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from edge.capture.camera import Camera
+from edge.capture.microphone import Microphone
+from edge.config import EdgeConfig
+from edge.engine import Engine, EngineSettings
+from edge.health import Health
+from edge.networks import NetworkOptions, load_networks
+from pipeline.records import ClosedVisit
+from pipeline.wire import BoxState
+
+_log = logging.getLogger(__name__)
+_WAIT_S = 0.25
+_WORDS_PAUSE_S = 0.2
+
+
+def engine_settings(config: EdgeConfig) -> EngineSettings:
+    """The engine's settings from the configuration."""
+    settings = EngineSettings(region=config.camera.region, visits_by=config.visit.by)
+    return settings.for_demo() if config.box.demo else settings
+
+
+def network_options(config: EdgeConfig) -> NetworkOptions:
+    """Which networks, under which licences."""
+    return NetworkOptions(accepted=config.models.licences, demo=config.box.demo, asr=config.models.asr)
+
+
+class Analysis:
+    """Loads the networks and opens each source once, at construction: raises `ModelError`, `SourceError`."""
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        on_visit: Callable[[ClosedVisit], None],
+        on_started: Callable[[], None],
+        health: Health,
+    ) -> None:
+        networks = load_networks(network_options(config))
+        for notice in networks.notices:
+            _log.warning("%s", notice)
+        self.provider = networks.provider
+        self._digests = dict(networks.digests)
+        self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
+        self._health = health
+        self._stop = threading.Event()
+        self.camera: Camera | None = None
+        self.microphone: Microphone | None = None
+        if config.camera.source != "none":
+            self.camera = Camera(config.camera.source, loop=config.camera.loop, on_lost=self._camera_lost)
+            self.camera.check()
+        if config.microphone.source != "none":
+            self.microphone = Microphone(
+                config.microphone.source,
+                channel=config.microphone.channel,
+                loop=config.microphone.loop,
+                on_lost=self._microphone_lost,
+            )
+            self.microphone.check()
+        works = [("eyes", self._look), ("ears", self._listen)]
+        if config.models.asr:
+            works.append(("words", self._read_words))
+        self._threads = [
+            threading.Thread(target=self._supervise, args=work, name=work[0], daemon=True) for work in works
+        ]
+
+    def model_digests(self) -> Iterable[tuple[str, bytes]]:
+        """(name, SHA-256) of every file of weights in use."""
+        return sorted(self._digests.items())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether every source is a file that has been played to its end."""
+        sources = [source for source in (self.camera, self.microphone) if source is not None]
+        return all(source.finished for source in sources)
+
+    def start(self) -> None:
+        """Begin to look and listen."""
+        for source in (self.camera, self.microphone):
+            if source is not None:
+                source.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Look and listen no more; an open visit ends and is counted."""
+        self._stop.set()
+        for source in (self.camera, self.microphone):
+            if source is not None:
+                source.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(5.0)
+        self.engine.finish()
+
+    def close(self) -> None:
+        """Stop, if it has not been stopped."""
+        if not self._stop.is_set():
+            self._stop.set()
+            for source in (self.camera, self.microphone):
+                if source is not None:
+                    source.stop()
+
+    def _supervise(self, name: str, work: Callable[[], None]) -> None:
+        while not self._stop.is_set():
+            try:
+                work()
+            except Exception:  # a supervisor: one frame that fails must not end the box
+                self.engine.counters.drop(f"{name}_failed")
+                _log.exception("the %s failed on one piece; the box goes on", name)
+
+    def _look(self) -> None:
+        frame = self.camera.next(_WAIT_S) if self.camera is not None else None
+        if frame is not None:
+            self.engine.feed_frame(frame)
+        elif self.camera is None:
+            self.engine.tick(time.monotonic())
+            self._stop.wait(_WAIT_S)
+        elif self.camera.lost or self.camera.finished:
+            self.engine.tick(time.monotonic())
+
+    def _listen(self) -> None:
+        if self.microphone is None:
+            self._stop.wait()
+            return
+        chunk = self.microphone.next(_WAIT_S)
+        if chunk is not None:
+            self.engine.feed_chunk(chunk)
+
+    def _read_words(self) -> None:
+        if not self.engine.work_words():
+            self._stop.wait(_WORDS_PAUSE_S)
+
+    def _camera_lost(self, lost: bool) -> None:
+        self._tell(BoxState.CAMERA_LOST, lost, "camera", self.camera)
+
+    def _microphone_lost(self, lost: bool) -> None:
+        self._tell(BoxState.MICROPHONE_LOST, lost, "microphone", self.microphone)
+
+    def _tell(self, state: BoxState, lost: bool, name: str, source: Camera | Microphone | None) -> None:
+        if self._health.set(state, lost):
+            reason = "" if source is None else source.reason
+            _log.warning("the %s is lost: %s", name, reason) if lost else _log.info("the %s is back", name)

@@ -1,0 +1,140 @@
+"""A configuration is taken whole or refused whole, and the refusal says where and what to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edge.config import EdgeConfig, load_config, redacted
+from pipeline.errors import ConfigError
+from pipeline.keys import new_keys
+
+KEY = new_keys("server").curve_public_z85
+GOOD = f"""
+[box]
+data_dir = "data"
+agency_label = "Sở Tư pháp"
+
+[camera]
+source = "none"
+
+[privacy]
+clerks_per_box = 2
+
+[server]
+address = "tcp://score.example:5570"
+public_key = "{KEY}"
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "edge.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_a_small_configuration_has_safe_defaults(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, GOOD))
+    assert config.box.data_dir == tmp_path / "data"
+    assert not config.notice.confirmed
+    assert not config.analysis_wanted
+    assert config.tablet.host == "127.0.0.1"
+    assert not config.queue.enabled
+    assert config.server.enrolment_address() == "tcp://score.example:5571"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "clerks_per_box = 2",
+            "clerks_per_bix = 2",
+            "line 10: 'privacy.clerks_per_bix' is not known. Did you mean 'clerks_per_box'?",
+        ),
+        ("[privacy]", "[privaci]", "line 9: 'privaci' is not known. Did you mean 'privacy'?"),
+        ('agency_label = "Sở Tư pháp"', "", "'box.agency_label' is missing."),
+        (
+            "tcp://score.example:5570",
+            "http://score.example",
+            "line 13: server.address: an address reads tcp://host:port.",
+        ),
+        (KEY, KEY[:-1], "line 14: server.public_key: A key is not Z85 text."),
+        (
+            'source = "none"',
+            "source = 0\nregion = [[0.1, 0.1], [0.9, 0.9]]",
+            "line 8: camera.region: a polygon has at least three corners.",
+        ),
+        (
+            'source = "none"',
+            "source = 0\nregion = [[0.1, 0.1], [0.9, 1.9], [0, 0]]",
+            "camera.region.1.1: Input should be less than or equal to 1.",
+        ),
+        (
+            "clerks_per_box = 2",
+            "clerks_per_box = 2\npulse_epsilon_milli = 900",
+            "pulse_epsilon_milli + evidence_epsilon_milli must not exceed",
+        ),
+        ("[privacy]", "[queue]\nenabled = true\n[privacy]", "token_file is needed where enabled = true."),
+        ("[privacy]", '[visit]\nby = "queue"\n[privacy]', '[visit] by = "queue" needs [queue] enabled = true.'),
+        ('data_dir = "data"', 'data_dir = "data"\ndemo = true', "[box] demo and [privacy] demo must be the same."),
+        ("[privacy]", "[privacy", "is not TOML"),
+    ],
+)
+def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path) -> None:
+    assert old in GOOD
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, GOOD.replace(old, new)))
+    assert said in str(caught.value)
+
+
+def test_a_missing_file_and_a_file_that_is_no_text(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="There is no configuration"):
+        load_config(tmp_path / "none.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_config(tmp_path / "bytes.toml")
+
+
+def test_a_wrong_value_is_not_repeated_in_the_error(tmp_path: Path) -> None:
+    """It may be a password."""
+    text = GOOD.replace('source = "none"', 'source = ["rtsp://admin:hunter2@camera/1"]')
+    with pytest.raises(ConfigError) as caught:
+        load_config(write(tmp_path, text))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_camera_password_is_redacted() -> None:
+    assert redacted("rtsp://admin:hunter2@camera/1") == "rtsp://***@camera/1"
+    assert redacted(0) == "0"
+
+
+def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None:
+    with_camera = GOOD.replace('source = "none"', "source = 0")
+    config = load_config(write(tmp_path, with_camera))
+    assert not config.analysis_wanted
+    assert any("notice is not confirmed" in sentence for sentence in config.warnings())
+    assert load_config(write(tmp_path, with_camera + "\n[notice]\nconfirmed = true\n")).analysis_wanted
+
+
+def test_the_digest_follows_the_values_not_the_comments(tmp_path: Path) -> None:
+    one = load_config(write(tmp_path, GOOD)).digest()
+    assert load_config(write(tmp_path, GOOD + "\n# a comment\n")).digest() == one
+    assert load_config(write(tmp_path, GOOD + "\n[notice]\nconfirmed = true\n")).digest() != one
+
+
+def _undocumented(model: type, place: str = "") -> list[str]:
+    """Settings without a sentence in the guide's example file."""
+    example = (Path(__file__).parents[2] / "docs" / "guide" / "edge.toml").read_text("utf-8")
+    missing = []
+    for name, field in model.model_fields.items():  # type: ignore[attr-defined]
+        if hasattr(field.annotation, "model_fields"):
+            missing += [] if f"[{name}]" in example else [f"[{name}]"]
+            missing += _undocumented(field.annotation, name)
+        elif f"{name} =" not in example:
+            missing.append(f"{place}.{name}")
+    return missing
+
+
+def test_every_setting_stands_in_the_guide_s_example() -> None:
+    assert _undocumented(EdgeConfig) == []

@@ -1,0 +1,175 @@
+"""What was put survives, is never given a second number, and is deleted on acknowledgement only."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.outbox import Outbox
+from pipeline import wire
+from pipeline.errors import StoreError
+
+
+def pulse(index: int) -> Callable[[int, int, int], wire.Message]:
+    def build(epoch: int, sequence: int, nonce: int) -> wire.Message:
+        return wire.Pulse(
+            version=1,
+            epoch=epoch,
+            sequence=sequence,
+            nonce=nonce,
+            period=wire.PeriodKind.HOUR,
+            index=index,
+            epsilon_milli=500,
+            counts=(0, 0, 0, 0),
+        )
+
+    return build
+
+
+def sheet(reasons: int) -> wire.RatingRow:
+    return wire.RatingRow(201, 0, (4,) + (0,) * 31, reasons, 0)
+
+
+def decoded(outbox: Outbox) -> list[wire.Message]:
+    return [wire.decode(payload) for _, _, payload in outbox.waiting(1000)]
+
+
+def test_numbers_are_gapless_and_a_key_keeps_its_message(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    first = outbox.put("a", pulse(1))
+    assert [outbox.put(key, pulse(2)).sequence for key in ("b", "c")] == [2, 3]
+    assert outbox.put("a", pulse(99)) == first
+    assert [message.sequence for message in decoded(outbox)] == [1, 2, 3]
+
+
+def test_what_was_put_is_there_after_a_restart_byte_by_byte(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.put("a", pulse(1))
+    before = outbox.waiting(10)
+    outbox.close()
+    again = Outbox(tmp_path / "o", 1)
+    assert again.waiting(10) == before
+    assert again.put("b", pulse(2)).sequence == 2
+
+
+def test_an_acknowledged_key_is_not_sent_again(tmp_path: Path) -> None:
+    """The desk may offer a release again after a crash between put and confirm, even if it was acknowledged
+    meanwhile."""
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.put("a", pulse(1))
+    assert outbox.acknowledged(1, 1)
+    assert not outbox.acknowledged(1, 1)
+    assert outbox.put("a", pulse(1)).sequence == 1
+    assert outbox.waiting(10) == []
+    assert outbox.next_sequence() == 2
+
+
+def test_a_refused_message_is_set_aside_and_kept(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.put("a", pulse(1))
+    assert outbox.refused(1, 1, wire.RefusalReason.CONFLICT)
+    assert outbox.waiting(10) == []
+    assert outbox.totals() == {"put": 1, "waiting": 0, "acknowledged": 0, "refused": 1, "sheets": 0}
+
+
+def test_a_new_epoch_counts_from_one_and_an_older_one_is_refused(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.put("a", pulse(1))
+    outbox.close()
+    outbox = Outbox(tmp_path / "o", 2)
+    assert (outbox.put("a", pulse(1)).epoch, outbox.put("a", pulse(1)).sequence) == (2, 1)
+    outbox.close()
+    with pytest.raises(StoreError, match="later epoch"):
+        Outbox(tmp_path / "o", 1)
+
+
+def test_sheets_become_padded_batches_once(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    for reasons in range(20):
+        outbox.add_sheet(sheet(reasons), day=100)
+    outbox.add_sheet(sheet(500), day=101)
+    assert outbox.make_batches(100) == 2
+    batches = [message for message in decoded(outbox) if isinstance(message, wire.Ratings)]
+    assert [(batch.day, len(batch.rows)) for batch in batches] == [(100, 16), (100, 16)]
+    real = [row.reasons for batch in batches for row in batch.rows if row.instrument]
+    assert sorted(real) == list(range(20))
+    assert real != list(range(20))  # shuffled: equal by chance once in 20! times
+    assert outbox.totals()["sheets"] == 1
+    assert outbox.make_batches(100) == 1  # nothing waits: an empty batch still goes
+    assert all(row.instrument == 0 for row in decoded(outbox)[-1].rows)  # type: ignore[union-attr]
+
+
+def test_sheets_of_an_earlier_day_keep_their_day(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.add_sheet(sheet(1), day=100)
+    assert outbox.make_batches(102) == 2
+    assert [message.day for message in decoded(outbox) if isinstance(message, wire.Ratings)] == [100, 102]
+
+
+def test_sheets_survive_a_restart_and_leave_no_trace_once_sent(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.add_sheet(sheet(12345), day=100)
+    outbox.close()
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.make_batches(100)
+    outbox.acknowledged(1, 1)
+    outbox.close()
+    row = wire.encode(sheet(12345))
+    assert all(row not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def _fill(outbox: Outbox) -> int:
+    """Put until the disk is full; the number that was stored."""
+    for index in range(10_000):
+        try:
+            outbox.put(f"pulse:{index}", pulse(index))
+        except StoreError:
+            return index
+    raise AssertionError("the disk never became full")
+
+
+def test_a_full_disk_loses_nothing_and_nothing_half(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1, page_limit=12)
+    stored = _fill(outbox)
+    with pytest.raises(StoreError, match="disk is full"):
+        outbox.put("one more", pulse(1))
+    assert outbox.counters.dropped == {"store_failed": 2}
+    assert outbox.totals()["put"] == stored
+    assert outbox.next_sequence() == stored + 1
+    for sequence in range(1, stored + 1):
+        outbox.acknowledged(1, sequence)  # the server took them: there is room again
+    assert outbox.put("after", pulse(1)).sequence == stored + 1
+
+
+def test_all_or_none_of_several(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+
+    def fails(epoch: int, sequence: int, nonce: int) -> wire.Message:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        outbox.put_all([("a", pulse(1)), ("b", fails)])
+    assert outbox.totals()["put"] == 0
+    assert outbox.put("c", pulse(3)).sequence == 1
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "o").write_bytes(b"this is no data base" * 100)
+    with pytest.raises(StoreError, match="cannot be read or written"):
+        Outbox(tmp_path / "o", 1)
+
+
+def test_no_row_holds_a_time_and_the_file_is_private(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    outbox.put("pulse:1", pulse(1))
+    outbox.add_sheet(sheet(1), day=100)
+    assert (tmp_path / "o").stat().st_mode & 0o777 == 0o600
+    columns = {
+        column[1]
+        for table in ("box", "message", "sheet", "batch")
+        for column in sqlite3.connect(tmp_path / "o").execute(f"PRAGMA table_info({table})")
+    }
+    assert columns == {"one", "epoch", "next", "sequence", "key", "payload", "refused", "token", "day", "row", "number"}
