@@ -113,6 +113,7 @@ class Engine:
         self._visit: Visit | None = None
         self._waiting: deque[Utterance] = deque(maxlen=MOST_WAITING_UTTERANCES)
         self._now_s = 0.0
+        self._frame_s = 0.0
         self._affect_s: float | None = None
         self._frozen_s: float | None = None
         self._opted_out_s: float | None = None
@@ -138,9 +139,10 @@ class Engine:
     def feed_frame(self, frame: Frame) -> None:
         """Look at one picture; one whose time runs backwards is dropped."""
         with self._lock:
-            if frame.time_s < self._now_s - 1.0:
+            if frame.time_s < self._frame_s:
                 self.counters.drop("time_backwards")
                 return
+            self._frame_s = frame.time_s
             self._advance(frame.time_s)
             if self._opted_out_s is not None:
                 self.counters.drop("opted_out")
