@@ -2,7 +2,8 @@
 
 Beside ours, in the same run and on the same months: the naive mean of ratings, the naive average of implicit and
 explicit, Wilson's interval, and PPI++ as the package ppi-python computes it. Sections: `grid` (assumptions hold),
-`finite` (the month itself as estimand), `response` (response depends on the level), `clusters`, `threats`.
+`finite` (the month itself as estimand), `response` (response depends on the level), `clusters`, `threats`, and
+`province` (the whole analysis on provinces whose agencies differ, days cluster and curves are learnt month by month).
 
     hailong bench statistics --json > statistics.json     10,000 replications a cell, about a quarter of an hour
     hailong bench statistics --quick                       a coarse grid, a few seconds
@@ -24,7 +25,8 @@ from typing import Any, Final
 import numpy as np
 
 from calibration.coverage import METHODS, Cell, Clusters, ppi_mean, row, score_cell, score_clustered
-from calibration.simulate import Threat, threatened_world
+from calibration.province_check import score_provinces
+from calibration.simulate import Scenario, Threat, threatened_world
 from calibration.verdicts import Estimand
 from calibration.worlds import draw_cells, joint_distribution
 
@@ -148,6 +150,11 @@ def simulate(plan: Plan, quiet: bool = False) -> dict[str, list[dict[str, Any]]]
             labels = {"threat": str(job["threat"])}
         sections.setdefault(section, []).append(row(cell, scores, p=p, rho=rho, **labels))
         _progress(done, len(jobs), started, quiet)
+    sections["province"] = []
+    for rho, threat in ((0.4, Threat.NONE), (0.1, Threat.NONE), (0.4, Threat.RESPONSE_BY_LEVEL)):
+        scenario = Scenario(rho=rho, threat=threat, seed=plan.seed)
+        for found in score_provinces(scenario, max(plan.replications // 50, 5)):
+            sections["province"].append({"rho": rho, "threat": str(threat), **found})
     if not quiet:
         print(file=sys.stderr)
     return sections
@@ -229,6 +236,12 @@ def _print(result: dict[str, Any]) -> None:
             f"{g['rated']:4d} {g['visits']:5d} {g['rho']:4.1f}  {noise:<10} {g['naive_mean_coverage']:7.3f}"
             f"{g['wilson_coverage']:7.3f}{g['ppi_python_coverage']:7.3f}{g['efficiency_coverage']:7.3f}"
             f"{g['width_ratio']:8.3f}{g['mse_ratio']:8.3f}{g['used']:7.2f}"
+        )
+    print("\nwhole provinces (a dozen agencies, six months, epsilon 1.5, clustered days): the last month")
+    for r in result["sections"]["province"]:
+        print(
+            f"rho {r['rho']} {r['threat']:<18} {r['size']:<7} {r['method']:<11} coverage {r['coverage']:.3f} "
+            f"width {100 * r['width']:5.1f} bias {100 * r['bias']:+5.2f} error {100 * r['mse'] ** 0.5:5.2f}"
         )
     print("\nthreats, p = .82, rho = .4: bias in points / coverage")
     print(
