@@ -29,6 +29,13 @@ ROUTERS = (
     "server.pages.users",
     "server.pages.privacy",
     "server.pages.api",
+    "server.survey.pages.online",
+    "server.survey.pages.gateway",
+    "server.survey.pages.feedback",
+    "server.survey.pages.index",
+    "server.survey.pages.rounds",
+    "server.survey.pages.paper",
+    "server.survey.pages.review",
 )
 """Modules with a `router`, in the order in which their paths are tried."""
 

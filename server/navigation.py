@@ -18,6 +18,8 @@ class Entry:
 
 
 ENTRIES: tuple[Entry, ...] = (
+    Entry("/survey/index", "Khảo sát", "Survey", Permission.READ_SCORES),
+    Entry("/survey/entry", "Nhập phiếu", "Data entry", Permission.ENTER_RATINGS),
     Entry("/health", "Thiết bị", "Boxes", Permission.READ_HEALTH),
     Entry("/analysis", "Phân tích", "Analysis", Permission.ANALYSE),
     Entry("/catalogue", "Danh mục", "Catalogue", Permission.MANAGE_CATALOGUE),

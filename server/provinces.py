@@ -27,10 +27,12 @@ SETTINGS: dict[str, Any] = {
     "late_days": 5,
     "min_answers": 30,
     "confidence": 0.95,
+    "portal_origin": "",
 }
 """Names and defaults of a province's settings. `access_log_days`: kept that long, enforced daily. `contact_days`: phone
 numbers and lists of enumerators, likewise. `late_days`: a release is late when it comes later after its period's end.
-`min_answers`: below, an index is suppressed in reports. `confidence`: level of every interval."""
+`min_answers`: below, an index is suppressed in reports. `confidence`: level of every interval.
+`portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Pages and HTTP interfaces of the survey; `server.app` includes every module's `router`."""
