@@ -125,7 +125,7 @@ class Trainer:
 
     def batch(self, rows: NDArray[np.int64]) -> tuple[Tensor, Tensor, Tensor]:
         """Augmented faces float [n, 1, 48, 48] with their vote shares [n, 8] and `usable` [n]."""
-        faces = np.stack([augment(self.train.images[row], self.rng) for row in rows])
+        faces = np.stack([augment(self.train.images[row], self.rng, self.args.strength) for row in rows])
         emotions, usable = self.emotions[rows].copy(), self.usable[rows].copy()
         for place in range(len(rows) * NOT_FACES_IN_64 // 64):
             faces[place] = not_a_face(self.train.images, self.rng)
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="face.pt of a run whose averaged weights to start from")
     parser.add_argument("--teacher", type=Path, help="face.pt of a run whose predictions to mix into the votes")
     parser.add_argument("--rare-times", type=int, default=1, help="show faces of disgust, fear, contempt so often")
+    parser.add_argument("--strength", type=float, default=1.0, help="of the augmentation, in [0, 1]")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--float32", action="store_true", help="no bfloat16 (for processors that lack it)")

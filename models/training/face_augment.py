@@ -96,10 +96,11 @@ def glasses(image: Image, rng: np.random.Generator) -> Image:
 
 
 def augment(image: Image, rng: np.random.Generator, strength: float = 1.0) -> Image:
-    """One random counter-like version of a face [48, 48]; `strength` in [0, 1] scales the geometry."""
+    """One random counter-like version of a face [48, 48]; `strength` in [0, 1] scales the geometry and how many are
+    spoilt."""
     picture = _moved(image, rng, strength)
     draw = rng.random(11)
-    if draw[10] < 0.35:
+    if draw[10] > 0.65 * strength:
         return picture
     if draw[0] < 0.05:
         picture = masked(picture, rng.uniform(0.52, 0.66), int(rng.integers(20, 245)))
