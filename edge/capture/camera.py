@@ -152,7 +152,8 @@ class Camera:
             reader.start()
             while reader.is_alive() and not self._stop.is_set():
                 reader.join(0.1)
-                if time.monotonic() - self._beat_s > self._settings.stale_s:
+                opening_s = self._settings.open_s if self.counters.forwarded == before else 0.0
+                if time.monotonic() - self._beat_s > self._settings.stale_s + opening_s:
                     self.counters.drop("stale")
                     self._set_lost(f"The camera {self.name} has stopped giving pictures.")
                     break

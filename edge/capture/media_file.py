@@ -36,7 +36,10 @@ def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0) -> Any:
     """A PyAV container. Raises `SourceError` without the address' password."""
     import av
 
-    options = {"rtsp_transport": "tcp"} if source.startswith("rtsp") else {}
+    # one second is enough to know a stream; FFmpeg's own five would be five seconds behind after every reconnection
+    options = {"analyzeduration": "1000000"}
+    if source.startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"
     try:
         if "://" in source:
             return av.open(source, options=options, timeout=(open_s, read_s))
@@ -60,6 +63,17 @@ def _unreadable(source: str, error: Exception) -> SourceError:
     return SourceError(f"The file {name} is not a film or a recording that FFmpeg can read.", "Name another file.")
 
 
+def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
+    import av
+
+    try:
+        yield from container.demux(stream)
+    except av.FFmpegError:
+        raise SourceError(
+            f"{redacted(source)} has stopped in the middle.", "Check the network and the camera."
+        ) from None
+
+
 def read_frames(container: Any, source: str, counters: Counters) -> Iterator[Frame]:
     """Pictures of a container with their media time, from 0. Damaged ones are counted (`corrupt`) and left out.
 
@@ -73,7 +87,7 @@ def read_frames(container: Any, source: str, counters: Counters) -> Iterator[Fra
     rate = float(stream.average_rate or 25)
     first_s: float | None = None
     last_s = -1 / rate
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream, source):
         try:
             pictures = packet.decode()
         except av.FFmpegError:
@@ -113,7 +127,7 @@ def read_chunks(container: Any, source: str, channel: int, counters: Counters) -
     mono = Resampler(stream.codec_context.sample_rate)
     rest = np.zeros(0, np.float32)
     done = 0
-    for packet in container.demux(stream):
+    for packet in _packets(container, stream, source):
         try:
             pieces = packet.decode()
         except av.FFmpegError:
