@@ -39,6 +39,8 @@ ROUTERS = (
 )
 """Modules with a `router`, in the order in which their paths are tried."""
 
+MAX_BODY_BYTES = 200_000_000
+"""A request larger than that is refused: an import of 500,000 rows is about 60 MB."""
 STATIC = Path(__file__).parent / "static"
 
 
@@ -70,6 +72,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         dependencies=[Depends(check_csrf)],
+        max_body_size=MAX_BODY_BYTES,
     )
     state = WebState(
         engine=engine,

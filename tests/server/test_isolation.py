@@ -1,0 +1,219 @@
+"""Provinces, roles and agencies are kept apart on every route: the routes are enumerated, none can be forgotten."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from sqlalchemy import Engine, select
+
+from server.auth.roles import PERMISSIONS, Permission
+from server.store.engine import read
+from server.store.tables.users import Role, users
+from tests.server.client import Browser
+from tests.server.province import Province, application, fill_province
+
+OPEN = {
+    "/log-in": "the log-in itself",
+    "/log-out": "closes the session of whoever asks",
+    "/account": "one's own account, checked in the route",
+    "/api/v1/alive": "says that the server answers, and nothing else",
+}
+"""Routes of the staff's part that ask for no permission, each with its reason. Routes for citizens and
+gateways say their reason themselves: `@public("...")`."""
+
+
+@pytest.fixture
+def two(store: Engine) -> tuple[Province, Province]:
+    return fill_province(store, "aaa"), fill_province(store, "bbb", share=0.5)
+
+
+@pytest.fixture
+def app(store: Engine, two: tuple[Province, Province], tmp_path: Path) -> FastAPI:
+    return application(store, tmp_path)
+
+
+def routes(app: FastAPI) -> list[APIRoute]:
+    """Every route that code of ours answers (FastAPI keeps those of an included router in it)."""
+    flat: list[APIRoute] = []
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            flat.append(route)
+        elif hasattr(route, "original_router"):
+            flat += [inner for inner in route.original_router.routes if isinstance(inner, APIRoute)]
+    return flat
+
+
+def methods(route: APIRoute) -> set[str]:
+    """GET, POST and so on, without HEAD."""
+    return set(route.methods or ()) - {"HEAD"}
+
+
+def permission_of(route: APIRoute) -> Permission | None:
+    """The permission that a route asks for."""
+    for dependency in route.dependant.dependencies:
+        permission = getattr(dependency.call, "permission", None)
+        if permission is not None:
+            return Permission(permission)
+    return None
+
+
+def test_every_route_asks_for_a_permission_or_says_why_not(app: FastAPI) -> None:
+    found = routes(app)
+    assert len(found) > 20
+    for route in found:
+        reason = OPEN.get(route.path) or getattr(route.endpoint, "public", "")
+        assert permission_of(route) is not None or reason, f"{route.path} asks for nothing"
+
+
+def test_every_unsafe_route_checks_the_forgery_token(
+    app: FastAPI, store: Engine, two: tuple[Province, Province]
+) -> None:
+    mine = two[0]
+    before = _everything(store, mine.province_id)
+    for role in Role:
+        browser = Browser(app)
+        browser.log_in(mine.users[role])
+        for route in routes(app):
+            if not methods(route) - {"GET"} or getattr(route.endpoint, "no_csrf", False):
+                continue
+            path = _fill(route.path, mine, store)
+            answer = browser.http.request(sorted(methods(route))[-1], path, data=FORMS.get(route.path, {}))
+            assert answer.status_code == 403, f"{role} {path}: {answer.status_code}"
+    after = _everything(store, mine.province_id)
+    for watched in set(before) - {"sessions", "access_log"}:
+        assert after[watched] == before[watched], watched
+
+
+def _fill(path: str, province: Province, store: Engine) -> str:
+    """A path's parameters filled with what belongs to `province`."""
+    agency = next(iter(province.agencies))
+    with read(store) as connection:
+        user_id = (
+            connection.execute(select(users.c.id).where(users.c.province_id == province.province_id)).scalars().first()
+        )
+    known: dict[str, Any] = {
+        "code": agency,
+        "agency_id": province.agencies[agency],
+        "user_id": user_id,
+        "box_id": next(iter(province.boxes.values())),
+        "table": "estimates",
+        "ending": "csv",
+    }
+    return re.sub(r"{(\w+)(?::\w+)?}", lambda m: str(known.get(m[1], 1)), path)
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_reaches_another_province(
+    app: FastAPI, store: Engine, two: tuple[Province, Province], role: Role
+) -> None:
+    mine, other = two
+    browser = Browser(app)
+    browser.log_in(mine.users[role])
+    for route in routes(app):
+        if "GET" not in methods(route) or permission_of(route) is None:
+            continue
+        path = _fill(route.path, other, store)
+        answer = browser.get(path + "?period=2026-Q3")
+        allowed = permission_of(route) in PERMISSIONS[role]
+        if not allowed:
+            assert answer.status_code == 403, f"{role} {path}: {answer.status_code}"
+            continue
+        assert answer.status_code in (200, 303, 400, 404, 422), f"{role} {path}: {answer.status_code}"
+        for trace in ("bbb-a", "bbb-b", "Sở bbb", "Tỉnh bbb", "Province bbb", "box bbb", ".bbb"):
+            asked_for = trace in path
+            assert trace not in answer.text or (asked_for and answer.status_code >= 400), f"{role} {path} shows {trace}"
+
+
+def _everything(store: Engine, province_id: int) -> dict[str, list[Any]]:
+    from server.store.schema import metadata
+
+    with read(store) as connection:
+        return {
+            table.name: list(
+                connection.execute(
+                    select(table).where(table.c.province_id == province_id).order_by(*table.primary_key.columns)
+                )
+            )
+            for table in metadata.sorted_tables
+            if "province_id" in table.c
+        }
+
+
+FORMS: dict[str, dict[str, Any]] = {
+    "/users": {"name": "x.y.z", "role": "analyst"},
+    "/catalogue/agencies": {"code": "bbb-a", "name_vi": "Đổi tên", "level": "tinh"},
+    "/catalogue/counters": {"agency": "bbb-a", "code": "q", "name_vi": "Quầy"},
+    "/catalogue/services": {"code": "s", "name_vi": "Thủ tục"},
+    "/catalogue/agencies/{agency_id}/active": {"active": "false"},
+    "/users/{user_id}/active": {"active": "false"},
+}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_changes_another_province(
+    app: FastAPI, store: Engine, two: tuple[Province, Province], role: Role
+) -> None:
+    mine, other = two
+    browser = Browser(app)
+    browser.log_in(mine.users[role])
+    token = browser.token("/") if role is not Role.DATA_ENTRY else browser.token("/account")
+    before = _everything(store, other.province_id)
+    for route in routes(app):
+        unsafe = sorted(methods(route) - {"GET"})
+        if not unsafe or permission_of(route) is None:
+            continue
+        path = _fill(route.path, other, store)
+        form = {**FORMS.get(route.path, {}), "csrf": token}
+        answer = browser.http.request(unsafe[0], path, data=form)
+        if permission_of(route) not in PERMISSIONS[role]:
+            assert answer.status_code in (403, 422), f"{role} {path}: {answer.status_code}"
+        assert answer.status_code < 500, f"{role} {path}: {answer.status_code}"
+    assert _everything(store, other.province_id) == before
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/scores", "/scores.csv", "/agencies/aaa-a"])
+def test_an_agency_reader_sees_one_agency(app: FastAPI, two: tuple[Province, Province], path: str) -> None:
+    browser = Browser(app)
+    browser.log_in(two[0].users[Role.AGENCY_READER])
+    answer = browser.get(path + "?period=2026-Q3")
+    assert answer.status_code == 200
+    assert "aaa-a" in answer.text
+    assert "aaa-b" not in answer.text
+    assert browser.get("/agencies/aaa-b").status_code == 404
+
+
+def test_without_log_in_there_is_nothing(app: FastAPI, store: Engine, two: tuple[Province, Province]) -> None:
+    browser = Browser(app)
+    for route in routes(app):
+        if "GET" in methods(route) and permission_of(route) is not None:
+            path = _fill(route.path, two[0], store)
+            answer = browser.get(path)
+            expected = 401 if path.startswith("/api/") else 303
+            assert answer.status_code == expected, f"{path}: {answer.status_code}"
+
+
+def test_demo_is_for_one_simulated_province_only(store: Engine, tmp_path: Path) -> None:
+    fill_province(store, "real", simulated=False)
+    browser = Browser(application(store, tmp_path, demo=True))
+    assert browser.get("/").status_code == 303
+    fill_province(store, "sim")
+    assert browser.get("/").status_code == 303, "two provinces: nobody can tell which is meant"
+
+
+def test_demo_reads_and_never_writes(store: Engine, tmp_path: Path) -> None:
+    fill_province(store, "sim")
+    app = application(store, tmp_path, demo=True)
+    browser = Browser(app)
+    answer = browser.get("/?period=2026-Q3")
+    assert answer.status_code == 200
+    assert "Số liệu mô phỏng" in answer.text
+    for route in routes(app):
+        if methods(route) - {"GET"} and permission_of(route) is not None:
+            form = {**FORMS.get(route.path, {}), "csrf": browser.token()}
+            path = re.sub(r"{\w+(?::\w+)?}", "1", route.path)
+            assert browser.http.post(path, data=form).status_code in (403, 405, 422), path
