@@ -98,14 +98,21 @@ class IndexAgreement:
             for name, e, i in self.points
         ]
 
-    def plot(self) -> altair.LayerChart | altair.FacetChart:
+    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
         """Bland and Altman's plot: difference against mean, with the limits."""
         import altair as alt
 
+        vi = language == "vi"
+        x = "Trung bình của hai chỉ số" if vi else "Mean of both indices"
+        y = "Chỉ số ngầm trừ chỉ số từ phiếu" if vi else "Implicit minus explicit index"
         points = (
-            alt.Chart(alt.InlineData(values=self.rows()))
-            .mark_point(filled=True)
-            .encode(x=alt.X("mean:Q", scale=alt.Scale(zero=False)), y="difference:Q", tooltip=["agency:N"])
+            alt.Chart(alt.InlineData(values=self.rows()), width=420)
+            .mark_point(filled=True, size=60)
+            .encode(
+                x=alt.X("mean:Q", title=x, scale=alt.Scale(zero=False)),
+                y=alt.Y("difference:Q", title=y),
+                tooltip=["agency:N", "explicit:Q", "implicit:Q"],
+            )
         )
         lines = [
             alt.Chart(alt.InlineData(values=[{"y": 100 * y}])).mark_rule(strokeDash=[4, 4]).encode(y="y:Q")

@@ -100,18 +100,19 @@ def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:
     return [{"name": s.name, "best": s.best, "worst": s.worst, "of": s.of, "ranks": str(s)} for s in sets]
 
 
-def plot_ranks(sets: Sequence[RankSet]) -> altair.Chart:
+def plot_ranks(sets: Sequence[RankSet], language: str = "vi") -> altair.Chart:
     """A bar from the best to the worst rank that the figures allow."""
     import altair as alt
 
     ordered = sorted(sets, key=lambda s: (s.best + s.worst, s.name))
     size = len(ordered)
+    words = "Các thứ hạng không thể loại trừ" if language == "vi" else "Ranks that cannot be excluded"
     chart: altair.Chart = (
-        alt.Chart(alt.InlineData(values=rank_rows(ordered)))
+        alt.Chart(alt.InlineData(values=rank_rows(ordered)), width=420)
         .mark_bar(height=8)
         .encode(
             y=alt.Y("name:N", sort=None, title=None),
-            x=alt.X("best:Q", title=None, scale=alt.Scale(domain=[1, max(size, 2)])),
+            x=alt.X("best:Q", title=words, axis=alt.Axis(tickMinStep=1), scale=alt.Scale(domain=[1, max(size, 2)])),
             x2="worst:Q",
             tooltip=["name:N", "ranks:N"],
         )

@@ -32,6 +32,11 @@ MINIMUM_EACH: Final = 10
 """Satisfied, and not satisfied, rated visits behind a curve before it may be used."""
 MONOTONE_P: Final = 0.01
 """A curve is left unordered only where order is rejected at this level."""
+LEVEL_NAMES: Final = (
+    ("rất thấp", "thấp", "trung bình", "cao", "rất cao", "không nhận diện"),
+    ("very low", "low", "middle", "high", "very high", "abstained"),
+)
+"""Rows of a table in Vietnamese and in English."""
 _SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
 
 
@@ -169,8 +174,7 @@ class ResponseCurve:
     def summary(self, language: str = "vi") -> str:
         """One line per level, and whether the curve may be used."""
         vi = language == "vi"
-        names = ("rất thấp", "thấp", "trung bình", "cao", "rất cao", "không nhận diện")
-        names = names if vi else ("very low", "low", "middle", "high", "very high", "abstained")
+        names = LEVEL_NAMES[0 if vi else 1]
         state = (
             ("đã hiệu chuẩn" if vi else "calibrated")
             if self.calibrated
@@ -197,13 +201,24 @@ class ResponseCurve:
             )
         ]
 
-    def plot(self) -> altair.LayerChart | altair.FacetChart:
+    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
         """Share satisfied by level with its uncertainty."""
         import altair as alt
 
-        base = alt.Chart(alt.InlineData(values=self.rows()), title=self.group)
-        band = base.mark_rule().encode(x=alt.X("level:O", title=None), y=alt.Y("low:Q", title="%"), y2="high:Q")
-        return alt.layer(band, base.mark_point(filled=True).encode(x="level:O", y="satisfied:Q"))
+        vi = language == "vi"
+        names = LEVEL_NAMES[0 if vi else 1]
+        rows = [{**row, "name": names[row["level"]]} for row in self.rows()]
+        base = alt.Chart(alt.InlineData(values=rows), title=self.group, width=320).encode(
+            x=alt.X("name:N", title="Mức ngầm" if vi else "Implicit level", sort=list(names))
+        )
+        title = "Hài lòng (%)" if vi else "Satisfied (%)"
+        band = base.mark_rule(strokeWidth=2).encode(
+            y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=[0, 100])), y2="high:Q"
+        )
+        points = base.mark_point(filled=True, size=60).encode(
+            y="satisfied:Q", tooltip=["name:N", "satisfied:Q", "low:Q", "high:Q", "share_of_visits:Q"]
+        )
+        return alt.layer(band, points)
 
 
 def learn_curve(

@@ -42,6 +42,14 @@ WORDS: dict[Verdict, tuple[str, str]] = {
 }
 """Verdict -> (Vietnamese, English)."""
 
+METHOD_NAMES: dict[Method, tuple[str, str]] = {
+    Method.EXPLICIT: ("Chỉ từ phiếu", "Ratings alone"),
+    Method.EFFICIENCY: ("Hợp nhất", "Fused"),
+    Method.CORRECTION: ("Hiệu chỉnh", "Corrected"),
+    Method.SMALL_AREA: ("Vay mượn thông tin", "Borrowing strength"),
+}
+"""Method -> (Vietnamese, English), in charts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -121,9 +129,9 @@ class Estimate:
             key: (str(value) if isinstance(value, Verdict | Estimand | Method) else value) for key, value in row.items()
         }
 
-    def plot(self) -> altair.LayerChart | altair.FacetChart:
+    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
         """The estimate and its interval on the 0..100 scale."""
-        return plot_estimates([("", self)])
+        return plot_estimates([("", self)], language=language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +188,9 @@ class CorrectedEstimate:
             "sensitivity": [asdict(bound) for bound in self.sensitivity],
         }
 
-    def plot(self) -> altair.LayerChart | altair.FacetChart:
-        """The estimate beside its bounds."""
-        return self.estimate.plot()
+    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
+        """The estimate and its interval."""
+        return self.estimate.plot(language)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +200,17 @@ class LabelledEstimates:
     rows: tuple[tuple[str, Estimate], ...]
     title: str = field(default="")
 
-    def plot(self) -> altair.LayerChart | altair.FacetChart:
+    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
         """One line each, interval and point."""
-        return plot_estimates(self.rows, self.title)
+        return plot_estimates(self.rows, self.title, language)
 
 
-def chart_rows(rows: Sequence[tuple[str, Estimate]]) -> list[dict[str, Any]]:
+def chart_rows(rows: Sequence[tuple[str, Estimate]], language: str = "vi") -> list[dict[str, Any]]:
     """The chart's data, as downloadable rows."""
     return [
         {
-            "label": label or str(estimate.method),
-            "method": str(estimate.method),
+            "label": label or METHOD_NAMES[estimate.method][0 if language == "vi" else 1],
+            "method": METHOD_NAMES[estimate.method][0 if language == "vi" else 1],
             "index": estimate.index,
             "low": 100 * estimate.interval.low,
             "high": 100 * estimate.interval.high,
@@ -213,19 +221,21 @@ def chart_rows(rows: Sequence[tuple[str, Estimate]]) -> list[dict[str, Any]]:
     ]
 
 
-def plot_estimates(rows: Sequence[tuple[str, Estimate]], title: str = "") -> altair.LayerChart | altair.FacetChart:
+def plot_estimates(
+    rows: Sequence[tuple[str, Estimate]], title: str = "", language: str = "vi"
+) -> altair.LayerChart | altair.FacetChart:
     """Points with intervals, one line per label, 0..100 cut to where the intervals lie."""
     import altair as alt
 
-    data = alt.InlineData(values=chart_rows(rows))
     lows = [100 * estimate.interval.low for _, estimate in rows]
     floor = float(np.floor(min(lows, default=0.0) / 10) * 10)
-    base = alt.Chart(data, title=title).encode(
+    base = alt.Chart(alt.InlineData(values=chart_rows(rows, language)), title=title, width=420).encode(
         y=alt.Y("label:N", title=None, sort=None),
         yOffset=alt.YOffset("method:N"),
-        color=alt.Color("method:N", title=None),
+        color=alt.Color("method:N", title=None, legend=alt.Legend(orient="top")),
     )
-    x = alt.X("low:Q", title="0-100", scale=alt.Scale(domain=[floor, 100]))
+    words = "Chỉ số hài lòng (0-100), khoảng tin cậy" if language == "vi" else "Satisfaction index (0-100), interval"
+    x = alt.X("low:Q", title=words, scale=alt.Scale(domain=[floor, 100]))
     bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q")
     points = base.mark_point(filled=True, size=60).encode(
         x="index:Q", tooltip=["label:N", "method:N", "index:Q", "low:Q", "high:Q", "n:Q", "verdict:N"]

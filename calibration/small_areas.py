@@ -80,13 +80,14 @@ class SmallAreaFit:
             lines.append(f"  b{i} = {b:.6f} ({se:.6f})")
         return "\n".join([*lines, f"  own weight {self.trust.min():.2f} to {self.trust.max():.2f}"])
 
-    def plot(self) -> altair.LayerChart | altair.FacetChart:
+    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
         """Direct figures and borrowed ones with their intervals."""
         import altair as alt
 
-        base = alt.Chart(alt.InlineData(values=self.rows())).encode(y=alt.Y("area:N", title=None, sort=None))
+        words = "Ước lượng (vạch xám: số liệu riêng)" if language == "vi" else "Estimate (grey tick: own figure)"
+        base = alt.Chart(alt.InlineData(values=self.rows()), width=420).encode(y=alt.Y("area:N", title=None, sort=None))
         return alt.layer(
-            base.mark_rule().encode(x=alt.X("low:Q", title=None, scale=alt.Scale(zero=False)), x2="high:Q"),
+            base.mark_rule().encode(x=alt.X("low:Q", title=words, scale=alt.Scale(zero=False)), x2="high:Q"),
             base.mark_point(filled=True).encode(x="estimate:Q"),
             base.mark_tick(color="gray").encode(x="direct:Q"),
         )
