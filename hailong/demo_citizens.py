@@ -27,7 +27,11 @@ class Deed:
     opts_out: bool = False
 
 
-DEEDS = (Deed(5), Deed(4), Deed(opts_out=True), Deed(5), Deed(2), Deed(), Deed(4))
+DEEDS = {
+    1: (Deed(5), Deed(4), Deed(opts_out=True), Deed(5), Deed(2), Deed(), Deed(4)),
+    2: (Deed(4), Deed(3), Deed(5), Deed(), Deed(2), Deed(4), Deed()),
+}
+"""What the citizens of each film do, in the order of its scenes."""
 
 
 class _Forms(HTMLParser):
@@ -128,13 +132,14 @@ class Citizens(threading.Thread):
 
     def run(self) -> None:
         """Follow the film's clock."""
+        deeds = DEEDS[self._script.seed]
         while not self._stop_event.is_set():
             for number, scene in enumerate(self._script.scenes):
                 if self._wait_until(scene.start_s + 0.3):
                     return
                 if self._queue is not None:
                     self._do(partial(self._queue.tell, "start", b'{"service_group": 1}'))
-                deed = DEEDS[number % len(DEEDS)]
+                deed = deeds[number % len(deeds)]
                 if deed.opts_out and not self._wait_until(scene.start_s + 1.0):
                     self._do(self._visitor.opt_out)
                 if deed.rating and not self._wait_until(scene.start_s + 2.4):
