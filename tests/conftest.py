@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,10 +56,23 @@ def any_store(empty_store_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Engine]:
-    """A SQLite store with the newest schema."""
-    engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file with the newest schema, made once: tests copy it."""
+    path = tmp_path_factory.mktemp("template") / "store.sqlite"
+    engine = connect(f"sqlite:///{path}")
     upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def store(store_template: Path, tmp_path: Path) -> Iterator[Engine]:
+    """A SQLite store with the newest schema."""
+    path = tmp_path / "store.sqlite"
+    shutil.copy(store_template, path)
+    engine = connect(f"sqlite:///{path}")
     yield engine
     engine.dispose()

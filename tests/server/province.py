@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
-from sqlalchemy import Engine, insert
+from sqlalchemy import Connection, Engine, insert
 
 from server.app import create_app
 from server.auth.passwords import hash_password
@@ -64,9 +64,19 @@ def fill_province(engine: Engine, code: str, *, simulated: bool = True, share: f
         for agency_id in made.agencies.values():
             add_ratings(connection, made.province_id, agency_id, 40, round(40 * share))
         for name, agency_id in made.agencies.items():
-            box = {"province_id": made.province_id, "agency_id": agency_id, "label": f"box {name}", "epoch": 1}
+            box: dict[str, object] = {
+                "province_id": made.province_id,
+                "agency_id": agency_id,
+                "label": f"box {name}",
+                "epoch": 1,
+            }
             made.boxes[name] = insert_row(connection, boxes, {**box, "public_key": f"{name:x<40}"[:40]})
-            sent = {"province_id": made.province_id, "box_id": made.boxes[name], "epoch": 1, "sequence": 1}
+            sent: dict[str, object] = {
+                "province_id": made.province_id,
+                "box_id": made.boxes[name],
+                "epoch": 1,
+                "sequence": 1,
+            }
             sent |= {"kind": "evidence", "received_day": PERIOD.last_day}
             connection.execute(insert(deliveries).values(**sent, digest="d"))
             period = {"period_kind": 4, "period_index": PERIOD.last_month, "epsilon_milli": 1500}

@@ -83,8 +83,10 @@ def test_guessing_is_slowed_down(browser: Browser, province: Province) -> None:
 
 
 def test_guessing_many_names_from_one_address_is_slowed_down(browser: Browser, province: Province) -> None:
-    answers = [browser.log_in(f"name{number}", "guess").status_code for number in range(31)]
-    assert answers == [401] * 30 + [429]
+    for _ in range(28):
+        browser.http.app.state.web.log_in_by_address.count("10.0.0.1")  # type: ignore[attr-defined]
+    answers = [browser.log_in(f"name{number}", "guess").status_code for number in range(3)]
+    assert answers == [401, 401, 429]
 
 
 def test_without_its_token_a_form_does_nothing(browser: Browser, province: Province, store: Engine) -> None:
