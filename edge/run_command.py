@@ -3,9 +3,9 @@
 Everything is opened and checked before anything is looked at, sent or served; a wrong configuration starts nothing. Try
 `hailong edge check` first.
 
-With --json two lines of JSON go to standard output: {"ready": true, "tablet": "http://..."} once the box is at work, and its
-totals at the end. In a demo ([box] demo = true) the end closes the running periods, sends them, and waits at most --flush-s
-seconds for the server's acknowledgements; otherwise what waits stays in the outbox until the next start.
+With --json two lines of JSON go to standard output: {"ready": true, "tablet": "http://..."} once the box is at work,
+and its totals at the end. In a demo ([box] demo = true) the end closes the running periods, sends them, and waits at
+most --flush-s seconds for the server's acknowledgements; otherwise what waits stays in the outbox until the next start.
 
   hailong edge run --config edge.toml
 """
@@ -38,7 +38,9 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from edge.box import Box
     from edge.config import load_config
+    from edge.scrub import scrub_freed_memory
 
+    scrub_freed_memory()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     config = load_config(args.config)
     stop = threading.Event()
