@@ -1,11 +1,11 @@
 """The correction estimator: re-weight to the levels of all visits, for response that depends on the level.
 
     theta = sum_l W_l mu_l,   W_l = share of all visits at level l,
-    mu_l  = (S_l + kappa_l (p_l + delta)) / (R_l + kappa_l),   delta = Ybar - sum_l (R_l / n) p_l,
+    mu_l  = (S_l + kappa_l e_l) / (R_l + kappa_l),   sum_l (R_l / n) e_l = Ybar,
 
-with S_l of R_l rated visits of the level satisfied this month and p_l the earlier periods' curve, shifted to this
-agency's own mean and worth kappa_l answers. kappa = 0 is post-stratification (the same as AIPW with saturated
-weights); kappa -> infinity is the prediction-powered estimate with lam = 1, Ybar + mean_N p - mean_n p.
+with S_l of R_l rated visits of the level satisfied this month and e_l the earlier periods' curve, moved to this
+agency's own mean (`shifted_curve`) and worth kappa_l answers. kappa = 0 is post-stratification (the same as AIPW with
+saturated weights); kappa -> infinity is the prediction-powered estimate with lam = 1, Ybar + mean_N e - mean_n e.
 In between the *shape* of the past curve steadies levels with few answers, and is itself corrected by this month's; its
 height is never used, so an agency that is better at every level than its group is not drawn to the group. Unlike the
 efficiency estimator there is no tuning and no falling back on variance: a narrower interval around a biased mean would
@@ -26,6 +26,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import chdtri
 
 from calibration.efficiency import explicit_variance
 from calibration.intervals import LEVEL, t_quantile, wilson
@@ -36,6 +37,9 @@ from calibration.verdicts import Estimand
 FloatArray = NDArray[np.float64]
 CURVE_SD: Final = 0.05
 """How far one agency's satisfaction at a level is taken to lie from its group's curve (standard deviation)."""
+HEIGHT_SD: Final = 0.3
+"""How far agencies of a group differ in height (standard deviation of the log odds of satisfaction)."""
+NEWTON_STEPS: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,59 @@ class CorrectionArrays:
     usable: NDArray[np.bool_]
 
 
-def prior_answers(curve: CurveArrays) -> FloatArray:
-    """kappa [..., 6]: how many of this month's answers the curve is worth, from its error and the agencies' spread."""
-    share = np.clip(curve.fitted, 0.02, 0.98)
-    return np.asarray(share * (1 - share) / (CURVE_SD**2 + curve.fitted_variance))
+def shifted_curve(
+    curve: CurveArrays, answered_share: FloatArray, share: FloatArray, n: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """(e [..., 6], its slope in `share` [..., 6]): the curve moved until its mean over `answered_share` is `share`.
+
+    Moved on the logit scale as far as `n` answers can tell this agency's height from its group's (shrunken by
+    `HEIGHT_SD`), so that a better agency's curve flattens near the upper end; the rest of the gap is added evenly."""
+    base = np.clip(curve.fitted, 0.01, 0.99)
+    log_odds = np.log(base / (1.0 - base))
+    weights = np.maximum(answered_share, 0.0)
+    weights = weights / np.maximum(weights.sum(axis=-1, keepdims=True), 1e-12)
+    target = np.clip(share, 0.005, 0.995)
+    delta = np.zeros_like(target)
+    for _ in range(NEWTON_STEPS):
+        moved = 1.0 / (1.0 + np.exp(-(log_odds + delta[..., None])))
+        gap = target - (weights * moved).sum(axis=-1)
+        slope = (weights * moved * (1.0 - moved)).sum(axis=-1)
+        delta = np.clip(delta + np.clip(gap / np.maximum(slope, 1e-6), -1.5, 1.5), -8.0, 8.0)
+    smooth = (share * n + 1.0) / (n + 2.0)
+    own = HEIGHT_SD**2 / (HEIGHT_SD**2 + 1.0 / np.maximum(n * smooth * (1.0 - smooth), 1e-6))
+    moved = 1.0 / (1.0 + np.exp(-(log_odds + (own * delta)[..., None])))
+    moved = moved + (share - (answered_share * moved).sum(axis=-1))[..., None]
+    inner = np.clip(moved, 0.01, 0.99)
+    inner = inner * (1.0 - inner)
+    inner = inner / np.maximum((weights * inner).sum(axis=-1, keepdims=True), 1e-6)
+    return np.asarray(moved), np.asarray(own[..., None] * inner + 1.0 - own[..., None])
+
+
+def prior_answers(
+    curve: CurveArrays, cells: NoisyCells | None = None, expected: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """(kappa [..., 6], spread variance [...]): how many of this month's answers the curve is worth.
+
+    From the curve's error and the agencies' spread about it, `CURVE_SD`. Where this month's own shares by level
+    (`cells`) contradict the shifted curve's (`expected` [..., 6]) at the 1 % level, the spread is estimated from them
+    (DerSimonian, Laird), so that a curve that means nothing here is worth next to nothing."""
+    share = np.clip(curve.fitted if expected is None else expected, 0.02, 0.98)
+    bernoulli = share * (1 - share)
+    spread = np.full(share.shape[:-1], CURVE_SD**2)
+    if cells is not None:
+        answered = np.maximum(cells.rated, 0.0)
+        seen = answered >= 2.0
+        safe = np.maximum(answered, 2.0)
+        error = bernoulli / safe + 2.0 * cells.variance[..., None] / safe**2
+        weight = np.where(seen, 1.0 / (error + CURVE_SD**2 + curve.fitted_variance), 0.0)
+        residual = np.where(seen, cells.satisfied / safe - share, 0.0)
+        misfit = (weight * residual**2).sum(axis=-1)
+        degrees = np.maximum(seen.sum(axis=-1) - 1.0, 1.0)
+        total = np.maximum(weight.sum(axis=-1), 1e-12)
+        scale = np.maximum(total - (weight**2).sum(axis=-1) / total, 1e-12)
+        extra = np.clip((misfit - degrees) / scale, 0.0, 0.25)
+        spread = spread + np.where(misfit > chdtri(degrees, 0.01), extra, 0.0)
+    return np.asarray(bernoulli / (spread[..., None] + curve.fitted_variance)), spread
 
 
 def correction_arrays(
@@ -73,34 +126,34 @@ def correction_arrays(
     """Correct the share satisfied for response by level. `prior` [..., 6]: kappa (default `prior_answers(curve)`)."""
     n = np.maximum(np.asarray(rated, dtype=np.float64), 0.0)
     k = np.asarray(satisfied, dtype=np.float64)
-    kappa = prior_answers(curve) if prior is None else np.asarray(prior, dtype=np.float64)
     visits = np.maximum(cells.visits.sum(axis=-1), np.maximum(cells.rated.sum(axis=-1), 1.0))
     weights = cells.visits / visits[..., None]
     answered = np.maximum(cells.rated, 0.0)
     paired = np.maximum(answered.sum(axis=-1), 1.0)
     share = np.where(n > 0, k / np.maximum(n, 1.0), 0.5)
     answered_share = answered / paired[..., None]
-    shift = share - (answered_share * curve.fitted).sum(axis=-1)
+    expected, slope = shifted_curve(curve, answered_share, share, n)
+    kappa, curve_spread = prior_answers(curve, cells, expected)
+    if prior is not None:
+        kappa = np.asarray(prior, dtype=np.float64)
     denominator = np.maximum(answered + kappa, 1.0)
     own = answered / denominator
-    expected = curve.fitted + shift[..., None]
     mu = np.clip(cells.satisfied, 0.0, answered) / denominator + (1.0 - own) * expected
     estimate = np.clip((weights * mu).sum(axis=-1), 0.0, 1.0)
 
-    # theta is linear in this month's shares by level (coefficients omega, sum 1) and in the curve (gamma, sum 0)
-    borrowed = (weights * (1.0 - own)).sum(axis=-1, keepdims=True)
+    # theta is linear in this month's shares by level (coefficients omega) and in the shifted curve (gamma, sum about 0)
+    borrowed = (weights * (1.0 - own) * slope).sum(axis=-1, keepdims=True)
     omega = weights * own + borrowed * answered_share
     gamma = weights * (1.0 - own) - borrowed * answered_share
     by_level = np.clip(mu, 0.02, 0.98)
     bernoulli = by_level * (1.0 - by_level)
     within = (omega**2 * bernoulli / np.maximum(answered, 1.0)).sum(axis=-1)
-    within = within + (gamma**2 * (curve.fitted_variance + CURVE_SD**2)).sum(axis=-1)
+    within = within + (gamma**2 * (curve.fitted_variance + curve_spread[..., None])).sum(axis=-1)
     centred = mu - estimate[..., None]
     between = (np.maximum(weights, 0.0) * centred**2).sum(axis=-1) / visits
     silent = centred / visits[..., None]
-    residual = curve.fitted + shift[..., None]
-    sat = silent + weights * (1.0 - mu) / denominator + borrowed * (share[..., None] - residual) / paired[..., None]
-    dis = silent - weights * mu / denominator + borrowed * (share[..., None] - residual) / paired[..., None]
+    sat = silent + weights * (1.0 - mu) / denominator + borrowed * (share[..., None] - expected) / paired[..., None]
+    dis = silent - weights * mu / denominator + borrowed * (share[..., None] - expected) / paired[..., None]
     noise = cells.variance * (sat**2 + dis**2 + silent**2).sum(axis=-1)
     rated_share = np.clip(n / visits, 0.0, 1.0)
     finite = estimand is Estimand.FINITE_MONTH

@@ -17,6 +17,8 @@ group's curve share (empirical Bayes), the noise's variance added:
 The signal is used where n_eff = n V_explicit / V exceeds the explicit size by a margin; else the explicit one stands.
 The interval is Wilson's at n_eff with Student's quantile, or at the explicit size where that is narrower. The choice is
 made from n_eff, before the estimate is known, and the coverage benchmark runs the whole procedure, choice included.
+Where rated visits' mean score lies three standard errors from all visits', response at random is not believed and the
+explicit estimate stands: `calibration.correction` is the estimator for that.
 
 Sources: Angelopoulos, Duchi, Zrnic 2023 (PPI++); arXiv 2505.20178 (when it cannot help); Cochran 1977, ch. 12 (double
 sampling: with the rated among the N, lam = 1 plays the role of PPI++'s 1/(1 + n/N)).
@@ -47,7 +49,10 @@ FUSED_DEGREES: Final = 22.0
 """Degrees of freedom of a fused interval (quantile 2.07), whatever n: its effective size is itself estimated, and where
 the lattice of k/n lets Wilson's own interval cover .97 the fused one, which has no lattice, must not fall far below.
 Chosen by simulation (ADR 0042): Student's n - 1 covers .974 at n = 15, the normal quantile falls .02 below Wilson."""
-EXPLICIT, NO_GAIN, HELPED, MISLEADS, NOT_CALIBRATED = range(5)
+RESPONSE_Z: Final = 3.0
+"""How many standard errors rated visits' mean score may lie from all visits' before response at random is not believed:
+either response depends on the level, or rating changes what is measured. Rings in .3 % of months where it holds."""
+EXPLICIT, NO_GAIN, HELPED, MISLEADS, NOT_CALIBRATED, NOT_AT_RANDOM = range(6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +179,8 @@ def efficiency_arrays(
     contradicted = contradiction < -CONTRADICTION_Z
     state = np.where(~curve.calibrated, NOT_CALIBRATED, np.where(usable & worthwhile, HELPED, NO_GAIN))
     state = np.where(usable & contradicted, MISLEADS, state)
+    response_z = shift / np.sqrt(np.maximum(power, 1e-18))
+    state = np.where((state == HELPED) & (np.abs(response_z) > RESPONSE_Z), NOT_AT_RANDOM, state)
     use = state == HELPED
     estimate = np.where(use, fused, share)
     n_eff = np.where(use, n_eff_fused, n_eff_explicit)
@@ -188,7 +195,7 @@ def efficiency_arrays(
         lam=np.where(use, lam, 0.0),
         rho=np.clip(covariance / np.sqrt(spread * score_spread), 0.0, 1.0),
         state=state.astype(np.int64),
-        response_z=shift / np.sqrt(np.maximum(power, 1e-18)),
+        response_z=response_z,
         fused=fused,
         fused_variance=fused_variance,
     )

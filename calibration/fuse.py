@@ -29,6 +29,7 @@ from calibration.efficiency import (
     HELPED,
     MISLEADS,
     NO_GAIN,
+    NOT_AT_RANDOM,
     EfficiencyArrays,
     efficiency_arrays,
     explicit_variance,
@@ -227,7 +228,12 @@ def _not_fused(explicit: Estimate, verdict: Verdict, reason: str) -> Estimate:
     )  # fmt: skip
 
 
-_STATES = {HELPED: Verdict.HELPED, NO_GAIN: Verdict.NO_GAIN, MISLEADS: Verdict.MISLEADS}
+_STATES = {
+    HELPED: Verdict.HELPED,
+    NO_GAIN: Verdict.NO_GAIN,
+    MISLEADS: Verdict.MISLEADS,
+    NOT_AT_RANDOM: Verdict.NOT_AT_RANDOM,
+}
 
 
 def _unit_efficiency(
@@ -260,19 +266,17 @@ def _unit_efficiency(
         reason = {
             NO_GAIN: f"Correlation {float(arrays.rho):.2f} with {unit.n} ratings and this noise would not narrow it.",
             MISLEADS: "This agency's own pairs lie far below its group's curve.",
+            NOT_AT_RANDOM: f"Rated visits lie {float(arrays.response_z):+.1f} standard errors off all visits in level.",
         }[state]
         fallen = _not_fused(explicit, _STATES[state], reason)
         return fallen, arrays
-    reasons = list(explicit.reasons)
-    if abs(float(arrays.response_z)) > 3:
-        reasons.append("Respondents' levels differ from all visits': read the corrected estimate.")
     n_eff = float(arrays.n_eff)
     return (
         Estimate(
             Method.EFFICIENCY, float(arrays.estimate),
             Interval(float(arrays.low), float(arrays.high), settings.level), unit.n, unit.visits, n_eff,
             float(arrays.rho), float(arrays.lam), max(0.0, n_eff - explicit.n_eff), Verdict.HELPED,
-            settings.estimand, unit.design_effect, tuple(reasons),
+            settings.estimand, unit.design_effect, explicit.reasons,
         ),
         arrays,
     )  # fmt: skip
@@ -295,11 +299,17 @@ def _unit_correction(
     )
     if not bool(corrected.usable):
         return None
+    reasons = unit.reasons
+    if int(arrays.state) == MISLEADS:
+        reasons = (
+            *reasons,
+            "This agency's own pairs contradict its group's curve: the correction rests on few answers.",
+        )
     estimate = Estimate(
         Method.CORRECTION, float(corrected.estimate),
         Interval(float(corrected.low), float(corrected.high), settings.level), unit.n, unit.visits,
         float(corrected.n_eff), float(arrays.rho), 1.0, 0.0, Verdict.CORRECTED, settings.estimand,
-        unit.design_effect, unit.reasons,
+        unit.design_effect, reasons,
     )  # fmt: skip
     bounds = []
     for ratio in settings.odds_ratios:

@@ -28,6 +28,10 @@ WORDS: dict[Verdict, tuple[str, str]] = {
         "Tín hiệu ngầm trái với phiếu đánh giá ở đây: giữ kết quả từ phiếu.",
         "The implicit signal contradicts the ratings here: the explicit result stands.",
     ),
+    Verdict.NOT_AT_RANDOM: (
+        "Người trả lời có mức ngầm khác mọi lượt giao dịch: giữ kết quả từ phiếu, xem kết quả hiệu chỉnh.",
+        "Those who rated differ in level from all visits: the explicit result stands, read the corrected one.",
+    ),
     Verdict.CORRECTED: (
         "Đã hiệu chỉnh theo mức ngầm của mọi lượt giao dịch.",
         "Re-weighted to the implicit levels of all visits.",

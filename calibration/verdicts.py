@@ -18,6 +18,9 @@ class Verdict(StrEnum):
     """The signal would not have narrowed the interval: the estimate is the explicit one."""
     MISLEADS = "misleads"
     """This agency's own pairs contradict the group's curve: the estimate is the explicit one."""
+    NOT_AT_RANDOM = "not_at_random"
+    """Rated visits' levels differ from all visits': the efficiency estimate's assumption fails, the explicit one stands
+    and the corrected one is the one to read (or the tablet changes what is measured)."""
     CORRECTED = "corrected"
     """Re-weighted to the levels of all visits, for response that depends on the level."""
     TOO_FEW = "too_few"
