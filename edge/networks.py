@@ -71,6 +71,10 @@ def needed_models(options: NetworkOptions) -> tuple[str, ...]:
 def load_networks(options: NetworkOptions) -> Networks:
     """Check licences and files of all, then load; raises `ModelError` naming what is wrong and the command that
     mends it."""
+    import cv2
+
+    # small pictures: handing them to a pool of threads costs more than the work, most of all on a busy box
+    cv2.setNumThreads(1)
     names = needed_models(options)
     notices = tuple(note for name in names if (note := check_licence(card(name), options.accepted, options.demo)))
     paths = {name: model_files(name) for name in names}

@@ -28,6 +28,10 @@ _GROUPS = (
     (234,),  # right ear
     (454,),  # left ear
 )
+_CHOSEN = np.array([point for group in _GROUPS for point in group])
+_MEANS = np.array(
+    [[(point in group) / len(group) for point in _CHOSEN.tolist()] for group in _GROUPS], np.float32
+)  # [6, points chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +52,13 @@ class Landmarks:
 
     points: NDArray[np.float32]
     score: float
-
-    @property
-    def box_px(self) -> tuple[float, float, float, float]:
-        """(x, y, width, height) of the points."""
-        low, high = self.points.min(axis=0), self.points.max(axis=0)
-        return float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])
+    box_px: tuple[float, float, float, float]
+    """(x, y, width, height) of the points."""
 
     @property
     def keypoints(self) -> NDArray[np.float32]:
         """float32 [6, 2], in the order of `models.face_detect.KEYPOINTS`."""
-        return np.stack([self.points[list(group)].mean(axis=0) for group in _GROUPS])
+        return np.asarray(_MEANS @ self.points[_CHOSEN], np.float32)
 
     def next_cut(self) -> Cut:
         """Where to look for the same face in the next frame."""
@@ -108,4 +108,6 @@ class FaceLandmarks:
         points, logit = self._network.run(self._input)
         local = points.reshape(468, 3)[:, :2]
         score = 1 / (1 + math.exp(-max(-60.0, min(60.0, float(logit.flat[0])))))
-        return Landmarks((local @ back[:, :2].T + back[:, 2]).astype(np.float32), score)
+        placed = (local @ back[:, :2].T + back[:, 2]).astype(np.float32)
+        (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
+        return Landmarks(placed, score, (left, top, right - left, bottom - top))

@@ -100,7 +100,7 @@ def test_more_faces_than_the_limit_are_counted_not_followed(
     networks: tuple[FaceDetector, FaceDetector, FaceLandmarks],
 ) -> None:
     faces = FaceTracker(*networks, TrackingParameters(most_faces=1))
-    (track,) = faces.update(scene(CITIZEN, CLERK), 0.0)
+    (track,) = faces.update(scene(CITIZEN, ("biden", 260, 360, 50)), 0.0)
     assert track.x_px > WIDTH_PX / 2, "the larger one is kept"
     assert faces.counters.dropped["face_over_limit"] == 1
 
