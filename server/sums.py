@@ -81,6 +81,24 @@ def release_sums(table: Any, province_id: int | None, kind: str) -> Any:
     )
 
 
+def window_sums(table: Any, province_id: int | None, period_kind: int, first_index: int, last_index: int) -> Any:
+    """Pulses of one kind of window, added up over a range of windows by agency: how much was seen, and how it went.
+
+    Columns: agency_id, epsilon_milli, windows, low, middle, high, abstained. The noise of each sum has `windows` times
+    the variance of one cell's."""
+    rows = table.filter(
+        table.kind == "pulse",
+        table.period_kind == period_kind,
+        table.period_index >= first_index,
+        table.period_index <= last_index,
+    )
+    if province_id is not None:
+        rows = rows.filter(rows.province_id == province_id)
+    names = {"low": "c00", "middle": "c01", "high": "c02", "abstained": "c03"}
+    cells = {name: rows[column].sum().cast("int64") for name, column in names.items()}
+    return rows.group_by(["agency_id", "epsilon_milli"]).aggregate(windows=rows.count(), **cells)
+
+
 def transaction_sums(table: Any, province_id: int | None, first_month: int, last_month: int) -> Any:
     """Known transactions by agency, service group and month. Columns: agency_id, service_group, month, transactions."""
     rows = table.filter(table.month >= first_month, table.month <= last_month)

@@ -159,7 +159,7 @@ def test_a_backup_while_others_write_is_one_state(store: Engine, tmp_path: Path)
         write_meanwhile(table.name, 0)
         return rows(connection, table)
 
-    archive._rows = slow_rows  # type: ignore[assignment]
+    archive._rows = slow_rows
     try:
         counts = backup(store, path)
     finally:
