@@ -49,6 +49,10 @@ def sizes(largest: int) -> list[int]:
     return sorted({SMALLEST, int(middle), largest})
 
 
+def _select(columns: str, rows: int) -> str:
+    return f"SELECT {columns} FROM range({rows}) t(i)"  # noqa: S608 - numbers and names of ours
+
+
 def write_windows(folder: Path, windows: int, threads: int) -> dict[str, Path]:
     """Parquet files of `windows` pulses, a tenth as many ratings, and a table for each agency, box and month."""
     import duckdb
@@ -75,8 +79,8 @@ def write_windows(folder: Path, windows: int, threads: int) -> dict[str, Path]:
         "CAST(random() * 900 AS BIGINT) AS count",
     }
     tables = f"{place}, 'evidence', 4, 68 + i // {agencies}, 1500, 2400, {full}"
-    queries = {name: f"SELECT {columns[name]} FROM range({n}) t(i)" for name, n in many.items()}  # noqa: S608 - ours
-    queries["releases"] += f" UNION ALL SELECT {tables} FROM range({min(windows, agencies * months)}) t(i)"
+    queries = {name: _select(columns[name], count) for name, count in many.items()}
+    queries["releases"] += " UNION ALL " + _select(tables, min(windows, agencies * months))
     for name, query in queries.items():
         connection.execute(f"COPY ({query}) TO '{where[name]}' (FORMAT parquet)")
     connection.close()
@@ -95,7 +99,8 @@ def measure(windows: int, threads: int) -> dict[str, Any]:
         made_s = time.perf_counter() - start_s
         written_bytes = sum(path.stat().st_size for path in paths.values())
         before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        backend = ibis.duckdb.connect(threads=threads, enable_progress_bar=False)
+        backend = ibis.duckdb.connect(threads=threads)
+        backend.raw_sql("SET enable_progress_bar = false")
         tables = {name: backend.read_parquet(path, table_name=name) for name, path in paths.items()}
         sums = {
             "windows": window_sums(tables["releases"], None, 1, 0, 10**9),
