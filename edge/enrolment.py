@@ -20,6 +20,7 @@ from pipeline.keys import (
     write_public,
     z85_encode,
 )
+from pipeline.privacy.release import refused_mark
 
 _NEXT_KEYS = "next.keys"
 _FILE = "enrolment.toml"
@@ -95,8 +96,9 @@ def enrol(config: EdgeConfig, code: str, rotate: bool = False, timeout_s: float 
 
 
 def _known_epoch(config: EdgeConfig) -> int:
-    """The epoch that the box may go on with: only where its outbox is still there."""
-    if not (config.box.data_dir / "outbox.sqlite3").exists():
+    """The epoch that the box may go on with: only where its outbox is still there, and its log was not refused."""
+    store = config.box.data_dir / "release.sqlite3"
+    if not (config.box.data_dir / "outbox.sqlite3").exists() or refused_mark(store).exists():
         return 0
     try:
         return load_enrolment(config).epoch

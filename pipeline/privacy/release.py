@@ -25,7 +25,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline import wire
-from pipeline.errors import BudgetError, LogError
+from pipeline.errors import BudgetError, ClockError, LogError
 from pipeline.keys import KeyPair
 from pipeline.privacy.clock import Clock
 from pipeline.privacy.ledger import ReleaseStore, Staged
@@ -42,6 +42,11 @@ JUMP_S = 300.0
 """Wall time that runs ahead of or behind the monotonic clock by more than this is a jump."""
 MAX_JUMP_S = 35 * 86_400.0
 """A running box whose clock leaps further than this holds its releases until it is started again."""
+
+
+def refused_mark(store_path: Path) -> Path:
+    """The file that a refused anchor leaves behind: as long as it lies there, only a new epoch releases again."""
+    return store_path.with_suffix(".refused")
 
 
 class ReleaseDesk:
@@ -78,6 +83,7 @@ class ReleaseDesk:
         self._store = ReleaseStore(store_path, epoch)
         self._sealer = Sealer(store_path.with_suffix(".sealed"), policy.at_rest, memory_folder)
         self._context = b"hailong running month, epoch %d" % epoch
+        self._mark = refused_mark(store_path)
         self._anchored = not require_anchor
         self._refused = ""
         self._held = False
@@ -102,6 +108,7 @@ class ReleaseDesk:
             problem = self._anchor_problem(anchor)
             if problem:
                 self._refused = problem
+                self._mark.write_text(problem + "\n", encoding="utf-8")
                 raise LogError(
                     problem, "Nothing is released. Enrol the box again, which begins a new epoch: hailong keys enroll."
                 )
@@ -217,6 +224,10 @@ class ReleaseDesk:
     # -- start
 
     def _open(self) -> None:
+        if self._store.is_new_epoch:
+            self._mark.unlink(missing_ok=True)
+        elif self._mark.exists():
+            self._refused = self._mark.read_text(encoding="utf-8").strip()
         day = self._day()
         with self._store.transaction():
             if self._store.is_new_epoch:
@@ -280,7 +291,7 @@ class ReleaseDesk:
         """Day for leaves; 0 while the clock stands before day 0."""
         try:
             return day_index(self._clock.wall_s())
-        except Exception:
+        except ClockError:
             return 0
 
     # -- time

@@ -396,6 +396,12 @@ def test_a_restored_disk_draws_no_second_noise(bench: Bench, tmp_path: Path) -> 
     assert bench.pass_time(40 * DAY_S) == []
     assert bench.desk.state is wire.BoxState.BUDGET_REFUSED
     assert bench.desk.pending() == []
+    bench.restart(anchor=None)
+    assert "old copy" in bench.desk.problem  # and it stays refused, whatever it is told, until it is enrolled again
+    bench.epoch = 2
+    bench.restart(anchor=anchor)
+    assert bench.desk.problem == ""
+    assert len(bench.pass_time(DAY_S)) == 1
 
 
 def test_another_history_is_refused(bench: Bench, tmp_path: Path) -> None:
