@@ -66,14 +66,15 @@ class Keeper:
         self._schedule = schedule
         self._health = health
         self._batch_waits = False
+        self._settled = False
 
     def turn(self) -> None:
         """Do what is due."""
         now_s = self._clock.wall_s()
         disk_full = False
-        for work in (lambda: self._release(now_s), lambda: self._batch(now_s)):
+        for work in (self._release, self._batch):
             try:
-                work()
+                work(now_s)
             except StoreError as error:
                 disk_full = True
                 self.counters.drop("store_failed")
@@ -98,10 +99,15 @@ class Keeper:
     def hand_over(self) -> None:
         """From the desk to the outbox: put, then confirm. After a crash in between, the same key is put again, which
         changes nothing."""
+        handed = False
         for staged in self._desk.pending():
             self._outbox.put(staged.key, staged.build)
             self._desk.confirm(staged.number)
             self.counters.forwarded += 1
+            handed = True
+        if handed or not self._settled:
+            self._outbox.settle({staged.key for staged in self._desk.pending()})
+            self._settled = True
 
     def _batch(self, now_s: float) -> None:
         if self._schedule.due(now_s):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import msgspec
@@ -26,12 +26,15 @@ Builder = Callable[[int, int, int], wire.Message]
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS box (one INTEGER PRIMARY KEY CHECK (one = 1), epoch INTEGER NOT NULL, next INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS message (
-    epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, key TEXT NOT NULL, payload BLOB, refused INTEGER NOT NULL
-    DEFAULT 0, PRIMARY KEY (epoch, sequence), UNIQUE (epoch, key)
+    epoch INTEGER NOT NULL, sequence INTEGER NOT NULL, key TEXT NOT NULL, payload BLOB,
+    refused INTEGER NOT NULL DEFAULT 0, settled INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (epoch, sequence), UNIQUE (epoch, key)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NULL, row BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (day INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 """
+_BATCH_DAYS = 31
+_FORGET_ONE = "DELETE FROM message WHERE epoch = ? AND sequence = ? AND settled = 1 AND payload IS NULL"
 _PADDING = wire.RatingRow(instrument=0, service_group=0, answers=(0,) * wire.ANSWER_SLOTS, reasons=0, flag=0)
 _rows = msgspec.msgpack.Decoder(wire.RatingRow)
 
@@ -142,6 +145,7 @@ class Outbox:
         rows = [_rows.decode(row) for (row,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,))]
         secrets.SystemRandom().shuffle(rows)
         self._db.execute("DELETE FROM sheet WHERE day = ?", (day,))
+        self._db.execute("DELETE FROM batch WHERE day < ?", (day - _BATCH_DAYS,))
         count = max(1, -(-len(rows) // wire.RATING_ROWS))
         for start in range(0, count * wire.RATING_ROWS, wire.RATING_ROWS):
             page = rows[start : start + wire.RATING_ROWS]
@@ -167,33 +171,60 @@ class Outbox:
                 raise _store_error(self._path, error) from None
 
     def acknowledged(self, epoch: int, sequence: int) -> bool:
-        """The server has committed it: forget the content, keep the key. False where nothing waited under that
-        number."""
-        return self._change("payload = NULL", epoch, sequence)
+        """The server has committed it: forget the content, and the key too once it is settled.
 
-    def refused(self, epoch: int, sequence: int, reason: wire.RefusalReason) -> bool:
-        """The server refused it for good: set it aside for a person to look at; it is not sent again."""
-        return self._change(f"refused = {int(reason)}", epoch, sequence)
-
-    def _change(self, what: str, epoch: int, sequence: int) -> bool:
+        False where nothing waited under that number."""
         with self._lock:
             try:
                 done = self._db.execute(
-                    f"UPDATE message SET {what} WHERE epoch = ? AND sequence = ? AND payload IS NOT NULL AND refused = 0",  # noqa: S608
+                    "UPDATE message SET payload = NULL"
+                    " WHERE epoch = ? AND sequence = ? AND payload IS NOT NULL AND refused = 0",
                     (epoch, sequence),
+                )
+                self._db.execute(_FORGET_ONE, (epoch, sequence))
+                return done.rowcount > 0
+            except sqlite3.Error as error:
+                raise _store_error(self._path, error) from None
+
+    def settle(self, still_offered: Collection[str]) -> None:
+        """The desk will offer nothing again but these keys: the others go with their acknowledgement."""
+        with self._lock:
+            try:
+                unsettled = self._db.execute("SELECT epoch, sequence, key FROM message WHERE settled = 0").fetchall()
+                with _Transaction(self._db):
+                    for epoch, sequence, key in unsettled:
+                        if key not in still_offered:
+                            self._db.execute(
+                                "UPDATE message SET settled = 1 WHERE epoch = ? AND sequence = ?", (epoch, sequence)
+                            )
+                            self._db.execute(_FORGET_ONE, (epoch, sequence))
+            except sqlite3.Error as error:
+                raise _store_error(self._path, error) from None
+
+    def refused(self, epoch: int, sequence: int, reason: wire.RefusalReason) -> bool:
+        """The server refused it for good: set it aside for a person to look at; it is not sent again."""
+        with self._lock:
+            try:
+                done = self._db.execute(
+                    "UPDATE message SET refused = ?"
+                    " WHERE epoch = ? AND sequence = ? AND payload IS NOT NULL AND refused = 0",
+                    (int(reason), epoch, sequence),
                 )
                 return done.rowcount > 0
             except sqlite3.Error as error:
                 raise _store_error(self._path, error) from None
 
     def totals(self) -> dict[str, int]:
-        """Counts of messages: put, waiting, acknowledged, refused; of sheets waiting for their batch."""
+        """Counts of this epoch's messages: put, waiting, acknowledged, refused; of sheets waiting for their batch."""
         with self._lock:
-            put, waiting, refused = self._db.execute(
-                "SELECT count(*), coalesce(sum(payload IS NOT NULL AND refused = 0), 0), coalesce(sum(refused > 0), 0)"
-                " FROM message"
+            waiting, refused = self._db.execute(
+                "SELECT coalesce(sum(payload IS NOT NULL AND refused = 0), 0), coalesce(sum(refused > 0), 0)"
+                " FROM message WHERE epoch = ?",
+                (self.epoch,),
             ).fetchone()
+            (following,) = self._db.execute("SELECT next FROM box").fetchone()
             (sheets,) = self._db.execute("SELECT count(*) FROM sheet").fetchone()
+        put = following - 1
         return {
             "put": put,
             "waiting": waiting,

@@ -67,17 +67,21 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "n_title": ("Thông báo về việc đo mức độ hài lòng", "How satisfaction is measured here"),
     "n_what": ("Việc gì diễn ra", "What happens"),
     "n_what_text": (
-        "Trong lúc Ông/Bà làm việc tại quầy, một thiết bị tại chỗ ước lượng mức độ hài lòng từ khuôn mặt và giọng nói "
+        "Trong lúc Ông/Bà làm việc tại quầy, một thiết bị tại chỗ ước lượng mức độ hài lòng từ khuôn "
+        "mặt và giọng nói "
         "của người dân. Thiết bị chỉ nhìn và nghe phía người dân, không phân tích cán bộ.",
-        "While you are at the counter, a device on the spot estimates satisfaction from the citizen's face and voice. "
+        "While you are at the counter, a device on the spot estimates satisfaction from the "
+        "citizen's face and voice. "
         "It looks at and listens to the citizen's side only; the staff are not analysed.",
     ),
     "n_kept": ("Điều gì được giữ lại", "What is kept"),
     "n_kept_text": (
-        "Hình ảnh và âm thanh chỉ nằm trong bộ nhớ tạm và bị xóa ngay. Không có hình, tiếng, lời nói hay đặc điểm nhận dạng "
+        "Hình ảnh và âm thanh chỉ nằm trong bộ nhớ tạm và bị xóa ngay. Không có hình, tiếng, lời nói "
+        "hay đặc điểm nhận dạng "
         "nào được lưu hoặc gửi đi. Chỉ có bảng tổng số lượt theo kỳ, đã cộng thêm nhiễu ngẫu nhiên, "
         "được gửi tới máy chủ.",
-        "Pictures and sound exist in working memory only and are gone at once. No picture, sound, word or feature of a person "
+        "Pictures and sound exist in working memory only and are gone at once. No picture, sound, "
+        "word or feature of a person "
         "is stored or sent. Only tables of counts for a period, with random noise added, are sent to the server.",
     ),
     "n_rating": ("Phiếu đánh giá", "The rating"),
@@ -89,9 +93,11 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "n_choice": ("Quyền của Ông/Bà", "Your choice"),
     "n_choice_text": (
-        "Chạm nút “Không phân tích tôi” bất cứ lúc nào: việc phân tích lượt này dừng ngay. Hồ sơ của Ông/Bà vẫn được giải quyết "
+        "Chạm nút “Không phân tích tôi” bất cứ lúc nào: việc phân tích lượt này dừng ngay. Hồ sơ của "
+        "Ông/Bà vẫn được giải quyết "
         "như bình thường. Ông/Bà vẫn có thể đánh giá.",
-        "Touch “Do not analyse me” at any time: the analysis of this visit stops at once. Your request is handled as usual. "
+        "Touch “Do not analyse me” at any time: the analysis of this visit stops at once. Your "
+        "request is handled as usual. "
         "You can still rate.",
     ),
     "n_purpose": ("Mục đích", "Purpose"),

@@ -67,6 +67,18 @@ def test_an_acknowledged_key_is_not_sent_again(tmp_path: Path) -> None:
     assert outbox.next_sequence() == 2
 
 
+def test_a_settled_key_goes_with_its_acknowledgement(tmp_path: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1)
+    for key in ("a", "b", "c"):
+        outbox.put(key, pulse(1))
+    outbox.acknowledged(1, 1)
+    outbox.settle({"b"})
+    outbox.acknowledged(1, 3)
+    rows = sqlite3.connect(tmp_path / "o").execute("SELECT key FROM message").fetchall()
+    assert rows == [("b",)]
+    assert outbox.totals() == {"put": 3, "waiting": 1, "acknowledged": 2, "refused": 0, "sheets": 0}
+
+
 def test_a_refused_message_is_set_aside_and_kept(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "o", 1)
     outbox.put("a", pulse(1))
@@ -132,7 +144,7 @@ def _fill(outbox: Outbox) -> int:
 
 
 def test_a_full_disk_loses_nothing_and_nothing_half(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "o", 1, page_limit=12)
+    outbox = Outbox(tmp_path / "o", 1, page_limit=9)
     stored = _fill(outbox)
     with pytest.raises(StoreError, match="disk is full"):
         outbox.put("one more", pulse(1))
@@ -172,4 +184,17 @@ def test_no_row_holds_a_time_and_the_file_is_private(tmp_path: Path) -> None:
         for table in ("box", "message", "sheet", "batch")
         for column in sqlite3.connect(tmp_path / "o").execute(f"PRAGMA table_info({table})")
     }
-    assert columns == {"one", "epoch", "next", "sequence", "key", "payload", "refused", "token", "day", "row", "number"}
+    assert columns == {
+        "one",
+        "epoch",
+        "next",
+        "sequence",
+        "key",
+        "payload",
+        "refused",
+        "settled",
+        "token",
+        "day",
+        "row",
+        "number",
+    }
