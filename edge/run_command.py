@@ -15,11 +15,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import signal
 import sys
-import threading
 from pathlib import Path
-from types import FrameType
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,17 +36,13 @@ def run(args: argparse.Namespace) -> int:
     from edge.box import Box
     from edge.config import load_config
     from edge.scrub import scrub_freed_memory
+    from pipeline.stopping import StopRequest
 
     scrub_freed_memory()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     config = load_config(args.config)
-    stop = threading.Event()
-
-    def ask_to_stop(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    stop = StopRequest()
+    stop.listen()
     box = Box.open(config)
     box.start()
     tablet = f"http://{_host(config.tablet.host)}:{box.tablet.port}"

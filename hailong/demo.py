@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
+from pipeline.stopping import StopRequest
 
 if TYPE_CHECKING:
     from hailong.demo_citizens import Citizens
@@ -85,6 +85,7 @@ class Demo:
         self._port = port if port is not None else _free_port(8080)
         self._ingest_port, self._enrol_port = _free_port(), _free_port()
         self._stop = threading.Event()
+        self._asked_to_stop = StopRequest()
         self._children: list[subprocess.Popen[str]] = []
         self._logs: list[IO[str]] = []
         self._boxes: dict[int, int] = {}
@@ -101,8 +102,6 @@ class Demo:
 
     def run(self) -> dict[str, Any]:
         """The whole demo."""
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: self._stop.set())
         try:
             return self._run()
         finally:
@@ -288,10 +287,11 @@ licences = ["research-only", "non-commercial"]
 
     def _watch(self, boxes: list[subprocess.Popen[str]]) -> None:
         """Tell what arrives at the server until the boxes end or the user does."""
+        self._asked_to_stop.listen()  # from here on Ctrl-C is an orderly end
         if not self.once:
             self.say("runs until Ctrl-C; evidence closes every minute. Rate on a tablet yourself, if you like.")
         told: tuple[int, ...] = ()
-        while not self._stop.wait(2.0) and any(box.poll() is None for box in boxes):
+        while not self._asked_to_stop.wait(1.0) and any(box.poll() is None for box in boxes):
             stored = self._stored()
             arrived = tuple(stored[name] for name in ("pulse", "evidence", "ratings"))
             if arrived != told:

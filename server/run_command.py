@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import argparse
 import logging
-import signal
 import sys
 import threading
 
+from pipeline.stopping import StopRequest
 from server.config import add_store_arguments, load_config, open_store
 
 
@@ -46,14 +46,15 @@ def run(args: argparse.Namespace) -> int:
 
     from server.service import Service
 
+    stop = StopRequest()
     try:
         with Service(engine, config) as service:
             print(f"Trang / pages: {service.web_address}", flush=True)
             print(f"Cổng thiết bị / boxes: {service.ingest.endpoint}  key {service.server_key}", flush=True)
             threading.Thread(target=load_slow_parts, name="warm-up", daemon=True).start()
-            for ending in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(ending, lambda *_: service.request_stop())
-            service.wait()
+            stop.listen()
+            while service.is_alive and not stop.wait(0.5):
+                pass
         print("Stopped.", file=sys.stderr)
     finally:
         engine.dispose()

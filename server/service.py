@@ -71,14 +71,10 @@ class Service:
     def _serve_web(self) -> None:
         asyncio.run(self._server.serve(sockets=[self._socket]))
 
-    def request_stop(self) -> None:
-        """Let `wait` return; for a signal's handler."""
-        self._stop.set()
-
-    def wait(self) -> None:
-        """Until the web server ends or a stop is requested."""
-        while self._web.is_alive() and not self._stop.is_set():
-            self._web.join(0.5)
+    @property
+    def is_alive(self) -> bool:
+        """Whether the pages are being served."""
+        return self._web.is_alive() and not self._stop.is_set()
 
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None

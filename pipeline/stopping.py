@@ -1,0 +1,39 @@
+"""A request to stop, made by a signal.
+
+The handler sets a plain attribute. An event's lock, taken in a handler that interrupts another handler (a terminal's
+Ctrl-C reaches a process twice when its parent passes
+it on), would never be free again.
+"""
+
+from __future__ import annotations
+
+import signal
+import time
+from types import FrameType
+
+_STEP_S = 0.1
+
+
+class StopRequest:
+    """True once SIGINT or SIGTERM came, after `listen` was called in the main thread."""
+
+    def __init__(self) -> None:
+        self._asked = False
+
+    def __bool__(self) -> bool:
+        return self._asked
+
+    def listen(self) -> None:
+        """Take both signals from now on."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._take)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked = True
+
+    def wait(self, duration_s: float) -> bool:
+        """Sleep so long or until the request; whether there is one."""
+        end_s = time.monotonic() + duration_s
+        while not self._asked and (left_s := end_s - time.monotonic()) > 0:
+            time.sleep(min(_STEP_S, left_s))
+        return self._asked

@@ -1,0 +1,35 @@
+"""A request to stop survives signals that interrupt each other."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+CHILD = """
+from pipeline.stopping import StopRequest
+stop = StopRequest()
+stop.listen()
+print("ready", flush=True)
+assert stop.wait(30)
+"""
+
+
+def test_many_signals_at_once_end_it() -> None:
+    for _ in range(3):
+        with subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            for number in (signal.SIGINT, signal.SIGTERM) * 100:
+                os.kill(child.pid, number)
+            assert child.wait(10) == 0
+
+
+def test_without_a_signal_it_waits_as_long_as_told() -> None:
+    from pipeline.stopping import StopRequest
+
+    begun_s = time.monotonic()
+    assert StopRequest().wait(0.3) is False
+    assert time.monotonic() - begun_s >= 0.3
