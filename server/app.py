@@ -36,6 +36,8 @@ ROUTERS = (
     "server.survey.pages.rounds",
     "server.survey.pages.paper",
     "server.survey.pages.review",
+    "server.survey.pages.plan",
+    "server.survey.pages.uploads",
 )
 """Modules with a `router`, in the order in which their paths are tried."""
 

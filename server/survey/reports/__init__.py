@@ -1,0 +1,1 @@
+"""Reports of a province: one content, written as DOCX, PDF and XLSX."""
