@@ -62,12 +62,19 @@ class TfliteNetwork:
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]
 
+    def forget(self) -> None:
+        """Run once on zeros, so that neither the input nor what was computed from it stays in the network's memory."""
+        self.run(np.zeros(self.shape, np.float32))
+
 
 class OnnxNetwork:
     """An .onnx network. `run` may be called from several threads."""
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         try:
+            # Its Linux wheels (1.31) collect telemetry: they keep a data base in the user's cache and look up a
+            # Microsoft host as soon as they are imported; disable_telemetry_events() comes too late.
+            os.environ["ORT_DISABLE_TELEMETRY"] = "1"
             import onnxruntime
         except ImportError as error:
             raise ModelError("ONNX Runtime is not installed.", "Run: pip install 'hailong[edge]'") from error
