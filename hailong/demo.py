@@ -137,10 +137,10 @@ class Demo:
             if number > 1 or self._sources.camera is None
         ]
         self._watch([child for child, _ in running])
-        totals = [self._finish_box(child) for child, _ in running]
         self._stop.set()
         for each in citizens:
             each.join(15)
+        totals = [self._finish_box(child) for child, _ in running]
         return self._result(totals)
 
     def _command(self, *words: str) -> list[str]:
