@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
 
 from calibration.correction import (
     CorrectionArrays,
@@ -23,7 +22,6 @@ from calibration.correction import (
     tilted,
     worst_case,
 )
-from calibration.design_effect import DesignEffect, design_effect
 from calibration.efficiency import (
     FUSED_DEGREES,
     HELPED,
@@ -35,16 +33,14 @@ from calibration.efficiency import (
     explicit_variance,
 )
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
-from calibration.months import AgencyMonth, Stratum
-from calibration.ratings import TABLET, DayCount, totals
+from calibration.months import AgencyMonth
+from calibration.ratings import totals
 from calibration.response_curve import ResponseCurve
 from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
-from calibration.tables import EvidenceTable, NoisyCells, noisy_cells, pool
+from calibration.units import Unit, units_of
 from calibration.verdicts import Estimand, Method, Verdict
 
 FloatArray = NDArray[np.float64]
-SEPARABLE_P = 0.01
-"""Response rates of service groups that share tables are taken to differ below this p-value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,126 +62,7 @@ class Fused:
     """None where there is no calibrated curve or no table: `efficiency.verdict` says which."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
-    strata: tuple[Stratum, ...]
-    cells: NoisyCells | None
-    n: int
-    k: float
-    tablet_n: int
-    visits: float
-    weight: float
-    deff: DesignEffect
-    strata_effect: float
-    separable: bool
-    reasons: tuple[str, ...]
-
-    @property
-    def design_effect(self) -> float:
-        return max(1.0, float(self.deff.value) * self.strata_effect)
-
-    @property
-    def degrees(self) -> float:
-        return float(self.deff.degrees)
-
-
-def _weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[str]]:
-    """Weights of strata [s] that sum to 1, from transactions where all are known, else from ratings."""
-    if all(stratum.transactions is not None for stratum in strata):
-        known = np.array([float(stratum.transactions or 0) for stratum in strata])
-        if known.sum() > 0:
-            return known / known.sum(), []
-    rated = np.array([float(totals(stratum.ratings)[0]) for stratum in strata])
-    total = rated.sum()
-    equal = np.full(len(strata), 1.0 / len(strata))
-    reason = "Transactions are not known for every service group: ratings are pooled without weights."
-    return (rated / total if total > 0 else equal), [reason]
-
-
-def _stratified(strata: Sequence[Stratum]) -> tuple[int, float, float, list[str]]:
-    """(n, n times the weighted share, variance over that of a simple mean, reasons)."""
-    weights, reasons = _weights(strata)
-    n_h, k_h = np.array([totals(stratum.ratings) for stratum in strata], dtype=np.float64).T
-    n = int(n_h.sum())
-    if n == 0:
-        return 0, 0.0, 1.0, reasons
-    silent = (n_h == 0) & (weights > 0)
-    if silent.any():
-        names = ", ".join(s.service_group for s, none in zip(strata, silent, strict=True) if none)
-        reasons = [*reasons, f"No ratings of {names}: its weight was given to the other service groups."]
-        weights = np.where(silent, 0.0, weights)
-    weights = weights / weights.sum() if weights.sum() > 0 else n_h / n
-    share_h = np.divide(k_h, n_h, out=np.zeros_like(k_h), where=n_h > 0)
-    share = float((weights * share_h).sum())
-    _, variance_h = explicit_variance(np.maximum(n_h, 1), k_h, np.maximum(n_h, 1))
-    variance = float((weights**2 * variance_h)[n_h > 0].sum())
-    pooled, _ = explicit_variance(n, share * n, n)
-    ratio = variance / (float(pooled) / n) if n > 1 else 1.0
-    return n, share * n, max(ratio, 0.5) if len(strata) > 1 else 1.0, reasons
-
-
-def _same_response(strata: Sequence[Stratum]) -> bool:
-    """Whether tablet response rates of strata agree (chi-squared); unknown transactions: they cannot be compared."""
-    if len(strata) < 2:
-        return True
-    if any(stratum.transactions is None for stratum in strata):
-        return False
-    n_h = np.array([totals(stratum.ratings, TABLET)[0] for stratum in strata], dtype=np.float64)
-    visits = np.maximum(np.array([float(stratum.transactions or 0) for stratum in strata]), n_h)
-    keep = visits > 0
-    n_h, visits = n_h[keep], visits[keep]
-    rate = n_h.sum() / max(visits.sum(), 1.0)
-    if len(n_h) < 2 or not 0 < rate < 1:
-        return True
-    statistic = float(((n_h - rate * visits) ** 2 / (visits * rate * (1 - rate))).sum())
-    return statistic <= float(chi2.isf(SEPARABLE_P, len(n_h) - 1))
-
-
-def _units(month: AgencyMonth) -> list[_Unit]:
-    own = [stratum for stratum in month.strata if stratum.tables]
-    rest = tuple(stratum for stratum in month.strata if not stratum.tables)
-    groups: list[tuple[tuple[Stratum, ...], tuple[EvidenceTable, ...]]] = [
-        ((stratum,), stratum.tables) for stratum in own
-    ]
-    if rest:
-        groups.append((rest, month.shared_tables))
-    elif month.shared_tables and month.strata:
-        groups = [(month.strata, month.tables)]
-    weights, weight_reasons = _weights(month.strata) if month.strata else (np.ones(0), [])
-    weight_of = dict(zip((s.service_group for s in month.strata), weights, strict=True))
-    units = []
-    for strata, tables in groups:
-        n, k, strata_effect, reasons = _stratified(strata)
-        tablet_n, tablet_k = (sum(x) for x in zip(*(totals(s.ratings, TABLET) for s in strata), strict=True))
-        counts: list[DayCount] = [count for stratum in strata for count in stratum.ratings]
-        pooled = pool(tables) if tables else None
-        cells = None
-        if pooled is not None and not pooled.is_empty():
-            cells = noisy_cells(pooled.counts, pooled.cell_variance, tablet_n, tablet_k)
-        transactions = [s.transactions for s in strata]
-        known = all(t is not None for t in transactions)
-        visits = float(sum(t or 0 for t in transactions)) if known else float(pooled.total if pooled else n)
-        if known and visits < n:
-            reasons = [*reasons, f"More ratings ({n}) than transactions ({visits:.0f}): the weights are doubtful."]
-        units.append(
-            _Unit(
-                strata=tuple(strata),
-                cells=cells,
-                n=n,
-                k=k,
-                tablet_n=int(tablet_n),
-                visits=max(visits, float(n)),
-                weight=float(sum(weight_of[s.service_group] for s in strata)),
-                deff=design_effect(counts),
-                strata_effect=strata_effect,
-                separable=_same_response(strata),
-                reasons=tuple(dict.fromkeys([*reasons, *weight_reasons])),
-            )
-        )
-    return units
-
-
-def _explicit(unit: _Unit, settings: Settings) -> tuple[Estimate, float]:
+def _explicit(unit: Unit, settings: Settings) -> tuple[Estimate, float]:
     """The explicit estimate of a unit, and its variance."""
     n, k = unit.n, unit.k
     reasons = list(unit.reasons)
@@ -237,7 +114,7 @@ _STATES = {
 
 
 def _unit_efficiency(
-    unit: _Unit, curve: ResponseCurve | None, explicit: Estimate, settings: Settings
+    unit: Unit, curve: ResponseCurve | None, explicit: Estimate, settings: Settings
 ) -> tuple[Estimate, EfficiencyArrays | None]:
     if unit.n < 2:
         return _not_fused(explicit, Verdict.TOO_FEW, "Fewer than two ratings: nothing to fuse with."), None
@@ -283,7 +160,7 @@ def _unit_efficiency(
 
 
 def _unit_correction(
-    unit: _Unit, curve: ResponseCurve | None, explicit: Estimate, arrays: EfficiencyArrays | None, settings: Settings
+    unit: Unit, curve: ResponseCurve | None, explicit: Estimate, arrays: EfficiencyArrays | None, settings: Settings
 ) -> tuple[CorrectedEstimate, CorrectionArrays] | None:
     if unit.cells is None or curve is None or not curve.calibrated or arrays is None or explicit.estimate is None:
         return None
@@ -411,9 +288,9 @@ def fuse_month(
 
     `curve`: learnt from earlier periods only. Service groups that share boxes get explicit estimates of their own."""
     settings = settings or Settings()
-    units = _units(month)
+    units = units_of(month)
     by_group: dict[str, Fused] = {}
-    fused: list[tuple[_Unit, Estimate, float, Estimate, float, tuple[CorrectedEstimate, CorrectionArrays] | None]] = []
+    fused: list[tuple[Unit, Estimate, float, Estimate, float, tuple[CorrectedEstimate, CorrectionArrays] | None]] = []
     for unit in units:
         explicit, variance = _explicit(unit, settings)
         efficiency, arrays = _unit_efficiency(unit, curve, explicit, settings)
@@ -425,7 +302,7 @@ def fuse_month(
             by_group[unit.strata[0].service_group] = Fused(explicit, efficiency, correction[0] if correction else None)
         else:
             for stratum in unit.strata:
-                alone = _units(AgencyMonth(month.agency, month.group, month.period, (stratum,)))[0]
+                alone = units_of(AgencyMonth(month.agency, month.group, month.period, (stratum,)))[0]
                 own, _ = _explicit(alone, settings)
                 reason = "Its boxes serve other service groups too: no table of its own."
                 by_group[stratum.service_group] = Fused(own, _not_fused(own, Verdict.NO_EVIDENCE, reason), None)

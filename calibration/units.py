@@ -1,0 +1,145 @@
+"""Units of an agency's month: what one set of evidence tables can speak of, with weights and design effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2
+
+from calibration.design_effect import DesignEffect, design_effect
+from calibration.efficiency import explicit_variance
+from calibration.months import AgencyMonth, Stratum
+from calibration.ratings import TABLET, DayCount, totals
+from calibration.tables import EvidenceTable, NoisyCells, noisy_cells, pool
+
+FloatArray = NDArray[np.float64]
+SEPARABLE_P: Final = 0.01
+"""Response rates of service groups that share tables are taken to differ below this p-value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Strata that one set of tables speaks of. `k`: n times the weighted share satisfied; `weight`: of transactions."""
+
+    strata: tuple[Stratum, ...]
+    cells: NoisyCells | None
+    n: int
+    k: float
+    tablet_n: int
+    visits: float
+    weight: float
+    deff: DesignEffect
+    strata_effect: float
+    separable: bool
+    reasons: tuple[str, ...]
+
+    @property
+    def design_effect(self) -> float:
+        """Of clusters and of unequal weights together, at least 1."""
+        return max(1.0, float(self.deff.value) * self.strata_effect)
+
+    @property
+    def degrees(self) -> float:
+        """Of freedom, of the clusters."""
+        return float(self.deff.degrees)
+
+
+def stratum_weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[str]]:
+    """Weights of strata [s] that sum to 1, from transactions where all are known, else from ratings."""
+    if all(stratum.transactions is not None for stratum in strata):
+        known = np.array([float(stratum.transactions or 0) for stratum in strata])
+        if known.sum() > 0:
+            return known / known.sum(), []
+    rated = np.array([float(totals(stratum.ratings)[0]) for stratum in strata])
+    total = rated.sum()
+    equal = np.full(len(strata), 1.0 / len(strata))
+    reason = "Transactions are not known for every service group: ratings are pooled without weights."
+    return (rated / total if total > 0 else equal), [reason]
+
+
+def stratified_mean(strata: Sequence[Stratum]) -> tuple[int, float, float, list[str]]:
+    """(n, n times the weighted share, variance over that of a simple mean, reasons)."""
+    weights, reasons = stratum_weights(strata)
+    n_h, k_h = np.array([totals(stratum.ratings) for stratum in strata], dtype=np.float64).T
+    n = int(n_h.sum())
+    if n == 0:
+        return 0, 0.0, 1.0, reasons
+    silent = (n_h == 0) & (weights > 0)
+    if silent.any():
+        names = ", ".join(s.service_group for s, none in zip(strata, silent, strict=True) if none)
+        reasons = [*reasons, f"No ratings of {names}: its weight was given to the other service groups."]
+        weights = np.where(silent, 0.0, weights)
+    weights = weights / weights.sum() if weights.sum() > 0 else n_h / n
+    share_h = np.divide(k_h, n_h, out=np.zeros_like(k_h), where=n_h > 0)
+    share = float((weights * share_h).sum())
+    _, variance_h = explicit_variance(np.maximum(n_h, 1), k_h, np.maximum(n_h, 1))
+    variance = float((weights**2 * variance_h)[n_h > 0].sum())
+    pooled, _ = explicit_variance(n, share * n, n)
+    ratio = variance / (float(pooled) / n) if n > 1 else 1.0
+    return n, share * n, max(ratio, 0.5) if len(strata) > 1 else 1.0, reasons
+
+
+def same_response(strata: Sequence[Stratum]) -> bool:
+    """Whether tablet response rates of strata agree (chi-squared); unknown transactions: they cannot be compared."""
+    if len(strata) < 2:
+        return True
+    if any(stratum.transactions is None for stratum in strata):
+        return False
+    n_h = np.array([totals(stratum.ratings, TABLET)[0] for stratum in strata], dtype=np.float64)
+    visits = np.maximum(np.array([float(stratum.transactions or 0) for stratum in strata]), n_h)
+    keep = visits > 0
+    n_h, visits = n_h[keep], visits[keep]
+    rate = n_h.sum() / max(visits.sum(), 1.0)
+    if len(n_h) < 2 or not 0 < rate < 1:
+        return True
+    statistic = float(((n_h - rate * visits) ** 2 / (visits * rate * (1 - rate))).sum())
+    return statistic <= float(chi2.isf(SEPARABLE_P, len(n_h) - 1))
+
+
+def units_of(month: AgencyMonth) -> list[Unit]:
+    """The month's units, each with its tables pooled and projected, its weight and its design effect."""
+    own = [stratum for stratum in month.strata if stratum.tables]
+    rest = tuple(stratum for stratum in month.strata if not stratum.tables)
+    groups: list[tuple[tuple[Stratum, ...], tuple[EvidenceTable, ...]]] = [
+        ((stratum,), stratum.tables) for stratum in own
+    ]
+    if rest:
+        groups.append((rest, month.shared_tables))
+    elif month.shared_tables and month.strata:
+        groups = [(month.strata, month.tables)]
+    weights, weight_reasons = stratum_weights(month.strata) if month.strata else (np.ones(0), [])
+    weight_of = dict(zip((s.service_group for s in month.strata), weights, strict=True))
+    units = []
+    for strata, tables in groups:
+        n, k, strata_effect, reasons = stratified_mean(strata)
+        tablet_n, tablet_k = (sum(x) for x in zip(*(totals(s.ratings, TABLET) for s in strata), strict=True))
+        counts: list[DayCount] = [count for stratum in strata for count in stratum.ratings]
+        pooled = pool(tables) if tables else None
+        cells = None
+        if pooled is not None and not pooled.is_empty():
+            cells = noisy_cells(pooled.counts, pooled.cell_variance, tablet_n, tablet_k)
+        transactions = [s.transactions for s in strata]
+        known = all(t is not None for t in transactions)
+        visits = float(sum(t or 0 for t in transactions)) if known else float(pooled.total if pooled else n)
+        if known and visits < n:
+            reasons = [*reasons, f"More ratings ({n}) than transactions ({visits:.0f}): the weights are doubtful."]
+        units.append(
+            Unit(
+                strata=tuple(strata),
+                cells=cells,
+                n=n,
+                k=k,
+                tablet_n=int(tablet_n),
+                visits=max(visits, float(n)),
+                weight=float(sum(weight_of[s.service_group] for s in strata)),
+                deff=design_effect(counts),
+                strata_effect=strata_effect,
+                separable=same_response(strata),
+                reasons=tuple(dict.fromkeys([*reasons, *weight_reasons])),
+            )
+        )
+    return units
