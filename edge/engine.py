@@ -251,8 +251,9 @@ class Engine:
             if self._visit is not None and self._opted_out_s is None:
                 self._visit.opt_out()
                 self._opted_out_s = self._now_s
-                self._forget_moment()
                 self._stop_listening()
+                self._forget_moment()
+                self._forget_buffers()
 
     def freeze_level(self) -> VisitLevel:
         """Fix the open visit's level before the rating screen shows; later frames change nothing. Idempotent.
@@ -349,6 +350,7 @@ class Engine:
         self._frozen_s = None
         self._stop_listening()
         self._forget_moment(faces=self.settings.visits_by == "queue")
+        self._forget_buffers()
         self._on_visit(closed)
 
     def _end_s(self) -> float:
@@ -361,3 +363,7 @@ class Engine:
             self._tracker.forget()
             self._choice.forget()
             self._tracks, self._citizen = [], None
+
+    def _forget_buffers(self) -> None:
+        self._region.forget()
+        self._networks.forget()

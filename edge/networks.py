@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
 from models.catalog import all_cards, card, check_licence, model_files
 from models.face_affect import FaceAffectNetwork
 from models.face_detect import FaceDetector
@@ -52,6 +54,14 @@ class Networks:
     """SHA-256 of every file in use, for the transparency log: `model/file` to 32 bytes."""
     provider: int = 0
     """As the heartbeat tells it: 0 CPU, 1 GPU. Each network asserts that it really runs there."""
+
+    def forget(self) -> None:
+        """Keep nothing of the last visit in buffers and in the networks' own memory."""
+        for network in (self.far, self.near, self.landmarks):
+            network.forget()
+        nobody = np.zeros((8, 8, 3), np.uint8)
+        self.face.infer([self.face.crop(nobody, np.zeros((6, 2), np.float32))])
+        self.voice.reset()
 
 
 def needed_models(options: NetworkOptions) -> tuple[str, ...]:

@@ -34,6 +34,10 @@ class Region:
         # the buffer's outside was blank from the start and is never written
         return np.asarray(cv2.copyTo(inside, self._mask, self._blanked), np.uint8)
 
+    def forget(self) -> None:
+        """Keep nothing of the last picture."""
+        self._blanked[:] = 0
+
     def _prepare(self, height: int, width: int) -> None:
         import cv2
 

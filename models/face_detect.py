@@ -93,6 +93,12 @@ class FaceDetector:
             detections.append(Detection(box, ((merged[2:] * self._size_px - origin) * step).astype(np.float32), score))
         return detections
 
+    def forget(self) -> None:
+        """Keep nothing of the last picture."""
+        self._canvas[:] = 0
+        self._input[:] = 0
+        self._network.forget()
+
 
 def _merge(points: NDArray[np.float32], scores: NDArray[np.float32]) -> list[tuple[NDArray[np.float32], float]]:
     """Weighted merging of overlapping candidates. `points` [n, 8, 2]: centre, size, six keypoints."""

@@ -111,3 +111,8 @@ class FaceLandmarks:
         placed = (local @ back[:, :2].T + back[:, 2]).astype(np.float32)
         (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
         return Landmarks(placed, score, (left, top, right - left, bottom - top))
+
+    def forget(self) -> None:
+        """Keep nothing of the last picture."""
+        self._input[:] = 0
+        self._network.forget()

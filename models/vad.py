@@ -42,7 +42,7 @@ class VoiceActivity:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all sound."""
+        """Forget all sound, also that in the network's memory."""
         self._state_h = np.zeros((1, 1, 128), np.float32)
         self._state_c = np.zeros((1, 1, 128), np.float32)
         self._input = np.zeros((1, CONTEXT + WINDOW), np.float32)
@@ -52,6 +52,9 @@ class VoiceActivity:
         self._silence_s = 0.0
         self._start_s = 0.0
         self._next_s = 0.0
+        self.probability(np.zeros(WINDOW, np.float32))
+        self._state_h[:] = 0
+        self._state_c[:] = 0
 
     def probability(self, window: NDArray[np.float32]) -> float:
         """Probability that 512 samples hold speech, given those before."""

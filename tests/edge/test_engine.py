@@ -252,3 +252,23 @@ def test_restricted_weights_are_refused_without_acceptance() -> None:
     assert all(len(digest) == 32 for digest in accepted.digests.values())
     with pytest.raises(ModelError, match="not a network"):
         needed_models(NetworkOptions(face="nobody"))
+
+
+def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
+    counter = Counter(networks, BY_QUEUE)
+    counter.engine.visit_started(0, 0.0)
+    counter.show(2, HAPPY).hear(voice("voice_ly"))
+    buffers: list[np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = [
+        networks.far._canvas,
+        networks.far._input,
+        networks.landmarks._input,
+        networks.voice._input,
+        counter.engine._region._blanked,
+    ]
+    assert all(buffer.any() for buffer in buffers[:4])
+    counter.engine.opt_out()
+    networks_own = [
+        network._network._interpreter.get_tensor(network._network._index)
+        for network in (networks.far, networks.landmarks)
+    ]
+    assert not any(buffer.any() for buffer in [*buffers[:3], networks.voice._input, buffers[4], *networks_own])
