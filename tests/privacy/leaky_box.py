@@ -37,5 +37,5 @@ class LeakyEngine(engine.Engine):
 if __name__ == "__main__":
     import edge.analysis
 
-    edge.analysis.Engine = LeakyEngine  # type: ignore[misc]
+    setattr(edge.analysis, "Engine", LeakyEngine)  # noqa: B010
     sys.exit(audit_trace_child.main())

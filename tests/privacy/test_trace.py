@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (lines of strace as they are)
 """Every file that the box writes and every address that it contacts; a leaking mutant is caught."""
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ def test_a_leaking_box_is_caught(use_strace: bool) -> None:
     verdict = audit_trace(use_strace, child="tests.privacy.leaky_box")
     said = "\n".join(verdict.problems)
     assert "written outside of the allow-list: " in said
-    assert "hailong-leak.jpg" in said
+    assert not use_strace or "hailong-leak.jpg" in said  # OpenCV writes it past Python, as the verdict says
+    assert use_strace or any("native libraries" in sentence for sentence in verdict.cannot_check)
     assert "release.sqlite3-journal.npy" in said
     assert "holds text" in said
     assert "NumPy array" in said
