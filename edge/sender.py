@@ -253,21 +253,7 @@ class Sender:
             self._skip = self._backoff // 2 + secrets.randbelow(self._backoff // 2 + 1)
 
     def _open_socket(self) -> None:
-        socket = self._context.socket(zmq.DEALER)
-        socket.linger = 200
-        socket.curve_serverkey = self.settings.server_public
-        socket.curve_publickey = self._keys.curve_public
-        socket.curve_secretkey = self._keys.curve_secret
-        socket.setsockopt(zmq.IMMEDIATE, 1)
-        socket.setsockopt(zmq.RECONNECT_IVL, 500)
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 30_000)
-        socket.setsockopt(zmq.HANDSHAKE_IVL, 5_000)
-        socket.setsockopt(zmq.HEARTBEAT_IVL, 15_000)
-        socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 45_000)
-        socket.setsockopt(zmq.MAXMSGSIZE, _MAX_SIGNED_FILE)
-        socket.sndhwm = 4 * self.settings.slots
-        socket.rcvhwm = 1_000
-        socket.connect(self.settings.address)
+        socket = open_dealer(self._context, self.settings.address, self.settings.server_public, self._keys)
         self._socket = socket
         self._silent = 0
         self._greeted = False
@@ -278,3 +264,27 @@ class Sender:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def open_dealer(
+    context: zmq.Context[zmq.Socket[bytes]], address: str, server_public: bytes, keys: KeyPair
+) -> zmq.Socket[bytes]:
+    """A DEALER that speaks CURVE to the server of that public key (32 bytes) and to nobody else.
+
+    It queues nothing before it is connected, so that nothing waits outside the outbox."""
+    socket = context.socket(zmq.DEALER)
+    socket.linger = 200
+    socket.curve_serverkey = server_public
+    socket.curve_publickey = keys.curve_public
+    socket.curve_secretkey = keys.curve_secret
+    socket.setsockopt(zmq.IMMEDIATE, 1)
+    socket.setsockopt(zmq.RECONNECT_IVL, 500)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 30_000)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 5_000)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 15_000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 45_000)
+    socket.setsockopt(zmq.MAXMSGSIZE, _MAX_SIGNED_FILE)
+    socket.sndhwm = 256
+    socket.rcvhwm = 1_000
+    socket.connect(address)
+    return socket
