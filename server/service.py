@@ -57,6 +57,7 @@ class Service:
             raise ConfigError(f"The boxes' address cannot be opened ({error}).", "Change [ingest] address.") from None
         settings = uvicorn.Config(
             create_app(self.engine, self.config),
+            ws="none",
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -1,0 +1,184 @@
+"""The staff's pages in a real browser: what they say, by keyboard, without scripts, and by axe (WCAG 2.2 AA)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import Engine
+
+from server.store.tables.users import Role
+from tests.browser.conftest import serving
+from tests.server.province import PASSWORD, Province, add_ratings, fill_province
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+PAGES: dict[Role | None, tuple[str, ...]] = {
+    None: ("/log-in",),
+    Role.ANALYST: (
+        "/?period=2026-Q3",
+        "/agencies/p1-a?period=2026-Q3",
+        "/health",
+        "/analysis?period=2026-Q3",
+        "/account",
+    ),
+    Role.ADMINISTRATOR: ("/catalogue", "/users", "/nowhere"),
+    Role.PRIVACY_OFFICER: ("/privacy",),
+}
+
+
+@pytest.fixture
+def province(store: Engine) -> Province:
+    return fill_province(store, "p1")
+
+
+@pytest.fixture
+def url(store: Engine, province: Province, tmp_path: Path) -> Iterator[str]:
+    with serving(store, tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def demo_url(store: Engine, province: Province, tmp_path: Path) -> Iterator[str]:
+    with serving(store, tmp_path, demo=True) as address:
+        yield address
+
+
+def log_in(page: Page, url: str, name: str) -> None:
+    page.goto(f"{url}/log-in")
+    page.fill("#name", name)
+    page.fill("#password", PASSWORD)
+    page.press("#password", "Enter")
+    page.wait_for_url(lambda address: "log-in" not in address)
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("role", list(PAGES))
+def test_every_page_is_accessible(page: Page, url: str, province: Province, role: Role | None, language: str) -> None:
+    page.goto(f"{url}/log-in?lang={language}")
+    if role is not None:
+        log_in(page, url, province.users[role])
+    for path in PAGES[role]:
+        page.goto(url + path)
+        assert page.locator("html").get_attribute("lang") == language
+        assert page.locator("h1").count() == 1
+        found = Axe().run(page, options=RULES)
+        assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+
+
+def test_the_overview_says_both_indices_and_a_verdict(page: Page, url: str, province: Province) -> None:
+    log_in(page, url, province.users[Role.ANALYST])
+    page.goto(f"{url}/?period=2026-Q3")
+    row = page.locator("#agencies tbody tr").first
+    expect(row).to_contain_text("Sở p1 a")
+    expect(row.locator("td").first).to_contain_text("80,0")
+    expect(row).to_contain_text("chưa được hiệu chuẩn")
+    expect(page.locator(".banner")).to_contain_text("Số liệu mô phỏng")
+    expect(page.locator("figure svg")).to_have_attribute("role", "img")
+    page.get_by_role("link", name="English").click()
+    expect(page.locator("h1")).to_have_text("Satisfaction index of the agencies")
+    expect(row).to_contain_text("not calibrated yet")
+
+
+def test_the_period_is_chosen_by_keyboard(page: Page, url: str, province: Province) -> None:
+    log_in(page, url, province.users[Role.ANALYST])
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.locator("#period")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/?period=2026-Q3")
+    expect(page.locator("#ratings-counted")).to_have_text("80")
+
+
+def test_a_demo_fills_up_by_itself(page: Page, demo_url: str, store: Engine, province: Province) -> None:
+    page.goto(f"{demo_url}/?period=2026-Q3")
+    expect(page.locator("#ratings-counted")).to_have_text("80")
+    with store.begin() as connection:
+        add_ratings(connection, province.province_id, province.agencies["p1-a"], 5, 5)
+    expect(page.locator("#ratings-counted")).to_have_text("85", timeout=15_000)
+    page.get_by_role("button", name="Dừng tự cập nhật").click()
+    with store.begin() as connection:
+        add_ratings(connection, province.province_id, province.agencies["p1-a"], 5, 5)
+    page.wait_for_timeout(4_000)
+    expect(page.locator("#ratings-counted")).to_have_text("85")
+
+
+def test_without_scripts_a_link_loads_the_newest_figures(
+    chromium: Browser, demo_url: str, store: Engine, province: Province
+) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{demo_url}/?period=2026-Q3")
+    assert "80" in page.locator("#ratings-counted").inner_text()
+    assert not page.locator("[data-live-button]").is_visible()
+    with store.begin() as connection:
+        add_ratings(connection, province.province_id, province.agencies["p1-a"], 5, 5)
+    page.get_by_role("link", name="Tải lại số liệu").click()
+    assert "85" in page.locator("#ratings-counted").inner_text()
+    context.close()
+
+
+def test_an_administrator_makes_an_agency_and_a_user(page: Page, url: str, province: Province) -> None:
+    log_in(page, url, province.users[Role.ADMINISTRATOR])
+    page.goto(f"{url}/catalogue")
+    page.fill("#agency-code", "so-moi")
+    page.fill("#agency-name_vi", "Sở Mới")
+    page.locator("form[action='/catalogue/agencies'] button").click()
+    expect(page.locator("main")).to_contain_text("Sở Mới")
+    page.goto(f"{url}/users")
+    page.fill("#name", "doc.gia")
+    page.select_option("#role", "agency_reader")
+    page.select_option("#agency", "so-moi")
+    page.locator("form.card button").click()
+    password = page.locator("#one-time-password").inner_text()
+    page.get_by_role("button", name="Đăng xuất").click()
+    page.fill("#name", "doc.gia")
+    page.fill("#password", password)
+    page.press("#password", "Enter")
+    expect(page.locator("h1")).to_have_text("Tài khoản")
+    page.fill("#old", password)
+    page.fill("#new", "my very own password")
+    page.press("#new", "Enter")
+    page.fill("#name", "doc.gia")
+    page.fill("#password", "my very own password")
+    page.press("#password", "Enter")
+    expect(page.locator("#agencies tbody tr")).to_have_count(1)
+    expect(page.locator("#agencies")).to_contain_text("Sở Mới")
+
+
+def test_a_file_is_previewed_then_stored(page: Page, url: str, province: Province, tmp_path: Path) -> None:
+    log_in(page, url, province.users[Role.ADMINISTRATOR])
+    page.goto(f"{url}/catalogue")
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    good.write_text("code;name_vi;level\nx-1;Sở Một;tinh\nx-2;Sở Hai;huyen\n", encoding="utf-8-sig")
+    bad.write_text("code,name_vi,level\nx-3,Sở Ba,tinh\nx-4,,nowhere\n", encoding="utf-8")
+    page.set_input_files("#file", bad)
+    page.get_by_role("button", name="Ghi").first.click()
+    expect(page.locator(".problem")).to_contain_text("dòng 3")
+    page.set_input_files("#file", good)
+    page.get_by_role("button", name="Xem trước").click()
+    expect(page.locator(".notice")).to_contain_text("thêm 2")
+    expect(page.locator("main")).not_to_contain_text("Sở Một")
+    page.set_input_files("#file", good)
+    page.get_by_role("button", name="Ghi").first.click()
+    expect(page.locator(".notice")).to_contain_text("Đã ghi")
+    expect(page.locator("main")).to_contain_text("Sở Một")
+
+
+def test_the_analysis_shows_and_gives_its_figures(page: Page, url: str, province: Province) -> None:
+    log_in(page, url, province.users[Role.ANALYST])
+    page.goto(f"{url}/analysis?period=2026-Q3")
+    expect(page.locator("main")).to_contain_text("chưa được hiệu chuẩn")
+    expect(page.locator("#labels-saved")).to_have_text("0")
+    with page.expect_download() as caught:
+        page.get_by_role("link", name="CSV").first.click()
+    content = Path(caught.value.path()).read_text(encoding="utf-8-sig")
+    assert content.startswith("period,agency,")
+    assert content.count("\n") >= 5
