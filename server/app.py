@@ -38,6 +38,7 @@ ROUTERS = (
     "server.survey.pages.review",
     "server.survey.pages.plan",
     "server.survey.pages.uploads",
+    "server.survey.pages.exports",
 )
 """Modules with a `router`, in the order in which their paths are tried."""
 

@@ -162,7 +162,7 @@ def simulate_province(
         quarter = quarter_of_month(month)
         _round(connection, province, quarter, asked)
         share = rng.uniform(0.85, 1.15)
-        drift = world.agency + rng.normal(0.0, 0.05, len(places)) + 0.02 * (month - first_month) / 3
+        drift = world.agency + rng.normal(0.02, 0.05, len(places))
         world = _World(drift, world.group, world.item)
         rows = _sheets(province, places, frame, quarter, round(sheets_a_quarter * share), asked, world, rng)
         for start in range(0, len(rows), 2_000):

@@ -29,7 +29,7 @@ def _finish(chart: Any, name: str, caption: str) -> ChartBlock:
 
     spec = (
         chart.configure(font=_FONT, background="#ffffff")
-        .configure_axis(labelFontSize=11, titleFontSize=11, labelLimit=330, gridColor="#dfe5ea")
+        .configure_axis(labelFontSize=11, titleFontSize=11, labelLimit=460, gridColor="#dfe5ea")
         .configure_legend(labelFontSize=11, titleFontSize=11, orient="top")
         .configure_view(stroke=None)
         .to_dict()
@@ -113,7 +113,7 @@ def bar_chart(rows: Sequence[tuple[str, int]], name: str, caption: str, axis: st
         .mark_bar(color=BLUE, height=11)
         .encode(
             y=alt.Y("label:N", sort=[label for label, _ in rows], title=None),
-            x=alt.X("count:Q", title=axis, axis=alt.Axis(tickMinStep=1)),
+            x=alt.X("count:Q", title=axis, axis=alt.Axis(tickMinStep=1, format="d")),
         )
     )
     return _finish(chart, name, caption)

@@ -409,7 +409,7 @@ def _compared(data: ReportInput) -> list[Block]:
                 number(then.index),
                 number(now.index),
                 f"{sign}{number(change[0])}",
-                f"{number(change[1])} – {number(change[2])}",
+                f"{number(change[1])} đến {number(change[2])}",
                 verdict,
             )
         )
