@@ -20,8 +20,9 @@ $(STAMP): requirements/dev.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(MEDIA): $(STAMP) $(wildcard models/cards/*.toml hailong/*.toml)
+$(MEDIA): $(STAMP) $(wildcard models/cards/*.toml hailong/*.toml hailong/demo_media.py)
 	$(BIN)/hailong models fetch --demo
+	$(BIN)/hailong demo --prepare
 	@touch $@
 
 demo: setup ## the whole path on one machine: server, two boxes, real faces and speech

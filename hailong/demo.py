@@ -20,6 +20,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ class Sources:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("--once", action="store_true", help="one pass of the films, then end")
+    parser.add_argument("--prepare", action="store_true", help="only make the films, once, and stop")
     parser.add_argument("--json", action="store_true", help="with --once: print one JSON object at the end")
     picture = parser.add_mutually_exclusive_group()
     picture.add_argument("--camera", type=int, metavar="N", help="your own camera, by its number")
@@ -73,6 +75,17 @@ def own_sources(args: argparse.Namespace) -> Sources:
     camera = next((str(value) for value in (args.camera, args.rtsp, args.video) if value is not None), None)
     sound = "default" if args.microphone else args.audio or args.video
     return Sources(str(args.video.resolve()) if args.video else camera, None if sound is None else str(sound))
+
+
+def prepare_films(say: Callable[[str], None]) -> list[Path]:
+    """The counters' films; made on first use."""
+    from hailong.demo_media import film_file, scripts
+
+    films = []
+    for number, script in enumerate(scripts(VISITS), start=1):
+        say(f"film {number}: {VISITS} made-up visits of real faces and voices ({script.duration_s:.0f} s)")
+        films.append(film_file(script))
+    return films
 
 
 class Demo:
@@ -118,13 +131,10 @@ class Demo:
                 log.close()
 
     def _run(self) -> dict[str, Any]:
-        from hailong.demo_media import film_file, scripts
+        from hailong.demo_media import scripts
 
         _empty(self.folder)
-        films = []
-        for number, script in enumerate(scripts(VISITS), start=1):
-            self.say(f"film {number}: {VISITS} made-up visits of real faces and voices ({script.duration_s:.0f} s)")
-            films.append(film_file(script))
+        films = prepare_films(self.say)
         self._set_up_server()
         server = self._spawn("server", "server", "run", "--demo", "--insecure-cookies", "--port", str(self._port))
         self._wait_for_page(server)
@@ -397,6 +407,9 @@ def _empty(folder: Path) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.prepare:
+        prepare_films(lambda text: print(text, file=sys.stderr))
+        return 0
     if args.json and not args.once:
         raise ConfigError("--json needs --once.", "The demo otherwise runs until Ctrl-C.")
     demo = Demo(args.dir, own_sources(args), args.once, args.port)
