@@ -1,0 +1,44 @@
+"""Affect of an utterance from its sound alone: arousal and valence with an uncertainty that knows how badly voices transfer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.runtime import OnnxNetwork
+from models.speech_features import SpeechFeatures
+from models.speech_summary import summarise
+from pipeline.records import SAMPLE_RATE_HZ, SpeechAffect
+
+LEAST_S = 0.4
+GREATEST_S = 15.0
+
+
+class SpeechAffectNetwork:
+    """The speech network of this project. Thread-safe; keeps nothing of what it was given."""
+
+    def __init__(self, weights: Path) -> None:
+        self._network = OnnxNetwork(weights)
+        self._features = SpeechFeatures()
+
+    def infer(self, samples: NDArray[np.float32]) -> SpeechAffect:
+        """Affect of one utterance.
+
+        Args:
+            samples: float32 [n], 16 kHz mono in [-1, 1], an utterance that the detector of speech found; after 15 s the rest
+                is left out.
+
+        Returns:
+            `arousal`: calibrated probability of high arousal (anger, happiness, fear, surprise against sadness, neutral, calm,
+            boredom). `valence`: 1 - 2 P(negative), so 0 is even odds of negative against not negative, and +1 means *not
+            negative*, not happy. `uncertainty`: mean entropy of the two over its maximum, 1 where there is nothing to judge.
+        """
+        duration_s = len(samples) / SAMPLE_RATE_HZ
+        heard = samples[: int(GREATEST_S * SAMPLE_RATE_HZ)]
+        if duration_s < LEAST_S or not np.isfinite(heard).all() or float(np.abs(heard).max()) < 1e-4:
+            return SpeechAffect(0.5, 0.0, 1.0, duration_s)
+        probabilities, doubt = self._network.run(summary=summarise(self._features(heard)))
+        high, negative = (float(value) for value in probabilities)
+        return SpeechAffect(high, 1.0 - 2.0 * negative, min(max(float(doubt[0]), 0.0), 1.0), duration_s)
