@@ -39,6 +39,7 @@ from calibration.response_curve import ResponseCurve
 from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
 from calibration.units import Unit, units_of
 from calibration.verdicts import Estimand, Method, Verdict
+from pipeline.errors import StatisticsError
 
 FloatArray = NDArray[np.float64]
 
@@ -50,6 +51,12 @@ class Settings:
     level: float = LEVEL
     estimand: Estimand = Estimand.SUPERPOPULATION
     odds_ratios: tuple[float, ...] = (1.5, 2.0)
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.level < 1.0:
+            raise StatisticsError(f"A level of confidence lies between .5 and 1, got {self.level}.")
+        if any(not ratio >= 1.0 for ratio in self.odds_ratios):
+            raise StatisticsError(f"Odds ratios of the sensitivity bounds are at least 1, got {self.odds_ratios}.")
 
 
 @dataclass(frozen=True, slots=True)

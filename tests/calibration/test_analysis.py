@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -218,6 +219,12 @@ def test_the_finite_month_is_named_and_narrower() -> None:
     narrow = analyze([month(strata)], period=MAY, settings=settings).agencies[0].fused.explicit
     assert (wide.estimand, narrow.estimand) == (Estimand.SUPERPOPULATION, Estimand.FINITE_MONTH)
     assert narrow.interval.width == pytest.approx(wide.interval.width / 2**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("settings", [{"level": 1.0}, {"level": 0.0}, {"odds_ratios": (0.5,)}])
+def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(StatisticsError):
+        Settings(**settings)
 
 
 def test_bad_input_is_refused_with_what_to_do() -> None:
