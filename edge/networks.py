@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.catalog import all_cards, card, check_licence, model_files
+from models.catalog import card, check_licence, model_files
 from models.face_affect import FaceAffectNetwork
 from models.face_detect import FaceDetector
 from models.face_landmarks import FaceLandmarks
@@ -64,6 +64,12 @@ class Networks:
         self.voice.reset()
 
 
+def speech_is_accepted(options: NetworkOptions) -> bool:
+    """Whether the speech network's restriction is accepted; where it is not, arousal is estimated from prosody."""
+    restriction = card("speech-affect").restriction
+    return options.demo or not restriction or restriction in options.accepted
+
+
 def needed_models(options: NetworkOptions) -> tuple[str, ...]:
     """Names of the models that `load_networks` will load."""
     if options.face not in FACE_NETWORKS:
@@ -71,7 +77,7 @@ def needed_models(options: NetworkOptions) -> tuple[str, ...]:
             f"{options.face} is not a network of faces' affect.", f"There are: {', '.join(FACE_NETWORKS)}."
         )
     names = ["face-detector-far", "face-detector-near", "face-landmarks", options.face, "voice-activity"]
-    if "speech-affect" in all_cards():
+    if speech_is_accepted(options):
         names.append("speech-affect")
     if options.asr:
         names += ["whisper-base", "text-sentiment"]
@@ -87,6 +93,11 @@ def load_networks(options: NetworkOptions) -> Networks:
     cv2.setNumThreads(1)
     names = needed_models(options)
     notices = tuple(note for name in names if (note := check_licence(card(name), options.accepted, options.demo)))
+    if not speech_is_accepted(options):
+        restriction = card("speech-affect").restriction
+        notices += (
+            f"speech-affect: {restriction} is not accepted; voices are read by plain prosody, without valence.",
+        )
     paths = {name: model_files(name) for name in names}
 
     def first(name: str, ending: str) -> Path:

@@ -75,6 +75,11 @@ class ModalityParameters:
     noise: float = 0.5
     correlation_s: float = 2.0
     bias: float = 0.2
+    uncertainty_limit: float = 0.75
+
+    def weight(self, uncertainty: float, seconds: float) -> float:
+        """Weight of an observation, in seconds of full evidence."""
+        return 0.0 if uncertainty > self.uncertainty_limit else (1.0 - uncertainty) * seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,12 @@ class FusionParameters:
     """All parameters of the fusion. The defaults are a priori; calibration may refit them from levels and ratings."""
 
     face: ModalityParameters = ModalityParameters(change=0.3, bias=0.25)
-    speech: ModalityParameters = ModalityParameters(bias=0.5)
-    words: ModalityParameters = ModalityParameters(correlation_s=3.0, bias=0.35)
+    # a calm voice reads as "not negative", which is less than satisfied.
+    # Its doubt is near 1 by design, and gives it little weight by itself.
+    speech: ModalityParameters = ModalityParameters(gain=0.5, offset=0.2, bias=0.5, uncertainty_limit=1.0)
+    words: ModalityParameters = ModalityParameters(correlation_s=3.0, bias=0.35, uncertainty_limit=0.95)
     thresholds: tuple[float, float, float, float] = (-0.45, -0.15, 0.15, 0.45)
     prior_sd: float = 1.0
-    uncertainty_limit: float = 0.75
     arrival_s: float = 8.0
     """Length of the arrival, from the visit's first evidence."""
     leaving_s: float = 8.0
@@ -99,14 +105,10 @@ class FusionParameters:
     def __post_init__(self) -> None:
         if list(self.thresholds) != sorted(set(self.thresholds)):
             raise ConfigError("The thresholds of the fusion do not rise.")
-        positive = [self.prior_sd, self.arrival_s, self.leaving_s, self.maximum_sd, self.uncertainty_limit]
+        positive = [self.prior_sd, self.arrival_s, self.leaving_s, self.maximum_sd]
         positive += [value for m in (self.face, self.speech, self.words) for value in (m.noise, m.correlation_s)]
         if min(positive) <= 0:
             raise ConfigError("A standard deviation or a time of the fusion is not above zero.")
-
-    def weight(self, uncertainty: float, seconds: float) -> float:
-        """Weight of an observation, in seconds of full evidence."""
-        return 0.0 if uncertainty > self.uncertainty_limit else (1.0 - uncertainty) * seconds
 
 
 @dataclass(slots=True)
@@ -120,10 +122,9 @@ class ModalitySummary:
     """Seconds of observations, sure or not."""
     first_s: float | None = None
 
-    def add(self, valence: float, uncertainty: float, seconds: float, time_s: float, p: FusionParameters) -> None:
-        """Add one observation of `seconds` at `time_s`."""
+    def add(self, valence: float, weight: float, seconds: float, time_s: float, p: FusionParameters) -> None:
+        """Add one observation of `seconds` at `time_s`, with its weight (`ModalityParameters.weight`)."""
         self.seconds += seconds
-        weight = p.weight(uncertainty, seconds)
         if weight <= 0:
             return
         if self.first_s is None:

@@ -10,6 +10,8 @@ import pytest
 
 from edge.engine import Engine, EngineSettings
 from edge.networks import NetworkOptions, Networks, load_networks, needed_models
+from models.prosody import ProsodicArousal
+from models.speech_affect import SpeechAffectNetwork
 from pipeline.errors import ModelError
 from pipeline.fusion import FusionParameters
 from pipeline.records import AbstainReason, Chunk, ClosedVisit, Frame, Level, Modality, Outcome
@@ -247,9 +249,13 @@ def test_calls_from_several_threads_take_turns(networks: Networks) -> None:
 def test_restricted_weights_are_refused_without_acceptance() -> None:
     with pytest.raises(ModelError, match="fer2013-research-only"):
         load_networks(NetworkOptions())
-    accepted = load_networks(NetworkOptions(accepted=("fer2013-research-only",), face="fer"))
-    assert accepted.notices == ()
-    assert all(len(digest) == 32 for digest in accepted.digests.values())
+    face_only = load_networks(NetworkOptions(accepted=("fer2013-research-only",), face="fer"))
+    assert isinstance(face_only.speech, ProsodicArousal)
+    assert [notice for notice in face_only.notices if "acted-speech-non-commercial is not accepted" in notice]
+    both = load_networks(NetworkOptions(accepted=("fer2013-research-only", "acted-speech-non-commercial")))
+    assert both.notices == ()
+    assert isinstance(both.speech, SpeechAffectNetwork)
+    assert all(len(digest) == 32 for digest in both.digests.values())
     with pytest.raises(ModelError, match="not a network"):
         needed_models(NetworkOptions(face="nobody"))
 

@@ -31,7 +31,7 @@ def seen(valence: float, uncertainty: float = 0.0, seconds: float = 20.0, step_s
     """A modality that says the same all the time."""
     summary = ModalitySummary()
     for number in range(round(seconds / step_s)):
-        summary.add(valence, uncertainty, step_s, number * step_s, P)
+        summary.add(valence, P.face.weight(uncertainty, step_s), step_s, number * step_s, P)
     return summary
 
 
@@ -55,7 +55,7 @@ def test_the_surer_modality_prevails_and_both_are_named() -> None:
 
 
 def test_evidence_above_the_limit_of_uncertainty_has_no_weight() -> None:
-    unsure = seen(-1.0, uncertainty=P.uncertainty_limit + 0.01)
+    unsure = seen(-1.0, uncertainty=P.face.uncertainty_limit + 0.01)
     assert unsure.whole.total == 0
     assert unsure.seconds == pytest.approx(20)
     assert fuse(unsure, NOTHING, NOTHING, P).modalities is Modality.NONE
@@ -71,8 +71,8 @@ def test_leaving_better_than_arriving_raises_the_level() -> None:
     up, down = ModalitySummary(), ModalitySummary()
     for number in range(600):
         share = number / 600
-        up.add(2 * share - 1, 0.0, 0.1, number * 0.1, P)
-        down.add(1 - 2 * share, 0.0, 0.1, number * 0.1, P)
+        up.add(2 * share - 1, 0.1, 0.1, number * 0.1, P)
+        down.add(1 - 2 * share, 0.1, 0.1, number * 0.1, P)
     assert up.whole.mean == pytest.approx(-down.whole.mean, abs=0.01)
     assert fuse(up, NOTHING, NOTHING, P).x > 0.15
     assert fuse(down, NOTHING, NOTHING, P).x < -0.15
