@@ -1,0 +1,158 @@
+"""The tablet's page in a real browser: axe (WCAG 2.2 AA), keyboard alone, without scripts, the time-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from edge.tablet.app import TabletPages, make_app
+from edge.tablet.counter import Counter
+from edge.tablet.questionnaire import make_questionnaire
+from edge.tablet.serve import TabletServer
+from pipeline import wire
+from pipeline.instruments.library import load_instrument
+from pipeline.records import Level, VisitLevel
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+class OneVisit:
+    """A visit that is open for the whole test."""
+
+    visit_open = True
+    opted_out = False
+
+    def opt_out(self) -> None:
+        self.opted_out = True
+
+    def freeze_level(self) -> VisitLevel:
+        return VisitLevel(Level.HIGH)
+
+    def rated(self, overall: int) -> bool:
+        return True
+
+    def visit_started(self, service_group: int, time_s: float) -> None: ...
+
+    def visit_ended(self, time_s: float) -> None: ...
+
+
+class Tablet:
+    def __init__(self, idle_s: int = 30) -> None:
+        self.rows: list[wire.RatingRow] = []
+        self.visit = OneVisit()
+        questionnaire = make_questionnaire(load_instrument("2640"), "short")
+        self.counter = Counter(questionnaire, self.visit, self.rows.append, idle_s)
+        self.counter.note_visit()
+        pages = TabletPages("Sở Tư pháp", "Quầy 3–4", "vi", idle_s, True, False, "", "")
+        self.server = TabletServer(make_app(pages, self.counter), "127.0.0.1", 0)
+        self.server.start()
+        self.url = f"http://127.0.0.1:{self.server.port}"
+
+
+@pytest.fixture
+def make_tablet() -> Iterator[Callable[..., Tablet]]:
+    made: list[Tablet] = []
+
+    def make(idle_s: int = 30) -> Tablet:
+        made.append(Tablet(idle_s))
+        return made[-1]
+
+    yield make
+    for tablet in made:
+        tablet.server.close()
+
+
+def assert_accessible(page: Page) -> None:
+    found = Axe().run(page, options=RULES)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_screen_is_accessible(page: Page, make_tablet: Callable[..., Tablet], language: str, width: int) -> None:
+    tablet = make_tablet()
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(tablet.url)
+    if language == "en":
+        page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    assert_accessible(page)
+    for path in ("/notice", "/notice/print", "/thanks", "/already", "/over"):
+        page.goto(tablet.url + path)
+        assert_accessible(page)
+    page.goto(tablet.url)
+    page.locator(".primary").click()
+    expect(page.locator(".point")).to_have_count(5)
+    assert_accessible(page)
+    for number in range(2, 6):
+        page.locator(".point-2").click()
+        expect(page.locator("progress")).to_have_attribute("value", str(number))
+    page.locator(".point-2").click()
+    expect(page.locator(".reasons")).to_be_visible()
+    assert_accessible(page)
+    page.locator(".opt-out").click()
+    expect(page.locator("footer [role=status]")).to_be_visible()
+    assert tablet.visit.opted_out
+    assert_accessible(page)
+
+
+def test_a_visit_is_rated_by_keyboard_alone(page: Page, make_tablet: Callable[..., Tablet]) -> None:
+    tablet = make_tablet()
+    page.goto(tablet.url)
+    page.locator(".primary").focus()
+    page.keyboard.press("Enter")
+    for number in range(1, 6):
+        expect(page.locator("progress")).to_have_attribute("value", str(number))
+        buttons = page.locator(".point")
+        for _ in range(20):
+            page.keyboard.press("Tab")
+            if buttons.nth(4).evaluate("button => button === document.activeElement"):
+                break
+        page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Xin cảm ơn")).to_be_visible()
+    assert [row.answers[0] for row in tablet.rows] == [5]
+
+
+def test_rating_works_without_scripts(chromium: Browser, make_tablet: Callable[..., Tablet]) -> None:
+    tablet = make_tablet()
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(tablet.url)
+    page.locator(".primary").click()
+    for _ in range(5):
+        page.locator(".point-4").click()
+    expect(page).to_have_url(tablet.url + "/thanks")
+    context.close()
+    assert len(tablet.rows) == 1
+
+
+def test_nobody_there_any_more(page: Page, make_tablet: Callable[..., Tablet]) -> None:
+    """The page asks first; a touch stays; without one it goes to the start and sends nothing."""
+    tablet = make_tablet(idle_s=11)
+    page.goto(tablet.url)
+    page.locator(".primary").click()
+    page.locator(".point-3").click()
+    expect(page.locator("#idle")).to_be_visible(timeout=9_000)
+    assert_accessible(page)
+    page.locator("#idle button").click()
+    expect(page.locator("#idle")).not_to_be_visible()
+    expect(page).to_have_url(tablet.url + "/", timeout=20_000)
+    assert tablet.rows == []
+    assert tablet.counter.counters.dropped == {"abandoned": 1}
+
+
+def test_large_targets_and_the_opt_out_without_scrolling(page: Page, make_tablet: Callable[..., Tablet]) -> None:
+    tablet = make_tablet()
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(tablet.url)
+    page.locator(".primary").click()
+    expect(page.locator(".point")).to_have_count(5)
+    for locator in (*page.locator(".point").all(), page.locator(".opt-out")):
+        box = locator.bounding_box()
+        assert box is not None
+        assert min(box["width"], box["height"]) >= 44
+        assert box["y"] + box["height"] <= 800
