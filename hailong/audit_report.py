@@ -1,0 +1,164 @@
+"""Write the impact assessment in Vietnamese and English, as HTML and PDF, from the configuration, the cards and the
+audits' own results.
+
+Audits that need a minute (trace, memory) are run unless --quick is given. Results of others, such as `hailong audit
+retention --json` from the server, are taken in with --result. Exit code 0 only if every audit in the document holds.
+
+Example:
+  hailong audit report --config /etc/hailong/edge.toml --result retention.json --out report
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add = parser.add_argument
+    add("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
+    add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the four documents (report)")
+    add(
+        "--heads",
+        type=Path,
+        action="append",
+        default=[],
+        help="tree heads that the server kept, for the audit of the log",
+    )
+    add("--box", type=int, help="the box's number in the server's store, where --heads is that store")
+    add("--result", type=Path, action="append", default=[], metavar="FILE", help="JSON of an audit run elsewhere")
+    add("--quick", action="store_true", help="leave out trace and memory, which take a minute each")
+    add("--json", action="store_true", help="print the files' names and the verdicts as one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from edge.config import load_config
+    from hailong.audit_report_blocks import as_html, as_pdf
+    from hailong.audit_report_text import Assessment, write
+    from pipeline.privacy.periods import INDOCHINA
+
+    config = load_config(args.config)
+    results = [*_own_results(config, args), *(_read_result(path) for path in args.result)]
+    args.out.mkdir(parents=True, exist_ok=True)
+    raw = args.out / "results.json"
+    raw.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
+    assessment = Assessment(
+        config,
+        args.config.name,
+        tuple(_cards(config)),
+        tuple(results),
+        tuple(_hashes(config, args.config, raw)),
+        importlib.metadata.version("hailong"),
+        datetime.now(INDOCHINA).date(),
+    )
+    files = []
+    for language in ("vi", "en"):
+        document = write(assessment, language)
+        page, pdf = args.out / f"dpia.{language}.html", args.out / f"dpia.{language}.pdf"
+        page.write_text(as_html(document), encoding="utf-8")
+        pdf.write_bytes(as_pdf(document))
+        files += [str(page), str(pdf)]
+    holds = all(result["holds"] for result in results)
+    verdicts = {result["audit"]: result["holds"] for result in results}
+    if args.json:
+        print(json.dumps({"holds": holds, "files": files, "audits": verdicts}, ensure_ascii=False))
+    else:
+        for name, held in verdicts.items():
+            print(f"{name:<12} {'holds' if held else 'DOES NOT HOLD'}")
+        print("\n".join(files))
+    return 0 if holds else 1
+
+
+def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The audits that can be run here."""
+    from edge.audit_memory import audit_memory
+    from edge.audit_trace import audit_trace
+    from pipeline.audit.attack import audit_attack
+    from pipeline.audit.budget import audit_budget
+    from pipeline.audit.log import audit_log
+    from pipeline.audit.schema import audit_schema
+    from pipeline.audit.wire_records import audit_wire
+    from pipeline.errors import HailongError
+    from pipeline.keys import load_public, public_key_bytes
+
+    policy = config.privacy
+    found = []
+
+    def note(verdict: Any) -> None:
+        found.append(verdict.as_dict())
+
+    def progress(name: str) -> None:
+        print(f"audit {name} ...", file=sys.stderr, flush=True)
+
+    progress("schema")
+    note(audit_schema(policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000))
+    store, outbox = config.box.data_dir / "release.sqlite3", config.box.data_dir / "outbox.sqlite3"
+    sent = [path for path in (config.server.record, outbox) if path is not None and path.exists()]
+    if sent:
+        progress("wire")
+        note(audit_wire(sent, config.box.demo))
+    if store.exists():
+        progress("log, budget")
+        try:
+            key = public_key_bytes(load_public(config.keys_dir / "public.keys")["signing_public"])
+        except HailongError:
+            key = None
+        note(audit_log(store, args.heads, key, args.box))
+        note(audit_budget(store, sent))
+    progress("attack")
+    note(audit_attack(policy))
+    if not args.quick:
+        progress("trace")
+        note(audit_trace())
+        progress("memory")
+        note(audit_memory())
+    return found
+
+
+def _read_result(path: Path) -> dict[str, Any]:
+    try:
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        holds = bool(result["holds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise ConfigError(f"{path} is not the JSON of an audit.", "Make it with hailong audit NAME --json.") from None
+    if "audit" in result:
+        return result
+    date = datetime.fromtimestamp(path.stat().st_mtime).astimezone().date().isoformat()
+    facts = {name: value for name, value in result.items() if name != "holds"}
+    return {"audit": path.stem, "holds": holds, "date": date, "facts": facts}
+
+
+def _cards(config: Any) -> list[Any]:
+    from edge.analysis import network_options
+    from edge.networks import needed_models
+    from models.catalog import card
+
+    return [card(name) for name in needed_models(network_options(config))]
+
+
+def _hashes(config: Any, config_path: Path, raw: Path) -> list[tuple[str, str]]:
+    entries = [
+        (config_path.name, _sha256(config_path)),
+        (raw.name, _sha256(raw)),
+        ("[privacy]", config.privacy.digest().hex()),
+    ]
+    for name in ("release.sqlite3", "keys/public.keys"):
+        path = config.box.data_dir / name
+        if path.exists():
+            entries.append((name, _sha256(path)))
+    entries += [(f"{card.name}/{file.name}", file.sha256) for card in _cards(config) for file in card.files]
+    return entries
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
