@@ -160,6 +160,9 @@ class Camera:
             self._generation += 1  # whoever still reads is not listened to any more
             if self._stop.is_set() or self._ended.is_set():
                 break
+            if not self._lost:  # the reading thread failed in a way of its own; its traceback is on stderr
+                self.counters.drop("lost")
+                self._set_lost(f"The camera {self.name} has failed.")
             if self.counters.forwarded > before:
                 pause_s = self._settings.first_pause_s
             self._stop.wait(pause_s)
