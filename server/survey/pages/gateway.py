@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Request
@@ -97,10 +97,29 @@ async def _signed(request: Request, code: str, model: type[_Model], kinds: tuple
         raise HTTPException(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-_SIGNED = {401: {"description": "Signature missing, wrong or old"}, 422: {"description": "Body not understood"}}
+def _documented(model: type[BaseModel]) -> dict[str, Any]:
+    """What the OpenAPI description says about a signed call's headers and body (the body is read raw, to be signed)."""
+    header = {"in": "header", "required": True, "schema": {"type": "string"}}
+    return {
+        "parameters": [
+            {"name": "X-Hailong-Time", "description": "Unix seconds, at most 300 s off", **header},
+            {
+                "name": "X-Hailong-Signature",
+                "description": "hex HMAC-SHA-256 under the gateway's key over the time, a dot and the body",
+                **header,
+            },
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}},
+    }
 
 
-@router.post("/{code}/events", response_model=Spoken, responses=_SIGNED)  # type: ignore[arg-type]
+_SIGNED: dict[int | str, dict[str, Any]] = {
+    401: {"description": "Signature missing, wrong or old"},
+    422: {"description": "Body not understood"},
+}
+
+
+@router.post("/{code}/events", response_model=Spoken, responses=_SIGNED, openapi_extra=_documented(Incoming))
 @no_csrf
 async def event(request: Request, code: str) -> Spoken:
     """One inbound message or key (body: `Incoming`); the reply is to be sent or spoken."""
@@ -118,7 +137,7 @@ async def event(request: Request, code: str) -> Spoken:
     return await to_thread.run_sync(work)
 
 
-@router.post("/{code}/next", response_model=list[ToAsk], responses=_SIGNED)  # type: ignore[arg-type]
+@router.post("/{code}/next", response_model=list[ToAsk], responses=_SIGNED, openapi_extra=_documented(Wanted))
 @no_csrf
 async def to_ask(request: Request, code: str) -> list[ToAsk]:
     """Numbers to ask next (body: `Wanted`), each with its first message; they count as asked."""
@@ -131,7 +150,7 @@ async def to_ask(request: Request, code: str) -> list[ToAsk]:
     return await to_thread.run_sync(work)
 
 
-@router.post("/{code}/links", response_model=Link, responses=_SIGNED)  # type: ignore[arg-type]
+@router.post("/{code}/links", response_model=Link, responses=_SIGNED, openapi_extra=_documented(LinkWanted))
 @no_csrf
 async def link(request: Request, code: str) -> Link:
     """A one-time link for the portal (body: `LinkWanted`)."""
