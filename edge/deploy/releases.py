@@ -52,6 +52,11 @@ class Layout:
         return self.root / "var/lib/hailong"
 
     @property
+    def runtime(self) -> Path:
+        """In memory: the key of the running month."""
+        return self.root / "run/hailong"
+
+    @property
     def unit(self) -> Path:
         """The systemd unit."""
         return self.root / "etc/systemd/system/hailong-edge.service"

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             f"{unsent} closed releases have not been taken by the server.",
             "Let the box run until they are, or add --lose-unsent.",
         )
-    wiped = wipe(layout.data) if layout.data.exists() else 0
+    wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime) if folder.exists())
     for path in (layout.unit, layout.journal, layout.config):
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.home)

@@ -13,6 +13,7 @@ MaxRetentionSec=30day
 Compress=yes
 """
 
+_CREDENTIAL = "LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}\n"
 _HOST = re.compile(r"[a-z]+://(?:[^@/]*@)?\[?([A-Za-z0-9.:-]+?)\]?(?::\d+)?(?:/|$)")
 
 UNIT = """# Written by `hailong edge install`; see docs/hardening.md.
@@ -30,7 +31,11 @@ Group=hailong
 SupplementaryGroups=video audio
 StateDirectory=hailong
 StateDirectoryMode=0700
-LogNamespace=hailong
+# The key of the running month lives in memory: it must outlive a restart of the service, not of the machine.
+RuntimeDirectory=hailong
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+{credential}LogNamespace=hailong
 Restart=always
 RestartSec=10
 TimeoutStopSec=30
@@ -95,6 +100,8 @@ def unit_text(config: Path) -> tuple[str, str]:
     machine needs its network in `IPAddressAllow`
     by a drop-in. Raises `ConfigError` for a configuration that cannot be used."""
     from edge.config import load_config
+    from pipeline.privacy.policy import AtRest
+    from pipeline.privacy.sealing import CREDENTIAL_NAME
 
     found = load_config(config)
     hosts = [found.server.address, str(found.camera.source)]
@@ -112,6 +119,7 @@ def unit_text(config: Path) -> tuple[str, str]:
         memory_max="2G" if found.models.asr else "1200M",
         private_users="no" if devices else "yes",  # a private user name space hides the groups of the devices
         netlink="",
+        credential=_CREDENTIAL.format(name=CREDENTIAL_NAME) if found.privacy.at_rest is AtRest.CREDENTIAL else "",
         devices="\n".join(devices) or "# no device: sources are files or streams",
         addresses="".join(f"IPAddressAllow={address}\n" for address in allowed),
     )
