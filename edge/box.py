@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edge.config import EdgeConfig
 from edge.enrolment import load_enrolment, own_keys
 from edge.health import Health
+from edge.instruments import Instruments
 from edge.keeper import Keeper, RatingSchedule, Ticker
 from edge.outbox import Outbox
 from edge.sender import Sender, SenderSettings
@@ -22,7 +23,6 @@ from edge.tablet.serve import TabletServer
 from edge.version import SOFTWARE
 from pipeline import wire
 from pipeline.errors import KeyFileError
-from pipeline.instruments.library import load_instrument
 from pipeline.keys import public_key_bytes
 from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.periods import day_index
@@ -65,7 +65,8 @@ class Box:
         config.privacy.require_staff_protection()
         self.keys = own_keys(config)
         enrolment = load_enrolment(config)
-        questionnaire = make_questionnaire(load_instrument(config.tablet.instrument), config.tablet.form)
+        instruments = Instruments(config.box.data_dir / "instruments", enrolment.server_signing)
+        questionnaire = make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
         token = queue_token(config)
         clock = SystemClock(assume_synchronised=config.box.demo)
         config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -99,6 +100,7 @@ class Box:
             self.outbox,
             self._heartbeat,
             self.desk.anchor,
+            instruments.take,
         )
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
         self.keeper = Keeper(self.desk, self.outbox, clock, schedule, self.health)

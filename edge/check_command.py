@@ -148,7 +148,9 @@ def _tablet(config: EdgeConfig) -> Finding:
     from pipeline.errors import ConfigError
     from pipeline.instruments.library import load_instrument
 
-    questions = make_questionnaire(load_instrument(config.tablet.instrument), config.tablet.form).questions
+    questions = make_questionnaire(
+        load_instrument(config.tablet.instrument, folder=config.box.data_dir / "instruments"), config.tablet.form
+    ).questions
     queue_token(config)
     host, port = config.tablet.host, config.tablet.port
     try:

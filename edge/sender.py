@@ -75,7 +75,7 @@ class Sender:
         outbox: Outbox,
         heartbeat: Callable[[], wire.Heartbeat],
         on_anchor: Callable[[wire.Anchor], None] = lambda _anchor: None,
-        on_file: Callable[[wire.SignedFile], None] = lambda _file: None,
+        on_file: Callable[[wire.SignedFile], object] = lambda _file: None,
     ) -> None:
         self.settings = settings
         self.counters = Counters()

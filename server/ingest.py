@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import zmq
 from sqlalchemy import Engine
@@ -29,6 +30,7 @@ from pipeline.keys import KeyPair
 from pipeline.records import Counters
 from server.boxes import Box, BoxRegistry, read_boxes
 from server.enrolment import EnrolmentDoor
+from server.instrument_files import InstrumentFiles
 from server.rate_limit import RateLimit
 from server.store.engine import write
 from server.store_messages import Answer, Incoming, store_batch
@@ -82,6 +84,7 @@ class Ingest:
         keys: KeyPair,
         settings: IngestSettings | None = None,
         now: Callable[[], float] = time.time,
+        instruments: Path | None = None,
     ) -> None:
         self.settings = settings or IngestSettings()
         self.counters = IngestCounters()
@@ -89,6 +92,7 @@ class Ingest:
         self._engine = engine
         self._keys = keys
         self._now = now
+        self._files = InstrumentFiles(instruments, keys)
         self._limit = RateLimit(self.settings.rate_per_s, self.settings.burst)
         self._stop = threading.Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -156,6 +160,16 @@ class Ingest:
             return
         for incoming, reply in self._store(batch):
             self._reply(incoming.identity, reply)
+            if isinstance(reply, wire.Anchor):
+                self._send_files(incoming.identity)
+
+    def _send_files(self, identity: bytes) -> None:
+        """The province's instruments, after every greeting. They are public; their length needs no hiding."""
+        for file in self._files.signed():
+            try:
+                self._router.send_multipart([identity, wire.encode(file)], zmq.NOBLOCK)
+            except zmq.Again:
+                self.counters.drop("reply_not_sent")
 
     def _receive(self) -> list[Incoming]:
         batch: list[Incoming] = []
@@ -228,7 +242,7 @@ class Ingest:
             boxes: dict[int, Box] = {
                 box.box_id: box for box in read_boxes(connection, sorted({incoming.box.box_id for incoming in batch}))
             }
-            return store_batch(connection, batch, boxes, self._now(), self.counters)
+            return store_batch(connection, batch, boxes, self._now(), self.counters, self._files.by_wire_code)
 
     def _refuse(self, identity: bytes, epoch: int, sequence: int, reason: wire.RefusalReason) -> None:
         self.counters.drop(reason.name)

@@ -36,6 +36,7 @@ class Service:
             engine,
             self._keys,
             IngestSettings(address=config.ingest.address, enrol_address=config.ingest.enrol_address or None),
+            instruments=config.data_dir / "instruments",
         )
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)

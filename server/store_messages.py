@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, select, tuple_, update
@@ -68,6 +67,7 @@ def store_batch(
     boxes: Mapping[int, Box],
     now_s: float,
     counters: CountsRepeats,
+    instrument_of: Callable[[int], Instrument] = load_by_wire_code,
 ) -> list[Answer]:
     """Store what is new and say of each message what became of it. `boxes`: the rows as they stand in this transaction.
 
@@ -98,7 +98,7 @@ def store_batch(
                     raise _Refused(wire.RefusalReason.CONFLICT)
                 counters.repeated += 1
             else:
-                _gather(rows, box, incoming, today, late_days[box.province_id])
+                _gather(rows, box, incoming, today, late_days[box.province_id], instrument_of)
                 known[number] = incoming.digest
             answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
         except _Refused as refused:
@@ -148,7 +148,14 @@ def _anchor(connection: Connection, box: Box) -> wire.Anchor:
     return wire.Anchor(epoch=row.epoch, size=row.size, root=(root[0], root[1], root[2], root[3]))
 
 
-def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int, late_days: int) -> None:
+def _gather(
+    rows: _Rows,
+    box: Box,
+    incoming: Incoming,
+    today: int,
+    late_days: int,
+    instrument_of: Callable[[int], Instrument],
+) -> None:
     message = incoming.message
     common: dict[str, Any] = {
         "province_id": box.province_id,
@@ -161,7 +168,7 @@ def _gather(rows: _Rows, box: Box, incoming: Incoming, today: int, late_days: in
     if isinstance(message, wire.Pulse | wire.Evidence):
         rows.releases.append(common | _release_values(box, message, kind, today - late_days))
     elif isinstance(message, wire.Ratings):
-        rows.ratings += _rating_rows(box, message)
+        rows.ratings += _rating_rows(box, message, instrument_of)
     elif isinstance(message, wire.TreeHead):
         rows.tree_heads.append(common | _tree_head_values(box, message))
     rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
@@ -189,12 +196,7 @@ def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, du
     }
 
 
-@lru_cache(maxsize=64)
-def _instrument(wire_code: int) -> Instrument:
-    return load_by_wire_code(wire_code)
-
-
-def _rating_rows(box: Box, message: wire.Ratings) -> list[dict[str, Any]]:
+def _rating_rows(box: Box, message: wire.Ratings, instrument_of: Callable[[int], Instrument]) -> list[dict[str, Any]]:
     found = []
     for row in message.rows:
         if row.instrument == 0:
@@ -202,7 +204,7 @@ def _rating_rows(box: Box, message: wire.Ratings) -> list[dict[str, Any]]:
         if row.answers[0] > 5:
             raise _Refused(wire.RefusalReason.MALFORMED)
         try:
-            instrument = _instrument(row.instrument)
+            instrument = instrument_of(row.instrument)
             month = month_of_day(message.day)
         except ConfigError:  # the file is not installed here yet: the box keeps the batch and tries again
             raise _Refused(wire.RefusalReason.STORE_UNAVAILABLE) from None
