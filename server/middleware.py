@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from anyio import to_thread
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from server.auth.access_log import log_access
@@ -16,6 +20,7 @@ from server.provinces import all_provinces
 from server.store.engine import read
 from server.web import BROWSER_COOKIE, SESSION_COOKIE, WebState, new_browser_id
 
+_log = logging.getLogger(__name__)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -62,7 +67,11 @@ class WebMiddleware:
         token = read_session(self.state.secret, request.cookies.get(SESSION_COOKIE))
         user: User | None = None
         if not request.url.path.startswith("/static/"):
-            user = await to_thread.run_sync(_find_user, self.state.engine, token, self.state.config.demo)
+            try:
+                user = await to_thread.run_sync(_find_user, self.state.engine, token, self.state.config.demo)
+            except DBAPIError:
+                await _store_away()(scope, receive, send)
+                return
         scope["hailong.user"] = user
         browser = request.cookies.get(BROWSER_COOKIE)
         fresh = browser is None
@@ -83,13 +92,25 @@ class WebMiddleware:
 
         try:
             await self.app(scope, receive, send_with_headers)
+        except OperationalError:
+            if status != 500:
+                raise
+            await _store_away()(scope, receive, send_with_headers)
         finally:
             if user is not None and user.user_id is not None:
-                route = scope.get("route")
-                template = getattr(route, "path", "(none)")
-                await to_thread.run_sync(
-                    log_access, self.state.engine, user.province_id, user.user_id, request.method, template, status
-                )
+                await to_thread.run_sync(self._log, user, request.method, scope, status)
+
+    def _log(self, user: User, method: str, scope: Scope, status: int) -> None:
+        template = getattr(scope.get("route"), "path", "(none)")
+        try:
+            log_access(self.state.engine, user.province_id, user.user_id, method, template, status)
+        except DBAPIError:
+            _log.error("An access could not be logged: the store does not answer.")
+
+
+def _store_away() -> Response:
+    text = "Kho dữ liệu không trả lời, hãy thử lại sau ít phút. / The store does not answer: try again in some minutes."
+    return PlainTextResponse(text, 503, {"Retry-After": "60"})
 
 
 def _find_user(engine: Engine, token: str | None, demo: bool) -> User | None:

@@ -120,6 +120,7 @@ def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
     parts: list[Any] = [read_setting(connection, province_id, "confidence")]
     for table, extra in (
         (ratings, func.count().filter(ratings.c.state == RatingState.SET_ASIDE)),
+        (ratings, func.sum(ratings.c.a00)),
         (releases, func.max(releases.c.received_day)),
         (transactions, func.sum(transactions.c.count)),
         (agencies, func.count().filter(agencies.c.active)),

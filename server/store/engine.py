@@ -45,7 +45,8 @@ def connect(text: str | URL) -> Engine:
     Raises `StoreError` where the data base cannot be reached."""
     url = store_url(text) if isinstance(text, str) else text
     try:
-        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql")
+        # hide_parameters: an error's text, which may be logged, never holds an answer or a phone number
+        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql", hide_parameters=True)
     except NoSuchModuleError:  # pragma: no cover - store_url has refused it
         raise StoreError("The store's data base has no driver.") from None
     if url.get_backend_name() == "sqlite":
