@@ -58,7 +58,7 @@ PrivateTmp=yes
 PrivateUsers={private_users}
 ProtectProc=invisible
 ProcSubset=pid
-ProtectClock=yes
+# ProtectClock would also forbid to read whether the clock is synchronised; without CAP_SYS_TIME it cannot be set.
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
@@ -72,6 +72,7 @@ RemoveIPC=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources @obsolete
+SystemCallFilter=adjtimex
 SystemCallErrorNumber=EPERM
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX{netlink}
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import time
+from pathlib import Path
 from typing import Protocol
 
 _TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
+_TIMESYNC_FLAG = Path("/run/systemd/timesync/synchronized")  # made by systemd-timesyncd once it is, in this boot
 
 
 class Clock(Protocol):
@@ -38,8 +40,8 @@ class SystemClock:
         return time.monotonic()
 
     def trusted(self) -> bool:
-        """Whether the kernel's clock is synchronised."""
-        return self._assume_synchronised or kernel_clock_synchronised()
+        """Whether the kernel's clock is synchronised, or systemd-timesyncd says so."""
+        return self._assume_synchronised or kernel_clock_synchronised() or _TIMESYNC_FLAG.exists()
 
 
 def kernel_clock_synchronised() -> bool:
