@@ -46,11 +46,18 @@ def test_every_threat_is_a_proper_world(threat: Threat) -> None:
     ],
 )
 def test_threats_break_what_they_are_said_to_break(threat: Threat, method: str) -> None:
-    scores = score_cell(
-        np.random.default_rng(1), threatened_world(0.82, 0.4, threat, 0.02), Cell(400, 20_000, 1.5), 400
-    )
+    world = threatened_world(0.82, 0.4, threat, 0.02)
+    scores = score_cell(np.random.default_rng(1), world, Cell(100, 5000, 1.5), 1500)
     assert abs(scores[method].bias) > 0.01
-    assert scores[method].coverage < 0.93
+    assert scores[method].coverage < 0.945
+
+
+def test_with_many_answers_a_shift_between_rated_and_others_is_seen() -> None:
+    for threat in (Threat.TRANSFER_CHANNEL, Threat.RESPONSE_BY_LEVEL):
+        world = threatened_world(0.82, 0.4, threat, 0.05)
+        scores = score_cell(np.random.default_rng(1), world, Cell(400, 8000, 1.5), 500)
+        assert scores["efficiency"].used < 0.2
+        assert scores["efficiency"].bias == pytest.approx(scores["wilson"].bias, abs=0.01)
 
 
 def test_the_same_seed_gives_the_same_province() -> None:
