@@ -54,7 +54,8 @@ class BoxHealth:
     @property
     def fine(self) -> bool:
         """Whether nobody needs to look at this box."""
-        return self.state is BoxState.OK and not self.silent and not self.revoked and self.missing == 0
+        usable = self.enrolled and not self.revoked and not self.silent
+        return usable and self.state is BoxState.OK and self.missing == 0
 
     @property
     def words(self) -> tuple[str, str]:
