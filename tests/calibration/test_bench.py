@@ -56,7 +56,7 @@ def test_with_many_answers_a_shift_between_rated_and_others_is_seen() -> None:
     for threat in (Threat.TRANSFER_CHANNEL, Threat.RESPONSE_BY_LEVEL):
         world = threatened_world(0.82, 0.4, threat, 0.05)
         scores = score_cell(np.random.default_rng(1), world, Cell(400, 8000, 1.5), 500)
-        assert scores["efficiency"].used < 0.2
+        assert scores["efficiency"].used < 0.3
         assert scores["efficiency"].bias == pytest.approx(scores["wilson"].bias, abs=0.01)
 
 
