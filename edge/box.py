@@ -22,7 +22,7 @@ from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.version import SOFTWARE
 from pipeline import wire
-from pipeline.errors import KeyFileError
+from pipeline.errors import ClockError, KeyFileError
 from pipeline.keys import public_key_bytes
 from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.periods import day_index
@@ -68,7 +68,7 @@ class Box:
         instruments = Instruments(config.box.data_dir / "instruments", enrolment.server_signing)
         questionnaire = make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
         token = queue_token(config)
-        clock = SystemClock(assume_synchronised=config.box.demo)
+        clock = self._clock = SystemClock(assume_synchronised=config.box.demo)
         config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch)
         self._stack.callback(self.outbox.close)
@@ -86,7 +86,9 @@ class Box:
         )
         self._record_state()
         pages = TabletPages.of(config, analysing=self.analysis is not None)
-        self.tablet = TabletServer(make_app(pages, self.counter, token), config.tablet.host, config.tablet.port)
+        self.tablet = TabletServer(
+            make_app(pages, self.counter, token, self._status), config.tablet.host, config.tablet.port
+        )
         self._stack.callback(self.tablet.close)
         self.sender = Sender(
             SenderSettings(
@@ -105,7 +107,6 @@ class Box:
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
         self.keeper = Keeper(self.desk, self.outbox, clock, schedule, self.health)
         self._ticker = Ticker(self.keeper.turn, DEMO_TURN_S if config.box.demo else TURN_S, "keeper")
-        self._clock = clock
 
     def _open_analysis(self) -> Analysis:
         from edge.analysis import Analysis
@@ -116,7 +117,10 @@ class Box:
 
     def _record_state(self) -> None:
         """What of the configuration belongs into the transparency log; unchanged states add no leaf."""
-        day = max(0, int((time.time() - 1_577_811_600) // 86_400))
+        try:
+            day = day_index(self._clock.wall_s())
+        except ClockError:
+            day = 0
         config = self.config
         self.desk.record(
             NoticeLeaf(day, config.notice.confirmed, opt_out_offered=True),
@@ -136,6 +140,10 @@ class Box:
     def _on_visit(self, visit: ClosedVisit) -> None:
         self.visits += 1
         self.desk.count(visit, self._clock.wall_s())
+
+    def _status(self) -> dict[str, str | bool]:
+        """What the tablet's page tells at `/status`, for whoever looks after the box; nothing that visits move."""
+        return {"state": self.health.state.name, "server_answers": self.sender.is_heard, "problem": self.desk.problem}
 
     def _heartbeat(self) -> wire.Heartbeat:
         return wire.Heartbeat(
@@ -169,6 +177,7 @@ class Box:
         In a demo, what runs is closed, handed to the outbox and sent for at most `flush_s` seconds."""
         if self.analysis is not None:
             self.analysis.stop()
+        self.tablet.close()
         self._ticker.stop()
         if self.config.box.demo:
             self._finish_demo(flush_s)

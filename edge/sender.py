@@ -39,6 +39,8 @@ FINAL = frozenset(
 """A message refused for one of these is set aside; for any other reason it is sent again later."""
 _POLL_MS = 100
 _MAX_SIGNED_FILE = 270_000
+_GREET_EVERY = 288
+"""A greeting again after so many bursts (a day, by default): new instruments come, a forked log is noticed."""
 _SILENT_BURSTS = 3
 _SILENT_S = 5.0
 """A connection on which nothing came for so many bursts, and for so long, is given up."""
@@ -171,7 +173,7 @@ class Sender:
         """The burst's messages: always `slots` of them."""
         heartbeat = self._heartbeat()
         first: wire.Message = heartbeat
-        if not self._greeted:
+        if not self._greeted or self.counters.forwarded % _GREET_EVERY == 0:
             first = wire.Hello(version=1, epoch=self._outbox.epoch, sequence=0, nonce=secrets.randbits(64))
         waiting = [payload for _, _, payload in self._outbox.waiting(self.settings.slots - 1)]
         fill = self.settings.slots - 1 - len(waiting)

@@ -70,6 +70,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench models": ("benchmarks.bench_models", "every network, one thread, against fer's"),
     "bench statistics": ("benchmarks.bench_statistics", "coverage, width and bias of the estimators"),
     "bench scoring": ("benchmarks.bench_scoring", "scoring sums over millions of windows"),
+    "bench ingest": ("benchmarks.bench_ingest", "messages a second through the boxes' door"),
 }
 
 
