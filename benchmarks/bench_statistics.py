@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -24,13 +23,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.provenance import provenance
 from calibration.coverage import METHODS, Cell, Clusters, ppi_mean, row, score_cell, score_clustered
 from calibration.province_check import score_provinces
 from calibration.simulate import Scenario, Threat, threatened_world
 from calibration.verdicts import Estimand
 from calibration.worlds import draw_cells, joint_distribution
 
-FORMAT_VERSION: Final = 1
 SIZES: Final = ((15, 300), (30, 600), (40, 264), (100, 5000), (200, 5000), (400, 8000))
 RHOS: Final = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
 NOISES: Final = ((None, 1), (1.5, 1), (1.5, 3))
@@ -269,11 +268,8 @@ def run(args: argparse.Namespace) -> int:
     started = time.perf_counter()
     sections = simulate(plan, quiet=args.json and not sys.stderr.isatty())
     result: dict[str, Any] = {
-        "format": FORMAT_VERSION,
+        **provenance(("numpy", "scipy", "ppi-python")),
         "benchmark": "statistics",
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "processor": platform.processor() or platform.machine(),
         "seed": plan.seed,
         "replications": plan.replications,
         "seconds": round(time.perf_counter() - started, 1),
