@@ -196,7 +196,7 @@ def live_phase(job: Job, networks: Networks) -> dict[str, Any]:
     camera.stop()
     return {
         "seconds": wall_s,
-        "frames": engine.counters.forwarded,
+        "frames": camera.counters.forwarded,
         "cpu_share": cpu_s / wall_s,
         "latency_ms": latencies,
         "drops": {

@@ -52,6 +52,8 @@ class EngineSettings:
 
     region: tuple[tuple[float, float], ...] = ()
     visits_by: Literal["presence", "queue"] = "presence"
+    look_every_s: float = 0.05
+    """Frames that come sooner are left out: a face moves little in the meantime, whatever the camera's rate."""
     affect_every_s: float = 0.1
     opt_out_s: float = 300.0
     """By presence: how long nothing is looked at after an opt-out."""
@@ -98,7 +100,7 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.counters = Counters()
-        """Frames looked at, and dropped by reason: `opted_out`, `no_visit`, `time_backwards`."""
+        """Frames looked at, and dropped by reason: `between`, `opted_out`, `no_visit`, `time_backwards`."""
         self.sound_counters = Counters()
         """Chunks listened to, and dropped by reason: `not_listening`, `words_late`, `words_REASON`, `short`."""
         self.last_level: VisitLevel | None = None
@@ -113,7 +115,8 @@ class Engine:
         self._visit: Visit | None = None
         self._waiting: deque[Utterance] = deque(maxlen=MOST_WAITING_UTTERANCES)
         self._now_s = 0.0
-        self._frame_s = 0.0
+        self._frame_s = float("-inf")
+        """Time of the last frame that was looked at."""
         self._affect_s: float | None = None
         self._frozen_s: float | None = None
         self._opted_out_s: float | None = None
@@ -139,10 +142,10 @@ class Engine:
     def feed_frame(self, frame: Frame) -> None:
         """Look at one picture; one whose time runs backwards is dropped."""
         with self._lock:
-            if frame.time_s < self._frame_s:
+            since_s = frame.time_s - self._frame_s
+            if since_s < 0:
                 self.counters.drop("time_backwards")
                 return
-            self._frame_s = frame.time_s
             self._advance(frame.time_s)
             if self._opted_out_s is not None:
                 self.counters.drop("opted_out")
@@ -150,6 +153,10 @@ class Engine:
             if self.settings.visits_by == "queue" and (self._visit is None or not self._visit.takes_evidence):
                 self.counters.drop("no_visit")
                 return
+            if since_s < self.settings.look_every_s - 1e-6:
+                self.counters.drop("between")
+                return
+            self._frame_s = frame.time_s
             self.counters.forwarded += 1
             pixels = self._region.apply(frame.pixels)
             self._tracks = self._tracker.update(pixels, frame.time_s)

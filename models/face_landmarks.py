@@ -106,9 +106,8 @@ class FaceLandmarks:
         )
         np.multiply(cv2.cvtColor(upright, cv2.COLOR_BGR2RGB), np.float32(1 / 255), out=self._input[0])
         points, logit = self._network.run(self._input)
-        local = points.reshape(468, 3)[:, :2]
         score = 1 / (1 + math.exp(-max(-60.0, min(60.0, float(logit.flat[0])))))
-        placed = (local @ back[:, :2].T + back[:, 2]).astype(np.float32)
+        placed = np.asarray(cv2.transform(points.reshape(468, 1, 3)[..., :2], back)[:, 0], np.float32)
         (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
         return Landmarks(placed, score, (left, top, right - left, bottom - top))
 

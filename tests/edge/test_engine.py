@@ -208,6 +208,15 @@ def test_a_frame_from_the_past_is_dropped_and_counted(networks: Networks) -> Non
     assert counter.engine.counters.dropped == {"time_backwards": 1}
 
 
+def test_a_fast_camera_costs_no_more(networks: Networks) -> None:
+    counter = Counter(networks)
+    for frame in frames(scene(HAPPY), 2.0, rate_hz=60):
+        counter.engine.feed_frame(frame)
+    assert counter.engine.counters.forwarded == 40
+    assert counter.engine.counters.dropped == {"between": 80}
+    assert counter.engine.visit_open
+
+
 def test_rating_without_a_visit(networks: Networks) -> None:
     engine = Counter(networks).engine
     assert not engine.rated(5)
