@@ -62,6 +62,11 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "best": ("Hạng cao nhất có thể", "Best rank that the figures allow"),
     "worst": ("Hạng thấp nhất có thể", "Worst rank that the figures allow"),
     "of": ("Trong số", "Among so many agencies of the level"),
+    "kind": ("Loại trôi lệch", "What was tested for drift: levels, abstention, calibration, slow_change"),
+    "statistic": ("Thống kê kiểm định", "Test statistic"),
+    "degrees": ("Bậc tự do", "Degrees of freedom"),
+    "p_value": ("Giá trị p", "P-value, before Holm's adjustment; empty for the CUSUM"),
+    "alarm": ("Báo động", "Whether it rang, at a known rate of false alarms"),
     "index_explicit": ("Chỉ số từ phiếu", "Explicit index"),
 }
 """Data dictionary: column -> (Vietnamese, English). `X_low`, `X_high` of a measure X are its bounds."""

@@ -13,15 +13,16 @@ import numpy as np
 from sqlalchemy import Engine
 
 from calibration.agreement import Figure, implicit_index, index_agreement, table_agreement
-from calibration.analysis import AgencyResult, Analysis
+from calibration.analysis import AgencyResult, Analysis, group_curves
+from calibration.drift import MESSAGES, DriftKind, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_sets
 from calibration.ratings import TABLET, totals
 from calibration.results import WORDS
 from calibration.small_areas import small_area_estimates, smoothed_variances
 from calibration.tables import EvidenceTable, pool
-from server.days import Period
-from server.evidence import Agency, agency_months, read_agencies
+from server.days import Period, month_name
+from server.evidence import Agency, agency_months, day_range, read_agencies
 from server.scores import analysis_of
 from server.store.engine import read
 
@@ -38,6 +39,10 @@ class Material:
     months: tuple[AgencyMonth, ...]
     """The period and the months before it."""
     level: float
+    latest: Period
+    """The period's last month: drift is watched month by month."""
+    monthly: tuple[AgencyMonth, ...]
+    """That month and those before it."""
 
     @property
     def current(self) -> dict[str, AgencyMonth]:
@@ -51,8 +56,10 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         agencies = {str(agency.agency_id): agency for agency in read_agencies(connection, province_id)}
         months = agency_months(connection, province_id, period)
         analysis, _ = analysis_of(connection, province_id, period, str(engine.url))
+        latest = Period(month_name(period.last_month), period.last_month, period.last_month)
+        monthly = agency_months(connection, province_id, latest)
     level = analysis.agencies[0].fused.explicit.interval.level if analysis.agencies else 0.95
-    return Material(period, agencies, analysis, tuple(months), level)
+    return Material(period, agencies, analysis, tuple(months), level, latest, tuple(monthly))
 
 
 def _names(agency: Agency) -> Row:
@@ -200,6 +207,30 @@ def small_area_rows(m: Material) -> list[Row]:
     return rows
 
 
+def drift_rows(m: Material) -> list[Row]:
+    """What was tested for drift in the period's last month, and what rang; false alarms are controlled."""
+    month = day_range(m.latest)
+    curves = group_curves(m.monthly, month)
+    found = detect_drift(m.monthly, month, curves)
+    rows = [
+        {"period": m.latest.name, **_names(m.agencies[row["agency"]])}
+        | {name: value for name, value in row.items() if name != "agency"}
+        for row in found.rows
+    ]
+    slow = [alarm for alarm in found.alarms if alarm.p_value is None]
+    rows += [
+        {"period": m.latest.name, **_names(m.agencies[alarm.agency]), "kind": str(alarm.kind)}
+        | {"statistic": alarm.statistic, "degrees": None, "p_value": None, "alarm": True}
+        for alarm in slow
+    ]
+    return rows
+
+
+def drift_words(kind: str, lang: str) -> str:
+    """What a kind of drift means."""
+    return MESSAGES[DriftKind(kind)][0 if lang == "vi" else 1]
+
+
 TABLES: dict[str, Callable[[Material], list[Row]]] = {
     "estimates": estimate_rows,
     "curves": curve_rows,
@@ -208,6 +239,7 @@ TABLES: dict[str, Callable[[Material], list[Row]]] = {
     "differences": difference_rows,
     "ranks": rank_rows_of,
     "small-areas": small_area_rows,
+    "drift": drift_rows,
 }
 """Name in addresses and files -> how the table is made."""
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from server.analysis.files import as_csv, as_parquet, columns_of, described
 from server.analysis.plots import curve_plot, difference_plot, rank_plot
-from server.analysis.tables import TABLES, material, verdict_words
+from server.analysis.tables import TABLES, drift_words, material, verdict_words
 from server.pages.dashboard import chosen_period
 from server.plots import agency_plot
 from server.scores import agency_scores, known_periods
@@ -47,6 +47,8 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
         verdicts=Counter(verdict_words(row["verdict"], lang) for row in efficiency.values()).most_common(),
         labels_saved=sum(row["labels_saved"] for row in efficiency.values()),
         verdict_words=lambda verdict: verdict_words(verdict, lang),
+        alarms=[row for row in rows["drift"] if row["alarm"]],
+        drift_words=lambda kind: drift_words(kind, lang),
         agency_plot=agency_plot(scores, lang),
         curve_plot=curve_plot(rows["curves"], lang),
         difference_plot=difference_plot(rows["differences"], rows["agencies"], lang),

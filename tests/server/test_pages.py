@@ -347,9 +347,9 @@ def test_what_is_too_old_is_found_then_deleted(store: Engine, province: Province
 
 def test_contacts_end_on_their_day(store: Engine, province: Province) -> None:
     with write(store) as connection:
-        names = {"code": "r", "name_vi": "Đợt", "name_en": "Round", "instrument": "2640", "user_id": None}
-        days = {"first_day": today(), "last_day": today()}
-        survey_round = make_round(connection, province.province_id, **names, **days)
+        values: dict[str, Any] = {"code": "r", "name_vi": "Đợt", "name_en": "Round", "instrument": "2640"}
+        values |= {"first_day": today(), "last_day": today(), "user_id": None}
+        survey_round = make_round(connection, province.province_id, **values)
         ids = {"province_id": province.province_id, "round_id": survey_round.id, "agency_id": province.agencies["p1-a"]}
         for number, expires_day in enumerate((today() - 5, today() + 5)):
             connection.execute(insert(phone_contacts).values(**ids, phone=f"09{number:08d}", expires_day=expires_day))
