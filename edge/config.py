@@ -101,7 +101,7 @@ class TabletSection(_Section):
     instrument: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "2640"
     """Code of the instrument whose kiosk questions are asked; its newest version on this box."""
     form: Literal["one", "short", "kiosk"] = "short"
-    """`one`: the overall question; `short`, `kiosk`: those of the instrument. Reasons are asked at 3 or below in all."""
+    """`one`: the overall question; `short`, `kiosk`: those of the instrument. Reasons are asked at 3 or below."""
     language: Literal["vi", "en"] = "vi"
     idle_s: Annotated[int, Field(ge=5, le=300)] = 30
     """Without a touch for so long, the page goes back to its start and what was answered is forgotten."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import socket
 import sqlite3
@@ -18,8 +19,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select
 
 from edge.config import load_config
 from edge.enrolment import enrol
@@ -27,6 +29,7 @@ from pipeline.keys import KeyPair, save_keys
 from server import boxes
 from server.ingest import Ingest
 from server.store.engine import read
+from server.store.tables.ratings import ratings
 from server.store.tables.releases import deliveries, releases
 from tests.delivery.conftest import LOCAL, Place
 
@@ -45,6 +48,7 @@ clerks_per_box = 2
 at_rest = "plain_demo"
 [tablet]
 port = 0
+form = "one"
 [server]
 address = "tcp://127.0.0.1:{port}"
 enrol_address = "{enrol}"
@@ -77,6 +81,8 @@ class Pair:
         self.config.write_text(text, "utf-8")
         enrol(load_config(self.config), code)
         door.stop()
+        self.tablet = ""
+        self.attempts = self.thanked = 0
         self.server = self._start_server()
         self.box = self._start_box()
 
@@ -104,6 +110,22 @@ class Pair:
                 line = child.stdout.readline()
                 assert "ready" in line, (self._folder / "children.log").read_text()
                 child.is_ready = True  # type: ignore[attr-defined]
+                if child is self.box:
+                    self.tablet = json.loads(line)["tablet"]
+
+    def rate(self) -> bool:
+        """A citizen rates on the tablet; whether the page said thanks."""
+        self.attempts += 1
+        try:
+            with httpx.Client(base_url=self.tablet, follow_redirects=True, timeout=5.0) as client:
+                token = re.search(r'name="page_token" value="([^"]+)"', client.get("/").text)
+                assert token is not None
+                page = client.post("/begin", data={"page_token": token[1]})
+                page = client.post(f"{page.url}/answer", data={"slot": "0", "value": "5"})
+        except httpx.HTTPError:
+            return False
+        self.thanked += page.url.path == "/thanks"
+        return page.url.path == "/thanks"
 
     def kill(self, victim: str) -> None:
         if victim in ("box", "both"):
@@ -163,6 +185,7 @@ def kill_many(pair: Pair, store: Engine, place: Place, kills: int) -> None:
     for _ in range(kills):
         if rng.random() < 0.7:  # else it is killed while it starts
             pair.wait_until_ready()
+            pair.rate()
         time.sleep(rng.uniform(0.0, 1.5))
         victim = rng.choice(("box", "server", "both"))
         victims[victim] += 1
@@ -171,11 +194,13 @@ def kill_many(pair: Pair, store: Engine, place: Place, kills: int) -> None:
     totals = pair.finish()
     with read(store) as connection:
         rows = connection.execute(select(releases.c.period_kind, releases.c.period_index)).all()
+        rated = int(connection.execute(select(func.count()).select_from(ratings)).scalar_one())
         numbers = list(connection.execute(select(deliveries.c.sequence).order_by(deliveries.c.sequence)).scalars())
     stored = sorted((row.period_kind, row.period_index) for row in rows)
     print(
         f"{kills} kills ({victims}) in {time.monotonic() - begun_s:.0f} s: {len(pair.charged())} periods closed,"
-        f" {len(stored)} stored, {len(set(stored))} different; {len(numbers)} messages stored; box: {totals}"
+        f" {len(stored)} stored, {len(set(stored))} different; {len(numbers)} messages stored;"
+        f" {pair.thanked} of {pair.attempts} ratings thanked for, {rated} stored; box: {totals}"
     )
     assert stored == pair.charged()
     assert len(stored) == len(set(stored))
@@ -183,6 +208,8 @@ def kill_many(pair: Pair, store: Engine, place: Place, kills: int) -> None:
     assert boxes.gaps(store, place.province_id) == []
     assert totals["waiting"] == totals["refused"] == 0
     assert len(stored) > 3
+    assert pair.thanked <= rated <= pair.attempts
+    assert pair.thanked > 0
 
 
 @pytest.mark.slow
