@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from edge.config import EdgeConfig, redacted
 from hailong.audit_report_blocks import Block, Document, bullets, heading, table, text
+from hailong.audit_report_vi import FIGURES, SENTENCES
 from models.catalog import Card
 from pipeline.audit.schema import evidence_bits, guess_among_levels
 
 Language = Literal["vi", "en"]
+_LEFT_OUT = frozenset({"fields", "why"})
+"""Figures that `hailong audit schema` prints and that would fill a page here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +158,8 @@ class _Page:
                 (
                     t("Bảng đã thêm nhiễu", "Tables with noise"),
                     t(
-                        "gửi máy chủ; không còn là dữ liệu của một người",
-                        "sent to the server; bounded in what they tell of any visit",
+                        "gửi máy chủ; điều có thể biết về bất kỳ lượt nào bị giới hạn (Mục 3)",
+                        "sent to the server; what they tell of any visit is bounded (section 3)",
                     ),
                 ),
                 (
@@ -250,7 +253,7 @@ class _Page:
                         "Đoán đúng mức của một lượt khi biết điểm và mọi lượt khác",
                         "Guess of a level, knowing the rating and all other visits",
                     ),
-                    f"{guess_among_levels(evidence):.2f} ({t('trước đó', 'before')} 0.17)",
+                    f"{guess_among_levels(evidence):.3f} ({t('trước đó', 'before')} 0.167)",
                 ),
                 (
                     t("Số cán bộ dùng chung thiết bị", "Clerks on this box"),
@@ -403,17 +406,20 @@ class _Page:
             claim = result.get("claim_vi" if self._vi else "claim_en", "")
             word = t("ĐÚNG", "holds") if result["holds"] else t("KHÔNG XÁC NHẬN", "does not hold")
             found.append(Block("verdict", f"{result['audit']}: {word}. {claim}", holds=bool(result["holds"])))
-            rows = [(name, shown) for name, value in result.get("facts", {}).items() if (shown := _shown(value))]
+            rows = [
+                (FIGURES.get(name, name) if self._vi else name.replace("_", " "), shown)
+                for name, value in result.get("facts", {}).items()
+                if name not in _LEFT_OUT and (shown := _shown(value))
+            ]
             if rows:
                 found.append(
                     table((t("Số liệu", "Figure"), f"{t('Giá trị', 'Value')} ({result.get('date', '')})"), *rows)
                 )
             if result.get("problems"):
                 found.append(bullets(*(f"{t('Vấn đề', 'Problem')}: {problem}" for problem in result["problems"][:12])))
-            if result.get("cannot_check"):
-                found.append(
-                    bullets(*(f"{t('Không kiểm tra được', 'Not checked')}: {each}" for each in result["cannot_check"]))
-                )
+            left = [SENTENCES.get(each, each) if self._vi else each for each in result.get("cannot_check", [])]
+            if left:
+                found.append(bullets(*(f"{t('Không kiểm tra được', 'Not checked')}: {each}" for each in left)))
         return found
 
     def _limits(self) -> list[Block]:

@@ -1,8 +1,8 @@
 """The closed schema of everything that leaves a box.
 
-Integers and enumerations on public grids; no text, bytes or floats; no time finer than the period (a day for ratings); no persistent identifier of a
-person. Who sent a message is not in it: the server binds the CURVE key of the connection to the box.
-Changing anything here needs a new `SCHEMA_VERSION` and an ADR; `tests/pipeline/test_wire.py` pins it.
+Integers and enumerations on public grids; no text, bytes or floats; no time finer than the period (a day for ratings);
+no persistent identifier of a person. Who sent a message is not in it: the server binds the CURVE key of the connection
+to the box. Changing anything here needs a new `SCHEMA_VERSION` and an ADR; `tests/privacy/test_wire.py` pins it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Pulse(_Message, frozen=True, tag="pulse"):
 
 
 class Evidence(_Message, frozen=True, tag="evidence"):
-    """Noisy table of one box and month, row-major [6 levels (5 = abstained)] x [not rated, not satisfied, satisfied]."""
+    """Noisy table of one box and month, row-major [6 levels (5 = abstained)] x [not rated, not satisfied,
+    satisfied]."""
 
     period: PeriodKind
     index: Uint
@@ -120,7 +121,8 @@ class TreeHead(_Message, frozen=True, tag="tree_head"):
 
 
 class Hello(_Message, frozen=True, tag="hello"):
-    """Sent after every connection, before anything else (not stored in the outbox; sequence 0): asks for the `Anchor`."""
+    """Sent after every connection, before anything else (not stored in the outbox; sequence 0): asks for the
+    `Anchor`."""
 
 
 Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead | Hello
@@ -147,7 +149,8 @@ class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
 
 
 class Refusal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="refusal"):
-    """From the server: not stored. The box keeps the message unless the reason is final (MALFORMED, CONFLICT, EPOCH_RETIRED, DEMO_ONLY)."""
+    """From the server: not stored. The box keeps the message unless the reason is final (MALFORMED, CONFLICT,
+    EPOCH_RETIRED, DEMO_ONLY)."""
 
     epoch: Uint
     sequence: Uint
@@ -163,9 +166,11 @@ class SignedFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fi
 
 
 class Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="anchor"):
-    """From the server, in answer to `Hello`: the last tree head that it has committed of this box, in the box's highest epoch; zeros if there is none.
+    """From the server, in answer to `Hello`: the last tree head that it has committed of this box, in the box's
+    highest epoch; zeros if there is none.
 
-    A box whose log is shorter was restored from an old copy: it must not draw noise again for what it has released, and begins a new epoch."""
+    A box whose log is shorter was restored from an old copy: it must not draw noise again for what it has released,
+    and begins a new epoch."""
 
     epoch: Uint
     size: Uint
@@ -175,7 +180,8 @@ class Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
 Reply = Ack | Refusal | SignedFile | Anchor
 
 MAX_MESSAGE_BYTES = 4_096
-"""Every message to the server is padded to this size on the socket (a msgpack bin frame of zeros follows as a second frame)."""
+"""Larger ones are refused before they are looked at. On the socket every message is one frame of this size
+(`pipeline.framing`)."""
 
 encode = msgspec.msgpack.Encoder().encode
 _message_decoder = msgspec.msgpack.Decoder(Message)
@@ -191,7 +197,8 @@ def decode(data: bytes) -> Message:
     if len(data) > MAX_MESSAGE_BYTES:
         raise WireError("A message is larger than the schema allows.")
     try:
-        return _message_decoder.decode(data)
+        message: Message = _message_decoder.decode(data)
+        return message
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         raise WireError("A message does not fit the closed schema.") from None
 
@@ -201,6 +208,7 @@ def decode_reply(data: bytes) -> Reply:
     from pipeline.errors import WireError
 
     try:
-        return _reply_decoder.decode(data)
+        reply: Reply = _reply_decoder.decode(data)
+        return reply
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         raise WireError("A reply does not fit the closed schema.") from None

@@ -1,0 +1,148 @@
+"""The impact assessment: filled from configuration, cards and results, in both languages, as HTML and PDF."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from edge.config import EdgeConfig, load_config
+from hailong.audit_report_blocks import as_html, as_pdf
+from hailong.audit_report_text import Assessment, write
+from hailong.audit_report_vi import FIGURES, SENTENCES
+from hailong.cli import main
+from models.catalog import all_cards
+from pipeline.keys import new_keys, save_keys
+from tests.privacy.bench import Bench
+
+DAY_S = 86_400.0
+
+
+@pytest.fixture
+def config_path(tmp_path: Path) -> Path:
+    """A box that has run for three days."""
+    home = tmp_path / "box"
+    home.mkdir()
+    bench = Bench(home)
+    bench.keys = new_keys("box")
+    bench.desk.close()
+    for path in home.iterdir():
+        path.unlink()
+    save_keys(bench.keys, home / "keys")
+    bench.start()
+    for _ in range(3):
+        bench.count(4)
+        bench.pass_time(DAY_S)
+    bench.desk.close()
+    path = tmp_path / "edge.toml"
+    path.write_text(
+        f"""
+[box]
+data_dir = "box"
+agency_label = "Sở <Tư pháp> & Nội vụ"
+[camera]
+source = "rtsp://admin:matkhau@10.0.0.9/stream"
+[notice]
+contact = "Văn phòng, tầng 1"
+[privacy]
+clerks_per_box = 3
+[server]
+address = "tcp://127.0.0.1:5570"
+public_key = "{new_keys("server").curve_public_z85}"
+""",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_four_documents(config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    retention = tmp_path / "retention.json"
+    retention.write_text(json.dumps({"holds": True, "provinces": {"x": {"findings": []}}}))
+    out = tmp_path / "out"
+    words = ["audit", "report", "--config", str(config_path), "--quick", "--result", str(retention), "--out", str(out)]
+    assert main([*words, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["audits"] == dict.fromkeys(["schema", "log", "budget", "attack", "retention"], True)
+    for language, title in (("vi", "Đánh giá tác động"), ("en", "Data protection impact assessment")):
+        page = (out / f"dpia.{language}.html").read_text(encoding="utf-8")
+        assert f'<html lang="{language}">' in page
+        assert title in page
+        assert "Sở &lt;Tư pháp&gt; &amp; Nội vụ" in page
+        assert "matkhau" not in page
+        assert not re.search(r"(?:src|href)=", page)  # stands alone
+        pdf = out / f"dpia.{language}.pdf"
+        assert pdf.read_bytes().startswith(b"%PDF")
+        text = subprocess.run(["pdftotext", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
+        assert title in text.replace("\n", " ")
+        assert "0.535" in text
+        assert "matkhau" not in text
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert [result["audit"] for result in results] == ["schema", "log", "budget", "attack", "retention"]
+
+
+def test_an_audit_that_fails_is_told_at_the_top(config_path: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "memory.json"
+    bad.write_text(json.dumps({"audit": "memory", "holds": False, "problems": ["a face is still there"], "facts": {}}))
+    words = [
+        "audit",
+        "report",
+        "--config",
+        str(config_path),
+        "--quick",
+        "--result",
+        str(bad),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(words) == 1
+    page = (tmp_path / "out" / "dpia.vi.html").read_text(encoding="utf-8")
+    assert "Không xác nhận: memory" in page
+    assert "a face is still there" in page
+
+
+def assessment(config: EdgeConfig, *results: dict[str, object]) -> Assessment:
+    return Assessment(
+        config,
+        "edge.toml",
+        tuple(all_cards().values()),
+        results,
+        (("edge.toml", "0" * 64),),
+        "0.1.0",
+        date(2026, 8, 31),
+    )
+
+
+def test_the_next_review_is_within_six_months(config_path: Path) -> None:
+    config = load_config(config_path)
+    assert assessment(config).next_review == date(2027, 2, 28)
+
+
+def test_what_is_missing_is_said(config_path: Path) -> None:
+    document = write(assessment(load_config(config_path)), "en")
+    said = next(
+        block.text for block in document.blocks if block.text.startswith("Audits that this document does not contain")
+    )
+    for name in ("schema", "wire", "budget", "log", "attack", "trace", "memory", "retention"):
+        assert name in said
+    assert as_pdf(document).startswith(b"%PDF")
+    assert "NOT set: the whole picture" in as_html(document)
+
+
+def test_everything_that_the_audits_say_has_vietnamese() -> None:
+    """Names of figures and sentences are read from the audits' own code."""
+    root = Path(__file__).parents[2]
+    sources = [*root.glob("pipeline/audit/*.py"), root / "edge/audit_memory.py", root / "edge/audit_trace.py"]
+    code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    joined = re.sub(r'"\s*\n\s*f?"', "", code)
+    for sentence in SENTENCES:
+        assert sentence in joined, f"no audit says any more: {sentence}"
+    blocks = re.findall(r"facts = \{(.*?)\n    +\}", code, re.DOTALL)
+    names = {name for block in blocks for name in re.findall(r'^\s+"(\w+)":', block, re.MULTILINE)}
+    assert names - set(FIGURES) <= {"fields", "why", "entry", "index", "size", "epoch"}
+    said = re.findall(r"cannot_check(?:\.append\(| \+?= \[)(.*?)(?:\)\n|\]\n)", joined, re.DOTALL)
+    for sentence in (each for block in said for each in re.findall(r'"([^"]+)"', block)):
+        assert sentence in SENTENCES, sentence
