@@ -8,12 +8,15 @@ fear, disgust, surprise, calm, boredom (another or empty label: predicted, but n
 for each row: path,found,arousal,p_negative,valence,uncertainty,reason. Measures, each with a 95 % interval from a
 bootstrap over whole speakers:
 
-  arousal.uar            mean recall of high (anger, happiness, fear, surprise) and low (sadness, neutral, calm, boredom)
-  valence.uar            mean recall of negative (anger, sadness, fear, disgust, boredom) and not negative; surprise is left out
+  arousal.uar            mean recall of high (anger, happiness, fear, surprise) and low (sadness, neutral, calm,
+  boredom)
+  valence.uar            mean recall of negative (anger, sadness, fear, disgust, boredom) and not negative; surprise
+  is left out
   *.auc, *.ece           ranking; top-class calibration
   *.uar_own_middle       the same recall with each speaker's own median as the threshold (labels are not used for it):
                          what change against a person's own voice is worth, as a visit's arrival and leaving
-  *.coverage             UAR's plain sibling, accuracy, when only the least uncertain share answers
+  *.coverage             accuracy when only the least uncertain share answers (arousal: farthest from 1/2; valence:
+  by `uncertainty`)
 """
 
 from __future__ import annotations
@@ -142,7 +145,7 @@ def measure(rows: list[Row], found: list[tuple[SpeechAffect | None, str]], resam
                 np.array([bool(case[0]) for case in kept]),
                 np.array([case[1] for case in kept]),
                 np.unique([case[2] for case in kept], return_inverse=True)[1],
-                np.array([case[3].uncertainty for case in kept]),
+                np.array([case[3].uncertainty if name == "valence" else -abs(case[1] - 0.5) for case in kept]),
                 resamples,
             )
     return summary

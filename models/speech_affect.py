@@ -1,4 +1,5 @@
-"""Affect of an utterance from its sound alone: arousal and valence with an uncertainty that knows how badly voices transfer."""
+"""Affect of an utterance from its sound alone: arousal and valence with an uncertainty that knows how badly voices
+transfer."""
 
 from __future__ import annotations
 
@@ -27,13 +28,18 @@ class SpeechAffectNetwork:
         """Affect of one utterance.
 
         Args:
-            samples: float32 [n], 16 kHz mono in [-1, 1], an utterance that the detector of speech found; after 15 s the rest
+            samples: float32 [n], 16 kHz mono in [-1, 1], an utterance that the detector of speech found; after 15 s
+            the rest
                 is left out.
 
         Returns:
-            `arousal`: calibrated probability of high arousal (anger, happiness, fear, surprise against sadness, neutral, calm,
-            boredom). `valence`: 1 - 2 P(negative), so 0 is even odds of negative against not negative, and +1 means *not
-            negative*, not happy. `uncertainty`: mean entropy of the two over its maximum, 1 where there is nothing to judge.
+            `arousal`: calibrated probability of high arousal (anger, happiness, fear, surprise against sadness,
+            neutral, calm,
+            boredom). `valence`: 1 - 2 P(negative), so 0 is even odds of negative against not negative, and +1 means
+            *not
+            negative*, not happy. `uncertainty`: of the valence: entropy of P(negative), raised where the utterance
+            is unlike the training's; 1
+            where there is nothing to judge. That of the arousal is read off its probability.
         """
         duration_s = len(samples) / SAMPLE_RATE_HZ
         heard = samples[: int(GREATEST_S * SAMPLE_RATE_HZ)]

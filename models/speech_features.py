@@ -1,6 +1,8 @@
-"""What the speech network sees of an utterance: log-mel frames and a coarse pitch track, level and silence taken away.
+"""What the speech network sees of an utterance: log-mel frames and a coarse pitch track, level and silence taken
+away.
 
-Nothing here depends on the gain of the microphone (levels are relative to the utterance's loud frames) or on how long the
+Nothing here depends on the gain of the microphone (levels are relative to the utterance's loud frames) or on how
+long the
 recording was padded with silence (it is trimmed), because both tell the recording set-up, not the citizen.
 
 Source of the pitch: Boersma (1993), Accurate short-term analysis of the fundamental frequency, IFA Proceedings 17
@@ -51,7 +53,8 @@ class SpeechFeatures:
             samples: float32 [n], 16 kHz mono in [-1, 1].
 
         Returns:
-            float32 [frames, 66], frames >= 30 where the sound is that long: columns 0..63 log-mel in units of 10 dB relative
+            float32 [frames, 66], frames >= 30 where the sound is that long: columns 0..63 log-mel in units of 10 dB
+            relative
             to the loud frames (0 = the 95th percentile of frame level), column 64 voicing, column 65 pitch * voicing.
         """
         signal = np.asarray(samples, dtype=np.float32)

@@ -1,8 +1,12 @@
-"""One utterance's frames summed up in 126 figures, most of which a microphone, a room or a telephone leaves as they are.
+"""One utterance's frames summed up in 126 figures, most of which a microphone, a room or a telephone leaves as they
+are.
 
-A channel adds a constant to each band of a log-mel spectrum.  So besides the mean spectrum (which it moves) the figures hold what
-it cannot move: how each band follows the level within the utterance (a voice that is raised gains high frequencies faster
-than low ones: vocal effort, Traunmueller & Eriksson 2000, JASA 107), pitch and its spread, voicing, tilt and its course.  Durations are left out.
+A channel adds a constant to each band of a log-mel spectrum.  So besides the mean spectrum (which it moves) the
+figures hold what
+it cannot move: how each band follows the level within the utterance (a voice that is raised gains high frequencies
+faster
+than low ones: vocal effort, Traunmueller & Eriksson 2000, JASA 107), pitch and its spread, voicing, tilt and its
+course.  Durations are left out.
 Functionals of low-level descriptors after Eyben et al. 2016 (the Geneva minimalistic set), chosen and written anew.
 """
 
@@ -92,7 +96,8 @@ def summarise(frames: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         mean - mean.mean(),
         change,
     ]
-    return np.nan_to_num(np.concatenate(parts)).astype(np.float32)
+    summary: npt.NDArray[np.float32] = np.nan_to_num(np.concatenate(parts)).astype(np.float32)
+    return summary
 
 
 def _voiced(voicing: Float64, active: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -1,7 +1,9 @@
 """Words of an utterance, as a sentiment and nothing else: recognised, gated, judged and forgotten in one call.
 
-The recogniser is faster-whisper on local weights (extra `edge-asr`). It invents words in noise and silence, so it only hears what the
-voice activity detector found, and a transcript passes only when every gate agrees that it is likely to be what was said.  Whatever fails, the
+The recogniser is faster-whisper on local weights (extra `edge-asr`). It invents words in noise and silence, so it
+only hears what the
+voice activity detector found, and a transcript passes only when every gate agrees that it is likely to be what was
+said.  Whatever fails, the
 caller gets an enumerated reason: no transcript is ever logged, raised, returned or kept.
 """
 
@@ -79,7 +81,8 @@ class WordsReader:
     """Utterance in, sentiment or reason out. Not thread-safe; holds no text between calls.
 
     Args:
-        folder: a folder with a CTranslate2 Whisper model (`model.bin`, `config.json`, `tokenizer.json`, `vocabulary.*`).
+        folder: a folder with a CTranslate2 Whisper model (`model.bin`, `config.json`, `tokenizer.json`,
+        `vocabulary.*`).
         sentiment: judges the transcript, in memory.
         gates: what a transcript has to pass.
         threads: of the recogniser.
@@ -112,13 +115,14 @@ class WordsReader:
             raise ModelError(f"{folder} is not a recogniser that faster-whisper can run: {error}.") from error
 
     def read(self, samples: NDArray[np.float32]) -> WordsAffect | NoWords:
-        """Sentiment of the words of one utterance (float32 [n], 16 kHz mono in [-1, 1]) that the detector of speech found."""
+        """Sentiment of the words of one utterance (float32 [n], 16 kHz mono in [-1, 1]) that the detector of speech
+        found."""
         duration_s = len(samples) / SAMPLE_RATE_HZ
         if duration_s < self.gates.least_duration_s:
             return NoWords.TOO_SHORT
         try:
             return self._judge(samples, duration_s)
-        except Exception:  # noqa: BLE001 - a traceback's frames hold the transcript: nothing of it may leave this call
+        except Exception:  # a traceback's frames hold the transcript: nothing of it may leave this call
             return NoWords.FAILED
 
     def _judge(self, samples: NDArray[np.float32], duration_s: float) -> WordsAffect | NoWords:

@@ -1,7 +1,9 @@
 """Trains the speech network: `python -m models.training.speech --data PATH --out PATH --seed 0`.
 
-`--data` is a folder with `speech/NAME/NAME.parquet` for emodb, ravdess and nemo (columns `audio` bytes of an audio file at 16 kHz mono,
-`emotion`, `speaker`); where tess is there too it is only tested on. `--out` receives `speech_affect.onnx`, `speech_affect.json` (what came out:
+`--data` is a folder with `speech/NAME/NAME.parquet` for emodb, ravdess and nemo (columns `audio` bytes of an audio
+file at 16 kHz mono,
+`emotion`, `speaker`); where tess is there too it is only tested on. `--out` receives `speech_affect.onnx`,
+`speech_affect.json` (what came out:
 the transfer between every two corpora, leave-one-corpus-out, calibration) and a cache of features.
 """
 
@@ -96,7 +98,8 @@ def figures(scores: Float64, classes: npt.NDArray[np.int64], speakers: npt.NDArr
 def calibrate(
     scores: Sequence[Float64], classes: Sequence[npt.NDArray[np.int64]], emotions: Sequence[npt.NDArray[np.str_]]
 ) -> Calibration:
-    """Least balanced cross-entropy over corpora that the members had not seen; no offset, since none would transfer."""
+    """Least balanced cross-entropy over corpora that the members had not seen; no offset, since none would
+    transfer."""
     mean = np.concatenate([one.mean(axis=0) for one in scores])
     spread = np.concatenate([one.var(axis=0) for one in scores])
     true = np.concatenate(classes)

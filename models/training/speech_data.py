@@ -1,4 +1,5 @@
-"""Corpora of acted emotional speech as feature frames: read once, damaged several times, kept as one file per corpus."""
+"""Corpora of acted emotional speech as feature frames: read once, damaged several times, kept as one file per
+corpus."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ class Corpus:
 
 
 def classes_of(emotion: npt.NDArray[np.str_], what: str) -> npt.NDArray[np.int64]:
-    """Class of each emotion, int64 [n]: high `arousal` or negative `valence` is 1, else 0; -1 takes no part (`models.labels`)."""
+    """Class of each emotion, int64 [n]: high `arousal` or negative `valence` is 1, else 0; -1 takes no part
+    (`models.labels`)."""
     table = {None: -1, True: 1, False: 0}
     if what == "arousal":
         return np.array([table[HIGH_AROUSAL[name]] for name in emotion])
@@ -42,7 +44,8 @@ def classes_of(emotion: npt.NDArray[np.str_], what: str) -> npt.NDArray[np.int64
 
 
 def load_corpus(name: str, data: Path, cache: Path, copies: int, seed: int) -> Corpus:
-    """Reads `data/speech/NAME/NAME.parquet`, or the features of an earlier run with the same seed and number of copies."""
+    """Reads `data/speech/NAME/NAME.parquet`, or the features of an earlier run with the same seed and number of
+    copies."""
     table = pq.read_table(data / "speech" / name / f"{name}.parquet", columns=["audio", "emotion", "speaker"])
     kept = cache / f"{name}-{copies}-{seed}.npz"
     if not kept.exists():

@@ -46,8 +46,9 @@ speech (float[n] summary) => (float[2] probabilities, float[1] doubt) {{
     part = Mul(probabilities, log_some)
     rest = Mul(against, log_other)
     nats = Add(part, rest)
-    mean_nats = ReduceMean<axes = [0], keepdims = 1>(nats)
-    entropy = Div(mean_nats, minus_log_two)
+    last = Constant<value = int64[1] {{1}}>()
+    valence_nats = Gather<axis = 0>(nats, last)
+    entropy = Div(valence_nats, minus_log_two)
     distances = Mul(scaled, scaled)
     distance = ReduceMean<axes = [0], keepdims = 1>(distances)
     relative = Div(distance, far)
@@ -77,7 +78,8 @@ def export(
     far: float,
     path: Path,
 ) -> None:
-    """Writes the graph: summary float32 [126] -> probabilities float32 [2] (members[0]'s measure, members[1]'s), doubt [1].
+    """Writes the graph: summary float32 [126] -> probabilities float32 [2] (arousal, valence), doubt of the valence
+    [1].
 
     `far`: mean square of the scaled figures over which an utterance counts as unlike anything in training.
     """

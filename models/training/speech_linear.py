@@ -1,6 +1,8 @@
-"""Linear members: ridge regression on the summaries, every corpus, class and emotion weighing the same. Closed form, no seed.
+"""Linear members: ridge regression on the summaries, every corpus, class and emotion weighing the same. Closed form,
+no seed.
 
-Source: Hoerl & Kennard (1970), Ridge regression; for two classes this is linear discriminant analysis with shrinkage (Hastie et al., The
+Source: Hoerl & Kennard (1970), Ridge regression; for two classes this is linear discriminant analysis with shrinkage
+(Hastie et al., The
 Elements of Statistical Learning, ex. 4.2 and 4.3.1).
 """
 
@@ -43,7 +45,8 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class LinearMember:
-    """`score = scaled summary @ weights + offset`; 0 is the middle between the classes; figures not seen have weight 0."""
+    """`score = scaled summary @ weights + offset`; 0 is the middle between the classes; figures not seen have weight
+    0."""
 
     weights: Float64
     offset: float
@@ -55,7 +58,8 @@ class LinearMember:
 
 
 def balanced_weights(classes: npt.NDArray[np.int64], emotion: npt.NDArray[np.str_]) -> Float64:
-    """Weights [n] that sum to 1: half for each class, within a class the same for each emotion; 0 for rows of no class."""
+    """Weights [n] that sum to 1: half for each class, within a class the same for each emotion; 0 for rows of no
+    class."""
     weights = np.zeros(len(classes))
     for one in (0, 1):
         names = np.unique(emotion[classes == one])
@@ -78,7 +82,8 @@ def scaling(corpora: Sequence[Labelled]) -> Scaling:
 
 
 def fit(corpora: Sequence[Labelled], scale: Scaling, groups: Sequence[str], ridge: float) -> LinearMember:
-    """Fits one member; `groups` names the figures that it sees (none: all). Scores have unit spread over the balanced rows."""
+    """Fits one member; `groups` names the figures that it sees (none: all). Scores have unit spread over the
+    balanced rows."""
     weights = np.concatenate([balanced_weights(one.classes, one.emotion) for one in corpora]) / len(corpora)
     target = np.concatenate([one.classes for one in corpora]) * 2.0 - 1.0
     used = columns(*(groups or GROUPS))

@@ -26,11 +26,12 @@ def sounds() -> dict[str, NDArray[np.float32]]:
         "noise": (rng.normal(size=16_000) * 0.1).astype(np.float32),
         "tone over 80 dB of range": (np.sin(2 * np.pi * 440 * time_s) * np.exp(-8 * time_s)).astype(np.float32),
         "silence": np.zeros(4_000, np.float32),
-        "one sample": np.ones(1, np.float32),
+        "a short click": np.eye(1, 1_100, 600, dtype=np.float32)[0],
         "clipped": np.clip(rng.normal(size=8_000) * 3, -1, 1).astype(np.float32),
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS)
 @pytest.mark.parametrize("name", list(sounds()))
 def test_equals_librosa(name: str, settings: LogMelSettings) -> None:
@@ -54,6 +55,10 @@ def test_equals_librosa(name: str, settings: LogMelSettings) -> None:
     np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
 
 
+def test_one_sample_is_one_frame() -> None:
+    assert LogMel()(np.ones(1, np.float32)).shape == (1, 64)
+
+
 def test_mel_scale_is_inverted() -> None:
     hz = np.array([0.0, 50.0, 999.0, 1_000.0, 4_000.0, 8_000.0])
     np.testing.assert_allclose(mel_to_hz(hz_to_mel(hz)), hz, atol=1e-9)
@@ -61,6 +66,7 @@ def test_mel_scale_is_inverted() -> None:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    program = "import sys, models.logmel, models.speech_features; print([m for m in ('scipy', 'librosa', 'numba', 'torch') if m in sys.modules])"
+    heavy = ("scipy", "librosa", "numba", "torch")
+    program = f"import sys, models.speech_affect; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
