@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
 
 from pipeline.errors import HailongError, StoreError
+from pipeline.instruments import use_folder
 from server.auth.limits import RateLimiter
 from server.config import ServerConfig
 from server.middleware import WebMiddleware
@@ -66,6 +67,7 @@ def read_secret(config: ServerConfig) -> bytes:
 
 def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     """The application on a store that has the newest schema."""
+    use_folder(config.data_dir / "instruments")
     app = FastAPI(
         title="Hài Lòng",
         version="1",

@@ -39,8 +39,9 @@ def run(args: argparse.Namespace) -> int:
     from server.survey.options import open_engine, province_id
     from server.survey.reports.workbook import index_sheets
 
-    period, instrument = parse_period(args.period), load_instrument(args.instrument, args.version)
+    period = parse_period(args.period)
     engine = open_engine(args)
+    instrument = load_instrument(args.instrument, args.version)
     args.out.mkdir(parents=True, exist_ok=True)
     stem = f"{period.name}-{instrument.code}-v{instrument.version}"
     count = 0

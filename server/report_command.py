@@ -41,9 +41,10 @@ def run(args: argparse.Namespace) -> int:
     from server.survey.reports.pdf import report_pdf
     from server.survey.reports.workbook import index_sheets
 
-    period, instrument = parse_period(args.period), load_instrument(args.instrument, args.version)
+    period = parse_period(args.period)
     progress = Progress("report", quiet=args.json)
     engine = open_engine(args)
+    instrument = load_instrument(args.instrument, args.version)
     with read(engine) as connection:
         province = province_id(connection, args)
     fused = agency_scores(engine, province, period)

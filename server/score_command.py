@@ -53,8 +53,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.by not in _DIMENSIONS:
         raise ConfigError(f"There is no dimension {args.by!r}.", f"Write one of {', '.join(_DIMENSIONS)}.")
-    period, instrument = parse_period(args.period), load_instrument(args.instrument, args.version)
+    period = parse_period(args.period)
     engine = open_engine(args)
+    instrument = load_instrument(args.instrument, args.version)
     with read(engine) as connection:
         province = province_id(connection, args)
         result = compute_index(

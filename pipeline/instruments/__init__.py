@@ -25,6 +25,7 @@ from pipeline.instruments.library import (
     load_instrument,
     load_service_groups,
     shipped_instruments,
+    use_folder,
 )
 from pipeline.instruments.validation import Problem, ProblemKind, check_answers, drop_unasked
 
@@ -51,4 +52,5 @@ __all__ = [
     "load_service_groups",
     "parse_instrument",
     "shipped_instruments",
+    "use_folder",
 ]

@@ -117,7 +117,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     validity: Validity = Validity()
     kiosk: tuple[KioskQuestion, ...] = ()
     short: tuple[Code, ...] = ()
-    """Criteria (or `overall`) of the short form: SMS, 1022 calls, and tablets that are set to it; in the order asked."""
+    """Criteria (or `overall`) of the short form: SMS, 1022 calls, and tablets that are set to it; in the order
+    asked."""
     reasons: tuple[Reason, ...] = ()
 
     @property

@@ -12,6 +12,13 @@ from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument, Text, parse_instrument
 
 _SERVICE_GROUPS = "service_groups.toml"
+_own: list[Path] = []
+
+
+def use_folder(folder: Path | None) -> None:
+    """Name the folder of a province's own instruments, once at a program's start: what the functions below read beside
+    the shipped files where they are given no folder. A folder that is not there holds nothing."""
+    _own[:] = [] if folder is None else [folder]
 
 
 class ServiceGroup(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -23,6 +30,7 @@ class ServiceGroup(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 def _files(folder: Path | None) -> dict[str, bytes]:
     """Contents of every instrument file by name: shipped, then the folder's (a name may not be taken twice)."""
+    folder = folder or next(iter(_own), None)
     found = {
         entry.name: entry.read_bytes()
         for entry in resources.files("pipeline.instruments").iterdir()

@@ -20,12 +20,15 @@ def add_store(parser: argparse.ArgumentParser, *, province: bool = True) -> None
 
 
 def open_engine(args: argparse.Namespace, *, make: bool = False) -> Engine:
-    """The store that the arguments name. `make`: make or upgrade it first. Raises `StoreError`, `ConfigError`."""
+    """The store that the arguments name; the server's own instruments become known. `make`: make or upgrade it first.
+    Raises `StoreError`, `ConfigError`."""
+    from pipeline.instruments import use_folder
     from server.config import load_config, open_store
     from server.store.engine import connect
     from server.store.upgrade import upgrade
 
     config = load_config(args)
+    use_folder(config.data_dir / "instruments")
     if not make:
         return open_store(config)
     if not config.store:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,15 +16,17 @@ from pyarrow import parquet
 from sqlalchemy import Engine
 
 from hailong.cli import main
-from pipeline.instruments import load_instrument
+from pipeline.instruments import instrument_bytes, load_instrument, use_folder
 from server.days import parse_period
 from server.store.engine import connect, read, write
 from server.store.upgrade import upgrade
 from server.survey.export import export_ratings, write_dictionary
+from server.survey.imports.ratings import import_ratings
 from server.survey.index import compute_index
 from server.survey.reports.blocks import Heading
 from server.survey.reports.content import difference, gather, make_report, ranking, standard_error, year_before
 from server.survey.simulation import simulate_province
+from tests.survey.worlds import small_province
 
 PERIOD = parse_period("2026-Q3")
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("simulated")]
@@ -185,3 +188,46 @@ def test_wrong_arguments_are_told(
 ) -> None:
     assert main(["server", *arguments, "--store", simulated[1]]) == 1
     assert message in capsys.readouterr().err
+
+
+def test_a_new_instrument_is_a_file_and_no_code(
+    store: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Put into the server's folder: imported with, scored, reported."""
+    _, content = instrument_bytes("2640")
+    text = content.decode().replace('code = "2640"', 'code = "1001"', 1).replace("wire_code = 201", "wire_code = 301")
+    folder = tmp_path / "data" / "instruments"
+    folder.mkdir(parents=True)
+    (folder / "1001.toml").write_text(text, encoding="utf-8")
+    with write(store) as connection:
+        small_province(connection)
+    sheets = tmp_path / "in.csv"
+    lines = [f"P{n},so-a,{n + 1}/7/2026,{1 + n % 5},{5 - n % 2}" for n in range(28)]
+    sheets.write_text("form,agency,day,overall,C1\n" + "\n".join(lines), encoding="utf-8")
+    where = ["--data-dir", str(tmp_path / "data"), "--store", str(store.url), "--instrument", "1001"]
+    assert main(["server", "import", "ratings", str(sheets), *where, "--channel", "sms"]) == 0
+    shown = ["--period", "2026-07", "--json", "--no-fused", "--suppress-below", "1"]
+    assert main(["server", "score", *where, *shown]) == 0
+    scored = json.loads(capsys.readouterr().out.splitlines()[-1])
+    overall = next(figure for figure in scored["places"][0]["figures"] if figure["item"] == "overall")
+    assert (overall["valid"], overall["satisfied"]) == (28, 10)
+    assert main(["server", "score", *where, "--instrument", "nothing", "--period", "2026-07"]) == 1
+    use_folder(None)
+
+
+def test_memory_does_not_grow_with_the_file(store: Engine, tmp_path: Path) -> None:
+    """Peak of Python's allocations while a file is checked: ten times the rows, hardly more memory."""
+    with write(store) as connection:
+        province = small_province(connection)
+    peaks = []
+    for count in (3_000, 30_000):
+        path = tmp_path / f"{count}.csv"
+        with path.open("w", encoding="utf-8") as file:
+            file.write("form,agency,day,overall\n")
+            file.writelines(f"P{n},so-a,1/7/2026,{1 + n % 5}\n" for n in range(count))
+        tracemalloc.start()
+        found = import_ratings(store, province, path, load_instrument("2640"), channel="sms", preview=True)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert found.added == count
+    assert peaks[1] < 1.5 * peaks[0]

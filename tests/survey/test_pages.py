@@ -69,7 +69,7 @@ class World:
     def sheets(self, channel: str) -> list[tuple[int, int, int]]:
         with read(self.store) as connection:
             query = select(ratings.c.a00, ratings.c.flag, ratings.c.state).where(ratings.c.channel == channel)
-            return [tuple(row) for row in connection.execute(query.order_by(ratings.c.id))]  # type: ignore[misc]
+            return [tuple(row) for row in connection.execute(query.order_by(ratings.c.id))]
 
 
 @pytest.fixture
