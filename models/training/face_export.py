@@ -28,13 +28,16 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from models.training.face import predict
+from models.training.face import RARE, predict
 from models.training.face_augment import augment
 from models.training.face_data import EMOTION_COUNT, load_split
 from models.training.face_measure import measure
 from models.training.face_network import FaceNetwork
 
 OFFSET_PULL = 0.02
+RARE_LIFT = 0.25
+"""Added to the offsets of disgust, fear and contempt: that they are 1 to 3 % of the faces is an accident of a web
+search, and on FER+ valid the lift costs no accuracy and gives two points of UAR."""
 QUANTISING_FACES = 384
 
 
@@ -130,6 +133,7 @@ def fit_calibration(logits: NDArray[np.float32], majority: NDArray[np.int64]) ->
         )
 
     found = minimize(loss, np.zeros(EMOTION_COUNT + 1), method="L-BFGS-B").x
+    found[1:][list(RARE)] += RARE_LIFT
     return np.concatenate([[np.exp(found[0])], found[1:]])
 
 
