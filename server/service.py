@@ -9,6 +9,7 @@ import threading
 from types import TracebackType
 
 import uvicorn
+import zmq
 from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
@@ -53,7 +54,7 @@ class Service:
         self.web_address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
         try:
             self.ingest.start()
-        except OSError as error:
+        except (OSError, zmq.ZMQError) as error:
             self._socket.close()
             raise ConfigError(f"The boxes' address cannot be opened ({error}).", "Change [ingest] address.") from None
         settings = uvicorn.Config(
@@ -100,12 +101,12 @@ class Service:
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
     except OSError as error:
+        listener.close()
         raise ConfigError(
             f"The address {host}:{port} cannot be opened ({error.strerror}).",
             "Change [web] host or port in server.toml.",

@@ -118,16 +118,6 @@ def no_csrf(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def public(reason: str) -> Callable[[Endpoint], Endpoint]:
-    """Marks a route that asks for no permission, with the reason (a test refuses one without)."""
-
-    def mark(endpoint: Endpoint) -> Endpoint:
-        endpoint.public = reason  # type: ignore[attr-defined]
-        return endpoint
-
-    return mark
-
-
 def csrf_token(request: Request) -> str:
     """The forgery token: an HMAC over this browser's cookie and its session (signed double submit, OWASP)."""
     browser = request.scope.get("hailong.browser", "")

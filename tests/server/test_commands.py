@@ -1,0 +1,185 @@
+"""The server's commands as a person runs them: a real process, real sockets, exit codes and words."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from hailong.cli import COMMANDS, main
+from server.store.engine import connect
+from server.store.upgrade import upgrade
+
+_MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """(exit code, standard output, standard error) of a command."""
+    code = main(words)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture
+def folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The folder of a server with one simulated province."""
+    there = tmp_path / "server"
+    code, out, _ = call(
+        capsys, "server", "init", "--province", "p1", "--name", "Tỉnh Một", "--simulated", "--data-dir", str(there)
+    )
+    assert code == 0
+    assert re.search(r"One-time password: \S{23} ", out)
+    return there
+
+
+@pytest.mark.parametrize("name", [name for name, (module, _) in COMMANDS.items() if module.startswith("server.")])
+def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*name.split(), "--help"])
+    assert ended.value.code == 0
+    out = capsys.readouterr().out
+    assert "usage: hailong " + name in out
+    assert len(out) > 300, "help teaches"
+
+
+def test_init_makes_keys_once_and_provinces_apart(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("server", "init", "--name", "Tỉnh Hai", "--data-dir", str(folder), "--json", "--province")
+    code, out, _ = call(capsys, *arguments, "p2")
+    first = json.loads(out)
+    assert (code, first["administrator"]) == (0, "admin.p2")
+    _, out, _ = call(capsys, *arguments, "p3")
+    assert json.loads(out)["server_key"] == first["server_key"]
+    assert (folder / "keys" / "secret.keys").stat().st_mode & 0o077 == 0
+    for bad, problem in (("p2", "another code"), ("Có dấu", "no code"), ("", "no code")):
+        code, _, err = call(capsys, *arguments, bad)
+        assert code == 1
+        assert problem in err
+
+
+def test_backup_restore_upgrade(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ("--data-dir", str(folder))
+    code, out, _ = call(capsys, "server", "backup", str(tmp_path / "b.zip"), "--with-keys", "--json", *at)
+    assert code == 0
+    assert json.loads(out)["rows"]["users"] == 1
+    other = ("--data-dir", str(tmp_path / "other"))
+    code, _, _ = call(capsys, "server", "restore", str(tmp_path / "b.zip"), "--with-keys", *other)
+    assert code == 0
+    assert (tmp_path / "other" / "keys" / "secret.keys").exists()
+    assert call(capsys, "server", "restore", str(tmp_path / "b.zip"), *other)[0] == 1
+    code, out, _ = call(capsys, "server", "upgrade", "--json", *at)
+    assert json.loads(out)["before"] == json.loads(out)["after"]
+
+
+def test_an_old_store_is_not_run_but_upgraded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = connect(str(tmp_path / "store.sqlite"))
+    upgrade(engine, "0001")
+    engine.dispose()
+    at = ("--data-dir", str(tmp_path))
+    code, _, err = call(capsys, "server", "run", *at)
+    assert code == 1
+    assert "hailong server upgrade" in err
+    code, out, _ = call(capsys, "server", "upgrade", *at)
+    assert (code, out.startswith("Version 0001 -> ")) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[web]\nporrt = 1\n", "web.porrt"),
+        ("[web]\nport = 99999\n", "web.port"),
+        ("web = [", "not TOML"),
+        ('data_dir = "x"\n', "folder of this file"),
+        ('store = "mysql://x/y"\n', "cannot be on mysql"),
+    ],
+)
+def test_a_wrong_configuration_is_told(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, problem: str
+) -> None:
+    (folder / "server.toml").write_text(text, encoding="utf-8")
+    code, _, err = call(capsys, "server", "run", "--data-dir", str(folder))
+    assert code == 1
+    assert problem in err
+
+
+def test_audit_retention(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "audit", "retention", "--json", "--data-dir", str(folder))
+    answer = json.loads(out)
+    assert (code, answer["holds"]) == (0, True)
+    assert answer["provinces"]["p1"]["changes"] == 1
+    engine = connect(str(folder / "store.sqlite"))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE changes SET detail = '{}'")
+    engine.dispose()
+    code, out, _ = call(capsys, "audit", "retention", "--data-dir", str(folder))
+    assert code == 1
+    assert "altered at entry 1" in out
+
+
+@pytest.mark.slow
+def test_analyze_a_sample_province(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    at = ("--store", f"sqlite:///{tmp_path / 's.sqlite'}")
+    assert call(capsys, "server", "sample-province", "--quarters", "2", "--sheets", "2000", *at)[0] == 0
+    code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", "--json", *at)
+    answer = json.loads(out)
+    assert (code, answer["simulated"], len(answer["ranks"])) == (0, True, 26)
+    assert {row["method"] for row in answer["estimates"]} >= {"explicit", "efficiency"}
+    code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", *at)
+    assert (code, out.startswith("Số liệu mô phỏng")) == (0, True)
+    code, _, err = call(capsys, "analyze", "--period", "2026-Q9", *at)
+    assert code == 1
+    assert "no period" in err
+
+
+@pytest.fixture
+def running(folder: Path) -> Iterator[dict[str, Any]]:
+    """`hailong server run` as a process of its own; its pages' address."""
+    (folder / "server.toml").write_text(
+        f'[ingest]\naddress = "tcp://127.0.0.1:{_free_port()}"\nenrol_address = "tcp://127.0.0.1:{_free_port()}"\n',
+        encoding="utf-8",
+    )
+    command = [sys.executable, "-c", _MAIN, "server", "run", "--demo", "--port", "0", "--data-dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found, f"{line} {process.stderr.read() if process.stderr else ''}"
+        yield {"url": found[0], "process": process}
+        if process.poll() is None:
+            process.kill()
+
+
+@pytest.mark.slow
+def test_the_server_runs_and_stops(running: dict[str, Any]) -> None:
+    answer = httpx.get(running["url"] + "/", timeout=60)
+    assert answer.status_code == 200
+    assert "Số liệu mô phỏng" in answer.text
+    assert httpx.get(running["url"] + "/api/v1/alive", timeout=60).json() == {"status": "ok"}
+    running["process"].send_signal(signal.SIGTERM)
+    start_s = time.monotonic()
+    assert running["process"].wait(30) == 0
+    assert time.monotonic() - start_s < 30
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = call(capsys, "server", "run", "--port", port, "--data-dir", str(folder))
+    assert code == 1
+    assert f"127.0.0.1:{port} cannot be opened" in err
