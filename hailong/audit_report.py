@@ -15,6 +15,7 @@ import hashlib
 import importlib.metadata
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,41 +88,36 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
     from pipeline.audit.budget import audit_budget
     from pipeline.audit.log import audit_log
     from pipeline.audit.schema import audit_schema
+    from pipeline.audit.verdict import Verdict
     from pipeline.audit.wire_records import audit_wire
     from pipeline.errors import HailongError
     from pipeline.keys import load_public, public_key_bytes
 
-    policy = config.privacy
-    found = []
-
-    def note(verdict: Any) -> None:
-        found.append(verdict.as_dict())
-
-    def progress(name: str) -> None:
-        print(f"audit {name} ...", file=sys.stderr, flush=True)
-
-    progress("schema")
-    note(audit_schema(policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000))
-    store, outbox = config.box.data_dir / "release.sqlite3", config.box.data_dir / "outbox.sqlite3"
+    policy, data = config.privacy, config.box.data_dir
+    store, outbox = data / "release.sqlite3", data / "outbox.sqlite3"
     sent = [path for path in (config.server.record, outbox) if path is not None and path.exists()]
+
+    def log() -> Verdict:
+        key = public_key_bytes(load_public(config.keys_dir / "public.keys")["signing_public"])
+        return audit_log(store, args.heads, key, args.box)
+
+    epsilons = policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000
+    wanted: dict[str, Callable[[], Verdict]] = {"schema": lambda: audit_schema(*epsilons)}
     if sent:
-        progress("wire")
-        note(audit_wire(sent, config.box.demo))
+        wanted["wire"] = lambda: audit_wire(sent, config.box.demo)
     if store.exists():
-        progress("log, budget")
-        try:
-            key = public_key_bytes(load_public(config.keys_dir / "public.keys")["signing_public"])
-        except HailongError:
-            key = None
-        note(audit_log(store, args.heads, key, args.box))
-        note(audit_budget(store, sent))
-    progress("attack")
-    note(audit_attack(policy))
+        wanted |= {"log": log, "budget": lambda: audit_budget(store, sent)}
+    wanted["attack"] = lambda: audit_attack(policy)
     if not args.quick:
-        progress("trace")
-        note(audit_trace())
-        progress("memory")
-        note(audit_memory())
+        wanted |= {"trace": audit_trace, "memory": audit_memory}
+    found = []
+    for name, audit in wanted.items():
+        print(f"audit {name} ...", file=sys.stderr, flush=True)
+        try:
+            found.append(audit().as_dict())
+        except HailongError as error:  # an audit that could not run is a finding, not the end of the report
+            failed = Verdict(name, "", "", problems=[f"the audit could not run: {error}"])
+            found.append(failed.as_dict())
     return found
 
 
