@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable, Iterable
 
 from edge.capture.camera import Camera
-from edge.capture.microphone import Microphone
+from edge.capture.microphone import Microphone, is_file
 from edge.config import EdgeConfig
 from edge.engine import Engine, EngineSettings
 from edge.health import Health
 from edge.networks import NetworkOptions, load_networks
+from pipeline.errors import SourceError
 from pipeline.records import ClosedVisit
 from pipeline.wire import BoxState
 
@@ -34,7 +35,8 @@ def network_options(config: EdgeConfig) -> NetworkOptions:
 
 
 class Analysis:
-    """Loads the networks and opens each source once, at construction: raises `ModelError`, `SourceError`."""
+    """Loads the networks and opens each source once, at construction: raises `ModelError`, and `SourceError` for a
+    file."""
 
     def __init__(
         self,
@@ -55,7 +57,7 @@ class Analysis:
         self.microphone: Microphone | None = None
         if config.camera.source != "none":
             self.camera = Camera(config.camera.source, loop=config.camera.loop, on_lost=self._camera_lost)
-            self.camera.check()
+            self._check(self.camera, BoxState.CAMERA_LOST)
         if config.microphone.source != "none":
             self.microphone = Microphone(
                 config.microphone.source,
@@ -63,13 +65,24 @@ class Analysis:
                 loop=config.microphone.loop,
                 on_lost=self._microphone_lost,
             )
-            self.microphone.check()
+            self._check(self.microphone, BoxState.MICROPHONE_LOST)
         works = [("eyes", self._look), ("ears", self._listen)]
         if config.models.asr:
             works.append(("words", self._read_words))
         self._threads = [
             threading.Thread(target=self._supervise, args=work, name=work[0], daemon=True) for work in works
         ]
+
+    def _check(self, source: Camera | Microphone, lost: BoxState) -> None:
+        """Read once. A file that cannot be read is a wrong configuration; a device may be slower to start than the box
+        after a power cut, so the box goes on without it, says so, and tries again."""
+        try:
+            source.check()
+        except SourceError as error:
+            if "://" not in str(source.source) and is_file(source.source):
+                raise
+            self._health.set(lost, True)
+            _log.warning("%s It is tried again.", error)
 
     def model_digests(self) -> Iterable[tuple[str, bytes]]:
         """(name, SHA-256) of every file of weights in use."""
