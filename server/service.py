@@ -33,12 +33,6 @@ class Service:
         self.engine = engine
         self.config = config
         self._keys = load_keys(config.keys_dir / KEY_FILE_NAME, "server")
-        self.ingest = Ingest(
-            engine,
-            self._keys,
-            IngestSettings(address=config.ingest.address, enrol_address=config.ingest.enrol_address or None),
-            instruments=config.data_dir / "instruments",
-        )
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
         self.web_address = ""
@@ -52,6 +46,13 @@ class Service:
         self._socket = _listen(self.config.web.host, self.config.web.port)
         host, port = self._socket.getsockname()[:2]
         self.web_address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
+        ingest = self.config.ingest
+        self.ingest = Ingest(
+            self.engine,
+            self._keys,
+            IngestSettings(address=ingest.address, enrol_address=ingest.enrol_address or None),
+            instruments=self.config.data_dir / "instruments",
+        )
         try:
             self.ingest.start()
         except (OSError, zmq.ZMQError) as error:
