@@ -7,8 +7,8 @@ Two phases, each with as many processes as streams (a box is a process):
   like a camera       the film plays in real time: latency from a picture to its affect (p50, p95), processor share,
                       peak memory, drops by reason.
 
-In every round of the first phase the pipeline runs over the film, then the same decoding and the same number of the
-same model calls run with nothing around them; the ratio is that of their processor times, the median over the rounds
+In every round of the first phase the pipeline runs over the film, then the same decoding and the same model calls, in
+the same order, run with nothing around them; the ratio is that of their processor times, the median over the rounds
 counts. So whatever else the machine does falls on both; `floor_ratio_wall` is the same by the wall clock.
 
 One visit is open all the time, so that affect is inferred all the time. Without --video a film is made of the demo's
@@ -49,22 +49,20 @@ AIM = 1.35
 
 @dataclass(slots=True)
 class Calls:
-    """Calls of networks: for each network how often, and what it was last given."""
+    """Calls of networks in their order, each repeated with what its network was last given."""
 
-    counts: dict[int, int] = field(default_factory=dict)
+    order: list[int] = field(default_factory=list)
     again: dict[int, Callable[[], object]] = field(default_factory=dict)
 
     def note(self, network: object, call: Callable[[], object]) -> None:
-        """Count a call; `call` repeats it."""
-        self.counts[id(network)] = self.counts.get(id(network), 0) + 1
+        """Remember a call; `call` repeats it."""
+        self.order.append(id(network))
         self.again[id(network)] = call
 
     def repeat(self) -> None:
-        """All of them again, with nothing between."""
-        for key, count in self.counts.items():
-            call = self.again[key]
-            for _ in range(count):
-                call()
+        """All of them again in the same order (networks push each other out of the caches), with nothing between."""
+        for key in self.order:
+            self.again[key]()
 
 
 @contextmanager
@@ -288,7 +286,10 @@ def run(args: argparse.Namespace) -> int:
     # a film that cannot be read is told before any process is started
     first = next(islice(Sources(video, args.audio).read(), 1))
     print(f"measuring {args.streams} stream(s) of {Path(video).name} ...", file=sys.stderr, flush=True)
-    job = Job(video, parse_region(args.region), args.frames, args.rounds, args.seconds, args.face, args.audio)
+    region = parse_region(args.region)
+    if not args.video and not region:
+        region = _demo_region()
+    job = Job(video, region, args.frames, args.rounds, args.seconds, args.face, args.audio)
     size = list(first.pixels.shape[1::-1]) if isinstance(first, Frame) else None
     report = {
         "benchmark": "edge",
@@ -318,3 +319,9 @@ def _demo_film() -> Path:
     from hailong.demo_media import film_file, scripts
 
     return film_file(scripts()[0])
+
+
+def _demo_region() -> tuple[tuple[float, float], ...]:
+    from hailong.demo_media import REGION
+
+    return REGION
