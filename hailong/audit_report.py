@@ -22,6 +22,14 @@ from typing import Any
 
 from pipeline.errors import ConfigError
 
+_CLAIMS = {
+    "retention": (
+        "Kho dữ liệu của máy chủ không giữ gì mịn hơn hay lâu hơn chính sách.",
+        "The server's store holds nothing finer or older than the policy.",
+    )
+}
+"""Claims of audits whose JSON does not state them."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -131,7 +139,15 @@ def _read_result(path: Path) -> dict[str, Any]:
         return result
     date = datetime.fromtimestamp(path.stat().st_mtime).astimezone().date().isoformat()
     facts = {name: value for name, value in result.items() if name != "holds"}
-    return {"audit": path.stem, "holds": holds, "date": date, "facts": facts}
+    claims = _CLAIMS.get(path.stem, ("", ""))
+    return {
+        "audit": path.stem,
+        "holds": holds,
+        "date": date,
+        "facts": facts,
+        "claim_vi": claims[0],
+        "claim_en": claims[1],
+    }
 
 
 def _cards(config: Any) -> list[Any]:

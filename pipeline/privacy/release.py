@@ -426,13 +426,16 @@ class ReleaseDesk:
         self.counters.drop(reason.name.lower())
 
     def _trim(self) -> None:
-        """Give up the oldest of too many waiting periods."""
-        excess = self._due[:-MAX_WAITING]
-        if excess:
-            with self._store.transaction():
-                for period in excess:
-                    self._refuse(period, leaves.Refused.WAITED_TOO_LONG)
-            self._due = self._due[len(excess) :]
+        """Give up the oldest of too many waiting periods; pulses before evidence, which holds more."""
+        excess = len(self._due) - MAX_WAITING
+        if excess <= 0:
+            return
+        given_up = [period for period in self._due if not period.evidence][:excess]
+        given_up += [period for period in self._due if period.evidence][: excess - len(given_up)]
+        with self._store.transaction():
+            for period in given_up:
+                self._refuse(period, leaves.Refused.WAITED_TOO_LONG)
+        self._due = [period for period in self._due if period not in given_up]
 
     # -- at rest
 
@@ -442,6 +445,6 @@ class ReleaseDesk:
             self._seal()
 
     def _seal(self) -> None:
-        running = Running(self._terms, self._current[False], self._current[True], self._due[-MAX_WAITING:])
+        running = Running(self._terms, self._current[False], self._current[True], self._due)
         self._sealer.seal(encode_running(running), self._context)
         self._sealed_at = self._clock.monotonic_s()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 import shutil
 import sqlite3
 from pathlib import Path
@@ -10,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from pipeline import wire
-from pipeline.errors import BudgetError, ConfigError, LogError, StoreError
+from pipeline.errors import BudgetError, ConfigError, KeyFileError, LogError, StoreError
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.periods import period_index, period_start_s
 from pipeline.privacy.policy import AtRest, PrivacyPolicy, PulsePeriod
 from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.sealing import Sealer, in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
 from pipeline.transparency import leaves
 from pipeline.transparency.heads import verify_head
@@ -247,10 +249,8 @@ def test_configuration_takes_effect_as_a_whole_at_the_months_end(exact: Bench) -
 
 
 def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: Path) -> None:
-    """Random visits, jumps, restarts and changes of policy: the pulse and the evidence that a visit was counted in
-    never exceed the budget together."""
-    import random
-
+    """Random visits, jumps, restarts and changes of policy. For every visit: the epsilons of the tables that it
+    moved."""
     rng = random.Random(5)
     policies = [
         PrivacyPolicy(clerks_per_box=2),
@@ -260,29 +260,39 @@ def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: P
         ),
     ]
     bench = Bench(tmp_path, mechanism=NoNoise)
-    counted, pulsed, recorded = 0, 0, 0
-    for _ in range(400):
+    costs, counted, released = set(), 0, {True: 0, False: 0}
+
+    def tables() -> dict[tuple[bool, PeriodKind, int], int]:
+        running = [*bench.desk._due, *(period for period in bench.desk._current.values() if period is not None)]
+        return {(period.evidence, period.kind, period.index): sum(period.counts) for period in running}
+
+    for _ in range(600):
         move = rng.random()
         if move < 0.5:
+            before = tables()
             bench.count()
             counted += 1
-            pulse, evidence = bench.desk._current[False], bench.desk._current[True]
-            assert evidence is not None
-            total = evidence.epsilon_milli + (pulse.epsilon_milli if pulse is not None else 0)
-            assert total <= 2_000 or pulse is None or sum(pulse.counts) < counted
+            moved = [key for key, total in tables().items() if total > before.get(key, 0)]
+            epsilons = {
+                (period.evidence, period.kind, period.index): period.epsilon_milli
+                for period in bench.desk._current.values()
+                if period is not None
+            }
+            assert len(moved) == len({evidence for evidence, _, _ in moved})  # one pulse and one evidence at most
+            costs.add(sum(epsilons[key] for key in moved))
         elif move < 0.8:
-            released = bench.pass_time(rng.choice([60, 7_200, 2 * DAY_S, 20 * DAY_S]))
-            pulsed += sum(sum(message.counts) for message in released if isinstance(message, wire.Pulse))
-            recorded += sum(sum(message.counts) for message in released if isinstance(message, wire.Evidence))
+            for message in bench.pass_time(rng.choice([60, 7_200, 2 * DAY_S, 20 * DAY_S])):
+                released[isinstance(message, wire.Evidence)] += sum(message.counts)
         elif move < 0.9:
             bench.clock.jump(rng.choice([-3 * DAY_S, -600, 600, 4 * DAY_S]))
         else:
             bench.policy = rng.choice(policies)
             bench.restart()
+    assert max(costs) == 2_000
     keys = [(leaf.evidence, leaf.period, leaf.index) for leaf in releases(bench)]
     assert len(keys) == len(set(keys)) > 20
-    assert recorded <= counted
-    assert 0 < pulsed <= counted
+    assert 0 < released[False] <= counted
+    assert 0 < released[True] <= counted
 
 
 @pytest.mark.parametrize(
@@ -433,6 +443,63 @@ def test_a_new_epoch_begins_with_empty_counts_and_an_own_log(exact: Bench) -> No
 def test_a_retired_epoch_is_refused(bench: Bench) -> None:
     with pytest.raises(LogError, match="retired"):
         bench.restart(anchor=wire.Anchor(2, 3, (1, 2, 3, 4)))
+
+
+def test_many_periods_wait_and_the_evidence_last(tmp_path: Path) -> None:
+    """Two months without a server after a restart: pulses are given up and logged, the evidence is not; the file holds
+    all."""
+    bench = Bench(tmp_path, PrivacyPolicy(clerks_per_box=2, pulse_period=PulsePeriod.FOUR_HOURS), NoNoise)
+    bench.count(5)
+    bench.restart(anchor=None)
+    for _ in range(62 * 6):
+        bench.pass_time(14_400)
+    bench.restart(anchor=None)
+    assert len(bench.desk._due) == 64
+    bench.desk.anchor(NO_HEAD)
+    released = bench.pass_time(1)
+    evidence = [message for message in released if isinstance(message, wire.Evidence)]
+    assert [sum(message.counts) for message in evidence] == [5, 0]
+    given_up = [leaf for leaf in refusals(bench) if leaf.reason is Refused.WAITED_TOO_LONG]
+    assert len(given_up) + len(released) == 62 * 6 + 2
+    assert not any(leaf.evidence for leaf in given_up)
+
+
+# -- at rest
+
+
+def test_a_credential_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    policy = PrivacyPolicy(clerks_per_box=2, at_rest=AtRest.CREDENTIAL)
+    with pytest.raises(KeyFileError, match="month_key"):
+        Bench(tmp_path, policy)
+    (folder / "month_key").write_bytes(b"k" * 32)
+    bench = Bench(tmp_path, policy, NoNoise)
+    bench.count(6)
+    bench.restart()
+    assert bench.desk.counters.dropped == {}
+    (folder / "month_key").write_bytes(b"another key, of another machine's")
+    bench.restart()
+    assert bench.desk.counters.dropped == {"counts_lost": 1}
+
+
+def test_a_key_is_never_put_on_a_disk(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="in memory"):
+        Sealer(tmp_path / "x.sealed", AtRest.MEMORY, memory_folder=Path("/proc/self"))
+    assert not in_memory(Path("/proc/self"))
+    assert in_memory(Path("/dev/shm"))
+
+
+def test_a_damaged_sealed_file_is_counted_and_told(exact: Bench) -> None:
+    exact.count(3)
+    exact.desk.close()
+    path = exact.path.with_suffix(".sealed")
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(bytes(data))
+    exact.start()
+    assert exact.desk.counters.dropped == {"counts_lost": 1}
 
 
 # -- the rest
