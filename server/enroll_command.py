@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from pipeline.enrolment import enrolment_address
     from pipeline.errors import ConfigError
     from pipeline.keys import KEY_FILE_NAME, load_keys
     from server import boxes
@@ -57,14 +58,17 @@ def run(args: argparse.Namespace) -> int:
         agency_id, counter_id = boxes.find_place(store, province.province_id, args.agency, args.counter)
         box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo)
     code = boxes.issue_code(store, province.province_id, box_id, time.time(), args.replace)
+    address = config.ingest.address.replace("*", "SERVER")
     if args.json:
-        print(
-            json.dumps({"box": box_id, "code": code, "server_public_key": public_key, "address": config.ingest.address})
-        )
+        found = {"box": box_id, "code": code, "server_public_key": public_key, "address": address}
+        print(json.dumps(found | {"enrol_address": config.ingest.enrol_address.replace("*", "SERVER")}))
         return 0
     print(f"Box {box_id}. One-time code, valid for a day: {code}")
-    print(f'In the box\'s edge.toml:\n  [server]\n  address = "{config.ingest.address}"  # as the box reaches it')
+    print(f'In the box\'s edge.toml:\n  [server]\n  address = "{address}"  # SERVER: as the box reaches this machine')
     print(f'  public_key = "{public_key}"')
+    enrol_address = config.ingest.enrol_address.replace("*", "SERVER")
+    if enrol_address != enrolment_address(address):
+        print(f'  enrol_address = "{enrol_address}"')
     print(f"On the box: hailong keys enroll --config edge.toml --code {code}")
     return 0
 
