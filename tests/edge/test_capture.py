@@ -225,7 +225,7 @@ def test_a_camera_that_dies_or_hangs_comes_back(server: Server, behaviour: str, 
     def seen_again() -> bool:
         nonlocal seen
         seen += camera.next(0.05) is not None
-        return server.connections >= 3 and seen >= 3
+        return server.connections >= 3 and seen >= 3 and len(states) >= 4
 
     wait_for(seen_again, 20.0)
     assert camera.counters.dropped[counted] >= 2
