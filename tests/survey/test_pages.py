@@ -305,3 +305,19 @@ def test_the_interface_is_described(world: World) -> None:
     )
     event = described["/gateway/{code}/events"]["post"]
     assert "phone" in event["requestBody"]["content"]["application/json"]["schema"]["properties"]
+
+
+def test_lists_of_enumerators(world: World) -> None:
+    """Who carries which form; which ones will be re-checked is not told before they are entered."""
+    browser = world.browser(Role.ANALYST)
+    round_id, agency = world.round(world.mine).id, next(iter(world.mine.agencies.values()))
+    browser.post("/survey/enumerators", {"code": "BD1", "name": "Nguyễn Văn A"}, form="/survey/enumerators")
+    page = browser.get(f"/survey/rounds/{round_id}/paper").text
+    person = re.search(r'<option value="(\d+)">BD1', page)
+    assert person
+    data = {"agency": agency, "count": 3, "enumerator": person[1], "recheck_percent": 100}
+    printed = browser.post(f"/survey/rounds/{round_id}/paper", data, form=f"/survey/rounds/{round_id}/paper")
+    assert printed.content.startswith(b"%PDF")
+    lines = browser.get(f"/survey/rounds/{round_id}/forms.csv").text.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("BD1,") and line.endswith("printed,") for line in lines[1:])

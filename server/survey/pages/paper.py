@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -17,6 +19,7 @@ from server.changes import record_change
 from server.days import day_date, today
 from server.provinces import province_by_id, read_setting
 from server.store.engine import insert_row, read, write
+from server.store.tables.agencies import agencies
 from server.survey.catalogue import read_catalogue
 from server.survey.imports.columns import read_day
 from server.survey.pages.common import NOT_FOUND
@@ -33,6 +36,7 @@ from server.survey.paper import (
 from server.survey.paper_print import forms_pdf
 from server.survey.rounds import all_rounds, find_round
 from server.survey.tables.contacts import enumerators
+from server.survey.tables.paper import paper_forms
 from server.web import DataClerk, SurveyManager, download, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
@@ -187,6 +191,29 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
             decide=sent.decide,
         )
     return {"code": form.code, "result": str(done), "agency": form.agency}
+
+
+@router.get("/rounds/{round_id}/forms.csv")
+def forms_list(request: Request, user: SurveyManager, round_id: int) -> Response:
+    """Every form of a round: whose list it is on, where it stands, whether it is to be re-checked."""
+    with read(engine_of(request)) as connection:
+        found = find_round(connection, user.province_id, round_id=round_id)
+        query = (
+            select(paper_forms, agencies.c.code.label("agency"), enumerators.c.code.label("enumerator"))
+            .join(agencies, agencies.c.id == paper_forms.c.agency_id)
+            .outerjoin(enumerators, enumerators.c.id == paper_forms.c.enumerator_id)
+            .where(paper_forms.c.province_id == user.province_id, paper_forms.c.round_id == round_id)
+            .order_by(enumerators.c.code, agencies.c.code, paper_forms.c.code)
+        )
+        forms = connection.execute(query).all()
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["enumerator", "form", "agency", "service_group", "state", "recheck"])
+    for form in forms:
+        place = (form.enumerator or "", form.code, form.agency, form.service_group)
+        # Which forms will be re-checked is not told before they have come back.
+        rows.writerow([*place, form.state, int(form.recheck) if form.state == "entered" else ""])
+    return download("\ufeff" + out.getvalue(), f"forms-{found.code}.csv", "text/csv; charset=utf-8")
 
 
 @router.post("/rounds/{round_id}/recheck")

@@ -82,7 +82,7 @@ def _cells(figure: Figure) -> tuple[str, ...]:
     )
 
 
-_HEAD = ("Câu trả lời", "Chỉ số", "Khoảng 95 %", "Deff", "Có trọng số", "Theo kênh")
+_HEAD = ("Câu trả lời", "Chỉ số", "Khoảng 95 %", "Deff", "Trọng số", "Theo kênh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ def _method(data: ReportInput) -> list[Block]:
         "(số câu trả lời “hài lòng” + “rất hài lòng”) / số câu trả lời hợp lệ. "
         f"Chỉ số chung: {POOLING_NAMES[data.result.pooling][0]}.",
         "Khoảng tin cậy là khoảng Wilson với số câu trả lời hiệu dụng: các câu trong một phiếu và các phiếu trong một "
-        "ngày của một cơ quan giống nhau, nên được coi là một cụm; “Deff” là hiệu ứng thiết kế. “Có trọng số”: theo số "
+        "ngày của một cơ quan giống nhau, nên được coi là một cụm; “Deff” là hiệu ứng thiết kế. “Trọng số”: theo số "
         "giao dịch của từng cơ quan và lĩnh vực. “Theo kênh”: nếu mọi cơ quan có cùng cơ cấu kênh như toàn tỉnh.",
         f"Không công bố số liệu dựa trên dưới {data.result.suppress_below} câu trả lời. Chỉ số chính thức chỉ "
         "tính từ câu "
@@ -310,9 +310,7 @@ def _agencies(data: ReportInput) -> list[Block]:
             "quan với "
             "độ tin cậy 95 %. Bảng xếp theo chỉ số để dễ tra cứu, không phải là thứ hạng."
         ),
-        TableBlock(
-            "Chỉ số chung theo cơ quan", ("Cơ quan", "Phiếu", "Tỷ lệ TL (%)", *_HEAD[1:], "Khoảng hạng"), tuple(rows)
-        ),
+        TableBlock("Chỉ số chung theo cơ quan", ("Cơ quan", "Phiếu", "TL (%)", *_HEAD[1:], "Khoảng hạng"), tuple(rows)),
     ]
     shown = [Labelled(place.name_vi, place.figure(WHOLE)) for place in ordered]
     if sets:
