@@ -104,6 +104,7 @@ def _port(endpoint: str) -> int:
     return int(endpoint.rpartition(":")[2])
 
 
+@pytest.mark.slow
 def test_a_network_that_is_cut_for_hours_loses_nothing(
     ingest: Ingest, store: Engine, server_keys: KeyPair, box: EnrolledBox, bench: Bench
 ) -> None:
@@ -124,6 +125,7 @@ def test_a_network_that_is_cut_for_hours_loses_nothing(
     assert len([kind for kind, _ in bench.charged() if kind == wire.PeriodKind.HOUR]) == 33
 
 
+@pytest.mark.slow
 def test_bits_that_flip_on_the_way_change_nothing(
     ingest: Ingest, store: Engine, server_keys: KeyPair, box: EnrolledBox, outbox: Outbox
 ) -> None:
@@ -144,6 +146,7 @@ def test_bits_that_flip_on_the_way_change_nothing(
     assert proxy.connections >= 2  # a spoilt connection was given up and made anew
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_the_box_holds_releases_back_and_loses_none(
     ingest: Ingest, store: Engine, server_keys: KeyPair, box: EnrolledBox, tmp_path: Path
 ) -> None:
@@ -180,6 +183,7 @@ def _limit_pages(store: Engine, pages: int) -> None:
     store.dispose()
 
 
+@pytest.mark.slow
 def test_a_full_disk_of_the_server_refuses_and_takes_it_later(
     store: Engine, place: Place, server_keys: KeyPair, enrol_box: EnrolBox, outbox: Outbox, ingest: Ingest
 ) -> None:

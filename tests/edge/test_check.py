@@ -103,6 +103,7 @@ def test_a_box_that_can_start(config_path: Path, capsys: pytest.CaptureFixture[s
     }
 
 
+@pytest.mark.slow
 def test_a_server_that_is_down_and_one_with_another_key(config_path: Path, ingest: Ingest) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         free = listener.getsockname()[1]
@@ -112,6 +113,7 @@ def test_a_server_that_is_down_and_one_with_another_key(config_path: Path, inges
     assert "takes no connection" in found.fix
 
 
+@pytest.mark.slow
 def test_a_revoked_box_is_told(config_path: Path, store: Engine, place: Place, ingest: Ingest) -> None:
     boxes.revoke(store, place.province_id, 1)
     ingest.registry.refresh()
