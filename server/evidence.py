@@ -95,7 +95,8 @@ def agency_months(
     first, last = all_spans[0].first_month, period.last_month
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
     for row in run(connection, rating_sums(unbound("ratings"), province_id, first, last)):
-        span = _span_of(row.month, all_spans)
+        # by the day: a row whose month does not go with its day must not stop the whole province's analysis
+        span = _span_of(month_of_day(row.day), all_spans)
         if span is not None:
             channel = TABLET if row.channel == Channel.COUNTER_TABLET else str(row.channel)
             counter = str(row.counter_id) if row.counter_id else ""

@@ -131,6 +131,14 @@ def test_tables_of_a_box_become_evidence_with_their_noise(store: Engine, provinc
     assert month.tables[0].cell_variance == pytest.approx(0.739, abs=0.001)
 
 
+def test_a_row_whose_month_does_not_go_with_its_day(store: Engine, province: Province) -> None:
+    with write(store) as connection:
+        mine = ratings.c.agency_id == province.agencies["p1-a"]
+        connection.execute(update(ratings).where(mine).values(day=PERIOD.last_day + 2))
+    first, second = agency_scores(store, province.province_id, PERIOD)
+    assert (first.n_explicit, second.n_explicit) == (0, 40)
+
+
 def test_history_is_single_months_before_the_period() -> None:
     found = spans(parse_period("2026-Q3"))
     assert found[-1].name == "2026-Q3"
