@@ -136,7 +136,7 @@ class ServerSection(_Section):
     slots: Annotated[int, Field(ge=2, le=64)] = 4
     """Messages of a burst, always: heartbeats fill what the outbox leaves free."""
     rating_hours: Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(min_length=1)] = (12, 18)
-    """Hours (Indochina time) at which the day's answer sheets are put into batches."""
+    """Hours (Indochina time) at which the answer sheets of days that are over are put into batches."""
     record: Path | None = None
     """Where every message is recorded as it is handed to the network, for `hailong audit wire`; none: no record."""
     demo_rating_s: Annotated[float, Field(ge=0.5, le=3_600)] = 5.0

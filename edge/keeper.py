@@ -31,6 +31,11 @@ class RatingSchedule:
         self._demo_every_s = demo_every_s
         self._last: int | None = None
 
+    @property
+    def is_demo(self) -> bool:
+        """Whether batches come every few seconds."""
+        return self._demo_every_s is not None
+
     def due(self, now_s: float) -> bool:
         """Whether a batch is due now; true once for each due instant. The first call only begins the schedule."""
         slot = self._slot(now_s)
@@ -113,7 +118,8 @@ class Keeper:
         if self._schedule.due(now_s):
             self._batch_waits = True
         if self._batch_waits and self._clock.trusted():
-            self._outbox.make_batches(day_index(now_s))
+            # only days that are over: a batch of today at noon would tell the morning's ratings from the afternoon's
+            self._outbox.make_batches(day_index(now_s) - (0 if self._schedule.is_demo else 1))
             self._batch_waits = False
 
     def finish_demo(self) -> None:

@@ -3,11 +3,13 @@
 SQLite with a write-ahead log and `synchronous=FULL`: a message that `put` returned survives a power cut. A release
 carries a key (kind, period, index), and the same key is never given a second sequence number, so that the desk of
 releases may offer a release again after a crash ("put, then confirm"): no period is lost and none is sent twice. No
-row holds a time. Rows of answer sheets lie under random keys, so that their order in the table says nothing.
+row holds a time. A day's answer sheets are written anew, shuffled, with every sheet that comes, and the log is cut: a
+page of SQLite and its write-ahead log would both tell the order in which they came.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
 import threading
@@ -119,10 +121,24 @@ class Outbox:
         """Keep one answer sheet until its day's batch is made."""
         with self._lock:
             try:
-                self._db.execute("INSERT INTO sheet VALUES (?, ?, ?)", (secrets.randbits(63), day, wire.encode(row)))
+                with _Transaction(self._db):
+                    rows = [kept for (kept,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,))]
+                    rows.append(wire.encode(row))
+                    # within a page the newest row lies first, whatever its key: so all are laid out anew
+                    secrets.SystemRandom().shuffle(rows)
+                    self._db.execute("DELETE FROM sheet WHERE day = ?", (day,))
+                    self._db.executemany(
+                        "INSERT INTO sheet VALUES (?, ?, ?)", [(secrets.randbits(63), day, kept) for kept in rows]
+                    )
             except sqlite3.Error as error:
                 self.counters.drop("sheet_not_stored")
                 raise _store_error(self._path, error) from None
+            self._cut_log()
+
+    def _cut_log(self) -> None:
+        """Merge the write-ahead log and cut it to nothing. What was stored stays stored where this fails."""
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def make_batches(self, day: int) -> int:
         """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day`,
@@ -136,10 +152,12 @@ class Outbox:
                     days = {
                         found for (found,) in self._db.execute("SELECT DISTINCT day FROM sheet WHERE day <= ?", (day,))
                     }
-                    return sum(self._batches_of_day(each) for each in sorted(days | {day}))
+                    made = sum(self._batches_of_day(each) for each in sorted(days | {day}))
             except sqlite3.Error as error:
                 self.counters.drop("store_failed")
                 raise _store_error(self._path, error) from None
+            self._cut_log()
+            return made
 
     def _batches_of_day(self, day: int) -> int:
         rows = [_rows.decode(row) for (row,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,))]

@@ -10,6 +10,7 @@ jittered number of bursts.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -192,7 +193,8 @@ class Sender:
         return True
 
     def _record(self, path: Path, frame: bytes) -> None:
-        with path.open("ab") as file:
+        # ratings stand in it: for the box's user alone
+        with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             if file.tell() < _RECORD_LIMIT_BYTES:
                 file.write(frame)
             else:

@@ -23,6 +23,7 @@ from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters
 
 MOST_WAITING_CHUNKS = 64
 """About four seconds: the engine may be busy with a frame, not with more."""
+_MOST_OF_A_DEVICE = 8
 SILENT_BELOW = 1e-4
 """Peak under which a chunk holds nothing at all (-80 dB of full scale): a muted or unplugged microphone."""
 
@@ -33,7 +34,8 @@ class MicrophoneSettings:
 
     stale_s: float = 5.0
     silent_s: float = 30.0
-    """A microphone that gives nothing but zeros for so long is told as silent."""
+    """A microphone that gives nothing but zeros for so long is told as silent, until it has been heard once. Not after
+    that: with a noise gate it is silent whenever nobody speaks, and the box's state would tell of visits."""
     first_pause_s: float = 1.0
     longest_pause_s: float = 30.0
 
@@ -56,6 +58,14 @@ def read_microphone(
     else:
         device = int(source) if isinstance(source, str) and source.isdecimal() else source
         yield from _read_device(device, channel, settings, counters)
+
+
+def channels_to_open(most: int, channel: int) -> int:
+    """How many channels of a device that has `most` are opened to read one of them.
+
+    All: a sound system that is asked for fewer than there are mixes them, and the civil servant's side would be in the
+    citizen's channel. A sound server names dozens, whatever is plugged in: of it at least two are asked for."""
+    return most if most <= _MOST_OF_A_DEVICE else max(2, channel + 1)
 
 
 def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, counters: Counters) -> Iterator[Chunk]:
@@ -89,7 +99,11 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
     resampler = Resampler(rate_hz)
     try:
         stream = sounddevice.InputStream(
-            device=device, channels=channel + 1, samplerate=rate_hz, blocksize=rate_hz // 16, callback=take
+            device=device,
+            channels=channels_to_open(int(found["max_input_channels"]), channel),
+            samplerate=rate_hz,
+            blocksize=rate_hz // 16,
+            callback=take,
         )
         with stream:
             while True:
@@ -131,6 +145,7 @@ class Microphone:
         self._ended = threading.Event()
         self._lost = False
         self._heard_s = 0.0
+        self._was_heard = False
         self._reader: threading.Thread | None = None
 
     def check(self) -> Chunk:
@@ -209,10 +224,10 @@ class Microphone:
     def _watch_silence(self, chunk: Chunk) -> None:
         now_s = time.monotonic()
         if len(chunk.samples) and float(np.abs(chunk.samples).max()) > SILENT_BELOW:
-            self._heard_s = now_s
+            self._was_heard = True
             if self._lost:
                 self._set_lost("")
-        elif now_s - self._heard_s > self._settings.silent_s and not self._lost:
+        elif now_s - self._heard_s > self._settings.silent_s and not self._lost and not self._was_heard:
             self.counters.drop("silent")
             self._set_lost(f"The microphone {self.name} gives only silence: it may be muted or unplugged.")
 

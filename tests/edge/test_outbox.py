@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +132,21 @@ def test_sheets_survive_a_restart_and_leave_no_trace_once_sent(tmp_path: Path) -
     outbox.close()
     row = wire.encode(sheet(12345))
     assert all(row not in path.read_bytes() for path in tmp_path.iterdir())
+
+
+def test_the_disk_does_not_tell_in_which_order_sheets_came(tmp_path: Path) -> None:
+    """A page of SQLite lays rows out as they come, whatever their keys; the write-ahead log keeps every step."""
+    outbox = Outbox(tmp_path / "o", 1)
+    for number in range(30):
+        outbox.add_sheet(wire.RatingRow(7_777, number, (4,) + (0,) * 31, 0, 0), day=100)
+    start = wire.encode(wire.RatingRow(7_777, 0, (4,) + (0,) * 31, 0, 0))[:4]
+    found = []
+    for path in sorted(tmp_path.iterdir()):
+        content = path.read_bytes()
+        if not path.name.endswith("-shm"):
+            found += [content[match.end()] for match in re.finditer(re.escape(start), content)]
+    assert sorted(found) == list(range(30))  # each once: nothing is left of earlier layouts
+    assert found not in (list(range(30)), list(range(30))[::-1])
 
 
 def _fill(outbox: Outbox) -> int:
