@@ -8,9 +8,9 @@ import pytest
 
 from edge.config import EdgeConfig, load_config, redacted
 from pipeline.errors import ConfigError
-from pipeline.keys import new_keys
+from pipeline.keys import z85_encode
 
-KEY = new_keys("server").curve_public_z85
+KEY = z85_encode(bytes(range(32)))
 GOOD = f"""
 [box]
 data_dir = "data"
