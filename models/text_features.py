@@ -1,7 +1,10 @@
-"""What the sentiment network sees of a sentence: a bag of hashed pieces that knows of negation, of `but`, and of how it ends.
+"""What the sentiment network sees of a sentence: a bag of hashed pieces that knows of negation, of `but`, and of how
+it ends.
 
-Hashing (Weinberger et al. 2009, Feature hashing for large scale multitask learning) needs no vocabulary file, so an unseen
-word, a typing error or a missing tone mark still shares its pieces with what was seen in training.  Nothing is cached between
+Hashing (Weinberger et al. 2009, Feature hashing for large scale multitask learning) needs no vocabulary file, so an
+unseen
+word, a typing error or a missing tone mark still shares its pieces with what was seen in training.  Nothing is
+cached between
 calls: what was said is gone when the call returns.
 """
 
@@ -41,7 +44,7 @@ def _pieces(words: list[str], bare: list[str]) -> list[str]:
         return []
     pieces: list[str] = []
     for mark, row in (("", ["<", *words, ">"]), ("~", ["<", *bare, ">"])):
-        for size in (2, 3, 4):
+        for size in (2, 3):
             pieces += [f"{mark}{size}{' '.join(row[at : at + size])}" for at in range(len(row) - size + 1)]
     pieces += [f"s{one} _ {two}" for one, two in zip(bare, bare[2:], strict=False)]
     pieces += [f"z{word}" for word in bare[-3:]]
@@ -50,7 +53,7 @@ def _pieces(words: list[str], bare: list[str]) -> list[str]:
 
 
 def _scoped(words: list[str], bare: list[str]) -> list[str]:
-    """Single syllables, those within reach of a negation as another piece than elsewhere, and those after `but`."""
+    """Single syllables, those within reach of a negation as other pieces than elsewhere, and those after `but`."""
     pieces: list[str] = []
     remaining, negations, turned = 0, 0, False
     for at, (word, simple) in enumerate(zip(words, bare, strict=True)):
@@ -63,8 +66,9 @@ def _scoped(words: list[str], bare: list[str]) -> list[str]:
             pieces += [f"n{word}", f"na{simple}"]
             if at + 1 < len(bare):
                 pieces.append(f"n2{simple} {bare[at + 1]}")
+        pieces.append(f"1{word}")
         if word in NEGATIONS or not remaining:
-            pieces += [f"1{word}", f"a{simple}"]
+            pieces.append(f"a{simple}")
             pieces += [f"g{simple[start : start + 3]}" for start in range(len(simple) - 2)]
         if turned:
             pieces.append(f"w{simple}")

@@ -1,4 +1,5 @@
-"""Vietnamese as people write it and as a recogniser hears it, brought to one form: lower case, syllables, no teencode.
+"""Vietnamese as people write it and as a recogniser hears it, brought to one form: lower case, syllables, no
+teencode.
 
 The teencode table is this project's own. A shortened form stands here only where it has one usual meaning; the others
 (`m`, `t`, `a`, `e`) are left as they are, and the network has seen them.
@@ -101,7 +102,6 @@ WRITTEN_SIGNS = {
     "coloncontemn": ":/",
     "colonbigsmile": ":d",
     "colonhihi": ":)",
-    "colonlove": "<3",
     "doubledot": " ",
     "dotdotdot": " ",
     "vdotv": " ",
@@ -141,8 +141,16 @@ def syllables(text: str) -> list[str]:
         elif _NUMBER.search(part):
             found.append("0")
         else:
-            found.extend(TEENCODE.get(part, part).split(" "))
+            word = _unstretched(part)
+            found.extend(TEENCODE.get(word, word).split(" "))
     return found[:96]
+
+
+def _unstretched(word: str) -> str:
+    """`quáa`, which is what is left of `quáaaa`, is `quá`."""
+    if len(word) > 2 and word[-1] in "aeiouy" and word[-2] != word[-1] and strip_marks(word[-2]) == word[-1]:
+        return word[:-1]
+    return word
 
 
 def strip_marks(syllable: str) -> str:

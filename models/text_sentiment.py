@@ -21,7 +21,8 @@ class TextSentimentNetwork:
         self._network = OnnxNetwork(weights)
 
     def probabilities(self, text: str) -> npt.NDArray[np.float32]:
-        """Probabilities float32 [3] (negative, neutral, positive); a sentence without a syllable is neutral by definition."""
+        """Probabilities float32 [3] (negative, neutral, positive); a sentence without a syllable is neutral by
+        definition."""
         pieces = pieces_of(text)
         if not len(pieces):
             return np.array([0.0, 1.0, 0.0], dtype=np.float32)

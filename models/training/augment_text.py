@@ -1,4 +1,5 @@
-"""Damage that typing and recognising do to Vietnamese: lost marks, teencode, confused sounds; and other people and things.
+"""Damage that typing and recognising do to Vietnamese: lost marks, teencode, confused sounds; and other people and
+things.
 
 All functions take and give lists of syllables (see `models.text_normalise.syllables`), seeded by the caller.
 """
@@ -105,7 +106,7 @@ def _near(word: str, rng: random.Random) -> str:
         signs = list(unicodedata.normalize("NFD", word))
         tones = [at for at, sign in enumerate(signs) if sign in _TONES]
         if tones:
-            signs[tones[0]] = rng.choice(sorted(_TONES) + [""])
+            signs[tones[0]] = rng.choice([*sorted(_TONES), ""])
         return unicodedata.normalize("NFC", "".join(signs))
     if roll < 0.75:
         for one, two in rng.sample(_INITIALS, len(_INITIALS)):

@@ -1,7 +1,9 @@
 """Trains the sentiment network: `python -m models.training.text --data PATH --out PATH --seed 0`.
 
-`--data` is a folder with `text/uit_vsfc.parquet`, `text/vlsp2016_sa.parquet` and `text/vietsentiwordnet.parquet` (columns `text`, `label`,
-`split`; the lexicon also `positive_score`, `negative_score`). `--out` receives `text_sentiment.onnx` and `text_sentiment.json` (what came out).
+`--data` is a folder with `text/uit_vsfc.parquet`, `text/vlsp2016_sa.parquet` and `text/vietsentiwordnet.parquet`
+(columns `text`, `label`,
+`split`; the lexicon also `positive_score`, `negative_score`). `--out` receives `text_sentiment.onnx` and
+`text_sentiment.json` (what came out).
 To train on recordings or comments of one's own, add `--extra FILE.csv` with the columns `text,label`.
 """
 
@@ -72,20 +74,18 @@ _remembering_strip = lru_cache(maxsize=None)(strip_marks)
 
 
 def damaged_copies(sentences: list[Sentence], copies: int, seed: int) -> list[Copy]:
-    """Features of every sentence, each copy newly damaged (see `augment_text`)."""
+    """Pieces of every sentence: the first copy as it is, the others newly damaged (see `augment_text`)."""
     rng = random.Random(seed)
     return [
         [
-            pieces_of_syllables(damage(one.words, rng), _remembering_strip)
-            for one in tqdm(sentences, desc=f"text: damaged copy {copy + 1}")
+            pieces_of_syllables(damage(one.words, rng) if copy else one.words, _remembering_strip)
+            for one in tqdm(sentences, desc=f"text: copy {copy + 1}")
         ]
         for copy in range(copies)
     ]
 
 
-def train(
-    sentences: list[Sentence], copies: list[Copy], seed: int, epochs: int, decay: float
-) -> Bag:
+def train(sentences: list[Sentence], copies: list[Copy], seed: int, epochs: int, decay: float) -> Bag:
     """Trains the network; epochs take turns over the damaged copies.
 
     `decay` weighs the squared weights of each batch's pieces in the loss.
@@ -140,11 +140,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the report")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--templates", type=int, default=12000, help="number of sentences made from templates")
+    parser.add_argument("--templates", type=int, default=14000, help="number of sentences made from templates")
+    parser.add_argument("--made-weight", type=float, default=0.7, help="weight of the sentences made from templates")
     parser.add_argument("--decay", type=float, default=5e-6, help="weight decay of the pieces seen")
-    parser.add_argument("--copies", type=int, default=3, help="differently damaged copies of every sentence")
+    parser.add_argument("--copies", type=int, default=3, help="copies of every sentence, all but the first damaged")
     parser.add_argument(
-        "--neutral", type=float, default=3.0, help="weight of the rare neutral rows of the largest corpus"
+        "--neutral", type=float, default=2.5, help="weight of the rare neutral rows of the largest corpus"
     )
     parser.add_argument("--extra", type=Path, help="CSV with text,label of your own")
     parser.add_argument(
@@ -153,21 +154,20 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     folder = arguments.data / "text"
+    checked = {path.stem: read_extra(path, 1.0) for path in arguments.check}
+    writer = TemplateWriter(arguments.seed, [" ".join(one.words) for rows in checked.values() for one in rows])
     made = [
-        Sentence(syllables(text), label, 0.6)
-        for text, label in TemplateWriter(arguments.seed).write(arguments.templates)
+        Sentence(syllables(text), label, arguments.made_weight) for text, label in writer.write(arguments.templates)
     ]
     comments = read_corpus(folder / "vlsp2016_sa.parquet", "train", 0.8)
     random.Random(0).shuffle(comments)
     held, comments = comments[:500], comments[500:]
-    sentences = read_corpus(folder / "uit_vsfc.parquet", "train", 1.0, arguments.neutral) + comments + made
+    sentences = read_corpus(folder / "uit_vsfc.parquet", "train", 1.2, arguments.neutral) + comments + made
     sentences += read_lexicon(folder / "vietsentiwordnet.parquet", 0.25)
     if arguments.extra:
         sentences += read_extra(arguments.extra, 1.0)
     development = read_corpus(folder / "uit_vsfc.parquet", "dev", 1.0)
-    checks = {"vsfc_dev": development, "vlsp_held": held} | {
-        path.stem: read_extra(path, 1.0) for path in arguments.check
-    }
+    checks = {"vsfc_dev": development, "vlsp_held": held} | checked
     copies = damaged_copies(sentences, arguments.copies, arguments.seed)
     bag = train(sentences, copies, arguments.seed, arguments.epochs, arguments.decay)
     report: dict[str, object] = {"sentences": len(sentences), "epochs": arguments.epochs, "seed": arguments.seed}

@@ -1,12 +1,14 @@
 """The sentiment network: a linear map of hashed pieces to three logits, and its ONNX form.
 
-Source: Wang & Manning (2012), Baselines and bigrams: simple, good sentiment and topic classification; Guo et al. (2017), On calibration of
+Source: Wang & Manning (2012), Baselines and bigrams: simple, good sentiment and topic classification; Guo et al.
+(2017), On calibration of
 modern neural networks (the temperature).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -62,7 +64,7 @@ def best_temperature(logits: Float32, labels: npt.NDArray[np.int64]) -> float:
 def export(bag: Bag, temperature: float, path: Path) -> None:
     """Writes the ONNX file: pieces int64 [k] -> probabilities float32 [3]; the table in half precision (1.5 MB)."""
     assert bag.table.shape == (BUCKETS, 3)
-    tables = {
+    tables: dict[str, npt.NDArray[Any]] = {
         "table": bag.table.astype(np.float16),
         "bias": bag.bias.astype(np.float32),
         "temperature": np.array([temperature], dtype=np.float32),

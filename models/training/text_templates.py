@@ -1,10 +1,11 @@
-"""Training sentences of this project's own, made by combining `text_phrases`: openly synthetic, seeded, never a corpus."""
+"""Training sentences of this project's own, made by combining `text_phrases`: openly synthetic, seeded, no corpus."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from models.text_normalise import syllables
 from models.training import text_phrases as p
 
 Row = tuple[str, int]
@@ -58,6 +59,31 @@ _PARTICLES = (
     "ông ạ",
 )
 _AND = ("và", "lại còn", "mà", "với lại", "", "", "còn")
+_BURDENS = (
+    *(
+        "phiền",
+        "khó",
+        "khó khăn",
+        "lâu",
+        "mất công",
+        "tốn kém",
+        "vất vả",
+        "đông",
+        "mệt",
+        "tệ",
+        "dở",
+        "chán",
+        "rườm rà",
+        "chậm",
+    ),
+    *("đắt", "bẩn", "ồn", "phức tạp", "rắc rối", "lằng nhằng", "khó chịu", "xấu", "thất vọng", "hối hận", "bất tiện"),
+)
+_CALM = ("không", "không", "chẳng", "không hề", "không bị", "không còn", "không thấy", "đâu có", "không đến nỗi", "chả")
+_CALM_END = ("", "", "chút nào", "gì cả", "tí nào", "đâu", "như trước", "lắm", "mấy")
+_ALL = ("cả", "hết", "đâu")
+_IS_IT = ("có", "đã", "có bị", "có hay")
+_OR_NOT = ("không", "chưa", "không ạ", "không vậy")
+_OPENERS = ("dạ", "vâng", "à", "thế", "em ơi", "chị ơi")
 _WISHES = ("mong", "đề nghị", "yêu cầu", "nên", "cần", "hy vọng", "mong sao")
 _BETTER = (
     "cải thiện",
@@ -74,10 +100,14 @@ _BETTER = (
 
 
 class TemplateWriter:
-    """Writes sentences from templates; the same seed gives the same sentences."""
+    """Writes sentences from templates; the same seed gives the same sentences.
 
-    def __init__(self, seed: int) -> None:
+    `never`: sentences that must not come out, because something is measured on them (compared as syllables).
+    """
+
+    def __init__(self, seed: int, never: Iterable[str] = ()) -> None:
         self._random = random.Random(seed)
+        self._never = {tuple(syllables(text)) for text in never}
 
     def write(self, count: int) -> list[Row]:
         """About `count` distinct sentences, two fifths of them neutral: that is what is mostly said at a counter."""
@@ -85,13 +115,14 @@ class TemplateWriter:
             (0.12, self._staff),
             (0.14, self._thing),
             (0.05, self._felt),
-            (0.12, self._said),
-            (0.16, self._negated),
+            (0.16, self._said),
+            (0.13, self._negated),
             (0.06, self._contrast),
             (0.03, self._wish),
             (0.16, self._question),
             (0.14, self._statement),
             (0.08, self._whole_neutral),
+            (0.10, self._everyday),
         ]
         weights = [weight for weight, _ in kinds]
         rows: dict[str, int] = {}
@@ -99,7 +130,8 @@ class TemplateWriter:
             if len(rows) >= count:
                 break
             text, label = self._random.choices(kinds, weights)[0][1]()
-            rows.setdefault(" ".join(text.split()), label)
+            if tuple(syllables(text)) not in self._never:
+                rows.setdefault(" ".join(text.split()), label)
         return list(rows.items())
 
     def _pick(self, choices: Sequence[str]) -> str:
@@ -170,12 +202,8 @@ class TemplateWriter:
         if roll < 0.48:
             return f"{self._maybe(0.5, ('tôi', 'mình', 'em', 'bà con'))} {no} {self._pick(p.GOOD_FELT)} {end}", NEGATIVE
         if roll < 0.85:
-            bad = self._pick(p.THINGS_BAD + ("phiền", "khó", "lâu", "mất công", "tốn kém", "vất vả", "đông", "mệt"))
-            calm = self._pick(("không", "chẳng", "không hề", "không bị", "không còn", "không thấy", "đâu có"))
-            return (
-                f"{self._maybe(0.7, p.THINGS)} {calm} {bad} {self._pick(('chút nào', 'gì cả', 'tí nào', 'đâu', 'như trước'))}",
-                POSITIVE,
-            )
+            bad = self._pick(_BURDENS if self._random.random() < 0.6 else p.THINGS_BAD)
+            return f"{self._maybe(0.7, p.THINGS)} {self._pick(_CALM)} {bad} {self._pick(_CALM_END)}", POSITIVE
         lacks = (
             "để chê",
             "phải phàn nàn",
@@ -196,7 +224,7 @@ class TemplateWriter:
             "không có chỗ nào",
         )
         return (
-            f"{self._maybe(0.4, p.THINGS)} {self._pick(none)} {self._pick(lacks)} {self._maybe(0.3, ('cả', 'hết', 'đâu'))}",
+            f"{self._maybe(0.4, p.THINGS)} {self._pick(none)} {self._pick(lacks)} {self._maybe(0.3, _ALL)}",
             POSITIVE,
         )
 
@@ -219,7 +247,7 @@ class TemplateWriter:
         roll = self._random.random()
         if roll < 0.2:
             good = self._pick(p.THINGS_GOOD + p.THINGS_BAD)
-            text = f"{self._pick(p.THINGS)} {self._pick(('có', 'đã', 'có bị'))} {good} {self._pick(('không', 'chưa', 'không ạ', 'không vậy'))}"
+            text = f"{self._pick(p.THINGS)} {self._pick(_IS_IT)} {good} {self._pick(_OR_NOT)}"
             return text, NEUTRAL
         text = self._pick(p.QUESTIONS).replace("{x}", self._object())
         return f"{self._maybe(0.4, p.ASKERS)} {text} {self._maybe(0.45, p.TAILS)}", NEUTRAL
@@ -228,7 +256,7 @@ class TemplateWriter:
         text = self._pick(p.STATEMENTS).replace("{x}", self._object())
         more = f"{self._pick(('rồi', 'thì', 'và', ''))} {self._pick(p.STATEMENTS).replace('{x}', self._object())}"
         return (
-            f"{self._maybe(0.25, ('dạ', 'vâng', 'à', 'thế', 'em ơi', 'chị ơi'))} {text} {more if self._random.random() < 0.2 else ''}",
+            f"{self._maybe(0.25, _OPENERS)} {text} {more if self._random.random() < 0.2 else ''}",
             NEUTRAL,
         )
 
@@ -240,3 +268,16 @@ class TemplateWriter:
             f"{about if first.startswith(('bình', 'tạm', 'trung', 'cũng', 'ở mức')) else ''} {first} {second}",
             NEUTRAL,
         )
+
+    def _everyday(self) -> Row:
+        """What people tell of their lives while they wait: neither praise nor complaint."""
+        parts = [self._maybe(0.4, p.WHEN), self._pick(p.PERSONS), self._maybe(0.6, p.MODALS), self._pick(p.DEEDS)]
+        parts.append(self._maybe(0.4, p.WHERE))
+        if self._random.random() < 0.4:
+            parts += [
+                self._pick(p.JOINED),
+                self._maybe(0.5, p.PERSONS),
+                self._maybe(0.4, p.MODALS),
+                self._pick(p.DEEDS),
+            ]
+        return f"{' '.join(parts)} {self._maybe(0.15, p.TAILS)}", NEUTRAL

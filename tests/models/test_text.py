@@ -1,0 +1,169 @@
+"""Sentiment with the shipped weights: normalisation, hashing, own sentences never trained on, the evaluation
+command."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hailong.cli import main
+from models import catalog
+from models.evaluate_text import COLUMNS
+from models.text_features import BUCKETS, pieces_of
+from models.text_normalise import TEENCODE, strip_marks, syllables
+from models.text_sentiment import CLASSES, TextSentimentNetwork
+from models.training.augment_text import damage, lose_marks, mishear
+from models.training.text_templates import TemplateWriter
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="module")
+def network() -> TextSentimentNetwork:
+    return TextSentimentNetwork(catalog.model_files("text-sentiment")["text_sentiment.onnx"])
+
+
+def sentences(name: str) -> list[tuple[str, str]]:
+    with (DATA / f"{name}_sentences.csv").open(encoding="utf-8", newline="") as file:
+        return [(row["text"], row["label"]) for row in csv.DictReader(file)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Không hài lòng!!!", ["không", "hài", "lòng"]),
+        ("k hài lòng, vs tui thì ntn?", ["không", "hài", "lòng", "với", "tui", "thì", "như", "thế", "nào"]),
+        ("đẹppppp quáaaa", ["đẹp", "quá"]),
+        ("phí 50k, gọi 0912345678", ["phí", "0", "gọi", "0"]),
+        ("cảm ơn em :)) <3", ["cảm", "ơn", "em", "<smile>", "<smile>"]),
+        ("chán :(", ["chán", "<frown>"]),
+        ("thầy dạy hay colonsmile .", ["thầy", "dạy", "hay", "<smile>"]),
+        ("ho\u0300a nha\u0303", ["hòa", "nhã"]),
+        ("", []),
+        ("?!... 。", []),
+        ("xin " * 300, ["xin"] * 96),
+    ],
+)
+def test_syllables(text: str, expected: list[str]) -> None:
+    assert syllables(text) == expected
+
+
+def test_teencode_does_not_chain() -> None:
+    """What a shortened form stands for is not itself rewritten."""
+    for word, full in TEENCODE.items():
+        assert all(TEENCODE.get(part, part) == part for part in full.split()), word
+
+
+@pytest.mark.parametrize(("word", "bare"), [("được", "duoc"), ("Đường", "Duong"), ("nghĩa", "nghia"), ("ok", "ok")])
+def test_marks_are_stripped(word: str, bare: str) -> None:
+    assert strip_marks(word) == bare
+
+
+def test_pieces_are_stable_and_bounded() -> None:
+    pieces = pieces_of("không hài lòng chút nào")
+    assert pieces.dtype == np.int64
+    assert len(np.unique(pieces)) == len(pieces)
+    assert 0 <= pieces.min() <= pieces.max() < BUCKETS
+    assert list(pieces) == list(pieces_of("KHÔNG  hài lòng, chút nào."))
+    assert len(pieces_of("...")) == 0
+
+
+def test_negation_changes_the_pieces_of_what_follows() -> None:
+    plain, negated = set(pieces_of("nhân viên nhiệt tình")), set(pieces_of("nhân viên không nhiệt tình"))
+    assert negated - plain
+    assert len(negated & plain) < len(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("cần những giấy tờ gì ạ", "neutral"),
+        ("làm hộ chiếu mất bao nhiêu tiền", "neutral"),
+        ("không hài lòng chút nào", "negative"),
+        ("khong hai long chut nao", "negative"),
+        ("k hài lòng tí nào", "negative"),
+        ("chờ lâu quá", "negative"),
+        ("rất hài lòng", "positive"),
+        ("cảm ơn em nhiều", "positive"),
+        ("cam on em nhieu", "positive"),
+        ("phòng sạch nhân viên thân thiện", "positive"),
+    ],
+)
+def test_plain_cases(text: str, expected: str, network: TextSentimentNetwork) -> None:
+    affect = network.infer(text)
+    assert CLASSES[int(np.argmax(affect.probabilities))] == expected
+    assert sum(affect.probabilities) == pytest.approx(1.0, abs=1e-5)
+    assert 0.0 <= affect.uncertainty <= 1.0
+
+
+@pytest.mark.parametrize(("name", "least_share"), [("counter", 0.88), ("service", 0.78)])
+def test_own_sentences(name: str, least_share: float, network: TextSentimentNetwork) -> None:
+    rows = sentences(name)
+    assert len(rows) >= 50
+    right = sum(CLASSES[int(np.argmax(network.infer(text).probabilities))] == label for text, label in rows)
+    assert right / len(rows) >= least_share
+
+
+def test_own_sentences_are_kept_out_of_the_templates() -> None:
+    held_out = [text for name in ("counter", "service") for text, _ in sentences(name)]
+    never = {tuple(syllables(text)) for text in held_out}
+    assert never & {tuple(syllables(text)) for text, _ in TemplateWriter(0).write(14_000)}
+    assert not never & {tuple(syllables(text)) for text, _ in TemplateWriter(0, held_out).write(14_000)}
+
+
+def test_nothing_said_is_neutral(network: TextSentimentNetwork) -> None:
+    assert network.infer("...").probabilities == (0.0, 1.0, 0.0)
+
+
+def test_templates_are_seeded_and_of_three_classes() -> None:
+    rows = TemplateWriter(3).write(600)
+    assert rows == TemplateWriter(3).write(600)
+    assert rows != TemplateWriter(4).write(600)
+    shares = np.bincount([label for _, label in rows], minlength=3) / len(rows)
+    assert shares.min() > 0.2
+
+
+def test_damage_keeps_negations() -> None:
+    rng = random.Random(0)
+    for _ in range(200):
+        damaged = damage(["tôi", "không", "hài", "lòng", "với", "dịch", "vụ"], rng)
+        assert any(strip_marks(word)[:2] in ("kh", "ho") for word in damaged)
+    assert lose_marks(["hài", "lòng"], 1.0, rng) == ["hai", "long"]
+    assert mishear(["hài", "lòng"], 0.0, rng) == ["hài", "lòng"]
+
+
+def test_evaluation_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index, out = tmp_path / "index.csv", tmp_path / "out.csv"
+    rows = [
+        ("rất hài lòng", "positive"),
+        ("chờ lâu quá", "negative"),
+        ("", "neutral"),
+        ("mấy giờ mở cửa", "neutral"),
+        ("ừ", "?"),
+    ]
+    with index.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("text", "label"), *rows])
+    assert (
+        main(["models", "eval", "text", "--index", str(index), "--out", str(out), "--json", "--resamples", "50"]) == 0
+    )
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["n"], summary["found"], summary["measured"]) == (5, 4, 3)
+    assert summary["accuracy"]["value"] == 1.0
+    assert set(summary["recall"]) == {"negative", "neutral", "positive"}
+    with out.open(newline="", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert tuple(table[0]) == COLUMNS
+    assert [row["found"] for row in table] == ["1", "1", "0", "1", "1"]
+    assert "hài lòng" not in out.read_text(encoding="utf-8")
+
+
+def test_wrong_columns_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    index = tmp_path / "index.csv"
+    index.write_text("sentence\nxin chào\n", encoding="utf-8")
+    assert main(["models", "eval", "text", "--index", str(index), "--out", str(tmp_path / "out.csv")]) != 0
+    assert "text,label" in capsys.readouterr().err
