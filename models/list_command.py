@@ -63,6 +63,6 @@ def run(args: argparse.Namespace) -> int:
         print(in_full(chosen[0]))
     else:
         for entry in chosen:
-            licence = f"{entry.licence}{', restricted: ' + entry.restriction if entry.restriction else ''}"
+            licence = f"restricted: {entry.restriction}" if entry.restriction else entry.licence
             print(f"{entry.name:<20} {entry.task:<28} {licence:<44} {state(entry)}")
     return 0

@@ -86,7 +86,7 @@ class ModalityParameters:
 class FusionParameters:
     """All parameters of the fusion. The defaults are a priori; calibration may refit them from levels and ratings."""
 
-    face: ModalityParameters = ModalityParameters(change=0.3, bias=0.25)
+    face: ModalityParameters = ModalityParameters(change=0.3, bias=0.25, uncertainty_limit=0.6)
     # a calm voice reads as "not negative", which is less than satisfied.
     # Its doubt is near 1 by design, and gives it little weight by itself.
     speech: ModalityParameters = ModalityParameters(gain=0.5, offset=0.2, bias=0.5, uncertainty_limit=1.0)

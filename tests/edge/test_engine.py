@@ -10,6 +10,7 @@ import pytest
 
 from edge.engine import Engine, EngineSettings
 from edge.networks import NetworkOptions, Networks, load_networks, needed_models
+from models.face_affect import ABSTAIN_ABOVE
 from models.prosody import ProsodicArousal
 from models.speech_affect import SpeechAffectNetwork
 from pipeline.errors import ModelError
@@ -287,3 +288,7 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
         for network in (networks.far, networks.landmarks)
     ]
     assert not any(buffer.any() for buffer in [*buffers[:3], networks.voice._input, buffers[4], *networks_own])
+
+
+def test_the_fusion_ignores_the_faces_that_the_network_abstains_from() -> None:
+    assert FusionParameters().face.uncertainty_limit == ABSTAIN_ABOVE

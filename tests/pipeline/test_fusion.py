@@ -49,7 +49,7 @@ def test_nothing_seen_is_the_prior() -> None:
 
 
 def test_the_surer_modality_prevails_and_both_are_named() -> None:
-    fused = fuse(seen(0.9), seen(-0.9, uncertainty=0.7, seconds=2), NOTHING, P)
+    fused = fuse(seen(0.9), seen(-0.9, uncertainty=0.5, seconds=1), NOTHING, P)
     assert fused.x > 0.4
     assert fused.modalities == Modality.FACE | Modality.SPEECH
 
