@@ -53,3 +53,22 @@ COMMENT_CODES: dict[str, tuple[str, str]] = {
     "feedback": ("Xử lý tốt hơn góp ý, phản ánh", "Better handling of feedback"),
     "other": ("Khác", "Other"),
 }
+PLAN_WORDS: dict[str, tuple[str, str]] = {
+    "province": ("toàn tỉnh", "the province"),
+    "level": ("từng cấp", "each level"),
+    "agency": ("từng cơ quan", "each agency"),
+    "proportional": ("theo số giao dịch", "by transactions"),
+    "neyman": ("Neyman, có chi phí", "Neyman, with cost"),
+}
+IMPORT_KINDS: dict[str, tuple[str, str]] = {
+    "ratings": ("phiếu trả lời", "answer sheets"),
+    "transactions": ("số giao dịch (khung mẫu)", "transactions (sampling frame)"),
+    "levels": ("cấp hành chính", "levels"),
+    "fields": ("ngành, lĩnh vực", "fields"),
+    "agencies": ("cơ quan", "agencies"),
+    "counters": ("quầy", "counters"),
+    "service_groups": ("nhóm thủ tục", "service groups"),
+    "services": ("thủ tục", "services"),
+    "enumerators": ("điều tra viên", "enumerators"),
+    "phones": ("số điện thoại để hỏi", "phone numbers to ask"),
+}

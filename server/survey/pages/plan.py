@@ -11,6 +11,7 @@ from fastapi.responses import Response
 
 from server.scores import known_periods
 from server.store.engine import read, write
+from server.survey.labels import PLAN_WORDS
 from server.survey.pages.rounds import back
 from server.survey.rounds import all_rounds
 from server.survey.sampling import METHODS, SCOPES, PlanSettings, make_plan, plan_codes, plan_state
@@ -37,6 +38,7 @@ def plan_page(request: Request, user: SurveyManager, code: str = "") -> Response
         periods=periods,
         methods=METHODS,
         scopes=SCOPES,
+        words=PLAN_WORDS,
     )
 
 

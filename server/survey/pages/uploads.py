@@ -13,17 +13,16 @@ from fastapi.responses import Response
 
 from pipeline.errors import ConfigError, ImportRowError
 from pipeline.instruments import load_instrument, shipped_instruments
-from server.catalogue import COLUMNS
 from server.store.engine import read
 from server.survey.imports.catalogue import import_catalogue_file
 from server.survey.imports.frame import import_transactions
 from server.survey.imports.people import import_enumerators, import_phones
 from server.survey.imports.ratings import import_ratings
+from server.survey.labels import CHANNEL_NAMES, IMPORT_KINDS
 from server.survey.rounds import all_rounds
 from server.web import SurveyManager, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
-KINDS = ("ratings", "transactions", *COLUMNS, "enumerators", "phones")
 MAX_BYTES = 512 * 2**20
 _SHOWN = 200
 
@@ -31,7 +30,13 @@ _SHOWN = 200
 def _page(request: Request, user: SurveyManager, **values: Any) -> Response:
     with read(engine_of(request)) as connection:
         rounds = all_rounds(connection, user.province_id)
-    common = {"kinds": KINDS, "instruments": shipped_instruments(), "rounds": rounds, "shown": _SHOWN}
+    common = {
+        "kinds": IMPORT_KINDS,
+        "channels": CHANNEL_NAMES,
+        "instruments": shipped_instruments(),
+        "rounds": rounds,
+        "shown": _SHOWN,
+    }
     empty: dict[str, Any] = {"result": None, "rows": [], "problem": "", "preview": True, "name": ""}
     return render(request, "survey_import.html", **{**common, **empty, **values})
 
@@ -54,7 +59,7 @@ def import_file(
     round_code: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """Check a file, or import it: all or nothing. The upload is deleted when the answer is given."""
-    if kind not in KINDS:
+    if kind not in IMPORT_KINDS:
         raise ConfigError(f"There is no kind {kind!r}.", "")
     suffix = Path(file.filename or "").suffix.lower()
     suffix = suffix if suffix in (".csv", ".xlsx", ".xlsm", ".xls", ".txt", ".tsv") else ".csv"
