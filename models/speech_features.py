@@ -36,15 +36,15 @@ class SpeechFeatures:
     def __init__(self) -> None:
         self._logmel = LogMel()
         window = np.hanning(_PITCH_WINDOW + 1)[:-1]
-        self._window = window
+        self._window = window.astype(np.float32)
         spectrum = np.abs(np.fft.rfft(window, _PITCH_FFT)) ** 2
         own = np.fft.irfft(spectrum)[: int(RATE_HZ / _LOWEST_HZ) + 2]
-        self._window_correlation = own / own[0]
+        self._window_correlation = (own / own[0]).astype(np.float32)
         bins_hz = np.fft.rfftfreq(_PITCH_FFT, 1.0 / RATE_HZ)
-        self._band = ((bins_hz > 60.0) & (bins_hz < 1_500.0)).astype(np.float64)
+        self._band = ((bins_hz > 60.0) & (bins_hz < 1_500.0)).astype(np.float32)
         self._shortest_lag = int(RATE_HZ / _HIGHEST_HZ)
         lags = np.arange(self._shortest_lag, len(own) - 1)
-        self._octave_cost = 0.02 * np.log2(lags / lags[0])
+        self._octave_cost = (0.02 * np.log2(lags / lags[0])).astype(np.float32)
 
     def __call__(self, samples: Float32) -> Float32:
         """Feature frames of one utterance.
@@ -68,7 +68,7 @@ class SpeechFeatures:
 
     def pitch(self, samples: Float32, frames: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """Voicing in [0, 1] and pitch in octaves above 150 Hz, float64 [frames] each, at the hop of the log-mel."""
-        padded = np.pad(np.asarray(samples, dtype=np.float64), _PITCH_WINDOW // 2)
+        padded = np.pad(np.asarray(samples, dtype=np.float32), _PITCH_WINDOW // 2)
         windows = np.lib.stride_tricks.sliding_window_view(padded, _PITCH_WINDOW)[::_PITCH_HOP]
         spectrum = np.fft.rfft(windows * self._window, _PITCH_FFT)
         power = (spectrum.real**2 + spectrum.imag**2) * self._band
