@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from edge.config import EdgeConfig, load_config, redacted
+from edge.config import EdgeConfig, load_config
+from edge.redaction import redacted
 from pipeline.errors import HailongError, StoreError
 
 LEAST_FREE_BYTES = 200 * 1024 * 1024

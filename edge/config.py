@@ -1,7 +1,7 @@
 """The configuration of a box: one TOML file, read whole, refused whole.
 
 An unknown key is refused with its line and the nearest known name; a wrong value with its place, what is allowed and
-what stands there. Passwords in a camera's address are never shown (`redacted`).
+what stands there. Passwords in a camera's address are never shown (`edge.redaction`).
 """
 
 from __future__ import annotations
@@ -232,11 +232,6 @@ class EdgeConfig(_Section):
         if self.box.demo:
             found.append("This is a demo: periods are seconds long and everything is labelled simulated.")
         return found
-
-
-def redacted(source: int | str) -> str:
-    """A camera's source without user and password, for logs and messages."""
-    return re.sub(r"//[^/@]*@", "//***@", str(source))
 
 
 def load_config(path: Path) -> EdgeConfig:

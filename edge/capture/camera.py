@@ -15,8 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.capture.media_file import open_media, read_frames, redacted
+from edge.capture.media_file import open_media, read_frames
 from edge.capture.slots import Slots
+from edge.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.records import Counters, Frame
 

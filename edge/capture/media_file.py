@@ -12,24 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters, Frame
 
 CHUNK = 1024
 """Samples of a chunk: two windows of the voice activity detector, 64 ms."""
-
-
-def redacted(source: int | str) -> str:
-    """A source for messages: of an address only scheme, host and path, never user, password or query."""
-    text = str(source)
-    scheme, separator, rest = text.partition("://")
-    if not separator:
-        return text
-    place, slash, path = rest.partition("/")
-    # an "@" in a password, or a "/", must not leave a piece of it: the host stands after the last "@"
-    if "@" in rest:
-        place, slash, path = rest.rpartition("@")[2].partition("/")
-    return f"{scheme}://{place}{slash}{path.partition('?')[0]}"
 
 
 def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0) -> Any:

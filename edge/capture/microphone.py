@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.capture.media_file import Resampler, open_media, read_chunks, redacted
+from edge.capture.media_file import Resampler, open_media, read_chunks
 from edge.capture.slots import Slots
+from edge.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from edge.capture.camera import Camera, CameraSettings, read_camera
-from edge.capture.media_file import open_media, read_chunks, redacted
+from edge.capture.media_file import open_media, read_chunks
 from edge.capture.microphone import Microphone, MicrophoneSettings, read_microphone
 from edge.capture.slots import Slots
+from edge.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, Counters
 from tests.edge.clips import RATE_HZ, frames, scene, silence, voice, write_film, write_sound

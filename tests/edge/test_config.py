@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import EdgeConfig, load_config, redacted
+from edge.config import EdgeConfig, load_config
+from edge.redaction import redacted
 from pipeline.errors import ConfigError
 from pipeline.keys import z85_encode
 
@@ -105,7 +106,8 @@ def test_a_wrong_value_is_not_repeated_in_the_error(tmp_path: Path) -> None:
 
 
 def test_a_camera_password_is_redacted() -> None:
-    assert redacted("rtsp://admin:hunter2@camera/1") == "rtsp://***@camera/1"
+    assert redacted("rtsp://admin:hunter2@camera/1") == "rtsp://camera/1"
+    assert redacted("rtsp://admin:p@ss/word@camera/1?key=7") == "rtsp://camera/1"
     assert redacted(0) == "0"
 
 
