@@ -41,6 +41,14 @@ def astronaut() -> np.ndarray:
     return cut(pixels, CropFrame(223, 112, 111, 0.0)).pixels
 
 
+def test_published_table_is_the_table() -> None:
+    """docs/models/README.md shows models/labels.py, line by line."""
+    page = (Path(__file__).parents[2] / "docs" / "models" / "README.md").read_text(encoding="utf-8")
+    arousal = {True: "high", False: "low", None: "left out"}
+    for label, side in POLARITY_OF.items():
+        assert f"| {label} | {side or 'left out'} | {arousal[HIGH_AROUSAL[label]]} |" in page
+
+
 def test_labels_cover_the_emotions() -> None:
     assert set(EMOTIONS) <= set(POLARITY_OF)
     assert set(FACE_LABELS) <= set(POLARITY_OF)
