@@ -28,7 +28,11 @@ $(MEDIA): $(STAMP) $(wildcard models/cards/*.toml hailong/*.toml hailong/demo_me
 demo: setup ## the whole path on one machine: server, two boxes, real faces and speech
 	$(BIN)/hailong demo $(DEMO)
 
-test: setup ## all tests but the soak ones
+$(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml)
+	$(BIN)/hailong models fetch --asr
+	@touch $@
+
+test: setup $(VENV)/.speech ## all tests but the soak ones
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests $(ARGS)
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing

@@ -15,9 +15,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -102,6 +104,9 @@ class Demo:
         self._children: list[subprocess.Popen[str]] = []
         self._logs: list[IO[str]] = []
         self._boxes: dict[int, int] = {}
+        # the running months' keys lie in memory, as a service's runtime directory does, and go with the demo
+        shared = Path("/dev/shm")  # noqa: S108  (a folder of our own, mode 0700)
+        self._memory = tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None, prefix="hailong-demo-")
         self._begun_s = time.monotonic()
 
     @property
@@ -129,6 +134,7 @@ class Demo:
                     child.kill()
             for log in self._logs:
                 log.close()
+            self._memory.cleanup()
 
     def _run(self) -> dict[str, Any]:
         from hailong.demo_media import scripts
@@ -174,7 +180,12 @@ class Demo:
         full = self._server_words(*words) if name == "server" else words
         # a session of its own: Ctrl-C reaches the demo, which ends its children in order
         child = subprocess.Popen(
-            self._command(*full), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            self._command(*full),
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "RUNTIME_DIRECTORY": self._memory.name},
         )
         self._children.append(child)
         return child
@@ -267,8 +278,6 @@ public_key = "{self._server_key}"
 interval_s = 1.0
 demo_rating_s = 5.0
 record = "{home / "sent.record"}"
-[models]
-licences = ["research-only", "non-commercial"]
 """,
             encoding="utf-8",
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +17,19 @@ from server.store.upgrade import upgrade
 from tests.postgres import throw_away_cluster
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def memory_folder() -> Iterator[Path]:
+    """Keys of running months that the tests' boxes make: in memory, as in the field, and gone with the run."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="hailong-tests-") as name:
+        before = os.environ.get("RUNTIME_DIRECTORY")
+        os.environ["RUNTIME_DIRECTORY"] = name
+        yield Path(name)
+        if before is None:
+            del os.environ["RUNTIME_DIRECTORY"]
+        else:
+            os.environ["RUNTIME_DIRECTORY"] = before
 
 
 @pytest.fixture(scope="session")
