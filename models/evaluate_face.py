@@ -119,7 +119,7 @@ def read_index(path: Path) -> list[tuple[str, str]]:
             reader = csv.DictReader(stream)
             if reader.fieldnames is None or not {"path", "label"} <= set(reader.fieldnames):
                 raise IndexFileError(f"{path.name} needs the columns path,label; it has {reader.fieldnames}.")
-            return [((row["path"] or "").strip(), (row["label"] or "").strip()) for row in reader]
+            return [((row["path"] or "").strip(), (row["label"] or "").strip().lower()) for row in reader]
     except (OSError, UnicodeDecodeError) as error:
         raise IndexFileError(f"{path} cannot be read: {error}.") from error
 

@@ -22,12 +22,8 @@ def predictions() -> tuple[np.ndarray, np.ndarray]:
 def test_equal_to_scikit_learn(predictions: tuple[np.ndarray, np.ndarray]) -> None:
     labels, probabilities = predictions
     predicted = probabilities.argmax(1)
-    assert metrics.accuracy(labels, predicted) == pytest.approx(
-        reference.accuracy_score(labels, predicted)
-    )
-    assert metrics.uar(labels, predicted, 4) == pytest.approx(
-        reference.balanced_accuracy_score(labels, predicted)
-    )
+    assert metrics.accuracy(labels, predicted) == pytest.approx(reference.accuracy_score(labels, predicted))
+    assert metrics.uar(labels, predicted, 4) == pytest.approx(reference.balanced_accuracy_score(labels, predicted))
     assert metrics.macro_f1(labels, predicted, 4) == pytest.approx(
         reference.f1_score(labels, predicted, average="macro")
     )
@@ -50,9 +46,7 @@ def test_equal_to_scikit_learn(predictions: tuple[np.ndarray, np.ndarray]) -> No
     ],
 )
 def test_auc(positive: list[bool], scores: list[float], expected: float) -> None:
-    assert metrics.auc(np.array(positive), np.array(scores)) == pytest.approx(
-        expected, nan_ok=True
-    )
+    assert metrics.auc(np.array(positive), np.array(scores)) == pytest.approx(expected, nan_ok=True)
 
 
 def test_class_that_never_occurs_is_left_out() -> None:
@@ -69,9 +63,7 @@ def test_ece_of_known_gap() -> None:
     probabilities = np.tile([0.9, 0.1], (10, 1))
     labels = np.array([0] * 7 + [1] * 3)
     assert metrics.ece(labels, probabilities) == pytest.approx(0.2)
-    assert metrics.ece(np.array([0] * 9 + [1]), probabilities) == pytest.approx(
-        0.0, abs=1e-12
-    )
+    assert metrics.ece(np.array([0] * 9 + [1]), probabilities) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_accuracy_coverage_keeps_the_certain_first() -> None:
@@ -94,9 +86,7 @@ def test_bootstrap_covers_a_known_mean() -> None:
     held = 0
     for trial in range(100):
         sample = rng.normal(2.0, 1.0, 80)
-        interval = metrics.bootstrap(
-            lambda x: float(x.mean()), sample, resamples=200, seed=trial
-        )
+        interval = metrics.bootstrap(lambda x: float(x.mean()), sample, resamples=200, seed=trial)
         held += interval.low <= 2.0 <= interval.high
     assert 86 <= held <= 100
 
@@ -112,9 +102,7 @@ def test_bootstrap_of_clusters_is_wider() -> None:
     rows = metrics.bootstrap(mean, values)
     grouped = metrics.bootstrap(mean, values, clusters=speakers)
     assert grouped.high - grouped.low > 2 * (rows.high - rows.low)
-    assert metrics.bootstrap(mean, values, seed=1) == metrics.bootstrap(
-        mean, values, seed=1
-    )
+    assert metrics.bootstrap(mean, values, seed=1) == metrics.bootstrap(mean, values, seed=1)
 
 
 def test_interval_as_json_writes_null_for_what_does_not_exist() -> None:
