@@ -28,6 +28,7 @@ ROUTERS = (
     "server.pages.analysis",
     "server.pages.catalogue",
     "server.pages.users",
+    "server.pages.settings",
     "server.pages.privacy",
     "server.pages.api",
     "server.survey.pages.online",

@@ -23,6 +23,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("/health", "Thiết bị", "Boxes", Permission.READ_HEALTH),
     Entry("/analysis", "Phân tích", "Analysis", Permission.ANALYSE),
     Entry("/catalogue", "Danh mục", "Catalogue", Permission.MANAGE_CATALOGUE),
+    Entry("/settings", "Thiết lập", "Settings", Permission.MANAGE_USERS),
     Entry("/users", "Người dùng", "Users", Permission.MANAGE_USERS),
     Entry("/privacy", "Quyền riêng tư", "Privacy", Permission.READ_PRIVACY),
 )

@@ -25,7 +25,7 @@ PAGES: dict[Role | None, tuple[str, ...]] = {
         "/analysis?period=2026-Q3",
         "/account",
     ),
-    Role.ADMINISTRATOR: ("/catalogue", "/users", "/nowhere"),
+    Role.ADMINISTRATOR: ("/catalogue", "/users", "/settings", "/nowhere"),
     Role.PRIVACY_OFFICER: ("/privacy",),
 }
 

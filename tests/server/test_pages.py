@@ -17,7 +17,7 @@ from server.days import now_s, today
 from server.navigation import ENTRIES
 from server.pages.catalogue import read_csv
 from server.pages.session import local_path
-from server.provinces import find_province, make_province
+from server.provinces import find_province, make_province, read_setting
 from server.retention import enforce, findings, schema_findings
 from server.store.engine import read, write
 from server.store.tables.boxes import boxes, heartbeats
@@ -165,6 +165,19 @@ def test_the_menu_leads_to_pages_that_open(store: Engine, province: Province, tm
 )
 def test_after_log_in_one_stays_here(path: str, safe: str) -> None:
     assert local_path(path) == safe
+
+
+def test_settings_are_changed_within_limits(store: Engine, province: Province, tmp_path: Path) -> None:
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ADMINISTRATOR])
+    form = {"access_log_days": 60, "contact_days": 90, "late_days": 5, "min_answers": 30, "confidence": 0.9}
+    assert browser.post("/settings", form, form="/settings").status_code == 303
+    with read(store) as connection:
+        assert read_setting(connection, province.province_id, "access_log_days") == 60
+        newest = connection.execute(select(changes.c.detail).order_by(changes.c.position.desc())).scalars().first()
+    assert newest == '{"access_log_days":60,"confidence":0.9}'
+    for bad in ({"access_log_days": 1}, {"confidence": 1.5}, {"min_answers": "x"}):
+        assert browser.post("/settings", {**form, **bad}, form="/settings").status_code == 422
 
 
 # Health of the boxes
