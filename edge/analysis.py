@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 
 from edge.capture.camera import Camera
@@ -53,6 +54,7 @@ class Analysis:
         self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
         self._health = health
         self._stop = threading.Event()
+        self._told: set[tuple[str, type[Exception]]] = set()
         self.camera: Camera | None = None
         self.microphone: Microphone | None = None
         if config.camera.source != "none":
@@ -125,9 +127,18 @@ class Analysis:
         while not self._stop.is_set():
             try:
                 work()
-            except Exception:  # a supervisor: one frame that fails must not end the box
+            except Exception as error:  # a supervisor: one frame that fails must not end the box
                 self.engine.counters.drop(f"{name}_failed")
-                _log.exception("the %s failed on one piece; the box goes on", name)
+                self._tell_failure(name, error)
+
+    def _tell_failure(self, name: str, error: Exception) -> None:
+        """Once for each kind, and without the error's words: what fails only while somebody is there would tell of
+        visits in the log's times, and its words may hold values."""
+        if (name, type(error)) not in self._told:
+            self._told.add((name, type(error)))
+            where = "".join(traceback.format_tb(error.__traceback__))
+            kind = type(error).__name__
+            _log.error("the %s failed on one piece (%s, told once); the box goes on\n%s", name, kind, where)
 
     def _look(self) -> None:
         frame = self.camera.next(_WAIT_S) if self.camera is not None else None

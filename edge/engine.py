@@ -55,8 +55,9 @@ class EngineSettings:
     look_every_s: float = 0.05
     """Frames that come sooner are left out: a face moves little in the meantime, whatever the camera's rate."""
     affect_every_s: float = 0.1
-    opt_out_s: float = 300.0
-    """By presence: how long nothing is looked at after an opt-out."""
+    opt_out_s: float = 1_800.0
+    """By presence: how long nothing is looked at after an opt-out. Longer than nearly every visit, since who stays
+    longer would be analysed again; citizens who follow within it are missed."""
     rating_wait_s: float = 60.0
     """A visit whose level is frozen and whose citizen has left waits so long for the rating."""
     presence: PresenceParameters = field(default_factory=PresenceParameters)
@@ -120,6 +121,8 @@ class Engine:
         self._affect_s: float | None = None
         self._frozen_s: float | None = None
         self._opted_out_s: float | None = None
+        self._opted_out_early = False
+        """Whether the open visit was begun by an opt-out, before anybody was seen or called."""
         self._listening = False
         self._tracks: list[FaceTrack] = []
         self._citizen: FaceTrack | None = None
@@ -236,9 +239,15 @@ class Engine:
                     self._follow_presence(time_s)
 
     def visit_started(self, service_group: int, time_s: float) -> None:
-        """The queue system called a citizen: ends an open visit and starts one."""
+        """The queue system called a citizen: ends an open visit and starts one.
+
+        Who opted out before the call, with no visit open, stays opted out in the visit that the call begins."""
         with self._lock:
             self._advance(time_s)
+            if self._visit is not None and self._opted_out_early:
+                self._opted_out_early = False
+                self._visit.service_group = service_group
+                return
             self._close()
             self._start(self._now_s, service_group)
 
@@ -255,6 +264,7 @@ class Engine:
         with self._lock:
             if self._visit is None:
                 self._start(self._now_s, 0)
+                self._opted_out_early = True
             if self._visit is not None and self._opted_out_s is None:
                 self._visit.opt_out()
                 self._opted_out_s = self._now_s
@@ -351,6 +361,7 @@ class Engine:
                 self._hear(visit, utterance)
         closed = visit.close(self._end_s())
         self.last_level = visit.level
+        self._opted_out_early = False
         if self._opted_out_s is not None:
             self._opted_out_s = None
             self._presence.forget()

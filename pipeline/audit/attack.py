@@ -27,7 +27,7 @@ from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.periods import DAY_ZERO_S
 from pipeline.privacy.policy import AtRest, PrivacyPolicy
 from pipeline.privacy.release import ReleaseDesk
-from pipeline.privacy.running import EVIDENCE_CELLS, evidence_cell, pulse_cell
+from pipeline.privacy.running import EVIDENCE_CELLS, PULSE_CELLS, evidence_cell, pulse_cell
 from pipeline.privacy.sealing import in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
 
@@ -40,19 +40,20 @@ MechanismMaker = Callable[[int], Mechanism]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack's outcome. `lower_bound`: on epsilon, at `CONFIDENCE`."""
+    """One attack's outcome. `lower_bound`: on epsilon, at `confidence`."""
 
     name: str
     claim: float
     guesses: int
     right: int
     lower_bound: float
+    confidence: float = CONFIDENCE
 
     def text(self) -> str:
         """In one line."""
         return (
             f"{self.name}: {self.right} of {self.guesses} guesses right; epsilon >= {self.lower_bound:.3f} "
-            f"at {100 * CONFIDENCE:g} % confidence, claim {self.claim:g}"
+            f"at {100 * self.confidence:.5g} % confidence, claim {self.claim:g}"
         )
 
 
@@ -93,8 +94,8 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
         "Attacks on the real release code do not break the stated epsilon, and are strong enough to catch half the "
         "noise.",
     )
-    attacks = canary_attack(policy, canaries, mechanism)
-    for attack in attacks:
+    attacks, cells = _canary_attacks(policy, canaries, mechanism)
+    for attack in [*attacks, *cells]:
         if attack.lower_bound > attack.claim:
             verdict.problems.append(f"the claim is refuted: {attack.text()}")
     mutant = canary_attack(policy, canaries, lambda epsilon_milli: DiscreteLaplace(min(20_000, 2 * epsilon_milli)))
@@ -106,6 +107,8 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
     verdict.facts = {
         "canaries": canaries,
         "attacks": [attack.text() for attack in attacks],
+        "cells": f"{len(cells)} attacked alone; "
+        f"the highest: {max(cells, key=lambda each: each.lower_bound / each.claim).text()}",
         "lower_bounds": {attack.name: attack.lower_bound for attack in attacks},
         "claims": {attack.name: attack.claim for attack in attacks},
         "confidence": CONFIDENCE,
@@ -121,6 +124,14 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
 
 def canary_attack(policy: PrivacyPolicy, canaries: int, mechanism: MechanismMaker) -> list[Attack]:
     """One run: in every evidence period, one canary in each of its 18 cells, each in a pulse window of its own."""
+    return _canary_attacks(policy, canaries, mechanism)[0]
+
+
+def _canary_attacks(
+    policy: PrivacyPolicy, canaries: int, mechanism: MechanismMaker
+) -> tuple[list[Attack], list[Attack]]:
+    """(`canary_attack`, the same on every cell alone): one cell without noise hardly moves the whole. The confidence
+    of a cell is such that all of them together err as rarely as one attack."""
     rounds = max(1, canaries // EVIDENCE_CELLS)
     scores: dict[str, list[tuple[float, bool]]] = {"evidence": [], "pulse": [], "pulse and evidence": []}
     pulse_epsilon, evidence_epsilon = policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000
@@ -142,7 +153,22 @@ def canary_attack(policy: PrivacyPolicy, canaries: int, mechanism: MechanismMake
         ]  # abstain where the two disagree
         right = sum((score > 0) == present for score, present in taken)
         attacks.append(Attack(name, claims[name], len(taken), right, epsilon_lower_bound(right, len(taken))))
-    return attacks
+    families: list[tuple[str, int, Callable[[int], int]]] = [("evidence", EVIDENCE_CELLS, lambda cell: cell)]
+    if pulse_epsilon:
+        families.append(("pulse", PULSE_CELLS, lambda cell: pulse_cell(_visit_of(cell))))
+    confidence = 1.0 - (1.0 - CONFIDENCE) / sum(number for _, number, _ in families)
+    cells = []
+    for name, number, cell_of in families:
+        for cell in range(number):
+            own = [scored for at, scored in enumerate(scores[name]) if cell_of(at % EVIDENCE_CELLS) == cell]
+            right = sum((score > 0) == present for score, present in own)
+            bound = epsilon_lower_bound(right, len(own), confidence)
+            cells.append(Attack(f"{name} cell {cell}", claims[name], len(own), right, bound, confidence))
+    return attacks, cells
+
+
+def _visit_of(cell: int) -> ClosedVisit:
+    return ClosedVisit(Level(cell // 3), Outcome(cell % 3))
 
 
 def _round(
@@ -156,7 +182,7 @@ def _round(
     canaries: list[tuple[ClosedVisit, bool, float]] = []
     evidence: wire.Evidence | None = None
     for cell in range(EVIDENCE_CELLS):
-        visit = ClosedVisit(Level(cell // 3), Outcome(cell % 3))
+        visit = _visit_of(cell)
         known_pulse = [0] * 4
         for _ in range(BACKGROUND_VISITS):
             other = ClosedVisit(Level(secrets.randbelow(6)), Outcome(secrets.randbelow(3)))

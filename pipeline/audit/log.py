@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections import defaultdict
 from pathlib import Path
@@ -137,6 +138,7 @@ class _LogAudit:
         for size, found in roots.items():
             if len(found) > 1:
                 self._say(f"FORKED: the box signed {len(found)} different logs of size {size} (epoch {epoch})")
+        self._covered(epoch, len(hashes), max((head.size for head in own + outside), default=0))
         agreeing = [head.size for head in own if self._root(hashes, head.size) == from_words(head.root)]
         for head in sorted(own + outside, key=lambda each: each.size):
             root = self._root(hashes, head.size)
@@ -153,6 +155,16 @@ class _LogAudit:
                     )
                 else:
                     self._say(f"ALTERED: the first {head.size} leaves (epoch {epoch}) are not those that were signed")
+
+    def _covered(self, epoch: int, leaves: int, signed: int) -> None:
+        """A release is logged and signed in one transaction; what no head covers could be anything."""
+        if leaves and not signed:
+            self._say(f"UNSIGNED: no head covers any of the {leaves} leaves of epoch {epoch}")
+            return
+        for number, data in self._log.leaves.get(epoch, [])[signed:]:
+            with contextlib.suppress(LogError):
+                if isinstance(decode_leaf(data), ReleaseLeaf):
+                    self._say(f"UNSIGNED: no head covers the release at leaf {number} of epoch {epoch}")
 
     def _root(self, hashes: list[bytes], size: int) -> bytes | None:
         return tree_root(hashes[:size]) if size <= len(hashes) else None

@@ -180,6 +180,21 @@ def test_the_queue_system_starts_and_ends_visits(networks: Networks) -> None:
     assert counter.engine.visit_open
 
 
+def test_opting_out_before_the_call_holds_for_the_visit_that_is_called(networks: Networks) -> None:
+    counter = Counter(networks, BY_QUEUE).show(1)
+    counter.engine.opt_out()
+    counter.engine.visit_started(7, counter.time_s)
+    counter.show(4, HAPPY)
+    assert counter.engine.counters.forwarded == 0
+    counter.engine.visit_started(8, counter.time_s)
+    counter.show(4, HAPPY)
+    counter.engine.visit_ended(counter.time_s)
+    assert counter.visits == [
+        ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED, 7),
+        ClosedVisit(Level.VERY_HIGH, Outcome.NOT_RATED, 8),
+    ], "the next one is seen again, and no visit was made up"
+
+
 def test_speech_is_heard_in_a_visit_only(networks: Networks) -> None:
     talk = np.concatenate([voice("voice_ngoc"), silence(0.6)])
     counter = Counter(networks, BY_QUEUE).hear(talk)

@@ -57,8 +57,21 @@ def test_the_real_code_holds() -> None:
 
 def test_half_the_noise_is_caught() -> None:
     verdict = audit_attack(POLICY, canaries=900, mechanism=HalfNoise)
-    refuted = [problem for problem in verdict.problems if "refuted" in problem]
+    refuted = [problem for problem in verdict.problems if "refuted" in problem and "cell" not in problem]
     assert len(refuted) == 3
+
+
+@pytest.mark.parametrize("bare", [0, 17])
+def test_one_cell_without_noise_is_caught(bare: int) -> None:
+    """It hardly moves the attack on all cells together."""
+
+    class OneBare(DiscreteLaplace):
+        def release(self, counts: Sequence[int]) -> tuple[int, ...]:
+            noisy = super().release(counts)
+            return tuple(counts[at] if at == bare and len(counts) == 18 else value for at, value in enumerate(noisy))
+
+    problems = audit_attack(POLICY, mechanism=OneBare).problems
+    assert any(f"evidence cell {bare}:" in problem for problem in problems)
 
 
 def test_an_audit_with_too_few_canaries_says_so() -> None:

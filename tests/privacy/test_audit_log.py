@@ -131,8 +131,22 @@ def test_a_rewritten_log_without_its_own_heads_is_altered(kept: Kept) -> None:
         "UPDATE leaf SET data = ? WHERE number = 5",
         encode_leaf(RefusalLeaf(False, wire.PeriodKind.DAY, 1, 1, Refused.BUDGET)),
     )
-    assert audit_log(kept.store, [], kept.key).holds  # nothing speaks against it but what others kept
+    assert names(audit_log(kept.store, [], kept.key).problems) == {"UNSIGNED"}
     assert names(audit_log(kept.store, [kept.heads], kept.key).problems) == {"ALTERED"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DELETE FROM head", "UNSIGNED: no head covers any of"),
+        ("DELETE FROM head WHERE size = (SELECT max(size) FROM head)", "UNSIGNED: no head covers the release at leaf"),
+    ],
+)
+def test_leaves_that_nobody_signed_do_not_pass(kept: Kept, statement: str, expected: str) -> None:
+    kept.change(statement)
+    problems = audit_log(kept.store, [], None).problems
+    assert problems
+    assert all(problem.startswith(expected) for problem in problems)
 
 
 def test_another_key_signs_nothing(kept: Kept) -> None:
