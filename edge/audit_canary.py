@@ -76,7 +76,7 @@ def make_canary() -> Canary:
 def needles_of(canary: Canary, crop: NDArray[np.uint8] | None = None) -> Needles:
     """How the canary may lie in memory or in a file. `crop`: what the affect network was given of its face."""
     found = Needles()
-    rows = range(110, 340, 24)
+    rows = range(110, 340, 45)
     grey = _grey(canary.frame)
     for row in rows:
         pixels = canary.frame[row, 200:240]
@@ -84,10 +84,10 @@ def needles_of(canary: Canary, crop: NDArray[np.uint8] | None = None) -> Needles
         found.add("picture (RGB)", pixels[:, ::-1].tobytes()[:NEEDLE_BYTES])
         found.add("picture (grey)", grey[row, 200:248].tobytes())
     if crop is not None:
-        for row in range(6, 48, 10):
+        for row in range(6, 48, 14):
             found.add("face as the network reads it", crop[row].tobytes()[:NEEDLE_BYTES])
             found.add("face as floats", crop[row, :12].astype(np.float32).tobytes())
-    for start in range(SAMPLE_RATE_HZ // 2, len(canary.sound) - 100, SAMPLE_RATE_HZ // 3):
+    for start in range(SAMPLE_RATE_HZ // 2, len(canary.sound) - 100, SAMPLE_RATE_HZ // 2):
         samples = canary.sound[start : start + NEEDLE_BYTES // 4]
         found.add("sound (float32)", samples.tobytes())
         found.add(

@@ -78,7 +78,8 @@ def test_the_real_box_writes_and_contacts_what_is_allowed(capsys: pytest.Capture
 
 @pytest.mark.slow
 @pytest.mark.parametrize("use_strace", [True, False])
-def test_a_leaking_box_is_caught(use_strace: bool) -> None:
+def test_a_leaking_box_is_caught(use_strace: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # where the mutant's picture goes
     verdict = audit_trace(use_strace, child="tests.privacy.leaky_box")
     said = "\n".join(verdict.problems)
     assert "written outside of the allow-list: " in said
