@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -126,7 +127,11 @@ def collect(content: Path, source: Path, lock: Path, platform: str | None, say: 
         command += [f"--platform={platform}", "--no-deps"]
     _pip(command)
     say("building the project's own wheel")
-    _pip(["wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(source)])
+    with tempfile.TemporaryDirectory() as folder:
+        # built from a copy: a build leaves files in its tree, and the next one would take up what is no longer there
+        copy = Path(folder) / "source"
+        shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "tests", "docs"))
+        _pip(["wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(copy)])
     say("adding weights")
     models = cache_folder() / "models"
     if not models.is_dir():

@@ -12,7 +12,8 @@ from server.catalogue import COLUMNS, ImportResult, import_catalogue
 from server.changes import record_change
 from server.store.engine import write
 from server.survey.imports.columns import recognise
-from server.survey.imports.tables import plain, read_rows
+from server.survey.imports.labels import plain
+from server.survey.imports.tables import read_rows
 
 _AS = {"service_group": "group"}
 """Columns that go by another name in `server.catalogue`."""

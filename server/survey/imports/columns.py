@@ -7,7 +7,7 @@ from datetime import date
 
 from pipeline.instruments import OVERALL, Instrument
 from server.days import day_index
-from server.survey.imports.tables import plain
+from server.survey.imports.labels import plain
 
 ALIASES: dict[str, tuple[str, ...]] = {
     "form": ("form", "form_code", "mã phiếu", "số phiếu", "mã phiếu khảo sát", "id"),

@@ -13,8 +13,9 @@ from server.store.engine import write
 from server.store.tables.transactions import transactions
 from server.survey.catalogue import read_catalogue
 from server.survey.imports.columns import read_month, recognise
+from server.survey.imports.labels import plain
 from server.survey.imports.ratings import by_text, fail, find
-from server.survey.imports.tables import TableRow, plain, read_rows
+from server.survey.imports.tables import TableRow, read_rows
 
 MAX_COUNT = 10_000_000
 

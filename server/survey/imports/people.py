@@ -16,8 +16,9 @@ from server.provinces import read_setting
 from server.store.engine import write
 from server.survey.catalogue import read_catalogue
 from server.survey.imports.columns import recognise
+from server.survey.imports.labels import plain
 from server.survey.imports.ratings import by_text, find
-from server.survey.imports.tables import plain, read_rows
+from server.survey.imports.tables import read_rows
 from server.survey.tables.contacts import enumerators, phone_contacts
 from server.survey.tables.rounds import rounds
 

@@ -24,7 +24,8 @@ from server.store.engine import read, write
 from server.store.tables.ratings import ANSWER_COLUMNS, Channel, RatingState, answer_values, ratings
 from server.survey.catalogue import Catalogue, Named, read_catalogue
 from server.survey.imports.columns import CHANNELS, is_answer_column, looks_like_item, read_answer, read_day, recognise
-from server.survey.imports.tables import TableRow, clean, plain, read_rows
+from server.survey.imports.labels import plain
+from server.survey.imports.tables import TableRow, clean, read_rows
 from server.survey.progress import Progress
 from server.survey.suspicion import RepeatWatch
 from server.survey.tables.imports import imports

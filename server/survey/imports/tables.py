@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
+from server.survey.imports.columns import is_answer_column
 
 HEADER_ROWS = 20
 """Titles may stand above the header: it is looked for in so many rows."""
@@ -61,12 +62,6 @@ def clean(value: object) -> str:
         return value.isoformat()
     text = unicodedata.normalize("NFC", str(value)).translate(_INVISIBLE)
     return _BLANKS.sub(" ", text).strip()
-
-
-def plain(text: str) -> str:
-    """A header or label for comparing: lower case, without tone marks, only letters and digits."""
-    decomposed = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(c for c in decomposed if c.isalnum())
 
 
 def read_rows(path: Path, recognise: Recognise, needed: int = 2) -> Iterator[TableRow]:
@@ -271,8 +266,6 @@ def _column(letters: bytes) -> int:
 def _xlsx_rows(
     rows: Iterator[tuple[Any, ...]], names: list[str | None], header_row: int, total: int, merges: list[_Merge]
 ) -> Iterator[TableRow]:
-    from server.survey.imports.columns import is_answer_column
-
     merges = sorted((m for m in merges if m.last_row > header_row), key=lambda m: m.first_row)
     held: dict[int, tuple[int, str]] = {}  # column -> (last row of the merge, its value)
     position = 0
