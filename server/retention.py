@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, select
+from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, inspect, select
 
 from server.auth.access_log import enforce_retention as enforce_access_log
 from server.days import now_s, today
@@ -20,6 +20,7 @@ from server.survey.retention import enforce_survey_retention
 from server.survey.tables.contacts import phone_contacts
 from server.survey.tables.feedback import feedback_contacts
 
+_VERSION_TABLE = "alembic_version"
 GRACE_S = 2 * 3600
 """The server enforces retention hourly: an entry may be that much older before it is a finding."""
 
@@ -71,6 +72,25 @@ def allowed_seconds() -> frozenset[tuple[str, str]]:
     )
 
 
+def store_findings(connection: Connection) -> list[Finding]:
+    """Tables and columns that the store really has and this program does not know: whatever lies there is no part of
+    the policy."""
+    found = []
+    inspector = inspect(connection)
+    for name in sorted({*inspector.get_table_names(), *inspector.get_view_names()} - {_VERSION_TABLE}):
+        table = metadata.tables.get(name)
+        if table is None:
+            found.append(Finding(name, (f"{name}: bảng không có trong chương trình", f"{name}: a table of its own")))
+            continue
+        for column in inspector.get_columns(name):
+            if column["name"] not in table.columns:
+                place = f"{name}.{column['name']}"
+                found.append(
+                    Finding(name, (f"{place}: cột không có trong chương trình", f"{place}: a column of its own"))
+                )
+    return found
+
+
 def _too_old(connection: Connection, table: Table, column: str, province_id: int, oldest: int) -> int:
     query = select(func.count()).select_from(table).where(table.c.province_id == province_id, table.c[column] < oldest)
     return int(connection.execute(query).scalar_one())
@@ -78,7 +98,7 @@ def _too_old(connection: Connection, table: Table, column: str, province_id: int
 
 def findings(connection: Connection, province_id: int) -> list[Finding]:
     """What one province's rows, and the schema, hold against the policy; empty where all is well."""
-    found = schema_findings()
+    found = schema_findings() + store_findings(connection)
     days = int(read_setting(connection, province_id, "access_log_days"))
     old = _too_old(connection, access_log, "at_s", province_id, now_s() - 86_400 * days - GRACE_S)
     if old:

@@ -17,6 +17,14 @@ from pipeline.framing import unpad
 
 MOST_SHOWN = 20
 SHOWN_BYTES = 48
+_DAYS = 9_132
+_PERIODS = {
+    wire.PeriodKind.MONTH: 1_200,
+    wire.PeriodKind.DAY: _DAYS,
+    wire.PeriodKind.FOUR_HOURS: 6 * _DAYS,
+    wire.PeriodKind.HOUR: 24 * _DAYS,
+}
+"""Twenty-five years of each kind, to the end of 2044. A time of the next finer kind lies beyond that from 2025 on."""
 
 
 def audit_wire(paths: Iterable[Path], demo: bool = False) -> Verdict:
@@ -90,11 +98,15 @@ class _WireAudit:
             self._show(place, payload, "it has no sequence number")
         if isinstance(message, (wire.Pulse, wire.Evidence)):
             self._release(place, payload, message)
+        elif isinstance(message, wire.Ratings) and message.day >= _DAYS:
+            self._show(place, payload, "its day lies after 2044: a finer time may stand in it")
 
     def _release(self, place: str, payload: bytes, message: wire.Pulse | wire.Evidence) -> None:
         self.epsilons.add(message.epsilon_milli)
         if message.period >= wire.PeriodKind.DEMO_PULSE and not self._demo:
             self._show(place, payload, "it is of a demo's period (--demo allows them)")
+        if message.index >= _PERIODS.get(message.period, 2**31):
+            self._show(place, payload, "its period lies after 2044: a finer time may stand in its index")
         period = (type(message).__name__, message.epoch, int(message.period), message.index)
         if self._periods.setdefault(period, message.sequence) != message.sequence:
             self._show(place, payload, "its period was released before under another sequence number: a second noise")

@@ -174,6 +174,8 @@ def test_a_good_record_holds(tmp_path: Path) -> None:
     assert verdict.facts["by_kind"]["Pulse"] == 2
 
 
+ROW = wire.RatingRow(201, 0, (4,) + (0,) * 31, 0, 0)
+HOURS = wire.Ratings(version=1, epoch=1, sequence=97, nonce=1, day=60_000, rows=(ROW,) * wire.RATING_ROWS)
 DEMO = msgspec.structs.replace(PULSE, period=wire.PeriodKind.DEMO_PULSE)
 
 
@@ -189,8 +191,10 @@ DEMO = msgspec.structs.replace(PULSE, period=wire.PeriodKind.DEMO_PULSE)
         (pad(wire.encode(msgspec.structs.replace(PULSE, sequence=99))), "a second noise"),
         (pad(wire.encode(msgspec.structs.replace(PULSE, sequence=0))), "no sequence number"),
         (pad(wire.encode(DEMO)), "demo's period"),
+        (pad(wire.encode(msgspec.structs.replace(PULSE, index=3_600_000, sequence=98))), "finer time"),
+        (pad(wire.encode(HOURS)), "finer time"),
     ],
-    ids=["picture", "text", "bare", "padding", "encoding", "conflict", "second", "zero", "demo"],
+    ids=["picture", "text", "bare", "padding", "encoding", "conflict", "second", "zero", "demo", "minutes", "hours"],
 )
 def test_whatever_does_not_fit_is_shown(tmp_path: Path, frame: bytes, problem: str) -> None:
     verdict = audit_wire([_record(tmp_path, pad(wire.encode(PULSE)), frame)])
