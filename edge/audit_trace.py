@@ -12,10 +12,12 @@ Example:
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,23 @@ _MAGIC = {
 }
 _SENTENCE = re.compile(r"(?:[^\W\d_]{1,9} ){5,}[^\W\d_]{1,9}")
 _OWN_WORDS = re.compile(r"CREATE|PRIMARY|INTEGER|UNIQUE|WITHOUT|SQLite|The server has committed")
+_TABLES = {
+    "outbox.sqlite3": {
+        "box": "one epoch next",
+        "message": "epoch sequence key payload refused settled",
+        "sheet": "token day row",
+        "batch": "day number",
+    },
+    "release.sqlite3": {
+        "epoch": "one epoch",
+        "leaf": "epoch number data",
+        "charge": "epoch evidence period number epsilon_milli",
+        "head": "epoch size payload",
+        "staged": "number key payload",
+    },
+}
+"""Everything that the box's stores may hold: file -> table -> columns."""
+_SQLITES_OWN = {"sqlite_sequence.name", "sqlite_sequence.seq"}
 _LOOPBACK = ("127.0.0.1:", "::1:", "unix:")
 
 
@@ -164,6 +183,8 @@ class _Trial:
         files = sorted(path for path in self.data.rglob("*") if path.is_file())
         for file in files:
             verdict.problems += _contents(file.name, file.read_bytes(), needles)
+            if file.name in _TABLES:
+                verdict.problems += _columns(file)
         verdict.problems += [
             f"in its messages: {each}" for each in _contents("output", self.output, needles, text=False)
         ]
@@ -242,6 +263,23 @@ def _contents(name: str, data: bytes, needles: Needles, text: bool = True) -> li
                 found.append(f"{name} holds text of {len(match[0])} characters")
                 break
     return found
+
+
+def _columns(path: Path) -> list[str]:
+    """Tables and columns of a box's store that it does not have by design: a precise time or a level would lie there
+    without looking like a picture."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+            tables = [
+                name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")
+            ]
+            found = {
+                f"{table}.{row[1]}" for table in tables for row in database.execute(f'PRAGMA table_info("{table}")')
+            }
+    except sqlite3.Error as error:
+        return [f"{path.name} cannot be read ({type(error).__name__})"]
+    known = {f"{table}.{column}" for table, columns in _TABLES[path.name].items() for column in columns.split()}
+    return [f"{path.name} has a column of its own: {each}" for each in sorted(found - known - _SQLITES_OWN)]
 
 
 def _write_clip(canary: Canary, path: Path) -> None:
