@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server.auth.roles import Permission
+from server.auth.roles import Permission, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +27,10 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("/users", "Người dùng", "Users", Permission.MANAGE_USERS),
     Entry("/privacy", "Quyền riêng tư", "Privacy", Permission.READ_PRIVACY),
 )
+
+
+def home_path(user: User | None) -> str:
+    """The first page that a user may read: the overview, else the first entry of the menu, else the account."""
+    if user is None or user.may(Permission.READ_SCORES):
+        return "/"
+    return next((entry.path for entry in ENTRIES if user.may(entry.permission)), "/account")

@@ -25,7 +25,7 @@ from sqlalchemy import Engine
 from server.auth.limits import RateLimiter
 from server.auth.roles import Permission, User
 from server.config import ServerConfig
-from server.navigation import ENTRIES
+from server.navigation import ENTRIES, home_path
 from server.provinces import Province, province_by_id
 from server.store.engine import read
 
@@ -176,8 +176,8 @@ def province_of(request: Request, user: User) -> Province:
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. In every template: `t(vi, en)`, `lang`, `user`, `province`, `demo`, `path`, `csrf_field()`,
-    `Permission`."""
+    """A page. In every template: `t(vi, en)`, `lang`, `user`, `province`, `demo`, `path`, `home`,
+    `csrf_field()`, `Permission`."""
     state = web(request)
     lang = language(request)
     user = current_user(request)
@@ -205,6 +205,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "demo": state.config.demo,
         "simulated": state.config.demo or (province is not None and province.simulated),
         "path": request.url.path,
+        "home": home_path(user),
         "other_language": _other_language(request, lang),
         "csrf_field": csrf_field,
         "name_of": name_of,

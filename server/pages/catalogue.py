@@ -17,6 +17,7 @@ from server.store.engine import read, write
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
+from server.survey.labels import IMPORT_KINDS
 from server.web import CatalogueManager, engine_of, language, render
 
 router = APIRouter(include_in_schema=False)
@@ -41,7 +42,7 @@ def _listing(connection: Connection, province_id: int) -> dict[str, list[Row[Any
 def _page(request: Request, user: CatalogueManager, status: int = 200, **values: object) -> Response:
     with read(engine_of(request)) as connection:
         lists = _listing(connection, user.province_id)
-    empty: dict[str, object] = {"problem": "", "row_errors": [], "preview": None}
+    empty: dict[str, object] = {"kind_names": IMPORT_KINDS, "problem": "", "row_errors": [], "preview": None}
     return render(request, "catalogue.html", status, lists=lists, columns=COLUMNS, **{**empty, **values})
 
 

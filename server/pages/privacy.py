@@ -61,7 +61,7 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         total = connection.execute(kept).scalar_one()
 
     def moment(at_s: int) -> str:
-        return datetime.fromtimestamp(at_s, UTC).astimezone(INDOCHINA).strftime("%Y-%m-%d %H:%M")
+        return datetime.fromtimestamp(at_s, UTC).astimezone(INDOCHINA).strftime("%d/%m/%Y %H:%M")
 
     return render(
         request,
@@ -76,5 +76,5 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         findings=[finding.words[language(request) == "en"] for finding in found],
         days=days,
         moment=moment,
-        day=lambda index: day_date(index).isoformat(),
+        day=lambda index: day_date(index).strftime("%d/%m/%Y"),
     )

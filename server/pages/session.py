@@ -11,8 +11,9 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.errors import ConfigError
 from server.auth.access_log import log_failed_log_in
 from server.auth.passwords import password_fits, stand_in_hash
-from server.auth.users import change_password, close_session, open_session
+from server.auth.users import change_password, close_session, open_session, session_user
 from server.middleware import read_session, sign_session
+from server.navigation import home_path
 from server.store.engine import read, write
 from server.store.tables.users import users
 from server.web import SESSION_COOKIE, LogInNeededError, current_user, language, render, web
@@ -63,7 +64,9 @@ def log_in(
     hours = state.config.web.session_hours
     with write(state.engine) as connection:
         token = open_session(connection, row.province_id, row.id, hours * 3600)
-    response = RedirectResponse("/account" if row.must_change_password else local_path(after), 303)
+        home = home_path(session_user(connection, token))
+    onward = home if local_path(after) == "/" else local_path(after)
+    response = RedirectResponse("/account" if row.must_change_password else onward, 303)
     response.set_cookie(
         SESSION_COOKIE,
         sign_session(state.secret, token),
