@@ -44,6 +44,10 @@ class AgencyScore:
     """None while not calibrated, or where nothing could be fused."""
     fused_low: float | None
     fused_high: float | None
+    index_corrected: float | None
+    """Re-weighted to the levels of all visits: the one to read where the verdict is `not_at_random`."""
+    corrected_low: float | None
+    corrected_high: float | None
     verdict: str
     verdict_vi: str
     verdict_en: str
@@ -69,6 +73,9 @@ def _score(agency: Agency, fused: Fused, visits: float, known: int | None, respo
     explicit, efficiency = fused.explicit, fused.efficiency
     has_fused = efficiency.verdict in _FUSED and efficiency.estimate is not None
     shown = efficiency if has_fused else explicit
+    corrected = fused.correction.estimate if fused.correction is not None else None
+    if corrected is not None and corrected.estimate is None:
+        corrected = None
     vi, en = WORDS[efficiency.verdict]
     return AgencyScore(
         id=agency.code,
@@ -81,6 +88,9 @@ def _score(agency: Agency, fused: Fused, visits: float, known: int | None, respo
         index_fused=efficiency.index if has_fused else None,
         fused_low=100 * efficiency.interval.low if has_fused else None,
         fused_high=100 * efficiency.interval.high if has_fused else None,
+        index_corrected=corrected.index if corrected else None,
+        corrected_low=100 * corrected.interval.low if corrected else None,
+        corrected_high=100 * corrected.interval.high if corrected else None,
         verdict=str(efficiency.verdict),
         verdict_vi=vi,
         verdict_en=en,

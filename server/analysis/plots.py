@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -13,16 +13,24 @@ Row = dict[str, Any]
 WIDTH_PX = 520
 
 
-def curve_plot(rows: Sequence[Row], lang: str) -> Markup:
-    """Share satisfied by implicit level, one colour a group of agencies."""
+def curve_plot(rows: Sequence[Row], lang: str, names: Mapping[str, str]) -> Markup:
+    """Share satisfied by implicit level, one colour a group of agencies; `names`: of the groups."""
     import altair as alt
 
-    seen = [row for row in rows if row["calibrated"] and row["implicit_level"] < 5]
+    seen = [
+        {**row, "group": names.get(row["group"], row["group"])}
+        for row in rows
+        if row["calibrated"] and row["implicit_level"] < 5
+    ]
     if not seen:
         return Markup("")
     vi = lang == "vi"
     base = chart_of(seen).encode(
-        x=alt.X("implicit_level:O", title="Mức ngầm" if vi else "Implicit level", axis=alt.Axis(labelAngle=0)),
+        x=alt.X(
+            "implicit_level:O",
+            title="Mức ngầm (0 thấp nhất, 4 cao nhất)" if vi else "Implicit level (0 lowest, 4 highest)",
+            axis=alt.Axis(labelAngle=0),
+        ),
         xOffset="group:N",
         color=alt.Color("group:N", title="Cấp" if vi else "Level"),
     )

@@ -7,6 +7,7 @@ from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
+from sqlalchemy import select
 
 from server.analysis.files import as_csv, as_parquet, columns_of, described
 from server.analysis.plots import curve_plot, difference_plot, rank_plot
@@ -15,6 +16,7 @@ from server.pages.dashboard import chosen_period
 from server.plots import agency_plot
 from server.scores import agency_scores, known_periods
 from server.store.engine import read
+from server.store.tables.agencies import levels
 from server.web import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
 
 router = APIRouter(include_in_schema=False)
@@ -29,12 +31,16 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
     engine, lang = engine_of(request), language(request)
     found = material(engine, user.province_id, chosen)
     rows = {name: make(found) for name, make in TABLES.items()}
+    scores = agency_scores(engine, user.province_id, chosen)
+    place = {score.id: position for position, score in enumerate(scores)}  # the catalogue's order, as on the overview
+    for name in ("estimates", "agreement", "small-areas"):
+        rows[name] = sorted(rows[name], key=lambda row: place.get(row["agency"], len(place)))
     of_agencies = [row for row in rows["estimates"] if row["service_group"] == ""]
     efficiency = {row["agency"]: row for row in of_agencies if row["method"] == "efficiency"}
     corrected = {row["agency"]: row for row in of_agencies if row["method"] == "correction"}
     with read(engine) as connection:
         periods = known_periods(connection, user.province_id)
-    scores = agency_scores(engine, user.province_id, chosen)
+        named = connection.execute(select(levels).where(levels.c.province_id == user.province_id)).all()
     return render(
         request,
         "analysis.html",
@@ -50,7 +56,9 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
         alarms=[row for row in rows["drift"] if row["alarm"]],
         drift_words=lambda kind: drift_words(kind, lang),
         agency_plot=agency_plot(scores, lang),
-        curve_plot=curve_plot(rows["curves"], lang),
+        curve_plot=curve_plot(
+            rows["curves"], lang, {row.code: row.name_vi if lang == "vi" else row.name_en for row in named}
+        ),
         difference_plot=difference_plot(rows["differences"], rows["agencies"], lang),
         rank_plot=rank_plot(rows["ranks"], lang),
         dictionary=[

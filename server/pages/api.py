@@ -31,6 +31,11 @@ class ScoreAnswer(_Answer):
     index_fused: float | None = Field(description="Fused index; null while the implicit signal is not calibrated")
     fused_low: float | None
     fused_high: float | None
+    index_corrected: float | None = Field(
+        description="Re-weighted to the levels of all visits; the one to read where the verdict is not_at_random"
+    )
+    corrected_low: float | None
+    corrected_high: float | None
     verdict: str = Field(description="Whether the implicit signal helped: see docs/statistics.md")
     verdict_vi: str
     verdict_en: str
