@@ -37,9 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate the province; the store is made where there is none."""
+    from server.auth.users import make_user
     from server.days import Period, day_date, month_of_day
     from server.sample_evidence import simulate_evidence
     from server.store.engine import write
+    from server.store.tables.users import Role
     from server.survey.options import open_engine
     from server.survey.simulation import simulate_province
 
@@ -60,9 +62,13 @@ def run(args: argparse.Namespace) -> int:
         if not args.no_boxes:
             months = Period("", month_of_day(made.first_day), month_of_day(made.last_day))
             evidence = simulate_evidence(connection, made.province_id, months, seed=args.seed, rho=args.rho)
+        administrator = f"admin.{made.code}"
+        password = make_user(connection, made.province_id, administrator, Role.ADMINISTRATOR)
     engine.dispose()
     if args.json:
-        print(json.dumps({**dataclasses.asdict(made), "simulated": True, "boxes": evidence.boxes if evidence else 0}))
+        simulated = {"simulated": True, "boxes": evidence.boxes if evidence else 0}
+        account = {"administrator": administrator, "password": password}
+        print(json.dumps({**dataclasses.asdict(made), **simulated, **account}))
         return 0
     print(
         f"Province {made.code!r} (simulated): {made.agencies} agencies, {made.transactions:,} transactions and "
@@ -71,4 +77,11 @@ def run(args: argparse.Namespace) -> int:
     )
     if evidence is not None:
         print(f"{evidence.boxes} simulated boxes sent {evidence.releases} tables (correlation {evidence.rho:g}).")
+    print(
+        f"Administrator: {administrator}, one-time password: {password}   (shown once; change it at the first log-in)"
+    )
+    where = "".join(
+        f" --{name} {value}" for name, value in (("data-dir", args.data_dir), ("store", args.store)) if value
+    )
+    print(f"Next: hailong server run{where} --insecure-cookies   (or --demo: pages without log-in)")
     return 0
