@@ -229,7 +229,7 @@ class Demo:
         from hailong.demo_media import REGION
 
         code, name, _ = AGENCIES[number - 1]
-        words = ("server", "enroll", "--agency", code, "--label", f"Hộp {number}", "--demo", "--json")
+        words = ("server", "enroll", "--agency", code, "--label", f"Hộp {number}", "--clerks", "2", "--demo", "--json")
         enrolled = self._do(*self._server_words(*words))
         self._boxes[number] = int(enrolled["box"])
         home = self.folder / f"box-{number}"

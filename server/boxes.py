@@ -8,6 +8,7 @@ the box's row again.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -29,6 +30,9 @@ from server.store.tables.releases import deliveries
 
 CODE_LIFE_S = 24 * 3600
 REFRESH_S = 2.0
+MOST_CLERKS = 64
+POOL_PATTERN = r"[A-Za-z0-9_.-]{0,40}"
+"""Both as the box's own policy takes them (`pipeline/privacy/policy.py`)."""
 _UNKNOWN_REFRESH_S = 0.02
 
 
@@ -109,11 +113,29 @@ class BoxRegistry:
         return self.lookup(key) is not None
 
 
+def _check_clerks(clerks: int, pool: str) -> None:
+    if not 1 <= clerks <= MOST_CLERKS:
+        raise ConfigError(f"A box serves 1 to {MOST_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
+    if re.fullmatch(POOL_PATTERN, pool) is None:
+        raise ConfigError(
+            f"The pool {pool!r} is no label.", "Write up to 40 letters, digits, dots or dashes, as in edge.toml."
+        )
+
+
 def new_box(
-    engine: Engine, province_id: int, agency_id: int, label: str, counter_id: int | None = None, demo: bool = False
+    engine: Engine,
+    province_id: int,
+    agency_id: int,
+    label: str,
+    counter_id: int | None = None,
+    demo: bool = False,
+    clerks: int = 1,
+    pool: str = "",
 ) -> int:
-    """Make a box without a key and return its id. Raises `ConfigError` where the label is taken or the agency is not
-    the province's."""
+    """Make a box without a key and return its id. `clerks`, `pool`: as in `state_clerks`.
+
+    Raises `ConfigError` where the label is taken or the agency is not the province's."""
+    _check_clerks(clerks, pool)
     try:
         with write(engine) as connection:
             values = {
@@ -123,15 +145,33 @@ def new_box(
                 "label": label,
                 "demo": demo,
                 "epoch": 0,
+                "clerks": clerks,
+                "pool": pool,
             }
             box_id = int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
-            record_change(connection, province_id, None, "box made", {"box": box_id, "agency": agency_id, "demo": demo})
+            detail = {"box": box_id, "agency": agency_id, "demo": demo, "clerks": clerks, "pool": pool}
+            record_change(connection, province_id, None, "box made", detail)
             return box_id
     except SQLAlchemyError:
         raise ConfigError(
             f"The box {label!r} cannot be made.",
             "Its label may be taken, or the agency or counter is not of this province.",
         ) from None
+
+
+def state_clerks(engine: Engine, province_id: int, box_id: int, clerks: int, pool: str = "") -> None:
+    """Write down how many clerks (1 to `MOST_CLERKS`) a box serves, and the label of its pool or ''.
+
+    The statement holds for everything that the box has sent, and stands in the log of changes. Raises `ConfigError`
+    where the province has no such box."""
+    _check_clerks(clerks, pool)
+    with write(engine) as connection:
+        mine = (boxes.c.id == box_id, boxes.c.province_id == province_id)
+        done = connection.execute(update(boxes).where(*mine).values(clerks=clerks, pool=pool))
+        if done.rowcount != 1:
+            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        detail = {"box": box_id, "clerks": clerks, "pool": pool}
+        record_change(connection, province_id, None, "box clerks stated", detail)
 
 
 def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, replace: bool = False) -> str:
@@ -276,6 +316,8 @@ def list_boxes(engine: Engine, province_id: int) -> list[dict[str, Any]]:
             "state": _state(row),
             "public_key": row.public_key,
             "demo": bool(row.demo),
+            "clerks": row.clerks,
+            "pool": row.pool,
         }
         for row in rows
     ]

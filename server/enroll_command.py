@@ -1,9 +1,13 @@
 """Allow a box: print a one-time enrolment code, valid for a day.
 
-  hailong server enroll --agency so-tu-phap --label "Quầy 3-4"      a new box
-  hailong server enroll --box 7                                    a new key for box 7 (its old key works until the
-  new one is used) hailong server enroll --box 7 --replace                          another machine takes box 7's
-  place: its keys end now hailong server enroll --list                                     every box with its state
+  hailong server enroll --agency so-tu-phap --label "Quầy 3-4" --clerks 2   a new box that serves two clerks
+  hailong server enroll --box 7               a new key for box 7 (its old key works until the new one is used)
+  hailong server enroll --box 7 --replace     another machine takes box 7's place: its keys end now
+  hailong server enroll --box 7 --clerks 2    box 7 serves two clerks: written down, no new code
+  hailong server enroll --list                every box with its state
+
+A box that serves one clerk sends that person's score: its evidence and pulses are left out until other boxes of the
+agency (with --pool: of that pool) serve clerks in the same period. Each statement stands in the log of changes.
 
 The running server needs no restart. On the box: `hailong keys enroll --config edge.toml --code CODE`.
 """
@@ -13,9 +17,12 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from server.config import add_province_argument, add_store_arguments
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--demo", action="store_true", help="the new box may send demo periods; its data is labelled simulated"
     )
     parser.add_argument("--box", type=int, metavar="ID", help="a box that there is")
+    parser.add_argument("--clerks", type=int, metavar="N", help="how many clerks the box serves (a new box: 1)")
+    parser.add_argument(
+        "--pool", metavar="LABEL", help="with one clerk: show the box only together with boxes of this pool and agency"
+    )
     parser.add_argument("--replace", action="store_true", help="with --box: end its present keys now")
     parser.add_argument("--list", action="store_true", help="list the boxes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -52,11 +63,14 @@ def run(args: argparse.Namespace) -> int:
         return _list(boxes.list_boxes(store, province.province_id), args.json)
     if (args.box is None) == (args.agency is None or args.label is None):
         raise ConfigError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
+    if args.box is not None and (args.clerks is not None or args.pool is not None):
+        return _state_clerks(store, province.province_id, args)
     public_key = load_keys(config.keys_dir / KEY_FILE_NAME, "server").curve_public_z85
     box_id = args.box
     if box_id is None:
         agency_id, counter_id = boxes.find_place(store, province.province_id, args.agency, args.counter)
-        box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo)
+        serves = (1 if args.clerks is None else args.clerks, args.pool or "")
+        box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo, *serves)
     code = boxes.issue_code(store, province.province_id, box_id, time.time(), args.replace)
     address = config.ingest.address.replace("*", "SERVER")
     if args.json:
@@ -64,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found | {"enrol_address": config.ingest.enrol_address.replace("*", "SERVER")}))
         return 0
     print(f"Box {box_id}. One-time code, valid for a day: {code}")
+    if args.box is None and args.clerks in (None, 1):
+        print(_ONE_CLERK.format(box=box_id))
     print(f'In the box\'s edge.toml:\n  [server]\n  address = "{address}"  # SERVER: as the box reaches this machine')
     print(f'  public_key = "{public_key}"')
     enrol_address = config.ingest.enrol_address.replace("*", "SERVER")
@@ -73,12 +89,36 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+_ONE_CLERK = (
+    "It serves one clerk: its evidence would be that person's score and is left out, unless other boxes of the agency "
+    "send too.\nIf it serves more: hailong server enroll --box {box} --clerks N"
+)
+
+
+def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> int:
+    from pipeline.errors import ConfigError
+    from server import boxes
+
+    if args.replace:
+        raise ConfigError("--replace and --clerks are two steps.", "State the clerks first, then replace the box.")
+    known = next((box for box in boxes.list_boxes(store, province_id) if box["box"] == args.box), {})
+    clerks = known.get("clerks", 1) if args.clerks is None else args.clerks
+    pool = known.get("pool", "") if args.pool is None else args.pool
+    boxes.state_clerks(store, province_id, args.box, clerks, pool)
+    if args.json:
+        print(json.dumps({"box": args.box, "clerks": clerks, "pool": pool}))
+        return 0
+    print(f"Box {args.box} serves {clerks} clerk{'s' * (clerks > 1)}" + (f", pool {pool}." if pool else "."))
+    return 0
+
+
 def _list(found: list[dict[str, Any]], as_json: bool) -> int:
     if as_json:
         print(json.dumps({"boxes": found}, ensure_ascii=False))
         return 0
     for box in found:
-        print(f"{box['box']:>5}  {box['state']:<12} epoch {box['epoch']:<3} {box['agency']:<24} {box['label']}")
+        state = f"{box['box']:>5}  {box['state']:<12} epoch {box['epoch']:<3} clerks {box['clerks']:<3}"
+        print(f"{state} {box['agency']:<24} {box['label']}")
     if not found:
         print("No boxes yet.")
     return 0

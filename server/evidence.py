@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
@@ -15,6 +16,7 @@ from calibration.periods import Period as DayRange
 from calibration.ratings import TABLET, DayCount
 from calibration.tables import EvidenceTable, cell_noise_variance
 from pipeline.wire import PeriodKind
+from server.clerks import left_out, shown_releases
 from server.days import Period, day_date, month_of_day
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.ratings import Channel
@@ -90,7 +92,8 @@ def agency_months(
 ) -> list[AgencyMonth]:
     """Every active agency in the period and in the months before it, for `calibration.analysis.analyze`.
 
-    Evidence of demo boxes, whose periods are seconds, counts for the month in which it came."""
+    Evidence of demo boxes, whose periods are seconds, counts for the month in which it came. That of a lone clerk is
+    left out (`server/clerks.py`)."""
     all_spans = spans(period, history)
     first, last = all_spans[0].first_month, period.last_month
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
@@ -107,10 +110,8 @@ def agency_months(
         if span is not None:
             known = figures[row.agency_id, span].transactions
             known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
-    for row in run(connection, release_sums(unbound("releases"), province_id, "evidence")):
-        demo = row.period_kind == PeriodKind.DEMO_EVIDENCE
-        month = month_of_day(row.last_day) if demo else row.period_index
-        span = _span_of(month, all_spans)
+    for row in run(connection, release_sums(shown_releases(province_id, "evidence"), province_id, "evidence")):
+        span = _span_of(_month_of_table(row), all_spans)
         if span is not None:
             cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
             noise = row.releases * cell_noise_variance(row.epsilon_milli / 1000)
@@ -123,6 +124,17 @@ def agency_months(
             if of_agency is not None or span == period:
                 months.append(_agency_month(agency, span, of_agency or _Figures()))
     return months
+
+
+def _month_of_table(row: Any) -> int:
+    demo = row.period_kind == PeriodKind.DEMO_EVIDENCE
+    return month_of_day(row.last_day) if demo else int(row.period_index)
+
+
+def left_out_agencies(connection: Connection, province_id: int, period: Period) -> frozenset[int]:
+    """Ids of the agencies of which evidence of the period is not used, as it would be one clerk's."""
+    found = left_out(connection, province_id, "evidence")
+    return frozenset(r.agency_id for r in found if period.first_month <= _month_of_table(r) <= period.last_month)
 
 
 def _agency_month(agency: Agency, span: Period, figures: _Figures) -> AgencyMonth:

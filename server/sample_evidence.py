@@ -81,7 +81,8 @@ def simulate_evidence(
         joint = joint_distribution(min(max(share, 0.02), 0.98), rho)
         last_day = months.last_day
         ids = {"province_id": province_id, "agency_id": agency.agency_id}
-        box = {**ids, "label": f"sim-{agency.code}", "demo": False, "epoch": 1, "enrolled_day": months.first_day}
+        box = {**ids, "label": f"sim-{agency.code}", "demo": False, "epoch": 1, "clerks": 2}
+        box["enrolled_day"] = months.first_day
         box_id = insert_row(connection, boxes, box)
         made += 1
         for sequence, key in enumerate(of_agency, start=1):

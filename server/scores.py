@@ -14,11 +14,13 @@ from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
 from calibration.results import WORDS
 from calibration.verdicts import Verdict
+from server.clerks import LEFT_OUT
 from server.days import Period, month_of_day, quarter_of_month, today
-from server.evidence import Agency, agency_months, day_range, read_agencies
+from server.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
 from server.provinces import read_setting
 from server.store.engine import read
 from server.store.tables.agencies import agencies
+from server.store.tables.boxes import boxes
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.releases import releases
 from server.store.tables.transactions import transactions
@@ -69,7 +71,9 @@ _FUSED = frozenset({Verdict.HELPED, Verdict.NO_GAIN, Verdict.MISLEADS})
 """Verdicts of a run with a calibrated curve: the fused procedure gives a figure, which may equal the explicit one."""
 
 
-def _score(agency: Agency, fused: Fused, visits: float, known: int | None, response: float | None) -> AgencyScore:
+def _score(
+    agency: Agency, fused: Fused, visits: float, known: int | None, response: float | None, left_out: bool
+) -> AgencyScore:
     explicit, efficiency = fused.explicit, fused.efficiency
     has_fused = efficiency.verdict in _FUSED and efficiency.estimate is not None
     shown = efficiency if has_fused else explicit
@@ -77,6 +81,8 @@ def _score(agency: Agency, fused: Fused, visits: float, known: int | None, respo
     if corrected is not None and corrected.estimate is None:
         corrected = None
     vi, en = WORDS[efficiency.verdict]
+    if left_out:
+        vi, en = f"{vi} {LEFT_OUT[0]}", f"{en} {LEFT_OUT[1]}"
     return AgencyScore(
         id=agency.code,
         name_vi=agency.name_vi,
@@ -137,6 +143,8 @@ def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
     ):
         query = select(func.count(), func.max(table.c.id), extra).where(table.c.province_id == province_id)
         parts += connection.execute(query).one()
+    serving = select(boxes.c.id, boxes.c.clerks, boxes.c.pool).where(boxes.c.province_id == province_id)
+    parts += [tuple(row) for row in connection.execute(serving.order_by(boxes.c.id))]
     return tuple(parts)
 
 
@@ -173,9 +181,10 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
         if not shown:
             return []
         analysis, seen = analysis_of(connection, province_id, period, str(engine.url))
+        hidden = left_out_agencies(connection, province_id, period)
     results = {result.agency: result for result in analysis.agencies}
     return [
-        _score(agency, result.fused, *seen[result.agency], result.response_rate)
+        _score(agency, result.fused, *seen[result.agency], result.response_rate, agency.agency_id in hidden)
         for agency in shown
         if (result := results.get(str(agency.agency_id))) is not None
     ]

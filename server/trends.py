@@ -9,10 +9,10 @@ from sqlalchemy import Connection, func, select
 
 from calibration.intervals import wilson
 from pipeline.wire import PeriodKind
+from server.clerks import shown_releases
 from server.days import Period, day_date, month_name
 from server.provinces import read_setting
 from server.store.tables.ratings import RatingState, ratings
-from server.store.tables.releases import releases
 from server.sums import rating_sums, run, unbound
 
 PULSES_SHOWN = 36
@@ -76,21 +76,20 @@ def trend(
 
 
 def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pulse]:
-    """The newest windows of an agency, oldest first; boxes with the same window are added up."""
-    cells = [func.sum(releases.c[name]) for name in ("c00", "c01", "c02", "c03")]
-    query = (
-        select(
-            releases.c.period_kind, releases.c.period_index, func.min(releases.c.epsilon_milli), func.count(), *cells
-        )
-        .where(releases.c.province_id == province_id, releases.c.agency_id == agency_id, releases.c.kind == "pulse")
-        .group_by(releases.c.period_kind, releases.c.period_index)
-        .order_by(func.max(releases.c.id).desc())
-        .limit(PULSES_SHOWN)
-    )
+    """The newest windows of an agency, oldest first; boxes with the same window are added up. Windows of a lone clerk
+    are left out (`server/clerks.py`)."""
+    import ibis
+
     from calibration.tables import cell_noise_variance
 
+    rows = shown_releases(province_id, "pulse", agency_id)
+    sums = {f"s{slot}": rows[f"c{slot:02d}"].sum().cast("int64") for slot in range(4)}
+    windows = rows.group_by(["period_kind", "period_index"]).aggregate(
+        epsilon_milli=rows.epsilon_milli.min(), count=rows.count(), **sums, newest=rows.id.max()
+    )
     found = []
-    for kind, index, epsilon_milli, count, low, middle, high, abstained in connection.execute(query):
+    for row in run(connection, windows.order_by(ibis.desc("newest")).limit(PULSES_SHOWN)):
+        kind, index, epsilon_milli, count, low, middle, high, abstained, _ = row
         noise_sd = (count * cell_noise_variance(epsilon_milli / 1000)) ** 0.5
         numbers = (int(low), int(middle), int(high), int(abstained))
         found.append(Pulse(window_name(kind, index), *numbers, noise_sd))

@@ -21,8 +21,9 @@ from calibration.ratings import TABLET, totals
 from calibration.results import WORDS
 from calibration.small_areas import small_area_estimates, smoothed_variances
 from calibration.tables import EvidenceTable, pool
+from server.clerks import LEFT_OUT
 from server.days import Period, month_name
-from server.evidence import Agency, agency_months, day_range, read_agencies
+from server.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
 from server.scores import analysis_of
 from server.store.engine import read
 
@@ -43,6 +44,8 @@ class Material:
     """The period's last month: drift is watched month by month."""
     monthly: tuple[AgencyMonth, ...]
     """That month and those before it."""
+    left_out: frozenset[str] = frozenset()
+    """Agencies of which evidence is not used, as it would be one clerk's."""
 
     @property
     def current(self) -> dict[str, AgencyMonth]:
@@ -58,8 +61,9 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         analysis, _ = analysis_of(connection, province_id, period, str(engine.url))
         latest = Period(month_name(period.last_month), period.last_month, period.last_month)
         monthly = agency_months(connection, province_id, latest)
+        left_out = frozenset(str(found) for found in left_out_agencies(connection, province_id, period))
     level = analysis.agencies[0].fused.explicit.interval.level if analysis.agencies else 0.95
-    return Material(period, agencies, analysis, tuple(months), level, latest, tuple(monthly))
+    return Material(period, agencies, analysis, tuple(months), level, latest, tuple(monthly), left_out)
 
 
 def _names(agency: Agency) -> Row:
@@ -81,7 +85,8 @@ def estimate_rows(m: Material) -> list[Row]:
             shares = ("low", "high", "abstained_low", "abstained_high", "worst_low", "worst_high", "naive_shift")
             scaled = {name: _percent(row.pop(name)) for name in shares if name in row}
             row.pop("estimate")
-            row["reasons"] = " ".join(row["reasons"])
+            reasons = [*row["reasons"], *([LEFT_OUT[1]] if result.agency in m.left_out else [])]
+            row["reasons"] = " ".join(reasons)
             bounds = {f"odds_{b['odds_ratio']:g}_{end}": 100 * b[end] for b in sensitivity for end in ("low", "high")}
             rows.append({"period": m.period.name, **_names(agency), **row, **scaled, **bounds})
     return rows

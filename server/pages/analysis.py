@@ -12,6 +12,7 @@ from sqlalchemy import select
 from server.analysis.files import as_csv, as_parquet, columns_of, described
 from server.analysis.plots import curve_plot, difference_plot, rank_plot
 from server.analysis.tables import TABLES, drift_words, material, verdict_words
+from server.clerks import LEFT_OUT
 from server.pages.dashboard import chosen_period
 from server.plots import agency_plot
 from server.scores import agency_scores, known_periods
@@ -53,6 +54,8 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
         verdicts=Counter(verdict_words(row["verdict"], lang) for row in efficiency.values()).most_common(),
         labels_saved=sum(row["labels_saved"] for row in efficiency.values()),
         verdict_words=lambda verdict: verdict_words(verdict, lang),
+        left_out={found.agencies[key].code for key in found.left_out if key in found.agencies},
+        left_out_words=LEFT_OUT[lang == "en"],
         alarms=[row for row in rows["drift"] if row["alarm"]],
         drift_words=lambda kind: drift_words(kind, lang),
         agency_plot=agency_plot(scores, lang),

@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from server.auth.roles import Permission, User
 from server.box_health import box_states
+from server.clerks import PULSES_LEFT_OUT, left_out
 from server.days import Period, parse_period
 from server.evidence import Agency, read_agencies
 from server.plots import agency_plot, pulse_plot, trend_plot
@@ -77,6 +78,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
     with read(engine) as connection:
         points = trend(connection, user.province_id, agency.agency_id, chosen)
         windows = pulses(connection, user.province_id, agency.agency_id)
+        hidden = left_out(connection, user.province_id, "pulse", agency.agency_id)
         channels = channel_counts(connection, user.province_id, agency.agency_id, chosen)
         periods = known_periods(connection, user.province_id)
     lang = language(request)
@@ -91,6 +93,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
         trend_plot=trend_plot(points, lang),
         windows=windows,
         pulse_plot=pulse_plot(windows, lang),
+        pulses_left_out=PULSES_LEFT_OUT[lang == "en"] if hidden else "",
         channels=channels,
         refresh_s=refresh_s(request),
     )

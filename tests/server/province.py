@@ -68,6 +68,7 @@ def fill_province(engine: Engine, code: str, *, simulated: bool = True, share: f
                 "province_id": made.province_id,
                 "agency_id": agency_id,
                 "label": f"box {name}",
+                "clerks": 2,
                 "epoch": 1,
             }
             made.boxes[name] = insert_row(connection, boxes, {**box, "public_key": f"{name:x<40}"[:40]})

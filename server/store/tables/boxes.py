@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, SmallInteger, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
 
@@ -23,6 +33,9 @@ boxes = Table(
     Column("enrolled_day", Integer),
     Column("revoked_day", Integer),
     Column("demo", Boolean, nullable=False, default=False),
+    Column("clerks", Integer, nullable=False, default=1, server_default="1"),
+    Column("pool", String(40), nullable=False, default="", server_default=""),
+    CheckConstraint("clerks >= 1", name="clerks"),
     province_key(),
     same_province("agency_id", "agencies"),
     same_province("counter_id", "counters"),
@@ -33,7 +46,10 @@ boxes = Table(
 (rotation). `log_key`: Ed25519 public key of its transparency log, hex.
 
 `epoch`: the only epoch accepted, 0 before the first message. `counter_id` is unset where one box pools several
-counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated."""
+counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated.
+
+`clerks`: how many clerks it serves, as the operator stated; `pool`: label of the pool in which alone a one-clerk box is
+shown, or empty (`server/clerks.py`)."""
 
 heartbeats = Table(
     "heartbeats",
