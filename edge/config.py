@@ -51,8 +51,8 @@ class CameraSection(_Section):
     source: int | str
     """A device's number, a file, or an `rtsp://` address; "none" for a box without a camera."""
     region: tuple[tuple[Share, Share], ...] = ()
-    """Polygon (x, y) in shares of width and height, within which the citizen is; applied before any model. Empty:
-    the whole picture."""
+    """Polygon (x, y) in shares of width and height, within which the citizen is; applied before any model. Needed
+    outside a demo: a camera that cannot see the civil servant has [[0, 0], [1, 0], [1, 1], [0, 1]]."""
     loop: bool = False
     """Demo: begin a file again at its end."""
 
@@ -71,6 +71,9 @@ class MicrophoneSection(_Section):
     """A device's number or name, or a file; "none" for a box without a microphone."""
     channel: Annotated[int, Field(ge=0, le=31)] = 0
     """The channel on the citizen's side; chosen before any model, the others are not read."""
+    staff_not_heard: bool = False
+    """Outside a demo a microphone is opened only where the operator states that this channel does not carry the civil
+    servant's voice (a directed or shielded microphone on the citizen's side)."""
     loop: bool = False
 
 
@@ -97,6 +100,9 @@ class TabletSection(_Section):
     """`[tablet]`: the page at the counter."""
 
     host: str = "127.0.0.1"
+    network_closed: bool = False
+    """Outside a demo another address than this machine's own is served only where the operator states that nobody but
+    the tablet reaches it: whoever does can rate and opt out."""
     port: Port = 8090
     instrument: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "2640"
     """Code of the instrument whose kiosk questions are asked; its newest version on this box."""
@@ -105,6 +111,14 @@ class TabletSection(_Section):
     language: Literal["vi", "en"] = "vi"
     idle_s: Annotated[int, Field(ge=5, le=300)] = 30
     """Without a touch for so long, the page goes back to its start and what was answered is forgotten."""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine reaches the page."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
 
 class QueueSection(_Section):
@@ -192,7 +206,27 @@ class EdgeConfig(_Section):
             raise ValueError("[box] demo and [privacy] demo must be the same")
         if self.visit.by == "queue" and not self.queue.enabled:
             raise ValueError('[visit] by = "queue" needs [queue] enabled = true')
+        if not self.box.demo:
+            self._refuse_what_staff_or_strangers_could_suffer()
         return self
+
+    def _refuse_what_staff_or_strangers_could_suffer(self) -> None:
+        """Refusals, not warnings: nobody reads a warning at a counter."""
+        if self.camera.source != "none" and not self.camera.region:
+            raise ValueError(
+                "[camera] region is needed, so that the civil servant is never looked at; where the camera cannot see "
+                "the civil servant, it is [[0, 0], [1, 0], [1, 1], [0, 1]]"
+            )
+        if self.microphone.source != "none" and not self.microphone.staff_not_heard:
+            raise ValueError(
+                "[microphone] staff_not_heard = true is needed: the operator states that the channel does not carry "
+                "the civil servant's voice"
+            )
+        if not self.tablet.is_loopback and not self.tablet.network_closed:
+            raise ValueError(
+                "[tablet] network_closed = true is needed for an address that is not this machine's own: the operator "
+                "states that nobody but the tablet reaches it"
+            )
 
     @property
     def keys_dir(self) -> Path:
@@ -219,16 +253,6 @@ class EdgeConfig(_Section):
         found = []
         if self.has_source and not self.notice.confirmed:
             found.append("The notice is not confirmed: nothing is analysed, the tablet takes ratings only.")
-        if self.camera.source != "none" and not self.camera.region:
-            found.append(
-                "No region is set: the whole picture is looked at, the civil servant's side too, if it is in it."
-            )
-        try:
-            loopback = ip_address(self.tablet.host).is_loopback
-        except ValueError:
-            loopback = self.tablet.host == "localhost"
-        if not loopback:
-            found.append("The tablet's page can be reached from the network: keep the counter's network closed.")
         if self.box.demo:
             found.append("This is a demo: periods are seconds long and everything is labelled simulated.")
         return found

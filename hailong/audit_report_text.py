@@ -129,9 +129,9 @@ class _Page:
                 (t("Máy quay", "Camera"), redacted(config.camera.source)),
                 (
                     t("Vùng người dân trong ảnh", "Citizen's region in the picture"),
-                    t("đã đặt", "set")
+                    t(f"đa giác {len(config.camera.region)} góc", f"polygon of {len(config.camera.region)} corners")
                     if config.camera.region
-                    else t("CHƯA đặt: nhìn toàn ảnh", "NOT set: the whole picture"),
+                    else t("không có: hộp trình diễn hoặc không có máy quay", "none: a demo, or no camera"),
                 ),
                 (
                     t("Micrô", "Microphone"),

@@ -14,6 +14,7 @@ FIGURES = {
     "budget_epsilon": "ngân sách epsilon",
     "by_kind": "theo loại",
     "calls": "lời gọi hệ thống đã xem",
+    "cells": "từng ô của bảng, tấn công riêng",
     "canaries": "lượt thử cài vào",
     "capacity_bits": "dung lượng bản tin (bit)",
     "claims": "epsilon công bố",

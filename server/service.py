@@ -106,6 +106,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(128)  # who calls before the pages are up waits instead of being refused
     except OSError as error:
         listener.close()
         raise ConfigError(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
 
 from server.store.engine import connect, store_url
@@ -30,6 +31,22 @@ def memory_folder() -> Iterator[Path]:
             del os.environ["RUNTIME_DIRECTORY"]
         else:
             os.environ["RUNTIME_DIRECTORY"] = before
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One headless Chromium for the session; never skipped: without it a test says how to get it and fails.
+
+    Two of Playwright's loops cannot run in one process, so that every folder uses this one."""
+    path = next(
+        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+    )
+    if path is None:
+        pytest.fail("The browser tests need Chromium: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,7 @@
-"""Headless Chromium, driven by Playwright; never skipped: without Chromium a test says how to get it and fails."""
+"""Pages in headless Chromium (the browser itself: tests/conftest.py)."""
 
 from __future__ import annotations
 
-import shutil
 import socket
 import threading
 import time
@@ -12,24 +11,10 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine
 
 from tests.server.province import application
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for the session."""
-    path = next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
-    if path is None:
-        pytest.fail("The browser tests need Chromium: apt install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

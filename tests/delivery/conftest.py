@@ -177,7 +177,7 @@ class RawClient:
     def send_frames(self, frames: list[bytes]) -> None:
         self.socket.send_multipart(frames)
 
-    def reply(self, timeout_s: float = 5.0) -> wire.Reply | None:
+    def reply(self, timeout_s: float = 20.0) -> wire.Reply | None:
         if not self.socket.poll(int(timeout_s * 1000)):
             return None
         return wire.decode_reply(unpad(self.socket.recv(), REPLY_BYTES))

@@ -112,11 +112,35 @@ def test_a_camera_password_is_redacted() -> None:
 
 
 def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None:
-    with_camera = GOOD.replace('source = "none"', "source = 0")
+    with_camera = GOOD.replace('source = "none"', "source = 0\nregion = [[0, 0], [0.6, 0], [0.6, 1], [0, 1]]", 1)
     config = load_config(write(tmp_path, with_camera))
     assert not config.analysis_wanted
     assert any("notice is not confirmed" in sentence for sentence in config.warnings())
     assert load_config(write(tmp_path, with_camera + "\n[notice]\nconfirmed = true\n")).analysis_wanted
+
+
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("camera", "region is needed"),
+        ("microphone", "staff_not_heard = true is needed"),
+        ("tablet", "network_closed = true is needed"),
+    ],
+)
+def test_what_staff_or_strangers_could_suffer_is_refused(tmp_path: Path, added: str, said: str) -> None:
+    text = {
+        "camera": GOOD.replace('source = "none"', "source = 0", 1),
+        "microphone": GOOD + "\n[microphone]\nsource = 0\n",
+        "tablet": GOOD + '\n[tablet]\nhost = "192.0.2.7"\n',
+    }[added]
+    with pytest.raises(ConfigError, match=said):
+        load_config(write(tmp_path, text))
+    stated = {
+        "camera": text.replace("source = 0", "source = 0\nregion = [[0, 0], [1, 0], [1, 1], [0, 1]]"),
+        "microphone": text.replace("source = 0", "source = 0\nstaff_not_heard = true"),
+        "tablet": text + "network_closed = true\n",
+    }[added]
+    load_config(write(tmp_path, stated))
 
 
 def test_the_digest_follows_the_values_not_the_comments(tmp_path: Path) -> None:

@@ -46,6 +46,7 @@ data_dir = "box"
 agency_label = "Sở <Tư pháp> & Nội vụ"
 [camera]
 source = "rtsp://admin:matkhau@10.0.0.9/stream"
+region = [[0.0, 0.0], [0.6, 0.0], [0.6, 1.0], [0.0, 1.0]]
 [notice]
 contact = "Văn phòng, tầng 1"
 [privacy]
@@ -129,7 +130,7 @@ def test_what_is_missing_is_said(config_path: Path) -> None:
     for name in ("schema", "wire", "budget", "log", "attack", "trace", "memory", "retention"):
         assert name in said
     assert as_pdf(document).startswith(b"%PDF")
-    assert "NOT set: the whole picture" in as_html(document)
+    assert "polygon of 4 corners" in as_html(document)
 
 
 def test_everything_that_the_audits_say_has_vietnamese() -> None:
