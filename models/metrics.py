@@ -1,7 +1,8 @@
 """Measures of a classifier, with bootstrap intervals: what every evaluation of face, speech and words reports.
 
 Conventions: `labels` and `predicted` are int arrays [n] of class indices in [0, classes); `probabilities` is float
-[n, classes], rows sum to one; a measure that does not exist for the data at hand (a class never seen, no row) is NaN, which
+[n, classes], rows sum to one; a measure that does not exist for the data at hand (a class never seen, no row) is
+NaN, which
 `Interval.as_json` writes as null.
 """
 
@@ -38,7 +39,8 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class CoveragePoint:
-    """Accuracy on the `coverage` share of rows that are least uncertain; `threshold` is the largest uncertainty kept."""
+    """Accuracy on the `coverage` share of rows that are least uncertain; `threshold` is the largest uncertainty
+    kept."""
 
     coverage: float
     accuracy: float
@@ -52,11 +54,7 @@ def confusion(labels: IntArray, predicted: IntArray, classes: int) -> NDArray[np
             f"labels {labels.shape} and predicted {predicted.shape} must be one-dimensional and equally long"
         )
     flat = labels.astype(np.int64) * classes + predicted.astype(np.int64)
-    return (
-        np.bincount(flat, minlength=classes * classes)
-        .reshape(classes, classes)
-        .astype(np.int64)
-    )
+    return np.bincount(flat, minlength=classes * classes).reshape(classes, classes).astype(np.int64)
 
 
 def accuracy(labels: IntArray, predicted: IntArray) -> float:
@@ -74,9 +72,7 @@ def recalls(labels: IntArray, predicted: IntArray, classes: int) -> FloatArray:
 def uar(labels: IntArray, predicted: IntArray, classes: int) -> float:
     """Unweighted average recall: the mean recall of the classes that occur among the labels."""
     per_class = recalls(labels, predicted, classes)
-    return (
-        float(np.nanmean(per_class)) if np.isfinite(per_class).any() else float("nan")
-    )
+    return float(np.nanmean(per_class)) if np.isfinite(per_class).any() else float("nan")
 
 
 def macro_f1(labels: IntArray, predicted: IntArray, classes: int) -> float:
@@ -84,11 +80,7 @@ def macro_f1(labels: IntArray, predicted: IntArray, classes: int) -> float:
     counts = confusion(labels, predicted, classes)
     either = counts.sum(axis=0) + counts.sum(axis=1)
     seen = either > 0
-    return (
-        float(np.mean(2 * np.diag(counts)[seen] / either[seen]))
-        if seen.any()
-        else float("nan")
-    )
+    return float(np.mean(2 * np.diag(counts)[seen] / either[seen])) if seen.any() else float("nan")
 
 
 def auc(positive: NDArray[np.bool_], scores: FloatArray) -> float:
@@ -121,10 +113,9 @@ def ece(labels: IntArray, probabilities: FloatArray, bins: int = 15) -> float:
     return float(np.abs(gap).sum() / len(labels))
 
 
-def accuracy_coverage(
-    correct: NDArray[np.bool_], uncertainty: FloatArray, points: int = 10
-) -> list[CoveragePoint]:
-    """Accuracy when only the least uncertain share answers, for the shares 1/points .. 1 (ties keep the file's order)."""
+def accuracy_coverage(correct: NDArray[np.bool_], uncertainty: FloatArray, points: int = 10) -> list[CoveragePoint]:
+    """Accuracy when only the least uncertain share answers, for the shares 1/points .. 1 (ties keep the file's
+    order)."""
     count = len(correct)
     if count == 0:
         return []
@@ -158,7 +149,8 @@ def bootstrap(
         clusters: int [n]; rows of one cluster are drawn together, because they are not independent.
         resamples: draws with replacement; those where the measure is NaN are left out.
 
-    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13; clusters: Davison & Hinkley (1997), 3.8.
+    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, ch. 13; clusters: Davison & Hinkley (1997),
+    3.8.
     """
     count = len(arrays[0])
     if any(len(array) != count for array in arrays):

@@ -41,19 +41,21 @@ def _serving(connection: Any, province: Province, clerks: int, pool: str = "") -
 
 def _box(connection: Any, province: Province, name: str, clerks: int, pool: str = "") -> int:
     """One more box of the first agency."""
-    place = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"]}
+    place: dict[str, Any] = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"]}
     return insert_row(connection, boxes, {**place, "label": name, "epoch": 1, "clerks": clerks, "pool": pool})
 
 
 def _send(connection: Any, province: Province, box: int, sequence: int, *, month: int = MONTH, epoch: int = 1) -> None:
     """A month's evidence of a box of the first agency."""
-    sent = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"], "box_id": box, "epoch": epoch}
+    sent: dict[str, Any] = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"]}
+    sent |= {"box_id": box, "epoch": epoch}
     sent |= {"sequence": sequence, "kind": "evidence", "period_kind": 4, "period_index": month, "epsilon_milli": 1500}
     connection.execute(insert(releases).values(**sent, received_day=PERIOD.last_day, **cell_values(TABLE)))
 
 
 def _pulse(connection: Any, province: Province, box: int, sequence: int, index: int) -> None:
-    sent = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"], "box_id": box, "epoch": 1}
+    sent: dict[str, Any] = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"]}
+    sent |= {"box_id": box, "epoch": 1}
     sent |= {"sequence": sequence, "kind": "pulse", "period_kind": 3, "period_index": index, "epsilon_milli": 500}
     connection.execute(insert(releases).values(**sent, received_day=index + 1, **cell_values(PULSE)))
 
