@@ -6,6 +6,7 @@ frame. Answers go in with the day alone; nothing joins them to the link."""
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, HTTPException, Request
@@ -31,10 +32,17 @@ from server.survey.pages.common import (
 )
 from server.survey.rounds import Round, find_round
 from server.survey.sheets import MAX_COMMENT, store_comments, store_sheet
-from server.web import engine_of, no_csrf, render
+from server.web import engine_of, language, no_csrf, render
 
 router = APIRouter(include_in_schema=False)
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(:\d+)?$")
+_TOO_FEW = {
+    True: (
+        "Chưa đủ: cần trả lời câu hỏi chung và ít nhất một nửa số câu. Những câu đã chọn vẫn còn.",
+        "Not enough yet: answer the overall question and at least half of the others. Your answers are kept below.",
+    ),
+    False: ("Cần trả lời ít nhất một câu.", "Answer at least one question."),
+}
 _GONE = {
     "used": (
         "Đường dẫn này đã được dùng để trả lời. Mỗi đường dẫn chỉ dùng một lần.",
@@ -79,8 +87,17 @@ def _factors(asked: _Asked) -> list[object]:
 
 
 def _show(
-    request: Request, token: str, asked: _Asked, *, embed: bool, problem: str = "", status: int = 200
+    request: Request,
+    token: str,
+    asked: _Asked,
+    *,
+    embed: bool,
+    problem: str = "",
+    status: int = 200,
+    given: Mapping[str, str] | None = None,
+    given_reasons: Sequence[str] = (),
 ) -> Response:
+    """The form, with what was `given` already ticked: nobody answers twenty questions twice."""
     gone = "used" if asked.invitation.used else "expired" if asked.invitation.expired else ""
     gone = gone or ("" if asked.round.open_now else "closed")
     response = render(
@@ -96,6 +113,8 @@ def _show(
         action=f"/{'embed' if embed else 's'}/{token}",
         shown=signed_now(request),
         problem=problem,
+        given=given or {},
+        given_reasons=given_reasons,
         max_comment=MAX_COMMENT,
         simulated_survey=asked.simulated,
     )
@@ -186,11 +205,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
             said = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
             store_comments(connection, invitation.province_id, invitation.agency_id, invitation.service_group, said)
     except ConfigError:
-        problem = (
-            "Cần trả lời câu hỏi chung và ít nhất một nửa số câu. / Answer at least half of the questions."
-            if whole
-            else "Cần trả lời ít nhất một câu. / Answer at least one question."
-        )
-        return _show(request, token, asked, embed=embed, problem=problem, status=422)
+        problem = _TOO_FEW[whole][language(request) == "en"]
+        return _show(request, token, asked, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen)
     response = render(request, "survey_thanks.html", embed=embed, simulated_survey=asked.simulated)
     return _framed(response, asked) if embed else response
