@@ -28,6 +28,7 @@ from edge.queue_events import queue_routes
 from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.notice import notice_qr
 from edge.tablet.texts import Language, text
+from models.catalog import all_cards
 from pipeline.errors import StoreError
 
 _HERE = Path(__file__).parent
@@ -114,6 +115,7 @@ class _Pages:
             Route("/", self.start),
             Route("/notice", self.notice),
             Route("/notice/print", self.notice_print),
+            Route("/models", self.models),
             Route("/language", self.switch_language, methods=["POST"]),
             Route("/opt-out", self.opt_out, methods=["POST"]),
             Route("/begin", self.begin, methods=["POST"]),
@@ -162,6 +164,10 @@ class _Pages:
     async def notice_print(self, request: Request) -> Response:
         """The notice for the wall: both languages on one A4 page."""
         return self._render(request, "notice_print.html", qr=self._qr(request), text=text)
+
+    async def models(self, request: Request) -> Response:
+        """The cards of the models that this box may load."""
+        return self._render(request, "models.html", cards=list(all_cards().values()))
 
     def _qr(self, request: Request) -> str:
         return notice_qr(self._pages.notice_url or str(request.url_for("notice")))

@@ -25,6 +25,17 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "No face or voice is analysed at this counter. There is only the voluntary rating.",
     ),
     "more": ("Đọc thông báo đầy đủ", "Read the full notice"),
+    "m_title": ("Các mô hình trong hộp này", "The models in this box"),
+    "m_lead": (
+        "Thẻ của từng mô hình: nguồn, giấy phép, dữ liệu đã học, kết quả đo, giới hạn. Nội dung thẻ bằng tiếng Anh.",
+        "Each model's card: source, licence, data that it learnt from, measured results, limits.",
+    ),
+    "m_link": ("Các mô hình trong hộp", "The models in this box"),
+    "m_licence": ("Giấy phép", "Licence"),
+    "m_data": ("Dữ liệu và điều khoản", "Data and their terms"),
+    "m_metrics": ("Kết quả đo", "Measured"),
+    "m_limits": ("Giới hạn", "Limits"),
+    "m_not_for": ("Không được dùng để", "Must not be used for"),
     "opt_out": ("Không phân tích tôi", "Do not analyse me"),
     "opt_out_hint": (
         "Dừng ngay cho lượt này. Không ảnh hưởng đến việc giải quyết hồ sơ.",

@@ -81,7 +81,7 @@ def test_every_screen_is_accessible(page: Page, make_tablet: Callable[..., Table
         page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", language)
     assert_accessible(page)
-    for path in ("/notice", "/notice/print", "/thanks", "/already", "/over"):
+    for path in ("/notice", "/models", "/notice/print", "/thanks", "/already", "/over"):
         page.goto(tablet.url + path)
         assert_accessible(page)
     page.goto(tablet.url)

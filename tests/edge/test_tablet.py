@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from edge.tablet.counter import Begin, Counter
 from edge.tablet.questionnaire import Form, make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.tablet.texts import names, text
+from models.catalog import all_cards
 from pipeline import wire
 from pipeline.errors import ConfigError, StoreError
 from pipeline.instruments.flags import RatingFlag
@@ -308,7 +310,7 @@ def test_every_text_has_both_languages() -> None:
 
 
 def test_no_page_asks_for_anything_elsewhere(one: Tablet) -> None:
-    for path in ("/", "/notice", "/notice/print", "/thanks", "/static/tablet.css", "/static/tablet.js"):
+    for path in ("/", "/notice", "/models", "/notice/print", "/thanks", "/static/tablet.css", "/static/tablet.js"):
         found = re.findall(r'(?:src|href)="(https?:)?//', one.client.get(path).text) + re.findall(
             r"url\(|@import", one.client.get(path).text
         )
@@ -358,3 +360,11 @@ def test_both_instruments_have_every_form() -> None:
             questions = make_questionnaire(load_instrument(code), form).questions  # type: ignore[arg-type]
             assert len(questions) == count
             assert [question.slot for question in questions].count(0) == 1
+
+
+def test_every_model_s_card_is_on_a_page(one: Tablet) -> None:
+    page = one.client.get("/models").text
+    for card in all_cards().values():
+        assert html.escape(card.title) in page or card.title.replace("'", "&#39;") in page
+        for limit in card.limits:
+            assert limit[:12].split("'")[0].split('"')[0] in page
