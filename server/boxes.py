@@ -109,7 +109,19 @@ class BoxRegistry:
             return self._by_key.get(key)
 
     def is_allowed(self, key: str) -> bool:
-        """The rule of the boxes' socket."""
+        """The rule of the boxes' socket, on the handshakes' thread.
+
+        libzmq's client never asks again after a refusal, so a key that is unknown to a list of a moment ago (a box that
+        was enrolled since) is looked up once more when the list may be read anew."""
+        with self._lock:
+            was_read_s = self._read_s
+        if self.lookup(key) is not None:
+            return True
+        with self._lock:
+            is_fresh = self._read_s > was_read_s
+        if is_fresh:
+            return False
+        time.sleep(_UNKNOWN_REFRESH_S * 1.5)
         return self.lookup(key) is not None
 
 
