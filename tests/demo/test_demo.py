@@ -15,7 +15,6 @@ from hailong.cli import main
 from hailong.demo_media import Film, scripts
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
-MOST_S = 120
 
 
 def hailong(*words: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:
