@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func, select
 
 from pipeline.wire import BoxState
 from server.days import now_s
+from server.provinces import province_by_id
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.releases import deliveries, releases, tree_heads
@@ -37,6 +38,8 @@ class BoxHealth:
     enrolled: bool
     revoked: bool
     demo: bool
+    simulated: bool
+    """Of a generated province: its tables were drawn, no box ever ran."""
     state: BoxState | None
     """None: never heard."""
     silent: bool
@@ -60,6 +63,8 @@ class BoxHealth:
     @property
     def words(self) -> tuple[str, str]:
         """The state in Vietnamese and English."""
+        if self.simulated:
+            return "Mô phỏng", "Simulated"
         if self.revoked:
             return "Đã thu hồi khóa", "Key revoked"
         if not self.enrolled:
@@ -74,6 +79,7 @@ class BoxHealth:
 def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
     """Every box of a province, by label."""
     now = now_s()
+    generated = province_by_id(connection, province_id).simulated
     kinds = select(
         releases.c.box_id,
         func.count().filter(releases.c.kind == "pulse").label("pulses"),
@@ -119,6 +125,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
                 enrolled=row.public_key is not None,
                 revoked=row.revoked_day is not None,
                 demo=bool(row.demo),
+                simulated=generated and row.public_key is None and row.state is None and counts is not None,
                 state=None if row.state is None else BoxState(row.state),
                 silent=ago is not None and ago > SILENT_AFTER_S,
                 heard_ago_s=ago,

@@ -24,6 +24,11 @@ def day_date(index: int) -> date:
     return _EPOCH + timedelta(days=index)
 
 
+def day_words(index: int) -> str:
+    """`31/07/2026`: the day as pages write it in both languages."""
+    return day_date(index).strftime("%d/%m/%Y")
+
+
 def today() -> int:
     """Index of the present day in Indochina time."""
     return day_index(datetime.now(UTC).astimezone(INDOCHINA).date())
@@ -43,6 +48,15 @@ def month_of_day(index: int) -> int:
 def month_name(month: int) -> str:
     """`2026-07` of a month index."""
     return f"{_EPOCH.year + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def month_words(month: int, lang: str) -> str:
+    """`Tháng 7/2026` (vi) or `Jul 2026` (en) of a month index."""
+    year, number = _EPOCH.year + month // 12, month % 12
+    return f"Tháng {number + 1}/{year}" if lang == "vi" else f"{_MONTHS[number]} {year}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +79,28 @@ class Period:
         return day_index(date(_EPOCH.year + after // 12, after % 12 + 1, 1)) - 1
 
     @property
+    def year(self) -> int:
+        """The calendar year of the first month."""
+        return _EPOCH.year + self.first_month // 12
+
+    @property
     def months(self) -> range:
         """Month indices of the period."""
         return range(self.first_month, self.last_month + 1)
+
+    def words(self, lang: str) -> str:
+        """The period as people write it: `Quý III/2026` (vi), `Q3 2026` (en). `name` is for addresses and files."""
+        first, last = month_words(self.first_month, lang), month_words(self.last_month, lang)
+        year, month = self.year, self.first_month % 12
+        length = self.last_month - self.first_month + 1
+        if length == 1:
+            return first
+        if length == 12 and month == 0:
+            return f"Năm {year}" if lang == "vi" else f"{year}"
+        if length == 3 and month % 3 == 0:
+            quarter = month // 3
+            return f"Quý {('I', 'II', 'III', 'IV')[quarter]}/{year}" if lang == "vi" else f"Q{quarter + 1} {year}"
+        return f"{first} – {last}"
 
     def before(self) -> Period:
         """The period of the same length just before."""

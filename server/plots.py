@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from server.days import month_words
 from server.scores import AgencyScore
 from server.trends import Pulse, TrendPoint
 
@@ -108,12 +109,16 @@ def trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
     """One agency's explicit index by month, with its interval as a band."""
     import altair as alt
 
-    rows = [{"month": p.name, "index": p.index, "low": p.low, "high": p.high} for p in points if p.index is not None]
+    rows = [
+        {"month": month_words(p.month, lang).removeprefix("Tháng "), "index": p.index, "low": p.low, "high": p.high}
+        for p in points
+        if p.index is not None
+    ]
     if not rows:
         return Markup("")
     title = "Chỉ số hài lòng" if lang == "vi" else "Satisfaction index"
     base = chart_of(rows).encode(
-        x=alt.X("month:O", title="Tháng" if lang == "vi" else "Month", axis=alt.Axis(labelAngle=-40))
+        x=alt.X("month:O", sort=None, title="Tháng" if lang == "vi" else "Month", axis=alt.Axis(labelAngle=-40))
     )
     band = base.mark_rule(color=EXPLICIT_COLOUR, strokeWidth=7, opacity=0.3).encode(
         y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 100]), title=title), y2="high:Q"
@@ -134,7 +139,7 @@ def pulse_plot(pulses: Sequence[Pulse], lang: str) -> Markup:
 
     kinds = ["Thấp", "Vừa", "Cao"] if lang == "vi" else ["Low", "Middle", "High"]
     rows = [
-        {"window": p.name, "kind": kind, "count": max(0, count), "order": order}
+        {"window": p.window(lang), "kind": kind, "count": max(0, count), "order": order}
         for p in pulses
         for order, (kind, count) in enumerate(zip(kinds, (p.low, p.middle, p.high), strict=True))
     ]

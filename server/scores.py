@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -67,6 +67,8 @@ class AgencyScore:
         return asdict(self)
 
 
+NO_RATINGS = ("Chưa có phiếu nào được tính trong kỳ này.", "No rating counts in this period yet.")
+
 _FUSED = frozenset({Verdict.HELPED, Verdict.NO_GAIN, Verdict.MISLEADS})
 """Verdicts of a run with a calibrated curve: the fused procedure gives a figure, which may equal the explicit one."""
 
@@ -80,7 +82,7 @@ def _score(
     corrected = fused.correction.estimate if fused.correction is not None else None
     if corrected is not None and corrected.estimate is None:
         corrected = None
-    vi, en = WORDS[efficiency.verdict]
+    vi, en = WORDS[efficiency.verdict] if explicit.n else NO_RATINGS
     if left_out:
         vi, en = f"{vi} {LEFT_OUT[0]}", f"{en} {LEFT_OUT[1]}"
     return AgencyScore(
@@ -190,15 +192,45 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class RatedQuarter:
+    """A quarter that holds ratings. `ratings`: counted ones. `enough`: half as many agencies as in the fullest quarter
+    have the ratings that an index needs (`min_answers`)."""
+
+    period: Period
+    ratings: int
+    enough: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether the quarter is not over yet."""
+        return self.period.last_day >= today()
+
+
+def rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarter]:
+    """Quarters that hold ratings, newest first; the present one where there are none."""
+    counted = func.count().filter(ratings.c.state != RatingState.SET_ASIDE)
+    query = select(ratings.c.month, ratings.c.agency_id, counted.label("counted"))
+    grouped = query.where(ratings.c.province_id == province_id).group_by(ratings.c.month, ratings.c.agency_id)
+    by_agency: dict[Period, Counter[int]] = {}
+    for month, agency, count in connection.execute(grouped):
+        by_agency.setdefault(quarter_of_month(int(month)), Counter())[agency] += count
+    if not by_agency:
+        return [RatedQuarter(quarter_of_month(month_of_day(today())), 0, True)]
+    needed = int(read_setting(connection, province_id, "min_answers"))
+    full = {period: sum(count >= needed for count in counts.values()) for period, counts in by_agency.items()}
+    fullest = max(full.values())
+    return [
+        RatedQuarter(period, by_agency[period].total(), 2 * full[period] >= fullest)
+        for period in sorted(by_agency, key=lambda period: period.first_month, reverse=True)
+    ]
+
+
+def opening_period(quarters: Sequence[RatedQuarter]) -> Period:
+    """The period that pages open with: the newest quarter with enough ratings, else the newest."""
+    return next((quarter for quarter in quarters if quarter.enough), quarters[0]).period
+
+
 def newest_period(connection: Connection, province_id: int) -> Period:
-    """The quarter of the newest rating; the present quarter where there is none."""
-    newest = connection.execute(select(func.max(ratings.c.month)).where(ratings.c.province_id == province_id)).scalar()
-    return quarter_of_month(month_of_day(today()) if newest is None else int(newest))
-
-
-def known_periods(connection: Connection, province_id: int) -> Sequence[Period]:
-    """Quarters that hold ratings, newest first; never empty."""
-    query = select(ratings.c.month).where(ratings.c.province_id == province_id).distinct()
-    found = {quarter_of_month(int(row.month)) for row in connection.execute(query)}
-    found.add(newest_period(connection, province_id))
-    return sorted(found, key=lambda p: p.first_month, reverse=True)
+    """The newest quarter with enough ratings (`opening_period`)."""
+    return opening_period(rated_quarters(connection, province_id))

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from calibration.intervals import wilson
 from pipeline.wire import PeriodKind
 from server.clerks import shown_releases
-from server.days import Period, day_date, month_name
+from server.days import Period, day_words, month_words
 from server.provinces import read_setting
 from server.store.tables.ratings import RatingState, ratings
 from server.sums import rating_sums, run, unbound
@@ -23,7 +23,6 @@ class TrendPoint:
     """One month of one agency; index and bounds 0..100, None without a rating."""
 
     month: int
-    name: str
     index: float | None
     low: float | None
     high: float | None
@@ -34,12 +33,25 @@ class TrendPoint:
 class Pulse:
     """One window of an agency's boxes, added up: noisy counts, and the standard deviation of the noise of each."""
 
-    name: str
+    kind: int
+    index: int
     low: int
     middle: int
     high: int
     abstained: int
     noise_sd: float
+
+    def window(self, lang: str) -> str:
+        """The window's name as people write it."""
+        if self.kind == PeriodKind.DAY:
+            return day_words(self.index)
+        if self.kind == PeriodKind.MONTH:
+            return month_words(self.index, lang)
+        if self.kind in (PeriodKind.HOUR, PeriodKind.FOUR_HOURS):
+            hours = 1 if self.kind == PeriodKind.HOUR else 4
+            day, part = divmod(self.index * hours, 24)
+            return f"{day_words(day)} {part:02d}–{part + hours:02d}"
+        return f"demo {self.index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +80,10 @@ def trend(
     for month in range(first, last + 1):
         n, k = rated[month], satisfied[month]
         if n == 0:
-            points.append(TrendPoint(month, month_name(month), None, None, None, 0))
+            points.append(TrendPoint(month, None, None, None, 0))
             continue
         low, high = wilson(k / n, n, level=level)
-        points.append(TrendPoint(month, month_name(month), 100 * k / n, 100 * float(low), 100 * float(high), n))
+        points.append(TrendPoint(month, 100 * k / n, 100 * float(low), 100 * float(high), n))
     return points
 
 
@@ -92,21 +104,8 @@ def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pul
         kind, index, epsilon_milli, count, low, middle, high, abstained, _ = row
         noise_sd = (count * cell_noise_variance(epsilon_milli / 1000)) ** 0.5
         numbers = (int(low), int(middle), int(high), int(abstained))
-        found.append(Pulse(window_name(kind, index), *numbers, noise_sd))
+        found.append(Pulse(kind, index, *numbers, noise_sd))
     return found[::-1]
-
-
-def window_name(kind: int, index: int) -> str:
-    """A window's name as a reader needs it."""
-    if kind == PeriodKind.DAY:
-        return day_date(index).isoformat()
-    if kind == PeriodKind.MONTH:
-        return month_name(index)
-    if kind in (PeriodKind.HOUR, PeriodKind.FOUR_HOURS):
-        hours = 1 if kind == PeriodKind.HOUR else 4
-        day, part = divmod(index * hours, 24)
-        return f"{day_date(day).isoformat()} {part:02d}–{part + hours:02d}"
-    return f"demo {index}"
 
 
 def channel_counts(

@@ -13,9 +13,10 @@ from server.analysis.files import as_csv, as_parquet, columns_of, described
 from server.analysis.plots import curve_plot, difference_plot, rank_plot
 from server.analysis.tables import TABLES, drift_words, material, verdict_words
 from server.clerks import LEFT_OUT
+from server.days import parse_period
 from server.pages.dashboard import chosen_period
 from server.plots import agency_plot
-from server.scores import agency_scores, known_periods
+from server.scores import agency_scores, rated_quarters
 from server.store.engine import read
 from server.store.tables.agencies import levels
 from server.web import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
@@ -40,7 +41,7 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
     efficiency = {row["agency"]: row for row in of_agencies if row["method"] == "efficiency"}
     corrected = {row["agency"]: row for row in of_agencies if row["method"] == "correction"}
     with read(engine) as connection:
-        periods = known_periods(connection, user.province_id)
+        periods = rated_quarters(connection, user.province_id)
         named = connection.execute(select(levels).where(levels.c.province_id == user.province_id)).all()
     return render(
         request,
@@ -57,6 +58,7 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
         left_out={found.agencies[key].code for key in found.left_out if key in found.agencies},
         left_out_words=LEFT_OUT[lang == "en"],
         alarms=[row for row in rows["drift"] if row["alarm"]],
+        parse_period=parse_period,
         drift_words=lambda kind: drift_words(kind, lang),
         agency_plot=agency_plot(scores, lang),
         curve_plot=curve_plot(

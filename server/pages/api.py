@@ -92,7 +92,7 @@ def alive(request: Request) -> AliveAnswer:
 
 @router.get("/scores")
 def scores(request: Request, user: ScoreReader, period: str = "") -> ScoresAnswer:
-    """Scores of a period: 2026, 2026-Q3 (default: the newest quarter with ratings) or 2026-07."""
+    """Scores of a period: 2026, 2026-Q3 (default: the newest quarter with enough ratings) or 2026-07."""
     chosen = chosen_period(request, user, period)
     found = agency_scores(engine_of(request), user.province_id, chosen, user.agency_id)
     simulated = web(request).config.demo or province_of(request, user).simulated

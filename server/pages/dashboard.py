@@ -8,10 +8,10 @@ from fastapi.responses import Response
 from server.auth.roles import Permission, User
 from server.box_health import box_states
 from server.clerks import PULSES_LEFT_OUT, left_out
-from server.days import Period, parse_period
+from server.days import Period, month_words, parse_period
 from server.evidence import Agency, read_agencies
 from server.plots import agency_plot, pulse_plot, trend_plot
-from server.scores import AgencyScore, agency_scores, known_periods, newest_period
+from server.scores import AgencyScore, agency_scores, newest_period, rated_quarters
 from server.store.engine import read
 from server.trends import channel_counts, pulses, trend
 from server.web import HealthReader, ScoreReader, engine_of, language, render, web
@@ -22,7 +22,7 @@ REFRESH_S = 60
 
 
 def chosen_period(request: Request, user: User, text: str) -> Period:
-    """The period of `?period=`, or the newest quarter with ratings."""
+    """The period of `?period=`, or the newest quarter with enough ratings."""
     if text:
         return parse_period(text)
     with read(engine_of(request)) as connection:
@@ -50,7 +50,7 @@ def overview(request: Request, user: ScoreReader, period: str = "") -> Response:
     engine = engine_of(request)
     scores = agency_scores(engine, user.province_id, chosen, user.agency_id)
     with read(engine) as connection:
-        periods = known_periods(connection, user.province_id)
+        periods = rated_quarters(connection, user.province_id)
         states = box_states(connection, user.province_id) if user.may(Permission.READ_HEALTH) else []
         channels = channel_counts(connection, user.province_id, user.agency_id, chosen)
     return render(
@@ -62,7 +62,8 @@ def overview(request: Request, user: ScoreReader, period: str = "") -> Response:
         plot=agency_plot(scores, language(request)),
         channels=channels,
         set_aside=sum(c.set_aside for c in channels),
-        boxes_all=len(states),
+        boxes_all=sum(not s.simulated for s in states),
+        boxes_simulated=sum(s.simulated for s in states),
         boxes_ok=sum(s.fine for s in states),
         refresh_s=refresh_s(request),
     )
@@ -80,7 +81,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
         windows = pulses(connection, user.province_id, agency.agency_id)
         hidden = left_out(connection, user.province_id, "pulse", agency.agency_id)
         channels = channel_counts(connection, user.province_id, agency.agency_id, chosen)
-        periods = known_periods(connection, user.province_id)
+        periods = rated_quarters(connection, user.province_id)
     lang = language(request)
     return render(
         request,
@@ -90,6 +91,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
         periods=periods,
         score=scores[0] if scores else None,
         points=points,
+        month_words=month_words,
         trend_plot=trend_plot(points, lang),
         windows=windows,
         pulse_plot=pulse_plot(windows, lang),

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
-from server.days import Period, month_name
+from server.days import Period, month_name, month_words
 from server.provinces import read_setting
 from server.sums import run
 from server.survey.catalogue import Catalogue, Named, frame_counts, read_catalogue
@@ -289,8 +289,8 @@ def _places(
             yield Named(0, code, vi, en), sums.channel == code, 0
     elif dimension == "month":
         for month in period.months:
-            name = month_name(month)
-            yield Named(month, name, name, name), sums.month == month, 0
+            names = (month_words(month, "vi"), month_words(month, "en"))
+            yield Named(month, month_name(month), *names), sums.month == month, 0
 
 
 def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: int | None, one: _Request) -> Place:

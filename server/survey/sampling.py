@@ -80,34 +80,21 @@ def official_size(population: int, error: float) -> int:
 def allocate(weights: Sequence[float], limits: Sequence[int], total: int, least: int = MIN_A_STRATUM) -> list[int]:
     """`total` in proportion to `weights`, at most `limits`, at least `least` where the limit allows; sums to `total`
     unless the limits or minima do not let it. Rounding by largest remainder."""
-    n = len(weights)
-    chosen = np.minimum(np.asarray(limits), least).astype(np.int64)
-    room = np.asarray(limits, dtype=np.int64) - chosen
-    left = total - int(chosen.sum())
-    target = np.asarray(weights, dtype=np.float64)
-    open_ = room > 0
-    # Water filling: strata that reach their limit give the rest to the others.
-    share = np.zeros(n)
-    while left > 0 and open_.any() and target[open_].sum() > 0:
-        scale = (left + chosen[open_].sum()) / target[open_].sum()
-        want = np.maximum(target * scale, chosen)
-        full = open_ & (want >= chosen + room)
-        if full.any():
-            left -= int(room[full].sum())
-            share[full] = room[full]
-            open_ = open_ & ~full
-            continue
-        extra = np.where(open_, want - chosen, 0.0)
-        if extra.sum() <= 0:
-            break
-        extra *= left / extra.sum()
-        floor = np.floor(extra)
-        order = np.argsort(-(extra - floor), kind="stable")
-        for place in order[: round(left - float(floor.sum()))]:
-            floor[place] += 1
-        share[open_] = floor[open_]
-        left = 0
-    return [int(value) for value in chosen + np.minimum(share.astype(np.int64), room)]
+    share = np.asarray(weights, dtype=np.float64)
+    low = np.minimum(np.asarray(limits, dtype=np.int64), least)
+    high = np.where(share > 0, np.asarray(limits, dtype=np.int64), low)
+    wanted = int(np.clip(total, low.sum(), high.sum()))
+    if not (share > 0).any():
+        return [int(size) for size in low]
+    # Water filling: the one scale at which the sizes, each kept within its minimum and limit, sum to what is wanted.
+    under, over = 0.0, float(high.max() / share[share > 0].min()) + 1.0
+    while under < (scale := (under + over) / 2) < over:
+        under, over = (scale, over) if np.clip(share * scale, low, high).sum() < wanted else (under, scale)
+    size = np.clip(share * over, low, high)
+    whole = np.floor(size)
+    for place in np.argsort(whole - size, kind="stable")[: round(wanted - float(whole.sum()))]:
+        whole[place] += 1
+    return [int(value) for value in whole]
 
 
 def draw_by_size(sizes: Sequence[int], count: int, rng: np.random.Generator) -> tuple[list[int], list[float]]:

@@ -83,6 +83,17 @@ def test_the_overview_says_both_indices_and_a_verdict(page: Page, url: str, prov
     expect(row).to_contain_text("not calibrated yet")
 
 
+def test_a_phone_pushes_nothing_sideways(page: Page, url: str, province: Province) -> None:
+    log_in(page, url, province.users[Role.ANALYST])
+    page.set_viewport_size({"width": 390, "height": 844})
+    boxes = "[document.documentElement, ...document.querySelectorAll('.scroll')]"
+    too_wide = f"{boxes}.filter(e => e.scrollWidth > e.clientWidth)"
+    for path in ("/?period=2026-Q3", "/health", "/survey/index?period=2026-Q3"):
+        page.goto(url + path)
+        assert page.evaluate(f"{too_wide}.map(e => e.ariaLabel)") == [], path
+    expect(page.locator("#places tbody td").first).to_be_visible()
+
+
 def test_the_period_is_chosen_by_keyboard(page: Page, url: str, province: Province) -> None:
     log_in(page, url, province.users[Role.ANALYST])
     page.keyboard.press("Tab")

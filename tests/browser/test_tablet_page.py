@@ -23,16 +23,16 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 class OneVisit:
     """A visit that is open for the whole test."""
 
-    visit_open = True
-    opted_out = False
+    open_visit: int | None = 1
+    has_opted_out = False
 
     def opt_out(self) -> None:
-        self.opted_out = True
+        self.has_opted_out = True
 
-    def freeze_level(self) -> VisitLevel:
+    def freeze_level(self, number: int) -> VisitLevel:
         return VisitLevel(Level.HIGH)
 
-    def rated(self, overall: int) -> bool:
+    def rated(self, overall: int, number: int) -> bool:
         return True
 
     def visit_started(self, service_group: int, time_s: float) -> None: ...
@@ -46,7 +46,7 @@ class Tablet:
         self.visit = OneVisit()
         questionnaire = make_questionnaire(load_instrument("2640"), "short")
         self.counter = Counter(questionnaire, self.visit, self.rows.append, idle_s)
-        self.counter.note_visit()
+        self.counter.note_visit(1)
         pages = TabletPages("Sở Tư pháp", "Quầy 3–4", "vi", idle_s, True, False, "", "")
         self.server = TabletServer(make_app(pages, self.counter), "127.0.0.1", 0)
         self.server.start()
@@ -96,8 +96,21 @@ def test_every_screen_is_accessible(page: Page, make_tablet: Callable[..., Table
     assert_accessible(page)
     page.locator(".opt-out").click()
     expect(page.locator("footer [role=status]")).to_be_visible()
-    assert tablet.visit.opted_out
+    assert tablet.visit.has_opted_out
     assert_accessible(page)
+
+
+def test_an_opt_out_that_is_over_does_not_stay_on_the_screen(page: Page, make_tablet: Callable[..., Tablet]) -> None:
+    """The next citizen would read that the analysis had stopped, and would have nothing to touch."""
+    tablet = make_tablet()
+    page.goto(tablet.url)
+    page.locator(".opt-out").click()
+    expect(page.locator("footer [role=status]")).to_be_visible()
+    assert_accessible(page)
+    page.wait_for_timeout(4_000)
+    expect(page.locator(".opt-out")).to_have_count(0)
+    tablet.visit.has_opted_out = False
+    expect(page.locator(".opt-out")).to_be_visible(timeout=8_000)
 
 
 def test_a_visit_is_rated_by_keyboard_alone(page: Page, make_tablet: Callable[..., Tablet]) -> None:

@@ -223,6 +223,16 @@ def test_states_in_words(
     assert first.fine == (words == "Working")
 
 
+@pytest.mark.parametrize("simulated", [True, False])
+def test_a_generated_provinces_boxes_read_as_simulated(store: Engine, simulated: bool) -> None:
+    made = fill_province(store, "p9", simulated=simulated)
+    with write(store) as connection:
+        connection.execute(update(boxes).where(boxes.c.id == made.boxes["p9-a"]).values(public_key=None))
+        first, second = box_states(connection, made.province_id)
+    assert first.words[1] == ("Simulated" if simulated else "Not enrolled yet")
+    assert second.words[1] == "Never heard"
+
+
 # The catalogue
 
 

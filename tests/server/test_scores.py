@@ -17,14 +17,14 @@ from server.days import Period, month_of_day, parse_period
 from server.evidence import agency_months, read_agencies, spans
 from server.provinces import make_province, write_setting
 from server.sample_evidence import simulate_evidence
-from server.scores import agency_scores, known_periods, newest_period
+from server.scores import agency_scores, newest_period, rated_quarters
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.releases import cell_values, deliveries, releases
 from server.store.tables.transactions import transactions
-from server.trends import channel_counts, pulses, trend, window_name
+from server.trends import Pulse, channel_counts, pulses, trend
 from tests.server.province import PERIOD, Province, add_ratings, fill_province
 
 
@@ -102,7 +102,7 @@ def test_a_province_without_agencies(store: Engine) -> None:
         empty = make_province(connection, "leer", "Trống")
     assert agency_scores(store, empty.province_id, PERIOD) == []
     with read(store) as connection:
-        assert known_periods(connection, empty.province_id)
+        assert rated_quarters(connection, empty.province_id)
         assert newest_period(connection, empty.province_id).name
 
 
@@ -237,15 +237,50 @@ def test_trend_and_pulses(store: Engine, province: Province) -> None:
 @pytest.mark.parametrize(
     ("kind", "index", "name"),
     [
-        (1, 25, "2020-01-02 01–02"),
-        (2, 7, "2020-01-02 04–08"),
-        (3, 366, "2021-01-01"),
-        (4, 81, "2026-10"),
+        (1, 25, "02/01/2020 01–02"),
+        (2, 7, "02/01/2020 04–08"),
+        (3, 366, "01/01/2021"),
+        (4, 81, "Tháng 10/2026"),
         (101, 5, "demo 5"),
     ],
 )
 def test_window_names(kind: int, index: int, name: str) -> None:
-    assert window_name(kind, index) == name
+    assert Pulse(kind, index, 0, 0, 0, 0, 1.0).window("vi") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "vi", "en"),
+    [
+        ("2026", "Năm 2026", "2026"),
+        ("2026-Q3", "Quý III/2026", "Q3 2026"),
+        ("2026-07", "Tháng 7/2026", "Jul 2026"),
+        ("2026-01..2026-07", "Tháng 1/2026 – Tháng 7/2026", "Jan 2026 – Jul 2026"),
+        ("2026-02..2026-04", "Tháng 2/2026 – Tháng 4/2026", "Feb 2026 – Apr 2026"),
+    ],
+)
+def test_periods_in_words(text: str, vi: str, en: str) -> None:
+    period = parse_period(text)
+    assert (period.words("vi"), period.words("en")) == (vi, en)
+
+
+@pytest.mark.parametrize(("added", "opened"), [(0, "2026-Q3"), (1, "2026-Q3"), (29, "2026-Q3"), (30, "2026-Q4")])
+def test_pages_open_with_the_newest_quarter_that_has_enough(
+    store: Engine, province: Province, added: int, opened: str
+) -> None:
+    with write(store) as connection:
+        newer = parse_period("2026-Q4").first_day
+        if added:
+            more = {"day": newer, "month": month_of_day(newer)}
+            add_ratings(connection, province.province_id, province.agencies["p1-a"], added, 0, **more)
+        found = rated_quarters(connection, province.province_id)
+        assert newest_period(connection, province.province_id).name == opened
+    assert [(q.period.name, q.ratings) for q in found] == [("2026-Q4", added), ("2026-Q3", 80)][0 if added else 1 :]
+
+
+def test_an_agency_without_ratings_says_so(store: Engine, province: Province) -> None:
+    score = agency_scores(store, province.province_id, parse_period("2026-Q1"))[0]
+    assert (score.n_explicit, score.index_explicit) == (0, None)
+    assert score.verdict_vi == "Chưa có phiếu nào được tính trong kỳ này."
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
 from server.auth.roles import User
 from server.days import parse_period
-from server.scores import known_periods, newest_period
+from server.scores import newest_period, rated_quarters
 from server.store.engine import read
 from server.survey.catalogue import read_catalogue
 from server.survey.feedback import counts
@@ -63,7 +63,7 @@ def index_page(
         raise ConfigError(f"There is no dimension {by!r}.", f"Known: {', '.join(DIMENSIONS)}.")
     with read(engine_of(request)) as connection:
         result = index_for(connection, user, period, asked, ("province", by))
-        periods = known_periods(connection, user.province_id)
+        periods = rated_quarters(connection, user.province_id)
         agencies = read_catalogue(connection, user.province_id).agencies
         complaints = counts(connection, user.province_id, parse_period(result.period))
     if user.agency_id is not None:
@@ -77,6 +77,7 @@ def index_page(
         request,
         "survey_index.html",
         result=result,
+        period=parse_period(result.period),
         instrument=asked,
         instruments=shipped_instruments(),
         periods=periods,

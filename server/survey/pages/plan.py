@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from server.scores import known_periods
+from server.scores import rated_quarters
 from server.store.engine import read, write
 from server.survey.labels import PLAN_WORDS
 from server.survey.pages.rounds import back
@@ -28,7 +28,7 @@ def plan_page(request: Request, user: SurveyManager, code: str = "") -> Response
         chosen = code or (codes[0] if codes else "")
         state = plan_state(connection, user.province_id, chosen) if chosen else None
         rounds = all_rounds(connection, user.province_id)
-        periods = known_periods(connection, user.province_id)
+        periods = rated_quarters(connection, user.province_id)
     return render(
         request,
         "survey_plan.html",
