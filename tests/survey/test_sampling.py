@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
@@ -56,6 +56,7 @@ def test_neyman_allocation_by_hand() -> None:
     st.integers(0, 20_000),
     st.integers(0, 10),
 )
+@example([(0.0, 3), (1.0, 154)], 155, 2)
 @settings(max_examples=60, deadline=None)
 def test_allocation_keeps_limits_minima_and_the_total(strata: list[tuple[float, int]], total: int, least: int) -> None:
     weights, limits = [w for w, _ in strata], [n for _, n in strata]
