@@ -2,232 +2,229 @@
 
 hailong models eval speech --index FILE.csv --out predictions.csv [--json]
 
-FILE.csv has the columns path,label,speaker; paths are relative to the file; speaker may be empty (then the row is its
-own speaker). WAV, FLAC, OGG, MP3 and whatever else PyAV reads; any rate. Labels: neutral, happiness, sadness, anger,
-fear, disgust, surprise, calm, boredom (another or empty label: predicted, but not measured). The table has one line
-for each row: path,found,arousal,p_negative,valence,uncertainty,reason. Measures, each with a 95 % interval from a
-bootstrap over whole speakers:
+FILE.csv has the columns path,label,speaker; paths are relative to the file; speaker may be empty or missing. WAV, FLAC,
+OGG, Opus, MP3 and whatever else PyAV reads; any rate, any number of channels. Labels: neutral, happiness, sadness,
+anger, fear, disgust, surprise, calm, boredom (another or empty label: predicted, but not measured). A recording of more
+than 15 s is judged in equal pieces of at most 8 s, as the box cuts speech, and their mean counts; after two minutes the
+rest is left out. The table has one line for each row: path,found,arousal,p_negative,valence,uncertainty,
+arousal_own_middle,p_negative_own_middle,reason.
 
-  arousal.uar            mean recall of high (anger, happiness, fear, surprise) and low (sadness, neutral, calm,
-  boredom)
-  valence.uar            mean recall of negative (anger, sadness, fear, disgust, boredom) and not negative; surprise
-  is left out
-  *.auc, *.ece           ranking; top-class calibration
-  *.uar_own_middle       the same recall with each speaker's own median as the threshold (labels are not used for it):
-                         what change against a person's own voice is worth, as a visit's arrival and leaving
-  *.coverage             accuracy when only the least uncertain share answers (arousal: farthest from 1/2; valence:
-  by `uncertainty`)
+Measures of `arousal` (high: anger, happiness, fear, surprise; low: sadness, neutral, calm, boredom) and `valence`
+(negative: anger, sadness, fear, disgust, boredom; or not; surprise is left out), each with a 95 % bootstrap interval,
+over whole speakers where at least five are named, else over recordings:
+
+  uar              mean recall of the two classes at the threshold 1/2: every recording is judged alone and nothing is
+                   known of its speaker. This is what the box does
+  auc, ece         ranking; top-class calibration
+  uar_own_middle,  the same where all recordings of a speaker are listened to first, without their labels, and the
+  auc_own_middle   threshold is moved towards that speaker's median. NOT what the box does, and it takes for granted
+                   that each speaker is heard about as often in both classes (models/speech_baseline.py)
+  auc_uncertainty  of the uncertainty against the errors of `uar`: 1/2 says that doubt does not tell where errors are
+  coverage         accuracy when only the least uncertain share answers
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import sys
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalog, metrics
+from models import evaluate, metrics
 from models.labels import HIGH_AROUSAL, POLARITY_OF
-from models.speech_affect import SpeechAffectNetwork
+from models.sound_file import read_sound
+from models.speech_affect import GREATEST_S, SpeechAffectNetwork, unheard
+from models.speech_baseline import PRIOR, own_middles
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, SpeechAffect
 
-COLUMNS = ("path", "found", "arousal", "p_negative", "valence", "uncertainty", "reason")
-Row = tuple[str, str, str]
+COLUMNS = (
+    "path",
+    "found",
+    "arousal",
+    "p_negative",
+    "valence",
+    "uncertainty",
+    "arousal_own_middle",
+    "p_negative_own_middle",
+    "reason",
+)
+PIECE_S = 8.0
+LEAST_SPEAKERS = 5
+"""Fewer cannot be resampled as wholes: the interval would be far too short."""
+_QUIET = 0.1
+_PLAIN = "1/2, each recording alone, nothing known of the speaker"
+_OWN = (
+    f"moved n/(n+{PRIOR:g}) of the way to the median of the speaker's n recordings; no labels are used; "
+    "the box does not do this"
+)
 
 
-def read_index(path: Path) -> list[Row]:
-    """(path, label, speaker) of each row; raises `SourceError` where the file or its columns are missing."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if not {"path", "label"} <= set(reader.fieldnames or ()):
-                raise SourceError(f"{path.name} needs the columns path,label,speaker; it has {reader.fieldnames}.")
-            return [
-                ((row["path"] or "").strip(), (row["label"] or "").strip(), (row.get("speaker") or "").strip())
-                for row in reader
-            ]
-    except (OSError, UnicodeDecodeError) as error:
-        raise SourceError(
-            f"{path} cannot be read: {error}.", "Give a UTF-8 file with the columns path,label,speaker."
-        ) from error
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One row with what came out: `affect` is None where there was nothing to judge, for `reason`."""
+
+    path: str
+    label: str
+    speaker: str
+    affect: SpeechAffect | None
+    reason: str
 
 
-def read_sound(path: Path, longest_s: float = 60.0) -> NDArray[np.float32]:
-    """The first sound track as float32 [n] in [-1, 1], 16 kHz mono, at most `longest_s`; raises `SourceError`."""
-    import av
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Probabilities of one measure, plain and against the speaker's own middle: float64 [n] each."""
 
-    pieces: list[NDArray[np.float32]] = []
-    total = 0
-    try:
-        with av.open(str(path)) as container:
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
-            for frame in container.decode(audio=0):
-                for piece in resampler.resample(frame):
-                    pieces.append(piece.to_ndarray()[0].astype(np.float32))
-                    total += len(pieces[-1])
-                if total > longest_s * SAMPLE_RATE_HZ:
-                    break
-            pieces += [piece.to_ndarray()[0].astype(np.float32) for piece in resampler.resample(None)]
-    except FileNotFoundError:
-        raise SourceError("no such file") from None
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise SourceError(f"not a sound that can be read ({type(error).__name__})") from error
-    if not pieces:
-        raise SourceError("no sound in the file")
-    return np.concatenate(pieces)
+    plain: NDArray[np.float64]
+    own: NDArray[np.float64]
 
 
-def predict(
-    network: SpeechAffectNetwork, rows: list[Row], folder: Path, progress: bool
-) -> list[tuple[SpeechAffect | None, str]]:
-    """Affect of every row, or None with the reason; nothing that a file holds stops the run."""
-    found: list[tuple[SpeechAffect | None, str]] = []
-    for number, (name, _, _) in enumerate(rows, 1):
-        try:
-            affect = network.infer(read_sound(folder / name))
-            found.append((affect, "") if affect.uncertainty < 1.0 else (None, "too short or silent"))
-        except SourceError as error:
-            found.append((None, error.message))
-        if progress and (number % 50 == 0 or number == len(rows)):
-            print(f"\r{number}/{len(rows)} recordings", end="", file=sys.stderr, flush=True)
-    if progress and rows:
-        print(file=sys.stderr)
-    return found
+def judge(network: SpeechAffectNetwork, samples: NDArray[np.float32]) -> tuple[SpeechAffect | None, str]:
+    """Affect of a recording of any length, float32 [n] at 16 kHz, or None with the reason."""
+    reason = unheard(samples)
+    if reason:
+        return None, reason
+    if len(samples) <= GREATEST_S * SAMPLE_RATE_HZ:
+        return network.infer(samples), ""
+    pieces = np.array_split(samples, int(np.ceil(len(samples) / (PIECE_S * SAMPLE_RATE_HZ))))
+    levels = np.array([float(np.sqrt(np.mean(piece.astype(np.float64) ** 2))) for piece in pieces])
+    loud = [piece for piece, level in zip(pieces, levels, strict=True) if level > _QUIET * levels.max()]
+    heard = [network.infer(piece) for piece in loud]
+    mean = np.mean([(one.arousal, one.valence, one.uncertainty) for one in heard], axis=0)
+    return SpeechAffect(float(mean[0]), float(mean[1]), float(mean[2]), len(samples) / SAMPLE_RATE_HZ), ""
 
 
-def write(rows: list[Row], found: list[tuple[SpeechAffect | None, str]], out: Path) -> None:
+def predict(network: SpeechAffectNetwork, rows: list[dict[str, str]], folder: Path) -> list[Answer]:
+    """What comes out for every row; nothing that a file holds stops the run."""
+    answers = []
+    for row in evaluate.with_progress(rows, "recordings", 200):
+        affect, reason = None, "no path"
+        if row["path"]:
+            try:
+                affect, reason = judge(network, read_sound(folder / row["path"]))
+            except SourceError as error:
+                reason = error.message
+        answers.append(Answer(row["path"], row["label"].lower(), row["speaker"], affect, reason))
+    return answers
+
+
+def scored(answers: list[Answer]) -> tuple[Scored, Scored]:
+    """Probabilities of high arousal and of negative valence; NaN where nothing was found."""
+    found = np.array([one.affect is not None for one in answers], dtype=np.bool_)
+    speakers = np.array([one.speaker for one in answers], dtype=np.str_)[found]
+    heard = [one.affect for one in answers if one.affect is not None]
+    high = np.array([one.arousal for one in heard])
+    negative = np.array([(1.0 - one.valence) / 2.0 for one in heard])
+    both = []
+    for probability in (high, negative):
+        plain, own = np.full((2, len(answers)), np.nan)
+        cut = np.clip(probability, 1e-6, 1.0 - 1e-6)
+        log_odds = np.log(cut / (1.0 - cut))
+        plain[found] = probability
+        own[found] = 1.0 / (1.0 + np.exp(own_middles(log_odds, speakers) - log_odds))
+        both.append(Scored(plain, own))
+    return both[0], both[1]
+
+
+def write(answers: list[Answer], high: Scored, negative: Scored, out: Path) -> None:
     """The table of predictions, columns as in `COLUMNS`."""
-    with out.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for (path, _, _), (affect, reason) in zip(rows, found, strict=True):
-            if affect is None:
-                writer.writerow([path, 0, "", "", "", "", reason])
-                continue
-            shown = (affect.arousal, (1.0 - affect.valence) / 2.0, affect.valence, affect.uncertainty)
-            writer.writerow([path, 1, *(f"{figure:.6f}" for figure in shown), reason])
+    rows: list[tuple[object, ...]] = []
+    for index, one in enumerate(answers):
+        if one.affect is None:
+            rows.append((one.path, 0, *[""] * (len(COLUMNS) - 3), one.reason))
+            continue
+        figures = (high.plain[index], negative.plain[index], one.affect.valence, one.affect.uncertainty)
+        rows.append((one.path, 1, *map(float, figures), float(high.own[index]), float(negative.own[index]), ""))
+    evaluate.write_table(out, COLUMNS, rows)
 
 
-def measure(rows: list[Row], found: list[tuple[SpeechAffect | None, str]], resamples: int = 1000) -> dict[str, Any]:
+def measure(answers: list[Answer], high: Scored, negative: Scored, resamples: int = 1000) -> evaluate.Json:
     """The measures as a table for JSON; rows without sound, or with another label, are counted only."""
-    pairs = [
-        (label, speaker or path, affect)
-        for (path, label, speaker), (affect, _) in zip(rows, found, strict=True)
-        if affect
-    ]
-    labels = [label for _, label, _ in rows]
-    summary: dict[str, Any] = {
-        "n": len(rows),
-        "found": len(pairs),
-        "labels": {name: labels.count(name) for name in sorted(set(labels))},
-        "speakers": len({speaker for _, speaker, _ in pairs}),
+    labels = [one.label for one in answers]
+    found = np.array([one.affect is not None for one in answers], dtype=np.bool_)
+    named = sorted({one.speaker for one in answers if one.affect is not None and one.speaker})
+    over_speakers = len(named) >= LEAST_SPEAKERS
+    keys = [one.speaker or f"row {index}" if over_speakers else str(index) for index, one in enumerate(answers)]
+    clusters = np.unique(keys, return_inverse=True)[1] if answers else np.zeros(0, np.int64)
+    doubt = np.array([1.0 if one.affect is None else one.affect.uncertainty for one in answers])
+    summary: evaluate.Json = {
+        "n": len(answers),
+        "found": int(found.sum()),
+        "not_found": evaluate.counts([one.reason for one in answers if one.affect is None]),
+        "labels": evaluate.counts(labels),
+        "other_labels": sum(label not in HIGH_AROUSAL for label in labels),
+        "speakers": len(named),
+        "intervals_over": "speakers" if over_speakers else "recordings",
+        "threshold": _PLAIN,
+        "threshold_own_middle": _OWN if named else "no speaker is named",
     }
-    high = [(HIGH_AROUSAL.get(label), affect.arousal, speaker, affect) for label, speaker, affect in pairs]
-    negative = [
-        (
-            None if POLARITY_OF.get(label) is None else POLARITY_OF[label] == "negative",
-            (1.0 - affect.valence) / 2.0,
-            speaker,
-            affect,
-        )
-        for label, speaker, affect in pairs
-    ]
-    for name, cases in (("arousal", high), ("valence", negative)):
-        kept = [case for case in cases if case[0] is not None]
-        if kept:
+    truths = {
+        "arousal": [HIGH_AROUSAL.get(label) for label in labels],
+        "valence": [None if POLARITY_OF.get(x) is None else POLARITY_OF[x] == "negative" for x in labels],
+    }
+    for name, scores in (("arousal", high), ("valence", negative)):
+        kept = found & np.array([truth is not None for truth in truths[name]], dtype=np.bool_)
+        if kept.any():
             summary[name] = _figures(
-                np.array([bool(case[0]) for case in kept]),
-                np.array([case[1] for case in kept]),
-                np.unique([case[2] for case in kept], return_inverse=True)[1],
-                np.array([case[3].uncertainty if name == "valence" else -abs(case[1] - 0.5) for case in kept]),
+                np.array([bool(truth) for truth in truths[name]])[kept],
+                Scored(scores.plain[kept], scores.own[kept]),
+                -np.abs(scores.plain[kept] - 0.5) if name == "arousal" else doubt[kept],
+                clusters[kept],
                 resamples,
+                bool(named),
             )
     return summary
 
 
 def _figures(
     true: NDArray[np.bool_],
-    probability: NDArray[np.float64],
-    speaker: NDArray[np.int64],
+    scores: Scored,
     uncertainty: NDArray[np.float64],
+    clusters: NDArray[np.int64],
     resamples: int,
-) -> dict[str, Any]:
-    said = probability > 0.5
-    own = probability.copy()
-    for one in np.unique(speaker):
-        own[speaker == one] -= np.median(probability[speaker == one])
+    named: bool,
+) -> evaluate.Json:
+    said, said_own = scores.plain > 0.5, scores.own > 0.5
+    interval = partial(evaluate.interval, resamples=resamples, clusters=clusters)
+    nothing = {"value": None, "low": None, "high": None}
 
-    def interval(what: Any, *arrays: NDArray[Any]) -> dict[str, float | None]:
-        return metrics.bootstrap(what, *arrays, clusters=speaker, resamples=resamples).as_json()
+    def uar(one: NDArray[np.bool_], two: NDArray[np.bool_]) -> float:
+        """NaN where only one class occurs: a mean of one recall would be 1 for whoever always says it."""
+        two_classes = one.any() and not one.all()
+        return metrics.uar(one.astype(np.int64), two.astype(np.int64), 2) if two_classes else float("nan")
 
-    def uar(one: NDArray[Any], two: NDArray[Any]) -> float:
-        return metrics.uar(one.astype(np.int64), two.astype(np.int64), 2)
-
-    both = np.stack([1.0 - probability, probability], axis=1)
+    both = np.stack([1.0 - scores.plain, scores.plain], axis=1)
     return {
         "measured": len(true),
         "positive_share": round(float(true.mean()), 4),
         "uar": interval(uar, true, said),
-        "auc": interval(metrics.auc, true, probability),
+        "auc": interval(metrics.auc, true, scores.plain),
         "ece": interval(metrics.ece, true.astype(np.int64), both),
         "recall": {
             "yes": round(float(said[true].mean()), 4) if true.any() else None,
             "no": round(float((~said[~true]).mean()), 4) if (~true).any() else None,
         },
-        "uar_own_middle": interval(uar, true, own > 0),
-        "coverage": [
-            {
-                "coverage": round(point.coverage, 3),
-                "accuracy": round(point.accuracy, 4),
-                "uncertainty": round(point.threshold, 4),
-            }
-            for point in metrics.accuracy_coverage(true == said, uncertainty)
-        ],
+        "uar_own_middle": interval(uar, true, said_own) if named else nothing,
+        "auc_own_middle": interval(metrics.auc, true, scores.own) if named else nothing,
+        "auc_uncertainty": interval(metrics.auc, true != said, uncertainty),
+        "coverage": evaluate.coverage(true == said, uncertainty),
     }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--index", type=Path, required=True, metavar="FILE.csv", help="columns path,label,speaker")
-    parser.add_argument("--out", type=Path, required=True, metavar="PREDICTIONS.csv", help="table to write")
-    parser.add_argument("--json", action="store_true", help="print the measures as JSON")
-    parser.add_argument("--weights", type=Path, help="another .onnx of speech-affect's form (of a training run)")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
+    evaluate.add_arguments(parser, "path,label,speaker", "speech-affect")
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
-    rows = read_index(args.index)
-    if args.weights is None:
-        notice = catalog.check_licence(catalog.card("speech-affect"), (), demo=True)
-        if notice:
-            print(notice, file=sys.stderr)
-    weights = args.weights or catalog.model_files("speech-affect")["speech_affect.onnx"]
-    found = predict(SpeechAffectNetwork(weights), rows, args.index.parent, progress=len(rows) > 200)
-    write(rows, found, args.out)
-    summary = {"network": "speech-affect"} | measure(rows, found, args.resamples)
-    print(json.dumps(summary, indent=2) if args.json else as_text(summary))
+    rows = evaluate.read_index(args.index, ("path", "label"), ("speaker",))
+    network = SpeechAffectNetwork(evaluate.weights_of("speech-affect", args.weights))
+    answers = predict(network, rows, args.index.parent)
+    high, negative = scored(answers)
+    write(answers, high, negative, args.out)
+    evaluate.show({"network": "speech-affect"} | measure(answers, high, negative, args.resamples), args.json)
     return 0
-
-
-def as_text(summary: dict[str, Any], indent: str = "") -> str:
-    """The measures for a person to read."""
-    lines = []
-    for name, value in summary.items():
-        if isinstance(value, dict) and "low" in value:
-            value = "-" if value["value"] is None else f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
-        elif name == "coverage":
-            value = "  ".join(f"{point['coverage']:.0%} {point['accuracy']:.3f}" for point in value)
-        elif name in ("arousal", "valence"):
-            lines += [f"{name}:", as_text(value, "  ")]
-            continue
-        elif isinstance(value, dict):
-            value = "  ".join(f"{key or '(empty)'} {figure}" for key, figure in value.items())
-        lines.append(f"{indent}{name:<18} {value}")
-    return "\n".join(lines)

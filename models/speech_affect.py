@@ -1,4 +1,4 @@
-"""Affect of an utterance from its sound alone: arousal and valence with an uncertainty that knows how badly voices
+"""Affect of an utterance from its sound alone: arousal and valence, and an uncertainty that knows how badly voices
 transfer."""
 
 from __future__ import annotations
@@ -13,8 +13,19 @@ from models.speech_features import SpeechFeatures
 from models.speech_summary import summarise
 from pipeline.records import SAMPLE_RATE_HZ, SpeechAffect
 
-LEAST_S = 0.4
+LEAST_S = 0.3
 GREATEST_S = 15.0
+_FAINTEST = 1e-4
+
+
+def unheard(samples: NDArray[np.float32]) -> str:
+    """Why nothing can be said of a sound, or "": float32 [n], 16 kHz mono."""
+    duration_s = len(samples) / SAMPLE_RATE_HZ
+    if duration_s < LEAST_S:
+        return f"too short: {duration_s:.2f} s of sound, {LEAST_S} s are needed"
+    if not np.isfinite(samples).all():
+        return "holds values that are not numbers"
+    return "silent" if float(np.ptp(samples)) < _FAINTEST else ""
 
 
 class SpeechAffectNetwork:
@@ -29,21 +40,18 @@ class SpeechAffectNetwork:
 
         Args:
             samples: float32 [n], 16 kHz mono in [-1, 1], an utterance that the detector of speech found; after 15 s
-            the rest
-                is left out.
+                the rest is left out.
 
         Returns:
             `arousal`: calibrated probability of high arousal (anger, happiness, fear, surprise against sadness,
-            neutral, calm,
-            boredom). `valence`: 1 - 2 P(negative), so 0 is even odds of negative against not negative, and +1 means
-            *not
-            negative*, not happy. `uncertainty`: of the valence: entropy of P(negative), raised where the utterance
-            is unlike the training's; 1
-            where there is nothing to judge. That of the arousal is read off its probability.
+            neutral, calm, boredom). `valence`: 1 - 2 P(negative), so 0 is even odds of negative against not negative,
+            and +1 means *not negative*, not happy. `uncertainty`: of the valence: entropy of P(negative), raised where
+            the utterance is unlike the training's; 1 where there is nothing to judge (`unheard`). That of the arousal
+            is read off its probability.
         """
         duration_s = len(samples) / SAMPLE_RATE_HZ
         heard = samples[: int(GREATEST_S * SAMPLE_RATE_HZ)]
-        if duration_s < LEAST_S or not np.isfinite(heard).all() or float(np.abs(heard).max()) < 1e-4:
+        if unheard(heard):
             return SpeechAffect(0.5, 0.0, 1.0, duration_s)
         probabilities, doubt = self._network.run(summary=summarise(self._features(heard)))
         high, negative = (float(value) for value in probabilities)

@@ -1,25 +1,18 @@
-"""Speech affect with the shipped weights: what it is told, what it must not notice, and the evaluation command."""
+"""Speech affect with the shipped weights: what it is told, and what it must not notice."""
 
 from __future__ import annotations
 
-import csv
-import json
 import time
-import wave
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hailong.cli import main
 from models import catalog
-from models.evaluate_speech import COLUMNS, read_sound
 from models.speech_affect import SpeechAffectNetwork
 from models.speech_features import COLUMNS as FEATURE_COLUMNS
 from models.speech_features import SpeechFeatures
 from models.speech_summary import GROUPS, LENGTH, columns, summarise
-from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ
 from tests.edge.clips import silence, voice
 
@@ -126,72 +119,3 @@ def test_fast_enough_for_many_counters(network: SpeechAffectNetwork) -> None:
         network.infer(speech)
         spent.append(time.thread_time() - start)
     assert 1_000.0 * min(spent) / seconds < 5.0
-
-
-def write_wav(path: Path, samples: NDArray[np.float32], rate_hz: int = SAMPLE_RATE_HZ) -> None:
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate_hz)
-        file.writeframes((np.clip(samples, -1, 1) * 32_767).astype("<i2").tobytes())
-
-
-def test_evaluation_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_wav(tmp_path / "one.wav", voice("voice_ly"))
-    write_wav(tmp_path / "two.wav", voice("voice_vinh"), 22_050)
-    write_wav(tmp_path / "short.wav", voice("voice_ly")[:1_000])
-    (tmp_path / "broken.wav").write_bytes(b"RIFF nothing")
-    rows = [
-        ("one.wav", "neutral", "a"),
-        ("two.wav", "anger", "b"),
-        ("short.wav", "sadness", "a"),
-        ("broken.wav", "fear", "b"),
-        ("missing.wav", "fear", ""),
-        ("one.wav", "puzzled", "a"),
-    ]
-    with (tmp_path / "index.csv").open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("path", "label", "speaker"), *rows])
-    out = tmp_path / "out.csv"
-    assert (
-        main(
-            [
-                "models",
-                "eval",
-                "speech",
-                "--index",
-                str(tmp_path / "index.csv"),
-                "--out",
-                str(out),
-                "--json",
-                "--resamples",
-                "20",
-            ]
-        )
-        == 0
-    )
-    summary = json.loads(capsys.readouterr().out)
-    assert (summary["n"], summary["found"], summary["speakers"]) == (6, 3, 2)
-    assert summary["arousal"]["measured"] == 2
-    assert 0.0 <= summary["arousal"]["uar"]["value"] <= 1.0
-    with out.open(newline="", encoding="utf-8") as file:
-        table = list(csv.DictReader(file))
-    assert tuple(table[0]) == COLUMNS
-    assert [row["found"] for row in table] == ["1", "1", "0", "0", "0", "1"]
-    assert [row["reason"] != "" for row in table] == [False, False, True, True, True, False]
-    assert table[4]["reason"] == "no such file"
-
-
-def test_wrong_columns_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    index = tmp_path / "index.csv"
-    index.write_text("file,emotion\nx.wav,anger\n", encoding="utf-8")
-    assert main(["models", "eval", "speech", "--index", str(index), "--out", str(tmp_path / "out.csv")]) != 0
-    assert "path,label,speaker" in capsys.readouterr().err
-
-
-def test_sound_is_resampled(tmp_path: Path) -> None:
-    write_wav(tmp_path / "tone.wav", tone_with_overtones(200.0), 44_100)
-    samples = read_sound(tmp_path / "tone.wav")
-    assert len(samples) == pytest.approx(24_000 * 16_000 / 44_100, abs=40)
-    (tmp_path / "text.wav").write_text("not a sound", encoding="utf-8")
-    with pytest.raises(SourceError):
-        read_sound(tmp_path / "text.wav")

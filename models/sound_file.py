@@ -1,0 +1,46 @@
+"""Reads a sound file of any format that PyAV reads, as the box would hear it: 16 kHz, mono."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import SourceError
+from pipeline.records import SAMPLE_RATE_HZ
+
+
+def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
+    """The first sound track as float32 [n] in about [-1, 1], 16 kHz mono, at most `longest_s` of it.
+
+    Raises `SourceError` with a short reason. Where a file breaks off in the middle, what came before counts.
+    """
+    import av
+
+    most = round(longest_s * SAMPLE_RATE_HZ)
+    pieces: list[NDArray[np.float32]] = []
+    total = 0
+    try:
+        with av.open(str(path)) as container:
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+            try:
+                for frame in container.decode(audio=0):
+                    for piece in resampler.resample(frame):
+                        pieces.append(piece.to_ndarray()[0].astype(np.float32))
+                        total += len(pieces[-1])
+                    if total >= most:
+                        break
+                pieces += [piece.to_ndarray()[0].astype(np.float32) for piece in resampler.resample(None)]
+            except av.FFmpegError:
+                if total < SAMPLE_RATE_HZ:
+                    raise
+    except FileNotFoundError:
+        raise SourceError("no such file") from None
+    except IsADirectoryError:
+        raise SourceError("a folder, not a file") from None
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+        raise SourceError(f"not a sound that can be read ({type(error).__name__})") from error
+    if not pieces:
+        raise SourceError("no sound in the file")
+    return np.concatenate(pieces)[:most]
