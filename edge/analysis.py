@@ -25,8 +25,9 @@ _WORDS_PAUSE_S = 0.2
 
 
 def engine_settings(config: EdgeConfig) -> EngineSettings:
-    """The engine's settings from the configuration."""
-    settings = EngineSettings(region=config.camera.region, visits_by=config.visit.by)
+    """The engine's settings from the configuration. A box that restarts does not know who had opted out, as that is
+    kept nowhere: so whoever is there is left alone (a demo has nobody to protect, and its films begin at once)."""
+    settings = EngineSettings(region=config.camera.region, visits_by=config.visit.by, empty_first=not config.box.demo)
     return settings.for_demo() if config.box.demo else settings
 
 
@@ -43,7 +44,7 @@ class Analysis:
         self,
         config: EdgeConfig,
         on_visit: Callable[[ClosedVisit], None],
-        on_started: Callable[[], None],
+        on_started: Callable[[int], None],
         health: Health,
     ) -> None:
         networks = load_networks(network_options(config))

@@ -111,7 +111,7 @@ class Box:
     def _open_analysis(self) -> Analysis:
         from edge.analysis import Analysis
 
-        analysis = Analysis(self.config, self._on_visit, lambda: self.counter.note_visit(), self.health)
+        analysis = Analysis(self.config, self._on_visit, lambda number: self.counter.note_visit(number), self.health)
         self._stack.callback(analysis.close)
         return analysis
 

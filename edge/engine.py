@@ -8,8 +8,10 @@ What is looked at, and when:
 - visits by presence: the region is searched for faces always; affect is inferred of the citizen's face, and sound is
   listened to, only while a visit is open and its level is not frozen.
 - visits by the queue system: nothing at all is looked at or listened to outside a visit.
-- opted out: nothing is looked at or listened to from the next frame on, until the visit ends. As nobody is looked at,
-  absence cannot be seen: by presence the visit ends after `opt_out_s`.
+- opted out: nothing is looked at or listened to from the next frame on. What ends that is no single event, which
+  whoever calls the citizens could send while the same citizen sits there. By presence: `opt_out_s` are over (as nobody
+  is looked at, absence cannot be seen) and then the place has been seen empty. By the queue system: a visit has ended
+  and none was begun for `opt_out_rest_s`, or `opt_out_s` are over. A visit begun before that is opted out, too.
 """
 
 from __future__ import annotations
@@ -56,8 +58,13 @@ class EngineSettings:
     """Frames that come sooner are left out: a face moves little in the meantime, whatever the camera's rate."""
     affect_every_s: float = 0.1
     opt_out_s: float = 1_800.0
-    """By presence: how long nothing is looked at after an opt-out. Longer than nearly every visit, since who stays
-    longer would be analysed again; citizens who follow within it are missed."""
+    """How long nothing is looked at after an opt-out, unless the queue system tells a clear end before. Longer than
+    nearly every visit; citizens who follow within it are missed."""
+    opt_out_rest_s: float = 30.0
+    """By the queue system: so long after a visit's end a call begins the next citizen's visit for sure. Sooner, it may
+    be the same citizen, called once more: whoever opted out stays so."""
+    empty_first: bool = False
+    """By presence: who is there when the engine begins is not analysed: a restart must not undo an opt-out."""
     rating_wait_s: float = 60.0
     """A visit whose level is frozen and whose citizen has left waits so long for the rating."""
     presence: PresenceParameters = field(default_factory=PresenceParameters)
@@ -69,8 +76,8 @@ class EngineSettings:
         fusion = replace(
             self.fusion, minimum_visit_s=1.5, minimum_evidence_s=1.0, arrival_s=1.5, leaving_s=1.5, maximum_sd=0.6
         )
-        presence = PresenceParameters(start_after_s=0.4, end_after_s=1.0)
-        return replace(self, presence=presence, fusion=fusion, opt_out_s=5.0, rating_wait_s=8.0)
+        presence = PresenceParameters(start_after_s=0.4, end_after_s=1.0, empty_after_s=1.0)
+        return replace(self, presence=presence, fusion=fusion, opt_out_s=5.0, opt_out_rest_s=0.5, rating_wait_s=8.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +97,15 @@ class Glimpse:
 
 class Engine:
     """One counter's engine. `on_visit` is called with the lock held, once for every visit that has ended; `on_started`
-    when one has begun."""
+    with a visit's number when it has begun, and again with the same number when the queue system calls a citizen whose
+    visit has begun already."""
 
     def __init__(
         self,
         settings: EngineSettings,
         networks: Networks,
         on_visit: Callable[[ClosedVisit], None],
-        on_started: Callable[[], None] = lambda: None,
+        on_started: Callable[[int], None] = lambda number: None,
     ) -> None:
         self.settings = settings
         self.counters = Counters()
@@ -112,8 +120,10 @@ class Engine:
         self._region = Region(settings.region)
         self._tracker = FaceTracker(networks.far, networks.near, networks.landmarks, settings.tracking)
         self._choice = CitizenChoice()
-        self._presence = Presence(settings.presence)
+        self._presence = Presence(settings.presence, waits_for_empty=settings.empty_first)
         self._visit: Visit | None = None
+        self._number = 0
+        """Of the visit that was begun last, counted from 1."""
         self._waiting: deque[Utterance] = deque(maxlen=MOST_WAITING_UTTERANCES)
         self._now_s = 0.0
         self._frame_s = float("-inf")
@@ -121,6 +131,9 @@ class Engine:
         self._affect_s: float | None = None
         self._frozen_s: float | None = None
         self._opted_out_s: float | None = None
+        """Time of the touch that opted out, as long as it holds: longer than the visit, if need be."""
+        self._ended_s = float("-inf")
+        """When the last visit ended."""
         self._opted_out_early = False
         """Whether the open visit was begun by an opt-out, before anybody was seen or called."""
         self._listening = False
@@ -139,6 +152,17 @@ class Engine:
     def visit_open(self) -> bool:
         """Whether a citizen's visit is open now (for the tablet: show the rating button)."""
         return self._visit is not None
+
+    @property
+    def open_visit(self) -> int | None:
+        """Number of the visit that is open now: what a sheet is bound to."""
+        with self._lock:
+            return None if self._visit is None else self._number
+
+    @property
+    def has_opted_out(self) -> bool:
+        """Whether an opt-out holds now: for the open visit, and for one that began this moment."""
+        return self._opted_out_s is not None
 
     # -- evidence --------------------------------------------------------------------------------------------------
 
@@ -232,54 +256,66 @@ class Engine:
         """Tell the time where no frames come (camera lost): ends visits that are due. Same clock as the frames'."""
         with self._lock:
             self._advance(time_s)
-            if self.settings.visits_by == "presence" and self._opted_out_s is None:
+            # a place that no frame shows is not an empty place
+            if self.settings.visits_by == "presence" and self._opted_out_s is None and self._presence.present:
                 seen_s = self._presence.last_seen_s
                 if seen_s is not None and time_s - seen_s >= self.settings.presence.end_after_s:
                     self._tracks, self._citizen = [], None
                     self._follow_presence(time_s)
 
     def visit_started(self, service_group: int, time_s: float) -> None:
-        """The queue system called a citizen: ends an open visit and starts one.
+        """The queue system called a citizen: ends an open visit and starts one. By presence it starts nothing: who is
+        called is not there yet, and what a camera sees is not for others to say.
 
-        Who opted out before the call, with no visit open, stays opted out in the visit that the call begins."""
+        Who opted out before the call, with no visit open, stays opted out in the visit that the call begins; so does
+        who is called once more."""
         with self._lock:
             self._advance(time_s)
+            if self.settings.visits_by == "presence":
+                return
             if self._visit is not None and self._opted_out_early:
                 self._opted_out_early = False
                 self._visit.service_group = service_group
+                self._on_started(self._number)
                 return
             self._close()
+            self._advance(time_s)  # where no end is ever told, an opt-out of long ago ends here
             self._start(self._now_s, service_group)
 
     def visit_ended(self, time_s: float) -> None:
-        """The queue system says that the visit is over."""
+        """The queue system says that the visit is over. Nothing by presence."""
         with self._lock:
             self._advance(time_s)
-            self._close()
+            if self.settings.visits_by == "queue":
+                self._close()
 
     def opt_out(self) -> None:
-        """The citizen does not want to be analysed: forgets what was summed up, looks at nothing until the visit ends.
+        """The citizen does not want to be analysed: forgets what was summed up, looks at nothing from now on.
 
         Where no visit was open yet, one begins that counts as abstained."""
         with self._lock:
             if self._visit is None:
                 self._start(self._now_s, 0)
                 self._opted_out_early = True
-            if self._visit is not None and self._opted_out_s is None:
-                self._visit.opt_out()
+            if self._opted_out_s is None:
                 self._opted_out_s = self._now_s
-                self._stop_listening()
-                self._forget_moment()
-                self._forget_buffers()
+                self._forget_evidence()
 
-    def freeze_level(self) -> VisitLevel:
+    def _forget_evidence(self) -> None:
+        assert self._visit is not None
+        self._visit.opt_out()
+        self._stop_listening()
+        self._forget_moment()
+        self._forget_buffers()
+
+    def freeze_level(self, number: int | None = None) -> VisitLevel:
         """Fix the open visit's level before the rating screen shows; later frames change nothing. Idempotent.
 
-        Raises `RuntimeError` where no visit is open."""
+        `number`: of the visit that is meant; None: whichever is open. Raises `RuntimeError` where it is not open."""
         with self._lock:
             visit = self._visit
-            if visit is None:
-                raise RuntimeError("no visit is open")
+            if visit is None or number not in (None, self._number):
+                raise RuntimeError("no such visit is open")
             if visit.takes_evidence:
                 self.end_of_sound()
                 visit.freeze(self._now_s)
@@ -288,10 +324,10 @@ class Engine:
             assert visit.level is not None
             return visit.level
 
-    def rated(self, overall: int) -> bool:
-        """The citizen rated (1..5). False where no visit was open: then no pair is counted."""
+    def rated(self, overall: int, number: int | None = None) -> bool:
+        """The citizen of that visit rated (1..5). False where it is not open any more: then no pair is counted."""
         with self._lock:
-            if self._visit is None:
+            if self._visit is None or number not in (None, self._number):
                 return False
             self.freeze_level()
             self._visit.rate(overall)
@@ -329,15 +365,23 @@ class Engine:
 
     def _advance(self, time_s: float) -> None:
         self._now_s = max(self._now_s, time_s)
-        if self.settings.visits_by != "presence" or self._visit is None:
-            return
         if self._opted_out_s is not None:
-            if self._now_s - self._opted_out_s >= self.settings.opt_out_s:
+            self._review_opt_out(self._opted_out_s)
+        elif self.settings.visits_by == "presence" and self._visit is not None and not self._presence.present:
+            waited_s = float("inf") if self._frozen_s is None else self._now_s - self._frozen_s
+            if waited_s >= self.settings.rating_wait_s:
                 self._close()
-        elif not self._presence.present and (
-            self._frozen_s is None or self._now_s - self._frozen_s >= self.settings.rating_wait_s
-        ):
-            self._close()
+
+    def _review_opt_out(self, since_s: float) -> None:
+        """End an opt-out whose time has come."""
+        long_ago = self._now_s - since_s >= self.settings.opt_out_s
+        if self.settings.visits_by == "presence":
+            if long_ago:
+                self._close()
+                self._opted_out_s = None
+                self._presence.forget(until_empty=True)
+        elif self._visit is None and (long_ago or self._now_s - self._ended_s >= self.settings.opt_out_rest_s):
+            self._opted_out_s = None
 
     def _follow_presence(self, time_s: float) -> None:
         changed = self._presence.update(self._citizen is not None, time_s)
@@ -349,8 +393,11 @@ class Engine:
 
     def _start(self, time_s: float, service_group: int) -> None:
         self._visit = Visit(time_s, self.settings.fusion, service_group)
+        self._number += 1
         self._affect_s = None
-        self._on_started()
+        if self._opted_out_s is not None:
+            self._forget_evidence()
+        self._on_started(self._number)
 
     def _close(self) -> None:
         visit, self._visit = self._visit, None
@@ -362,9 +409,7 @@ class Engine:
         closed = visit.close(self._end_s())
         self.last_level = visit.level
         self._opted_out_early = False
-        if self._opted_out_s is not None:
-            self._opted_out_s = None
-            self._presence.forget()
+        self._ended_s = self._now_s
         self._frozen_s = None
         self._stop_listening()
         self._forget_moment(faces=self.settings.visits_by == "queue")

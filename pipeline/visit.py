@@ -23,6 +23,9 @@ from pipeline.records import (
 MOST_GAP_S = 0.5
 """A face observation stands for the time since the one before it, but for no more than this."""
 
+MOST_BLIND_S = 2.0
+"""A place that no picture has shown for longer cannot be said to have been empty."""
+
 
 @dataclass(slots=True)
 class Visit:
@@ -100,6 +103,8 @@ class PresenceParameters:
     """A passer-by is not a visit."""
     end_after_s: float = 6.0
     """Looking away, bending down for a paper, is not an end."""
+    empty_after_s: float = 15.0
+    """After an opt-out or a restart nobody may have been seen for so long before a presence can begin."""
 
 
 @dataclass(slots=True)
@@ -111,10 +116,20 @@ class Presence:
     since_s: float = 0.0
     """Begin of the presence, or of the candidate for one."""
     last_seen_s: float | None = None
+    waits_for_empty: bool = False
+    """Whoever is there does not count, until the place has been empty for `empty_after_s`."""
+    looked_s: float = float("-inf")
+    """Time of the last update."""
 
     def update(self, seen: bool, time_s: float) -> bool | None:
         """True: a presence has begun (`since_s`). False: it has ended (`last_seen_s`). None: nothing has changed."""
-        if seen:
+        looked_s, self.looked_s = self.looked_s, time_s
+        if self.waits_for_empty:
+            if seen or self.last_seen_s is None or time_s - looked_s > MOST_BLIND_S:
+                self.last_seen_s = time_s
+            elif time_s - self.last_seen_s >= self.parameters.empty_after_s:
+                self.forget()
+        elif seen:
             gap = self.last_seen_s is None or time_s - self.last_seen_s > self.parameters.start_after_s
             if not self.present and gap:
                 self.since_s = time_s
@@ -127,6 +142,6 @@ class Presence:
             return False
         return None
 
-    def forget(self) -> None:
-        """Begin anew: who is there now has to be seen again to become a visit."""
-        self.present, self.last_seen_s = False, None
+    def forget(self, until_empty: bool = False) -> None:
+        """Begin anew: who is there now has to be seen again to become a visit; `until_empty`: has to go first."""
+        self.present, self.last_seen_s, self.waits_for_empty = False, None, until_empty

@@ -117,6 +117,7 @@ class _Pages:
             Route("/notice/print", self.notice_print),
             Route("/models", self.models),
             Route("/language", self.switch_language, methods=["POST"]),
+            Route("/opt-out", self.opt_out_holds),
             Route("/opt-out", self.opt_out, methods=["POST"]),
             Route("/begin", self.begin, methods=["POST"]),
             Route("/thanks", self.thanks),
@@ -195,13 +196,17 @@ class _Pages:
         target = str(form.get("path", "/"))
         return RedirectResponse(target if target.startswith("/sheet/") else "/", 303)
 
+    async def opt_out_holds(self, request: Request) -> Response:
+        """Whether the opt-out that the page tells of still holds: 204, or 410 where it does not."""
+        return Response(status_code=204 if self._counter.has_opted_out else 410)
+
     async def begin(self, request: Request) -> Response:
         """Freeze the level and show the first question."""
         if not self._own_page(await request.form()):
             return RedirectResponse("/", 303)
         sheet = await run_in_threadpool(self._counter.begin)
         if isinstance(sheet, Begin):
-            return RedirectResponse("/already", 303)
+            return RedirectResponse("/already" if sheet is Begin.ALREADY_RATED else "/over", 303)
         return RedirectResponse(f"/sheet/{sheet.token}", 303)
 
     async def sheet(self, request: Request) -> Response:

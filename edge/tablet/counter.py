@@ -1,8 +1,10 @@
 """The counter as its tablet sees it: the visit that is open, the sheet that is being filled in, opt-out. In memory
 only.
 
-A sheet belongs to the visit that was open when it was begun; a visit has one. It is handed on when it is complete, and
-forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhere.
+A sheet belongs to the visit that was open when it was begun, by the visit's number; a visit has one. It is handed on
+when it is complete, and forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhere. Visits begin
+at any moment, on other threads: the number goes with every question to the engine, which answers for that visit or not
+at all.
 """
 
 from __future__ import annotations
@@ -29,16 +31,20 @@ _GRACE_S = 3.0
 
 
 class Visits(Protocol):
-    """What the tablet asks of the engine (`edge.engine.Engine`)."""
+    """What the tablet asks of the engine (`edge.engine.Engine`). It calls `Counter.note_visit` with its own lock held,
+    so none of these is called with the counter's lock held."""
 
     @property
-    def visit_open(self) -> bool: ...
+    def open_visit(self) -> int | None: ...
+
+    @property
+    def has_opted_out(self) -> bool: ...
 
     def opt_out(self) -> None: ...
 
-    def freeze_level(self) -> VisitLevel: ...
+    def freeze_level(self, number: int) -> VisitLevel: ...
 
-    def rated(self, overall: int) -> bool: ...
+    def rated(self, overall: int, number: int) -> bool: ...
 
     def visit_started(self, service_group: int, time_s: float) -> None: ...
 
@@ -51,6 +57,7 @@ class Sheet:
 
     token: str
     visit: int
+    service_group: int
     begun_s: float
     touched_s: float
     answers: dict[int, int] = field(default_factory=dict)
@@ -58,10 +65,11 @@ class Sheet:
 
 
 class Begin(Enum):
-    """Whether a rating may begin."""
+    """Why a rating may not begin."""
 
-    YES = 0
-    ALREADY_RATED = 1
+    ALREADY_RATED = 0
+    NEXT_VISIT = 1
+    """The next visit began at the touch."""
 
 
 class Counter:
@@ -90,28 +98,35 @@ class Counter:
         self._visit = 0
         self._rated_visit = -1
         self._service_group = 0
+        self._called_group = 0
+        """Of the last call: that of the visit that begins next."""
         self._sheet: Sheet | None = None
-        self._opted_out = False
         self._completed_s: float | None = None
 
     # -- visits
     # ----------------------------------------------------------------------------------------------------------
 
-    def note_visit(self) -> None:
+    def note_visit(self, number: int) -> None:
         """A visit has started (the engine's `on_started`): an unfinished sheet of the one before is forgotten."""
         with self._lock:
-            self._visit += 1
-            self._sheet = None
-            self._opted_out = False
+            if number != self._visit:
+                self._visit = number
+                self._sheet = None
+            self._service_group = self._called_group
 
     def queue_started(self, service_group: int) -> None:
         """The queue system called a citizen."""
         with self._lock:
-            self._service_group = service_group
-        if self._visits is not None:
-            self._visits.visit_started(service_group, self._clock())
-        else:
-            self.note_visit()
+            self._called_group = service_group
+            following = self._visit + 1
+        if self._visits is None:
+            self.note_visit(following)
+            return
+        self._visits.visit_started(service_group, self._clock())
+        if self._visits.open_visit is None:
+            # by presence: whoever is called may never be seen, and rate all the same
+            with self._lock:
+                self._service_group = service_group
 
     def queue_ended(self) -> None:
         """The queue system says that the visit is over. A rating may still follow, without being paired."""
@@ -125,29 +140,33 @@ class Counter:
 
     @property
     def has_opted_out(self) -> bool:
-        """Whether the citizen of this visit has opted out."""
-        return self._opted_out and (self._visits is None or self._visits.visit_open)
+        """Whether an opt-out holds now. The engine knows: no event of the queue system is asked here."""
+        return self._visits is not None and self._visits.has_opted_out
 
     def opt_out(self) -> None:
         """One touch: nothing of this visit is analysed from now on."""
         if self._visits is not None:
             self._visits.opt_out()
-        self._opted_out = True
 
     # -- sheets
     # ----------------------------------------------------------------------------------------------------------
 
     def begin(self) -> Sheet | Begin:
-        """Freeze the visit's level, then begin a sheet; or say that this visit has been rated."""
-        if self._visits is not None and self._visits.visit_open:
-            with contextlib.suppress(RuntimeError):  # the visit ended in between
-                self._visits.freeze_level()
+        """Freeze the visit's level, then begin a sheet; or say why not."""
         with self._lock:
+            visit = self._visit
+        if self._visits is not None:
+            with contextlib.suppress(RuntimeError):  # it is not open any more
+                self._visits.freeze_level(visit)
+        with self._lock:
+            if visit != self._visit:  # whose touch that was cannot be known
+                self.counters.drop("next_visit")
+                return Begin.NEXT_VISIT
             if self._knows_visits() and self._visit == self._rated_visit:
                 self.counters.drop("already_rated")
                 return Begin.ALREADY_RATED
             now_s = self._clock()
-            self._sheet = Sheet(secrets.token_urlsafe(16), self._visit, now_s, now_s)
+            self._sheet = Sheet(secrets.token_urlsafe(16), visit, self._service_group, now_s, now_s)
             return self._sheet
 
     def sheet(self, token: str) -> Sheet | None:
@@ -223,7 +242,7 @@ class Counter:
                 answers[slot] = value
             row = wire.RatingRow(
                 instrument=self.questionnaire.wire_code,
-                service_group=self._service_group,
+                service_group=sheet.service_group,
                 answers=tuple(answers),
                 reasons=sum(1 << bit for bit in known & reason_bits),
                 flag=int(self._flag(sheet)),
@@ -232,10 +251,9 @@ class Counter:
             self._rated_visit = sheet.visit
             self._completed_s = self._clock()
             self._sheet = None
-            is_own_visit = sheet.visit == self._visit
             self.counters.forwarded += 1
-        if is_own_visit and self._visits is not None and self._visits.visit_open:
-            self._visits.rated(answers[0])
+        if self._visits is not None:
+            self._visits.rated(answers[0], sheet.visit)
         return True
 
     def _flag(self, sheet: Sheet) -> RatingFlag:

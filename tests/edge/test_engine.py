@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,12 +26,12 @@ CLERK = ("biden", 160, 440, 80)
 LEFT = ((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0))
 SETTINGS = EngineSettings(
     region=LEFT,
-    presence=PresenceParameters(start_after_s=0.5, end_after_s=1.0),
+    presence=PresenceParameters(start_after_s=0.5, end_after_s=1.0, empty_after_s=1.5),
     fusion=FusionParameters(minimum_visit_s=2.0, minimum_evidence_s=1.0),
     opt_out_s=3.0,
     rating_wait_s=4.0,
 )
-BY_QUEUE = EngineSettings(region=LEFT, visits_by="queue", fusion=SETTINGS.fusion)
+BY_QUEUE = EngineSettings(region=LEFT, visits_by="queue", fusion=SETTINGS.fusion, opt_out_s=60.0, opt_out_rest_s=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -48,8 +49,8 @@ class Counter:
         self.engine = Engine(settings, networks, self.visits.append, self._note)
         self.time_s = 0.0
 
-    def _note(self) -> None:
-        self.started += 1
+    def _note(self, number: int) -> None:
+        self.started = number
 
     def show(self, seconds: float, *people: tuple[str, int, int, int]) -> Counter:
         for frame in frames(scene(*people), seconds, self.time_s):
@@ -145,10 +146,39 @@ def test_opting_out_stops_at_once_and_counts_as_abstained(networks: Networks) ->
     assert counter.engine.sound_counters.forwarded == 0
     assert counter.engine.visit_open
     assert counter.engine.rated(5), "rating is another matter than being analysed"
-    counter.show(3)
+    counter.show(5, HAPPY)
     assert counter.visits == [ClosedVisit(Level.ABSTAINED, Outcome.SATISFIED)]
-    counter.show(4, HAPPY_TOO).show(2)
+    assert counter.started == 1, "who stays longer than nothing is looked at is not analysed either"
+    counter.show(0.5).show(3, HAPPY)
+    assert counter.started == 1, "nor is who has bent down for a paper"
+    counter.show(2).show(4, HAPPY_TOO).show(2)
     assert counter.visits[1].level is Level.VERY_HIGH, "the next citizen is seen again"
+
+
+def test_whoever_is_there_at_a_restart_is_left_alone(networks: Networks) -> None:
+    """Who had opted out is kept nowhere, so the new process cannot know."""
+    counter = Counter(networks, replace(SETTINGS, empty_first=True)).show(4, HAPPY)
+    counter.show(1).engine.tick(counter.time_s)
+    counter.time_s += 5.0  # no pictures: nobody can say that the place was empty
+    counter.show(0.3).show(4, HAPPY)
+    assert counter.started == 0
+    assert counter.engine.sound_counters.forwarded == 0
+    counter.show(2).show(4, HAPPY_TOO).show(2)
+    assert [visit.level for visit in counter.visits] == [Level.VERY_HIGH]
+
+
+def test_by_presence_no_event_of_the_queue_system_ends_an_opt_out(networks: Networks) -> None:
+    counter = Counter(networks).show(2, HAPPY)
+    counter.engine.opt_out()
+    looked_at = counter.engine.counters.forwarded
+    counter.engine.visit_started(1, counter.time_s)
+    counter.show(1, HAPPY)
+    counter.engine.visit_ended(counter.time_s)
+    counter.engine.visit_started(1, counter.time_s)
+    counter.show(1, HAPPY)
+    assert counter.engine.counters.forwarded == looked_at
+    assert counter.started == 1
+    assert counter.engine.has_opted_out
 
 
 def test_opting_out_before_being_seen(networks: Networks) -> None:
@@ -180,12 +210,68 @@ def test_the_queue_system_starts_and_ends_visits(networks: Networks) -> None:
     assert counter.engine.visit_open
 
 
+S, E = "start", "end"
+
+
+@pytest.mark.parametrize(
+    ("events", "is_over"),
+    [
+        ([(1.0, S)], False),
+        ([(1.0, S), (9.0, S), (20.0, S)], False),
+        ([(1.0, E), (1.0, S)], False),
+        ([(1.0, E), (2.9, S)], False),
+        ([(1.0, E), (2.0, S), (3.0, E), (4.0, S)], False),
+        ([(1.0, E), (1.5, E), (2.9, S)], False),
+        ([(1.0, S), (1.0, E)], False),
+        ([(1.0, E), (3.5, S)], True),
+        ([(1.0, S), (2.0, E), (5.0, S)], True),
+        ([(61.0, S)], True),
+    ],
+)
+@pytest.mark.parametrize("called", [True, False])
+def test_an_opt_out_survives_every_call_but_a_clear_end(
+    networks: Networks, events: list[tuple[float, str]], is_over: bool, called: bool
+) -> None:
+    """Two seconds of rest make an end clear here; an opt-out of more than a minute ago ends at a call."""
+    counter = Counter(networks, BY_QUEUE)
+    if called:
+        counter.engine.visit_started(0, 0.0)
+    counter.engine.opt_out()
+    for time_s, event in events if called else [(0.5, S), *events]:
+        if event == S:
+            counter.engine.visit_started(0, time_s)
+        else:
+            counter.engine.visit_ended(time_s)
+        counter.time_s = time_s
+    assert counter.engine.has_opted_out is not is_over
+    counter.show(0.3, HAPPY)
+    assert (counter.engine.counters.forwarded > 0) is is_over
+    counter.engine.finish()
+    starts = sum(event == S for _, event in events)
+    assert len(counter.visits) == starts + 1, "every call is one visit, whether or not it is opted out"
+    assert {visit.level for visit in counter.visits} == {Level.ABSTAINED}
+
+
+def test_a_second_touch_after_the_end_opts_out_too(networks: Networks) -> None:
+    counter = Counter(networks, BY_QUEUE)
+    counter.engine.visit_started(0, 0.0)
+    counter.engine.opt_out()
+    counter.engine.visit_ended(1.0)
+    counter.engine.opt_out()
+    counter.time_s = 1.5
+    counter.show(1, HAPPY)
+    assert counter.engine.counters.forwarded == 0
+    assert counter.engine.visit_open
+
+
 def test_opting_out_before_the_call_holds_for_the_visit_that_is_called(networks: Networks) -> None:
     counter = Counter(networks, BY_QUEUE).show(1)
     counter.engine.opt_out()
     counter.engine.visit_started(7, counter.time_s)
     counter.show(4, HAPPY)
     assert counter.engine.counters.forwarded == 0
+    counter.engine.visit_ended(counter.time_s)
+    counter.time_s += 2.5
     counter.engine.visit_started(8, counter.time_s)
     counter.show(4, HAPPY)
     counter.engine.visit_ended(counter.time_s)
@@ -236,7 +322,7 @@ def test_a_fast_camera_costs_no_more(networks: Networks) -> None:
 def test_rating_without_a_visit(networks: Networks) -> None:
     engine = Counter(networks).engine
     assert not engine.rated(5)
-    with pytest.raises(RuntimeError, match="no visit"):
+    with pytest.raises(RuntimeError, match="no such visit"):
         engine.freeze_level()
 
 

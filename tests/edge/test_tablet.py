@@ -29,19 +29,24 @@ class Visits:
     """Stands for the engine: the order of calls is what matters here."""
 
     def __init__(self) -> None:
-        self.visit_open = True
+        self.open_visit: int | None = 1
+        self.has_opted_out = False
         self.calls: list[str] = []
 
     def opt_out(self) -> None:
         self.calls.append("opt_out")
+        self.has_opted_out = True
 
-    def freeze_level(self) -> VisitLevel:
+    def freeze_level(self, number: int) -> VisitLevel:
+        if number != self.open_visit:
+            raise RuntimeError
         self.calls.append("freeze")
         return VisitLevel(Level.HIGH)
 
-    def rated(self, overall: int) -> bool:
-        self.calls.append(f"rated {overall}")
-        return True
+    def rated(self, overall: int, number: int) -> bool:
+        if number == self.open_visit:
+            self.calls.append(f"rated {overall}")
+        return number == self.open_visit
 
     def visit_started(self, service_group: int, time_s: float) -> None:
         self.calls.append(f"started {service_group}")
@@ -63,6 +68,12 @@ class Tablet:
         if self.disk_full:
             raise StoreError("The disk is full.")
         self.rows.append(row)
+
+    def next_visit(self) -> None:
+        assert self.visits.open_visit is not None
+        self.visits.open_visit += 1
+        self.visits.has_opted_out = False
+        self.counter.note_visit(self.visits.open_visit)
 
     def page_token(self) -> str:
         return find(r'name="page_token" value="([^"]+)"', self.client.get("/").text)
@@ -92,7 +103,7 @@ def make_tablet(form: Form) -> Iterator[Tablet]:
         30,
         clock=lambda: tablet.now_s,
     )
-    counter.note_visit()
+    counter.note_visit(1)
     pages = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, "https://example.vn/giai-thich", "Tầng 1")
     server = TabletServer(make_app(pages, counter, TOKEN), "127.0.0.1", 0)
     server.start()
@@ -190,21 +201,21 @@ def test_one_visit_one_rating(one: Tablet) -> None:
     one.answer(one.begin(), 4)
     page = one.begin()
     assert page.url.path == "/already"
-    one.counter.note_visit()
+    one.next_visit()
     assert one.answer(one.begin(), 2).status_code == 200
     assert [row.answers[0] for row in one.rows] == [4]  # the second waits for its reasons
 
 
 def test_a_sheet_dies_with_its_visit(short: Tablet) -> None:
     page = short.begin()
-    short.counter.note_visit()
+    short.next_visit()
     assert short.answer(page, 4).url.path == "/over"
     assert short.rows == []
 
 
 def test_a_rating_after_the_visit_ended_is_sent_but_not_paired(one: Tablet) -> None:
     page = one.begin()
-    one.visits.visit_open = False
+    one.visits.open_visit = None
     one.answer(page, 4)
     assert len(one.rows) == 1
     assert one.visits.calls == ["freeze"]
@@ -230,7 +241,7 @@ def test_opt_out_is_one_touch_and_rating_stays_possible(one: Tablet) -> None:
     assert "Đã dừng phân tích cho lượt này" in page.text
     assert "Không phân tích tôi" not in page.text
     assert one.answer(one.begin(), 5).url.path == "/thanks"
-    one.counter.note_visit()
+    one.next_visit()
     assert "Không phân tích tôi" in one.client.get("/").text
 
 
@@ -340,6 +351,7 @@ def test_queue_events(path: str, token: str, body: bytes, status: int, calls: li
 
 def test_a_rating_bears_the_service_group_of_the_queue_event(one: Tablet) -> None:
     one.client.post("/visit/start", content=b'{"service_group": 7}', headers={"X-Queue-Token": TOKEN})
+    one.next_visit()
     one.answer(one.begin(), 5)
     assert one.rows[0].service_group == 7
 
