@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from sqlalchemy import func, select
 
 from pipeline.errors import LogError
-from server.changes import verify_changes
+from server.changes import ACTIONS, verify_changes
 from server.days import INDOCHINA, day_date
 from server.provinces import read_setting
 from server.retention import findings
@@ -69,6 +69,7 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         accesses=accesses,
         accesses_kept=total,
         entries=entries,
+        actions=ACTIONS,
         heads=heads,
         length=length,
         head=head,

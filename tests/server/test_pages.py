@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,10 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from pipeline.errors import ConfigError, ImportRowError, LogError
+from server import changes as changes_module
 from server.box_health import box_states
 from server.catalogue import ImportResult, import_catalogue
-from server.changes import START, record_change, verify_changes
+from server.changes import ACTIONS, START, record_change, verify_changes
 from server.days import now_s, today
 from server.navigation import ENTRIES
 from server.pages.catalogue import read_csv
@@ -24,6 +26,7 @@ from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.changes import changes
 from server.store.tables.releases import deliveries, tree_heads
 from server.store.tables.users import Role, access_log
+from server.survey.labels import IMPORT_KINDS
 from server.survey.rounds import make_round
 from server.survey.tables.contacts import phone_contacts
 from server.web import format_number
@@ -231,6 +234,19 @@ def test_a_generated_provinces_boxes_read_as_simulated(store: Engine, simulated:
         first, second = box_states(connection, made.province_id)
     assert first.words[1] == ("Simulated" if simulated else "Not enrolled yet")
     assert second.words[1] == "Never heard"
+
+
+def test_every_action_of_the_log_of_changes_has_words() -> None:
+    """Actions are read off the program's own calls; `KIND_imported` stands for every kind of import."""
+    kinds = [kind for kind in IMPORT_KINDS if kind != "ratings"]
+    used: set[str] = set()
+    for path in Path(changes_module.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "record_change":
+                text = ast.unparse(node.args[3])
+                used |= {f"{kind}_imported" for kind in kinds} if "{kind}" in text else set(re.findall("'(.+?)'", text))
+    assert used == set(ACTIONS)
+    assert all(vi and en and vi != en for vi, en in ACTIONS.values())
 
 
 # The catalogue

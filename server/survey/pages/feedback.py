@@ -43,12 +43,13 @@ def feedback_form(request: Request, province: str, code: str = "") -> Response:
     with read(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
         state = state_of(connection, code) if code else None
-        simulated = province_by_id(connection, number).simulated
+        named = province_by_id(connection, number)
     return render(
         request,
         "survey_feedback_form.html",
         embed=False,
-        simulated_survey=simulated,
+        simulated_survey=named.simulated,
+        asking=named,
         agencies=catalogue.agencies,
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
@@ -78,12 +79,13 @@ def send_feedback(
         if agency not in catalogue.agencies:
             raise HTTPException(422, "agency")
         code = receive(connection, number, agency, category=category, text=text, contact=contact)
-        simulated = province_by_id(connection, number).simulated
+        named = province_by_id(connection, number)
     return render(
         request,
         "survey_feedback_form.html",
         embed=False,
-        simulated_survey=simulated,
+        simulated_survey=named.simulated,
+        asking=named,
         agencies=catalogue.agencies,
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
