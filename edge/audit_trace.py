@@ -237,7 +237,7 @@ class _Trial:
             return True
         place = Path(path)
         if place.parent in memory_folders():
-            return place.name.startswith("hailong-month-")
+            return place.name.startswith(("hailong-month-", "hailong-sheets-"))
         names = r"(outbox|release)\.sqlite3(-wal|-shm|-journal)?|release\.(sealed|demo-key)(\.part)?|sent\.record"
         return place.parent == self.data and re.fullmatch(names, place.name) is not None
 

@@ -27,6 +27,7 @@ from pipeline.keys import public_key_bytes
 from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.periods import day_index
 from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import ClosedVisit
 from pipeline.transparency.leaves import KeyLeaf, ModelLeaf, NoticeLeaf
 
@@ -70,7 +71,10 @@ class Box:
         token = queue_token(config)
         clock = self._clock = SystemClock(assume_synchronised=config.box.demo)
         config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch)
+        memory = find_memory_folder(memory_folders())
+        if memory is None:
+            _log.warning("No file system in memory was found: the outbox's file time tells when the last sheet came.")
+        self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch, memory=memory)
         self._stack.callback(self.outbox.close)
         self.desk = ReleaseDesk(
             config.privacy, config.box.data_dir / "release.sqlite3", clock, self.keys, enrolment.epoch
@@ -105,7 +109,7 @@ class Box:
             instruments.take,
         )
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
-        self.keeper = Keeper(self.desk, self.outbox, clock, schedule, self.health)
+        self.keeper = Keeper(self.desk, self.outbox, clock, schedule, self.health, config.privacy.seal_interval_s)
         self._ticker = Ticker(self.keeper.turn, DEMO_TURN_S if config.box.demo else TURN_S, "keeper")
 
     def _open_analysis(self) -> Analysis:

@@ -1,5 +1,5 @@
-"""What the box does by the clock: closes periods, hands releases to the outbox, makes the day's batches of answer
-sheets."""
+"""What the box does by the clock: closes periods, hands releases to the outbox, writes answer sheets to the disk and
+makes the day's batches of them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RatingSchedule:
 
 class Keeper:
     """Call `turn` at a fixed interval, such as every second. Never raises for a full disk: it says so by `health`
-    and tries again."""
+    and tries again. Every `keep_every_s` seconds of the clock, sheets go from memory to the disk."""
 
     def __init__(
         self,
@@ -63,6 +63,7 @@ class Keeper:
         clock: Clock,
         schedule: RatingSchedule,
         health: Health,
+        keep_every_s: float = 60.0,
     ) -> None:
         self.counters = Counters()
         self._desk = desk
@@ -70,6 +71,8 @@ class Keeper:
         self._clock = clock
         self._schedule = schedule
         self._health = health
+        self._keep_every_s = keep_every_s
+        self._kept_slot: int | None = None
         self._batch_waits = False
         self._settled = False
 
@@ -77,7 +80,7 @@ class Keeper:
         """Do what is due."""
         now_s = self._clock.wall_s()
         disk_full = False
-        for work in (self._release, self._batch):
+        for work in (self._release, self._keep, self._batch):
             try:
                 work(now_s)
             except StoreError as error:
@@ -113,6 +116,12 @@ class Keeper:
         if handed or not self._settled:
             self._outbox.settle({staged.key for staged in self._desk.pending()})
             self._settled = True
+
+    def _keep(self, now_s: float) -> None:
+        slot = int(now_s // self._keep_every_s)
+        if slot != self._kept_slot:
+            self._outbox.keep_sheets()
+            self._kept_slot = slot
 
     def _batch(self, now_s: float) -> None:
         if self._schedule.due(now_s):

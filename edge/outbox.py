@@ -3,13 +3,19 @@
 SQLite with a write-ahead log and `synchronous=FULL`: a message that `put` returned survives a power cut. A release
 carries a key (kind, period, index), and the same key is never given a second sequence number, so that the desk of
 releases may offer a release again after a crash ("put, then confirm"): no period is lost and none is sent twice. No
-row holds a time. A day's answer sheets are written anew, shuffled, with every sheet that comes, and the log is cut: a
-page of SQLite and its write-ahead log would both tell the order in which they came.
+row holds a time.
+
+Answer sheets first wait in a file in memory, which a crash of the box survives, and go to the disk at fixed times,
+whether or not there are any: so the times of the disk's files tell nothing of when one was given. There all of them
+are written anew, shuffled, and the log is cut: a page of SQLite and its write-ahead log would both tell the order in
+which they came.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import os
 import secrets
 import sqlite3
 import threading
@@ -35,6 +41,7 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NULL, row BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch (day INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 """
+_IN_MEMORY = "CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NULL, row BLOB NOT NULL)"
 _BATCH_DAYS = 31
 _FORGET_ONE = "DELETE FROM message WHERE epoch = ? AND sequence = ? AND settled = 1 AND payload IS NULL"
 _PADDING = wire.RatingRow(instrument=0, service_group=0, answers=(0,) * wire.ANSWER_SLOTS, reasons=0, flag=0)
@@ -46,12 +53,16 @@ class Outbox:
     file damaged.
 
     `page_limit`: the largest size in pages of 4 KiB (a full disk in tests; in the field a bound on what an endless
-    outage can fill)."""
+    outage can fill). `memory`: a folder on a file system in memory, where sheets wait for `keep_sheets`; None: they go
+    to the disk as they come, and the file's times tell when the last one did."""
 
-    def __init__(self, path: Path, epoch: int, page_limit: int = 65_536) -> None:
+    def __init__(self, path: Path, epoch: int, page_limit: int = 65_536, memory: Path | None = None) -> None:
         self.counters = Counters()
         self._lock = threading.Lock()
         self._path = path
+        self._not_kept = False
+        """Whether the sheets in memory could not be written to the disk."""
+        self._memory: sqlite3.Connection | None = None
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -63,6 +74,20 @@ class Outbox:
         except sqlite3.Error as error:
             raise _store_error(path, error) from None
         path.chmod(0o600)
+        if memory is not None:
+            self._open_memory(memory / _memory_name(path))
+
+    def _open_memory(self, path: Path) -> None:
+        """Open the file in memory; what a killed box left there goes to the disk at once."""
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+            self._memory = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            self._memory.execute("PRAGMA synchronous=OFF")  # no disk is behind it
+            self._memory.execute("PRAGMA secure_delete=ON")
+            self._memory.execute(_IN_MEMORY)
+        except (OSError, sqlite3.Error) as error:
+            raise _store_error(path, error) from None
+        self.keep_sheets()
 
     def _begin_epoch(self, epoch: int) -> None:
         """A replaced or restored box has a new epoch, which counts from 1; what waits from the old one is still
@@ -118,22 +143,50 @@ class Outbox:
         return message
 
     def add_sheet(self, row: wire.RatingRow, day: int) -> None:
-        """Keep one answer sheet until its day's batch is made."""
+        """Keep one answer sheet until its day's batch is made. Once this has returned, the sheet survives the end of
+        the process; the loss of power only after the next `keep_sheets`."""
+        sheet = (secrets.randbits(63), day, wire.encode(row))
         with self._lock:
             try:
-                with _Transaction(self._db):
-                    rows = [kept for (kept,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,))]
-                    rows.append(wire.encode(row))
-                    # within a page the newest row lies first, whatever its key: so all are laid out anew
-                    secrets.SystemRandom().shuffle(rows)
-                    self._db.execute("DELETE FROM sheet WHERE day = ?", (day,))
-                    self._db.executemany(
-                        "INSERT INTO sheet VALUES (?, ?, ?)", [(secrets.randbits(63), day, kept) for kept in rows]
-                    )
+                if self._memory is None:
+                    self._lay_out([sheet])
+                elif self._not_kept:
+                    raise sqlite3.OperationalError("sheets that wait in memory could not be kept")
+                else:
+                    self._memory.execute("INSERT INTO sheet VALUES (?, ?, ?)", sheet)
             except sqlite3.Error as error:
                 self.counters.drop("sheet_not_stored")
                 raise _store_error(self._path, error) from None
-            self._cut_log()
+
+    def keep_sheets(self) -> None:
+        """Write the sheets that wait in memory to the disk. Call it at fixed times: it writes whether or not there are
+        any. A sheet keeps its token, so that one that was written before a crash is not written twice."""
+        if self._memory is None:
+            return
+        with self._lock:
+            self._keep_sheets(self._memory)
+
+    def _keep_sheets(self, memory: sqlite3.Connection) -> None:
+        self._not_kept = True
+        try:
+            waiting = memory.execute("SELECT token, day, row FROM sheet").fetchall()
+            self._lay_out(waiting)
+            memory.executemany("DELETE FROM sheet WHERE token = ?", [(token,) for token, _, _ in waiting])
+        except sqlite3.Error as error:
+            self.counters.drop("store_failed")
+            raise _store_error(self._path, error) from None
+        self._not_kept = False
+
+    def _lay_out(self, new: Sequence[tuple[int, int, bytes]]) -> None:
+        """Write all sheets anew in a random order: within a page the newest row lies first, whatever its key."""
+        with _Transaction(self._db):
+            kept = self._db.execute("SELECT token, day, row FROM sheet").fetchall()
+            sheets = list({token: (token, day, row) for token, day, row in [*kept, *new]}.values())
+            secrets.SystemRandom().shuffle(sheets)
+            self._db.execute("DELETE FROM sheet")
+            self._db.executemany("INSERT INTO sheet VALUES (?, ?, ?)", sheets)
+            self._db.execute("UPDATE box SET next = next")  # a page is written even where there is no sheet
+        self._cut_log()
 
     def _cut_log(self) -> None:
         """Merge the write-ahead log and cut it to nothing. What was stored stays stored where this fails."""
@@ -147,6 +200,8 @@ class Outbox:
         Returns the number of batches. Rows and batches change in one transaction: a sheet is in exactly one of the
         two."""
         with self._lock:
+            if self._memory is not None:
+                self._keep_sheets(self._memory)
             try:
                 with _Transaction(self._db):
                     days = {
@@ -241,7 +296,8 @@ class Outbox:
                 (self.epoch,),
             ).fetchone()
             (following,) = self._db.execute("SELECT next FROM box").fetchone()
-            (sheets,) = self._db.execute("SELECT count(*) FROM sheet").fetchone()
+            stores = [self._db] if self._memory is None else [self._db, self._memory]
+            sheets = sum(store.execute("SELECT count(*) FROM sheet").fetchone()[0] for store in stores)
         put = following - 1
         return {
             "put": put,
@@ -258,8 +314,12 @@ class Outbox:
         return int(sequence)
 
     def close(self) -> None:
-        """Close the file; the write-ahead log is merged into it."""
+        """Keep what waits in memory, if the disk takes it, and close; the write-ahead log is merged into the file."""
         with self._lock:
+            if self._memory is not None:
+                with contextlib.suppress(StoreError):
+                    self._keep_sheets(self._memory)
+                self._memory.close()
             self._db.close()
 
 
@@ -292,7 +352,12 @@ def _ratings_builder(day: int, rows: tuple[wire.RatingRow, ...]) -> Builder:
     return build
 
 
-def _store_error(path: Path, error: sqlite3.Error) -> StoreError:
+def _memory_name(path: Path) -> str:
+    """The file in memory that belongs to an outbox: several boxes may share a folder."""
+    return "hailong-sheets-" + hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+
+
+def _store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     full = getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR"}
     fix = "Free space on the box's disk; what is stored stays." if full else "Check the file's owner and the disk."
     text = "The disk is full: the outbox" if full else "The outbox"

@@ -11,6 +11,7 @@ the decisions on the running month.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 from pathlib import Path
@@ -24,20 +25,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
-def waiting(data: Path) -> int:
-    """Messages and answer sheets in the outboxes under a data folder that the server has not yet acknowledged."""
+def waiting(*folders: Path) -> int:
+    """Messages and answer sheets in the outboxes under these folders that the server has not yet acknowledged: those
+    of the box's data, and of its folder in memory, where a box that was killed left its newest sheets."""
+    count = 0
+    for folder in folders:
+        for path in folder.rglob("outbox.sqlite3"):
+            count += _count(path, "SELECT count(*) FROM message WHERE payload IS NOT NULL AND refused = 0")
+            count += _count(path, "SELECT count(*) FROM sheet")
+        for path in folder.rglob("hailong-sheets-*"):
+            count += _count(path, "SELECT count(*) FROM sheet")
+    return count
+
+
+def _count(path: Path, query: str) -> int:
     import sqlite3
 
-    count = 0
-    for path in data.rglob("outbox.sqlite"):
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as store:
-            for query in (
-                "SELECT count(*) FROM message WHERE payload IS NOT NULL AND refused = 0",
-                "SELECT count(*) FROM sheet",
-            ):
-                count += int(store.execute(query).fetchone()[0])
-        store.close()
-    return count
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+        return int(store.execute(query).fetchone()[0])
 
 
 def run(args: argparse.Namespace) -> int:
@@ -50,10 +55,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.yes:
         raise ConfigError("This removes the box's keys and months for good.", "Add --yes.")
     systemctl(layout, "disable", "--now", "hailong-edge")
-    unsent = waiting(layout.data) if layout.data.exists() else 0
+    unsent = waiting(layout.data, layout.runtime)
     if unsent and not args.lose_unsent:
         raise ConfigError(
-            f"{unsent} closed releases have not been taken by the server.",
+            f"{unsent} releases and answer sheets have not been taken by the server.",
             "Let the box run until they are, or add --lose-unsent.",
         )
     wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime) if folder.exists())

@@ -2,9 +2,9 @@
 only.
 
 A sheet belongs to the visit that was open when it was begun, by the visit's number; a visit has one. It is handed on
-when it is complete, and forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhere. Visits begin
-at any moment, on other threads: the number goes with every question to the engine, which answers for that visit or not
-at all.
+when it is complete, and forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhere. Visits
+begin at any moment, on other threads: the number goes with every question to the engine, which answers for that visit
+or not at all.
 """
 
 from __future__ import annotations

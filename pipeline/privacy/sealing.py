@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -87,9 +88,9 @@ class Sealer:
         if self._at_rest is AtRest.PLAIN_DEMO:
             return self._path.with_suffix(".demo-key")
         name = "hailong-month-" + hashlib.sha256(str(self._path.resolve()).encode()).hexdigest()[:16]
-        for folder in (memory_folder,) if memory_folder else memory_folders():
-            if in_memory(folder) and os.access(folder, os.W_OK):
-                return folder / name
+        found = find_memory_folder((memory_folder,) if memory_folder else memory_folders())
+        if found is not None:
+            return found / name
         raise ConfigError(
             "No file system in memory was found for the running month's key.",
             "Give the service a RuntimeDirectory on tmpfs, or set at_rest to credential (a demo: plain_demo).",
@@ -123,6 +124,11 @@ def memory_folders() -> list[Path]:
     """Folders that may lie in memory, best first: the service's runtime directory, then shared memory."""
     runtime = [Path(folder) for folder in os.environ.get("RUNTIME_DIRECTORY", "").split(":") if folder]
     return [*runtime, Path("/run/hailong"), Path("/dev/shm")]  # noqa: S108  (only a key of 32 bytes, mode 0600)
+
+
+def find_memory_folder(folders: Iterable[Path]) -> Path | None:
+    """The first of these that lies in memory and can be written to, None where none does."""
+    return next((folder for folder in folders if in_memory(folder) and os.access(folder, os.W_OK)), None)
 
 
 def in_memory(folder: Path) -> bool:

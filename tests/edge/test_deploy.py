@@ -12,7 +12,10 @@ import pytest
 
 from edge.deploy.bundle import open_bundle, write_bundle
 from edge.deploy.releases import Layout
+from edge.deploy.uninstall_command import waiting
+from edge.outbox import Outbox
 from hailong.cli import main
+from pipeline import wire
 from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, new_keys, save_keys
 
@@ -152,3 +155,20 @@ def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.C
     assert not layout.home.exists()
     with pytest.raises(HailongError):
         layout.trust()
+
+
+def test_what_a_removed_box_would_lose_is_counted(tmp_path: Path) -> None:
+    data, memory = tmp_path / "data", tmp_path / "run"
+    for folder in (data, memory):
+        folder.mkdir()
+    outbox = Outbox(data / "outbox.sqlite3", 1, memory=memory)
+    sheet = wire.RatingRow(201, 0, (4,) + (0,) * 31, 0, 0)
+    outbox.add_sheet(sheet, 100)
+    outbox.make_batches(100)
+    assert waiting(data, memory) == 1
+    outbox.add_sheet(sheet, 101)
+    assert waiting(data, memory) == 2, "a killed box leaves it in memory"
+    outbox.acknowledged(1, 1)
+    outbox.close()
+    assert waiting(data, memory) == 1
+    assert waiting(tmp_path / "nothing") == 0

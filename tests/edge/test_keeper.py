@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from edge.health import Health
 from edge.keeper import Keeper, RatingSchedule
-from edge.outbox import Outbox
+from edge.outbox import Outbox, _memory_name
 from edge.sender import Sender, SenderSettings
 from pipeline import wire
 from pipeline.keys import new_keys
@@ -60,6 +61,30 @@ def test_a_batch_holds_days_that_are_over(
     assert _sent_days(outbox) == expected
     desk.wipe()
     outbox.close()
+
+
+def test_sheets_go_to_the_disk_at_fixed_times_only(tmp_path: Path) -> None:
+    clock = ManualClock(START_S + 7)
+    policy = PrivacyPolicy(clerks_per_box=2)
+    desk = ReleaseDesk(
+        policy, tmp_path / "release.sqlite3", clock, new_keys("box"), 1, require_anchor=False, memory_folder=MEMORY
+    )
+    outbox = Outbox(tmp_path / "outbox.sqlite3", 1, memory=MEMORY)
+    keeper = Keeper(desk, outbox, clock, RatingSchedule((12, 18)), Health())
+    keeper.turn()
+    outbox.add_sheet(SHEET, day_index(clock.wall_s()))
+    on_disk = []
+    for _ in range(60):
+        clock.advance(1)
+        keeper.turn()
+        store = sqlite3.connect(tmp_path / "outbox.sqlite3")
+        on_disk.append(store.execute("SELECT count(*) FROM sheet").fetchone()[0])
+        store.close()
+    assert on_disk == [0] * 52 + [1] * 8, "at the full minute"
+    desk.wipe()
+    outbox.close()
+    for path in MEMORY.glob(_memory_name(tmp_path / "outbox.sqlite3")):
+        path.unlink()
 
 
 def test_the_record_of_what_was_sent_is_private(tmp_path: Path) -> None:

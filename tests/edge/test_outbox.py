@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,6 +148,71 @@ def test_the_disk_does_not_tell_in_which_order_sheets_came(tmp_path: Path) -> No
             found += [content[match.end()] for match in re.finditer(re.escape(start), content)]
     assert sorted(found) == list(range(30))  # each once: nothing is left of earlier layouts
     assert found not in (list(range(30)), list(range(30))[::-1])
+
+
+def _times(folder: Path) -> dict[str, tuple[int, int, int]]:
+    """Of every file and of the folder: times of change of content and of inode in ns, size in bytes."""
+    return {
+        path.name: (found.st_mtime_ns, found.st_ctime_ns, found.st_size)
+        for path in (folder, *folder.iterdir())
+        if (found := path.stat())
+    }
+
+
+def test_no_file_on_the_disk_changes_when_a_sheet_is_given(tmp_path: Path, memory_folder: Path) -> None:
+    """The times of an inode's change cannot be set back, so nothing may be written at all."""
+    outbox = Outbox(tmp_path / "o", 1, memory=memory_folder)
+    before = _times(tmp_path)
+    for number in range(3):
+        time.sleep(0.02)
+        outbox.add_sheet(sheet(number), day=100)
+    assert _times(tmp_path) == before
+    assert outbox.totals()["sheets"] == 3
+    idle = Outbox(tmp_path / "idle", 1, memory=memory_folder)
+    for each in (outbox, idle):
+        before = _times(tmp_path)
+        time.sleep(0.02)
+        each.keep_sheets()
+        changed = {name for name, found in _times(tmp_path).items() if found[1] != before[name][1]}
+        name = "o" if each is outbox else "idle"
+        assert changed == {name, f"{name}-wal"}, "written at the fixed time, whether or not there is a sheet"
+        each.close()
+    assert all(not path.read_bytes().count(wire.encode(sheet(2))) for path in memory_folder.glob("hailong-sheets-*"))
+
+
+def test_a_sheet_survives_a_killed_box_once(tmp_path: Path, memory_folder: Path) -> None:
+    """Killed after the sheet was given, and killed between writing it to the disk and forgetting it in memory."""
+    killed = Outbox(tmp_path / "o", 1, memory=memory_folder)
+    killed.add_sheet(sheet(1), day=100)
+    assert killed._memory is not None
+    rows = killed._memory.execute("SELECT token, day, row FROM sheet").fetchall()
+    again = Outbox(tmp_path / "o", 1, memory=memory_folder)
+    assert again.totals()["sheets"] == 1
+    assert again._memory is not None
+    again._memory.executemany("INSERT INTO sheet VALUES (?, ?, ?)", rows)
+    third = Outbox(tmp_path / "o", 1, memory=memory_folder)
+    third.make_batches(100)
+    (batch,) = decoded(third)
+    assert isinstance(batch, wire.Ratings)
+    assert sum(row.instrument > 0 for row in batch.rows) == 1
+    assert third.totals()["sheets"] == 0
+
+
+def test_a_full_disk_takes_no_sheet_that_it_cannot_keep(tmp_path: Path, memory_folder: Path) -> None:
+    outbox = Outbox(tmp_path / "o", 1, page_limit=9, memory=memory_folder)
+    stored = _fill(outbox)
+    for number in range(100):
+        outbox.add_sheet(sheet(number), day=100)
+    with pytest.raises(StoreError, match="disk is full"):
+        outbox.keep_sheets()
+    with pytest.raises(StoreError):
+        outbox.add_sheet(sheet(201), day=100)
+    outbox.settle(())
+    for sequence in range(1, stored + 1):
+        outbox.acknowledged(1, sequence)
+    outbox.keep_sheets()
+    outbox.add_sheet(sheet(202), day=100)
+    assert outbox.totals()["sheets"] == 101
 
 
 def _fill(outbox: Outbox) -> int:
