@@ -199,14 +199,14 @@ class Box:
             _log.warning("not everything was acknowledged within %.0f s; it waits in the outbox", flush_s)
 
     def totals(self) -> dict[str, int | float]:
-        """Counts for the end of a run: of messages, and in a demo of visits (outside a demo live visits are not
-        told)."""
-        found: dict[str, int | float] = dict(self.outbox.totals())
-        found["duration_s"] = round(time.monotonic() - self._started_s, 1)
-        if self.config.box.demo:
-            found["visits"] = self.visits
-            found["ratings"] = self.counter.counters.forwarded
-        return found
+        """What the end of a run tells: in a demo counts of messages, sheets and visits. Otherwise nothing that visits
+        or ratings move, since it ends up in the journal: how long it ran, and how many messages the server refused."""
+        duration_s = round(time.monotonic() - self._started_s, 1)
+        sent = self.outbox.totals()
+        if not self.config.box.demo:
+            return {"duration_s": duration_s, "refused": sent["refused"]}
+        ratings = self.counter.counters.forwarded
+        return {**sent, "duration_s": duration_s, "visits": self.visits, "ratings": ratings}
 
 
 def queue_token(config: EdgeConfig) -> str | None:
