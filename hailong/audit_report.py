@@ -132,7 +132,7 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
 def _read_result(path: Path) -> dict[str, Any]:
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        holds = bool(result["holds"])
+        holds = bool(result["holds"]) and result.get("provinces") != {}  # of no province, nothing was checked
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(f"{path} is not the JSON of an audit.", "Make it with hailong audit NAME --json.") from None
     if "audit" in result:

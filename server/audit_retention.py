@@ -1,7 +1,8 @@
 """Check that the server's store holds nothing finer or older than the policy: schema, retention, log of changes.
 
 No column may hold a picture, a sound or a time finer than a day about a citizen; the access log and contacts end on
-their day; the log of changes is whole. Exit code 1 where something does not hold.
+their day; the log of changes is whole. Exit code 1 where something does not hold, and where there is no province, so
+that nothing was checked.
 
     hailong audit retention --json
 """
@@ -34,7 +35,6 @@ def run(args: argparse.Namespace) -> int:
         with write(engine) as connection:
             enforce(connection)
     result: dict[str, dict[str, object]] = {}
-    holds = True
     with read(engine) as connection:
         for province in all_provinces(connection):
             found = [finding.words[1] for finding in findings(connection, province.province_id)]
@@ -44,10 +44,14 @@ def run(args: argparse.Namespace) -> int:
                 found.append(error.message)
                 length, head = 0, ""
             result[province.code] = {"findings": found, "changes": length, "changes_head": head}
-            holds = holds and not found
     engine.dispose()
+    holds = bool(result) and not any(one["findings"] for one in result.values())
+    nothing = "Nothing was checked: this store has no province. Name the right one (--data-dir or --store)."
     if args.json:
-        print(json.dumps({"holds": holds, "provinces": result}, ensure_ascii=False))
+        problems = {} if result else {"problems": [nothing]}
+        print(json.dumps({"holds": holds, "provinces": result, **problems}, ensure_ascii=False))
+    elif not result:
+        print(nothing)
     else:
         for code, one in result.items():
             findings_of = one["findings"] if isinstance(one["findings"], list) else []

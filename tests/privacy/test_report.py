@@ -14,6 +14,8 @@ from edge.config import EdgeConfig, load_config
 from hailong.audit_report_blocks import as_html, as_pdf
 from hailong.audit_report_text import Assessment, write
 from hailong.audit_report_vi import FIGURES, SENTENCES
+from server.store.engine import connect, store_url
+from server.store.upgrade import upgrade
 from hailong.cli import main
 from models.catalog import all_cards
 from pipeline.keys import new_keys, save_keys
@@ -83,6 +85,25 @@ def test_four_documents(config_path: Path, tmp_path: Path, capsys: pytest.Captur
         assert "matkhau" not in text
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     assert [result["audit"] for result in results] == ["schema", "log", "budget", "attack", "retention"]
+
+
+def test_a_store_without_a_province_passes_no_audit(
+    config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    engine = connect(store_url(store))
+    upgrade(engine)
+    engine.dispose()
+    assert main(["audit", "retention", "--store", store]) == 1
+    assert "Nothing was checked" in capsys.readouterr().out
+    assert main(["audit", "retention", "--store", store, "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (told["holds"], told["provinces"], len(told["problems"])) == (False, {}, 1)
+    retention = tmp_path / "retention.json"
+    retention.write_text(json.dumps({"holds": True, "provinces": {}}))  # as earlier versions said of such a store
+    words = ["audit", "report", "--config", str(config_path), "--quick", "--result", str(retention)]
+    assert main([*words, "--out", str(tmp_path / "out"), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["audits"]["retention"] is False
 
 
 def test_an_audit_that_fails_is_told_at_the_top(config_path: Path, tmp_path: Path) -> None:
