@@ -14,11 +14,11 @@ from edge.config import EdgeConfig, load_config
 from hailong.audit_report_blocks import as_html, as_pdf
 from hailong.audit_report_text import Assessment, write
 from hailong.audit_report_vi import FIGURES, SENTENCES
-from server.store.engine import connect, store_url
-from server.store.upgrade import upgrade
 from hailong.cli import main
 from models.catalog import all_cards
 from pipeline.keys import new_keys, save_keys
+from server.store.engine import connect, store_url
+from server.store.upgrade import upgrade
 from tests.privacy.bench import Bench
 
 DAY_S = 86_400.0
