@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import catalog, metrics
-from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity
+from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity, valence_of
 from models.face_detect import FaceDetector
 from models.face_find import FAINT, FaceFinder, read_picture
 from models.face_landmarks import FaceLandmarks
@@ -83,7 +83,7 @@ class PhotographReader:
         far = FaceDetector(catalog.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
         near = FaceDetector(catalog.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
         landmarks = FaceLandmarks(catalog.model_files("face-landmarks")["face_landmark.tflite"])
-        self._finder = FaceFinder(far, near, landmarks)
+        self.finder = FaceFinder(far, near, landmarks)
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None
         if network == "fer":
@@ -99,17 +99,23 @@ class PhotographReader:
             pixels = read_picture(path)
         except SourceError as error:
             return None, error.message
-        found = self._finder.find(pixels)
+        found = self.finder.find(pixels)
         if found is None:
             return None, "no face found"
         if self._own is not None:
-            return self._own.infer([found.crop.pixels])[0], found.how
+            return _mean(self._own.infer([crop.pixels for crop in found.crops])), found.how
         assert self._fer is not None
+        crops = [np.asarray(cv2.resize(crop.pixels, (64, 64)), np.uint8) for crop in found.crops]
         if found.keypoints is not None:
-            crop = self._fer.crop(pixels, found.keypoints)
-        else:
-            crop = np.asarray(cv2.resize(found.crop.pixels, (64, 64)), np.uint8)
-        return self._fer.infer([crop])[0], found.how
+            crops[0] = self._fer.crop(pixels, found.keypoints)
+        return _mean(self._fer.infer(crops)), found.how
+
+
+def _mean(framings: list[FaceAffect]) -> FaceAffect:
+    """One affect of one face that was read in several framings."""
+    probabilities = np.asarray(np.stack([one.probabilities for one in framings]).mean(axis=0), np.float32)
+    valence = float(valence_of(probabilities[None])[0])
+    return FaceAffect(probabilities, valence, float(np.mean([one.uncertainty for one in framings])))
 
 
 def read_index(path: Path) -> list[tuple[str, str]]:

@@ -1,9 +1,10 @@
 """Find the one face in a still photograph, whatever its framing: a whole scene, a portrait, a face that fills the
 picture, or a picture so small that it can only be a face crop already.
 
-The order of attempts: a picture of at most 64 px is taken as a crop; then the far-range detector, the near-range one,
-both on the picture with a border around it (a detector misses faces that touch the edge), tiles of a large picture
-(small faces), and at last a small square picture is taken as a crop. Of several faces the largest is meant."""
+The order of attempts: the far-range detector, the near-range one, both on the picture with a border around it (a
+detector misses faces that touch the edge), tiles of a large picture (small faces), and at last a small square picture
+is taken as a crop. A picture of at most 64 px is enlarged first. Of several faces the largest is meant. Where a small
+picture is itself a crop, nobody knows how it was framed, so it is given in both framings: as found, and as it is."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ Pixels = NDArray[np.uint8]
 How = Literal["whole", "far", "near", "bordered", "tiled", "faint"]
 SURE, FAINT = 0.5, 0.25
 CROP_AT_MOST_PX = 64
+ENLARGED_PX = 192
 SMALL_SQUARE_PX = 260
+CROP_OF_PICTURE = (0.7, 1.4)
+"""Side of the found crop over the picture's, between which a small square picture is itself taken for a crop."""
 SMALLEST_PX = 12
 LARGEST_PX = 1600
 TILES_FROM_PX = 800
@@ -31,9 +35,10 @@ TILES_FROM_PX = 800
 
 @dataclass(frozen=True, slots=True)
 class FoundFace:
-    """A face of a photograph: `crop`, and `how` it was found; `keypoints` float32 [6, 2] px, none where taken whole."""
+    """A face of a photograph: its `crops` (one, or two framings of the same face), and `how` it was found;
+    `keypoints` float32 [6, 2] px, none where the picture was taken whole."""
 
-    crop: FaceCrop
+    crops: tuple[FaceCrop, ...]
     how: How
     keypoints: NDArray[np.float32] | None = None
 
@@ -49,15 +54,20 @@ class FaceFinder:
     def find(self, pixels: Pixels) -> FoundFace | None:
         """The face in a picture, uint8 [h, w, 3] BGR, or None."""
         height, width = pixels.shape[:2]
-        if max(height, width) <= CROP_AT_MOST_PX:
-            return FoundFace(whole_as_crop(pixels), "whole")
-        best, how = self._detect(pixels)
-        if best is not None:
-            return FoundFace(crop_face(pixels, best.keypoints), how, best.keypoints)
-        square = min(height, width) >= 0.8 * max(height, width)
-        if square and max(height, width) <= SMALL_SQUARE_PX:
-            return FoundFace(whole_as_crop(pixels), "whole")
-        return None
+        longest, shortest = max(height, width), min(height, width)
+        tiny = longest <= CROP_AT_MOST_PX
+        small_square = tiny or (shortest >= 0.8 * longest and longest <= SMALL_SQUARE_PX)
+        scale = ENLARGED_PX / longest if tiny else 1.0
+        seen = _scaled(pixels, scale) if tiny else pixels
+        best, how = self._detect(seen)
+        if best is None:
+            return FoundFace((whole_as_crop(pixels),), "whole") if small_square else None
+        found = crop_face(seen, best.keypoints)
+        keypoints = (best.keypoints / scale).astype(np.float32)
+        least, most = CROP_OF_PICTURE
+        if small_square and (tiny or least <= found.side_px / shortest <= most):
+            return FoundFace((found, whole_as_crop(pixels)), how, keypoints)
+        return FoundFace((found,), how, keypoints)
 
     def _detect(self, pixels: Pixels) -> tuple[Detection | None, How]:
         import cv2
@@ -110,6 +120,12 @@ def read_picture(path: Path) -> Pixels:
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return np.asarray(pixels, np.uint8)
+
+
+def _scaled(pixels: Pixels, scale: float) -> Pixels:
+    import cv2
+
+    return np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
 
 
 def _largest(found: list[Detection], minimum_score: float = SURE) -> Detection | None:

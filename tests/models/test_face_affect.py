@@ -186,12 +186,27 @@ def test_photographs(reader: PhotographReader, tmp_path: Path, name: str, shrink
 def test_a_face_that_fills_the_picture(
     reader: PhotographReader, tmp_path: Path, astronaut: np.ndarray, side_px: int
 ) -> None:
+    """It is found, and read in both framings: as found and as it is."""
     path = tmp_path / "crop.png"
     cv2.imwrite(str(path), cv2.resize(astronaut, (side_px, side_px), interpolation=cv2.INTER_CUBIC))
     affect, how = reader.read(path)
     assert affect is not None, how
     assert affect.valence > 0.5
-    assert (how == "whole") == (side_px == 48)
+    found = reader.finder.find(read_picture(path))
+    assert found is not None
+    assert found.keypoints is not None
+    assert np.all((found.keypoints > 0) & (found.keypoints < side_px))
+    assert len(found.crops) == 2
+    assert np.array_equal(found.crops[1].pixels, whole_as_crop(read_picture(path)).pixels)
+
+
+def test_a_crop_in_which_no_face_is_found_is_taken_as_it_is(reader: PhotographReader, tmp_path: Path) -> None:
+    path = tmp_path / "crop.png"
+    cv2.imwrite(str(path), np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8))
+    affect, how = reader.read(path)
+    assert how == "whole"
+    assert affect is not None
+    assert affect.uncertainty > ABSTAIN_ABOVE
 
 
 @pytest.mark.parametrize(
