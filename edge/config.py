@@ -206,6 +206,8 @@ class EdgeConfig(_Section):
             raise ValueError("[box] demo and [privacy] demo must be the same")
         if self.visit.by == "queue" and not self.queue.enabled:
             raise ValueError('[visit] by = "queue" needs [queue] enabled = true')
+        if self.visit.by == "presence" and self.camera.source == "none" and self.microphone.source != "none":
+            raise ValueError('[visit] by = "presence" needs a camera: with a microphone alone it is by = "queue"')
         if not self.box.demo:
             self._refuse_what_staff_or_strangers_could_suffer()
         return self

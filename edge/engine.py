@@ -202,14 +202,16 @@ class Engine:
         """Listen to a piece of sound."""
         with self._lock:
             self._advance(chunk.time_s)
-            if self._visit is None or not self._visit.takes_evidence:
+            visit = self._visit
+            # a chunk waits for up to four seconds: what was said before the visit is not this citizen's
+            if visit is None or not visit.takes_evidence or chunk.time_s < visit.start_s:
                 self._stop_listening()
                 self.sound_counters.drop("not_listening")
                 return
             self._listening = True
             self.sound_counters.forwarded += 1
             for utterance in self._networks.voice.feed(chunk):
-                self._hear(self._visit, utterance)
+                self._hear(visit, utterance)
 
     def end_of_sound(self) -> None:
         """The source of sound is over: what is being said counts as an utterance."""

@@ -1,7 +1,9 @@
 """Late fusion: summaries of face, voice and words into a visit's level, or an abstention (docs/fusion.md).
 
 For each modality m the observations of a visit are weighted by their seconds and by how sure they are,
-w = (1 - uncertainty) * seconds, 0 where the uncertainty is above `uncertainty_limit`. The weighted mean valence v_m has
+w = (1 - uncertainty) * seconds, 0 where the uncertainty is above `uncertainty_limit`: there an observation abstains by
+itself, by what its network measured of its own doubt. A visit abstains by another rule, below. The weighted mean
+valence v_m has
 
     x_m = gain_m * (v_m - offset_m) + change_m * (leaving_m - arrival_m)
     precision_m = 1 / (noise_m^2 * correlation_m / W_m + bias_m^2)        W_m = sum of w, in seconds
@@ -21,7 +23,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from pipeline.errors import ConfigError
@@ -75,26 +77,29 @@ class ModalityParameters:
     noise: float = 0.5
     correlation_s: float = 2.0
     bias: float = 0.2
-    uncertainty_limit: float = 0.75
+    uncertainty_limit: float = 1.0
+    """Uncertainty above which an observation says nothing. 1: none is left out, doubt only takes weight."""
 
     def weight(self, uncertainty: float, seconds: float) -> float:
-        """Weight of an observation, in seconds of full evidence."""
-        return 0.0 if uncertainty > self.uncertainty_limit else (1.0 - uncertainty) * seconds
+        """Weight of an observation, in seconds of full evidence; 0 for an uncertainty that is no number."""
+        return (1.0 - uncertainty) * seconds if uncertainty <= self.uncertainty_limit else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class FusionParameters:
     """All parameters of the fusion. The defaults are a priori; calibration may refit them from levels and ratings."""
 
+    # the limit is the face network's own (models.face_affect.ABSTAIN_ABOVE, measured; a test holds them together)
     face: ModalityParameters = ModalityParameters(change=0.3, bias=0.25, uncertainty_limit=0.6)
     # a calm voice reads as "not negative", which is less than satisfied.
-    # Its doubt is near 1 by design, and gives it little weight by itself.
-    speech: ModalityParameters = ModalityParameters(gain=0.5, offset=0.2, bias=0.5, uncertainty_limit=1.0)
+    # Its doubt is near 1 by design, and gives it little weight by itself: no limit
+    speech: ModalityParameters = ModalityParameters(gain=0.5, offset=0.2, bias=0.5)
+    # above .95 of the greatest entropy the three probabilities are all but equal
     words: ModalityParameters = ModalityParameters(correlation_s=3.0, bias=0.35, uncertainty_limit=0.95)
     thresholds: tuple[float, float, float, float] = (-0.45, -0.15, 0.15, 0.45)
     prior_sd: float = 1.0
     arrival_s: float = 8.0
-    """Length of the arrival, from the visit's first evidence."""
+    """Length of the arrival, from the modality's first evidence in the visit."""
     leaving_s: float = 8.0
     """Memory of the leaving: what was seen this long before the freeze counts 1/e."""
     minimum_visit_s: float = 4.0
@@ -125,7 +130,7 @@ class ModalitySummary:
     def add(self, valence: float, weight: float, seconds: float, time_s: float, p: FusionParameters) -> None:
         """Add one observation of `seconds` at `time_s`, with its weight (`ModalityParameters.weight`)."""
         self.seconds += seconds
-        if weight <= 0:
+        if not weight > 0 or not math.isfinite(valence):  # what is no number would pass every comparison as false
             return
         if self.first_s is None:
             self.first_s = time_s
@@ -174,7 +179,7 @@ def decide(
     """Level of a visit that lasted `duration_s`, or why it has none."""
     if duration_s < p.minimum_visit_s:
         return VisitLevel(Level.ABSTAINED, reason=AbstainReason.TOO_SHORT)
-    if face.seconds + speech.seconds + words.seconds < p.minimum_evidence_s:
+    if face.seconds + speech.seconds < p.minimum_evidence_s:  # words are of the speech that was counted
         return VisitLevel(Level.ABSTAINED, reason=AbstainReason.TOO_LITTLE_SEEN)
     fused = fuse(face, speech, words, p)
     if fused.modalities is Modality.NONE or fused.sd > p.maximum_sd:
@@ -199,7 +204,8 @@ def load_fusion(path: Path) -> FusionParameters:
         if key in ("face", "speech", "words"):
             if not isinstance(value, dict) or not modality_keys >= value.keys():
                 raise ConfigError(f"{path.name}: [{key}] has an unknown key.", f"Known: {', '.join(modality_keys)}.")
-            chosen[key] = ModalityParameters(**{name: _number(each, name, path) for name, each in value.items()})
+            given = {name: _number(each, name, path) for name, each in value.items()}
+            chosen[key] = replace(getattr(FusionParameters(), key), **given)
         elif key == "thresholds":
             if not isinstance(value, list) or len(value) != 4:
                 raise ConfigError(f"{path.name}: thresholds are four numbers.")

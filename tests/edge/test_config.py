@@ -78,6 +78,11 @@ def test_a_small_configuration_has_safe_defaults(tmp_path: Path) -> None:
         ),
         ("[privacy]", "[queue]\nenabled = true\n[privacy]", "token_file is needed where enabled = true."),
         ("[privacy]", '[visit]\nby = "queue"\n[privacy]', '[visit] by = "queue" needs [queue] enabled = true.'),
+        (
+            "[privacy]",
+            "[microphone]\nsource = 0\nstaff_not_heard = true\n[privacy]",
+            '[visit] by = "presence" needs a camera',
+        ),
         ('data_dir = "data"', 'data_dir = "data"\ndemo = true', "[box] demo and [privacy] demo must be the same."),
         ("[privacy]", "[privacy", "is not TOML"),
     ],
@@ -130,7 +135,8 @@ def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None
 def test_what_staff_or_strangers_could_suffer_is_refused(tmp_path: Path, added: str, said: str) -> None:
     text = {
         "camera": GOOD.replace('source = "none"', "source = 0", 1),
-        "microphone": GOOD + "\n[microphone]\nsource = 0\n",
+        "microphone": GOOD
+        + '\n[visit]\nby = "queue"\n[queue]\nenabled = true\ntoken_file = "token"\n[microphone]\nsource = 0\n',
         "tablet": GOOD + '\n[tablet]\nhost = "192.0.2.7"\n',
     }[added]
     with pytest.raises(ConfigError, match=said):

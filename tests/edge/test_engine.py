@@ -285,6 +285,7 @@ def test_speech_is_heard_in_a_visit_only(networks: Networks) -> None:
     talk = np.concatenate([voice("voice_ngoc"), silence(0.6)])
     counter = Counter(networks, BY_QUEUE).hear(talk)
     assert counter.engine.sound_counters.forwarded == 0
+    counter.time_s = 5.0
     counter.engine.visit_started(0, counter.time_s)
     counter.hear(talk)
     glimpse = counter.engine.glimpse()
@@ -294,6 +295,18 @@ def test_speech_is_heard_in_a_visit_only(networks: Networks) -> None:
     heard = counter.engine.sound_counters.forwarded
     counter.hear(talk)
     assert counter.engine.sound_counters.forwarded == heard
+
+
+def test_what_was_said_before_the_visit_is_not_heard_in_it(networks: Networks) -> None:
+    """Sound waits its turn: when the call comes, the words of the citizen before may still lie in the queue."""
+    counter = Counter(networks, BY_QUEUE)
+    talk = np.concatenate([voice("voice_ngoc"), silence(0.6)])
+    counter.engine.visit_started(0, 5.0)
+    counter.hear(talk)
+    assert counter.engine.sound_counters.forwarded == 0
+    counter.time_s = 5.0
+    counter.hear(talk)
+    assert counter.engine.sound_counters.forwarded > 0
 
 
 def test_a_camera_that_dies_does_not_hold_a_visit_open(networks: Networks) -> None:

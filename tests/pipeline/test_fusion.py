@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,6 @@ from pipeline.errors import ConfigError
 from pipeline.fusion import (
     FadingMean,
     FusionParameters,
-    ModalityParameters,
     ModalitySummary,
     WeightedMean,
     decide,
@@ -96,6 +96,45 @@ def test_levels(x: float, level: Level) -> None:
     assert level_of(x, P) is level
 
 
+def test_words_are_no_seconds_of_their_own() -> None:
+    """An utterance of 1.2 s that was understood is still 1.2 s of speech."""
+    speech, words = seen(0.9, seconds=1.2), seen(0.9, seconds=1.2)
+    assert decide(NOTHING, speech, words, 30.0, P).reason is AbstainReason.TOO_LITTLE_SEEN
+
+
+@pytest.mark.parametrize(("valence", "uncertainty"), [(math.nan, 0.1), (math.inf, 0.1), (0.9, math.nan)])
+def test_what_is_no_number_says_nothing(valence: float, uncertainty: float) -> None:
+    """A mean that is no number is below every threshold: the visit would be "very low"."""
+    summary = seen(0.9)
+    summary.add(valence, P.face.weight(uncertainty, 0.1), 0.1, 20.0, P)
+    assert decide(summary, NOTHING, NOTHING, 30.0, P).level is Level.VERY_HIGH
+    nothing_else = ModalitySummary()
+    for number in range(100):
+        nothing_else.add(valence, P.face.weight(uncertainty, 0.1), 0.1, number * 0.1, P)
+    assert decide(nothing_else, NOTHING, NOTHING, 30.0, P).reason is AbstainReason.TOO_UNCERTAIN
+
+
+def test_a_missing_modality_changes_nothing_and_an_unsure_one_hardly_anything() -> None:
+    alone = fuse(seen(0.6), NOTHING, NOTHING, P)
+    assert fuse(seen(0.6), ModalitySummary(), ModalitySummary(), P) == alone
+    calm = ModalitySummary()
+    calm.add(-0.9, P.speech.weight(0.95, 3.0), 3.0, 5.0, P)
+    both = fuse(seen(0.6), calm, NOTHING, P)
+    assert abs(both.x - alone.x) < 0.1
+    assert both.sd <= alone.sd, "doubtful evidence never makes a visit less sure"
+
+
+def test_the_arrival_is_counted_from_the_first_evidence_not_from_the_start() -> None:
+    """A citizen who looks down for a minute arrives, for the face, when it is first seen."""
+    late = ModalitySummary()
+    for number in range(400):
+        late.add(-0.8 if number < 80 else 0.8, 0.1, 0.1, 60 + number * 0.1, P)
+    assert late.arrival.mean == pytest.approx(-0.8, abs=0.05)
+    assert late.leaving.mean > 0.7
+    short = seen(0.5, seconds=4)
+    assert short.leaving.mean == pytest.approx(short.arrival.mean), "no change where arrival and leaving are one"
+
+
 @pytest.mark.parametrize(
     ("face", "speech", "duration_s", "level", "reason"),
     [
@@ -145,7 +184,7 @@ def test_parameters_from_a_file(tmp_path: Path) -> None:
     path.write_text("thresholds = [-0.5, -0.2, 0.1, 0.6]\nminimum_visit_s = 10\n[face]\noffset = -0.1\n")
     loaded = load_fusion(path)
     assert loaded.thresholds == (-0.5, -0.2, 0.1, 0.6)
-    assert loaded.face == ModalityParameters(offset=-0.1)
+    assert loaded.face == replace(P.face, offset=-0.1), "what the file does not name stays as it is"
     assert loaded.speech == P.speech
 
 
