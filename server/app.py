@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import secrets
+from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -14,13 +16,24 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.staticfiles import StaticFiles
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pipeline.errors import HailongError, StoreError
 from pipeline.instruments import use_folder
+from pipeline.words import Words, in_language, join
 from server.auth.limits import RateLimiter
 from server.config import ServerConfig
 from server.middleware import WebMiddleware
-from server.web import LogInNeededError, PasswordChangeNeededError, WebState, check_csrf, make_templates, render
+from server.web import (
+    LogInNeededError,
+    PasswordChangeNeededError,
+    WebState,
+    check_csrf,
+    language,
+    make_templates,
+    render,
+    told,
+)
 
 ROUTERS = (
     "server.pages.session",
@@ -93,12 +106,42 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(WebMiddleware, state=state)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(config.web.trusted_proxies))
     _add_error_pages(app)
     return app
 
 
+_STATUS_WORDS = {
+    404: Words("There is no such page.", "Không có trang này."),
+    405: Words("This page does not take that.", "Trang này không nhận yêu cầu như vậy."),
+    413: Words("What was sent is too large.", "Nội dung gửi lên quá lớn."),
+}
+_OTHER_STATUS = Words("This request could not be carried out.", "Không thực hiện được yêu cầu này.")
+_INVALID_WORDS = {
+    "missing": "còn thiếu",
+    "int_parsing": "phải là số nguyên",
+    "float_parsing": "phải là số",
+    "bool_parsing": "phải là có hoặc không",
+    "date_from_datetime_parsing": "phải là ngày",
+    "date_parsing": "phải là ngày",
+    "string_too_long": "quá dài, tối đa {max_length} ký tự",
+    "string_too_short": "quá ngắn, ít nhất {min_length} ký tự",
+    "greater_than_equal": "phải từ {ge} trở lên",
+    "greater_than": "phải lớn hơn {gt}",
+    "less_than_equal": "phải từ {le} trở xuống",
+    "less_than": "phải nhỏ hơn {lt}",
+}
+
+
+def _invalid_words(problem: Mapping[str, Any]) -> Words:
+    """What is wrong with one field of a request, in both languages."""
+    place = ".".join(str(part) for part in problem["loc"][1:])
+    words = _INVALID_WORDS.get(problem["type"], "giá trị không dùng được").format(**problem.get("ctx", {}))
+    return Words(f"{place}: {problem['msg']}", f"{place}: {words}")
+
+
 def _wants_json(request: Request) -> bool:
-    return request.url.path.startswith("/api/")
+    return request.url.path.startswith(("/api/", "/gateway/"))
 
 
 def _add_error_pages(app: FastAPI) -> None:
@@ -119,19 +162,24 @@ def _add_error_pages(app: FastAPI) -> None:
     def http_error(request: Request, error: HTTPException) -> Response:
         if _wants_json(request):
             return JSONResponse({"error": error.detail}, error.status_code)
-        return render(request, "error.html", error.status_code, status_code=error.status_code, detail=str(error.detail))
+        words = error.detail
+        if not isinstance(words, Words):
+            words = _STATUS_WORDS.get(error.status_code, _OTHER_STATUS)
+        detail = in_language(words, language(request))
+        return render(request, "error.html", error.status_code, status_code=error.status_code, detail=detail)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
-        problems = [".".join(str(part) for part in e["loc"][1:]) + ": " + e["msg"] for e in error.errors()]
+        found = join(_invalid_words(problem) for problem in error.errors())
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if _wants_json(request):
-            return JSONResponse({"error": "; ".join(problems)}, status)
-        return render(request, "error.html", status, status_code=int(status), detail="; ".join(problems))
+            return JSONResponse({"error": found}, status)
+        detail = in_language(found, language(request))
+        return render(request, "error.html", status, status_code=int(status), detail=detail)
 
     @app.exception_handler(HailongError)
     def our_error(request: Request, error: HailongError) -> Response:
         status = 503 if isinstance(error, StoreError) else 400
         if _wants_json(request):
             return JSONResponse({"error": str(error)}, status)
-        return render(request, "error.html", status, status_code=status, detail=str(error))
+        return render(request, "error.html", status, status_code=status, detail=told(request, error))

@@ -14,11 +14,21 @@ from typing import Any
 from sqlalchemy import Connection, Table, insert, select, update
 
 from pipeline.errors import ConfigError, ImportRowError
+from pipeline.words import Words, reason_of
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
 
 Row = Mapping[str, str]
+
+NOUNS: dict[str, Words] = {
+    "agency": Words("agency", "cơ quan"),
+    "level": Words("level", "cấp hành chính"),
+    "field": Words("field", "ngành, lĩnh vực"),
+    "service": Words("service", "thủ tục"),
+    "service_group": Words("service group", "nhóm thủ tục"),
+}
+"""What the catalogue holds, as refusals name it."""
 
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "levels": (("code", "name_vi", "rank"), ("name_en",)),
@@ -65,7 +75,7 @@ class _Reader:
         try:
             return self._values(row)
         except ValueError as error:
-            self.errors.append((number, str(error)))
+            self.errors.append((number, reason_of(error)))
             return None
 
     def _values(self, row: Row) -> dict[str, Any]:
@@ -73,10 +83,10 @@ class _Reader:
         cells = {name: _clean(row.get(name)) for name in (*must, *may)}
         missing = [name for name in must if not cells[name]]
         if missing:
-            raise ValueError(f"empty: {', '.join(missing)}")
+            raise ValueError(Words(f"empty: {', '.join(missing)}", f"để trống: {', '.join(missing)}"))
         for name, limit in (("code", 40), ("name_vi", 200), ("name_en", 200)):
             if len(cells.get(name, "")) > limit:
-                raise ValueError(f"{name} is longer than {limit} characters")
+                raise ValueError(Words(f"{name} is longer than {limit} characters", f"{name} dài hơn {limit} ký tự"))
         values: dict[str, Any] = {"name_vi": cells["name_vi"], "name_en": cells["name_en"] or cells["name_vi"]}
         if "code" in cells:
             values["code"] = cells["code"]
@@ -93,20 +103,24 @@ class _Reader:
             case "services":
                 group = _whole(cells["group"] or "0", "group", 0, 255)
                 if group and group not in self.groups:
-                    raise ValueError(f"unknown service group: {group}")
+                    raise ValueError(Words(f"unknown service group: {group}", f"không có nhóm thủ tục: {group}"))
                 values["service_group"] = group
         return values
 
 
 def _whole(text: str, name: str, low: int, high: int) -> int:
     if not text.isdecimal() or not low <= int(text) <= high:
-        raise ValueError(f"{name} must be a whole number from {low} to {high}")
+        raise ValueError(
+            Words(
+                f"{name} must be a whole number from {low} to {high}", f"{name} phải là số nguyên từ {low} đến {high}"
+            )
+        )
     return int(text)
 
 
 def _known(ids: Mapping[Any, int], code: str, name: str) -> int:
     if code not in ids:
-        raise ValueError(f"unknown {name}: {code}")
+        raise ValueError(Words(f"unknown {name}: {code}", f"không có {NOUNS[name].vi}: {code}"))
     return ids[code]
 
 
@@ -127,7 +141,10 @@ def import_catalogue(
 
     `preview`: counts only, nothing is written. Raises `ImportRowError` with every bad row's number and reason."""
     if kind not in COLUMNS:
-        raise ConfigError(f"There is no catalogue of {kind!r}.", f"Known: {', '.join(COLUMNS)}.")
+        raise ConfigError(
+            Words(f"There is no catalogue of {kind!r}.", "Không có loại danh mục này."),
+            Words(f"Known: {', '.join(COLUMNS)}.", f"Có: {', '.join(COLUMNS)}."),
+        )
     table, key_columns = _TABLES[kind]
     reader = _Reader(connection, province_id, kind)
     there = {
@@ -144,7 +161,9 @@ def import_catalogue(
             continue
         row_key = tuple(values[name] for name in key_columns)
         if row_key in seen:
-            reader.errors.append((number, f"the same code as in row {seen[row_key]}"))
+            reader.errors.append(
+                (number, Words(f"the same code as in row {seen[row_key]}", f"trùng mã với dòng {seen[row_key]}"))
+            )
             continue
         seen[row_key] = number
         old = there.get(row_key)
@@ -156,9 +175,12 @@ def import_catalogue(
             changed.append((old.id, values))
     if reader.errors:
         raise ImportRowError(
-            f"{len(reader.errors)} rows of {kind} do not fit; nothing was imported.",
+            Words(
+                f"{len(reader.errors)} rows of {kind} do not fit; nothing was imported.",
+                f"{len(reader.errors)} dòng không hợp lệ; chưa nhập gì.",
+            ),
             sorted(reader.errors),
-            "Correct them.",
+            Words("Correct them.", "Hãy sửa các dòng này."),
         )
     if not preview:
         if new:

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from pipeline.errors import LogError
+from pipeline.words import Words
 from server.days import today
 from server.store.tables.changes import changes
 
@@ -92,6 +93,12 @@ def verify_changes(connection: Connection, province_id: int) -> tuple[int, str]:
         position += 1
         expected = _chain(head, position, row.day, row.user_id, row.action, row.detail)
         if row.position != position or row.chain != expected:
-            raise LogError(f"The log of changes was altered at entry {position}.", "Compare with a backup.")
+            raise LogError(
+                Words(
+                    f"The log of changes was altered at entry {position}.",
+                    f"Nhật ký thay đổi đã bị sửa ở mục {position}.",
+                ),
+                Words("Compare with a backup.", "Hãy so với bản sao lưu."),
+            )
         head = expected
     return position, head

@@ -6,12 +6,13 @@ The file is `server.toml` in the data folder; without it the defaults hold (SQLi
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import os
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
@@ -33,6 +34,16 @@ class WebConfig(_Section):
     secure_cookies: bool = True
     """Cookies go over HTTPS only. Browsers treat http://localhost as secure."""
     session_hours: int = Field(default=8, ge=1, le=72)
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    """Addresses or networks of web servers before this one, whose X-Forwarded-For and X-Forwarded-Proto are believed:
+    limits then count the client. From everybody else these headers are ignored."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for text in given:
+            ipaddress.ip_network(text)  # its ValueError names the text
+        return given
 
 
 class IngestConfig(_Section):

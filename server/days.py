@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 from pipeline.errors import ConfigError
 from pipeline.wire import EPOCH_DAY
+from pipeline.words import Words
 
 INDOCHINA = timezone(timedelta(hours=7))
 _EPOCH = date.fromisoformat(EPOCH_DAY)
@@ -131,12 +132,19 @@ def parse_period(text: str) -> Period:
     if dots:
         left, right = parse_period(first), parse_period(last)
         if right.last_month < left.first_month:
-            raise ConfigError(f"The period {text} ends before it begins.", "Write the earlier month first.")
+            raise ConfigError(
+                Words(f"The period {text} ends before it begins.", f"Kỳ “{text}” kết thúc trước khi bắt đầu."),
+                Words("Write the earlier month first.", "Hãy viết tháng trước ở đầu."),
+            )
         return _of_months(left.first_month, right.last_month)
     match = _PERIOD.match(first)
     if match is None or int(match[1]) < _EPOCH.year:
         raise ConfigError(
-            f"{text!r} is no period.", f"Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {_EPOCH.year} on."
+            Words(f"{text!r} is no period.", f"“{text}” không phải là một kỳ."),
+            Words(
+                f"Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {_EPOCH.year} on.",
+                f"Hãy viết 2026, 2026-Q3, 2026-07 hoặc 2026-01..2026-07, từ năm {_EPOCH.year}.",
+            ),
         )
     start = (int(match[1]) - _EPOCH.year) * 12
     if match[2]:

@@ -64,6 +64,7 @@ class Service:
             log_level="warning",
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # the application reads them, from those whom the configuration names
             lifespan="off",
         )
         self._server = uvicorn.Server(settings)

@@ -22,6 +22,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from sqlalchemy import Engine
 
+from pipeline.errors import ConfigError, HailongError, ImportRowError, StoreError
+from pipeline.words import Words, in_language
 from server.auth.limits import RateLimiter
 from server.auth.roles import Permission, User
 from server.config import ServerConfig
@@ -91,7 +93,7 @@ def needs(permission: Permission) -> Any:
         if user.must_change_password:
             raise PasswordChangeNeededError
         if not user.may(permission):
-            raise HTTPException(403, "Bạn không có quyền này. / You lack this permission.")
+            raise HTTPException(403, Words("You lack this permission.", "Bạn không có quyền này."))
         return user
 
     dependency.permission = permission  # type: ignore[attr-defined]
@@ -136,7 +138,10 @@ async def check_csrf(request: Request) -> None:
         given = value if isinstance(value, str) else None
     if not given or not hmac.compare_digest(given.encode(), csrf_token(request).encode()):
         raise HTTPException(
-            403, "Trang đã hết hạn, hãy tải lại rồi gửi lại. / The page has expired: load it again, then send again."
+            403,
+            Words(
+                "The page has expired: load it again, then send again.", "Trang đã hết hạn, hãy tải lại rồi gửi lại."
+            ),
         )
 
 
@@ -173,6 +178,29 @@ def province_of(request: Request, user: User) -> Province:
     """The province of a user."""
     with read(engine_of(request)) as connection:
         return province_by_id(connection, user.province_id)
+
+
+_UNTOLD = (
+    (StoreError, "Kho dữ liệu không trả lời, hoặc bị hỏng. Hãy báo quản trị viên."),
+    (ConfigError, "Yêu cầu này có giá trị không dùng được; chưa thay đổi gì."),
+    (HailongError, "Không thực hiện được; chưa thay đổi gì."),
+)
+
+
+def told(request: Request, error: HailongError) -> str:
+    """An error in the page's language. One that is raised without Vietnamese words is told by its kind: no English
+    stands on a Vietnamese page."""
+    if language(request) == "en":
+        return str(error)
+    if not isinstance(error.message, Words):
+        return next(words for kind, words in _UNTOLD if isinstance(error, kind))
+    fix = in_language(error.fix, "vi") if isinstance(error.fix, Words) else ""
+    return f"{error.message.vi} {fix}".strip()
+
+
+def told_rows(request: Request, error: ImportRowError, limit: int) -> list[tuple[int, str]]:
+    """The first rows of a file that do not fit, with their reasons in the page's language."""
+    return [(number, in_language(reason, language(request))) for number, reason in error.rows[:limit]]
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:

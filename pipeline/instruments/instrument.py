@@ -16,6 +16,7 @@ from msgspec import Meta
 
 from pipeline.errors import ConfigError
 from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words
 
 OVERALL = "overall"
 """Name of slot 0 where items are named."""
@@ -136,7 +137,9 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         for item in self.items:
             if item.code == code:
                 return item
-        raise ConfigError(f"Instrument {self.code} has no item {code}.")
+        raise ConfigError(
+            Words(f"Instrument {self.code} has no item {code}.", f"Bộ câu hỏi {self.code} không có câu {code}.")
+        )
 
     def of_factor(self, code: str) -> tuple[Item, ...]:
         """The criteria of one factor, in order (facts do not enter an index)."""

@@ -10,6 +10,7 @@ import msgspec
 
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument, Text, parse_instrument
+from pipeline.words import Words
 
 _SERVICE_GROUPS = "service_groups.toml"
 _own: list[Path] = []
@@ -70,7 +71,10 @@ def load_instrument(code: str, version: int | None = None, folder: Path | None =
     if not fitting:
         names = ", ".join(sorted({instrument.code for instrument in known}))
         wanted = code if version is None else f"{code} version {version}"
-        raise ConfigError(f"There is no instrument {wanted}.", f"Known: {names}.")
+        raise ConfigError(
+            Words(f"There is no instrument {wanted}.", f"Không có bộ câu hỏi {wanted}."),
+            Words(f"Known: {names}.", f"Có: {names}."),
+        )
     return max(fitting, key=lambda instrument: instrument.version)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from pipeline.instruments.instrument import NO, OVERALL, YES, Instrument
 from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words
 
 
 class ProblemKind(StrEnum):
@@ -28,17 +29,23 @@ class Problem:
     kind: ProblemKind
     item: str = ""
 
+    @property
+    def words(self) -> Words:
+        """The problem in both languages."""
+        en, vi = _TEXTS[self.kind]
+        return Words(en.format(item=self.item), vi.format(item=self.item))
+
     def __str__(self) -> str:
-        return _TEXTS[self.kind].format(item=self.item)
+        return str(self.words)
 
 
 _TEXTS = {
-    ProblemKind.LENGTH: "a sheet has " + str(ANSWER_SLOTS) + " slots",
-    ProblemKind.OFF_SCALE: "{item}: an answer is 1 to 5, or empty",
-    ProblemKind.NOT_YES_NO: "{item}: a fact is yes or no, or empty",
-    ProblemKind.UNUSED_SLOT: "slot {item} is not used by this instrument",
-    ProblemKind.TOO_FEW: "too few answers for a valid sheet",
-    ProblemKind.REASONS: "a reason that the instrument does not know",
+    ProblemKind.LENGTH: (f"a sheet has {ANSWER_SLOTS} slots", f"một phiếu có {ANSWER_SLOTS} ô"),
+    ProblemKind.OFF_SCALE: ("{item}: an answer is 1 to 5, or empty", "{item}: câu trả lời là 1 đến 5, hoặc để trống"),
+    ProblemKind.NOT_YES_NO: ("{item}: a fact is yes or no, or empty", "{item}: trả lời có hoặc không, hoặc để trống"),
+    ProblemKind.UNUSED_SLOT: ("slot {item} is not used by this instrument", "bộ câu hỏi không dùng ô {item}"),
+    ProblemKind.TOO_FEW: ("too few answers for a valid sheet", "quá ít câu trả lời để phiếu hợp lệ"),
+    ProblemKind.REASONS: ("a reason that the instrument does not know", "lý do không có trong bộ câu hỏi"),
 }
 
 

@@ -9,6 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words
 
 MIN_LENGTH = 12
 MAX_LENGTH = 200
@@ -20,9 +21,10 @@ def hash_password(password: str) -> str:
     """The Argon2id hash. Raises `ConfigError` for a password that is too short or too long."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise ConfigError(
-            f"Mật khẩu cần từ {MIN_LENGTH} đến {MAX_LENGTH} ký tự. / "
-            f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.",
-            "",
+            Words(
+                f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.",
+                f"Mật khẩu cần từ {MIN_LENGTH} đến {MAX_LENGTH} ký tự.",
+            )
         )
     return _hasher.hash(password)
 

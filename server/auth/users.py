@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.roles import User
 from server.changes import record_change
@@ -34,12 +35,24 @@ def make_user(
     Raises `ConfigError` for a name that is taken or malformed, or an agency reader without agency."""
     if not _NAME.match(name):
         raise ConfigError(
-            f"{name!r} is no user name.", "Use 3 to 60 of a-z, 0-9, dot, dash; the first a letter or digit."
+            Words(f"{name!r} is no user name.", f"“{name}” không dùng làm tên đăng nhập được."),
+            Words(
+                "Use 3 to 60 of a-z, 0-9, dot, dash; the first a letter or digit.",
+                "Hãy dùng 3 đến 60 ký tự a-z, 0-9, dấu chấm, gạch nối; bắt đầu bằng chữ hoặc số.",
+            ),
         )
     if (role is Role.AGENCY_READER) != (agency_id is not None):
-        raise ConfigError("An agency reader, and nobody else, has an agency.", "Choose one, or another role.")
+        raise ConfigError(
+            Words(
+                "An agency reader, and nobody else, has an agency.", "Chỉ người đọc của cơ quan mới gắn với cơ quan."
+            ),
+            Words("Choose one, or another role.", "Hãy chọn cơ quan, hoặc vai trò khác."),
+        )
     if connection.execute(select(users.c.id).where(users.c.name == name)).first():
-        raise ConfigError(f"The user name {name!r} is taken.", "Choose another.")
+        raise ConfigError(
+            Words(f"The user name {name!r} is taken.", f"Tên đăng nhập “{name}” đã có."),
+            Words("Choose another.", "Hãy chọn tên khác."),
+        )
     password = new_password()
     values: dict[str, Any] = {"province_id": province_id, "name": name, "role": role.value, "agency_id": agency_id}
     values |= {"password_hash": hash_password(password), "active": True, "must_change_password": True}
@@ -61,9 +74,9 @@ def change_password(connection: Connection, user: User, old: str, new: str) -> N
     short."""
     row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
     if not password_fits(row.password_hash, old):
-        raise ConfigError("Mật khẩu hiện tại không đúng. / The present password does not fit.")
+        raise ConfigError(Words("The present password does not fit.", "Mật khẩu hiện tại không đúng."))
     if old == new:
-        raise ConfigError("Mật khẩu mới phải khác. / The new password must differ.")
+        raise ConfigError(Words("The new password must differ.", "Mật khẩu mới phải khác."))
     _set_password(connection, user.province_id, user.user_id or 0, new, must_change=False)
 
 
@@ -71,7 +84,7 @@ def _set_password(connection: Connection, province_id: int, user_id: int, passwo
     mine = (users.c.id == user_id, users.c.province_id == province_id)
     values = {"password_hash": hash_password(password), "must_change_password": must_change}
     if connection.execute(update(users).where(*mine).values(**values)).rowcount != 1:
-        raise ConfigError("There is no such user.")
+        raise ConfigError(Words("There is no such user.", "Không có người dùng này."))
     close_sessions(connection, province_id, user_id)
 
 
@@ -79,7 +92,7 @@ def set_active(connection: Connection, province_id: int, user_id: int, active: b
     """Let a user in or shut them out; the last active administrator stays. Raises `ConfigError`."""
     row = connection.execute(select(users).where(users.c.id == user_id, users.c.province_id == province_id)).first()
     if row is None:
-        raise ConfigError("There is no such user.")
+        raise ConfigError(Words("There is no such user.", "Không có người dùng này."))
     if not active and row.role == Role.ADMINISTRATOR:
         others = select(users.c.id).where(
             users.c.province_id == province_id,
@@ -88,7 +101,7 @@ def set_active(connection: Connection, province_id: int, user_id: int, active: b
             users.c.id != user_id,
         )
         if connection.execute(others).first() is None:
-            raise ConfigError("Đây là quản trị viên cuối cùng. / This is the last administrator.")
+            raise ConfigError(Words("This is the last administrator.", "Đây là quản trị viên cuối cùng."))
     connection.execute(update(users).where(users.c.id == user_id).values(active=active))
     if not active:
         close_sessions(connection, province_id, user_id)

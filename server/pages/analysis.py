@@ -9,6 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
+from pipeline.words import Words
 from server.analysis.files import as_csv, as_parquet, columns_of, described
 from server.analysis.plots import curve_plot, difference_plot, rank_plot
 from server.analysis.tables import TABLES, drift_words, material, verdict_words
@@ -78,7 +79,7 @@ def analysis_file(
 ) -> Response:
     """One table of the analysis as a file."""
     if table not in TABLES:
-        raise HTTPException(404, "Không có bảng này. / There is no such table.")
+        raise HTTPException(404, Words("There is no such table.", "Không có bảng này."))
     chosen = chosen_period(request, user, period)
     rows = TABLES[table](material(engine_of(request), user.province_id, chosen))
     name = f"{table}-{chosen.name}.{ending}"

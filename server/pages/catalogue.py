@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import ColumnElement, Connection, Row, Table, select, update
 
 from pipeline.errors import ConfigError, ImportRowError
+from pipeline.words import Words
 from server.catalogue import COLUMNS, import_catalogue
 from server.changes import record_change
 from server.store.engine import read, write
@@ -18,7 +19,7 @@ from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
 from server.survey.labels import IMPORT_KINDS
-from server.web import CatalogueManager, engine_of, language, render
+from server.web import CatalogueManager, engine_of, render, told, told_rows
 
 router = APIRouter(include_in_schema=False)
 Kind = Literal["levels", "fields", "agencies", "counters", "service_groups", "services"]
@@ -98,7 +99,7 @@ def _add(request: Request, user: CatalogueManager, kind: str, row: dict[str, str
             counts = {"kind": kind, "added": done.added, "changed": done.changed}
             record_change(connection, user.province_id, user.user_id, "catalogue", counts)
     except ImportRowError as error:
-        return _page(request, user, 400, problem=error.rows[0][1])
+        return _page(request, user, 400, problem=told_rows(request, error, 1)[0][1])
     return RedirectResponse("/catalogue", 303)
 
 
@@ -110,7 +111,7 @@ def switch_agency(
     with write(engine_of(request)) as connection:
         mine = (agencies.c.id == agency_id, agencies.c.province_id == user.province_id)
         if connection.execute(update(agencies).where(*mine).values(active=active)).rowcount != 1:
-            raise ConfigError("Không có cơ quan này. / There is no such agency.")
+            raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
         detail = {"agency": agency_id, "active": active}
         record_change(connection, user.province_id, user.user_id, "agency_active", detail)
     return RedirectResponse("/catalogue", 303)
@@ -126,32 +127,34 @@ def import_file(
 ) -> Response:
     """A CSV file: a preview first, or applied at once; all or nothing, bad rows by number and reason."""
     try:
-        rows = read_csv(file.file.read(MAX_FILE_BYTES + 1), language(request))
+        rows = read_csv(file.file.read(MAX_FILE_BYTES + 1))
         with write(engine_of(request)) as connection:
             done = import_catalogue(connection, user.province_id, kind, rows, preview=not apply)
             if apply:
                 counts = {"kind": kind, "added": done.added, "changed": done.changed}
                 record_change(connection, user.province_id, user.user_id, "catalogue", counts)
     except ImportRowError as error:
-        return _page(request, user, 400, problem=error.message, row_errors=error.rows[:200])
+        return _page(request, user, 400, problem=told(request, error), row_errors=told_rows(request, error, 200))
     except ConfigError as error:
-        return _page(request, user, 400, problem=str(error))
+        return _page(request, user, 400, problem=told(request, error))
     return _page(request, user, preview=(kind, done, bool(apply)))
 
 
-def read_csv(data: bytes, lang: str) -> list[tuple[int, dict[str, str]]]:
+def read_csv(data: bytes) -> list[tuple[int, dict[str, str]]]:
     """(row number as in a spreadsheet, row) of a small UTF-8 CSV file; semicolons are understood.
 
     Raises `ConfigError`. Larger files and other encodings: `hailong server import`."""
-    vi = lang == "vi"
     if len(data) > MAX_FILE_BYTES:
-        raise ConfigError("Tệp lớn hơn 5 MB." if vi else "The file is larger than 5 MB.", "hailong server import")
+        raise ConfigError(
+            Words("The file is larger than 5 MB.", "Tệp lớn hơn 5 MB."),
+            Words("Use hailong server import.", "Hãy dùng lệnh hailong server import."),
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(
-            "Tệp không phải UTF-8." if vi else "The file is not UTF-8.",
-            "Hãy lưu lại dạng CSV UTF-8." if vi else "Save it as CSV UTF-8, or use hailong server import.",
+            Words("The file is not UTF-8.", "Tệp không phải UTF-8."),
+            Words("Save it as CSV UTF-8, or use hailong server import.", "Hãy lưu lại dạng CSV UTF-8."),
         ) from None
     first = text.partition("\n")[0]
     delimiter = ";" if first.count(";") > first.count(",") else ","

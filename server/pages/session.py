@@ -16,7 +16,7 @@ from server.middleware import read_session, sign_session
 from server.navigation import home_path
 from server.store.engine import read, write
 from server.store.tables.users import users
-from server.web import SESSION_COOKIE, LogInNeededError, current_user, language, render, web
+from server.web import SESSION_COOKIE, LogInNeededError, current_user, language, render, told, web
 
 router = APIRouter(include_in_schema=False)
 _stand_in = functools.cache(stand_in_hash)
@@ -112,7 +112,7 @@ def account(
         with write(web(request).engine) as connection:
             change_password(connection, user, old, new)
     except ConfigError as error:
-        return render(request, "account.html", 400, problem=error.message)
+        return render(request, "account.html", 400, problem=told(request, error))
     response = RedirectResponse("/log-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

@@ -9,11 +9,12 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words
 from server.auth.users import make_user, new_one_time_password, set_active
 from server.evidence import read_agencies
 from server.store.engine import read, write
 from server.store.tables.users import Role, users
-from server.web import UserManager, engine_of, render
+from server.web import UserManager, engine_of, render, told
 
 router = APIRouter(include_in_schema=False)
 
@@ -51,11 +52,11 @@ def add_user(
             if agency and role is Role.AGENCY_READER:
                 codes = {a.code: a.agency_id for a in read_agencies(connection, user.province_id)}
                 if agency not in codes:
-                    raise ConfigError("There is no such agency.")
+                    raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
                 agency_id = codes[agency]
             password = make_user(connection, user.province_id, name, role, agency_id, by=user.user_id)
     except ConfigError as error:
-        return _page(request, user, 400, problem=str(error))
+        return _page(request, user, 400, problem=told(request, error))
     return _page(request, user, made=(name, password))
 
 
@@ -75,5 +76,5 @@ def switch_user(request: Request, user: UserManager, user_id: int, active: Annot
         with write(engine_of(request)) as connection:
             set_active(connection, user.province_id, user_id, active, by=user.user_id)
     except ConfigError as error:
-        return _page(request, user, 400, problem=error.message)
+        return _page(request, user, 400, problem=told(request, error))
     return RedirectResponse("/users", 303)

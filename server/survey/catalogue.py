@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words
+from server.catalogue import NOUNS
 from server.days import Period
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.provinces import provinces
@@ -40,18 +42,22 @@ class Catalogue:
 
     def agency(self, code: str) -> Named:
         """The agency of that code; raises `ConfigError`."""
-        return _find(self.agencies, code, "agency")
+        return _find(self.agencies, code, NOUNS["agency"])
 
     def group(self, code: str) -> Named:
         """The service group of that number; raises `ConfigError`."""
-        return _find(self.groups, code, "service group")
+        return _find(self.groups, code, NOUNS["service_group"])
 
 
-def _find(named: dict[int, Named], code: str, what: str) -> Named:
+def _find(named: dict[int, Named], code: str, what: Words) -> Named:
     for one in named.values():
         if one.code == code:
             return one
-    raise ConfigError(f"There is no {what} {code!r}.", f"Known: {', '.join(one.code for one in named.values())}.")
+    known = ", ".join(one.code for one in named.values())
+    raise ConfigError(
+        Words(f"There is no {what} {code!r}.", f"Không có {what.vi} “{code}”."),
+        Words(f"Known: {known}.", f"Có: {known}."),
+    )
 
 
 def read_catalogue(connection: Connection, province_id: int) -> Catalogue:

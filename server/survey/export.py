@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, select
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
+from pipeline.words import Words
 from server.days import Period, day_date, month_name
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
@@ -133,7 +134,10 @@ def export_ratings(
     rows
     with `counted` 1. Raises `ConfigError` for another format."""
     if form not in FORMATS:
-        raise ConfigError(f"There is no format {form!r}.", f"Write {' or '.join(FORMATS)}.")
+        raise ConfigError(
+            Words(f"There is no format {form!r}.", f"Không có định dạng “{form}”."),
+            Words(f"Write {' or '.join(FORMATS)}.", f"Hãy viết {' hoặc '.join(FORMATS)}."),
+        )
     wanted = columns(instrument)
     batches = _rows(connection, province_id, instrument, period, agency_id)
     if form == "parquet":

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words
 from server.changes import record_change
 from server.days import Period, today
 from server.provinces import read_setting
@@ -72,9 +73,10 @@ def receive(
     text, contact = text.strip(), contact.strip()
     if category not in FEEDBACK_CATEGORIES or not text or len(text) > MAX_TEXT or len(contact) > 120:
         raise ConfigError(
-            f"Cần nội dung (tối đa {MAX_TEXT} ký tự) và loại phản ánh. / A text of at most {MAX_TEXT} characters is "
-            "needed.",
-            "",
+            Words(
+                f"A text of at most {MAX_TEXT} characters and a category are needed.",
+                f"Cần nội dung (tối đa {MAX_TEXT} ký tự) và loại phản ánh.",
+            )
         )
     code = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     values = {
@@ -110,11 +112,11 @@ def state_of(connection: Connection, code: str) -> tuple[str, int, int | None] |
 def set_status(connection: Connection, province_id: int, feedback_id: int, status: str, user_id: int | None) -> None:
     """Note where a piece of feedback stands. Raises `ConfigError`."""
     if status not in FEEDBACK_STATES:
-        raise ConfigError(f"There is no status {status!r}.", "")
+        raise ConfigError(Words(f"There is no status {status!r}.", "Không có trạng thái này."))
     values: dict[str, Any] = {"status": status, "answered_day": today() if status == "answered" else None}
     mine = (feedback.c.province_id == province_id, feedback.c.id == feedback_id)
     if connection.execute(update(feedback).where(*mine).values(**values)).rowcount != 1:
-        raise ConfigError("Không có phản ánh này. / There is no such feedback.", "")
+        raise ConfigError(Words("There is no such feedback.", "Không có phản ánh này."))
     detail = {"feedback": feedback_id, "status": status}
     record_change(connection, province_id, user_id, "feedback_status", detail)
 

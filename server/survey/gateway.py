@@ -17,6 +17,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, RatingFlag, check_answers
+from pipeline.words import Words
 from server.changes import record_change
 from server.days import today
 from server.store.engine import insert_row
@@ -60,9 +61,17 @@ def make_gateway(
     """Make a gateway and return its key (hex), shown once to whoever sets the gateway up. Raises `ConfigError`."""
     find_round(connection, province_id, round_id=round_id)
     if kind not in ("sms", "call", "portal") or not code.isidentifier() or len(code) > 40:
-        raise ConfigError("A gateway has a code of letters and digits, and is sms, call or portal.", "")
+        raise ConfigError(
+            Words(
+                "A gateway has a code of letters and digits, and is sms, call or portal.",
+                "Mã cổng chỉ gồm chữ và số; loại cổng là sms, call hoặc portal.",
+            )
+        )
     if connection.execute(select(gateways.c.id).where(gateways.c.code == code)).first():
-        raise ConfigError(f"There is a gateway {code!r}.", "Choose another code.")
+        raise ConfigError(
+            Words(f"There is a gateway {code!r}.", f"Đã có cổng “{code}”."),
+            Words("Choose another code.", "Hãy chọn mã khác."),
+        )
     secret = secrets.token_hex(32)
     values = {"code": code, "kind": kind, "secret": secret, "round_id": round_id, "active": True}
     gateway = insert_row(connection, gateways, {"province_id": province_id, **values})

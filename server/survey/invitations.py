@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words
 from server.changes import record_change
 from server.days import today
 from server.store.engine import insert_row
@@ -54,7 +55,12 @@ def issue(
 ) -> list[str]:
     """Issue invitations and return their tokens, which are nowhere stored. Raises `ConfigError`."""
     if not 1 <= count <= MAX_AT_ONCE or not 1 <= days <= 366:
-        raise ConfigError(f"At most {MAX_AT_ONCE} links at once, for 1 to 366 days.", "")
+        raise ConfigError(
+            Words(
+                f"At most {MAX_AT_ONCE} links at once, for 1 to 366 days.",
+                f"Mỗi lần tối đa {MAX_AT_ONCE} đường dẫn, có hạn từ 1 đến 366 ngày.",
+            )
+        )
     tokens = ["".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH)) for _ in range(count)]
     fixed = {
         "province_id": province_id,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
+from pipeline.words import Words, join
 from server.changes import record_change
 from server.days import today
 from server.store.engine import insert_row
@@ -45,7 +46,7 @@ def read_code(text: str) -> str:
     code = "".join(text.upper().split()).replace("-", "")
     body = code[:-1]
     if len(code) != CODE_LENGTH or any(c not in _ALPHABET for c in code) or check_letter(body) != code[-1]:
-        raise ConfigError("Mã phiếu không đúng, hãy nhập lại. / This is no form code, type it again.", "")
+        raise ConfigError(Words("This is no form code, type it again.", "Mã phiếu không đúng, hãy nhập lại."))
     return code
 
 
@@ -82,7 +83,12 @@ def print_forms(
     so that nobody can choose. Raises `ConfigError`."""
     find_round(connection, province_id, round_id=round_id)
     if not 1 <= count <= MAX_FORMS or not 0 <= double_share <= 1 or not 0 <= recheck_share <= 1:
-        raise ConfigError(f"1 to {MAX_FORMS} forms at once, shares from 0 to 1.", "")
+        raise ConfigError(
+            Words(
+                f"1 to {MAX_FORMS} forms at once, shares from 0 to 1.",
+                f"Mỗi lần in 1 đến {MAX_FORMS} phiếu, tỷ lệ từ 0 đến 100 %.",
+            )
+        )
     draw = secrets.SystemRandom()
     doubles = set(draw.sample(range(count), round(double_share * count)))
     rechecks = set(draw.sample(range(count), round(recheck_share * count)))
@@ -124,7 +130,7 @@ def find_form(connection: Connection, province_id: int, code: str) -> PaperForm:
     )
     row = connection.execute(query).first()
     if row is None:
-        raise ConfigError("Không có phiếu mang mã này. / No form has this code.", "")
+        raise ConfigError(Words("No form has this code.", "Không có phiếu mang mã này."))
     return PaperForm(
         row.id,
         row.round_id,
@@ -175,9 +181,9 @@ def enter_form(
     kept = drop_unasked(instrument, answers)
     problems = check_answers(instrument, kept, full_form=True, reasons=reasons)
     if problems:
-        raise ConfigError("; ".join(str(problem) for problem in problems), "")
+        raise ConfigError(join(problem.words for problem in problems))
     if day is not None and not asked.first_day <= day <= min(today(), asked.last_day):
-        raise ConfigError("Ngày nằm ngoài đợt khảo sát. / The day lies outside the round.", "")
+        raise ConfigError(Words("The day lies outside the round.", "Ngày nằm ngoài đợt khảo sát."))
     first = _entry(connection, province_id, form.id, "first")
     if form.state == "differs" and decide:
         _keep(connection, province_id, form, "decided", user_id, kept, reasons, "")
@@ -194,7 +200,7 @@ def enter_form(
     if form.state == "half" and first is not None:
         if first.user_id == user_id:
             raise ConfigError(
-                "Phiếu này phải do người khác nhập lần hai. / Somebody else has to enter this form again.", ""
+                Words("Somebody else has to enter this form again.", "Phiếu này phải do người khác nhập lần hai.")
             )
         same = first.answers == _digits(kept) and first.reasons == reasons
         _keep(connection, province_id, form, "second", user_id, kept, reasons, "same" if same else "differs")
@@ -205,9 +211,11 @@ def enter_form(
         return Entered.DIFFERS
     if form.state == "differs":
         raise ConfigError(
-            "Hai lần nhập khác nhau, chờ người có quyền quyết định. / The entries differ: it waits for a decision.", ""
+            Words(
+                "The entries differ: it waits for a decision.", "Hai lần nhập khác nhau, chờ người có quyền quyết định."
+            )
         )
-    raise ConfigError("Phiếu này đã nhập xong hoặc đã hủy. / This form has been entered, or is void.", "")
+    raise ConfigError(Words("This form has been entered, or is void.", "Phiếu này đã nhập xong hoặc đã hủy."))
 
 
 def _entry(connection: Connection, province_id: int, form_id: int, step: str) -> Any:
@@ -272,9 +280,9 @@ def recheck(
 
     A rating that is not confirmed is set aside. Raises `ConfigError`."""
     if result not in ("same", "differs", "unreached") or form.state != "entered":
-        raise ConfigError("Phiếu chưa nhập xong. / This form has not been entered yet.", "")
+        raise ConfigError(Words("This form has not been entered yet.", "Phiếu chưa nhập xong."))
     if _entry(connection, province_id, form.id, "recheck") is not None:
-        raise ConfigError("Phiếu này đã phúc tra. / This form has been re-checked.", "")
+        raise ConfigError(Words("This form has been re-checked.", "Phiếu này đã phúc tra."))
     _keep(connection, province_id, form, "recheck", user_id, answers or [0] * 32, 0, result)
     if result == "differs":
         mine = (ratings.c.province_id == province_id, ratings.c.origin == f"form:{form.code}")

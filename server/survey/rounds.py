@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select, update
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, load_instrument
+from pipeline.words import Words
 from server.changes import record_change
 from server.days import today
 from server.store.engine import insert_row
@@ -58,7 +59,7 @@ def find_round(connection: Connection, province_id: int, *, code: str = "", roun
     which = rounds.c.id == round_id if round_id else rounds.c.code == code
     row = connection.execute(select(rounds).where(rounds.c.province_id == province_id, which)).first()
     if row is None:
-        raise ConfigError("Không có đợt khảo sát này. / There is no such round.", "")
+        raise ConfigError(Words("There is no such round.", "Không có đợt khảo sát này."))
     return _round(row)
 
 
@@ -76,12 +77,20 @@ def make_round(
 ) -> Round:
     """Make a round with the newest version of an instrument. Raises `ConfigError`."""
     if not _CODE.match(code):
-        raise ConfigError(f"{code!r} is no code.", "Use up to 40 of A-Z, a-z, 0-9, dot, dash.")
+        raise ConfigError(
+            Words(f"{code!r} is no code.", f"“{code}” không dùng làm mã được."),
+            Words(
+                "Use up to 40 of A-Z, a-z, 0-9, dot, dash.", "Hãy dùng tối đa 40 ký tự A-Z, a-z, 0-9, chấm, gạch nối."
+            ),
+        )
     if last_day < first_day:
-        raise ConfigError("Ngày kết thúc trước ngày bắt đầu. / The round ends before it begins.", "")
+        raise ConfigError(Words("The round ends before it begins.", "Ngày kết thúc trước ngày bắt đầu."))
     taken = select(rounds.c.id).where(rounds.c.province_id == province_id, rounds.c.code == code)
     if connection.execute(taken).first():
-        raise ConfigError(f"There is a round {code!r}.", "Choose another code.")
+        raise ConfigError(
+            Words(f"There is a round {code!r}.", f"Đã có đợt “{code}”."),
+            Words("Choose another code.", "Hãy chọn mã khác."),
+        )
     asked = load_instrument(instrument)
     values = {"code": code, "name_vi": name_vi or code, "name_en": name_en or name_vi or code, "active": True}
     values |= {"instrument": asked.code, "instrument_version": asked.version}

@@ -19,6 +19,7 @@ import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
 from pipeline.errors import ConfigError, StatisticsError
+from pipeline.words import Words
 from server.changes import record_change
 from server.days import parse_period, today
 from server.store.engine import insert_row
@@ -73,7 +74,12 @@ def official_size(population: int, error: float) -> int:
     (400, 223)
     """
     if population < 0 or not 0 < error < 1:
-        raise StatisticsError("A population is not negative, and an error lies between 0 and 1.")
+        raise StatisticsError(
+            Words(
+                "A population is not negative, and an error lies between 0 and 1.",
+                "Tổng thể không âm, sai số từ 0 đến 1.",
+            )
+        )
     return min(population, math.ceil(round(population / (1 + population * error**2), 9)))
 
 
@@ -149,7 +155,11 @@ def make_strata(
     frame = {key: count for key, count in sorted(frame.items()) if count > 0 and key[0] in catalogue.agencies}
     if not frame:
         raise StatisticsError(
-            f"The frame has no transactions in {settings.frame}.", "Import them: hailong server import transactions."
+            Words(
+                f"The frame has no transactions in {settings.frame}.",
+                f"Khung mẫu kỳ {settings.frame} không có giao dịch.",
+            ),
+            Words("Import them: hailong server import transactions.", "Hãy nhập số giao dịch ở trang Nhập tệp."),
         )
     rng = np.random.default_rng(settings.seed)
     reach = _first_two_stages(frame, catalogue, settings, rng)
@@ -178,11 +188,23 @@ def make_strata(
 
 def _check(settings: PlanSettings) -> None:
     if settings.method not in METHODS or settings.scope not in SCOPES:
-        raise ConfigError(f"The method is one of {METHODS}, the scope one of {SCOPES}.", "")
+        raise ConfigError(
+            Words(
+                f"The method is one of {METHODS}, the scope one of {SCOPES}.",
+                "Cách phân bổ hoặc phạm vi không có trong danh sách.",
+            )
+        )
     if not 0.005 <= settings.error <= 0.5 or not 0 < settings.agencies <= 1 or settings.groups < 0:
-        raise ConfigError("The error lies between 0.5 % and 50 %, the share of agencies between 0 and 1.", "")
+        raise ConfigError(
+            Words(
+                "The error lies between 0.5 % and 50 %, the share of agencies between 0 and 1.",
+                "Sai số nằm trong khoảng 0,5 % đến 50 %, tỷ lệ cơ quan từ 0 đến 100 %.",
+            )
+        )
     if any(cost <= 0 for _, cost in settings.costs) or settings.forms < 0:
-        raise ConfigError("Costs are positive, and forms are not negative.", "")
+        raise ConfigError(
+            Words("Costs are positive, and forms are not negative.", "Chi phí phải dương, số phiếu không âm.")
+        )
 
 
 def _first_two_stages(
@@ -266,7 +288,13 @@ def make_plan(
     asked = find_round(connection, province_id, code=round_code)
     taken = select(plans.c.id).where(plans.c.province_id == province_id, plans.c.code == code)
     if not code or len(code) > 40 or connection.execute(taken).first():
-        raise ConfigError(f"The plan's code {code!r} is taken, empty or too long.", "Choose another with --code.")
+        raise ConfigError(
+            Words(
+                f"The plan's code {code!r} is taken, empty or too long.",
+                f"Mã kế hoạch “{code}” đã có, trống hoặc quá dài.",
+            ),
+            Words("Choose another with --code.", "Hãy chọn mã khác."),
+        )
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, parse_period(settings.frame))
     spread = spread_of_last(connection, province_id, settings.frame) if settings.method == "neyman" else None
@@ -348,7 +376,10 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
     plan = connection.execute(select(plans).where(plans.c.province_id == province_id, plans.c.code == code)).first()
     if plan is None:
         known = ", ".join(plan_codes(connection, province_id)) or "none yet"
-        raise ConfigError(f"There is no plan {code!r}.", f"Known: {known}.")
+        raise ConfigError(
+            Words(f"There is no plan {code!r}.", f"Không có kế hoạch “{code}”."),
+            Words(f"Known: {known}.", f"Đã có: {known}."),
+        )
     asked = find_round(connection, province_id, round_id=plan.round_id)
     catalogue = read_catalogue(connection, province_id)
     wanted = list(channels) or ["paper", "online", "sms", "call_1022", "hotline"]

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
+from pipeline.words import Words, join
 from server.changes import record_change
 from server.days import month_of_day, today
 from server.store.engine import insert_row
@@ -40,7 +41,7 @@ def store_sheet(
     kept = drop_unasked(instrument, answers)
     problems = check_answers(instrument, kept, full_form=full_form, reasons=reasons)
     if problems:
-        raise ConfigError("; ".join(str(problem) for problem in problems), "")
+        raise ConfigError(join(problem.words for problem in problems))
     when = today() if day is None else day
     values = {
         "province_id": province_id,
@@ -83,7 +84,7 @@ def restore(connection: Connection, province_id: int, rating_id: int, user_id: i
 def _change(connection: Connection, province_id: int, rating_id: int, values: dict[str, int]) -> None:
     mine = (ratings.c.province_id == province_id, ratings.c.id == rating_id)
     if connection.execute(update(ratings).where(*mine).values(**values)).rowcount != 1:
-        raise ConfigError("Không có phiếu này. / There is no such rating.", "")
+        raise ConfigError(Words("There is no such rating.", "Không có phiếu này."))
 
 
 def store_comments(

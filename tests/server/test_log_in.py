@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from pipeline.errors import ConfigError
+from server.app import create_app
 from server.auth.access_log import enforce_retention
 from server.auth.limits import RateLimiter
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.users import make_user, set_active
+from server.config import make_config
 from server.days import now_s
 from server.provinces import write_setting
 from server.store.engine import read, write
@@ -183,6 +185,34 @@ def test_access_log_ends_with_its_retention(store: Engine, province: Province) -
         assert enforce_retention(connection) == 2
         left = connection.execute(select(access_log.c.at_s)).scalars().all()
     assert all(at_s >= now_s() - 86_400 * 30 for at_s in left)
+
+
+@pytest.mark.parametrize(
+    ("peer", "trusted", "status"),
+    [
+        ("127.0.0.1", None, 429),
+        ("10.0.0.5", None, 401),
+        ("10.0.0.5", ["10.0.0.0/24"], 429),
+        ("127.0.0.1", [], 401),
+    ],
+)
+def test_limits_count_the_client_behind_a_trusted_proxy_alone(
+    store: Engine, province: Province, tmp_path: Path, peer: str, trusted: list[str] | None, status: int
+) -> None:
+    """203.0.113.9 has used up its attempts: told by a proxy, that counts only where the proxy is trusted."""
+    web: dict[str, Any] = {"secure_cookies": False} | ({} if trusted is None else {"trusted_proxies": trusted})
+    app = create_app(store, make_config({"data_dir": tmp_path, "web": web}, "test"))
+    for _ in range(30):
+        app.state.web.log_in_by_address.count("203.0.113.9")
+    browser = Browser(app, peer)
+    browser.http.headers["X-Forwarded-For"] = "203.0.113.9"
+    assert browser.log_in("nobody", "not this one").status_code == status
+
+
+@pytest.mark.parametrize("text", ["*", "proxy.example.vn", "10.0.0.5/8"])
+def test_a_trusted_proxy_is_an_address_or_a_network(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="trusted_proxies"):
+        make_config({"data_dir": tmp_path, "web": {"trusted_proxies": [text]}}, "test")
 
 
 def test_rate_limiter_forgets_and_is_bounded() -> None:

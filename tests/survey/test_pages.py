@@ -289,7 +289,7 @@ def test_import_by_page_shows_bad_rows_then_imports(world: World) -> None:
         return browser.http.post("/survey/import", data=data, files=files).text
 
     bad = f"form,agency,day,overall\nP1,nho-a,{day},4\nP2,nho-x,{day},9\n"
-    assert "dòng 3: unknown agency" in send(bad, "import")
+    assert "dòng 3: không có cơ quan" in send(bad, "import")
     good = f"form,agency,day,overall\nP1,nho-a,{day},4\nP2,nho-b,{day},2\n"
     assert "xem trước" in send(good, "preview")
     assert world.sheets("sms") == []

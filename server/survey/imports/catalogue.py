@@ -7,13 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pipeline.errors import ConfigError, ImportRowError
+from pipeline.errors import ConfigError
+from pipeline.words import Words
 from server.catalogue import COLUMNS, ImportResult, import_catalogue
 from server.changes import record_change
 from server.store.engine import write
 from server.survey.imports.columns import recognise
 from server.survey.imports.labels import plain
-from server.survey.imports.tables import read_rows
+from server.survey.imports.tables import bad_rows, read_rows
 
 _AS = {"service_group": "group"}
 """Columns that go by another name in `server.catalogue`."""
@@ -37,7 +38,13 @@ def import_catalogue_file(
         for position, row in enumerate(read_rows(path, name, needed=min(2, len(must)))):
             missing = set(must) - set(row.cells)
             if position == 0 and missing:
-                raise ConfigError(f"{path.name} has no column {', '.join(sorted(missing))}.", "See --columns.")
+                raise ConfigError(
+                    Words(
+                        f"{path.name} has no column {', '.join(sorted(missing))}.",
+                        f"Tệp thiếu cột {', '.join(sorted(missing))}.",
+                    ),
+                    Words("See --columns.", "Xem tên cột ở trang này."),
+                )
             if row.problem:
                 bad.append((row.number, row.problem))
             else:
@@ -46,7 +53,7 @@ def import_catalogue_file(
     with write(engine) as connection:
         result = import_catalogue(connection, province_id, kind, rows(), preview=preview)
         if bad:
-            raise ImportRowError(f"{len(bad)} rows do not fit; nothing was imported.", bad, "Correct them.")
+            raise bad_rows(bad)
         if not preview and result.added + result.changed:
             detail = {"added": result.added, "changed": result.changed}
             record_change(connection, province_id, user_id, f"{kind}_imported", detail)

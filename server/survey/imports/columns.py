@@ -6,6 +6,7 @@ import re
 from datetime import date
 
 from pipeline.instruments import OVERALL, Instrument
+from pipeline.words import Words
 from server.days import day_index
 from server.survey.imports.labels import plain
 
@@ -100,13 +101,23 @@ def read_day(text: str) -> int:
     elif match := _ISO.match(text):
         year, month, day = int(match[1]), int(match[2]), int(match[3])
     else:
-        raise ValueError(f"no day: {text[:20]!r} (write day/month/year)")
+        raise ValueError(
+            Words(
+                f"no day: {text[:20]!r} (write day/month/year)",
+                f"không phải ngày: “{text[:20]}” (hãy viết ngày/tháng/năm)",
+            )
+        )
     try:
         index = day_index(date(year, month, day))
     except ValueError:
-        raise ValueError(f"no such day: {text[:20]!r} (write day/month/year)") from None
+        raise ValueError(
+            Words(
+                f"no such day: {text[:20]!r} (write day/month/year)",
+                f"không có ngày “{text[:20]}” (hãy viết ngày/tháng/năm)",
+            )
+        ) from None
     if index < 0:
-        raise ValueError(f"the day {text[:20]!r} lies before 2020")
+        raise ValueError(Words(f"the day {text[:20]!r} lies before 2020", f"ngày “{text[:20]}” trước năm 2020"))
     return index
 
 
@@ -119,7 +130,7 @@ def read_month(text: str) -> int:
         return month_of_day(read_day(text))
     year, month = (int(match[1]), int(match[2])) if match[1] else (int(match[4]), int(match[3]))
     if not 1 <= month <= 12:
-        raise ValueError(f"no such month: {text[:20]!r}")
+        raise ValueError(Words(f"no such month: {text[:20]!r}", f"không có tháng “{text[:20]}”"))
     return month_of_day(read_day(f"1/{month}/{year}"))
 
 
@@ -130,5 +141,10 @@ def read_answer(text: str, fact: bool) -> int:
         return 0
     known = YES_NO if fact else SCALE
     if key not in known:
-        raise ValueError(f"{text[:20]!r} is not {'yes or no' if fact else 'on the scale 1 to 5'}")
+        raise ValueError(
+            Words(
+                f"{text[:20]!r} is not {'yes or no' if fact else 'on the scale 1 to 5'}",
+                f"“{text[:20]}” không phải {'có hoặc không' if fact else 'mức từ 1 đến 5'}",
+            )
+        )
     return known[key]

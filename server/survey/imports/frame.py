@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from pipeline.errors import ImportRowError
-from server.catalogue import ImportResult
+from pipeline.words import Words, reason_of
+from server.catalogue import NOUNS, ImportResult
 from server.changes import record_change
 from server.store.engine import write
 from server.store.tables.transactions import transactions
@@ -15,7 +15,7 @@ from server.survey.catalogue import read_catalogue
 from server.survey.imports.columns import read_month, recognise
 from server.survey.imports.labels import plain
 from server.survey.imports.ratings import by_text, fail, find
-from server.survey.imports.tables import TableRow, read_rows
+from server.survey.imports.tables import TableRow, bad_rows, read_rows
 
 MAX_COUNT = 10_000_000
 
@@ -59,9 +59,14 @@ def _import(connection: Connection, province_id: int, path: Path) -> ImportResul
         try:
             key, count = _values(row, agencies, groups)
             if key in seen:
-                raise ValueError(f"the same agency, service group and month as in row {seen[key]}")
+                raise ValueError(
+                    Words(
+                        f"the same agency, service group and month as in row {seen[key]}",
+                        f"trùng cơ quan, nhóm thủ tục và tháng với dòng {seen[key]}",
+                    )
+                )
         except ValueError as error:
-            errors.append((row.number, str(error)))
+            errors.append((row.number, reason_of(error)))
             continue
         seen[key] = row.number
         if key not in held:
@@ -80,7 +85,7 @@ def _import(connection: Connection, province_id: int, path: Path) -> ImportResul
         else:
             changed.append((held[key][0], count))
     if errors:
-        raise ImportRowError(f"{len(errors)} rows do not fit; nothing was imported.", errors, "Correct them.")
+        raise bad_rows(errors)
     if new:
         connection.execute(insert(transactions), new)
     for number, count in changed:
@@ -91,10 +96,11 @@ def _import(connection: Connection, province_id: int, path: Path) -> ImportResul
 def _values(row: TableRow, agencies: dict[str, int], groups: dict[str, int]) -> tuple[tuple[int, int, int], int]:
     if row.problem:
         raise ValueError(row.problem)
-    agency = find(agencies, row.cells.get("agency", ""), "agency")
-    group = find(groups, row.cells["service_group"], "service group") if row.cells.get("service_group") else 0
-    month = read_month(row.cells.get("month", "") or fail("the month is missing"))
+    agency = find(agencies, row.cells.get("agency", ""), NOUNS["agency"])
+    group = find(groups, row.cells["service_group"], NOUNS["service_group"]) if row.cells.get("service_group") else 0
+    month = read_month(row.cells.get("month", "") or fail(Words("the month is missing", "thiếu tháng")))
     text = row.cells.get("count", "").replace(".", "").replace(",", "").replace(" ", "")
     if not text.isascii() or not text.isdigit() or int(text) > MAX_COUNT:
-        raise ValueError(f"no count: {row.cells.get('count', '')[:20]!r}")
+        given = row.cells.get("count", "")[:20]
+        raise ValueError(Words(f"no count: {given!r}", f"không phải số lượng: “{given}”"))
     return (agency, group, month), int(text)

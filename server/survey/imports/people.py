@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
-from pipeline.errors import ConfigError, ImportRowError
-from server.catalogue import ImportResult
+from pipeline.errors import ConfigError
+from pipeline.words import Words, reason_of
+from server.catalogue import NOUNS, ImportResult
 from server.changes import record_change
 from server.days import today
 from server.provinces import read_setting
@@ -18,7 +19,7 @@ from server.survey.catalogue import read_catalogue
 from server.survey.imports.columns import recognise
 from server.survey.imports.labels import plain
 from server.survey.imports.ratings import by_text, find
-from server.survey.imports.tables import read_rows
+from server.survey.imports.tables import bad_rows, read_rows
 from server.survey.tables.contacts import enumerators, phone_contacts
 from server.survey.tables.rounds import rounds
 
@@ -33,7 +34,7 @@ def national_number(text: str) -> str:
     elif digits and not digits.startswith("0") and len(digits) == 9:
         digits = "0" + digits  # a spreadsheet took the number for a figure and dropped the zero
     if not re.fullmatch(r"0\d{9,10}", digits):
-        raise ValueError("no phone number")
+        raise ValueError(Words("no phone number", "không phải số điện thoại"))
     return digits
 
 
@@ -88,7 +89,10 @@ def _round(connection: Connection, province_id: int, code: str) -> int:
     query = select(rounds.c.id).where(rounds.c.province_id == province_id, rounds.c.code == code)
     found = connection.execute(query).scalar_one_or_none()
     if found is None:
-        raise ConfigError(f"There is no round {code!r}.", "Name the round with --round; rounds are made on the page.")
+        raise ConfigError(
+            Words(f"There is no round {code!r}.", f"Không có đợt “{code}”."),
+            Words("Name the round with --round; rounds are made on the page.", "Hãy chọn một đợt khảo sát."),
+        )
     return int(found)
 
 
@@ -112,13 +116,13 @@ def _read(
                 group = cells.get("service_group", "")
                 values: dict[str, Any] = {
                     "phone": key,
-                    "agency_id": find(agencies, cells.get("agency", ""), "agency"),
-                    "service_group": find(groups, group, "service group") if group else 0,
+                    "agency_id": find(agencies, cells.get("agency", ""), NOUNS["agency"]),
+                    "service_group": find(groups, group, NOUNS["service_group"]) if group else 0,
                 }
             else:
                 key = cells.get("code", "")[:20]
                 if not key or not cells.get("name_vi"):
-                    raise ValueError("code and name are needed")
+                    raise ValueError(Words("code and name are needed", "cần có mã và tên"))
                 phone = cells.get("phone", "")
                 values = {
                     "code": key,
@@ -127,9 +131,9 @@ def _read(
                     "phone": national_number(phone) if phone else "",
                 }
             if key in seen:
-                raise ValueError(f"the same as in row {seen[key]}")
+                raise ValueError(Words(f"the same as in row {seen[key]}", f"trùng với dòng {seen[key]}"))
         except ValueError as error:
-            errors.append((row.number, str(error)))
+            errors.append((row.number, reason_of(error)))
             continue
         seen[key] = row.number
         if key in held:
@@ -137,5 +141,5 @@ def _read(
         else:
             rows.append(values)
     if errors:
-        raise ImportRowError(f"{len(errors)} rows do not fit; nothing was imported.", errors, "Correct them.")
+        raise bad_rows(errors)
     return rows, there

@@ -19,7 +19,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ImportRowError
+from pipeline.words import Words
 from server.survey.imports.columns import is_answer_column
 
 HEADER_ROWS = 20
@@ -64,18 +65,42 @@ def clean(value: object) -> str:
     return _BLANKS.sub(" ", text).strip()
 
 
+SEE_COLUMNS = Words(
+    "The first row names the columns; see `hailong server import --columns`.",
+    "Dòng đầu ghi tên cột; tên cột có ở trang Nhập tệp và ở lệnh hailong server import --columns.",
+)
+
+
+def no_file(path: Path) -> ConfigError:
+    """The refusal of a path that leads nowhere."""
+    return ConfigError(
+        Words(f"There is no file {path}.", "Không có tệp này."), Words("Check the path.", "Hãy kiểm tra lại.")
+    )
+
+
+def bad_rows(errors: list[tuple[int, str]]) -> ImportRowError:
+    """The refusal of a file with rows that do not fit."""
+    text = Words(
+        f"{len(errors)} rows do not fit; nothing was imported.", f"{len(errors)} dòng không hợp lệ; chưa nhập gì."
+    )
+    return ImportRowError(text, errors, Words("Correct them.", "Hãy sửa các dòng này."))
+
+
 def read_rows(path: Path, recognise: Recognise, needed: int = 2) -> Iterator[TableRow]:
     """The rows under the header; empty rows are left out.
 
     The header is the first row in which at least `needed` cells are recognised. Raises `ConfigError` where the file
     cannot be read or has no such row."""
     if not path.is_file():
-        raise ConfigError(f"There is no file {path}.", "Check the path.")
+        raise no_file(path)
     suffix = path.suffix.lower()
     if suffix in (".xlsx", ".xlsm"):
         yield from _xlsx(path, recognise, needed)
     elif suffix == ".xls":
-        raise ConfigError(f"{path.name} is in the old XLS format.", "Save it as XLSX or CSV and import that.")
+        raise ConfigError(
+            Words(f"{path.name} is in the old XLS format.", "Tệp ở định dạng XLS cũ."),
+            Words("Save it as XLSX or CSV and import that.", "Hãy lưu lại thành XLSX hoặc CSV rồi nhập."),
+        )
     else:
         yield from _csv(path, recognise, needed)
 
@@ -89,7 +114,12 @@ def encoding_of(path: Path) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if head[:2] == b"PK":
-        raise ConfigError(f"{path.name} is a spreadsheet or an archive, no CSV.", "Name it .xlsx, or save it as CSV.")
+        raise ConfigError(
+            Words(
+                f"{path.name} is a spreadsheet or an archive, no CSV.", "Tệp là bảng tính hoặc tệp nén, không phải CSV."
+            ),
+            Words("Name it .xlsx, or save it as CSV.", "Hãy đặt đuôi .xlsx, hoặc lưu thành CSV."),
+        )
     # Latin letters in UTF-16 have a zero byte each: odd places for little endian, even for big endian.
     if head.count(0) > len(head) // 8:
         return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
@@ -115,15 +145,24 @@ def _header(cells: list[str], recognise: Recognise, needed: int) -> list[str | N
         return None
     twice = sorted({name for name in known if known.count(name) > 1})
     if twice:
-        raise ConfigError(f"The column {', '.join(twice)} stands twice in the file.", "Delete or rename one of them.")
+        raise ConfigError(
+            Words(
+                f"The column {', '.join(twice)} stands twice in the file.",
+                f"Cột {', '.join(twice)} có hai lần trong tệp.",
+            ),
+            Words("Delete or rename one of them.", "Hãy xóa hoặc đổi tên một cột."),
+        )
     return names
 
 
 def _no_header(path: Path, seen: list[str]) -> ConfigError:
     first = " | ".join(cell for cell in seen if cell)[:120]
     return ConfigError(
-        f"{path.name}: no header found in the first {HEADER_ROWS} rows (the first reads: {first or 'nothing'}).",
-        "The first row names the columns; see `hailong server import --columns`.",
+        Words(
+            f"{path.name}: no header found in the first {HEADER_ROWS} rows (the first reads: {first or 'nothing'}).",
+            f"Không thấy dòng tên cột trong {HEADER_ROWS} dòng đầu (dòng đầu là: {first or 'trống'}).",
+        ),
+        SEE_COLUMNS,
     )
 
 
@@ -188,11 +227,13 @@ def _separator(sample: list[str], recognise: Recognise) -> str:
 def _row(number: int, cells: list[str], names: list[str | None], done: float, problem: str = "") -> TableRow:
     found = {name: cell for name, cell in zip(names, cells, strict=False) if name}
     if any(len(cell) > MAX_CELL for cell in cells):
-        problem = problem or f"a cell has more than {MAX_CELL} characters"
+        problem = problem or Words(f"a cell has more than {MAX_CELL} characters", f"một ô có hơn {MAX_CELL} ký tự")
     elif any("\ufffd" in cell for cell in cells):
-        problem = problem or "a character that cannot be read (wrong encoding)"
+        problem = problem or Words(
+            "a character that cannot be read (wrong encoding)", "có ký tự không đọc được (sai bảng mã)"
+        )
     elif len(cells) > len(names) and any(cells[len(names) :]):
-        problem = problem or "more cells than the header has"
+        problem = problem or Words("more cells than the header has", "nhiều ô hơn dòng tên cột")
     return TableRow(number, found, problem, done)
 
 
@@ -203,10 +244,16 @@ def _xlsx(path: Path, recognise: Recognise, needed: int) -> Iterator[TableRow]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise ConfigError(f"{path.name} unpacks to more than 4 GiB.", "Split it, or save it as CSV.")
+                raise ConfigError(
+                    Words(f"{path.name} unpacks to more than 4 GiB.", "Tệp giải nén ra hơn 4 GiB."),
+                    Words("Split it, or save it as CSV.", "Hãy chia nhỏ, hoặc lưu thành CSV."),
+                )
         book = load_workbook(path, read_only=True, data_only=True)
     except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError):
-        raise ConfigError(f"{path.name} is no XLSX file, or is damaged.", "Open it and save it again.") from None
+        raise ConfigError(
+            Words(f"{path.name} is no XLSX file, or is damaged.", "Tệp không phải XLSX, hoặc bị hỏng."),
+            Words("Open it and save it again.", "Hãy mở ra và lưu lại."),
+        ) from None
     try:
         seen: list[str] = []
         for sheet in book.worksheets:
@@ -288,7 +335,9 @@ def _xlsx_rows(
             if number > last_row:
                 del held[column]
             elif value == "\x00":
-                problem = "merged cells across several columns or over answers"
+                problem = Words(
+                    "merged cells across several columns or over answers", "ô gộp qua nhiều cột hoặc trên câu trả lời"
+                )
             elif column < len(cells):
                 cells[column] = value
         yield _row(number, cells, names, min(1.0, number / total), problem)

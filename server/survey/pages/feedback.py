@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from sqlalchemy import select
 
 from pipeline.errors import ConfigError
+from pipeline.words import Words, in_language, join
 from server.days import day_date, today
 from server.provinces import province_by_id
 from server.store.engine import read, write
@@ -22,7 +23,7 @@ from server.survey.pages.common import NOT_FOUND, public_limit, reasons_of, shee
 from server.survey.pages.rounds import back
 from server.survey.rounds import all_rounds, find_round
 from server.survey.sheets import store_comments, store_sheet
-from server.web import DataClerk, engine_of, render, web
+from server.web import DataClerk, engine_of, language, render, web
 
 router = APIRouter(include_in_schema=False)
 
@@ -77,7 +78,7 @@ def send_feedback(
     with write(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
         if agency not in catalogue.agencies:
-            raise HTTPException(422, "agency")
+            raise HTTPException(422, Words("There is no such agency.", "Không có cơ quan này."))
         code = receive(connection, number, agency, category=category, text=text, contact=contact)
         named = province_by_id(connection, number)
     return render(
@@ -176,10 +177,10 @@ async def hotline(request: Request, user: DataClerk) -> Response:
             asked = find_round(connection, user.province_id, round_id=int(texts.get("round") or 0))
             agency, group = int(texts.get("agency") or 0), int(texts.get("group") or 0)
             if agency not in read_catalogue(connection, user.province_id).agencies or not asked.open_now:
-                raise ConfigError("Cần chọn cơ quan, và đợt đang mở. / Choose an agency, and an open round.", "")
+                raise ConfigError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
             instrument = asked.load_instrument()
             answers = sheet_of(instrument, texts)
-            said = []
+            said: list[str] = []
             if any(answers):
                 store_sheet(
                     connection,
@@ -193,7 +194,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     reasons=reasons_of(instrument, chosen) if 0 < answers[0] <= 3 else 0,
                     user_id=user.user_id,
                 )
-                said.append("Đã lưu phiếu. / Answers stored.")
+                said.append(Words("Answers stored.", "Đã lưu phiếu."))
             if texts.get("text", "").strip():
                 code = receive(
                     connection,
@@ -205,11 +206,11 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     channel="hotline",
                     service_group=group,
                 )
-                said.append(f"Mã phản ánh / Feedback code: {code}")
+                said.append(Words(f"Feedback code: {code}", f"Mã phản ánh: {code}"))
             kept = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
             store_comments(connection, user.province_id, agency, group, kept)
             if not said:
-                raise ConfigError("Chưa có câu trả lời hay phản ánh nào. / Nothing was entered.", "")
-            return " ".join(said)
+                raise ConfigError(Words("Nothing was entered.", "Chưa có câu trả lời hay phản ánh nào."))
+            return in_language(join(said, " "), language(request))
 
     return back("/survey/hotline", await to_thread.run_sync(work))

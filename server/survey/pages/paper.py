@@ -14,6 +14,7 @@ from sqlalchemy import select
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words, reason_of
 from server.auth.roles import Permission
 from server.changes import record_change
 from server.days import day_date, today
@@ -80,7 +81,7 @@ def print_page(
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         if agency not in catalogue.agencies:
-            raise ConfigError("Không có cơ quan này. / There is no such agency.", "")
+            raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
         codes = print_forms(
             connection,
             user.province_id,
@@ -166,11 +167,11 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
     if user.user_id is None:
         raise HTTPException(403, NOT_FOUND)
     if sent.decide and not user.may(Permission.MANAGE_SURVEY):
-        raise HTTPException(403, "Bạn không có quyền quyết định. / You may not decide.")
+        raise HTTPException(403, Words("You may not decide.", "Bạn không có quyền quyết định."))
     try:
         day = read_day(sent.day) if sent.day else None
     except ValueError as error:
-        raise HTTPException(422, f"Ngày: {error}") from None
+        raise HTTPException(422, reason_of(error)) from None
     with write(engine_of(request)) as connection:
         form = find_form(connection, user.province_id, sent.code)
         found = find_round(connection, user.province_id, round_id=form.round_id)
@@ -255,7 +256,7 @@ def add_enumerator(
             enumerators.c.province_id == user.province_id, enumerators.c.code == code.strip()
         )
         if connection.execute(taken).first():
-            raise ConfigError(f"Mã {code} đã có. / The code {code} is taken.", "")
+            raise ConfigError(Words(f"The code {code} is taken.", f"Mã {code} đã có."))
         expires = today() + int(read_setting(connection, user.province_id, "contact_days"))
         values = {"code": code.strip(), "name": name.strip(), "organisation": organisation.strip(), "active": True}
         row = {"province_id": user.province_id, **values, "phone": phone.strip(), "expires_day": expires}

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
+from pipeline.words import Words
 from server.changes import record_change
 from server.days import day_date
 from server.store.engine import read, write
@@ -81,7 +82,10 @@ def comments_page(request: Request, user: Reviewer) -> Response:
 def code_comment(request: Request, user: Reviewer, number: int, code: Annotated[str, Form(max_length=30)]) -> Response:
     """Give a text its code."""
     if code not in COMMENT_CODES:
-        raise ConfigError(f"There is no code {code!r}.", "Choose one from the list.")
+        raise ConfigError(
+            Words(f"There is no code {code!r}.", f"Không có mã “{code}”."),
+            Words("Choose one from the list.", "Hãy chọn trong danh sách."),
+        )
     with write(engine_of(request)) as connection:
         mine = (comments.c.province_id == user.province_id, comments.c.id == number)
         done = connection.execute(update(comments).where(*mine).values(code=code, coded_by=user.user_id))

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import shipped_instruments
+from pipeline.words import Words
 from server.days import day_date, day_index, today
 from server.store.engine import read, write
 from server.survey.catalogue import read_catalogue
@@ -117,7 +118,7 @@ def links(
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         if agency not in catalogue.agencies or (group and group not in catalogue.groups):
-            raise ConfigError("Không có cơ quan hoặc lĩnh vực này. / There is no such agency or field.", "")
+            raise ConfigError(Words("There is no such agency or field.", "Không có cơ quan hoặc lĩnh vực này."))
         tokens = issue(
             connection,
             user.province_id,
