@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +29,20 @@ SETTINGS: dict[str, Any] = {
     "min_answers": 30,
     "confidence": 0.95,
     "portal_origin": "",
+    "suspicion_fastest_s": 0.8,
+    "suspicion_straight_s": 2.5,
+    "suspicion_straight_answers": 8,
+    "suspicion_device_a_day": 3,
+    "suspicion_burst_ratings": 30,
+    "suspicion_burst_window_s": 600.0,
+    "suspicion_staff_ratings": 5,
+    "suspicion_repeats": 5,
 }
 """Names and defaults of a province's settings. `access_log_days`: kept that long, enforced daily. `contact_days`: phone
 numbers and lists of enumerators, likewise. `late_days`: a release is late when it comes later after its period's end.
 `min_answers`: below, an index is suppressed in reports. `confidence`: level of every interval.
-`portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn."""
+`portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
+`suspicion_*`: thresholds of `server.survey.suspicion.SuspicionRules`; a change is in the log of changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +107,14 @@ def read_setting(connection: Connection, province_id: int, name: str) -> Any:
     query = select(settings.c.value).where(settings.c.province_id == province_id, settings.c.name == name)
     value = connection.execute(query).scalar_one_or_none()
     return default if value is None else json.loads(value)
+
+
+def read_settings(connection: Connection, province_id: int, names: Collection[str]) -> dict[str, Any]:
+    """Several settings at once. Raises `KeyError` for an unknown name."""
+    query = select(settings.c.name, settings.c.value)
+    found = connection.execute(query.where(settings.c.province_id == province_id, settings.c.name.in_(names)))
+    stored = {name: json.loads(value) for name, value in found}
+    return {name: stored.get(name, SETTINGS[name]) for name in names}
 
 
 def write_setting(connection: Connection, province_id: int, name: str, value: Any) -> None:

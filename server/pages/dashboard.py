@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from pipeline.words import Words
 from server.auth.roles import Permission, User
 from server.box_health import box_states
 from server.clerks import PULSES_LEFT_OUT, left_out
@@ -13,6 +14,7 @@ from server.evidence import Agency, read_agencies
 from server.plots import agency_plot, pulse_plot, trend_plot
 from server.scores import AgencyScore, agency_scores, newest_period, rated_quarters
 from server.store.engine import read
+from server.survey.imports.batches import unfinished
 from server.trends import channel_counts, pulses, trend
 from server.web import HealthReader, ScoreReader, engine_of, language, render, web
 
@@ -35,7 +37,7 @@ def own_agency(request: Request, user: User, code: str) -> Agency:
         for agency in read_agencies(connection, user.province_id, user.agency_id):
             if agency.code == code:
                 return agency
-    raise HTTPException(404, "Không có cơ quan này. / There is no such agency.")
+    raise HTTPException(404, Words("There is no such agency.", "Không có cơ quan này."))
 
 
 def refresh_s(request: Request) -> int:
@@ -53,6 +55,7 @@ def overview(request: Request, user: ScoreReader, period: str = "") -> Response:
         periods = rated_quarters(connection, user.province_id)
         states = box_states(connection, user.province_id) if user.may(Permission.READ_HEALTH) else []
         channels = channel_counts(connection, user.province_id, user.agency_id, chosen)
+        missing = unfinished(connection, user.province_id)
     return render(
         request,
         "overview.html",
@@ -62,6 +65,7 @@ def overview(request: Request, user: ScoreReader, period: str = "") -> Response:
         plot=agency_plot(scores, language(request)),
         channels=channels,
         set_aside=sum(c.set_aside for c in channels),
+        unfinished=missing,
         boxes_all=sum(not s.simulated for s in states),
         boxes_simulated=sum(s.simulated for s in states),
         boxes_ok=sum(s.fine for s in states),

@@ -60,6 +60,15 @@ PLAN_WORDS: dict[str, tuple[str, str]] = {
     "proportional": ("theo số giao dịch", "by transactions"),
     "neyman": ("Neyman, có chi phí", "Neyman, with cost"),
 }
+IMPORT_FIGURES: dict[str, tuple[str, str]] = {
+    "rows": ("dòng trong tệp", "rows in the file"),
+    "added": ("thêm mới", "added"),
+    "there": ("đã có trong kho", "already in the store"),
+    "changed": ("sửa", "changed"),
+    "unchanged": ("giữ nguyên", "unchanged"),
+    "set_aside": ("gác vì nghi vấn", "set aside as suspicious"),
+    "by_agency": ("theo cơ quan", "by agency"),
+}
 IMPORT_KINDS: dict[str, tuple[str, str]] = {
     "ratings": ("phiếu trả lời", "answer sheets"),
     "transactions": ("số giao dịch (khung mẫu)", "transactions (sampling frame)"),

@@ -10,11 +10,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
+
+from sqlalchemy import Connection
 
 from pipeline.instruments import Instrument, RatingFlag
 from server.auth.limits import RateLimiter
+from server.provinces import read_settings
 from server.store.tables.ratings import ANSWER_COLUMNS
 
 
@@ -35,6 +38,13 @@ class SuspicionRules:
     """Sheets of nothing but the best answer from one network within an hour."""
     repeats: int = 5
     """Identical full sheets in a row in an imported file."""
+
+    @classmethod
+    def of(cls, connection: Connection, province_id: int) -> SuspicionRules:
+        """A province's thresholds: its settings `suspicion_*`, by default those above."""
+        names = [f"suspicion_{field.name}" for field in fields(cls)]
+        values = read_settings(connection, province_id, names)
+        return cls(**{name.removeprefix("suspicion_"): value for name, value in values.items()})
 
 
 def _criteria(instrument: Instrument, answers: Sequence[int]) -> list[int]:

@@ -19,7 +19,8 @@ from server.days import now_s, today
 from server.navigation import ENTRIES
 from server.pages.catalogue import read_csv
 from server.pages.session import local_path
-from server.provinces import find_province, make_province, read_setting
+from server.pages.settings import NAMES
+from server.provinces import SETTINGS, find_province, make_province, read_setting
 from server.retention import enforce, findings, schema_findings
 from server.store.engine import read, write
 from server.store.tables.boxes import boxes, heartbeats
@@ -173,13 +174,13 @@ def test_after_log_in_one_stays_here(path: str, safe: str) -> None:
 def test_settings_are_changed_within_limits(store: Engine, province: Province, tmp_path: Path) -> None:
     browser = Browser(application(store, tmp_path))
     browser.log_in(province.users[Role.ADMINISTRATOR])
-    form = {"access_log_days": 60, "contact_days": 90, "late_days": 5, "min_answers": 30, "confidence": 0.9}
+    form = {name: SETTINGS[name] for name in NAMES} | {"access_log_days": 60, "confidence": 0.9}
     assert browser.post("/settings", form, form="/settings").status_code == 303
     with read(store) as connection:
         assert read_setting(connection, province.province_id, "access_log_days") == 60
         newest = connection.execute(select(changes.c.detail).order_by(changes.c.position.desc())).scalars().first()
     assert newest == '{"access_log_days":60,"confidence":0.9}'
-    for bad in ({"access_log_days": 1}, {"confidence": 1.5}, {"min_answers": "x"}):
+    for bad in ({"access_log_days": 1}, {"confidence": 1.5}, {"min_answers": "x"}, {"suspicion_repeats": 1}):
         assert browser.post("/settings", {**form, **bad}, form="/settings").status_code == 422
 
 
@@ -311,13 +312,13 @@ def test_the_same_code_twice_in_a_file(store: Engine, province: Province) -> Non
     ],
 )
 def test_csv_files(data: bytes, rows: list[tuple[int, dict[str, str]]]) -> None:
-    assert read_csv(data, "vi") == rows
+    assert read_csv(data) == rows
 
 
 @pytest.mark.parametrize("data", ["Sở".encode("utf-16"), b"\xff\xfe\x00", b"a" * 5_000_001])
 def test_files_that_cannot_be_read(data: bytes) -> None:
     with pytest.raises(ConfigError):
-        read_csv(data, "en")
+        read_csv(data)
 
 
 def test_which_province_is_meant(store: Engine, province: Province) -> None:

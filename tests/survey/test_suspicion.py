@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from sqlalchemy import Engine
 
 from pipeline.instruments import RatingFlag, load_instrument
+from server.provinces import make_province, write_setting
+from server.store.engine import write
 from server.survey.suspicion import ArrivalWatch, SuspicionRules
 
 ASKED = load_instrument("2640")
@@ -58,6 +61,16 @@ def test_a_burst_at_one_place() -> None:
     flags = [watch.judge(ASKED, MIXED, place="p", taken_s=90, device=str(n)) for n in range(12)]
     assert flags == [RatingFlag.NONE] * 10 + [RatingFlag.BURST] * 2
     assert watch.judge(ASKED, MIXED, place="q", taken_s=90) is RatingFlag.NONE
+
+
+def test_thresholds_are_settings_of_the_province(store: Engine) -> None:
+    with write(store) as connection:
+        one, other = (make_province(connection, code, code).province_id for code in ("a", "b"))
+        assert SuspicionRules.of(connection, one) == SuspicionRules()
+        write_setting(connection, one, "suspicion_burst_ratings", 4)
+        write_setting(connection, one, "suspicion_fastest_s", 0.5)
+        assert SuspicionRules.of(connection, one) == SuspicionRules(burst_ratings=4, fastest_s=0.5)
+        assert SuspicionRules.of(connection, other) == SuspicionRules()
 
 
 def test_what_tells_devices_apart_is_hashed_under_a_key_of_this_process() -> None:

@@ -1,8 +1,8 @@
 """Import of answer sheets (paper, and files of the SMS and 1022 gateways).
 
 Two passes over the file: the first reads and checks every row and writes nothing; only where all are good does the
-second write, in one transaction. Memory does not grow with the file: keys seen are kept in a temporary data base on
-disk, bad rows are counted and the first thousand told.
+second write (`server/survey/imports/batches.py`). Memory does not grow with the file: keys seen are kept in a temporary
+data base on disk, bad rows are counted and the first thousand told.
 """
 
 from __future__ import annotations
@@ -14,21 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine
 
 from pipeline.errors import ConfigError, ImportRowError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag, check_answers, drop_unasked
-from server.changes import record_change
+from pipeline.words import Words, join, reason_of
+from server.catalogue import NOUNS
 from server.days import month_of_day, today
-from server.store.engine import read, write
-from server.store.tables.ratings import ANSWER_COLUMNS, Channel, RatingState, answer_values, ratings
+from server.store.engine import read
+from server.store.tables.ratings import ANSWER_COLUMNS, Channel, RatingState, answer_values
 from server.survey.catalogue import Catalogue, Named, read_catalogue
+from server.survey.imports.batches import FileRecord, store_batches, stored_origins
 from server.survey.imports.columns import CHANNELS, is_answer_column, looks_like_item, read_answer, read_day, recognise
 from server.survey.imports.labels import plain
-from server.survey.imports.tables import TableRow, clean, read_rows
+from server.survey.imports.tables import SEE_COLUMNS, TableRow, clean, no_file, read_rows
 from server.survey.progress import Progress
-from server.survey.suspicion import RepeatWatch
-from server.survey.tables.imports import imports
+from server.survey.suspicion import RepeatWatch, SuspicionRules
 
 BATCH = 2_000
 SHOWN_ERRORS = 1_000
@@ -53,7 +54,7 @@ class RatingImport:
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, hex. Raises `ConfigError` where it is missing."""
     if not path.is_file():
-        raise ConfigError(f"There is no file {path}.", "Check the path.")
+        raise no_file(path)
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(1 << 20):
@@ -61,12 +62,22 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
+NO_CHANNEL = Words("the channel is missing (a column, or --channel)", "thiếu kênh (cột kênh, hoặc chọn kênh khi nhập)")
+
+
 class _Sheets:
     """Reads rows of a file into values of `ratings`; raises `ValueError` with the reason for one that does not fit."""
 
     def __init__(
-        self, catalogue: Catalogue, province_id: int, instrument: Instrument, channel: str | None, batch: str
+        self,
+        catalogue: Catalogue,
+        province_id: int,
+        instrument: Instrument,
+        channel: str | None,
+        batch: str,
+        rules: SuspicionRules,
     ) -> None:
+        self.rules = rules
         self._province_id = province_id
         self._instrument = instrument
         self._channel = channel
@@ -85,15 +96,15 @@ class _Sheets:
         if row.problem:
             raise ValueError(row.problem)
         cells = row.cells
-        agency = find(self._agencies, cells.get("agency", ""), "agency")
-        day = read_day(cells.get("day", "") or fail("the day is missing"))
+        agency = find(self._agencies, cells.get("agency", ""), NOUNS["agency"])
+        day = read_day(cells.get("day", "") or fail(Words("the day is missing", "thiếu ngày")))
         if day > self._today:
-            raise ValueError("the day lies in the future")
+            raise ValueError(Words("the day lies in the future", "ngày ở tương lai"))
         channel = self._read_channel(cells.get("channel", ""))
-        service = find(self._services, cells["service"], "service") if cells.get("service") else None
+        service = find(self._services, cells["service"], NOUNS["service"]) if cells.get("service") else None
         group = 0 if service is None else self._service_group[service]
         if cells.get("service_group"):
-            group = find(self._groups, cells["service_group"], "service group")
+            group = find(self._groups, cells["service_group"], NOUNS["service_group"])
         answers = [0] * len(ANSWER_COLUMNS)
         for name, cell in cells.items():
             if name.startswith("item:"):
@@ -101,15 +112,15 @@ class _Sheets:
                 try:
                     answers[self._instrument.slot_of(code)] = read_answer(cell, code in self._facts)
                 except ValueError as error:
-                    raise ValueError(f"{code}: {error}") from None
+                    raise ValueError(join((code, reason_of(error)), ": ")) from None
         reasons = self._read_reasons(cells.get("reasons", ""))
         kept = drop_unasked(self._instrument, answers)
         problems = check_answers(self._instrument, kept, full_form=channel in FULL_FORM, reasons=reasons)
         if problems:
-            raise ValueError("; ".join(str(problem) for problem in problems))
+            raise ValueError(join(problem.words for problem in problems))
         form = cells.get("form", "").upper()
         if len(form) > 40:
-            raise ValueError("the form's code has more than 40 characters")
+            raise ValueError(Words("the form's code has more than 40 characters", "mã phiếu dài hơn 40 ký tự"))
         return {
             "province_id": self._province_id,
             "agency_id": agency,
@@ -130,12 +141,16 @@ class _Sheets:
 
     def _read_channel(self, cell: str) -> str:
         if not cell:
-            return self._channel or fail("the channel is missing (a column, or --channel)")
+            return self._channel or fail(NO_CHANNEL)
         channel = CHANNELS.get(cell) or CHANNELS.get(plain(cell))
         if channel is None:
-            raise ValueError(f"unknown channel: {cell[:30]!r}")
+            raise ValueError(Words(f"unknown channel: {cell[:30]!r}", f"không có kênh “{cell[:30]}”"))
         if channel == Channel.COUNTER_TABLET:
-            raise ValueError("answers of tablets come from the boxes, not from files")
+            raise ValueError(
+                Words(
+                    "answers of tablets come from the boxes, not from files", "phiếu của máy tính bảng đến từ thiết bị"
+                )
+            )
         return channel
 
     def _read_reasons(self, cell: str) -> int:
@@ -144,12 +159,12 @@ class _Sheets:
             key = part.strip()
             bit = self._reasons.get(key, self._reasons.get(plain(key)))
             if bit is None:
-                raise ValueError(f"unknown reason: {key[:30]!r}")
+                raise ValueError(Words(f"unknown reason: {key[:30]!r}", f"không có lý do “{key[:30]}”"))
             mask |= 1 << bit
         return mask
 
 
-def fail(reason: str) -> Any:
+def fail(reason: Words) -> Any:
     """Raise `ValueError`; for the end of an `or`."""
     raise ValueError(reason)
 
@@ -165,13 +180,13 @@ def by_text(named: dict[int, Named]) -> dict[str, int]:
     return {text: number for text, number in found.items() if text not in shared}
 
 
-def find(known: dict[str, int], text: str, what: str) -> int:
+def find(known: dict[str, int], text: str, what: Words) -> int:
     """The id of a code or name. Raises `ValueError`."""
     if not text:
-        raise ValueError(f"the {what} is missing")
+        raise ValueError(Words(f"the {what} is missing", f"thiếu {what.vi}"))
     number = known.get(text.casefold())
     if number is None:
-        raise ValueError(f"unknown {what}: {text[:40]!r}")
+        raise ValueError(Words(f"unknown {what}: {text[:40]!r}", f"không có {what.vi} “{text[:40]}”"))
     return number
 
 
@@ -214,30 +229,14 @@ def import_ratings(
     digest = file_digest(path)
     with read(engine) as connection:
         catalogue = read_catalogue(connection, province_id)
-        sheets = _Sheets(catalogue, province_id, instrument, channel, (batch or digest)[:20])
+        rules = SuspicionRules.of(connection, province_id)
+        sheets = _Sheets(catalogue, province_id, instrument, channel, (batch or digest)[:20], rules)
         checked = _check(connection, path, sheets, instrument, catalogue, progress, preview)
-    if preview or checked.rows == checked.there:
+    if preview:
         return checked
-    with write(engine) as connection:
-        for new in _batches(path, sheets, instrument, progress):
-            stored = _stored(connection, new)
-            fresh = [values for values in new if values["origin"] not in stored]
-            if fresh:
-                connection.execute(insert(ratings), fresh)
-        connection.execute(
-            insert(imports).values(
-                province_id=province_id,
-                kind="ratings",
-                digest=digest,
-                batch=batch or "",
-                rows=checked.rows,
-                added=checked.added,
-                day=today(),
-                user_id=user_id,
-            )
-        )
-        detail = {"file": digest[:16], "rows": checked.rows, "added": checked.added, "set_aside": checked.set_aside}
-        record_change(connection, province_id, user_id, "ratings_imported", detail)
+    detail = {"file": digest[:16], "rows": checked.rows, "added": checked.added, "set_aside": checked.set_aside}
+    record = FileRecord(province_id, digest, batch or "", checked.rows, checked.added, user_id, detail)
+    store_batches(engine, record, _batches(path, sheets, instrument, progress))
     return checked
 
 
@@ -252,14 +251,25 @@ def _rows(path: Path, instrument: Instrument) -> Iterator[TableRow]:
             missing = {"agency", "day"} - set(row.cells)
             if missing:
                 columns = ", ".join(sorted(missing))
-                raise ConfigError(f"{path.name} has no column {columns}.", "See `hailong server import --columns`.")
+                raise ConfigError(
+                    Words(f"{path.name} has no column {columns}.", f"Tệp thiếu cột {columns}."), SEE_COLUMNS
+                )
             if not any(is_answer_column(column) for column in row.cells):
-                raise ConfigError(f"{path.name} has no column of answers.", f"Such as {OVERALL}, A1, C1.")
+                raise ConfigError(
+                    Words(f"{path.name} has no column of answers.", "Tệp không có cột câu trả lời nào."),
+                    Words(f"Such as {OVERALL}, A1, C1.", f"Chẳng hạn {OVERALL}, A1, C1."),
+                )
             unknown = ", ".join(column[1:] for column in row.cells if column.startswith("?"))
             if unknown:
                 raise ConfigError(
-                    f"{path.name} has columns that instrument {instrument.code} lacks: {unknown}.",
-                    "Choose the right --instrument, or remove them.",
+                    Words(
+                        f"{path.name} has columns that instrument {instrument.code} lacks: {unknown}.",
+                        f"Tệp có cột mà bộ câu hỏi {instrument.code} không có: {unknown}.",
+                    ),
+                    Words(
+                        "Choose the right --instrument, or remove them.",
+                        "Hãy chọn đúng bộ câu hỏi, hoặc bỏ các cột ấy.",
+                    ),
                 )
         yield row
 
@@ -278,7 +288,7 @@ def _check(
     bad = rows = there = aside = 0
     by_agency: dict[str, int] = {}
     first = last = None
-    keys, watch = _Keys(), RepeatWatch(instrument)
+    keys, watch = _Keys(), RepeatWatch(instrument, sheets.rules)
     pending: list[tuple[int, dict[str, Any]]] = []
 
     def told(number: int, reason: str) -> None:
@@ -289,7 +299,7 @@ def _check(
 
     def compare() -> None:
         nonlocal there
-        stored = _stored(connection, [values for _, values in pending])
+        stored = stored_origins(connection, [values for _, values in pending], _COMPARED)
         for number, values in pending:
             held = stored.get(values["origin"])
             if held is None:
@@ -297,7 +307,14 @@ def _check(
             if all(held[name] == values[name] for name in _COMPARED):
                 there += 1
             else:
-                told(number, f"form {values['origin'].partition(':')[2]} is in the store with other answers")
+                form = values["origin"].partition(":")[2]
+                told(
+                    number,
+                    Words(
+                        f"form {form} is in the store with other answers",
+                        f"phiếu {form} đã có trong kho với câu trả lời khác",
+                    ),
+                )
         pending.clear()
 
     for row in _rows(path, instrument):
@@ -307,9 +324,9 @@ def _check(
             values = sheets.values(row)
             before = keys.add(values["origin"], row.number)
             if before is not None:
-                raise ValueError(f"the same form as in row {before}")
+                raise ValueError(Words(f"the same form as in row {before}", f"trùng phiếu với dòng {before}"))
         except ValueError as error:
-            told(row.number, str(error))
+            told(row.number, reason_of(error))
             continue
         aside += watch.flag(values) is not RatingFlag.NONE
         code = catalogue.agencies[values["agency_id"]].code
@@ -322,11 +339,16 @@ def _check(
     compare()
     keys.close()
     if bad:
-        shown = f" The first {SHOWN_ERRORS} are listed." if bad > SHOWN_ERRORS else ""
+        more = bad > SHOWN_ERRORS
+        shown = f" The first {SHOWN_ERRORS} are listed." if more else ""
+        shown_vi = f" Chỉ liệt kê {SHOWN_ERRORS} dòng đầu." if more else ""
         raise ImportRowError(
-            f"{bad} of {rows} rows do not fit; nothing was imported.{shown}",
+            Words(
+                f"{bad} of {rows} rows do not fit; nothing was imported.{shown}",
+                f"{bad} trong {rows} dòng không hợp lệ; chưa nhập gì.{shown_vi}",
+            ),
             sorted(errors),
-            "Correct these rows and import the file again.",
+            Words("Correct these rows and import the file again.", "Hãy sửa các dòng này rồi nhập lại tệp."),
         )
     return RatingImport(rows, rows - there, there, aside, preview, dict(sorted(by_agency.items())), first, last)
 
@@ -334,7 +356,7 @@ def _check(
 def _batches(
     path: Path, sheets: _Sheets, instrument: Instrument, progress: Progress
 ) -> Iterator[Sequence[dict[str, Any]]]:
-    watch = RepeatWatch(instrument)
+    watch = RepeatWatch(instrument, sheets.rules)
     batch: list[dict[str, Any]] = []
     for rows, row in enumerate(_rows(path, instrument), start=1):
         progress.update(0.5 + row.done / 2, f"{rows:,} rows")
@@ -348,15 +370,3 @@ def _batches(
             batch = []
     if batch:
         yield batch
-
-
-def _stored(connection: Connection, batch: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """What the store holds of the batch's keys, by key."""
-    if not batch:
-        return {}
-    columns = [ratings.c.origin, *(ratings.c[name] for name in _COMPARED)]
-    query = select(*columns).where(
-        ratings.c.province_id == batch[0]["province_id"],
-        ratings.c.origin.in_([values["origin"] for values in batch]),
-    )
-    return {row["origin"]: dict(row) for row in connection.execute(query).mappings()}

@@ -10,19 +10,25 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from pipeline.instruments import Instrument
 from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words
 from server.auth.limits import RateLimiter
-from server.survey.suspicion import ArrivalWatch
+from server.store.engine import read
+from server.survey.suspicion import ArrivalWatch, SuspicionRules
 from server.web import web
 
-NOT_FOUND = "Không có trang này. / There is no such page."
+NOT_FOUND = Words("There is no such page.", "Không có trang này.")
 
 
-def watch_of(request: Request) -> ArrivalWatch:
-    """The application's watch on arriving ratings."""
+def watch_of(request: Request, province_id: int) -> ArrivalWatch:
+    """The watch on a province's arriving ratings, by the province's thresholds; new ones begin with nothing counted."""
     state = request.app.state
-    if not hasattr(state, "arrival_watch"):
-        state.arrival_watch = ArrivalWatch()
-    watch: ArrivalWatch = state.arrival_watch
+    if not hasattr(state, "arrival_watches"):
+        state.arrival_watches = {}
+    with read(web(request).engine) as connection:
+        rules = SuspicionRules.of(connection, province_id)
+    watch: ArrivalWatch | None = state.arrival_watches.get(province_id)
+    if watch is None or watch.rules != rules:
+        watch = state.arrival_watches[province_id] = ArrivalWatch(rules)
     return watch
 
 
@@ -33,7 +39,7 @@ def public_limit(request: Request, what: str, limit: int, window_s: float) -> No
         state.public_limits = {}
     limiter: RateLimiter = state.public_limits.setdefault(what, RateLimiter(limit, window_s))
     if not limiter.allow(network_of(request)):
-        raise HTTPException(429, "Quá nhiều lần gửi, hãy thử lại sau. / Too many attempts, try again later.")
+        raise HTTPException(429, Words("Too many attempts, try again later.", "Quá nhiều lần gửi, hãy thử lại sau."))
 
 
 def network_of(request: Request) -> str:
@@ -69,7 +75,7 @@ def sheet_of(instrument: Instrument, values: Mapping[str, object]) -> tuple[int,
         if not text:
             continue
         if len(text) > 1 or text not in "01234567":
-            raise HTTPException(422, f"{code}: 1-5")
+            raise HTTPException(422, Words(f"{code}: an answer is 1 to 5.", f"{code}: câu trả lời là 1 đến 5."))
         answers[slot] = int(text)
     return tuple(answers)
 

@@ -131,7 +131,8 @@ async def event(request: Request, code: str) -> Spoken:
 
     def work() -> Spoken:
         with write(engine_of(request)) as connection:
-            found = receive(connection, gateway, incoming.event, phone, incoming.text, watch_of(request))
+            watch = watch_of(request, gateway.province_id)
+            found = receive(connection, gateway, incoming.event, phone, incoming.text, watch)
         return Spoken(reply=found.reply, end=found.end)
 
     return await to_thread.run_sync(work)

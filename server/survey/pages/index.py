@@ -11,12 +11,14 @@ from sqlalchemy import Connection
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
+from pipeline.words import Words
 from server.auth.roles import User
 from server.days import parse_period
 from server.scores import newest_period, rated_quarters
 from server.store.engine import read
 from server.survey.catalogue import read_catalogue
 from server.survey.feedback import counts
+from server.survey.imports.batches import unfinished
 from server.survey.index import DIMENSIONS, WHOLE, IndexResult, compute_index
 from server.survey.labels import CHANNEL_NAMES, DIMENSION_NAMES, POOLING_NAMES
 from server.web import ScoreReader, download, engine_of, language, render
@@ -60,10 +62,14 @@ def index_page(
     """The table of one dimension and figure, the criteria of all, effects of channels, what is set aside."""
     asked = load_instrument(instrument)
     if by not in DIMENSIONS:
-        raise ConfigError(f"There is no dimension {by!r}.", f"Known: {', '.join(DIMENSIONS)}.")
+        raise ConfigError(
+            Words(f"There is no dimension {by!r}.", f"Không có cách chia “{by}”."),
+            Words(f"Known: {', '.join(DIMENSIONS)}.", "Hãy chọn trong danh sách."),
+        )
     with read(engine_of(request)) as connection:
         result = index_for(connection, user, period, asked, ("province", by))
         periods = rated_quarters(connection, user.province_id)
+        missing = unfinished(connection, user.province_id)
         agencies = read_catalogue(connection, user.province_id).agencies
         complaints = counts(connection, user.province_id, parse_period(result.period))
     if user.agency_id is not None:
@@ -71,7 +77,10 @@ def index_page(
         complaints = [one for one in complaints if one.agency_id == user.agency_id]
     items = [WHOLE, "overall", *(f.code for f in asked.factors), *(i.code for i in asked.items)]
     if item not in items:
-        raise ConfigError(f"There is no figure {item!r}.", "Choose one from the list.")
+        raise ConfigError(
+            Words(f"There is no figure {item!r}.", f"Không có nội dung “{item}”."),
+            Words("Choose one from the list.", "Hãy chọn trong danh sách."),
+        )
     head = result.of("province") or result.of("agency")
     return render(
         request,
@@ -80,6 +89,7 @@ def index_page(
         period=parse_period(result.period),
         instrument=asked,
         instruments=shipped_instruments(),
+        unfinished=missing,
         periods=periods,
         by=by,
         item=item,

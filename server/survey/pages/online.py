@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument
+from pipeline.words import Words
 from server.provinces import province_by_id, read_setting
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
@@ -177,7 +178,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         answers = tuple(answer if slot in kept else 0 for slot, answer in enumerate(answers))
     taken_s = seconds_since(request, texts.get("shown", ""))
     invitation = asked.invitation
-    flag = watch_of(request).judge(
+    flag = watch_of(request, invitation.province_id).judge(
         asked.instrument,
         answers,
         place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
@@ -189,7 +190,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     try:
         with write(engine_of(request)) as connection:
             if not use(connection, invitation):
-                raise HTTPException(410, " / ".join(_GONE["used"]))
+                raise HTTPException(410, Words(*reversed(_GONE["used"])))
             store_sheet(
                 connection,
                 invitation.province_id,

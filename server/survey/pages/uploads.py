@@ -13,14 +13,16 @@ from fastapi.responses import Response
 
 from pipeline.errors import ConfigError, ImportRowError
 from pipeline.instruments import load_instrument, shipped_instruments
+from pipeline.words import Words
 from server.store.engine import read
+from server.survey.imports.batches import unfinished
 from server.survey.imports.catalogue import import_catalogue_file
 from server.survey.imports.frame import import_transactions
 from server.survey.imports.people import import_enumerators, import_phones
 from server.survey.imports.ratings import import_ratings
-from server.survey.labels import CHANNEL_NAMES, IMPORT_KINDS
+from server.survey.labels import CHANNEL_NAMES, IMPORT_FIGURES, IMPORT_KINDS
 from server.survey.rounds import all_rounds
-from server.web import SurveyManager, engine_of, render
+from server.web import SurveyManager, engine_of, render, told, told_rows
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 MAX_BYTES = 512 * 2**20
@@ -30,12 +32,15 @@ _SHOWN = 200
 def _page(request: Request, user: SurveyManager, **values: Any) -> Response:
     with read(engine_of(request)) as connection:
         rounds = all_rounds(connection, user.province_id)
+        missing = unfinished(connection, user.province_id)
     common = {
         "kinds": IMPORT_KINDS,
         "channels": CHANNEL_NAMES,
         "instruments": shipped_instruments(),
         "rounds": rounds,
         "shown": _SHOWN,
+        "unfinished": missing,
+        "figures": IMPORT_FIGURES,
     }
     empty: dict[str, Any] = {"result": None, "rows": [], "problem": "", "preview": True, "name": ""}
     return render(request, "survey_import.html", **{**common, **empty, **values})
@@ -60,7 +65,7 @@ def import_file(
 ) -> Response:
     """Check a file, or import it: all or nothing. The upload is deleted when the answer is given."""
     if kind not in IMPORT_KINDS:
-        raise ConfigError(f"There is no kind {kind!r}.", "")
+        raise ConfigError(Words(f"There is no kind {kind!r}.", "Không có loại tệp này."))
     suffix = Path(file.filename or "").suffix.lower()
     suffix = suffix if suffix in (".csv", ".xlsx", ".xlsm", ".xls", ".txt", ".tsv") else ".csv"
     preview = what == "preview"
@@ -72,14 +77,17 @@ def import_file(
             while chunk := file.file.read(1 << 20):
                 size += len(chunk)
                 if size > MAX_BYTES:
-                    raise ConfigError("Tệp quá lớn. / The file is too large.", "Use `hailong server import`.")
+                    raise ConfigError(
+                        Words("The file is too large.", "Tệp quá lớn."),
+                        Words("Use `hailong server import`.", "Hãy dùng lệnh hailong server import."),
+                    )
                 out.write(chunk)
         try:
             result = _run(request, user, kind, path, preview, instrument, channel, round_code)
         except ImportRowError as error:
-            return _page(request, user, problem=error.message, rows=error.rows[:_SHOWN], name=name)
+            return _page(request, user, problem=told(request, error), rows=told_rows(request, error, _SHOWN), name=name)
         except ConfigError as error:
-            return _page(request, user, problem=str(error), name=name)
+            return _page(request, user, problem=told(request, error), name=name)
     return _page(request, user, result=dataclasses.asdict(result), preview=preview, name=name)
 
 

@@ -21,4 +21,4 @@ imports = Table(
     province_key(),
     UniqueConstraint("province_id", "kind", "digest", "batch"),
 )
-"""`digest`: SHA-256 of the file. `rows` it held, `added` that were new."""
+"""`digest`: SHA-256 of the file. `rows` it held, `added` that were new; -1 while it is being written or was cut off."""
