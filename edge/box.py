@@ -15,6 +15,7 @@ from edge.health import Health
 from edge.instruments import Instruments
 from edge.keeper import Keeper, RatingSchedule, Ticker
 from edge.outbox import Outbox
+from edge.queue_events import make_queue_app
 from edge.sender import Sender, SenderSettings
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
@@ -90,10 +91,16 @@ class Box:
         )
         self._record_state()
         pages = TabletPages.of(config, analysing=self.analysis is not None)
-        self.tablet = TabletServer(
-            make_app(pages, self.counter, token, self._status), config.tablet.host, config.tablet.port
-        )
+        tablet, queue = config.tablet, config.queue
+        on_tablet = token if queue.port is None else None
+        app = make_app(pages, self.counter, on_tablet, self._status, tablet.host)
+        self.tablet = TabletServer(app, tablet.host, tablet.port)
         self._stack.callback(self.tablet.close)
+        self.queue: TabletServer | None = None
+        if token is not None and queue.port is not None:
+            events = make_queue_app(self.counter, token, queue.host)
+            self.queue = TabletServer(events, queue.host, queue.port, "queue")
+            self._stack.callback(self.queue.close)
         self.sender = Sender(
             SenderSettings(
                 config.server.address,
@@ -170,6 +177,8 @@ class Box:
         self.health.set(wire.BoxState.ANALYSIS_OFF, self.analysis is None)
         self.health.set(wire.BoxState.STARTING, False)
         self.tablet.start()
+        if self.queue is not None:
+            self.queue.start()
         self.sender.start()
         self._ticker.start()
         if self.analysis is not None:
@@ -181,7 +190,9 @@ class Box:
         In a demo, what runs is closed, handed to the outbox and sent for at most `flush_s` seconds."""
         if self.analysis is not None:
             self.analysis.stop()
-        self.tablet.close()
+        for server in (self.queue, self.tablet):
+            if server is not None:
+                server.close()
         self._ticker.stop()
         if self.config.box.demo:
             self._finish_demo(flush_s)

@@ -146,7 +146,6 @@ def _enrolment(config: EdgeConfig) -> Finding:
 def _tablet(config: EdgeConfig) -> Finding:
     from edge.box import queue_token
     from edge.tablet.questionnaire import make_questionnaire
-    from pipeline.errors import ConfigError
     from pipeline.instruments.library import load_instrument
 
     questions = make_questionnaire(
@@ -154,17 +153,25 @@ def _tablet(config: EdgeConfig) -> Finding:
     ).questions
     queue_token(config)
     host, port = config.tablet.host, config.tablet.port
+    _can_be_served("tablet", host, port)
+    if config.queue.enabled and config.queue.port is not None:
+        _can_be_served("queue", config.queue.host, config.queue.port)
+    return Finding(
+        "tablet", "ok", f"{len(questions)} question(s) of instrument {config.tablet.instrument}, {host}:{port}"
+    )
+
+
+def _can_be_served(section: str, host: str, port: int) -> None:
+    from pipeline.errors import ConfigError
+
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
         raise ConfigError(
-            f"The tablet's page cannot be served on {host}:{port} ({error.strerror}).",
-            "If the box is running, this is the box itself; otherwise choose another [tablet] port.",
+            f"[{section}] cannot be served on {host}:{port} ({error.strerror}).",
+            f"If the box is running, this is the box itself; otherwise choose another [{section}] port.",
         ) from None
-    return Finding(
-        "tablet", "ok", f"{len(questions)} question(s) of instrument {config.tablet.instrument}, {host}:{port}"
-    )
 
 
 def _models(config: EdgeConfig) -> Finding:

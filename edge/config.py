@@ -122,12 +122,16 @@ class TabletSection(_Section):
 
 
 class QueueSection(_Section):
-    """`[queue]`: events of the queue system by HTTP, on the tablet's address."""
+    """`[queue]`: events of the queue system by HTTP, on the tablet's address or on one of their own."""
 
     enabled: bool = False
     token_file: Path | None = None
     """File (mode 0600) with the shared token of at least 16 characters that the queue system sends as
     `X-Queue-Token`."""
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    """An address of the events' own, so that the queue system's network does not reach the tablet's page; none: the
+    tablet's."""
 
     @model_validator(mode="after")
     def _token(self) -> QueueSection:

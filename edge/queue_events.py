@@ -4,7 +4,8 @@
     curl -X POST http://127.0.0.1:8090/visit/end -H "X-Queue-Token: ..."
 
 The group of the service (0..255, public list) is all that is taken: no ticket number, no name. Unknown keys are
-refused.
+refused. They may have an address of their own (`[queue] port`), so that the queue system's network reaches nothing of
+the tablet: whoever reaches that can rate and opt out.
 """
 
 from __future__ import annotations
@@ -13,12 +14,15 @@ import secrets
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge.tablet.counter import Counter
+from edge.tablet.guard import Guard
 
 _MAX_BODY_BYTES = 1_024
 TOKEN_HEADER = "x-queue-token"  # noqa: S105  (a header's name)
@@ -30,6 +34,11 @@ class VisitStart(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     service_group: Annotated[int, Field(ge=0, le=255)] = 0
+
+
+def make_queue_app(counter: Counter, token: str, host: str = "") -> Starlette:
+    """The events alone, for an address of their own."""
+    return Starlette(routes=queue_routes(counter, token), middleware=[Middleware(Guard, host=host)])
 
 
 def queue_routes(counter: Counter, token: str) -> list[Route]:

@@ -1,7 +1,7 @@
 """The tablet's pages (Starlette, rendered here, no external asset) and the queue system's events.
 
-A page's forms carry a token: the sheet's own, or the one of this run of the box; and a browser that says that it
-comes from another site is refused.
+A page's forms carry a token: the sheet's own, or the one of this run of the box. What else is refused stands in
+`edge.tablet.guard`.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.config import EdgeConfig
 from edge.queue_events import queue_routes
 from edge.tablet.counter import Begin, Counter, Sheet
+from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
 from edge.tablet.texts import Language, text
 from models.catalog import all_cards
@@ -35,12 +35,6 @@ _HERE = Path(__file__).parent
 _LANGUAGE_COOKIE = "language"
 _WARN_S = 20
 """The page warns so long before it goes back to the start (WCAG 2.2.1: at least 20 s to stay by one touch)."""
-_HEADERS = (
-    (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cache-control", b"no-store"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,32 +63,6 @@ class TabletPages:
             config.notice.url,
             config.notice.contact,
         )
-
-
-class _Guard:
-    """Puts the security headers on every answer and refuses requests that another site's page caused."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        headers = dict(scope["headers"])
-        if (
-            headers.get(b"sec-fetch-site", b"same-origin") not in {b"same-origin", b"none"}
-            and scope["method"] == "POST"
-        ):
-            await PlainTextResponse("refused", 403)(scope, receive, send)
-            return
-
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, with_headers)
 
 
 class _Pages:
@@ -250,7 +218,7 @@ class _Pages:
         sheet = self._counter.sheet(request.path_params["token"])
         if sheet is None:
             return RedirectResponse("/over", 303)
-        bits = frozenset(int(str(bit)) for bit in form.getlist("reason") if str(bit).isdigit() and len(str(bit)) < 3)
+        bits = frozenset(int(str(bit)) for bit in form.getlist("reason") if str(bit).isdecimal() and len(str(bit)) < 3)
         return await self._complete(request, sheet, bits)
 
     async def _complete(self, request: Request, sheet: Sheet, bits: frozenset[int]) -> Response:
@@ -291,10 +259,14 @@ class _Pages:
 
 
 def make_app(
-    pages: TabletPages, counter: Counter, queue_token: str | None = None, status: Callable[[], Mapping[str, Any]] = dict
+    pages: TabletPages,
+    counter: Counter,
+    queue_token: str | None = None,
+    status: Callable[[], Mapping[str, Any]] = dict,
+    host: str = "",
 ) -> Starlette:
-    """The application. `queue_token`: the queue system's events are taken with it; None: they are off. `status`:
-    told at `/status`."""
+    """The application. `queue_token`: the queue system's events are taken here with it; None: not here. `status`: told
+    at `/status`. `host`: the configured address."""
 
     async def show_status(_request: Request) -> Response:
         return JSONResponse(dict(status()))
@@ -306,4 +278,4 @@ def make_app(
     ]
     if queue_token is not None:
         routes += queue_routes(counter, queue_token)
-    return Starlette(routes=routes, middleware=[Middleware(_Guard)])
+    return Starlette(routes=routes, middleware=[Middleware(Guard, host=host)])

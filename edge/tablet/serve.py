@@ -1,4 +1,5 @@
-"""Serving the tablet's page: uvicorn on a thread, on a socket that is bound when the box is opened."""
+"""Serving the tablet's page, and the queue system's events where they have an address of their own: uvicorn on a
+thread, on a socket that is bound when the box is opened."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from pipeline.errors import ConfigError
 class TabletServer:
     """Binds at once, so that a taken port stops the box before it starts; `port` is the one it got."""
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
+    def __init__(self, app: Starlette, host: str, port: int, section: str = "tablet") -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -24,8 +25,8 @@ class TabletServer:
         except OSError as error:
             self._socket.close()
             raise ConfigError(
-                f"The tablet's page cannot be served on {host}:{port} ({error.strerror}).",
-                "Choose another [tablet] port, or end what holds it.",
+                f"[{section}] cannot be served on {host}:{port} ({error.strerror}).",
+                f"Choose another [{section}] port, or end what holds it.",
             ) from None
         self.port = int(self._socket.getsockname()[1])
         # no access log: which page was asked for when would tell of visits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from collections.abc import Iterator
@@ -9,7 +10,9 @@ from dataclasses import dataclass, field
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
+from edge.queue_events import make_queue_app
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Begin, Counter
 from edge.tablet.questionnaire import Form, make_questionnaire
@@ -22,6 +25,7 @@ from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.library import load_instrument
 from pipeline.records import Level, VisitLevel
 
+FORM = "application/x-www-form-urlencoded"
 TOKEN = "a-shared-token-of-the-queue"
 
 
@@ -347,6 +351,98 @@ def test_queue_events(path: str, token: str, body: bytes, status: int, calls: li
     answer = one.client.post(path, content=body, headers={"X-Queue-Token": token})
     assert answer.status_code == status
     assert one.visits.calls == calls
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:8090", 200),
+        ("[::1]:8090", 200),
+        ("localhost:8090", 200),
+        ("hop-3.local", 200),
+        ("quay3", 200),
+        ("tablet.example.vn:8090", 200),
+        ("attacker.example:8090", 421),
+        ("127.0.0.1.attacker.example", 421),
+        ("local.attacker.example", 421),
+    ],
+)
+def test_under_a_stranger_s_name_there_is_no_box(host: str, status: int) -> None:
+    """A page of that name could otherwise be made to reach this address, with the browser's blessing."""
+    counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
+    pages = TabletPages("A", "", "vi", 30, False, False, "", "")
+    app = make_app(pages, counter, TOKEN, host="tablet.example.vn")
+    client = TestClient(app, follow_redirects=False)
+    assert client.get("/", headers={"Host": host}).status_code == status
+    assert client.post("/visit/end", headers={"Host": host, "X-Queue-Token": TOKEN}).status_code in (204, status)
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_long_body_is_refused_unread(one: Tablet, chunked: bool) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(20_000):
+            yield b"a" * 1_000
+
+    body = pieces() if chunked else b"a" * 2_000_000
+    with contextlib.suppress(httpx.WriteError):  # the connection may be closed while the rest still comes
+        answer = one.client.post("/begin", content=body, headers={"content-type": FORM})
+        assert answer.status_code == 413
+    assert one.visits.calls == []
+    assert one.client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"reason=%C2%B2", FORM),
+        ("reason=²&reason=١&reason=1".encode(), FORM),
+        (b"reason=\xff\xfe&reason=%ff", FORM),
+        (b"reason=" + b"9" * 5_000, FORM),
+        (b"&&&=&=;", FORM),
+        (b"", "multipart/form-data"),
+        (
+            b"--x\r\nContent-Disposition: form-data; name=reason; filename=a\r\n\r\n1\r\n--x--",
+            "multipart/form-data; boundary=x",
+        ),
+        (b"--x\r\nnonsense", "multipart/form-data; boundary=x"),
+        (b"{}", "application/json"),
+    ],
+)
+def test_odd_forms_break_nothing(one: Tablet, content: bytes, kind: str) -> None:
+    page = one.answer(one.begin(), 2)
+    answers = [
+        one.client.post(path, content=content, headers={"content-type": kind})
+        for path in ("/language", "/begin", "/opt-out", f"{page.url.path}/answer", f"{page.url.path}/send")
+    ]
+    assert [answer.status_code for answer in answers if answer.status_code >= 500] == []
+    assert "opt_out" not in one.visits.calls
+    assert len(one.rows) <= 1
+    assert all(row.reasons in (0, 0b10) for row in one.rows)
+
+
+def test_a_page_that_fails_is_told_once_and_without_words(
+    one: Tablet, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(token: str) -> None:
+        raise RuntimeError(f"no sheet {token}")
+
+    monkeypatch.setattr(one.counter, "sheet", fails)
+    for _ in range(3):
+        assert one.client.get("/sheet/what-a-citizen-sent").status_code == 500
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert "what-a-citizen-sent" not in caplog.text
+
+
+def test_queue_events_at_an_address_of_their_own() -> None:
+    """There nobody rates or opts out, and at the tablet's no visit is started."""
+    counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
+    pages = TabletPages("A", "", "vi", 30, False, False, "", "")
+    events, tablet = TestClient(make_queue_app(counter, TOKEN)), TestClient(make_app(pages, counter))
+    own = {"X-Queue-Token": TOKEN, "Host": "127.0.0.1"}
+    assert events.post("/visit/start", headers=own).status_code == 204
+    assert events.post("/visit/start", headers={"Host": "127.0.0.1"}).status_code == 401
+    assert {events.post(path, headers=own).status_code for path in ("/begin", "/opt-out", "/language")} == {404}
+    assert tablet.post("/visit/start", headers=own).status_code == 404
 
 
 def test_a_rating_bears_the_service_group_of_the_queue_event(one: Tablet) -> None:
