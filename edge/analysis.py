@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Iterable
 
 from edge.capture.camera import Camera
-from edge.capture.microphone import Microphone, is_file
+from edge.capture.microphone import Microphone
 from edge.config import EdgeConfig
 from edge.engine import Engine, EngineSettings
 from edge.health import Health
@@ -82,7 +82,7 @@ class Analysis:
         try:
             source.check()
         except SourceError as error:
-            if "://" not in str(source.source) and is_file(source.source):
+            if source.is_file and "://" not in str(source.source):
                 raise
             self._health.set(lost, True)
             _log.warning("%s It is tried again.", error)

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from edge.capture.media_file import open_media, read_frames
-from edge.capture.slots import Slots
-from edge.redaction import redacted
+from edge.capture.source import Source
 from pipeline.errors import SourceError
 from pipeline.records import Counters, Frame
 
@@ -34,7 +33,7 @@ class CameraSettings:
     longest_pause_s: float = 30.0
 
 
-def read_camera(source: int | str, settings: CameraSettings, counters: Counters) -> Iterator[Frame]:
+def read_camera(source: int | str, settings: CameraSettings, counters: Counters) -> Generator[Frame]:
     """Pictures of a source as fast as it gives them; of a file with its media time, else with the monotonic time.
 
     Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
@@ -75,11 +74,14 @@ def _read_device(number: int, counters: Counters) -> Iterator[Frame]:
         capture.release()
 
 
-class Camera:
-    """A live camera, or a file that plays like one (`loop`: again and again).
+class Camera(Source[Frame]):
+    """A live camera, or a file that plays like one. The newest picture alone waits. Times of frames are of the
+    monotonic clock.
 
-    `on_lost(lost)` is called when the source is lost and when it is back. Times of frames are of the monotonic clock.
-    """
+    `counters`: pictures read, and dropped by reason: `late`, `corrupt`; `lost` and `stale` count interruptions."""
+
+    kind = "camera"
+    gives_nothing = "gives no picture."
 
     def __init__(
         self,
@@ -89,61 +91,18 @@ class Camera:
         settings: CameraSettings | None = None,
         on_lost: Callable[[bool], None] = lambda lost: None,
     ) -> None:
-        self.source = int(source) if isinstance(source, str) and source.isdecimal() else source
-        self.name = redacted(source)
-        self.counters = Counters()
-        """Pictures read, and dropped by reason: `late`, `corrupt`; `lost` and `stale` count interruptions."""
-        self.reason = ""
-        """Why the source is lost, in words."""
-        self._loop, self._settings, self._on_lost = loop, settings or CameraSettings(), on_lost
-        self._is_file = isinstance(self.source, str) and "://" not in self.source
-        self._slots: Slots[Frame] = Slots(1, self.counters)
-        self._stop = threading.Event()
+        source = int(source) if isinstance(source, str) and source.isdecimal() else source
+        super().__init__(source, isinstance(source, str) and "://" not in source, 1, loop, on_lost)
+        self._settings = settings or CameraSettings()
         self._generation = 0
         self._beat_s = 0.0
-        self._lost = False
-        self._ended = threading.Event()
-        self._watcher: threading.Thread | None = None
 
-    def check(self) -> Frame:
-        """Open, read one picture, close. Raises `SourceError` that says what is wrong."""
-        frames = read_camera(self.source, self._settings, Counters())
-        try:
-            for frame in frames:
-                return frame
-        finally:
-            frames.close()  # type: ignore[attr-defined]  # a generator
-        raise SourceError(f"The camera {self.name} gives no picture.", "Check its cable and its power.")
-
-    def start(self) -> None:
-        """Begin to read, on threads of its own."""
-        self._stop.clear()
-        self._watcher = threading.Thread(target=self._watch, name="camera", daemon=True)
-        self._watcher.start()
-
-    def stop(self) -> None:
-        """Stop reading; waits a moment for the threads."""
-        self._stop.set()
-        if self._watcher is not None:
-            self._watcher.join(2.0)
-
-    def next(self, timeout_s: float) -> Frame | None:
-        """The newest picture, None where none came in time."""
-        return self._slots.get(timeout_s)
-
-    @property
-    def finished(self) -> bool:
-        """Whether a file that does not loop is over and its last picture was taken."""
-        return self._ended.is_set() and not len(self._slots)
-
-    @property
-    def lost(self) -> bool:
-        """Whether the source gives no pictures now."""
-        return self._lost
+    def _items(self, counters: Counters) -> Generator[Frame]:
+        return read_camera(self.source, self._settings, counters)
 
     # -- the watching thread ---------------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
+    def _run(self) -> None:
         pause_s = self._settings.first_pause_s
         while not self._stop.is_set() and not self._ended.is_set():
             self._generation += 1
@@ -174,7 +133,7 @@ class Camera:
         try:
             while True:
                 length_s = self._read_once(generation, start_s)
-                if not (self._is_file and self._loop) or self._over(generation):
+                if not (self.is_file and self._loop) or self._over(generation):
                     break
                 start_s += length_s
         except SourceError as error:
@@ -184,7 +143,7 @@ class Camera:
             return
         if self._over(generation):
             return
-        if self._is_file:
+        if self.is_file:
             self._ended.set()
         else:
             self.counters.drop("lost")
@@ -193,10 +152,10 @@ class Camera:
     def _read_once(self, generation: int, start_s: float) -> float:
         """Read the source to its end; returns its length where it is a file."""
         time_s = step_s = 0.0
-        for frame in read_camera(self.source, self._settings, self.counters):
+        for frame in self._items(self.counters):
             if self._over(generation):
                 break
-            if self._is_file:
+            if self.is_file:
                 # a file plays in real time, so that the box meets it as it would meet a camera
                 step_s, time_s = frame.time_s - time_s, frame.time_s
                 frame = replace(frame, time_s=start_s + time_s)
@@ -211,9 +170,3 @@ class Camera:
 
     def _over(self, generation: int) -> bool:
         return self._stop.is_set() or generation != self._generation
-
-    def _set_lost(self, reason: str) -> None:
-        changed = self._lost != bool(reason)
-        self.reason, self._lost = reason, bool(reason)
-        if changed:
-            self._on_lost(self._lost)

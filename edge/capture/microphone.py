@@ -5,9 +5,8 @@ Only the citizen's channel is ever taken over from the driver; the others are no
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -17,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.media_file import Resampler, open_media, read_chunks
-from edge.capture.slots import Slots
-from edge.redaction import redacted
+from edge.capture.source import Source
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters
 
@@ -48,7 +46,7 @@ def is_file(source: int | str) -> bool:
 
 def read_microphone(
     source: int | str, channel: int, settings: MicrophoneSettings, counters: Counters
-) -> Iterator[Chunk]:
+) -> Generator[Chunk]:
     """Chunks of a source: of a file with its media time, else with the monotonic time. Raises `SourceError`."""
     if is_file(source):
         container = open_media(str(source))
@@ -119,10 +117,14 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
         ) from None
 
 
-class Microphone:
-    """A live microphone, or a file that plays like one (`loop`: again and again).
+class Microphone(Source[Chunk]):
+    """A live microphone, or a file that plays like one. It is lost while it is silent, too.
 
-    `on_lost(lost)` is called when the source is lost or silent, and when it is back."""
+    `counters`: chunks read, and dropped by reason: `late`, `overrun`, `corrupt`; `lost` and `silent` count
+    interruptions."""
+
+    kind = "microphone"
+    gives_nothing = "gives no sound."
 
     def __init__(
         self,
@@ -133,57 +135,15 @@ class Microphone:
         settings: MicrophoneSettings | None = None,
         on_lost: Callable[[bool], None] = lambda lost: None,
     ) -> None:
-        self.source = source
-        self.name = redacted(source)
-        self.counters = Counters()
-        """Chunks read, and dropped by reason: `late`, `overrun`, `corrupt`; `lost` and `silent` count interruptions."""
-        self.reason = ""
-        self._channel, self._loop = channel, loop
-        self._settings, self._on_lost = settings or MicrophoneSettings(), on_lost
-        self._is_file = is_file(source)
-        self._slots: Slots[Chunk] = Slots(MOST_WAITING_CHUNKS, self.counters)
-        self._stop = threading.Event()
-        self._ended = threading.Event()
-        self._lost = False
-        self._heard_s = 0.0
+        super().__init__(source, is_file(source), MOST_WAITING_CHUNKS, loop, on_lost)
+        self._channel = channel
+        self._settings = settings or MicrophoneSettings()
+        self._opened_s = 0.0
         self._was_heard = False
-        self._reader: threading.Thread | None = None
+        self._is_silent = False
 
-    def check(self) -> Chunk:
-        """Open, read one chunk, close. Raises `SourceError` that says what is wrong."""
-        chunks = read_microphone(self.source, self._channel, self._settings, Counters())
-        try:
-            for chunk in chunks:
-                return chunk
-        finally:
-            chunks.close()  # type: ignore[attr-defined]  # a generator
-        raise SourceError(f"The microphone {self.name} gives no sound.", "Check its cable.")
-
-    def start(self) -> None:
-        """Begin to listen, on a thread of its own."""
-        self._stop.clear()
-        self._reader = threading.Thread(target=self._run, name="microphone", daemon=True)
-        self._reader.start()
-
-    def stop(self) -> None:
-        """Stop listening; waits a moment for the thread."""
-        self._stop.set()
-        if self._reader is not None:
-            self._reader.join(2.0)
-
-    def next(self, timeout_s: float) -> Chunk | None:
-        """The oldest waiting chunk, None where none came in time."""
-        return self._slots.get(timeout_s)
-
-    @property
-    def finished(self) -> bool:
-        """Whether a file that does not loop is over and its last chunk was taken."""
-        return self._ended.is_set() and not len(self._slots)
-
-    @property
-    def lost(self) -> bool:
-        """Whether the source gives no sound now."""
-        return self._lost
+    def _items(self, counters: Counters) -> Generator[Chunk]:
+        return read_microphone(self.source, self._channel, self._settings, counters)
 
     def _run(self) -> None:
         pause_s = self._settings.first_pause_s
@@ -196,10 +156,10 @@ class Microphone:
                 self.counters.drop("lost")
                 self._set_lost(str(error))
             else:
-                if self._is_file and not self._loop:
+                if self.is_file and not self._loop:
                     self._ended.set()
                     return
-                if self._is_file:
+                if self.is_file:
                     continue
             pause_s = self._settings.first_pause_s if self.counters.forwarded > before else pause_s
             self._stop.wait(pause_s)
@@ -208,9 +168,9 @@ class Microphone:
 
     def _read_once(self, start_s: float) -> float:
         length_s = 0.0
-        self._heard_s = time.monotonic()
-        for chunk in read_microphone(self.source, self._channel, self._settings, self.counters):
-            if self._is_file:
+        self._opened_s = time.monotonic()
+        for chunk in self._items(self.counters):
+            if self.is_file:
                 length_s = chunk.time_s + len(chunk.samples) / SAMPLE_RATE_HZ
                 chunk = replace(chunk, time_s=start_s + chunk.time_s)
                 # a chunk of a live microphone arrives when its last sample has been heard
@@ -225,15 +185,11 @@ class Microphone:
     def _watch_silence(self, chunk: Chunk) -> None:
         now_s = time.monotonic()
         if len(chunk.samples) and float(np.abs(chunk.samples).max()) > SILENT_BELOW:
-            self._was_heard = True
-            if self._lost:
-                self._set_lost("")
-        elif now_s - self._heard_s > self._settings.silent_s and not self._lost and not self._was_heard:
+            self._was_heard, self._is_silent = True, False
+        elif now_s - self._opened_s > self._settings.silent_s and not self._lost and not self._was_heard:
+            self._is_silent = True
             self.counters.drop("silent")
             self._set_lost(f"The microphone {self.name} gives only silence: it may be muted or unplugged.")
-
-    def _set_lost(self, reason: str) -> None:
-        changed = self._lost != bool(reason)
-        self.reason, self._lost = reason, bool(reason)
-        if changed:
-            self._on_lost(self._lost)
+        if self._lost and not self._is_silent:
+            # back at its first chunk, silent or not: at the first sound, the state would tell when somebody spoke
+            self._set_lost("")

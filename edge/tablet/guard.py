@@ -100,7 +100,7 @@ class Guard:
 
 async def _read(receive: Receive) -> bytes | None:
     """The whole body, None where it is too long or too slow."""
-    body = b""
+    body: bytes = b""
     try:
         async with asyncio.timeout(_BODY_S):
             while True:

@@ -35,3 +35,18 @@ def test_a_microphone_with_a_noise_gate_does_not_tell_when_somebody_speaks(tmp_p
     microphone.stop()
     assert microphone.finished
     assert states == []
+
+
+def test_a_microphone_that_comes_back_is_back_before_anybody_speaks(tmp_path: Path) -> None:
+    path = tmp_path / "late.wav"
+    microphone = Microphone(str(path), settings=MicrophoneSettings(first_pause_s=0.05, longest_pause_s=0.1), loop=True)
+    microphone.start()
+    end_s = time.monotonic() + 10.0
+    while not microphone.lost and time.monotonic() < end_s:
+        time.sleep(0.01)
+    assert "There is no file" in microphone.reason
+    write_sound(path, np.zeros((1, SAMPLE_RATE_HZ), np.float32))
+    while microphone.lost and time.monotonic() < end_s:
+        microphone.next(0.05)
+    assert not microphone.lost
+    microphone.stop()

@@ -1,0 +1,92 @@
+"""What a live camera and a live microphone have in common: threads of their own, a bounded hand-over, and whether the
+source is lost."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import closing
+from typing import Generic, TypeVar
+
+from edge.capture.slots import Slots
+from edge.redaction import redacted
+from pipeline.errors import SourceError
+from pipeline.records import Counters
+
+T = TypeVar("T")
+
+
+class Source(ABC, Generic[T]):
+    """A source of pictures or sound that may hang, die and come back.
+
+    `size`: how many items wait at most. `loop`: a file plays again and again. `on_lost(lost)` is called when the source
+    is lost and when it is back."""
+
+    kind: str
+    """`camera` or `microphone`, in messages."""
+    gives_nothing: str
+    """What `check` says where the source opens and then gives nothing, and the fix."""
+
+    def __init__(
+        self, source: int | str, is_file: bool, size: int, loop: bool, on_lost: Callable[[bool], None]
+    ) -> None:
+        self.source = source
+        self.is_file = is_file
+        self.name = redacted(source)
+        self.counters = Counters()
+        self.reason = ""
+        """Why the source is lost, in words."""
+        self._loop, self._on_lost = loop, on_lost
+        self._slots: Slots[T] = Slots(size, self.counters)
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self._lost = False
+        self._thread: threading.Thread | None = None
+
+    @abstractmethod
+    def _items(self, counters: Counters) -> Generator[T]:
+        """Open the source and read it to its end. Raises `SourceError`."""
+
+    @abstractmethod
+    def _run(self) -> None:
+        """The thread's work: read, hand over, open anew, until stopped or the file has ended."""
+
+    def check(self) -> T:
+        """Open, read one item, close. Raises `SourceError` that says what is wrong."""
+        with closing(self._items(Counters())) as items:
+            for item in items:
+                return item
+        raise SourceError(f"The {self.kind} {self.name} {self.gives_nothing}", "Check its cable and its power.")
+
+    def start(self) -> None:
+        """Begin to read, on threads of its own."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name=self.kind, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop reading; waits a moment for the thread."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(2.0)
+
+    def next(self, timeout_s: float) -> T | None:
+        """The oldest item that waits, None where none came in time."""
+        return self._slots.get(timeout_s)
+
+    @property
+    def finished(self) -> bool:
+        """Whether a file that does not loop is over and its last item was taken."""
+        return self._ended.is_set() and not len(self._slots)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the source gives nothing now."""
+        return self._lost
+
+    def _set_lost(self, reason: str) -> None:
+        changed = self._lost != bool(reason)
+        self.reason, self._lost = reason, bool(reason)
+        if changed:
+            self._on_lost(self._lost)
