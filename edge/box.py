@@ -52,6 +52,26 @@ class Box:
         self._started_s = time.monotonic()
 
     @classmethod
+    def check(cls, config: EdgeConfig) -> None:
+        """What can be known of a configuration while another box holds files and ports: raises a `HailongError` where
+        `open` would."""
+        config.privacy.require_staff_protection()
+        own_keys(config)
+        signing = load_enrolment(config).server_signing
+        instruments = Instruments(config.box.data_dir / "instruments", signing)
+        make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
+        queue_token(config)
+        if config.analysis_wanted:
+            from edge.analysis import network_options
+            from edge.networks import needed_models
+            from models.catalog import card, check_licence, model_files
+
+            options = network_options(config)
+            for name in needed_models(options):
+                check_licence(card(name), options.accepted, options.demo)
+                model_files(name)
+
+    @classmethod
     def open(cls, config: EdgeConfig) -> Box:
         """Open every file, model, device and port. Nothing is analysed, sent or served yet."""
         box = cls(config)
@@ -184,17 +204,18 @@ class Box:
         if self.analysis is not None:
             self.analysis.start()
 
-    def stop(self, flush_s: float = 0.0) -> dict[str, int | float]:
+    def stop(self, flush_s: float = 0.0, for_good: bool = True) -> dict[str, int | float]:
         """Stop what looks and listens first, then hand on what is due, then close. Returns totals of what was sent.
 
-        In a demo, what runs is closed, handed to the outbox and sent for at most `flush_s` seconds."""
+        In a demo that ends for good, what runs is closed, handed to the outbox and sent for at most `flush_s`
+        seconds."""
         if self.analysis is not None:
             self.analysis.stop()
         for server in (self.queue, self.tablet):
             if server is not None:
                 server.close()
         self._ticker.stop()
-        if self.config.box.demo:
+        if self.config.box.demo and for_good:
             self._finish_demo(flush_s)
         self.sender.stop()
         totals = self.totals()

@@ -1,6 +1,6 @@
-"""A request to stop, made by a signal.
+"""A request to stop, or to read the configuration anew, made by a signal.
 
-The handler sets a plain attribute. An event's lock, taken in a handler that interrupts another handler (a terminal's
+A handler sets a plain attribute. An event's lock, taken in a handler that interrupts another handler (a terminal's
 Ctrl-C reaches a process twice when its parent passes
 it on), would never be free again.
 """
@@ -37,3 +37,22 @@ class StopRequest:
         while not self._asked and (left_s := end_s - time.monotonic()) > 0:
             time.sleep(min(_STEP_S, left_s))
         return self._asked
+
+
+class ReloadRequest:
+    """Counts SIGHUP, after `listen` was called in the main thread."""
+
+    def __init__(self) -> None:
+        self._asked = self._answered = 0
+
+    def listen(self) -> None:
+        """Take the signal from now on."""
+        signal.signal(signal.SIGHUP, self._take)
+
+    def _take(self, _number: int, _frame: FrameType | None) -> None:
+        self._asked += 1
+
+    def answer(self) -> bool:
+        """Whether there was one since the last call."""
+        before, self._answered = self._answered, self._asked
+        return before != self._answered

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +28,7 @@ from server import boxes
 from server.ingest import Ingest
 from tests.delivery.conftest import LOCAL, Place, make_place, wait_for
 
+_MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
 CONFIG = """
 [box]
 data_dir = "data"
@@ -242,3 +247,41 @@ def test_commands_of_the_server(
     assert main(["server", "revoke", *where, "--box", "99"]) == 1
     assert main(["server", "enroll", *where, "--agency", "nowhere", "--label", "x"]) == 1
     assert "no agency 'nowhere'" in capsys.readouterr().err
+
+
+def test_a_configuration_is_read_anew_or_left_as_it_was(config_path: Path, tmp_path: Path) -> None:
+    """A typing error, a port that is taken, a server that the box was not enrolled at: each leaves the box at work."""
+    log = tmp_path / "log"
+    command = [sys.executable, "-c", _MAIN, "edge", "run", "--config", str(config_path), "--json", "--flush-s", "0"]
+    with log.open("w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as box:
+        try:
+            assert box.stdout is not None
+            good = config_path.read_text("utf-8")
+
+            def ready() -> str:
+                assert box.stdout is not None
+                told = json.loads(box.stdout.readline())
+                return httpx.get(str(told["tablet"])).text
+
+            def reload(text: str, expected: str) -> None:
+                config_path.write_text(text, "utf-8")
+                os.kill(box.pid, signal.SIGHUP)
+                wait_for(lambda: expected in log.read_text("utf-8"))
+
+            assert "Sở Tư pháp" in ready()
+            reload(good.replace("clerks_per_box", "clerks_per_bix"), "'privacy.clerks_per_bix' is not known")
+            reload(good.replace("clerks_per_box = 2", "clerks_per_box = 1"), "the one before stays: ")
+            reload(good.replace("public_key = ", f'public_key = "{new_keys("x").curve_public_z85}" #'), "another key")
+            reload(good, "has not changed")
+            reload(good.replace("Sở Tư pháp", "Sở Y tế"), "was read anew")
+            assert "Sở Y tế" in ready()
+            with socket.create_server(("127.0.0.1", 0)) as taken:
+                port = taken.getsockname()[1]
+                reload(good.replace("port = 0", f"port = {port}"), "cannot be opened with the configuration")
+                assert "Sở Y tế" in ready()
+        finally:
+            box.send_signal(signal.SIGTERM)
+            totals = json.loads(box.stdout.read() if box.stdout else "")
+        assert box.wait(20) == 0
+    assert totals["refused"] == 0
+    assert "Traceback" not in log.read_text("utf-8")

@@ -33,3 +33,19 @@ def test_without_a_signal_it_waits_as_long_as_told() -> None:
     begun_s = time.monotonic()
     assert StopRequest().wait(0.3) is False
     assert time.monotonic() - begun_s >= 0.3
+
+
+def test_a_hang_up_is_answered_once() -> None:
+    from pipeline.stopping import ReloadRequest
+
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        request = ReloadRequest()
+        request.listen()
+        assert not request.answer()
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert request.answer()
+        assert not request.answer()
+    finally:
+        signal.signal(signal.SIGHUP, before)
