@@ -76,8 +76,8 @@ class EngineSettings:
         fusion = replace(
             self.fusion, minimum_visit_s=1.5, minimum_evidence_s=1.0, arrival_s=1.5, leaving_s=1.5, maximum_sd=0.6
         )
-        presence = PresenceParameters(start_after_s=0.4, end_after_s=1.0, empty_after_s=1.0)
-        return replace(self, presence=presence, fusion=fusion, opt_out_s=5.0, opt_out_rest_s=0.5, rating_wait_s=8.0)
+        presence = PresenceParameters(start_after_s=0.4, end_after_s=1.0, empty_after_s=0.4)
+        return replace(self, presence=presence, fusion=fusion, opt_out_s=4.0, opt_out_rest_s=0.5, rating_wait_s=8.0)
 
 
 @dataclass(frozen=True, slots=True)
