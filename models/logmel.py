@@ -1,12 +1,10 @@
 """Log-mel spectrogram: the same numbers as librosa's, from numpy alone.
 
 librosa compiles its mel path at the first call (up to 18 s on the box's kind of machine); a box that restarts at a
-counter
-cannot wait for that, and does not need the rest of the library.  The values equal
+counter cannot wait for that, and does not need the rest of the library. The values equal
 ``librosa.power_to_db(librosa.feature.melspectrogram(...))`` of librosa 0.11 within 1e-4 dB (tested).
 
-Sources: Slaney, Auditory Toolbox, Interval Research TR 1998-010 (the mel scale and the area normalisation of the
-filters).
+Sources: Slaney, Auditory Toolbox, Interval Research TR 1998-010 (mel scale, area normalisation of the filters).
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What the speech network sees of an utterance: log-mel frames and a coarse pitch track, level and silence taken
-away.
+"""What the speech network sees of an utterance: log-mel frames and a coarse pitch track, without level and silence.
 
-Nothing here depends on the gain of the microphone (levels are relative to the utterance's loud frames) or on how
-long the
-recording was padded with silence (it is trimmed), because both tell the recording set-up, not the citizen.
+Nothing here depends on the gain of the microphone (levels are relative to the utterance's loud frames) or on how long
+the recording was padded with silence (it is trimmed), because both tell the recording set-up, not the citizen.
 
 Source of the pitch: Boersma (1993), Accurate short-term analysis of the fundamental frequency, IFA Proceedings 17
 (autocorrelation divided by that of the window), here without path search: one candidate per frame.
@@ -54,8 +52,8 @@ class SpeechFeatures:
 
         Returns:
             float32 [frames, 66], frames >= 30 where the sound is that long: columns 0..63 log-mel in units of 10 dB
-            relative
-            to the loud frames (0 = the 95th percentile of frame level), column 64 voicing, column 65 pitch * voicing.
+            relative to the loud frames (0 = the 95th percentile of frame level), column 64 voicing, column 65 pitch *
+            voicing.
         """
         signal = np.asarray(samples, dtype=np.float32)
         mel = self._logmel(signal)

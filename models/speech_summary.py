@@ -1,13 +1,10 @@
-"""One utterance's frames summed up in 126 figures, most of which a microphone, a room or a telephone leaves as they
-are.
+"""One utterance's frames summed up in 126 figures, most of which a microphone, a room or a telephone leaves alone.
 
-A channel adds a constant to each band of a log-mel spectrum.  So besides the mean spectrum (which it moves) the
-figures hold what
-it cannot move: how each band follows the level within the utterance (a voice that is raised gains high frequencies
-faster
-than low ones: vocal effort, Traunmueller & Eriksson 2000, JASA 107), pitch and its spread, voicing, tilt and its
-course.  Durations are left out.
-Functionals of low-level descriptors after Eyben et al. 2016 (the Geneva minimalistic set), chosen and written anew.
+A channel adds a constant to each band of a log-mel spectrum. So besides the mean spectrum (which it moves) the figures
+hold what it cannot move: how each band follows the level within the utterance (a voice that is raised gains high
+frequencies faster than low ones: vocal effort, Traunmueller & Eriksson 2000, JASA 107), pitch and its spread, voicing,
+tilt and its course. Durations are left out. Steady noise is taken away first. Functionals of low-level descriptors
+after Eyben et al. 2016 (the Geneva minimalistic set), chosen and written anew.
 """
 
 from __future__ import annotations
@@ -36,6 +33,7 @@ LENGTH = sum(GROUPS.values())
 
 _BANDS = 64
 _FLOOR = -4.5
+_LEAST = -6.0
 _ACTIVE = -2.5
 _VOICED = 0.55
 _PAIRS = ((0, 4), (0, 8), (2, 6), (4, 8), (4, 12), (8, 12), (1, 3))
@@ -48,10 +46,23 @@ def columns(*groups: str) -> npt.NDArray[np.int64]:
     return np.concatenate([np.arange(at[name] - GROUPS[name], at[name]) for name in groups])
 
 
+def without_noise(mel: Float64) -> Float64:
+    """Log-mel frames [t, 64] (units of 10 dB) less the steady noise of each band, relative to the loud frames again.
+
+    The noise is the tenth percentile of the band's power, and a tenth of it is left (spectral subtraction with a floor:
+    Berouti, Schwartz & Makhoul 1979, ICASSP).
+    """
+    power = 10.0 ** np.maximum(mel, _LEAST)
+    noise = np.percentile(power, 10, axis=0)
+    left = np.maximum(power - noise, 0.1 * noise)
+    clean: Float64 = np.log10(left) - np.percentile(np.log10(np.mean(left, axis=1) + 1e-9), 95)
+    return clean
+
+
 def summarise(frames: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
     """Sums frames [t, 66] of `SpeechFeatures` (t >= 10) up into float32 [126], every figure finite."""
     table = frames.astype(np.float64)
-    mel = np.maximum(table[:, :_BANDS], _FLOOR)
+    mel = np.maximum(without_noise(table[:, :_BANDS]), _FLOOR)
     level = np.log10(np.mean(10.0**mel, axis=1) + 1e-9)
     active = level > _ACTIVE
     if active.sum() < 10:

@@ -40,8 +40,7 @@ def babble(count: int, others: Sequence[Float32], rng: np.random.Generator) -> F
 
 
 def add_noise(samples: Float32, noise: Float32, snr_db: float) -> Float32:
-    """Noise added at a ratio to the level of the loud parts (root mean square of the loudest fifth of 20 ms
-    blocks)."""
+    """Noise added at a ratio to the level of the loud parts (RMS of the loudest fifth of 20 ms blocks)."""
     blocks = samples[: len(samples) // 320 * 320].reshape(-1, 320)
     levels = np.sort(np.sqrt(np.mean(blocks.astype(np.float64) ** 2, axis=1))) if len(blocks) else np.ones(1)
     loud = float(levels[-max(1, len(levels) // 5) :].mean())
@@ -49,8 +48,7 @@ def add_noise(samples: Float32, noise: Float32, snr_db: float) -> Float32:
 
 
 def reverberate(samples: Float32, decay_s: float, direct_ratio: float, rng: np.random.Generator) -> Float32:
-    """Room of reverberation time `decay_s` (-60 dB): exponentially decaying noise after the direct sound (Polack
-    1988)."""
+    """Room of reverberation time `decay_s` (-60 dB): decaying noise after the direct sound (Polack 1988)."""
     count = int(decay_s * RATE_HZ)
     tail = rng.normal(size=count) * np.exp(-6.9 * np.arange(count) / count)
     tail[: int(0.003 * RATE_HZ)] = 0.0
@@ -74,8 +72,7 @@ def low_pass(samples: Float32, cutoff_hz: float) -> Float32:
 
 
 def colour(samples: Float32, rng: np.random.Generator, spread_db: float) -> Float32:
-    """A random smooth frequency response, as of another microphone (knots on a logarithmic axis, `spread_db`
-    standard deviation)."""
+    """A random smooth frequency response, as of another microphone (`spread_db`: standard deviation of its steps)."""
     spectrum = np.fft.rfft(samples)
     octave = np.log2(np.maximum(np.fft.rfftfreq(len(samples), 1 / RATE_HZ), 50) / 50)
     knots = np.cumsum(rng.normal(size=9)) * spread_db / 2
@@ -84,8 +81,7 @@ def colour(samples: Float32, rng: np.random.Generator, spread_db: float) -> Floa
 
 
 def damage(samples: Float32, others: Sequence[Float32], rng: np.random.Generator) -> Float32:
-    """One random chain: another voice's size and tempo, room, microphone, noise, telephone, clipping; level at
-    random."""
+    """One random chain: another voice's size and tempo, room, microphone, noise, telephone, clipping, level."""
     sound = samples
     if rng.random() < 0.6:
         sound = change_speed(sound, float(np.exp(np.clip(rng.normal(0, 0.09), -0.2, 0.2))))

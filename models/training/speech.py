@@ -1,10 +1,9 @@
 """Trains the speech network: `python -m models.training.speech --data PATH --out PATH --seed 0`.
 
 `--data` is a folder with `speech/NAME/NAME.parquet` for emodb, ravdess and nemo (columns `audio` bytes of an audio
-file at 16 kHz mono,
-`emotion`, `speaker`); where tess is there too it is only tested on. `--out` receives `speech_affect.onnx`,
-`speech_affect.json` (what came out:
-the transfer between every two corpora, leave-one-corpus-out, calibration) and a cache of features.
+file at 16 kHz mono, `emotion`, `speaker`); where tess is there too it is only tested on. `--out` receives
+`speech_affect.onnx`, `speech_affect.json` (what came out: the transfer between every two corpora, leave-one-corpus-out,
+calibration) and a cache of summaries.
 """
 
 from __future__ import annotations
@@ -18,112 +17,98 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tqdm import tqdm
 
 from models import metrics
-from models.speech_summary import summarise
-from models.training.speech_data import SHIPPED, TEST_ONLY, Corpus, classes_of, load_corpus
-from models.training.speech_export import Calibration, export
-from models.training.speech_linear import Labelled, LinearMember, Scaling, balanced_weights, fit, scaling
+from models.speech_baseline import own_middles
+from models.training.speech_data import SHIPPED, TEST_ONLY, Classes, Corpus, classes_of, load_corpus
+from models.training.speech_export import export
+from models.training.speech_linear import LinearMember, Recipe, Scaling, balanced_weights, fit, scaling
 
 Float64 = npt.NDArray[np.float64]
 MEASURES = ("arousal", "valence")
-MEMBERS: dict[str, tuple[tuple[str, ...], ...]] = {
-    "arousal": (("pitch",), ("pitch", "spectrum", "tilt"), ()),
-    "valence": (
-        ("slope", "contrast", "voiced_slope", "correlation", "spread", "pitch", "energy", "course", "tilt", "spectrum"),
-        (),
-    ),
-}
-"""Groups of figures that each linear member sees; () is all of them."""
-RIDGE = 0.1
+_VALENCE: tuple[tuple[str, ...], ...] = (
+    ("slope", "contrast", "voiced_slope", "correlation", "spread", "pitch", "energy", "course", "tilt", "spectrum"),
+    (),
+)
+RECIPES = (
+    Recipe("arousal", (("pitch",), ("pitch", "spectrum", "tilt"), ()), 0.005, subdued_to=0.35),
+    Recipe("valence_if_high", _VALENCE, 0.008),
+    Recipe("valence_if_low", _VALENCE, 0.008),
+    Recipe("valence", _VALENCE, 0.008),
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Summed:
-    """A corpus with its summaries: float32 [copies, n, 126]."""
-
-    corpus: Corpus
-    summaries: npt.NDArray[np.float32]
-
-    def labelled(self, measure: str) -> list[Labelled]:
-        """Every copy as rows for the linear members."""
-        classes = classes_of(self.corpus.emotion, measure)
-        return [Labelled(one, classes, self.corpus.emotion) for one in self.summaries]
+def sigmoid(log_odds: Float64) -> Float64:
+    """Probability of log-odds."""
+    return np.asarray(1.0 / (1.0 + np.exp(-log_odds)))
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """All members of one training set."""
+    """All members of one training set, in the order of `RECIPES`."""
 
     scale: Scaling
-    members: dict[str, list[LinearMember]]
+    members: list[list[LinearMember]]
 
-    def scores(self, tested: Summed, copy: int = 0) -> dict[str, Float64]:
-        """Scores [members, n] of each measure."""
-        scaled = self.scale.apply(tested.summaries[copy])
-        return {name: np.stack([one.score(scaled) for one in group]) for name, group in self.members.items()}
+    def scores(self, summaries: npt.NDArray[np.float32]) -> tuple[Float64, Float64]:
+        """Log-odds of high arousal and of negative valence, not yet calibrated: float64 [n] each of summaries [n, 126].
 
-
-def prepare(corpus: Corpus) -> Summed:
-    """Sums every copy of every utterance up."""
-    rows = [[summarise(one) for one in tqdm(copy, desc=f"{corpus.name}: summaries")] for copy in corpus.copies]
-    return Summed(corpus, np.array(rows))
-
-
-def train(corpora: Sequence[Summed]) -> Trained:
-    """Fits all members of both measures on all copies of the corpora."""
-    rows = {name: [row for one in corpora for row in one.labelled(name)] for name in MEASURES}
-    scale = scaling(rows["arousal"])
-    return Trained(
-        scale, {name: [fit(rows[name], scale, groups, RIDGE) for groups in MEMBERS[name]] for name in MEASURES}
-    )
+        What tells anger from joy is not what tells sadness from calm: the valence is that of either, weighed by how
+        aroused the voice is, plus that of the members that were fitted on all at once.
+        """
+        scaled = self.scale.apply(summaries)
+        arousal, if_high, if_low, plain = (
+            np.mean([one.score(scaled) for one in group], axis=0) for group in self.members
+        )
+        high = sigmoid(arousal)
+        negative = high * sigmoid(if_high) + (1.0 - high) * sigmoid(if_low)
+        return arousal, np.log(negative / (1.0 - negative)) + plain
 
 
-def figures(scores: Float64, classes: npt.NDArray[np.int64], speakers: npt.NDArray[np.str_]) -> dict[str, float]:
-    """UAR and AUC of the members' mean, and the UAR against each speaker's own middle (no labels used for it)."""
-    kept = classes >= 0
-    mean, true = scores.mean(axis=0)[kept], classes[kept]
-    own = mean.copy()
-    for name in np.unique(speakers[kept]):
-        rows = speakers[kept] == name
-        own[rows] -= np.median(mean[rows])
+def train(corpora: Sequence[Corpus], seed: int) -> Trained:
+    """Fits all members on all copies of the corpora."""
+    scale = scaling(corpora)
+    return Trained(scale, [fit(corpora, scale, recipe, seed) for recipe in RECIPES])
+
+
+def figures(scores: Float64, classes: Classes, speakers: npt.NDArray[np.str_]) -> dict[str, float]:
+    """Plain recall, ranking, recall against each speaker's own middle (no labels used for it), and how well the
+    closeness to even odds finds the errors."""
+    own = (scores - own_middles(scores, speakers))[classes >= 0]
+    score, true = scores[classes >= 0], classes[classes >= 0]
     return {
-        "uar": round(metrics.uar(true, (mean > 0).astype(np.int64), 2), 4),
-        "auc": round(metrics.auc(true == 1, mean), 4),
-        "uar_against_own_middle": round(metrics.uar(true, (own > 0).astype(np.int64), 2), 4),
+        "uar": metrics.uar(true, (score > 0).astype(np.int64), 2),
+        "auc": metrics.auc(true == 1, score),
+        "uar_own_middle": metrics.uar(true, (own > 0).astype(np.int64), 2),
+        "auc_own_middle": metrics.auc(true == 1, own),
+        "auc_uncertainty": metrics.auc((score > 0) != (true == 1), -np.abs(score)),
     }
 
 
-def calibrate(
-    scores: Sequence[Float64], classes: Sequence[npt.NDArray[np.int64]], emotions: Sequence[npt.NDArray[np.str_]]
-) -> Calibration:
-    """Least balanced cross-entropy over corpora that the members had not seen; no offset, since none would
+def calibrate(scores: Sequence[Float64], corpora: Sequence[Corpus], measure: str) -> float:
+    """Slope of least balanced log-loss over corpora that the members had not seen; no offset, since none would
     transfer."""
-    mean = np.concatenate([one.mean(axis=0) for one in scores])
-    spread = np.concatenate([one.var(axis=0) for one in scores])
-    true = np.concatenate(classes)
-    weights = np.concatenate([balanced_weights(one, name) for one, name in zip(classes, emotions, strict=True)])
-    sign = np.where(true == 1, 1.0, -1.0)
-    best, least = Calibration(1.0, 0.0), np.inf
-    for slope in np.geomspace(0.1, 4.0, 60):
-        for flattening in (0.0, 0.3, 1.0, 2.0, 4.0, 8.0):
-            margin = slope * mean / np.sqrt(1.0 + flattening * spread) * sign
-            loss = float(weights @ np.logaddexp(0.0, -margin))
-            if loss < least:
-                best, least = Calibration(float(slope), flattening), loss
-    return best
+    score = np.concatenate(scores)
+    classes = [classes_of(one.emotion, measure) for one in corpora]
+    weights = np.concatenate([balanced_weights(one, each.emotion) for one, each in zip(classes, corpora, strict=True)])
+    sign = np.where(np.concatenate(classes) == 1, 1.0, -1.0)
+    slopes = np.geomspace(0.05, 4.0, 200)
+    return float(slopes[np.argmin([weights @ np.logaddexp(0.0, -slope * score * sign) for slope in slopes])])
 
 
-def report_on(trained: Trained, tested: Summed) -> dict[str, Any]:
-    """Figures on the clean utterances of a corpus, and on one damaged copy where there is one."""
+def report_on(trained: Trained, tested: Corpus) -> dict[str, Any]:
+    """Figures on the clean utterances of a corpus, and their mean over its damaged copies."""
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in MEASURES}
+    for copy in tested.summaries:
+        for name, scores in zip(MEASURES, trained.scores(copy), strict=True):
+            rows[name].append(figures(scores, classes_of(tested.emotion, name), tested.speaker))
     result: dict[str, Any] = {}
-    for copy in range(min(2, len(tested.corpus.copies))):
-        scores = trained.scores(tested, copy)
-        result["damaged" if copy else "clean"] = {
-            name: figures(scores[name], classes_of(tested.corpus.emotion, name), tested.corpus.speaker)
-            for name in MEASURES
-        }
+    for state, part in (("clean", slice(0, 1)), ("damaged", slice(1, None))):
+        if rows["arousal"][part]:
+            result[state] = {
+                name: {key: round(float(np.mean([row[key] for row in each[part]])), 4) for key in each[0]}
+                for name, each in rows.items()
+            }
     return result
 
 
@@ -134,44 +119,32 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights, the report and the cache")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--copies", type=int, default=6, help="differently damaged copies of every utterance")
-    parser.add_argument("--cache", type=Path, help="folder for the features (default: OUT/cache)")
+    parser.add_argument("--cache", type=Path, help="folder for the summaries (default: OUT/cache)")
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    cache = arguments.cache or arguments.out / "cache"
-    corpora = {
-        name: prepare(load_corpus(name, arguments.data, cache, arguments.copies, arguments.seed)) for name in SHIPPED
-    }
-    extra = {
-        name: prepare(load_corpus(name, arguments.data, cache, 1, arguments.seed))
+    cache, seed = arguments.cache or arguments.out / "cache", arguments.seed
+    corpora = [load_corpus(name, arguments.data, cache, arguments.copies, seed) for name in SHIPPED]
+    extra = [
+        load_corpus(name, arguments.data, cache, 1, seed)
         for name in TEST_ONLY
         if (arguments.data / "speech" / name).is_dir()
-    }
-    report: dict[str, Any] = {"seed": arguments.seed, "copies": arguments.copies, "pairs": {}, "leave_one_out": {}}
-    for name, one in corpora.items():
-        alone = train([one])
-        report["pairs"][name] = {
-            other: report_on(alone, each)["clean"] for other, each in (corpora | extra).items() if other != name
-        }
-    left_out: dict[str, dict[str, Float64]] = {}
-    for name, one in corpora.items():
-        rest = train([each for other, each in corpora.items() if other != name])
-        left_out[name] = rest.scores(one)
-        report["leave_one_out"][name] = report_on(rest, one)
-    calibrations = []
-    for measure in MEASURES:
-        classes = [classes_of(one.corpus.emotion, measure) for one in corpora.values()]
-        emotions = [one.corpus.emotion for one in corpora.values()]
-        calibrations.append(calibrate([left_out[name][measure] for name in corpora], classes, emotions))
-    report["calibration"] = {
-        name: [one.slope, one.flattening] for name, one in zip(MEASURES, calibrations, strict=True)
-    }
-    final = train(list(corpora.values()))
-    report["never_trained_on"] = {name: report_on(final, one) for name, one in extra.items()}
-    heard = np.concatenate([final.scale.apply(one.summaries[copy]) for one in corpora.values() for copy in (0, 1)])
+    ]
+    report: dict[str, Any] = {"seed": seed, "copies": arguments.copies, "pairs": {}, "leave_one_out": {}}
+    left_out: list[tuple[Float64, Float64]] = []
+    for one in corpora:
+        alone = train([one], seed)
+        others = [each for each in (*corpora, *extra) if each is not one]
+        report["pairs"][one.name] = {each.name: report_on(alone, each)["clean"] for each in others}
+        rest = train([each for each in corpora if each is not one], seed)
+        left_out.append(rest.scores(one.summaries[0]))
+        report["leave_one_out"][one.name] = report_on(rest, one)
+    slopes = [calibrate([scores[index] for scores in left_out], corpora, name) for index, name in enumerate(MEASURES)]
+    report["calibration"] = dict(zip(MEASURES, slopes, strict=True))
+    final = train(corpora, seed)
+    report["never_trained_on"] = {one.name: report_on(final, one) for one in extra}
+    heard = np.concatenate([final.scale.apply(copy) for one in corpora for copy in one.summaries[:2]])
     far = float(np.percentile((heard**2).mean(axis=1), 97))
-    export(
-        final.scale, [final.members[name] for name in MEASURES], calibrations, far, arguments.out / "speech_affect.onnx"
-    )
+    export(final.scale, final.members, slopes, far, arguments.out / "speech_affect.onnx")
     (arguments.out / "speech_affect.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(report, indent=2))
 

@@ -1,4 +1,4 @@
-"""Corpora of acted emotional speech as feature frames: read once, damaged several times, kept as one file per
+"""Corpora of acted emotional speech as summaries of utterances: read once, damaged several times, kept as one file per
 corpus."""
 
 from __future__ import annotations
@@ -16,60 +16,68 @@ from tqdm import tqdm
 
 from models.labels import HIGH_AROUSAL, POLARITY_OF
 from models.speech_features import SpeechFeatures
+from models.speech_summary import summarise
 from models.training.augment_audio import damage
 
 SHIPPED = ("emodb", "ravdess", "nemo")
 """Corpora whose terms allow weights made from them to be passed on (with their limits)."""
 TEST_ONLY = ("tess",)
 """No derivatives: these rows never train anything that is shipped."""
+CALM = ("neutral", "calm")
+"""Emotions of a voice that shows none: what the others are subdued towards."""
+
+Classes = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """One corpus: `copies[k][i]` is float16 [frames, 66], the i-th utterance, clean (k = 0) or damaged (k > 0)."""
+    """One corpus: `summaries` float32 [copies, n, 126], clean (copy 0) or damaged; `emotion` and `speaker` [n]."""
 
     name: str
     emotion: npt.NDArray[np.str_]
     speaker: npt.NDArray[np.str_]
-    copies: list[list[npt.NDArray[np.float16]]]
+    summaries: npt.NDArray[np.float32]
 
 
-def classes_of(emotion: npt.NDArray[np.str_], what: str) -> npt.NDArray[np.int64]:
-    """Class of each emotion, int64 [n]: high `arousal` or negative `valence` is 1, else 0; -1 takes no part
-    (`models.labels`)."""
-    table = {None: -1, True: 1, False: 0}
+def classes_of(emotion: npt.NDArray[np.str_], what: str) -> Classes:
+    """Class of each emotion, int64 [n]: 1, 0, or -1 for what takes no part (`models.labels`).
+
+    `what`: high `arousal`; negative `valence`; negative valence among the emotions of high arousal (`valence_if_high`)
+    or of low (`valence_if_low`), where disgust, which is heard at any arousal, is in both.
+    """
+    high = np.array([HIGH_AROUSAL[name] for name in emotion], dtype=object)
     if what == "arousal":
-        return np.array([table[HIGH_AROUSAL[name]] for name in emotion])
-    return np.array([-1 if POLARITY_OF[name] is None else int(POLARITY_OF[name] == "negative") for name in emotion])
+        return np.array([-1 if one is None else int(one) for one in high])
+    polarity = [POLARITY_OF[name] for name in emotion]
+    classes = np.array([-1 if one is None else int(one == "negative") for one in polarity])
+    if what == "valence":
+        return classes
+    other = {"valence_if_high": False, "valence_if_low": True}[what]
+    return np.where(high == other, -1, classes)
 
 
 def load_corpus(name: str, data: Path, cache: Path, copies: int, seed: int) -> Corpus:
-    """Reads `data/speech/NAME/NAME.parquet`, or the features of an earlier run with the same seed and number of
+    """Reads `data/speech/NAME/NAME.parquet`, or the summaries of an earlier run with the same seed and number of
     copies."""
     table = pq.read_table(data / "speech" / name / f"{name}.parquet", columns=["audio", "emotion", "speaker"])
-    kept = cache / f"{name}-{copies}-{seed}.npz"
+    kept = cache / f"{name}-{copies}-{seed}-summaries.npz"
     if not kept.exists():
-        features = _features(table.column("audio").to_pylist(), copies, seed, name)
+        summaries = _summaries(table.column("audio").to_pylist(), copies, seed, name)
         cache.mkdir(parents=True, exist_ok=True)
-        lengths = np.array([[len(one) for one in copy] for copy in features])
-        np.savez(kept, frames=np.concatenate([one for copy in features for one in copy]), lengths=lengths)
-    stored = np.load(kept)
-    lengths = stored["lengths"]
-    pieces = np.split(stored["frames"], np.cumsum(lengths.reshape(-1))[:-1])
-    count = lengths.shape[1]
+        np.savez(kept, summaries=summaries)
     return Corpus(
         name,
         np.array(table.column("emotion").to_pylist()),
         np.array([f"{name}/{one}" for one in table.column("speaker").to_pylist()]),
-        [pieces[start : start + count] for start in range(0, len(pieces), count)],
+        np.load(kept)["summaries"],
     )
 
 
-def _features(audio: Sequence[bytes], copies: int, seed: int, name: str) -> list[list[npt.NDArray[np.float16]]]:
+def _summaries(audio: Sequence[bytes], copies: int, seed: int, name: str) -> npt.NDArray[np.float32]:
     extract = SpeechFeatures()
     sounds = [sf.read(io.BytesIO(one), dtype="float32")[0] for one in tqdm(audio, desc=f"{name}: decoding")]
     rng = np.random.default_rng([seed, len(sounds)])
-    made: list[list[npt.NDArray[np.float16]]] = []
+    made = []
     for copy in range(copies + 1):
         rows = []
         for sound in tqdm(sounds, desc=f"{name}: features {copy} of {copies}"):
@@ -77,6 +85,6 @@ def _features(audio: Sequence[bytes], copies: int, seed: int, name: str) -> list
             if copy:
                 others = [sounds[one] for one in rng.integers(0, len(sounds), 5)]
                 heard = damage(sound, others, rng)
-            rows.append(extract(heard).astype(np.float16))
+            rows.append(summarise(extract(heard)))
         made.append(rows)
-    return made
+    return np.array(made)

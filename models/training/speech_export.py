@@ -1,18 +1,18 @@
-"""Writes the speech network: scaling, linear members, their mean, calibration and doubt, as one small ONNX graph.
-
-Source of the flattening: MacKay (1992), The evidence framework applied to classification networks.
-"""
+"""Writes the speech network: scaling, linear members, how they are put together, calibration and doubt, as one small
+ONNX graph."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
 
 from models.training.speech_linear import CLIP, LinearMember, Scaling
+
+STEEPNESS = 3.0
+"""How fast certainty is lost beyond `far`: at one and a half times it, .22 is left."""
 
 _GRAPH = f"""
 <ir_version: 8, opset_import: ["" : 17], producer_name: "hailong">
@@ -23,21 +23,26 @@ speech (float[n] summary) => (float[2] probabilities, float[1] doubt) {{
     high = Constant<value = float {{{CLIP}}}>()
     scaled = Clip(standard, low, high)
     linear = MatMul(scaled, weights)
-    scores = Add(linear, offsets)
-    centre = MatMul(scores, share)
-    squares = Mul(scores, scores)
-    mean_square = MatMul(squares, share)
-    centre_square = Mul(centre, centre)
-    variance = Sub(mean_square, centre_square)
-    flattened = Mul(variance, flattening)
+    decisions = Add(linear, offsets)
+    each = Constant<value = int64[4] {{1, 1, 1, 1}}>()
+    arousal, if_high, if_low, plain = Split<axis = 0>(decisions, each)
     one = Constant<value = float {{1.0}}>()
-    zero = Constant<value = float {{0.0}}>()
-    above = Add(flattened, one)
-    root = Sqrt(above)
-    sloped = Mul(centre, slope)
-    logit = Div(sloped, root)
-    probabilities = Sigmoid(logit)
     small = Constant<value = float {{0.000001}}>()
+    aroused = Sigmoid(arousal)
+    calm = Sub(one, aroused)
+    negative_high = Sigmoid(if_high)
+    negative_low = Sigmoid(if_low)
+    of_high = Mul(aroused, negative_high)
+    of_low = Mul(calm, negative_low)
+    negative = Add(of_high, of_low)
+    not_negative = Sub(one, negative)
+    log_negative = Log(negative)
+    log_not_negative = Log(not_negative)
+    odds = Sub(log_negative, log_not_negative)
+    valence = Add(odds, plain)
+    scores = Concat<axis = 0>(arousal, valence)
+    logits = Mul(scores, slopes)
+    probabilities = Sigmoid(logits)
     against = Sub(one, probabilities)
     some = Add(probabilities, small)
     other = Add(against, small)
@@ -53,8 +58,10 @@ speech (float[n] summary) => (float[2] probabilities, float[1] doubt) {{
     distance = ReduceMean<axes = [0], keepdims = 1>(distances)
     relative = Div(distance, far)
     beyond = Sub(relative, one)
+    zero = Constant<value = float {{0.0}}>()
     beyond_only = Max(beyond, zero)
-    fading = Neg(beyond_only)
+    steep = Constant<value = float {{-{STEEPNESS}}}>()
+    fading = Mul(beyond_only, steep)
     near = Exp(fading)
     sure = Sub(one, entropy)
     kept = Mul(near, sure)
@@ -63,41 +70,23 @@ speech (float[n] summary) => (float[2] probabilities, float[1] doubt) {{
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """P = sigmoid(slope * m / sqrt(1 + flattening * s^2)) of the members' mean m and their standard deviation s."""
-
-    slope: float
-    flattening: float
-
-
 def export(
-    scale: Scaling,
-    members: Sequence[Sequence[LinearMember]],
-    calibrations: Sequence[Calibration],
-    far: float,
-    path: Path,
+    scale: Scaling, members: Sequence[Sequence[LinearMember]], slopes: Sequence[float], far: float, path: Path
 ) -> None:
-    """Writes the graph: summary float32 [126] -> probabilities float32 [2] (arousal, valence), doubt of the valence
-    [1].
+    """Writes the graph: summary float32 [126] -> probabilities float32 [2] (high arousal, negative), doubt of the
+    valence [1]. A decision is the mean of its members, and a mean of linear members is one.
 
-    `far`: mean square of the scaled figures over which an utterance counts as unlike anything in training.
+    Args:
+        members: of the four decisions, in the order of `models.training.speech.RECIPES`.
+        slopes: of the calibration, arousal and valence.
+        far: mean square of the scaled figures over which an utterance counts as unlike anything in training.
     """
-    count = sum(len(group) for group in members)
-    share = np.zeros((count, len(members)))
-    at = 0
-    for measure, group in enumerate(members):
-        share[at : at + len(group), measure] = 1.0 / len(group)
-        at += len(group)
-    flat = [one for group in members for one in group]
     tables = {
         "mean": scale.mean,
         "spread": scale.spread,
-        "weights": np.stack([one.weights for one in flat], axis=1),
-        "offsets": np.array([one.offset for one in flat]),
-        "share": share,
-        "flattening": np.array([one.flattening for one in calibrations]),
-        "slope": np.array([one.slope for one in calibrations]),
+        "weights": np.stack([np.mean([one.weights for one in group], axis=0) for group in members], axis=1),
+        "offsets": np.array([np.mean([one.offset for one in group]) for group in members]),
+        "slopes": np.array(slopes),
         "minus_log_two": np.array([-np.log(2.0)]),
         "far": np.array([far]),
     }

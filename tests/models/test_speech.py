@@ -102,11 +102,14 @@ def test_what_is_unlike_speech_is_doubted_more(network: SpeechAffectNetwork) -> 
 
 
 def test_raised_voice_is_more_aroused(network: SpeechAffectNetwork) -> None:
-    """The same sentence a fifth higher and faster, as by resampling, must not sound calmer."""
+    """The same sentences a fifth higher and faster, as by resampling, sound more aroused; none much calmer."""
+    rises = []
     for name in VOICES:
         speech = voice(name)
         faster = np.interp(np.arange(0, len(speech) - 1, 1.3), np.arange(len(speech)), speech).astype(np.float32)
-        assert network.infer(faster).arousal > network.infer(speech).arousal
+        rises.append(network.infer(faster).arousal - network.infer(speech).arousal)
+    assert np.mean(rises) > 0.1
+    assert min(rises) > -0.1
 
 
 def test_fast_enough_for_many_counters(network: SpeechAffectNetwork) -> None:
