@@ -7,11 +7,12 @@ asking, telling and instructing are neutral.  `text_templates` combines them; {x
 from __future__ import annotations
 
 
-def _phrases(block: str) -> tuple[str, ...]:
+def phrases(block: str) -> tuple[str, ...]:
+    """The comma-separated phrases of a block, each on one line."""
     return tuple(" ".join(part.split()) for part in block.split(",") if part.strip())
 
 
-STAFF = _phrases("""
+STAFF = phrases("""
 nhân viên, cán bộ, anh cán bộ, chị cán bộ, cô cán bộ, nhân viên ở đây, cán bộ ở đây, các bạn nhân viên, nhân viên
 tiếp nhận, nhân viên hỗ trợ, bạn nhân viên, lễ tân, phục vụ, bảo vệ, bác sĩ, y tá, điều dưỡng, tài xế, shipper, chủ
 quán, chủ shop, người bán, shop, nhân viên tư vấn, tổng đài, nhân viên ngân hàng, giao dịch viên, hướng dẫn viên,
@@ -19,7 +20,7 @@ thu ngân, thầy, cô, giảng viên, giáo viên, người hướng dẫn, anh
 người ở cửa một cửa, bộ phận một cửa, đội ngũ nhân viên, kỹ thuật viên, nhân viên giao hàng, cậu lái xe, bên hỗ trợ,
 cháu, các cháu
 """)
-STAFF_GOOD = _phrases("""
+STAFF_GOOD = phrases("""
 nhiệt tình, thân thiện, dễ thương, vui vẻ, lịch sự, chu đáo, tận tâm, tận tình, ân cần, niềm nở, lễ phép, chuyên
 nghiệp, hòa nhã, nhẹ nhàng, tử tế, tốt bụng, hướng dẫn dễ hiểu, hướng dẫn tận tình, hướng dẫn rõ ràng, giải thích
 cặn kẽ, giải thích kỹ, tư vấn nhiệt tình, tư vấn kỹ, hỗ trợ nhanh, hỗ trợ hết mình, trả lời nhanh, làm việc nhanh,
@@ -27,7 +28,7 @@ làm việc hiệu quả, xử lý nhanh gọn, giải quyết nhanh chóng, c�
 trách nhiệm, đáng yêu, hiếu khách, phục vụ tốt, phục vụ chu đáo, nói chuyện dễ nghe, nhanh nhẹn, giỏi, mến khách,
 cười tươi, tươi cười, kiên nhẫn, trung thực, đúng giờ, đúng mực, cẩn thận, thật thà
 """)
-STAFF_BAD = _phrases("""
+STAFF_BAD = phrases("""
 khó chịu, cau có, cáu kỉnh, thô lỗ, bất lịch sự, hách dịch, quát tháo, quát mắng, mất lịch sự, lạnh nhạt, thờ ơ, vô
 trách nhiệm, vô tâm, làm việc chậm, chậm chạp, lề mề, thiếu chuyên nghiệp, thiếu tôn trọng, thiếu nhiệt tình, hướng
 dẫn sai, hướng dẫn qua loa, giải thích khó hiểu, trả lời cộc cằn, trả lời trống không, nói trống không, coi thường
@@ -37,7 +38,7 @@ không giải thích gì, không tôn trọng khách, không hướng dẫn gì,
 chém, mải nói chuyện riêng, ngồi chơi điện thoại, đến muộn, bỏ đi đâu mất, tính sai tiền, lừa đảo, dạy khó hiểu, nói
 nhỏ không nghe được, chửi khách, đuổi khách, khinh khỉnh, ỡm ờ, cẩu thả
 """)
-THINGS = _phrases("""
+THINGS = phrases("""
 dịch vụ, dịch vụ ở đây, thủ tục, cách làm việc, quy trình, thái độ phục vụ, nơi này, chỗ này, ở đây, phòng chờ, nhà
 vệ sinh, bãi xe, chỗ ngồi, hệ thống, trang web, ứng dụng, app, phần mềm, phòng, phòng ốc, khách sạn, giường, bữa
 sáng, hồ bơi, đồ ăn, món ăn, quán, nhà hàng, nước uống, cà phê, phở, không gian, vị trí, giá, giá cả, sản phẩm,
@@ -45,7 +46,7 @@ hàng, chất lượng, áo, giày, vải, túi, máy, điện thoại, pin, mà
 hàng, đóng gói, ship, chuyến đi, xe, chuyến bay, tour, môn học, bài giảng, tài liệu, phòng học, bệnh viện, phòng
 khám, kết quả, wifi, điều hòa
 """)
-THINGS_GOOD = _phrases("""
+THINGS_GOOD = phrases("""
 tốt, rất tốt, tuyệt vời, tuyệt, ổn áp, xuất sắc, hoàn hảo, ngon, đẹp, sạch, sạch sẽ, gọn gàng, tiện lợi, thuận tiện,
 nhanh, nhanh chóng, nhanh gọn, rõ ràng, đơn giản, dễ dàng, dễ dùng, dễ hiểu, thoải mái, rộng rãi, thoáng mát, yên
 tĩnh, hiện đại, hợp lý, phải chăng, rẻ, chất lượng, đáng tiền, đúng như mô tả, đúng hẹn, chuẩn, bền, mượt, êm, chắc
@@ -53,7 +54,7 @@ chắn, xịn, ưng ý, vừa ý, tiến bộ, cải thiện nhiều, minh bạc
 thơm ngon, đậm đà, đầy đặn, mát mẻ, ấm cúng, sang trọng, lung linh, sáng sủa, an toàn, uy tín, ok, ngon bổ rẻ, đỉnh,
 xuất sắc
 """)
-THINGS_BAD = _phrases("""
+THINGS_BAD = phrases("""
 tệ, quá tệ, rất tệ, kém, chán, dở, dở ẹc, dở tệ, bẩn, dơ, hôi, bốc mùi, ẩm thấp, chật chội, ồn ào, nóng nực, xuống
 cấp, cũ kỹ, hỏng, hư, lỗi, bị lỗi, hay lỗi, lỗi liên tục, chậm, quá chậm, chậm trễ, lâu lắc, phức tạp, rắc rối, rườm
 rà, lằng nhằng, phiền phức, bất tiện, khó dùng, khó hiểu, đắt, mắc, quá đắt, cắt cổ, mắc mà dở, không đáng tiền, phí
@@ -62,16 +63,16 @@ thiu, không tươi, giật lag, lag, đơ, treo máy, nóng máy, tụt pin, m�
 quá tải, mất thời gian, mất công, kém chất lượng, giả, đáng thất vọng, nhàm chán, buồn ngủ, thất vọng, rác, tồi, tồi
 tệ, nhếch nhác, không ra gì, chẳng ra sao
 """)
-GOOD_FELT = _phrases("""
+GOOD_FELT = phrases("""
 hài lòng, rất hài lòng, vô cùng hài lòng, thích, rất thích, ưng, ưng lắm, yên tâm, vui, vui lắm, thoải mái, ấn
 tượng, biết ơn, cảm kích, tin tưởng, an tâm, phấn khởi, mê, khoái, thấy được tôn trọng, thấy nhẹ cả người
 """)
-BAD_FELT = _phrases("""
+BAD_FELT = phrases("""
 thất vọng, rất thất vọng, bực mình, bực bội, bực cả mình, tức, tức giận, khó chịu, mệt mỏi, chán nản, ức chế, bức
 xúc, rất bức xúc, lo lắng, hối hận, nản, buồn, phát điên, hết kiên nhẫn, thấy bị coi thường, mất niềm tin, không hài
 lòng, không vui, không ưng, không thích, chưa hài lòng, không yên tâm, không đồng tình, không chấp nhận được
 """)
-SAID_GOOD = _phrases("""
+SAID_GOOD = phrases("""
 cảm ơn, cảm ơn nhé, cảm ơn em nhiều, cảm ơn anh, cảm ơn chị nhiều lắm, cảm ơn cháu, cảm ơn cán bộ, xin cảm ơn, chân
 thành cảm ơn, cảm ơn đã giúp đỡ, may quá, tốt quá, hay quá, thế thì tốt quá, tuyệt quá, giỏi quá, quý hóa quá, nhanh
 thật, nhanh ghê, thế là xong rồi à nhanh nhỉ, được việc ghê, làm nhanh thế, sẽ giới thiệu cho bạn bè, sẽ quay lại,
@@ -93,7 +94,7 @@ dẫn, ngồi mát có nước uống, mọi việc suôn sẻ, suôn sẻ hết
 cả người, yên tâm rồi, thế này thì ai cũng muốn đến, đáng khen, phải khen các cháu, mười trên mười, hơn hẳn chỗ cũ,
 khác hẳn ngày trước, tiến bộ thật, văn minh hẳn
 """)
-SAID_BAD = _phrases("""
+SAID_BAD = phrases("""
 làm ăn chán quá, thế này thì chịu, quá đáng, quá đáng thật, hết nói nổi, không thể chấp nhận được, không chấp nhận
 nổi, bực quá, tức quá, mệt quá, chán quá, nản quá, lâu quá, sao lâu thế, sao mà lâu vậy, chờ mãi, đợi mãi không
 thấy, chờ dài cổ, chờ hai tiếng rồi, đợi cả buổi sáng, đợi từ bảy giờ, đứng chờ mỏi chân, ngồi cả buổi không ai hỏi,
@@ -123,7 +124,7 @@ chịu nổi, không có chỗ ngồi, ghế hỏng, bẩn thỉu, sai sót hoà
 dài cả tháng, ngâm hồ sơ, thái độ như ban ơn, ra vẻ bề trên, thiên vị người quen, ưu tiên người nhà, phải quen biết
 mới xong, phải có phong bì, vòi tiền
 """)
-NEUTRAL_WHOLE = _phrases("""
+NEUTRAL_WHOLE = phrases("""
 dạ, vâng, dạ vâng, ừ, ờ, alo, vâng ạ, được rồi, tôi hiểu rồi, để tôi xem, chờ tôi một chút, đợi em một lát, mời anh
 ngồi, mời số tiếp theo, mời chị vào cửa số ba, xin chào, chào anh, chào chị, chào em, em chào bác, thế à, vậy à, thế
 nhé, chào nhé, đúng rồi, không phải, chưa ạ, có ạ, không ạ, rồi ạ, ký vào đây ạ, anh ký tên ở dưới, chị điền vào ô
@@ -140,7 +141,7 @@ không có gì đặc biệt, ở mức trung bình, trung bình, vừa phải, 
 không biết nữa, sao cũng được, giá nào chất lượng đó, đúng giá tiền, có tốt có xấu, được cái này mất cái kia, tùy
 người, tùy khẩu vị, tiền nào của đó, chấp nhận được
 """)
-PAPERS = _phrases("""
+PAPERS = phrases("""
 giấy khai sinh, căn cước, căn cước công dân, hộ khẩu, sổ hộ khẩu, giấy kết hôn, đăng ký kết hôn, giấy chứng tử, khai
 tử, sổ đỏ, giấy phép xây dựng, giấy phép kinh doanh, đăng ký hộ kinh doanh, hộ chiếu, bằng lái, giấy phép lái xe, lý
 lịch tư pháp, xác nhận độc thân, giấy tạm trú, đăng ký tạm trú, đăng ký thường trú, bảo hiểm y tế, thẻ bảo hiểm, bảo
@@ -148,13 +149,13 @@ hiểm xã hội, trợ cấp, trợ cấp thất nghiệp, trợ cấp người
 hợp đồng, đăng ký xe, sang tên xe, tách thửa, chuyển mục đích đất, thuế đất, thuế môn bài, mã số thuế, học bạ, bằng
 tốt nghiệp, giấy ủy quyền, giấy xác nhận, đơn xin, hồ sơ, giấy tờ này, tờ khai
 """)
-OBJECTS = _phrases("""
+OBJECTS = phrases("""
 phòng đôi, phòng đơn, vé khứ hồi, vé tháng, áo size m, màu đỏ, loại nhỏ, loại lớn, cái này, mẫu này, combo hai
 người, suất trưa, bàn bốn người, tour một ngày, gói cước, thẻ tín dụng, sổ tiết kiệm, khoản vay, tài khoản, mật
 khẩu, máy này, con này, tai nghe, sạc dự phòng, bản cập nhật, lịch khám, kết quả xét nghiệm, đơn thuốc, môn này,
 khóa học, học phí, chuyến xe, đơn hàng, mã giảm giá
 """)
-QUESTIONS = _phrases("""
+QUESTIONS = phrases("""
 cần giấy tờ gì, làm {x} cần những giấy tờ gì, {x} làm ở đâu, {x} nộp ở cửa nào, {x} bao lâu thì có, {x} mất bao
 nhiêu ngày, {x} bao nhiêu tiền, lệ phí {x} bao nhiêu, {x} có mất phí không, làm {x} có lâu không, {x} có khó không,
 {x} có phức tạp không, cho hỏi {x} làm thế nào, cho tôi hỏi về {x}, {x} thì hỏi ai, {x} có cần bản chính không, {x}
@@ -168,7 +169,7 @@ với cái kia khác gì nhau, {x} còn không, {x} giá bao nhiêu, {x} có b�
 có bền không mọi người, {x} có lỗi gì không, xin giá {x}, còn {x} không shop, đặt {x} thế nào, {x} đổi được không,
 hủy {x} có mất phí không, {x} khi nào ra
 """)
-STATEMENTS = _phrases("""
+STATEMENTS = phrases("""
 tôi đến làm {x}, tôi muốn làm {x}, tôi cần xin {x}, em đến nộp {x}, tôi đến lấy {x}, tôi đi làm {x} cho con, làm lại
 {x} cho bố tôi, tôi hỏi về {x}, đây là {x} của tôi, {x} của tôi đây, tôi có {x} rồi, tôi chưa có {x}, tôi không có
 {x}, tôi để {x} ở nhà, mai tôi mang {x} đến, tôi gửi {x} hôm qua, tôi nộp {x} tuần trước, {x} cấp ở quận, {x} hết
@@ -180,20 +181,20 @@ chính, làm {x} thì đợi năm ngày làm việc, {x} nộp qua bưu điện,
 đường lớn, {x} mở cửa từ tám giờ, {x} tầm trung, {x} giống cái cũ, {x} dùng cũng bình thường, {x} tạm được, {x} ở
 mức trung bình, {x} không có gì đặc biệt, {x} như bao chỗ khác
 """)
-ASKERS = _phrases("""
+ASKERS = phrases("""
 anh ơi, em ơi, chị ơi, cô ơi, cháu ơi, bác ơi, cho hỏi, cho tôi hỏi, cho em hỏi, cho mình hỏi, xin hỏi, ad ơi, shop
 ơi, dạ cho hỏi, mọi người cho hỏi, à mà, thế
 """)
-TAILS = _phrases("""
+TAILS = phrases("""
 ạ, nhỉ, vậy, vậy ạ, thế, hả em, hả chị, vậy bạn, đấy, em nhé, nha, hả, á, vậy mọi người, nhé, đi, với ạ
 """)
-PERSONS = _phrases("""
+PERSONS = phrases("""
 tôi, mình, chúng tôi, chúng ta, anh ấy, chị ấy, ông ấy, bà tôi, bố tôi, mẹ em, con tôi, cháu nhà tôi, vợ tôi, chồng
 em, hàng xóm, bạn tôi, mọi người, cả nhà, người ta, họ, hai đứa, các cháu, đoàn khách, công ty, xã tôi, thôn bên, ủy
 ban, lớp học, đội thợ, em trai tôi, chị gái, ông bà nội, anh hàng xóm, một người đàn ông, cô bé, cậu bé, học sinh,
 công nhân, nông dân, kỹ sư
 """)
-DEEDS = _phrases("""
+DEEDS = phrases("""
 đi chợ, đi làm, đi học, nấu cơm, trồng lúa, trồng rau, nuôi gà, sửa nhà, xây nhà, mua đất, bán xe, thuê nhà, chuyển
 nhà, đi công tác, về quê, đón con, gọi điện, nhắn tin, đọc báo, xem tin tức, viết đơn, ký giấy, gửi thư, nhận lương,
 đóng học phí, khám sức khỏe, tiêm phòng, đi bộ, chạy xe, bắt xe buýt, đi tàu, chờ xe, uống nước, ăn sáng, ăn trưa,
@@ -204,20 +205,20 @@ tính toán lại, so sánh hai bên, chuẩn bị giấy tờ, bàn với gia �
 nước, dạy trẻ, nuôi con, hát ru, kiểm tra lại, ghi vào sổ, đếm tiền, đổi tiền, rút tiền, chuyển khoản, trả góp, vay
 ngân hàng
 """)
-WHEN = _phrases("""
+WHEN = phrases("""
 hôm qua, hôm nay, ngày mai, tuần trước, tháng sau, năm ngoái, sáng nay, chiều mai, tối qua, lúc bảy giờ, lúc ba giờ
 chiều, cuối tuần, đầu năm, hồi nhỏ, trước tết, sau tết, từ năm 2015, ba năm rồi, mỗi ngày, thỉnh thoảng, lâu lâu,
 khi rảnh, vừa nãy, sắp tới, cuối thế kỷ trước, mùa hè
 """)
-WHERE = _phrases("""
+WHERE = phrases("""
 ở nhà, ở xã, ở huyện, ở thành phố, ở quê, ngoài đồng, trong phòng, trên đường, ở cơ quan, ở trường, ở chợ, ở ngân
 hàng, ở bến xe, bên kia sông, gần cầu, ở tầng hai, ở miền nam, ở hà nội, ở sài gòn, ở đằng xa, cạnh nhà, trước cổng,
 dưới bếp, ngoài sân
 """)
-MODALS = _phrases("""
+MODALS = phrases("""
 có thể, sẽ, đang, đã, phải, cần, muốn, định, vừa, mới, thường, hay, chưa, không, không chỉ, cũng, lại, nên, được,
 bắt đầu, từng, vẫn, chỉ
 """)
-JOINED = _phrases("""
+JOINED = phrases("""
 rồi, và, sau đó, thì, để, vì, nên, mà còn, trước khi, trong khi, còn, hoặc, xong
 """)

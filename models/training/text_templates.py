@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from models.text_normalise import syllables
 from models.training import text_phrases as p
+from models.training import text_phrases_public as public
 
 Row = tuple[str, int]
 """A sentence and its class: 0 negative, 1 neutral, 2 positive."""
@@ -117,12 +118,17 @@ class TemplateWriter:
             (0.05, self._felt),
             (0.16, self._said),
             (0.13, self._negated),
-            (0.06, self._contrast),
+            (0.05, self._contrast),
             (0.03, self._wish),
-            (0.16, self._question),
-            (0.14, self._statement),
-            (0.08, self._whole_neutral),
-            (0.10, self._everyday),
+            (0.07, self._told),
+            (0.02, self._superlative),
+            (0.05, self._mild),
+            (0.15, self._question),
+            (0.13, self._statement),
+            (0.07, self._whole_neutral),
+            (0.10, self._counter),
+            (0.03, self._so_so),
+            (0.09, self._everyday),
         ]
         weights = [weight for weight, _ in kinds]
         rows: dict[str, int] = {}
@@ -186,7 +192,7 @@ class TemplateWriter:
 
     def _said(self) -> Row:
         good = self._random.random() < 0.42
-        words = p.SAID_GOOD if good else p.SAID_BAD
+        words = p.SAID_GOOD + public.PRAISE if good else p.SAID_BAD + public.COMPLAINT
         second = self._pick(words) if self._random.random() < 0.3 else ""
         opening = self._maybe(0.2, ("ôi", "trời ơi", "thôi", "nói thật", "thật sự", "ừ", "dạ", "ok", "đấy"))
         return f"{opening} {self._pick(words)} {second} {self._maybe(0.2, _PARTICLES)}", POSITIVE if good else NEGATIVE
@@ -268,6 +274,56 @@ class TemplateWriter:
             f"{about if first.startswith(('bình', 'tạm', 'trung', 'cũng', 'ở mức')) else ''} {first} {second}",
             NEUTRAL,
         )
+
+    def _counter(self) -> Row:
+        """What clerks and citizens tell each other while the work goes on."""
+        first = self._pick(public.CLERK_SAYS if self._random.random() < 0.5 else public.CITIZEN_SAYS)
+        second = ""
+        if self._random.random() < 0.3:
+            second = f"{self._pick(p.JOINED)} {self._pick(public.CLERK_SAYS + public.CITIZEN_SAYS)}"
+        return f"{self._maybe(0.25, _OPENERS)} {first} {second} {self._maybe(0.2, p.TAILS)}", NEUTRAL
+
+    def _told(self) -> Row:
+        """Praise and complaint without a word of feeling: how long it took, how often one had to come."""
+        roll = self._random.random()
+        if roll < 0.28:
+            text = self._random.choice(
+                (
+                    f"{self._pick(public.WAITED)} {self._pick(public.LONG_SPANS)} {self._pick(public.UNFINISHED)}",
+                    f"{self._maybe(0.4, ('tôi', 'dân'))} {self._pick(public.TRIPS)} {self._pick(public.TRIPS_FOR)}",
+                    f"{self._pick(public.EACH_TIME)} {self._pick(public.DEMANDED)}",
+                    f"{self._pick(public.PROMISED)} {self._pick(public.BROKEN)}",
+                )
+            )
+            return f"{text} {self._maybe(0.2, _PARTICLES)}", NEGATIVE
+        if roll < 0.64:
+            text = self._random.choice(
+                (
+                    f"{self._pick(public.ONLY)} {self._pick(public.SHORT_SPANS)} {self._pick(public.DONE)}",
+                    f"{self._pick(public.EARLY)} {self._maybe(0.6, public.EARLY_BY)}",
+                    f"làm {self._object()} {self._maybe(0.5, ('giờ', 'bây giờ'))} {self._pick(public.EASIER)}",
+                )
+            )
+            return f"{text} {self._maybe(0.2, _PARTICLES)}", POSITIVE
+        text = f"{self._pick(public.WAITED)} {self._maybe(0.4, ('khoảng', 'chừng', 'thêm'))} {self._pick(public.TERMS)}"
+        return f"{self._maybe(0.4, p.PAPERS)} {text} {self._pick(public.SOON)}", NEUTRAL
+
+    def _superlative(self) -> Row:
+        """`It could not be better` is praise, `it could not be worse` complaint."""
+        good = self._random.random() < 0.5
+        words = p.STAFF_GOOD + p.THINGS_GOOD if good else p.THINGS_BAD
+        about, word = self._maybe(0.6, p.THINGS + p.STAFF), self._pick(words)
+        text = self._pick(("không thể {} hơn", "không gì {} bằng", "chưa bao giờ {} đến thế", "không đâu {} bằng"))
+        return f"{about} {text.format(word)} {self._maybe(0.2, _PARTICLES)}", POSITIVE if good else NEGATIVE
+
+    def _mild(self) -> Row:
+        """Understatement, which Vietnamese likes: `not bad at all` is praise."""
+        about = self._maybe(0.7, p.THINGS + p.STAFF)
+        return f"{about} {self._maybe(0.2, ('cũng', 'thấy', 'thì'))} {self._pick(public.MILD_PRAISE)}", POSITIVE
+
+    def _so_so(self) -> Row:
+        about = self._maybe(0.6, p.THINGS + p.STAFF)
+        return f"{about} {self._pick(public.SO_SO)} {self._maybe(0.2, _PARTICLES)}", NEUTRAL
 
     def _everyday(self) -> Row:
         """What people tell of their lives while they wait: neither praise nor complaint."""
