@@ -33,7 +33,7 @@ $(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml)
 	@touch $@
 
 test: setup $(VENV)/.speech ## all tests but the soak ones
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests $(ARGS)
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
 	$(BIN)/python -m pytest -m soak -s tests $(ARGS)

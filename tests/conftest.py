@@ -56,11 +56,11 @@ def postgres_cluster() -> Iterator[str]:
         yield url
 
 
-def _new_database(cluster_url: str) -> str:
+def _new_database(cluster_url: str, template: str = "template1") -> str:
     name = f"test_{next(_numbers)}"
     admin = create_engine(store_url(cluster_url), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
     admin.dispose()
     return cluster_url.rsplit("/", 1)[0] + "/" + name
 
@@ -79,11 +79,26 @@ def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return _new_database(request.getfixturevalue("postgres_cluster"))
 
 
-@pytest.fixture
-def any_store(empty_store_url: str) -> Iterator[Engine]:
-    """A store with the newest schema, on SQLite and on PostgreSQL."""
-    engine = connect(empty_store_url)
+@pytest.fixture(scope="session")
+def postgres_template(postgres_cluster: str) -> str:
+    """Name of a PostgreSQL data base with the newest schema, made once: tests copy it."""
+    url = _new_database(postgres_cluster)
+    engine = connect(url)
     upgrade(engine)
+    engine.dispose()
+    return url.rsplit("/", 1)[1]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """A store with the newest schema, on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+        shutil.copy(request.getfixturevalue("store_template"), tmp_path / "store.sqlite")
+    else:
+        cluster = request.getfixturevalue("postgres_cluster")
+        url = _new_database(cluster, request.getfixturevalue("postgres_template"))
+    engine = connect(url)
     yield engine
     engine.dispose()
 

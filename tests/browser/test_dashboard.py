@@ -14,7 +14,7 @@ from server.store.tables.users import Role
 from tests.browser.conftest import serving
 from tests.server.province import PASSWORD, Province, add_ratings, fill_province
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 PAGES: dict[Role | None, tuple[str, ...]] = {
     None: ("/log-in",),

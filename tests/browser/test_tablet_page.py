@@ -16,7 +16,7 @@ from pipeline import wire
 from pipeline.instruments.library import load_instrument
 from pipeline.records import Level, VisitLevel
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 

@@ -14,7 +14,7 @@ import pytest
 from hailong.cli import main
 from hailong.demo_media import Film, scripts
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow]
 
 
 def hailong(*words: str, timeout_s: float = 240) -> subprocess.CompletedProcess[str]:

@@ -133,13 +133,25 @@ def test_another_agency_or_province_gives_no_company(store: Engine) -> None:
 
 
 @pytest.mark.postgres
-def test_a_lone_clerk_shows_nowhere(any_store: Engine, tmp_path: Path) -> None:
+def test_a_lone_clerk_s_pulses_are_left_out(any_store: Engine) -> None:
     province = fill_province(any_store, "p1")
-    box = province.boxes["p1-a"]
+    agency = province.agencies["p1-a"]
     with write(any_store) as connection:
         _serving(connection, province, 1)
+        _pulse(connection, province, province.boxes["p1-a"], 10, 2430)
+        assert pulses(connection, province.province_id, agency) == []
+        assert left_out(connection, province.province_id, "pulse", agency)
+        _pulse(connection, province, _box(connection, province, "second", 1), 10, 2430)
+        assert [found.low for found in pulses(connection, province.province_id, agency)] == [2 * PULSE[0]]
+
+
+def test_a_lone_clerk_shows_nowhere(store: Engine, tmp_path: Path) -> None:
+    province = fill_province(store, "p1")
+    box = province.boxes["p1-a"]
+    with write(store) as connection:
+        _serving(connection, province, 1)
         _pulse(connection, province, box, 10, 2430)
-    before = _everything(any_store, province, tmp_path)
+    before = _everything(store, province, tmp_path)
     assert _figures(before["scores"]) == [0, 0]
     assert LEFT_OUT[1] in before["csv"]
     assert LEFT_OUT[0] in before["/"]
@@ -147,17 +159,17 @@ def test_a_lone_clerk_shows_nowhere(any_store: Engine, tmp_path: Path) -> None:
     assert LEFT_OUT[0] in before["/analysis"]
     assert PULSES_LEFT_OUT[0] in before["/agencies/p1-a"]
     assert "4.001" not in before["/agencies/p1-a"]
-    with write(any_store) as connection:  # whatever the lone box sent: no page, file or table moves
+    with write(store) as connection:  # whatever the lone box sent: no page, file or table moves
         mine = releases.c.province_id == province.province_id
         connection.execute(
             update(releases).where(mine).values(c00=90_001, c05=80_002, received_day=PERIOD.last_day - 1)
         )
-    assert _everything(any_store, province, tmp_path) == before
-    with write(any_store) as connection:
+    assert _everything(store, province, tmp_path) == before
+    with write(store) as connection:
         second = _box(connection, province, "second", 1)
         _send(connection, province, second, 1)
         _pulse(connection, province, second, 10, 2430)
-    after = _everything(any_store, province, tmp_path)
+    after = _everything(store, province, tmp_path)
     assert _figures(after["scores"])[0] > 90_000
     assert _figures(after["scores"])[1] == 0
     assert PULSES_LEFT_OUT[0] not in after["/agencies/p1-a"]

@@ -19,7 +19,7 @@ from server.survey.tables.comments import comments
 from tests.server.province import PASSWORD
 from tests.survey.conftest import Survey
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
 @pytest.fixture
