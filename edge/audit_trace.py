@@ -32,7 +32,7 @@ from edge.audit_server import StandIn
 from edge.audit_strace import CALLS, Seen, read_strace
 from pipeline.audit.verdict import Verdict, report
 from pipeline.keys import new_keys, save_keys, z85_encode
-from pipeline.privacy.sealing import memory_folders
+from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import SAMPLE_RATE_HZ
 
 CHILD = "edge.audit_trace_child"
@@ -96,8 +96,12 @@ def audit_trace(use_strace: bool = True, child: str = CHILD) -> Verdict:
         "is written anywhere.",
     )
     strace = shutil.which("strace") if use_strace else None
-    with tempfile.TemporaryDirectory(prefix="hailong-audit-") as name:
-        trial = _Trial(Path(name), strace, child)
+    with (
+        tempfile.TemporaryDirectory(prefix="hailong-audit-") as name,
+        # the box's own folder in memory: of the audit's box, nothing is left there either
+        tempfile.TemporaryDirectory(prefix="hailong-audit-", dir=find_memory_folder(memory_folders())) as memory,
+    ):
+        trial = _Trial(Path(name), Path(memory), strace, child)
         trial.prepare()
         trial.run()
         trial.judge(verdict)
@@ -105,8 +109,8 @@ def audit_trace(use_strace: bool = True, child: str = CHILD) -> Verdict:
 
 
 class _Trial:
-    def __init__(self, folder: Path, strace: str | None, child: str) -> None:
-        self.folder, self.data = folder, folder / "box"
+    def __init__(self, folder: Path, memory: Path, strace: str | None, child: str) -> None:
+        self.folder, self.data, self.memory = folder, folder / "box", memory
         self.strace, self.child = strace, child
         self.canary: Canary = make_canary()
         self.trace = folder / "trace.txt"
@@ -150,7 +154,7 @@ class _Trial:
             ]
         else:
             command.append(str(self.trace))
-        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "RUNTIME_DIRECTORY": str(self.memory)}
         serving = threading.Thread(target=self.server.serve, daemon=True)
         serving.start()
         try:
@@ -236,7 +240,7 @@ class _Trial:
         ):
             return True
         place = Path(path)
-        if place.parent in memory_folders():
+        if place.parent == self.memory:
             return place.name.startswith(("hailong-month-", "hailong-sheets-"))
         names = r"(outbox|release)\.sqlite3(-wal|-shm|-journal)?|release\.(sealed|demo-key)(\.part)?|sent\.record"
         return place.parent == self.data and re.fullmatch(names, place.name) is not None
@@ -246,7 +250,7 @@ class _Trial:
         return address in seen.listened and address.startswith(_LOOPBACK)
 
     def _shown(self, path: str) -> str:
-        return path.replace(str(self.folder), "FOLDER")
+        return path.replace(str(self.folder), "FOLDER").replace(str(self.memory), "MEMORY")
 
 
 def _contents(name: str, data: bytes, needles: Needles, text: bool = True) -> list[str]:

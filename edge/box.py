@@ -14,7 +14,7 @@ from edge.enrolment import load_enrolment, own_keys
 from edge.health import Health
 from edge.instruments import Instruments
 from edge.keeper import Keeper, RatingSchedule, Ticker
-from edge.outbox import Outbox
+from edge.outbox import UNDATED, Outbox
 from edge.queue_events import make_queue_app
 from edge.sender import Sender, SenderSettings
 from edge.tablet.app import TabletPages, make_app
@@ -105,7 +105,7 @@ class Box:
         self.counter = Counter(
             questionnaire,
             None if self.analysis is None else self.analysis.engine,
-            lambda row: self.outbox.add_sheet(row, day_index(clock.wall_s())),
+            lambda row: self.outbox.add_sheet(row, day_index(clock.wall_s()) if clock.trusted() else UNDATED),
             config.tablet.idle_s,
             self._knows_visits,
         )

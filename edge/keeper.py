@@ -80,7 +80,7 @@ class Keeper:
         """Do what is due."""
         now_s = self._clock.wall_s()
         disk_full = False
-        for work in (self._release, self._keep, self._batch):
+        for work in (self._keep, self._release, self._batch):
             try:
                 work(now_s)
             except StoreError as error:
@@ -127,6 +127,7 @@ class Keeper:
         if self._schedule.due(now_s):
             self._batch_waits = True
         if self._batch_waits and self._clock.trusted():
+            self._outbox.date_sheets(day_index(now_s))
             # only days that are over: a batch of today at noon would tell the morning's ratings from the afternoon's
             self._outbox.make_batches(day_index(now_s) - (0 if self._schedule.is_demo else 1))
             self._batch_waits = False

@@ -42,6 +42,8 @@ CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NUL
 CREATE TABLE IF NOT EXISTS batch (day INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 """
 _IN_MEMORY = "CREATE TABLE IF NOT EXISTS sheet (token INTEGER PRIMARY KEY, day INTEGER NOT NULL, row BLOB NOT NULL)"
+UNDATED = -1
+"""Day of a sheet that came while the clock was not trusted; `date_sheets` gives it one."""
 _BATCH_DAYS = 31
 _FORGET_ONE = "DELETE FROM message WHERE epoch = ? AND sequence = ? AND settled = 1 AND payload IS NULL"
 _PADDING = wire.RatingRow(instrument=0, service_group=0, answers=(0,) * wire.ANSWER_SLOTS, reasons=0, flag=0)
@@ -63,6 +65,7 @@ class Outbox:
         self._not_kept = False
         """Whether the sheets in memory could not be written to the disk."""
         self._memory: sqlite3.Connection | None = None
+        self._memory_path = Path() if memory is None else memory / _memory_name(path)
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -75,7 +78,7 @@ class Outbox:
             raise _store_error(path, error) from None
         path.chmod(0o600)
         if memory is not None:
-            self._open_memory(memory / _memory_name(path))
+            self._open_memory(self._memory_path)
 
     def _open_memory(self, path: Path) -> None:
         """Open the file in memory; what a killed box left there goes to the disk at once."""
@@ -166,6 +169,15 @@ class Outbox:
         with self._lock:
             self._keep_sheets(self._memory)
 
+    def date_sheets(self, day: int) -> None:
+        """The clock is trusted now: sheets that came while it was not are of this day, as far as anybody knows."""
+        self.keep_sheets()
+        with self._lock:
+            try:
+                self._db.execute("UPDATE sheet SET day = ? WHERE day = ?", (day, UNDATED))
+            except sqlite3.Error as error:
+                raise _store_error(self._path, error) from None
+
     def _keep_sheets(self, memory: sqlite3.Connection) -> None:
         self._not_kept = True
         try:
@@ -195,7 +207,7 @@ class Outbox:
 
     def make_batches(self, day: int) -> int:
         """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day`,
-        empty or not.
+        empty or not. Undated ones wait for `date_sheets`.
 
         Returns the number of batches. Rows and batches change in one transaction: a sheet is in exactly one of the
         two."""
@@ -205,7 +217,10 @@ class Outbox:
             try:
                 with _Transaction(self._db):
                     days = {
-                        found for (found,) in self._db.execute("SELECT DISTINCT day FROM sheet WHERE day <= ?", (day,))
+                        found
+                        for (found,) in self._db.execute(
+                            "SELECT DISTINCT day FROM sheet WHERE day <= ? AND day <> ?", (day, UNDATED)
+                        )
                     }
                     made = sum(self._batches_of_day(each) for each in sorted(days | {day}))
             except sqlite3.Error as error:
@@ -320,6 +335,8 @@ class Outbox:
                 with contextlib.suppress(StoreError):
                     self._keep_sheets(self._memory)
                 self._memory.close()
+                if not self._not_kept:
+                    self._memory_path.unlink(missing_ok=True)
             self._db.close()
 
 

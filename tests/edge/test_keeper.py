@@ -9,7 +9,7 @@ import pytest
 
 from edge.health import Health
 from edge.keeper import Keeper, RatingSchedule
-from edge.outbox import Outbox, _memory_name
+from edge.outbox import UNDATED, Outbox
 from edge.sender import Sender, SenderSettings
 from pipeline import wire
 from pipeline.keys import new_keys
@@ -83,8 +83,36 @@ def test_sheets_go_to_the_disk_at_fixed_times_only(tmp_path: Path) -> None:
     assert on_disk == [0] * 52 + [1] * 8, "at the full minute"
     desk.wipe()
     outbox.close()
-    for path in MEMORY.glob(_memory_name(tmp_path / "outbox.sqlite3")):
-        path.unlink()
+
+
+def test_an_untrusted_clock_keeps_sheets_and_dates_them_when_it_is_trusted(tmp_path: Path) -> None:
+    clock = ManualClock(1_000_000.0, trusted=False)  # 1970: a machine without a battery
+    desk = ReleaseDesk(
+        PrivacyPolicy(clerks_per_box=2),
+        tmp_path / "release.sqlite3",
+        clock,
+        new_keys("box"),
+        1,
+        require_anchor=False,
+        memory_folder=MEMORY,
+    )
+    outbox = Outbox(tmp_path / "outbox.sqlite3", 1, memory=MEMORY)
+    keeper = Keeper(desk, outbox, clock, RatingSchedule((12, 18)), Health())
+    outbox.add_sheet(SHEET, UNDATED)
+    for _ in range(61):
+        clock.advance(1)
+        keeper.turn()
+    store = sqlite3.connect(tmp_path / "outbox.sqlite3")
+    assert store.execute("SELECT count(*) FROM sheet").fetchone()[0] == 1, "a power cut now loses nothing"
+    store.close()
+    clock.synchronised = True
+    clock.jump(START_S - clock.wall)
+    for _ in range(40):
+        clock.advance(3_600)
+        keeper.turn()
+    assert _sent_days(outbox) == [2_500]
+    desk.wipe()
+    outbox.close()
 
 
 def test_the_record_of_what_was_sent_is_private(tmp_path: Path) -> None:
