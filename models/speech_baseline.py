@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-PRIOR = 5.0
+PRIOR = 10.0
 """Utterances that the common threshold is worth."""
 
 

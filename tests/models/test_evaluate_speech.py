@@ -206,7 +206,7 @@ def test_a_file_that_breaks_off_counts_until_there(tmp_path: Path) -> None:
         read_sound(tmp_path / "nothing.flac")
 
 
-def answers_of(middles: dict[str, float], each: int = 40) -> list[SpeechAnswer]:
+def answers_of(middles: dict[str, float], each: int = 90) -> list[SpeechAnswer]:
     """Speakers whose calm and raised utterances lie 1 (in log-odds) under and over their own middle."""
     rng = np.random.default_rng(0)
     rows = []
@@ -230,7 +230,7 @@ def test_own_middle_finds_a_threshold_that_labels_never_told() -> None:
     assert measure(swapped, *scored(swapped), resamples=5)["arousal"]["uar"]["value"] is None, "only one class"
 
 
-@pytest.mark.parametrize(("count", "share"), [(1, 1 / (1 + PRIOR)), (5, 0.5), (95, 0.95)])
+@pytest.mark.parametrize(("count", "share"), [(1, 1 / (1 + PRIOR)), (10, 0.5), (90, 0.9)])
 def test_own_middle_is_trusted_as_far_as_it_was_heard(count: int, share: float) -> None:
     middles = own_middles(np.full(count, -2.0), np.full(count, "a"))
     np.testing.assert_allclose(middles, -2.0 * share)
