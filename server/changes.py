@@ -68,6 +68,11 @@ def _chain(before: str, position: int, day: int, user_id: int | None, action: st
     return hashlib.sha256(before.encode() + row.encode()).hexdigest()
 
 
+def detail_text(detail: Mapping[str, Any]) -> str:
+    """A change's detail as the log keeps it."""
+    return json.dumps(dict(detail), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def record_change(
     connection: Connection, province_id: int, user_id: int | None, action: str, detail: Mapping[str, Any]
 ) -> str:
@@ -77,7 +82,7 @@ def record_change(
     query = select(changes.c.position, changes.c.chain).where(changes.c.province_id == province_id)
     last = connection.execute(query.order_by(changes.c.position.desc()).limit(1)).first()
     position, before = (last.position + 1, last.chain) if last else (1, START)
-    text = json.dumps(dict(detail), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    text = detail_text(detail)
     day = today()
     head = _chain(before, position, day, user_id, action, text)
     row = {"position": position, "day": day, "user_id": user_id, "action": action, "detail": text, "chain": head}

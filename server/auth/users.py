@@ -13,9 +13,10 @@ from pipeline.errors import ConfigError
 from pipeline.words import Words
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.roles import User
-from server.changes import record_change
+from server.changes import detail_text, record_change
 from server.days import now_s, today
 from server.store.engine import insert_row
+from server.store.tables.changes import changes
 from server.store.tables.users import Role, sessions, users
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{2,59}$")
@@ -67,6 +68,19 @@ def new_one_time_password(connection: Connection, province_id: int, user_id: int
     _set_password(connection, province_id, user_id, password, must_change=True)
     record_change(connection, province_id, by, "password_reset", {"user": user_id})
     return password
+
+
+def password_resets(connection: Connection, province_id: int, user_id: int) -> list[tuple[int, str | None]]:
+    """(day, by whom) of every reset of a user's password by somebody else, newest first, from the log of changes;
+    None: by a command on the server."""
+    mine = (changes.c.province_id == province_id, changes.c.action == "password_reset")
+    query = (
+        select(changes.c.day, users.c.name)
+        .outerjoin(users, users.c.id == changes.c.user_id)
+        .where(*mine, changes.c.detail == detail_text({"user": user_id}))
+        .order_by(changes.c.position.desc())
+    )
+    return [(row.day, row.name) for row in connection.execute(query)]
 
 
 def change_password(connection: Connection, user: User, old: str, new: str) -> None:

@@ -11,7 +11,8 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.errors import ConfigError
 from server.auth.access_log import log_failed_log_in
 from server.auth.passwords import password_fits, stand_in_hash
-from server.auth.users import change_password, close_session, open_session, session_user
+from server.auth.users import change_password, close_session, open_session, password_resets, session_user
+from server.days import day_words
 from server.middleware import read_session, sign_session
 from server.navigation import home_path
 from server.store.engine import read, write
@@ -91,13 +92,19 @@ def log_out(request: Request) -> Response:
     return response
 
 
-@router.get("/account")
-def account_page(request: Request) -> Response:
-    """One's own account."""
+def _account(request: Request, status: int = 200, problem: str = "") -> Response:
     user = current_user(request)
     if user is None or user.user_id is None:
         raise LogInNeededError
-    return render(request, "account.html", problem="")
+    with read(web(request).engine) as connection:
+        resets = password_resets(connection, user.province_id, user.user_id)
+    return render(request, "account.html", status, problem=problem, resets=resets, day_words=day_words)
+
+
+@router.get("/account")
+def account_page(request: Request) -> Response:
+    """One's own account."""
+    return _account(request)
 
 
 @router.post("/account")
@@ -112,7 +119,7 @@ def account(
         with write(web(request).engine) as connection:
             change_password(connection, user, old, new)
     except ConfigError as error:
-        return render(request, "account.html", 400, problem=told(request, error))
+        return _account(request, 400, told(request, error))
     response = RedirectResponse("/log-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

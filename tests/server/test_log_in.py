@@ -187,6 +187,25 @@ def test_access_log_ends_with_its_retention(store: Engine, province: Province) -
     assert all(at_s >= now_s() - 86_400 * 30 for at_s in left)
 
 
+def test_the_officer_learns_that_the_password_was_reset(store: Engine, province: Province, tmp_path: Path) -> None:
+    officer, admin = (province.users[role] for role in (Role.PRIVACY_OFFICER, Role.ADMINISTRATOR))
+    with read(store) as connection:
+        number = connection.execute(select(users.c.id).where(users.c.name == officer)).scalar_one()
+    app = application(store, tmp_path)
+    attacker, owner = Browser(app), Browser(app, "10.0.0.2")
+    owner.log_in(officer)
+    assert "resets" not in owner.get("/account").text
+    attacker.log_in(admin)
+    for _ in range(2):  # once to get in as the officer, once more to let the officer in again
+        page = attacker.post(f"/users/{number}/password", form="/users").text
+    password = page.split('id="one-time-password">')[1].split("<")[0]
+    assert owner.get("/privacy").status_code == 303, "the officer is locked out"
+    assert owner.log_in(officer, password).headers["location"] == "/account"
+    told = owner.get("/account").text.split('id="resets"')[1].split("</ul>")[0]
+    assert told.count(f"bởi {admin}") == 2
+    assert 'id="resets"' not in attacker.get("/account").text
+
+
 @pytest.mark.parametrize(
     ("peer", "trusted", "status"),
     [
