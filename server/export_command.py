@@ -6,6 +6,9 @@
 
 `ratings` holds one line a sheet with every answer under its item's code; sheets that were set aside are in it with
 `counted` 0. The official index is 100 x (answers 4 and 5) / (answers 1 to 5) over the lines with `counted` 1.
+
+Beside them stand `heads.jsonl` (the newest signed head of every box's log) and `changes.json` (the head of the log of
+changes): whoever keeps them can check later that neither log was rewritten.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the files."""
     from pipeline.instruments import load_instrument
     from server.days import parse_period
+    from server.log_heads import write_heads
     from server.store.engine import read
     from server.survey.export import export_ratings, write_dictionary
     from server.survey.index import compute_index
@@ -58,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
             text = json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)
             files[1].write_text(text, encoding="utf-8")
             count = sum(place.sheets for place in result.of("province"))
+        files += write_heads(connection, province, args.out)
     engine.dispose()
     if args.json:
         print(json.dumps({"files": [str(path) for path in files], "sheets": count}))

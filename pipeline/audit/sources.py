@@ -77,7 +77,7 @@ def is_database(path: Path) -> bool:
 
 def read_heads(path: Path, box: int | None = None) -> list[wire.TreeHead]:
     """Tree heads that somebody else kept: the server's store (SQLite; `box`: its number there), JSON lines with epoch,
-    size, root and signature in hex, or a record of the sender. Raises `StoreError`."""
+    size, root and signature in hex (and the box's number), or a record of the sender. Raises `StoreError`."""
     if is_database(path):
         with _copy(path) as database:
             where = "" if box is None else " WHERE box_id = ?"
@@ -90,7 +90,9 @@ def read_heads(path: Path, box: int | None = None) -> list[wire.TreeHead]:
         try:
             entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
             return [
-                head_from_hex(entry["epoch"], entry["size"], entry["root"], entry["signature"]) for entry in entries
+                head_from_hex(entry["epoch"], entry["size"], entry["root"], entry["signature"])
+                for entry in entries
+                if box is None or entry.get("box", box) == box
             ]
         except (ValueError, KeyError, TypeError):
             raise StoreError(

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import FileResponse
+from fastapi.responses import FileResponse, Response
 from starlette.background import BackgroundTask
 
 from pipeline.instruments import load_instrument
 from server.changes import record_change
 from server.days import parse_period
+from server.log_heads import box_heads, changes_head
 from server.store.engine import read, write
 from server.survey.export import export_ratings, write_dictionary
-from server.web import Exporter, engine_of
+from server.web import Exporter, download, engine_of
 
 router = APIRouter(prefix="/api/v1", tags=["export"])
 
@@ -39,6 +41,21 @@ def ratings_file(
         detail = {"period": chosen.name, "instrument": asked.wire_code, "sheets": count}
         record_change(connection, user.province_id, user.user_id, "ratings_exported", detail)
     return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
+
+
+@router.get("/heads.jsonl", response_class=Response)
+def heads_file(request: Request, user: Exporter) -> Response:
+    """The newest signed head of every box's log, one a line: keep it to check later that no log was rewritten."""
+    with read(engine_of(request)) as connection:
+        lines = [json.dumps(head, ensure_ascii=False) for head in box_heads(connection, user.province_id)]
+    return download("".join(f"{line}\n" for line in lines), "heads.jsonl", "application/jsonl")
+
+
+@router.get("/changes-head")
+def changes_head_json(request: Request, user: Exporter) -> dict[str, Any]:
+    """Where the log of changes stands: number of entries, and the chain's value after the last."""
+    with read(engine_of(request)) as connection:
+        return changes_head(connection, user.province_id)
 
 
 @router.get("/dictionary", response_class=FileResponse)
