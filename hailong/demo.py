@@ -5,10 +5,9 @@
   hailong demo --camera 0 --microphone your own camera and microphone at the first box (its tablet's address is printed)
 
 Films made from portraits and recordings of real people (`hailong/demo_media.toml`: origin and terms) are played to
-the boxes as if by a camera and a
-microphone; citizens who rate on the tablet are simulated. Periods are shortened: seconds for a pulse; evidence
-closes at the end. Everything lies in one folder, so that the audits can be
-run on it: hailong audit wire --dump FOLDER/box-1/sent.record, and so on.
+the boxes as if by a camera and a microphone; citizens who rate on the tablet are simulated. Periods are shortened:
+seconds for a pulse; evidence closes at the end. Everything lies in one folder, so that the audits can be run on it:
+hailong audit wire .demo/box-1/sent.record --demo, and so on.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
+from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys
 
 CONFIG_NAME = "server.toml"
 
@@ -133,6 +134,14 @@ def make_config(values: dict[str, Any], origin: str) -> ServerConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{origin}: {where}: {first['msg']}.", "Correct or remove this key.") from None
+
+
+def own_keys(config: ServerConfig) -> KeyPair:
+    """The server's keys, made where there are none yet."""
+    path = config.keys_dir / KEY_FILE_NAME
+    if not path.exists():
+        save_keys(new_keys("server"), config.keys_dir)
+    return load_keys(path, "server")
 
 
 def open_store(config: ServerConfig) -> Engine:

@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 
-from server.config import add_store_arguments, load_config
+from server.config import add_store_arguments, load_config, own_keys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Make what is missing, then the province."""
     from pipeline.errors import ConfigError
-    from pipeline.keys import KEY_FILE_NAME, load_keys, new_keys, save_keys
     from server.auth.users import make_user
     from server.provinces import make_province
     from server.store.engine import connect, write
@@ -44,10 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if store_version(engine) is None:
         upgrade(engine)
     require_current(engine)
-    key_file = config.keys_dir / KEY_FILE_NAME
-    if not key_file.exists():
-        save_keys(new_keys("server"), config.keys_dir)
-    keys = load_keys(key_file, "server")
+    keys = own_keys(config)
     name = args.administrator or f"admin.{args.province}"
     with write(engine) as connection:
         province = make_province(connection, args.province, args.name, args.name_en, simulated=args.simulated)

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Generate the province; the store is made where there is none."""
     from server.auth.users import make_user
+    from server.config import load_config, own_keys
     from server.days import Period, day_date, month_of_day
     from server.sample_evidence import simulate_evidence
     from server.store.engine import write
@@ -46,6 +47,7 @@ def run(args: argparse.Namespace) -> int:
     from server.survey.simulation import simulate_province
 
     engine = open_engine(args, make=True)
+    own_keys(load_config(args))  # so that `server run` starts at once
     if not args.json:
         print("Generating ...", file=sys.stderr)
     with write(engine) as connection:

@@ -33,6 +33,15 @@ def memory_folder() -> Iterator[Path]:
             os.environ["RUNTIME_DIRECTORY"] = before
 
 
+@pytest.fixture(scope="session", autouse=True)
+def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of a server that a test names none for: not the user's."""
+    folder = tmp_path_factory.mktemp("server")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HAILONG_SERVER_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One headless Chromium for the session; never skipped: without it a test says how to get it and fails.

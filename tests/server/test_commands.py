@@ -132,15 +132,22 @@ def test_audit_retention(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.slow
-def test_analyze_a_sample_province(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     at = ("--store", f"sqlite:///{tmp_path / 's.sqlite'}")
     assert call(capsys, "server", "sample-province", "--quarters", "2", "--sheets", "2000", *at)[0] == 0
+    assert (server_folder / "keys" / "secret.keys").exists(), "what is said to run next can run"
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", "--json", *at)
     answer = json.loads(out)
     assert (code, answer["simulated"], len(answer["ranks"])) == (0, True, 26)
     assert {row["method"] for row in answer["estimates"]} >= {"explicit", "efficiency"}
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", *at)
     assert (code, out.startswith("Số liệu mô phỏng")) == (0, True)
+    code, out, _ = call(capsys, "analyze", "--drift", "--period", "2026-Q3", "--json", *at)
+    drift = json.loads(out)
+    assert (code, drift["month"], drift["tests"] > 0) == (1 if drift["alarms"] else 0, "2026-09", True)
+    assert drift["alarms"] == [row for row in answer["drift"] if row["alarm"]]
+    code, _, err = call(capsys, "analyze", *at)
+    assert (code, "Which period" in err) == (1, True)
     code, _, err = call(capsys, "analyze", "--period", "2026-Q9", *at)
     assert code == 1
     assert "no period" in err
