@@ -36,9 +36,10 @@ def run(args: argparse.Namespace) -> int:
     from server.survey.options import open_engine, province_id
     from server.survey.progress import Progress
     from server.survey.reports.blocks import ChartBlock
-    from server.survey.reports.content import gather, make_report
+    from server.survey.reports.content import make_report
     from server.survey.reports.docx import report_docx
     from server.survey.reports.pdf import report_pdf
+    from server.survey.reports.sources import gather
     from server.survey.reports.workbook import index_sheets
 
     period = parse_period(args.period)

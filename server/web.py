@@ -205,7 +205,7 @@ def told_rows(request: Request, error: ImportRowError, limit: int) -> list[tuple
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """A page. In every template: `t(vi, en)`, `lang`, `user`, `province`, `demo`, `path`, `home`,
-    `csrf_field()`, `Permission`."""
+    `csrf_field()`, `in_words(text)`, `Permission`."""
     state = web(request)
     lang = language(request)
     user = current_user(request)
@@ -237,6 +237,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "other_language": _other_language(request, lang),
         "csrf_field": csrf_field,
         "name_of": name_of,
+        "in_words": lambda text: in_language(text, lang),
         "number": number,
         "Permission": Permission,
         "message": request.query_params.get("message", ""),

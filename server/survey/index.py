@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
+from pipeline.words import Words
 from server.days import Period, month_name, month_words
 from server.provinces import read_setting
 from server.sums import run
@@ -28,6 +29,14 @@ from server.survey.sums import SheetSums, set_aside_expression, sheet_sums
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
+NO_FRAME = Words(
+    "The sampling frame has no transactions for this period: nothing is weighted, no response rate.",
+    "Khung mẫu chưa có số giao dịch của kỳ này: không có trọng số, không có tỷ lệ trả lời.",
+)
+ONE_CHANNEL = Words(
+    "Only one channel answered: nothing is adjusted for channels.",
+    "Chỉ có một kênh trả lời: không điều chỉnh theo kênh.",
+)
 SMALL_STRATUM = 5
 """Service groups of an agency with fewer sheets are weighted together."""
 DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service", "channel", "month")
@@ -222,9 +231,9 @@ def compute_index(
                 places.append(_place(dimension, named, rows, total or None, one))
     notes = []
     if not frame:
-        notes.append("The sampling frame has no transactions for this period: nothing is weighted, no response rate.")
+        notes.append(NO_FRAME)
     if len(sums) and effects is None:
-        notes.append("Only one channel answered: nothing is adjusted for channels.")
+        notes.append(ONE_CHANNEL)
     return IndexResult(
         province=catalogue.province.code,
         province_vi=catalogue.province.name_vi,

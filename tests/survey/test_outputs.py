@@ -24,12 +24,14 @@ from server.survey.export import export_ratings, write_dictionary
 from server.survey.imports.ratings import import_ratings
 from server.survey.index import compute_index
 from server.survey.reports.blocks import Heading
-from server.survey.reports.content import difference, gather, make_report, ranking, standard_error, year_before
+from server.survey.reports.content import make_report
+from server.survey.reports.figures import difference, ranking, standard_error
+from server.survey.reports.sources import gather, year_before
 from server.survey.simulation import simulate_province
 from tests.survey.worlds import small_province
 
 PERIOD = parse_period("2026-Q3")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("simulated")]
+pytestmark = [pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from server.survey import feedback, invitations, paper
 from server.survey.export import export_ratings
 from server.survey.imports.ratings import import_ratings
 from server.survey.index import compute_index
-from server.survey.reports.content import gather
+from server.survey.reports.sources import gather
 from server.survey.retention import enforce_survey_retention
 from server.survey.rounds import make_round
 from server.survey.sampling import PlanSettings, make_plan, plan_state

@@ -2,140 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-
-from sqlalchemy import Connection, func, select
-
-from calibration.intervals import normal_quantile
-from calibration.ranks import RankSet, rank_sets
-from pipeline.instruments import Instrument
-from server.changes import verify_changes
-from server.days import Period, parse_period
-from server.scores import AgencyScore
-from server.survey import feedback as complaints
-from server.survey.catalogue import Catalogue, read_catalogue
-from server.survey.index import WHOLE, Figure, IndexResult, Place, compute_index
+from pipeline.words import in_language
+from server.days import Period
+from server.survey.index import WHOLE, Figure, Place
 from server.survey.labels import COMMENT_CODES, POOLING_NAMES
 from server.survey.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
 from server.survey.reports.charts import Labelled, bar_chart, interval_chart, rank_chart
-from server.survey.tables.comments import comments
+from server.survey.reports.figures import HEAD, cells, difference, interval, number, ranking
+from server.survey.reports.sources import ReportInput, year_before
 
 SIMULATED = "SỐ LIỆU MÔ PHỎNG - không nói gì về một cơ quan có thật"
-
-
-def year_before(period: Period) -> Period:
-    """The same months a year earlier."""
-    first, last = period.first_month - 12, period.last_month - 12
-    if period.name[4:].startswith("-Q"):
-        return parse_period(f"{int(period.name[:4]) - 1}{period.name[4:]}")
-    if len(period.name) == 4:
-        return parse_period(str(int(period.name) - 1))
-    return Period(f"{period.name} (năm trước)", first, last)
-
-
-def standard_error(figure: Figure) -> float | None:
-    """Standard error of a figure in points, at its effective number of answers, never zero (Agresti, Coull 1998: two
-    answers of each kind are added)."""
-    if figure.index is None or figure.valid is None:
-        return None
-    n = figure.valid / (figure.design_effect or 1.0)
-    p = (figure.index / 100 * n + 2) / (n + 4)
-    return 100 * math.sqrt(p * (1 - p) / (n + 4))
-
-
-def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
-    """Rank sets of the agencies that have a figure; all hold at once with 95 %."""
-    names, estimates, errors = [], [], []
-    for place in places:
-        figure = place.figure(item)
-        error = standard_error(figure)
-        if error is not None and figure.index is not None:
-            names.append(place.key)
-            estimates.append(figure.index)
-            errors.append(error)
-    return rank_sets(estimates, errors, names)
-
-
-def number(value: float | None, digits: int = 1) -> str:
-    """A figure as Vietnamese writes it; a dash for None."""
-    if value is None:
-        return "–"
-    return f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
-
-
-def _interval(figure: Figure) -> str:
-    return "–" if figure.low is None else f"{number(figure.low)} – {number(figure.high)}"
-
-
-def _cells(figure: Figure) -> tuple[str, ...]:
-    if figure.index is None:
-        return ("quá ít" if figure.suppressed else "–", "–", "–", "–", "–", "–")
-    return (
-        number(figure.valid, 0),
-        number(figure.index),
-        _interval(figure),
-        number(figure.design_effect, 2),
-        number(figure.weighted),
-        number(figure.adjusted),
-    )
-
-
-_HEAD = ("Câu trả lời", "Chỉ số", "Khoảng 95 %", "Deff", "Trọng số", "Theo kênh")
-
-
-@dataclass(frozen=True, slots=True)
-class ReportInput:
-    """What a report is made of."""
-
-    result: IndexResult
-    before: IndexResult
-    instrument: Instrument
-    period: Period
-    catalogue: Catalogue
-    fused: tuple[AgencyScore, ...]
-    feedback: tuple[complaints.FeedbackCount, ...]
-    coded: tuple[tuple[str, str, int], ...]
-    uncoded: int
-    log_entries: int
-    log_head: str
-
-
-def gather(
-    connection: Connection,
-    province_id: int,
-    instrument: Instrument,
-    period: Period,
-    fused: Sequence[AgencyScore] = (),
-) -> ReportInput:
-    """Everything that a report needs, from one view of the store."""
-    query = (
-        select(comments.c.kind, comments.c.code, func.count())
-        .where(
-            comments.c.province_id == province_id,
-            comments.c.month.between(period.first_month, period.last_month),
-        )
-        .group_by(comments.c.kind, comments.c.code)
-        .order_by(comments.c.kind, func.count().desc())
-    )
-    rows = connection.execute(query).all()
-    entries, head = verify_changes(connection, province_id)
-    return ReportInput(
-        result=compute_index(connection, province_id, instrument, period),
-        before=compute_index(
-            connection, province_id, instrument, year_before(period), dimensions=("province", "agency")
-        ),
-        instrument=instrument,
-        period=period,
-        catalogue=read_catalogue(connection, province_id),
-        fused=tuple(fused),
-        feedback=tuple(complaints.counts(connection, province_id, period)),
-        coded=tuple((kind, code, count) for kind, code, count in rows if code is not None),
-        uncoded=sum(count for _, code, count in rows if code is None),
-        log_entries=entries,
-        log_head=head,
-    )
 
 
 def make_report(data: ReportInput) -> Report:
@@ -185,8 +61,8 @@ def _summary(data: ReportInput, when: str) -> list[Block]:
         return blocks
     text = (
         f"Trong {when}, {number(place.sheets, 0)} phiếu hợp lệ được tính, với {number(whole.valid, 0)} câu trả lời cho "
-        f"các tiêu chí. Chỉ số hài lòng chung là {number(whole.index)} (khoảng tin cậy 95 %: {_interval(whole)}). "
-        f"Câu hỏi hài lòng chung: {number(overall.index)} ({_interval(overall)})."
+        f"các tiêu chí. Chỉ số hài lòng chung là {number(whole.index)} (khoảng tin cậy 95 %: {interval(whole)}). "
+        f"Câu hỏi hài lòng chung: {number(overall.index)} ({interval(overall)})."
     )
     if place.response_rate is not None:
         text += f" Số phiếu bằng {number(100 * place.response_rate)} % số giao dịch đã hoàn thành trong kỳ."
@@ -238,38 +114,29 @@ def _method(data: ReportInput) -> list[Block]:
             f"Các phần của bộ câu hỏi chưa đối chiếu với văn bản gốc, có thể cấu hình lại: {recalled}. "
             "Cần xác nhận trước khi công bố chính thức."
         )
-    lines += [_NOTES[note] for note in data.result.notes if note in _NOTES]
+    lines += [in_language(note, "vi") for note in data.result.notes]
     return [Heading("2. Phương pháp"), *(Paragraph(line) for line in lines)]
-
-
-_NOTES = {
-    "The sampling frame has no transactions for this period: nothing is weighted, no response rate.": (
-        "Khung mẫu chưa có số giao dịch của kỳ này: không có trọng số, không có tỷ lệ trả lời."
-    ),
-    "Only one channel answered: nothing is adjusted for channels.": "Chỉ có một kênh trả lời: không điều chỉnh "
-    "theo kênh.",
-}
 
 
 def _factors(data: ReportInput) -> list[Block]:
     place = _province(data)
-    rows: list[tuple[str, ...]] = [("Chỉ số chung", *_cells(place.figure(WHOLE)))]
-    rows.append(("Hài lòng chung (câu 0)", *_cells(place.figure("overall"))))
+    rows: list[tuple[str, ...]] = [("Chỉ số chung", *cells(place.figure(WHOLE)))]
+    rows.append(("Hài lòng chung (câu 0)", *cells(place.figure("overall"))))
     bold = {0, 1}
     charted = []
     for factor in data.instrument.factors:
         bold.add(len(rows))
-        rows.append((f"{factor.code}. {factor.vi}", *_cells(place.figure(factor.code))))
+        rows.append((f"{factor.code}. {factor.vi}", *cells(place.figure(factor.code))))
         charted.append(Labelled(f"{factor.code}. {factor.vi}", place.figure(factor.code)))
         rows += [
-            (f"{item.code}. {item.vi}", *_cells(place.figure(item.code)))
+            (f"{item.code}. {item.vi}", *cells(place.figure(item.code)))
             for item in data.instrument.items
             if item.factor == factor.code and item.kind == "criterion"
         ]
     criteria = [Labelled(f"{item.code}. {item.vi}", place.figure(item.code)) for item in data.instrument.criteria]
     blocks: list[Block] = [Heading("3. Kết quả theo yếu tố và tiêu chí")]
     blocks.append(
-        TableBlock("Chỉ số theo yếu tố và tiêu chí, toàn tỉnh", ("Nội dung", *_HEAD), tuple(rows), bold=frozenset(bold))
+        TableBlock("Chỉ số theo yếu tố và tiêu chí, toàn tỉnh", ("Nội dung", *HEAD), tuple(rows), bold=frozenset(bold))
     )
     if any(row.figure.index is not None for row in charted):
         blocks.append(interval_chart(charted, "yeu-to", "Chỉ số theo yếu tố với khoảng tin cậy 95 %"))
@@ -277,7 +144,7 @@ def _factors(data: ReportInput) -> list[Block]:
         blocks.append(interval_chart(criteria, "tieu-chi", "Chỉ số theo tiêu chí với khoảng tin cậy 95 %"))
     facts = [(f"{item.code}. {item.vi}", place.figure(item.code)) for item in data.instrument.facts]
     if facts:
-        fact_rows = tuple((text, number(f.valid, 0), number(f.index), _interval(f)) for text, f in facts)
+        fact_rows = tuple((text, number(f.valid, 0), number(f.index), interval(f)) for text, f in facts)
         blocks.append(
             TableBlock(
                 "Câu hỏi thực tế: tỷ lệ trả lời “Có” (%), không tính vào chỉ số",
@@ -298,7 +165,7 @@ def _agencies(data: ReportInput) -> list[Block]:
             place.name_vi,
             number(place.sheets, 0),
             number(None if place.response_rate is None else 100 * place.response_rate),
-            *_cells(place.figure(WHOLE))[1:],
+            *cells(place.figure(WHOLE))[1:],
             str(sets[place.key]).replace("-", "–") if place.key in sets else "–",
         )
         for place in ordered
@@ -310,7 +177,7 @@ def _agencies(data: ReportInput) -> list[Block]:
             "quan với "
             "độ tin cậy 95 %. Bảng xếp theo chỉ số để dễ tra cứu, không phải là thứ hạng."
         ),
-        TableBlock("Chỉ số chung theo cơ quan", ("Cơ quan", "Phiếu", "TL (%)", *_HEAD[1:], "Khoảng hạng"), tuple(rows)),
+        TableBlock("Chỉ số chung theo cơ quan", ("Cơ quan", "Phiếu", "TL (%)", *HEAD[1:], "Khoảng hạng"), tuple(rows)),
     ]
     shown = [Labelled(place.name_vi, place.figure(WHOLE)) for place in ordered]
     if sets:
@@ -330,11 +197,11 @@ def _groups(data: ReportInput) -> list[Block]:
         ("month", "Chỉ số chung theo tháng", "Tháng"),
     ):
         rows = tuple(
-            (place.name_vi, number(place.sheets, 0), *_cells(place.figure(WHOLE))[1:])
+            (place.name_vi, number(place.sheets, 0), *cells(place.figure(WHOLE))[1:])
             for place in data.result.of(dimension)
         )
         if rows:
-            blocks.append(TableBlock(caption, (first, "Phiếu", *_HEAD[1:]), rows))
+            blocks.append(TableBlock(caption, (first, "Phiếu", *HEAD[1:]), rows))
     return blocks
 
 
@@ -347,7 +214,7 @@ def _channels(data: ReportInput) -> list[Block]:
         effect = effects.get(place.key)
         sign = "–" if effect is None else f"{'+' if effect.effect > 0 else ''}{number(effect.effect)}"
         error = "–" if effect is None else f"± {number(effect.error)}"
-        rows.append((place.name_vi, number(place.sheets, 0), *_cells(place.figure(WHOLE))[1:4], sign, error))
+        rows.append((place.name_vi, number(place.sheets, 0), *cells(place.figure(WHOLE))[1:4], sign, error))
     return [
         Heading("6. Khác biệt giữa các kênh"),
         Paragraph(
@@ -365,19 +232,11 @@ def _channels(data: ReportInput) -> list[Block]:
     ]
 
 
-def difference(now: Figure, before: Figure) -> tuple[float, float, float] | None:
-    """Change in points with its 95 % interval; None where either figure is missing."""
-    one, other = standard_error(now), standard_error(before)
-    if one is None or other is None or now.index is None or before.index is None:
-        return None
-    change, half = now.index - before.index, normal_quantile() * math.hypot(one, other)
-    return change, change - half, change + half
-
-
 def _compared(data: ReportInput) -> list[Block]:
     blocks: list[Block] = [Heading("7. So với cùng kỳ năm trước")]
+    before_words = year_before(data.period).words("vi")
     if not data.before.of("province")[0].sheets:
-        blocks.append(Paragraph(f"Không có số liệu của kỳ {data.before.period} với cùng bộ câu hỏi và phiên bản."))
+        blocks.append(Paragraph(f"Không có số liệu của {before_words} với cùng bộ câu hỏi và phiên bản."))
         return blocks
     before = {place.key: place for place in data.before.of("agency")}
     pairs: list[tuple[str, Figure, Figure]] = []
@@ -418,7 +277,7 @@ def _compared(data: ReportInput) -> list[Block]:
             "hai mươi dòng thì trung bình một dòng có thể sai vì ngẫu nhiên."
         )
     )
-    header = ("Nội dung", data.before.period, data.period.name, "Chênh lệch", "Khoảng 95 %", "Kết luận")
+    header = ("Nội dung", before_words, data.period.words("vi"), "Chênh lệch", "Khoảng 95 %", "Kết luận")
     blocks.append(TableBlock("So sánh với cùng kỳ năm trước", header, tuple(rows), bold=bold))
     return blocks
 
