@@ -38,6 +38,7 @@ def encode(
     frame.sample_rate = SAMPLE_RATE_HZ
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate_hz)
+        assert isinstance(stream, av.AudioStream)
         stream.layout = layout
         if codec in SAMPLE_FORMATS:
             stream.format = SAMPLE_FORMATS[codec]
