@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from models.text_features import BUCKETS, pieces_of
 from models.text_normalise import TEENCODE, strip_marks, syllables
 from models.text_sentiment import CLASSES, TextSentimentNetwork
 from models.training.augment_text import damage, lose_marks, mishear
+from models.training.text_network import OTHERS, STUDENTS, export
+from models.training.text_solver import joined, rarity, train
 from models.training.text_templates import TemplateWriter
 
 DATA = Path(__file__).parent / "data"
@@ -92,6 +95,9 @@ def test_negation_changes_the_pieces_of_what_follows() -> None:
         ("cảm ơn em nhiều", "positive"),
         ("cam on em nhieu", "positive"),
         ("phòng sạch nhân viên thân thiện", "positive"),
+        ("không tệ", "positive"),
+        ("dịch vụ không tệ chút nào", "positive"),
+        ("không thể tệ hơn", "negative"),
     ],
 )
 def test_plain_cases(text: str, expected: str, network: TextSentimentNetwork) -> None:
@@ -101,7 +107,43 @@ def test_plain_cases(text: str, expected: str, network: TextSentimentNetwork) ->
     assert 0.0 <= affect.uncertainty <= 1.0
 
 
-@pytest.mark.parametrize(("name", "least_share"), [("counter", 0.88), ("service", 0.78)])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anh chỉ muốn được nhìn nhận như là một huấn luyện viên.",
+        "Chúng ta có thể áp dụng logic tương tự với người khác.",
+        "Bạn cầm khúc cây, và ném vào bãi cỏ xanh tươi rậm rạp ở đằng xa.",
+        "Đến cuối thế kỷ 19, ngành đánh bắt cá được thương mại hóa.",
+    ],
+)
+def test_talk_of_other_things_leans_nowhere(text: str, network: TextSentimentNetwork) -> None:
+    assert abs(network.infer(text).valence) < 0.4
+
+
+def test_students_have_a_map_of_their_own(network: TextSentimentNetwork) -> None:
+    """A bare statement is a complaint in a course's questionnaire and nothing of the kind at a counter."""
+    student = network.infer("giảng viên chưa cho bài tập về nhà")
+    citizen = network.infer("tôi chưa nộp giấy tờ ở phường")
+    assert student.probabilities[1] < 0.3 < 0.6 < citizen.probabilities[1]
+
+
+def test_exported_network_equals_the_trained(tmp_path: Path) -> None:
+    """The ONNX graph computes what the solver trained, within half precision; pieces never seen do no harm."""
+    sentences_of = [pieces_of(text) for text in ("cảm ơn em", "chờ lâu quá", "mấy giờ mở cửa", "thầy dạy hay")]
+    copy = joined(sentences_of * 2, [OTHERS, OTHERS, OTHERS, STUDENTS] * 2)
+    labels = np.array([2, 0, 1, 2] * 2)
+    weights = np.ones(8, dtype=np.float32)
+    trained = train([copy], labels, weights, rarity(copy), np.arange(8), epochs=30, decay=1e-5, seed=0)
+    trained = replace(trained, temperatures=(0.8, 1.3))
+    assert list(trained.probabilities(sentences_of).argmax(axis=1)) == [2, 0, 1, 2]
+    export(trained, tmp_path / "text.onnx")
+    network = TextSentimentNetwork(tmp_path / "text.onnx")
+    for text in ("cảm ơn em", "chờ lâu quá", "thầy dạy hay quá", "xyz"):
+        expected = trained.probabilities([pieces_of(text)])[0]
+        np.testing.assert_allclose(network.probabilities(text), expected, atol=2e-3)
+
+
+@pytest.mark.parametrize(("name", "least_share"), [("counter", 0.92), ("service", 0.86), ("fresh", 0.8)])
 def test_own_sentences(name: str, least_share: float, network: TextSentimentNetwork) -> None:
     rows = sentences(name)
     assert len(rows) >= 50
