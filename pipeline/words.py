@@ -20,6 +20,9 @@ class Words(str):
         text.vi = vi
         return text
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]  # for copies, as `dataclasses.asdict` makes
+        return str(self), self.vi
+
 
 def in_language(text: str, lang: str) -> str:
     """The text in `vi` or `en`; one without Vietnamese stays as it is."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import copy
+import pickle
 import re
 from pathlib import Path
 
@@ -96,4 +98,6 @@ def test_words() -> None:
     assert in_language("plain", "vi") == "plain"
     assert join(("A1", both), ": ").vi == "A1: không phải ngày"
     assert reason_of(ValueError(both)) is both
+    for made in (copy.deepcopy(both), pickle.loads(pickle.dumps(both))):
+        assert (made, made.vi) == (both, both.vi)
     assert reason_of(ValueError("plain")) == "plain"
