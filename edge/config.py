@@ -40,6 +40,9 @@ class BoxSection(_Section):
     agency_label: Annotated[str, Field(min_length=1, max_length=120)]
     """Shown on the tablet and the notice; never sent."""
     counter_label: Annotated[str, Field(max_length=60)] = ""
+    clerks_meet: bool = False
+    """Outside a demo a pulse is released only where the operator states that in every window of it two clerks or more
+    serve at this box: where they take turns by the day, each day's pulse is one person's."""
     demo: bool = False
     """Demo: periods of seconds, the clock is taken as it is, everything is labelled simulated; the server takes it
     from demo boxes only."""
@@ -218,6 +221,11 @@ class EdgeConfig(_Section):
 
     def _refuse_what_staff_or_strangers_could_suffer(self) -> None:
         """Refusals, not warnings: nobody reads a warning at a counter."""
+        if self.privacy.clerks_per_box >= 2 and self.privacy.pulse_epsilon_milli and not self.box.clerks_meet:
+            raise ValueError(
+                "[box] clerks_meet = true is needed for a pulse: the operator states that two clerks or more serve in "
+                "every window of it; where they take turns, set [privacy] pulse_epsilon_milli = 0"
+            )
         if self.camera.source != "none" and not self.camera.region:
             raise ValueError(
                 "[camera] region is needed, so that the civil servant is never looked at; where the camera cannot see "

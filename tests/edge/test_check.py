@@ -271,7 +271,9 @@ def test_a_configuration_is_read_anew_or_left_as_it_was(config_path: Path, tmp_p
             assert "Sở Tư pháp" in ready()
             reload(good.replace("clerks_per_box", "clerks_per_bix"), "'privacy.clerks_per_bix' is not known")
             reload(good.replace("clerks_per_box = 2", "clerks_per_box = 1"), "the one before stays: ")
-            reload(good.replace("public_key = ", f'public_key = "{new_keys("x").curve_public_z85}" #'), "another key")
+            reload(
+                good.replace("public_key = ", f'public_key = "{new_keys("server").curve_public_z85}" #'), "another key"
+            )
             reload(good, "has not changed")
             reload(good.replace("Sở Tư pháp", "Sở Y tế"), "was read anew")
             assert "Sở Y tế" in ready()

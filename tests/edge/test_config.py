@@ -16,6 +16,7 @@ GOOD = f"""
 [box]
 data_dir = "data"
 agency_label = "Sở Tư pháp"
+clerks_meet = true
 
 [camera]
 source = "none"
@@ -51,20 +52,20 @@ def test_a_small_configuration_has_safe_defaults(tmp_path: Path) -> None:
         (
             "clerks_per_box = 2",
             "clerks_per_bix = 2",
-            "line 10: 'privacy.clerks_per_bix' is not known. Did you mean 'clerks_per_box'?",
+            "line 11: 'privacy.clerks_per_bix' is not known. Did you mean 'clerks_per_box'?",
         ),
-        ("[privacy]", "[privaci]", "line 9: 'privaci' is not known. Did you mean 'privacy'?"),
+        ("[privacy]", "[privaci]", "line 10: 'privaci' is not known. Did you mean 'privacy'?"),
         ('agency_label = "Sở Tư pháp"', "", "'box.agency_label' is missing."),
         (
             "tcp://score.example:5570",
             "http://score.example",
-            "line 13: server.address: an address reads tcp://host:port.",
+            "line 14: server.address: an address reads tcp://host:port.",
         ),
-        (KEY, KEY[:-1], "line 14: server.public_key: A key is not Z85 text."),
+        (KEY, KEY[:-1], "line 15: server.public_key: A key is not Z85 text."),
         (
             'source = "none"',
             "source = 0\nregion = [[0.1, 0.1], [0.9, 0.9]]",
-            "line 8: camera.region: a polygon has at least three corners.",
+            "line 9: camera.region: a polygon has at least three corners.",
         ),
         (
             'source = "none"',
@@ -130,6 +131,7 @@ def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None
         ("camera", "region is needed"),
         ("microphone", "staff_not_heard = true is needed"),
         ("tablet", "network_closed = true is needed"),
+        ("pulse", "clerks_meet = true is needed"),
     ],
 )
 def test_what_staff_or_strangers_could_suffer_is_refused(tmp_path: Path, added: str, said: str) -> None:
@@ -138,6 +140,7 @@ def test_what_staff_or_strangers_could_suffer_is_refused(tmp_path: Path, added: 
         "microphone": GOOD
         + '\n[visit]\nby = "queue"\n[queue]\nenabled = true\ntoken_file = "token"\n[microphone]\nsource = 0\n',
         "tablet": GOOD + '\n[tablet]\nhost = "192.0.2.7"\n',
+        "pulse": GOOD.replace("clerks_meet = true", ""),
     }[added]
     with pytest.raises(ConfigError, match=said):
         load_config(write(tmp_path, text))
@@ -145,6 +148,7 @@ def test_what_staff_or_strangers_could_suffer_is_refused(tmp_path: Path, added: 
         "camera": text.replace("source = 0", "source = 0\nregion = [[0, 0], [1, 0], [1, 1], [0, 1]]"),
         "microphone": text.replace("source = 0", "source = 0\nstaff_not_heard = true"),
         "tablet": text + "network_closed = true\n",
+        "pulse": text.replace("clerks_per_box = 2", "clerks_per_box = 2\npulse_epsilon_milli = 0"),
     }[added]
     load_config(write(tmp_path, stated))
 

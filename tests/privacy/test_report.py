@@ -46,6 +46,7 @@ def config_path(tmp_path: Path) -> Path:
 [box]
 data_dir = "box"
 agency_label = "Sở <Tư pháp> & Nội vụ"
+clerks_meet = true
 [camera]
 source = "rtsp://admin:matkhau@10.0.0.9/stream"
 region = [[0.0, 0.0], [0.6, 0.0], [0.6, 1.0], [0.0, 1.0]]
