@@ -293,8 +293,8 @@ def test_import_by_page_shows_bad_rows_then_imports(world: World) -> None:
     good = f"form,agency,day,overall\nP1,nho-a,{day},4\nP2,nho-b,{day},2\n"
     assert "xem trước" in send(good, "preview")
     assert world.sheets("sms") == []
-    assert "added: 2" in send(good, "import")
-    assert "added: 0" in send(good, "import")
+    assert "thêm mới: 2" in send(good, "import")
+    assert "thêm mới: 0" in send(good, "import")
     assert [sheet[0] for sheet in world.sheets("sms")] == [4, 2]
 
 
