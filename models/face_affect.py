@@ -19,7 +19,7 @@ from models.runtime import OnnxNetwork
 from pipeline.records import EMOTIONS, FaceAffect
 
 ABSTAIN_ABOVE = 0.6
-"""Uncertainty above which a face says nothing: on FER+ valid 7 % of the faces, of which three in five would be read
+"""Uncertainty above which a face says nothing: on FER+ valid 5 % of the faces, of which three in five would be read
 right as negative, neutral or positive, against nine in ten below it (docs/models/face.md)."""
 
 _POLARITY = np.array([[POLARITY_OF[emotion] == name for name in POLARITIES] for emotion in EMOTIONS], np.float32)

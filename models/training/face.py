@@ -110,15 +110,17 @@ class Trainer:
         self.steps_per_epoch = len(self.rows) // args.batch
         self.epoch = 0
 
-    def _learn_from(self, teacher: Path) -> None:
-        """Mix a trained network's view of the training faces, as they are and mirrored, half and half into the votes.
+    def _learn_from(self, teachers: list[Path]) -> None:
+        """Mix trained networks' view of the training faces, as they are and mirrored, half and half into the votes.
 
-        Ten voters leave sampling noise in the shares; a network that has seen all faces smooths it. Source:
+        Ten voters leave sampling noise in the shares; networks that have seen all faces smooth it. Source:
         Furlanello et al. (2018), Born-Again Neural Networks, ICML."""
-        network = FaceNetwork().to(memory_format=torch.channels_last)
-        network.load_state_dict(torch.load(teacher, weights_only=False)["average"])
         mirrored = np.ascontiguousarray(self.train.images[:, :, ::-1])
-        views = [predict(network, self.train.images), predict(network, mirrored)]
+        views = []
+        for teacher in teachers:
+            network = FaceNetwork().to(memory_format=torch.channels_last)
+            network.load_state_dict(torch.load(teacher, weights_only=False)["average"])
+            views += [predict(network, self.train.images), predict(network, mirrored)]
         seen = softmax(np.mean(views, axis=0, dtype=np.float32))
         voted = self.emotions.sum(1) > 0
         self.emotions[voted] = 0.5 * self.emotions[voted] + 0.5 * seen[voted]
@@ -201,7 +203,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--peak", type=float, default=0.06, help="highest learning rate")
     parser.add_argument("--start", type=Path, help="face.pt of a run whose averaged weights to start from")
-    parser.add_argument("--teacher", type=Path, help="face.pt of a run whose predictions to mix into the votes")
+    parser.add_argument(
+        "--teacher", type=Path, action="append", help="face.pt of a run whose predictions to mix into the votes"
+    )
     parser.add_argument("--rare-times", type=int, default=1, help="show faces of disgust, fear, contempt so often")
     parser.add_argument("--strength", type=float, default=1.0, help="of the augmentation, in [0, 1]")
     parser.add_argument("--threads", type=int, default=1)

@@ -105,9 +105,17 @@ def test_smile_is_seen_in_colour_grey_dark_and_small(network: FaceAffectNetwork,
         assert affect.probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
-def test_a_mirrored_face_is_the_same_face(network: FaceAffectNetwork, astronaut: np.ndarray) -> None:
-    there, back = network.infer([astronaut, astronaut[:, ::-1].copy()])
-    assert np.allclose(there.probabilities, back.probabilities, atol=1e-5)
+@pytest.mark.parametrize("name", ["astronaut", "obama", "obama2", "obama3", "biden"])
+def test_a_mirrored_face_is_nearly_the_same_face(reader: PhotographReader, tmp_path: Path, name: str) -> None:
+    """Two networks read the two sides, so that they agree closely and not to the digit."""
+    pixels = read_picture(catalog.media_file(name))
+    read = []
+    for turn, picture in enumerate((pixels, pixels[:, ::-1])):
+        cv2.imwrite(str(tmp_path / f"{turn}.png"), picture)
+        affect, how = reader.read(tmp_path / f"{turn}.png")
+        assert affect is not None, how
+        read.append(affect.probabilities)
+    assert np.allclose(read[0], read[1], atol=0.15)
 
 
 def test_batch_equals_one_by_one(network: FaceAffectNetwork, astronaut: np.ndarray) -> None:
