@@ -117,12 +117,12 @@ def _lines(summary: Json, indent: str) -> Iterator[str]:
             yield f"{indent}{name}:"
             yield from _lines(value, indent + "  ")
         else:
-            yield f"{indent}{name:<{24 - len(indent)}} {_shown(value)}"
+            yield f"{indent}{name:<{33 - len(indent)}} {_shown(value)}"
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
-        return "  ".join(f"{point['coverage']:.0%} {point['accuracy']:.3f}" for point in value)
+        return "  ".join(f"{point['coverage']:.0%} {_plain(point['accuracy']):.3f}" for point in value)
     if not isinstance(value, dict):
         return "-" if value is None else str(value)
     if "low" not in value:
@@ -132,6 +132,10 @@ def _shown(value: Any) -> str:
     if value["low"] is None:
         return f"{value['value']:.3f}"
     return f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
+
+
+def _plain(value: Any) -> float:
+    return float(value["value"] if isinstance(value, dict) else value)
 
 
 def interval(

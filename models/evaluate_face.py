@@ -21,18 +21,15 @@ bootstrap interval:
 from __future__ import annotations
 
 import argparse
-import csv
-import json
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalog, metrics
+from models import catalog, evaluate, metrics
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity, valence_of
 from models.face_detect import FaceDetector
 from models.face_find import FAINT, FaceFinder, read_picture
@@ -40,7 +37,7 @@ from models.face_landmarks import FaceLandmarks
 from models.fer_network import FerNetwork
 from models.labels import FACE_LABELS, POLARITIES, POLARITY_OF
 from models.runtime import OnnxNetwork
-from pipeline.errors import HailongError, SourceError
+from pipeline.errors import SourceError
 from pipeline.records import EMOTIONS, FaceAffect
 
 COLUMNS = (
@@ -53,10 +50,6 @@ COLUMNS = (
     "reason",
 )
 COVERAGES = 10
-
-
-class IndexFileError(HailongError):
-    """An index file that cannot be used."""
 
 
 @dataclass(slots=True)
@@ -87,7 +80,7 @@ class PhotographReader:
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None
         if network == "fer":
-            self._fer = FerNetwork(OnnxNetwork(catalog.model_files("fer")["fer.onnx"]))
+            self._fer = FerNetwork(OnnxNetwork(weights or catalog.model_files("fer")["fer.onnx"]))
         else:
             self._own = FaceAffectNetwork(weights or catalog.model_files("face-affect")["face_affect.onnx"])
 
@@ -118,50 +111,28 @@ def _mean(framings: list[FaceAffect]) -> FaceAffect:
     return FaceAffect(probabilities, valence, float(np.mean([one.uncertainty for one in framings])))
 
 
-def read_index(path: Path) -> list[tuple[str, str]]:
-    """(path, label) of each row; raises where the file or its columns are missing."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            if reader.fieldnames is None or not {"path", "label"} <= set(reader.fieldnames):
-                raise IndexFileError(f"{path.name} needs the columns path,label; it has {reader.fieldnames}.")
-            return [((row["path"] or "").strip(), (row["label"] or "").strip().lower()) for row in reader]
-    except (OSError, UnicodeDecodeError) as error:
-        raise IndexFileError(f"{path} cannot be read: {error}.") from error
-
-
-def predict(reader: PhotographReader, rows: list[tuple[str, str]], folder: Path, progress: bool) -> Predictions:
+def predict(reader: PhotographReader, rows: list[dict[str, str]], folder: Path) -> Predictions:
     """Predictions for every row; nothing that a file holds stops the run."""
     predictions = Predictions()
-    for number, (name, label) in enumerate(rows, 1):
-        affect, reason = reader.read(folder / name)
-        predictions.add(name, label, affect, reason)
-        if progress and (number % 50 == 0 or number == len(rows)):
-            print(f"\r{number}/{len(rows)} photographs", end="", file=sys.stderr, flush=True)
-    if progress and rows:
-        print(file=sys.stderr)
+    for row in evaluate.with_progress(rows, "photographs", 50):
+        affect, reason = reader.read(folder / row["path"])
+        predictions.add(row["path"], row["label"].lower(), affect, reason)
     return predictions
 
 
-def write(predictions: Predictions, out: Path) -> None:
-    """The table of predictions; columns as in `COLUMNS`. Rows without a face have empty figures and a reason."""
-    with out.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for path, affect, reason in zip(predictions.paths, predictions.affects, predictions.reasons, strict=True):
-            if affect is None:
-                writer.writerow([path, 0, *[""] * (len(COLUMNS) - 4), 1, reason])
-                continue
-            figures = [
-                f"{affect.probabilities[EMOTIONS.index(column.removeprefix('p_'))]:.6f}"
-                for column in COLUMNS
-                if column.startswith("p_")
-            ]
-            abstain = int(affect.uncertainty > ABSTAIN_ABOVE)
-            writer.writerow([path, 1, *figures, f"{affect.valence:.6f}", f"{affect.uncertainty:.6f}", abstain, reason])
+def table(predictions: Predictions) -> Iterator[list[object]]:
+    """Rows of `COLUMNS`; those without a face have empty figures, abstain, and a reason."""
+    order = [EMOTIONS.index(column.removeprefix("p_")) for column in COLUMNS if column.startswith("p_")]
+    for path, affect, reason in zip(predictions.paths, predictions.affects, predictions.reasons, strict=True):
+        if affect is None:
+            yield [path, 0, *[""] * (len(COLUMNS) - 4), 1, reason]
+            continue
+        figures = [float(affect.probabilities[index]) for index in order]
+        abstain = int(affect.uncertainty > ABSTAIN_ABOVE)
+        yield [path, 1, *figures, float(affect.valence), float(affect.uncertainty), abstain, reason]
 
 
-def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def measure(predictions: Predictions, resamples: int = 1000) -> evaluate.Json:
     """The measures as a table for JSON; rows without a face, or with a label that is not in the list, are counted
     only."""
     pairs = [
@@ -169,7 +140,7 @@ def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> d
         for label, affect in zip(predictions.labels, predictions.affects, strict=True)
         if affect is not None and label in FACE_LABELS
     ]
-    summary: dict[str, Any] = {
+    summary: evaluate.Json = {
         "n": len(predictions.labels),
         "found": sum(affect is not None for affect in predictions.affects),
         "measured": len(pairs),
@@ -190,9 +161,7 @@ def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> d
     emotion = np.array([EMOTIONS.index(label) if label in EMOTIONS else -1 for label, _ in pairs])
     shared = groups / np.maximum(groups.sum(1, keepdims=True), 1e-9)
 
-    def interval(what: Callable[..., float], *arrays: NDArray[Any]) -> dict[str, float | None]:
-        return metrics.bootstrap(what, *arrays, resamples=resamples, seed=seed).as_json()
-
+    interval = partial(evaluate.interval, resamples=resamples)
     shown, bad_or_plain, bad_or_good = sides >= 0, (sides == 0) | (sides == 1), (sides == 0) | (sides == 2)
     summary["accuracy"] = interval(lambda hits: float(hits.mean()), correct)
     summary["uar"] = interval(_mean_recall, labels, correct)
@@ -227,25 +196,17 @@ def measure(predictions: Predictions, resamples: int = 1000, seed: int = 0) -> d
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--index", type=Path, required=True, metavar="FILE.csv", help="columns path,label")
-    parser.add_argument("--out", type=Path, required=True, metavar="PREDICTIONS.csv", help="table to write")
-    parser.add_argument("--json", action="store_true", help="print the measures as JSON")
+    evaluate.add_arguments(parser, "path,label", "face-affect")
     parser.add_argument("--network", choices=("face-affect", "fer"), default="face-affect", help="which network")
-    parser.add_argument("--weights", type=Path, help="another .onnx of face-affect's form (of a training run)")
-    parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
-    rows = read_index(args.index)
-    notice = catalog.check_licence(catalog.card(args.network), (), demo=True)
-    if notice:
-        print(notice, file=sys.stderr)
-    reader = PhotographReader(args.network, args.weights)
-    predictions = predict(reader, rows, args.index.parent, progress=sys.stderr.isatty() or len(rows) > 200)
-    write(predictions, args.out)
-    summary = {"network": args.network} | measure(predictions, args.resamples)
-    print(json.dumps(summary, indent=2) if args.json else _as_text(summary))
+    rows = evaluate.read_index(args.index, ("path", "label"))
+    reader = PhotographReader(args.network, evaluate.weights_of(args.network, args.weights))
+    predictions = predict(reader, rows, args.index.parent)
+    evaluate.write_table(args.out, COLUMNS, table(predictions))
+    evaluate.show({"network": args.network} | measure(predictions, args.resamples), args.json)
     return 0
 
 
@@ -268,16 +229,3 @@ def _mean_recall(labels: NDArray[np.int64], correct: NDArray[np.bool_]) -> float
 def _accuracy_at(correct: NDArray[np.bool_], uncertainty: NDArray[np.float64], step: int) -> float:
     kept = max(1, round(len(correct) * step / COVERAGES))
     return float(correct[np.argsort(uncertainty, kind="stable")[:kept]].mean())
-
-
-def _as_text(summary: dict[str, Any]) -> str:
-    lines = []
-    for name, value in summary.items():
-        if isinstance(value, dict) and "low" in value:
-            value = "-" if value["value"] is None else f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]"
-        elif name == "coverage":
-            value = "  ".join(f"{point['coverage']:.0%} {point['accuracy']['value']:.3f}" for point in value)
-        elif isinstance(value, dict):
-            value = "  ".join(f"{key} {figure}" for key, figure in value.items())
-        lines.append(f"{name:<33} {value}")
-    return "\n".join(lines)
