@@ -13,6 +13,7 @@ from pipeline.privacy.periods import period_start_s
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.release import ReleaseDesk
 from pipeline.records import ClosedVisit, Level, Outcome
+from pipeline.transparency.leaves import RefusalLeaf, ReleaseLeaf
 
 MONTH = 82  # November 2026
 NO_HEAD = wire.Anchor(0, 0, (0, 0, 0, 0))
@@ -89,3 +90,13 @@ class NoNoise:
     def release(self, counts: object) -> tuple[int, ...]:
         """The counts."""
         return tuple(counts)  # type: ignore[arg-type]
+
+
+def releases(bench: Bench) -> list[ReleaseLeaf]:
+    """Leaves of releases in the desk's log."""
+    return [leaf for leaf in bench.desk._store.leaves() if isinstance(leaf, ReleaseLeaf)]
+
+
+def refusals(bench: Bench) -> list[RefusalLeaf]:
+    """Leaves of refusals in the desk's log."""
+    return [leaf for leaf in bench.desk._store.leaves() if isinstance(leaf, RefusalLeaf)]
