@@ -2,8 +2,8 @@
 
 Needs torch (see docs/models/README.md). One thread by default; a GPU is used with --device cuda. Writes `face.pt`
 (moving average of the weights, and all that a broken-off run needs to go on with --resume) and `face_log.jsonl`, one
-line per epoch. The validation split alone is looked at; the test split is read by `models.training.face_export
---open-test` only."""
+line per epoch. The validation split alone is looked at; the test split is read by
+`models.training.face_test` only."""
 
 from __future__ import annotations
 
