@@ -199,15 +199,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_train.npz and ferplus_valid.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.pt and face_log.jsonl")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=44)
+    parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--peak", type=float, default=0.06, help="highest learning rate")
     parser.add_argument("--start", type=Path, help="face.pt of a run whose averaged weights to start from")
     parser.add_argument(
         "--teacher", type=Path, action="append", help="face.pt of a run whose predictions to mix into the votes"
     )
-    parser.add_argument("--rare-times", type=int, default=1, help="show faces of disgust, fear, contempt so often")
-    parser.add_argument("--strength", type=float, default=1.0, help="of the augmentation, in [0, 1]")
+    parser.add_argument("--rare-times", type=int, default=2, help="show faces of disgust, fear, contempt so often")
+    parser.add_argument("--strength", type=float, default=0.8, help="of the augmentation, in [0, 1]")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--float32", action="store_true", help="no bfloat16 (for processors that lack it)")
