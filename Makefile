@@ -43,7 +43,7 @@ test-spark: $(STAMP) ## the scoring sums on Apache Spark in local mode (needs Ja
 	$(PYTHON) -m venv .venv-spark
 	.venv-spark/bin/python -m pip install --quiet --require-hashes -r requirements/spark.lock
 	.venv-spark/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
-	.venv-spark/bin/python -m pytest -m spark tests/server/test_spark.py -s
+	.venv-spark/bin/python -m pytest -m spark tests/server/scores/test_spark.py -s
 
 check: $(STAMP) ## ruff, mypy --strict, import-linter, the docs test
 	$(BIN)/ruff check .

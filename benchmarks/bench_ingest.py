@@ -55,7 +55,7 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
     from sqlalchemy import event, func, select
 
     from pipeline.keys import KeyPair, new_keys
-    from server.ingest import Ingest, IngestSettings
+    from server.boxes.ingest import Ingest, IngestSettings
     from server.store.engine import connect, read
     from server.store.tables.releases import deliveries
     from server.store.upgrade import upgrade
@@ -111,8 +111,8 @@ def _enrol(engine: Any, number: int) -> Any:
 
     from pipeline.enrolment import parse_code
     from pipeline.keys import new_keys
-    from server import boxes
-    from server.provinces import make_province
+    from server.boxes import registry as boxes
+    from server.core.provinces import make_province
     from server.store.engine import insert_row, write
     from server.store.tables.agencies import agencies, levels
 
@@ -130,7 +130,7 @@ def _enrol(engine: Any, number: int) -> Any:
 
 def _commit_s(engine: Any) -> float:
     """Median time of a commit of one small row, this disk, this data base."""
-    from server.provinces import write_setting
+    from server.core.provinces import write_setting
     from server.store.engine import write
 
     found = []

@@ -91,7 +91,7 @@ def measure(windows: int, threads: int) -> dict[str, Any]:
     """Write one size, run the sums `REPEATS` times each, and say how long and with how much memory."""
     import ibis
 
-    from server.sums import rating_sums, release_sums, transaction_sums, window_sums
+    from server.scores.sums import rating_sums, release_sums, transaction_sums, window_sums
 
     with tempfile.TemporaryDirectory(prefix="hailong-scoring-") as folder:
         start_s = time.perf_counter()

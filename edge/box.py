@@ -9,14 +9,14 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from edge.capture.queue_events import make_queue_app
 from edge.config import EdgeConfig
-from edge.enrolment import load_enrolment, own_keys
-from edge.health import Health
-from edge.instruments import Instruments
-from edge.keeper import Keeper, RatingSchedule, Ticker
-from edge.outbox import UNDATED, Outbox
-from edge.queue_events import make_queue_app
-from edge.sender import Sender, SenderSettings
+from edge.delivery.enrolment import load_enrolment, own_keys
+from edge.delivery.health import Health
+from edge.delivery.instruments import Instruments
+from edge.delivery.keeper import Keeper, RatingSchedule, Ticker
+from edge.delivery.outbox import UNDATED, Outbox
+from edge.delivery.sender import Sender, SenderSettings
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.questionnaire import make_questionnaire
@@ -33,7 +33,7 @@ from pipeline.records import ClosedVisit
 from pipeline.transparency.leaves import KeyLeaf, ModelLeaf, NoticeLeaf
 
 if TYPE_CHECKING:
-    from edge.analysis import Analysis
+    from edge.perception.analysis import Analysis
 
 _log = logging.getLogger(__name__)
 TURN_S = 1.0
@@ -62,8 +62,8 @@ class Box:
         make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
         queue_token(config)
         if config.analysis_wanted:
-            from edge.analysis import network_options
-            from edge.networks import needed_models
+            from edge.perception.analysis import network_options
+            from edge.perception.networks import needed_models
             from models.catalog import card, check_licence, model_files
 
             options = network_options(config)
@@ -140,7 +140,7 @@ class Box:
         self._ticker = Ticker(self.keeper.turn, DEMO_TURN_S if config.box.demo else TURN_S, "keeper")
 
     def _open_analysis(self) -> Analysis:
-        from edge.analysis import Analysis
+        from edge.perception.analysis import Analysis
 
         analysis = Analysis(self.config, self._on_visit, lambda number: self.counter.note_visit(number), self.health)
         self._stack.callback(analysis.close)

@@ -1,7 +1,7 @@
 """The configuration of a box: one TOML file, read whole, refused whole.
 
 An unknown key is refused with its line and the nearest known name; a wrong value with its place, what is allowed and
-what stands there. Passwords in a camera's address are never shown (`edge.redaction`).
+what stands there. Passwords in a camera's address are never shown (`edge.capture.redaction`).
 """
 
 from __future__ import annotations

@@ -90,8 +90,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The audits that can be run here."""
-    from edge.audit_memory import audit_memory
-    from edge.audit_trace import audit_trace
+    from edge.audit.memory import audit_memory
+    from edge.audit.trace import audit_trace
     from pipeline.audit.attack import audit_attack
     from pipeline.audit.budget import audit_budget
     from pipeline.audit.log import audit_log
@@ -151,8 +151,8 @@ def _read_result(path: Path) -> dict[str, Any]:
 
 
 def _cards(config: Any) -> list[Any]:
-    from edge.analysis import network_options
-    from edge.networks import needed_models
+    from edge.perception.analysis import network_options
+    from edge.perception.networks import needed_models
     from models.catalog import card
 
     return [card(name) for name in needed_models(network_options(config))]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
+from edge.capture.redaction import redacted
 from edge.config import EdgeConfig
-from edge.redaction import redacted
 from hailong.audit_report_blocks import Block, Document, bullets, heading, table, text
 from hailong.audit_report_vi import FIGURES, SENTENCES
 from models.catalog import Card

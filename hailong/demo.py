@@ -372,8 +372,8 @@ record = "{home / "sent.record"}"
 
 
 def _agencies(engine: Any) -> list[dict[str, Any]]:
-    from server.provinces import find_province
-    from server.scores import agency_scores, newest_period
+    from server.core.provinces import find_province
+    from server.scores.fused import agency_scores, newest_period
     from server.store.engine import read
 
     with read(engine) as connection:

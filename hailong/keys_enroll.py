@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from edge.config import load_config
-    from edge.enrolment import enrol, own_keys
+    from edge.delivery.enrolment import enrol, own_keys
 
     config = load_config(args.config)
     found = enrol(config, args.code, rotate=args.rotate)

@@ -21,10 +21,9 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from pipeline.errors import HailongError, StoreError
 from pipeline.instruments import use_folder
 from pipeline.words import Words, in_language, join
-from server.auth.limits import RateLimiter
-from server.config import ServerConfig
-from server.middleware import WebMiddleware
-from server.web import (
+from server.core.config import ServerConfig
+from server.core.limits import RateLimiter
+from server.web.context import (
     LogInNeededError,
     PasswordChangeNeededError,
     WebState,
@@ -34,32 +33,33 @@ from server.web import (
     render,
     told,
 )
+from server.web.middleware import WebMiddleware
 
 ROUTERS = (
-    "server.pages.session",
-    "server.pages.dashboard",
-    "server.pages.analysis",
-    "server.pages.catalogue",
-    "server.pages.users",
-    "server.pages.settings",
-    "server.pages.privacy",
-    "server.pages.api",
-    "server.survey.pages.online",
-    "server.survey.pages.gateway",
-    "server.survey.pages.feedback",
-    "server.survey.pages.index",
-    "server.survey.pages.rounds",
-    "server.survey.pages.paper",
-    "server.survey.pages.review",
-    "server.survey.pages.plan",
-    "server.survey.pages.uploads",
-    "server.survey.pages.exports",
+    "server.auth.session_page",
+    "server.scores.dashboard_page",
+    "server.scores.analysis_page",
+    "server.catalogue.page",
+    "server.auth.users_page",
+    "server.auth.settings_page",
+    "server.retention.page",
+    "server.scores.api",
+    "server.channels.online.page",
+    "server.channels.gateway.page",
+    "server.feedback.page",
+    "server.scores.index_page",
+    "server.rounds.page",
+    "server.channels.paper.page",
+    "server.ratings.review_page",
+    "server.sampling.page",
+    "server.ratings.uploads_page",
+    "server.ratings.exports",
 )
 """Modules with a `router`, in the order in which their paths are tried."""
 
 MAX_BODY_BYTES = 200_000_000
 """A request larger than that is refused: an import of 500,000 rows is about 60 MB."""
-STATIC = Path(__file__).parent / "static"
+STATIC = Path(__file__).parent / "web" / "static"
 
 
 def read_secret(config: ServerConfig) -> bytes:

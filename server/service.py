@@ -15,9 +15,9 @@ from sqlalchemy import Engine
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, load_keys
 from server.app import create_app
-from server.config import ServerConfig
-from server.ingest import Ingest, IngestSettings
-from server.retention import enforce
+from server.boxes.ingest import Ingest, IngestSettings
+from server.core.config import ServerConfig
+from server.retention.policy import enforce
 from server.store.engine import write
 
 _log = logging.getLogger(__name__)

@@ -36,11 +36,11 @@ def _():
     import tempfile
     from pathlib import Path
 
-    from server.days import Period, month_of_day, parse_period
-    from server.sample_evidence import simulate_evidence
+    from server.core.days import Period, month_of_day, parse_period
+    from server.simulation.evidence import simulate_evidence
+    from server.simulation.province import simulate_province
     from server.store.engine import connect, write
     from server.store.upgrade import upgrade
-    from server.survey.simulation import simulate_province
 
     folder = tempfile.TemporaryDirectory()
     engine = connect(str(Path(folder.name) / "province.sqlite"))
@@ -69,7 +69,7 @@ def _(boxes, made, mo):
 
 @app.cell
 def _(engine, made, period):
-    from server.analysis.tables import TABLES, material
+    from server.scores.tables import TABLES, material
 
     found = material(engine, made.province_id, period)
     tables = {name: make(found) for name, make in TABLES.items()}

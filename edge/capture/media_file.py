@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edge.redaction import redacted
+from edge.capture.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters, Frame
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Generic, TypeVar
 
+from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
-from edge.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.records import Counters
 

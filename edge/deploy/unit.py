@@ -27,7 +27,7 @@ Type=exec
 ExecStart=/opt/hailong/current/venv/bin/hailong edge run --config /etc/hailong/edge.toml
 ExecReload=/bin/kill -HUP $MAINPID
 Environment=HAILONG_CACHE=/opt/hailong/current/cache PYTHONDONTWRITEBYTECODE=1
-# Small objects come from the C library's heap too, where freed memory is overwritten (edge/scrub.py).
+# Small objects come from the C library's heap too, where freed memory is overwritten (edge/perception/scrub.py).
 Environment=PYTHONMALLOC=malloc
 User=hailong
 Group=hailong

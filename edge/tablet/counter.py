@@ -31,8 +31,8 @@ _GRACE_S = 3.0
 
 
 class Visits(Protocol):
-    """What the tablet asks of the engine (`edge.engine.Engine`). It calls `Counter.note_visit` with its own lock held,
-    so none of these is called with the counter's lock held."""
+    """What the tablet asks of the engine (`edge.perception.engine.Engine`). It calls `Counter.note_visit` with its own
+    lock held, so none of these is called with the counter's lock held."""
 
     @property
     def open_visit(self) -> int | None: ...

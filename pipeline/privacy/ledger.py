@@ -35,8 +35,8 @@ NOT NULL UNIQUE, payload BLOB NOT NULL);
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A message on its way from the desk to the outbox. `build` fits `edge.outbox.Outbox.put`; the nonce is the one
-    that was logged."""
+    """A message on its way from the desk to the outbox. `build` fits `edge.delivery.outbox.Outbox.put`; the nonce is
+    the one that was logged."""
 
     number: int
     key: str

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
-from server.days import today
+from server.core.days import today
 from server.store.engine import read, write
 from server.store.upgrade import newest_version, store_version, upgrade, versions
 

@@ -13,15 +13,15 @@ import pytest
 import zmq
 from sqlalchemy import Engine, func, select
 
-from edge.outbox import Outbox
-from edge.sender import Sender, SenderSettings
+from edge.delivery.outbox import Outbox
+from edge.delivery.sender import Sender, SenderSettings
 from pipeline import wire
 from pipeline.enrolment import parse_code
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
-from server import boxes
-from server.ingest import Ingest, IngestSettings
-from server.provinces import make_province
+from server.boxes import registry as boxes
+from server.boxes.ingest import Ingest, IngestSettings
+from server.core.provinces import make_province
 from server.store.engine import insert_row, read, write
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.releases import deliveries, releases

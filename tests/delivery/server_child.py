@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from pipeline.keys import KEY_FILE_NAME, load_keys
-from server.ingest import Ingest, IngestSettings
+from server.boxes.ingest import Ingest, IngestSettings
 from server.store.engine import connect
 
 

@@ -13,15 +13,15 @@ import pytest
 import zmq
 from sqlalchemy import Engine
 
-from edge.outbox import Outbox
+from edge.delivery.outbox import Outbox
 from pipeline import wire
 from pipeline.enrolment import Enrol, Enrolled, NotEnrolled, decode_answer, encode, parse_code
 from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
-from server import boxes
-from server.changes import verify_changes
-from server.ingest import Ingest, IngestSettings
+from server.boxes import registry as boxes
+from server.boxes.ingest import Ingest, IngestSettings
+from server.core.changes import verify_changes
 from server.store.engine import read
 from tests.delivery.conftest import (
     LOCAL,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
-from edge.outbox import Outbox
+from edge.delivery.outbox import Outbox
 from pipeline import wire
 from pipeline.keys import new_keys
-from server import boxes
-from server.ingest import Ingest
+from server.boxes import registry as boxes
+from server.boxes.ingest import Ingest
 from server.store.engine import read
 from server.store.tables.ratings import ratings
 from tests.delivery.conftest import (

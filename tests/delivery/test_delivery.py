@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from sqlalchemy import Engine, select
 
-from edge.outbox import Outbox
+from edge.delivery.outbox import Outbox
 from pipeline import wire
 from pipeline.framing import FRAME_BYTES
 from pipeline.keys import KeyPair, new_keys
 from pipeline.transparency.heads import make_head
-from server import boxes
-from server.days import today
-from server.ingest import Ingest
+from server.boxes import registry as boxes
+from server.boxes.ingest import Ingest
+from server.core.days import today
 from server.store.engine import read
 from server.store.tables.boxes import heartbeats
 from server.store.tables.ratings import ratings

@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import Engine, event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
-from edge.health import Health
-from edge.keeper import Keeper, RatingSchedule
-from edge.outbox import Outbox
-from edge.sender import Sender
+from edge.delivery.health import Health
+from edge.delivery.keeper import Keeper, RatingSchedule
+from edge.delivery.outbox import Outbox
+from edge.delivery.sender import Sender
 from pipeline import wire
 from pipeline.errors import StoreError
 from pipeline.keys import KeyPair
@@ -24,7 +24,7 @@ from pipeline.privacy.periods import period_start_s
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
 from pipeline.privacy.release import ReleaseDesk
 from pipeline.records import ClosedVisit, Level, Outcome
-from server.ingest import Ingest
+from server.boxes.ingest import Ingest
 from server.store.engine import read
 from server.store.tables.releases import releases
 from tests.delivery.conftest import (

@@ -10,13 +10,13 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, select
 
-from edge.instruments import Instruments
-from edge.outbox import Outbox
+from edge.delivery.instruments import Instruments
+from edge.delivery.outbox import Outbox
 from pipeline import wire
 from pipeline.errors import ConfigError
 from pipeline.instruments.signed import sign_file
 from pipeline.keys import KeyPair, new_keys
-from server.ingest import Ingest
+from server.boxes.ingest import Ingest
 from server.store.engine import read
 from server.store.tables.ratings import ratings
 from tests.delivery.conftest import LOCAL, EnrolBox, Place, make_sender, wait_for

@@ -24,10 +24,10 @@ import pytest
 from sqlalchemy import Engine, func, select
 
 from edge.config import load_config
-from edge.enrolment import enrol
+from edge.delivery.enrolment import enrol
 from pipeline.keys import KeyPair, save_keys
-from server import boxes
-from server.ingest import Ingest
+from server.boxes import registry as boxes
+from server.boxes.ingest import Ingest
 from server.store.engine import read
 from server.store.tables.ratings import ratings
 from server.store.tables.releases import deliveries, releases

@@ -8,7 +8,7 @@ import pytest
 
 from edge.box import Box
 from edge.config import load_config
-from edge.outbox import Outbox
+from edge.delivery.outbox import Outbox
 from edge.tablet.counter import Counter
 from edge.tablet.questionnaire import make_questionnaire
 from pipeline import wire

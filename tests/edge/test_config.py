@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from edge.capture.redaction import redacted
 from edge.config import EdgeConfig, load_config
-from edge.redaction import redacted
 from pipeline.errors import ConfigError
 from pipeline.keys import z85_encode
 

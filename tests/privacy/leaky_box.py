@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edge import audit_trace_child, engine
+from edge.audit import trace_child as audit_trace_child
+from edge.perception import engine
 from pipeline.records import Frame
 
 
@@ -35,7 +36,7 @@ class LeakyEngine(engine.Engine):
 
 
 if __name__ == "__main__":
-    import edge.analysis
+    import edge.perception.analysis
 
-    setattr(edge.analysis, "Engine", LeakyEngine)  # noqa: B010
+    setattr(edge.perception.analysis, "Engine", LeakyEngine)  # noqa: B010
     sys.exit(audit_trace_child.main())

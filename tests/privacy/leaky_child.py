@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from edge.audit_memory_child import main
-from edge.engine import Engine
+from edge.audit.memory_child import main
+from edge.perception.engine import Engine
 from pipeline.records import Frame
 
 

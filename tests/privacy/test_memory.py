@@ -9,9 +9,9 @@ import sys
 import numpy as np
 import pytest
 
-from edge.audit_canary import make_canary, needles_of
-from edge.audit_memory import audit_memory
-from edge.scrub import scrub_freed_memory
+from edge.audit.canary import make_canary, needles_of
+from edge.audit.memory import audit_memory
+from edge.perception.scrub import scrub_freed_memory
 from hailong.cli import main
 
 

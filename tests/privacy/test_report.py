@@ -158,7 +158,7 @@ def test_what_is_missing_is_said(config_path: Path) -> None:
 def test_everything_that_the_audits_say_has_vietnamese() -> None:
     """Names of figures and sentences are read from the audits' own code."""
     root = Path(__file__).parents[2]
-    sources = [*root.glob("pipeline/audit/*.py"), root / "edge/audit_memory.py", root / "edge/audit_trace.py"]
+    sources = [*root.glob("pipeline/audit/*.py"), root / "edge/audit/memory.py", root / "edge/audit/trace.py"]
     code = "\n".join(path.read_text(encoding="utf-8") for path in sources)
     joined = re.sub(r'"\s*\n\s*f?"', "", code)
     for sentence in SENTENCES:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edge.audit_canary import make_canary, needles_of
-from edge.audit_strace import read_strace
-from edge.audit_trace import _contents, audit_trace
+from edge.audit.canary import make_canary, needles_of
+from edge.audit.strace import read_strace
+from edge.audit.trace import _contents, audit_trace
 from hailong.cli import main
 
 TRACE = """\

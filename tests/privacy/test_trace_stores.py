@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from edge.audit_trace import _columns
-from edge.outbox import Outbox
+from edge.audit.trace import _columns
+from edge.delivery.outbox import Outbox
 from tests.privacy.bench import Bench
 
 

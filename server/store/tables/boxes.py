@@ -49,7 +49,7 @@ boxes = Table(
 counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated.
 
 `clerks`: how many clerks it serves, as the operator stated; `pool`: label of the pool in which alone a one-clerk box is
-shown, or empty (`server/clerks.py`)."""
+shown, or empty (`server/scores/clerks.py`)."""
 
 heartbeats = Table(
     "heartbeats",

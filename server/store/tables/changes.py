@@ -20,5 +20,5 @@ changes = Table(
     province_key(),
     UniqueConstraint("province_id", "position"),
 )
-"""Append-only, gapless by province. `chain` = SHA-256 of the row before it and this row: see `server.changes`.
+"""Append-only, gapless by province. `chain` = SHA-256 of the row before it and this row: see `server.core.changes`.
 `user_id` NULL: a command."""

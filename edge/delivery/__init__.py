@@ -1,0 +1,1 @@
+"""From releases and sheets to the server: outbox, sender, enrolment, health."""

@@ -1,0 +1,169 @@
+"""What the box does by the clock: closes periods, hands releases to the outbox, writes answer sheets to the disk and
+makes the day's batches of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from edge.delivery.health import Health
+from edge.delivery.outbox import Outbox
+from pipeline.errors import ClockError, StoreError
+from pipeline.privacy.clock import Clock
+from pipeline.privacy.periods import INDOCHINA, day_index
+from pipeline.privacy.release import ReleaseDesk
+from pipeline.records import Counters
+from pipeline.wire import BoxState
+
+_log = logging.getLogger(__name__)
+
+
+class RatingSchedule:
+    """When the day's sheets go into batches: at fixed hours (Indochina time), or every `demo_every_s` seconds in a
+    demo.
+
+    A batch is due once for every hour, whether or not there are sheets; hours that passed while the box was off are
+    not made up for, because the next batch takes all that waits."""
+
+    def __init__(self, hours: tuple[int, ...], demo_every_s: float | None = None) -> None:
+        self._hours = sorted(set(hours))
+        self._demo_every_s = demo_every_s
+        self._last: int | None = None
+
+    @property
+    def is_demo(self) -> bool:
+        """Whether batches come every few seconds."""
+        return self._demo_every_s is not None
+
+    def due(self, now_s: float) -> bool:
+        """Whether a batch is due now; true once for each due instant. The first call only begins the schedule."""
+        slot = self._slot(now_s)
+        before, self._last = self._last, slot
+        return before is not None and slot > before
+
+    def _slot(self, now_s: float) -> int:
+        """A number that grows by one at every due instant."""
+        if self._demo_every_s is not None:
+            return int(now_s / self._demo_every_s)
+        from datetime import datetime
+
+        hour = datetime.fromtimestamp(now_s, INDOCHINA).hour
+        return day_index(now_s) * len(self._hours) + sum(1 for due in self._hours if due <= hour)
+
+
+class Keeper:
+    """Call `turn` at a fixed interval, such as every second. Never raises for a full disk: it says so by `health`
+    and tries again. Every `keep_every_s` seconds of the clock, sheets go from memory to the disk."""
+
+    def __init__(
+        self,
+        desk: ReleaseDesk,
+        outbox: Outbox,
+        clock: Clock,
+        schedule: RatingSchedule,
+        health: Health,
+        keep_every_s: float = 60.0,
+    ) -> None:
+        self.counters = Counters()
+        self._desk = desk
+        self._outbox = outbox
+        self._clock = clock
+        self._schedule = schedule
+        self._health = health
+        self._keep_every_s = keep_every_s
+        self._kept_slot: int | None = None
+        self._batch_waits = False
+        self._settled = False
+
+    def turn(self) -> None:
+        """Do what is due."""
+        now_s = self._clock.wall_s()
+        disk_full = False
+        for work in (self._keep, self._release, self._batch):
+            try:
+                work(now_s)
+            except StoreError as error:
+                disk_full = True
+                self.counters.drop("store_failed")
+                if not self._health.holds(BoxState.DISK_FULL):
+                    _log.error("%s", error)
+            except ClockError as error:
+                self.counters.drop("clock_untrusted")
+                if self._health.set(BoxState.CLOCK_UNTRUSTED, True):
+                    _log.error("%s", error)
+                return
+        if self._health.set(BoxState.DISK_FULL, disk_full) and not disk_full:
+            _log.info("the disk takes releases again")
+        state = self._desk.state
+        self._health.set(BoxState.BUDGET_REFUSED, state is BoxState.BUDGET_REFUSED)
+        if self._health.set(BoxState.CLOCK_UNTRUSTED, state is BoxState.CLOCK_UNTRUSTED) and self._desk.problem:
+            _log.error("%s", self._desk.problem)
+
+    def _release(self, now_s: float) -> None:
+        self._desk.close_due(now_s)
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """From the desk to the outbox: put, then confirm. After a crash in between, the same key is put again, which
+        changes nothing."""
+        handed = False
+        for staged in self._desk.pending():
+            self._outbox.put(staged.key, staged.build)
+            self._desk.confirm(staged.number)
+            self.counters.forwarded += 1
+            handed = True
+        if handed or not self._settled:
+            self._outbox.settle({staged.key for staged in self._desk.pending()})
+            self._settled = True
+
+    def _keep(self, now_s: float) -> None:
+        slot = int(now_s // self._keep_every_s)
+        if slot != self._kept_slot:
+            self._outbox.keep_sheets()
+            self._kept_slot = slot
+
+    def _batch(self, now_s: float) -> None:
+        if self._schedule.due(now_s):
+            self._batch_waits = True
+        if self._batch_waits and self._clock.trusted():
+            self._outbox.date_sheets(day_index(now_s))
+            # only days that are over: a batch of today at noon would tell the morning's ratings from the afternoon's
+            self._outbox.make_batches(day_index(now_s) - (0 if self._schedule.is_demo else 1))
+            self._batch_waits = False
+
+    def finish_demo(self) -> None:
+        """Demo only: close what runs and hand everything to the outbox. Raises `StoreError`."""
+        now_s = self._clock.wall_s()
+        self._desk.finish_demo(now_s)
+        self.hand_over()
+        if self._outbox.totals()["sheets"]:
+            self._outbox.make_batches(day_index(now_s))
+
+
+class Ticker:
+    """Calls `turn` every `interval_s` on a thread of its own, until stopped."""
+
+    def __init__(self, turn: Callable[[], None], interval_s: float, name: str) -> None:
+        self._turn = turn
+        self._interval_s = interval_s
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the turn at hand."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._turn()
+            except Exception:  # a supervisor: one turn that fails must not end the box
+                _log.exception("a turn failed; it is tried again")
+            self._stop.wait(self._interval_s)

@@ -1,0 +1,1 @@
+"""From frames and chunks to visits: tracking, networks, the engine."""

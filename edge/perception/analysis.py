@@ -1,0 +1,175 @@
+"""What looks and listens: camera and microphone feed one engine, on threads of their own. Only opened where the
+notice is confirmed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+
+from edge.capture.camera import Camera
+from edge.capture.microphone import Microphone
+from edge.config import EdgeConfig
+from edge.delivery.health import Health
+from edge.perception.engine import Engine, EngineSettings
+from edge.perception.networks import NetworkOptions, load_networks
+from pipeline.errors import SourceError
+from pipeline.records import ClosedVisit
+from pipeline.wire import BoxState
+
+_log = logging.getLogger(__name__)
+_WAIT_S = 0.25
+_WORDS_PAUSE_S = 0.2
+
+
+def engine_settings(config: EdgeConfig) -> EngineSettings:
+    """The engine's settings from the configuration. A box that restarts does not know who had opted out, as that is
+    kept nowhere: so whoever is there is left alone (a demo has nobody to protect, and its films begin at once)."""
+    settings = EngineSettings(region=config.camera.region, visits_by=config.visit.by, empty_first=not config.box.demo)
+    return settings.for_demo() if config.box.demo else settings
+
+
+def network_options(config: EdgeConfig) -> NetworkOptions:
+    """Which networks, under which licences."""
+    return NetworkOptions(accepted=config.models.licences, demo=config.box.demo, asr=config.models.asr)
+
+
+class Analysis:
+    """Loads the networks and opens each source once, at construction: raises `ModelError`, and `SourceError` for a
+    file."""
+
+    def __init__(
+        self,
+        config: EdgeConfig,
+        on_visit: Callable[[ClosedVisit], None],
+        on_started: Callable[[int], None],
+        health: Health,
+    ) -> None:
+        networks = load_networks(network_options(config))
+        for notice in networks.notices:
+            _log.warning("%s", notice)
+        self.provider = networks.provider
+        self._digests = dict(networks.digests)
+        self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
+        self._health = health
+        self._stop = threading.Event()
+        self._told: set[tuple[str, type[Exception]]] = set()
+        self.camera: Camera | None = None
+        self.microphone: Microphone | None = None
+        if config.camera.source != "none":
+            self.camera = Camera(config.camera.source, loop=config.camera.loop, on_lost=self._camera_lost)
+            self._check(self.camera, BoxState.CAMERA_LOST)
+        if config.microphone.source != "none":
+            self.microphone = Microphone(
+                config.microphone.source,
+                channel=config.microphone.channel,
+                loop=config.microphone.loop,
+                on_lost=self._microphone_lost,
+            )
+            self._check(self.microphone, BoxState.MICROPHONE_LOST)
+        works = [("eyes", self._look), ("ears", self._listen)]
+        if config.models.asr:
+            works.append(("words", self._read_words))
+        self._threads = [
+            threading.Thread(target=self._supervise, args=work, name=work[0], daemon=True) for work in works
+        ]
+
+    def _check(self, source: Camera | Microphone, lost: BoxState) -> None:
+        """Read once. A file that cannot be read is a wrong configuration; a device may be slower to start than the box
+        after a power cut, so the box goes on without it, says so, and tries again."""
+        try:
+            source.check()
+        except SourceError as error:
+            if source.is_file and "://" not in str(source.source):
+                raise
+            self._health.set(lost, True)
+            _log.warning("%s It is tried again.", error)
+
+    def model_digests(self) -> Iterable[tuple[str, bytes]]:
+        """(name, SHA-256) of every file of weights in use."""
+        return sorted(self._digests.items())
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether every source is a file that has been played to its end."""
+        sources = [source for source in (self.camera, self.microphone) if source is not None]
+        return all(source.finished for source in sources)
+
+    def start(self) -> None:
+        """Begin to look and listen."""
+        for source in (self.camera, self.microphone):
+            if source is not None:
+                source.start()
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Look and listen no more; an open visit ends and is counted."""
+        self._stop.set()
+        for source in (self.camera, self.microphone):
+            if source is not None:
+                source.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(5.0)
+        self.engine.finish()
+
+    def close(self) -> None:
+        """Stop, if it has not been stopped."""
+        if not self._stop.is_set():
+            self._stop.set()
+            for source in (self.camera, self.microphone):
+                if source is not None:
+                    source.stop()
+
+    def _supervise(self, name: str, work: Callable[[], None]) -> None:
+        while not self._stop.is_set():
+            try:
+                work()
+            except Exception as error:  # a supervisor: one frame that fails must not end the box
+                self.engine.counters.drop(f"{name}_failed")
+                self._tell_failure(name, error)
+
+    def _tell_failure(self, name: str, error: Exception) -> None:
+        """Once for each kind, and without the error's words: what fails only while somebody is there would tell of
+        visits in the log's times, and its words may hold values."""
+        if (name, type(error)) not in self._told:
+            self._told.add((name, type(error)))
+            where = "".join(traceback.format_tb(error.__traceback__))
+            kind = type(error).__name__
+            _log.error("the %s failed on one piece (%s, told once); the box goes on\n%s", name, kind, where)
+
+    def _look(self) -> None:
+        frame = self.camera.next(_WAIT_S) if self.camera is not None else None
+        if frame is not None:
+            self.engine.feed_frame(frame)
+        elif self.camera is None:
+            self.engine.tick(time.monotonic())
+            self._stop.wait(_WAIT_S)
+        elif self.camera.lost or self.camera.finished:
+            self.engine.tick(time.monotonic())
+
+    def _listen(self) -> None:
+        if self.microphone is None:
+            self._stop.wait()
+            return
+        chunk = self.microphone.next(_WAIT_S)
+        if chunk is not None:
+            self.engine.feed_chunk(chunk)
+
+    def _read_words(self) -> None:
+        if not self.engine.work_words():
+            self._stop.wait(_WORDS_PAUSE_S)
+
+    def _camera_lost(self, lost: bool) -> None:
+        self._tell(BoxState.CAMERA_LOST, lost, "camera", self.camera)
+
+    def _microphone_lost(self, lost: bool) -> None:
+        self._tell(BoxState.MICROPHONE_LOST, lost, "microphone", self.microphone)
+
+    def _tell(self, state: BoxState, lost: bool, name: str, source: Camera | Microphone | None) -> None:
+        if self._health.set(state, lost):
+            reason = "" if source is None else source.reason
+            _log.warning("the %s is lost: %s", name, reason) if lost else _log.info("the %s is back", name)

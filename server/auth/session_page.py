@@ -1,0 +1,125 @@
+"""Log-in, log-out and one's own account."""
+
+from __future__ import annotations
+
+import functools
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+
+from pipeline.errors import ConfigError
+from server.auth.access_log import log_failed_log_in
+from server.auth.passwords import password_fits, stand_in_hash
+from server.auth.users import change_password, close_session, open_session, password_resets, session_user
+from server.core.days import day_words
+from server.store.engine import read, write
+from server.store.tables.users import users
+from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, language, render, told, web
+from server.web.middleware import read_session, sign_session
+from server.web.navigation import home_path
+
+router = APIRouter(include_in_schema=False)
+_stand_in = functools.cache(stand_in_hash)
+
+
+def local_path(path: str) -> str:
+    """A path of this server; anything that could lead elsewhere becomes the overview."""
+    return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+@router.get("/log-in")
+def log_in_page(request: Request, after: str = "/") -> Response:
+    """The log-in form."""
+    return render(request, "log_in.html", problem="", name="", after=local_path(after))
+
+
+@router.post("/log-in")
+def log_in(
+    request: Request,
+    name: Annotated[str, Form(max_length=100)],
+    password: Annotated[str, Form(max_length=400)],
+    after: Annotated[str, Form(max_length=400)] = "/",
+) -> Response:
+    """Open a session, or say only that name and password do not fit. Limited by name and by address."""
+    state = web(request)
+    vi = language(request) == "vi"
+    address = request.client.host if request.client else "?"
+    name = name.strip().lower()
+    wait_s = max(state.log_in_by_name.wait_s(name), state.log_in_by_address.wait_s(address))
+    if wait_s > 0:
+        minutes = int(wait_s // 60) + 1
+        problem = f"Quá nhiều lần thử. Hãy đợi {minutes} phút." if vi else f"Too many attempts. Wait {minutes} minutes."
+        return render(request, "log_in.html", 429, problem=problem, name=name, after=local_path(after))
+    with read(state.engine) as connection:
+        row = connection.execute(users.select().where(users.c.name == name)).first()
+    fits = password_fits(row.password_hash if row else _stand_in(), password)
+    if row is None or not fits or not row.active:
+        state.log_in_by_name.count(name)
+        state.log_in_by_address.count(address)
+        with write(state.engine) as connection:
+            log_failed_log_in(connection, name)
+        problem = "Tên hoặc mật khẩu không đúng." if vi else "The name or the password does not fit."
+        return render(request, "log_in.html", 401, problem=problem, name=name, after=local_path(after))
+    state.log_in_by_name.forget(name)
+    hours = state.config.web.session_hours
+    with write(state.engine) as connection:
+        token = open_session(connection, row.province_id, row.id, hours * 3600)
+        home = home_path(session_user(connection, token))
+    onward = home if local_path(after) == "/" else local_path(after)
+    response = RedirectResponse("/account" if row.must_change_password else onward, 303)
+    response.set_cookie(
+        SESSION_COOKIE,
+        sign_session(state.secret, token),
+        max_age=hours * 3600,
+        httponly=True,
+        samesite="lax",
+        secure=state.config.web.secure_cookies,
+    )
+    return response
+
+
+@router.post("/log-out")
+def log_out(request: Request) -> Response:
+    """Close this session."""
+    state = web(request)
+    token = read_session(state.secret, request.cookies.get(SESSION_COOKIE))
+    if token:
+        with write(state.engine) as connection:
+            close_session(connection, token)
+    response = RedirectResponse("/log-in", 303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response
+
+
+def _account(request: Request, status: int = 200, problem: str = "") -> Response:
+    user = current_user(request)
+    if user is None or user.user_id is None:
+        raise LogInNeededError
+    with read(web(request).engine) as connection:
+        resets = password_resets(connection, user.province_id, user.user_id)
+    return render(request, "account.html", status, problem=problem, resets=resets, day_words=day_words)
+
+
+@router.get("/account")
+def account_page(request: Request) -> Response:
+    """One's own account."""
+    return _account(request)
+
+
+@router.post("/account")
+def account(
+    request: Request, old: Annotated[str, Form(max_length=400)], new: Annotated[str, Form(max_length=400)]
+) -> Response:
+    """Change one's own password; all sessions are closed."""
+    user = current_user(request)
+    if user is None or user.user_id is None:
+        raise LogInNeededError
+    try:
+        with write(web(request).engine) as connection:
+            change_password(connection, user, old, new)
+    except ConfigError as error:
+        return _account(request, 400, told(request, error))
+    response = RedirectResponse("/log-in", 303)
+    response.delete_cookie(SESSION_COOKIE)
+    return response

@@ -1,0 +1,63 @@
+"""Settings of the province: retention, lateness, suppression, confidence, thresholds of suspicion."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import BaseModel, Field
+
+from server.core.changes import record_change
+from server.core.provinces import read_settings, write_setting
+from server.store.engine import read, write
+from server.web.context import UserManager, engine_of, render
+
+router = APIRouter(include_in_schema=False)
+
+
+class SettingsForm(BaseModel):
+    """What the page sets, within limits; both ends included."""
+
+    access_log_days: int = Field(ge=30, le=3650)
+    contact_days: int = Field(ge=1, le=365)
+    late_days: int = Field(ge=0, le=60)
+    min_answers: int = Field(ge=5, le=1000)
+    confidence: float = Field(ge=0.8, le=0.999)
+    suspicion_fastest_s: float = Field(ge=0, le=60)
+    suspicion_straight_s: float = Field(ge=0, le=60)
+    suspicion_straight_answers: int = Field(ge=3, le=32)
+    suspicion_device_a_day: int = Field(ge=1, le=1000)
+    suspicion_burst_ratings: int = Field(ge=2, le=10_000)
+    suspicion_burst_window_s: float = Field(ge=10, le=86_400)
+    suspicion_staff_ratings: int = Field(ge=2, le=1000)
+    suspicion_repeats: int = Field(ge=2, le=1000)
+
+
+NAMES = tuple(SettingsForm.model_fields)
+
+
+def _limits(name: str) -> tuple[float, float]:
+    bounds = {type(bound).__name__: bound for bound in SettingsForm.model_fields[name].metadata}
+    return bounds["Ge"].ge, bounds["Le"].le
+
+
+@router.get("/settings")
+def settings_page(request: Request, user: UserManager) -> Response:
+    """The settings in force."""
+    with read(engine_of(request)) as connection:
+        values = read_settings(connection, user.province_id, NAMES)
+    return render(request, "settings.html", values=values, limits={name: _limits(name) for name in NAMES})
+
+
+@router.post("/settings")
+def change_settings(request: Request, user: UserManager, sent: Annotated[SettingsForm, Form()]) -> Response:
+    """Change the settings; what changed stands in the log of changes."""
+    with write(engine_of(request)) as connection:
+        old = read_settings(connection, user.province_id, NAMES)
+        changed = {name: value for name, value in sent.model_dump().items() if value != old[name]}
+        for name, value in changed.items():
+            write_setting(connection, user.province_id, name, value)
+        if changed:
+            record_change(connection, user.province_id, user.user_id, "settings", changed)
+    return RedirectResponse("/settings", 303)

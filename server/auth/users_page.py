@@ -1,0 +1,80 @@
+"""Users of the province: making them, a new one-time password, shutting them out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+
+from pipeline.errors import ConfigError
+from pipeline.words import Words
+from server.auth.users import make_user, new_one_time_password, set_active
+from server.scores.evidence import read_agencies
+from server.store.engine import read, write
+from server.store.tables.users import Role, users
+from server.web.context import UserManager, engine_of, render, told
+
+router = APIRouter(include_in_schema=False)
+
+
+def _page(request: Request, user: UserManager, status: int = 200, **values: object) -> Response:
+    with read(engine_of(request)) as connection:
+        query = select(users).where(users.c.province_id == user.province_id).order_by(users.c.name)
+        found = connection.execute(query).all()
+        agencies = read_agencies(connection, user.province_id)
+    empty: dict[str, object] = {"problem": "", "made": None}
+    return render(
+        request, "users.html", status, users=found, agencies=agencies, roles=list(Role), **{**empty, **values}
+    )
+
+
+@router.get("/users")
+def users_page(request: Request, user: UserManager) -> Response:
+    """All users of the province."""
+    return _page(request, user)
+
+
+@router.post("/users")
+def add_user(
+    request: Request,
+    user: UserManager,
+    name: Annotated[str, Form(max_length=100)],
+    role: Annotated[Role, Form()],
+    agency: Annotated[str, Form(max_length=60)] = "",
+) -> Response:
+    """Make a user; the one-time password is shown once, on the answer's page."""
+    name = name.strip().lower()
+    try:
+        with write(engine_of(request)) as connection:
+            agency_id = None
+            if agency and role is Role.AGENCY_READER:
+                codes = {a.code: a.agency_id for a in read_agencies(connection, user.province_id)}
+                if agency not in codes:
+                    raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
+                agency_id = codes[agency]
+            password = make_user(connection, user.province_id, name, role, agency_id, by=user.user_id)
+    except ConfigError as error:
+        return _page(request, user, 400, problem=told(request, error))
+    return _page(request, user, made=(name, password))
+
+
+@router.post("/users/{user_id}/password")
+def reset_password(request: Request, user: UserManager, user_id: int) -> Response:
+    """A new one-time password."""
+    with write(engine_of(request)) as connection:
+        password = new_one_time_password(connection, user.province_id, user_id, by=user.user_id)
+        name = connection.execute(select(users.c.name).where(users.c.id == user_id)).scalar_one()
+    return _page(request, user, made=(name, password))
+
+
+@router.post("/users/{user_id}/active")
+def switch_user(request: Request, user: UserManager, user_id: int, active: Annotated[bool, Form()]) -> Response:
+    """Let a user in or shut them out."""
+    try:
+        with write(engine_of(request)) as connection:
+            set_active(connection, user.province_id, user_id, active, by=user.user_id)
+    except ConfigError as error:
+        return _page(request, user, 400, problem=told(request, error))
+    return RedirectResponse("/users", 303)

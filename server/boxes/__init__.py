@@ -1,0 +1,1 @@
+"""Boxes: registry, enrolment, the door on which they deliver, their health and signed logs."""

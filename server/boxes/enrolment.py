@@ -1,0 +1,97 @@
+"""The door at which a box shows its one-time code. Any key may connect here; nothing but an enrolment request is
+understood."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import zmq
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline import enrolment
+from pipeline.errors import WireError
+from pipeline.framing import REPLY_BYTES, pad, unpad
+from pipeline.keys import KeyPair
+from pipeline.records import Counters
+from server.boxes import registry as boxes
+
+_log = logging.getLogger(__name__)
+_POLL_MS = 200
+_PAUSE_S = 0.05
+"""After every request, so that strangers cannot keep the store busy (20 requests a second; a code has 128 random
+bits)."""
+
+
+class EnrolmentDoor:
+    """Serves one bound ROUTER on a thread of its own and closes it at the end."""
+
+    def __init__(
+        self,
+        router: zmq.Socket[bytes],
+        engine: Engine,
+        keys: KeyPair,
+        registry: boxes.BoxRegistry,
+        now: Callable[[], float],
+    ) -> None:
+        self.counters = Counters()
+        self._router = router
+        self._engine = engine
+        self._keys = keys
+        self._registry = registry
+        self._now = now
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="enrolment", daemon=True)
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread and close the socket."""
+        self._stop.set()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            try:
+                if self._router.poll(_POLL_MS):
+                    self._one()
+                    time.sleep(_PAUSE_S)
+            except Exception:  # a supervisor: a request that fails must not end the service
+                self.counters.drop("internal_error")
+                _log.exception("an enrolment request could not be handled")
+        self._router.close()
+
+    def _one(self) -> None:
+        frames = self._router.recv_multipart(copy=False)
+        answer = self._answer(frames)
+        try:
+            payload = pad(enrolment.encode(answer), REPLY_BYTES)
+            self._router.send_multipart([frames[0].bytes, payload], zmq.NOBLOCK)
+        except zmq.Again:
+            self.counters.drop("reply_not_sent")
+
+    def _answer(self, frames: list[zmq.Frame]) -> enrolment.Answer:
+        try:
+            if len(frames) != 2:
+                raise WireError("An enrolment request is one frame.")
+            request = enrolment.decode_enrol(unpad(frames[1].bytes, REPLY_BYTES))
+        except WireError:
+            self.counters.drop("malformed")
+            return enrolment.NotEnrolled()
+        key = str(frames[1].get("User-Id"))
+        try:
+            box = boxes.enrol(self._engine, request.code, key, request.signing_public, request.epoch, self._now())
+        except SQLAlchemyError:
+            self.counters.drop("store_unavailable")
+            return enrolment.NotEnrolled(later=True)
+        if box is None:
+            self.counters.drop("not_valid")
+            return enrolment.NotEnrolled()
+        self._registry.refresh()
+        self.counters.forwarded += 1
+        return enrolment.Enrolled(epoch=box.epoch, signing_public=self._keys.signing_public)

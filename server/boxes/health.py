@@ -1,0 +1,142 @@
+"""The health of boxes as the server sees it: heartbeats, releases that came, gaps in what a box sent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from pipeline.wire import BoxState
+from server.core.days import now_s
+from server.core.provinces import province_by_id
+from server.store.tables.agencies import agencies
+from server.store.tables.boxes import boxes, heartbeats
+from server.store.tables.releases import deliveries, releases, tree_heads
+
+SILENT_AFTER_S = 900
+"""A box that has not been heard for so long is shown as silent."""
+
+STATE_WORDS: dict[BoxState, tuple[str, str]] = {
+    BoxState.OK: ("Hoạt động tốt", "Working"),
+    BoxState.ANALYSIS_OFF: ("Đã tắt phân tích", "Analysis is off"),
+    BoxState.CAMERA_LOST: ("Mất camera", "Camera lost"),
+    BoxState.MICROPHONE_LOST: ("Mất micrô", "Microphone lost"),
+    BoxState.CLOCK_UNTRUSTED: ("Đồng hồ không tin cậy", "Clock not trusted"),
+    BoxState.DISK_FULL: ("Đầy đĩa", "Disk full"),
+    BoxState.BUDGET_REFUSED: ("Hết ngân sách riêng tư", "Privacy budget refused"),
+    BoxState.STARTING: ("Đang khởi động", "Starting"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BoxHealth:
+    """One box on the health page."""
+
+    label: str
+    agency_vi: str
+    agency_en: str
+    enrolled: bool
+    revoked: bool
+    demo: bool
+    simulated: bool
+    """Of a generated province: its tables were drawn, no box ever ran."""
+    state: BoxState | None
+    """None: never heard."""
+    silent: bool
+    heard_ago_s: int | None
+    software: str
+    gpu: bool
+    pulses: int
+    evidence: int
+    late: int
+    missing: int
+    """Sequence numbers below the newest one that never came."""
+    log_size: int | None
+    log_verified: bool | None
+
+    @property
+    def fine(self) -> bool:
+        """Whether nobody needs to look at this box."""
+        usable = self.enrolled and not self.revoked and not self.silent
+        return usable and self.state is BoxState.OK and self.missing == 0
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The state in Vietnamese and English."""
+        if self.simulated:
+            return "Mô phỏng", "Simulated"
+        if self.revoked:
+            return "Đã thu hồi khóa", "Key revoked"
+        if not self.enrolled:
+            return "Chưa đăng ký", "Not enrolled yet"
+        if self.state is None:
+            return "Chưa có tín hiệu", "Never heard"
+        if self.silent:
+            return "Mất liên lạc", "Silent"
+        return STATE_WORDS[self.state]
+
+
+def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
+    """Every box of a province, by label."""
+    now = now_s()
+    generated = province_by_id(connection, province_id).simulated
+    kinds = select(
+        releases.c.box_id,
+        func.count().filter(releases.c.kind == "pulse").label("pulses"),
+        func.count().filter(releases.c.kind == "evidence").label("evidence"),
+        func.count().filter(releases.c.late).label("late"),
+    )
+    sent = {
+        row.box_id: row
+        for row in connection.execute(kinds.where(releases.c.province_id == province_id).group_by(releases.c.box_id))
+    }
+    came = (
+        select(deliveries.c.box_id, deliveries.c.epoch, func.count(), func.max(deliveries.c.sequence))
+        .where(deliveries.c.province_id == province_id)
+        .group_by(deliveries.c.box_id, deliveries.c.epoch)
+    )
+    missing: dict[int, int] = {}
+    for box_id, _epoch, count, newest in connection.execute(came):
+        missing[box_id] = missing.get(box_id, 0) + max(0, newest - count)
+    newest_head = select(func.max(tree_heads.c.id)).where(tree_heads.c.province_id == province_id)
+    heads = {
+        row.box_id: row
+        for row in connection.execute(
+            select(tree_heads).where(tree_heads.c.id.in_(newest_head.group_by(tree_heads.c.box_id)))
+        )
+    }
+    query = (
+        select(boxes, agencies.c.name_vi, agencies.c.name_en, heartbeats.c.state, heartbeats.c.software)
+        .add_columns(heartbeats.c.provider, heartbeats.c.received_s)
+        .join(agencies, agencies.c.id == boxes.c.agency_id)
+        .outerjoin(heartbeats, heartbeats.c.box_id == boxes.c.id)
+        .where(boxes.c.province_id == province_id)
+        .order_by(boxes.c.label)
+    )
+    found = []
+    for row in connection.execute(query):
+        ago = None if row.received_s is None else max(0, now - row.received_s)
+        counts, head = sent.get(row.id), heads.get(row.id)
+        found.append(
+            BoxHealth(
+                label=row.label,
+                agency_vi=row.name_vi,
+                agency_en=row.name_en,
+                enrolled=row.public_key is not None,
+                revoked=row.revoked_day is not None,
+                demo=bool(row.demo),
+                simulated=generated and row.public_key is None and row.state is None and counts is not None,
+                state=None if row.state is None else BoxState(row.state),
+                silent=ago is not None and ago > SILENT_AFTER_S,
+                heard_ago_s=ago,
+                software=row.software or "",
+                gpu=row.provider == 1,
+                pulses=counts.pulses if counts else 0,
+                evidence=counts.evidence if counts else 0,
+                late=counts.late if counts else 0,
+                missing=missing.get(row.id, 0),
+                log_size=head.size if head else None,
+                log_verified=bool(head.verified) if head else None,
+            )
+        )
+    return found

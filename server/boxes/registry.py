@@ -1,0 +1,343 @@
+"""The boxes of a server: who they are, their keys, and how they come and go without a restart.
+
+A box is known by its CURVE key alone. Enrolment: `issue_code` prints a one-time code, `enrol` binds the key that
+shows it. Rotation: the same, for a box that has a key; the previous key is let in until the new one is used.
+Revocation: `revoke`; open connections of that key are refused from the next message on, because every commit reads
+the box's row again.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.enrolment import code_hash, code_text, new_code
+from pipeline.errors import ConfigError, StoreError
+from server.core.changes import record_change
+from server.core.days import today
+from server.store.engine import read, write
+from server.store.tables.agencies import agencies
+from server.store.tables.boxes import boxes
+from server.store.tables.counters import counters
+from server.store.tables.releases import deliveries
+
+CODE_LIFE_S = 24 * 3600
+REFRESH_S = 2.0
+MOST_CLERKS = 64
+POOL_PATTERN = r"[A-Za-z0-9_.-]{0,40}"
+"""Both as the box's own policy takes them (`pipeline/privacy/policy.py`)."""
+_UNKNOWN_REFRESH_S = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """One box that may send. `epoch`: the only one accepted. `log_key`: Ed25519 public key of its log, hex, or None."""
+
+    box_id: int
+    province_id: int
+    agency_id: int
+    counter_id: int | None
+    epoch: int
+    demo: bool
+    public_key: str
+    previous_key: str | None
+    log_key: str | None
+
+
+def _box(row: Row[tuple[object, ...]]) -> Box:
+    return Box(
+        row.id,
+        row.province_id,
+        row.agency_id,
+        row.counter_id,
+        row.epoch,
+        bool(row.demo),
+        row.public_key,
+        row.previous_key,
+        row.log_key,
+    )
+
+
+def read_boxes(connection: Connection, box_ids: list[int] | None = None) -> list[Box]:
+    """The boxes that have a key and are not revoked, all or those of some ids."""
+    query = select(boxes).where(boxes.c.public_key.is_not(None), boxes.c.revoked_day.is_(None))
+    if box_ids is not None:
+        query = query.where(boxes.c.id.in_(box_ids))
+    return [_box(row) for row in connection.execute(query)]
+
+
+class BoxRegistry:
+    """The allow-list in memory, read again every `REFRESH_S` seconds. Where the store does not answer the last list
+    stays."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.monotonic) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._by_key: dict[str, Box] = {}
+        self._read_s = float("-inf")
+
+    def refresh(self) -> None:
+        """Read the list now."""
+        with self._lock:
+            self._refresh()
+
+    def _refresh(self) -> None:
+        self._read_s = self._clock()
+        try:
+            with read(self._engine) as connection:
+                found = read_boxes(connection)
+        except SQLAlchemyError:
+            return
+        keys = {box.public_key: box for box in found}
+        keys |= {box.previous_key: box for box in found if box.previous_key is not None}
+        self._by_key = keys
+
+    def lookup(self, key: str) -> Box | None:
+        """The box of a public key (Z85), or None."""
+        with self._lock:
+            age_s = self._clock() - self._read_s
+            if age_s > REFRESH_S or (key not in self._by_key and age_s > _UNKNOWN_REFRESH_S):
+                self._refresh()
+            return self._by_key.get(key)
+
+    def is_allowed(self, key: str) -> bool:
+        """The rule of the boxes' socket, on the handshakes' thread.
+
+        libzmq's client never asks again after a refusal, so a key that is unknown to a list of a moment ago (a box that
+        was enrolled since) is looked up once more when the list may be read anew."""
+        with self._lock:
+            was_read_s = self._read_s
+        if self.lookup(key) is not None:
+            return True
+        with self._lock:
+            is_fresh = self._read_s > was_read_s
+        if is_fresh:
+            return False
+        time.sleep(_UNKNOWN_REFRESH_S * 1.5)
+        return self.lookup(key) is not None
+
+
+def _check_clerks(clerks: int, pool: str) -> None:
+    if not 1 <= clerks <= MOST_CLERKS:
+        raise ConfigError(f"A box serves 1 to {MOST_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
+    if re.fullmatch(POOL_PATTERN, pool) is None:
+        raise ConfigError(
+            f"The pool {pool!r} is no label.", "Write up to 40 letters, digits, dots or dashes, as in edge.toml."
+        )
+
+
+def new_box(
+    engine: Engine,
+    province_id: int,
+    agency_id: int,
+    label: str,
+    counter_id: int | None = None,
+    demo: bool = False,
+    clerks: int = 1,
+    pool: str = "",
+) -> int:
+    """Make a box without a key and return its id. `clerks`, `pool`: as in `state_clerks`.
+
+    Raises `ConfigError` where the label is taken or the agency is not the province's."""
+    _check_clerks(clerks, pool)
+    try:
+        with write(engine) as connection:
+            values = {
+                "province_id": province_id,
+                "agency_id": agency_id,
+                "counter_id": counter_id,
+                "label": label,
+                "demo": demo,
+                "epoch": 0,
+                "clerks": clerks,
+                "pool": pool,
+            }
+            box_id = int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
+            detail = {"box": box_id, "agency": agency_id, "demo": demo, "clerks": clerks, "pool": pool}
+            record_change(connection, province_id, None, "box made", detail)
+            return box_id
+    except SQLAlchemyError:
+        raise ConfigError(
+            f"The box {label!r} cannot be made.",
+            "Its label may be taken, or the agency or counter is not of this province.",
+        ) from None
+
+
+def state_clerks(engine: Engine, province_id: int, box_id: int, clerks: int, pool: str = "") -> None:
+    """Write down how many clerks (1 to `MOST_CLERKS`) a box serves, and the label of its pool or ''.
+
+    The statement holds for everything that the box has sent, and stands in the log of changes. Raises `ConfigError`
+    where the province has no such box."""
+    _check_clerks(clerks, pool)
+    with write(engine) as connection:
+        mine = (boxes.c.id == box_id, boxes.c.province_id == province_id)
+        done = connection.execute(update(boxes).where(*mine).values(clerks=clerks, pool=pool))
+        if done.rowcount != 1:
+            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        detail = {"box": box_id, "clerks": clerks, "pool": pool}
+        record_change(connection, province_id, None, "box clerks stated", detail)
+
+
+def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, replace: bool = False) -> str:
+    """A one-time code for a box, valid for a day, as people read it. `replace`: its keys so far are let in no more
+    from now on.
+
+    Raises `ConfigError` where the province has no such box."""
+    code = new_code()
+    values: dict[str, object] = {
+        "enrol_code_hash": code_hash(code),
+        "enrol_code_expires_s": int(now_s) + CODE_LIFE_S,
+        "revoked_day": None,
+    }
+    if replace:
+        values |= {"public_key": None, "previous_key": None}
+    with write(engine) as connection:
+        done = connection.execute(
+            update(boxes).where(boxes.c.id == box_id, boxes.c.province_id == province_id).values(values)
+        )
+        if done.rowcount != 1:
+            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        record_change(connection, province_id, None, "box code issued", {"box": box_id, "replace": replace})
+    return code_text(code)
+
+
+def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now_s: float) -> Box | None:
+    """Bind `key` to the box of a code; None where the code is not valid for this key.
+
+    The same code and key once more give the same answer (its first answer may have been lost). A box that knows its
+    epoch keeps it; one that starts empty gets the next, and the former is retired."""
+    with write(engine) as connection:
+        row = connection.execute(select(boxes).where(boxes.c.enrol_code_hash == code_hash(code))).one_or_none()
+        if row is None or row.revoked_day is not None:
+            return None
+        used = row.enrol_code_expires_s == 0
+        if used or row.enrol_code_expires_s < now_s:
+            return _box(row) if used and row.public_key == key else None
+        taken = connection.execute(
+            select(boxes.c.id).where(or_(boxes.c.public_key == key, boxes.c.previous_key == key), boxes.c.id != row.id)
+        ).first()
+        if taken is not None:
+            return None
+        keeps = row.public_key is not None and epoch != 0 and epoch == row.epoch
+        rotated = row.public_key if keeps and row.public_key != key else None
+        connection.execute(
+            update(boxes)
+            .where(boxes.c.id == row.id)
+            .values(
+                public_key=key,
+                previous_key=rotated,
+                log_key=log_key.hex(),
+                epoch=row.epoch if keeps else row.epoch + 1,
+                enrol_code_expires_s=0,
+                enrolled_day=today(),
+            )
+        )
+        detail = {"box": row.id, "key": key, "log_key": log_key.hex(), "rotated": rotated is not None}
+        record_change(connection, row.province_id, None, "box enrolled", detail)
+        return _box(connection.execute(select(boxes).where(boxes.c.id == row.id)).one())
+
+
+def revoke(engine: Engine, province_id: int, box_id: int) -> None:
+    """Let a box in no more; its data stays. Raises `ConfigError` where the province has no such box."""
+    with write(engine) as connection:
+        done = connection.execute(
+            update(boxes)
+            .where(boxes.c.id == box_id, boxes.c.province_id == province_id)
+            .values(revoked_day=today(), enrol_code_hash=None, enrol_code_expires_s=None)
+        )
+        if done.rowcount != 1:
+            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        record_change(connection, province_id, None, "box revoked", {"box": box_id})
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers of one box and epoch that never came: `missing` of the first `highest`."""
+
+    box_id: int
+    epoch: int
+    highest: int
+    missing: int
+
+
+def gaps(engine: Engine, province_id: int) -> list[Gap]:
+    """Boxes of a province from which numbers are missing below the highest that came. Raises `StoreError`."""
+    query = (
+        select(
+            deliveries.c.box_id,
+            deliveries.c.epoch,
+            func.max(deliveries.c.sequence).label("highest"),
+            func.count().label("stored"),
+        )
+        .where(deliveries.c.province_id == province_id)
+        .group_by(deliveries.c.box_id, deliveries.c.epoch)
+        .order_by(deliveries.c.box_id, deliveries.c.epoch)
+    )
+    try:
+        with read(engine) as connection:
+            rows = connection.execute(query).all()
+    except SQLAlchemyError:
+        raise StoreError("The store does not answer.", "Check the data base.") from None
+    return [
+        Gap(row.box_id, row.epoch, row.highest, row.highest - row.stored) for row in rows if row.highest > row.stored
+    ]
+
+
+def find_place(engine: Engine, province_id: int, agency: str, counter: str | None) -> tuple[int, int | None]:
+    """Ids of an agency and, where named, of its counter. Raises `ConfigError` where there is none of that code."""
+    with read(engine) as connection:
+        agency_id = connection.execute(
+            select(agencies.c.id).where(agencies.c.province_id == province_id, agencies.c.code == agency)
+        ).scalar_one_or_none()
+        if agency_id is None:
+            raise ConfigError(f"This province has no agency {agency!r}.", "Import it: hailong server import.")
+        if counter is None:
+            return agency_id, None
+        counter_id = connection.execute(
+            select(counters.c.id).where(counters.c.agency_id == agency_id, counters.c.code == counter)
+        ).scalar_one_or_none()
+    if counter_id is None:
+        raise ConfigError(f"This agency has no counter {counter!r}.", "Import it: hailong server import.")
+    return agency_id, counter_id
+
+
+def list_boxes(engine: Engine, province_id: int) -> list[dict[str, Any]]:
+    """Every box of a province with its state: made, enrolled, rotating or revoked."""
+    query = (
+        select(boxes, agencies.c.code.label("agency"))
+        .join(agencies, agencies.c.id == boxes.c.agency_id)
+        .where(boxes.c.province_id == province_id)
+        .order_by(boxes.c.id)
+    )
+    with read(engine) as connection:
+        rows = connection.execute(query).all()
+    return [
+        {
+            "box": row.id,
+            "label": row.label,
+            "agency": row.agency,
+            "epoch": row.epoch,
+            "state": _state(row),
+            "public_key": row.public_key,
+            "demo": bool(row.demo),
+            "clerks": row.clerks,
+            "pool": row.pool,
+        }
+        for row in rows
+    ]
+
+
+def _state(row: Row[tuple[object, ...]]) -> str:
+    if row.revoked_day is not None:
+        return "revoked"
+    if row.public_key is None:
+        return "not enrolled"
+    return "rotating" if row.previous_key is not None else "enrolled"

@@ -1,0 +1,263 @@
+"""A batch of messages of boxes becomes rows, within one transaction, and each its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, select, tuple_, update
+
+from pipeline import wire
+from pipeline.errors import ConfigError
+from pipeline.instruments.instrument import Instrument
+from pipeline.instruments.library import load_by_wire_code
+from pipeline.privacy.periods import day_index, period_end_s
+from pipeline.transparency.heads import from_words, verify_head, words
+from server.boxes.registry import Box
+from server.core.days import month_of_day
+from server.core.provinces import read_setting
+from server.store.tables.boxes import boxes as boxes_table
+from server.store.tables.boxes import heartbeats
+from server.store.tables.ratings import Channel, RatingState, answer_values, ratings
+from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
+
+DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
+Answer = wire.Ack | wire.Refusal | wire.Anchor
+_NOT_STORED = (wire.Heartbeat, wire.Hello)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that fits the schema, from a known box. `identity`: where the answer goes; `digest`: SHA-256, hex."""
+
+    identity: bytes
+    key: str
+    box: Box
+    message: wire.Message
+    digest: str
+
+
+class CountsRepeats(Protocol):
+    """What is counted on the way."""
+
+    repeated: int
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Rows gathered from a batch, inserted together."""
+
+    deliveries: list[dict[str, Any]]
+    releases: list[dict[str, Any]]
+    tree_heads: list[dict[str, Any]]
+    ratings: list[dict[str, Any]]
+
+
+class _Refused(Exception):  # noqa: N818
+    """A message that is not stored, and why."""
+
+    def __init__(self, reason: wire.RefusalReason) -> None:
+        self.reason = reason
+
+
+def store_batch(
+    connection: Connection,
+    batch: Sequence[Incoming],
+    boxes: Mapping[int, Box],
+    now_s: float,
+    counters: CountsRepeats,
+    instrument_of: Callable[[int], Instrument] = load_by_wire_code,
+) -> list[Answer]:
+    """Store what is new and say of each message what became of it. `boxes`: the rows as they stand in this transaction.
+
+    The `Ack` of a heartbeat names the highest number that is stored of the box's epoch, so that a box restored from
+    an old image of its disk learns that it stands behind what it sent before."""
+    today = day_index(now_s)
+    known = _known(connection, batch)
+    late_days = {
+        province_id: int(read_setting(connection, province_id, "late_days"))
+        for province_id in {box.province_id for box in boxes.values()}
+    }
+    rows = _Rows([], [], [], [])
+    answers: list[Answer] = []
+    for incoming in batch:
+        message = incoming.message
+        try:
+            box = _sender(incoming, boxes)
+            if isinstance(message, wire.Heartbeat):
+                _keep_heartbeat(connection, box, message, now_s)
+                answers.append(wire.Ack(epoch=message.epoch, sequence=0))
+                continue
+            if isinstance(message, wire.Hello):
+                answers.append(_anchor(connection, box))
+                continue
+            number = (box.box_id, message.epoch, message.sequence)
+            if number in known:
+                if known[number] != incoming.digest:
+                    raise _Refused(wire.RefusalReason.CONFLICT)
+                counters.repeated += 1
+            else:
+                _gather(rows, box, incoming, today, late_days[box.province_id], instrument_of)
+                known[number] = incoming.digest
+            answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
+        except _Refused as refused:
+            answers.append(wire.Refusal(epoch=message.epoch, sequence=message.sequence, reason=refused.reason))
+    for table, found in (
+        (deliveries, rows.deliveries),
+        (releases, rows.releases),
+        (tree_heads, rows.tree_heads),
+        (ratings, rows.ratings),
+    ):
+        if found:
+            connection.execute(table.insert(), found)
+    _retire_previous_keys(connection, batch, boxes)
+    return answers
+
+
+def _sender(incoming: Incoming, boxes: Mapping[int, Box]) -> Box:
+    box = boxes.get(incoming.box.box_id)
+    if box is None or incoming.key not in (box.public_key, box.previous_key):
+        raise _Refused(wire.RefusalReason.UNKNOWN_BOX)
+    if incoming.message.epoch != box.epoch:
+        raise _Refused(wire.RefusalReason.EPOCH_RETIRED)
+    if not isinstance(incoming.message, _NOT_STORED) and incoming.message.sequence < 1:
+        raise _Refused(wire.RefusalReason.MALFORMED)
+    return box
+
+
+def _known(connection: Connection, batch: Sequence[Incoming]) -> dict[tuple[int, int, int], str]:
+    numbers = {(each.box.box_id, each.message.epoch, each.message.sequence) for each in batch}
+    columns = (deliveries.c.box_id, deliveries.c.epoch, deliveries.c.sequence)
+    query = select(*columns, deliveries.c.digest).where(tuple_(*columns).in_(sorted(numbers)))
+    return {(row.box_id, row.epoch, row.sequence): row.digest for row in connection.execute(query)}
+
+
+def _anchor(connection: Connection, box: Box) -> wire.Anchor:
+    """The last head of the box's log that was committed and bears the box's signature."""
+    query = (
+        select(tree_heads.c.epoch, tree_heads.c.size, tree_heads.c.root)
+        .where(tree_heads.c.box_id == box.box_id, tree_heads.c.verified.is_(True))
+        .order_by(tree_heads.c.epoch.desc(), tree_heads.c.size.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return wire.Anchor(epoch=0, size=0, root=(0, 0, 0, 0))
+    root = words(bytes.fromhex(row.root))
+    return wire.Anchor(epoch=row.epoch, size=row.size, root=(root[0], root[1], root[2], root[3]))
+
+
+def _gather(
+    rows: _Rows,
+    box: Box,
+    incoming: Incoming,
+    today: int,
+    late_days: int,
+    instrument_of: Callable[[int], Instrument],
+) -> None:
+    message = incoming.message
+    common: dict[str, Any] = {
+        "province_id": box.province_id,
+        "box_id": box.box_id,
+        "epoch": message.epoch,
+        "sequence": message.sequence,
+        "received_day": today,
+    }
+    kind = str(message.__struct_config__.tag)
+    if isinstance(message, wire.Pulse | wire.Evidence):
+        rows.releases.append(common | _release_values(box, message, kind, today - late_days))
+    elif isinstance(message, wire.Ratings):
+        rows.ratings += _rating_rows(box, message, instrument_of)
+    elif isinstance(message, wire.TreeHead):
+        rows.tree_heads.append(common | _tree_head_values(box, message))
+    rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
+
+
+def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, due_since: int) -> dict[str, Any]:
+    """Columns of a release; it is late where its period ended before the day `due_since`."""
+    is_demo = message.period in DEMO_KINDS
+    if is_demo and not box.demo:
+        raise _Refused(wire.RefusalReason.DEMO_ONLY)
+    late = False
+    if not is_demo:
+        try:
+            late = day_index(period_end_s(message.period, message.index)) < due_since
+        except (OverflowError, ValueError):
+            raise _Refused(wire.RefusalReason.MALFORMED) from None
+    return {
+        "agency_id": box.agency_id,
+        "kind": kind,
+        "period_kind": int(message.period),
+        "period_index": message.index,
+        "epsilon_milli": message.epsilon_milli,
+        "late": late,
+        **cell_values(message.counts),
+    }
+
+
+def _rating_rows(box: Box, message: wire.Ratings, instrument_of: Callable[[int], Instrument]) -> list[dict[str, Any]]:
+    found = []
+    for row in message.rows:
+        if row.instrument == 0:
+            continue
+        if row.answers[0] > 5:
+            raise _Refused(wire.RefusalReason.MALFORMED)
+        try:
+            instrument = instrument_of(row.instrument)
+            month = month_of_day(message.day)
+        except ConfigError:  # the file is not installed here yet: the box keeps the batch and tries again
+            raise _Refused(wire.RefusalReason.STORE_UNAVAILABLE) from None
+        except OverflowError:
+            raise _Refused(wire.RefusalReason.MALFORMED) from None
+        found.append(
+            {
+                "province_id": box.province_id,
+                "agency_id": box.agency_id,
+                "counter_id": box.counter_id,
+                "service_group": row.service_group,
+                "channel": Channel.COUNTER_TABLET.value,
+                "day": message.day,
+                "month": month,
+                "instrument": instrument.code,
+                "instrument_version": instrument.version,
+                "reasons": row.reasons,
+                "flag": row.flag,
+                "state": int(RatingState.SET_ASIDE if row.flag else RatingState.COUNTED),
+                **answer_values(row.answers),
+            }
+        )
+    return found
+
+
+def _tree_head_values(box: Box, message: wire.TreeHead) -> dict[str, Any]:
+    return {
+        "size": message.size,
+        "root": from_words(message.root).hex(),
+        "signature": from_words(message.signature).hex(),
+        "verified": box.log_key is not None and verify_head(message, bytes.fromhex(box.log_key)),
+    }
+
+
+def _keep_heartbeat(connection: Connection, box: Box, message: wire.Heartbeat, now_s: float) -> None:
+    values = {
+        "state": int(message.state),
+        "software": ".".join(str(part) for part in message.software),
+        "provider": message.provider,
+        "received_s": int(now_s),
+    }
+    done = connection.execute(update(heartbeats).where(heartbeats.c.box_id == box.box_id).values(values))
+    if done.rowcount == 0:
+        connection.execute(heartbeats.insert().values(box_id=box.box_id, province_id=box.province_id, **values))
+
+
+def _retire_previous_keys(connection: Connection, batch: Sequence[Incoming], boxes: Mapping[int, Box]) -> None:
+    """The first message under a new key ends the previous one."""
+    for box_id in {each.box.box_id for each in batch}:
+        box = boxes.get(box_id)
+        if (
+            box is not None
+            and box.previous_key is not None
+            and any(each.key == box.public_key for each in batch if each.box.box_id == box_id)
+        ):
+            connection.execute(update(boxes_table).where(boxes_table.c.id == box_id).values(previous_key=None))

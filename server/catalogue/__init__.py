@@ -1,0 +1,1 @@
+"""Agencies, counters, fields, services: what a province consists of."""

@@ -1,0 +1,105 @@
+"""A province's agencies, levels, fields, services and transactions, as the survey needs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from pipeline.errors import ConfigError
+from pipeline.words import Words
+from server.catalogue.writing import NOUNS
+from server.core.days import Period
+from server.store.tables.agencies import agencies, levels
+from server.store.tables.provinces import provinces
+from server.store.tables.services import fields, service_groups, services
+from server.store.tables.transactions import transactions
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something with a code and a name in both languages. `parent`: the level of an agency, the field of a service
+    group, the group of a service (0: none)."""
+
+    id: int
+    code: str
+    name_vi: str
+    name_en: str
+    parent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a province consists of, by id (service groups by number)."""
+
+    province: Named
+    simulated: bool
+    levels: dict[int, Named]
+    agencies: dict[int, Named]
+    fields: dict[int, Named]
+    groups: dict[int, Named]
+    services: dict[int, Named]
+
+    def agency(self, code: str) -> Named:
+        """The agency of that code; raises `ConfigError`."""
+        return _find(self.agencies, code, NOUNS["agency"])
+
+    def group(self, code: str) -> Named:
+        """The service group of that number; raises `ConfigError`."""
+        return _find(self.groups, code, NOUNS["service_group"])
+
+
+def _find(named: dict[int, Named], code: str, what: Words) -> Named:
+    for one in named.values():
+        if one.code == code:
+            return one
+    known = ", ".join(one.code for one in named.values())
+    raise ConfigError(
+        Words(f"There is no {what} {code!r}.", f"Không có {what.vi} “{code}”."),
+        Words(f"Known: {known}.", f"Có: {known}."),
+    )
+
+
+def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
+    """The catalogue of one province, agencies in order of level and code."""
+    province = connection.execute(select(provinces).where(provinces.c.id == province_id)).one()
+
+    def named(table: object, parent: str | None = None, code: str = "code", by: str = "id") -> dict[int, Named]:
+        query = select(table).where(table.c.province_id == province_id)  # type: ignore[call-overload, attr-defined]
+        found = {}
+        for row in connection.execute(query).mappings():
+            over = row[parent] or 0 if parent else 0
+            found[row[by]] = Named(row[by], str(row[code]), row["name_vi"], row["name_en"], over)
+        return found
+
+    level_of = named(levels)
+    ranks = {row.id: row.rank for row in connection.execute(select(levels.c.id, levels.c.rank))}
+    found = named(agencies, "level_id")
+    ordered = sorted(found.values(), key=lambda agency: (ranks[agency.parent], agency.code))
+    return Catalogue(
+        province=Named(province.id, province.code, province.name_vi, province.name_en),
+        simulated=province.simulated,
+        levels=dict(sorted(level_of.items(), key=lambda item: ranks[item[0]])),
+        agencies={agency.id: agency for agency in ordered},
+        fields=named(fields),
+        groups=dict(sorted(named(service_groups, "field_id", "number", "number").items())),
+        services=named(services, "service_group"),
+    )
+
+
+def frame_counts(connection: Connection, province_id: int, period: Period) -> dict[tuple[int, int], int]:
+    """Finished transactions of a period by (agency, service group): the sampling frame."""
+    query = (
+        select(transactions.c.agency_id, transactions.c.service_group, func.sum(transactions.c.count))
+        .where(
+            transactions.c.province_id == province_id,
+            transactions.c.month.between(period.first_month, period.last_month),
+        )
+        .group_by(transactions.c.agency_id, transactions.c.service_group)
+    )
+    return {(agency, group): int(count) for agency, group, count in connection.execute(query)}
+
+
+def codes(named: dict[int, Named]) -> dict[str, int]:
+    """Code to id."""
+    return {one.code: one.id for one in named.values()}

@@ -1,0 +1,1 @@
+"""Channels by which answers come, one folder each."""

@@ -1,0 +1,1 @@
+"""SMS and 1022 calls through a signed gateway."""

@@ -1,0 +1,258 @@
+"""What gateways of SMS and of the 1022 call centre send, and the province's portal asks for.
+
+Every call is signed: `X-Hailong-Signature` = hex HMAC-SHA-256 under the gateway's key over `X-Hailong-Time` (Unix
+seconds, at most five minutes off), a dot, and the body. A repeated event gets the reply it got before. The phone's
+number meets the answers only while the conversation lasts, and there as a keyed hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import Instrument, RatingFlag, check_answers
+from pipeline.words import Words
+from server.channels.gateway import conversation as talk
+from server.channels.gateway.conversation import Conversation, Outcome
+from server.core.changes import record_change
+from server.core.days import today
+from server.ratings.sheets import store_sheet
+from server.ratings.suspicion import ArrivalWatch
+from server.rounds.rounds import Round, find_round
+from server.store.engine import insert_row
+from server.store.tables.agencies import agencies
+from server.store.tables.contacts import phone_contacts, phone_sessions
+from server.store.tables.gateways import gateway_events, gateways
+from server.store.tables.ratings import Channel
+
+MAX_SKEW_S = 300
+_CHANNEL = {"sms": Channel.SMS, "call": Channel.CALL_1022}
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway and the province and round it works for."""
+
+    id: int
+    province_id: int
+    code: str
+    kind: str
+    secret: str
+    round_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayReply:
+    """What the gateway says to the person; `end`: hang up, or expect no more."""
+
+    reply: str
+    end: bool
+
+
+def make_gateway(
+    connection: Connection, province_id: int, code: str, kind: str, round_id: int, user_id: int | None
+) -> str:
+    """Make a gateway and return its key (hex), shown once to whoever sets the gateway up. Raises `ConfigError`."""
+    find_round(connection, province_id, round_id=round_id)
+    if kind not in ("sms", "call", "portal") or not code.isidentifier() or len(code) > 40:
+        raise ConfigError(
+            Words(
+                "A gateway has a code of letters and digits, and is sms, call or portal.",
+                "Mã cổng chỉ gồm chữ và số; loại cổng là sms, call hoặc portal.",
+            )
+        )
+    if connection.execute(select(gateways.c.id).where(gateways.c.code == code)).first():
+        raise ConfigError(
+            Words(f"There is a gateway {code!r}.", f"Đã có cổng “{code}”."),
+            Words("Choose another code.", "Hãy chọn mã khác."),
+        )
+    secret = secrets.token_hex(32)
+    values = {"code": code, "kind": kind, "secret": secret, "round_id": round_id, "active": True}
+    gateway = insert_row(connection, gateways, {"province_id": province_id, **values})
+    record_change(connection, province_id, user_id, "gateway_made", {"gateway": gateway, "kind": kind})
+    return secret
+
+
+def find_gateway(connection: Connection, code: str) -> Gateway | None:
+    """The active gateway of that code."""
+    row = connection.execute(select(gateways).where(gateways.c.code == code, gateways.c.active)).first()
+    return None if row is None else Gateway(row.id, row.province_id, row.code, row.kind, row.secret, row.round_id)
+
+
+def sign(secret: str, time_s: int, body: bytes) -> str:
+    """The signature of a call."""
+    return hmac.new(bytes.fromhex(secret), f"{time_s}.".encode() + body, hashlib.sha256).hexdigest()
+
+
+def signature_fits(gateway: Gateway, time_text: str, signature: str, body: bytes, now_s: float | None = None) -> bool:
+    """Whether a call is the gateway's own and fresh."""
+    if not time_text.isascii() or not time_text.isdigit() or len(time_text) > 12:
+        return False
+    now = time.time() if now_s is None else now_s
+    fresh = abs(now - int(time_text)) <= MAX_SKEW_S
+    return fresh and hmac.compare_digest(sign(gateway.secret, int(time_text), body).encode(), signature.encode())
+
+
+def _phone_digest(gateway: Gateway, phone: str) -> str:
+    return hmac.new(bytes.fromhex(gateway.secret), f"phone {phone}".encode(), hashlib.sha256).hexdigest()
+
+
+def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[dict[str, str]]:
+    """Numbers to ask next with their first message; they count as asked."""
+    asked = find_round(connection, gateway.province_id, round_id=gateway.round_id)
+    if not asked.open_now:
+        return []
+    instrument = asked.load_instrument()
+    mine = (
+        phone_contacts.c.province_id == gateway.province_id,
+        phone_contacts.c.round_id == gateway.round_id,
+        phone_contacts.c.state == "to_ask",
+    )
+    rows = connection.execute(select(phone_contacts).where(*mine).order_by(phone_contacts.c.id).limit(count)).all()
+    found = []
+    for row in rows:
+        connection.execute(update(phone_contacts).where(phone_contacts.c.id == row.id).values(state="asked"))
+        _open_session(connection, gateway, row, Conversation())
+        text = talk.greeting(instrument, _agency(connection, row.agency_id), spoken=gateway.kind == "call")
+        found.append({"phone": row.phone, "text": text})
+    return found
+
+
+def _agency(connection: Connection, agency_id: int) -> str:
+    return str(connection.execute(select(agencies.c.name_vi).where(agencies.c.id == agency_id)).scalar_one())
+
+
+def _open_session(connection: Connection, gateway: Gateway, contact: object, state: Conversation) -> None:
+    digest = _phone_digest(gateway, contact.phone)  # type: ignore[attr-defined]
+    values = {
+        "province_id": gateway.province_id,
+        "round_id": gateway.round_id,
+        "agency_id": contact.agency_id,  # type: ignore[attr-defined]
+        "service_group": contact.service_group,  # type: ignore[attr-defined]
+        "channel": str(_CHANNEL[gateway.kind]),
+        "phone_digest": digest,
+        "step": state.step,
+        "retries": state.retries,
+        "answers": "".join(map(str, state.answers)),
+        "day": today(),
+    }
+    old = (
+        phone_sessions.c.province_id == gateway.province_id,
+        phone_sessions.c.round_id == gateway.round_id,
+        phone_sessions.c.channel == values["channel"],
+        phone_sessions.c.phone_digest == digest,
+    )
+    connection.execute(delete(phone_sessions).where(*old))
+    connection.execute(insert(phone_sessions).values(**values))
+
+
+def receive(
+    connection: Connection, gateway: Gateway, event: str, phone: str, text: str, watch: ArrivalWatch
+) -> GatewayReply:
+    """One message or key of a person, by the gateway's event id. The caller's transaction keeps or drops it whole."""
+    digest = hashlib.sha256(event.encode()).hexdigest()
+    before = (gateway_events.c.gateway_id == gateway.id, gateway_events.c.event == digest)
+    held = connection.execute(select(gateway_events.c.reply).where(*before)).scalar_one_or_none()
+    if held is not None:
+        return GatewayReply(held[1:], held[0] == "1")
+    reply = _receive(connection, gateway, phone, text, watch)
+    connection.execute(
+        insert(gateway_events).values(
+            province_id=gateway.province_id,
+            gateway_id=gateway.id,
+            event=digest,
+            day=today(),
+            reply=f"{int(reply.end)}{reply.reply}",
+        )
+    )
+    return reply
+
+
+def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, watch: ArrivalWatch) -> GatewayReply:
+    asked = find_round(connection, gateway.province_id, round_id=gateway.round_id)
+    spoken = gateway.kind == "call"
+    if not asked.open_now:
+        return GatewayReply("Đợt khảo sát đã kết thúc. Xin cảm ơn.", True)
+    mine = (
+        phone_sessions.c.province_id == gateway.province_id,
+        phone_sessions.c.round_id == gateway.round_id,
+        phone_sessions.c.channel == str(_CHANNEL[gateway.kind]),
+        phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
+    )
+    session = connection.execute(select(phone_sessions).where(*mine)).first()
+    contact_where = (
+        phone_contacts.c.province_id == gateway.province_id,
+        phone_contacts.c.round_id == gateway.round_id,
+        phone_contacts.c.phone == phone,
+    )
+    contact = connection.execute(select(phone_contacts).where(*contact_where)).first()
+    if contact is None:
+        return GatewayReply("Số này không có trong danh sách khảo sát.", True)
+    if contact.state in ("answered", "declined", "failed"):
+        return GatewayReply("Ông/Bà đã tham gia đợt khảo sát này. Xin cảm ơn.", True)
+    instrument = asked.load_instrument()
+    if session is None:  # a call that the person began, or a conversation that was tidied away
+        connection.execute(update(phone_contacts).where(*contact_where).values(state="asked"))
+        _open_session(connection, gateway, contact, Conversation())
+        return GatewayReply(talk.greeting(instrument, _agency(connection, contact.agency_id), spoken=spoken), False)
+    state = Conversation(session.step, session.retries, tuple(int(digit) for digit in session.answers))
+    result = talk.turn(instrument, state, text, spoken=spoken)
+    if result.outcome is Outcome.GOING_ON:
+        after = result.conversation
+        values = {"step": after.step, "retries": after.retries, "answers": "".join(map(str, after.answers))}
+        connection.execute(update(phone_sessions).where(*mine).values(**values))
+        return GatewayReply(result.reply, False)
+    connection.execute(delete(phone_sessions).where(*mine))
+    outcome = result.outcome
+    if outcome is Outcome.DONE:
+        stored = _store(connection, gateway, asked, session, result.conversation, instrument, watch)
+        outcome = Outcome.DONE if stored else Outcome.FAILED
+    ended = {Outcome.DONE: "answered", Outcome.DECLINED: "declined", Outcome.FAILED: "failed"}[outcome]
+    connection.execute(update(phone_contacts).where(*contact_where).values(state=ended))
+    return GatewayReply(result.reply, True)
+
+
+def _store(
+    connection: Connection,
+    gateway: Gateway,
+    asked: Round,
+    session: object,
+    state: Conversation,
+    instrument: Instrument,
+    watch: ArrivalWatch,
+) -> bool:
+    answers = talk.sheet(instrument, state.answers)
+    if check_answers(instrument, answers):
+        return False
+    channel = str(_CHANNEL[gateway.kind])
+    agency = session.agency_id  # type: ignore[attr-defined]
+    flag: RatingFlag = watch.judge(instrument, answers, place=f"{gateway.province_id} {agency} {channel}")
+    store_sheet(
+        connection,
+        gateway.province_id,
+        instrument,
+        answers,
+        agency_id=agency,
+        channel=channel,
+        service_group=session.service_group,  # type: ignore[attr-defined]
+        flag=flag,
+    )
+    return True
+
+
+def expire_conversations(connection: Connection, province_id: int) -> int:
+    """Delete conversations and events older than two days; answers in them are lost, as if never given."""
+    oldest = today() - 2
+    gone = connection.execute(
+        delete(phone_sessions).where(phone_sessions.c.province_id == province_id, phone_sessions.c.day < oldest)
+    ).rowcount
+    connection.execute(
+        delete(gateway_events).where(gateway_events.c.province_id == province_id, gateway_events.c.day < oldest)
+    )
+    return int(gone)

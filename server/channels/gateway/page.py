@@ -1,0 +1,172 @@
+"""The interface that gateways call: SMS, the 1022 call centre, and the province's portal (one-time links)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+from anyio import to_thread
+from fastapi import APIRouter, HTTPException, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import ConfigError
+from server.catalogue.reading import read_catalogue
+from server.channels.gateway.gateway import Gateway, find_gateway, next_to_ask, receive, signature_fits
+from server.channels.online.invitations import issue
+from server.channels.pages import public_limit, watch_of
+from server.ratings.people import national_number
+from server.store.engine import read, write
+from server.web.context import engine_of, no_csrf, web
+
+router = APIRouter(prefix="/gateway", tags=["gateways"])
+MAX_BODY_BYTES = 8_192
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Incoming(_Body):
+    """A message or key of a person."""
+
+    event: Annotated[str, Field(min_length=1, max_length=200)]
+    """The gateway's id of this event: a repeated one gets the same reply."""
+    phone: Annotated[str, Field(min_length=8, max_length=20)]
+    text: Annotated[str, Field(max_length=400)] = ""
+    """Text of the message or the key pressed; empty when a call begins; `#` when it ends."""
+
+
+class Spoken(_Body):
+    """What the gateway says."""
+
+    reply: str
+    end: bool
+
+
+class Wanted(_Body):
+    """Numbers that the gateway is ready to ask."""
+
+    count: Annotated[int, Field(ge=1, le=500)] = 50
+
+
+class ToAsk(_Body):
+    """A number and its first message."""
+
+    phone: str
+    text: str
+
+
+class LinkWanted(_Body):
+    """The portal wants a one-time link for somebody who has finished a transaction."""
+
+    agency: Annotated[str, Field(max_length=40)]
+    service_group: Annotated[int, Field(ge=0, le=255)] = 0
+
+
+class Link(_Body):
+    """A one-time link, and the same page for a frame."""
+
+    url: str
+    embed: str
+
+
+_Model = TypeVar("_Model", bound=_Body)
+
+
+async def _signed(request: Request, code: str, model: type[_Model], kinds: tuple[str, ...]) -> tuple[Gateway, _Model]:
+    """The gateway that signed this call, and its body. 401 for anything else."""
+    public_limit(request, "gateway", 6_000, 60.0)
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise HTTPException(413, "The body is too large.")
+
+    def look_up() -> Gateway | None:
+        with read(engine_of(request)) as connection:
+            return find_gateway(connection, code)
+
+    gateway = await to_thread.run_sync(look_up)
+    time_text = request.headers.get("x-hailong-time", "")
+    signature = request.headers.get("x-hailong-signature", "")
+    if gateway is None or gateway.kind not in kinds or not signature_fits(gateway, time_text, signature, body):
+        raise HTTPException(401, "The signature does not fit, or is older than five minutes.")
+    try:
+        return gateway, model.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise HTTPException(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+def _documented(model: type[BaseModel]) -> dict[str, Any]:
+    """What the OpenAPI description says about a signed call's headers and body (the body is read raw, to be signed)."""
+    header = {"in": "header", "required": True, "schema": {"type": "string"}}
+    return {
+        "parameters": [
+            {"name": "X-Hailong-Time", "description": "Unix seconds, at most 300 s off", **header},
+            {
+                "name": "X-Hailong-Signature",
+                "description": "hex HMAC-SHA-256 under the gateway's key over the time, a dot and the body",
+                **header,
+            },
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": model.model_json_schema()}}},
+    }
+
+
+_SIGNED: dict[int | str, dict[str, Any]] = {
+    401: {"description": "Signature missing, wrong or old"},
+    422: {"description": "Body not understood"},
+}
+
+
+@router.post("/{code}/events", response_model=Spoken, responses=_SIGNED, openapi_extra=_documented(Incoming))
+@no_csrf
+async def event(request: Request, code: str) -> Spoken:
+    """One inbound message or key (body: `Incoming`); the reply is to be sent or spoken."""
+    gateway, incoming = await _signed(request, code, Incoming, ("sms", "call"))
+    try:
+        phone = national_number(incoming.phone)
+    except ValueError:
+        raise HTTPException(422, "phone: no phone number") from None
+
+    def work() -> Spoken:
+        with write(engine_of(request)) as connection:
+            watch = watch_of(request, gateway.province_id)
+            found = receive(connection, gateway, incoming.event, phone, incoming.text, watch)
+        return Spoken(reply=found.reply, end=found.end)
+
+    return await to_thread.run_sync(work)
+
+
+@router.post("/{code}/next", response_model=list[ToAsk], responses=_SIGNED, openapi_extra=_documented(Wanted))
+@no_csrf
+async def to_ask(request: Request, code: str) -> list[ToAsk]:
+    """Numbers to ask next (body: `Wanted`), each with its first message; they count as asked."""
+    gateway, wanted = await _signed(request, code, Wanted, ("sms", "call"))
+
+    def work() -> list[ToAsk]:
+        with write(engine_of(request)) as connection:
+            return [ToAsk(**row) for row in next_to_ask(connection, gateway, wanted.count)]
+
+    return await to_thread.run_sync(work)
+
+
+@router.post("/{code}/links", response_model=Link, responses=_SIGNED, openapi_extra=_documented(LinkWanted))
+@no_csrf
+async def link(request: Request, code: str) -> Link:
+    """A one-time link for the portal (body: `LinkWanted`)."""
+    gateway, wanted = await _signed(request, code, LinkWanted, ("portal",))
+
+    def work() -> str:
+        with write(engine_of(request)) as connection:
+            try:
+                agency = read_catalogue(connection, gateway.province_id).agency(wanted.agency)
+            except ConfigError as error:
+                raise HTTPException(422, error.message) from None
+            return issue(
+                connection, gateway.province_id, gateway.round_id, agency.id, service_group=wanted.service_group
+            )[0]
+
+    token = await to_thread.run_sync(work)
+    base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return Link(url=f"{base}/s/{token}", embed=f"{base}/embed/{token}")

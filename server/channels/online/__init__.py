@@ -1,0 +1,1 @@
+"""The online questionnaire: links, QR sheets, pages."""

@@ -1,0 +1,122 @@
+"""One-time invitations: a random token in a link or QR code gives the right to answer once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from pipeline.errors import ConfigError
+from pipeline.words import Words
+from server.core.changes import record_change
+from server.core.days import today
+from server.store.engine import insert_row
+from server.store.tables.rounds import invitations
+
+MAX_AT_ONCE = 10_000
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+TOKEN_LENGTH = 22
+"""Letters of an alphabet of 31: 109 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A right to answer once. `scope`: the whole form, or factor E alone after a complaint was answered."""
+
+    id: int
+    province_id: int
+    round_id: int
+    agency_id: int
+    service_group: int
+    channel: str
+    scope: str
+    used: bool
+    expired: bool
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.strip().lower().encode()).hexdigest()
+
+
+def issue(
+    connection: Connection,
+    province_id: int,
+    round_id: int,
+    agency_id: int,
+    *,
+    service_group: int = 0,
+    channel: str = "online",
+    scope: str = "form",
+    count: int = 1,
+    days: int = 30,
+    user_id: int | None = None,
+) -> list[str]:
+    """Issue invitations and return their tokens, which are nowhere stored. Raises `ConfigError`."""
+    if not 1 <= count <= MAX_AT_ONCE or not 1 <= days <= 366:
+        raise ConfigError(
+            Words(
+                f"At most {MAX_AT_ONCE} links at once, for 1 to 366 days.",
+                f"Mỗi lần tối đa {MAX_AT_ONCE} đường dẫn, có hạn từ 1 đến 366 ngày.",
+            )
+        )
+    tokens = ["".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH)) for _ in range(count)]
+    fixed = {
+        "province_id": province_id,
+        "round_id": round_id,
+        "agency_id": agency_id,
+        "service_group": service_group,
+        "channel": channel,
+        "scope": scope,
+        "issued_day": today(),
+        "expires_day": today() + days,
+        "used": False,
+    }
+    if count == 1:
+        insert_row(connection, invitations, {**fixed, "token_hash": _digest(tokens[0])})
+    else:
+        connection.execute(insert(invitations), [{**fixed, "token_hash": _digest(token)} for token in tokens])
+    detail = {"round": round_id, "agency": agency_id, "count": count, "channel": channel}
+    record_change(connection, province_id, user_id, "invitations_issued", detail)
+    return tokens
+
+
+def find(connection: Connection, token: str) -> Invitation | None:
+    """The invitation of a token, used or not; None for an unknown one."""
+    row = connection.execute(select(invitations).where(invitations.c.token_hash == _digest(token))).first()
+    if row is None:
+        return None
+    return Invitation(
+        row.id,
+        row.province_id,
+        row.round_id,
+        row.agency_id,
+        row.service_group,
+        row.channel,
+        row.scope,
+        bool(row.used),
+        row.expires_day < today(),
+    )
+
+
+def use(connection: Connection, invitation: Invitation) -> bool:
+    """Mark it used; False where somebody was quicker. The same transaction stores the rating."""
+    mine = (invitations.c.id == invitation.id, invitations.c.used.is_(False))
+    return connection.execute(update(invitations).where(*mine).values(used=True)).rowcount == 1
+
+
+def returns(connection: Connection, province_id: int, round_id: int) -> dict[tuple[int, int], tuple[int, int]]:
+    """(agency, service group) -> (issued, used)."""
+    mine = (invitations.c.province_id == province_id, invitations.c.round_id == round_id)
+    query = (
+        select(
+            invitations.c.agency_id,
+            invitations.c.service_group,
+            func.count(),
+            func.count().filter(invitations.c.used),
+        )
+        .where(*mine)
+        .group_by(invitations.c.agency_id, invitations.c.service_group)
+    )
+    return {(agency, group): (issued, used) for agency, group, issued, used in connection.execute(query)}

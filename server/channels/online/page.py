@@ -1,0 +1,212 @@
+"""The online form: one page behind a one-time link or QR code, and the same for embedding in the province's portal.
+
+The token in the address is what gives the right to answer, so the form needs no cookie: it works inside the portal's
+frame. Answers go in with the day alone; nothing joins them to the link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import Response
+from sqlalchemy import select
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import Instrument
+from pipeline.words import Words
+from server.channels.online.invitations import Invitation, find, use
+from server.channels.pages import (
+    NOT_FOUND,
+    device_of,
+    network_of,
+    public_limit,
+    reasons_of,
+    seconds_since,
+    sheet_of,
+    signed_now,
+    watch_of,
+)
+from server.core.provinces import province_by_id, read_setting
+from server.ratings.sheets import MAX_COMMENT, store_comments, store_sheet
+from server.rounds.rounds import Round, find_round
+from server.store.engine import read, write
+from server.store.tables.agencies import agencies
+from server.web.context import engine_of, language, no_csrf, render
+
+router = APIRouter(include_in_schema=False)
+_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(:\d+)?$")
+_TOO_FEW = {
+    True: (
+        "Chưa đủ: cần trả lời câu hỏi chung và ít nhất một nửa số câu. Những câu đã chọn vẫn còn.",
+        "Not enough yet: answer the overall question and at least half of the others. Your answers are kept below.",
+    ),
+    False: ("Cần trả lời ít nhất một câu.", "Answer at least one question."),
+}
+_GONE = {
+    "used": (
+        "Đường dẫn này đã được dùng để trả lời. Mỗi đường dẫn chỉ dùng một lần.",
+        "This link has been used. Each link works once.",
+    ),
+    "expired": ("Đường dẫn này đã hết hạn.", "This link has expired."),
+    "closed": ("Đợt khảo sát đã kết thúc.", "The survey has ended."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a token leads to."""
+
+    invitation: Invitation
+    round: Round
+    instrument: Instrument
+    agency_vi: str
+    agency_en: str
+    portal: str
+    simulated: bool
+
+
+def _look_up(request: Request, token: str) -> _Asked:
+    public_limit(request, "online", 120, 600.0)
+    with read(engine_of(request)) as connection:
+        invitation = find(connection, token)
+        if invitation is None:
+            raise HTTPException(404, NOT_FOUND)
+        asked = find_round(connection, invitation.province_id, round_id=invitation.round_id)
+        agency = connection.execute(select(agencies).where(agencies.c.id == invitation.agency_id)).one()
+        portal = str(read_setting(connection, invitation.province_id, "portal_origin"))
+        simulated = province_by_id(connection, invitation.province_id).simulated
+    return _Asked(invitation, asked, asked.load_instrument(), agency.name_vi, agency.name_en, portal, simulated)
+
+
+def _factors(asked: _Asked) -> list[object]:
+    """The factors that are asked: all, or the one about feedback."""
+    if asked.invitation.scope == "form":
+        return list(asked.instrument.factors)
+    return [factor for factor in asked.instrument.factors if factor.code == "E"]
+
+
+def _show(
+    request: Request,
+    token: str,
+    asked: _Asked,
+    *,
+    embed: bool,
+    problem: str = "",
+    status: int = 200,
+    given: Mapping[str, str] | None = None,
+    given_reasons: Sequence[str] = (),
+) -> Response:
+    """The form, with what was `given` already ticked: nobody answers twenty questions twice."""
+    gone = "used" if asked.invitation.used else "expired" if asked.invitation.expired else ""
+    gone = gone or ("" if asked.round.open_now else "closed")
+    response = render(
+        request,
+        "survey_gone.html" if gone else "survey_online.html",
+        410 if gone else status,
+        embed=embed,
+        agency={"name_vi": asked.agency_vi, "name_en": asked.agency_en},
+        gone=_GONE.get(gone, ("", "")),
+        instrument=asked.instrument,
+        factors=_factors(asked),
+        whole=asked.invitation.scope == "form",
+        action=f"/{'embed' if embed else 's'}/{token}",
+        shown=signed_now(request),
+        problem=problem,
+        given=given or {},
+        given_reasons=given_reasons,
+        max_comment=MAX_COMMENT,
+        simulated_survey=asked.simulated,
+    )
+    return _framed(response, asked) if embed else response
+
+
+def _framed(response: Response, asked: _Asked) -> Response:
+    """Let the province's portal, and nobody else, show the page in a frame."""
+    origin = asked.portal if _ORIGIN.match(asked.portal) else "'none'"
+    response.headers["Content-Security-Policy"] = (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+        f"base-uri 'none'; frame-ancestors {origin}"
+    )
+    return response
+
+
+@router.get("/s/{token}")
+def online_form(request: Request, token: str) -> Response:
+    """The form behind a one-time link."""
+    return _show(request, token, _look_up(request, token), embed=False)
+
+
+@router.get("/embed/{token}")
+def embedded_form(request: Request, token: str) -> Response:
+    """The same form inside the portal's frame."""
+    return _show(request, token, _look_up(request, token), embed=True)
+
+
+@router.post("/s/{token}")
+@no_csrf
+async def answer(request: Request, token: str) -> Response:
+    """Take the answers; the link is used up in the same transaction."""
+    return await _answer(request, token, embed=False)
+
+
+@router.post("/embed/{token}")
+@no_csrf
+async def embedded_answer(request: Request, token: str) -> Response:
+    """Take the answers of the embedded form."""
+    return await _answer(request, token, embed=True)
+
+
+async def _answer(request: Request, token: str, *, embed: bool) -> Response:
+    from anyio import to_thread
+
+    form = await request.form(max_files=0, max_fields=80)
+    texts = {key: value for key, value in form.items() if isinstance(value, str)}
+    chosen = [value for value in form.getlist("reason") if isinstance(value, str)]
+    return await to_thread.run_sync(_store, request, token, texts, chosen, embed)
+
+
+def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str], embed: bool) -> Response:
+    asked = _look_up(request, token)
+    if asked.invitation.used or asked.invitation.expired or not asked.round.open_now:
+        return _show(request, token, asked, embed=embed)
+    answers = sheet_of(asked.instrument, texts)
+    whole = asked.invitation.scope == "form"
+    if not whole:
+        kept = {item.slot for item in asked.instrument.of_factor("E")}
+        answers = tuple(answer if slot in kept else 0 for slot, answer in enumerate(answers))
+    taken_s = seconds_since(request, texts.get("shown", ""))
+    invitation = asked.invitation
+    flag = watch_of(request, invitation.province_id).judge(
+        asked.instrument,
+        answers,
+        place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
+        taken_s=taken_s,
+        device=device_of(request),
+        network=network_of(request),
+    )
+    low = 0 < answers[0] <= 3
+    try:
+        with write(engine_of(request)) as connection:
+            if not use(connection, invitation):
+                raise HTTPException(410, Words(*reversed(_GONE["used"])))
+            store_sheet(
+                connection,
+                invitation.province_id,
+                asked.instrument,
+                answers,
+                agency_id=invitation.agency_id,
+                channel=invitation.channel,
+                service_group=invitation.service_group,
+                reasons=reasons_of(asked.instrument, chosen) if low else 0,
+                flag=flag,
+                full_form=whole,
+            )
+            said = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
+            store_comments(connection, invitation.province_id, invitation.agency_id, invitation.service_group, said)
+    except ConfigError:
+        problem = _TOO_FEW[whole][language(request) == "en"]
+        return _show(request, token, asked, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen)
+    response = render(request, "survey_thanks.html", embed=embed, simulated_survey=asked.simulated)
+    return _framed(response, asked) if embed else response

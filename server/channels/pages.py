@@ -1,0 +1,86 @@
+"""What the survey's pages share: the watch on arrivals, reading a sheet from a form, signed times."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from fastapi import HTTPException, Request
+from itsdangerous import BadSignature, URLSafeSerializer
+
+from pipeline.instruments import Instrument
+from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words
+from server.core.limits import RateLimiter
+from server.ratings.suspicion import ArrivalWatch, SuspicionRules
+from server.store.engine import read
+from server.web.context import web
+
+NOT_FOUND = Words("There is no such page.", "Không có trang này.")
+
+
+def watch_of(request: Request, province_id: int) -> ArrivalWatch:
+    """The watch on a province's arriving ratings, by the province's thresholds; new ones begin with nothing counted."""
+    state = request.app.state
+    if not hasattr(state, "arrival_watches"):
+        state.arrival_watches = {}
+    with read(web(request).engine) as connection:
+        rules = SuspicionRules.of(connection, province_id)
+    watch: ArrivalWatch | None = state.arrival_watches.get(province_id)
+    if watch is None or watch.rules != rules:
+        watch = state.arrival_watches[province_id] = ArrivalWatch(rules)
+    return watch
+
+
+def public_limit(request: Request, what: str, limit: int, window_s: float) -> None:
+    """Refuse (429) what one address does too often on a page that needs no log-in. Addresses are in memory only."""
+    state = request.app.state
+    if not hasattr(state, "public_limits"):
+        state.public_limits = {}
+    limiter: RateLimiter = state.public_limits.setdefault(what, RateLimiter(limit, window_s))
+    if not limiter.allow(network_of(request)):
+        raise HTTPException(429, Words("Too many attempts, try again later.", "Quá nhiều lần gửi, hãy thử lại sau."))
+
+
+def network_of(request: Request) -> str:
+    """The caller's network: what tells networks apart for limits; never stored."""
+    return request.client.host if request.client else ""
+
+
+def device_of(request: Request) -> str:
+    """What tells devices apart for limits: the browser's own cookie, else address and program; never stored."""
+    cookie = request.cookies.get("hl_browser", "")
+    return cookie or f"{network_of(request)} {request.headers.get('user-agent', '')}"
+
+
+def signed_now(request: Request) -> str:
+    """The present second under the server's signature: put into a form to tell how long it was open."""
+    return str(URLSafeSerializer(web(request).secret, "shown").dumps(int(time.time())))
+
+
+def seconds_since(request: Request, token: str) -> float | None:
+    """Seconds since `signed_now` was made; None for a token that is not ours."""
+    try:
+        shown = URLSafeSerializer(web(request).secret, "shown").loads(token)
+    except BadSignature:
+        return None
+    return max(0.0, time.time() - float(shown)) if isinstance(shown, int) else None
+
+
+def sheet_of(instrument: Instrument, values: Mapping[str, object]) -> tuple[int, ...]:
+    """The sheet in a form's fields, named `q_CODE`, each a digit or empty. Raises `HTTPException` 422."""
+    answers = [0] * ANSWER_SLOTS
+    for code, slot in instrument.slots.items():
+        text = str(values.get(f"q_{code}", "") or "")
+        if not text:
+            continue
+        if len(text) > 1 or text not in "01234567":
+            raise HTTPException(422, Words(f"{code}: an answer is 1 to 5.", f"{code}: câu trả lời là 1 đến 5."))
+        answers[slot] = int(text)
+    return tuple(answers)
+
+
+def reasons_of(instrument: Instrument, chosen: list[str]) -> int:
+    """The mask of reason codes chosen; unknown ones are left out."""
+    bits = {reason.code: reason.bit for reason in instrument.reasons}
+    return sum(1 << bit for bit in {bits[code] for code in chosen if code in bits})

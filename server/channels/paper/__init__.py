@@ -1,0 +1,1 @@
+"""Paper forms: print, entry twice, decision."""

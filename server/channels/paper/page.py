@@ -1,0 +1,265 @@
+"""Paper: printing forms, data entry built for speed, double entry, decisions, re-checks, enumerators."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import select
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import OVERALL, Instrument
+from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words, reason_of
+from server.auth.roles import Permission
+from server.catalogue.reading import read_catalogue
+from server.channels.pages import NOT_FOUND
+from server.channels.paper.paper import (
+    agreement,
+    enter_form,
+    find_form,
+    forms_in,
+    print_forms,
+    recheck,
+    supervision,
+)
+from server.channels.paper.paper_print import forms_pdf
+from server.core.changes import record_change
+from server.core.days import day_date, today
+from server.core.provinces import province_by_id, read_setting
+from server.rounds.page import back
+from server.rounds.rounds import all_rounds, find_round
+from server.store.engine import insert_row, read, write
+from server.store.tables.agencies import agencies
+from server.store.tables.contacts import enumerators
+from server.store.tables.paper import paper_forms
+from server.tabular.columns import read_day
+from server.web.context import DataClerk, SurveyManager, download, engine_of, render
+
+router = APIRouter(prefix="/survey", include_in_schema=False)
+
+
+@router.get("/rounds/{round_id}/paper")
+def paper_page(request: Request, user: SurveyManager, round_id: int) -> Response:
+    """Printing, progress by enumerator, agreement of double entry, forms that wait."""
+    with read(engine_of(request)) as connection:
+        found = find_round(connection, user.province_id, round_id=round_id)
+        query = select(enumerators).where(enumerators.c.province_id == user.province_id, enumerators.c.active)
+        return render(
+            request,
+            "survey_paper.html",
+            round=found,
+            catalogue=read_catalogue(connection, user.province_id),
+            people=connection.execute(query.order_by(enumerators.c.code)).all(),
+            progress=supervision(connection, user.province_id, round_id),
+            agreement=agreement(connection, user.province_id, round_id),
+            waiting=forms_in(connection, user.province_id, round_id, what="half"),
+            differing=forms_in(connection, user.province_id, round_id, what="differs"),
+            to_recheck=forms_in(connection, user.province_id, round_id, what="recheck"),
+            names={slot: code for code, slot in found.load_instrument().slots.items()},
+        )
+
+
+@router.post("/rounds/{round_id}/paper")
+def print_page(
+    request: Request,
+    user: SurveyManager,
+    round_id: int,
+    agency: Annotated[int, Form()],
+    count: Annotated[int, Form(ge=1, le=2_000)],
+    group: Annotated[int, Form(ge=0, le=255)] = 0,
+    enumerator: Annotated[str, Form(max_length=10)] = "",
+    double_percent: Annotated[float, Form(ge=0, le=100)] = 10,
+    recheck_percent: Annotated[float, Form(ge=0, le=100)] = 10,
+) -> Response:
+    """Make forms with codes; the PDF comes back."""
+    with write(engine_of(request)) as connection:
+        found = find_round(connection, user.province_id, round_id=round_id)
+        catalogue = read_catalogue(connection, user.province_id)
+        if agency not in catalogue.agencies:
+            raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
+        codes = print_forms(
+            connection,
+            user.province_id,
+            round_id,
+            agency,
+            count=count,
+            service_group=group,
+            enumerator_id=int(enumerator) if enumerator.isdigit() else None,
+            double_share=double_percent / 100,
+            recheck_share=recheck_percent / 100,
+            user_id=user.user_id,
+        )
+        province = province_by_id(connection, user.province_id)
+    pdf = forms_pdf(
+        found.load_instrument(),
+        codes,
+        province=province.name_vi,
+        agency=catalogue.agencies[agency].name_vi,
+        round_name=found.code,
+        simulated=province.simulated,
+    )
+    return download(pdf, f"phieu-{catalogue.agencies[agency].code}.pdf", "application/pdf")
+
+
+@router.get("/entry")
+def entry_page(request: Request, user: DataClerk) -> Response:
+    """The data entry page: code, then digits; no mouse needed."""
+    with read(engine_of(request)) as connection:
+        opened = [one for one in all_rounds(connection, user.province_id) if one.active]
+    if not opened:
+        return render(request, "survey_no_round.html")
+    instruments: dict[int, Instrument] = {one.id: one.load_instrument() for one in opened}
+    return render(
+        request,
+        "survey_entry.html",
+        fields=_fields(instruments[opened[0].id]),
+        scripts={one.id: _fields(instrument) for one, instrument in zip(opened, instruments.values(), strict=True)},
+        reasons=instruments[opened[0].id].reasons,
+        may_decide=user.may(Permission.MANAGE_SURVEY),
+    )
+
+
+def _fields(instrument: Instrument) -> list[dict[str, Any]]:
+    """The entry page's fields in the order of the paper."""
+    fields = [{"code": OVERALL, "slot": 0, "fact": False, "vi": instrument.overall.vi, "en": instrument.overall.en}]
+    fields += [
+        {"code": item.code, "slot": item.slot, "fact": item.kind == "fact", "vi": item.vi, "en": item.en}
+        for item in instrument.items
+    ]
+    return fields
+
+
+class FormAnswers(BaseModel):
+    """What the entry page sends."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    code: Annotated[str, Field(max_length=20)]
+    day: Annotated[str, Field(max_length=12)] = ""
+    answers: Annotated[dict[str, int], Field(max_length=ANSWER_SLOTS)]
+    reasons: Annotated[list[str], Field(max_length=16)] = []
+    decide: bool = False
+
+
+@router.get("/entry/forms/{code}")
+def form_state(request: Request, user: DataClerk, code: str) -> dict[str, Any]:
+    """The form of a code: agency, state and fields, so that the clerk sees whether it is the right paper."""
+    with read(engine_of(request)) as connection:
+        form = find_form(connection, user.province_id, code)
+        found = find_round(connection, user.province_id, round_id=form.round_id)
+    return {
+        "code": form.code,
+        "agency": form.agency,
+        "state": form.state,
+        "round": found.code,
+        "fields": _fields(found.load_instrument()),
+    }
+
+
+@router.post("/entry/forms")
+def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any]:
+    """Store one form's entry; 422 with the reason where it cannot be."""
+    if user.user_id is None:
+        raise HTTPException(403, NOT_FOUND)
+    if sent.decide and not user.may(Permission.MANAGE_SURVEY):
+        raise HTTPException(403, Words("You may not decide.", "Bạn không có quyền quyết định."))
+    try:
+        day = read_day(sent.day) if sent.day else None
+    except ValueError as error:
+        raise HTTPException(422, reason_of(error)) from None
+    with write(engine_of(request)) as connection:
+        form = find_form(connection, user.province_id, sent.code)
+        found = find_round(connection, user.province_id, round_id=form.round_id)
+        instrument = found.load_instrument()
+        answers = [0] * ANSWER_SLOTS
+        for code, value in sent.answers.items():
+            answers[instrument.slot_of(code)] = value
+        bits = {reason.code: reason.bit for reason in instrument.reasons}
+        mask = sum(1 << bits[code] for code in set(sent.reasons) if code in bits)
+        done = enter_form(
+            connection,
+            user.province_id,
+            form,
+            answers,
+            user_id=user.user_id,
+            day=day,
+            reasons=mask,
+            decide=sent.decide,
+        )
+    return {"code": form.code, "result": str(done), "agency": form.agency}
+
+
+@router.get("/rounds/{round_id}/forms.csv")
+def forms_list(request: Request, user: SurveyManager, round_id: int) -> Response:
+    """Every form of a round: whose list it is on, where it stands, whether it is to be re-checked."""
+    with read(engine_of(request)) as connection:
+        found = find_round(connection, user.province_id, round_id=round_id)
+        query = (
+            select(paper_forms, agencies.c.code.label("agency"), enumerators.c.code.label("enumerator"))
+            .join(agencies, agencies.c.id == paper_forms.c.agency_id)
+            .outerjoin(enumerators, enumerators.c.id == paper_forms.c.enumerator_id)
+            .where(paper_forms.c.province_id == user.province_id, paper_forms.c.round_id == round_id)
+            .order_by(enumerators.c.code, agencies.c.code, paper_forms.c.code)
+        )
+        forms = connection.execute(query).all()
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["enumerator", "form", "agency", "service_group", "state", "recheck"])
+    for form in forms:
+        place = (form.enumerator or "", form.code, form.agency, form.service_group)
+        # Which forms will be re-checked is not told before they have come back.
+        rows.writerow([*place, form.state, int(form.recheck) if form.state == "entered" else ""])
+    return download("\ufeff" + out.getvalue(), f"forms-{found.code}.csv", "text/csv; charset=utf-8")
+
+
+@router.post("/rounds/{round_id}/recheck")
+def recheck_page(
+    request: Request,
+    user: SurveyManager,
+    round_id: int,
+    code: Annotated[str, Form(max_length=20)],
+    result: Annotated[str, Form(pattern="^(same|differs|unreached)$")],
+) -> Response:
+    """Note the result of a re-check."""
+    with write(engine_of(request)) as connection:
+        form = find_form(connection, user.province_id, code)
+        recheck(connection, user.province_id, form, result, user.user_id or 0)
+    return back(f"/survey/rounds/{round_id}/paper", f"{form.code}: {result}")
+
+
+@router.get("/enumerators")
+def enumerators_page(request: Request, user: SurveyManager) -> Response:
+    """The list of enumerators."""
+    with read(engine_of(request)) as connection:
+        query = select(enumerators).where(enumerators.c.province_id == user.province_id).order_by(enumerators.c.code)
+        people = connection.execute(query).all()
+    return render(request, "survey_enumerators.html", people=people, day_date=day_date)
+
+
+@router.post("/enumerators")
+def add_enumerator(
+    request: Request,
+    user: SurveyManager,
+    code: Annotated[str, Form(min_length=1, max_length=20)],
+    name: Annotated[str, Form(min_length=1, max_length=120)],
+    organisation: Annotated[str, Form(max_length=200)] = "",
+    phone: Annotated[str, Form(max_length=20)] = "",
+) -> Response:
+    """Add an enumerator."""
+    with write(engine_of(request)) as connection:
+        taken = select(enumerators.c.id).where(
+            enumerators.c.province_id == user.province_id, enumerators.c.code == code.strip()
+        )
+        if connection.execute(taken).first():
+            raise ConfigError(Words(f"The code {code} is taken.", f"Mã {code} đã có."))
+        expires = today() + int(read_setting(connection, user.province_id, "contact_days"))
+        values = {"code": code.strip(), "name": name.strip(), "organisation": organisation.strip(), "active": True}
+        row = {"province_id": user.province_id, **values, "phone": phone.strip(), "expires_day": expires}
+        number = insert_row(connection, enumerators, row)
+        record_change(connection, user.province_id, user.user_id, "enumerator_added", {"enumerator": number})
+    return back("/survey/enumerators")

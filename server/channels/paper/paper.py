@@ -1,0 +1,402 @@
+"""Paper forms: print with a code, enter twice where drawn, compare, decide, re-check (phúc tra)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
+from pipeline.words import Words, join
+from server.core.changes import record_change
+from server.core.days import today
+from server.ratings.sheets import set_aside, store_sheet
+from server.rounds.rounds import find_round
+from server.store.engine import insert_row
+from server.store.tables.agencies import agencies
+from server.store.tables.contacts import enumerators
+from server.store.tables.paper import paper_entries, paper_forms
+from server.store.tables.ratings import Channel, ratings
+
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+_PRIME = len(_ALPHABET)
+CODE_LENGTH = 8
+MAX_FORMS = 2_000
+
+
+def check_letter(body: str) -> str:
+    """The last letter of a code: a weighted sum modulo 31 (a prime), which finds every single wrong letter and every
+    swap of two neighbours."""
+    return _ALPHABET[sum((place + 2) * _ALPHABET.index(letter) for place, letter in enumerate(body)) % _PRIME]
+
+
+def new_code() -> str:
+    """A random form code with its check letter (7 + 1 letters of 31: 27 thousand million codes)."""
+    body = "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH - 1))
+    return body + check_letter(body)
+
+
+def read_code(text: str) -> str:
+    """A code as typed or scanned, without blanks and dashes. Raises `ConfigError` where the check letter is wrong."""
+    code = "".join(text.upper().split()).replace("-", "")
+    body = code[:-1]
+    if len(code) != CODE_LENGTH or any(c not in _ALPHABET for c in code) or check_letter(body) != code[-1]:
+        raise ConfigError(Words("This is no form code, type it again.", "Mã phiếu không đúng, hãy nhập lại."))
+    return code
+
+
+@dataclass(frozen=True, slots=True)
+class PaperForm:
+    """One printed form."""
+
+    id: int
+    round_id: int
+    agency_id: int
+    agency: str
+    service_group: int
+    code: str
+    enumerator_id: int | None
+    state: str
+    double_entry: bool
+    recheck: bool
+
+
+def print_forms(
+    connection: Connection,
+    province_id: int,
+    round_id: int,
+    agency_id: int,
+    *,
+    count: int,
+    service_group: int = 0,
+    enumerator_id: int | None = None,
+    double_share: float = 0.1,
+    recheck_share: float = 0.1,
+    user_id: int | None = None,
+) -> list[str]:
+    """Make `count` forms and return their codes. Which of them are entered twice and which are re-checked is drawn now,
+    so that nobody can choose. Raises `ConfigError`."""
+    find_round(connection, province_id, round_id=round_id)
+    if not 1 <= count <= MAX_FORMS or not 0 <= double_share <= 1 or not 0 <= recheck_share <= 1:
+        raise ConfigError(
+            Words(
+                f"1 to {MAX_FORMS} forms at once, shares from 0 to 1.",
+                f"Mỗi lần in 1 đến {MAX_FORMS} phiếu, tỷ lệ từ 0 đến 100 %.",
+            )
+        )
+    draw = secrets.SystemRandom()
+    doubles = set(draw.sample(range(count), round(double_share * count)))
+    rechecks = set(draw.sample(range(count), round(recheck_share * count)))
+    codes: list[str] = []
+    while len(codes) < count:
+        code = new_code()
+        taken = select(paper_forms.c.id).where(paper_forms.c.province_id == province_id, paper_forms.c.code == code)
+        if code not in codes and connection.execute(taken).first() is None:
+            codes.append(code)
+    connection.execute(
+        insert(paper_forms),
+        [
+            {
+                "province_id": province_id,
+                "round_id": round_id,
+                "agency_id": agency_id,
+                "service_group": service_group,
+                "code": code,
+                "enumerator_id": enumerator_id,
+                "state": "printed",
+                "double_entry": place in doubles,
+                "recheck": place in rechecks,
+                "printed_day": today(),
+            }
+            for place, code in enumerate(codes)
+        ],
+    )
+    detail = {"round": round_id, "agency": agency_id, "count": count, "enumerator": enumerator_id}
+    record_change(connection, province_id, user_id, "forms_printed", detail)
+    return codes
+
+
+def find_form(connection: Connection, province_id: int, code: str) -> PaperForm:
+    """A printed form by its code. Raises `ConfigError`."""
+    query = (
+        select(paper_forms, agencies.c.name_vi)
+        .join(agencies, agencies.c.id == paper_forms.c.agency_id)
+        .where(paper_forms.c.province_id == province_id, paper_forms.c.code == read_code(code))
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        raise ConfigError(Words("No form has this code.", "Không có phiếu mang mã này."))
+    return PaperForm(
+        row.id,
+        row.round_id,
+        row.agency_id,
+        row.name_vi,
+        row.service_group,
+        row.code,
+        row.enumerator_id,
+        row.state,
+        bool(row.double_entry),
+        bool(row.recheck),
+    )
+
+
+class Entered(StrEnum):
+    """What became of a form that was entered."""
+
+    STORED = "stored"
+    WAITING = "waiting"
+    """Somebody else has to enter it too."""
+    AGREED = "agreed"
+    DIFFERS = "differs"
+    """The two entries disagree: somebody decides with the paper in hand."""
+    DECIDED = "decided"
+
+
+def _digits(answers: Sequence[int]) -> str:
+    return "".join(map(str, answers))
+
+
+def enter_form(
+    connection: Connection,
+    province_id: int,
+    form: PaperForm,
+    answers: Sequence[int],
+    *,
+    user_id: int,
+    day: int | None = None,
+    reasons: int = 0,
+    decide: bool = False,
+) -> Entered:
+    """Enter a form's answers (32 slots): once, or by two persons where it was drawn for that.
+
+    `decide`: the last word on a form whose entries differ. Raises `ConfigError` where it cannot be entered now or the
+    sheet is not valid."""
+    asked = find_round(connection, province_id, round_id=form.round_id)
+    instrument = asked.load_instrument()
+    kept = drop_unasked(instrument, answers)
+    problems = check_answers(instrument, kept, full_form=True, reasons=reasons)
+    if problems:
+        raise ConfigError(join(problem.words for problem in problems))
+    if day is not None and not asked.first_day <= day <= min(today(), asked.last_day):
+        raise ConfigError(Words("The day lies outside the round.", "Ngày nằm ngoài đợt khảo sát."))
+    first = _entry(connection, province_id, form.id, "first")
+    if form.state == "differs" and decide:
+        _keep(connection, province_id, form, "decided", user_id, kept, reasons, "")
+        _store(connection, province_id, form, instrument, kept, reasons, day, user_id)
+        record_change(connection, province_id, user_id, "entry_decided", {"form": form.id})
+        return Entered.DECIDED
+    if form.state == "printed":
+        _keep(connection, province_id, form, "first", user_id, kept, reasons, "")
+        if form.double_entry:
+            _set_state(connection, province_id, form.id, "half", day)
+            return Entered.WAITING
+        _store(connection, province_id, form, instrument, kept, reasons, day, user_id)
+        return Entered.STORED
+    if form.state == "half" and first is not None:
+        if first.user_id == user_id:
+            raise ConfigError(
+                Words("Somebody else has to enter this form again.", "Phiếu này phải do người khác nhập lần hai.")
+            )
+        same = first.answers == _digits(kept) and first.reasons == reasons
+        _keep(connection, province_id, form, "second", user_id, kept, reasons, "same" if same else "differs")
+        if same:
+            _store(connection, province_id, form, instrument, kept, reasons, None, user_id)
+            return Entered.AGREED
+        _set_state(connection, province_id, form.id, "differs", None)
+        return Entered.DIFFERS
+    if form.state == "differs":
+        raise ConfigError(
+            Words(
+                "The entries differ: it waits for a decision.", "Hai lần nhập khác nhau, chờ người có quyền quyết định."
+            )
+        )
+    raise ConfigError(Words("This form has been entered, or is void.", "Phiếu này đã nhập xong hoặc đã hủy."))
+
+
+def _entry(connection: Connection, province_id: int, form_id: int, step: str) -> Any:
+    mine = (paper_entries.c.province_id == province_id, paper_entries.c.form_id == form_id)
+    return connection.execute(select(paper_entries).where(*mine, paper_entries.c.step == step)).first()
+
+
+def _keep(
+    connection: Connection,
+    province_id: int,
+    form: PaperForm,
+    step: str,
+    user_id: int,
+    answers: Sequence[int],
+    reasons: int,
+    result: str,
+) -> None:
+    values = {"province_id": province_id, "form_id": form.id, "step": step, "user_id": user_id, "day": today()}
+    insert_row(connection, paper_entries, {**values, "answers": _digits(answers), "reasons": reasons, "result": result})
+
+
+def _set_state(connection: Connection, province_id: int, form_id: int, state: str, day: int | None) -> None:
+    values: dict[str, Any] = {"state": state} | ({} if day is None else {"answered_day": day})
+    mine = (paper_forms.c.province_id == province_id, paper_forms.c.id == form_id)
+    connection.execute(update(paper_forms).where(*mine).values(**values))
+
+
+def _store(
+    connection: Connection,
+    province_id: int,
+    form: PaperForm,
+    instrument: Instrument,
+    answers: Sequence[int],
+    reasons: int,
+    day: int | None,
+    user_id: int,
+) -> None:
+    held = select(paper_forms.c.answered_day).where(paper_forms.c.id == form.id)
+    answered = day if day is not None else connection.execute(held).scalar_one()
+    store_sheet(
+        connection,
+        province_id,
+        instrument,
+        answers,
+        agency_id=form.agency_id,
+        channel=str(Channel.PAPER),
+        service_group=form.service_group,
+        day=answered,
+        reasons=reasons,
+        origin=f"form:{form.code}",
+        full_form=True,
+        user_id=user_id,
+    )
+    _set_state(connection, province_id, form.id, "entered", day)
+
+
+def recheck(
+    connection: Connection, province_id: int, form: PaperForm, result: str, user_id: int, answers: Sequence[int] = ()
+) -> None:
+    """Note a re-check: somebody asked the citizen again. `result`: same, differs, unreached; `answers` where they
+    differ.
+
+    A rating that is not confirmed is set aside. Raises `ConfigError`."""
+    if result not in ("same", "differs", "unreached") or form.state != "entered":
+        raise ConfigError(Words("This form has not been entered yet.", "Phiếu chưa nhập xong."))
+    if _entry(connection, province_id, form.id, "recheck") is not None:
+        raise ConfigError(Words("This form has been re-checked.", "Phiếu này đã phúc tra."))
+    _keep(connection, province_id, form, "recheck", user_id, answers or [0] * 32, 0, result)
+    if result == "differs":
+        mine = (ratings.c.province_id == province_id, ratings.c.origin == f"form:{form.code}")
+        rating = connection.execute(select(ratings.c.id).where(*mine)).scalar_one()
+        set_aside(connection, province_id, rating, RatingFlag.INCONSISTENT, user_id)
+    record_change(connection, province_id, user_id, "form_rechecked", {"form": form.id, "result": result})
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How well two persons' entries of the same forms agree. `fields`: answers compared; `differing_slots`: slot ->
+    how often it differed."""
+
+    forms: int
+    same_forms: int
+    fields: int
+    same_fields: int
+    differing_slots: dict[int, int]
+
+    @property
+    def share(self) -> float | None:
+        """Share of fields that agree, 0..1."""
+        return self.same_fields / self.fields if self.fields else None
+
+
+def agreement(connection: Connection, province_id: int, round_id: int) -> Agreement:
+    """Agreement of double entry in a round, over the slots that the instrument uses."""
+    instrument = find_round(connection, province_id, round_id=round_id).load_instrument()
+    slots = sorted(instrument.slots.values())
+    first, second = paper_entries.alias("first"), paper_entries.alias("second")
+    query = (
+        select(first.c.answers, second.c.answers)
+        .join(second, (second.c.form_id == first.c.form_id) & (second.c.step == "second"))
+        .join(paper_forms, paper_forms.c.id == first.c.form_id)
+        .where(paper_forms.c.province_id == province_id, paper_forms.c.round_id == round_id, first.c.step == "first")
+    )
+    forms = same_forms = fields = same_fields = 0
+    differing: dict[int, int] = {}
+    for one, other in connection.execute(query):
+        forms += 1
+        same_forms += one == other
+        for slot in slots:
+            fields += 1
+            if one[slot] == other[slot]:
+                same_fields += 1
+            else:
+                differing[slot] = differing.get(slot, 0) + 1
+    return Agreement(forms, same_forms, fields, same_fields, differing)
+
+
+@dataclass(frozen=True, slots=True)
+class EnumeratorProgress:
+    """One enumerator's forms in a round."""
+
+    code: str
+    name: str
+    forms: int
+    entered: int
+    to_recheck: int
+    confirmed: int
+    differing: int
+    unreached: int
+
+
+def supervision(connection: Connection, province_id: int, round_id: int) -> list[EnumeratorProgress]:
+    """Forms by enumerator (and those without one) with what re-checks found."""
+    check = paper_entries.alias("check")
+    query = (
+        select(
+            enumerators.c.code,
+            enumerators.c.name,
+            func.count(),
+            func.count().filter(paper_forms.c.state == "entered"),
+            func.count().filter(paper_forms.c.recheck & check.c.id.is_(None) & (paper_forms.c.state == "entered")),
+            func.count().filter(check.c.result == "same"),
+            func.count().filter(check.c.result == "differs"),
+            func.count().filter(check.c.result == "unreached"),
+        )
+        .select_from(paper_forms)
+        .outerjoin(enumerators, enumerators.c.id == paper_forms.c.enumerator_id)
+        .outerjoin(check, (check.c.form_id == paper_forms.c.id) & (check.c.step == "recheck"))
+        .where(paper_forms.c.province_id == province_id, paper_forms.c.round_id == round_id)
+        .group_by(enumerators.c.code, enumerators.c.name)
+        .order_by(enumerators.c.code)
+    )
+    return [EnumeratorProgress(row[0] or "", row[1] or "", *row[2:]) for row in connection.execute(query)]
+
+
+def forms_in(connection: Connection, province_id: int, round_id: int, *, what: str) -> list[PaperForm]:
+    """Forms of a round that wait: `half`, `differs`, or `recheck` (drawn for it, entered, not yet re-checked)."""
+    query = (
+        select(paper_forms, agencies.c.name_vi)
+        .join(agencies, agencies.c.id == paper_forms.c.agency_id)
+        .where(paper_forms.c.province_id == province_id, paper_forms.c.round_id == round_id)
+        .order_by(paper_forms.c.code)
+        .limit(500)
+    )
+    if what == "recheck":
+        done = select(paper_entries.c.form_id).where(paper_entries.c.step == "recheck")
+        query = query.where(paper_forms.c.recheck, paper_forms.c.state == "entered", paper_forms.c.id.not_in(done))
+    else:
+        query = query.where(paper_forms.c.state == what)
+    return [
+        PaperForm(
+            row.id,
+            row.round_id,
+            row.agency_id,
+            row.name_vi,
+            row.service_group,
+            row.code,
+            row.enumerator_id,
+            row.state,
+            bool(row.double_entry),
+            bool(row.recheck),
+        )
+        for row in connection.execute(query)
+    ]

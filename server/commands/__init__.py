@@ -1,0 +1,1 @@
+"""Commands of the server, thin: arguments in, sentences out."""

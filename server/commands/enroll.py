@@ -1,0 +1,124 @@
+"""Allow a box: print a one-time enrolment code, valid for a day.
+
+  hailong server enroll --agency so-tu-phap --label "Quầy 3-4" --clerks 2   a new box that serves two clerks
+  hailong server enroll --box 7               a new key for box 7 (its old key works until the new one is used)
+  hailong server enroll --box 7 --replace     another machine takes box 7's place: its keys end now
+  hailong server enroll --box 7 --clerks 2    box 7 serves two clerks: written down, no new code
+  hailong server enroll --list                every box with its state
+
+A box that serves one clerk sends that person's score: its evidence and pulses are left out until other boxes of the
+agency (with --pool: of that pool) serve clerks in the same period. Each statement stands in the log of changes.
+
+The running server needs no restart. On the box: `hailong keys enroll --config edge.toml --code CODE`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+from server.core.config import add_province_argument, add_store_arguments
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_store_arguments(parser)
+    add_province_argument(parser)
+    parser.add_argument("--agency", metavar="CODE", help="agency of a new box")
+    parser.add_argument("--counter", metavar="CODE", help="counter of a new box, where it serves just one")
+    parser.add_argument("--label", help="name of a new box, unique in the province")
+    parser.add_argument(
+        "--demo", action="store_true", help="the new box may send demo periods; its data is labelled simulated"
+    )
+    parser.add_argument("--box", type=int, metavar="ID", help="a box that there is")
+    parser.add_argument("--clerks", type=int, metavar="N", help="how many clerks the box serves (a new box: 1)")
+    parser.add_argument(
+        "--pool", metavar="LABEL", help="with one clerk: show the box only together with boxes of this pool and agency"
+    )
+    parser.add_argument("--replace", action="store_true", help="with --box: end its present keys now")
+    parser.add_argument("--list", action="store_true", help="list the boxes")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from pipeline.enrolment import enrolment_address
+    from pipeline.errors import ConfigError
+    from pipeline.keys import KEY_FILE_NAME, load_keys
+    from server.boxes import registry as boxes
+    from server.core.config import load_config, open_store
+    from server.core.provinces import find_province
+    from server.store.engine import read
+
+    config = load_config(args)
+    store = open_store(config)
+    with read(store) as connection:
+        province = find_province(connection, args.province)
+    if args.list:
+        return _list(boxes.list_boxes(store, province.province_id), args.json)
+    if (args.box is None) == (args.agency is None or args.label is None):
+        raise ConfigError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
+    if args.box is not None and (args.clerks is not None or args.pool is not None):
+        return _state_clerks(store, province.province_id, args)
+    public_key = load_keys(config.keys_dir / KEY_FILE_NAME, "server").curve_public_z85
+    box_id = args.box
+    if box_id is None:
+        agency_id, counter_id = boxes.find_place(store, province.province_id, args.agency, args.counter)
+        serves = (1 if args.clerks is None else args.clerks, args.pool or "")
+        box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo, *serves)
+    code = boxes.issue_code(store, province.province_id, box_id, time.time(), args.replace)
+    address = config.ingest.address.replace("*", "SERVER")
+    if args.json:
+        found = {"box": box_id, "code": code, "server_public_key": public_key, "address": address}
+        print(json.dumps(found | {"enrol_address": config.ingest.enrol_address.replace("*", "SERVER")}))
+        return 0
+    print(f"Box {box_id}. One-time code, valid for a day: {code}")
+    if args.box is None and args.clerks in (None, 1):
+        print(_ONE_CLERK.format(box=box_id))
+    print(f'In the box\'s edge.toml:\n  [server]\n  address = "{address}"  # SERVER: as the box reaches this machine')
+    print(f'  public_key = "{public_key}"')
+    enrol_address = config.ingest.enrol_address.replace("*", "SERVER")
+    if enrol_address != enrolment_address(address):
+        print(f'  enrol_address = "{enrol_address}"')
+    print(f"On the box: hailong keys enroll --config edge.toml --code {code}")
+    return 0
+
+
+_ONE_CLERK = (
+    "It serves one clerk: its evidence would be that person's score and is left out, unless other boxes of the agency "
+    "send too.\nIf it serves more: hailong server enroll --box {box} --clerks N"
+)
+
+
+def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> int:
+    from pipeline.errors import ConfigError
+    from server.boxes import registry as boxes
+
+    if args.replace:
+        raise ConfigError("--replace and --clerks are two steps.", "State the clerks first, then replace the box.")
+    known = next((box for box in boxes.list_boxes(store, province_id) if box["box"] == args.box), {})
+    clerks = known.get("clerks", 1) if args.clerks is None else args.clerks
+    pool = known.get("pool", "") if args.pool is None else args.pool
+    boxes.state_clerks(store, province_id, args.box, clerks, pool)
+    if args.json:
+        print(json.dumps({"box": args.box, "clerks": clerks, "pool": pool}))
+        return 0
+    print(f"Box {args.box} serves {clerks} clerk{'s' * (clerks > 1)}" + (f", pool {pool}." if pool else "."))
+    return 0
+
+
+def _list(found: list[dict[str, Any]], as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"boxes": found}, ensure_ascii=False))
+        return 0
+    for box in found:
+        state = f"{box['box']:>5}  {box['state']:<12} epoch {box['epoch']:<3} clerks {box['clerks']:<3}"
+        print(f"{state} {box['agency']:<24} {box['label']}")
+    if not found:
+        print("No boxes yet.")
+    return 0

@@ -1,0 +1,71 @@
+"""Export answer sheets or the index, with a data dictionary, for R, SPSS and notebooks.
+
+    hailong server export ratings --period 2026-Q3 --instrument 2640 --out data/
+    hailong server export ratings --period 2026 --format parquet --out data/
+    hailong server export index --period 2026-Q3 --out data/
+
+`ratings` holds one line a sheet with every answer under its item's code; sheets that were set aside are in it with
+`counted` 0. The official index is 100 x (answers 4 and 5) / (answers 1 to 5) over the lines with `counted` 1.
+
+Beside them stand `heads.jsonl` (the newest signed head of every box's log) and `changes.json` (the head of the log of
+changes): whoever keeps them can check later that neither log was rewritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    from server.commands.options import add_store
+
+    parser.add_argument("what", choices=("ratings", "index"), help="answer sheets, or the computed index")
+    add_store(parser)
+    parser.add_argument("--period", required=True, help="2026, 2026-Q3, 2026-07 or 2026-01..2026-07")
+    parser.add_argument("--instrument", default="2640", help="code of the instrument (2640)")
+    parser.add_argument("--version", type=int, help="version of the instrument (the newest)")
+    parser.add_argument("--format", default="csv", help="csv or parquet (csv); the index comes as XLSX and JSON")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the files; made where there is none")
+    parser.add_argument("--json", action="store_true", help="list the files as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files."""
+    from pipeline.instruments import load_instrument
+    from server.boxes.log_heads import write_heads
+    from server.commands.options import open_engine, province_id
+    from server.core.days import parse_period
+    from server.ratings.export import export_ratings, write_dictionary
+    from server.reports.workbook import index_sheets
+    from server.scores.index import compute_index
+    from server.store.engine import read
+
+    period = parse_period(args.period)
+    engine = open_engine(args)
+    instrument = load_instrument(args.instrument, args.version)
+    args.out.mkdir(parents=True, exist_ok=True)
+    stem = f"{period.name}-{instrument.code}-v{instrument.version}"
+    count = 0
+    with read(engine) as connection:
+        province = province_id(connection, args)
+        if args.what == "ratings":
+            files = [args.out / f"ratings-{stem}.{args.format}", args.out / f"dictionary-{instrument.code}.csv"]
+            count = export_ratings(connection, province, instrument, period, files[0], form=args.format)
+            write_dictionary(instrument, files[1])
+        else:
+            result = compute_index(connection, province, instrument, period)
+            files = [args.out / f"index-{stem}.xlsx", args.out / f"index-{stem}.json"]
+            index_sheets(result, instrument).save(files[0])
+            text = json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)
+            files[1].write_text(text, encoding="utf-8")
+            count = sum(place.sheets for place in result.of("province"))
+        files += write_heads(connection, province, args.out)
+    engine.dispose()
+    if args.json:
+        print(json.dumps({"files": [str(path) for path in files], "sheets": count}))
+    else:
+        print(f"{count:,} sheets:", *files)
+    return 0

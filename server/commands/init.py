@@ -1,0 +1,62 @@
+"""Make a province, its administrator and, the first time, the server's keys and store.
+
+It prints the administrator's one-time password, which has to be changed at the first log-in, and the public key that
+boxes need. Run it once for every province that shares this server: provinces see nothing of each other.
+
+    hailong server init --province tuyen-quang --name "Tỉnh Tuyên Quang" --name-en "Tuyen Quang Province"
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+
+from server.core.config import add_store_arguments, load_config, own_keys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hailong server init`."""
+    parser.add_argument("--province", required=True, metavar="CODE", help="short code: a-z, 0-9, dash")
+    parser.add_argument("--name", required=True, help="name in Vietnamese")
+    parser.add_argument("--name-en", default="", help="name in English")
+    parser.add_argument("--administrator", default="", metavar="NAME", help="user name (default: admin.CODE)")
+    parser.add_argument("--simulated", action="store_true", help="a province for trying things: every page says so")
+    parser.add_argument("--json", action="store_true", help="print the result as JSON (it holds the password)")
+    add_store_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make what is missing, then the province."""
+    from pipeline.errors import ConfigError
+    from server.auth.users import make_user
+    from server.core.provinces import make_province
+    from server.store.engine import connect, write
+    from server.store.tables.users import Role
+    from server.store.upgrade import require_current, store_version, upgrade
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", args.province):
+        raise ConfigError(f"{args.province!r} is no code.", "Use up to 40 of a-z, 0-9 and dash.")
+    config = load_config(args)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = connect(config.store_url)
+    if store_version(engine) is None:
+        upgrade(engine)
+    require_current(engine)
+    keys = own_keys(config)
+    name = args.administrator or f"admin.{args.province}"
+    with write(engine) as connection:
+        province = make_province(connection, args.province, args.name, args.name_en, simulated=args.simulated)
+        password = make_user(connection, province.province_id, name, Role.ADMINISTRATOR)
+    engine.dispose()
+    if args.json:
+        result = {"province": args.province, "administrator": name, "password": password}
+        print(json.dumps({**result, "server_key": keys.curve_public_z85, "data_dir": str(config.data_dir)}))
+        return 0
+    print(f"Province:        {args.province} ({args.name})")
+    print(f"Administrator:   {name}")
+    print(f"One-time password: {password}   (shown once; change it at the first log-in)")
+    print(f"Server key for boxes: {keys.curve_public_z85}")
+    print(f"Folder:          {config.data_dir}")
+    print("Next: hailong server run")
+    return 0

@@ -1,0 +1,45 @@
+"""Arguments and steps that the survey's commands share."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+
+def add_store(parser: argparse.ArgumentParser, *, province: bool = True) -> None:
+    """`--data-dir` and `--store` as every server command has them (`--url` is the same), and `--province`."""
+    from server.core.config import add_province_argument, add_store_arguments
+
+    add_store_arguments(parser)
+    parser.add_argument("--url", dest="store", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    if province:
+        add_province_argument(parser)
+
+
+def open_engine(args: argparse.Namespace, *, make: bool = False) -> Engine:
+    """The store that the arguments name; the server's own instruments become known. `make`: make or upgrade it first.
+    Raises `StoreError`, `ConfigError`."""
+    from pipeline.instruments import use_folder
+    from server.core.config import load_config, open_store
+    from server.store.engine import connect
+    from server.store.upgrade import upgrade
+
+    config = load_config(args)
+    use_folder(config.data_dir / "instruments")
+    if not make:
+        return open_store(config)
+    if not config.store:
+        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    engine = connect(config.store_url)
+    upgrade(engine)
+    return engine
+
+
+def province_id(connection: Connection, args: argparse.Namespace) -> int:
+    """Id of the province that the arguments name, or of the only one. Raises `ConfigError`."""
+    from server.core.provinces import find_province
+
+    return find_province(connection, args.province).province_id

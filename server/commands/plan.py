@@ -1,0 +1,100 @@
+"""The sampling plan of a round: sizes, three-stage draw, returns, and who still has to be asked.
+
+    hailong server plan --round 2026-Q4 --frame 2026-Q3 --code main --seed 2026
+    hailong server plan --show main
+    hailong server plan --show main --json
+
+Sizes follow n = N / (1 + N e^2) for the province, each level or each agency (--scope), allocated in proportion to the
+transactions or by Neyman's rule with cost (--method neyman --cost xa=2). The draw follows from the seed alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.sampling.plan import PlanState
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    from server.commands.options import add_store
+
+    add_store(parser)
+    parser.add_argument("--show", metavar="PLAN", help="show a plan and its returns; makes nothing")
+    parser.add_argument("--round", help="code of the round that the plan is for")
+    parser.add_argument("--code", default="", help="code of the new plan (the round's code)")
+    parser.add_argument("--frame", help="period of the transactions, such as 2026-Q3 or 2026-01..2026-09")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the draw (1)")
+    parser.add_argument("--error", type=float, default=0.05, help="e of the formula (0.05)")
+    parser.add_argument("--scope", default="level", help="the formula's populations: province, level, agency (level)")
+    parser.add_argument("--method", default="proportional", help="proportional or neyman (proportional)")
+    parser.add_argument("--cost", action="append", default=[], metavar="LEVEL=COST", help="cost of a form by level")
+    parser.add_argument("--agencies", type=float, default=1.0, help="share of each level's agencies drawn (1.0)")
+    parser.add_argument("--groups", type=int, default=0, help="service groups drawn in an agency (0: all)")
+    parser.add_argument("--forms", type=int, default=0, help="forms in all, instead of the formula")
+    parser.add_argument("--json", action="store_true", help="the plan as JSON, with every transaction drawn")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make a plan, or show one."""
+    from pipeline.errors import ConfigError
+    from server.commands.options import open_engine, province_id
+    from server.sampling.plan import PlanSettings, make_plan, plan_state
+    from server.store.engine import read, write
+
+    engine = open_engine(args)
+    with read(engine) as connection:
+        province = province_id(connection, args)
+    code = args.show
+    if code is None:
+        if not args.round or not args.frame:
+            raise ConfigError("A plan needs --round and --frame.", "Or show one with --show PLAN.")
+        settings = PlanSettings(
+            frame=args.frame,
+            seed=args.seed,
+            error=args.error,
+            scope=args.scope,
+            method=args.method,
+            agencies=args.agencies,
+            groups=args.groups,
+            forms=args.forms,
+            costs=tuple(_cost(text) for text in args.cost),
+        )
+        code = args.code or args.round
+        with write(engine) as connection:
+            make_plan(connection, province, args.round, code, settings, None)
+    with read(engine) as connection:
+        state = plan_state(connection, province, code)
+    engine.dispose()
+    if args.json:
+        rows = [{**dataclasses.asdict(row), "to_ask": row.to_ask} for row in state.rows]
+        values = {"plan": state.code, "round": state.round.code, "settings": state.settings, "strata": rows}
+        print(json.dumps({**values, "forms": state.forms, "returned": state.returned}, ensure_ascii=False))
+        return 0
+    print(_table(state))
+    return 0
+
+
+def _cost(text: str) -> tuple[str, float]:
+    from pipeline.errors import ConfigError
+
+    level, _equals, value = text.partition("=")
+    try:
+        return level, float(value)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no cost.", "Write LEVEL=COST, such as xa=2.") from None
+
+
+def _table(state: PlanState) -> str:
+    lines = [f"Kế hoạch {state.code}, đợt {state.round.code}: {state.returned} / {state.forms} phiếu", ""]
+    lines.append(f"{'cơ quan':<38}{'lĩnh vực':<34}{'giao dịch':>10}{'phiếu':>7}{'đã thu':>7}{'còn hỏi':>9}")
+    lines += [
+        f"{row.agency_vi[:37]:<38}{row.group_vi[:33]:<34}{row.transactions:>10,}{row.forms:>7}{row.returned:>7}"
+        f"{row.to_ask:>9}"
+        for row in state.rows
+    ]
+    return "\n".join(lines)

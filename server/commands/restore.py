@@ -1,0 +1,43 @@
+"""Restore a backup into an empty store, on SQLite or PostgreSQL, whichever it was made on.
+
+A backup of an older version is restored at that version and then upgraded. Nothing is ever restored over a store.
+
+    hailong server restore hailong-2026-11-22.zip --store postgresql://hailong@localhost/hailong
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from server.commands.backup import tell
+from server.core.config import add_store_arguments, load_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hailong server restore`."""
+    parser.add_argument("file", type=Path, help="the backup")
+    parser.add_argument("--with-keys", action="store_true", help="restore the server's keys too, where it holds them")
+    parser.add_argument("--json", action="store_true", help="print rows by table as JSON")
+    add_store_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Restore the backup."""
+    from server.store.archive import read_manifest, restore
+    from server.store.engine import connect
+
+    config = load_config(args)
+    manifest = read_manifest(args.file)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    engine = connect(config.store_url)
+    counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, tell)
+    engine.dispose()
+    if args.json:
+        print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))
+    else:
+        print(f"{sum(counts.values()):,} rows restored from version {manifest['version']}")
+        if not manifest["keys"]:
+            print("The backup holds no keys: run `hailong server init` and enrol the boxes again.")
+    return 0

@@ -1,0 +1,70 @@
+"""Run the server: web pages for people, and the door for boxes (ZeroMQ with CURVE), on one store.
+
+Put a web server with TLS in front (see docs/operation.md). `hailong server init` comes first.
+
+    hailong server run
+    hailong server run --port 8443 --store postgresql://hailong@localhost/hailong
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+import threading
+
+from pipeline.stopping import StopRequest
+from server.core.config import add_store_arguments, load_config, open_store
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hailong server run`."""
+    parser.add_argument("--host", default=None, help="address of the pages (default 127.0.0.1, or server.toml)")
+    parser.add_argument("--port", type=int, default=None, help="port of the pages (default 8080, or server.toml)")
+    parser.add_argument(
+        "--insecure-cookies",
+        action="store_true",
+        help="send cookies over plain HTTP too: for trying things without TLS",
+    )
+    parser.add_argument(
+        "--demo", action="store_true", help="pages without log-in where the only province is a simulated one"
+    )
+    add_store_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    config = load_config(args)
+    web = config.web.model_copy(
+        update={name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
+        | ({"secure_cookies": False} if args.insecure_cookies else {})
+    )
+    config = config.model_copy(update={"web": web, "demo": config.demo or args.demo})
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    engine = open_store(config)
+
+    from server.service import Service
+
+    stop = StopRequest()
+    try:
+        with Service(engine, config) as service:
+            print(f"Trang / pages: {service.web_address}", flush=True)
+            print(f"Cổng thiết bị / boxes: {service.ingest.endpoint}  key {service.server_key}", flush=True)
+            threading.Thread(target=load_slow_parts, name="warm-up", daemon=True).start()
+            stop.listen()
+            while service.is_alive and not stop.wait(0.5):
+                pass
+        print("Stopped.", file=sys.stderr)
+    finally:
+        engine.dispose()
+    return 0
+
+
+def load_slow_parts() -> None:
+    """Import what the first page would otherwise wait for."""
+    import altair
+    import ibis
+    import vl_convert
+
+    del altair, ibis, vl_convert

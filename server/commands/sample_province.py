@@ -1,0 +1,89 @@
+"""Generate a province for trying things: 26 agencies (19 departments, 7 districts), services, transactions, and ratings
+on every channel for several quarters. Everything is simulated and labelled so on every page, file and report; the same
+seed gives the same province.
+
+    hailong server sample-province --seed 1 --store sqlite:///province.sqlite
+    hailong server score --store sqlite:///province.sqlite --period 2026-Q3 --instrument 2640
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    from server.commands.options import add_store
+
+    add_store(parser, province=False)
+    parser.add_argument("--seed", type=int, default=1, help="seed of the generator (1)")
+    parser.add_argument("--code", default="mau", help="code of the new province (mau)")
+    parser.add_argument("--instrument", default="2640", help="instrument of the ratings (2640)")
+    parser.add_argument("--last", default="2026-Q3", help="last quarter (2026-Q3)")
+    parser.add_argument("--quarters", type=int, default=7, help="how many quarters up to the last (7)")
+    parser.add_argument("--sheets", type=int, default=3_000, help="ratings a quarter, about (3000)")
+    parser.add_argument(
+        "--rho",
+        type=float,
+        default=0.4,
+        help="simulate boxes and monthly evidence whose levels go with the ratings at this correlation, 0 to .6 (0.4)",
+    )
+    parser.add_argument("--no-boxes", action="store_true", help="ratings alone, as in a province without cameras")
+    parser.add_argument("--json", action="store_true", help="say what was generated as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Generate the province; the store is made where there is none."""
+    from server.auth.users import make_user
+    from server.commands.options import open_engine
+    from server.core.config import load_config, own_keys
+    from server.core.days import Period, day_date, month_of_day
+    from server.simulation.evidence import simulate_evidence
+    from server.simulation.province import simulate_province
+    from server.store.engine import write
+    from server.store.tables.users import Role
+
+    engine = open_engine(args, make=True)
+    own_keys(load_config(args))  # so that `server run` starts at once
+    if not args.json:
+        print("Generating ...", file=sys.stderr)
+    with write(engine) as connection:
+        made = simulate_province(
+            connection,
+            seed=args.seed,
+            code=args.code,
+            instrument=args.instrument,
+            last=args.last,
+            quarters=args.quarters,
+            sheets_a_quarter=args.sheets,
+        )
+        evidence = None
+        if not args.no_boxes:
+            months = Period("", month_of_day(made.first_day), month_of_day(made.last_day))
+            evidence = simulate_evidence(connection, made.province_id, months, seed=args.seed, rho=args.rho)
+        administrator = f"admin.{made.code}"
+        password = make_user(connection, made.province_id, administrator, Role.ADMINISTRATOR)
+    engine.dispose()
+    if args.json:
+        simulated = {"simulated": True, "boxes": evidence.boxes if evidence else 0}
+        account = {"administrator": administrator, "password": password}
+        print(json.dumps({**dataclasses.asdict(made), **simulated, **account}))
+        return 0
+    print(
+        f"Province {made.code!r} (simulated): {made.agencies} agencies, {made.transactions:,} transactions and "
+        f"{made.ratings:,} ratings from {day_date(made.first_day)} to {day_date(made.last_day)}, "
+        f"{made.set_aside} of them set aside."
+    )
+    if evidence is not None:
+        print(f"{evidence.boxes} simulated boxes sent {evidence.releases} tables (correlation {evidence.rho:g}).")
+    print(
+        f"Administrator: {administrator}, one-time password: {password}   (shown once; change it at the first log-in)"
+    )
+    where = "".join(
+        f" --{name} {value}" for name, value in (("data-dir", args.data_dir), ("store", args.store)) if value
+    )
+    print(f"Next: hailong server run{where} --insecure-cookies   (or --demo: pages without log-in)")
+    return 0

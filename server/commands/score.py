@@ -1,0 +1,123 @@
+"""The official satisfaction index of a period: per criterion, factor and overall, by agency, level, field, service,
+channel and month, with valid answers, response rate, intervals, design effect, weights and mode effects.
+
+    hailong server score --period 2026-Q3 --instrument 2640
+    hailong server score --period 2026 --instrument 2640 --json > index.json
+
+The plain index is 100 x (satisfied + very satisfied) / valid answers and can be recomputed by hand from
+`hailong server export ratings`. Suspicious ratings that were set aside do not count; they are listed with the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.scores.fused import AgencyScore
+    from server.scores.index import Figure, IndexResult, Place
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    from server.commands.options import add_store
+
+    add_store(parser)
+    parser.add_argument("--period", required=True, help="2026, 2026-Q3, 2026-07 or 2026-01..2026-07")
+    parser.add_argument("--instrument", default="2640", help="code of the instrument (2640)")
+    parser.add_argument("--version", type=int, help="version of the instrument (the newest)")
+    parser.add_argument("--by", default="agency", help="what the table shows: " + ", ".join(_DIMENSIONS) + " (agency)")
+    parser.add_argument(
+        "--item", default="index", help="index, overall, a factor (C) or a criterion (C1); for the table"
+    )
+    parser.add_argument(
+        "--suppress-below", type=int, help="hide figures of fewer valid answers (the province's setting)"
+    )
+    parser.add_argument("--no-fused", action="store_true", help="without the estimate fused with the implicit signal")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+
+
+_DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service", "channel", "month")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Compute and print the index."""
+    from pipeline.errors import ConfigError
+    from pipeline.instruments import load_instrument
+    from server.commands.options import open_engine, province_id
+    from server.core.days import parse_period
+    from server.scores.fused import agency_scores
+    from server.scores.index import compute_index
+    from server.store.engine import read
+
+    if args.by not in _DIMENSIONS:
+        raise ConfigError(f"There is no dimension {args.by!r}.", f"Write one of {', '.join(_DIMENSIONS)}.")
+    period = parse_period(args.period)
+    engine = open_engine(args)
+    instrument = load_instrument(args.instrument, args.version)
+    with read(engine) as connection:
+        province = province_id(connection, args)
+        result = compute_index(
+            connection,
+            province,
+            instrument,
+            period,
+            suppress_below=args.suppress_below,
+            dimensions=_DIMENSIONS if args.json else ("province", args.by),
+        )
+    fused = [] if args.no_fused else agency_scores(engine, province, period)
+    engine.dispose()
+    if args.json:
+        values = {**result.to_dict(), "fused": [score.to_dict() for score in fused]}
+        print(json.dumps(values, ensure_ascii=False, allow_nan=False))
+        return 0
+    print(_table(result, args.by, args.item))
+    if fused and args.by == "agency":
+        print(_fused_table(fused))
+    return 0
+
+
+def _fused_table(scores: list[AgencyScore]) -> str:
+    lines = ["", f"{'Câu hỏi hài lòng chung, hợp nhất với tín hiệu ngầm':<60}{'phiếu':>14}{'hợp nhất':>24}"]
+    for one in scores:
+        plain, fused = (
+            "-" if value is None else f"{value:.1f} ({low:.1f} - {high:.1f})"
+            for value, low, high in (
+                (one.index_explicit, one.explicit_low, one.explicit_high),
+                (one.index_fused, one.fused_low, one.fused_high),
+            )
+        )
+        lines.append(f"{one.name_vi[:43]:<44}{plain:>24}{fused:>24}  {one.verdict_vi}")
+    return "\n".join(lines)
+
+
+def _table(result: IndexResult, dimension: str, item: str) -> str:
+    from pipeline.errors import ConfigError
+
+    head = f"{result.province_vi} - {result.period} - {result.instrument} v{result.instrument_version} - {item}"
+    lines = [head + (" - SỐ LIỆU MÔ PHỎNG / SIMULATED" if result.simulated else ""), ""]
+    columns = (("phiếu", 7), ("hợp lệ", 8), ("tỷ lệ", 8), ("chỉ số", 8), ("95 %", 15), ("deff", 7), ("có TS", 8))
+    lines.append(f"{'':<44}" + "".join(f"{name:>{width}}" for name, width in columns) + f"{'theo kênh':>11}")
+    places = result.of("province") + (result.of(dimension) if dimension != "province" else [])
+    for place in places:
+        if item not in {figure.item for figure in place.figures}:
+            raise ConfigError(f"There is no figure {item!r}.", "Write index, overall, a factor or a criterion.")
+        lines.append(_line(place, place.figure(item)))
+    aside = sum(one.sheets for one in result.set_aside)
+    lines += ["", f"Để riêng vì nghi vấn / set aside as suspicious: {aside}", *result.notes]
+    return "\n".join(lines)
+
+
+def _line(place: Place, figure: Figure) -> str:
+    name = f"{place.name_vi[:43]:<44}{place.sheets:>7}"
+    rate = "-" if place.response_rate is None else f"{100 * place.response_rate:.1f} %"
+    if figure.index is None:
+        reason = "quá ít câu trả lời / too few answers" if figure.suppressed else "-"
+        return f"{name}{'':>8}{rate:>8}   {reason}"
+    span = f"{figure.low:.1f} - {figure.high:.1f}"
+    weighted, adjusted = ("-" if value is None else f"{value:.1f}" for value in (figure.weighted, figure.adjusted))
+    return (
+        f"{name}{figure.valid:>8}{rate:>8}{figure.index:>8.1f}{span:>15}{figure.design_effect:>7.2f}"
+        f"{weighted:>8}{adjusted:>11}"
+    )

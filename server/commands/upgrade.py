@@ -1,0 +1,36 @@
+"""Bring the store to this program's version, in one transaction. Stop the server and make a backup first.
+
+hailong server backup before-upgrade.zip && hailong server upgrade
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from server.core.config import add_store_arguments, load_config
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `hailong server upgrade`."""
+    parser.add_argument("--json", action="store_true", help="print the versions as JSON")
+    add_store_arguments(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Upgrade the store."""
+    from pipeline.errors import StoreError
+    from server.store.engine import connect
+    from server.store.upgrade import store_version, upgrade
+
+    engine = connect(load_config(args).store_url)
+    before = store_version(engine)
+    if before is None:
+        raise StoreError("The store is empty.", "Run `hailong server init`.")
+    after = upgrade(engine)
+    engine.dispose()
+    if args.json:
+        print(json.dumps({"before": before, "after": after}))
+    else:
+        print(f"Version {before} -> {after}" if before != after else f"The store has version {after} already.")
+    return 0

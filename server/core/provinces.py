@@ -1,0 +1,129 @@
+"""Provinces: making one, finding the one that a command or page means, and its settings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from pipeline.errors import ConfigError
+from server.core.days import today
+from server.store.engine import insert_row
+from server.store.tables.agencies import levels
+from server.store.tables.provinces import provinces, settings
+
+DEFAULT_LEVELS = (
+    ("tinh", "Cấp tỉnh", "Province", 1),
+    ("huyen", "Cấp huyện", "District", 2),
+    ("xa", "Cấp xã", "Commune", 3),
+)
+"""Made with a province; they can be changed, added to and removed: levels are data."""
+
+SETTINGS: dict[str, Any] = {
+    "access_log_days": 365,
+    "contact_days": 90,
+    "late_days": 5,
+    "min_answers": 30,
+    "confidence": 0.95,
+    "portal_origin": "",
+    "suspicion_fastest_s": 0.8,
+    "suspicion_straight_s": 2.5,
+    "suspicion_straight_answers": 8,
+    "suspicion_device_a_day": 3,
+    "suspicion_burst_ratings": 30,
+    "suspicion_burst_window_s": 600.0,
+    "suspicion_staff_ratings": 5,
+    "suspicion_repeats": 5,
+}
+"""Names and defaults of a province's settings. `access_log_days`: kept that long, enforced daily. `contact_days`: phone
+numbers and lists of enumerators, likewise. `late_days`: a release is late when it comes later after its period's end.
+`min_answers`: below, an index is suppressed in reports. `confidence`: level of every interval.
+`portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
+`suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Province:
+    """One tenant of the server."""
+
+    province_id: int
+    code: str
+    name_vi: str
+    name_en: str
+    simulated: bool
+
+
+def _province(row: Any) -> Province:
+    return Province(row.id, row.code, row.name_vi, row.name_en, bool(row.simulated))
+
+
+def make_province(
+    connection: Connection, code: str, name_vi: str, name_en: str = "", *, simulated: bool = False
+) -> Province:
+    """A new province with the three usual levels. Raises `ConfigError` where the code is taken."""
+    if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
+        raise ConfigError(f"There is a province with the code {code!r}.", "Choose another code.")
+    values = {"code": code, "name_vi": name_vi, "name_en": name_en or name_vi, "simulated": simulated}
+    province_id = insert_row(connection, provinces, {**values, "created_day": today()})
+    for level_code, vi, en, rank in DEFAULT_LEVELS:
+        connection.execute(
+            insert(levels).values(province_id=province_id, code=level_code, name_vi=vi, name_en=en, rank=rank)
+        )
+    return Province(province_id, code, name_vi, name_en or name_vi, simulated)
+
+
+def all_provinces(connection: Connection) -> list[Province]:
+    """Every province, by code."""
+    return [_province(row) for row in connection.execute(select(provinces).order_by(provinces.c.code))]
+
+
+def province_by_id(connection: Connection, province_id: int) -> Province:
+    """The province of an id that came from a row of ours."""
+    return _province(connection.execute(select(provinces).where(provinces.c.id == province_id)).one())
+
+
+def find_province(connection: Connection, code: str | None) -> Province:
+    """The province of a code; without one the only province. Raises `ConfigError`."""
+    found = all_provinces(connection)
+    if not found:
+        raise ConfigError("The server has no province.", "Run `hailong server init`.")
+    if code is None:
+        if len(found) > 1:
+            codes = ", ".join(p.code for p in found)
+            raise ConfigError("The server has several provinces.", f"Name one with --province: {codes}.")
+        return found[0]
+    for province in found:
+        if province.code == code:
+            return province
+    raise ConfigError(f"There is no province {code!r}.", f"Known: {', '.join(p.code for p in found)}.")
+
+
+def read_setting(connection: Connection, province_id: int, name: str) -> Any:
+    """A setting's value, or its default. Raises `KeyError` for an unknown name."""
+    default = SETTINGS[name]
+    query = select(settings.c.value).where(settings.c.province_id == province_id, settings.c.name == name)
+    value = connection.execute(query).scalar_one_or_none()
+    return default if value is None else json.loads(value)
+
+
+def read_settings(connection: Connection, province_id: int, names: Collection[str]) -> dict[str, Any]:
+    """Several settings at once. Raises `KeyError` for an unknown name."""
+    query = select(settings.c.name, settings.c.value)
+    found = connection.execute(query.where(settings.c.province_id == province_id, settings.c.name.in_(names)))
+    stored = {name: json.loads(value) for name, value in found}
+    return {name: stored.get(name, SETTINGS[name]) for name in names}
+
+
+def write_setting(connection: Connection, province_id: int, name: str, value: Any) -> None:
+    """Set a setting. Raises `ConfigError` for an unknown name or another type than the default's."""
+    if name not in SETTINGS:
+        raise ConfigError(f"There is no setting {name!r}.", f"Known: {', '.join(SETTINGS)}.")
+    if type(value) is not type(SETTINGS[name]):
+        raise ConfigError(f"The setting {name} takes a {type(SETTINGS[name]).__name__}.")
+    where = (settings.c.province_id == province_id, settings.c.name == name)
+    done = connection.execute(update(settings).where(*where).values(value=json.dumps(value)))
+    if done.rowcount == 0:
+        connection.execute(insert(settings).values(province_id=province_id, name=name, value=json.dumps(value)))

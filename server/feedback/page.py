@@ -1,0 +1,216 @@
+"""Feedback of citizens (no log-in), and its handling by the staff; the hotline operator's form."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi.responses import Response
+from sqlalchemy import select
+
+from pipeline.errors import ConfigError
+from pipeline.words import Words, in_language, join
+from server.catalogue.reading import read_catalogue
+from server.channels.online.invitations import issue
+from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of
+from server.core.days import day_date, today
+from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
+from server.core.provinces import province_by_id
+from server.feedback.feedback import MAX_TEXT, items, receive, set_status, state_of
+from server.ratings.sheets import store_comments, store_sheet
+from server.rounds.page import back
+from server.rounds.rounds import all_rounds, find_round
+from server.store.engine import read, write
+from server.store.tables.provinces import provinces
+from server.store.tables.ratings import Channel
+from server.web.context import DataClerk, engine_of, language, render, web
+
+router = APIRouter(include_in_schema=False)
+
+
+def _province(request: Request, code: str) -> int:
+    with read(engine_of(request)) as connection:
+        number = connection.execute(select(provinces.c.id).where(provinces.c.code == code)).scalar_one_or_none()
+    if number is None:
+        raise HTTPException(404, NOT_FOUND)
+    return int(number)
+
+
+@router.get("/feedback/{province}")
+def feedback_form(request: Request, province: str, code: str = "") -> Response:
+    """The form for citizens, and the state of a piece of feedback by its code."""
+    public_limit(request, "feedback", 60, 600.0)
+    number = _province(request, province)
+    with read(engine_of(request)) as connection:
+        catalogue = read_catalogue(connection, number)
+        state = state_of(connection, code) if code else None
+        named = province_by_id(connection, number)
+    return render(
+        request,
+        "survey_feedback_form.html",
+        embed=False,
+        simulated_survey=named.simulated,
+        asking=named,
+        agencies=catalogue.agencies,
+        categories=FEEDBACK_CATEGORIES,
+        states=FEEDBACK_STATES,
+        asked_code=code,
+        state=state,
+        day_date=day_date,
+        max_text=MAX_TEXT,
+        problem="",
+        new_code="",
+    )
+
+
+@router.post("/feedback/{province}")
+def send_feedback(
+    request: Request,
+    province: str,
+    agency: Annotated[int, Form()],
+    category: Annotated[str, Form(max_length=20)],
+    text: Annotated[str, Form(max_length=MAX_TEXT)],
+    contact: Annotated[str, Form(max_length=120)] = "",
+) -> Response:
+    """Take a citizen's feedback in."""
+    public_limit(request, "feedback post", 5, 3_600.0)
+    number = _province(request, province)
+    with write(engine_of(request)) as connection:
+        catalogue = read_catalogue(connection, number)
+        if agency not in catalogue.agencies:
+            raise HTTPException(422, Words("There is no such agency.", "Không có cơ quan này."))
+        code = receive(connection, number, agency, category=category, text=text, contact=contact)
+        named = province_by_id(connection, number)
+    return render(
+        request,
+        "survey_feedback_form.html",
+        embed=False,
+        simulated_survey=named.simulated,
+        asking=named,
+        agencies=catalogue.agencies,
+        categories=FEEDBACK_CATEGORIES,
+        states=FEEDBACK_STATES,
+        asked_code="",
+        state=None,
+        day_date=day_date,
+        max_text=MAX_TEXT,
+        problem="",
+        new_code=code,
+    )
+
+
+@router.get("/survey/feedback")
+def feedback_list(request: Request, user: DataClerk, link: str = "") -> Response:
+    """What was received, the most urgent first."""
+    with read(engine_of(request)) as connection:
+        found = items(connection, user.province_id)
+        province = province_by_id(connection, user.province_id)
+    return render(
+        request,
+        "survey_feedback.html",
+        found=found,
+        categories=FEEDBACK_CATEGORIES,
+        states=FEEDBACK_STATES,
+        day_date=day_date,
+        public=f"/feedback/{province.code}",
+        link=link,
+    )
+
+
+@router.post("/survey/feedback/{number}")
+def feedback_status(
+    request: Request, user: DataClerk, number: int, status: Annotated[str, Form(max_length=12)]
+) -> Response:
+    """Note where it stands. With an answer comes a one-time link about factor E, to send along."""
+    token = ""
+    with write(engine_of(request)) as connection:
+        set_status(connection, user.province_id, number, status, user.user_id)
+        opened = [one for one in all_rounds(connection, user.province_id) if one.open_now]
+        if status == "answered" and opened:
+            item = next((one for one in items(connection, user.province_id) if one.id == number), None)
+            if item is not None:
+                token = issue(
+                    connection,
+                    user.province_id,
+                    opened[0].id,
+                    item.agency_id,
+                    service_group=item.service_group,
+                    scope="feedback",
+                    user_id=user.user_id,
+                )[0]
+    if token:
+        base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+        response = feedback_list(request, user, link=f"{base}/s/{token}")
+        return response
+    return back("/survey/feedback")
+
+
+@router.get("/survey/hotline")
+def hotline_form(request: Request, user: DataClerk) -> Response:
+    """The operator's form: answers of a caller, or a complaint."""
+    with read(engine_of(request)) as connection:
+        opened = [one for one in all_rounds(connection, user.province_id) if one.open_now]
+        catalogue = read_catalogue(connection, user.province_id)
+    if not opened:
+        return render(request, "survey_no_round.html")
+    return render(
+        request,
+        "survey_hotline.html",
+        rounds=opened,
+        instrument=opened[0].load_instrument(),
+        catalogue=catalogue,
+        categories=FEEDBACK_CATEGORIES,
+    )
+
+
+@router.post("/survey/hotline")
+async def hotline(request: Request, user: DataClerk) -> Response:
+    """Store a caller's answers (channel hotline), or a complaint."""
+    from anyio import to_thread
+
+    form = await request.form(max_files=0, max_fields=80)
+    texts = {key: value for key, value in form.items() if isinstance(value, str)}
+    chosen = [value for value in form.getlist("reason") if isinstance(value, str)]
+
+    def work() -> str:
+        with write(engine_of(request)) as connection:
+            asked = find_round(connection, user.province_id, round_id=int(texts.get("round") or 0))
+            agency, group = int(texts.get("agency") or 0), int(texts.get("group") or 0)
+            if agency not in read_catalogue(connection, user.province_id).agencies or not asked.open_now:
+                raise ConfigError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
+            instrument = asked.load_instrument()
+            answers = sheet_of(instrument, texts)
+            said: list[str] = []
+            if any(answers):
+                store_sheet(
+                    connection,
+                    user.province_id,
+                    instrument,
+                    answers,
+                    agency_id=agency,
+                    channel=str(Channel.HOTLINE),
+                    service_group=group,
+                    day=today(),
+                    reasons=reasons_of(instrument, chosen) if 0 < answers[0] <= 3 else 0,
+                    user_id=user.user_id,
+                )
+                said.append(Words("Answers stored.", "Đã lưu phiếu."))
+            if texts.get("text", "").strip():
+                code = receive(
+                    connection,
+                    user.province_id,
+                    agency,
+                    category=texts.get("category", "other"),
+                    text=texts["text"],
+                    contact=texts.get("contact", ""),
+                    channel="hotline",
+                    service_group=group,
+                )
+                said.append(Words(f"Feedback code: {code}", f"Mã phản ánh: {code}"))
+            kept = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
+            store_comments(connection, user.province_id, agency, group, kept)
+            if not said:
+                raise ConfigError(Words("Nothing was entered.", "Chưa có câu trả lời hay phản ánh nào."))
+            return in_language(join(said, " "), language(request))
+
+    return back("/survey/hotline", await to_thread.run_sync(work))

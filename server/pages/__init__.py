@@ -1,1 +1,0 @@
-"""Pages and the HTTP interface, one area a file."""

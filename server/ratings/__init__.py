@@ -1,0 +1,1 @@
+"""Ratings: their rows, imports, suspicion, review and export."""

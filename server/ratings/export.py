@@ -1,0 +1,181 @@
+"""Export of answer sheets to CSV and Parquet with a data dictionary, for R, SPSS and notebooks; in bounded memory."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from sqlalchemy import Connection, func, select
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import OVERALL, Instrument, RatingFlag
+from pipeline.words import Words
+from server.core.days import Period, day_date, month_name
+from server.core.labels import CHANNEL_NAMES
+from server.store.tables.agencies import agencies
+from server.store.tables.counters import counters
+from server.store.tables.ratings import RatingState, ratings
+from server.store.tables.services import services
+
+BATCH = 5_000
+FORMATS = ("csv", "parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class ExportColumn:
+    """A column of the export: `kind` text, integer or day (ISO text in CSV, date32 in Parquet); `values`: code ->
+    label."""
+
+    name: str
+    kind: str
+    vi: str
+    en: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+def columns(instrument: Instrument) -> list[ExportColumn]:
+    """The export's columns for one instrument: every item under its own code."""
+    scale = tuple((str(point.answer), point.vi) for point in instrument.scale)
+    answer = (("0", "không trả lời"), *scale)
+    fact = (("0", "không trả lời"), ("6", "có"), ("7", "không"))
+    found = [
+        ExportColumn("agency", "text", "Mã cơ quan", "Code of the agency"),
+        ExportColumn("level", "text", "Mã cấp hành chính", "Code of the level"),
+        ExportColumn("counter", "text", "Mã quầy", "Code of the counter"),
+        ExportColumn("service_group", "integer", "Số nhóm thủ tục (lĩnh vực)", "Number of the service group"),
+        ExportColumn("service", "text", "Mã thủ tục", "Code of the service"),
+        ExportColumn("channel", "text", "Kênh", "Channel", tuple((c, n[0]) for c, n in CHANNEL_NAMES.items())),
+        ExportColumn("day", "day", "Ngày trả lời", "Day of the answer"),
+        ExportColumn("month", "text", "Tháng (năm-tháng)", "Month (year-month)"),
+        ExportColumn("instrument", "text", "Bộ câu hỏi", "Instrument"),
+        ExportColumn("instrument_version", "integer", "Phiên bản", "Version of the instrument"),
+        ExportColumn(OVERALL, "integer", instrument.overall.vi, instrument.overall.en, answer),
+    ]
+    for item in instrument.items:
+        values = fact if item.kind == "fact" else answer
+        found.append(ExportColumn(item.code, "integer", item.vi, item.en, values))
+    reasons = tuple((str(1 << reason.bit), reason.vi) for reason in instrument.reasons)
+    found.append(ExportColumn("reasons", "integer", "Lý do (tổng các mã)", "Reasons (sum of codes)", reasons))
+    flags = tuple((str(int(flag)), flag.label_vi) for flag in RatingFlag)
+    found.append(ExportColumn("flag", "integer", "Nghi vấn", "Suspicion", flags))
+    counted = (("1", "được tính vào chỉ số"), ("0", "để riêng, không tính"))
+    found.append(ExportColumn("counted", "integer", "Được tính", "Counted in the index", counted))
+    return found
+
+
+def _rows(
+    connection: Connection, province_id: int, instrument: Instrument, period: Period, agency_id: int | None
+) -> Iterator[list[dict[str, Any]]]:
+    """Batches of rows in random order within a day: the order of arrival is not exported."""
+    from server.store.tables.agencies import levels
+
+    query = (
+        select(
+            ratings,
+            agencies.c.code.label("agency"),
+            levels.c.code.label("level"),
+            counters.c.code.label("counter"),
+            services.c.code.label("service"),
+        )
+        .join(agencies, agencies.c.id == ratings.c.agency_id)
+        .join(levels, levels.c.id == agencies.c.level_id)
+        .outerjoin(counters, counters.c.id == ratings.c.counter_id)
+        .outerjoin(services, services.c.id == ratings.c.service_id)
+        .where(
+            ratings.c.province_id == province_id,
+            ratings.c.instrument == instrument.code,
+            ratings.c.instrument_version == instrument.version,
+            ratings.c.day.between(period.first_day, period.last_day),
+        )
+        .order_by(ratings.c.day, func.random())
+        .execution_options(yield_per=BATCH)
+    )
+    if agency_id is not None:
+        query = query.where(ratings.c.agency_id == agency_id)
+    slots = instrument.slots
+    for part in connection.execute(query).mappings().partitions(BATCH):
+        yield [
+            {
+                "agency": row["agency"],
+                "level": row["level"],
+                "counter": row["counter"] or "",
+                "service_group": row["service_group"],
+                "service": row["service"] or "",
+                "channel": row["channel"],
+                "day": day_date(row["day"]),
+                "month": month_name(row["month"]),
+                "instrument": row["instrument"],
+                "instrument_version": row["instrument_version"],
+                **{code: row[f"a{slot:02d}"] for code, slot in slots.items()},
+                "reasons": row["reasons"],
+                "flag": row["flag"],
+                "counted": int(row["state"] != RatingState.SET_ASIDE),
+            }
+            for row in part
+        ]
+
+
+def export_ratings(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    path: Path,
+    *,
+    form: str = "csv",
+    agency_id: int | None = None,
+) -> int:
+    """Write the sheets of a period (this version of the instrument) to `path`; the number of sheets.
+
+    Set-aside sheets are in it with `counted` 0: the official index is 100 x (answers 4, 5) / (answers 1..5) over the
+    rows
+    with `counted` 1. Raises `ConfigError` for another format."""
+    if form not in FORMATS:
+        raise ConfigError(
+            Words(f"There is no format {form!r}.", f"Không có định dạng “{form}”."),
+            Words(f"Write {' or '.join(FORMATS)}.", f"Hãy viết {' hoặc '.join(FORMATS)}."),
+        )
+    wanted = columns(instrument)
+    batches = _rows(connection, province_id, instrument, period, agency_id)
+    if form == "parquet":
+        return _parquet(path, wanted, batches)
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        return _csv(file, wanted, batches)
+
+
+def _csv(file: TextIO, wanted: list[ExportColumn], batches: Iterator[list[dict[str, Any]]]) -> int:
+    writer = csv.DictWriter(file, [column.name for column in wanted])
+    writer.writeheader()
+    count = 0
+    for batch in batches:
+        writer.writerows(batch)
+        count += len(batch)
+    return count
+
+
+def _parquet(path: Path, wanted: list[ExportColumn], batches: Iterator[list[dict[str, Any]]]) -> int:
+    import pyarrow
+    from pyarrow import parquet
+
+    kinds = {"text": pyarrow.string(), "integer": pyarrow.int32(), "day": pyarrow.date32()}
+    schema = pyarrow.schema([pyarrow.field(c.name, kinds[c.kind], metadata={"vi": c.vi, "en": c.en}) for c in wanted])
+    count = 0
+    with parquet.ParquetWriter(path, schema) as writer:
+        for batch in batches:
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema=schema))
+            count += len(batch)
+    return count
+
+
+def write_dictionary(instrument: Instrument, path: Path) -> None:
+    """The data dictionary as CSV: a line for each column, and one for each of its values."""
+    with path.open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["column", "kind", "value", "label_vi", "label_en"])
+        for column in columns(instrument):
+            writer.writerow([column.name, column.kind, "", column.vi, column.en])
+            for value, label in column.values:
+                writer.writerow([column.name, "value", value, label, ""])

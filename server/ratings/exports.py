@@ -1,0 +1,68 @@
+"""Download of answer sheets for analysts."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import FileResponse, Response
+from starlette.background import BackgroundTask
+
+from pipeline.instruments import load_instrument
+from server.boxes.log_heads import box_heads, changes_head
+from server.core.changes import record_change
+from server.core.days import parse_period
+from server.ratings.export import export_ratings, write_dictionary
+from server.store.engine import read, write
+from server.web.context import Exporter, download, engine_of
+
+router = APIRouter(prefix="/api/v1", tags=["export"])
+
+
+@router.get("/ratings", response_class=FileResponse)
+def ratings_file(
+    request: Request,
+    user: Exporter,
+    period: Annotated[str, Query(max_length=30)],
+    instrument: Annotated[str, Query(max_length=40)] = "2640",
+    format: Annotated[str, Query(pattern="^(csv|parquet)$")] = "csv",  # noqa: A002 - the parameter's name on the wire
+) -> FileResponse:
+    """Every sheet of a period; who took it out is in the log of changes."""
+    asked, chosen = load_instrument(instrument), parse_period(period)
+    folder = tempfile.TemporaryDirectory(prefix="hailong-export-")
+    name = f"ratings-{chosen.name}-{asked.code}.{format}"
+    path = Path(folder.name) / name
+    with read(engine_of(request)) as connection:
+        count = export_ratings(connection, user.province_id, asked, chosen, path, form=format, agency_id=user.agency_id)
+    with write(engine_of(request)) as connection:
+        detail = {"period": chosen.name, "instrument": asked.wire_code, "sheets": count}
+        record_change(connection, user.province_id, user.user_id, "ratings_exported", detail)
+    return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
+
+
+@router.get("/heads.jsonl", response_class=Response)
+def heads_file(request: Request, user: Exporter) -> Response:
+    """The newest signed head of every box's log, one a line: keep it to check later that no log was rewritten."""
+    with read(engine_of(request)) as connection:
+        lines = [json.dumps(head, ensure_ascii=False) for head in box_heads(connection, user.province_id)]
+    return download("".join(f"{line}\n" for line in lines), "heads.jsonl", "application/jsonl")
+
+
+@router.get("/changes-head")
+def changes_head_json(request: Request, user: Exporter) -> dict[str, Any]:
+    """Where the log of changes stands: number of entries, and the chain's value after the last."""
+    with read(engine_of(request)) as connection:
+        return changes_head(connection, user.province_id)
+
+
+@router.get("/dictionary", response_class=FileResponse)
+def dictionary_file(user: Exporter, instrument: Annotated[str, Query(max_length=40)] = "2640") -> FileResponse:
+    """The data dictionary of an instrument's export."""
+    asked = load_instrument(instrument)
+    folder = tempfile.TemporaryDirectory(prefix="hailong-export-")
+    path = Path(folder.name) / f"dictionary-{asked.code}.csv"
+    write_dictionary(asked, path)
+    return FileResponse(path, filename=path.name, background=BackgroundTask(folder.cleanup))

@@ -1,0 +1,96 @@
+"""Review of suspicious ratings, and coding of expectations and suggestions by a person."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+from sqlalchemy import select, update
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import RatingFlag
+from pipeline.words import Words
+from server.core.changes import record_change
+from server.core.days import day_date
+from server.core.labels import CHANNEL_NAMES, COMMENT_CODES
+from server.ratings.sheets import restore, set_aside
+from server.rounds.page import back
+from server.store.engine import read, write
+from server.store.tables.agencies import agencies
+from server.store.tables.comments import comments
+from server.store.tables.ratings import RatingState, ratings
+from server.web.context import Reviewer, engine_of, render
+
+router = APIRouter(prefix="/survey", include_in_schema=False)
+SHOWN = 200
+
+
+@router.get("/review")
+def review_page(request: Request, user: Reviewer) -> Response:
+    """Ratings that were set aside, newest first, each with its reason."""
+    query = (
+        select(ratings, agencies.c.name_vi, agencies.c.name_en)
+        .join(agencies, agencies.c.id == ratings.c.agency_id)
+        .where(ratings.c.province_id == user.province_id, ratings.c.flag != 0)
+        .order_by(ratings.c.state == int(RatingState.RESTORED), ratings.c.day.desc(), ratings.c.id.desc())
+        .limit(SHOWN)
+    )
+    with read(engine_of(request)) as connection:
+        rows = connection.execute(query).all()
+    return render(
+        request,
+        "survey_review.html",
+        rows=rows,
+        flags=RatingFlag,
+        aside=int(RatingState.SET_ASIDE),
+        channels=CHANNEL_NAMES,
+        day_date=day_date,
+        shown=SHOWN,
+    )
+
+
+@router.post("/review/{number}")
+def decide(
+    request: Request, user: Reviewer, number: int, what: Annotated[str, Form(pattern="^(restore|withdraw)$")]
+) -> Response:
+    """Count a rating again, or set one aside; both are in the log of changes."""
+    with write(engine_of(request)) as connection:
+        if what == "restore":
+            restore(connection, user.province_id, number, user.user_id)
+        else:
+            set_aside(connection, user.province_id, number, RatingFlag.WITHDRAWN, user.user_id)
+    return back("/survey/review")
+
+
+@router.get("/comments")
+def comments_page(request: Request, user: Reviewer) -> Response:
+    """Texts that nobody has coded yet."""
+    query = (
+        select(comments, agencies.c.name_vi, agencies.c.name_en)
+        .join(agencies, agencies.c.id == comments.c.agency_id)
+        .where(comments.c.province_id == user.province_id, comments.c.code.is_(None))
+        .order_by(comments.c.id)
+        .limit(50)
+    )
+    with read(engine_of(request)) as connection:
+        rows = connection.execute(query).all()
+    return render(request, "survey_comments.html", rows=rows, codes=COMMENT_CODES)
+
+
+@router.post("/comments/{number}")
+def code_comment(request: Request, user: Reviewer, number: int, code: Annotated[str, Form(max_length=30)]) -> Response:
+    """Give a text its code."""
+    if code not in COMMENT_CODES:
+        raise ConfigError(
+            Words(f"There is no code {code!r}.", f"Không có mã “{code}”."),
+            Words("Choose one from the list.", "Hãy chọn trong danh sách."),
+        )
+    with write(engine_of(request)) as connection:
+        mine = (comments.c.province_id == user.province_id, comments.c.id == number)
+        done = connection.execute(update(comments).where(*mine).values(code=code, coded_by=user.user_id))
+        if done.rowcount:
+            record_change(
+                connection, user.province_id, user.user_id, "comment_coded", {"comment": number, "code": code}
+            )
+    return back("/survey/comments")

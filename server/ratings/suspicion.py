@@ -1,0 +1,118 @@
+"""Suspicion of falsified ratings, judged in memory where an answer arrives.
+
+What is looked at (the time taken, the device, the network) is held in memory only, as keyed hashes under a key that is
+new at every start, for a day at most. What is kept is one enumerated flag and the day. A flagged rating is set aside
+and shown with its reason; a person may count it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline.instruments import Instrument, RatingFlag
+from server.core.limits import RateLimiter
+from server.core.provinces import read_settings
+from server.store.tables.ratings import ANSWER_COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class SuspicionRules:
+    """Thresholds. A rating is flagged above (or, for speeds, below) them."""
+
+    fastest_s: float = 0.8
+    """Seconds a question, below which nobody can have read it."""
+    straight_s: float = 2.5
+    """Seconds a question, below which the same answer to everything is not believed."""
+    straight_answers: int = 8
+    """Criteria that must have the same answer for a straight line."""
+    device_a_day: int = 3
+    burst_ratings: int = 30
+    burst_window_s: float = 600.0
+    staff_ratings: int = 5
+    """Sheets of nothing but the best answer from one network within an hour."""
+    repeats: int = 5
+    """Identical full sheets in a row in an imported file."""
+
+    @classmethod
+    def of(cls, connection: Connection, province_id: int) -> SuspicionRules:
+        """A province's thresholds: its settings `suspicion_*`, by default those above."""
+        names = [f"suspicion_{field.name}" for field in fields(cls)]
+        values = read_settings(connection, province_id, names)
+        return cls(**{name.removeprefix("suspicion_"): value for name, value in values.items()})
+
+
+def _criteria(instrument: Instrument, answers: Sequence[int]) -> list[int]:
+    return [answers[item.slot] for item in instrument.criteria if answers[item.slot]]
+
+
+class ArrivalWatch:
+    """Judges ratings as they arrive on one server process."""
+
+    def __init__(self, rules: SuspicionRules | None = None) -> None:
+        self.rules = rules or SuspicionRules()
+        self._key = secrets.token_bytes(32)
+        self._devices = RateLimiter(self.rules.device_a_day, 86_400.0)
+        self._bursts = RateLimiter(self.rules.burst_ratings, self.rules.burst_window_s)
+        self._staff = RateLimiter(self.rules.staff_ratings - 1, 3_600.0)
+
+    def _hash(self, *parts: str) -> str:
+        return hashlib.blake2b("\x00".join(parts).encode(), key=self._key, digest_size=16).hexdigest()
+
+    def judge(
+        self,
+        instrument: Instrument,
+        answers: Sequence[int],
+        *,
+        place: str,
+        taken_s: float | None = None,
+        device: str = "",
+        network: str = "",
+    ) -> RatingFlag:
+        """The flag of one sheet (`answers`: 32 integers). `place`: province, agency and channel, for bursts.
+
+        `taken_s`: from showing the form to sending it, None where unknown. `device`, `network`: whatever tells them
+        apart; hashed at once."""
+        rules = self.rules
+        given = _criteria(instrument, answers)
+        asked = max(1, sum(1 for answer in answers if answer))
+        burst = not self._bursts.allow(self._hash("place", place))
+        many = bool(device) and not self._devices.allow(self._hash("device", device))
+        best = len(given) >= 3 and set(given) == {5}
+        staff = best and bool(network) and not self._staff.allow(self._hash("staff", place, network))
+        if taken_s is not None and taken_s < rules.fastest_s * asked:
+            return RatingFlag.TOO_FAST
+        straight = len(given) >= rules.straight_answers and len(set(given)) == 1
+        if straight and taken_s is not None and taken_s < rules.straight_s * asked:
+            return RatingFlag.STRAIGHT_LINE
+        if burst:
+            return RatingFlag.BURST
+        if staff:
+            return RatingFlag.STAFF_PATTERN
+        if many:
+            return RatingFlag.DEVICE_LIMIT
+        return RatingFlag.NONE
+
+
+class RepeatWatch:
+    """Judges the rows of an imported file in their order: full sheets repeated one after the other."""
+
+    def __init__(self, instrument: Instrument, rules: SuspicionRules | None = None) -> None:
+        self._instrument = instrument
+        self._rules = rules or SuspicionRules()
+        self._last: tuple[Any, ...] = ()
+        self._run = 0
+
+    def flag(self, values: Mapping[str, Any]) -> RatingFlag:
+        """The flag of a row of `ratings`."""
+        answers = [values[name] for name in ANSWER_COLUMNS]
+        sheet = (values["agency_id"], values["channel"], *answers)
+        self._run = self._run + 1 if sheet == self._last else 1
+        self._last = sheet
+        full = len(_criteria(self._instrument, answers)) >= self._rules.straight_answers
+        return RatingFlag.DUPLICATE if full and self._run >= self._rules.repeats else RatingFlag.NONE

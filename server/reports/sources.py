@@ -1,0 +1,80 @@
+"""What a report is made of: gathered from one view of the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from pipeline.instruments import Instrument
+from server.catalogue.reading import Catalogue, read_catalogue
+from server.core.changes import verify_changes
+from server.core.days import Period, parse_period
+from server.feedback import feedback as complaints
+from server.scores.fused import AgencyScore
+from server.scores.index import IndexResult, compute_index
+from server.store.tables.comments import comments
+
+
+@dataclass(frozen=True, slots=True)
+class ReportInput:
+    """What a report is made of."""
+
+    result: IndexResult
+    before: IndexResult
+    instrument: Instrument
+    period: Period
+    catalogue: Catalogue
+    fused: tuple[AgencyScore, ...]
+    feedback: tuple[complaints.FeedbackCount, ...]
+    coded: tuple[tuple[str, str, int], ...]
+    uncoded: int
+    log_entries: int
+    log_head: str
+
+
+def gather(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    fused: Sequence[AgencyScore] = (),
+) -> ReportInput:
+    """Everything that a report needs, from one view of the store."""
+    query = (
+        select(comments.c.kind, comments.c.code, func.count())
+        .where(
+            comments.c.province_id == province_id,
+            comments.c.month.between(period.first_month, period.last_month),
+        )
+        .group_by(comments.c.kind, comments.c.code)
+        .order_by(comments.c.kind, func.count().desc())
+    )
+    rows = connection.execute(query).all()
+    entries, head = verify_changes(connection, province_id)
+    return ReportInput(
+        result=compute_index(connection, province_id, instrument, period),
+        before=compute_index(
+            connection, province_id, instrument, year_before(period), dimensions=("province", "agency")
+        ),
+        instrument=instrument,
+        period=period,
+        catalogue=read_catalogue(connection, province_id),
+        fused=tuple(fused),
+        feedback=tuple(complaints.counts(connection, province_id, period)),
+        coded=tuple((kind, code, count) for kind, code, count in rows if code is not None),
+        uncoded=sum(count for _, code, count in rows if code is None),
+        log_entries=entries,
+        log_head=head,
+    )
+
+
+def year_before(period: Period) -> Period:
+    """The same months a year earlier."""
+    first, last = period.first_month - 12, period.last_month - 12
+    if period.name[4:].startswith("-Q"):
+        return parse_period(f"{int(period.name[:4]) - 1}{period.name[4:]}")
+    if len(period.name) == 4:
+        return parse_period(str(int(period.name) - 1))
+    return Period(f"{period.name} (năm trước)", first, last)

@@ -1,0 +1,135 @@
+"""What the store may hold and for how long, checked against what it does hold.
+
+The policy: no time of a citizen's answer finer than a day; no column that could take a picture, a sound, a face or a
+voice; contacts and the access log no longer than the province's settings. `enforce` deletes; `findings` only looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, inspect, select
+
+from server.auth.access_log import enforce_retention as enforce_access_log
+from server.core.days import now_s, today
+from server.core.provinces import all_provinces, read_setting
+from server.retention.survey import enforce_survey_retention
+from server.store.schema import metadata
+from server.store.tables.contacts import phone_contacts
+from server.store.tables.feedback import feedback_contacts
+from server.store.tables.releases import releases
+from server.store.tables.users import access_log
+
+_VERSION_TABLE = "alembic_version"
+GRACE_S = 2 * 3600
+"""The server enforces retention hourly: an entry may be that much older before it is a finding."""
+
+PRECISE_TIMES = frozenset(
+    {
+        ("access_log", "at_s"),
+        ("sessions", "expires_s"),
+        ("heartbeats", "received_s"),
+        ("boxes", "enrol_code_expires_s"),
+    }
+)
+"""Columns that hold seconds: of staff and machines. A column of seconds that is not named here is a finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that the policy forbids: where, and in words (Vietnamese, English)."""
+
+    table: str
+    words: tuple[str, str]
+
+
+def schema_findings(precise_times: frozenset[tuple[str, str]] = PRECISE_TIMES) -> list[Finding]:
+    """Columns of the schema that could hold what the policy forbids."""
+    found = []
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, LargeBinary):
+                vi, en = "có thể chứa ảnh hoặc âm thanh", "could hold a picture or a sound"
+            elif isinstance(column.type, DateTime | Time) or (
+                column.name.endswith("_s") and (table.name, column.name) not in precise_times | allowed_seconds()
+            ):
+                vi, en = "giữ thời gian chính xác hơn một ngày", "holds a time finer than a day"
+            else:
+                continue
+            found.append(Finding(table.name, (f"{table.name}.{column.name} {vi}", f"{table.name}.{column.name} {en}")))
+    return found
+
+
+def allowed_seconds() -> frozenset[tuple[str, str]]:
+    """Columns of seconds that the survey's own tables need (links, limits), as they declare themselves.
+
+    A table declares one by `info={"seconds": "why"}` on the column."""
+    return frozenset(
+        (table.name, column.name)
+        for table in metadata.sorted_tables
+        for column in table.columns
+        if column.info.get("seconds")
+    )
+
+
+def store_findings(connection: Connection) -> list[Finding]:
+    """Tables and columns that the store really has and this program does not know: whatever lies there is no part of
+    the policy."""
+    found = []
+    inspector = inspect(connection)
+    for name in sorted({*inspector.get_table_names(), *inspector.get_view_names()} - {_VERSION_TABLE}):
+        table = metadata.tables.get(name)
+        if table is None:
+            found.append(Finding(name, (f"{name}: bảng không có trong chương trình", f"{name}: a table of its own")))
+            continue
+        for column in inspector.get_columns(name):
+            if column["name"] not in table.columns:
+                place = f"{name}.{column['name']}"
+                found.append(
+                    Finding(name, (f"{place}: cột không có trong chương trình", f"{place}: a column of its own"))
+                )
+    return found
+
+
+def _too_old(connection: Connection, table: Table, column: str, province_id: int, oldest: int) -> int:
+    query = select(func.count()).select_from(table).where(table.c.province_id == province_id, table.c[column] < oldest)
+    return int(connection.execute(query).scalar_one())
+
+
+def findings(connection: Connection, province_id: int) -> list[Finding]:
+    """What one province's rows, and the schema, hold against the policy; empty where all is well."""
+    found = schema_findings() + store_findings(connection)
+    days = int(read_setting(connection, province_id, "access_log_days"))
+    old = _too_old(connection, access_log, "at_s", province_id, now_s() - 86_400 * days - GRACE_S)
+    if old:
+        vi = f"access_log: {old} dòng cũ hơn {days} ngày"
+        found.append(Finding("access_log", (vi, f"access_log: {old} entries older than {days} days")))
+    for contacts in (phone_contacts, feedback_contacts):
+        overdue = _too_old(connection, contacts, "expires_day", province_id, today() - 1)
+        if overdue:
+            vi, en = (
+                f"{contacts.name}: {overdue} liên hệ quá hạn",
+                f"{contacts.name}: {overdue} contacts past their day",
+            )
+            found.append(Finding(contacts.name, (vi, en)))
+    negative = (
+        select(func.count())
+        .select_from(releases)
+        .where(releases.c.province_id == province_id, releases.c.epsilon_milli <= 0)
+    )
+    if connection.execute(negative).scalar_one():
+        found.append(Finding("releases", ("releases: có bảng không ghi nhiễu", "releases: a table states no noise")))
+    return found
+
+
+def enforce(connection: Connection) -> int:
+    """Delete what is older than the settings allow, in every province; returns how many rows went."""
+    gone = enforce_access_log(connection)
+    for province in all_provinces(connection):
+        gone += sum(enforce_survey_retention(connection, province.province_id).values())
+    return gone
+
+
+def all_findings(connection: Connection) -> dict[str, list[Finding]]:
+    """Findings of every province, by its code."""
+    return {p.code: findings(connection, p.province_id) for p in all_provinces(connection)}

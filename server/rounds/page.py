@@ -1,0 +1,158 @@
+"""Home of the survey: rounds, one-time links and QR codes, gateways."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import RedirectResponse, Response
+from sqlalchemy import select
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import shipped_instruments
+from pipeline.words import Words
+from server.catalogue.reading import read_catalogue
+from server.channels.gateway.gateway import make_gateway
+from server.channels.online.invitations import issue, returns
+from server.core.days import day_date, day_index, today
+from server.rounds.rounds import all_rounds, close_round, find_round, make_round
+from server.store.engine import read, write
+from server.store.tables.gateways import gateways
+from server.web.context import SurveyManager, download, engine_of, render, web
+
+router = APIRouter(prefix="/survey", include_in_schema=False)
+
+
+def back(path: str, message: str = "") -> RedirectResponse:
+    """To a page after a change."""
+    from urllib.parse import urlencode
+
+    return RedirectResponse(f"{path}?{urlencode({'message': message})}" if message else path, 303)
+
+
+@router.get("/rounds")
+def rounds_page(request: Request, user: SurveyManager) -> Response:
+    """The province's rounds and a form for a new one."""
+    with read(engine_of(request)) as connection:
+        found = all_rounds(connection, user.province_id)
+    return render(
+        request, "survey_rounds.html", rounds=found, instruments=shipped_instruments(), day_date=day_date, today=today()
+    )
+
+
+@router.post("/rounds")
+def new_round(
+    request: Request,
+    user: SurveyManager,
+    code: Annotated[str, Form(max_length=40)],
+    name_vi: Annotated[str, Form(max_length=200)],
+    instrument: Annotated[str, Form(max_length=40)],
+    first: Annotated[date, Form()],
+    last: Annotated[date, Form()],
+    name_en: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """Make a round."""
+    with write(engine_of(request)) as connection:
+        made = make_round(
+            connection,
+            user.province_id,
+            code=code.strip(),
+            name_vi=name_vi.strip(),
+            name_en=name_en.strip(),
+            instrument=instrument,
+            first_day=day_index(first),
+            last_day=day_index(last),
+            user_id=user.user_id,
+        )
+    return back(f"/survey/rounds/{made.id}")
+
+
+@router.get("/rounds/{round_id}")
+def round_page(request: Request, user: SurveyManager, round_id: int) -> Response:
+    """One round: links, gateways, ways to the other pages."""
+    with read(engine_of(request)) as connection:
+        found = find_round(connection, user.province_id, round_id=round_id)
+        catalogue = read_catalogue(connection, user.province_id)
+        issued = returns(connection, user.province_id, round_id)
+        query = select(gateways.c.code, gateways.c.kind).where(
+            gateways.c.province_id == user.province_id, gateways.c.round_id == round_id, gateways.c.active
+        )
+        known = connection.execute(query).all()
+    return render(
+        request,
+        "survey_round.html",
+        round=found,
+        instrument=found.load_instrument(),
+        catalogue=catalogue,
+        issued=issued,
+        gateways=known,
+        day_date=day_date,
+        key="",
+    )
+
+
+@router.post("/rounds/{round_id}/close")
+def close(request: Request, user: SurveyManager, round_id: int) -> Response:
+    """Take no more answers."""
+    with write(engine_of(request)) as connection:
+        close_round(connection, user.province_id, round_id, user.user_id)
+    return back("/survey/rounds")
+
+
+@router.post("/rounds/{round_id}/links")
+def links(
+    request: Request,
+    user: SurveyManager,
+    round_id: int,
+    agency: Annotated[int, Form()],
+    group: Annotated[int, Form()] = 0,
+    count: Annotated[int, Form(ge=1, le=10_000)] = 1,
+    days: Annotated[int, Form(ge=1, le=366)] = 30,
+    form: Annotated[str, Form(pattern="^(csv|qr)$")] = "csv",
+) -> Response:
+    """One-time links as CSV, or as a sheet of QR codes (PDF). They are shown this once and stored nowhere."""
+    with write(engine_of(request)) as connection:
+        found = find_round(connection, user.province_id, round_id=round_id)
+        catalogue = read_catalogue(connection, user.province_id)
+        if agency not in catalogue.agencies or (group and group not in catalogue.groups):
+            raise ConfigError(Words("There is no such agency or field.", "Không có cơ quan hoặc lĩnh vực này."))
+        tokens = issue(
+            connection,
+            user.province_id,
+            round_id,
+            agency,
+            service_group=group,
+            count=count,
+            days=days,
+            user_id=user.user_id,
+        )
+    base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    urls = [f"{base}/s/{token}" for token in tokens]
+    named = catalogue.agencies[agency]
+    if form == "qr":
+        from server.channels.online.qr_print import qr_sheet
+
+        return download(qr_sheet(urls, named.name_vi, found.name_vi), f"qr-{named.code}.pdf", "application/pdf")
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["link", "agency", "service_group", "valid_until"])
+    for url in urls:
+        rows.writerow([url, named.code, group, day_date(today() + days).isoformat()])
+    return download("\ufeff" + out.getvalue(), f"links-{named.code}.csv", "text/csv; charset=utf-8")
+
+
+@router.post("/rounds/{round_id}/gateways")
+def gateway(
+    request: Request,
+    user: SurveyManager,
+    round_id: int,
+    code: Annotated[str, Form(max_length=40)],
+    kind: Annotated[str, Form(pattern="^(sms|call|portal)$")],
+) -> Response:
+    """Make a gateway; its key is shown this once."""
+    with write(engine_of(request)) as connection:
+        key = make_gateway(connection, user.province_id, code.strip(), kind, round_id, user.user_id)
+    return render(request, "survey_gateway.html", code=code.strip(), kind=kind, key=key, round_id=round_id)

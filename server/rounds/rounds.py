@@ -1,0 +1,109 @@
+"""Rounds of the survey: making them, finding the one that is open."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import Instrument, load_instrument
+from pipeline.words import Words
+from server.core.changes import record_change
+from server.core.days import today
+from server.store.engine import insert_row
+from server.store.tables.rounds import rounds
+
+_CODE = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round. Days are indices; `open_now`: answers are taken today."""
+
+    id: int
+    code: str
+    name_vi: str
+    name_en: str
+    instrument: str
+    instrument_version: int
+    first_day: int
+    last_day: int
+    active: bool
+
+    @property
+    def open_now(self) -> bool:
+        """Whether answers are taken today."""
+        return self.active and self.first_day <= today() <= self.last_day
+
+    def load_instrument(self) -> Instrument:
+        """The instrument and version that the round asks with."""
+        return load_instrument(self.instrument, self.instrument_version)
+
+
+def _round(row: Any) -> Round:
+    names = ("id", "code", "name_vi", "name_en", "instrument", "instrument_version", "first_day", "last_day", "active")
+    return Round(*(getattr(row, name) for name in names))
+
+
+def all_rounds(connection: Connection, province_id: int) -> list[Round]:
+    """The province's rounds, newest first."""
+    query = select(rounds).where(rounds.c.province_id == province_id).order_by(rounds.c.first_day.desc(), rounds.c.id)
+    return [_round(row) for row in connection.execute(query)]
+
+
+def find_round(connection: Connection, province_id: int, *, code: str = "", round_id: int = 0) -> Round:
+    """A round of the province by code or id. Raises `ConfigError`."""
+    which = rounds.c.id == round_id if round_id else rounds.c.code == code
+    row = connection.execute(select(rounds).where(rounds.c.province_id == province_id, which)).first()
+    if row is None:
+        raise ConfigError(Words("There is no such round.", "Không có đợt khảo sát này."))
+    return _round(row)
+
+
+def make_round(
+    connection: Connection,
+    province_id: int,
+    *,
+    code: str,
+    name_vi: str,
+    name_en: str,
+    instrument: str,
+    first_day: int,
+    last_day: int,
+    user_id: int | None,
+) -> Round:
+    """Make a round with the newest version of an instrument. Raises `ConfigError`."""
+    if not _CODE.match(code):
+        raise ConfigError(
+            Words(f"{code!r} is no code.", f"“{code}” không dùng làm mã được."),
+            Words(
+                "Use up to 40 of A-Z, a-z, 0-9, dot, dash.", "Hãy dùng tối đa 40 ký tự A-Z, a-z, 0-9, chấm, gạch nối."
+            ),
+        )
+    if last_day < first_day:
+        raise ConfigError(Words("The round ends before it begins.", "Ngày kết thúc trước ngày bắt đầu."))
+    taken = select(rounds.c.id).where(rounds.c.province_id == province_id, rounds.c.code == code)
+    if connection.execute(taken).first():
+        raise ConfigError(
+            Words(f"There is a round {code!r}.", f"Đã có đợt “{code}”."),
+            Words("Choose another code.", "Hãy chọn mã khác."),
+        )
+    asked = load_instrument(instrument)
+    values = {"code": code, "name_vi": name_vi or code, "name_en": name_en or name_vi or code, "active": True}
+    values |= {"instrument": asked.code, "instrument_version": asked.version}
+    days = {"first_day": first_day, "last_day": last_day}
+    round_id = insert_row(connection, rounds, {"province_id": province_id, **values, **days})
+    record_change(
+        connection, province_id, user_id, "round_made", {"round": code, "instrument": asked.wire_code, **days}
+    )
+    return find_round(connection, province_id, round_id=round_id)
+
+
+def close_round(connection: Connection, province_id: int, round_id: int, user_id: int | None) -> None:
+    """Take no more answers in a round."""
+    where = (rounds.c.province_id == province_id, rounds.c.id == round_id)
+    connection.execute(update(rounds).where(*where).values(active=False))
+    record_change(connection, province_id, user_id, "round_closed", {"round": round_id})

@@ -1,0 +1,86 @@
+"""The sampling plan: making one, returns, who still has to be asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request
+from fastapi.responses import Response
+
+from server.core.labels import PLAN_WORDS
+from server.rounds.page import back
+from server.rounds.rounds import all_rounds
+from server.sampling.plan import METHODS, SCOPES, PlanSettings, make_plan, plan_codes, plan_state
+from server.scores.fused import rated_quarters
+from server.store.engine import read, write
+from server.web.context import SurveyManager, download, engine_of, render
+
+router = APIRouter(prefix="/survey", include_in_schema=False)
+
+
+@router.get("/plan")
+def plan_page(request: Request, user: SurveyManager, code: str = "") -> Response:
+    """A plan with its returns, and a form for a new one."""
+    with read(engine_of(request)) as connection:
+        codes = plan_codes(connection, user.province_id)
+        chosen = code or (codes[0] if codes else "")
+        state = plan_state(connection, user.province_id, chosen) if chosen else None
+        rounds = all_rounds(connection, user.province_id)
+        periods = rated_quarters(connection, user.province_id)
+    return render(
+        request,
+        "survey_plan.html",
+        codes=codes,
+        state=state,
+        rounds=rounds,
+        periods=periods,
+        methods=METHODS,
+        scopes=SCOPES,
+        words=PLAN_WORDS,
+    )
+
+
+@router.post("/plan")
+def new_plan(
+    request: Request,
+    user: SurveyManager,
+    round_code: Annotated[str, Form(max_length=40)],
+    code: Annotated[str, Form(max_length=40)],
+    frame: Annotated[str, Form(max_length=30)],
+    seed: Annotated[int, Form(ge=0, le=2**31 - 1)],
+    error_percent: Annotated[float, Form(ge=0.5, le=50)] = 5,
+    scope: Annotated[str, Form(max_length=10)] = "level",
+    method: Annotated[str, Form(max_length=20)] = "proportional",
+    agencies_percent: Annotated[float, Form(gt=0, le=100)] = 100,
+    groups: Annotated[int, Form(ge=0, le=255)] = 0,
+    forms: Annotated[int, Form(ge=0, le=1_000_000)] = 0,
+) -> Response:
+    """Make and draw a plan."""
+    settings = PlanSettings(
+        frame=frame,
+        seed=seed,
+        error=error_percent / 100,
+        scope=scope,
+        method=method,
+        agencies=agencies_percent / 100,
+        groups=groups,
+        forms=forms,
+    )
+    with write(engine_of(request)) as connection:
+        make_plan(connection, user.province_id, round_code, code.strip(), settings, user.user_id)
+    return back(f"/survey/plan?code={code.strip()}")
+
+
+@router.get("/plan.csv")
+def draw_list(request: Request, user: SurveyManager, code: str) -> Response:
+    """Every transaction drawn: the list with which the agencies look up whom to ask."""
+    with read(engine_of(request)) as connection:
+        state = plan_state(connection, user.province_id, code)
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(["agency", "service_group", "transaction_number", "of"])
+    for row in state.rows:
+        rows.writerows([row.agency, row.service_group, pick, row.transactions] for pick in row.picks)
+    return download("\ufeff" + out.getvalue(), f"plan-{state.code}.csv", "text/csv; charset=utf-8")

@@ -1,0 +1,1 @@
+"""Figures: the SIPAS index, the fused estimate, trends, and the analyst's tables."""

@@ -1,0 +1,105 @@
+"""The analyst's plots, from the same rows as the downloads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from server.scores.plots import EXPLICIT_COLOUR, FUSED_COLOUR, chart_of, svg
+
+Row = dict[str, Any]
+WIDTH_PX = 520
+
+
+def curve_plot(rows: Sequence[Row], lang: str, names: Mapping[str, str]) -> Markup:
+    """Share satisfied by implicit level, one colour a group of agencies; `names`: of the groups."""
+    import altair as alt
+
+    seen = [
+        {**row, "group": names.get(row["group"], row["group"])}
+        for row in rows
+        if row["calibrated"] and row["implicit_level"] < 5
+    ]
+    if not seen:
+        return Markup("")
+    vi = lang == "vi"
+    base = chart_of(seen).encode(
+        x=alt.X(
+            "implicit_level:O",
+            title="Mức ngầm (0 thấp nhất, 4 cao nhất)" if vi else "Implicit level (0 lowest, 4 highest)",
+            axis=alt.Axis(labelAngle=0),
+        ),
+        xOffset="group:N",
+        color=alt.Color("group:N", title="Cấp" if vi else "Level"),
+    )
+    title = "Tỷ lệ hài lòng (%)" if vi else "Share satisfied (%)"
+    span = base.mark_rule(strokeWidth=2.5).encode(
+        y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=[0, 100])), y2="high:Q"
+    )
+    chart = alt.layer(span, base.mark_point(filled=True, size=60, opacity=1).encode(y="satisfied:Q"))
+    text = (
+        "Tỷ lệ hài lòng theo mức ngầm, kèm khoảng tin cậy."
+        if vi
+        else "Share satisfied by implicit level, with interval."
+    )
+    return svg(chart.properties(width=WIDTH_PX, height=240), text)
+
+
+def difference_plot(rows: Sequence[Row], between: Sequence[Row], lang: str) -> Markup:
+    """Bland and Altman's plot of the agencies: implicit minus explicit index against their mean."""
+    import altair as alt
+
+    if len(rows) < 2:
+        return Markup("")
+    vi = lang == "vi"
+    points = (
+        chart_of(list(rows))
+        .mark_point(filled=True, size=55, color=EXPLICIT_COLOUR, opacity=1)
+        .encode(
+            x=alt.X(
+                "mean:Q", title="Trung bình hai chỉ số" if vi else "Mean of both indices", scale=alt.Scale(zero=False)
+            ),
+            y=alt.Y("difference:Q", title="Ngầm trừ phiếu" if vi else "Implicit minus explicit"),
+        )
+    )
+    levels = [row[name] for row in between for name in _LINES.get(row["measure"], ()) if row[name] is not None]
+    lines = (
+        chart_of([{"y": value} for value in levels]).mark_rule(strokeDash=[5, 4], color=FUSED_COLOUR).encode(y="y:Q")
+    )
+    text = "Biểu đồ Bland–Altman của các cơ quan." if vi else "Bland-Altman plot of the agencies."
+    return svg(alt.layer(points, lines).properties(width=WIDTH_PX, height=240), text)
+
+
+_LINES = {"mean_difference": ("value",), "limits": ("low", "high")}
+
+
+def rank_plot(rows: Sequence[Row], lang: str) -> Markup:
+    """A bar from the best to the worst rank that the figures allow, one panel a level."""
+    import altair as alt
+
+    if not rows:
+        return Markup("")
+    vi = lang == "vi"
+    panels = []
+    for level in dict.fromkeys(row["agency_level"] for row in rows):
+        chosen = [{**row, "name": row["name_vi" if vi else "name_en"]} for row in rows if row["agency_level"] == level]
+        panels.append(
+            chart_of(chosen)
+            .mark_bar(height=9, color=EXPLICIT_COLOUR)
+            .transform_calculate(left="datum.best - 0.35", right="datum.worst + 0.35")
+            .encode(
+                y=alt.Y("name:N", sort=None, title=None),
+                x=alt.X(
+                    "left:Q",
+                    title="Hạng (1 là cao nhất)" if vi else "Rank (1 is the highest)",
+                    scale=alt.Scale(domain=[0.5, len(chosen) + 0.5], nice=False),
+                    axis=alt.Axis(tickMinStep=1, format="d"),
+                ),
+                x2="right:Q",
+            )
+            .properties(width=WIDTH_PX, height=alt.Step(16))
+        )
+    text = "Khoảng hạng của từng cơ quan trong cấp của mình." if vi else "Rank set of every agency within its level."
+    return svg(alt.vconcat(*panels), text)

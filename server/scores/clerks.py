@@ -1,0 +1,88 @@
+"""No figure of one clerk: which releases may be used, by the clerks whom the boxes of a window serve.
+
+A box that serves one clerk sends that clerk's score (`docs/adr/0008`, `docs/adr/0057`). So releases of an agency are
+used window by window, and only where the boxes that sent for the window serve two clerks or more together. A one-clerk
+box with a pool label counts only with boxes of its pool. The rule is by the smallest period that is sent, not by the
+quarter that is shown: otherwise a quarter less its other months would be one clerk's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.scores.sums import RELEASES, run
+
+CLERKS_NEEDED = 2
+
+LEFT_OUT = (
+    "Có bảng tín hiệu ngầm không được dùng: các thiết bị đã gửi chỉ phục vụ một công chức, nên bảng sẽ thành điểm của "
+    "người đó. Chỉ số từ phiếu giữ nguyên.",
+    "Implicit tables were left out: the boxes that sent them serve one clerk, so that they would be this person's "
+    "score. The explicit index stands.",
+)
+"""(Vietnamese, English), for evidence."""
+
+PULSES_LEFT_OUT = (
+    "Có nhịp không được hiển thị: các thiết bị đã gửi chỉ phục vụ một công chức.",
+    "Pulses are left out: the boxes that sent them serve one clerk.",
+)
+"""(Vietnamese, English), for pulses."""
+
+_WINDOW = ("province_id", "agency_id", "kind", "period_kind", "period_index")
+
+
+def releases_table() -> Any:
+    """The table of releases as the rule reads it, not yet bound to a data base."""
+    import ibis
+
+    return ibis.table({"id": "int64", "box_id": "int64", **RELEASES}, name="releases")
+
+
+def boxes_table() -> Any:
+    """The table of boxes as the rule reads it, not yet bound to a data base."""
+    import ibis
+
+    return ibis.table({"id": "int64", "clerks": "int64", "pool": "string"}, name="boxes")
+
+
+def marked_releases(releases: Any, boxes: Any) -> Any:
+    """The releases with one more column, `shown` (boolean): whether they may be used.
+
+    `releases`: all of a window or none (it may be narrowed by province, agency, kind and period, never by box). A box
+    counts once in a window, however many releases it sent."""
+    import ibis
+
+    window = list(_WINDOW)
+    serving = boxes.select(box_id=boxes.id, clerks=boxes.clerks, pool=boxes.pool)
+    sent = releases.select(*window, "box_id").distinct().inner_join(serving, "box_id")
+    sent = sent.mutate(of_pool=sent.clerks.sum().over(ibis.window(group_by=[*window, "pool"])))
+    counted = (sent.pool == "") | (sent.of_pool >= CLERKS_NEEDED)
+    sent = sent.mutate(counted=counted, counting=counted.ifelse(sent.clerks, 0))
+    sent = sent.mutate(together=sent.counting.sum().over(ibis.window(group_by=window)))
+    verdicts = sent.select(*window, "box_id", shown=sent.counted & (sent.together >= CLERKS_NEEDED))
+    return releases.inner_join(verdicts, [*window, "box_id"])
+
+
+def shown_releases(province_id: int, kind: str, agency_id: int | None = None) -> Any:
+    """The releases of one kind of a province (or of one agency) that may be used."""
+    marked = _marked(province_id, kind, agency_id)
+    return marked.filter(marked.shown)
+
+
+def left_out(connection: Connection, province_id: int, kind: str, agency_id: int | None = None) -> list[Any]:
+    """The windows of which something may not be used. Rows: agency_id, period_kind, period_index, last_day (of
+    receipt)."""
+    marked = _marked(province_id, kind, agency_id)
+    hidden = marked.filter(~marked.shown)
+    keys = ["agency_id", "period_kind", "period_index"]
+    return run(connection, hidden.group_by(keys).aggregate(last_day=hidden.received_day.max()))
+
+
+def _marked(province_id: int, kind: str, agency_id: int | None) -> Any:
+    releases = releases_table()
+    rows = releases.filter(releases.province_id == province_id, releases.kind == kind)
+    if agency_id is not None:
+        rows = rows.filter(rows.agency_id == agency_id)
+    return marked_releases(rows, boxes_table())

@@ -1,0 +1,155 @@
+"""From the store to the statistics: the agencies' months as `calibration` reads them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, select
+
+from calibration.months import AgencyMonth, Stratum
+from calibration.periods import Period as DayRange
+from calibration.ratings import TABLET, DayCount
+from calibration.tables import EvidenceTable, cell_noise_variance
+from pipeline.wire import PeriodKind
+from server.core.days import Period, day_date, month_of_day
+from server.scores.clerks import left_out, shown_releases
+from server.scores.sums import rating_sums, release_sums, run, transaction_sums, unbound
+from server.store.tables.agencies import agencies, levels
+from server.store.tables.ratings import Channel
+from server.store.tables.releases import CELL_COLUMNS
+
+HISTORY_MONTHS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """One agency of the catalogue."""
+
+    agency_id: int
+    code: str
+    name_vi: str
+    name_en: str
+    level: str
+    level_vi: str
+    level_en: str
+    rank: int
+
+
+def read_agencies(connection: Connection, province_id: int, agency_id: int | None = None) -> list[Agency]:
+    """The active agencies of a province (or one of them), by level and code."""
+    query = (
+        select(
+            agencies,
+            levels.c.code.label("level"),
+            levels.c.name_vi.label("level_vi"),
+            levels.c.name_en.label("level_en"),
+            levels.c.rank,
+        )
+        .join(levels, levels.c.id == agencies.c.level_id)
+        .where(agencies.c.province_id == province_id, agencies.c.active)
+        .order_by(levels.c.rank, agencies.c.code)
+    )
+    if agency_id is not None:
+        query = query.where(agencies.c.id == agency_id)
+    return [
+        Agency(r.id, r.code, r.name_vi, r.name_en, r.level, r.level_vi, r.level_en, r.rank)
+        for r in connection.execute(query)
+    ]
+
+
+@dataclass(slots=True)
+class _Figures:
+    """What is known of one agency in one span of months."""
+
+    ratings: dict[int, list[DayCount]] = field(default_factory=lambda: defaultdict(list))
+    transactions: dict[int, int] = field(default_factory=dict)
+    tables: list[EvidenceTable] = field(default_factory=list)
+
+
+def day_range(period: Period) -> DayRange:
+    """The period as the statistics write it (end excluded)."""
+    return DayRange(day_date(period.first_day), day_date(period.last_day) + timedelta(days=1))
+
+
+def spans(period: Period, history: int = HISTORY_MONTHS) -> list[Period]:
+    """The period and the `history` single months before it, oldest first."""
+    first = period.first_month
+    months = [Period(str(month), month, month) for month in range(max(0, first - history), first)]
+    return [*months, period]
+
+
+def _span_of(month: int, all_spans: Iterable[Period]) -> Period | None:
+    return next((span for span in all_spans if span.first_month <= month <= span.last_month), None)
+
+
+def agency_months(
+    connection: Connection, province_id: int, period: Period, history: int = HISTORY_MONTHS
+) -> list[AgencyMonth]:
+    """Every active agency in the period and in the months before it, for `calibration.analysis.analyze`.
+
+    Evidence of demo boxes, whose periods are seconds, counts for the month in which it came. That of a lone clerk is
+    left out (`server/scores/clerks.py`)."""
+    all_spans = spans(period, history)
+    first, last = all_spans[0].first_month, period.last_month
+    figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
+    for row in run(connection, rating_sums(unbound("ratings"), province_id, first, last)):
+        # by the day: a row whose month does not go with its day must not stop the whole province's analysis
+        span = _span_of(month_of_day(row.day), all_spans)
+        if span is not None:
+            channel = TABLET if row.channel == Channel.COUNTER_TABLET else str(row.channel)
+            counter = str(row.counter_id) if row.counter_id else ""
+            count = DayCount(day_date(row.day), int(row.rated), int(row.satisfied), channel, counter)
+            figures[row.agency_id, span].ratings[row.service_group].append(count)
+    for row in run(connection, transaction_sums(unbound("transactions"), province_id, first, last)):
+        span = _span_of(row.month, all_spans)
+        if span is not None:
+            known = figures[row.agency_id, span].transactions
+            known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
+    for row in run(connection, release_sums(shown_releases(province_id, "evidence"), province_id, "evidence")):
+        span = _span_of(_month_of_table(row), all_spans)
+        if span is not None:
+            cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
+            noise = row.releases * cell_noise_variance(row.epsilon_milli / 1000)
+            table = EvidenceTable(cells, noise, day_range(span), releases=int(row.releases))
+            figures[row.agency_id, span].tables.append(table)
+    months = []
+    for agency in read_agencies(connection, province_id):
+        for span in all_spans:
+            of_agency = figures.get((agency.agency_id, span))
+            if of_agency is not None or span == period:
+                months.append(_agency_month(agency, span, of_agency or _Figures()))
+    return months
+
+
+def _month_of_table(row: Any) -> int:
+    demo = row.period_kind == PeriodKind.DEMO_EVIDENCE
+    return month_of_day(row.last_day) if demo else int(row.period_index)
+
+
+def left_out_agencies(connection: Connection, province_id: int, period: Period) -> frozenset[int]:
+    """Ids of the agencies of which evidence of the period is not used, as it would be one clerk's."""
+    found = left_out(connection, province_id, "evidence")
+    return frozenset(r.agency_id for r in found if period.first_month <= _month_of_table(r) <= period.last_month)
+
+
+def _agency_month(agency: Agency, span: Period, figures: _Figures) -> AgencyMonth:
+    """One service group: its tables are the stratum's; several: the boxes' tables are shared by them."""
+    groups = sorted(set(figures.ratings) | set(figures.transactions)) or [0]
+    alone = len(groups) == 1
+    strata = tuple(
+        Stratum(
+            str(group),
+            figures.transactions.get(group),
+            tuple(figures.ratings.get(group, ())),
+            tuple(figures.tables) if alone else (),
+        )
+        for group in groups
+    )
+    return AgencyMonth(
+        str(agency.agency_id), agency.level, day_range(span), strata, () if alone else tuple(figures.tables)
+    )

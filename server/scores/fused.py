@@ -1,0 +1,236 @@
+"""The score of an agency: the explicit index, and beside it the fused one, each with its interval and a verdict."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+
+from calibration.analysis import Analysis, analyze
+from calibration.fuse import Fused, Settings
+from calibration.results import WORDS
+from calibration.verdicts import Verdict
+from server.core.days import Period, month_of_day, quarter_of_month, today
+from server.core.provinces import read_setting
+from server.scores.clerks import LEFT_OUT
+from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
+from server.store.engine import read
+from server.store.tables.agencies import agencies
+from server.store.tables.boxes import boxes
+from server.store.tables.ratings import RatingState, ratings
+from server.store.tables.releases import releases
+from server.store.tables.transactions import transactions
+
+_CACHED = 32
+
+
+@dataclass(frozen=True, slots=True)
+class AgencyScore:
+    """One agency in one period. Indices and bounds in 0..100; None where there is nothing honest to say.
+
+    `ci_low`, `ci_high`: of the fused index where there is one, else of the explicit one."""
+
+    id: str
+    """The agency's code."""
+    name_vi: str
+    name_en: str
+    level: str
+    index_explicit: float | None
+    explicit_low: float
+    explicit_high: float
+    index_fused: float | None
+    """None while not calibrated, or where nothing could be fused."""
+    fused_low: float | None
+    fused_high: float | None
+    index_corrected: float | None
+    """Re-weighted to the levels of all visits: the one to read where the verdict is `not_at_random`."""
+    corrected_low: float | None
+    corrected_high: float | None
+    verdict: str
+    verdict_vi: str
+    verdict_en: str
+    ci_low: float
+    ci_high: float
+    n_explicit: int
+    n_implicit: int
+    """Visits in the noisy tables (their noisy total, at least 0)."""
+    transactions: int | None
+    response_rate: float | None
+    labels_saved: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+NO_RATINGS = ("Chưa có phiếu nào được tính trong kỳ này.", "No rating counts in this period yet.")
+
+_FUSED = frozenset({Verdict.HELPED, Verdict.NO_GAIN, Verdict.MISLEADS})
+"""Verdicts of a run with a calibrated curve: the fused procedure gives a figure, which may equal the explicit one."""
+
+
+def _score(
+    agency: Agency, fused: Fused, visits: float, known: int | None, response: float | None, left_out: bool
+) -> AgencyScore:
+    explicit, efficiency = fused.explicit, fused.efficiency
+    has_fused = efficiency.verdict in _FUSED and efficiency.estimate is not None
+    shown = efficiency if has_fused else explicit
+    corrected = fused.correction.estimate if fused.correction is not None else None
+    if corrected is not None and corrected.estimate is None:
+        corrected = None
+    vi, en = WORDS[efficiency.verdict] if explicit.n else NO_RATINGS
+    if left_out:
+        vi, en = f"{vi} {LEFT_OUT[0]}", f"{en} {LEFT_OUT[1]}"
+    return AgencyScore(
+        id=agency.code,
+        name_vi=agency.name_vi,
+        name_en=agency.name_en,
+        level=agency.level,
+        index_explicit=explicit.index,
+        explicit_low=100 * explicit.interval.low,
+        explicit_high=100 * explicit.interval.high,
+        index_fused=efficiency.index if has_fused else None,
+        fused_low=100 * efficiency.interval.low if has_fused else None,
+        fused_high=100 * efficiency.interval.high if has_fused else None,
+        index_corrected=corrected.index if corrected else None,
+        corrected_low=100 * corrected.interval.low if corrected else None,
+        corrected_high=100 * corrected.interval.high if corrected else None,
+        verdict=str(efficiency.verdict),
+        verdict_vi=vi,
+        verdict_en=en,
+        ci_low=100 * shown.interval.low,
+        ci_high=100 * shown.interval.high,
+        n_explicit=explicit.n,
+        n_implicit=max(0, round(visits)),
+        transactions=known,
+        response_rate=response,
+        labels_saved=efficiency.labels_saved,
+    )
+
+
+class _Cache:
+    """Analyses by what they rest on; the oldest go first."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[tuple[Any, ...], tuple[Analysis, dict[str, tuple[float, int | None]]]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[Any, ...]) -> tuple[Analysis, dict[str, tuple[float, int | None]]] | None:
+        with self._lock:
+            return self._held.get(key)
+
+    def put(self, key: tuple[Any, ...], value: tuple[Analysis, dict[str, tuple[float, int | None]]]) -> None:
+        with self._lock:
+            self._held[key] = value
+            while len(self._held) > _CACHED:
+                self._held.popitem(last=False)
+
+
+_cache = _Cache()
+
+
+def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
+    """What changes whenever a figure of the province can change; cheap to read."""
+    parts: list[Any] = [read_setting(connection, province_id, "confidence")]
+    for table, extra in (
+        (ratings, func.count().filter(ratings.c.state == RatingState.SET_ASIDE)),
+        (ratings, func.sum(ratings.c.a00)),
+        (releases, func.max(releases.c.received_day)),
+        (transactions, func.sum(transactions.c.count)),
+        (agencies, func.count().filter(agencies.c.active)),
+    ):
+        query = select(func.count(), func.max(table.c.id), extra).where(table.c.province_id == province_id)
+        parts += connection.execute(query).one()
+    serving = select(boxes.c.id, boxes.c.clerks, boxes.c.pool).where(boxes.c.province_id == province_id)
+    parts += [tuple(row) for row in connection.execute(serving.order_by(boxes.c.id))]
+    return tuple(parts)
+
+
+def analysis_of(
+    connection: Connection, province_id: int, period: Period, cache_scope: str = ""
+) -> tuple[Analysis, dict[str, tuple[float, int | None]]]:
+    """The analysis of a province's period, and by agency (noisy visits in the tables, known transactions).
+
+    `cache_scope` names the store; empty: not cached."""
+    key = (cache_scope, province_id, period, *_state(connection, province_id))
+    held = _cache.get(key) if cache_scope else None
+    if held is not None:
+        return held
+    months = agency_months(connection, province_id, period)
+    level = float(read_setting(connection, province_id, "confidence"))
+    analysis = analyze(months, period=day_range(period), settings=Settings(level=level))
+    seen: dict[str, tuple[float, int | None]] = {}
+    for month in months:
+        if month.period == analysis.period:
+            known = [stratum.transactions for stratum in month.strata if stratum.transactions is not None]
+            visits = float(sum(table.counts.sum() for table in month.tables))
+            seen[month.agency] = (visits, sum(known) if known else None)
+    if cache_scope:
+        _cache.put(key, (analysis, seen))
+    return analysis, seen
+
+
+def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: int | None = None) -> list[AgencyScore]:
+    """The scores of a province's agencies (or of one) in a period, by level and code.
+
+    Computed for the whole province in any case: an agency's curve is learnt from all of its group."""
+    with read(engine) as connection:
+        shown = read_agencies(connection, province_id, agency_id)
+        if not shown:
+            return []
+        analysis, seen = analysis_of(connection, province_id, period, str(engine.url))
+        hidden = left_out_agencies(connection, province_id, period)
+    results = {result.agency: result for result in analysis.agencies}
+    return [
+        _score(agency, result.fused, *seen[result.agency], result.response_rate, agency.agency_id in hidden)
+        for agency in shown
+        if (result := results.get(str(agency.agency_id))) is not None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class RatedQuarter:
+    """A quarter that holds ratings. `ratings`: counted ones. `enough`: half as many agencies as in the fullest quarter
+    have the ratings that an index needs (`min_answers`)."""
+
+    period: Period
+    ratings: int
+    enough: bool
+
+    @property
+    def running(self) -> bool:
+        """Whether the quarter is not over yet."""
+        return self.period.last_day >= today()
+
+
+def rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarter]:
+    """Quarters that hold ratings, newest first; the present one where there are none."""
+    counted = func.count().filter(ratings.c.state != RatingState.SET_ASIDE)
+    query = select(ratings.c.month, ratings.c.agency_id, counted.label("counted"))
+    grouped = query.where(ratings.c.province_id == province_id).group_by(ratings.c.month, ratings.c.agency_id)
+    by_agency: dict[Period, Counter[int]] = {}
+    for month, agency, count in connection.execute(grouped):
+        by_agency.setdefault(quarter_of_month(int(month)), Counter())[agency] += count
+    if not by_agency:
+        return [RatedQuarter(quarter_of_month(month_of_day(today())), 0, True)]
+    needed = int(read_setting(connection, province_id, "min_answers"))
+    full = {period: sum(count >= needed for count in counts.values()) for period, counts in by_agency.items()}
+    fullest = max(full.values())
+    return [
+        RatedQuarter(period, by_agency[period].total(), 2 * full[period] >= fullest)
+        for period in sorted(by_agency, key=lambda period: period.first_month, reverse=True)
+    ]
+
+
+def opening_period(quarters: Sequence[RatedQuarter]) -> Period:
+    """The period that pages open with: the newest quarter with enough ratings, else the newest."""
+    return next((quarter for quarter in quarters if quarter.enough), quarters[0]).period
+
+
+def newest_period(connection: Connection, province_id: int) -> Period:
+    """The newest quarter with enough ratings (`opening_period`)."""
+    return opening_period(rated_quarters(connection, province_id))

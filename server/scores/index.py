@@ -1,0 +1,414 @@
+"""The official satisfaction index of a province and period, by agency, level, field, service, channel and month.
+
+Index = 100 x (answers satisfied or very satisfied) / valid answers, for every criterion, factor and the whole; how the
+whole is pooled is the instrument's named choice. Beside the plain figure stand its interval, the figure weighted to the
+sampling frame, and the figure adjusted for the channels' mix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from calibration.mode_effects import ModeEffects, mode_effects
+from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, plain_shares, weighted_shares
+from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
+from pipeline.words import Words
+from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
+from server.core.days import Period, month_name, month_words
+from server.core.labels import CHANNEL_NAMES
+from server.core.provinces import read_setting
+from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
+from server.scores.sums import run
+
+WHOLE = "index"
+"""Name of the figure of the whole, pooled as the instrument says."""
+NO_FRAME = Words(
+    "The sampling frame has no transactions for this period: nothing is weighted, no response rate.",
+    "Khung mẫu chưa có số giao dịch của kỳ này: không có trọng số, không có tỷ lệ trả lời.",
+)
+ONE_CHANNEL = Words(
+    "Only one channel answered: nothing is adjusted for channels.",
+    "Chỉ có một kênh trả lời: không điều chỉnh theo kênh.",
+)
+SMALL_STRATUM = 5
+"""Service groups of an agency with fewer sheets are weighted together."""
+DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service", "channel", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One figure of one place. All indices are 0..100; None where there is nothing or too little to show.
+
+    `kind`: criterion, fact, factor, overall or index. `valid`, `satisfied`: answers (of a fact: yes). `design_effect`:
+    of the plain figure. `weighted*`: to the sampling frame. `adjusted`: to the province's mix of channels."""
+
+    item: str
+    kind: str
+    valid: int | None
+    satisfied: int | None
+    index: float | None
+    low: float | None
+    high: float | None
+    design_effect: float | None
+    weighted: float | None
+    weighted_low: float | None
+    weighted_high: float | None
+    adjusted: float | None
+    suppressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of the result: an agency, a level, a field ... `sheets`: counted sheets. `transactions`: of the frame, None
+    where it does not tell. `response_rate`: sheets / transactions. `covered`: share of the frame's transactions that
+    lie
+    in cells with at least one sheet."""
+
+    dimension: str
+    key: str
+    name_vi: str
+    name_en: str
+    sheets: int
+    transactions: int | None
+    response_rate: float | None
+    covered: float | None
+    figures: tuple[Figure, ...]
+
+    def figure(self, item: str) -> Figure:
+        """The figure of an item, factor, `overall` or `index`."""
+        return next(one for one in self.figures if one.item == item)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEffect:
+    """How a channel differs from the province's mean within the same agencies, in points of the index."""
+
+    channel: str
+    item: str
+    effect: float
+    error: float
+    valid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """Sheets that do not count, with the reason."""
+
+    agency: str
+    channel: str
+    flag: str
+    reason_vi: str
+    reason_en: str
+    sheets: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexResult:
+    """The index of one province, instrument and period."""
+
+    province: str
+    province_vi: str
+    province_en: str
+    simulated: bool
+    period: str
+    instrument: str
+    instrument_version: int
+    pooling: str
+    suppress_below: int
+    places: tuple[Place, ...]
+    effects: tuple[ChannelEffect, ...]
+    set_aside: tuple[SetAside, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    def of(self, dimension: str) -> list[Place]:
+        """The places of one dimension, in the catalogue's order."""
+        return [place for place in self.places if place.dimension == dimension]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """Names of the m figures, and how each is made from the k base figures: `combine` float64 [k, m]."""
+
+    base_slots: tuple[tuple[int, ...], ...]
+    names: tuple[tuple[str, str], ...]
+    combine: NDArray[np.float64]
+
+
+def _figures(instrument: Instrument) -> _Figures:
+    slots: list[tuple[int, ...]] = [(0,)]
+    names = [(OVERALL, "overall")]
+    for item in instrument.items:
+        slots.append((item.slot,))
+        names.append((item.code, item.kind))
+    for factor in instrument.factors:
+        slots.append(tuple(item.slot for item in instrument.of_factor(factor.code)))
+        names.append((factor.code, "factor"))
+    slots.append(tuple(item.slot for item in instrument.criteria))
+    base = len(slots)
+    combine = np.eye(base, base)
+    if instrument.pooling is Pooling.WEIGHTED_FACTORS:
+        first = 1 + len(instrument.items)
+        combine[:, -1] = 0.0
+        for step, factor in enumerate(instrument.factors):
+            combine[first + step, -1] = factor.weight
+    elif instrument.pooling is Pooling.OVERALL_QUESTION:
+        combine[:, -1] = 0.0
+        combine[0, -1] = 1.0
+    names.append((WHOLE, "index"))
+    return _Figures(tuple(slots), tuple(names), combine)
+
+
+def _answers(sums: SheetSums, figures: _Figures, facts: set[int]) -> Answers:
+    valid_slot = sums.answers[:, :, 1:6].sum(axis=2).astype(np.float64)
+    satisfied_slot = sums.answers[:, :, 4:6].sum(axis=2).astype(np.float64)
+    for slot in facts:
+        valid_slot[:, slot] = sums.answers[:, slot, 6:8].sum(axis=1)
+        satisfied_slot[:, slot] = sums.answers[:, slot, 6]
+    columns = [list(slots) for slots in figures.base_slots]
+    valid = np.stack([valid_slot[:, c].sum(axis=1) for c in columns], axis=1)
+    satisfied = np.stack([satisfied_slot[:, c].sum(axis=1) for c in columns], axis=1)
+    keys = np.stack([sums.agency, sums.counter, sums.day], axis=1)
+    cluster = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1) if len(keys) else sums.agency
+    return Answers(satisfied, valid, sums.sheets.astype(np.float64), cluster, sums.agency)
+
+
+def _cells(sums: SheetSums, frame: dict[tuple[int, int], int]) -> tuple[NDArray[np.int64], dict[int, float]]:
+    """Weighting cell of every row, and transactions by cell: (agency, service group), small groups of an agency taken
+    together with all of the agency's transactions that have no sheet of their own left out."""
+    sheets: dict[tuple[int, int], int] = {}
+    pairs = list(zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True))
+    for pair, count in zip(pairs, sums.sheets.tolist(), strict=True):
+        sheets[pair] = sheets.get(pair, 0) + count
+    number: dict[tuple[int, int], int] = {}
+    size: dict[int, float] = {}
+    for agency, group in sorted(sheets):
+        own = sheets[agency, group] >= SMALL_STRATUM and frame.get((agency, group), 0) > 0
+        key = (agency, group if own else -1)
+        cell = number.setdefault(key, len(number))
+        number[agency, group] = cell
+        size[cell] = size.get(cell, 0.0) + frame.get((agency, group), 0)
+    return np.array([number[pair] for pair in pairs], dtype=np.int64), size
+
+
+def compute_index(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    *,
+    suppress_below: int | None = None,
+    dimensions: Iterable[str] = DIMENSIONS,
+) -> IndexResult:
+    """The index of one province, instrument (this version) and period, from the counted sheets alone.
+
+    `suppress_below`: figures of fewer valid answers are hidden; None: the province's setting `min_answers`."""
+    if suppress_below is None:
+        suppress_below = int(read_setting(connection, province_id, "min_answers"))
+    catalogue = read_catalogue(connection, province_id)
+    frame = frame_counts(connection, province_id, period)
+    sums = sheet_sums(connection, province_id, instrument, period)
+    figures = _figures(instrument)
+    answers = _answers(sums, figures, {item.slot for item in instrument.facts})
+    cell, size = _cells(sums, frame)
+    effects = mode_effects(answers, sums.agency, sums.channel) if len(sums) else None
+    rho = intraclass(answers) if len(sums) else np.ones(len(figures.names))
+    one = _Request(answers, figures, sums, rho, cell, size, effects, suppress_below)
+    places = []
+    for dimension in dimensions:
+        for named, rows, total in _places(dimension, catalogue, sums, period, frame):
+            if rows.any() or dimension in ("province", "agency", "level", "channel"):
+                places.append(_place(dimension, named, rows, total or None, one))
+    notes = []
+    if not frame:
+        notes.append(NO_FRAME)
+    if len(sums) and effects is None:
+        notes.append(ONE_CHANNEL)
+    return IndexResult(
+        province=catalogue.province.code,
+        province_vi=catalogue.province.name_vi,
+        province_en=catalogue.province.name_en,
+        simulated=catalogue.simulated,
+        period=period.name,
+        instrument=instrument.code,
+        instrument_version=instrument.version,
+        pooling=str(instrument.pooling),
+        suppress_below=suppress_below,
+        places=tuple(places),
+        effects=_channel_effects(effects, figures, suppress_below),
+        set_aside=_set_aside(connection, province_id, catalogue, period),
+        notes=tuple(notes),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    answers: Answers
+    figures: _Figures
+    sums: SheetSums
+    rho: NDArray[np.float64]
+    cell: NDArray[np.int64]
+    size: dict[int, float]
+    effects: ModeEffects | None
+    suppress_below: int
+
+
+def _places(
+    dimension: str, catalogue: Catalogue, sums: SheetSums, period: Period, frame: dict[tuple[int, int], int]
+) -> Iterable[tuple[Named, NDArray[np.bool_], int]]:
+    """Name, rows and transactions (0 where the frame does not tell) of every place of a dimension."""
+    level_of = {agency.id: agency.parent for agency in catalogue.agencies.values()}
+    field_of = {group.id: group.parent for group in catalogue.groups.values()}
+    every = unknown = -1
+    of_pair: dict[str, Callable[[int, int], int]] = {
+        "province": lambda _agency, _group: every,
+        "agency": lambda agency, _group: agency,
+        "level": lambda agency, _group: level_of.get(agency, unknown),
+        "field": lambda _agency, group: field_of.get(group, unknown),
+        "service_group": lambda _agency, group: group,
+    }
+    named: dict[str, dict[int, Named]] = {
+        "province": {every: catalogue.province},
+        "agency": catalogue.agencies,
+        "level": catalogue.levels,
+        "field": catalogue.fields,
+        "service_group": catalogue.groups,
+    }
+    if dimension in of_pair:
+        belongs = of_pair[dimension]
+        pairs = zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True)
+        key = np.array([belongs(*pair) for pair in pairs], dtype=np.int64)
+        for number, one in named[dimension].items():
+            yield one, key == number, sum(count for pair, count in frame.items() if belongs(*pair) == number)
+    elif dimension == "service":
+        for one in catalogue.services.values():
+            yield one, sums.service == one.id, 0
+    elif dimension == "channel":
+        for code, (vi, en) in CHANNEL_NAMES.items():
+            yield Named(0, code, vi, en), sums.channel == code, 0
+    elif dimension == "month":
+        for month in period.months:
+            names = (month_words(month, "vi"), month_words(month, "en"))
+            yield Named(month, month_name(month), *names), sums.month == month, 0
+
+
+def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: int | None, one: _Request) -> Place:
+    answers = one.answers.take(rows)
+    sheets = int(answers.sheets.sum())
+    m = len(one.figures.names)
+    plain, weighted, shift = [NO_SHARE] * m, [NO_SHARE] * m, np.full(m, np.nan)
+    covered = None
+    if sheets:
+        plain = plain_shares(answers, one.figures.combine, one.rho)
+        size = {c: one.size[c] for c in set(one.cell[rows].tolist())}
+        if any(size.values()):
+            weighted = weighted_shares(answers, one.figures.combine, one.rho, one.cell[rows], size)
+            covered = min(1.0, sum(size.values()) / transactions) if transactions else None
+        if one.effects is not None and dimension != "channel":
+            base = one.effects.adjustment(one.sums.channel[rows], answers.valid)
+            shift = _combine(base, answers, one.figures.combine)
+    valid = answers.valid.sum(axis=0) @ (one.figures.combine > 0)
+    satisfied = answers.satisfied.sum(axis=0) @ (one.figures.combine > 0)
+    return Place(
+        dimension=dimension,
+        key=named.code,
+        name_vi=named.name_vi,
+        name_en=named.name_en,
+        sheets=sheets,
+        transactions=transactions,
+        response_rate=sheets / transactions if transactions else None,
+        covered=covered,
+        figures=tuple(
+            _figure(
+                name,
+                kind,
+                int(valid[j]),
+                int(satisfied[j]),
+                plain[j],
+                weighted[j],
+                None if kind == "fact" else float(shift[j]),
+                one.suppress_below,
+            )
+            for j, (name, kind) in enumerate(one.figures.names)
+        ),
+    )
+
+
+def _combine(base: NDArray[np.float64], answers: Answers, combine: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shifts of the base figures [k] as shifts of the figures [m], over the base figures that have answers."""
+    used = combine * (answers.valid.sum(axis=0) > 0)[:, None]
+    total = used.sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        used = np.where(total > 0, used / total, 0.0)
+    unknown = (np.isnan(base)[:, None] & (used > 0)).any(axis=0)
+    return np.asarray(np.where(unknown | (total == 0), np.nan, np.nan_to_num(base) @ used))
+
+
+def _points(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 4)
+
+
+def _figure(
+    name: str, kind: str, valid: int, satisfied: int, plain: Share, weighted: Share, shift: float | None, below: int
+) -> Figure:
+    if valid < below or plain.estimate is None:
+        few = 0 < valid < below
+        nothing = (None,) * 8
+        return Figure(name, kind, None if few else valid, None if few else satisfied, *nothing, suppressed=few)
+    adjusted = None
+    if shift is not None and not math.isnan(shift):
+        adjusted = min(1.0, max(0.0, plain.estimate + shift))
+    return Figure(
+        item=name,
+        kind=kind,
+        valid=valid,
+        satisfied=satisfied,
+        index=_points(plain.estimate),
+        low=_points(plain.low),
+        high=_points(plain.high),
+        design_effect=round(plain.design_effect, 3) if plain.design_effect is not None else None,
+        weighted=_points(weighted.estimate),
+        weighted_low=_points(weighted.low),
+        weighted_high=_points(weighted.high),
+        adjusted=_points(adjusted),
+        suppressed=False,
+    )
+
+
+def _channel_effects(effects: ModeEffects | None, figures: _Figures, below: int) -> tuple[ChannelEffect, ...]:
+    if effects is None:
+        return ()
+    shown = [j for j, (_, kind) in enumerate(figures.names) if kind in ("overall", "factor", "index")]
+    return tuple(
+        ChannelEffect(
+            channel,
+            figures.names[j][0],
+            round(100 * float(effects.effects[c, j]), 3),
+            round(100 * float(effects.errors[c, j]), 3),
+            int(effects.valid[c, j]),
+        )
+        for j in shown
+        if effects.usable[j]
+        for c, channel in enumerate(effects.channels)
+        if effects.valid[c, j] >= below
+    )
+
+
+def _set_aside(connection: Connection, province_id: int, catalogue: Catalogue, period: Period) -> tuple[SetAside, ...]:
+    rows = run(connection, set_aside_expression(province_id, period.first_day, period.last_day))
+    found = []
+    for row in sorted(rows, key=lambda row: (row.agency_id, row.channel, row.flag)):
+        flag = RatingFlag(row.flag)
+        agency = catalogue.agencies[row.agency_id].code
+        found.append(SetAside(agency, row.channel, flag.name.lower(), flag.label_vi, flag.label_en, int(row.sheets)))
+    return tuple(found)

@@ -1,0 +1,127 @@
+"""The official index as a page, as JSON, and as a spreadsheet."""
+
+from __future__ import annotations
+
+import io
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from sqlalchemy import Connection
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import Instrument, load_instrument, shipped_instruments
+from pipeline.words import Words
+from server.auth.roles import User
+from server.catalogue.reading import read_catalogue
+from server.core.days import parse_period
+from server.core.labels import CHANNEL_NAMES, DIMENSION_NAMES, POOLING_NAMES
+from server.feedback.feedback import counts
+from server.ratings.batches import unfinished
+from server.scores.fused import newest_period, rated_quarters
+from server.scores.index import DIMENSIONS, WHOLE, IndexResult, compute_index
+from server.store.engine import read
+from server.web.context import ScoreReader, download, engine_of, language, render
+
+router = APIRouter()
+
+PeriodText = Annotated[str, Query(max_length=30)]
+Code = Annotated[str, Query(max_length=40)]
+
+
+def index_for(
+    connection: Connection, user: User, period_text: str, instrument: Instrument, dimensions: tuple[str, ...]
+) -> IndexResult:
+    """The index that a user may see: an agency reader's own agency alone."""
+    period = parse_period(period_text) if period_text else newest_period(connection, user.province_id)
+    wanted = ("agency",) if user.agency_id is not None else dimensions
+    result = compute_index(connection, user.province_id, instrument, period, dimensions=wanted)
+    if user.agency_id is None:
+        return result
+    own = read_catalogue(connection, user.province_id).agencies[user.agency_id].code
+    return IndexResult(
+        **{name: getattr(result, name) for name in IndexResult.__slots__ if name not in _NARROWED},
+        places=tuple(place for place in result.places if place.key == own),
+        effects=(),
+        set_aside=tuple(one for one in result.set_aside if one.agency == own),
+    )
+
+
+_NARROWED = ("places", "effects", "set_aside")
+
+
+@router.get("/survey/index", include_in_schema=False)
+def index_page(
+    request: Request,
+    user: ScoreReader,
+    period: PeriodText = "",
+    instrument: Code = "2640",
+    by: Code = "agency",
+    item: Code = WHOLE,
+) -> Response:
+    """The table of one dimension and figure, the criteria of all, effects of channels, what is set aside."""
+    asked = load_instrument(instrument)
+    if by not in DIMENSIONS:
+        raise ConfigError(
+            Words(f"There is no dimension {by!r}.", f"Không có cách chia “{by}”."),
+            Words(f"Known: {', '.join(DIMENSIONS)}.", "Hãy chọn trong danh sách."),
+        )
+    with read(engine_of(request)) as connection:
+        result = index_for(connection, user, period, asked, ("province", by))
+        periods = rated_quarters(connection, user.province_id)
+        missing = unfinished(connection, user.province_id)
+        agencies = read_catalogue(connection, user.province_id).agencies
+        complaints = counts(connection, user.province_id, parse_period(result.period))
+    if user.agency_id is not None:
+        by = "agency"
+        complaints = [one for one in complaints if one.agency_id == user.agency_id]
+    items = [WHOLE, "overall", *(f.code for f in asked.factors), *(i.code for i in asked.items)]
+    if item not in items:
+        raise ConfigError(
+            Words(f"There is no figure {item!r}.", f"Không có nội dung “{item}”."),
+            Words("Choose one from the list.", "Hãy chọn trong danh sách."),
+        )
+    head = result.of("province") or result.of("agency")
+    return render(
+        request,
+        "survey_index.html",
+        result=result,
+        period=parse_period(result.period),
+        instrument=asked,
+        instruments=shipped_instruments(),
+        unfinished=missing,
+        periods=periods,
+        by=by,
+        item=item,
+        items=items,
+        head=head[0] if head else None,
+        places=result.of(by),
+        dimensions=DIMENSION_NAMES,
+        channels=CHANNEL_NAMES,
+        pooling=POOLING_NAMES[result.pooling],
+        complaints=complaints,
+        agencies=agencies,
+    )
+
+
+@router.get("/api/v1/index", tags=["index"])
+def index_json(
+    request: Request, user: ScoreReader, period: PeriodText = "", instrument: Code = "2640"
+) -> dict[str, Any]:
+    """The whole index: every dimension and figure, as `hailong server score --json` prints it (without the fused)."""
+    with read(engine_of(request)) as connection:
+        return index_for(connection, user, period, load_instrument(instrument), DIMENSIONS).to_dict()
+
+
+@router.get("/survey/index.xlsx", include_in_schema=False)
+def index_workbook(request: Request, user: ScoreReader, period: PeriodText = "", instrument: Code = "2640") -> Response:
+    """The whole index as a workbook, a sheet for each dimension."""
+    from server.reports.workbook import index_sheets
+
+    asked = load_instrument(instrument)
+    with read(engine_of(request)) as connection:
+        result = index_for(connection, user, period, asked, DIMENSIONS)
+    out = io.BytesIO()
+    index_sheets(result, asked, language(request)).save(out)
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return download(out.getvalue(), f"chi-so-{result.period}.xlsx", kind)

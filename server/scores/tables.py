@@ -1,0 +1,257 @@
+"""Every table behind the analyst's pages, made once from one analysis: a page, a download and the command show the
+same.
+
+A table is a list of plain rows (name -> number, text or None), ready for CSV, Parquet and the plots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine
+
+from calibration.agreement import Figure, implicit_index, index_agreement, table_agreement
+from calibration.analysis import AgencyResult, Analysis, group_curves
+from calibration.drift import MESSAGES, DriftKind, detect_drift
+from calibration.months import AgencyMonth
+from calibration.ranks import rank_sets
+from calibration.ratings import TABLET, totals
+from calibration.results import WORDS
+from calibration.small_areas import small_area_estimates, smoothed_variances
+from calibration.tables import EvidenceTable, pool
+from server.core.days import Period, month_name
+from server.scores.clerks import LEFT_OUT
+from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
+from server.scores.fused import analysis_of
+from server.store.engine import read
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What all tables are made from."""
+
+    period: Period
+    agencies: Mapping[str, Agency]
+    analysis: Analysis
+    months: tuple[AgencyMonth, ...]
+    """The period and the months before it."""
+    level: float
+    latest: Period
+    """The period's last month: drift is watched month by month."""
+    monthly: tuple[AgencyMonth, ...]
+    """That month and those before it."""
+    left_out: frozenset[str] = frozenset()
+    """Agencies of which evidence is not used, as it would be one clerk's."""
+
+    @property
+    def current(self) -> dict[str, AgencyMonth]:
+        """The period's figures by agency."""
+        return {m.agency: m for m in self.months if m.period == self.analysis.period}
+
+
+def material(engine: Engine, province_id: int, period: Period) -> Material:
+    """Read and analyse a province's period."""
+    with read(engine) as connection:
+        agencies = {str(agency.agency_id): agency for agency in read_agencies(connection, province_id)}
+        months = agency_months(connection, province_id, period)
+        analysis, _ = analysis_of(connection, province_id, period, str(engine.url))
+        latest = Period(month_name(period.last_month), period.last_month, period.last_month)
+        monthly = agency_months(connection, province_id, latest)
+        left_out = frozenset(str(found) for found in left_out_agencies(connection, province_id, period))
+    level = analysis.agencies[0].fused.explicit.interval.level if analysis.agencies else 0.95
+    return Material(period, agencies, analysis, tuple(months), level, latest, tuple(monthly), left_out)
+
+
+def _names(agency: Agency) -> Row:
+    return {"agency": agency.code, "name_vi": agency.name_vi, "name_en": agency.name_en, "agency_level": agency.level}
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100.0 * share
+
+
+def estimate_rows(m: Material) -> list[Row]:
+    """One row for each agency, service group and estimator."""
+    rows = []
+    for result in m.analysis.agencies:
+        for row in result.rows():
+            agency = m.agencies[row.pop("agency")]
+            row.pop("group")
+            sensitivity = row.pop("sensitivity", [])
+            shares = ("low", "high", "abstained_low", "abstained_high", "worst_low", "worst_high", "naive_shift")
+            scaled = {name: _percent(row.pop(name)) for name in shares if name in row}
+            row.pop("estimate")
+            reasons = [*row["reasons"], *([LEFT_OUT[1]] if result.agency in m.left_out else [])]
+            row["reasons"] = " ".join(reasons)
+            bounds = {f"odds_{b['odds_ratio']:g}_{end}": 100 * b[end] for b in sensitivity for end in ("low", "high")}
+            rows.append({"period": m.period.name, **_names(agency), **row, **scaled, **bounds})
+    return rows
+
+
+def curve_rows(m: Material) -> list[Row]:
+    """The response curve of each group of agencies: share satisfied given the level."""
+    rows = []
+    for curve in m.analysis.curves.values():
+        for row in curve.rows():
+            level = row.pop("level")
+            rows.append({"period": m.period.name, "calibrated": curve.calibrated, "implicit_level": level, **row})
+    return rows
+
+
+def _figure_row(figure: Figure, name: str) -> Row:
+    return {name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high}
+
+
+def _table_row(table: EvidenceTable, month: AgencyMonth, level: float) -> Row:
+    covered = month.strata if month.shared_tables else tuple(s for s in month.strata if s.tables)
+    pairs = [totals(stratum.ratings, TABLET) for stratum in covered]
+    rated, satisfied = sum(n for n, _ in pairs), sum(k for _, k in pairs)
+    found = table_agreement(table, rated=rated, satisfied=satisfied, level=level)
+    row: Row = {"pairs": found.pairs}
+    for name in ("pearson", "spearman", "kappa", "alpha", "abstained"):
+        row |= _figure_row(getattr(found, name), name)
+    reasons = {getattr(found, name).reason for name in ("pearson", "spearman", "kappa", "alpha", "abstained")} - {""}
+    return row | {"reasons": " ".join(sorted(reasons))}
+
+
+def within_rows(m: Material) -> list[Row]:
+    """Agreement of level and rating within each agency, and within the boxes of a single service group."""
+    rows = []
+    for key, month in m.current.items():
+        names = {"period": m.period.name, **_names(m.agencies[key])}
+        if month.tables:
+            rows.append({**names, "service_group": "", **_table_row(pool(month.tables), month, m.level)})
+    return rows
+
+
+def _pairs(m: Material) -> list[tuple[AgencyResult, EvidenceTable, np.ndarray[Any, np.dtype[np.float64]]]]:
+    found = []
+    for result in m.analysis.agencies:
+        month, curve = m.current[result.agency], m.analysis.curves.get(result.group)
+        if month.tables and curve is not None and curve.calibrated and result.fused.explicit.estimate is not None:
+            found.append((result, pool(month.tables), np.asarray(curve.share, dtype=np.float64)))
+    return found
+
+
+def between_rows(m: Material) -> list[Row]:
+    """Agreement of the agencies' implicit and explicit indices; one row a measure."""
+    pairs = _pairs(m)
+    implicit = [implicit_index(table, share) for _, table, share in pairs]
+    explicit = [result.fused.explicit for result, _, _ in pairs]
+    counts = [(round((e.estimate or 0.0) * e.n), e.n) for e in explicit]
+    _, variances = smoothed_variances(*zip(*counts, strict=True)) if counts else ((), np.zeros(0))
+    found = index_agreement(
+        [m.agencies[result.agency].code for result, _, _ in pairs],
+        [e.estimate or 0.0 for e in explicit],
+        [share for share, _ in implicit],
+        variances,
+        [variance for _, variance in implicit],
+        level=m.level,
+    )
+    rows = []
+    for name in ("pearson", "spearman", "ccc", "mean_difference", "limits"):
+        figure: Figure = getattr(found, name)
+        scale = 100.0 if name in ("mean_difference", "limits") else 1.0
+        value, low, high = (None if v is None else scale * v for v in (figure.value, figure.low, figure.high))
+        row = {"period": m.period.name, "agencies": found.agencies, "measure": name}
+        rows.append({**row, "value": value, "low": low, "high": high, "reasons": figure.reason})
+    return rows
+
+
+def difference_rows(m: Material) -> list[Row]:
+    """Implicit and explicit index of each agency: the data of Bland and Altman's plot."""
+    rows = []
+    for result, table, share in _pairs(m):
+        implicit, _ = implicit_index(table, share)
+        explicit = result.fused.explicit.estimate or 0.0
+        row = {"period": m.period.name, **_names(m.agencies[result.agency])}
+        both = {"explicit": 100 * explicit, "implicit": 100 * implicit}
+        rows.append({**row, **both, "mean": 50 * (explicit + implicit), "difference": 100 * (implicit - explicit)})
+    return rows
+
+
+def _rated(m: Material) -> tuple[list[AgencyResult], list[int], list[int], list[float]]:
+    results = [r for r in m.analysis.agencies if r.fused.explicit.estimate is not None and r.fused.explicit.n > 0]
+    rated = [r.fused.explicit.n for r in results]
+    satisfied = [round((r.fused.explicit.estimate or 0.0) * r.fused.explicit.n) for r in results]
+    return results, satisfied, rated, [r.fused.explicit.design_effect for r in results]
+
+
+def rank_rows_of(m: Material) -> list[Row]:
+    """Rank sets of the agencies of each level with simultaneous coverage, on the explicit index."""
+    rows: list[Row] = []
+    results, satisfied, rated, effects = _rated(m)
+    for level in sorted({m.agencies[r.agency].level for r in results}):
+        chosen = [i for i, r in enumerate(results) if m.agencies[r.agency].level == level]
+        _, variances = smoothed_variances(*([values[i] for i in chosen] for values in (satisfied, rated, effects)))
+        estimates = [results[i].fused.explicit.estimate or 0.0 for i in chosen]
+        sets = rank_sets(estimates, np.sqrt(variances), [results[i].agency for i in chosen], m.level)
+        for found, estimate in zip(sets, estimates, strict=True):
+            row = {"period": m.period.name, **_names(m.agencies[found.name]), "index": 100 * estimate}
+            rows.append({**row, "best": found.best, "worst": found.worst, "of": found.of})
+    return sorted(rows, key=lambda row: (row["agency_level"], row["best"] + row["worst"], row["agency"]))
+
+
+def small_area_rows(m: Material) -> list[Row]:
+    """Explicit indices that borrow strength within a level (Fay-Herriot), with the error of doing so."""
+    rows = []
+    results, satisfied, rated, effects = _rated(m)
+    for level in sorted({m.agencies[r.agency].level for r in results}):
+        chosen = [i for i, r in enumerate(results) if m.agencies[r.agency].level == level]
+        names = [results[i].agency for i in chosen]
+        good, all_of = [satisfied[i] for i in chosen], [rated[i] for i in chosen]
+        found = small_area_estimates(good, all_of, names, [effects[i] for i in chosen], level=m.level)
+        for name, own, estimate in zip(names, (results[i].fused.explicit for i in chosen), found, strict=True):
+            row = {"period": m.period.name, **_names(m.agencies[name]), "n": own.n, "index_explicit": own.index}
+            bounds = {"low": 100 * estimate.interval.low, "high": 100 * estimate.interval.high}
+            rows.append({**row, "index": estimate.index, **bounds, "reasons": " ".join(estimate.reasons)})
+    return rows
+
+
+def drift_rows(m: Material) -> list[Row]:
+    """What was tested for drift in the period's last month, and what rang; false alarms are controlled."""
+    month = day_range(m.latest)
+    curves = group_curves(m.monthly, month)
+    found = detect_drift(m.monthly, month, curves)
+    rows = [
+        {"period": m.latest.name, **_names(m.agencies[row["agency"]])}
+        | {name: value for name, value in row.items() if name != "agency"}
+        for row in found.rows
+    ]
+    slow = [alarm for alarm in found.alarms if alarm.p_value is None]
+    rows += [
+        {"period": m.latest.name, **_names(m.agencies[alarm.agency]), "kind": str(alarm.kind)}
+        | {"statistic": alarm.statistic, "degrees": None, "p_value": None, "alarm": True}
+        for alarm in slow
+    ]
+    return rows
+
+
+def drift_words(kind: str, lang: str) -> str:
+    """What a kind of drift means."""
+    return MESSAGES[DriftKind(kind)][0 if lang == "vi" else 1]
+
+
+TABLES: dict[str, Callable[[Material], list[Row]]] = {
+    "estimates": estimate_rows,
+    "curves": curve_rows,
+    "agreement": within_rows,
+    "agencies": between_rows,
+    "differences": difference_rows,
+    "ranks": rank_rows_of,
+    "small-areas": small_area_rows,
+    "drift": drift_rows,
+}
+"""Name in addresses and files -> how the table is made."""
+
+
+def verdict_words(verdict: str, lang: str) -> str:
+    """A verdict in words."""
+    for known, (vi, en) in WORDS.items():
+        if known.value == verdict:
+            return vi if lang == "vi" else en
+    return verdict

@@ -1,0 +1,127 @@
+"""Figures over time: the explicit index by month, pulses by window, and the coverage of both."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from calibration.intervals import wilson
+from pipeline.wire import PeriodKind
+from server.core.days import Period, day_words, month_words
+from server.core.provinces import read_setting
+from server.scores.clerks import shown_releases
+from server.scores.sums import rating_sums, run, unbound
+from server.store.tables.ratings import RatingState, ratings
+
+PULSES_SHOWN = 36
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """One month of one agency; index and bounds 0..100, None without a rating."""
+
+    month: int
+    index: float | None
+    low: float | None
+    high: float | None
+    rated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One window of an agency's boxes, added up: noisy counts, and the standard deviation of the noise of each."""
+
+    kind: int
+    index: int
+    low: int
+    middle: int
+    high: int
+    abstained: int
+    noise_sd: float
+
+    def window(self, lang: str) -> str:
+        """The window's name as people write it."""
+        if self.kind == PeriodKind.DAY:
+            return day_words(self.index)
+        if self.kind == PeriodKind.MONTH:
+            return month_words(self.index, lang)
+        if self.kind in (PeriodKind.HOUR, PeriodKind.FOUR_HOURS):
+            hours = 1 if self.kind == PeriodKind.HOUR else 4
+            day, part = divmod(self.index * hours, 24)
+            return f"{day_words(day)} {part:02d}–{part + hours:02d}"
+        return f"demo {self.index}"
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCount:
+    """Ratings of one channel in a period, and how many of them were set aside."""
+
+    channel: str
+    rated: int
+    set_aside: int
+
+
+def trend(
+    connection: Connection, province_id: int, agency_id: int, period: Period, months: int = 12
+) -> list[TrendPoint]:
+    """The explicit index of the `months` months that end with the period (Wilson intervals, plain pooling)."""
+    last = period.last_month
+    first = last - months + 1
+    rated: dict[int, int] = defaultdict(int)
+    satisfied: dict[int, int] = defaultdict(int)
+    for row in run(connection, rating_sums(unbound("ratings"), province_id, first, last)):
+        if row.agency_id == agency_id:
+            rated[row.month] += int(row.rated)
+            satisfied[row.month] += int(row.satisfied)
+    level = float(read_setting(connection, province_id, "confidence"))
+    points = []
+    for month in range(first, last + 1):
+        n, k = rated[month], satisfied[month]
+        if n == 0:
+            points.append(TrendPoint(month, None, None, None, 0))
+            continue
+        low, high = wilson(k / n, n, level=level)
+        points.append(TrendPoint(month, 100 * k / n, 100 * float(low), 100 * float(high), n))
+    return points
+
+
+def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pulse]:
+    """The newest windows of an agency, oldest first; boxes with the same window are added up. Windows of a lone clerk
+    are left out (`server/scores/clerks.py`)."""
+    import ibis
+
+    from calibration.tables import cell_noise_variance
+
+    rows = shown_releases(province_id, "pulse", agency_id)
+    sums = {f"s{slot}": rows[f"c{slot:02d}"].sum().cast("int64") for slot in range(4)}
+    windows = rows.group_by(["period_kind", "period_index"]).aggregate(
+        epsilon_milli=rows.epsilon_milli.min(), count=rows.count(), **sums, newest=rows.id.max()
+    )
+    found = []
+    for row in run(connection, windows.order_by(ibis.desc("newest")).limit(PULSES_SHOWN)):
+        kind, index, epsilon_milli, count, low, middle, high, abstained, _ = row
+        noise_sd = (count * cell_noise_variance(epsilon_milli / 1000)) ** 0.5
+        numbers = (int(low), int(middle), int(high), int(abstained))
+        found.append(Pulse(kind, index, *numbers, noise_sd))
+    return found[::-1]
+
+
+def channel_counts(
+    connection: Connection, province_id: int, agency_id: int | None, period: Period
+) -> list[ChannelCount]:
+    """Ratings by channel, those set aside apart."""
+    query = (
+        select(
+            ratings.c.channel,
+            func.count().filter(ratings.c.state != RatingState.SET_ASIDE),
+            func.count().filter(ratings.c.state == RatingState.SET_ASIDE),
+        )
+        .where(ratings.c.province_id == province_id, ratings.c.month.between(period.first_month, period.last_month))
+        .group_by(ratings.c.channel)
+        .order_by(ratings.c.channel)
+    )
+    if agency_id is not None:
+        query = query.where(ratings.c.agency_id == agency_id)
+    return [ChannelCount(*row) for row in connection.execute(query)]

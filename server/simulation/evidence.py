@@ -1,0 +1,96 @@
+"""Simulated boxes and monthly evidence for a simulated province, so that everything after the boxes can be tried.
+
+The tablet ratings and the transactions of the province stay as they are; levels are drawn to go with them at a chosen
+correlation, and discrete Laplace noise of the default budget is added as a box would add it. Refused for a province
+that is not simulated.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, insert
+
+from calibration.worlds import discrete_laplace, joint_distribution
+from pipeline.errors import ConfigError
+from pipeline.wire import PeriodKind
+from server.core.days import Period
+from server.core.provinces import province_by_id
+from server.scores.evidence import read_agencies
+from server.scores.sums import rating_sums, run, transaction_sums, unbound
+from server.store.engine import insert_row
+from server.store.tables.boxes import boxes
+from server.store.tables.ratings import Channel
+from server.store.tables.releases import cell_values, deliveries, releases
+
+EPSILON_MILLI = 1_500
+LARGEST_CELL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedEvidence:
+    """What was drawn."""
+
+    boxes: int
+    releases: int
+    rho: float
+    epsilon: float
+
+
+def _table(
+    rng: np.random.Generator, joint: NDArray[np.float64], visits: int, rated: int, satisfied: int
+) -> NDArray[np.int64]:
+    """Noisy counts int64 [6, 3] of one box and month whose rated visits are known."""
+    by_answer = joint / np.maximum(joint.sum(axis=0), 1e-12)
+    table = np.zeros((6, 3), dtype=np.int64)
+    table[:, 0] = rng.multinomial(max(visits - rated, 0), joint.sum(axis=1))
+    table[:, 1] = rng.multinomial(rated - satisfied, by_answer[:, 0])
+    table[:, 2] = rng.multinomial(satisfied, by_answer[:, 1])
+    noisy = table + discrete_laplace(rng, EPSILON_MILLI / 1000, (6, 3))
+    return np.asarray(np.clip(noisy, -LARGEST_CELL, LARGEST_CELL), dtype=np.int64)
+
+
+def simulate_evidence(
+    connection: Connection, province_id: int, months: Period, *, seed: int = 1, rho: float = 0.4
+) -> SimulatedEvidence:
+    """One box for each agency with tablet ratings, and a table for each of its months. `rho`: 0 to about .6.
+
+    Raises `ConfigError` for a province that is not simulated."""
+    if not province_by_id(connection, province_id).simulated:
+        raise ConfigError("Evidence is simulated for simulated provinces only.")
+    rng = np.random.default_rng(seed)
+    rated: dict[tuple[int, int], int] = defaultdict(int)
+    satisfied: dict[tuple[int, int], int] = defaultdict(int)
+    visits: dict[tuple[int, int], int] = defaultdict(int)
+    for row in run(connection, rating_sums(unbound("ratings"), province_id, months.first_month, months.last_month)):
+        if row.channel == Channel.COUNTER_TABLET:
+            rated[row.agency_id, row.month] += int(row.rated)
+            satisfied[row.agency_id, row.month] += int(row.satisfied)
+    frame = transaction_sums(unbound("transactions"), province_id, months.first_month, months.last_month)
+    for row in run(connection, frame):
+        visits[row.agency_id, row.month] += int(row.transactions)
+    made = stored = 0
+    for agency in read_agencies(connection, province_id):
+        of_agency = [key for key in sorted(rated) if key[0] == agency.agency_id and rated[key]]
+        if not of_agency:
+            continue
+        share = sum(satisfied[key] for key in of_agency) / sum(rated[key] for key in of_agency)
+        joint = joint_distribution(min(max(share, 0.02), 0.98), rho)
+        last_day = months.last_day
+        ids = {"province_id": province_id, "agency_id": agency.agency_id}
+        box = {**ids, "label": f"sim-{agency.code}", "demo": False, "epoch": 1, "clerks": 2}
+        box["enrolled_day"] = months.first_day
+        box_id = insert_row(connection, boxes, box)
+        made += 1
+        for sequence, key in enumerate(of_agency, start=1):
+            table = _table(rng, joint, max(visits[key], rated[key]), rated[key], satisfied[key])
+            sent = {"box_id": box_id, "epoch": 1, "sequence": sequence, "kind": "evidence", "received_day": last_day}
+            digest = f"simulated {box_id} {sequence}"
+            connection.execute(insert(deliveries).values(province_id=province_id, digest=digest, **sent))
+            period = {"period_kind": int(PeriodKind.MONTH), "period_index": key[1], "epsilon_milli": EPSILON_MILLI}
+            connection.execute(insert(releases).values(**ids, **sent, **period, **cell_values(table.ravel().tolist())))
+            stored += 1
+    return SimulatedEvidence(made, stored, rho, EPSILON_MILLI / 1000)

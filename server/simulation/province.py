@@ -1,0 +1,442 @@
+"""A generated province: agencies, services, transactions and ratings on every channel. Nothing in it was ever said by
+anybody: for trying the program, for demonstrations and for tests.
+
+Each sheet has a latent satisfaction (agency + service group + channel + quarter + a person's own), cut into five
+answers; items lie around it. Channels differ by a known amount (`CHANNEL_SHIFT`), so that the adjustment for mode
+effects can be checked against the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Table, insert, select
+
+from pipeline.errors import ConfigError
+from pipeline.instruments import (
+    Instrument,
+    RatingFlag,
+    drop_unasked,
+    load_instrument,
+    load_service_groups,
+)
+from server.core.days import Period, day_index, parse_period, quarter_of_month, today
+from server.store.tables.agencies import agencies, levels
+from server.store.tables.comments import comments
+from server.store.tables.counters import counters
+from server.store.tables.feedback import feedback
+from server.store.tables.provinces import provinces
+from server.store.tables.ratings import Channel, RatingState, answer_values, ratings
+from server.store.tables.rounds import rounds
+from server.store.tables.services import fields, service_groups, services
+from server.store.tables.transactions import transactions
+
+DEPARTMENTS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
+    ("so-noi-vu", "Sở Nội vụ", "Department of Home Affairs", (15, 19)),
+    ("so-tu-phap", "Sở Tư pháp", "Department of Justice", (1, 4)),
+    ("so-ke-hoach-dau-tu", "Sở Kế hoạch và Đầu tư", "Department of Planning and Investment", (2,)),
+    ("so-tai-chinh", "Sở Tài chính", "Department of Finance", (11,)),
+    ("so-cong-thuong", "Sở Công Thương", "Department of Industry and Trade", (12,)),
+    ("so-nong-nghiep", "Sở Nông nghiệp và Phát triển nông thôn", "Department of Agriculture", (10,)),
+    ("so-giao-thong", "Sở Giao thông vận tải", "Department of Transport", (7,)),
+    ("so-xay-dung", "Sở Xây dựng", "Department of Construction", (6,)),
+    ("so-tai-nguyen", "Sở Tài nguyên và Môi trường", "Department of Natural Resources and Environment", (3,)),
+    ("so-thong-tin", "Sở Thông tin và Truyền thông", "Department of Information and Communications", (14,)),
+    ("so-lao-dong", "Sở Lao động - Thương binh và Xã hội", "Department of Labour and Social Affairs", (5,)),
+    ("so-van-hoa", "Sở Văn hóa, Thể thao và Du lịch", "Department of Culture, Sport and Tourism", (13,)),
+    ("so-khoa-hoc", "Sở Khoa học và Công nghệ", "Department of Science and Technology", (16,)),
+    ("so-giao-duc", "Sở Giáo dục và Đào tạo", "Department of Education", (9,)),
+    ("so-y-te", "Sở Y tế", "Department of Health", (8,)),
+    ("ban-dan-toc", "Ban Dân tộc", "Committee for Ethnic Affairs", (19,)),
+    ("cong-an-tinh", "Công an tỉnh", "Provincial Police", (17,)),
+    ("bao-hiem-xa-hoi", "Bảo hiểm xã hội tỉnh", "Provincial Social Insurance", (18,)),
+    ("bql-khu-cong-nghiep", "Ban Quản lý các khu công nghiệp", "Industrial Zones Authority", (2, 6)),
+)
+DISTRICTS: tuple[tuple[str, str, str], ...] = (
+    ("tp-mau", "Thành phố Mẫu", "Mẫu City"),
+    ("huyen-song-xanh", "Huyện Sông Xanh", "Sông Xanh District"),
+    ("huyen-nui-cao", "Huyện Núi Cao", "Núi Cao District"),
+    ("huyen-dong-bang", "Huyện Đồng Bằng", "Đồng Bằng District"),
+    ("huyen-rung-tho", "Huyện Rừng Thọ", "Rừng Thọ District"),
+    ("huyen-ho-lon", "Huyện Hồ Lớn", "Hồ Lớn District"),
+    ("huyen-bien-giang", "Huyện Biên Giang", "Biên Giang District"),
+)
+DISTRICT_GROUPS = (1, 3, 5, 6, 17)
+CHANNEL_SHARE: dict[Channel, float] = {
+    Channel.COUNTER_TABLET: 0.40,
+    Channel.ONLINE: 0.15,
+    Channel.SMS: 0.10,
+    Channel.CALL_1022: 0.08,
+    Channel.HOTLINE: 0.02,
+    Channel.PAPER: 0.25,
+}
+CHANNEL_SHIFT: dict[Channel, float] = {
+    Channel.COUNTER_TABLET: 0.15,
+    Channel.ONLINE: -0.40,
+    Channel.SMS: -0.20,
+    Channel.CALL_1022: 0.0,
+    Channel.HOTLINE: -0.90,
+    Channel.PAPER: 0.30,
+}
+"""How much higher the same person answers on a channel (in latent units); made up."""
+FULL_FORM = (Channel.ONLINE, Channel.HOTLINE, Channel.PAPER)
+CUTS = (-2.4, -1.6, -0.9, 0.9)
+"""Latent value below which an answer is 1, 2, 3, 4; above the last it is 5."""
+_TEXTS = (
+    ("expectation", "shorter_time", "Mong rút ngắn thời gian giải quyết hồ sơ."),
+    ("expectation", "online", "Mong làm được mọi thủ tục trên mạng."),
+    ("expectation", "attitude", "Mong cán bộ thân thiện hơn."),
+    ("suggestion", "information", "Niêm yết thủ tục ở nơi dễ thấy, chữ to hơn."),
+    ("suggestion", "facilities", "Bố trí thêm ghế và quạt ở nơi chờ."),
+    ("suggestion", "simpler_dossier", "Bỏ bớt giấy tờ phải sao chứng thực."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedProvince:
+    """What was generated."""
+
+    province_id: int
+    code: str
+    agencies: int
+    transactions: int
+    ratings: int
+    set_aside: int
+    first_day: int
+    last_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """Latent truth. `agency` [agencies], `group` [256], `item` [32] in latent units."""
+
+    agency: NDArray[np.float64]
+    group: NDArray[np.float64]
+    item: NDArray[np.float64]
+
+
+def simulate_province(
+    connection: Connection,
+    *,
+    seed: int,
+    code: str = "mau",
+    instrument: str = "2640",
+    last: str = "2026-Q3",
+    quarters: int = 7,
+    sheets_a_quarter: int = 3_000,
+) -> SimulatedProvince:
+    """Generate a province of 26 agencies (19 departments, 7 districts) into the store, the same for the same arguments.
+
+    Raises `ConfigError` where the code is taken or the period is no quarter."""
+    if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
+        raise ConfigError(f"There is already a province {code!r}.", "Choose another --code, or another store.")
+    final = parse_period(last)
+    if final.last_month - final.first_month != 2 or final.first_month % 3 or quarters < 1:
+        raise ConfigError(f"{last} is no quarter.", "Write for example 2026-Q3, and at least one quarter.")
+    rng = np.random.default_rng(seed)
+    asked = load_instrument(instrument)
+    first_month = final.first_month - 3 * (quarters - 1)
+    months = range(first_month, final.last_month + 1)
+    province = _one(
+        connection,
+        provinces,
+        code=code,
+        name_vi="Tỉnh Mẫu (mô phỏng)",
+        name_en="Mẫu Province (simulated)",
+        simulated=True,
+        created_day=today(),
+    )
+    _services(connection, province)
+    places = _agencies(connection, province)
+    world = _World(
+        agency=rng.normal(0.0, 0.35, len(places)),
+        group=rng.normal(0.0, 0.15, 256),
+        item=rng.normal(0.0, 0.30, 32),
+    )
+    frame = _transactions(connection, province, places, months, rng)
+    made = aside = 0
+    for month in months[::3]:
+        quarter = quarter_of_month(month)
+        _round(connection, province, quarter, asked)
+        share = rng.uniform(0.85, 1.15)
+        drift = world.agency + rng.normal(0.02, 0.05, len(places))
+        world = _World(drift, world.group, world.item)
+        rows = _sheets(province, places, frame, quarter, round(sheets_a_quarter * share), asked, world, rng)
+        for start in range(0, len(rows), 2_000):
+            connection.execute(insert(ratings), rows[start : start + 2_000])
+        made += len(rows)
+        aside += sum(row["state"] == RatingState.SET_ASIDE for row in rows)
+    _comments(connection, province, places, months, rng)
+    _feedback(connection, province, places, months, rng)
+    return SimulatedProvince(
+        province_id=province,
+        code=code,
+        agencies=len(places),
+        transactions=sum(frame.values()),
+        ratings=made,
+        set_aside=aside,
+        first_day=quarter_of_month(first_month).first_day,
+        last_day=final.last_day,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    id: int
+    counters: tuple[int, ...]
+    groups: tuple[int, ...]
+    services: dict[int, tuple[int, ...]]
+
+
+def _one(connection: Connection, table: Table, **values: object) -> int:
+    key = connection.execute(insert(table).values(**values)).inserted_primary_key
+    assert key is not None
+    return int(key[0])
+
+
+def _services(connection: Connection, province: int) -> None:
+    for group in load_service_groups():
+        field = None
+        if group.number:
+            field = _one(connection, fields, province_id=province, code=group.code, name_vi=group.vi, name_en=group.en)
+        _one(
+            connection,
+            service_groups,
+            province_id=province,
+            number=group.number,
+            name_vi=group.vi,
+            name_en=group.en,
+            field_id=field,
+        )
+        for step, (vi, en) in enumerate((("Cấp mới", "New"), ("Cấp đổi, cấp lại", "Renewal")) if group.number else ()):
+            _one(
+                connection,
+                services,
+                province_id=province,
+                code=f"{group.code}-{step + 1}",
+                name_vi=f"{vi}: {group.vi}",
+                name_en=f"{en}: {group.en}",
+                service_group=group.number,
+            )
+
+
+def _agencies(connection: Connection, province: int) -> list[_Place]:
+    level_ids = [
+        _one(connection, levels, province_id=province, code=code, name_vi=vi, name_en=en, rank=rank)
+        for rank, (code, vi, en) in enumerate(
+            (("tinh", "Cấp tỉnh", "Province"), ("huyen", "Cấp huyện", "District")), start=1
+        )
+    ]
+    by_group: dict[int, list[int]] = {}
+    query = select(services.c.id, services.c.service_group).where(services.c.province_id == province)
+    for service, group in connection.execute(query):
+        by_group.setdefault(group, []).append(service)
+    places = []
+    described = [(*department, level_ids[0], 2) for department in DEPARTMENTS]
+    described += [(*district, DISTRICT_GROUPS, level_ids[1], 3) for district in DISTRICTS]
+    for code, vi, en, groups, level, desks in described:
+        agency = _one(connection, agencies, province_id=province, code=code, name_vi=vi, name_en=en, level_id=level)
+        ids = tuple(
+            _one(
+                connection,
+                counters,
+                province_id=province,
+                agency_id=agency,
+                code=f"quay-{desk}",
+                name_vi=f"Quầy {desk}",
+                name_en=f"Counter {desk}",
+            )
+            for desk in range(1, desks + 1)
+        )
+        places.append(_Place(agency, ids, groups, {group: tuple(by_group[group]) for group in groups}))
+    return places
+
+
+def _transactions(
+    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
+) -> dict[tuple[int, int, int], int]:
+    """Finished transactions by (place's position, group, month)."""
+    frame = {}
+    for position, place in enumerate(places):
+        for group in place.groups:
+            usual = rng.lognormal(5.3, 0.6)
+            for month in months:
+                season = 1.0 + 0.15 * np.sin(2 * np.pi * month / 12)
+                frame[position, group, month] = max(5, int(rng.poisson(usual * season)))
+    connection.execute(
+        insert(transactions),
+        [
+            {
+                "province_id": province,
+                "agency_id": places[position].id,
+                "service_group": group,
+                "month": month,
+                "count": count,
+            }
+            for (position, group, month), count in frame.items()
+        ],
+    )
+    return frame
+
+
+def _round(connection: Connection, province: int, quarter: Period, asked: Instrument) -> None:
+    _one(
+        connection,
+        rounds,
+        province_id=province,
+        code=quarter.name,
+        name_vi=f"Khảo sát {quarter.name}",
+        name_en=f"Survey {quarter.name}",
+        instrument=asked.code,
+        instrument_version=asked.version,
+        first_day=quarter.first_day,
+        last_day=quarter.last_day,
+    )
+
+
+def _sheets(
+    province: int,
+    places: list[_Place],
+    frame: dict[tuple[int, int, int], int],
+    quarter: Period,
+    count: int,
+    asked: Instrument,
+    world: _World,
+    rng: np.random.Generator,
+) -> list[dict[str, object]]:
+    cells = [(key, n) for key, n in frame.items() if key[2] in quarter.months]
+    weights = np.array([n for _, n in cells], dtype=np.float64)
+    # Small agencies are asked more often than their share, as a plan would.
+    weights = np.sqrt(weights)
+    chosen = rng.choice(len(cells), size=count, p=weights / weights.sum())
+    channels = list(CHANNEL_SHARE)
+    by_channel = rng.choice(len(channels), size=count, p=list(CHANNEL_SHARE.values()))
+    daily: dict[tuple[int, int], float] = {}
+    rows = []
+    month_first = {month: parse_period_month(month) for month in quarter.months}
+    for cell, channel_number in zip(chosen, by_channel, strict=True):
+        (position, group, month), _ = cells[cell]
+        place, channel = places[position], channels[channel_number]
+        first, last = month_first[month]
+        day = int(rng.integers(first, last + 1))
+        # A good or a bad day of an agency moves all its sheets: the clustering that the design effect has to find.
+        mood = daily.setdefault((position, day), float(rng.normal(0.0, 0.25)))
+        person = rng.normal(0.0, 0.75)
+        centre = 0.15 + world.agency[position] + world.group[group] + CHANNEL_SHIFT[channel] + mood + person
+        answers = _answers(asked, channel, centre, world, rng)
+        flag, state = RatingFlag.NONE, RatingState.COUNTED
+        if rng.random() < 0.01:
+            flag = RatingFlag(int(rng.choice([1, 2, 3, 4, 5])))
+            state = RatingState.SET_ASIDE
+        tablet = channel is Channel.COUNTER_TABLET
+        rows.append(
+            {
+                "province_id": province,
+                "agency_id": place.id,
+                "counter_id": int(rng.choice(place.counters)) if tablet else None,
+                "service_id": None if tablet else int(rng.choice(place.services[group])),
+                "service_group": group,
+                "channel": str(channel),
+                "day": day,
+                "month": month,
+                "instrument": asked.code,
+                "instrument_version": asked.version,
+                **answer_values(answers),
+                "reasons": int(1 << rng.integers(0, len(asked.reasons))) if 0 < answers[0] <= 3 else 0,
+                "flag": int(flag),
+                "state": int(state),
+                "origin": None,
+            }
+        )
+    return rows
+
+
+def parse_period_month(month: int) -> tuple[int, int]:
+    """First and last day index of a month index."""
+    period = Period("", month, month)
+    return period.first_day, period.last_day
+
+
+def _answers(
+    asked: Instrument, channel: Channel, centre: float, world: _World, rng: np.random.Generator
+) -> tuple[int, ...]:
+    answers = [0] * 32
+    if channel in FULL_FORM:
+        wanted: Sequence[str] = list(asked.slots)
+    elif channel is Channel.COUNTER_TABLET:
+        wanted = [question.item for question in asked.kiosk]
+    else:
+        wanted = asked.short
+    facts = {item.code: item for item in asked.facts}
+    noise = rng.normal(0.0, 0.55, len(wanted))
+    for code, jitter in zip(wanted, noise, strict=True):
+        slot = asked.slot_of(code)
+        if code in facts:
+            likely = 0.08 if facts[code].neutral else 0.85
+            answers[slot] = 6 if rng.random() < likely else 7
+        elif rng.random() > 0.03:
+            value = centre + world.item[slot] + jitter
+            answers[slot] = 1 + int(np.searchsorted(CUTS, value))
+    if not answers[0] and channel not in FULL_FORM:
+        answers[0] = 1 + int(np.searchsorted(CUTS, centre))
+    return drop_unasked(asked, answers)
+
+
+def _comments(
+    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
+) -> None:
+    rows = []
+    for month in months:
+        for _ in range(12):
+            place = places[int(rng.integers(len(places)))]
+            kind, code, text = _TEXTS[int(rng.integers(len(_TEXTS)))]
+            rows.append(
+                {
+                    "province_id": province,
+                    "agency_id": place.id,
+                    "service_group": int(rng.choice(place.groups)),
+                    "month": month,
+                    "kind": kind,
+                    "text": text,
+                    "code": code if rng.random() < 0.8 else None,
+                    "coded_by": None,
+                }
+            )
+    connection.execute(insert(comments), rows)
+
+
+def _feedback(
+    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
+) -> None:
+    rows = []
+    number = 0
+    for month in months:
+        first, last = parse_period_month(month)
+        for _ in range(int(rng.poisson(9))):
+            place = places[int(rng.integers(len(places)))]
+            received = int(rng.integers(first, last + 1))
+            took = int(rng.gamma(4.0, 2.0)) + 1
+            answered = rng.random() < 0.9
+            number += 1
+            rows.append(
+                {
+                    "province_id": province,
+                    "code": f"{province:x}M{number:06d}",
+                    "agency_id": place.id,
+                    "service_group": int(rng.choice(place.groups)),
+                    "channel": str(rng.choice(["online", "hotline"])),
+                    "category": str(rng.choice(["procedure", "attitude", "delay", "cost", "facility", "other"])),
+                    "status": "answered" if answered else "received",
+                    "received_day": received,
+                    "due_day": received + 15,
+                    "answered_day": received + took if answered else None,
+                    "text": "",
+                }
+            )
+    connection.execute(insert(feedback), rows)
+
+
+__all__ = ["CHANNEL_SHIFT", "SimulatedProvince", "day_index", "simulate_province"]

@@ -1,1 +1,0 @@
-"""The survey: channels by which answers come, sampling, the official index and its reports."""

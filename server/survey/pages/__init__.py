@@ -1,1 +1,0 @@
-"""Pages and HTTP interfaces of the survey; `server.app` includes every module's `router`."""

@@ -1,0 +1,1 @@
+"""What every page shares: the user of a request, language, templates, navigation, errors."""

@@ -1,0 +1,276 @@
+"""What every page and HTTP route shares: the user, the language, the forgery token, templates, errors.
+
+A router's module has `router`; `server.app.ROUTERS` lists the modules. A route that a person uses takes one of the
+aliases below (`user: ScoreReader`); every query then filters by `user.province_id` (and `user.agency_id` where it is
+set). Unsafe methods need the forgery token (`{{ csrf_field() }}` in a form, or the header X-CSRF-Token), checked for
+all routes but those marked `@no_csrf` (gateways that sign their calls).
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, FastAPI, HTTPException, Request
+from fastapi.responses import HTMLResponse, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from sqlalchemy import Engine
+
+from pipeline.errors import ConfigError, HailongError, ImportRowError, StoreError
+from pipeline.words import Words, in_language
+from server.auth.roles import Permission, User
+from server.core.config import ServerConfig
+from server.core.limits import RateLimiter
+from server.core.provinces import Province, province_by_id
+from server.store.engine import read
+from server.web.navigation import ENTRIES, home_path
+
+SESSION_COOKIE = "hl_session"
+BROWSER_COOKIE = "hl_browser"
+LANGUAGE_COOKIE = "hl_lang"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+TEMPLATES = Path(__file__).parent / "templates"
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class WebState:
+    """What the application holds for its routes: `request.app.state.web`."""
+
+    engine: Engine
+    config: ServerConfig
+    secret: bytes
+    templates: Environment
+    log_in_by_name: RateLimiter
+    log_in_by_address: RateLimiter
+
+
+def web(request: Request) -> WebState:
+    """The application's state."""
+    state: WebState = request.app.state.web
+    return state
+
+
+def engine_of(request: Request) -> Engine:
+    """The store."""
+    return web(request).engine
+
+
+def language(request: Request) -> str:
+    """`vi` or `en`: by `?lang=`, else by the cookie, else Vietnamese."""
+    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE) or "vi"
+    return "en" if chosen == "en" else "vi"
+
+
+def current_user(request: Request) -> User | None:
+    """The user of this request, set by the session middleware."""
+    user: User | None = request.scope.get("hailong.user")
+    return user
+
+
+class LogInNeededError(Exception):
+    """Raised by `needs`; the application answers with the log-in page, or 401 for the interface."""
+
+
+class PasswordChangeNeededError(Exception):
+    """Raised by `needs` for a user who still has a one-time password."""
+
+
+def needs(permission: Permission) -> Any:
+    """A dependency: the user, who has this permission; otherwise log-in or 403."""
+
+    def dependency(request: Request) -> User:
+        user = current_user(request)
+        if user is None:
+            raise LogInNeededError
+        if user.must_change_password:
+            raise PasswordChangeNeededError
+        if not user.may(permission):
+            raise HTTPException(403, Words("You lack this permission.", "Bạn không có quyền này."))
+        return user
+
+    dependency.permission = permission  # type: ignore[attr-defined]
+    return Depends(dependency)
+
+
+ScoreReader = Annotated[User, needs(Permission.READ_SCORES)]
+HealthReader = Annotated[User, needs(Permission.READ_HEALTH)]
+Analyst = Annotated[User, needs(Permission.ANALYSE)]
+Exporter = Annotated[User, needs(Permission.EXPORT)]
+DataClerk = Annotated[User, needs(Permission.ENTER_RATINGS)]
+Reviewer = Annotated[User, needs(Permission.REVIEW_RATINGS)]
+SurveyManager = Annotated[User, needs(Permission.MANAGE_SURVEY)]
+CatalogueManager = Annotated[User, needs(Permission.MANAGE_CATALOGUE)]
+BoxManager = Annotated[User, needs(Permission.MANAGE_BOXES)]
+UserManager = Annotated[User, needs(Permission.MANAGE_USERS)]
+PrivacyReader = Annotated[User, needs(Permission.READ_PRIVACY)]
+"""What a route's parameter `user` is annotated with: the user of the request, who has this permission."""
+
+
+def no_csrf(endpoint: Endpoint) -> Endpoint:
+    """Marks a route that proves its caller in another way (a gateway's signature)."""
+    endpoint.no_csrf = True  # type: ignore[attr-defined]
+    return endpoint
+
+
+def csrf_token(request: Request) -> str:
+    """The forgery token: an HMAC over this browser's cookie and its session (signed double submit, OWASP)."""
+    browser = request.scope.get("hailong.browser", "")
+    session = request.cookies.get(SESSION_COOKIE, "")
+    return hmac.new(web(request).secret, f"csrf|{browser}|{session}".encode(), sha256).hexdigest()
+
+
+async def check_csrf(request: Request) -> None:
+    """A dependency of every router: refuses an unsafe request without its token (403)."""
+    endpoint = request.scope.get("endpoint")
+    if request.method in SAFE_METHODS or getattr(endpoint, "no_csrf", False):
+        return
+    given = request.headers.get("x-csrf-token")
+    if given is None and "form" in request.headers.get("content-type", ""):
+        value = (await request.form()).get("csrf")
+        given = value if isinstance(value, str) else None
+    if not given or not hmac.compare_digest(given.encode(), csrf_token(request).encode()):
+        raise HTTPException(
+            403,
+            Words(
+                "The page has expired: load it again, then send again.", "Trang đã hết hạn, hãy tải lại rồi gửi lại."
+            ),
+        )
+
+
+def make_templates() -> Environment:
+    """Jinja with autoescaping; an unknown name is an error."""
+    folders = [TEMPLATES]
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["navigation"] = lambda: ENTRIES
+    environment.filters["number"] = format_number
+    environment.filters["index"] = format_index
+    return environment
+
+
+def format_number(value: float | None, lang: str = "vi", digits: int = 0) -> str:
+    """A number with the language's separators; a dash for None."""
+    if value is None:
+        return "–"
+    text = f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus before a zero
+    return text.translate(str.maketrans(",.", ".,")) if lang == "vi" else text
+
+
+def format_index(value: float | None, lang: str = "vi") -> str:
+    """An index (0..100) with one decimal."""
+    return format_number(value, lang, 1)
+
+
+def province_of(request: Request, user: User) -> Province:
+    """The province of a user."""
+    with read(engine_of(request)) as connection:
+        return province_by_id(connection, user.province_id)
+
+
+_UNTOLD = (
+    (StoreError, "Kho dữ liệu không trả lời, hoặc bị hỏng. Hãy báo quản trị viên."),
+    (ConfigError, "Yêu cầu này có giá trị không dùng được; chưa thay đổi gì."),
+    (HailongError, "Không thực hiện được; chưa thay đổi gì."),
+)
+
+
+def told(request: Request, error: HailongError) -> str:
+    """An error in the page's language. One that is raised without Vietnamese words is told by its kind: no English
+    stands on a Vietnamese page."""
+    if language(request) == "en":
+        return str(error)
+    if not isinstance(error.message, Words):
+        return next(words for kind, words in _UNTOLD if isinstance(error, kind))
+    fix = in_language(error.fix, "vi") if isinstance(error.fix, Words) else ""
+    return f"{error.message.vi} {fix}".strip()
+
+
+def told_rows(request: Request, error: ImportRowError, limit: int) -> list[tuple[int, str]]:
+    """The first rows of a file that do not fit, with their reasons in the page's language."""
+    return [(number, in_language(reason, language(request))) for number, reason in error.rows[:limit]]
+
+
+def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
+    """A page. In every template: `t(vi, en)`, `lang`, `user`, `province`, `demo`, `path`, `home`,
+    `csrf_field()`, `in_words(text)`, `Permission`."""
+    state = web(request)
+    lang = language(request)
+    user = current_user(request)
+    province = province_of(request, user) if user else None
+
+    def translate(vi: str, en: str) -> str:
+        return vi if lang == "vi" else en
+
+    def csrf_field() -> Markup:
+        return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf_token(request))
+
+    def name_of(thing: Any) -> str:
+        """The name of a row or record in the page's language."""
+        key = "name_vi" if lang == "vi" else "name_en"
+        return str(thing[key] if isinstance(thing, dict) else getattr(thing, key))
+
+    def number(value: float | None, digits: int = 0) -> str:
+        return format_number(value, lang, digits)
+
+    common = {
+        "t": translate,
+        "lang": lang,
+        "user": user,
+        "province": province,
+        "demo": state.config.demo,
+        "simulated": state.config.demo or (province is not None and province.simulated),
+        "path": request.url.path,
+        "home": home_path(user),
+        "other_language": _other_language(request, lang),
+        "csrf_field": csrf_field,
+        "name_of": name_of,
+        "in_words": lambda text: in_language(text, lang),
+        "number": number,
+        "Permission": Permission,
+        "message": request.query_params.get("message", ""),
+    }
+    text = state.templates.get_template(template).render(**common, **values)
+    response = HTMLResponse(text, status)
+    if request.query_params.get("lang") in ("vi", "en"):
+        response.set_cookie(
+            LANGUAGE_COOKIE,
+            lang,
+            max_age=365 * 86_400,
+            httponly=True,
+            samesite="lax",
+            secure=state.config.web.secure_cookies,
+        )
+    return response
+
+
+def _other_language(request: Request, lang: str) -> str:
+    return str(request.url.include_query_params(lang="en" if lang == "vi" else "vi").replace(scheme="", netloc=""))
+
+
+def new_browser_id() -> str:
+    """A random value for the browser cookie that the forgery token hangs on."""
+    return secrets.token_urlsafe(18)
+
+
+def download(content: bytes | str, name: str, media_type: str) -> Response:
+    """A file to keep."""
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+def application(request: Request) -> FastAPI:
+    """The application of a request."""
+    app: FastAPI = request.app
+    return app

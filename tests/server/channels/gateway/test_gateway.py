@@ -1,0 +1,153 @@
+"""SMS and 1022 through a simulated gateway that calls the running server: signatures, repeats, privacy of numbers."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+from sqlalchemy import func, insert, select, update
+
+from server.channels.gateway.gateway import make_gateway
+from server.core.days import today
+from server.retention.survey import enforce_survey_retention
+from server.rounds.rounds import close_round
+from server.store.engine import read, write
+from server.store.tables.contacts import phone_contacts, phone_sessions
+from server.store.tables.gateways import gateway_events
+from server.store.tables.ratings import ratings
+from tests.server.channels.gateway.gateway_simulator import GatewaySimulator
+from tests.server.conftest import Survey
+
+pytestmark = pytest.mark.slow
+PHONES = ("0912345678", "0987654321", "0900000001")
+
+
+def _gateway(survey: Survey, kind: str = "sms") -> GatewaySimulator:
+    with write(survey.engine) as connection:
+        secret = make_gateway(connection, survey.province.province_id, f"gw_{kind}", kind, survey.round.id, None)
+        connection.execute(
+            insert(phone_contacts),
+            [
+                {
+                    "province_id": survey.province.province_id,
+                    "round_id": survey.round.id,
+                    "agency_id": survey.agency,
+                    "service_group": 0,
+                    "phone": phone,
+                    "state": "to_ask",
+                    "expires_day": today() + 90,
+                }
+                for phone in PHONES
+            ],
+        )
+    return GatewaySimulator(survey.url, f"gw_{kind}", secret)
+
+
+def _rated(survey: Survey, channel: str) -> list[int]:
+    with read(survey.engine) as connection:
+        return list(connection.execute(select(ratings.c.a00).where(ratings.c.channel == channel)).scalars())
+
+
+def _states(survey: Survey) -> dict[str, str]:
+    with read(survey.engine) as connection:
+        rows = connection.execute(select(phone_contacts.c.phone, phone_contacts.c.state)).all()
+    return {row.phone: row.state for row in rows}
+
+
+def test_a_survey_by_sms(survey: Survey) -> None:
+    gateway = _gateway(survey)
+    assert gateway.ask() == list(PHONES)
+    assert gateway.ask() == []  # everybody has been asked
+    first, second, third = PHONES
+    for text in ("4", "5", "quá tốt", "5", "3"):
+        gateway.hear(first, text)
+    assert gateway.hear(first, "2")["end"]
+    assert gateway.hear("+84 987 654 321", "DUNG")["end"]
+    gateway.hear(third, "2")
+    assert _rated(survey, "sms") == [4]
+    assert _states(survey) == {first: "answered", second: "declined", third: "asked"}
+    # one visit, one rating: writing again changes nothing
+    assert gateway.hear(first, "1")["end"]
+    assert "không có trong danh sách" in gateway.hear("0911111111", "5")["reply"]
+    assert _rated(survey, "sms") == [4]
+    with read(survey.engine) as connection:
+        held = connection.execute(select(phone_sessions)).all()
+        row = connection.execute(select(ratings).where(ratings.c.channel == "sms")).one()
+    assert len(held) == 1
+    assert all(third not in str(value) for value in held[0])
+    assert row.origin is None
+
+
+def test_a_survey_by_telephone_keys(survey: Survey) -> None:
+    gateway = _gateway(survey, "call")
+    phone = PHONES[0]
+    assert "Bấm" in gateway.hear(phone, "")["reply"]  # the call begins
+    for key in "5554":
+        assert not gateway.hear(phone, key)["end"]
+    assert gateway.hear(phone, "#")["end"]  # hung up before the last question
+    assert _rated(survey, "call_1022") == [5]
+
+
+def test_a_repeated_event_gets_the_same_reply_and_counts_once(survey: Survey) -> None:
+    gateway = _gateway(survey)
+    gateway.ask()
+    first = gateway.hear(PHONES[0], "4", event="same")
+    again = gateway.hear(PHONES[0], "4", event="same")
+    assert first == again
+    with read(survey.engine) as connection:
+        assert connection.execute(select(phone_sessions.c.answers, phone_sessions.c.step)).first() == ("4", 1)
+
+
+def test_only_the_gateway_itself_and_only_fresh_calls(survey: Survey) -> None:
+    gateway = _gateway(survey)
+    body = {"event": "e", "phone": PHONES[0], "text": "5"}
+    assert gateway.call("events", body, secret="00" * 32).status_code == 401
+    assert gateway.call("events", body, time_s=int(time.time()) - 400).status_code == 401
+    assert gateway.call("events", body, time_s=int(time.time()) + 400).status_code == 401
+    assert httpx.post(f"{survey.url}/gateway/gw_sms/events", json=body).status_code == 401
+    assert httpx.post(f"{survey.url}/gateway/nobody/events", json=body).status_code == 401
+    other = GatewaySimulator(survey.url, "gw_sms", gateway.secret)
+    assert other.call("links", {"agency": "nho-a"}).status_code == 401  # an SMS gateway makes no links
+    assert other.call("events", {**body, "name": "x"}).status_code == 422
+    assert other.call("events", {**body, "phone": "12345678901"}).status_code == 422
+    assert other.call("events", {**body, "text": "5" * 9_000}).status_code == 413
+    assert _rated(survey, "sms") == []
+
+
+def test_a_closed_round_takes_no_answers(survey: Survey) -> None:
+    gateway = _gateway(survey)
+    gateway.ask()
+    with write(survey.engine) as connection:
+        close_round(connection, survey.province.province_id, survey.round.id, None)
+    assert gateway.hear(PHONES[0], "5")["end"]
+    assert _rated(survey, "sms") == []
+
+
+def test_the_portal_gets_one_time_links(survey: Survey) -> None:
+    gateway = _gateway(survey, "portal")
+    answer = gateway.call("links", {"agency": "nho-a"}).raise_for_status().json()
+    page = httpx.get(answer["embed"])
+    assert page.status_code == 200
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert gateway.call("links", {"agency": "elsewhere"}).status_code == 422
+
+
+def test_numbers_and_conversations_are_deleted_in_time(survey: Survey) -> None:
+    gateway = _gateway(survey)
+    gateway.ask()
+    gateway.hear(PHONES[0], "4")
+    province = survey.province.province_id
+    with write(survey.engine) as connection:
+        assert enforce_survey_retention(connection, province) == dict.fromkeys(
+            ("conversations", "phones", "contacts", "texts", "enumerators"), 0
+        )
+        connection.execute(update(phone_sessions).values(day=today() - 3))
+        connection.execute(update(gateway_events).values(day=today() - 3))
+        connection.execute(update(phone_contacts).values(expires_day=today() - 1))
+        done = enforce_survey_retention(connection, province)
+        left = [
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (phone_sessions, gateway_events, phone_contacts)
+        ]
+    assert (done["conversations"], done["phones"], left) == (3, 3, [0, 0, 0])

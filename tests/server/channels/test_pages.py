@@ -1,0 +1,323 @@
+"""Pages over HTTP: who may do what, provinces kept apart, feedback, suspicion at arrival, the log of changes."""
+
+from __future__ import annotations
+
+import io
+import re
+import time
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select
+
+from pipeline.instruments import RatingFlag
+from server.app import create_app
+from server.channels.online.invitations import find, issue
+from server.channels.paper.paper import print_forms
+from server.core.changes import verify_changes
+from server.core.config import make_config
+from server.core.days import today
+from server.core.provinces import write_setting
+from server.feedback.feedback import items
+from server.rounds.rounds import Round, make_round
+from server.store.engine import read, write
+from server.store.tables.changes import changes
+from server.store.tables.ratings import RatingState, ratings
+from server.store.tables.users import Role
+from tests.server.client import Browser
+from tests.server.province import Province, fill_province
+
+
+class World:
+    """Two provinces on one server, each with an open round."""
+
+    def __init__(self, store: Engine, folder: Path) -> None:
+        self.store = store
+        self.mine, self.theirs = fill_province(store, "nho"), fill_province(store, "khac")
+        with write(store) as connection:
+            self.rounds = {
+                province.code: make_round(
+                    connection,
+                    province.province_id,
+                    code="r",
+                    name_vi="Đợt",
+                    name_en="",
+                    instrument="2640",
+                    first_day=today() - 5,
+                    last_day=today() + 5,
+                    user_id=None,
+                )
+                for province in (self.mine, self.theirs)
+            }
+        self.app = create_app(store, make_config({"data_dir": folder, "web": {"secure_cookies": False}}, "test"))
+
+    def round(self, province: Province) -> Round:
+        return self.rounds[province.code]
+
+    def browser(self, role: Role | None = None, province: Province | None = None) -> Browser:
+        found = Browser(self.app)
+        if role is not None:
+            assert found.log_in((province or self.mine).users[role]).status_code == 303
+        return found
+
+    def token(self, province: Province) -> str:
+        with write(self.store) as connection:
+            agency = next(iter(province.agencies.values()))
+            arguments = (province.province_id, self.round(province).id, agency)
+            return issue(connection, *arguments)[0]
+
+    def sheets(self, channel: str) -> list[tuple[int, int, int]]:
+        with read(self.store) as connection:
+            query = select(ratings.c.a00, ratings.c.flag, ratings.c.state).where(ratings.c.channel == channel)
+            return [tuple(row) for row in connection.execute(query.order_by(ratings.c.id))]
+
+
+@pytest.fixture
+def world(store: Engine, tmp_path: Path) -> World:
+    return World(store, tmp_path)
+
+
+ITEMS = ("A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "B5", "C1", "C2", "C3")
+GOOD = {"q_overall": "4", **{f"q_{item}": str(3 + place % 3) for place, item in enumerate(ITEMS)}}
+STAFF_PAGES = ("rounds", "enumerators", "plan", "import", "review", "comments", "entry", "hotline", "feedback", "index")
+ALLOWED = {
+    Role.ADMINISTRATOR: {"rounds", "enumerators", "plan", "import", "entry", "hotline", "feedback", "index"},
+    Role.DATA_ENTRY: {"entry", "hotline", "feedback"},
+    Role.ANALYST: {"rounds", "enumerators", "plan", "import", "review", "comments", "index"},
+    Role.PRIVACY_OFFICER: {"index"},
+    Role.AGENCY_READER: {"index"},
+}
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_roles(world: World, role: Role) -> None:
+    browser = world.browser(role)
+    opened = {page for page in STAFF_PAGES if browser.get(f"/survey/{page}").status_code == 200}
+    assert opened == ALLOWED[role]
+    exported = browser.get("/api/v1/ratings?period=2026-Q3").status_code
+    assert exported == (200 if role in (Role.ADMINISTRATOR, Role.ANALYST) else 403)
+
+
+def test_without_log_in_there_is_nothing_but_the_citizens_pages(world: World) -> None:
+    browser = world.browser()
+    assert {browser.get(f"/survey/{page}").status_code for page in STAFF_PAGES} == {303}
+    assert browser.get("/api/v1/index").status_code == 401
+    assert "Gửi tới: Tỉnh" in browser.get("/feedback/nho").text
+    assert browser.get("/feedback/nowhere").status_code == 404
+
+
+def test_another_provinces_rows_are_not_there(world: World) -> None:
+    """Every id of the other province, in every place that takes one."""
+    browser = world.browser(Role.ANALYST)
+    theirs, agency = world.round(world.theirs).id, next(iter(world.theirs.agencies.values()))
+    with write(world.store) as connection:
+        number = world.theirs.province_id
+        (code,) = print_forms(connection, number, theirs, agency, count=1)
+        rating = connection.execute(select(ratings.c.id).where(ratings.c.province_id == number)).scalars().first()
+    assert browser.get(f"/survey/rounds/{theirs}").status_code == 400
+    assert browser.get(f"/survey/rounds/{theirs}/paper").status_code == 400
+    for path, data in (
+        (f"/survey/rounds/{theirs}/links", {"agency": agency}),
+        (f"/survey/rounds/{world.round(world.mine).id}/links", {"agency": agency}),
+        (f"/survey/rounds/{world.round(world.mine).id}/paper", {"agency": agency, "count": 1}),
+        (f"/survey/rounds/{theirs}/gateways", {"code": "x", "kind": "sms"}),
+        (f"/survey/rounds/{theirs}/recheck", {"code": code, "result": "same"}),
+        (f"/survey/review/{rating}", {"what": "withdraw"}),
+    ):
+        assert browser.post(path, data, form="/survey/rounds").status_code == 400, path
+    clerk = world.browser(Role.DATA_ENTRY)
+    assert clerk.get(f"/survey/entry/forms/{code}").status_code == 400
+    assert "khac" not in browser.get("/survey/index?period=2026-Q3").text
+    places = browser.get("/api/v1/index?period=2026-Q3").json()["places"]
+    assert {place["key"] for place in places if place["dimension"] == "agency"} == {"nho-a", "nho-b"}
+    with read(world.store) as connection:
+        kept = connection.execute(select(ratings.c.state).where(ratings.c.id == rating)).scalar_one()
+    assert kept == RatingState.COUNTED
+
+
+def test_an_agency_reader_sees_one_agency(world: World) -> None:
+    browser = world.browser(Role.AGENCY_READER)
+    result = browser.get("/api/v1/index?period=2026-Q3").json()
+    assert [(place["dimension"], place["key"]) for place in result["places"]] == [("agency", "nho-a")]
+    assert result["effects"] == []
+    assert browser.get("/survey/index.xlsx?period=2026-Q3").status_code == 200
+
+
+def test_changes_need_the_forgery_token(world: World) -> None:
+    browser = world.browser(Role.ANALYST)
+    assert browser.http.post("/survey/rounds", data={"code": "x"}).status_code == 403
+    round_id = world.round(world.mine).id
+    assert browser.http.post(f"/survey/rounds/{round_id}/close").status_code == 403
+
+
+def test_an_answer_is_stored_once_and_a_hasty_one_is_set_aside(world: World) -> None:
+    token = world.token(world.mine)
+    browser = world.browser()
+    shown = re.search(r'name="shown" value="([^"]+)"', browser.get(f"/s/{token}").text)
+    assert shown
+    first = browser.http.post(f"/s/{token}", data={**GOOD, "shown": shown[1]})
+    assert first.status_code == 200
+    assert browser.http.post(f"/s/{token}", data={**GOOD, "shown": shown[1]}).status_code == 410
+    # filled in within a second: nobody reads that fast
+    assert world.sheets("online") == [(4, RatingFlag.TOO_FAST, RatingState.SET_ASIDE)]
+    with read(world.store) as connection:
+        actions = connection.execute(
+            select(changes.c.action).where(changes.c.province_id == world.mine.province_id)
+        ).scalars()
+        assert "rating_set_aside" in list(actions)
+        verify_changes(connection, world.mine.province_id)
+
+
+def test_two_at_once_use_a_link_once(world: World) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    token = world.token(world.mine)
+    browsers = [world.browser() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        states = list(pool.map(lambda b: b.http.post(f"/s/{token}", data=GOOD).status_code, browsers))
+    assert sorted(states) == [200, 410, 410, 410, 410, 410]
+    assert len(world.sheets("online")) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        ({}, 422),
+        ({"q_overall": "4"}, 422),
+        ({**GOOD, "q_A1": "9"}, 422),
+        ({**GOOD, "q_A1": "44"}, 422),
+        ({**GOOD, "q_A1": "7"}, 422),
+    ],
+)
+def test_answers_that_are_not_valid_leave_the_link_unused(world: World, data: dict[str, str], status: int) -> None:
+    token = world.token(world.mine)
+    assert world.browser().http.post(f"/s/{token}", data=data).status_code == status
+    with read(world.store) as connection:
+        invitation = find(connection, token)
+    assert invitation is not None
+    assert not invitation.used
+    assert world.sheets("online") == []
+
+
+def test_only_the_portal_may_frame_the_form(world: World) -> None:
+    token = world.token(world.mine)
+    browser = world.browser()
+    assert "frame-ancestors 'none'" in browser.get(f"/embed/{token}").headers["content-security-policy"]
+    with write(world.store) as connection:
+        write_setting(connection, world.mine.province_id, "portal_origin", "https://dichvucong.example.vn")
+    policy = browser.get(f"/embed/{token}").headers["content-security-policy"]
+    assert "frame-ancestors https://dichvucong.example.vn" in policy
+    assert "frame-ancestors 'none'" in browser.get(f"/s/{token}").headers["content-security-policy"]
+    with write(world.store) as connection:
+        write_setting(connection, world.mine.province_id, "portal_origin", "*; script-src *")
+    assert "script-src *" not in browser.get(f"/embed/{token}").headers["content-security-policy"]
+
+
+def test_feedback_from_intake_to_its_rating_in_factor_e(world: World) -> None:
+    citizen = world.browser()
+    agency = next(iter(world.mine.agencies.values()))
+    sent = {"agency": agency, "category": "delay", "text": "Hồ sơ trễ hẹn mười ngày", "contact": "0912345678"}
+    page = citizen.post("/feedback/nho", sent, form="/feedback/nho")
+    found = re.search(r'id="code" class="codes">([A-Z2-9]{12})<', page.text)
+    assert found
+    assert "Đã tiếp nhận" in citizen.get(f"/feedback/nho?code={found[1]}").text
+    clerk = world.browser(Role.DATA_ENTRY)
+    assert "0912345678" in clerk.get("/survey/feedback").text
+    with read(world.store) as connection:
+        (item,) = items(connection, world.mine.province_id)
+    answered = clerk.post(f"/survey/feedback/{item.id}", {"status": "answered"}, form="/survey/feedback")
+    link = re.search(r"/s/([a-z2-9]{22})", answered.text)
+    assert link
+    assert "Đã trả lời" in citizen.get(f"/feedback/nho?code={found[1]}").text
+    form = citizen.get(f"/s/{link[1]}").text
+    assert 'name="q_E3"' in form
+    assert 'name="q_A1"' not in form
+    assert citizen.http.post(f"/s/{link[1]}", data={"q_E3": "2", "q_A1": "5"}).status_code == 200
+    with read(world.store) as connection:
+        row = connection.execute(select(ratings).where(ratings.c.channel == "online")).one()
+        slots = world.round(world.mine).load_instrument().slots
+    assert (getattr(row, f"a{slots['E3']:02d}"), row.a01, row.a00) == (2, 0, 0)
+
+
+def test_feedback_is_limited_by_address(world: World) -> None:
+    citizen = world.browser()
+    agency = next(iter(world.mine.agencies.values()))
+    sent = {"agency": agency, "category": "other", "text": "x"}
+    states = [citizen.post("/feedback/nho", sent, form="/feedback/nho").status_code for _ in range(7)]
+    assert states == [200] * 5 + [429] * 2
+
+
+def test_hotline(world: World) -> None:
+    clerk = world.browser(Role.DATA_ENTRY)
+    agency = next(iter(world.mine.agencies.values()))
+    data = {"round": world.round(world.mine).id, "agency": agency, "group": 0, **GOOD, "q_overall": "2"}
+    page = clerk.post("/survey/hotline", {**data, "reason": "late", "text": "Trễ hẹn"}, form="/survey/hotline")
+    assert page.status_code == 303
+    assert world.sheets("hotline") == [(2, RatingFlag.NONE, RatingState.COUNTED)]
+    assert clerk.post("/survey/hotline", {**data, "agency": 10**6}, form="/survey/hotline").status_code == 400
+
+
+def test_set_aside_and_counted_again(world: World) -> None:
+    browser = world.browser(Role.ANALYST)
+    mine = ratings.c.province_id == world.mine.province_id
+    with read(world.store) as connection:
+        number = connection.execute(select(ratings.c.id).where(mine)).scalars().first()
+        before, _ = verify_changes(connection, world.mine.province_id)
+        sheets = connection.execute(select(func.count()).select_from(ratings).where(mine)).scalar_one()
+
+    def counted() -> int:
+        places = browser.get("/api/v1/index?period=2026-Q3").json()["places"]
+        return int(next(place["sheets"] for place in places if place["dimension"] == "province"))
+
+    assert counted() == sheets
+    browser.post(f"/survey/review/{number}", {"what": "withdraw"}, form="/survey/rounds")
+    assert counted() == sheets - 1
+    assert "Đã được để riêng sau khi xem xét" in browser.get("/survey/review").text
+    browser.post(f"/survey/review/{number}", {"what": "restore"}, form="/survey/rounds")
+    assert counted() == sheets
+    with read(world.store) as connection:
+        assert verify_changes(connection, world.mine.province_id)[0] == before + 2
+
+
+def test_import_by_page_shows_bad_rows_then_imports(world: World) -> None:
+    browser = world.browser(Role.ANALYST)
+    day = time.strftime("%d/%m/%Y", time.gmtime(time.time() - 86_400))
+
+    def send(text: str, what: str) -> str:
+        files = {"file": ("in.csv", io.BytesIO(text.encode()), "text/csv")}
+        data = {"kind": "ratings", "what": what, "channel": "sms", "csrf": browser.token("/survey/import")}
+        return browser.http.post("/survey/import", data=data, files=files).text
+
+    bad = f"form,agency,day,overall\nP1,nho-a,{day},4\nP2,nho-x,{day},9\n"
+    assert "dòng 3: không có cơ quan" in send(bad, "import")
+    good = f"form,agency,day,overall\nP1,nho-a,{day},4\nP2,nho-b,{day},2\n"
+    assert "xem trước" in send(good, "preview")
+    assert world.sheets("sms") == []
+    assert "thêm mới: 2" in send(good, "import")
+    assert "thêm mới: 0" in send(good, "import")
+    assert [sheet[0] for sheet in world.sheets("sms")] == [4, 2]
+
+
+def test_the_interface_is_described(world: World) -> None:
+    described = world.browser().get("/api/openapi.json").json()["paths"]
+    assert {"/gateway/{code}/events", "/gateway/{code}/next", "/gateway/{code}/links", "/api/v1/index"} <= set(
+        described
+    )
+    event = described["/gateway/{code}/events"]["post"]
+    assert "phone" in event["requestBody"]["content"]["application/json"]["schema"]["properties"]
+
+
+def test_lists_of_enumerators(world: World) -> None:
+    """Who carries which form; which ones will be re-checked is not told before they are entered."""
+    browser = world.browser(Role.ANALYST)
+    round_id, agency = world.round(world.mine).id, next(iter(world.mine.agencies.values()))
+    browser.post("/survey/enumerators", {"code": "BD1", "name": "Nguyễn Văn A"}, form="/survey/enumerators")
+    page = browser.get(f"/survey/rounds/{round_id}/paper").text
+    person = re.search(r'<option value="(\d+)">BD1', page)
+    assert person
+    data = {"agency": agency, "count": 3, "enumerator": person[1], "recheck_percent": 100}
+    printed = browser.post(f"/survey/rounds/{round_id}/paper", data, form=f"/survey/rounds/{round_id}/paper")
+    assert printed.content.startswith(b"%PDF")
+    lines = browser.get(f"/survey/rounds/{round_id}/forms.csv").text.splitlines()
+    assert len(lines) == 4
+    assert all(line.startswith("BD1,") and line.endswith("printed,") for line in lines[1:])

@@ -1,0 +1,70 @@
+"""A running server with a province, users of every role and an open round."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+
+from server.app import create_app
+from server.core.config import make_config
+from server.core.days import today
+from server.rounds.rounds import Round, make_round
+from server.store.engine import connect, write
+from server.store.upgrade import upgrade
+from tests.server.province import Province, fill_province
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a test works with."""
+
+    url: str
+    engine: Engine
+    province: Province
+    round: Round
+
+    @property
+    def agency(self) -> int:
+        """Id of the first agency."""
+        return self.province.agencies["nho-a"]
+
+
+@pytest.fixture
+def survey(tmp_path: Path) -> Iterator[Survey]:
+    """A server on a real socket."""
+    engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    upgrade(engine)
+    province = fill_province(engine, "nho")
+    with write(engine) as connection:
+        opened = make_round(
+            connection,
+            province.province_id,
+            code="2026-Q4",
+            name_vi="Khảo sát quý IV",
+            name_en="Fourth quarter",
+            instrument="2640",
+            first_day=today() - 10,
+            last_day=today() + 30,
+            user_id=None,
+        )
+    config = make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test")
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(engine, config), log_level="warning", lifespan="off", ws="none"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    port = listener.getsockname()[1]
+    yield Survey(f"http://127.0.0.1:{port}", engine, province, opened)
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+    engine.dispose()
