@@ -194,13 +194,13 @@ def live_phase(job: Job, networks: Networks) -> dict[str, Any]:
     camera.stop()
     return {
         "seconds": wall_s,
-        "frames": camera.counters.forwarded,
+        "frames": camera.tallies.forwarded,
         "cpu_share": cpu_s / wall_s,
         "latency_ms": latencies,
         "drops": {
-            "camera": dict(camera.counters.dropped),
-            "engine": dict(engine.counters.dropped),
-            "faces": dict(engine.face_counters.dropped),
+            "camera": dict(camera.tallies.dropped),
+            "engine": dict(engine.tallies.dropped),
+            "faces": dict(engine.face_tallies.dropped),
         },
     }
 

@@ -102,7 +102,7 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
         "ack_ms_p95": round(float(np.percentile(ack_ms, 95)), 2),
         "commit_ms": round(1000 * commit_s, 2),
         "messages_per_commit": round(stored / max(1, commits[0]), 1),
-        "drops": dict(ingest.counters.dropped),
+        "drops": dict(ingest.tallies.dropped),
     }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.provenance import provenance
-from models import catalog
+from models import catalogue
 from pipeline.errors import ModelError
 from pipeline.records import SAMPLE_RATE_HZ
 
@@ -41,7 +41,7 @@ def _fer() -> dict[str, Probe]:
     from models.fer_network import FerNetwork
     from models.runtime import OnnxNetwork
 
-    network = FerNetwork(OnnxNetwork(catalog.model_files("fer")["fer.onnx"]))
+    network = FerNetwork(OnnxNetwork(catalogue.model_files("fer")["fer.onnx"]))
     crop = np.random.default_rng(1).integers(0, 256, (64, 64), np.uint8)
     return {"fer": lambda: network.infer([crop])}
 
@@ -49,7 +49,7 @@ def _fer() -> dict[str, Probe]:
 def _face_affect() -> dict[str, Probe]:
     from models.face_affect import FaceAffectNetwork
 
-    network = FaceAffectNetwork(catalog.model_files("face-affect")["face_affect.onnx"])
+    network = FaceAffectNetwork(catalogue.model_files("face-affect")["face_affect.onnx"])
     picture = _picture()
     crop = network.crop(picture, _KEYPOINTS)
     return {
@@ -63,7 +63,7 @@ def _detector(name: str, file: str) -> Callable[[], dict[str, Probe]]:
     def make() -> dict[str, Probe]:
         from models.face_detect import FaceDetector
 
-        detector, picture = FaceDetector(catalog.model_files(name)[file]), _picture()
+        detector, picture = FaceDetector(catalogue.model_files(name)[file]), _picture()
         return {f"{name}, 720p": lambda: detector.detect(picture)}
 
     return make
@@ -72,7 +72,7 @@ def _detector(name: str, file: str) -> Callable[[], dict[str, Probe]]:
 def _landmarks() -> dict[str, Probe]:
     from models.face_landmarks import Cut, FaceLandmarks
 
-    network = FaceLandmarks(catalog.model_files("face-landmarks")["face_landmark.tflite"])
+    network = FaceLandmarks(catalogue.model_files("face-landmarks")["face_landmark.tflite"])
     picture, cut = _picture(), Cut(630, 335, 200, 0.0)
     return {"face-landmarks": lambda: network.find(picture, cut)}
 
@@ -81,7 +81,7 @@ def _voice_activity() -> dict[str, Probe]:
     from models.runtime import OnnxNetwork
     from models.vad import WINDOW, VoiceActivity
 
-    activity = VoiceActivity(OnnxNetwork(catalog.model_files("voice-activity")["silero_vad_v6.onnx"]))
+    activity = VoiceActivity(OnnxNetwork(catalogue.model_files("voice-activity")["silero_vad_v6.onnx"]))
     window = (0.1 * np.random.default_rng(2).standard_normal(WINDOW)).astype(np.float32)
     return {"voice-activity, 32 ms": lambda: activity.probability(window)}
 
@@ -89,7 +89,7 @@ def _voice_activity() -> dict[str, Probe]:
 def _speech_affect() -> dict[str, Probe]:
     from models.speech_affect import SpeechAffectNetwork
 
-    network = SpeechAffectNetwork(catalog.model_files("speech-affect")["speech_affect.onnx"])
+    network = SpeechAffectNetwork(catalogue.model_files("speech-affect")["speech_affect.onnx"])
     second = (0.1 * np.random.default_rng(3).standard_normal(SAMPLE_RATE_HZ)).astype(np.float32)
     return {"speech-affect, 1 s with log-mel": lambda: network.infer(second)}
 
@@ -97,7 +97,7 @@ def _speech_affect() -> dict[str, Probe]:
 def _text_sentiment() -> dict[str, Probe]:
     from models.text_sentiment import TextSentimentNetwork
 
-    network = TextSentimentNetwork(catalog.model_files("text-sentiment")["text_sentiment.onnx"])
+    network = TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])
     return {"text-sentiment, 12 words": lambda: network.infer("anh chị làm nhanh quá em cảm ơn nhiều lắm ạ nhé")}
 
 

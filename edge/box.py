@@ -14,8 +14,8 @@ from edge.config import EdgeConfig
 from edge.delivery.enrolment import load_enrolment, own_keys
 from edge.delivery.health import Health
 from edge.delivery.instruments import Instruments
-from edge.delivery.keeper import Keeper, RatingSchedule, Ticker
 from edge.delivery.outbox import UNDATED, Outbox
+from edge.delivery.scheduler import PeriodScheduler, RatingSchedule, Ticker
 from edge.delivery.sender import Sender, SenderSettings
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
@@ -27,7 +27,7 @@ from pipeline.errors import ClockError, KeyFileError
 from pipeline.keys import public_key_bytes
 from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.periods import day_index
-from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import ClosedVisit
 from pipeline.transparency.leaves import KeyLeaf, ModelLeaf, NoticeLeaf
@@ -64,7 +64,7 @@ class Box:
         if config.analysis_wanted:
             from edge.perception.analysis import network_options
             from edge.perception.networks import needed_models
-            from models.catalog import card, check_licence, model_files
+            from models.catalogue import card, check_licence, model_files
 
             options = network_options(config)
             for name in needed_models(options):
@@ -97,10 +97,10 @@ class Box:
             _log.warning("No file system in memory was found: the outbox's file time tells when the last sheet came.")
         self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch, memory=memory)
         self._stack.callback(self.outbox.close)
-        self.desk = ReleaseDesk(
+        self.curator = ReleaseCurator(
             config.privacy, config.box.data_dir / "release.sqlite3", clock, self.keys, enrolment.epoch
         )
-        self._stack.callback(self.desk.close)
+        self._stack.callback(self.curator.close)
         self.analysis: Analysis | None = self._open_analysis() if config.analysis_wanted else None
         self.counter = Counter(
             questionnaire,
@@ -132,12 +132,14 @@ class Box:
             self.keys,
             self.outbox,
             self._heartbeat,
-            self.desk.anchor,
+            self.curator.anchor,
             instruments.take,
         )
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
-        self.keeper = Keeper(self.desk, self.outbox, clock, schedule, self.health, config.privacy.seal_interval_s)
-        self._ticker = Ticker(self.keeper.turn, DEMO_TURN_S if config.box.demo else TURN_S, "keeper")
+        self.scheduler = PeriodScheduler(
+            self.curator, self.outbox, clock, schedule, self.health, config.privacy.seal_interval_s
+        )
+        self._ticker = Ticker(self.scheduler.turn, DEMO_TURN_S if config.box.demo else TURN_S, "scheduler")
 
     def _open_analysis(self) -> Analysis:
         from edge.perception.analysis import Analysis
@@ -153,7 +155,7 @@ class Box:
         except ClockError:
             day = 0
         config = self.config
-        self.desk.record(
+        self.curator.record(
             NoticeLeaf(day, config.notice.confirmed, opt_out_offered=True),
             KeyLeaf(day, "box", self.keys.curve_public),
             KeyLeaf(day, "server", public_key_bytes(config.server.public_key)),
@@ -170,11 +172,15 @@ class Box:
 
     def _on_visit(self, visit: ClosedVisit) -> None:
         self.visits += 1
-        self.desk.count(visit, self._clock.wall_s())
+        self.curator.count(visit, self._clock.wall_s())
 
     def _status(self) -> dict[str, str | bool]:
         """What the tablet's page tells at `/status`, for whoever looks after the box; nothing that visits move."""
-        return {"state": self.health.state.name, "server_answers": self.sender.is_heard, "problem": self.desk.problem}
+        return {
+            "state": self.health.state.name,
+            "server_answers": self.sender.is_heard,
+            "problem": self.curator.problem,
+        }
 
     def _heartbeat(self) -> wire.Heartbeat:
         return wire.Heartbeat(
@@ -224,9 +230,9 @@ class Box:
 
     def _finish_demo(self, flush_s: float) -> None:
         end_s = time.monotonic() + flush_s
-        while not self.desk.is_anchored and time.monotonic() < end_s:
+        while not self.curator.is_anchored and time.monotonic() < end_s:
             time.sleep(0.05)
-        self.keeper.finish_demo()
+        self.scheduler.finish_demo()
         if not self.sender.flush_demo(max(0.0, end_s - time.monotonic())):
             _log.warning("not everything was acknowledged within %.0f s; it waits in the outbox", flush_s)
 
@@ -237,7 +243,7 @@ class Box:
         sent = self.outbox.totals()
         if not self.config.box.demo:
             return {"duration_s": duration_s, "refused": sent["refused"]}
-        ratings = self.counter.counters.forwarded
+        ratings = self.counter.tallies.forwarded
         return {**sent, "duration_s": duration_s, "visits": self.visits, "ratings": ratings}
 
 

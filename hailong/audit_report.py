@@ -153,7 +153,7 @@ def _read_result(path: Path) -> dict[str, Any]:
 def _cards(config: Any) -> list[Any]:
     from edge.perception.analysis import network_options
     from edge.perception.networks import needed_models
-    from models.catalog import card
+    from models.catalogue import card
 
     return [card(name) for name in needed_models(network_options(config))]
 

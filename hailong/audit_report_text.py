@@ -10,7 +10,7 @@ from edge.capture.redaction import redacted
 from edge.config import EdgeConfig
 from hailong.audit_report_blocks import Block, Document, bullets, heading, table, text
 from hailong.audit_report_vi import FIGURES, SENTENCES
-from models.catalog import Card
+from models.catalogue import Card
 from pipeline.audit.schema import evidence_bits, guess_among_levels
 
 Language = Literal["vi", "en"]

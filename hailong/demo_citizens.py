@@ -100,7 +100,7 @@ class QueueSystem:
     def __init__(self, address: str, token: str) -> None:
         self._address, self._token = address, token
 
-    def tell(self, event: str, body: bytes = b"") -> bool:
+    def post(self, event: str, body: bytes = b"") -> bool:
         """POST `/visit/start` or `/visit/end`; True where the box took it."""
         request = urllib.request.Request(  # noqa: S310  (the address is the demo's own tablet)
             f"{self._address}/visit/{event}", body, {"X-Queue-Token": self._token}, method="POST"
@@ -138,7 +138,7 @@ class Citizens(threading.Thread):
                 if self._wait_until(scene.start_s + 0.3):
                     return
                 if self._queue is not None:
-                    self._do(partial(self._queue.tell, "start", b'{"service_group": 1}'))
+                    self._do(partial(self._queue.post, "start", b'{"service_group": 1}'))
                 deed = deeds[number % len(deeds)]
                 if deed.opts_out and not self._wait_until(scene.start_s + 1.0):
                     self._do(self._visitor.opt_out)
@@ -147,7 +147,7 @@ class Citizens(threading.Thread):
                 if self._wait_until(scene.end_s - 0.1):
                     return
                 if self._queue is not None:
-                    self._do(partial(self._queue.tell, "end"))
+                    self._do(partial(self._queue.post, "end"))
             if not self._again:
                 return
             self._begun_s += self._script.duration_s

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog import cache_folder, media_file
+from models.catalogue import cache_folder, media_file
 
 WIDTH_PX, HEIGHT_PX, RATE_HZ = 640, 360, 15
 SOUND_HZ = 16_000

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from models.catalog import Archive, digest
+from models.catalogue import Archive, digest
 from pipeline.errors import ModelError
 
 TIMEOUT_S = 900

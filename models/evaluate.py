@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalog, metrics
+from models import catalogue, metrics
 from pipeline.errors import SourceError
 
 Case = TypeVar("Case")
@@ -99,10 +99,10 @@ def weights_of(model: str, own: Path | None) -> Path:
     """The weights to evaluate: one's own, or the shipped ones with the notice of their restriction on stderr."""
     if own is not None:
         return own
-    notice = catalog.check_licence(catalog.card(model), (), demo=True)
+    notice = catalogue.check_licence(catalogue.card(model), (), demo=True)
     if notice:
         print(notice, file=sys.stderr)
-    return next(path for name, path in catalog.model_files(model).items() if name.endswith(".onnx"))
+    return next(path for name, path in catalogue.model_files(model).items() if name.endswith(".onnx"))
 
 
 def show(summary: Json, as_json: bool) -> None:

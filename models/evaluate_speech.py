@@ -53,7 +53,7 @@ COLUMNS = (
     "reason",
 )
 PIECE_S = 8.0
-LEAST_SPEAKERS = 5
+MIN_SPEAKERS = 5
 """Fewer cannot be resampled as wholes: the interval would be far too short."""
 _QUIET = 0.1
 _PLAIN = "1/2, each recording alone, nothing known of the speaker"
@@ -146,7 +146,7 @@ def measure(answers: list[Answer], high: Scored, negative: Scored, resamples: in
     labels = [one.label for one in answers]
     found = np.array([one.affect is not None for one in answers], dtype=np.bool_)
     named = sorted({one.speaker for one in answers if one.affect is not None and one.speaker})
-    over_speakers = len(named) >= LEAST_SPEAKERS
+    over_speakers = len(named) >= MIN_SPEAKERS
     keys = [one.speaker or f"row {index}" if over_speakers else str(index) for index, one in enumerate(answers)]
     clusters = np.unique(keys, return_inverse=True)[1] if answers else np.zeros(0, np.int64)
     doubt = np.array([1.0 if one.affect is None else one.affect.uncertainty for one in answers])

@@ -23,7 +23,7 @@ from pipeline.errors import SourceError
 Pixels = NDArray[np.uint8]
 How = Literal["whole", "far", "near", "bordered", "tiled", "faint"]
 SURE, FAINT = 0.5, 0.25
-CROP_AT_MOST_PX = 64
+MAX_CROP_PX = 64
 ENLARGED_PX = 192
 SMALL_SQUARE_PX = 260
 CROP_OF_PICTURE = (0.7, 1.4)
@@ -55,7 +55,7 @@ class FaceFinder:
         """The face in a picture, uint8 [h, w, 3] BGR, or None."""
         height, width = pixels.shape[:2]
         longest, shortest = max(height, width), min(height, width)
-        tiny = longest <= CROP_AT_MOST_PX
+        tiny = longest <= MAX_CROP_PX
         small_square = tiny or (shortest >= 0.8 * longest and longest <= SMALL_SQUARE_PX)
         scale = ENLARGED_PX / longest if tiny else 1.0
         seen = _scaled(pixels, scale) if tiny else pixels

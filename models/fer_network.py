@@ -17,7 +17,7 @@ _TO_EMOTIONS = np.array([EMOTIONS.index(name) for name in CLASSES])
 _VALENCE = np.array(
     [{"neutral": 0.0, "happiness": 1.0, "surprise": 0.0}.get(name, -1.0) for name in EMOTIONS], np.float32
 )
-_MOST_ENTROPY = float(np.log(len(CLASSES)))
+_MAX_ENTROPY = float(np.log(len(CLASSES)))
 
 
 class AffectNetwork(Protocol):
@@ -73,7 +73,7 @@ class FerNetwork:
         (seven,) = self._network.run(faces=faces)
         eight = np.zeros((len(crops), len(EMOTIONS)), np.float32)
         eight[:, _TO_EMOTIONS] = seven
-        entropy = -(eight * np.log(np.maximum(eight, 1e-9))).sum(axis=1) / _MOST_ENTROPY
+        entropy = -(eight * np.log(np.maximum(eight, 1e-9))).sum(axis=1) / _MAX_ENTROPY
         return [
             FaceAffect(row, float(row @ _VALENCE), float(doubt))
             for row, doubt in zip(eight, np.clip(entropy, 0, 1), strict=True)

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.catalog import CardFile, SetName, all_cards, archives, cache_folder, demo_media, digest, model_folder
+from models.catalogue import CardFile, SetName, all_cards, archives, cache_folder, demo_media, digest, model_folder
 from models.download import download
 from pipeline.errors import ModelError
 

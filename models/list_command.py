@@ -11,7 +11,7 @@ import argparse
 import json
 import textwrap
 
-from models.catalog import Card, all_cards, card, model_files
+from models.catalogue import Card, all_cards, card, model_files
 from pipeline.errors import ModelError
 
 

@@ -13,7 +13,7 @@ from models.speech_features import SpeechFeatures
 from models.speech_summary import summarise
 from pipeline.records import SAMPLE_RATE_HZ, SpeechAffect
 
-LEAST_S = 0.3
+MIN_S = 0.3
 GREATEST_S = 15.0
 _FAINTEST = 1e-4
 
@@ -21,8 +21,8 @@ _FAINTEST = 1e-4
 def unheard(samples: NDArray[np.float32]) -> str:
     """Why nothing can be said of a sound, or "": float32 [n], 16 kHz mono."""
     duration_s = len(samples) / SAMPLE_RATE_HZ
-    if duration_s < LEAST_S:
-        return f"too short: {duration_s:.2f} s of sound, {LEAST_S} s are needed"
+    if duration_s < MIN_S:
+        return f"too short: {duration_s:.2f} s of sound, {MIN_S} s are needed"
     if not np.isfinite(samples).all():
         return "holds values that are not numbers"
     return "silent" if float(np.ptp(samples)) < _FAINTEST else ""

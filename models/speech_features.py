@@ -25,7 +25,7 @@ _PITCH_WINDOW = 640
 _PITCH_FFT = 1024
 _LOWEST_HZ, _HIGHEST_HZ = 70.0, 500.0
 _SILENCE_DB = 32.0
-_LEAST_FRAMES = 30
+_MIN_FRAMES = 30
 
 
 class SpeechFeatures:
@@ -87,8 +87,8 @@ def _speech_span(active: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """First frame and one past the last frame of the sound, 50 ms around the active frames, at least 300 ms."""
     where = np.flatnonzero(active)
     first, last = max(0, int(where[0]) - 5), min(len(active), int(where[-1]) + 6)
-    if last - first < _LEAST_FRAMES:
+    if last - first < _MIN_FRAMES:
         middle = (first + last) // 2
-        first = max(0, min(middle - _LEAST_FRAMES // 2, len(active) - _LEAST_FRAMES))
-        last = min(len(active), first + _LEAST_FRAMES)
+        first = max(0, min(middle - _MIN_FRAMES // 2, len(active) - _MIN_FRAMES))
+        last = min(len(active), first + _MIN_FRAMES)
     return first, last

@@ -147,7 +147,7 @@ class ClosedVisit:
 
 
 @dataclass(slots=True)
-class Counters:
+class Tallies:
     """What a stage forwarded and what it dropped, by reason. Live visits move these: they stay on the box."""
 
     forwarded: int = 0

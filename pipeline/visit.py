@@ -20,10 +20,10 @@ from pipeline.records import (
     WordsAffect,
 )
 
-MOST_GAP_S = 0.5
+MAX_GAP_S = 0.5
 """A face observation stands for the time since the one before it, but for no more than this."""
 
-MOST_BLIND_S = 2.0
+MAX_BLIND_S = 2.0
 """A place that no picture has shown for longer cannot be said to have been empty."""
 
 
@@ -54,7 +54,7 @@ class Visit:
         if not self.takes_evidence:
             return
         before_s, self._last_face_s = self._last_face_s, time_s
-        seconds = 0.0 if before_s is None else min(max(0.0, time_s - before_s), MOST_GAP_S)
+        seconds = 0.0 if before_s is None else min(max(0.0, time_s - before_s), MAX_GAP_S)
         weight = self.parameters.face.weight(affect.uncertainty, seconds)
         self.face.add(affect.valence, weight, seconds, time_s, self.parameters)
 
@@ -125,7 +125,7 @@ class Presence:
         """True: a presence has begun (`since_s`). False: it has ended (`last_seen_s`). None: nothing has changed."""
         looked_s, self.looked_s = self.looked_s, time_s
         if self.waits_for_empty:
-            if seen or self.last_seen_s is None or time_s - looked_s > MOST_BLIND_S:
+            if seen or self.last_seen_s is None or time_s - looked_s > MAX_BLIND_S:
                 self.last_seen_s = time_s
             elif time_s - self.last_seen_s >= self.parameters.empty_after_s:
                 self.forget()

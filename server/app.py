@@ -28,10 +28,10 @@ from server.web.context import (
     PasswordChangeNeededError,
     WebState,
     check_csrf,
+    error_text,
     language,
     make_templates,
     render,
-    told,
 )
 from server.web.middleware import WebMiddleware
 
@@ -182,4 +182,4 @@ def _add_error_pages(app: FastAPI) -> None:
         status = 503 if isinstance(error, StoreError) else 400
         if _wants_json(request):
             return JSONResponse({"error": str(error)}, status)
-        return render(request, "error.html", status, status_code=status, detail=told(request, error))
+        return render(request, "error.html", status, status_code=status, detail=error_text(request, error))

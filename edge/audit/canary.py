@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog import media_file
+from models.catalogue import media_file
 from pipeline.errors import HailongError
 from pipeline.records import SAMPLE_RATE_HZ
 
@@ -112,10 +112,10 @@ def _face(side_px: int) -> NDArray[np.uint8]:
 
 def _voice() -> NDArray[np.float32]:
     from edge.capture.media_file import open_media, read_chunks
-    from pipeline.records import Counters
+    from pipeline.records import Tallies
 
     path = str(media_file(_VOICE))
-    return np.concatenate([chunk.samples for chunk in read_chunks(open_media(path), path, 0, Counters())])
+    return np.concatenate([chunk.samples for chunk in read_chunks(open_media(path), path, 0, Tallies())])
 
 
 def _grey(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:

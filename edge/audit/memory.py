@@ -86,7 +86,7 @@ class _Child:
         self._process = process
         self.answer()
 
-    def tell(self, kind: bytes, time_s: float, payload: bytes = b"") -> dict[str, Any]:
+    def send(self, kind: bytes, time_s: float, payload: bytes = b"") -> dict[str, Any]:
         """One request and its answer."""
         assert self._process.stdin is not None
         self._process.stdin.write(HEADER.pack(kind, time_s, len(payload)))
@@ -112,29 +112,29 @@ class _Run:
     def go(self) -> None:
         child, canary = self._child, self._canary
         self._check_search()
-        child.tell(b"V", 0.0)
+        child.send(b"V", 0.0)
         self._play(0.0, VISIT_S, canary.frame, canary.sound)
-        keypoints = child.tell(b"K", VISIT_S)["keypoints"]
-        read = child.tell(b"S", VISIT_S, canary.sentence.encode())["read"]
-        child.tell(b"F", VISIT_S, canary.frame.tobytes())
+        keypoints = child.send(b"K", VISIT_S)["keypoints"]
+        read = child.send(b"S", VISIT_S, canary.sentence.encode())["read"]
+        child.send(b"F", VISIT_S, canary.frame.tobytes())
         needles = needles_of(
             canary, None if keypoints is None else _crop(canary.frame, np.array(keypoints, np.float32))
         )
         during = search(child.pid, needles)
-        ended = child.tell(b"E", VISIT_S + 0.1)
+        ended = child.send(b"E", VISIT_S + 0.1)
         at_end = search(child.pid, needles)
         # the counter is empty, then the next citizen comes, of whom nothing is known here
         silence = np.zeros(CHUNK, np.float32)
         self._play(VISIT_S + 1.0, VISIT_S + 1.0 + self._empty_s, self._empty, silence)
-        child.tell(b"V", VISIT_S + 2.0 + self._empty_s)
+        child.send(b"V", VISIT_S + 2.0 + self._empty_s)
         self._play(VISIT_S + 2.0 + self._empty_s, VISIT_S + 3.0 + self._empty_s, self._empty, silence)
-        child.tell(b"S", 0.0, ("bình thường " * 8).encode())
-        child.tell(b"E", VISIT_S + 3.1 + self._empty_s)
+        child.send(b"S", 0.0, ("bình thường " * 8).encode())
+        child.send(b"E", VISIT_S + 3.1 + self._empty_s)
         after = search(child.pid, needles)
         self._judge(needles, during, at_end, after, read)
         self._verdict.facts["visit_level_was_inferred"] = ended["level"] != 5
         self._verdict.facts["face_was_found"] = keypoints is not None
-        child.tell(b"X", 0.0)
+        child.send(b"X", 0.0)
 
     def _check_search(self) -> None:
         """Another canary, held on purpose, must be found, and not be found when it is let go."""
@@ -145,10 +145,10 @@ class _Run:
             "sentence (utf-8)": control.sentence.encode(),
         }
         for data in forms.values():
-            self._child.tell(b"H", 0.0, data)
+            self._child.send(b"H", 0.0, data)
         needles = needles_of(control)
         held = search(self._child.pid, needles)
-        self._child.tell(b"R", 0.0)
+        self._child.send(b"R", 0.0)
         for form in forms:
             if held[form] < len(needles.forms[form]):
                 self._verdict.problems.append(
@@ -158,9 +158,9 @@ class _Run:
     def _play(self, start_s: float, end_s: float, frame: NDArray[np.uint8], sound: NDArray[np.float32]) -> None:
         for number in range(int((end_s - start_s) * RATE_HZ)):
             time_s = start_s + number / RATE_HZ
-            self._child.tell(b"F", time_s, frame.tobytes())
+            self._child.send(b"F", time_s, frame.tobytes())
             at = number * CHUNK % max(1, len(sound) - CHUNK + 1)
-            self._child.tell(b"C", time_s, sound[at : at + CHUNK].astype(np.float32).tobytes())
+            self._child.send(b"C", time_s, sound[at : at + CHUNK].astype(np.float32).tobytes())
 
     def _judge(
         self, needles: Needles, during: dict[str, int], at_end: dict[str, int], after: dict[str, int], read: bool

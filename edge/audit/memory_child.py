@@ -48,7 +48,7 @@ def serve(source: FileIO, engine: Engine, closed: list[ClosedVisit]) -> None:
         answer: dict[str, object] = {}
         if kind == b"F":
             engine.feed_frame(Frame(np.frombuffer(view, np.uint8).reshape(HEIGHT_PX, WIDTH_PX, 3).copy(), time_s))
-            answer["looked_at"] = engine.counters.forwarded
+            answer["looked_at"] = engine.tallies.forwarded
         elif kind == b"C":
             engine.feed_chunk(Chunk(np.frombuffer(view, np.float32).copy(), time_s))
         elif kind == b"H":
@@ -67,7 +67,7 @@ def serve(source: FileIO, engine: Engine, closed: list[ClosedVisit]) -> None:
         elif kind == b"E":
             engine.visit_ended(time_s)
             answer["level"] = int(closed[-1].level)
-            answer["heard"] = engine.sound_counters.forwarded
+            answer["heard"] = engine.sound_tallies.forwarded
         view.release()
         buffer[: max(length, 1)] = bytes(max(length, 1))
         print(json.dumps(answer), flush=True)
@@ -77,7 +77,7 @@ def serve(source: FileIO, engine: Engine, closed: list[ClosedVisit]) -> None:
 
 def _sentiment() -> Callable[[str], object] | None:
     """What reads a sentence after recognition; None where its weights are not there."""
-    from models.catalog import all_cards, model_files
+    from models.catalogue import all_cards, model_files
 
     if "text-sentiment" not in all_cards():
         return None

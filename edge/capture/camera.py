@@ -18,7 +18,7 @@ import numpy as np
 from edge.capture.media_file import open_media, read_frames
 from edge.capture.source import Source
 from pipeline.errors import SourceError
-from pipeline.records import Counters, Frame
+from pipeline.records import Frame, Tallies
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,22 @@ class CameraSettings:
     longest_pause_s: float = 30.0
 
 
-def read_camera(source: int | str, settings: CameraSettings, counters: Counters) -> Generator[Frame]:
+def read_camera(source: int | str, settings: CameraSettings, tallies: Tallies) -> Generator[Frame]:
     """Pictures of a source as fast as it gives them; of a file with its media time, else with the monotonic time.
 
     Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
     if isinstance(source, int):
-        yield from _read_device(source, counters)
+        yield from _read_device(source, tallies)
         return
     container = open_media(source, settings.open_s, settings.read_s)
     try:
-        for frame in read_frames(container, source, counters):
+        for frame in read_frames(container, source, tallies):
             yield replace(frame, time_s=time.monotonic()) if "://" in source else frame
     finally:
         container.close()
 
 
-def _read_device(number: int, counters: Counters) -> Iterator[Frame]:
+def _read_device(number: int, tallies: Tallies) -> Iterator[Frame]:
     import cv2
 
     if not Path(f"/dev/video{number}").exists() and Path("/dev").is_dir():
@@ -68,7 +68,7 @@ def _read_device(number: int, counters: Counters) -> Iterator[Frame]:
             read, pixels = capture.read()
             if not read:
                 return
-            counters.forwarded += 1
+            tallies.forwarded += 1
             yield Frame(np.asarray(pixels, np.uint8), time.monotonic())
     finally:
         capture.release()
@@ -97,8 +97,8 @@ class Camera(Source[Frame]):
         self._generation = 0
         self._beat_s = 0.0
 
-    def _items(self, counters: Counters) -> Generator[Frame]:
-        return read_camera(self.source, self._settings, counters)
+    def _items(self, tallies: Tallies) -> Generator[Frame]:
+        return read_camera(self.source, self._settings, tallies)
 
     # -- the watching thread ---------------------------------------------------------------------------------------
 
@@ -107,23 +107,23 @@ class Camera(Source[Frame]):
         while not self._stop.is_set() and not self._ended.is_set():
             self._generation += 1
             self._beat_s = time.monotonic()
-            before = self.counters.forwarded
+            before = self.tallies.forwarded
             reader = threading.Thread(target=self._read, args=(self._generation,), name="camera-read", daemon=True)
             reader.start()
             while reader.is_alive() and not self._stop.is_set():
                 reader.join(0.1)
-                opening_s = self._settings.open_s if self.counters.forwarded == before else 0.0
+                opening_s = self._settings.open_s if self.tallies.forwarded == before else 0.0
                 if time.monotonic() - self._beat_s > self._settings.stale_s + opening_s:
-                    self.counters.drop("stale")
+                    self.tallies.drop("stale")
                     self._set_lost(f"The camera {self.name} has stopped giving pictures.")
                     break
             self._generation += 1  # whoever still reads is not listened to any more
             if self._stop.is_set() or self._ended.is_set():
                 break
             if not self._lost:  # the reading thread failed in a way of its own; its traceback is on stderr
-                self.counters.drop("lost")
+                self.tallies.drop("lost")
                 self._set_lost(f"The camera {self.name} has failed.")
-            if self.counters.forwarded > before:
+            if self.tallies.forwarded > before:
                 pause_s = self._settings.first_pause_s
             self._stop.wait(pause_s)
             pause_s = min(2 * pause_s, self._settings.longest_pause_s)
@@ -138,7 +138,7 @@ class Camera(Source[Frame]):
                 start_s += length_s
         except SourceError as error:
             if not self._over(generation):
-                self.counters.drop("lost")
+                self.tallies.drop("lost")
                 self._set_lost(str(error))
             return
         if self._over(generation):
@@ -146,13 +146,13 @@ class Camera(Source[Frame]):
         if self.is_file:
             self._ended.set()
         else:
-            self.counters.drop("lost")
+            self.tallies.drop("lost")
             self._set_lost(f"The camera {self.name} has ended its stream.")
 
     def _read_once(self, generation: int, start_s: float) -> float:
         """Read the source to its end; returns its length where it is a file."""
         time_s = step_s = 0.0
-        for frame in self._items(self.counters):
+        for frame in self._items(self.tallies):
             if self._over(generation):
                 break
             if self.is_file:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edge.capture.redaction import redacted
 from pipeline.errors import SourceError
-from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters, Frame
+from pipeline.records import SAMPLE_RATE_HZ, Chunk, Frame, Tallies
 
 CHUNK = 1024
 """Samples of a chunk: two windows of the voice activity detector, 64 ms."""
@@ -62,7 +62,7 @@ def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
         ) from None
 
 
-def read_frames(container: Any, source: str, counters: Counters) -> Iterator[Frame]:
+def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame]:
     """Pictures of a container with their media time, from 0. Damaged ones are counted (`corrupt`) and left out.
 
     Raises `SourceError` where the container has no pictures at all."""
@@ -79,7 +79,7 @@ def read_frames(container: Any, source: str, counters: Counters) -> Iterator[Fra
         try:
             pictures = packet.decode()
         except av.FFmpegError:
-            counters.drop("corrupt")
+            tallies.drop("corrupt")
             continue
         for picture in pictures:
             # some streams have no times, some run backwards after a cut: then the rate tells
@@ -87,7 +87,7 @@ def read_frames(container: Any, source: str, counters: Counters) -> Iterator[Fra
             first_s = time_s if first_s is None else first_s
             time_s -= first_s
             last_s = time_s if time_s > last_s else last_s + 1 / rate
-            counters.forwarded += 1
+            tallies.forwarded += 1
             yield Frame(picture.to_ndarray(format="bgr24"), last_s)
     if first_s is None:
         raise SourceError(
@@ -95,7 +95,7 @@ def read_frames(container: Any, source: str, counters: Counters) -> Iterator[Fra
         )
 
 
-def read_chunks(container: Any, source: str, channel: int, counters: Counters) -> Iterator[Chunk]:
+def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> Iterator[Chunk]:
     """Sound of a container: one of its channels, 16 kHz, in chunks with their media time from 0.
 
     The channel is taken before resampling: the other ones are never mixed in. Raises `SourceError` where the
@@ -119,18 +119,18 @@ def read_chunks(container: Any, source: str, channel: int, counters: Counters) -
         try:
             pieces = packet.decode()
         except av.FFmpegError:
-            counters.drop("corrupt")
+            tallies.drop("corrupt")
             continue
         for piece in pieces:
             for plane in planar.resample(piece):
                 rest = np.concatenate([rest, mono.feed(plane.to_ndarray()[channel])])
         while len(rest) >= CHUNK:
-            counters.forwarded += 1
+            tallies.forwarded += 1
             yield Chunk(rest[:CHUNK].copy(), done / SAMPLE_RATE_HZ)
             done, rest = done + CHUNK, rest[CHUNK:]
     rest = np.concatenate([rest, mono.flush()])
     if len(rest):
-        counters.forwarded += 1
+        tallies.forwarded += 1
         yield Chunk(rest, done / SAMPLE_RATE_HZ)
 
 

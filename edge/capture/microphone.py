@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from edge.capture.media_file import Resampler, open_media, read_chunks
 from edge.capture.source import Source
 from pipeline.errors import SourceError
-from pipeline.records import SAMPLE_RATE_HZ, Chunk, Counters
+from pipeline.records import SAMPLE_RATE_HZ, Chunk, Tallies
 
-MOST_WAITING_CHUNKS = 64
+MAX_WAITING_CHUNKS = 64
 """About four seconds: the engine may be busy with a frame, not with more."""
-_MOST_OF_A_DEVICE = 8
+_MAX_DEVICE_CHANNELS = 8
 SILENT_BELOW = 1e-4
 """Peak under which a chunk holds nothing at all (-80 dB of full scale): a muted or unplugged microphone."""
 
@@ -45,18 +45,18 @@ def is_file(source: int | str) -> bool:
 
 
 def read_microphone(
-    source: int | str, channel: int, settings: MicrophoneSettings, counters: Counters
+    source: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies
 ) -> Generator[Chunk]:
     """Chunks of a source: of a file with its media time, else with the monotonic time. Raises `SourceError`."""
     if is_file(source):
         container = open_media(str(source))
         try:
-            yield from read_chunks(container, str(source), channel, counters)
+            yield from read_chunks(container, str(source), channel, tallies)
         finally:
             container.close()
     else:
         device = int(source) if isinstance(source, str) and source.isdecimal() else source
-        yield from _read_device(device, channel, settings, counters)
+        yield from _read_device(device, channel, settings, tallies)
 
 
 def channels_to_open(most: int, channel: int) -> int:
@@ -64,10 +64,10 @@ def channels_to_open(most: int, channel: int) -> int:
 
     All: a sound system that is asked for fewer than there are mixes them, and the civil servant's side would be in the
     citizen's channel. A sound server names dozens, whatever is plugged in: of it at least two are asked for."""
-    return most if most <= _MOST_OF_A_DEVICE else max(2, channel + 1)
+    return most if most <= _MAX_DEVICE_CHANNELS else max(2, channel + 1)
 
 
-def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, counters: Counters) -> Iterator[Chunk]:
+def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies) -> Iterator[Chunk]:
     try:
         import sounddevice
     except OSError:
@@ -85,15 +85,15 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
             "Channels are counted from 0: set [microphone] channel.",
         )
     rate_hz = int(found["default_samplerate"])
-    pieces: Queue[NDArray[np.float32]] = Queue(MOST_WAITING_CHUNKS)
+    pieces: Queue[NDArray[np.float32]] = Queue(MAX_WAITING_CHUNKS)
 
     def take(data: NDArray[np.float32], frames: int, at: Any, status: Any) -> None:
         if status:
-            counters.drop("overrun")
+            tallies.drop("overrun")
         try:
             pieces.put_nowait(data[:, channel].copy())
         except Full:
-            counters.drop("late")
+            tallies.drop("late")
 
     resampler = Resampler(rate_hz)
     try:
@@ -107,7 +107,7 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
         with stream:
             while True:
                 samples = resampler.feed(pieces.get(timeout=settings.stale_s))
-                counters.forwarded += 1
+                tallies.forwarded += 1
                 yield Chunk(samples, time.monotonic() - len(samples) / SAMPLE_RATE_HZ)
     except Empty:
         raise SourceError(f"The microphone {device!r} has stopped.", "Check its cable.") from None
@@ -135,25 +135,25 @@ class Microphone(Source[Chunk]):
         settings: MicrophoneSettings | None = None,
         on_lost: Callable[[bool], None] = lambda lost: None,
     ) -> None:
-        super().__init__(source, is_file(source), MOST_WAITING_CHUNKS, loop, on_lost)
+        super().__init__(source, is_file(source), MAX_WAITING_CHUNKS, loop, on_lost)
         self._channel = channel
         self._settings = settings or MicrophoneSettings()
         self._opened_s = 0.0
         self._was_heard = False
         self._is_silent = False
 
-    def _items(self, counters: Counters) -> Generator[Chunk]:
-        return read_microphone(self.source, self._channel, self._settings, counters)
+    def _items(self, tallies: Tallies) -> Generator[Chunk]:
+        return read_microphone(self.source, self._channel, self._settings, tallies)
 
     def _run(self) -> None:
         pause_s = self._settings.first_pause_s
         start_s = time.monotonic()
         while not self._stop.is_set():
-            before = self.counters.forwarded
+            before = self.tallies.forwarded
             try:
                 start_s += self._read_once(start_s)
             except SourceError as error:
-                self.counters.drop("lost")
+                self.tallies.drop("lost")
                 self._set_lost(str(error))
             else:
                 if self.is_file and not self._loop:
@@ -161,7 +161,7 @@ class Microphone(Source[Chunk]):
                     return
                 if self.is_file:
                     continue
-            pause_s = self._settings.first_pause_s if self.counters.forwarded > before else pause_s
+            pause_s = self._settings.first_pause_s if self.tallies.forwarded > before else pause_s
             self._stop.wait(pause_s)
             pause_s = min(2 * pause_s, self._settings.longest_pause_s)
             start_s = time.monotonic()
@@ -169,7 +169,7 @@ class Microphone(Source[Chunk]):
     def _read_once(self, start_s: float) -> float:
         length_s = 0.0
         self._opened_s = time.monotonic()
-        for chunk in self._items(self.counters):
+        for chunk in self._items(self.tallies):
             if self.is_file:
                 length_s = chunk.time_s + len(chunk.samples) / SAMPLE_RATE_HZ
                 chunk = replace(chunk, time_s=start_s + chunk.time_s)
@@ -188,7 +188,7 @@ class Microphone(Source[Chunk]):
             self._was_heard, self._is_silent = True, False
         elif now_s - self._opened_s > self._settings.silent_s and not self._lost and not self._was_heard:
             self._is_silent = True
-            self.counters.drop("silent")
+            self.tallies.drop("silent")
             self._set_lost(f"The microphone {self.name} gives only silence: it may be muted or unplugged.")
         if self._lost and not self._is_silent:
             # back at its first chunk, silent or not: at the first sound, the state would tell when somebody spoke

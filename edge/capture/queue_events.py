@@ -49,7 +49,7 @@ def queue_routes(counter: Counter, token: str) -> list[Route]:
 
     async def start(request: Request) -> Response:
         if not is_known(request):
-            counter.counters.drop("queue_token")
+            counter.tallies.drop("queue_token")
             return _problem(401, "The token is missing or wrong: send it as X-Queue-Token.")
         body = await _body(request)
         if body is None:
@@ -57,14 +57,14 @@ def queue_routes(counter: Counter, token: str) -> list[Route]:
         try:
             event = VisitStart.model_validate_json(body or b"{}")
         except ValidationError:
-            counter.counters.drop("queue_malformed")
+            counter.tallies.drop("queue_malformed")
             return _problem(422, 'The body is {"service_group": 0..255}, nothing else.')
         await run_in_threadpool(counter.queue_started, event.service_group)
         return Response(status_code=204)
 
     async def end(request: Request) -> Response:
         if not is_known(request):
-            counter.counters.drop("queue_token")
+            counter.tallies.drop("queue_token")
             return _problem(401, "The token is missing or wrong: send it as X-Queue-Token.")
         await run_in_threadpool(counter.queue_ended)
         return Response(status_code=204)

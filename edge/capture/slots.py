@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import Generic, TypeVar
 
-from pipeline.records import Counters
+from pipeline.records import Tallies
 
 T = TypeVar("T")
 
@@ -14,16 +14,16 @@ T = TypeVar("T")
 class Slots(Generic[T]):
     """At most `size` items; a new one pushes the oldest out (counted as `late`). One writer, one reader."""
 
-    def __init__(self, size: int, counters: Counters) -> None:
+    def __init__(self, size: int, tallies: Tallies) -> None:
         self._items: deque[T] = deque(maxlen=size)
         self._filled = threading.Condition()
-        self._counters = counters
+        self._tallies = tallies
 
     def put(self, item: T) -> None:
         """Hand an item over; never waits."""
         with self._filled:
             if len(self._items) == self._items.maxlen:
-                self._counters.drop("late")
+                self._tallies.drop("late")
             self._items.append(item)
             self._filled.notify()
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
 from pipeline.errors import SourceError
-from pipeline.records import Counters
+from pipeline.records import Tallies
 
 T = TypeVar("T")
 
@@ -34,18 +34,18 @@ class Source(ABC, Generic[T]):
         self.source = source
         self.is_file = is_file
         self.name = redacted(source)
-        self.counters = Counters()
+        self.tallies = Tallies()
         self.reason = ""
         """Why the source is lost, in words."""
         self._loop, self._on_lost = loop, on_lost
-        self._slots: Slots[T] = Slots(size, self.counters)
+        self._slots: Slots[T] = Slots(size, self.tallies)
         self._stop = threading.Event()
         self._ended = threading.Event()
         self._lost = False
         self._thread: threading.Thread | None = None
 
     @abstractmethod
-    def _items(self, counters: Counters) -> Generator[T]:
+    def _items(self, tallies: Tallies) -> Generator[T]:
         """Open the source and read it to its end. Raises `SourceError`."""
 
     @abstractmethod
@@ -54,7 +54,7 @@ class Source(ABC, Generic[T]):
 
     def check(self) -> T:
         """Open, read one item, close. Raises `SourceError` that says what is wrong."""
-        with closing(self._items(Counters())) as items:
+        with closing(self._items(Tallies())) as items:
             for item in items:
                 return item
         raise SourceError(f"The {self.kind} {self.name} {self.gives_nothing}", "Check its cable and its power.")

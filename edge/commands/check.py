@@ -22,7 +22,7 @@ from edge.capture.redaction import redacted
 from edge.config import EdgeConfig, load_config
 from pipeline.errors import HailongError, StoreError
 
-LEAST_FREE_BYTES = 200 * 1024 * 1024
+MIN_FREE_BYTES = 200 * 1024 * 1024
 SERVER_WAIT_S = 8.0
 State = Literal["ok", "warning", "wrong", "skipped"]
 
@@ -65,13 +65,15 @@ def _print(finding: Finding) -> None:
         print(f"         -> {finding.fix}", flush=True)
 
 
-def check(path: Path, offline: bool = False, tell: Callable[[Finding], None] = lambda _finding: None) -> list[Finding]:
-    """Every check in order; `tell` hears each as it is made. Never raises for what is wrong with the box."""
+def check(
+    path: Path, offline: bool = False, report: Callable[[Finding], None] = lambda _finding: None
+) -> list[Finding]:
+    """Every check in order; `report` hears each as it is made. Never raises for what is wrong with the box."""
     findings: list[Finding] = []
 
     def note(found: Finding) -> None:
         findings.append(found)
-        tell(found)
+        report(found)
 
     try:
         config = load_config(path)
@@ -126,7 +128,7 @@ def _disk(config: EdgeConfig) -> Finding:
             f"The data folder {folder} cannot be written ({error.strerror}).", "Check its owner and the disk."
         ) from None
     free_mib = free // 2**20
-    if free < LEAST_FREE_BYTES:
+    if free < MIN_FREE_BYTES:
         return Finding("disk", "wrong", f"only {free_mib} MiB are free at {folder}", "Free 200 MiB at least.")
     return Finding("disk", "ok", f"{free_mib} MiB free at {folder}")
 

@@ -25,7 +25,7 @@ from edge.perception.engine import Engine, EngineSettings, Glimpse
 from edge.perception.networks import FACE_NETWORKS, NetworkOptions, load_networks
 from pipeline.errors import ConfigError, SourceError
 from pipeline.fusion import FusionParameters, load_fusion
-from pipeline.records import EMOTIONS, Chunk, ClosedVisit, Counters, Frame, Modality
+from pipeline.records import EMOTIONS, Chunk, ClosedVisit, Frame, Modality, Tallies
 
 NOTICE = "This output is personal: it is for this screen only, is sent nowhere and never leaves this machine."
 
@@ -37,8 +37,8 @@ class Sources:
     video: str
     audio: str | None
     channel: int = 0
-    frame_counters: Counters = field(default_factory=Counters)
-    sound_counters: Counters = field(default_factory=Counters)
+    frame_tallies: Tallies = field(default_factory=Tallies)
+    sound_tallies: Tallies = field(default_factory=Tallies)
 
     def read(self) -> Iterator[Frame | Chunk]:
         """Frames and chunks. Raises `SourceError`; a film without a sound track is silent."""
@@ -47,9 +47,9 @@ class Sources:
         try:
             chunks: Iterator[Chunk] = iter(())
             if self.audio is not None or sound.streams.audio:
-                chunks = read_chunks(sound, self.audio or self.video, self.channel, self.sound_counters)
+                chunks = read_chunks(sound, self.audio or self.video, self.channel, self.sound_tallies)
             waiting = next(chunks, None)
-            for frame in read_frames(film, self.video, self.frame_counters):
+            for frame in read_frames(film, self.video, self.frame_tallies):
                 while waiting is not None and waiting.time_s <= frame.time_s:
                     yield waiting
                     waiting = next(chunks, None)
@@ -71,7 +71,7 @@ class Replay:
     frames: int = 0
     media_s: float = 0.0
     wall_s: float = 0.0
-    counters: dict[str, dict[str, int]] = field(default_factory=dict)
+    tallies: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 def replay(engine: Engine, sources: Sources, closed: list[ClosedVisit], every_s: float, whole: bool) -> Replay:
@@ -108,13 +108,13 @@ def replay(engine: Engine, sources: Sources, closed: list[ClosedVisit], every_s:
     engine.finish()
     note()
     found.wall_s = time.perf_counter() - start_s
-    for name, counters in (
-        ("frames", sources.frame_counters),
-        ("engine", engine.counters),
-        ("faces", engine.face_counters),
-        ("sound", engine.sound_counters),
+    for name, tallies in (
+        ("frames", sources.frame_tallies),
+        ("engine", engine.tallies),
+        ("faces", engine.face_tallies),
+        ("sound", engine.sound_tallies),
     ):
-        found.counters[name] = {"forwarded": counters.forwarded, **counters.dropped}
+        found.tallies[name] = {"forwarded": tallies.forwarded, **tallies.dropped}
     return found
 
 
@@ -207,7 +207,7 @@ def run(args: argparse.Namespace) -> int:
                     "wall_s": round(found.wall_s, 3),
                     "visits": found.visits,
                     "timeline": found.timeline,
-                    "counters": found.counters,
+                    "counters": found.tallies,
                 }
             )
         )

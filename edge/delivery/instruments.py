@@ -12,11 +12,11 @@ from pipeline.errors import ConfigError, WireError
 from pipeline.instruments.instrument import Instrument, parse_instrument
 from pipeline.instruments.library import load_instrument
 from pipeline.instruments.signed import open_signed
-from pipeline.records import Counters
+from pipeline.records import Tallies
 from pipeline.wire import SignedFile
 
 _log = logging.getLogger(__name__)
-MOST_FILES = 64
+MAX_FILES = 64
 
 
 class Instruments:
@@ -24,7 +24,7 @@ class Instruments:
     enrolment."""
 
     def __init__(self, folder: Path, server_signing: bytes) -> None:
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._folder = folder
         self._key = Ed25519PublicKey.from_public_bytes(server_signing)
 
@@ -41,14 +41,14 @@ class Instruments:
                 return False
             before = parse_instrument(held, file.name) if held is not None else None
             instrument = open_signed(file, self._key, at_least=before)
-            if held is None and len(list(self._folder.glob("*.toml"))) >= MOST_FILES:
+            if held is None and len(list(self._folder.glob("*.toml"))) >= MAX_FILES:
                 raise ConfigError("There are too many instruments on this box.")
             self._keep(path, file.content)
         except (WireError, ConfigError, OSError) as error:
-            self.counters.drop("refused")
+            self.tallies.drop("refused")
             _log.error("an instrument from the server was not taken: %s", error)
             return False
-        self.counters.forwarded += 1
+        self.tallies.forwarded += 1
         _log.info(
             "instrument %s version %d has come; it can be used from the next start", instrument.code, instrument.version
         )

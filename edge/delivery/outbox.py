@@ -1,7 +1,7 @@
 """What has to reach the server: stored before it is sent, identical at every resend, deleted on acknowledgement.
 
 SQLite with a write-ahead log and `synchronous=FULL`: a message that `put` returned survives a power cut. A release
-carries a key (kind, period, index), and the same key is never given a second sequence number, so that the desk of
+carries a key (kind, period, index), and the same key is never given a second sequence number, so that the curator of
 releases may offer a release again after a crash ("put, then confirm"): no period is lost and none is sent twice. No
 row holds a time.
 
@@ -26,7 +26,7 @@ import msgspec
 
 from pipeline import wire
 from pipeline.errors import StoreError
-from pipeline.records import Counters
+from pipeline.records import Tallies
 
 Builder = Callable[[int, int, int], wire.Message]
 """(epoch, sequence, nonce) -> the message."""
@@ -59,7 +59,7 @@ class Outbox:
     to the disk as they come, and the file's times tell when the last one did."""
 
     def __init__(self, path: Path, epoch: int, page_limit: int = 65_536, memory: Path | None = None) -> None:
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._lock = threading.Lock()
         self._path = path
         self._not_kept = False
@@ -123,7 +123,7 @@ class Outbox:
                 with _Transaction(self._db):
                     return [self._put(key, build) for key, build in items]
             except sqlite3.Error as error:
-                self.counters.drop("store_failed")
+                self.tallies.drop("store_failed")
                 raise _store_error(self._path, error) from None
 
     def _put(self, key: str, build: Builder) -> wire.Message:
@@ -142,7 +142,7 @@ class Outbox:
             "INSERT INTO message (epoch, sequence, key, payload) VALUES (?, ?, ?, ?)",
             (self.epoch, sequence, key, payload),
         )
-        self.counters.forwarded += 1
+        self.tallies.forwarded += 1
         return message
 
     def add_sheet(self, row: wire.RatingRow, day: int) -> None:
@@ -158,7 +158,7 @@ class Outbox:
                 else:
                     self._memory.execute("INSERT INTO sheet VALUES (?, ?, ?)", sheet)
             except sqlite3.Error as error:
-                self.counters.drop("sheet_not_stored")
+                self.tallies.drop("sheet_not_stored")
                 raise _store_error(self._path, error) from None
 
     def keep_sheets(self) -> None:
@@ -185,7 +185,7 @@ class Outbox:
             self._lay_out(waiting)
             memory.executemany("DELETE FROM sheet WHERE token = ?", [(token,) for token, _, _ in waiting])
         except sqlite3.Error as error:
-            self.counters.drop("store_failed")
+            self.tallies.drop("store_failed")
             raise _store_error(self._path, error) from None
         self._not_kept = False
 
@@ -224,7 +224,7 @@ class Outbox:
                     }
                     made = sum(self._batches_of_day(each) for each in sorted(days | {day}))
             except sqlite3.Error as error:
-                self.counters.drop("store_failed")
+                self.tallies.drop("store_failed")
                 raise _store_error(self._path, error) from None
             self._cut_log()
             return made
@@ -275,7 +275,7 @@ class Outbox:
                 raise _store_error(self._path, error) from None
 
     def settle(self, still_offered: Collection[str]) -> None:
-        """The desk will offer nothing again but these keys: the others go with their acknowledgement."""
+        """The curator will offer nothing again but these keys: the others go with their acknowledgement."""
         with self._lock:
             try:
                 unsettled = self._db.execute("SELECT epoch, sequence, key FROM message WHERE settled = 0").fetchall()

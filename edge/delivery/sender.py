@@ -26,7 +26,7 @@ from pipeline import wire
 from pipeline.errors import LogError, StoreError, WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
-from pipeline.records import Counters
+from pipeline.records import Tallies
 
 _log = logging.getLogger(__name__)
 FINAL = frozenset(
@@ -81,7 +81,7 @@ class Sender:
         on_file: Callable[[wire.SignedFile], object] = lambda _file: None,
     ) -> None:
         self.settings = settings
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._keys = keys
         self._outbox = outbox
         self._heartbeat = heartbeat
@@ -142,11 +142,11 @@ class Sender:
                         next_s = now_s + interval_s
                     self._burst()
             except StoreError as error:
-                self.counters.drop("outbox_failed")
+                self.tallies.drop("outbox_failed")
                 _log.warning("%s", error)
                 self._stop.wait(1.0)
             except Exception:  # a supervisor: the way to the server must not end while the box runs
-                self.counters.drop("internal_error")
+                self.tallies.drop("internal_error")
                 _log.exception("a burst could not be sent; what waits stays in the outbox")
                 self._close_socket()
                 self._stop.wait(1.0)
@@ -154,11 +154,11 @@ class Sender:
     def _burst(self) -> None:
         if self._skip > 0 and self._hurry_s is None:
             self._skip -= 1
-            self.counters.drop("burst_skipped")
+            self.tallies.drop("burst_skipped")
             return
         silent_s = time.monotonic() - self._asked_s
         if self._silent >= _SILENT_BURSTS and silent_s >= _SILENT_S:
-            self.counters.drop("reconnected")
+            self.tallies.drop("reconnected")
             self._close_socket()
         if self._socket is None:
             self._open_socket()
@@ -168,13 +168,13 @@ class Sender:
         for payload in self._payloads():
             if not self._send(pad(payload)):
                 return
-        self.counters.forwarded += 1
+        self.tallies.forwarded += 1
 
     def _payloads(self) -> list[bytes]:
         """The burst's messages: always `slots` of them."""
         heartbeat = self._heartbeat()
         first: wire.Message = heartbeat
-        if not self._greeted or self.counters.forwarded % _GREET_EVERY == 0:
+        if not self._greeted or self.tallies.forwarded % _GREET_EVERY == 0:
             first = wire.Hello(version=1, epoch=self._outbox.epoch, sequence=0, nonce=secrets.randbits(64))
         waiting = [payload for _, _, payload in self._outbox.waiting(self.settings.slots - 1)]
         fill = self.settings.slots - 1 - len(waiting)
@@ -186,7 +186,7 @@ class Sender:
         try:
             self._socket.send(frame, zmq.NOBLOCK)
         except zmq.Again:  # not connected, or the server does not read: nothing is queued behind the outbox's back
-            self.counters.drop("not_connected")
+            self.tallies.drop("not_connected")
             return False
         if self.settings.record is not None:
             self._record(self.settings.record, frame)
@@ -198,7 +198,7 @@ class Sender:
             if file.tell() < _RECORD_LIMIT_BYTES:
                 file.write(frame)
             else:
-                self.counters.drop("record_full")
+                self.tallies.drop("record_full")
 
     def _receive(self) -> None:
         """Handle every answer that is there, waiting a moment for the first."""
@@ -220,7 +220,7 @@ class Sender:
         try:
             reply = wire.decode_reply(unpad(frame, REPLY_BYTES) if len(frame) == REPLY_BYTES else frame)
         except WireError:
-            self.counters.drop("reply_malformed")
+            self.tallies.drop("reply_malformed")
             return
         if isinstance(reply, wire.Ack):
             self._backoff = 1
@@ -238,11 +238,11 @@ class Sender:
         try:
             self._on_anchor(anchor)
         except LogError as error:
-            self.counters.drop("anchor_refused")
+            self.tallies.drop("anchor_refused")
             _log.error("%s", error)
 
     def _take_refusal(self, refusal: wire.Refusal) -> None:
-        self.counters.drop(f"refused_{refusal.reason.name.lower()}")
+        self.tallies.drop(f"refused_{refusal.reason.name.lower()}")
         if refusal.reason in FINAL:
             if refusal.sequence and self._outbox.refused(refusal.epoch, refusal.sequence, refusal.reason):
                 _log.error(

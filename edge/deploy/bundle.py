@@ -116,7 +116,7 @@ def collect(content: Path, source: Path, lock: Path, platform: str | None, say: 
     """Fill `content` with wheels, lock, weights and `install.sh`. `source`: the project's checkout.
 
     Raises `ConfigError` where a wheel cannot be had for the platform."""
-    from models.catalog import cache_folder
+    from models.catalogue import cache_folder
 
     wheels = content / "wheels"
     wheels.mkdir(parents=True)

@@ -129,7 +129,7 @@ class Analysis:
             try:
                 work()
             except Exception as error:  # a supervisor: one frame that fails must not end the box
-                self.engine.counters.drop(f"{name}_failed")
+                self.engine.tallies.drop(f"{name}_failed")
                 self._tell_failure(name, error)
 
     def _tell_failure(self, name: str, error: Exception) -> None:

@@ -29,11 +29,11 @@ from pipeline.fusion import Fused, FusionParameters, fuse
 from pipeline.records import (
     Chunk,
     ClosedVisit,
-    Counters,
     FaceAffect,
     FaceTrack,
     Frame,
     SpeechAffect,
+    Tallies,
     Utterance,
     VisitLevel,
     WordsAffect,
@@ -43,7 +43,7 @@ from pipeline.visit import Presence, PresenceParameters, Visit
 if TYPE_CHECKING:
     from edge.perception.networks import Networks
 
-MOST_WAITING_UTTERANCES = 4
+MAX_WAITING_UTTERANCES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,9 @@ class Engine:
         on_started: Callable[[int], None] = lambda number: None,
     ) -> None:
         self.settings = settings
-        self.counters = Counters()
+        self.tallies = Tallies()
         """Frames looked at, and dropped by reason: `between`, `opted_out`, `no_visit`, `time_backwards`."""
-        self.sound_counters = Counters()
+        self.sound_tallies = Tallies()
         """Chunks listened to, and dropped by reason: `not_listening`, `words_late`, `words_REASON`, `short`."""
         self.last_level: VisitLevel | None = None
         """Level of the visit that ended last, for `hailong replay`."""
@@ -124,7 +124,7 @@ class Engine:
         self._visit: Visit | None = None
         self._number = 0
         """Of the visit that was begun last, counted from 1."""
-        self._waiting: deque[Utterance] = deque(maxlen=MOST_WAITING_UTTERANCES)
+        self._waiting: deque[Utterance] = deque(maxlen=MAX_WAITING_UTTERANCES)
         self._now_s = 0.0
         self._frame_s = float("-inf")
         """Time of the last frame that was looked at."""
@@ -144,9 +144,9 @@ class Engine:
         self._words: WordsAffect | None = None
 
     @property
-    def face_counters(self) -> Counters:
+    def face_tallies(self) -> Tallies:
         """Faces followed, and dropped by reason."""
-        return self._tracker.counters
+        return self._tracker.tallies
 
     @property
     def visit_open(self) -> bool:
@@ -171,20 +171,20 @@ class Engine:
         with self._lock:
             since_s = frame.time_s - self._frame_s
             if since_s < 0:
-                self.counters.drop("time_backwards")
+                self.tallies.drop("time_backwards")
                 return
             self._advance(frame.time_s)
             if self._opted_out_s is not None:
-                self.counters.drop("opted_out")
+                self.tallies.drop("opted_out")
                 return
             if self.settings.visits_by == "queue" and (self._visit is None or not self._visit.takes_evidence):
-                self.counters.drop("no_visit")
+                self.tallies.drop("no_visit")
                 return
             if since_s < self.settings.look_every_s - 1e-6:
-                self.counters.drop("between")
+                self.tallies.drop("between")
                 return
             self._frame_s = frame.time_s
-            self.counters.forwarded += 1
+            self.tallies.forwarded += 1
             pixels = self._region.apply(frame.pixels)
             self._tracks = self._tracker.update(pixels, frame.time_s)
             self._citizen = self._choice.choose(self._tracks, frame.time_s)
@@ -206,10 +206,10 @@ class Engine:
             # a chunk waits for up to four seconds: what was said before the visit is not this citizen's
             if visit is None or not visit.takes_evidence or chunk.time_s < visit.start_s:
                 self._stop_listening()
-                self.sound_counters.drop("not_listening")
+                self.sound_tallies.drop("not_listening")
                 return
             self._listening = True
-            self.sound_counters.forwarded += 1
+            self.sound_tallies.forwarded += 1
             for utterance in self._networks.voice.feed(chunk):
                 self._hear(visit, utterance)
 
@@ -230,9 +230,9 @@ class Engine:
         found = self._networks.words.read(utterance.samples)
         with self._lock:
             if isinstance(found, NoWords):
-                self.sound_counters.drop(f"words_{found.value}")
+                self.sound_tallies.drop(f"words_{found.value}")
             elif self._visit is not visit or not visit.takes_evidence:
-                self.sound_counters.drop("words_late")
+                self.sound_tallies.drop("words_late")
             else:
                 self._words = found
                 visit.add_words(found, utterance.end_s - utterance.start_s, utterance.end_s)
@@ -243,7 +243,7 @@ class Engine:
         visit.add_speech(self._speech, utterance.end_s)
         if self._networks.words is not None:
             if len(self._waiting) == self._waiting.maxlen:
-                self.sound_counters.drop("words_late")
+                self.sound_tallies.drop("words_late")
             self._waiting.append(utterance)
 
     def _stop_listening(self) -> None:

@@ -11,7 +11,7 @@ from itertools import count
 
 from models.face_detect import Detection, FaceDetector, Pixels
 from models.face_landmarks import FaceLandmarks, Landmarks, cut_of
-from pipeline.records import Counters, FaceTrack
+from pipeline.records import FaceTrack, Tallies
 
 Box = tuple[float, float, float, float]
 
@@ -61,7 +61,7 @@ class FaceTracker:
     ) -> None:
         self._far, self._near, self._landmarks = far, near, landmarks
         self.parameters = parameters or TrackingParameters()
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._ids = count(1)
         self._followed: list[_Followed] = []
         self._detected_s: float | None = None
@@ -92,11 +92,11 @@ class FaceTracker:
         for each in self._followed:
             found = self._landmarks.find(pixels, each.landmarks.next_cut())
             if found.score < self.parameters.minimum_score:
-                self.counters.drop("face_lost")
+                self.tallies.drop("face_lost")
             elif time_s - each.confirmed_s > self.parameters.confirm_within_s:
-                self.counters.drop("face_unconfirmed")
+                self.tallies.drop("face_unconfirmed")
             elif any(overlap(found.box_px, other.landmarks.box_px) > 0.5 for other in kept):
-                self.counters.drop("face_merged")
+                self.tallies.drop("face_merged")
             else:
                 each.landmarks = found
                 kept.append(each)
@@ -106,7 +106,7 @@ class FaceTracker:
         p = self.parameters
         for detection in sorted(detections, key=lambda found: -found.box_px[2] * found.box_px[3]):
             if max(detection.box_px[2:]) < p.minimum_side_px:
-                self.counters.drop("face_too_small")
+                self.tallies.drop("face_too_small")
                 continue
             same = [
                 each for each in self._followed if overlap(each.landmarks.box_px, detection.box_px) > p.same_overlap
@@ -116,18 +116,18 @@ class FaceTracker:
             if same:
                 continue
             if len(self._followed) >= p.most_faces:
-                self.counters.drop("face_over_limit")
+                self.tallies.drop("face_over_limit")
                 continue
             found = self._landmarks.find(pixels, cut_of(detection))
             if found.score < p.minimum_score or any(
                 overlap(found.box_px, each.landmarks.box_px) > p.same_overlap for each in self._followed
             ):
-                self.counters.drop("detection_without_face")
+                self.tallies.drop("detection_without_face")
                 continue
             self._followed.append(_Followed(next(self._ids), found, time_s, detection.score))
 
     def _track(self, each: _Followed, time_s: float) -> FaceTrack:
-        self.counters.forwarded += 1
+        self.tallies.forwarded += 1
         x, y, width, height = each.landmarks.box_px
         score = min(each.landmarks.score, each.detection_score)
         return FaceTrack(each.track_id, x, y, width, height, score, each.landmarks.keypoints, time_s)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.catalog import card, check_licence, model_files
+from models.catalogue import card, check_licence, model_files
 from models.face_affect import FaceAffectNetwork
 from models.face_detect import FaceDetector
 from models.face_landmarks import FaceLandmarks

@@ -28,7 +28,7 @@ from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
 from edge.tablet.texts import Language, text
-from models.catalog import all_cards
+from models.catalogue import all_cards
 from pipeline.errors import StoreError
 
 _HERE = Path(__file__).parent

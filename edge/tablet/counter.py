@@ -21,7 +21,7 @@ from typing import Protocol
 from edge.tablet.questionnaire import ASK_REASONS_AT, Question, Questionnaire
 from pipeline import wire
 from pipeline.instruments.flags import RatingFlag
-from pipeline.records import Counters, VisitLevel
+from pipeline.records import Tallies, VisitLevel
 
 FASTEST_ANSWER_S = 0.5
 """Nobody reads a question and answers it faster, on average over a sheet."""
@@ -88,7 +88,7 @@ class Counter:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.questionnaire = questionnaire
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._visits = visits
         self._deliver = deliver
         self._idle_s = idle_s
@@ -160,10 +160,10 @@ class Counter:
                 self._visits.freeze_level(visit)
         with self._lock:
             if visit != self._visit:  # whose touch that was cannot be known
-                self.counters.drop("next_visit")
+                self.tallies.drop("next_visit")
                 return Begin.NEXT_VISIT
             if self._knows_visits() and self._visit == self._rated_visit:
-                self.counters.drop("already_rated")
+                self.tallies.drop("already_rated")
                 return Begin.ALREADY_RATED
             now_s = self._clock()
             self._sheet = Sheet(secrets.token_urlsafe(16), visit, self._service_group, now_s, now_s)
@@ -179,7 +179,7 @@ class Counter:
         if sheet is None or not secrets.compare_digest(sheet.token.encode(), token.encode()):
             return None
         if now_s - sheet.touched_s > self._idle_s + _GRACE_S:
-            self.counters.drop("timed_out")
+            self.tallies.drop("timed_out")
             self._sheet = None
             return None
         sheet.touched_s = now_s
@@ -189,7 +189,7 @@ class Counter:
         """The citizen leaves the sheet: nothing of it is kept."""
         with self._lock:
             if self._touch(token) is not None:
-                self.counters.drop("abandoned")
+                self.tallies.drop("abandoned")
                 self._sheet = None
 
     def next_question(self, sheet: Sheet) -> Question | None:
@@ -251,7 +251,7 @@ class Counter:
             self._rated_visit = sheet.visit
             self._completed_s = self._clock()
             self._sheet = None
-            self.counters.forwarded += 1
+            self.tallies.forwarded += 1
         if self._visits is not None:
             self._visits.rated(answers[0], sheet.visit)
         return True

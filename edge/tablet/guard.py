@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _log = logging.getLogger(__name__)
-MOST_BODY_BYTES = 16_384
+MAX_BODY_BYTES = 16_384
 """A sheet's longest form has a few hundred bytes."""
 _BODY_S = 10.0
 _HEADERS = (
@@ -106,7 +106,7 @@ async def _read(receive: Receive) -> bytes | None:
             while True:
                 message = await receive()
                 body += message.get("body", b"")
-                if len(body) > MOST_BODY_BYTES or message["type"] == "http.disconnect":
+                if len(body) > MAX_BODY_BYTES or message["type"] == "http.disconnect":
                     return None
                 if not message.get("more_body", False):
                     return body

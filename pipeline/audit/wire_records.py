@@ -15,7 +15,7 @@ from pipeline.audit.verdict import Verdict
 from pipeline.errors import WireError
 from pipeline.framing import unpad
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 SHOWN_BYTES = 48
 _DAYS = 9_132
 _PERIODS = {
@@ -112,12 +112,12 @@ class _WireAudit:
             self._show(place, payload, "its period was released before under another sequence number: a second noise")
 
     def _show(self, place: str, data: bytes, problem: str) -> None:
-        if len(self.verdict.problems) < MOST_SHOWN:
+        if len(self.verdict.problems) < MAX_SHOWN:
             digest = hashlib.sha256(data).hexdigest()[:16]
             self.verdict.problems.append(
                 f"{place}: {problem} ({len(data)} bytes, sha256 {digest}, begins {data[:SHOWN_BYTES].hex()})"
             )
-        elif len(self.verdict.problems) == MOST_SHOWN:
+        elif len(self.verdict.problems) == MAX_SHOWN:
             self.verdict.problems.append("and more of the same")
 
 

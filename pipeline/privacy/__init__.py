@@ -1,1 +1,1 @@
-"""What may leave a box, and when: policy, periods, noise, ledger, the desk that releases."""
+"""What may leave a box, and when: policy, periods, noise, ledger, the curator that releases."""

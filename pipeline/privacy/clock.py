@@ -1,4 +1,4 @@
-"""The box's clock as the desk sees it: wall time, time since start, and whether the wall time is trusted."""
+"""The box's clock as the curator sees it: wall time, time since start, and whether the wall time is trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TIMESYNC_FLAG = Path("/run/systemd/timesync/synchronized")  # made by systemd-t
 
 
 class Clock(Protocol):
-    """What the desk asks of a clock. Tests inject a simulated one."""
+    """What the curator asks of a clock. Tests inject a simulated one."""
 
     def wall_s(self) -> float:
         """Unix seconds."""

@@ -1,4 +1,4 @@
-"""The desk's file: charges, leaves of the transparency log, and what waits to be handed to the outbox, changed
+"""The curator's file: charges, leaves of the transparency log, and what waits to be handed to the outbox, changed
 together or not at all.
 
 SQLite with a write-ahead log and `synchronous=FULL`. Everything in it has its noise already: a running month lies
@@ -35,7 +35,7 @@ NOT NULL UNIQUE, payload BLOB NOT NULL);
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """A message on its way from the desk to the outbox. `build` fits `edge.delivery.outbox.Outbox.put`; the nonce is
+    """A message on its way from the curator to the outbox. `build` fits `edge.delivery.outbox.Outbox.put`; the nonce is
     the one that was logged."""
 
     number: int

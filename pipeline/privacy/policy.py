@@ -65,7 +65,7 @@ class PrivacyPolicy(BaseModel):
     demo: bool = False
     demo_pulse_s: Annotated[int, Field(ge=1, le=3_600)] = 10
     demo_evidence_s: Annotated[int, Field(ge=1, le=86_400)] = 3_600
-    """Demo only: a multiple of `demo_pulse_s`. The demo's end closes it early (`ReleaseDesk.finish_demo`)."""
+    """Demo only: a multiple of `demo_pulse_s`. The demo's end closes it early (`ReleaseCurator.finish_demo`)."""
 
     @model_validator(mode="after")
     def _within_budget(self) -> PrivacyPolicy:

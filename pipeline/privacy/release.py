@@ -1,17 +1,17 @@
-"""The desk of releases: the only way by which anything inferred leaves a box.
+"""The curator of releases: the only way by which anything inferred leaves a box.
 
 Visits are counted in memory. When a period ends, its noise is drawn once, and in one transaction the release is
 charged, logged and stored; from there it is handed to the outbox ("put, then confirm"), which may repeat after a
-crash without drawing again. The desk fails closed: where the clock, the ledger or the server's anchor leaves a doubt,
-nothing is released.
+crash without drawing again. The curator fails closed: where the clock, the ledger or the server's anchor leaves a
+doubt, nothing is released.
 
-    desk = ReleaseDesk(policy, data_dir / "release.sqlite3", SystemClock(), keys, epoch)
-    desk.anchor(reply)                      # the server's answer to `wire.Hello`
-    desk.count(visit, now)                  # at a visit's end, in memory
-    desk.close_due(now)                     # at a fixed interval, such as every second
-    for staged in desk.pending():
+    curator = ReleaseCurator(policy, data_dir / "release.sqlite3", SystemClock(), keys, epoch)
+    curator.anchor(reply)                      # the server's answer to `wire.Hello`
+    curator.count(visit, now)                  # at a visit's end, in memory
+    curator.close_due(now)                     # at a fixed interval, such as every second
+    for staged in curator.pending():
         outbox.put(staged.key, staged.build)
-        desk.confirm(staged.number)
+        curator.confirm(staged.number)
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from pipeline.privacy.periods import day_index
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.running import MAX_WAITING, UNPLACED, Period, Running, Terms, decode_running, encode_running
 from pipeline.privacy.sealing import Sealer
-from pipeline.records import ClosedVisit, Counters
+from pipeline.records import ClosedVisit, Tallies
 from pipeline.transparency import leaves
 from pipeline.transparency.heads import from_words, make_head
 
@@ -49,8 +49,8 @@ def refused_mark(store_path: Path) -> Path:
     return store_path.with_suffix(".refused")
 
 
-class ReleaseDesk:
-    """One box's desk. Safe to use from several threads; `now` is in Unix seconds.
+class ReleaseCurator:
+    """One box's curator. Safe to use from several threads; `now` is in Unix seconds.
 
     `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half
     signs the log's heads. `epoch`: from the enrolment; a higher one than the store's begins a new log and drops the
@@ -75,7 +75,7 @@ class ReleaseDesk:
         policy.require_staff_protection()
         self.policy = policy
         self.epoch = epoch
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._clock = clock
         self._keys = keys
         self._lock = threading.RLock()
@@ -118,7 +118,7 @@ class ReleaseDesk:
         """Count a visit that has ended, once, in the running pulse and evidence. Touches no file."""
         with self._lock:
             if self._refused or self._finished:
-                self.counters.drop("desk_closed")
+                self.tallies.drop("curator_closed")
                 return
             if self._observe(now):
                 self._roll(now)
@@ -127,7 +127,7 @@ class ReleaseDesk:
             evidence.add(visit)
             if pulse is not None and pulse.epsilon_milli + evidence.epsilon_milli <= self._terms.budget_epsilon_milli:
                 pulse.add(visit)
-            self.counters.forwarded += 1
+            self.tallies.forwarded += 1
 
     def close_due(self, now: float) -> list[wire.Pulse | wire.Evidence]:
         """Release every period that has ended, empty or not; returns what was drawn in this call (it is in `pending`
@@ -189,7 +189,7 @@ class ReleaseDesk:
 
     @property
     def state(self) -> wire.BoxState:
-        """What the heartbeat tells of the desk."""
+        """What the heartbeat tells of the curator."""
         if self._refused:
             return wire.BoxState.BUDGET_REFUSED
         return wire.BoxState.CLOCK_UNTRUSTED if self._held else wire.BoxState.OK
@@ -201,7 +201,7 @@ class ReleaseDesk:
 
     @property
     def problem(self) -> str:
-        """Why the desk releases nothing, in words; empty where it does."""
+        """Why the curator releases nothing, in words; empty where it does."""
         if self._held:
             return "The clock is not trusted."
         return self._refused
@@ -241,7 +241,7 @@ class ReleaseDesk:
             sealed = None if self._store.is_new_epoch else self._sealer.open(self._context)
             if sealed is None and self._sealer.has_file:
                 self._store.append(leaves.CountsLostLeaf(day))
-                self.counters.drop("counts_lost")
+                self.tallies.drop("counts_lost")
         if sealed is None:
             return
         with contextlib.suppress(msgspec.MsgspecError):
@@ -396,7 +396,7 @@ class ReleaseDesk:
     def _release(self, period: Period) -> wire.Pulse | wire.Evidence | None:
         """Charge, draw, log; inside the transaction."""
         if self._store.is_charged(period.evidence, period.kind, period.index):
-            self.counters.drop("already_released")
+            self.tallies.drop("already_released")
             return None
         if period.epsilon_milli > self.policy.budget_epsilon_milli:
             self._refuse(period, leaves.Refused.BUDGET)
@@ -423,7 +423,7 @@ class ReleaseDesk:
 
     def _refuse(self, period: Period, reason: leaves.Refused) -> None:
         self._store.append(leaves.RefusalLeaf(period.evidence, period.kind, period.index, period.index, reason))
-        self.counters.drop(reason.name.lower())
+        self.tallies.drop(reason.name.lower())
 
     def _trim(self) -> None:
         """Give up the oldest of too many waiting periods; pulses before evidence, which holds more."""

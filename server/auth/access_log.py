@@ -30,6 +30,6 @@ def enforce_retention(connection: Connection) -> int:
     deleted = 0
     for province in all_provinces(connection):
         oldest_s = now_s() - 86_400 * int(read_setting(connection, province.province_id, "access_log_days"))
-        mine = (access_log.c.province_id == province.province_id, access_log.c.at_s < oldest_s)
-        deleted += connection.execute(delete(access_log).where(*mine)).rowcount
+        is_expired = (access_log.c.province_id == province.province_id, access_log.c.at_s < oldest_s)
+        deleted += connection.execute(delete(access_log).where(*is_expired)).rowcount
     return deleted

@@ -15,7 +15,7 @@ from server.auth.users import change_password, close_session, open_session, pass
 from server.core.days import day_words
 from server.store.engine import read, write
 from server.store.tables.users import users
-from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, language, render, told, web
+from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, error_text, language, render, web
 from server.web.middleware import read_session, sign_session
 from server.web.navigation import home_path
 
@@ -119,7 +119,7 @@ def account(
         with write(web(request).engine) as connection:
             change_password(connection, user, old, new)
     except ConfigError as error:
-        return _account(request, 400, told(request, error))
+        return _account(request, 400, error_text(request, error))
     response = RedirectResponse("/log-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

@@ -73,11 +73,11 @@ def new_one_time_password(connection: Connection, province_id: int, user_id: int
 def password_resets(connection: Connection, province_id: int, user_id: int) -> list[tuple[int, str | None]]:
     """(day, by whom) of every reset of a user's password by somebody else, newest first, from the log of changes;
     None: by a command on the server."""
-    mine = (changes.c.province_id == province_id, changes.c.action == "password_reset")
+    is_reset = (changes.c.province_id == province_id, changes.c.action == "password_reset")
     query = (
         select(changes.c.day, users.c.name)
         .outerjoin(users, users.c.id == changes.c.user_id)
-        .where(*mine, changes.c.detail == detail_text({"user": user_id}))
+        .where(*is_reset, changes.c.detail == detail_text({"user": user_id}))
         .order_by(changes.c.position.desc())
     )
     return [(row.day, row.name) for row in connection.execute(query)]
@@ -95,9 +95,9 @@ def change_password(connection: Connection, user: User, old: str, new: str) -> N
 
 
 def _set_password(connection: Connection, province_id: int, user_id: int, password: str, *, must_change: bool) -> None:
-    mine = (users.c.id == user_id, users.c.province_id == province_id)
+    is_reset = (users.c.id == user_id, users.c.province_id == province_id)
     values = {"password_hash": hash_password(password), "must_change_password": must_change}
-    if connection.execute(update(users).where(*mine).values(**values)).rowcount != 1:
+    if connection.execute(update(users).where(*is_reset).values(**values)).rowcount != 1:
         raise ConfigError(Words("There is no such user.", "Không có người dùng này."))
     close_sessions(connection, province_id, user_id)
 

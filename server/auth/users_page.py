@@ -14,7 +14,7 @@ from server.auth.users import make_user, new_one_time_password, set_active
 from server.scores.evidence import read_agencies
 from server.store.engine import read, write
 from server.store.tables.users import Role, users
-from server.web.context import UserManager, engine_of, render, told
+from server.web.context import UserManager, engine_of, error_text, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -56,7 +56,7 @@ def add_user(
                 agency_id = codes[agency]
             password = make_user(connection, user.province_id, name, role, agency_id, by=user.user_id)
     except ConfigError as error:
-        return _page(request, user, 400, problem=told(request, error))
+        return _page(request, user, 400, problem=error_text(request, error))
     return _page(request, user, made=(name, password))
 
 
@@ -76,5 +76,5 @@ def switch_user(request: Request, user: UserManager, user_id: int, active: Annot
         with write(engine_of(request)) as connection:
             set_active(connection, user.province_id, user_id, active, by=user.user_id)
     except ConfigError as error:
-        return _page(request, user, 400, problem=told(request, error))
+        return _page(request, user, 400, problem=error_text(request, error))
     return RedirectResponse("/users", 303)

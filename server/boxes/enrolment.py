@@ -16,7 +16,7 @@ from pipeline import enrolment
 from pipeline.errors import WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
-from pipeline.records import Counters
+from pipeline.records import Tallies
 from server.boxes import registry as boxes
 
 _log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class EnrolmentDoor:
         registry: boxes.BoxRegistry,
         now: Callable[[], float],
     ) -> None:
-        self.counters = Counters()
+        self.tallies = Tallies()
         self._router = router
         self._engine = engine
         self._keys = keys
@@ -62,7 +62,7 @@ class EnrolmentDoor:
                     self._one()
                     time.sleep(_PAUSE_S)
             except Exception:  # a supervisor: a request that fails must not end the service
-                self.counters.drop("internal_error")
+                self.tallies.drop("internal_error")
                 _log.exception("an enrolment request could not be handled")
         self._router.close()
 
@@ -73,7 +73,7 @@ class EnrolmentDoor:
             payload = pad(enrolment.encode(answer), REPLY_BYTES)
             self._router.send_multipart([frames[0].bytes, payload], zmq.NOBLOCK)
         except zmq.Again:
-            self.counters.drop("reply_not_sent")
+            self.tallies.drop("reply_not_sent")
 
     def _answer(self, frames: list[zmq.Frame]) -> enrolment.Answer:
         try:
@@ -81,17 +81,17 @@ class EnrolmentDoor:
                 raise WireError("An enrolment request is one frame.")
             request = enrolment.decode_enrol(unpad(frames[1].bytes, REPLY_BYTES))
         except WireError:
-            self.counters.drop("malformed")
+            self.tallies.drop("malformed")
             return enrolment.NotEnrolled()
         key = str(frames[1].get("User-Id"))
         try:
             box = boxes.enrol(self._engine, request.code, key, request.signing_public, request.epoch, self._now())
         except SQLAlchemyError:
-            self.counters.drop("store_unavailable")
+            self.tallies.drop("store_unavailable")
             return enrolment.NotEnrolled(later=True)
         if box is None:
-            self.counters.drop("not_valid")
+            self.tallies.drop("not_valid")
             return enrolment.NotEnrolled()
         self._registry.refresh()
-        self.counters.forwarded += 1
+        self.tallies.forwarded += 1
         return enrolment.Enrolled(epoch=box.epoch, signing_public=self._keys.signing_public)

@@ -27,7 +27,7 @@ from pipeline.enrolment import enrolment_address
 from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
-from pipeline.records import Counters
+from pipeline.records import Tallies
 from server.boxes.enrolment import EnrolmentDoor
 from server.boxes.instrument_files import InstrumentFiles
 from server.boxes.rate_limit import RateLimit
@@ -65,7 +65,7 @@ class IngestSettings:
 
 
 @dataclass(slots=True)
-class IngestCounters(Counters):
+class IngestTallies(Tallies):
     """Of the server's door: messages taken by kind (repeats too), repeats, refusals by reason. Nothing of one visit
     moves them."""
 
@@ -87,7 +87,7 @@ class Ingest:
         instruments: Path | None = None,
     ) -> None:
         self.settings = settings or IngestSettings()
-        self.counters = IngestCounters()
+        self.tallies = IngestTallies()
         self.registry = BoxRegistry(engine)
         self._engine = engine
         self._keys = keys
@@ -149,7 +149,7 @@ class Ingest:
                 if self._router.poll(_POLL_MS):
                     self._round()
             except Exception:  # a supervisor: one round that fails must not end the service
-                self.counters.drop("internal_error")
+                self.tallies.drop("internal_error")
                 _log.exception("a batch of messages could not be handled; the boxes will send it again")
                 time.sleep(0.5)
 
@@ -169,7 +169,7 @@ class Ingest:
             try:
                 self._router.send_multipart([identity, wire.encode(file)], zmq.NOBLOCK)
             except zmq.Again:
-                self.counters.drop("reply_not_sent")
+                self.tallies.drop("reply_not_sent")
 
     def _receive(self) -> list[Incoming]:
         batch: list[Incoming] = []
@@ -189,7 +189,7 @@ class Ingest:
         try:
             key = str(frames[-1].get("User-Id"))
         except zmq.ZMQError:
-            self.counters.drop("no_key")
+            self.tallies.drop("no_key")
             return None
         box = self.registry.lookup(key)
         if box is None:
@@ -200,7 +200,7 @@ class Ingest:
             if verdict is RateLimit.Verdict.REFUSE_AND_TELL:
                 self._refuse(identity, 0, 0, wire.RefusalReason.RATE_LIMITED)
             else:
-                self.counters.drop(wire.RefusalReason.RATE_LIMITED.name)
+                self.tallies.drop(wire.RefusalReason.RATE_LIMITED.name)
             return None
         try:
             if len(frames) != 2:
@@ -225,10 +225,10 @@ class Ingest:
         for incoming, reply in zip(batch, replies, strict=True):
             kind = type(incoming.message).__name__.lower()
             if isinstance(reply, wire.Refusal):
-                self.counters.drop(reply.reason.name)
+                self.tallies.drop(reply.reason.name)
             else:
-                self.counters.forwarded += 1
-                self.counters.taken[kind] = self.counters.taken.get(kind, 0) + 1
+                self.tallies.forwarded += 1
+                self.tallies.taken[kind] = self.tallies.taken.get(kind, 0) + 1
         return list(zip(batch, replies, strict=True))
 
     def _store_alone(self, incoming: Incoming) -> Answer:
@@ -242,10 +242,10 @@ class Ingest:
             boxes: dict[int, Box] = {
                 box.box_id: box for box in read_boxes(connection, sorted({incoming.box.box_id for incoming in batch}))
             }
-            return store_batch(connection, batch, boxes, self._now(), self.counters, self._files.by_wire_code)
+            return store_batch(connection, batch, boxes, self._now(), self.tallies, self._files.by_wire_code)
 
     def _refuse(self, identity: bytes, epoch: int, sequence: int, reason: wire.RefusalReason) -> None:
-        self.counters.drop(reason.name)
+        self.tallies.drop(reason.name)
         self._reply(identity, wire.Refusal(epoch=epoch, sequence=sequence, reason=reason))
 
     def _reply(self, identity: bytes, reply: Answer) -> None:
@@ -253,7 +253,7 @@ class Ingest:
         try:
             self._router.send_multipart([identity, pad(wire.encode(reply), REPLY_BYTES)], zmq.NOBLOCK)
         except zmq.Again:
-            self.counters.drop("reply_not_sent")
+            self.tallies.drop("reply_not_sent")
 
 
 def _unavailable(incoming: Incoming) -> wire.Refusal:

@@ -22,8 +22,8 @@ from server.store.tables.releases import tree_heads
 
 def box_heads(connection: Connection, province_id: int) -> list[dict[str, Any]]:
     """The newest head of every box whose signature holds: numbers, root and signature in hex, the box's key in Z85."""
-    mine = (tree_heads.c.province_id == province_id, tree_heads.c.verified)
-    newest = select(func.max(tree_heads.c.id)).where(*mine).group_by(tree_heads.c.box_id)
+    is_verified_here = (tree_heads.c.province_id == province_id, tree_heads.c.verified)
+    newest = select(func.max(tree_heads.c.id)).where(*is_verified_here).group_by(tree_heads.c.box_id)
     query = (
         select(tree_heads, boxes.c.label, boxes.c.log_key)
         .join(boxes, boxes.c.id == tree_heads.c.box_id)

@@ -30,7 +30,7 @@ from server.store.tables.releases import deliveries
 
 CODE_LIFE_S = 24 * 3600
 REFRESH_S = 2.0
-MOST_CLERKS = 64
+MAX_CLERKS = 64
 POOL_PATTERN = r"[A-Za-z0-9_.-]{0,40}"
 """Both as the box's own policy takes them (`pipeline/privacy/policy.py`)."""
 _UNKNOWN_REFRESH_S = 0.02
@@ -126,8 +126,8 @@ class BoxRegistry:
 
 
 def _check_clerks(clerks: int, pool: str) -> None:
-    if not 1 <= clerks <= MOST_CLERKS:
-        raise ConfigError(f"A box serves 1 to {MOST_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
+    if not 1 <= clerks <= MAX_CLERKS:
+        raise ConfigError(f"A box serves 1 to {MAX_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
     if re.fullmatch(POOL_PATTERN, pool) is None:
         raise ConfigError(
             f"The pool {pool!r} is no label.", "Write up to 40 letters, digits, dots or dashes, as in edge.toml."
@@ -178,8 +178,8 @@ def state_clerks(engine: Engine, province_id: int, box_id: int, clerks: int, poo
     where the province has no such box."""
     _check_clerks(clerks, pool)
     with write(engine) as connection:
-        mine = (boxes.c.id == box_id, boxes.c.province_id == province_id)
-        done = connection.execute(update(boxes).where(*mine).values(clerks=clerks, pool=pool))
+        is_this_box = (boxes.c.id == box_id, boxes.c.province_id == province_id)
+        done = connection.execute(update(boxes).where(*is_this_box).values(clerks=clerks, pool=pool))
         if done.rowcount != 1:
             raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
         detail = {"box": box_id, "clerks": clerks, "pool": pool}

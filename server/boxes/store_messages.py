@@ -66,7 +66,7 @@ def store_batch(
     batch: Sequence[Incoming],
     boxes: Mapping[int, Box],
     now_s: float,
-    counters: CountsRepeats,
+    tallies: CountsRepeats,
     instrument_of: Callable[[int], Instrument] = load_by_wire_code,
 ) -> list[Answer]:
     """Store what is new and say of each message what became of it. `boxes`: the rows as they stand in this transaction.
@@ -96,7 +96,7 @@ def store_batch(
             if number in known:
                 if known[number] != incoming.digest:
                     raise _Refused(wire.RefusalReason.CONFLICT)
-                counters.repeated += 1
+                tallies.repeated += 1
             else:
                 _gather(rows, box, incoming, today, late_days[box.province_id], instrument_of)
                 known[number] = incoming.digest

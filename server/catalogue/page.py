@@ -19,7 +19,7 @@ from server.store.engine import read, write
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
-from server.web.context import CatalogueManager, engine_of, render, told, told_rows
+from server.web.context import CatalogueManager, engine_of, error_text, render, row_errors_text
 
 router = APIRouter(include_in_schema=False)
 Kind = Literal["levels", "fields", "agencies", "counters", "service_groups", "services"]
@@ -27,16 +27,16 @@ MAX_FILE_BYTES = 5_000_000
 
 
 def _listing(connection: Connection, province_id: int) -> dict[str, list[Row[Any]]]:
-    def mine(table: Table, *order: ColumnElement[Any]) -> list[Row[Any]]:
+    def rows_of(table: Table, *order: ColumnElement[Any]) -> list[Row[Any]]:
         return list(connection.execute(select(table).where(table.c.province_id == province_id).order_by(*order)))
 
     return {
-        "levels": mine(levels, levels.c.rank),
-        "agencies": mine(agencies, agencies.c.code),
-        "counters": mine(counters, counters.c.agency_id, counters.c.code),
-        "fields": mine(fields, fields.c.code),
-        "service_groups": mine(service_groups, service_groups.c.number),
-        "services": mine(services, services.c.code),
+        "levels": rows_of(levels, levels.c.rank),
+        "agencies": rows_of(agencies, agencies.c.code),
+        "counters": rows_of(counters, counters.c.agency_id, counters.c.code),
+        "fields": rows_of(fields, fields.c.code),
+        "service_groups": rows_of(service_groups, service_groups.c.number),
+        "services": rows_of(services, services.c.code),
     }
 
 
@@ -99,7 +99,7 @@ def _add(request: Request, user: CatalogueManager, kind: str, row: dict[str, str
             counts = {"kind": kind, "added": done.added, "changed": done.changed}
             record_change(connection, user.province_id, user.user_id, "catalogue", counts)
     except ImportRowError as error:
-        return _page(request, user, 400, problem=told_rows(request, error, 1)[0][1])
+        return _page(request, user, 400, problem=row_errors_text(request, error, 1)[0][1])
     return RedirectResponse("/catalogue", 303)
 
 
@@ -109,8 +109,8 @@ def switch_agency(
 ) -> Response:
     """Take an agency out of the scores, or in again; its ratings stay."""
     with write(engine_of(request)) as connection:
-        mine = (agencies.c.id == agency_id, agencies.c.province_id == user.province_id)
-        if connection.execute(update(agencies).where(*mine).values(active=active)).rowcount != 1:
+        rows_of = (agencies.c.id == agency_id, agencies.c.province_id == user.province_id)
+        if connection.execute(update(agencies).where(*rows_of).values(active=active)).rowcount != 1:
             raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
         detail = {"agency": agency_id, "active": active}
         record_change(connection, user.province_id, user.user_id, "agency_active", detail)
@@ -134,9 +134,11 @@ def import_file(
                 counts = {"kind": kind, "added": done.added, "changed": done.changed}
                 record_change(connection, user.province_id, user.user_id, "catalogue", counts)
     except ImportRowError as error:
-        return _page(request, user, 400, problem=told(request, error), row_errors=told_rows(request, error, 200))
+        return _page(
+            request, user, 400, problem=error_text(request, error), row_errors=row_errors_text(request, error, 200)
+        )
     except ConfigError as error:
-        return _page(request, user, 400, problem=told(request, error))
+        return _page(request, user, 400, problem=error_text(request, error))
     return _page(request, user, preview=(kind, done, bool(apply)))
 
 

@@ -147,7 +147,7 @@ def import_catalogue(
         )
     table, key_columns = _TABLES[kind]
     reader = _Reader(connection, province_id, kind)
-    there = {
+    existing = {
         tuple(getattr(row, name) for name in key_columns): row
         for row in connection.execute(select(table).where(table.c.province_id == province_id))
     }
@@ -166,7 +166,7 @@ def import_catalogue(
             )
             continue
         seen[row_key] = number
-        old = there.get(row_key)
+        old = existing.get(row_key)
         if old is None:
             new.append({"province_id": province_id, **values})
         elif all(getattr(old, name) == value for name, value in values.items()):

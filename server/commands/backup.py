@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_store_arguments(parser)
 
 
-def tell(table: str, rows: int) -> None:
+def report_table(table: str, rows: int) -> None:
     """Progress on standard error."""
     print(f"  {table}: {rows:,} rows", file=sys.stderr)
 
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args)
     engine = connect(config.store_url)
-    counts = backup(engine, args.file, config.keys_dir if args.with_keys else None, tell)
+    counts = backup(engine, args.file, config.keys_dir if args.with_keys else None, report_table)
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "rows": counts}))

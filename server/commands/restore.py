@@ -11,7 +11,7 @@ import argparse
 import json
 from pathlib import Path
 
-from server.commands.backup import tell
+from server.commands.backup import report_table
 from server.core.config import add_store_arguments, load_config
 
 
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     manifest = read_manifest(args.file)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     engine = connect(config.store_url)
-    counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, tell)
+    counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, report_table)
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))

@@ -114,8 +114,8 @@ def set_status(connection: Connection, province_id: int, feedback_id: int, statu
     if status not in FEEDBACK_STATES:
         raise ConfigError(Words(f"There is no status {status!r}.", "Không có trạng thái này."))
     values: dict[str, Any] = {"status": status, "answered_day": today() if status == "answered" else None}
-    mine = (feedback.c.province_id == province_id, feedback.c.id == feedback_id)
-    if connection.execute(update(feedback).where(*mine).values(**values)).rowcount != 1:
+    is_this_case = (feedback.c.province_id == province_id, feedback.c.id == feedback_id)
+    if connection.execute(update(feedback).where(*is_this_case).values(**values)).rowcount != 1:
         raise ConfigError(Words("There is no such feedback.", "Không có phản ánh này."))
     detail = {"feedback": feedback_id, "status": status}
     record_change(connection, province_id, user_id, "feedback_status", detail)

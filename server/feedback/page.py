@@ -174,11 +174,11 @@ async def hotline(request: Request, user: DataClerk) -> Response:
 
     def work() -> str:
         with write(engine_of(request)) as connection:
-            asked = find_round(connection, user.province_id, round_id=int(texts.get("round") or 0))
+            survey_round = find_round(connection, user.province_id, round_id=int(texts.get("round") or 0))
             agency, group = int(texts.get("agency") or 0), int(texts.get("group") or 0)
-            if agency not in read_catalogue(connection, user.province_id).agencies or not asked.open_now:
+            if agency not in read_catalogue(connection, user.province_id).agencies or not survey_round.open_now:
                 raise ConfigError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
-            instrument = asked.load_instrument()
+            instrument = survey_round.load_instrument()
             answers = sheet_of(instrument, texts)
             said: list[str] = []
             if any(answers):

@@ -70,8 +70,8 @@ def store_batches(engine: Engine, record: FileRecord, batches: Iterable[Batch]) 
 def unfinished(connection: Connection, province_id: int) -> int:
     """Sheets of files whose import is running, or was cut off: figures are short of some of them."""
     query = select(func.coalesce(func.sum(imports.c.rows), 0))
-    mine = (imports.c.province_id == province_id, imports.c.kind == "ratings", imports.c.added == RUNNING)
-    return int(connection.execute(query.where(*mine)).scalar_one())
+    is_running = (imports.c.province_id == province_id, imports.c.kind == "ratings", imports.c.added == RUNNING)
+    return int(connection.execute(query.where(*is_running)).scalar_one())
 
 
 def stored_origins(connection: Connection, batch: Batch, columns: Sequence[str] = ()) -> dict[str, dict[str, Any]]:

@@ -31,14 +31,16 @@ def ratings_file(
     format: Annotated[str, Query(pattern="^(csv|parquet)$")] = "csv",  # noqa: A002 - the parameter's name on the wire
 ) -> FileResponse:
     """Every sheet of a period; who took it out is in the log of changes."""
-    asked, chosen = load_instrument(instrument), parse_period(period)
+    questionnaire, chosen = load_instrument(instrument), parse_period(period)
     folder = tempfile.TemporaryDirectory(prefix="hailong-export-")
-    name = f"ratings-{chosen.name}-{asked.code}.{format}"
+    name = f"ratings-{chosen.name}-{questionnaire.code}.{format}"
     path = Path(folder.name) / name
     with read(engine_of(request)) as connection:
-        count = export_ratings(connection, user.province_id, asked, chosen, path, form=format, agency_id=user.agency_id)
+        count = export_ratings(
+            connection, user.province_id, questionnaire, chosen, path, form=format, agency_id=user.agency_id
+        )
     with write(engine_of(request)) as connection:
-        detail = {"period": chosen.name, "instrument": asked.wire_code, "sheets": count}
+        detail = {"period": chosen.name, "instrument": questionnaire.wire_code, "sheets": count}
         record_change(connection, user.province_id, user.user_id, "ratings_exported", detail)
     return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
 
@@ -61,8 +63,8 @@ def changes_head_json(request: Request, user: Exporter) -> dict[str, Any]:
 @router.get("/dictionary", response_class=FileResponse)
 def dictionary_file(user: Exporter, instrument: Annotated[str, Query(max_length=40)] = "2640") -> FileResponse:
     """The data dictionary of an instrument's export."""
-    asked = load_instrument(instrument)
+    questionnaire = load_instrument(instrument)
     folder = tempfile.TemporaryDirectory(prefix="hailong-export-")
-    path = Path(folder.name) / f"dictionary-{asked.code}.csv"
-    write_dictionary(asked, path)
+    path = Path(folder.name) / f"dictionary-{questionnaire.code}.csv"
+    write_dictionary(questionnaire, path)
     return FileResponse(path, filename=path.name, background=BackgroundTask(folder.cleanup))

@@ -47,10 +47,10 @@ def _import(connection: Connection, province_id: int, path: Path) -> ImportResul
     catalogue = read_catalogue(connection, province_id)
     agencies, groups = by_text(catalogue.agencies), by_text(catalogue.groups)
     known = recognise()
-    mine = transactions.c.province_id == province_id
+    of_province = transactions.c.province_id == province_id
     held = {
         (row["agency_id"], row["service_group"], row["month"]): (row["id"], int(row["count"]))
-        for row in connection.execute(select(transactions).where(mine)).mappings()
+        for row in connection.execute(select(transactions).where(of_province)).mappings()
     }
     seen: dict[tuple[int, int, int], int] = {}
     errors: list[tuple[int, str]] = []

@@ -43,7 +43,7 @@ class RatingImport:
 
     rows: int
     added: int
-    there: int
+    existing: int
     set_aside: int
     preview: bool
     by_agency: dict[str, int] = field(default_factory=dict)
@@ -285,30 +285,30 @@ def _check(
 ) -> RatingImport:
     """The first pass: every row read and compared with the store; nothing written."""
     errors: list[tuple[int, str]] = []
-    bad = rows = there = aside = 0
+    bad = rows = existing = aside = 0
     by_agency: dict[str, int] = {}
     first = last = None
     keys, watch = _Keys(), RepeatWatch(instrument, sheets.rules)
     pending: list[tuple[int, dict[str, Any]]] = []
 
-    def told(number: int, reason: str) -> None:
+    def report(number: int, reason: str) -> None:
         nonlocal bad
         bad += 1
         if len(errors) < SHOWN_ERRORS:
             errors.append((number, reason))
 
     def compare() -> None:
-        nonlocal there
+        nonlocal existing
         stored = stored_origins(connection, [values for _, values in pending], _COMPARED)
         for number, values in pending:
             held = stored.get(values["origin"])
             if held is None:
                 continue
             if all(held[name] == values[name] for name in _COMPARED):
-                there += 1
+                existing += 1
             else:
                 form = values["origin"].partition(":")[2]
-                told(
+                report(
                     number,
                     Words(
                         f"form {form} is in the store with other answers",
@@ -326,7 +326,7 @@ def _check(
             if before is not None:
                 raise ValueError(Words(f"the same form as in row {before}", f"trùng phiếu với dòng {before}"))
         except ValueError as error:
-            told(row.number, reason_of(error))
+            report(row.number, reason_of(error))
             continue
         aside += watch.flag(values) is not RatingFlag.NONE
         code = catalogue.agencies[values["agency_id"]].code
@@ -350,7 +350,7 @@ def _check(
             sorted(errors),
             Words("Correct these rows and import the file again.", "Hãy sửa các dòng này rồi nhập lại tệp."),
         )
-    return RatingImport(rows, rows - there, there, aside, preview, dict(sorted(by_agency.items())), first, last)
+    return RatingImport(rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last)
 
 
 def _batches(

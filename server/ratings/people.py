@@ -77,12 +77,12 @@ def _import(
         where = [table.c.province_id == province_id]
         where += [table.c.round_id == fixed["round_id"]] if kind == "phones" else []
         held = {row[0] for row in connection.execute(select(table.c[key]).where(*where))}
-        rows, there = _read(connection, province_id, path, kind, held)
+        rows, existing = _read(connection, province_id, path, kind, held)
         added = [{"province_id": province_id, **fixed, "expires_day": expires, **row} for row in rows]
         if not preview and added:
             connection.execute(insert(table), added)
             record_change(connection, province_id, user_id, f"{kind}_imported", {"added": len(added)})
-    return ImportResult(len(added), 0, there)
+    return ImportResult(len(added), 0, existing)
 
 
 def _round(connection: Connection, province_id: int, code: str) -> int:
@@ -105,7 +105,7 @@ def _read(
     errors: list[tuple[int, str]] = []
     rows: list[dict[str, Any]] = []
     seen: dict[str, int] = {}
-    there = 0
+    existing = 0
     for row in read_rows(path, lambda header: known.get(plain(header))):
         try:
             if row.problem:
@@ -137,9 +137,9 @@ def _read(
             continue
         seen[key] = row.number
         if key in held:
-            there += 1
+            existing += 1
         else:
             rows.append(values)
     if errors:
         raise bad_rows(errors)
-    return rows, there
+    return rows, existing

@@ -87,8 +87,8 @@ def code_comment(request: Request, user: Reviewer, number: int, code: Annotated[
             Words("Choose one from the list.", "Hãy chọn trong danh sách."),
         )
     with write(engine_of(request)) as connection:
-        mine = (comments.c.province_id == user.province_id, comments.c.id == number)
-        done = connection.execute(update(comments).where(*mine).values(code=code, coded_by=user.user_id))
+        is_this_comment = (comments.c.province_id == user.province_id, comments.c.id == number)
+        done = connection.execute(update(comments).where(*is_this_comment).values(code=code, coded_by=user.user_id))
         if done.rowcount:
             record_change(
                 connection, user.province_id, user.user_id, "comment_coded", {"comment": number, "code": code}

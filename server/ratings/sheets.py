@@ -82,8 +82,8 @@ def restore(connection: Connection, province_id: int, rating_id: int, user_id: i
 
 
 def _change(connection: Connection, province_id: int, rating_id: int, values: dict[str, int]) -> None:
-    mine = (ratings.c.province_id == province_id, ratings.c.id == rating_id)
-    if connection.execute(update(ratings).where(*mine).values(**values)).rowcount != 1:
+    is_this_rating = (ratings.c.province_id == province_id, ratings.c.id == rating_id)
+    if connection.execute(update(ratings).where(*is_this_rating).values(**values)).rowcount != 1:
         raise ConfigError(Words("There is no such rating.", "Không có phiếu này."))
 
 

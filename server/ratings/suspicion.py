@@ -80,15 +80,15 @@ class ArrivalWatch:
         apart; hashed at once."""
         rules = self.rules
         given = _criteria(instrument, answers)
-        asked = max(1, sum(1 for answer in answers if answer))
+        answered = max(1, sum(1 for answer in answers if answer))
         burst = not self._bursts.allow(self._hash("place", place))
         many = bool(device) and not self._devices.allow(self._hash("device", device))
         best = len(given) >= 3 and set(given) == {5}
         staff = best and bool(network) and not self._staff.allow(self._hash("staff", place, network))
-        if taken_s is not None and taken_s < rules.fastest_s * asked:
+        if taken_s is not None and taken_s < rules.fastest_s * answered:
             return RatingFlag.TOO_FAST
         straight = len(given) >= rules.straight_answers and len(set(given)) == 1
-        if straight and taken_s is not None and taken_s < rules.straight_s * asked:
+        if straight and taken_s is not None and taken_s < rules.straight_s * answered:
             return RatingFlag.STRAIGHT_LINE
         if burst:
             return RatingFlag.BURST

@@ -22,7 +22,7 @@ from server.ratings.imports import import_ratings
 from server.ratings.people import import_enumerators, import_phones
 from server.rounds.rounds import all_rounds
 from server.store.engine import read
-from server.web.context import SurveyManager, engine_of, render, told, told_rows
+from server.web.context import SurveyManager, engine_of, error_text, render, row_errors_text
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 MAX_BYTES = 512 * 2**20
@@ -85,9 +85,15 @@ def import_file(
         try:
             result = _run(request, user, kind, path, preview, instrument, channel, round_code)
         except ImportRowError as error:
-            return _page(request, user, problem=told(request, error), rows=told_rows(request, error, _SHOWN), name=name)
+            return _page(
+                request,
+                user,
+                problem=error_text(request, error),
+                rows=row_errors_text(request, error, _SHOWN),
+                name=name,
+            )
         except ConfigError as error:
-            return _page(request, user, problem=told(request, error), name=name)
+            return _page(request, user, problem=error_text(request, error), name=name)
     return _page(request, user, result=dataclasses.asdict(result), preview=preview, name=name)
 
 
@@ -104,8 +110,8 @@ def _run(
     engine, province = engine_of(request), user.province_id
     common: dict[str, Any] = {"preview": preview, "user_id": user.user_id}
     if kind == "ratings":
-        asked = load_instrument(instrument)
-        return import_ratings(engine, province, path, asked, channel=channel or None, **common)
+        questionnaire = load_instrument(instrument)
+        return import_ratings(engine, province, path, questionnaire, channel=channel or None, **common)
     if kind == "phones":
         return import_phones(engine, province, path, round_code, **common)
     simple: dict[str, Callable[..., Any]] = {"transactions": import_transactions, "enumerators": import_enumerators}

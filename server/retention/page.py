@@ -18,7 +18,7 @@ from server.store.tables.boxes import boxes
 from server.store.tables.changes import changes
 from server.store.tables.releases import tree_heads
 from server.store.tables.users import access_log, users
-from server.web.context import PrivacyReader, engine_of, language, render, told
+from server.web.context import PrivacyReader, engine_of, error_text, language, render
 
 router = APIRouter(include_in_schema=False)
 SHOWN = 200
@@ -55,7 +55,7 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
             length, head = verify_changes(connection, province_id)
             broken = ""
         except LogError as error:
-            length, head, broken = 0, "", told(request, error)
+            length, head, broken = 0, "", error_text(request, error)
         found = findings(connection, province_id)
         days = {name: read_setting(connection, province_id, name) for name in ("access_log_days", "contact_days")}
         total = connection.execute(kept).scalar_one()

@@ -91,13 +91,13 @@ def make_round(
             Words(f"There is a round {code!r}.", f"Đã có đợt “{code}”."),
             Words("Choose another code.", "Hãy chọn mã khác."),
         )
-    asked = load_instrument(instrument)
+    questionnaire = load_instrument(instrument)
     values = {"code": code, "name_vi": name_vi or code, "name_en": name_en or name_vi or code, "active": True}
-    values |= {"instrument": asked.code, "instrument_version": asked.version}
+    values |= {"instrument": questionnaire.code, "instrument_version": questionnaire.version}
     days = {"first_day": first_day, "last_day": last_day}
     round_id = insert_row(connection, rounds, {"province_id": province_id, **values, **days})
     record_change(
-        connection, province_id, user_id, "round_made", {"round": code, "instrument": asked.wire_code, **days}
+        connection, province_id, user_id, "round_made", {"round": code, "instrument": questionnaire.wire_code, **days}
     )
     return find_round(connection, province_id, round_id=round_id)
 

@@ -285,7 +285,7 @@ def make_plan(
     connection: Connection, province_id: int, round_code: str, code: str, settings: PlanSettings, user_id: int | None
 ) -> list[Stratum]:
     """Make, draw and keep a plan. Raises `ConfigError`, `StatisticsError`."""
-    asked = find_round(connection, province_id, code=round_code)
+    survey_round = find_round(connection, province_id, code=round_code)
     taken = select(plans.c.id).where(plans.c.province_id == province_id, plans.c.code == code)
     if not code or len(code) > 40 or connection.execute(taken).first():
         raise ConfigError(
@@ -299,7 +299,7 @@ def make_plan(
     frame = frame_counts(connection, province_id, parse_period(settings.frame))
     spread = spread_of_last(connection, province_id, settings.frame) if settings.method == "neyman" else None
     strata = make_strata(frame, catalogue, settings, spread)
-    values = {"province_id": province_id, "round_id": asked.id, "code": code, "seed": settings.seed}
+    values = {"province_id": province_id, "round_id": survey_round.id, "code": code, "seed": settings.seed}
     plan = insert_row(connection, plans, {**values, "settings": json.dumps(asdict(settings)), "made_day": today()})
     connection.execute(
         insert(plan_strata),
@@ -318,7 +318,7 @@ def make_plan(
             for one in strata
         ],
     )
-    detail = {"plan": plan, "round": asked.id, "seed": settings.seed, "forms": sum(one.forms for one in strata)}
+    detail = {"plan": plan, "round": survey_round.id, "seed": settings.seed, "forms": sum(one.forms for one in strata)}
     record_change(connection, province_id, user_id, "plan_made", detail)
     return strata
 
@@ -380,15 +380,15 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
             Words(f"There is no plan {code!r}.", f"Không có kế hoạch “{code}”."),
             Words(f"Known: {known}.", f"Đã có: {known}."),
         )
-    asked = find_round(connection, province_id, round_id=plan.round_id)
+    survey_round = find_round(connection, province_id, round_id=plan.round_id)
     catalogue = read_catalogue(connection, province_id)
     wanted = list(channels) or ["paper", "online", "sms", "call_1022", "hotline"]
     query = (
         select(ratings.c.agency_id, ratings.c.service_group, func.count())
         .where(
             ratings.c.province_id == province_id,
-            ratings.c.instrument == asked.instrument,
-            ratings.c.day.between(asked.first_day, asked.last_day),
+            ratings.c.instrument == survey_round.instrument,
+            ratings.c.day.between(survey_round.first_day, survey_round.last_day),
             ratings.c.channel.in_(wanted),
             ratings.c.state != int(RatingState.SET_ASIDE),
         )
@@ -396,8 +396,8 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
     )
     back = {(agency, group): int(count) for agency, group, count in connection.execute(query)}
     rows = []
-    mine = (plan_strata.c.province_id == province_id, plan_strata.c.plan_id == plan.id)
-    for row in connection.execute(select(plan_strata).where(*mine, plan_strata.c.drawn)):
+    is_of_plan = (plan_strata.c.province_id == province_id, plan_strata.c.plan_id == plan.id)
+    for row in connection.execute(select(plan_strata).where(*is_of_plan, plan_strata.c.drawn)):
         agency = catalogue.agencies[row.agency_id]
         group = catalogue.groups.get(row.service_group)
         rows.append(
@@ -414,4 +414,4 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
                 tuple(int(text) for text in row.picks.split()),
             )
         )
-    return PlanState(code, asked, json.loads(plan.settings), tuple(rows))
+    return PlanState(code, survey_round, json.loads(plan.settings), tuple(rows))

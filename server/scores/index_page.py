@@ -60,14 +60,14 @@ def index_page(
     item: Code = WHOLE,
 ) -> Response:
     """The table of one dimension and figure, the criteria of all, effects of channels, what is set aside."""
-    asked = load_instrument(instrument)
+    questionnaire = load_instrument(instrument)
     if by not in DIMENSIONS:
         raise ConfigError(
             Words(f"There is no dimension {by!r}.", f"Không có cách chia “{by}”."),
             Words(f"Known: {', '.join(DIMENSIONS)}.", "Hãy chọn trong danh sách."),
         )
     with read(engine_of(request)) as connection:
-        result = index_for(connection, user, period, asked, ("province", by))
+        result = index_for(connection, user, period, questionnaire, ("province", by))
         periods = rated_quarters(connection, user.province_id)
         missing = unfinished(connection, user.province_id)
         agencies = read_catalogue(connection, user.province_id).agencies
@@ -75,7 +75,7 @@ def index_page(
     if user.agency_id is not None:
         by = "agency"
         complaints = [one for one in complaints if one.agency_id == user.agency_id]
-    items = [WHOLE, "overall", *(f.code for f in asked.factors), *(i.code for i in asked.items)]
+    items = [WHOLE, "overall", *(f.code for f in questionnaire.factors), *(i.code for i in questionnaire.items)]
     if item not in items:
         raise ConfigError(
             Words(f"There is no figure {item!r}.", f"Không có nội dung “{item}”."),
@@ -87,7 +87,7 @@ def index_page(
         "survey_index.html",
         result=result,
         period=parse_period(result.period),
-        instrument=asked,
+        instrument=questionnaire,
         instruments=shipped_instruments(),
         unfinished=missing,
         periods=periods,
@@ -118,10 +118,10 @@ def index_workbook(request: Request, user: ScoreReader, period: PeriodText = "",
     """The whole index as a workbook, a sheet for each dimension."""
     from server.reports.workbook import index_sheets
 
-    asked = load_instrument(instrument)
+    questionnaire = load_instrument(instrument)
     with read(engine_of(request)) as connection:
-        result = index_for(connection, user, period, asked, DIMENSIONS)
+        result = index_for(connection, user, period, questionnaire, DIMENSIONS)
     out = io.BytesIO()
-    index_sheets(result, asked, language(request)).save(out)
+    index_sheets(result, questionnaire, language(request)).save(out)
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     return download(out.getvalue(), f"chi-so-{result.period}.xlsx", kind)

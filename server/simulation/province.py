@@ -137,7 +137,7 @@ def simulate_province(
     if final.last_month - final.first_month != 2 or final.first_month % 3 or quarters < 1:
         raise ConfigError(f"{last} is no quarter.", "Write for example 2026-Q3, and at least one quarter.")
     rng = np.random.default_rng(seed)
-    asked = load_instrument(instrument)
+    questionnaire = load_instrument(instrument)
     first_month = final.first_month - 3 * (quarters - 1)
     months = range(first_month, final.last_month + 1)
     province = _one(
@@ -160,11 +160,11 @@ def simulate_province(
     made = aside = 0
     for month in months[::3]:
         quarter = quarter_of_month(month)
-        _round(connection, province, quarter, asked)
+        _round(connection, province, quarter, questionnaire)
         share = rng.uniform(0.85, 1.15)
         drift = world.agency + rng.normal(0.02, 0.05, len(places))
         world = _World(drift, world.group, world.item)
-        rows = _sheets(province, places, frame, quarter, round(sheets_a_quarter * share), asked, world, rng)
+        rows = _sheets(province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng)
         for start in range(0, len(rows), 2_000):
             connection.execute(insert(ratings), rows[start : start + 2_000])
         made += len(rows)
@@ -282,7 +282,7 @@ def _transactions(
     return frame
 
 
-def _round(connection: Connection, province: int, quarter: Period, asked: Instrument) -> None:
+def _round(connection: Connection, province: int, quarter: Period, questionnaire: Instrument) -> None:
     _one(
         connection,
         rounds,
@@ -290,8 +290,8 @@ def _round(connection: Connection, province: int, quarter: Period, asked: Instru
         code=quarter.name,
         name_vi=f"Khảo sát {quarter.name}",
         name_en=f"Survey {quarter.name}",
-        instrument=asked.code,
-        instrument_version=asked.version,
+        instrument=questionnaire.code,
+        instrument_version=questionnaire.version,
         first_day=quarter.first_day,
         last_day=quarter.last_day,
     )
@@ -303,7 +303,7 @@ def _sheets(
     frame: dict[tuple[int, int, int], int],
     quarter: Period,
     count: int,
-    asked: Instrument,
+    questionnaire: Instrument,
     world: _World,
     rng: np.random.Generator,
 ) -> list[dict[str, object]]:
@@ -326,7 +326,7 @@ def _sheets(
         mood = daily.setdefault((position, day), float(rng.normal(0.0, 0.25)))
         person = rng.normal(0.0, 0.75)
         centre = 0.15 + world.agency[position] + world.group[group] + CHANNEL_SHIFT[channel] + mood + person
-        answers = _answers(asked, channel, centre, world, rng)
+        answers = _answers(questionnaire, channel, centre, world, rng)
         flag, state = RatingFlag.NONE, RatingState.COUNTED
         if rng.random() < 0.01:
             flag = RatingFlag(int(rng.choice([1, 2, 3, 4, 5])))
@@ -342,10 +342,10 @@ def _sheets(
                 "channel": str(channel),
                 "day": day,
                 "month": month,
-                "instrument": asked.code,
-                "instrument_version": asked.version,
+                "instrument": questionnaire.code,
+                "instrument_version": questionnaire.version,
                 **answer_values(answers),
-                "reasons": int(1 << rng.integers(0, len(asked.reasons))) if 0 < answers[0] <= 3 else 0,
+                "reasons": int(1 << rng.integers(0, len(questionnaire.reasons))) if 0 < answers[0] <= 3 else 0,
                 "flag": int(flag),
                 "state": int(state),
                 "origin": None,
@@ -361,19 +361,19 @@ def parse_period_month(month: int) -> tuple[int, int]:
 
 
 def _answers(
-    asked: Instrument, channel: Channel, centre: float, world: _World, rng: np.random.Generator
+    questionnaire: Instrument, channel: Channel, centre: float, world: _World, rng: np.random.Generator
 ) -> tuple[int, ...]:
     answers = [0] * 32
     if channel in FULL_FORM:
-        wanted: Sequence[str] = list(asked.slots)
+        wanted: Sequence[str] = list(questionnaire.slots)
     elif channel is Channel.COUNTER_TABLET:
-        wanted = [question.item for question in asked.kiosk]
+        wanted = [question.item for question in questionnaire.kiosk]
     else:
-        wanted = asked.short
-    facts = {item.code: item for item in asked.facts}
+        wanted = questionnaire.short
+    facts = {item.code: item for item in questionnaire.facts}
     noise = rng.normal(0.0, 0.55, len(wanted))
     for code, jitter in zip(wanted, noise, strict=True):
-        slot = asked.slot_of(code)
+        slot = questionnaire.slot_of(code)
         if code in facts:
             likely = 0.08 if facts[code].neutral else 0.85
             answers[slot] = 6 if rng.random() < likely else 7
@@ -382,7 +382,7 @@ def _answers(
             answers[slot] = 1 + int(np.searchsorted(CUTS, value))
     if not answers[0] and channel not in FULL_FORM:
         answers[0] = 1 + int(np.searchsorted(CUTS, centre))
-    return drop_unasked(asked, answers)
+    return drop_unasked(questionnaire, answers)
 
 
 def _comments(

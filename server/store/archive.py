@@ -144,13 +144,13 @@ def restore(
 def _fill(
     connection: Connection, archive: zipfile.ZipFile, table: Table, tables: dict[str, Any], progress: Progress | None
 ) -> int:
-    told = tables[table.name]
+    expected = tables[table.name]
     digest, count = hashlib.sha256(), 0
     batch: list[dict[str, Any]] = []
     with archive.open(f"tables/{table.name}.jsonl") as member:
         for line in member:
             digest.update(line)
-            batch.append(dict(zip(told["columns"], json.loads(line), strict=True)))
+            batch.append(dict(zip(expected["columns"], json.loads(line), strict=True)))
             count += 1
             if len(batch) == _BATCH:
                 connection.execute(table.insert(), batch)
@@ -159,7 +159,7 @@ def _fill(
                     progress(table.name, count)
     if batch:
         connection.execute(table.insert(), batch)
-    if digest.hexdigest() != told["sha256"] or count != told["rows"]:
+    if digest.hexdigest() != expected["sha256"] or count != expected["rows"]:
         raise ValueError(f"the rows of {table.name} are not those of the manifest")
     if connection.dialect.name == "postgresql" and "id" in table.c and count:
         # rows brought their ids with them: the next new row must get the one after

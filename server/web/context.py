@@ -187,7 +187,7 @@ _UNTOLD = (
 )
 
 
-def told(request: Request, error: HailongError) -> str:
+def error_text(request: Request, error: HailongError) -> str:
     """An error in the page's language. One that is raised without Vietnamese words is told by its kind: no English
     stands on a Vietnamese page."""
     if language(request) == "en":
@@ -198,7 +198,7 @@ def told(request: Request, error: HailongError) -> str:
     return f"{error.message.vi} {fix}".strip()
 
 
-def told_rows(request: Request, error: ImportRowError, limit: int) -> list[tuple[int, str]]:
+def row_errors_text(request: Request, error: ImportRowError, limit: int) -> list[tuple[int, str]]:
     """The first rows of a file that do not fit, with their reasons in the page's language."""
     return [(number, in_language(reason, language(request))) for number, reason in error.rows[:limit]]
 

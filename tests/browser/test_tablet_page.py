@@ -155,7 +155,7 @@ def test_nobody_there_any_more(page: Page, make_tablet: Callable[..., Tablet]) -
     expect(page.locator("#idle")).not_to_be_visible()
     expect(page).to_have_url(tablet.url + "/", timeout=20_000)
     assert tablet.rows == []
-    assert tablet.counter.counters.dropped == {"abandoned": 1}
+    assert tablet.counter.tallies.dropped == {"abandoned": 1}
 
 
 def test_large_targets_and_the_opt_out_without_scrolling(page: Page, make_tablet: Callable[..., Tablet]) -> None:

@@ -295,7 +295,7 @@ def test_a_flood_from_one_box_leaves_the_others_their_service(
 
     thread = threading.Thread(target=flood, daemon=True)
     thread.start()
-    assert wait_for(lambda: ingest.counters.dropped.get("RATE_LIMITED", 0) > 1_000, 30.0)
+    assert wait_for(lambda: ingest.tallies.dropped.get("RATE_LIMITED", 0) > 1_000, 30.0)
     slowest_s = 0.0
     for sequence in range(1, 31):
         begun_s = time.monotonic()
@@ -304,7 +304,7 @@ def test_a_flood_from_one_box_leaves_the_others_their_service(
         slowest_s = max(slowest_s, time.monotonic() - begun_s)
     stop.set()
     thread.join()
-    dropped = ingest.counters.dropped["RATE_LIMITED"]
+    dropped = ingest.tallies.dropped["RATE_LIMITED"]
     for client in (flooder, quiet):
         client.close()
     ingest.stop()
@@ -362,7 +362,7 @@ def test_a_hundred_thousand_malformed_messages(store: Engine, place: Place, serv
         answered += 1
     client.send(wire.encode(heartbeat(1)))
     assert client.reply() == wire.Ack(epoch=1, sequence=0)
-    malformed = ingest.counters.dropped["MALFORMED"]
+    malformed = ingest.tallies.dropped["MALFORMED"]
     stored = count_deliveries(store)
     client.close()
     ingest.stop()
@@ -372,5 +372,5 @@ def test_a_hundred_thousand_malformed_messages(store: Engine, place: Place, serv
     )
     assert answered == count
     assert malformed > 0.8 * count
-    assert "internal_error" not in ingest.counters.dropped
+    assert "internal_error" not in ingest.tallies.dropped
     assert growth_mib < 20

@@ -52,7 +52,7 @@ def test_what_waits_is_stored_once_and_forgotten(
     sender.stop()
     assert stored_pulses(store) == [(box.box_id, index) for index in range(20)]
     assert outbox.totals()["acknowledged"] == 20
-    assert sender.counters.forwarded >= 3
+    assert sender.tallies.forwarded >= 3
     # every burst is 8 frames of one size, whatever there was to send
     assert record.stat().st_size % (8 * FRAME_BYTES) == 0
     with read(store) as connection:
@@ -68,8 +68,8 @@ def test_a_resend_is_acknowledged_again_and_another_content_is_a_conflict(
         assert client.ask(first) == wire.Ack(epoch=1, sequence=1)
     assert client.ask(_pulse(1, nonce=8)) == wire.Refusal(epoch=1, sequence=1, reason=wire.RefusalReason.CONFLICT)
     assert count_deliveries(store) == 1
-    assert ingest.counters.repeated == 2
-    assert ingest.counters.dropped["CONFLICT"] == 1
+    assert ingest.tallies.repeated == 2
+    assert ingest.tallies.dropped["CONFLICT"] == 1
 
 
 def test_a_repeat_within_one_batch_is_stored_once(
@@ -103,7 +103,7 @@ def test_what_the_server_does_not_take(
     expected = wire.Refusal(epoch=message.epoch, sequence=message.sequence, reason=reason)
     assert client.ask(message) == expected
     assert count_deliveries(store) == 0
-    assert ingest.counters.dropped[reason.name] == 1
+    assert ingest.tallies.dropped[reason.name] == 1
 
 
 def test_a_demo_box_may_send_demo_periods(

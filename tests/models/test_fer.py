@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.catalog import media_file, model_files
+from models.catalogue import media_file, model_files
 from models.fer_network import FerNetwork
 from models.runtime import OnnxNetwork
 from pipeline.errors import ModelError

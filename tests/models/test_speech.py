@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import catalog
+from models import catalogue
 from models.speech_affect import SpeechAffectNetwork
 from models.speech_features import COLUMNS as FEATURE_COLUMNS
 from models.speech_features import SpeechFeatures
@@ -21,7 +21,7 @@ VOICES = ("voice_binh", "voice_ly", "voice_ngoc", "voice_tuyen", "voice_vinh", "
 
 @pytest.fixture(scope="module")
 def network() -> SpeechAffectNetwork:
-    return SpeechAffectNetwork(catalog.model_files("speech-affect")["speech_affect.onnx"])
+    return SpeechAffectNetwork(catalogue.model_files("speech-affect")["speech_affect.onnx"])
 
 
 def tone_with_overtones(pitch_hz: float, seconds: float = 1.5) -> NDArray[np.float32]:

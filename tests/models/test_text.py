@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from hailong.cli import main
-from models import catalog
+from models import catalogue
 from models.evaluate_text import COLUMNS
 from models.text_features import BUCKETS, pieces_of
 from models.text_normalise import TEENCODE, strip_marks, syllables
@@ -28,7 +28,7 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.fixture(scope="module")
 def network() -> TextSentimentNetwork:
-    return TextSentimentNetwork(catalog.model_files("text-sentiment")["text_sentiment.onnx"])
+    return TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])
 
 
 def sentences(name: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.catalog import model_files
+from models.catalogue import model_files
 from models.prosody import ProsodicArousal, pitch_hz
 from models.runtime import OnnxNetwork
 from models.vad import VadParameters, VoiceActivity

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models import catalog
+from models import catalogue
 from models.text_sentiment import TextSentimentNetwork
 from models.words import NoWords, WordsGates, WordsReader, refuse, silence_recogniser
 from pipeline.errors import ModelError
@@ -103,14 +103,14 @@ def logged() -> Iterator[list[str]]:
 @pytest.fixture(scope="module")
 def folder() -> Path:
     try:
-        return catalog.model_files("whisper-base")["model.bin"].parent
+        return catalogue.model_files("whisper-base")["model.bin"].parent
     except ModelError:
         pytest.skip("the recogniser's weights were not fetched (hailong models fetch --asr)")
 
 
 @pytest.fixture(scope="module")
 def sentiment() -> TextSentimentNetwork:
-    return TextSentimentNetwork(catalog.model_files("text-sentiment")["text_sentiment.onnx"])
+    return TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])
 
 
 @pytest.mark.slow

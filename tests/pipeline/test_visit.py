@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.fusion import FusionParameters
 from pipeline.records import AbstainReason, ClosedVisit, FaceAffect, Level, Outcome, SpeechAffect, WordsAffect
-from pipeline.visit import MOST_GAP_S, Presence, PresenceParameters, Visit
+from pipeline.visit import MAX_GAP_S, Presence, PresenceParameters, Visit
 
 HAPPY = FaceAffect(np.eye(8, dtype=np.float32)[1], 1.0, 0.05)
 SAD = FaceAffect(np.eye(8, dtype=np.float32)[3], -1.0, 0.05)
@@ -54,7 +54,7 @@ def test_a_gap_counts_for_no_more_than_its_cap() -> None:
     visit = Visit(0.0, FusionParameters())
     for time_s in (0.0, 0.1, 60.0):
         visit.add_face(HAPPY, time_s)
-    assert visit.face.seconds == pytest.approx(0.1 + MOST_GAP_S)
+    assert visit.face.seconds == pytest.approx(0.1 + MAX_GAP_S)
 
 
 def test_memory_of_a_visit_does_not_grow_with_it() -> None:

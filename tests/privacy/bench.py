@@ -1,4 +1,4 @@
-"""A desk on a clock moved by hand, as the tests of this folder use it."""
+"""A curator on a clock moved by hand, as the tests of this folder use it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.periods import period_start_s
 from pipeline.privacy.policy import PrivacyPolicy
-from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.release import ReleaseCurator
 from pipeline.records import ClosedVisit, Level, Outcome
 from pipeline.transparency.leaves import RefusalLeaf, ReleaseLeaf
 
@@ -21,7 +21,7 @@ VISIT = ClosedVisit(Level.HIGH, Outcome.SATISFIED)
 
 
 class Bench:
-    """One box's desk in a folder; `restart` is a new process on the same disk."""
+    """One box's curator in a folder; `restart` is a new process on the same disk."""
 
     def __init__(
         self,
@@ -37,40 +37,42 @@ class Bench:
         self.keys: KeyPair = new_keys("box")
         self.mechanism = mechanism
         self.epoch = 1
-        self.desk = self.start()
+        self.curator = self.start()
         self.hand_over()
 
-    def start(self, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseDesk:
-        """A desk on what lies in the folder."""
-        self.desk = ReleaseDesk(self.policy, self.path, self.clock, self.keys, self.epoch, mechanism=self.mechanism)
+    def start(self, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseCurator:
+        """A curator on what lies in the folder."""
+        self.curator = ReleaseCurator(
+            self.policy, self.path, self.clock, self.keys, self.epoch, mechanism=self.mechanism
+        )
         if anchor is not None:
-            self.desk.anchor(anchor)
-        if not self.desk.problem:
-            self.desk.close_due(self.clock.wall)  # as the box does every second
-        return self.desk
+            self.curator.anchor(anchor)
+        if not self.curator.problem:
+            self.curator.close_due(self.clock.wall)  # as the box does every second
+        return self.curator
 
-    def restart(self, clean: bool = True, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseDesk:
+    def restart(self, clean: bool = True, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseCurator:
         """The process ends (not clean: nothing is sealed at the end) and starts again."""
         if clean:
-            self.desk.close()
+            self.curator.close()
         else:
-            self.desk._store.close()
+            self.curator._store.close()
         return self.start(anchor)
 
     def hand_over(self) -> None:
         """The outbox takes what is pending."""
-        for staged in self.desk.pending():
-            self.desk.confirm(staged.number)
+        for staged in self.curator.pending():
+            self.curator.confirm(staged.number)
 
     def count(self, visits: int = 1, visit: ClosedVisit = VISIT) -> None:
         """Visits end now."""
         for _ in range(visits):
-            self.desk.count(visit, self.clock.wall)
+            self.curator.count(visit, self.clock.wall)
 
     def pass_time(self, seconds: float) -> list[wire.Pulse | wire.Evidence]:
         """Time passes; what was released at its end."""
         self.clock.advance(seconds)
-        return self.desk.close_due(self.clock.wall)
+        return self.curator.close_due(self.clock.wall)
 
     def end_month(self) -> list[wire.Pulse | wire.Evidence]:
         """Time passes to the first minute of the next month, day by day."""
@@ -93,10 +95,10 @@ class NoNoise:
 
 
 def releases(bench: Bench) -> list[ReleaseLeaf]:
-    """Leaves of releases in the desk's log."""
-    return [leaf for leaf in bench.desk._store.leaves() if isinstance(leaf, ReleaseLeaf)]
+    """Leaves of releases in the curator's log."""
+    return [leaf for leaf in bench.curator._store.leaves() if isinstance(leaf, ReleaseLeaf)]
 
 
 def refusals(bench: Bench) -> list[RefusalLeaf]:
-    """Leaves of refusals in the desk's log."""
-    return [leaf for leaf in bench.desk._store.leaves() if isinstance(leaf, RefusalLeaf)]
+    """Leaves of refusals in the curator's log."""
+    return [leaf for leaf in bench.curator._store.leaves() if isinstance(leaf, RefusalLeaf)]

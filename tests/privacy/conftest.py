@@ -1,4 +1,4 @@
-"""A release desk on a folder of its own: with its noise, and without, so that counts can be compared."""
+"""A release curator on a folder of its own: with its noise, and without, so that counts can be compared."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ DAY_S = 86_400.0
 
 
 def head_of(bench: Bench) -> wire.Anchor:
-    head = [staged.message for staged in bench.desk.pending() if isinstance(staged.message, wire.TreeHead)][-1]
+    head = [staged.message for staged in bench.curator.pending() if isinstance(staged.message, wire.TreeHead)][-1]
     assert verify_head(head, bench.keys.signing_public)
     return wire.Anchor(head.epoch, head.size, head.root)
 
@@ -27,9 +27,9 @@ def test_nothing_is_drawn_before_the_anchor_and_nothing_is_lost(exact: Bench) ->
     exact.restart(anchor=None)
     exact.count(3)
     assert exact.pass_time(3 * DAY_S) == []
-    assert exact.desk.pending() == []
+    assert exact.curator.pending() == []
     exact.restart(anchor=None)
-    exact.desk.anchor(NO_HEAD)
+    exact.curator.anchor(NO_HEAD)
     released = exact.pass_time(1)
     assert [sum(message.counts) for message in released] == [3, 0, 0]
 
@@ -46,27 +46,27 @@ def test_a_restored_disk_draws_no_second_noise(bench: Bench, tmp_path: Path) -> 
     """The disk is copied in the morning, the day is released, the copy comes back: the server's head betrays it."""
     bench.count(9)
     bench.pass_time(3_600)
-    bench.desk.close()
+    bench.curator.close()
     copy = tmp_path / "copy"
     shutil.copytree(bench.folder, copy, ignore=shutil.ignore_patterns("copy"))
     bench.start()
     assert len(bench.pass_time(DAY_S)) == 1
     anchor = head_of(bench)
-    bench.desk.close()
+    bench.curator.close()
     for path in copy.iterdir():
         shutil.copy(path, bench.folder / path.name)
     with pytest.raises(LogError, match="old copy"):
         bench.start(anchor)
-    assert bench.desk.close_due(bench.clock.wall) == []
+    assert bench.curator.close_due(bench.clock.wall) == []
     bench.count(1)
     assert bench.pass_time(40 * DAY_S) == []
-    assert bench.desk.state is wire.BoxState.BUDGET_REFUSED
-    assert bench.desk.pending() == []
+    assert bench.curator.state is wire.BoxState.BUDGET_REFUSED
+    assert bench.curator.pending() == []
     bench.restart(anchor=None)
-    assert "old copy" in bench.desk.problem  # and it stays refused, whatever it is told, until it is enrolled again
+    assert "old copy" in bench.curator.problem  # and it stays refused, whatever it is told, until it is enrolled again
     bench.epoch = 2
     bench.restart(anchor=anchor)
-    assert bench.desk.problem == ""
+    assert bench.curator.problem == ""
     assert len(bench.pass_time(DAY_S)) == 1
 
 
@@ -83,14 +83,14 @@ def test_a_new_epoch_begins_with_empty_counts_and_an_own_log(exact: Bench) -> No
     exact.count(9)
     exact.pass_time(DAY_S)
     anchor = head_of(exact)
-    exact.desk.close()
+    exact.curator.close()
     exact.epoch = 2
     exact.start(anchor)
-    assert [staged.key for staged in exact.desk.pending()] == ["head:2:3"]
+    assert [staged.key for staged in exact.curator.pending()] == ["head:2:3"]
     exact.count(2)
     (evidence,) = [message for message in exact.end_month() if isinstance(message, wire.Evidence)]
     assert (evidence.epoch, sum(evidence.counts)) == (2, 2)
-    exact.desk.close()
+    exact.curator.close()
     exact.epoch = 1
     with pytest.raises(StoreError, match="later epoch"):
         exact.start()
@@ -110,8 +110,8 @@ def test_many_periods_wait_and_the_evidence_last(tmp_path: Path) -> None:
     for _ in range(62 * 6):
         bench.pass_time(14_400)
     bench.restart(anchor=None)
-    assert len(bench.desk._due) == 64
-    bench.desk.anchor(NO_HEAD)
+    assert len(bench.curator._due) == 64
+    bench.curator.anchor(NO_HEAD)
     released = bench.pass_time(1)
     evidence = [message for message in released if isinstance(message, wire.Evidence)]
     assert [sum(message.counts) for message in evidence] == [5, 0]

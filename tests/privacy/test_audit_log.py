@@ -28,7 +28,7 @@ class Kept:
 
     def __init__(self, folder: Path) -> None:
         self.bench = Bench(folder)
-        self.bench.desk.close()
+        self.bench.curator.close()
         self.bench.start()
         self.record = folder / "sent.frames"
         self.heads = folder / "heads.jsonl"
@@ -37,15 +37,15 @@ class Kept:
             for day in range(31):
                 self.bench.count(day % 5)
                 self.bench.pass_time(DAY_S)
-                for staged in self.bench.desk.pending():
+                for staged in self.bench.curator.pending():
                     sequence += 1
                     message = staged.build(1, sequence, 0)
                     for _ in range(1 + sequence % 2):  # some are sent again
                         record.write(pad(wire.encode(message)))
                     if isinstance(message, wire.TreeHead):
                         heads.write(head_line(message) + "\n")
-                    self.bench.desk.confirm(staged.number)
-        self.bench.desk.close()
+                    self.bench.curator.confirm(staged.number)
+        self.bench.curator.close()
         self.store = self.bench.path
         self.key = self.bench.keys.signing_public
 
@@ -112,14 +112,14 @@ def test_a_second_history_of_the_same_box_is_named(kept: Kept, tmp_path: Path) -
     copy = tmp_path / "copy"
     copy.mkdir()
     early = Bench(copy)
-    early.desk.close()
+    early.curator.close()
     for path in copy.iterdir():
         path.unlink()
     early.keys = kept.bench.keys
     early.start()
     for _ in range(31):
         early.pass_time(DAY_S)
-    early.desk.close()
+    early.curator.close()
     assert audit_log(early.path, [], kept.key).holds
     problems = audit_log(early.path, [kept.heads], kept.key).problems
     assert names(problems) == {"FORKED"}

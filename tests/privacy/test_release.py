@@ -1,4 +1,4 @@
-"""The desk: what is counted, when it is released, and that no doubt ever draws a second noise."""
+"""The curator: what is counted, when it is released, and that no doubt ever draws a second noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.errors import BudgetError, ConfigError, KeyFileError, StoreError
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.periods import period_index, period_start_s
 from pipeline.privacy.policy import AtRest, PrivacyPolicy, PulsePeriod
-from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import Sealer, in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
 from pipeline.transparency import leaves
@@ -59,17 +59,17 @@ def test_empty_periods_are_released_with_noise(bench: Bench) -> None:
 def test_noise_is_drawn_once_and_offered_again_until_confirmed(bench: Bench) -> None:
     bench.count(5)
     (drawn,) = bench.pass_time(DAY_S)
-    first = bench.desk.pending()
+    first = bench.curator.pending()
     assert [staged.key for staged in first] == [f"head:1:{first[0].message.size}", f"pulse:3:{drawn.index}"]  # type: ignore[union-attr]
     for _ in range(3):
         bench.restart(clean=False)
-        assert bench.desk.pending() == first
+        assert bench.curator.pending() == first
         assert bench.pass_time(1) == []
     sent = first[1].build(1, 7, 0)
     assert (sent.sequence, sent.nonce) == (7, drawn.nonce)
     for staged in first:
-        bench.desk.confirm(staged.number)
-    assert bench.desk.pending() == []
+        bench.curator.confirm(staged.number)
+    assert bench.curator.pending() == []
     assert bench.restart().pending() == []
 
 
@@ -108,13 +108,13 @@ def test_the_sealed_file_has_one_size_and_is_written_on_schedule(bench: Bench) -
 
 def test_a_restarted_machine_loses_the_month_and_says_so(exact: Bench, tmp_path: Path) -> None:
     exact.count(10)
-    exact.desk.close()
-    key = exact.desk._sealer._key_path
+    exact.curator.close()
+    key = exact.curator._sealer._key_path
     assert key is not None
     key.unlink()  # memory is empty after a power cut
     exact.start()
-    assert exact.desk.counters.dropped == {"counts_lost": 1}
-    assert isinstance(exact.desk._store.leaves()[-1], leaves.CountsLostLeaf)
+    assert exact.curator.tallies.dropped == {"counts_lost": 1}
+    assert isinstance(exact.curator._store.leaves()[-1], leaves.CountsLostLeaf)
     exact.count(3)
     (evidence,) = [message for message in exact.end_month() if isinstance(message, wire.Evidence)]
     assert sum(evidence.counts) == 3
@@ -124,10 +124,10 @@ def test_the_disk_holds_no_count(exact: Bench) -> None:
     """With the key gone, what a thief reads of a month with 17 visits is what he reads of an empty one: sizes, and
     nothing that can be opened."""
     exact.count(17)
-    exact.desk.close()
+    exact.curator.close()
     sealed = exact.path.with_suffix(".sealed").read_bytes()
     exact.start()
-    exact.desk.close()
+    exact.curator.close()
     again = exact.path.with_suffix(".sealed").read_bytes()
     assert len(sealed) == len(again)
     assert sum(left == right for left, right in zip(sealed, again, strict=True)) < len(sealed) / 50
@@ -137,7 +137,7 @@ def test_the_disk_holds_no_count(exact: Bench) -> None:
 
 
 def test_a_closed_evidence_changes_the_key(bench: Bench) -> None:
-    key = bench.desk._sealer._key_path
+    key = bench.curator._sealer._key_path
     assert key is not None
     before = key.read_bytes()
     bench.end_month()
@@ -177,10 +177,10 @@ def test_a_leap_of_more_than_a_month_holds_all_releases(exact: Bench) -> None:
     exact.pass_time(1)
     exact.clock.jump(400 * DAY_S)
     assert exact.pass_time(DAY_S) == []
-    assert "clock" in exact.desk.problem
+    assert "clock" in exact.curator.problem
     exact.clock.jump(-400 * DAY_S)
     assert len(exact.pass_time(1)) == 1
-    assert exact.desk.state == wire.BoxState.OK
+    assert exact.curator.state == wire.BoxState.OK
 
 
 def test_no_release_until_the_clock_is_trusted(tmp_path: Path) -> None:
@@ -188,7 +188,7 @@ def test_no_release_until_the_clock_is_trusted(tmp_path: Path) -> None:
     bench.clock.jump(-900 * DAY_S)  # a board without a battery
     bench.count(5)
     assert bench.pass_time(3 * DAY_S) == []
-    assert bench.desk.state is wire.BoxState.CLOCK_UNTRUSTED
+    assert bench.curator.state is wire.BoxState.CLOCK_UNTRUSTED
     bench.restart()
     bench.clock.synchronised = True
     bench.clock.jump(900 * DAY_S)
@@ -201,10 +201,10 @@ def test_no_release_until_the_clock_is_trusted(tmp_path: Path) -> None:
 
 def test_a_box_that_was_off_does_not_invent_periods(exact: Bench) -> None:
     exact.count(4)
-    exact.desk.close()
+    exact.curator.close()
     exact.clock.advance(5 * DAY_S)
     exact.start(anchor=None)
-    exact.desk.anchor(NO_HEAD)
+    exact.curator.anchor(NO_HEAD)
     (first,) = exact.pass_time(1)
     assert sum(first.counts) == 4
     assert [(leaf.first, leaf.last) for leaf in refusals(exact)] == [(first.index + 1, first.index + 4)]
@@ -223,7 +223,7 @@ def test_configuration_takes_effect_as_a_whole_at_the_months_end(exact: Bench) -
     assert {leaf.epsilon_milli for leaf in releases(exact)} == {500, 1_500}
     exact.count(1)
     exact.clock.set_to(period_start_s(PeriodKind.MONTH, MONTH + 2) + 1.0)
-    (evidence,) = exact.desk.close_due(exact.clock.wall)
+    (evidence,) = exact.curator.close_due(exact.clock.wall)
     assert isinstance(evidence, wire.Evidence)
     assert evidence.epsilon_milli == 2_000
 
@@ -243,7 +243,7 @@ def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: P
     costs, counted, released = set(), 0, {True: 0, False: 0}
 
     def tables() -> dict[tuple[bool, PeriodKind, int], int]:
-        running = [*bench.desk._due, *(period for period in bench.desk._current.values() if period is not None)]
+        running = [*bench.curator._due, *(period for period in bench.curator._current.values() if period is not None)]
         return {(period.evidence, period.kind, period.index): sum(period.counts) for period in running}
 
     for _ in range(600):
@@ -255,7 +255,7 @@ def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: P
             moved = [key for key, total in tables().items() if total > before.get(key, 0)]
             epsilons = {
                 (period.evidence, period.kind, period.index): period.epsilon_milli
-                for period in bench.desk._current.values()
+                for period in bench.curator._current.values()
                 if period is not None
             }
             assert len(moved) == len({evidence for evidence, _, _ in moved})  # one pulse and one evidence at most
@@ -312,16 +312,16 @@ def test_a_policy_that_does_not_hold_is_refused(settings: dict[str, object]) -> 
 def test_a_period_that_was_charged_is_not_charged_again(bench: Bench) -> None:
     bench.pass_time(DAY_S)
     (leaf,) = releases(bench)
-    with pytest.raises(BudgetError), bench.desk._store.transaction():
-        bench.desk._store.charge(leaf.evidence, leaf.period, leaf.index, 1)
+    with pytest.raises(BudgetError), bench.curator._store.transaction():
+        bench.curator._store.charge(leaf.evidence, leaf.period, leaf.index, 1)
 
 
 def test_a_full_disk_releases_nothing_and_the_next_try_does(bench: Bench) -> None:
     bench.count(3)
     bench.pass_time(1)
-    pages = bench.desk._store._db.execute("PRAGMA page_count").fetchone()[0]
-    bench.desk._store._db.execute(f"PRAGMA max_page_count={pages}")
-    size = bench.desk._store.size
+    pages = bench.curator._store._db.execute("PRAGMA page_count").fetchone()[0]
+    bench.curator._store._db.execute(f"PRAGMA max_page_count={pages}")
+    size = bench.curator._store.size
 
     def live_on() -> None:
         for _ in range(40):  # until the free pages are used up
@@ -329,10 +329,10 @@ def test_a_full_disk_releases_nothing_and_the_next_try_does(bench: Bench) -> Non
 
     with pytest.raises(StoreError, match="nothing was released"):
         live_on()
-    assert bench.desk._store.size == len(bench.desk._store.leaves()) > size
+    assert bench.curator._store.size == len(bench.curator._store.leaves()) > size
     before = len(releases(bench))
-    bench.desk._store._db.execute("PRAGMA max_page_count=100000")
-    assert len(bench.desk.close_due(bench.clock.wall)) >= 1
+    bench.curator._store._db.execute("PRAGMA max_page_count=100000")
+    assert len(bench.curator.close_due(bench.clock.wall)) >= 1
     assert len(releases(bench)) > before
     indices = [leaf.index for leaf in releases(bench) if not leaf.evidence]
     assert indices == list(range(indices[0], indices[0] + len(indices)))
@@ -352,10 +352,10 @@ def test_a_credential_survives_a_power_cut(tmp_path: Path, monkeypatch: pytest.M
     bench = Bench(tmp_path, policy, NoNoise)
     bench.count(6)
     bench.restart()
-    assert bench.desk.counters.dropped == {}
+    assert bench.curator.tallies.dropped == {}
     (folder / "month_key").write_bytes(b"another key, of another machine's")
     bench.restart()
-    assert bench.desk.counters.dropped == {"counts_lost": 1}
+    assert bench.curator.tallies.dropped == {"counts_lost": 1}
 
 
 def test_a_key_is_never_put_on_a_disk(tmp_path: Path) -> None:
@@ -367,13 +367,13 @@ def test_a_key_is_never_put_on_a_disk(tmp_path: Path) -> None:
 
 def test_a_damaged_sealed_file_is_counted_and_told(exact: Bench) -> None:
     exact.count(3)
-    exact.desk.close()
+    exact.curator.close()
     path = exact.path.with_suffix(".sealed")
     data = bytearray(path.read_bytes())
     data[100] ^= 1
     path.write_bytes(bytes(data))
     exact.start()
-    assert exact.desk.counters.dropped == {"counts_lost": 1}
+    assert exact.curator.tallies.dropped == {"counts_lost": 1}
 
 
 # -- the rest
@@ -387,27 +387,27 @@ def test_a_demo_ends_early_and_never_reopens(tmp_path: Path) -> None:
     bench.count(2)
     assert [message.period for message in bench.pass_time(10)] == [PeriodKind.DEMO_PULSE]
     bench.count(3)
-    kinds = [(message.period, sum(message.counts)) for message in bench.desk.finish_demo(bench.clock.wall)]
+    kinds = [(message.period, sum(message.counts)) for message in bench.curator.finish_demo(bench.clock.wall)]
     assert kinds == [(PeriodKind.DEMO_PULSE, 3), (PeriodKind.DEMO_EVIDENCE, 5)]
     bench.count(1)
     assert bench.pass_time(7_200) == []
-    assert bench.desk.counters.dropped["desk_closed"] == 1
+    assert bench.curator.tallies.dropped["curator_closed"] == 1
 
 
 def test_only_a_demo_ends_early(bench: Bench) -> None:
     with pytest.raises(BudgetError):
-        bench.desk.finish_demo(bench.clock.wall)
+        bench.curator.finish_demo(bench.clock.wall)
 
 
 def test_state_is_logged_when_it_changes_and_only_then(bench: Bench) -> None:
     notice = leaves.NoticeLeaf(5, True, True)
     model = leaves.ModelLeaf(5, "face", b"1" * 32)
-    size = bench.desk._store.size
+    size = bench.curator._store.size
     for _ in range(3):
-        bench.desk.record(notice, model, leaves.KeyLeaf(5, "server", b"2" * 32))
+        bench.curator.record(notice, model, leaves.KeyLeaf(5, "server", b"2" * 32))
         bench.restart()
-    bench.desk.record(leaves.NoticeLeaf(6, True, True), leaves.ModelLeaf(6, "face", b"3" * 32))
-    assert bench.desk._store.size == size + 4
+    bench.curator.record(leaves.NoticeLeaf(6, True, True), leaves.ModelLeaf(6, "face", b"3" * 32))
+    assert bench.curator._store.size == size + 4
 
 
 def test_visits_append_nothing_to_the_log(tmp_path: Path) -> None:
@@ -418,15 +418,15 @@ def test_visits_append_nothing_to_the_log(tmp_path: Path) -> None:
         for _ in range(5):
             bench.count(visits)
             bench.pass_time(DAY_S)
-        sizes.append((bench.desk._store.size, [type(leaf) for leaf in bench.desk._store.leaves()]))
+        sizes.append((bench.curator._store.size, [type(leaf) for leaf in bench.curator._store.leaves()]))
     assert sizes[0] == sizes[1]
 
 
 def test_decommissioning_destroys_the_counts(exact: Bench) -> None:
     exact.count(5)
     exact.pass_time(1)
-    key = exact.desk._sealer._key_path
-    exact.desk.wipe()
+    key = exact.curator._sealer._key_path
+    exact.curator.wipe()
     assert key is not None
     assert not key.exists()
     assert not exact.path.with_suffix(".sealed").exists()
@@ -445,4 +445,4 @@ def test_periods_follow_the_calendar_of_indochina() -> None:
     assert period_index(PeriodKind.DAY, clock.wall) == 2496
     assert period_start_s(PeriodKind.DAY, 0) == 1_577_811_600  # 2020-01-01T00:00+07:00
     assert VISIT.service_group == 0
-    assert ReleaseDesk.__doc__
+    assert ReleaseCurator.__doc__

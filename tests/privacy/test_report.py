@@ -15,7 +15,7 @@ from hailong.audit_report_blocks import as_html, as_pdf
 from hailong.audit_report_text import Assessment, write
 from hailong.audit_report_vi import FIGURES, SENTENCES
 from hailong.cli import main
-from models.catalog import all_cards
+from models.catalogue import all_cards
 from pipeline.keys import new_keys, save_keys
 from server.store.engine import connect, store_url
 from server.store.upgrade import upgrade
@@ -31,7 +31,7 @@ def config_path(tmp_path: Path) -> Path:
     home.mkdir()
     bench = Bench(home)
     bench.keys = new_keys("box")
-    bench.desk.close()
+    bench.curator.close()
     for path in home.iterdir():
         path.unlink()
     save_keys(bench.keys, home / "keys")
@@ -39,7 +39,7 @@ def config_path(tmp_path: Path) -> Path:
     for _ in range(3):
         bench.count(4)
         bench.pass_time(DAY_S)
-    bench.desk.close()
+    bench.curator.close()
     path = tmp_path / "edge.toml"
     path.write_text(
         f"""

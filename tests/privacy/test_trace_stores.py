@@ -21,7 +21,7 @@ def _change(path: Path, statement: str) -> list[str]:
 def test_a_box_has_the_listed_columns_and_no_other(tmp_path: Path) -> None:
     Outbox(tmp_path / "outbox.sqlite3", 1).close()
     bench = Bench(tmp_path)
-    bench.desk.close()
+    bench.curator.close()
     for name in ("outbox.sqlite3", "release.sqlite3"):
         assert _columns(tmp_path / name) == []
     outbox = tmp_path / "outbox.sqlite3"

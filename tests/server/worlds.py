@@ -60,12 +60,12 @@ def add_sheets(
     **more: Any,
 ) -> None:
     """Insert sheets given as code of item -> answer."""
-    asked = instrument or load_instrument("2640")
+    questionnaire = instrument or load_instrument("2640")
     rows = []
     for sheet in sheets:
         values = [0] * 32
         for code, answer in sheet.items():
-            values[asked.slot_of(code)] = answer
+            values[questionnaire.slot_of(code)] = answer
         rows.append(
             {
                 "province_id": province,
@@ -74,8 +74,8 @@ def add_sheets(
                 "channel": channel,
                 "day": day_index(day),
                 "month": month_of_day(day_index(day)),
-                "instrument": asked.code,
-                "instrument_version": asked.version,
+                "instrument": questionnaire.code,
+                "instrument_version": questionnaire.version,
                 **answer_values(values),
                 **more,
             }

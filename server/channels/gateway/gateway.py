@@ -105,16 +105,18 @@ def _phone_digest(gateway: Gateway, phone: str) -> str:
 
 def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[dict[str, str]]:
     """Numbers to ask next with their first message; they count as asked."""
-    asked = find_round(connection, gateway.province_id, round_id=gateway.round_id)
-    if not asked.open_now:
+    survey_round = find_round(connection, gateway.province_id, round_id=gateway.round_id)
+    if not survey_round.open_now:
         return []
-    instrument = asked.load_instrument()
-    mine = (
+    instrument = survey_round.load_instrument()
+    is_this_call = (
         phone_contacts.c.province_id == gateway.province_id,
         phone_contacts.c.round_id == gateway.round_id,
         phone_contacts.c.state == "to_ask",
     )
-    rows = connection.execute(select(phone_contacts).where(*mine).order_by(phone_contacts.c.id).limit(count)).all()
+    rows = connection.execute(
+        select(phone_contacts).where(*is_this_call).order_by(phone_contacts.c.id).limit(count)
+    ).all()
     found = []
     for row in rows:
         connection.execute(update(phone_contacts).where(phone_contacts.c.id == row.id).values(state="asked"))
@@ -175,17 +177,17 @@ def receive(
 
 
 def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, watch: ArrivalWatch) -> GatewayReply:
-    asked = find_round(connection, gateway.province_id, round_id=gateway.round_id)
+    survey_round = find_round(connection, gateway.province_id, round_id=gateway.round_id)
     spoken = gateway.kind == "call"
-    if not asked.open_now:
+    if not survey_round.open_now:
         return GatewayReply("Đợt khảo sát đã kết thúc. Xin cảm ơn.", True)
-    mine = (
+    is_this_call = (
         phone_sessions.c.province_id == gateway.province_id,
         phone_sessions.c.round_id == gateway.round_id,
         phone_sessions.c.channel == str(_CHANNEL[gateway.kind]),
         phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
     )
-    session = connection.execute(select(phone_sessions).where(*mine)).first()
+    session = connection.execute(select(phone_sessions).where(*is_this_call)).first()
     contact_where = (
         phone_contacts.c.province_id == gateway.province_id,
         phone_contacts.c.round_id == gateway.round_id,
@@ -196,7 +198,7 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
         return GatewayReply("Số này không có trong danh sách khảo sát.", True)
     if contact.state in ("answered", "declined", "failed"):
         return GatewayReply("Ông/Bà đã tham gia đợt khảo sát này. Xin cảm ơn.", True)
-    instrument = asked.load_instrument()
+    instrument = survey_round.load_instrument()
     if session is None:  # a call that the person began, or a conversation that was tidied away
         connection.execute(update(phone_contacts).where(*contact_where).values(state="asked"))
         _open_session(connection, gateway, contact, Conversation())
@@ -206,12 +208,12 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
     if result.outcome is Outcome.GOING_ON:
         after = result.conversation
         values = {"step": after.step, "retries": after.retries, "answers": "".join(map(str, after.answers))}
-        connection.execute(update(phone_sessions).where(*mine).values(**values))
+        connection.execute(update(phone_sessions).where(*is_this_call).values(**values))
         return GatewayReply(result.reply, False)
-    connection.execute(delete(phone_sessions).where(*mine))
+    connection.execute(delete(phone_sessions).where(*is_this_call))
     outcome = result.outcome
     if outcome is Outcome.DONE:
-        stored = _store(connection, gateway, asked, session, result.conversation, instrument, watch)
+        stored = _store(connection, gateway, survey_round, session, result.conversation, instrument, watch)
         outcome = Outcome.DONE if stored else Outcome.FAILED
     ended = {Outcome.DONE: "answered", Outcome.DECLINED: "declined", Outcome.FAILED: "failed"}[outcome]
     connection.execute(update(phone_contacts).where(*contact_where).values(state=ended))
@@ -221,7 +223,7 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
 def _store(
     connection: Connection,
     gateway: Gateway,
-    asked: Round,
+    survey_round: Round,
     session: object,
     state: Conversation,
     instrument: Instrument,

@@ -102,13 +102,13 @@ def find(connection: Connection, token: str) -> Invitation | None:
 
 def use(connection: Connection, invitation: Invitation) -> bool:
     """Mark it used; False where somebody was quicker. The same transaction stores the rating."""
-    mine = (invitations.c.id == invitation.id, invitations.c.used.is_(False))
-    return connection.execute(update(invitations).where(*mine).values(used=True)).rowcount == 1
+    is_unused = (invitations.c.id == invitation.id, invitations.c.used.is_(False))
+    return connection.execute(update(invitations).where(*is_unused).values(used=True)).rowcount == 1
 
 
 def returns(connection: Connection, province_id: int, round_id: int) -> dict[tuple[int, int], tuple[int, int]]:
     """(agency, service group) -> (issued, used)."""
-    mine = (invitations.c.province_id == province_id, invitations.c.round_id == round_id)
+    is_unused = (invitations.c.province_id == province_id, invitations.c.round_id == round_id)
     query = (
         select(
             invitations.c.agency_id,
@@ -116,7 +116,7 @@ def returns(connection: Connection, province_id: int, round_id: int) -> dict[tup
             func.count(),
             func.count().filter(invitations.c.used),
         )
-        .where(*mine)
+        .where(*is_unused)
         .group_by(invitations.c.agency_id, invitations.c.service_group)
     )
     return {(agency, group): (issued, used) for agency, group, issued, used in connection.execute(query)}

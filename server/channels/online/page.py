@@ -73,24 +73,26 @@ def _look_up(request: Request, token: str) -> _Asked:
         invitation = find(connection, token)
         if invitation is None:
             raise HTTPException(404, NOT_FOUND)
-        asked = find_round(connection, invitation.province_id, round_id=invitation.round_id)
+        survey_round = find_round(connection, invitation.province_id, round_id=invitation.round_id)
         agency = connection.execute(select(agencies).where(agencies.c.id == invitation.agency_id)).one()
         portal = str(read_setting(connection, invitation.province_id, "portal_origin"))
         simulated = province_by_id(connection, invitation.province_id).simulated
-    return _Asked(invitation, asked, asked.load_instrument(), agency.name_vi, agency.name_en, portal, simulated)
+    return _Asked(
+        invitation, survey_round, survey_round.load_instrument(), agency.name_vi, agency.name_en, portal, simulated
+    )
 
 
-def _factors(asked: _Asked) -> list[object]:
+def _factors(survey_round: _Asked) -> list[object]:
     """The factors that are asked: all, or the one about feedback."""
-    if asked.invitation.scope == "form":
-        return list(asked.instrument.factors)
-    return [factor for factor in asked.instrument.factors if factor.code == "E"]
+    if survey_round.invitation.scope == "form":
+        return list(survey_round.instrument.factors)
+    return [factor for factor in survey_round.instrument.factors if factor.code == "E"]
 
 
 def _show(
     request: Request,
     token: str,
-    asked: _Asked,
+    survey_round: _Asked,
     *,
     embed: bool,
     problem: str = "",
@@ -99,32 +101,32 @@ def _show(
     given_reasons: Sequence[str] = (),
 ) -> Response:
     """The form, with what was `given` already ticked: nobody answers twenty questions twice."""
-    gone = "used" if asked.invitation.used else "expired" if asked.invitation.expired else ""
-    gone = gone or ("" if asked.round.open_now else "closed")
+    gone = "used" if survey_round.invitation.used else "expired" if survey_round.invitation.expired else ""
+    gone = gone or ("" if survey_round.round.open_now else "closed")
     response = render(
         request,
         "survey_gone.html" if gone else "survey_online.html",
         410 if gone else status,
         embed=embed,
-        agency={"name_vi": asked.agency_vi, "name_en": asked.agency_en},
+        agency={"name_vi": survey_round.agency_vi, "name_en": survey_round.agency_en},
         gone=_GONE.get(gone, ("", "")),
-        instrument=asked.instrument,
-        factors=_factors(asked),
-        whole=asked.invitation.scope == "form",
+        instrument=survey_round.instrument,
+        factors=_factors(survey_round),
+        whole=survey_round.invitation.scope == "form",
         action=f"/{'embed' if embed else 's'}/{token}",
         shown=signed_now(request),
         problem=problem,
         given=given or {},
         given_reasons=given_reasons,
         max_comment=MAX_COMMENT,
-        simulated_survey=asked.simulated,
+        simulated_survey=survey_round.simulated,
     )
-    return _framed(response, asked) if embed else response
+    return _framed(response, survey_round) if embed else response
 
 
-def _framed(response: Response, asked: _Asked) -> Response:
+def _framed(response: Response, survey_round: _Asked) -> Response:
     """Let the province's portal, and nobody else, show the page in a frame."""
-    origin = asked.portal if _ORIGIN.match(asked.portal) else "'none'"
+    origin = survey_round.portal if _ORIGIN.match(survey_round.portal) else "'none'"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
         f"base-uri 'none'; frame-ancestors {origin}"
@@ -168,18 +170,18 @@ async def _answer(request: Request, token: str, *, embed: bool) -> Response:
 
 
 def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str], embed: bool) -> Response:
-    asked = _look_up(request, token)
-    if asked.invitation.used or asked.invitation.expired or not asked.round.open_now:
-        return _show(request, token, asked, embed=embed)
-    answers = sheet_of(asked.instrument, texts)
-    whole = asked.invitation.scope == "form"
+    survey_round = _look_up(request, token)
+    if survey_round.invitation.used or survey_round.invitation.expired or not survey_round.round.open_now:
+        return _show(request, token, survey_round, embed=embed)
+    answers = sheet_of(survey_round.instrument, texts)
+    whole = survey_round.invitation.scope == "form"
     if not whole:
-        kept = {item.slot for item in asked.instrument.of_factor("E")}
+        kept = {item.slot for item in survey_round.instrument.of_factor("E")}
         answers = tuple(answer if slot in kept else 0 for slot, answer in enumerate(answers))
     taken_s = seconds_since(request, texts.get("shown", ""))
-    invitation = asked.invitation
+    invitation = survey_round.invitation
     flag = watch_of(request, invitation.province_id).judge(
-        asked.instrument,
+        survey_round.instrument,
         answers,
         place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
         taken_s=taken_s,
@@ -194,12 +196,12 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
             store_sheet(
                 connection,
                 invitation.province_id,
-                asked.instrument,
+                survey_round.instrument,
                 answers,
                 agency_id=invitation.agency_id,
                 channel=invitation.channel,
                 service_group=invitation.service_group,
-                reasons=reasons_of(asked.instrument, chosen) if low else 0,
+                reasons=reasons_of(survey_round.instrument, chosen) if low else 0,
                 flag=flag,
                 full_form=whole,
             )
@@ -207,6 +209,8 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
             store_comments(connection, invitation.province_id, invitation.agency_id, invitation.service_group, said)
     except ConfigError:
         problem = _TOO_FEW[whole][language(request) == "en"]
-        return _show(request, token, asked, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen)
-    response = render(request, "survey_thanks.html", embed=embed, simulated_survey=asked.simulated)
-    return _framed(response, asked) if embed else response
+        return _show(
+            request, token, survey_round, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen
+        )
+    response = render(request, "survey_thanks.html", embed=embed, simulated_survey=survey_round.simulated)
+    return _framed(response, survey_round) if embed else response

@@ -176,13 +176,13 @@ def enter_form(
 
     `decide`: the last word on a form whose entries differ. Raises `ConfigError` where it cannot be entered now or the
     sheet is not valid."""
-    asked = find_round(connection, province_id, round_id=form.round_id)
-    instrument = asked.load_instrument()
+    survey_round = find_round(connection, province_id, round_id=form.round_id)
+    instrument = survey_round.load_instrument()
     kept = drop_unasked(instrument, answers)
     problems = check_answers(instrument, kept, full_form=True, reasons=reasons)
     if problems:
         raise ConfigError(join(problem.words for problem in problems))
-    if day is not None and not asked.first_day <= day <= min(today(), asked.last_day):
+    if day is not None and not survey_round.first_day <= day <= min(today(), survey_round.last_day):
         raise ConfigError(Words("The day lies outside the round.", "Ngày nằm ngoài đợt khảo sát."))
     first = _entry(connection, province_id, form.id, "first")
     if form.state == "differs" and decide:
@@ -219,8 +219,8 @@ def enter_form(
 
 
 def _entry(connection: Connection, province_id: int, form_id: int, step: str) -> Any:
-    mine = (paper_entries.c.province_id == province_id, paper_entries.c.form_id == form_id)
-    return connection.execute(select(paper_entries).where(*mine, paper_entries.c.step == step)).first()
+    is_of_form = (paper_entries.c.province_id == province_id, paper_entries.c.form_id == form_id)
+    return connection.execute(select(paper_entries).where(*is_of_form, paper_entries.c.step == step)).first()
 
 
 def _keep(
@@ -239,8 +239,8 @@ def _keep(
 
 def _set_state(connection: Connection, province_id: int, form_id: int, state: str, day: int | None) -> None:
     values: dict[str, Any] = {"state": state} | ({} if day is None else {"answered_day": day})
-    mine = (paper_forms.c.province_id == province_id, paper_forms.c.id == form_id)
-    connection.execute(update(paper_forms).where(*mine).values(**values))
+    is_of_form = (paper_forms.c.province_id == province_id, paper_forms.c.id == form_id)
+    connection.execute(update(paper_forms).where(*is_of_form).values(**values))
 
 
 def _store(
@@ -285,8 +285,8 @@ def recheck(
         raise ConfigError(Words("This form has been re-checked.", "Phiếu này đã phúc tra."))
     _keep(connection, province_id, form, "recheck", user_id, answers or [0] * 32, 0, result)
     if result == "differs":
-        mine = (ratings.c.province_id == province_id, ratings.c.origin == f"form:{form.code}")
-        rating = connection.execute(select(ratings.c.id).where(*mine)).scalar_one()
+        is_of_form = (ratings.c.province_id == province_id, ratings.c.origin == f"form:{form.code}")
+        rating = connection.execute(select(ratings.c.id).where(*is_of_form)).scalar_one()
         set_aside(connection, province_id, rating, RatingFlag.INCONSISTENT, user_id)
     record_change(connection, province_id, user_id, "form_rechecked", {"form": form.id, "result": result})
 

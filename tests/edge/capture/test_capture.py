@@ -19,7 +19,7 @@ from edge.capture.microphone import Microphone, MicrophoneSettings, read_microph
 from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
 from pipeline.errors import SourceError
-from pipeline.records import SAMPLE_RATE_HZ, Counters
+from pipeline.records import SAMPLE_RATE_HZ, Tallies
 from tests.edge.clips import RATE_HZ, frames, scene, silence, voice, write_film, write_sound
 
 QUICK = CameraSettings(open_s=2.0, read_s=2.0, stale_s=1.0, first_pause_s=0.1, longest_pause_s=0.2)
@@ -112,21 +112,21 @@ def test_a_film_that_is_cut_off_gives_what_it_has(film: Path, tmp_path: Path) ->
     middle = (media + min(index, len(whole))) // 2 if index > media else media + 2000
     damaged[middle : middle + 3000] = os.urandom(3000)
     (tmp_path / "damaged.mp4").write_bytes(bytes(damaged))
-    counters = Counters()
-    found = list(read_camera(str(tmp_path / "damaged.mp4"), QUICK, counters))
+    tallies = Tallies()
+    found = list(read_camera(str(tmp_path / "damaged.mp4"), QUICK, tallies))
     assert 0 < len(found) <= 2 * RATE_HZ
     assert [frame.time_s for frame in found] == sorted(frame.time_s for frame in found)
     (tmp_path / "cut.mp4").write_bytes(whole[: len(whole) // 3])
     with pytest.raises(SourceError):
-        list(read_camera(str(tmp_path / "cut.mp4"), QUICK, counters))
+        list(read_camera(str(tmp_path / "cut.mp4"), QUICK, tallies))
 
 
 def test_a_film_read_fast_keeps_its_own_time(film: Path) -> None:
-    counters = Counters()
+    tallies = Tallies()
     start_s = time.perf_counter()
-    found = list(read_camera(str(film), QUICK, counters))
+    found = list(read_camera(str(film), QUICK, tallies))
     assert time.perf_counter() - start_s < 1.5
-    assert counters.forwarded == len(found) == 2 * RATE_HZ
+    assert tallies.forwarded == len(found) == 2 * RATE_HZ
     assert [frame.time_s for frame in found] == pytest.approx([number / RATE_HZ for number in range(2 * RATE_HZ)])
     assert found[0].pixels.shape == (360, 640, 3)
 
@@ -142,7 +142,7 @@ def test_a_film_played_like_a_camera_takes_its_time_and_ends(film: Path) -> None
             times.append(frame.time_s)
     camera.stop()
     assert 1.7 < time.monotonic() - start_s < 4.0
-    assert len(times) + camera.counters.dropped.get("late", 0) == 2 * RATE_HZ
+    assert len(times) + camera.tallies.dropped.get("late", 0) == 2 * RATE_HZ
     assert times[0] >= start_s - 0.1
     assert not camera.lost
 
@@ -151,7 +151,7 @@ def test_a_looping_film_goes_on(film: Path) -> None:
     camera = Camera(str(film), loop=True)
     camera.start()
     times: list[float] = []
-    while camera.counters.forwarded <= 25:
+    while camera.tallies.forwarded <= 25:
         frame = camera.next(2.0)
         assert frame is not None
         times.append(frame.time_s)
@@ -167,7 +167,7 @@ def test_frames_that_nobody_takes_are_dropped_and_counted(film: Path) -> None:
     assert camera.next(0.1) is not None
     assert camera.next(0.05) is None
     camera.stop()
-    assert camera.counters.dropped["late"] == 2 * RATE_HZ - 1
+    assert camera.tallies.dropped["late"] == 2 * RATE_HZ - 1
 
 
 class Server:
@@ -229,7 +229,7 @@ def test_a_camera_that_dies_or_hangs_comes_back(server: Server, behaviour: str, 
         return server.connections >= 3 and seen >= 3 and len(states) >= 4
 
     wait_for(seen_again, 20.0)
-    assert camera.counters.dropped[counted] >= 2
+    assert camera.tallies.dropped[counted] >= 2
     assert states[:4] == [True, False, True, False]
     camera.stop()
 
@@ -239,7 +239,7 @@ def test_a_camera_that_was_missing_at_the_start_is_found_later(server: Server, f
     server.close()
     camera = Camera(f"tcp://127.0.0.1:{port}", settings=QUICK)
     camera.start()
-    wait_for(lambda: camera.counters.dropped.get("lost", 0) >= 2)
+    wait_for(lambda: camera.tallies.dropped.get("lost", 0) >= 2)
     assert camera.lost
     assert "cannot be opened" in camera.reason
     listener = socket.create_server(("127.0.0.1", port))
@@ -255,7 +255,7 @@ def test_a_camera_that_was_missing_at_the_start_is_found_later(server: Server, f
 
 
 def sound_of(path: Path, channel: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    return np.concatenate([c.samples for c in read_chunks(open_media(str(path)), str(path), channel, Counters())])
+    return np.concatenate([c.samples for c in read_chunks(open_media(str(path)), str(path), channel, Tallies())])
 
 
 def test_only_the_citizens_channel_is_heard(film: Path) -> None:
@@ -300,7 +300,7 @@ def test_a_microphone_without_its_library_names_the_package(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     monkeypatch.setattr("builtins.__import__", _without_portaudio(__import__))
     with pytest.raises(SourceError, match="apt install libportaudio2"):
-        next(read_microphone(0, 0, MicrophoneSettings(), Counters()))
+        next(read_microphone(0, 0, MicrophoneSettings(), Tallies()))
 
 
 def _without_portaudio(real: Callable[..., object]) -> Callable[..., object]:
@@ -324,7 +324,7 @@ def test_a_silent_microphone_is_told_and_a_heard_one_is_well_again(tmp_path: Pat
     assert "only silence" in microphone.reason
     wait_for(lambda: (microphone.next(0.01), microphone.finished)[1], 15.0)
     assert states == [True, False]
-    assert microphone.counters.dropped["silent"] == 1
+    assert microphone.tallies.dropped["silent"] == 1
     microphone.stop()
 
 
@@ -333,7 +333,7 @@ def test_a_microphone_file_that_goes_missing_does_not_end_the_box(tmp_path: Path
     path = tmp_path / "late.wav"
     microphone = Microphone(str(path), settings=settings, loop=True)
     microphone.start()
-    wait_for(lambda: microphone.counters.dropped.get("lost", 0) >= 2)
+    wait_for(lambda: microphone.tallies.dropped.get("lost", 0) >= 2)
     assert "There is no file" in microphone.reason
     write_sound(path, np.stack([voice("voice_ly")]))
     wait_for(lambda: microphone.next(0.05) is not None)
@@ -342,10 +342,10 @@ def test_a_microphone_file_that_goes_missing_does_not_end_the_box(tmp_path: Path
 
 
 def test_sound_that_nobody_takes_is_bounded() -> None:
-    counters = Counters()
-    slots: Slots[int] = Slots(3, counters)
+    tallies = Tallies()
+    slots: Slots[int] = Slots(3, tallies)
     for number in range(10):
         slots.put(number)
     assert len(slots) == 3
-    assert counters.dropped == {"late": 7}
+    assert tallies.dropped == {"late": 7}
     assert [slots.get(0) for _ in range(4)] == [7, 8, 9, None]

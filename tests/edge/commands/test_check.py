@@ -186,7 +186,7 @@ def test_the_box_at_work_and_its_key_rotated(config_path: Path, store: Engine, p
     config = load_config(config_path)
     box = Box.open(config)
     box.start()
-    assert wait_for(lambda: box.sender.is_heard and box.desk.is_anchored)
+    assert wait_for(lambda: box.sender.is_heard and box.curator.is_anchored)
     totals = box.stop(flush_s=20)
     assert totals["waiting"] == 0
     assert totals["acknowledged"] >= 3  # a tree head, a pulse, the evidence

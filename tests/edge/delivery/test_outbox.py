@@ -58,7 +58,7 @@ def test_what_was_put_is_there_after_a_restart_byte_by_byte(tmp_path: Path) -> N
 
 
 def test_an_acknowledged_key_is_not_sent_again(tmp_path: Path) -> None:
-    """The desk may offer a release again after a crash between put and confirm, even if it was acknowledged
+    """The curator may offer a release again after a crash between put and confirm, even if it was acknowledged
     meanwhile."""
     outbox = Outbox(tmp_path / "o", 1)
     outbox.put("a", pulse(1))
@@ -246,7 +246,7 @@ def test_a_full_disk_loses_nothing_and_nothing_half(tmp_path: Path) -> None:
     stored = _fill(outbox)
     with pytest.raises(StoreError, match="disk is full"):
         outbox.put("one more", pulse(1))
-    assert outbox.counters.dropped == {"store_failed": 2}
+    assert outbox.tallies.dropped == {"store_failed": 2}
     assert outbox.totals()["put"] == stored
     assert outbox.next_sequence() == stored + 1
     for sequence in range(1, stored + 1):

@@ -75,7 +75,7 @@ def test_the_civil_servant_is_no_visit(networks: Networks) -> None:
     counter = Counter(networks).show(6, CLERK)
     counter.engine.finish()
     assert counter.visits == []
-    assert counter.engine.face_counters.forwarded == 0
+    assert counter.engine.face_tallies.forwarded == 0
 
 
 def test_no_face_is_no_visit_and_no_error(networks: Networks) -> None:
@@ -92,7 +92,7 @@ def test_of_several_faces_only_the_largest_is_read(networks: Networks) -> None:
     large_stern = Counter(networks, settings).show(5, ("astronaut", 90, 20, 60), ("biden", 250, 340, 60)).show(2)
     assert [visit.level for visit in large_happy.visits] == [Level.VERY_HIGH]
     assert [visit.level < Level.HIGH for visit in large_stern.visits] == [True]
-    assert large_stern.engine.face_counters.forwarded > 90, "both faces were followed"
+    assert large_stern.engine.face_tallies.forwarded > 90, "both faces were followed"
 
 
 def test_a_passer_by_is_no_visit_and_a_glance_abstains(networks: Networks) -> None:
@@ -109,9 +109,9 @@ def test_the_level_is_frozen_before_rating(networks: Networks) -> None:
     frozen = counter.engine.freeze_level()
     assert frozen.level is Level.VERY_HIGH
     assert frozen.modalities is Modality.FACE
-    before = counter.engine.counters.forwarded
+    before = counter.engine.tallies.forwarded
     counter.show(3, ("biden", 150, 60, 100))
-    assert counter.engine.counters.forwarded > before, "presence is still followed"
+    assert counter.engine.tallies.forwarded > before, "presence is still followed"
     assert counter.engine.freeze_level() is frozen
     assert counter.engine.rated(2)
     assert counter.visits == []
@@ -138,12 +138,12 @@ def test_a_rating_that_never_comes_ends_the_wait(networks: Networks) -> None:
 
 def test_opting_out_stops_at_once_and_counts_as_abstained(networks: Networks) -> None:
     counter = Counter(networks).show(4, HAPPY)
-    looked_at = counter.engine.counters.forwarded
+    looked_at = counter.engine.tallies.forwarded
     counter.engine.opt_out()
     counter.hear(voice("voice_binh")).show(2.5, HAPPY)
-    assert counter.engine.counters.forwarded == looked_at, "not one frame more"
-    assert counter.engine.counters.dropped["opted_out"] == 25
-    assert counter.engine.sound_counters.forwarded == 0
+    assert counter.engine.tallies.forwarded == looked_at, "not one frame more"
+    assert counter.engine.tallies.dropped["opted_out"] == 25
+    assert counter.engine.sound_tallies.forwarded == 0
     assert counter.engine.visit_open
     assert counter.engine.rated(5), "rating is another matter than being analysed"
     counter.show(5, HAPPY)
@@ -162,7 +162,7 @@ def test_whoever_is_there_at_a_restart_is_left_alone(networks: Networks) -> None
     counter.time_s += 5.0  # no pictures: nobody can say that the place was empty
     counter.show(0.3).show(4, HAPPY)
     assert counter.started == 0
-    assert counter.engine.sound_counters.forwarded == 0
+    assert counter.engine.sound_tallies.forwarded == 0
     counter.show(2).show(4, HAPPY_TOO).show(2)
     assert [visit.level for visit in counter.visits] == [Level.VERY_HIGH]
 
@@ -170,13 +170,13 @@ def test_whoever_is_there_at_a_restart_is_left_alone(networks: Networks) -> None
 def test_by_presence_no_event_of_the_queue_system_ends_an_opt_out(networks: Networks) -> None:
     counter = Counter(networks).show(2, HAPPY)
     counter.engine.opt_out()
-    looked_at = counter.engine.counters.forwarded
+    looked_at = counter.engine.tallies.forwarded
     counter.engine.visit_started(1, counter.time_s)
     counter.show(1, HAPPY)
     counter.engine.visit_ended(counter.time_s)
     counter.engine.visit_started(1, counter.time_s)
     counter.show(1, HAPPY)
-    assert counter.engine.counters.forwarded == looked_at
+    assert counter.engine.tallies.forwarded == looked_at
     assert counter.started == 1
     assert counter.engine.has_opted_out
 
@@ -186,14 +186,14 @@ def test_opting_out_before_being_seen(networks: Networks) -> None:
     counter.engine.opt_out()
     counter.engine.opt_out()
     counter.show(2, HAPPY)
-    assert counter.engine.counters.forwarded == 0
+    assert counter.engine.tallies.forwarded == 0
     counter.show(2)
     assert counter.visits == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED)]
 
 
 def test_the_queue_system_starts_and_ends_visits(networks: Networks) -> None:
     counter = Counter(networks, BY_QUEUE).show(3, HAPPY)
-    assert counter.engine.counters.forwarded == 0, "nothing is looked at outside a visit"
+    assert counter.engine.tallies.forwarded == 0, "nothing is looked at outside a visit"
     counter.engine.visit_started(7, counter.time_s)
     counter.show(4, HAPPY)
     counter.engine.visit_ended(counter.time_s)
@@ -245,7 +245,7 @@ def test_an_opt_out_survives_every_call_but_a_clear_end(
         counter.time_s = time_s
     assert counter.engine.has_opted_out is not is_over
     counter.show(0.3, HAPPY)
-    assert (counter.engine.counters.forwarded > 0) is is_over
+    assert (counter.engine.tallies.forwarded > 0) is is_over
     counter.engine.finish()
     starts = sum(event == S for _, event in events)
     assert len(counter.visits) == starts + 1, "every call is one visit, whether or not it is opted out"
@@ -260,7 +260,7 @@ def test_a_second_touch_after_the_end_opts_out_too(networks: Networks) -> None:
     counter.engine.opt_out()
     counter.time_s = 1.5
     counter.show(1, HAPPY)
-    assert counter.engine.counters.forwarded == 0
+    assert counter.engine.tallies.forwarded == 0
     assert counter.engine.visit_open
 
 
@@ -269,7 +269,7 @@ def test_opting_out_before_the_call_holds_for_the_visit_that_is_called(networks:
     counter.engine.opt_out()
     counter.engine.visit_started(7, counter.time_s)
     counter.show(4, HAPPY)
-    assert counter.engine.counters.forwarded == 0
+    assert counter.engine.tallies.forwarded == 0
     counter.engine.visit_ended(counter.time_s)
     counter.time_s += 2.5
     counter.engine.visit_started(8, counter.time_s)
@@ -284,7 +284,7 @@ def test_opting_out_before_the_call_holds_for_the_visit_that_is_called(networks:
 def test_speech_is_heard_in_a_visit_only(networks: Networks) -> None:
     talk = np.concatenate([voice("voice_ngoc"), silence(0.6)])
     counter = Counter(networks, BY_QUEUE).hear(talk)
-    assert counter.engine.sound_counters.forwarded == 0
+    assert counter.engine.sound_tallies.forwarded == 0
     counter.time_s = 5.0
     counter.engine.visit_started(0, counter.time_s)
     counter.hear(talk)
@@ -292,9 +292,9 @@ def test_speech_is_heard_in_a_visit_only(networks: Networks) -> None:
     assert glimpse.speech is not None
     assert 2.0 < glimpse.speech_seconds < 4.0
     assert counter.engine.freeze_level() is counter.engine.freeze_level()
-    heard = counter.engine.sound_counters.forwarded
+    heard = counter.engine.sound_tallies.forwarded
     counter.hear(talk)
-    assert counter.engine.sound_counters.forwarded == heard
+    assert counter.engine.sound_tallies.forwarded == heard
 
 
 def test_what_was_said_before_the_visit_is_not_heard_in_it(networks: Networks) -> None:
@@ -303,10 +303,10 @@ def test_what_was_said_before_the_visit_is_not_heard_in_it(networks: Networks) -
     talk = np.concatenate([voice("voice_ngoc"), silence(0.6)])
     counter.engine.visit_started(0, 5.0)
     counter.hear(talk)
-    assert counter.engine.sound_counters.forwarded == 0
+    assert counter.engine.sound_tallies.forwarded == 0
     counter.time_s = 5.0
     counter.hear(talk)
-    assert counter.engine.sound_counters.forwarded > 0
+    assert counter.engine.sound_tallies.forwarded > 0
 
 
 def test_a_camera_that_dies_does_not_hold_a_visit_open(networks: Networks) -> None:
@@ -320,15 +320,15 @@ def test_a_camera_that_dies_does_not_hold_a_visit_open(networks: Networks) -> No
 def test_a_frame_from_the_past_is_dropped_and_counted(networks: Networks) -> None:
     counter = Counter(networks).show(3, HAPPY)
     counter.engine.feed_frame(Frame(scene(HAPPY), 0.5))
-    assert counter.engine.counters.dropped == {"time_backwards": 1}
+    assert counter.engine.tallies.dropped == {"time_backwards": 1}
 
 
 def test_a_fast_camera_costs_no_more(networks: Networks) -> None:
     counter = Counter(networks)
     for frame in frames(scene(HAPPY), 2.0, rate_hz=60):
         counter.engine.feed_frame(frame)
-    assert counter.engine.counters.forwarded == 40
-    assert counter.engine.counters.dropped == {"between": 80}
+    assert counter.engine.tallies.forwarded == 40
+    assert counter.engine.tallies.dropped == {"between": 80}
     assert counter.engine.visit_open
 
 
@@ -367,7 +367,7 @@ def test_calls_from_several_threads_take_turns(networks: Networks) -> None:
         thread.join()
     counter.engine.finish()
     assert errors == []
-    assert counter.engine.counters.forwarded == 50
+    assert counter.engine.tallies.forwarded == 50
 
 
 def test_restricted_weights_are_refused_without_acceptance() -> None:

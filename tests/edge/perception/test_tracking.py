@@ -7,7 +7,7 @@ import pytest
 
 from edge.perception.face_tracking import CitizenChoice, FaceTracker, TrackingParameters, overlap
 from edge.perception.region import Region
-from models.catalog import model_files
+from models.catalogue import model_files
 from models.face_detect import FaceDetector
 from models.face_landmarks import FaceLandmarks
 from pipeline.records import FaceTrack
@@ -91,7 +91,7 @@ def test_a_face_keeps_its_number_between_detections_and_is_lost_when_gone(
     assert all(abs(track.x_px + track.width_px / 2 - 135) < 15 for track in seen)
     gone = [faces.update(frame.pixels, frame.time_s) for frame in frames(scene(), 1.0, start_s=3.0)]
     assert gone[-1] == []
-    assert faces.counters.dropped["face_lost"] == 1
+    assert faces.tallies.dropped["face_lost"] == 1
     back = [faces.update(frame.pixels, frame.time_s) for frame in frames(scene(CITIZEN), 1.0, start_s=4.0)]
     assert [track.track_id for track in back[-1]] == [2]
 
@@ -102,7 +102,7 @@ def test_more_faces_than_the_limit_are_counted_not_followed(
     faces = FaceTracker(*networks, TrackingParameters(most_faces=1))
     (track,) = faces.update(scene(CITIZEN, ("biden", 260, 360, 50)), 0.0)
     assert track.x_px > WIDTH_PX / 2, "the larger one is kept"
-    assert faces.counters.dropped["face_over_limit"] == 1
+    assert faces.tallies.dropped["face_over_limit"] == 1
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from edge.tablet.counter import Begin, Counter
 from edge.tablet.questionnaire import Form, make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.tablet.texts import names, text
-from models.catalog import all_cards
+from models.catalogue import all_cards
 from pipeline import wire
 from pipeline.errors import ConfigError, StoreError
 from pipeline.instruments.flags import RatingFlag
@@ -188,7 +188,7 @@ def test_half_an_answer_goes_nowhere(short: Tablet) -> None:
     page = short.answer(page, 1)
     assert page.url.path == "/over"
     assert short.rows == []
-    assert short.counter.counters.dropped == {"timed_out": 1}
+    assert short.counter.tallies.dropped == {"timed_out": 1}
 
 
 def test_a_touch_keeps_the_sheet(short: Tablet) -> None:

@@ -54,8 +54,8 @@ class AtShare(Progress):
 
 
 def _import(store: Engine, place: Place, path: Path, progress: Progress | None = None) -> int:
-    asked = load_instrument("2640")
-    return import_ratings(store, place.province_id, path, asked, channel="sms", progress=progress).added
+    questionnaire = load_instrument("2640")
+    return import_ratings(store, place.province_id, path, questionnaire, channel="sms", progress=progress).added
 
 
 def _state(store: Engine, place: Place) -> tuple[int, int]:

@@ -152,10 +152,10 @@ def test_repeats_add_nothing_and_contradictions_are_told(store: Engine, province
     path = _csv(tmp_path, "P1,so-a,5/7/2026,4,4,4", "P2,so-a,5/7/2026,4,4,4")
     assert _import(store, province, path).added == 2
     again = _import(store, province, path)
-    assert (again.rows, again.added, again.there) == (2, 0, 2)
+    assert (again.rows, again.added, again.existing) == (2, 0, 2)
     more = _csv(tmp_path, "P2,so-a,5/7/2026,4,4,4", "P3,so-b,5/7/2026,1,,", name="more.csv")
     result = _import(store, province, more)
-    assert (result.added, result.there) == (1, 1)
+    assert (result.added, result.existing) == (1, 1)
     other = _csv(tmp_path, "P1,so-a,5/7/2026,1,4,4", name="other.csv")
     with pytest.raises(ImportRowError, match="1 of 1") as error:
         _import(store, province, other)
@@ -167,7 +167,7 @@ def test_rows_without_form_codes_are_keyed_by_the_file(store: Engine, province: 
     header = "agency,day,overall"
     path = _csv(tmp_path, "so-a,5/7/2026,4", "so-a,5/7/2026,4", header=header)
     assert _import(store, province, path).added == 2
-    assert _import(store, province, path).there == 2
+    assert _import(store, province, path).existing == 2
     other = _csv(tmp_path, "so-a,5/7/2026,4", "so-a,5/7/2026,4", "so-a,5/7/2026,5", header=header, name="b.csv")
     assert _import(store, province, other).added == 3
 

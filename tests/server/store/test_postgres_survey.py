@@ -43,7 +43,7 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
         with write(engine) as connection:
             plans.append(make_plan(connection, number, "2026-Q3", "k", settings, None))
             plan_state(connection, number, "k")
-            asked = make_round(
+            survey_round = make_round(
                 connection,
                 number,
                 code="now",
@@ -56,17 +56,17 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
             )
             agency = connection.execute(select(agencies.c.id).order_by(agencies.c.id)).scalars().first()
             assert agency is not None
-            invitations.issue(connection, number, asked.id, agency, count=3)
-            assert list(invitations.returns(connection, number, asked.id).values()) == [(3, 0)]
-            paper.print_forms(connection, number, asked.id, agency, count=4, recheck_share=0.5)
-            assert [row.forms for row in paper.supervision(connection, number, asked.id)] == [4]
+            invitations.issue(connection, number, survey_round.id, agency, count=3)
+            assert list(invitations.returns(connection, number, survey_round.id).values()) == [(3, 0)]
+            paper.print_forms(connection, number, survey_round.id, agency, count=4, recheck_share=0.5)
+            assert [row.forms for row in paper.supervision(connection, number, survey_round.id)] == [4]
             feedback.receive(connection, number, agency, category="delay", text="x", contact="y")
             assert feedback.items(connection, number)[0].contact in ("y", "")
             enforce_survey_retention(connection, number)
         path = tmp_path / "in.csv"
         path.write_text("form,agency,day,overall\nP1,so-y-te,1/8/2026,4\nP2,tp-mau,2/8/2026,2\n", encoding="utf-8")
         assert import_ratings(engine, number, path, instrument, channel="sms").added == 2
-        assert import_ratings(engine, number, path, instrument, channel="sms").there == 2
+        assert import_ratings(engine, number, path, instrument, channel="sms").existing == 2
         with read(engine) as connection:
             results.append(compute_index(connection, number, instrument, PERIOD))
             gather(connection, number, instrument, PERIOD)

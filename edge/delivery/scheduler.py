@@ -12,8 +12,8 @@ from edge.delivery.outbox import Outbox
 from pipeline.errors import ClockError, StoreError
 from pipeline.privacy.clock import Clock
 from pipeline.privacy.periods import INDOCHINA, day_index
-from pipeline.privacy.release import ReleaseDesk
-from pipeline.records import Counters
+from pipeline.privacy.release import ReleaseCurator
+from pipeline.records import Tallies
 from pipeline.wire import BoxState
 
 _log = logging.getLogger(__name__)
@@ -52,21 +52,21 @@ class RatingSchedule:
         return day_index(now_s) * len(self._hours) + sum(1 for due in self._hours if due <= hour)
 
 
-class Keeper:
+class PeriodScheduler:
     """Call `turn` at a fixed interval, such as every second. Never raises for a full disk: it says so by `health`
     and tries again. Every `keep_every_s` seconds of the clock, sheets go from memory to the disk."""
 
     def __init__(
         self,
-        desk: ReleaseDesk,
+        curator: ReleaseCurator,
         outbox: Outbox,
         clock: Clock,
         schedule: RatingSchedule,
         health: Health,
         keep_every_s: float = 60.0,
     ) -> None:
-        self.counters = Counters()
-        self._desk = desk
+        self.tallies = Tallies()
+        self._curator = curator
         self._outbox = outbox
         self._clock = clock
         self._schedule = schedule
@@ -85,36 +85,36 @@ class Keeper:
                 work(now_s)
             except StoreError as error:
                 disk_full = True
-                self.counters.drop("store_failed")
+                self.tallies.drop("store_failed")
                 if not self._health.holds(BoxState.DISK_FULL):
                     _log.error("%s", error)
             except ClockError as error:
-                self.counters.drop("clock_untrusted")
+                self.tallies.drop("clock_untrusted")
                 if self._health.set(BoxState.CLOCK_UNTRUSTED, True):
                     _log.error("%s", error)
                 return
         if self._health.set(BoxState.DISK_FULL, disk_full) and not disk_full:
             _log.info("the disk takes releases again")
-        state = self._desk.state
+        state = self._curator.state
         self._health.set(BoxState.BUDGET_REFUSED, state is BoxState.BUDGET_REFUSED)
-        if self._health.set(BoxState.CLOCK_UNTRUSTED, state is BoxState.CLOCK_UNTRUSTED) and self._desk.problem:
-            _log.error("%s", self._desk.problem)
+        if self._health.set(BoxState.CLOCK_UNTRUSTED, state is BoxState.CLOCK_UNTRUSTED) and self._curator.problem:
+            _log.error("%s", self._curator.problem)
 
     def _release(self, now_s: float) -> None:
-        self._desk.close_due(now_s)
+        self._curator.close_due(now_s)
         self.hand_over()
 
     def hand_over(self) -> None:
-        """From the desk to the outbox: put, then confirm. After a crash in between, the same key is put again, which
+        """From the curator to the outbox: put, then confirm. After a crash in between, the same key is put again, which
         changes nothing."""
         handed = False
-        for staged in self._desk.pending():
+        for staged in self._curator.pending():
             self._outbox.put(staged.key, staged.build)
-            self._desk.confirm(staged.number)
-            self.counters.forwarded += 1
+            self._curator.confirm(staged.number)
+            self.tallies.forwarded += 1
             handed = True
         if handed or not self._settled:
-            self._outbox.settle({staged.key for staged in self._desk.pending()})
+            self._outbox.settle({staged.key for staged in self._curator.pending()})
             self._settled = True
 
     def _keep(self, now_s: float) -> None:
@@ -135,7 +135,7 @@ class Keeper:
     def finish_demo(self) -> None:
         """Demo only: close what runs and hand everything to the outbox. Raises `StoreError`."""
         now_s = self._clock.wall_s()
-        self._desk.finish_demo(now_s)
+        self._curator.finish_demo(now_s)
         self.hand_over()
         if self._outbox.totals()["sheets"]:
             self._outbox.make_batches(day_index(now_s))
