@@ -78,7 +78,7 @@ class Camera(Source[Frame]):
     """A live camera, or a file that plays like one. The newest picture alone waits. Times of frames are of the
     monotonic clock.
 
-    `counters`: pictures read, and dropped by reason: `late`, `corrupt`; `lost` and `stale` count interruptions."""
+    `tallies`: pictures read, and dropped by reason: `late`, `corrupt`; `lost` and `stale` count interruptions."""
 
     kind = "camera"
     gives_nothing = "gives no picture."

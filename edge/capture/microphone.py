@@ -120,7 +120,7 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
 class Microphone(Source[Chunk]):
     """A live microphone, or a file that plays like one. It is lost while it is silent, too.
 
-    `counters`: chunks read, and dropped by reason: `late`, `overrun`, `corrupt`; `lost` and `silent` count
+    `tallies`: chunks read, and dropped by reason: `late`, `overrun`, `corrupt`; `lost` and `silent` count
     interruptions."""
 
     kind = "microphone"
