@@ -10,17 +10,28 @@
     ├── ClockError         a clock that is not trusted, or ran backwards
     ├── LogError           a transparency log that is cut, altered or forked
     ├── StoreError         a data base or outbox that cannot be read or written
-    ├── ImportRowError     rows of an imported file that do not fit (carries the rows' numbers and reasons)
+    ├── RequestError       what somebody asked for cannot be done; nothing was changed
+    │   ├── InvalidError       a value that cannot be used
+    │   │   └── ImportRowError     rows of an imported file that do not fit (carries their numbers and reasons)
+    │   ├── NotFoundError      there is no such thing, or not for whoever asks
+    │   ├── ConflictError      it is so already, or something else stands against it
+    │   └── ForbiddenError     this person may not do it
     └── StatisticsError    figures from which no honest estimate can be made
 
-No message holds anything inferred from, said by or seen of a citizen.
+Each class says the HTTP status under which a page answers it. No message holds anything inferred
+from, said by or seen of a citizen.
 """
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 
 class HailongError(Exception):
     """Root of the tree. `fix` says in one sentence what the reader can do."""
+
+    status: ClassVar[int] = 400
+    """HTTP status of a page or interface that meets this error."""
 
     def __init__(self, message: str, fix: str = "") -> None:
         super().__init__(message)
@@ -66,8 +77,38 @@ class LogError(HailongError):
 class StoreError(HailongError):
     """A data base or an outbox that cannot be read or written."""
 
+    status = 503
 
-class ImportRowError(HailongError):
+
+class RequestError(HailongError):
+    """What somebody asked for cannot be done; nothing was changed."""
+
+
+class InvalidError(RequestError):
+    """A value that cannot be used: of a form, a file, an argument."""
+
+    status = 422
+
+
+class NotFoundError(RequestError):
+    """There is no such thing, or not for whoever asks."""
+
+    status = 404
+
+
+class ConflictError(RequestError):
+    """It is so already, or something else stands against it: a code that is taken, a round that is closed."""
+
+    status = 409
+
+
+class ForbiddenError(RequestError):
+    """This person may not do it."""
+
+    status = 403
+
+
+class ImportRowError(InvalidError):
     """Rows of an imported file that do not fit: `rows` holds (row number, reason)."""
 
     def __init__(self, message: str, rows: list[tuple[int, str]], fix: str = "") -> None:
@@ -77,3 +118,5 @@ class ImportRowError(HailongError):
 
 class StatisticsError(HailongError):
     """Figures from which no honest estimate can be made."""
+
+    status = 422

@@ -179,7 +179,7 @@ def _add_error_pages(app: FastAPI) -> None:
 
     @app.exception_handler(HailongError)
     def our_error(request: Request, error: HailongError) -> Response:
-        status = 503 if isinstance(error, StoreError) else 400
+        status = error.status
         if _wants_json(request):
             return JSONResponse({"error": str(error)}, status)
         return render(request, "error.html", status, status_code=status, detail=error_text(request, error))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from server.core.scope import Scope
 from server.store.tables.users import Role
 
 
@@ -68,6 +69,11 @@ class User:
     province_id: int
     agency_id: int | None = None
     must_change_password: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        """The rows that this user's statements reach."""
+        return Scope(self.province_id, self.agency_id)
 
     @property
     def permissions(self) -> frozenset[Permission]:
