@@ -19,7 +19,7 @@ from pipeline import wire
 from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, new_keys, save_keys
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SMALL = {"msgspec", "platformdirs", "typing-extensions"}
 """Enough to start the command; the whole lock file is installed by the soak test."""
 

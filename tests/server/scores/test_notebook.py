@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "notebooks" / "implicit_meets_explicit.py"
+NOTEBOOK = Path(__file__).parents[3] / "docs" / "notebooks" / "implicit_meets_explicit.py"
 
 
 @pytest.mark.slow
