@@ -18,11 +18,11 @@ from typing import Any, Final
 from calibration.factors import OVERALL, require_informed
 from calibration.fuse import Fused, Settings, fuse_month, response_rate
 from calibration.months import AgencyMonth, require_disjoint_months
-from calibration.periods import Period
 from calibration.ratings import TABLET, totals
 from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
 from calibration.results import Estimate, LabelledEstimates
 from calibration.verdicts import Verdict
+from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 
 HISTORY_MONTHS: Final = 12
@@ -64,7 +64,7 @@ class AgencyResult:
 class Analysis:
     """All agencies of one period, and the curves that they were fused with."""
 
-    period: Period
+    period: DayRange
     factor: str
     agencies: tuple[AgencyResult, ...]
     curves: dict[str, ResponseCurve]
@@ -103,7 +103,7 @@ def _covered(month: AgencyMonth) -> tuple[int, int]:
 
 def group_curves(
     months: Iterable[AgencyMonth],
-    before: Period,
+    before: DayRange,
     *,
     history: int = HISTORY_MONTHS,
     minimum_pairs: int = MINIMUM_PAIRS,
@@ -134,7 +134,7 @@ def group_curves(
 def analyze(
     months: Sequence[AgencyMonth],
     *,
-    period: Period,
+    period: DayRange,
     factor: str = OVERALL,
     settings: Settings | None = None,
     history: int = HISTORY_MONTHS,

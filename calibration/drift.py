@@ -31,9 +31,9 @@ from scipy.stats import chi2
 from scipy.stats import f as f_distribution
 
 from calibration.months import AgencyMonth
-from calibration.periods import Period
 from calibration.response_curve import ResponseCurve
 from calibration.tables import SEEN_LEVELS, EvidenceTable, pool
+from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 
 FloatArray = NDArray[np.float64]
@@ -69,7 +69,7 @@ class DriftAlarm:
     """One alarm. `p_value` after dispersion, before Holm's adjustment; None for the CUSUM."""
 
     agency: str
-    period: Period
+    period: DayRange
     kind: DriftKind
     statistic: float
     p_value: float | None
@@ -83,7 +83,7 @@ class DriftAlarm:
 class DriftReport:
     """Alarms of one period, with what was tested and how often nothing would still ring."""
 
-    period: Period
+    period: DayRange
     alarms: tuple[DriftAlarm, ...]
     tests: int
     months_between_false_alarms: float
@@ -109,7 +109,7 @@ class DriftReport:
 @dataclass(frozen=True, slots=True)
 class _Statistic:
     agency: str
-    period: Period
+    period: DayRange
     kind: DriftKind
     value: float
     degrees: int
@@ -192,7 +192,7 @@ def _mean_level(table: EvidenceTable) -> tuple[float, float]:
     return float(share @ score), float(score @ covariance @ score)
 
 
-def _statistics(history: Sequence[EvidenceTable], agency: str, period: Period, table: EvidenceTable,
+def _statistics(history: Sequence[EvidenceTable], agency: str, period: DayRange, table: EvidenceTable,
                 curve: ResponseCurve | None) -> list[_Statistic]:  # fmt: skip
     found = []
     if history:
@@ -243,7 +243,7 @@ def recursive_residuals(tables: Sequence[EvidenceTable]) -> FloatArray:
 
 def detect_drift(
     months: Sequence[AgencyMonth],
-    period: Period,
+    period: DayRange,
     curves: dict[str, ResponseCurve],
     months_between_false_alarms: float = MONTHS_BETWEEN_FALSE_ALARMS,
 ) -> DriftReport:

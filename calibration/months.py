@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibration.periods import Period, require_disjoint
 from calibration.ratings import DayCount
 from calibration.tables import EvidenceTable
+from pipeline.calendar import DayRange, require_disjoint
 from pipeline.errors import StatisticsError
 
 
@@ -36,7 +36,7 @@ class AgencyMonth:
 
     agency: str
     group: str
-    period: Period
+    period: DayRange
     strata: tuple[Stratum, ...]
     shared_tables: tuple[EvidenceTable, ...] = ()
 
@@ -69,7 +69,7 @@ class AgencyMonth:
 
 def require_disjoint_months(months: Sequence[AgencyMonth]) -> None:
     """Raise `StatisticsError` where one agency's periods overlap."""
-    periods: dict[str, list[Period]] = {}
+    periods: dict[str, list[DayRange]] = {}
     for month in months:
         periods.setdefault(month.agency, []).append(month.period)
     for agency, of_agency in periods.items():

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.months import AgencyMonth, Stratum
-from calibration.periods import Period
 from calibration.ratings import TABLET, DayCount
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable
 from calibration.worlds import ABSTAINED, discrete_laplace, joint_distribution, split_by_response
+from pipeline.calendar import DayRange
 
 FloatArray = NDArray[np.float64]
 
@@ -145,9 +145,9 @@ class SimulatedProvince:
     """Months in the analysis' records, and the truth behind them by (agency, period)."""
 
     months: tuple[AgencyMonth, ...]
-    truth: dict[tuple[str, Period], float]
+    truth: dict[tuple[str, DayRange], float]
     """Share satisfied that the agency's way of serving produces."""
-    month_truth: dict[tuple[str, Period], float]
+    month_truth: dict[tuple[str, DayRange], float]
     """Share satisfied among exactly the month's visits."""
 
 
@@ -163,7 +163,7 @@ def _agency_month(
     scenario: Scenario,
     name: str,
     group: str,
-    period: Period,
+    period: DayRange,
     visits: int,
     p: float,
     last: bool,
@@ -218,12 +218,12 @@ def simulate_province(scenario: Scenario | None = None) -> SimulatedProvince:
     sizes = np.geomspace(*scenario.visits, num=scenario.agencies).round().astype(int)
     shares = rng.uniform(*scenario.satisfied, size=scenario.agencies)
     months: list[AgencyMonth] = []
-    truth: dict[tuple[str, Period], float] = {}
-    month_truth: dict[tuple[str, Period], float] = {}
+    truth: dict[tuple[str, DayRange], float] = {}
+    month_truth: dict[tuple[str, DayRange], float] = {}
     year, month = scenario.first_month
     for step in range(scenario.months):
         index = year * 12 + month - 1 + step
-        period = Period.month(index // 12, index % 12 + 1)
+        period = DayRange.month(index // 12, index % 12 + 1)
         for agency in range(scenario.agencies):
             name = f"agency-{agency + 1:02d}"
             drawn, share = _agency_month(

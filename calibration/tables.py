@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.periods import Period
+from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 from pipeline.records import Level, Outcome
 
@@ -53,7 +53,7 @@ class EvidenceTable:
 
     counts: NDArray[np.int64]
     cell_variance: float
-    period: Period | None = None
+    period: DayRange | None = None
     box: str = ""
     releases: int = 1
 
@@ -71,7 +71,7 @@ class EvidenceTable:
 
     @classmethod
     def released(
-        cls, counts: ArrayLike, epsilon: float | None, *, period: Period | None = None, box: str = ""
+        cls, counts: ArrayLike, epsilon: float | None, *, period: DayRange | None = None, box: str = ""
     ) -> EvidenceTable:
         """One release: `counts` [6, 3] (or 18 numbers row by row) noised at `epsilon`; None: exact."""
         array = np.asarray(counts)
@@ -105,7 +105,7 @@ def pool(tables: Sequence[EvidenceTable]) -> EvidenceTable:
     Raises `StatisticsError` for no tables and for overlapping periods of one box."""
     if not tables:
         raise StatisticsError("No evidence tables to pool.", "Check that the boxes' monthly releases arrived.")
-    seen: dict[str, list[Period]] = {}
+    seen: dict[str, list[DayRange]] = {}
     for table in tables:
         if table.box and table.period is not None:
             for other in seen.setdefault(table.box, []):

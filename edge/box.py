@@ -23,10 +23,10 @@ from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.version import SOFTWARE
 from pipeline import wire
+from pipeline.calendar import day_at
 from pipeline.errors import ClockError, KeyFileError
 from pipeline.keys import public_key_bytes
 from pipeline.privacy.clock import SystemClock
-from pipeline.privacy.periods import day_index
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import ClosedVisit
@@ -105,7 +105,7 @@ class Box:
         self.counter = Counter(
             questionnaire,
             None if self.analysis is None else self.analysis.engine,
-            lambda row: self.outbox.add_sheet(row, day_index(clock.wall_s()) if clock.trusted() else UNDATED),
+            lambda row: self.outbox.add_sheet(row, day_at(clock.wall_s()) if clock.trusted() else UNDATED),
             config.tablet.idle_s,
             self._knows_visits,
         )
@@ -151,7 +151,7 @@ class Box:
     def _record_state(self) -> None:
         """What of the configuration belongs into the transparency log; unchanged states add no leaf."""
         try:
-            day = day_index(self._clock.wall_s())
+            day = day_at(self._clock.wall_s())
         except ClockError:
             day = 0
         config = self.config

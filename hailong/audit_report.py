@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     from edge.config import load_config
     from hailong.audit_report_blocks import as_html, as_pdf
     from hailong.audit_report_text import Assessment, write
-    from pipeline.privacy.periods import INDOCHINA
+    from pipeline.calendar import INDOCHINA
 
     config = load_config(args.config)
     results = [*_own_results(config, args), *(_read_result(path) for path in args.result)]

@@ -36,7 +36,7 @@ def _():
     import tempfile
     from pathlib import Path
 
-    from server.core.days import Period, month_of_day, parse_period
+    from pipeline.calendar import Period, month_of_day, parse_period
     from server.simulation.evidence import simulate_evidence
     from server.simulation.province import simulate_province
     from server.store.engine import connect, write

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from edge.delivery.health import Health
 from edge.delivery.outbox import Outbox
+from pipeline.calendar import INDOCHINA, day_at
 from pipeline.errors import ClockError, StoreError
 from pipeline.privacy.clock import Clock
-from pipeline.privacy.periods import INDOCHINA, day_index
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.records import Tallies
 from pipeline.wire import BoxState
@@ -49,7 +49,7 @@ class RatingSchedule:
         from datetime import datetime
 
         hour = datetime.fromtimestamp(now_s, INDOCHINA).hour
-        return day_index(now_s) * len(self._hours) + sum(1 for due in self._hours if due <= hour)
+        return day_at(now_s) * len(self._hours) + sum(1 for due in self._hours if due <= hour)
 
 
 class PeriodScheduler:
@@ -127,9 +127,9 @@ class PeriodScheduler:
         if self._schedule.due(now_s):
             self._batch_waits = True
         if self._batch_waits and self._clock.trusted():
-            self._outbox.date_sheets(day_index(now_s))
+            self._outbox.date_sheets(day_at(now_s))
             # only days that are over: a batch of today at noon would tell the morning's ratings from the afternoon's
-            self._outbox.make_batches(day_index(now_s) - (0 if self._schedule.is_demo else 1))
+            self._outbox.make_batches(day_at(now_s) - (0 if self._schedule.is_demo else 1))
             self._batch_waits = False
 
     def finish_demo(self) -> None:
@@ -138,7 +138,7 @@ class PeriodScheduler:
         self._curator.finish_demo(now_s)
         self.hand_over()
         if self._outbox.totals()["sheets"]:
-            self._outbox.make_batches(day_index(now_s))
+            self._outbox.make_batches(day_at(now_s))
 
 
 class Ticker:

@@ -20,11 +20,11 @@ from pathlib import Path
 
 from pipeline import wire
 from pipeline.audit.verdict import Verdict
+from pipeline.calendar import DAY_ZERO_S
 from pipeline.errors import HailongError
 from pipeline.keys import KeyPair, new_keys
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
-from pipeline.privacy.periods import DAY_ZERO_S
 from pipeline.privacy.policy import AtRest, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.running import EVIDENCE_CELLS, PULSE_CELLS, evidence_cell, pulse_cell

@@ -11,8 +11,8 @@ from pipeline import wire
 from pipeline.audit.sources import read_store
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.wire_records import messages_in
+from pipeline.calendar import window_end_s, window_label, window_start_s
 from pipeline.errors import LogError
-from pipeline.privacy.periods import period_end_s, period_label, period_start_s
 from pipeline.transparency.leaves import PolicyLeaf, RefusalLeaf, ReleaseLeaf, decode_leaf, release_digest
 
 
@@ -62,7 +62,7 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
             if times > 1:
                 family = "evidence" if evidence else "pulse"
                 verdict.problems.append(
-                    f"{family} {period_label(period, index)} was released {times} times in epoch {epoch}"
+                    f"{family} {window_label(period, index)} was released {times} times in epoch {epoch}"
                 )
         counts.update("evidence" if leaf.evidence else "pulse" for leaf in releases)
         cost, pair = _worst_visit(releases)
@@ -102,7 +102,7 @@ def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, str]:
             if leaf.evidence is evidence:
                 demo = leaf.period >= wire.PeriodKind.DEMO_PULSE
                 start, end = (0.0, float("inf")) if demo else _times(leaf)
-                found.append(_Span(leaf.epsilon_milli, start, end, period_label(leaf.period, leaf.index)))
+                found.append(_Span(leaf.epsilon_milli, start, end, window_label(leaf.period, leaf.index)))
         return found
 
     nothing = _Span(0, 0.0, float("inf"), "no other release")
@@ -117,7 +117,7 @@ def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, str]:
 
 
 def _times(leaf: ReleaseLeaf) -> tuple[float, float]:
-    return period_start_s(leaf.period, leaf.index), period_end_s(leaf.period, leaf.index)
+    return window_start_s(leaf.period, leaf.index), window_end_s(leaf.period, leaf.index)
 
 
 def _compare_with_sent(verdict: Verdict, digests: dict[int, Counter[bytes]], messages: list[wire.Message]) -> int:
@@ -127,7 +127,7 @@ def _compare_with_sent(verdict: Verdict, digests: dict[int, Counter[bytes]], mes
             if release_digest(message) in digests.get(message.epoch, Counter()):
                 found += 1
             else:
-                label = period_label(message.period, message.index)
+                label = window_label(message.period, message.index)
                 verdict.problems.append(
                     f"{type(message).__name__} {label} (epoch {message.epoch}) was sent, but is not in the log"
                 )

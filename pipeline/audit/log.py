@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline.audit.sources import StoredLog, read_heads, read_store
 from pipeline.audit.verdict import Verdict
+from pipeline.calendar import window_label
 from pipeline.errors import LogError
-from pipeline.privacy.periods import period_label
 from pipeline.transparency.heads import from_words, verify_head
 from pipeline.transparency.leaves import (
     EpochLeaf,
@@ -195,10 +195,10 @@ def describe_leaf(leaf: object) -> str:
     """One leaf in words."""
     if isinstance(leaf, ReleaseLeaf):
         family = "evidence" if leaf.evidence else "pulse"
-        return f"release {family} {period_label(leaf.period, leaf.index)} epsilon {leaf.epsilon_milli / 1000:g}"
+        return f"release {family} {window_label(leaf.period, leaf.index)} epsilon {leaf.epsilon_milli / 1000:g}"
     if isinstance(leaf, RefusalLeaf):
         family = "evidence" if leaf.evidence else "pulse"
-        first, last = period_label(leaf.period, leaf.first), period_label(leaf.period, leaf.last)
+        first, last = window_label(leaf.period, leaf.first), window_label(leaf.period, leaf.last)
         return f"refused {family} {first} .. {last}: {leaf.reason.name.lower()}"
     if isinstance(leaf, PolicyLeaf):
         return (

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pipeline.privacy.periods import INDOCHINA
+from pipeline.calendar import INDOCHINA
 
 
 @dataclass(slots=True)

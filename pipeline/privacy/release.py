@@ -25,12 +25,12 @@ from pathlib import Path
 import msgspec
 
 from pipeline import wire
+from pipeline.calendar import day_at
 from pipeline.errors import BudgetError, ClockError, LogError
 from pipeline.keys import KeyPair
 from pipeline.privacy.clock import Clock
 from pipeline.privacy.ledger import ReleaseStore, Staged
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
-from pipeline.privacy.periods import day_index
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.running import MAX_WAITING, UNPLACED, Period, Running, Terms, decode_running, encode_running
 from pipeline.privacy.sealing import Sealer
@@ -290,7 +290,7 @@ class ReleaseCurator:
     def _day(self) -> int:
         """Day for leaves; 0 while the clock stands before day 0."""
         try:
-            return day_index(self._clock.wall_s())
+            return day_at(self._clock.wall_s())
         except ClockError:
             return 0
 

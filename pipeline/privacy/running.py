@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from pipeline.privacy.periods import period_end_s, period_index
+from pipeline.calendar import window_end_s, window_index
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.records import ClosedVisit, Level
 from pipeline.wire import PeriodKind
@@ -62,11 +62,11 @@ class Period(msgspec.Struct):
     @property
     def end_s(self) -> float:
         """Unix seconds; never, while the period has no place."""
-        return float("inf") if self.index == UNPLACED else period_end_s(self.kind, self.index, self.length_s)
+        return float("inf") if self.index == UNPLACED else window_end_s(self.kind, self.index, self.length_s)
 
     def index_at(self, now_s: float) -> int:
         """Index of the period of this kind that holds the instant."""
-        return period_index(self.kind, now_s, self.length_s)
+        return window_index(self.kind, now_s, self.length_s)
 
     @classmethod
     def new(cls, terms: Terms, evidence: bool, index: int) -> Period:

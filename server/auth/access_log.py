@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, Engine, delete, insert, select
 
-from server.core.days import now_s
+from pipeline.calendar import now_s
 from server.core.provinces import all_provinces, read_setting
 from server.store.engine import write
 from server.store.tables.users import access_log, users

@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
+from pipeline.calendar import day_words
 from pipeline.errors import ConfigError
 from server.auth.access_log import log_failed_log_in
 from server.auth.passwords import password_fits, stand_in_hash
 from server.auth.users import change_password, close_session, open_session, password_resets, session_user
-from server.core.days import day_words
 from server.store.engine import read, write
 from server.store.tables.users import users
 from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, error_text, language, render, web

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from pipeline.calendar import now_s, today
 from pipeline.errors import ConfigError
 from pipeline.words import Words
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.roles import User
 from server.core.changes import detail_text, record_change
-from server.core.days import now_s, today
 from server.store.engine import insert_row
 from server.store.tables.changes import changes
 from server.store.tables.users import Role, sessions, users

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from pipeline.calendar import now_s
 from pipeline.wire import BoxState
-from server.core.days import now_s
 from server.core.provinces import province_by_id
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes, heartbeats

@@ -13,9 +13,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from pipeline.calendar import day_date, today
 from pipeline.keys import z85_encode
 from server.core.changes import verify_changes
-from server.core.days import day_date, today
 from server.store.tables.boxes import boxes
 from server.store.tables.releases import tree_heads
 

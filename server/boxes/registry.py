@@ -18,10 +18,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.calendar import today
 from pipeline.enrolment import code_hash, code_text, new_code
 from pipeline.errors import ConfigError, StoreError
 from server.core.changes import record_change
-from server.core.days import today
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes

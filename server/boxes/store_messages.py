@@ -9,13 +9,12 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, select, tuple_, update
 
 from pipeline import wire
+from pipeline.calendar import day_at, month_of_day, window_end_s
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
-from pipeline.privacy.periods import day_index, period_end_s
 from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes.registry import Box
-from server.core.days import month_of_day
 from server.core.provinces import read_setting
 from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
@@ -73,7 +72,7 @@ def store_batch(
 
     The `Ack` of a heartbeat names the highest number that is stored of the box's epoch, so that a box restored from
     an old image of its disk learns that it stands behind what it sent before."""
-    today = day_index(now_s)
+    today = day_at(now_s)
     known = _known(connection, batch)
     late_days = {
         province_id: int(read_setting(connection, province_id, "late_days"))
@@ -182,7 +181,7 @@ def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, du
     late = False
     if not is_demo:
         try:
-            late = day_index(period_end_s(message.period, message.index)) < due_since
+            late = day_at(window_end_s(message.period, message.index)) < due_since
         except (OverflowError, ValueError):
             raise _Refused(wire.RefusalReason.MALFORMED) from None
     return {

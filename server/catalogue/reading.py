@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from pipeline.calendar import Period
 from pipeline.errors import ConfigError
 from pipeline.words import Words
 from server.catalogue.writing import NOUNS
-from server.core.days import Period
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.provinces import provinces
 from server.store.tables.services import fields, service_groups, services

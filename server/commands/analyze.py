@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Analyse and print."""
-    from server.core.days import month_name, month_of_day, parse_period, today
+    from pipeline.calendar import month_name, month_of_day, parse_period, today
     from server.core.provinces import find_province
     from server.scores.tables import TABLES, material
     from server.store.engine import read

@@ -28,10 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report's files."""
+    from pipeline.calendar import parse_period
     from pipeline.errors import StatisticsError
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
-    from server.core.days import parse_period
     from server.core.progress import Progress
     from server.reports.blocks import ChartBlock
     from server.reports.content import make_report

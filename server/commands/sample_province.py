@@ -37,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Generate the province; the store is made where there is none."""
+    from pipeline.calendar import Period, day_date, month_of_day
     from server.auth.users import make_user
     from server.commands.options import open_engine
     from server.core.config import load_config, own_keys
-    from server.core.days import Period, day_date, month_of_day
     from server.simulation.evidence import simulate_evidence
     from server.simulation.province import simulate_province
     from server.store.engine import write

@@ -43,10 +43,10 @@ _DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service
 
 def run(args: argparse.Namespace) -> int:
     """Compute and print the index."""
+    from pipeline.calendar import parse_period
     from pipeline.errors import ConfigError
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
-    from server.core.days import parse_period
     from server.scores.fused import agency_scores
     from server.scores.index import compute_index
     from server.store.engine import read

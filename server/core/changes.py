@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from pipeline.calendar import today
 from pipeline.errors import LogError
 from pipeline.words import Words
-from server.core.days import today
 from server.store.tables.changes import changes
 
 START = "0" * 64

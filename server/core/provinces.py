@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
-from server.core.days import today
 from server.store.engine import insert_row
 from server.store.tables.agencies import levels
 from server.store.tables.provinces import provinces, settings

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from pipeline.calendar import Period, today
 from pipeline.errors import ConfigError
 from pipeline.words import Words
 from server.core.changes import record_change
-from server.core.days import Period, today
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.provinces import read_setting
 from server.store.engine import insert_row

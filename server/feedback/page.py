@@ -8,12 +8,12 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
+from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError
 from pipeline.words import Words, in_language, join
 from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of
-from server.core.days import day_date, today
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.provinces import province_by_id
 from server.feedback.feedback import MAX_TEXT, items, receive, set_status, state_of

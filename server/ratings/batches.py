@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from pipeline.calendar import today
 from server.core.changes import record_change
-from server.core.days import today
 from server.store.engine import write
 from server.store.tables.imports import imports
 from server.store.tables.ratings import ratings

@@ -10,10 +10,10 @@ from typing import Any, TextIO
 
 from sqlalchemy import Connection, func, select
 
+from pipeline.calendar import Period, day_date, month_name
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
 from pipeline.words import Words
-from server.core.days import Period, day_date, month_name
 from server.core.labels import CHANNEL_NAMES
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters

@@ -16,12 +16,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from pipeline.calendar import month_of_day, today
 from pipeline.errors import ConfigError, ImportRowError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag, check_answers, drop_unasked
 from pipeline.words import Words, join, reason_of
 from server.catalogue.reading import Catalogue, Named, read_catalogue
 from server.catalogue.writing import NOUNS
-from server.core.days import month_of_day, today
 from server.core.progress import Progress
 from server.ratings.batches import FileRecord, store_batches, stored_origins
 from server.ratings.suspicion import RepeatWatch, SuspicionRules

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.words import Words, reason_of
 from server.catalogue.reading import read_catalogue
 from server.catalogue.writing import NOUNS, ImportResult
 from server.core.changes import record_change
-from server.core.days import today
 from server.core.provinces import read_setting
 from server.ratings.imports import by_text, find
 from server.store.engine import write

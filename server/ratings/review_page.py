@@ -8,11 +8,11 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy import select, update
 
+from pipeline.calendar import day_date
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
 from pipeline.words import Words
 from server.core.changes import record_change
-from server.core.days import day_date
 from server.core.labels import CHANNEL_NAMES, COMMENT_CODES
 from server.ratings.sheets import restore, set_aside
 from server.rounds.page import back

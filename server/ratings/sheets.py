@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select, update
 
+from pipeline.calendar import month_of_day, today
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
 from pipeline.words import Words, join
 from server.core.changes import record_change
-from server.core.days import month_of_day, today
 from server.store.engine import insert_row
 from server.store.tables.comments import comments
 from server.store.tables.ratings import RatingState, answer_values, ratings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.calendar import Period
 from pipeline.words import in_language
-from server.core.days import Period
 from server.core.labels import COMMENT_CODES, POOLING_NAMES
 from server.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
 from server.reports.charts import Labelled, bar_chart, interval_chart, rank_chart

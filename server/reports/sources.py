@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 
+from pipeline.calendar import Period, parse_period
 from pipeline.instruments import Instrument
 from server.catalogue.reading import Catalogue, read_catalogue
 from server.core.changes import verify_changes
-from server.core.days import Period, parse_period
 from server.feedback import feedback as complaints
 from server.scores.fused import AgencyScore
 from server.scores.index import IndexResult, compute_index

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import func, select
 
+from pipeline.calendar import INDOCHINA, day_date
 from pipeline.errors import LogError
 from server.core.changes import ACTIONS, verify_changes
-from server.core.days import INDOCHINA, day_date
 from server.core.provinces import read_setting
 from server.retention.policy import findings
 from server.store.engine import read

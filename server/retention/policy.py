@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, inspect, select
 
+from pipeline.calendar import now_s, today
 from server.auth.access_log import enforce_retention as enforce_access_log
-from server.core.days import now_s, today
 from server.core.provinces import all_provinces, read_setting
 from server.retention.survey import enforce_survey_retention
 from server.store.schema import metadata

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, delete, or_, select, update
 
+from pipeline.calendar import today
 from server.channels.gateway.gateway import expire_conversations
 from server.core.changes import record_change
-from server.core.days import today
 from server.store.tables.contacts import enumerators, phone_contacts
 from server.store.tables.feedback import feedback, feedback_contacts
 

@@ -11,13 +11,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from sqlalchemy import select
 
+from pipeline.calendar import day_date, day_index, today
 from pipeline.errors import ConfigError
 from pipeline.instruments import shipped_instruments
 from pipeline.words import Words
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import make_gateway
 from server.channels.online.invitations import issue, returns
-from server.core.days import day_date, day_index, today
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
 from server.store.tables.gateways import gateways

@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select, update
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, load_instrument
 from pipeline.words import Words
 from server.core.changes import record_change
-from server.core.days import today
 from server.store.engine import insert_row
 from server.store.tables.rounds import rounds
 

@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, func, insert, select
 
+from pipeline.calendar import parse_period, today
 from pipeline.errors import ConfigError, StatisticsError
 from pipeline.words import Words
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.changes import record_change
-from server.core.days import parse_period, today
 from server.rounds.rounds import Round, find_round
 from server.store.engine import insert_row
 from server.store.tables.plans import plan_strata, plans

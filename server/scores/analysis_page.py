@@ -9,8 +9,8 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
+from pipeline.calendar import parse_period
 from pipeline.words import Words
-from server.core.days import parse_period
 from server.scores.analysis_plots import curve_plot, difference_plot, rank_plot
 from server.scores.clerks import LEFT_OUT
 from server.scores.dashboard_page import chosen_period

@@ -5,10 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
+from pipeline.calendar import Period, month_words, parse_period
 from pipeline.words import Words
 from server.auth.roles import Permission, User
 from server.boxes.health import box_states
-from server.core.days import Period, month_words, parse_period
 from server.ratings.batches import unfinished
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
 from server.scores.evidence import Agency, read_agencies

@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection, select
 
 from calibration.months import AgencyMonth, Stratum
-from calibration.periods import Period as DayRange
 from calibration.ratings import TABLET, DayCount
 from calibration.tables import EvidenceTable, cell_noise_variance
+from pipeline.calendar import DayRange, Period, day_date, month_of_day
 from pipeline.wire import PeriodKind
-from server.core.days import Period, day_date, month_of_day
 from server.scores.clerks import left_out, shown_releases
 from server.scores.sums import rating_sums, release_sums, run, transaction_sums, unbound
 from server.store.tables.agencies import agencies, levels
@@ -73,7 +71,7 @@ class _Figures:
 
 def day_range(period: Period) -> DayRange:
     """The period as the statistics write it (end excluded)."""
-    return DayRange(day_date(period.first_day), day_date(period.last_day) + timedelta(days=1))
+    return period.days
 
 
 def spans(period: Period, history: int = HISTORY_MONTHS) -> list[Period]:

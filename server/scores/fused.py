@@ -14,7 +14,7 @@ from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
 from calibration.results import WORDS
 from calibration.verdicts import Verdict
-from server.core.days import Period, month_of_day, quarter_of_month, today
+from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from server.core.provinces import read_setting
 from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies

@@ -18,10 +18,10 @@ from sqlalchemy import Connection
 
 from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, plain_shares, weighted_shares
+from pipeline.calendar import Period, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.words import Words
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
-from server.core.days import Period, month_name, month_words
 from server.core.labels import CHANNEL_NAMES
 from server.core.provinces import read_setting
 from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums

@@ -9,12 +9,12 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from pipeline.calendar import parse_period
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
 from pipeline.words import Words
 from server.auth.roles import User
 from server.catalogue.reading import read_catalogue
-from server.core.days import parse_period
 from server.core.labels import CHANNEL_NAMES, DIMENSION_NAMES, POOLING_NAMES
 from server.feedback.feedback import counts
 from server.ratings.batches import unfinished

@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from server.core.days import month_words
+from pipeline.calendar import month_words
 from server.scores.fused import AgencyScore
 from server.scores.trends import Pulse, TrendPoint
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from pipeline.calendar import Period
 from pipeline.instruments import Instrument
 from pipeline.wire import ANSWER_SLOTS
-from server.core.days import Period
 from server.scores.sums import run
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 

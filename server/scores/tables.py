@@ -21,7 +21,7 @@ from calibration.ratings import TABLET, totals
 from calibration.results import WORDS
 from calibration.small_areas import small_area_estimates, smoothed_variances
 from calibration.tables import EvidenceTable, pool
-from server.core.days import Period, month_name
+from pipeline.calendar import Period, month_name
 from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
 from server.scores.fused import analysis_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 
 from calibration.intervals import wilson
+from pipeline.calendar import Period, day_words, month_words
 from pipeline.wire import PeriodKind
-from server.core.days import Period, day_words, month_words
 from server.core.provinces import read_setting
 from server.scores.clerks import shown_releases
 from server.scores.sums import rating_sums, run, unbound

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, insert
 
 from calibration.worlds import discrete_laplace, joint_distribution
+from pipeline.calendar import Period
 from pipeline.errors import ConfigError
 from pipeline.wire import PeriodKind
-from server.core.days import Period
 from server.core.provinces import province_by_id
 from server.scores.evidence import read_agencies
 from server.scores.sums import rating_sums, run, transaction_sums, unbound

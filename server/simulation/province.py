@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, insert, select
 
+from pipeline.calendar import Period, day_index, parse_period, quarter_of_month, today
 from pipeline.errors import ConfigError
 from pipeline.instruments import (
     Instrument,
@@ -23,7 +24,6 @@ from pipeline.instruments import (
     load_instrument,
     load_service_groups,
 )
-from server.core.days import Period, day_index, parse_period, quarter_of_month, today
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.comments import comments
 from server.store.tables.counters import counters

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, MetaData, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.calendar import today
 from pipeline.errors import StoreError
-from server.core.days import today
 from server.store.engine import read, write
 from server.store.upgrade import newest_version, store_version, upgrade, versions
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from pipeline.calendar import day_index
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.words import Words
-from server.core.days import day_index
 from server.tabular.labels import plain
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -123,7 +123,7 @@ def read_day(text: str) -> int:
 
 def read_month(text: str) -> int:
     """Month index of `2026-07`, `07/2026`, or of a day. Raises `ValueError`."""
-    from server.core.days import month_of_day
+    from pipeline.calendar import month_of_day
 
     match = _MONTH.match(text)
     if match is None:

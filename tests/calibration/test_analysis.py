@@ -13,16 +13,16 @@ import pytest
 from calibration.analysis import analyze, group_curves
 from calibration.fuse import Settings
 from calibration.months import AgencyMonth, Stratum
-from calibration.periods import Period
 from calibration.province_check import score_provinces
 from calibration.ratings import DayCount
 from calibration.results import WORDS
 from calibration.simulate import Scenario, SimulatedProvince, Threat, simulate_province
 from calibration.tables import EvidenceTable
 from calibration.verdicts import Estimand, Verdict
+from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 
-MAY = Period.month(2026, 5)
+MAY = DayRange.month(2026, 5)
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,7 @@ def test_impossible_settings_are_refused(settings: dict[str, Any]) -> None:
 def test_bad_input_is_refused_with_what_to_do() -> None:
     good = month(Stratum("s", 100, ratings(30, 20)))
     with pytest.raises(StatisticsError, match="No agency has figures"):
-        analyze([good], period=Period.month(2026, 6))
+        analyze([good], period=DayRange.month(2026, 6))
     with pytest.raises(StatisticsError, match="overlap"):
         analyze([good, good], period=MAY)
     with pytest.raises(StatisticsError, match="lists a service group twice"):
@@ -240,7 +240,7 @@ def test_bad_input_is_refused_with_what_to_do() -> None:
     with pytest.raises(StatisticsError, match="outside the period"):
         month(Stratum("s", 1, (DayCount(date(2026, 6, 1), 1, 1),)))
     with pytest.raises(StatisticsError, match="outside the period"):
-        AgencyMonth("a", "g", Period.month(2026, 6), (), (table(10, 2, 1),))
+        AgencyMonth("a", "g", DayRange.month(2026, 6), (), (table(10, 2, 1),))
     with pytest.raises(StatisticsError, match="overlaps"):
         analyze([month(Stratum("s", 100, ratings(30, 20)), tables=(table(90, 9, 5), table(90, 9, 5)))], period=MAY)
 

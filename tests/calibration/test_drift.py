@@ -8,10 +8,10 @@ import pytest
 from calibration.analysis import group_curves
 from calibration.drift import DriftKind, cusum, cusum_limit, detect_drift, recursive_residuals, run_length
 from calibration.months import AgencyMonth, Stratum
-from calibration.periods import Period
 from calibration.simulate import Scenario, Threat, simulate_province
 from calibration.tables import EvidenceTable
 from calibration.worlds import draw_cells, joint_distribution
+from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 
 
@@ -79,7 +79,7 @@ def months_of(shares: list[float], visits: int = 3000, rated: int = 300) -> list
         level = joint.sum(axis=1)
         world = np.stack([level * (1 - moved), level * moved], axis=1)
         table, _, _ = draw_cells(rng, world, rated, visits, 1, 1.5)
-        period = Period.month(2026, index + 1)
+        period = DayRange.month(2026, index + 1)
         evidence = EvidenceTable.released(table[0], 1.5, period=period, box="b")
         months.append(AgencyMonth("a", "g", period, (Stratum("all", visits, ()),), (evidence,)))
     return months
@@ -99,4 +99,4 @@ def test_a_first_month_is_not_tested() -> None:
 
 def test_an_impossible_rate_is_refused() -> None:
     with pytest.raises(StatisticsError, match="more than one"):
-        detect_drift([], Period.month(2026, 1), {}, months_between_false_alarms=1.0)
+        detect_drift([], DayRange.month(2026, 1), {}, months_between_false_alarms=1.0)

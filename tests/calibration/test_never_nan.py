@@ -12,18 +12,18 @@ from hypothesis.extra.numpy import arrays
 
 from calibration.analysis import analyze
 from calibration.months import AgencyMonth, Stratum
-from calibration.periods import Period
 from calibration.ratings import DayCount
 from calibration.tables import EvidenceTable
+from pipeline.calendar import DayRange
 
-MAY, JUNE = Period.month(2026, 5), Period.month(2026, 6)
+MAY, JUNE = DayRange.month(2026, 5), DayRange.month(2026, 6)
 CELLS = arrays(np.int64, (6, 3), elements=st.integers(-5, 400))
 RATINGS = st.lists(
     st.tuples(st.integers(0, 27), st.integers(0, 30), st.floats(0, 1), st.sampled_from(["tablet", "sms"])), max_size=12
 )
 
 
-def stratum(name: str, period: Period, rows: list[tuple[int, int, float, str]], transactions: int | None) -> Stratum:
+def stratum(name: str, period: DayRange, rows: list[tuple[int, int, float, str]], transactions: int | None) -> Stratum:
     counts = tuple(DayCount(period.start + timedelta(d), n, round(n * share), channel) for d, n, share, channel in rows)
     return Stratum(name, transactions, counts)
 

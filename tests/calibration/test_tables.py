@@ -7,12 +7,12 @@ from datetime import date
 import numpy as np
 import pytest
 
-from calibration.periods import Period, require_disjoint
 from calibration.tables import EvidenceTable, cell_noise_variance, noisy_cells, pool
 from calibration.worlds import discrete_laplace
+from pipeline.calendar import DayRange, require_disjoint
 from pipeline.errors import StatisticsError
 
-MAY, JUNE = Period.month(2026, 5), Period.month(2026, 6)
+MAY, JUNE = DayRange.month(2026, 5), DayRange.month(2026, 6)
 
 
 @pytest.mark.parametrize(("epsilon", "expected"), [(None, 0.0), (1.5, 0.7394), (0.5, 7.8352), (1.0, 1.8413)])
@@ -100,9 +100,9 @@ def test_ratings_that_met_no_visit_are_not_forced_into_the_table() -> None:
 def test_periods() -> None:
     assert date(2026, 5, 31) in MAY
     assert date(2026, 6, 1) not in MAY
-    assert Period.month(2026, 12).end == date(2027, 1, 1)
+    assert DayRange.month(2026, 12).end == date(2027, 1, 1)
     require_disjoint([JUNE, MAY], "x")
     with pytest.raises(StatisticsError, match="overlap"):
-        require_disjoint([MAY, JUNE, Period(date(2026, 5, 15), date(2026, 6, 15))], "x")
+        require_disjoint([MAY, JUNE, DayRange(date(2026, 5, 15), date(2026, 6, 15))], "x")
     with pytest.raises(StatisticsError, match="empty"):
-        Period(date(2026, 5, 1), date(2026, 5, 1))
+        DayRange(date(2026, 5, 1), date(2026, 5, 1))

@@ -11,12 +11,12 @@ from sqlalchemy import Engine, select
 
 from edge.delivery.outbox import Outbox
 from pipeline import wire
+from pipeline.calendar import today
 from pipeline.framing import FRAME_BYTES
 from pipeline.keys import KeyPair, new_keys
 from pipeline.transparency.heads import make_head
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest
-from server.core.days import today
 from server.store.engine import read
 from server.store.tables.boxes import heartbeats
 from server.store.tables.ratings import ratings

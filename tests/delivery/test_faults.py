@@ -17,10 +17,10 @@ from edge.delivery.outbox import Outbox
 from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender
 from pipeline import wire
+from pipeline.calendar import window_start_s
 from pipeline.errors import StoreError
 from pipeline.keys import KeyPair
 from pipeline.privacy.clock import ManualClock
-from pipeline.privacy.periods import period_start_s
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.records import ClosedVisit, Level, Outcome
@@ -39,7 +39,7 @@ from tests.delivery.conftest import (
 from tests.delivery.proxy import Proxy
 
 POLICY = PrivacyPolicy(pulse_period=PulsePeriod.HOUR, clerks_per_box=2, seal_interval_s=3600)
-START_S = period_start_s(wire.PeriodKind.MONTH, 82) + 10 * 86_400
+START_S = window_start_s(wire.PeriodKind.MONTH, 82) + 10 * 86_400
 VISIT = ClosedVisit(Level.HIGH, Outcome.SATISFIED)
 
 
@@ -84,8 +84,8 @@ class Bench:
 
 def stored_periods(store: Engine) -> list[tuple[int, int]]:
     with read(store) as connection:
-        rows = connection.execute(select(releases.c.period_kind, releases.c.period_index)).all()
-    return sorted((row.period_kind, row.period_index) for row in rows)
+        rows = connection.execute(select(releases.c.period_kind, releases.c.window_index)).all()
+    return sorted((row.period_kind, row.window_index) for row in rows)
 
 
 @pytest.fixture
@@ -141,8 +141,8 @@ def test_bits_that_flip_on_the_way_change_nothing(
     proxy.close()
     assert stored_pulses(store) == [(box.box_id, index) for index in range(30)]
     with read(store) as connection:
-        rows = connection.execute(select(releases.c.period_index, releases.c.c00)).all()
-    assert all(row.period_index == row.c00 for row in rows)
+        rows = connection.execute(select(releases.c.window_index, releases.c.c00)).all()
+    assert all(row.window_index == row.c00 for row in rows)
     assert proxy.connections >= 2  # a spoilt connection was given up and made anew
 
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pipeline import wire
+from pipeline.calendar import window_start_s
 from pipeline.keys import KeyPair, new_keys
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
-from pipeline.privacy.periods import period_start_s
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.records import ClosedVisit, Level, Outcome
@@ -33,7 +33,7 @@ class Bench:
         self.folder = folder
         self.path = folder / "release.sqlite3"
         self.policy = policy or PrivacyPolicy(clerks_per_box=2)
-        self.clock = ManualClock(period_start_s(wire.PeriodKind.MONTH, MONTH) + 8 * 3_600.0, trusted)
+        self.clock = ManualClock(window_start_s(wire.PeriodKind.MONTH, MONTH) + 8 * 3_600.0, trusted)
         self.keys: KeyPair = new_keys("box")
         self.mechanism = mechanism
         self.epoch = 1
@@ -77,7 +77,7 @@ class Bench:
     def end_month(self) -> list[wire.Pulse | wire.Evidence]:
         """Time passes to the first minute of the next month, day by day."""
         released = []
-        end_s = period_start_s(wire.PeriodKind.MONTH, MONTH + 1) + 60
+        end_s = window_start_s(wire.PeriodKind.MONTH, MONTH + 1) + 60
         while self.clock.wall < end_s:
             released += self.pass_time(min(86_400.0, end_s - self.clock.wall))
         return released

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import wire
+from pipeline.calendar import window_index, window_start_s
 from pipeline.errors import BudgetError, ConfigError, KeyFileError, StoreError
 from pipeline.privacy.clock import ManualClock
-from pipeline.privacy.periods import period_index, period_start_s
 from pipeline.privacy.policy import AtRest, PrivacyPolicy, PulsePeriod
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import Sealer, in_memory
@@ -222,7 +222,7 @@ def test_configuration_takes_effect_as_a_whole_at_the_months_end(exact: Bench) -
     exact.end_month()
     assert {leaf.epsilon_milli for leaf in releases(exact)} == {500, 1_500}
     exact.count(1)
-    exact.clock.set_to(period_start_s(PeriodKind.MONTH, MONTH + 2) + 1.0)
+    exact.clock.set_to(window_start_s(PeriodKind.MONTH, MONTH + 2) + 1.0)
     (evidence,) = exact.curator.close_due(exact.clock.wall)
     assert isinstance(evidence, wire.Evidence)
     assert evidence.epsilon_milli == 2_000
@@ -440,9 +440,9 @@ def test_the_store_can_be_read_by_its_owner_alone(bench: Bench) -> None:
 
 
 def test_periods_follow_the_calendar_of_indochina() -> None:
-    clock = ManualClock(period_start_s(PeriodKind.MONTH, MONTH))
-    assert period_index(PeriodKind.MONTH, clock.wall - 1) == MONTH - 1
-    assert period_index(PeriodKind.DAY, clock.wall) == 2496
-    assert period_start_s(PeriodKind.DAY, 0) == 1_577_811_600  # 2020-01-01T00:00+07:00
+    clock = ManualClock(window_start_s(PeriodKind.MONTH, MONTH))
+    assert window_index(PeriodKind.MONTH, clock.wall - 1) == MONTH - 1
+    assert window_index(PeriodKind.DAY, clock.wall) == 2496
+    assert window_start_s(PeriodKind.DAY, 0) == 1_577_811_600  # 2020-01-01T00:00+07:00
     assert VISIT.service_group == 0
     assert ReleaseCurator.__doc__

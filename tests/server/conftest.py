@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from pipeline.calendar import today
 from server.app import create_app
 from server.core.config import make_config
-from server.core.days import today
 from server.rounds.rounds import Round, make_round
 from server.store.engine import connect, write
 from server.store.upgrade import upgrade

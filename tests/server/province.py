@@ -9,11 +9,11 @@ from pathlib import Path
 from fastapi import FastAPI
 from sqlalchemy import Connection, Engine, insert
 
+from pipeline.calendar import month_of_day, parse_period
 from server.app import create_app
 from server.auth.passwords import hash_password
 from server.catalogue.writing import import_catalogue
 from server.core.config import make_config
-from server.core.days import month_of_day, parse_period
 from server.core.provinces import make_province
 from server.store.engine import insert_row, read, write
 from server.store.tables.agencies import agencies

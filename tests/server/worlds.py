@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from pipeline.calendar import day_index, month_of_day, today
 from pipeline.instruments import Instrument, load_instrument
-from server.core.days import day_index, month_of_day, today
 from server.store.engine import insert_row
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.provinces import provinces

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, RatingFlag, check_answers
 from pipeline.words import Words
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
 from server.core.changes import record_change
-from server.core.days import today
 from server.ratings.sheets import store_sheet
 from server.ratings.suspicion import ArrivalWatch
 from server.rounds.rounds import Round, find_round

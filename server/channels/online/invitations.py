@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.words import Words
 from server.core.changes import record_change
-from server.core.days import today
 from server.store.engine import insert_row
 from server.store.tables.rounds import invitations
 

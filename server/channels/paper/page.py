@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
+from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.wire import ANSWER_SLOTS
@@ -29,7 +30,6 @@ from server.channels.paper.paper import (
 )
 from server.channels.paper.paper_print import forms_pdf
 from server.core.changes import record_change
-from server.core.days import day_date, today
 from server.core.provinces import province_by_id, read_setting
 from server.rounds.page import back
 from server.rounds.rounds import all_rounds, find_round

@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
 from pipeline.words import Words, join
 from server.core.changes import record_change
-from server.core.days import today
 from server.ratings.sheets import set_aside, store_sheet
 from server.rounds.rounds import find_round
 from server.store.engine import insert_row

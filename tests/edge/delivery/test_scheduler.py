@@ -12,14 +12,14 @@ from edge.delivery.outbox import UNDATED, Outbox
 from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender, SenderSettings
 from pipeline import wire
+from pipeline.calendar import day_at, window_start_s
 from pipeline.keys import new_keys
 from pipeline.privacy.clock import ManualClock
-from pipeline.privacy.periods import day_index, period_start_s
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.wire import PeriodKind
 
-START_S = float(period_start_s(PeriodKind.DAY, 2_500) + 8 * 3_600)
+START_S = float(window_start_s(PeriodKind.DAY, 2_500) + 8 * 3_600)
 SHEET = wire.RatingRow(201, 0, (4,) + (0,) * 31, 0, 0)
 MEMORY = Path("/dev/shm")
 
@@ -54,7 +54,7 @@ def test_a_batch_holds_days_that_are_over(
     outbox = Outbox(tmp_path / "outbox.sqlite3", 1)
     scheduler = PeriodScheduler(curator, outbox, clock, RatingSchedule((12, 18), demo_every_s), Health())
     scheduler.turn()
-    outbox.add_sheet(SHEET, day_index(clock.wall_s()))
+    outbox.add_sheet(SHEET, day_at(clock.wall_s()))
     for _ in range(hours):
         clock.advance(3_600)
         scheduler.turn()
@@ -72,7 +72,7 @@ def test_sheets_go_to_the_disk_at_fixed_times_only(tmp_path: Path) -> None:
     outbox = Outbox(tmp_path / "outbox.sqlite3", 1, memory=MEMORY)
     scheduler = PeriodScheduler(curator, outbox, clock, RatingSchedule((12, 18)), Health())
     scheduler.turn()
-    outbox.add_sheet(SHEET, day_index(clock.wall_s()))
+    outbox.add_sheet(SHEET, day_at(clock.wall_s()))
     on_disk = []
     for _ in range(60):
         clock.advance(1)

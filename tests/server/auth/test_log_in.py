@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, select, update
 
+from pipeline.calendar import now_s
 from pipeline.errors import ConfigError
 from server.app import create_app
 from server.auth.access_log import enforce_retention
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.users import make_user, set_active
 from server.core.config import make_config
-from server.core.days import now_s
 from server.core.limits import RateLimiter
 from server.core.provinces import write_setting
 from server.store.engine import read, write

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
+from pipeline.calendar import today
 from pipeline.instruments import RatingFlag
 from server.app import create_app
 from server.channels.online.invitations import find, issue
 from server.channels.paper.paper import print_forms
 from server.core.changes import verify_changes
 from server.core.config import make_config
-from server.core.days import today
 from server.core.provinces import write_setting
 from server.feedback.feedback import items
 from server.rounds.rounds import Round, make_round

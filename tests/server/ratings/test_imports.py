@@ -12,11 +12,11 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Engine, func, select
 
+from pipeline.calendar import day_date, day_index
 from pipeline.errors import ConfigError, ImportRowError
 from pipeline.instruments import RatingFlag, load_instrument
 from server.catalogue.files import import_catalogue_file
 from server.core.changes import verify_changes
-from server.core.days import day_date, day_index
 from server.ratings.frame import import_transactions
 from server.ratings.imports import RatingImport, import_ratings
 from server.ratings.people import import_enumerators, national_number

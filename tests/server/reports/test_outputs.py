@@ -16,8 +16,8 @@ from pyarrow import parquet
 from sqlalchemy import Engine
 
 from hailong.cli import main
+from pipeline.calendar import parse_period
 from pipeline.instruments import instrument_bytes, load_instrument, use_folder
-from server.core.days import parse_period
 from server.ratings.export import export_ratings, write_dictionary
 from server.ratings.imports import import_ratings
 from server.reports.blocks import Heading

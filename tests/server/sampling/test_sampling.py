@@ -11,9 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from pipeline.calendar import day_index
 from pipeline.errors import ConfigError, StatisticsError
 from server.catalogue.reading import read_catalogue
-from server.core.days import day_index
 from server.rounds.rounds import make_round
 from server.sampling.plan import (
     PlanSettings,

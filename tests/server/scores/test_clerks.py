@@ -12,9 +12,9 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hailong.cli import main
+from pipeline.calendar import parse_period
 from pipeline.errors import ConfigError
 from server.boxes.registry import list_boxes, new_box, state_clerks
-from server.core.days import parse_period
 from server.scores.clerks import LEFT_OUT, PULSES_LEFT_OUT, left_out
 from server.scores.evidence import agency_months
 from server.scores.fused import agency_scores

@@ -12,8 +12,8 @@ from scipy.stats import t as student
 from sqlalchemy import Engine
 
 from calibration.survey_shares import Answers, intraclass, plain_shares
+from pipeline.calendar import parse_period
 from pipeline.instruments import Instrument, Pooling, load_instrument
-from server.core.days import parse_period
 from server.scores.index import Figure, IndexResult, compute_index
 from server.store.engine import read, write
 from server.store.tables.ratings import RatingState

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Engine, insert, update
 
 from calibration.intervals import wilson
+from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.errors import ConfigError
-from server.core.days import Period, month_of_day, parse_period
 from server.core.provinces import make_province, write_setting
 from server.scores.evidence import agency_months, read_agencies, spans
 from server.scores.files import as_csv, as_parquet, columns_of, described, safe_cell

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
+from pipeline.calendar import parse_period, today
 from pipeline.instruments import load_instrument
 from server.channels.online import invitations
 from server.channels.paper import paper
-from server.core.days import parse_period, today
 from server.feedback import feedback
 from server.ratings.export import export_ratings
 from server.ratings.imports import import_ratings

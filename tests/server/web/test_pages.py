@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
+from pipeline.calendar import now_s, today
 from pipeline.errors import ConfigError, ImportRowError, LogError
 from server.auth.session_page import local_path
 from server.auth.settings_page import NAMES
@@ -18,7 +19,6 @@ from server.catalogue.page import read_csv
 from server.catalogue.writing import ImportResult, import_catalogue
 from server.core import changes as changes_module
 from server.core.changes import ACTIONS, START, record_change, verify_changes
-from server.core.days import now_s, today
 from server.core.labels import IMPORT_KINDS
 from server.core.provinces import SETTINGS, find_province, make_province, read_setting
 from server.retention.policy import enforce, findings, schema_findings

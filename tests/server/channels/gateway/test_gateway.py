@@ -8,8 +8,8 @@ import httpx
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from pipeline.calendar import today
 from server.channels.gateway.gateway import make_gateway
-from server.core.days import today
 from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import close_round
 from server.store.engine import read, write

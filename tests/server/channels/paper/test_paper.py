@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Engine, select
 
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag, load_instrument
 from server.channels.paper.paper import (
@@ -20,7 +21,6 @@ from server.channels.paper.paper import (
     supervision,
 )
 from server.channels.paper.paper_print import forms_pdf
-from server.core.days import today
 from server.rounds.rounds import Round, make_round
 from server.store.engine import insert_row, read, write
 from server.store.tables.contacts import enumerators

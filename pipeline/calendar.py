@@ -1,0 +1,352 @@
+"""The one calendar: days, months, quarters, scoring periods, release windows, and working days.
+
+Days are Indochina days (UTC+7, no summer time), counted from day zero, 1 January 2020; months are counted from January
+2020. A scoring period is whole months; a release window is half open, [start, end), in Unix seconds. Public holidays
+stand in `holidays.toml`: a year that is not in the file is an error, never a year without holidays.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from functools import cache
+from importlib import resources
+from itertools import pairwise
+
+from pipeline.errors import ClockError, ConfigError, StatisticsError
+from pipeline.wire import EPOCH_DAY, PeriodKind
+from pipeline.words import Words
+
+INDOCHINA = timezone(timedelta(hours=7))
+DAY_ZERO = date.fromisoformat(EPOCH_DAY)
+DAY_ZERO_S = int(datetime(DAY_ZERO.year, DAY_ZERO.month, DAY_ZERO.day, tzinfo=INDOCHINA).timestamp())
+"""Unix seconds at which day zero begins."""
+_WINDOW_S = {PeriodKind.HOUR: 3_600, PeriodKind.FOUR_HOURS: 14_400, PeriodKind.DAY: 86_400}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_QUARTERS = ("I", "II", "III", "IV")
+
+
+# days ----------------------------------------------------------------------------------------------------------------
+
+
+def day_index(day: date) -> int:
+    """Days since day zero."""
+    return (day - DAY_ZERO).days
+
+
+def day_date(index: int) -> date:
+    """The calendar day of an index."""
+    return DAY_ZERO + timedelta(days=index)
+
+
+def day_at(now_s: float) -> int:
+    """Index of the day that holds the instant (Unix seconds). Raises `ClockError` before day zero."""
+    return window_index(PeriodKind.DAY, now_s)
+
+
+def today() -> int:
+    """Index of the present day in Indochina time."""
+    return day_index(datetime.now(UTC).astimezone(INDOCHINA).date())
+
+
+def now_s() -> int:
+    """Unix seconds; for the staff's own doings only."""
+    return int(time.time())
+
+
+def day_words(index: int) -> str:
+    """`31/07/2026`: the day as pages write it in both languages."""
+    return day_date(index).strftime("%d/%m/%Y")
+
+
+# months --------------------------------------------------------------------------------------------------------------
+
+
+def month_of_date(day: date) -> int:
+    """Months since January 2020 of a calendar day."""
+    return (day.year - DAY_ZERO.year) * 12 + day.month - 1
+
+
+def month_of_day(index: int) -> int:
+    """Months since January 2020 of a day index."""
+    return month_of_date(day_date(index))
+
+
+def month_date(month: int) -> date:
+    """The first day of a month index."""
+    return date(DAY_ZERO.year + month // 12, month % 12 + 1, 1)
+
+
+def month_name(month: int) -> str:
+    """`2026-07` of a month index."""
+    return month_date(month).strftime("%Y-%m")
+
+
+def month_words(month: int, lang: str) -> str:
+    """`Tháng 7/2026` (vi) or `Jul 2026` (en) of a month index."""
+    first = month_date(month)
+    return f"Tháng {first.month}/{first.year}" if lang == "vi" else f"{_MONTHS[first.month - 1]} {first.year}"
+
+
+# scoring periods -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class DayRange:
+    """Days from `start` (included) to `end` (excluded). Raises `StatisticsError` where that holds no day."""
+
+    start: date
+    end: date
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise StatisticsError(f"Period {self.start} to {self.end} is empty.", "Give an end after the start.")
+
+    @classmethod
+    def month(cls, year: int, month: int) -> DayRange:
+        """One calendar month."""
+        return cls(date(year, month, 1), date(year + month // 12, month % 12 + 1, 1))
+
+    def overlaps(self, other: DayRange) -> bool:
+        """Whether both hold one day in common."""
+        return self.start < other.end and other.start < self.end
+
+    def __contains__(self, day: date) -> bool:
+        return self.start <= day < self.end
+
+    def __str__(self) -> str:
+        return f"{self.start.isoformat()}/{self.end.isoformat()}"
+
+
+def require_disjoint(ranges: Iterable[DayRange], what: str) -> None:
+    """Raise `StatisticsError` when two different or equal ranges of `what` share a day."""
+    for earlier, later in pairwise(sorted(ranges)):
+        if earlier.overlaps(later):
+            raise StatisticsError(
+                f"Periods of {what} overlap: {earlier} and {later}.",
+                "A visit would be counted twice; pass each period once.",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period of scoring: whole months, both ends included. `name` is for addresses and files: `2026-Q3`."""
+
+    name: str
+    first_month: int
+    last_month: int
+
+    @property
+    def days(self) -> DayRange:
+        """The same as calendar days."""
+        return DayRange(month_date(self.first_month), month_date(self.last_month + 1))
+
+    @property
+    def first_day(self) -> int:
+        """Index of the first day."""
+        return day_index(month_date(self.first_month))
+
+    @property
+    def last_day(self) -> int:
+        """Index of the last day."""
+        return day_index(month_date(self.last_month + 1)) - 1
+
+    @property
+    def year(self) -> int:
+        """The calendar year of the first month."""
+        return month_date(self.first_month).year
+
+    @property
+    def months(self) -> range:
+        """Month indices of the period."""
+        return range(self.first_month, self.last_month + 1)
+
+    def words(self, lang: str) -> str:
+        """The period as people write it: `Quý III/2026` (vi), `Q3 2026` (en)."""
+        first, last = month_words(self.first_month, lang), month_words(self.last_month, lang)
+        month, length = self.first_month % 12, len(self.months)
+        if length == 1:
+            return first
+        if length == 12 and month == 0:
+            return f"Năm {self.year}" if lang == "vi" else f"{self.year}"
+        if length == 3 and month % 3 == 0:
+            quarter = month // 3
+            return f"Quý {_QUARTERS[quarter]}/{self.year}" if lang == "vi" else f"Q{quarter + 1} {self.year}"
+        return f"{first} – {last}"
+
+    def before(self) -> Period:
+        """The period of the same length just before."""
+        return _of_months(self.first_month - len(self.months), self.first_month - 1)
+
+
+def _of_months(first: int, last: int) -> Period:
+    year, month, length = month_date(first).year, first % 12, last - first + 1
+    if length == 12 and month == 0:
+        name = f"{year}"
+    elif length == 3 and month % 3 == 0:
+        name = f"{year}-Q{month // 3 + 1}"
+    elif length == 1:
+        name = month_name(first)
+    else:
+        name = f"{month_name(first)}..{month_name(last)}"
+    return Period(name, first, last)
+
+
+_PERIOD = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", re.ASCII)
+
+
+def parse_period(text: str) -> Period:
+    """`2026`, `2026-Q3`, `2026-07` or `2026-01..2026-07`. Raises `ConfigError`."""
+    first, dots, last = text.strip().partition("..")
+    if dots:
+        left, right = parse_period(first), parse_period(last)
+        if right.last_month < left.first_month:
+            raise ConfigError(
+                Words(f"The period {text} ends before it begins.", f"Kỳ “{text}” kết thúc trước khi bắt đầu."),
+                Words("Write the earlier month first.", "Hãy viết tháng trước ở đầu."),
+            )
+        return _of_months(left.first_month, right.last_month)
+    match = _PERIOD.fullmatch(first)
+    if match is None or not DAY_ZERO.year <= int(match[1]) < date.max.year:
+        raise ConfigError(
+            Words(f"{text!r} is no period.", f"“{text}” không phải là một kỳ."),
+            Words(
+                f"Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {DAY_ZERO.year} on.",
+                f"Hãy viết 2026, 2026-Q3, 2026-07 hoặc 2026-01..2026-07, từ năm {DAY_ZERO.year}.",
+            ),
+        )
+    start = (int(match[1]) - DAY_ZERO.year) * 12
+    if match[2]:
+        start += 3 * (int(match[2]) - 1)
+        return _of_months(start, start + 2)
+    if match[3]:
+        start += int(match[3]) - 1
+        return _of_months(start, start)
+    return _of_months(start, start + 11)
+
+
+def quarter_of_month(month: int) -> Period:
+    """The calendar quarter that a month lies in."""
+    first = month - month % 3
+    return _of_months(first, first + 2)
+
+
+# release windows -----------------------------------------------------------------------------------------------------
+
+
+def window_index(kind: PeriodKind, now_s: float, length_s: int = 0) -> int:
+    """Index of the window of this kind that holds the instant; `length_s` for demo kinds. Raises `ClockError` before
+    day zero."""
+    elapsed_s = now_s - DAY_ZERO_S
+    if elapsed_s < 0:
+        raise ClockError("The clock stands before 2020.", "Set the box's clock, or wait until it is synchronised.")
+    if kind is PeriodKind.MONTH:
+        return month_of_date(datetime.fromtimestamp(now_s, INDOCHINA).date())
+    return int(elapsed_s // _length_s(kind, length_s))
+
+
+def window_start_s(kind: PeriodKind, index: int, length_s: int = 0) -> int:
+    """Unix seconds at which the window begins."""
+    if kind is PeriodKind.MONTH:
+        first = month_date(index)
+        return int(datetime(first.year, first.month, 1, tzinfo=INDOCHINA).timestamp())
+    return DAY_ZERO_S + index * _length_s(kind, length_s)
+
+
+def window_end_s(kind: PeriodKind, index: int, length_s: int = 0) -> int:
+    """Unix seconds at which the window ends: the next one's start."""
+    return window_start_s(kind, index + 1, length_s)
+
+
+def window_label(kind: PeriodKind, index: int, length_s: int = 0) -> str:
+    """The window as a person reads it, such as `2026-11` or `2026-11-22 08:00`; for logs and reports."""
+    if kind in (PeriodKind.DEMO_PULSE, PeriodKind.DEMO_EVIDENCE) and not length_s:
+        return f"demo {index}"
+    start = datetime.fromtimestamp(window_start_s(kind, index, length_s), INDOCHINA)
+    formats = {
+        PeriodKind.MONTH: "%Y-%m",
+        PeriodKind.DAY: "%Y-%m-%d",
+        PeriodKind.HOUR: "%Y-%m-%d %H:%M",
+        PeriodKind.FOUR_HOURS: "%Y-%m-%d %H:%M",
+    }
+    return start.strftime(formats.get(kind, "%Y-%m-%d %H:%M:%S"))
+
+
+def _length_s(kind: PeriodKind, length_s: int) -> int:
+    length_s = _WINDOW_S.get(kind, length_s)
+    if length_s <= 0:
+        raise ValueError("a demo window needs its length in seconds")
+    return length_s
+
+
+# working days --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Holidays:
+    """Public holidays of the years that a file knows: days off, and weekend days worked instead."""
+
+    years: frozenset[int]
+    off: frozenset[date]
+    worked: frozenset[date]
+
+    def is_working(self, day: date) -> bool:
+        """Whether public offices work on that day. Raises `ConfigError` for a year that the file lacks."""
+        if day.year not in self.years:
+            raise ConfigError(
+                Words(
+                    f"The public holidays of {day.year} are not known.",
+                    f"Chưa có danh sách ngày nghỉ lễ năm {day.year}.",
+                ),
+                Words(
+                    "Add the year to pipeline/holidays.toml, or bring a newer version.",
+                    "Bổ sung năm này vào pipeline/holidays.toml hoặc cập nhật phiên bản mới.",
+                ),
+            )
+        return day in self.worked or (day.weekday() < 5 and day not in self.off)
+
+    def after(self, day: date, working_days: int) -> date:
+        """The last day of a deadline of so many working days (0 or more) that begins the day after `day`: with 0 the
+        day itself, if it is worked, else the next worked one. Raises `ConfigError` for a year that the file lacks."""
+        if working_days < 0:
+            raise ValueError("a deadline lies ahead")
+        left = working_days
+        while left or not self.is_working(day):
+            day += timedelta(days=1)
+            left -= left > 0 and self.is_working(day)
+        return day
+
+    def between(self, first: date, last: date) -> int:
+        """Working days after `first` up to and including `last`; negative where `last` lies before."""
+        if last < first:
+            return -self.between(last, first)
+        return sum(self.is_working(first + timedelta(days=step + 1)) for step in range((last - first).days))
+
+
+def parse_holidays(text: str) -> Holidays:
+    """Holidays of a TOML text: a table for each year with `off` and `worked`, lists of dates. Raises `ConfigError`
+    for a day that stands in another year's table, is worked and off at once, or is worked though no weekend day."""
+    try:
+        tables = tomllib.loads(text)
+        years = frozenset(int(year) for year in tables)
+        off = {day: int(year) for year, table in tables.items() for day in table["off"]}
+        worked = {day: int(year) for year, table in tables.items() for day in table.get("worked", ())}
+    except (tomllib.TOMLDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(f"The file of public holidays is no such file: {error}") from error
+    for day, year in (*off.items(), *worked.items()):
+        if type(day) is not date or day.year != year:
+            raise ConfigError(f"The file of public holidays has {day} in the table of {year}.")
+    wrong = {day for day in worked if day.weekday() < 5} | (off.keys() & worked.keys())
+    if wrong:
+        raise ConfigError(f"A day worked instead lies on a weekend and is not off: {sorted(wrong)[0]}.")
+    return Holidays(years, frozenset(off), frozenset(worked))
+
+
+@cache
+def vietnamese_holidays() -> Holidays:
+    """The public holidays of Vietnam that ship (`holidays.toml`)."""
+    return parse_holidays(resources.files("pipeline").joinpath("holidays.toml").read_text("utf-8"))
