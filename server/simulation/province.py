@@ -237,7 +237,7 @@ def _agencies(connection: Connection, province: int) -> list[_Place]:
     places = []
     described = [(*department, level_ids[0], 2) for department in DEPARTMENTS]
     described += [(*district, DISTRICT_GROUPS, level_ids[1], 3) for district in DISTRICTS]
-    for code, vi, en, groups, level, desks in described:
+    for code, vi, en, groups, level, quays in described:
         agency = _one(connection, agencies, province_id=province, code=code, name_vi=vi, name_en=en, level_id=level)
         ids = tuple(
             _one(
@@ -245,11 +245,11 @@ def _agencies(connection: Connection, province: int) -> list[_Place]:
                 counters,
                 province_id=province,
                 agency_id=agency,
-                code=f"quay-{desk}",
-                name_vi=f"Quầy {desk}",
-                name_en=f"Counter {desk}",
+                code=f"quay-{number}",
+                name_vi=f"Quầy {number}",
+                name_en=f"Counter {number}",
             )
-            for desk in range(1, desks + 1)
+            for number in range(1, counter_count + 1)
         )
         places.append(_Place(agency, ids, groups, {group: tuple(by_group[group]) for group in groups}))
     return places

@@ -123,3 +123,27 @@ def test_the_installed_packages_do_not_clash_with_ours() -> None:
         if name in ours and dist != "hailong"
     }
     assert clashes == set()
+
+
+def decisions() -> list[str]:
+    rows = []
+    for page in sorted((ROOT / "docs/adr").glob("0*.md")):
+        number, text = page.name[:4], page.read_text(encoding="utf-8")
+        title = re.match(rf"# {number} (.+)\n\nStatus: (.+)\n", text)
+        assert title is not None, f"{page.name} begins with `# {number} TITLE`, an empty line and `Status: ...`"
+        rows.append(f"| [{number}]({page.name}) | {title[1]} | {title[2]} |")
+    return rows
+
+
+def test_the_list_of_decisions_is_their_pages() -> None:
+    listed = [line for line in (ROOT / "docs/adr/README.md").read_text("utf-8").splitlines() if line.startswith("| [")]
+    assert listed == decisions(), "write docs/adr/README.md anew: a line for each page, in order"
+
+
+def test_a_decision_that_a_later_one_changes_says_so() -> None:
+    """And names one that is there."""
+    numbers = {row[3:7] for row in decisions()}
+    for row in decisions():
+        for later in re.findall(r"(?:changed|replaced) by (\d{4})", row):
+            assert later in numbers
+            assert later > row[3:7]
