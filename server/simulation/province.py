@@ -237,7 +237,7 @@ def _agencies(connection: Connection, province: int) -> list[_Place]:
     places = []
     described = [(*department, level_ids[0], 2) for department in DEPARTMENTS]
     described += [(*district, DISTRICT_GROUPS, level_ids[1], 3) for district in DISTRICTS]
-    for code, vi, en, groups, level, quays in described:
+    for code, vi, en, groups, level, counter_count in described:
         agency = _one(connection, agencies, province_id=province, code=code, name_vi=vi, name_en=en, level_id=level)
         ids = tuple(
             _one(
