@@ -19,40 +19,27 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from pipeline.errors import KeyFileError
+from pipeline.z85 import decode_z85, encode_z85
 
 Role = Literal["box", "server"]
 KEY_FILE_NAME = "secret.keys"
 PUBLIC_FILE_NAME = "public.keys"
 KEY_BYTES = 32
 
-_Z85 = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
-_Z85_VALUE = {character: value for value, character in enumerate(_Z85)}
-
 
 def z85_encode(data: bytes) -> str:
     """Z85 text of `data` (a multiple of 4 bytes)."""
-    if len(data) % 4:
-        raise ValueError("Z85 needs a multiple of 4 bytes")
-    text = []
-    for start in range(0, len(data), 4):
-        value = int.from_bytes(data[start : start + 4], "big")
-        text.append("".join(_Z85[value // 85**power % 85] for power in (4, 3, 2, 1, 0)))
-    return "".join(text)
+    return encode_z85(data)
 
 
 def z85_decode(text: str) -> bytes:
     """Bytes of a Z85 text. Raises `KeyFileError`, which does not show the text."""
-    if len(text) % 5 or any(character not in _Z85_VALUE for character in text):
-        raise KeyFileError("A key is not Z85 text.", "A public key is 40 characters, copied whole, without spaces.")
-    data = bytearray()
-    for start in range(0, len(text), 5):
-        value = 0
-        for character in text[start : start + 5]:
-            value = value * 85 + _Z85_VALUE[character]
-        if value >= 2**32:
-            raise KeyFileError("A key is not Z85 text.", "A public key is 40 characters, copied whole, without spaces.")
-        data += value.to_bytes(4, "big")
-    return bytes(data)
+    try:
+        return decode_z85(text)
+    except ValueError:
+        raise KeyFileError(
+            "A key is not Z85 text.", "A public key is 40 characters, copied whole, without spaces."
+        ) from None
 
 
 def public_key_bytes(text: str) -> bytes:

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     import subprocess
 
     from edge.config import load_config
-    from edge.deploy.releases import Layout, activate, build_release, systemctl, write_unit
+    from edge.deploy.releases import Layout, activate, build, systemctl, write_unit
     from pipeline.errors import ConfigError
     from pipeline.keys import public_key_bytes
 
@@ -41,11 +41,12 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(f"A box is installed under {args.root} already.", "Use `hailong edge update`.")
     load_config(args.config)
     trust = public_key_bytes(args.trust)
-    release = build_release(layout, args.bundle, trust, lambda text: print(text, file=sys.stderr))
+    release = build(layout, args.bundle, trust, lambda text: print(text, file=sys.stderr))
     (layout.home / "trust.key").write_text(args.trust + "\n", encoding="ascii")
     layout.config.parent.mkdir(parents=True, exist_ok=True)
     if args.config.resolve() != layout.config.resolve():
         shutil.copyfile(args.config, layout.config)
+    layout.config.chmod(0o600)  # a camera's password stands in it
     layout.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     activate(layout, release)
     write_unit(layout)

@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from edge.deploy.releases import Layout, activate, build_release, prune, roll_back, run_in, systemctl, write_unit
+    from edge.deploy.releases import Layout, activate, build, prune, roll_back, run_in, systemctl, write_unit
     from pipeline.errors import ConfigError
 
     layout = Layout(args.root)
-    release = build_release(layout, args.bundle, layout.trust(), lambda text: print(text, file=sys.stderr))
+    release = build(layout, args.bundle, layout.trust(), lambda text: print(text, file=sys.stderr))
     if layout.current.exists() and layout.current.resolve() == release.resolve():
         print(json.dumps({"release": release.name, "changed": False}) if args.json else f"{release.name} is in use.")
         return 0

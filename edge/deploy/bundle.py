@@ -1,56 +1,105 @@
-"""Offline, signed bundles of a box's software: what is in one, how it is made and how it is checked.
+"""Offline, signed bundles of a box's software: how one is made (`collect`, `write_bundle`) and opened (`open_bundle`).
 
-A bundle is a tar file with `manifest.json` (version, platform, sha256 of every other file), `manifest.sig` (Ed25519
-over the manifest's bytes), `wheels/`,
-`requirements.lock`, `cache/` (third-party weights, as `hailong models fetch` laid them) and `install.sh` for a
-machine that has no Hài Lòng yet.
+A bundle holds `manifest.json` (version, platform, Python, sha256 of every other file), `manifest.sig` (Ed25519 over
+the manifest's bytes), `wheels/`, `requirements.lock` and `cache/` (third-party weights, as `hailong models fetch` laid
+them). What opens it is `edge.deploy.archive`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import platform
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
 
-from pipeline.errors import ConfigError, KeyFileError
+from edge.deploy.archive import MANIFEST, SIGNATURE, BundleError, Manifest, UntrustedError, parse_manifest, unpack
+from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, verify
 
-MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
-_MAX_BUNDLE_BYTES = 4 * 2**30
-
-INSTALL_SH = """#!/bin/sh
-# First installation of a box from this folder, without a network.
-# Before it, compare the bundle's sha256 with the one that was published.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-bundle=${1:?usage: install.sh BUNDLE.tar TRUST_KEY EDGE_TOML}
-trust=${2:?the public signing key (40 characters) of whoever made the bundle}
-config=${3:?the box\\047s edge.toml}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-pip() { "$work/venv/bin/python" -m pip install --quiet --no-index "$@"; }
-pip --find-links "$here/wheels" --require-hashes -r "$here/requirements.lock"
-pip --no-deps "$here"/wheels/hailong-*.whl
-"$work/venv/bin/hailong" edge install --bundle "$bundle" --trust "$trust" --config "$config"
-"""
+_MANYLINUX = re.compile(r"manylinux_2_(\d+)_(x86_64|aarch64)")
+_OLDEST_GLIBC_MINOR = 17
+_ENTRY = re.compile(r"^[a-z0-9].*?(?=^[a-z0-9]|\Z)", re.MULTILINE | re.DOTALL)
+_WORDS_PACKAGE = "faster-whisper"
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a bundle claims to hold. `files`: sha256 by path."""
+class Target:
+    """The machine that a bundle is for. `tag`: "manylinux_2_28_aarch64" (glibc 2.28 or newer), None for one as this;
+    `python`: "3.11"."""
 
-    version: str
-    platform: str
-    python: str
-    files: dict[str, str]
+    tag: str | None = None
+    python: str = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+    def __post_init__(self) -> None:
+        if self.tag is not None and not _MANYLINUX.fullmatch(self.tag):
+            raise ConfigError(f"{self.tag!r} is not a platform.", "Such as manylinux_2_28_aarch64.")
+        if not re.fullmatch(r"3\.\d{2}", self.python):
+            raise ConfigError(f"{self.python!r} is not a version of Python.", "Such as 3.11 (Debian 12), 3.13 (13).")
+
+    @property
+    def machine(self) -> str:
+        """Such as "aarch64"."""
+        found = _MANYLINUX.fullmatch(self.tag or "")
+        return found[2] if found else platform.machine()
+
+    @property
+    def name(self) -> str:
+        """What the manifest says."""
+        return self.tag or self.machine
+
+    def pip_options(self) -> list[str]:
+        """For `pip download`: a wheel for an older glibc than the target's fits, too, which pip does not know."""
+        tags = []
+        if found := _MANYLINUX.fullmatch(self.tag or ""):
+            minors = range(int(found[1]), _OLDEST_GLIBC_MINOR - 1, -1)
+            tags = [*(f"manylinux_2_{minor}_{found[2]}" for minor in minors), f"manylinux2014_{found[2]}"]
+        return ["--no-deps", f"--python-version={self.python}", *(f"--platform={tag}" for tag in tags)]
+
+    def marker_values(self) -> dict[str, str]:
+        """The target as the lock file's markers see it (PEP 508)."""
+        return {
+            "implementation_name": "cpython", "os_name": "posix", "platform_machine": self.machine,
+            "platform_python_implementation": "CPython", "platform_system": "Linux", "sys_platform": "linux",
+            "python_full_version": f"{self.python}.0", "python_version": self.python,
+        }  # fmt: skip
+
+
+def write_bundle(content: Path, out: Path, version: str, platform: str, keys: KeyPair, python: str = "") -> Manifest:
+    """Write the manifest of a folder's files, sign it, and pack both and the files into `out`; the same content gives
+    the same bytes. Raises `ConfigError` where a version or a path is one that no box would take."""
+    files = {
+        path.relative_to(content).as_posix(): _digest(path)
+        for path in content.rglob("*")
+        if path.is_file() and path.name not in (MANIFEST, SIGNATURE)
+    }
+    manifest = Manifest(version, platform, python or Target().python, files)
+    text = json.dumps(asdict(manifest), indent=1, sort_keys=True).encode()
+    try:
+        parse_manifest(text)
+    except BundleError as error:
+        raise ConfigError(f"The bundle {error}.") from None
+    with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name, data in ((MANIFEST, text), (SIGNATURE, keys.sign(text))):
+            archive.addfile(_entry(name, len(data)), BytesIO(data))
+        for name in sorted(files):
+            with (content / name).open("rb") as file:
+                archive.addfile(_entry(name, (content / name).stat().st_size), file)
+    return manifest
+
+
+def _entry(name: str, size: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.size = size
+    return entry
 
 
 def _digest(path: Path) -> str:
@@ -58,74 +107,34 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in sorted(folder.rglob("*")) if path.is_file())
-
-
-def write_bundle(content: Path, out: Path, version: str, platform: str, keys: KeyPair) -> Manifest:
-    """Write the manifest of a folder, sign it, and pack the folder into `out`; the same content gives the same
-    bytes."""
-    for name in (MANIFEST, SIGNATURE):
-        (content / name).unlink(missing_ok=True)
-    files = {str(path.relative_to(content)): _digest(path) for path in _files(content)}
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    manifest = Manifest(version, platform, python, files)
-    text = json.dumps(asdict(manifest), indent=1, sort_keys=True).encode()
-    (content / MANIFEST).write_bytes(text)
-    (content / SIGNATURE).write_bytes(keys.sign(text))
-
-    def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-        entry.uid = entry.gid = 0
-        entry.uname = entry.gname = ""
-        entry.mtime = 0
-        return entry
-
-    with tarfile.open(out, "w") as archive:
-        for path in _files(content):
-            archive.add(path, str(path.relative_to(content)), filter=plain)
-    return manifest
-
-
 def open_bundle(bundle: Path, trust: bytes, folder: Path) -> Manifest:
-    """Unpack a bundle into the empty `folder` and check it: signature by `trust` (Ed25519 public key), every file,
-    no file more.
+    """Check a bundle and unpack it into the empty `folder`.
 
     Raises `ConfigError` where the file is no bundle or was altered, `KeyFileError` where somebody else signed it."""
     try:
-        if bundle.stat().st_size > _MAX_BUNDLE_BYTES:
-            raise ConfigError(f"{bundle} is too large for a bundle.")
-        with tarfile.open(bundle, "r:") as archive:
-            archive.extractall(folder, filter="data")
-        text = (folder / MANIFEST).read_bytes()
-        signature = (folder / SIGNATURE).read_bytes()
-    except (OSError, tarfile.TarError) as error:
-        raise ConfigError(f"{bundle} is not a bundle: {error}.", "Copy it anew and compare its sha256.") from error
-    if not verify(trust, signature, text):
-        raise KeyFileError(f"{bundle} was not signed by the trusted key.", "Do not install it; ask whoever sent it.")
-    manifest = Manifest(**json.loads(text))
-    found = {str(path.relative_to(folder)) for path in _files(folder)} - {MANIFEST, SIGNATURE}
-    wrong = sorted(found ^ set(manifest.files)) or [
-        name for name, digest in manifest.files.items() if _digest(folder / name) != digest
-    ]
-    if wrong:
-        raise ConfigError(f"{bundle} does not hold what its manifest says: {', '.join(wrong[:5])}.", "Copy it anew.")
-    return manifest
+        return unpack(bundle, trust, folder, verify)
+    except BundleError as error:
+        raise told(bundle, error) from None
 
 
-def collect(content: Path, source: Path, lock: Path, platform: str | None, say: Callable[[str], None]) -> None:
-    """Fill `content` with wheels, lock, weights and `install.sh`. `source`: the project's checkout.
+def told(bundle: Path, error: BundleError) -> HailongError:
+    """What was wrong with a bundle, in the error tree."""
+    kind = KeyFileError if isinstance(error, UntrustedError) else ConfigError
+    return kind(f"{bundle} {error}.", error.fix)
 
-    Raises `ConfigError` where a wheel cannot be had for the platform."""
-    from models.catalogue import cache_folder
 
+def collect(content: Path, source: Path, lock: Path, target: Target, say: Callable[[str], None]) -> None:
+    """Fill `content` with wheels, lock and weights. `source`: the project's checkout. Weights for words come along
+    only where the lock file has what recognises them.
+
+    Raises `ConfigError` where a wheel cannot be had for the target, or weights are not in the cache."""
     wheels = content / "wheels"
     wheels.mkdir(parents=True)
-    shutil.copyfile(lock, content / "requirements.lock")
+    entries = lock_entries(lock, target)
+    (content / "requirements.lock").write_text("".join(entries.values()), encoding="utf-8")
     say("fetching wheels")
-    command = ["download", "--quiet", "--require-hashes", "--only-binary=:all:", "-r", str(lock), "-d", str(wheels)]
-    if platform is not None:
-        command += [f"--platform={platform}", "--no-deps"]
-    _pip(command)
+    command = ["download", "--quiet", "--require-hashes", "--only-binary=:all:", "-d", str(wheels)]
+    _pip([*command, "-r", str(content / "requirements.lock"), *target.pip_options()])
     say("building the project's own wheel")
     with tempfile.TemporaryDirectory() as folder:
         # built from a copy: a build leaves files in its tree, and the next one would take up what is no longer there
@@ -133,13 +142,34 @@ def collect(content: Path, source: Path, lock: Path, platform: str | None, say: 
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "tests", "docs"))
         _pip(["wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(copy)])
     say("adding weights")
-    models = cache_folder() / "models"
-    if not models.is_dir():
-        raise ConfigError("No third-party weights in the cache.", "Run `hailong models fetch` first.")
-    shutil.copytree(models, content / "cache" / "models", ignore=shutil.ignore_patterns("whisper_base"))
-    script = content / "install.sh"
-    script.write_text(INSTALL_SH, encoding="utf-8")
-    script.chmod(0o755)
+    _add_weights(content / "cache" / "models", words=_WORDS_PACKAGE in entries)
+
+
+def lock_entries(lock: Path, target: Target) -> dict[str, str]:
+    """The entries of a universal lock file that apply to the target, without their markers, by package: pip would
+    judge the markers by the machine that it runs on."""
+    from packaging.markers import Marker
+
+    found: dict[str, str] = {}
+    for entry in _ENTRY.findall(lock.read_text(encoding="utf-8")):
+        head, _, hashes = entry.partition("\\\n")
+        wanted, _, marker = head.partition(";")
+        if not marker or Marker(marker.strip()).evaluate(target.marker_values()):
+            found[wanted.split("==")[0].strip()] = f"{wanted.strip()} \\\n{hashes}"
+    return found
+
+
+def _add_weights(folder: Path, words: bool) -> None:
+    from models.catalogue import all_cards, model_files, model_folder
+
+    folder.mkdir(parents=True)
+    for name, card in all_cards().items():
+        fetched = [file.name for file in card.files if file.parts or file.made_by]
+        if fetched and (card.set == "default" or (card.set == "asr" and words)):
+            model_files(name)  # by sha256: raises where one is missing or altered
+            (folder / name).mkdir()
+            for file in fetched:
+                shutil.copyfile(model_folder(name) / file, folder / name / file)
 
 
 def _pip(arguments: list[str]) -> None:

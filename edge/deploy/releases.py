@@ -12,22 +12,20 @@ manifest, which is written last.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from hashlib import sha256
+from dataclasses import dataclass
 from pathlib import Path
 
-from edge.deploy.bundle import MANIFEST, Manifest, open_bundle
+from edge.deploy.archive import BundleError
+from edge.deploy.building import build_release
+from edge.deploy.bundle import told
 from edge.deploy.unit import unit_text
 from pipeline.errors import ConfigError
-from pipeline.keys import public_key_bytes
+from pipeline.keys import public_key_bytes, verify
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,58 +82,14 @@ class Layout:
             raise ConfigError(f"No box is installed under {self.root}.", "Run `hailong edge install` first.") from error
 
 
-def build_release(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]) -> Path:
-    """Check a bundle and build its release beside the others; returns its folder. What a crash left unfinished is
-    removed.
+def build(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]) -> Path:
+    """Check a bundle and build its release beside the others; returns its folder (`edge.deploy.building`).
 
     Raises `ConfigError` or `KeyFileError`; the releases in use are untouched."""
-    releases = layout.home / "releases"
-    releases.mkdir(parents=True, exist_ok=True)
-    for left in releases.iterdir():
-        if not (left / MANIFEST).exists():
-            shutil.rmtree(left)
-    with tempfile.TemporaryDirectory(dir=layout.home) as name:
-        content = Path(name)
-        say("checking the bundle's signature and files")
-        manifest = open_bundle(bundle, trust, content)
-        _check_python(manifest)
-        text = json.dumps(asdict(manifest), sort_keys=True)
-        release = releases / f"{manifest.version}-{sha256(text.encode()).hexdigest()[:8]}"
-        if release.exists():
-            return release
-        say(f"building release {release.name}")
-        release.mkdir()
-        _environment(release / "venv", content)
-        shutil.copytree(content / "cache", release / "cache")
-        (release / MANIFEST).write_text(text, encoding="utf-8")
-    return release
-
-
-def _check_python(manifest: Manifest) -> None:
-    here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if manifest.python != here:
-        raise ConfigError(
-            f"The bundle is for Python {manifest.python}, this machine has {here}.", "Ask for a bundle for it."
-        )
-
-
-def _environment(venv: Path, content: Path) -> None:
-    python = venv / "bin/python"
-    wheels = content / "wheels"
-    install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-index"]
-    own = [str(path) for path in wheels.glob("hailong-*.whl")]
-    lock = str(content / "requirements.lock")
-    steps = (
-        [sys.executable, "-m", "venv", str(venv)],
-        [*install, "--find-links", str(wheels), "--require-hashes", "-r", lock],
-        [*install, "--no-deps", *own],
-    )
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-    environment["PIP_CONFIG_FILE"] = os.devnull
-    for step in steps:
-        done = subprocess.run(step, capture_output=True, text=True, env=environment)
-        if done.returncode:
-            raise ConfigError("The release could not be built.", done.stderr.strip().splitlines()[-1][:300])
+    try:
+        return build_release(layout.home, bundle, trust, verify, say)
+    except BundleError as error:
+        raise told(bundle, error) from None
 
 
 def run_in(release: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:

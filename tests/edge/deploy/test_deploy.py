@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
 import shutil
-import tarfile
+import stat
 from pathlib import Path
 
 import pytest
 
 from edge.commands.uninstall import waiting
 from edge.delivery.outbox import Outbox
-from edge.deploy.bundle import open_bundle, write_bundle
-from edge.deploy.releases import Layout
+from edge.deploy import building
+from edge.deploy.bundle import Target, lock_entries, open_bundle, write_bundle
+from edge.deploy.releases import Layout, activate, build, roll_back
 from hailong.cli import main
 from pipeline import wire
 from pipeline.errors import ConfigError, HailongError, KeyFileError
@@ -58,46 +60,98 @@ def keys() -> KeyPair:
     return new_keys("server")
 
 
-def test_bundle_opens_only_whole_and_signed(tmp_path: Path, keys: KeyPair) -> None:
-    content = write_content(tmp_path / "content")
+def test_errors_say_what_to_do(tmp_path: Path, keys: KeyPair) -> None:
     bundle = tmp_path / "b.tar"
-    made = write_bundle(content, bundle, "1.0", "x86_64", keys)
-    assert open_bundle(bundle, keys.signing_public, tmp_path / "good") == made
-    with pytest.raises(KeyFileError, match="not signed by the trusted key"):
+    write_bundle(write_content(tmp_path / "content"), bundle, "1.0", "x86_64", keys)
+    with pytest.raises(KeyFileError, match=r"not signed by the trusted key\. Do not install it"):
         open_bundle(bundle, new_keys("server").signing_public, tmp_path / "stranger")
+    with pytest.raises(ConfigError, match=r"cannot be read .* Copy it anew"):
+        open_bundle(tmp_path / "nothing.tar", keys.signing_public, tmp_path / "nothing")
+    with pytest.raises(ConfigError, match="not numbers and dots"):
+        write_bundle(tmp_path / "content", bundle, "1.0.dev1", "x86_64", keys)
 
 
-@pytest.mark.parametrize("change", ["altered", "added", "removed", "manifest", "cut"])
-def test_altered_bundles_are_refused(tmp_path: Path, keys: KeyPair, change: str) -> None:
+MARKED_LOCK = """numpy==2.4.6 ; python_full_version < '3.12' \\
+    --hash=sha256:aa
+numpy==2.5.5 ; python_full_version >= '3.12' \\
+    --hash=sha256:bb
+colorama==0.4.6 ; sys_platform == 'win32' \\
+    --hash=sha256:cc
+tensor==1.0 ; platform_machine == 'aarch64' \\
+    --hash=sha256:dd
+h11==0.16.0 \\
+    --hash=sha256:ee \\
+    --hash=sha256:ff
+"""
+
+
+def test_a_lock_is_read_for_the_target_and_not_for_this_machine(tmp_path: Path) -> None:
+    lock = tmp_path / "some.lock"
+    lock.write_text(MARKED_LOCK, encoding="utf-8")
+    arm = lock_entries(lock, Target("manylinux_2_28_aarch64", "3.13"))
+    assert list(arm) == ["numpy", "tensor", "h11"]
+    assert arm["numpy"] == "numpy==2.5.5 \\\n    --hash=sha256:bb\n"
+    assert arm["h11"].endswith("    --hash=sha256:ee \\\n    --hash=sha256:ff\n")
+    assert list(lock_entries(lock, Target("manylinux_2_28_x86_64", "3.11"))) == ["numpy", "h11"]
+
+
+def test_a_wheel_for_an_older_system_fits() -> None:
+    options = Target("manylinux_2_28_aarch64", "3.11").pip_options()
+    assert {"--platform=manylinux_2_28_aarch64", "--platform=manylinux_2_17_aarch64"} <= set(options)
+    assert "--platform=manylinux2014_aarch64" in options
+    assert not any("2_29" in option or "2_16" in option or "x86" in option for option in options)
+    for wrong in ("linux_aarch64", "manylinux_2_28_mips; rm", "win_amd64"):
+        with pytest.raises(ConfigError, match="is not a platform"):
+            Target(wrong)
+
+
+def test_what_recognises_words_is_in_one_lock_alone() -> None:
+    lock = ROOT / "requirements/edge.lock"
+    for target in (Target(), Target("manylinux_2_28_aarch64", "3.11"), Target("manylinux_2_28_aarch64", "3.13")):
+        found = lock_entries(lock, target)
+        assert {"numpy", "onnxruntime", "pyzmq"} <= set(found)
+        assert "faster-whisper" not in found, "weights for words stay out of such a bundle"
+    assert "faster-whisper" in lock_entries(ROOT / "requirements/edge-asr.lock", Target())
+
+
+@pytest.mark.parametrize(("version", "taken"), [("1.9", False), ("1.10", True), ("2.0", True)])
+def test_no_bundle_older_than_what_the_box_had_is_taken(
+    tmp_path: Path, keys: KeyPair, version: str, taken: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not after a rollback: the newest that it had stays the floor."""
+    monkeypatch.setattr(building, "build_environment", lambda venv, _content: venv.mkdir())
     content = write_content(tmp_path / "content")
-    bundle = tmp_path / "b.tar"
-    write_bundle(content, bundle, "1.0", "x86_64", keys)
-    if change == "altered":
-        (content / "wheels/one.whl").write_text("other")
-    elif change == "added":
-        (content / "extra.sh").write_text("rm")
-    elif change == "removed":
-        (content / "wheels/one.whl").unlink()
-    elif change == "manifest":
-        text = (content / "manifest.json").read_text().replace("1.0", "9.9")
-        (content / "manifest.json").write_text(text)
-    with tarfile.open(bundle, "w") as archive:
-        for path in sorted(content.rglob("*")):
-            archive.add(path, str(path.relative_to(content)), recursive=False)
-    if change == "cut":
-        bundle.write_bytes(bundle.read_bytes()[:700])
-    with pytest.raises((ConfigError, KeyFileError)):
-        open_bundle(bundle, keys.signing_public, tmp_path / "out")
+    (content / "cache").mkdir()
+    (content / "cache/one").write_text("x")
+
+    def taken_release(version: str) -> Path:
+        bundle = tmp_path / f"{version}.tar"
+        write_bundle(content, bundle, version, platform.machine(), keys)
+        return build(layout, bundle, keys.signing_public, lambda _text: None)
+
+    layout = Layout(tmp_path / "root")
+    first, newest = taken_release("1.2"), taken_release("1.10")
+    activate(layout, first)
+    activate(layout, newest)
+    assert roll_back(layout) == first
+    if taken:
+        activate(layout, taken_release(version))
+        assert layout.current.resolve().name.startswith(version)
+    else:
+        with pytest.raises(ConfigError, match=r"older than this box's 1\.10"):
+            taken_release(version)
+    assert {path.name for path in (layout.home / "releases").iterdir()} >= {first.name, newest.name}
 
 
-def test_bundle_cannot_write_outside_its_folder(tmp_path: Path, keys: KeyPair) -> None:
-    bundle = tmp_path / "b.tar"
-    (tmp_path / "evil").write_text("x")
-    with tarfile.open(bundle, "w") as archive:
-        archive.add(tmp_path / "evil", "../outside")
-    with pytest.raises(ConfigError):
-        open_bundle(bundle, keys.signing_public, tmp_path / "inner")
-    assert not (tmp_path / "outside").exists()
+def test_a_bundle_for_another_machine(tmp_path: Path, keys: KeyPair) -> None:
+    content = write_content(tmp_path / "content")
+    layout = Layout(tmp_path / "root")
+    for place, python, said in (("mips64", "", "this machine is"), (platform.machine(), "3.99", "is for Python 3.99")):
+        bundle = tmp_path / "b.tar"
+        write_bundle(content, bundle, "1.0", place, keys, python)
+        with pytest.raises(ConfigError, match=said):
+            build(layout, bundle, keys.signing_public, lambda _text: None)
+    assert list((layout.home / "releases").iterdir()) == []
 
 
 def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, object]:
@@ -124,12 +178,14 @@ def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.C
     layout = Layout(root)
     assert layout.current.resolve().name == installed["release"]
     assert made["trust"] == trust
+    assert stat.S_IMODE(layout.config.stat().st_mode) == 0o600, "a camera's password stands in it"
     unit = layout.unit.read_text()
     assert "NoNewPrivileges=yes" in unit
     assert "IPAddressDeny=any" in unit
     assert main(["edge", "install", "--bundle", str(first), "--trust", trust, "--config", str(config), *common]) == 1
 
     content = tmp_path / "second"
+    content.mkdir()
     open_bundle(first, keys.signing_public, content)
     second, forged = tmp_path / "second.tar", tmp_path / "forged.tar"
     write_bundle(content, second, "9.9.9", "x86_64", keys)
