@@ -17,7 +17,7 @@ from functools import cache
 from importlib import resources
 from itertools import pairwise
 
-from pipeline.errors import ClockError, ConfigError, StatisticsError
+from pipeline.errors import ClockError, ConfigError, InvalidError, StatisticsError
 from pipeline.wire import EPOCH_DAY, PeriodKind
 from pipeline.words import Words
 
@@ -200,19 +200,19 @@ _PERIOD = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", re.ASCII)
 
 
 def parse_period(text: str) -> Period:
-    """`2026`, `2026-Q3`, `2026-07` or `2026-01..2026-07`. Raises `ConfigError`."""
+    """`2026`, `2026-Q3`, `2026-07` or `2026-01..2026-07`. Raises `InvalidError`."""
     first, dots, last = text.strip().partition("..")
     if dots:
         left, right = parse_period(first), parse_period(last)
         if right.last_month < left.first_month:
-            raise ConfigError(
+            raise InvalidError(
                 Words(f"The period {text} ends before it begins.", f"Kỳ “{text}” kết thúc trước khi bắt đầu."),
                 Words("Write the earlier month first.", "Hãy viết tháng trước ở đầu."),
             )
         return _of_months(left.first_month, right.last_month)
     match = _PERIOD.fullmatch(first)
     if match is None or not DAY_ZERO.year <= int(match[1]) < date.max.year:
-        raise ConfigError(
+        raise InvalidError(
             Words(f"{text!r} is no period.", f"“{text}” không phải là một kỳ."),
             Words(
                 f"Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {DAY_ZERO.year} on.",

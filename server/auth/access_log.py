@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from pipeline.calendar import now_s
 from server.core.provinces import all_provinces, read_setting
+from server.core.scope import Scope
 from server.store.engine import write
 from server.store.tables.users import access_log, users
 
@@ -25,11 +28,18 @@ def log_failed_log_in(connection: Connection, user_name: str) -> None:
         connection.execute(insert(access_log).values(**values, route="/log-in"))
 
 
+def newest_accesses(connection: Connection, scope: Scope, limit: int) -> tuple[list[Row[Any]], int]:
+    """The newest entries with their users' names, and how many are kept in all."""
+    query = scope.select(access_log, access_log, users.c.name).outerjoin(users, users.c.id == access_log.c.user_id)
+    kept = connection.execute(scope.select(access_log, func.count(access_log.c.id))).scalar_one()
+    return list(connection.execute(query.order_by(access_log.c.id.desc()).limit(limit))), int(kept)
+
+
 def enforce_retention(connection: Connection) -> int:
     """Delete entries older than each province's `access_log_days`; returns how many."""
     deleted = 0
     for province in all_provinces(connection):
         oldest_s = now_s() - 86_400 * int(read_setting(connection, province.province_id, "access_log_days"))
-        is_expired = (access_log.c.province_id == province.province_id, access_log.c.at_s < oldest_s)
-        deleted += connection.execute(delete(access_log).where(*is_expired)).rowcount
+        expired = Scope(province.province_id).delete(access_log).where(access_log.c.at_s < oldest_s)
+        deleted += connection.execute(expired).rowcount
     return deleted

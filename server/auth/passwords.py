@@ -8,7 +8,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.words import Words
 
 MIN_LENGTH = 12
@@ -18,9 +18,9 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def hash_password(password: str) -> str:
-    """The Argon2id hash. Raises `ConfigError` for a password that is too short or too long."""
+    """The Argon2id hash. Raises `InvalidError` for a password that is too short or too long."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
-        raise ConfigError(
+        raise InvalidError(
             Words(
                 f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.",
                 f"Mật khẩu cần từ {MIN_LENGTH} đến {MAX_LENGTH} ký tự.",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from pipeline.calendar import day_words
-from pipeline.errors import ConfigError
+from pipeline.errors import RequestError
 from server.auth.access_log import log_failed_log_in
 from server.auth.passwords import password_fits, stand_in_hash
 from server.auth.users import change_password, close_session, open_session, password_resets, session_user
@@ -118,8 +118,8 @@ def account(
     try:
         with write(web(request).engine) as connection:
             change_password(connection, user, old, new)
-    except ConfigError as error:
-        return _account(request, 400, error_text(request, error))
+    except RequestError as error:
+        return _account(request, error.status, error_text(request, error))
     response = RedirectResponse("/log-in", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response

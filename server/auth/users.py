@@ -7,14 +7,15 @@ import re
 import secrets
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from pipeline.calendar import now_s, today
-from pipeline.errors import ConfigError
+from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.words import Words
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.roles import User
 from server.core.changes import detail_text, record_change
+from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.changes import changes
 from server.store.tables.users import Role, sessions, users
@@ -33,9 +34,9 @@ def make_user(
 ) -> str:
     """Make a user and return the one-time password, which has to be changed at the first log-in.
 
-    Raises `ConfigError` for a name that is taken or malformed, or an agency reader without agency."""
+    Raises `ConflictError`, `InvalidError` for a name that is taken or malformed, or an agency reader without agency."""
     if not _NAME.match(name):
-        raise ConfigError(
+        raise InvalidError(
             Words(f"{name!r} is no user name.", f"“{name}” không dùng làm tên đăng nhập được."),
             Words(
                 "Use 3 to 60 of a-z, 0-9, dot, dash; the first a letter or digit.",
@@ -43,14 +44,14 @@ def make_user(
             ),
         )
     if (role is Role.AGENCY_READER) != (agency_id is not None):
-        raise ConfigError(
+        raise InvalidError(
             Words(
                 "An agency reader, and nobody else, has an agency.", "Chỉ người đọc của cơ quan mới gắn với cơ quan."
             ),
             Words("Choose one, or another role.", "Hãy chọn cơ quan, hoặc vai trò khác."),
         )
     if connection.execute(select(users.c.id).where(users.c.name == name)).first():
-        raise ConfigError(
+        raise ConflictError(
             Words(f"The user name {name!r} is taken.", f"Tên đăng nhập “{name}” đã có."),
             Words("Choose another.", "Hãy chọn tên khác."),
         )
@@ -60,6 +61,19 @@ def make_user(
     user_id = insert_row(connection, users, {**values, "created_day": today()})
     record_change(connection, province_id, by, "user_made", {"user": user_id, "role": role.value})
     return password
+
+
+def all_users(connection: Connection, scope: Scope) -> list[Row[Any]]:
+    """The province's users, by name."""
+    return list(connection.execute(scope.select(users).order_by(users.c.name)))
+
+
+def user_name(connection: Connection, scope: Scope, user_id: int) -> str:
+    """The name under which a user logs in. Raises `NotFoundError`."""
+    name = connection.execute(scope.select(users, users.c.name).where(users.c.id == user_id)).scalar_one_or_none()
+    if name is None:
+        raise NotFoundError(Words("There is no such user.", "Không có người dùng này."))
+    return str(name)
 
 
 def new_one_time_password(connection: Connection, province_id: int, user_id: int, *, by: int | None) -> str:
@@ -73,50 +87,53 @@ def new_one_time_password(connection: Connection, province_id: int, user_id: int
 def password_resets(connection: Connection, province_id: int, user_id: int) -> list[tuple[int, str | None]]:
     """(day, by whom) of every reset of a user's password by somebody else, newest first, from the log of changes;
     None: by a command on the server."""
-    is_reset = (changes.c.province_id == province_id, changes.c.action == "password_reset")
     query = (
-        select(changes.c.day, users.c.name)
+        Scope(province_id)
+        .select(changes, changes.c.day, users.c.name)
         .outerjoin(users, users.c.id == changes.c.user_id)
-        .where(*is_reset, changes.c.detail == detail_text({"user": user_id}))
+        .where(changes.c.action == "password_reset", changes.c.detail == detail_text({"user": user_id}))
         .order_by(changes.c.position.desc())
     )
     return [(row.day, row.name) for row in connection.execute(query)]
 
 
 def change_password(connection: Connection, user: User, old: str, new: str) -> None:
-    """A user's own change; closes all sessions. Raises `ConfigError` where the old one does not fit or the new is
+    """A user's own change; closes all sessions. Raises `InvalidError` where the old one does not fit or the new is
     short."""
     row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
     if not password_fits(row.password_hash, old):
-        raise ConfigError(Words("The present password does not fit.", "Mật khẩu hiện tại không đúng."))
+        raise InvalidError(Words("The present password does not fit.", "Mật khẩu hiện tại không đúng."))
     if old == new:
-        raise ConfigError(Words("The new password must differ.", "Mật khẩu mới phải khác."))
+        raise InvalidError(Words("The new password must differ.", "Mật khẩu mới phải khác."))
     _set_password(connection, user.province_id, user.user_id or 0, new, must_change=False)
 
 
 def _set_password(connection: Connection, province_id: int, user_id: int, password: str, *, must_change: bool) -> None:
-    is_reset = (users.c.id == user_id, users.c.province_id == province_id)
+    is_this_user = Scope(province_id).update(users).where(users.c.id == user_id)
     values = {"password_hash": hash_password(password), "must_change_password": must_change}
-    if connection.execute(update(users).where(*is_reset).values(**values)).rowcount != 1:
-        raise ConfigError(Words("There is no such user.", "Không có người dùng này."))
+    if connection.execute(is_this_user.values(**values)).rowcount != 1:
+        raise NotFoundError(Words("There is no such user.", "Không có người dùng này."))
     close_sessions(connection, province_id, user_id)
 
 
 def set_active(connection: Connection, province_id: int, user_id: int, active: bool, *, by: int | None) -> None:
-    """Let a user in or shut them out; the last active administrator stays. Raises `ConfigError`."""
-    row = connection.execute(select(users).where(users.c.id == user_id, users.c.province_id == province_id)).first()
+    """Let a user in or shut them out; the last active administrator stays. Raises `ConflictError`, `NotFoundError`."""
+    row = connection.execute(Scope(province_id).select(users).where(users.c.id == user_id)).first()
     if row is None:
-        raise ConfigError(Words("There is no such user.", "Không có người dùng này."))
+        raise NotFoundError(Words("There is no such user.", "Không có người dùng này."))
     if not active and row.role == Role.ADMINISTRATOR:
-        others = select(users.c.id).where(
-            users.c.province_id == province_id,
-            users.c.role == Role.ADMINISTRATOR,
-            users.c.active,
-            users.c.id != user_id,
+        others = (
+            Scope(province_id)
+            .select(users, users.c.id)
+            .where(
+                users.c.role == Role.ADMINISTRATOR,
+                users.c.active,
+                users.c.id != user_id,
+            )
         )
         if connection.execute(others).first() is None:
-            raise ConfigError(Words("This is the last administrator.", "Đây là quản trị viên cuối cùng."))
-    connection.execute(update(users).where(users.c.id == user_id).values(active=active))
+            raise ConflictError(Words("This is the last administrator.", "Đây là quản trị viên cuối cùng."))
+    connection.execute(Scope(province_id).update(users).where(users.c.id == user_id).values(active=active))
     if not active:
         close_sessions(connection, province_id, user_id)
     record_change(connection, province_id, by, "user_active" if active else "user_inactive", {"user": user_id})
@@ -155,4 +172,4 @@ def close_session(connection: Connection, token: str) -> None:
 
 def close_sessions(connection: Connection, province_id: int, user_id: int) -> None:
     """Close all sessions of a user."""
-    connection.execute(delete(sessions).where(sessions.c.province_id == province_id, sessions.c.user_id == user_id))
+    connection.execute(Scope(province_id).delete(sessions).where(sessions.c.user_id == user_id))

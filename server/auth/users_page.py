@@ -6,14 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
 
-from pipeline.errors import ConfigError
+from pipeline.errors import NotFoundError, RequestError
 from pipeline.words import Words
-from server.auth.users import make_user, new_one_time_password, set_active
+from server.auth.users import all_users, make_user, new_one_time_password, set_active, user_name
 from server.scores.evidence import read_agencies
 from server.store.engine import read, write
-from server.store.tables.users import Role, users
+from server.store.tables.users import Role
 from server.web.context import UserManager, engine_of, error_text, render
 
 router = APIRouter(include_in_schema=False)
@@ -21,8 +20,7 @@ router = APIRouter(include_in_schema=False)
 
 def _page(request: Request, user: UserManager, status: int = 200, **values: object) -> Response:
     with read(engine_of(request)) as connection:
-        query = select(users).where(users.c.province_id == user.province_id).order_by(users.c.name)
-        found = connection.execute(query).all()
+        found = all_users(connection, user.scope)
         agencies = read_agencies(connection, user.province_id)
     empty: dict[str, object] = {"problem": "", "made": None}
     return render(
@@ -52,11 +50,11 @@ def add_user(
             if agency and role is Role.AGENCY_READER:
                 codes = {a.code: a.agency_id for a in read_agencies(connection, user.province_id)}
                 if agency not in codes:
-                    raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
+                    raise NotFoundError(Words("There is no such agency.", "Không có cơ quan này."))
                 agency_id = codes[agency]
             password = make_user(connection, user.province_id, name, role, agency_id, by=user.user_id)
-    except ConfigError as error:
-        return _page(request, user, 400, problem=error_text(request, error))
+    except RequestError as error:
+        return _page(request, user, error.status, problem=error_text(request, error))
     return _page(request, user, made=(name, password))
 
 
@@ -65,7 +63,7 @@ def reset_password(request: Request, user: UserManager, user_id: int) -> Respons
     """A new one-time password."""
     with write(engine_of(request)) as connection:
         password = new_one_time_password(connection, user.province_id, user_id, by=user.user_id)
-        name = connection.execute(select(users.c.name).where(users.c.id == user_id)).scalar_one()
+        name = user_name(connection, user.scope, user_id)
     return _page(request, user, made=(name, password))
 
 
@@ -75,6 +73,6 @@ def switch_user(request: Request, user: UserManager, user_id: int, active: Annot
     try:
         with write(engine_of(request)) as connection:
             set_active(connection, user.province_id, user_id, active, by=user.user_id)
-    except ConfigError as error:
-        return _page(request, user, 400, problem=error_text(request, error))
+    except RequestError as error:
+        return _page(request, user, error.status, problem=error_text(request, error))
     return RedirectResponse("/users", 303)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func
 
 from pipeline.calendar import now_s
 from pipeline.wire import BoxState
 from server.core.provinces import province_by_id
+from server.core.scope import Scope
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.releases import deliveries, releases, tree_heads
@@ -80,37 +81,33 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
     """Every box of a province, by label."""
     now = now_s()
     generated = province_by_id(connection, province_id).simulated
-    kinds = select(
+    scope = Scope(province_id)
+    kinds = scope.select(
+        releases,
         releases.c.box_id,
         func.count().filter(releases.c.kind == "pulse").label("pulses"),
         func.count().filter(releases.c.kind == "evidence").label("evidence"),
         func.count().filter(releases.c.late).label("late"),
     )
-    sent = {
-        row.box_id: row
-        for row in connection.execute(kinds.where(releases.c.province_id == province_id).group_by(releases.c.box_id))
-    }
-    came = (
-        select(deliveries.c.box_id, deliveries.c.epoch, func.count(), func.max(deliveries.c.sequence))
-        .where(deliveries.c.province_id == province_id)
-        .group_by(deliveries.c.box_id, deliveries.c.epoch)
-    )
+    sent = {row.box_id: row for row in connection.execute(kinds.group_by(releases.c.box_id))}
+    came = scope.select(
+        deliveries, deliveries.c.box_id, deliveries.c.epoch, func.count(), func.max(deliveries.c.sequence)
+    ).group_by(deliveries.c.box_id, deliveries.c.epoch)
     missing: dict[int, int] = {}
     for box_id, _epoch, count, newest in connection.execute(came):
         missing[box_id] = missing.get(box_id, 0) + max(0, newest - count)
-    newest_head = select(func.max(tree_heads.c.id)).where(tree_heads.c.province_id == province_id)
+    newest_head = scope.select(tree_heads, func.max(tree_heads.c.id))
     heads = {
         row.box_id: row
         for row in connection.execute(
-            select(tree_heads).where(tree_heads.c.id.in_(newest_head.group_by(tree_heads.c.box_id)))
+            scope.select(tree_heads).where(tree_heads.c.id.in_(newest_head.group_by(tree_heads.c.box_id)))
         )
     }
     query = (
-        select(boxes, agencies.c.name_vi, agencies.c.name_en, heartbeats.c.state, heartbeats.c.software)
+        scope.select(boxes, boxes, agencies.c.name_vi, agencies.c.name_en, heartbeats.c.state, heartbeats.c.software)
         .add_columns(heartbeats.c.provider, heartbeats.c.received_s)
         .join(agencies, agencies.c.id == boxes.c.agency_id)
         .outerjoin(heartbeats, heartbeats.c.box_id == boxes.c.id)
-        .where(boxes.c.province_id == province_id)
         .order_by(boxes.c.label)
     )
     found = []

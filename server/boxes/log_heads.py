@@ -11,25 +11,28 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func
 
 from pipeline.calendar import day_date, today
 from pipeline.keys import z85_encode
 from server.core.changes import verify_changes
+from server.core.scope import Scope
 from server.store.tables.boxes import boxes
 from server.store.tables.releases import tree_heads
 
 
+def newest_heads(connection: Connection, scope: Scope, *, verified: bool = False) -> list[Row[Any]]:
+    """The newest head that every box has sent, or (`verified`) the newest whose signature holds, by the box's label."""
+    newest = scope.select(tree_heads, func.max(tree_heads.c.id)).group_by(tree_heads.c.box_id)
+    if verified:
+        newest = newest.where(tree_heads.c.verified)
+    query = scope.select(tree_heads, tree_heads, boxes.c.label, boxes.c.log_key)
+    query = query.join(boxes, boxes.c.id == tree_heads.c.box_id).where(tree_heads.c.id.in_(newest))
+    return list(connection.execute(query.order_by(boxes.c.label)))
+
+
 def box_heads(connection: Connection, province_id: int) -> list[dict[str, Any]]:
     """The newest head of every box whose signature holds: numbers, root and signature in hex, the box's key in Z85."""
-    is_verified_here = (tree_heads.c.province_id == province_id, tree_heads.c.verified)
-    newest = select(func.max(tree_heads.c.id)).where(*is_verified_here).group_by(tree_heads.c.box_id)
-    query = (
-        select(tree_heads, boxes.c.label, boxes.c.log_key)
-        .join(boxes, boxes.c.id == tree_heads.c.box_id)
-        .where(tree_heads.c.id.in_(newest))
-        .order_by(boxes.c.label)
-    )
     return [
         {
             "box": row.box_id,
@@ -41,7 +44,7 @@ def box_heads(connection: Connection, province_id: int) -> list[dict[str, Any]]:
             "key": z85_encode(bytes.fromhex(row.log_key)) if row.log_key else "",
             "received": day_date(row.received_day).isoformat(),
         }
-        for row in connection.execute(query)
+        for row in newest_heads(connection, Scope(province_id), verified=True)
     ]
 
 

@@ -20,8 +20,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.calendar import today
 from pipeline.enrolment import code_hash, code_text, new_code
-from pipeline.errors import ConfigError, StoreError
+from pipeline.errors import ConflictError, InvalidError, NotFoundError, StoreError
 from server.core.changes import record_change
+from server.core.scope import Scope
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
@@ -127,9 +128,9 @@ class BoxRegistry:
 
 def _check_clerks(clerks: int, pool: str) -> None:
     if not 1 <= clerks <= MAX_CLERKS:
-        raise ConfigError(f"A box serves 1 to {MAX_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
+        raise InvalidError(f"A box serves 1 to {MAX_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
     if re.fullmatch(POOL_PATTERN, pool) is None:
-        raise ConfigError(
+        raise InvalidError(
             f"The pool {pool!r} is no label.", "Write up to 40 letters, digits, dots or dashes, as in edge.toml."
         )
 
@@ -146,7 +147,7 @@ def new_box(
 ) -> int:
     """Make a box without a key and return its id. `clerks`, `pool`: as in `state_clerks`.
 
-    Raises `ConfigError` where the label is taken or the agency is not the province's."""
+    Raises `ConflictError` where the label is taken or the agency is not the province's."""
     _check_clerks(clerks, pool)
     try:
         with write(engine) as connection:
@@ -165,7 +166,7 @@ def new_box(
             record_change(connection, province_id, None, "box made", detail)
             return box_id
     except SQLAlchemyError:
-        raise ConfigError(
+        raise ConflictError(
             f"The box {label!r} cannot be made.",
             "Its label may be taken, or the agency or counter is not of this province.",
         ) from None
@@ -174,14 +175,14 @@ def new_box(
 def state_clerks(engine: Engine, province_id: int, box_id: int, clerks: int, pool: str = "") -> None:
     """Write down how many clerks (1 to `MOST_CLERKS`) a box serves, and the label of its pool or ''.
 
-    The statement holds for everything that the box has sent, and stands in the log of changes. Raises `ConfigError`
+    The statement holds for everything that the box has sent, and stands in the log of changes. Raises `NotFoundError`
     where the province has no such box."""
     _check_clerks(clerks, pool)
     with write(engine) as connection:
-        is_this_box = (boxes.c.id == box_id, boxes.c.province_id == province_id)
+        is_this_box = (boxes.c.id == box_id, Scope(province_id).where(boxes))
         done = connection.execute(update(boxes).where(*is_this_box).values(clerks=clerks, pool=pool))
         if done.rowcount != 1:
-            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
         detail = {"box": box_id, "clerks": clerks, "pool": pool}
         record_change(connection, province_id, None, "box clerks stated", detail)
 
@@ -190,7 +191,7 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
     """A one-time code for a box, valid for a day, as people read it. `replace`: its keys so far are let in no more
     from now on.
 
-    Raises `ConfigError` where the province has no such box."""
+    Raises `NotFoundError` where the province has no such box."""
     code = new_code()
     values: dict[str, object] = {
         "enrol_code_hash": code_hash(code),
@@ -200,11 +201,9 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
     if replace:
         values |= {"public_key": None, "previous_key": None}
     with write(engine) as connection:
-        done = connection.execute(
-            update(boxes).where(boxes.c.id == box_id, boxes.c.province_id == province_id).values(values)
-        )
+        done = connection.execute(Scope(province_id).update(boxes).where(boxes.c.id == box_id).values(values))
         if done.rowcount != 1:
-            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
         record_change(connection, province_id, None, "box code issued", {"box": box_id, "replace": replace})
     return code_text(code)
 
@@ -246,15 +245,16 @@ def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now
 
 
 def revoke(engine: Engine, province_id: int, box_id: int) -> None:
-    """Let a box in no more; its data stays. Raises `ConfigError` where the province has no such box."""
+    """Let a box in no more; its data stays. Raises `NotFoundError` where the province has no such box."""
     with write(engine) as connection:
         done = connection.execute(
-            update(boxes)
-            .where(boxes.c.id == box_id, boxes.c.province_id == province_id)
+            Scope(province_id)
+            .update(boxes)
+            .where(boxes.c.id == box_id)
             .values(revoked_day=today(), enrol_code_hash=None, enrol_code_expires_s=None)
         )
         if done.rowcount != 1:
-            raise ConfigError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
         record_change(connection, province_id, None, "box revoked", {"box": box_id})
 
 
@@ -271,13 +271,14 @@ class Gap:
 def gaps(engine: Engine, province_id: int) -> list[Gap]:
     """Boxes of a province from which numbers are missing below the highest that came. Raises `StoreError`."""
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            deliveries,
             deliveries.c.box_id,
             deliveries.c.epoch,
             func.max(deliveries.c.sequence).label("highest"),
             func.count().label("stored"),
         )
-        .where(deliveries.c.province_id == province_id)
         .group_by(deliveries.c.box_id, deliveries.c.epoch)
         .order_by(deliveries.c.box_id, deliveries.c.epoch)
     )
@@ -292,29 +293,29 @@ def gaps(engine: Engine, province_id: int) -> list[Gap]:
 
 
 def find_place(engine: Engine, province_id: int, agency: str, counter: str | None) -> tuple[int, int | None]:
-    """Ids of an agency and, where named, of its counter. Raises `ConfigError` where there is none of that code."""
+    """Ids of an agency and, where named, of its counter. Raises `NotFoundError` where there is none of that code."""
     with read(engine) as connection:
         agency_id = connection.execute(
-            select(agencies.c.id).where(agencies.c.province_id == province_id, agencies.c.code == agency)
+            Scope(province_id).select(agencies, agencies.c.id).where(agencies.c.code == agency)
         ).scalar_one_or_none()
         if agency_id is None:
-            raise ConfigError(f"This province has no agency {agency!r}.", "Import it: hailong server import.")
+            raise NotFoundError(f"This province has no agency {agency!r}.", "Import it: hailong server import.")
         if counter is None:
             return agency_id, None
         counter_id = connection.execute(
             select(counters.c.id).where(counters.c.agency_id == agency_id, counters.c.code == counter)
         ).scalar_one_or_none()
     if counter_id is None:
-        raise ConfigError(f"This agency has no counter {counter!r}.", "Import it: hailong server import.")
+        raise NotFoundError(f"This agency has no counter {counter!r}.", "Import it: hailong server import.")
     return agency_id, counter_id
 
 
 def list_boxes(engine: Engine, province_id: int) -> list[dict[str, Any]]:
     """Every box of a province with its state: made, enrolled, rotating or revoked."""
     query = (
-        select(boxes, agencies.c.code.label("agency"))
+        Scope(province_id)
+        .select(boxes, boxes, agencies.c.code.label("agency"))
         .join(agencies, agencies.c.id == boxes.c.agency_id)
-        .where(boxes.c.province_id == province_id)
         .order_by(boxes.c.id)
     )
     with read(engine) as connection:

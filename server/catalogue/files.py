@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.words import Words
 from server.catalogue.writing import COLUMNS, ImportResult, import_catalogue
 from server.core.changes import record_change
@@ -23,7 +23,7 @@ _AS = {"service_group": "group"}
 def import_catalogue_file(
     engine: Engine, province_id: int, kind: str, path: Path, *, preview: bool = False, user_id: int | None = None
 ) -> ImportResult:
-    """Import one kind of catalogue entry: all or nothing. Raises `ImportRowError`, `ConfigError`."""
+    """Import one kind of catalogue entry: all or nothing. Raises `ImportRowError`, `InvalidError`."""
     must, may = COLUMNS[kind]
     wanted = set(must) | set(may)
     known = recognise()
@@ -38,7 +38,7 @@ def import_catalogue_file(
         for position, row in enumerate(read_rows(path, name, needed=min(2, len(must)))):
             missing = set(must) - set(row.cells)
             if position == 0 and missing:
-                raise ConfigError(
+                raise InvalidError(
                     Words(
                         f"{path.name} has no column {', '.join(sorted(missing))}.",
                         f"Tệp thiếu cột {', '.join(sorted(missing))}.",

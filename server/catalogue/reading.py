@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pipeline.calendar import Period
-from pipeline.errors import ConfigError
+from pipeline.errors import NotFoundError
 from pipeline.words import Words
 from server.catalogue.writing import NOUNS
+from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
+from server.store.tables.counters import counters
 from server.store.tables.provinces import provinces
 from server.store.tables.services import fields, service_groups, services
 from server.store.tables.transactions import transactions
@@ -41,11 +44,11 @@ class Catalogue:
     services: dict[int, Named]
 
     def agency(self, code: str) -> Named:
-        """The agency of that code; raises `ConfigError`."""
+        """The agency of that code; raises `NotFoundError`."""
         return _find(self.agencies, code, NOUNS["agency"])
 
     def group(self, code: str) -> Named:
-        """The service group of that number; raises `ConfigError`."""
+        """The service group of that number; raises `NotFoundError`."""
         return _find(self.groups, code, NOUNS["service_group"])
 
 
@@ -54,7 +57,7 @@ def _find(named: dict[int, Named], code: str, what: Words) -> Named:
         if one.code == code:
             return one
     known = ", ".join(one.code for one in named.values())
-    raise ConfigError(
+    raise NotFoundError(
         Words(f"There is no {what} {code!r}.", f"Không có {what.vi} “{code}”."),
         Words(f"Known: {known}.", f"Có: {known}."),
     )
@@ -64,8 +67,8 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
     """The catalogue of one province, agencies in order of level and code."""
     province = connection.execute(select(provinces).where(provinces.c.id == province_id)).one()
 
-    def named(table: object, parent: str | None = None, code: str = "code", by: str = "id") -> dict[int, Named]:
-        query = select(table).where(table.c.province_id == province_id)  # type: ignore[call-overload, attr-defined]
+    def named(table: Table, parent: str | None = None, code: str = "code", by: str = "id") -> dict[int, Named]:
+        query = Scope(province_id).select(table)
         found = {}
         for row in connection.execute(query).mappings():
             over = row[parent] or 0 if parent else 0
@@ -73,7 +76,9 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
         return found
 
     level_of = named(levels)
-    ranks = {row.id: row.rank for row in connection.execute(select(levels.c.id, levels.c.rank))}
+    ranks = {
+        row.id: row.rank for row in connection.execute(Scope(province_id).select(levels, levels.c.id, levels.c.rank))
+    }
     found = named(agencies, "level_id")
     ordered = sorted(found.values(), key=lambda agency: (ranks[agency.parent], agency.code))
     return Catalogue(
@@ -90,14 +95,27 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
 def frame_counts(connection: Connection, province_id: int, period: Period) -> dict[tuple[int, int], int]:
     """Finished transactions of a period by (agency, service group): the sampling frame."""
     query = (
-        select(transactions.c.agency_id, transactions.c.service_group, func.sum(transactions.c.count))
-        .where(
-            transactions.c.province_id == province_id,
-            transactions.c.month.between(period.first_month, period.last_month),
-        )
+        Scope(province_id)
+        .select(transactions, transactions.c.agency_id, transactions.c.service_group, func.sum(transactions.c.count))
+        .where(transactions.c.month.between(period.first_month, period.last_month))
         .group_by(transactions.c.agency_id, transactions.c.service_group)
     )
     return {(agency, group): int(count) for agency, group, count in connection.execute(query)}
+
+
+def listing(connection: Connection, scope: Scope) -> dict[str, list[Row[Any]]]:
+    """Every entry of every kind of the catalogue, as its page shows them."""
+    order: dict[Table, tuple[ColumnElement[Any], ...]] = {
+        levels: (levels.c.rank,),
+        agencies: (agencies.c.code,),
+        counters: (counters.c.agency_id, counters.c.code),
+        fields: (fields.c.code,),
+        service_groups: (service_groups.c.number,),
+        services: (services.c.code,),
+    }
+    return {
+        table.name: list(connection.execute(scope.select(table).order_by(*columns))) for table, columns in order.items()
+    }
 
 
 def codes(named: dict[int, Named]) -> dict[str, int]:

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert
 
-from pipeline.errors import ConfigError, ImportRowError
+from pipeline.errors import ImportRowError, InvalidError, NotFoundError
 from pipeline.words import Words, reason_of
+from server.core.changes import record_change
+from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
@@ -55,7 +57,7 @@ def _clean(text: str | None) -> str:
 
 
 def _ids(connection: Connection, table: Table, province_id: int, column: str) -> dict[Any, int]:
-    query = select(table.c[column], table.c.id).where(table.c.province_id == province_id)
+    query = Scope(province_id).select(table, table.c[column], table.c.id)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
@@ -141,7 +143,7 @@ def import_catalogue(
 
     `preview`: counts only, nothing is written. Raises `ImportRowError` with every bad row's number and reason."""
     if kind not in COLUMNS:
-        raise ConfigError(
+        raise InvalidError(
             Words(f"There is no catalogue of {kind!r}.", "Không có loại danh mục này."),
             Words(f"Known: {', '.join(COLUMNS)}.", f"Có: {', '.join(COLUMNS)}."),
         )
@@ -149,7 +151,7 @@ def import_catalogue(
     reader = _Reader(connection, province_id, kind)
     existing = {
         tuple(getattr(row, name) for name in key_columns): row
-        for row in connection.execute(select(table).where(table.c.province_id == province_id))
+        for row in connection.execute(Scope(province_id).select(table))
     }
     seen: dict[tuple[Any, ...], int] = {}
     new: list[dict[str, Any]] = []
@@ -186,5 +188,13 @@ def import_catalogue(
         if new:
             connection.execute(insert(table), new)
         for entry_id, values in changed:
-            connection.execute(update(table).where(table.c.id == entry_id).values(values))
+            connection.execute(Scope(province_id).update(table).where(table.c.id == entry_id).values(values))
     return ImportResult(len(new), len(changed), unchanged)
+
+
+def switch_agency(connection: Connection, scope: Scope, agency_id: int, active: bool, by: int | None) -> None:
+    """Take an agency out of the scores, or in again; its ratings stay. Raises `NotFoundError`."""
+    changed = scope.update(agencies).where(agencies.c.id == agency_id).values(active=active)
+    if connection.execute(changed).rowcount != 1:
+        raise NotFoundError(Words("There is no such agency.", "Không có cơ quan này."))
+    record_change(connection, scope.province_id, by, "agency_active", {"agency": agency_id, "active": active})

@@ -18,7 +18,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from server.core.config import add_province_argument, add_store_arguments, load_config, open_store
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from server.store.engine import read
 
     if args.period is None and not args.drift:
-        raise ConfigError("Which period?", "Write for example --period 2026-Q3.")
+        raise InvalidError("Which period?", "Write for example --period 2026-Q3.")
     period = parse_period(args.period or month_name(month_of_day(today()) - 1))
     engine = open_store(load_config(args))
     with read(engine) as connection:

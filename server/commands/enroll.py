@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from pipeline.enrolment import enrolment_address
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
     from pipeline.keys import KEY_FILE_NAME, load_keys
     from server.boxes import registry as boxes
     from server.core.config import load_config, open_store
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         return _list(boxes.list_boxes(store, province.province_id), args.json)
     if (args.box is None) == (args.agency is None or args.label is None):
-        raise ConfigError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
+        raise InvalidError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
     if args.box is not None and (args.clerks is not None or args.pool is not None):
         return _state_clerks(store, province.province_id, args)
     public_key = load_keys(config.keys_dir / KEY_FILE_NAME, "server").curve_public_z85
@@ -96,11 +96,11 @@ _ONE_CLERK = (
 
 
 def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> int:
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
     from server.boxes import registry as boxes
 
     if args.replace:
-        raise ConfigError("--replace and --clerks are two steps.", "State the clerks first, then replace the box.")
+        raise InvalidError("--replace and --clerks are two steps.", "State the clerks first, then replace the box.")
     known = next((box for box in boxes.list_boxes(store, province_id) if box["box"] == args.box), {})
     clerks = known.get("clerks", 1) if args.clerks is None else args.clerks
     pool = known.get("pool", "") if args.pool is None else args.pool

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, or say what is wrong with which row."""
-    from pipeline.errors import ConfigError, ImportRowError
+    from pipeline.errors import ImportRowError, InvalidError
     from server.commands.options import open_engine, province_id
     from server.store.engine import read
 
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         print(_columns(args.instrument))
         return 0
     if args.kind is None or args.file is None:
-        raise ConfigError("A kind and a file are needed.", "For example: hailong server import ratings forms.xlsx")
+        raise InvalidError("A kind and a file are needed.", "For example: hailong server import ratings forms.xlsx")
     engine = open_engine(args)
     try:
         with read(engine) as connection:

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make what is missing, then the province."""
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
     from server.auth.users import make_user
     from server.core.provinces import make_province
     from server.store.engine import connect, write
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     from server.store.upgrade import require_current, store_version, upgrade
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", args.province):
-        raise ConfigError(f"{args.province!r} is no code.", "Use up to 40 of a-z, 0-9 and dash.")
+        raise InvalidError(f"{args.province!r} is no code.", "Use up to 40 of a-z, 0-9 and dash.")
     config = load_config(args)
     config.data_dir.mkdir(parents=True, exist_ok=True)
     engine = connect(config.store_url)

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make a plan, or show one."""
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
     from server.commands.options import open_engine, province_id
     from server.sampling.plan import PlanSettings, make_plan, plan_state
     from server.store.engine import read, write
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     code = args.show
     if code is None:
         if not args.round or not args.frame:
-            raise ConfigError("A plan needs --round and --frame.", "Or show one with --show PLAN.")
+            raise InvalidError("A plan needs --round and --frame.", "Or show one with --show PLAN.")
         settings = PlanSettings(
             frame=args.frame,
             seed=args.seed,
@@ -80,13 +80,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cost(text: str) -> tuple[str, float]:
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
 
     level, _equals, value = text.partition("=")
     try:
         return level, float(value)
     except ValueError:
-        raise ConfigError(f"{text!r} is no cost.", "Write LEVEL=COST, such as xa=2.") from None
+        raise InvalidError(f"{text!r} is no cost.", "Write LEVEL=COST, such as xa=2.") from None
 
 
 def _table(state: PlanState) -> str:

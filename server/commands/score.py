@@ -44,7 +44,7 @@ _DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service
 def run(args: argparse.Namespace) -> int:
     """Compute and print the index."""
     from pipeline.calendar import parse_period
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
     from server.scores.fused import agency_scores
@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     from server.store.engine import read
 
     if args.by not in _DIMENSIONS:
-        raise ConfigError(f"There is no dimension {args.by!r}.", f"Write one of {', '.join(_DIMENSIONS)}.")
+        raise InvalidError(f"There is no dimension {args.by!r}.", f"Write one of {', '.join(_DIMENSIONS)}.")
     period = parse_period(args.period)
     engine = open_engine(args)
     instrument = load_instrument(args.instrument, args.version)
@@ -93,7 +93,7 @@ def _fused_table(scores: list[AgencyScore]) -> str:
 
 
 def _table(result: IndexResult, dimension: str, item: str) -> str:
-    from pipeline.errors import ConfigError
+    from pipeline.errors import InvalidError
 
     head = f"{result.province_vi} - {result.period} - {result.instrument} v{result.instrument_version} - {item}"
     lines = [head + (" - SỐ LIỆU MÔ PHỎNG / SIMULATED" if result.simulated else ""), ""]
@@ -102,7 +102,7 @@ def _table(result: IndexResult, dimension: str, item: str) -> str:
     places = result.of("province") + (result.of(dimension) if dimension != "province" else [])
     for place in places:
         if item not in {figure.item for figure in place.figures}:
-            raise ConfigError(f"There is no figure {item!r}.", "Write index, overall, a factor or a criterion.")
+            raise InvalidError(f"There is no figure {item!r}.", "Write index, overall, a factor or a criterion.")
         lines.append(_line(place, place.figure(item)))
     aside = sum(one.sheets for one in result.set_aside)
     lines += ["", f"Để riêng vì nghi vấn / set aside as suspicious: {aside}", *result.notes]

@@ -12,12 +12,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert
 
 from pipeline.calendar import today
 from pipeline.errors import LogError
 from pipeline.words import Words
+from server.core.scope import Scope
 from server.store.tables.changes import changes
+from server.store.tables.users import users
 
 START = "0" * 64
 
@@ -79,7 +81,7 @@ def record_change(
     """Append a change, in the caller's transaction, and return the new head of the chain.
 
     `detail` never holds a name, a phone number or an answer; ids, codes and counts only."""
-    query = select(changes.c.position, changes.c.chain).where(changes.c.province_id == province_id)
+    query = Scope(province_id).select(changes, changes.c.position, changes.c.chain)
     last = connection.execute(query.order_by(changes.c.position.desc()).limit(1)).first()
     position, before = (last.position + 1, last.chain) if last else (1, START)
     text = detail_text(detail)
@@ -90,10 +92,16 @@ def record_change(
     return head
 
 
+def newest_changes(connection: Connection, scope: Scope, limit: int) -> list[Row[Any]]:
+    """The newest entries of the log with their authors' names."""
+    query = scope.select(changes, changes, users.c.name).outerjoin(users, users.c.id == changes.c.user_id)
+    return list(connection.execute(query.order_by(changes.c.position.desc()).limit(limit)))
+
+
 def verify_changes(connection: Connection, province_id: int) -> tuple[int, str]:
     """(number of entries, head) of a province's log. Raises `LogError` at the first entry that does not fit."""
     head, position = START, 0
-    query = select(changes).where(changes.c.province_id == province_id).order_by(changes.c.position)
+    query = Scope(province_id).select(changes).order_by(changes.c.position)
     for row in connection.execute(query):
         position += 1
         expected = _chain(head, position, row.day, row.user_id, row.action, row.detail)

@@ -7,10 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import ConflictError, InvalidError, NotFoundError
+from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.agencies import levels
 from server.store.tables.provinces import provinces, settings
@@ -63,9 +64,9 @@ def _province(row: Any) -> Province:
 def make_province(
     connection: Connection, code: str, name_vi: str, name_en: str = "", *, simulated: bool = False
 ) -> Province:
-    """A new province with the three usual levels. Raises `ConfigError` where the code is taken."""
+    """A new province with the three usual levels. Raises `ConflictError` where the code is taken."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
-        raise ConfigError(f"There is a province with the code {code!r}.", "Choose another code.")
+        raise ConflictError(f"There is a province with the code {code!r}.", "Choose another code.")
     values = {"code": code, "name_vi": name_vi, "name_en": name_en or name_vi, "simulated": simulated}
     province_id = insert_row(connection, provinces, {**values, "created_day": today()})
     for level_code, vi, en, rank in DEFAULT_LEVELS:
@@ -85,45 +86,51 @@ def province_by_id(connection: Connection, province_id: int) -> Province:
     return _province(connection.execute(select(provinces).where(provinces.c.id == province_id)).one())
 
 
+def province_by_code(connection: Connection, code: str) -> Province | None:
+    """The province of a code that somebody wrote, or None."""
+    row = connection.execute(select(provinces).where(provinces.c.code == code)).first()
+    return None if row is None else _province(row)
+
+
 def find_province(connection: Connection, code: str | None) -> Province:
-    """The province of a code; without one the only province. Raises `ConfigError`."""
+    """The province of a code; without one the only province. Raises `NotFoundError`, `InvalidError`."""
     found = all_provinces(connection)
     if not found:
-        raise ConfigError("The server has no province.", "Run `hailong server init`.")
+        raise NotFoundError("The server has no province.", "Run `hailong server init`.")
     if code is None:
         if len(found) > 1:
             codes = ", ".join(p.code for p in found)
-            raise ConfigError("The server has several provinces.", f"Name one with --province: {codes}.")
+            raise InvalidError("The server has several provinces.", f"Name one with --province: {codes}.")
         return found[0]
     for province in found:
         if province.code == code:
             return province
-    raise ConfigError(f"There is no province {code!r}.", f"Known: {', '.join(p.code for p in found)}.")
+    raise NotFoundError(f"There is no province {code!r}.", f"Known: {', '.join(p.code for p in found)}.")
 
 
 def read_setting(connection: Connection, province_id: int, name: str) -> Any:
     """A setting's value, or its default. Raises `KeyError` for an unknown name."""
     default = SETTINGS[name]
-    query = select(settings.c.value).where(settings.c.province_id == province_id, settings.c.name == name)
+    query = Scope(province_id).select(settings, settings.c.value).where(settings.c.name == name)
     value = connection.execute(query).scalar_one_or_none()
     return default if value is None else json.loads(value)
 
 
 def read_settings(connection: Connection, province_id: int, names: Collection[str]) -> dict[str, Any]:
     """Several settings at once. Raises `KeyError` for an unknown name."""
-    query = select(settings.c.name, settings.c.value)
-    found = connection.execute(query.where(settings.c.province_id == province_id, settings.c.name.in_(names)))
+    query = Scope(province_id).select(settings, settings.c.name, settings.c.value)
+    found = connection.execute(query.where(settings.c.name.in_(names)))
     stored = {name: json.loads(value) for name, value in found}
     return {name: stored.get(name, SETTINGS[name]) for name in names}
 
 
 def write_setting(connection: Connection, province_id: int, name: str, value: Any) -> None:
-    """Set a setting. Raises `ConfigError` for an unknown name or another type than the default's."""
+    """Set a setting. Raises `InvalidError` for an unknown name or another type than the default's."""
     if name not in SETTINGS:
-        raise ConfigError(f"There is no setting {name!r}.", f"Known: {', '.join(SETTINGS)}.")
+        raise InvalidError(f"There is no setting {name!r}.", f"Known: {', '.join(SETTINGS)}.")
     if type(value) is not type(SETTINGS[name]):
-        raise ConfigError(f"The setting {name} takes a {type(SETTINGS[name]).__name__}.")
-    where = (settings.c.province_id == province_id, settings.c.name == name)
-    done = connection.execute(update(settings).where(*where).values(value=json.dumps(value)))
+        raise InvalidError(f"The setting {name} takes a {type(SETTINGS[name]).__name__}.")
+    changed = Scope(province_id).update(settings).where(settings.c.name == name)
+    done = connection.execute(changed.values(value=json.dumps(value)))
     if done.rowcount == 0:
         connection.execute(insert(settings).values(province_id=province_id, name=name, value=json.dumps(value)))

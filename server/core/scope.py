@@ -58,7 +58,7 @@ class Scope:
 
     def select(self, table: FromClause, *columns: Any) -> Select[Any]:
         """The rows of `table` in this scope: all its columns, or those named (of other tables too, to be joined)."""
-        query: Select[Any] = select(*columns) if columns else select(table)
+        query: Select[Any] = select(*columns).select_from(table) if columns else select(table)
         return query.where(self.where(table))
 
     def update(self, table: Table) -> Update:

@@ -6,14 +6,15 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from pipeline.calendar import Period, today
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError, NotFoundError
 from pipeline.words import Words
 from server.core.changes import record_change
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.provinces import read_setting
+from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.agencies import agencies
 from server.store.tables.feedback import feedback, feedback_contacts
@@ -69,10 +70,10 @@ def receive(
     channel: str = "online",
     service_group: int = 0,
 ) -> str:
-    """Take feedback in and return the code with which its state can be asked. Raises `ConfigError`."""
+    """Take feedback in and return the code with which its state can be asked. Raises `InvalidError`."""
     text, contact = text.strip(), contact.strip()
     if category not in FEEDBACK_CATEGORIES or not text or len(text) > MAX_TEXT or len(contact) > 120:
-        raise ConfigError(
+        raise InvalidError(
             Words(
                 f"A text of at most {MAX_TEXT} characters and a category are needed.",
                 f"Cần nội dung (tối đa {MAX_TEXT} ký tự) và loại phản ánh.",
@@ -110,13 +111,13 @@ def state_of(connection: Connection, code: str) -> tuple[str, int, int | None] |
 
 
 def set_status(connection: Connection, province_id: int, feedback_id: int, status: str, user_id: int | None) -> None:
-    """Note where a piece of feedback stands. Raises `ConfigError`."""
+    """Note where a piece of feedback stands. Raises `InvalidError`, `NotFoundError`."""
     if status not in FEEDBACK_STATES:
-        raise ConfigError(Words(f"There is no status {status!r}.", "Không có trạng thái này."))
+        raise InvalidError(Words(f"There is no status {status!r}.", "Không có trạng thái này."))
     values: dict[str, Any] = {"status": status, "answered_day": today() if status == "answered" else None}
-    is_this_case = (feedback.c.province_id == province_id, feedback.c.id == feedback_id)
-    if connection.execute(update(feedback).where(*is_this_case).values(**values)).rowcount != 1:
-        raise ConfigError(Words("There is no such feedback.", "Không có phản ánh này."))
+    changed = Scope(province_id).update(feedback).where(feedback.c.id == feedback_id).values(**values)
+    if connection.execute(changed).rowcount != 1:
+        raise NotFoundError(Words("There is no such feedback.", "Không có phản ánh này."))
     detail = {"feedback": feedback_id, "status": status}
     record_change(connection, province_id, user_id, "feedback_status", detail)
 
@@ -124,10 +125,10 @@ def set_status(connection: Connection, province_id: int, feedback_id: int, statu
 def items(connection: Connection, province_id: int, *, open_only: bool = False, limit: int = 200) -> list[FeedbackItem]:
     """Feedback of a province, the most urgent first."""
     query = (
-        select(feedback, agencies.c.name_vi, agencies.c.name_en, feedback_contacts.c.contact)
+        Scope(province_id)
+        .select(feedback, feedback, agencies.c.name_vi, agencies.c.name_en, feedback_contacts.c.contact)
         .join(agencies, agencies.c.id == feedback.c.agency_id)
         .outerjoin(feedback_contacts, feedback_contacts.c.feedback_id == feedback.c.id)
-        .where(feedback.c.province_id == province_id)
         .order_by(feedback.c.answered_day.is_not(None), feedback.c.due_day.desc())
         .limit(limit)
     )
@@ -157,14 +158,15 @@ def counts(connection: Connection, province_id: int, period: Period) -> list[Fee
     """Feedback received in a period by agency, and what became of it."""
     answered = feedback.c.answered_day.is_not(None)
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            feedback,
             feedback.c.agency_id,
             func.count(),
             func.count().filter(answered),
             func.count().filter(answered & (feedback.c.answered_day <= feedback.c.due_day)),
         )
         .where(
-            feedback.c.province_id == province_id,
             feedback.c.received_day.between(period.first_day, period.last_day),
             feedback.c.status != "rejected",
         )

@@ -6,22 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
-from sqlalchemy import select
 
 from pipeline.calendar import day_date, today
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.words import Words, in_language, join
 from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
-from server.core.provinces import province_by_id
+from server.core.provinces import province_by_code, province_by_id
 from server.feedback.feedback import MAX_TEXT, items, receive, set_status, state_of
 from server.ratings.sheets import store_comments, store_sheet
 from server.rounds.page import back
 from server.rounds.rounds import all_rounds, find_round
 from server.store.engine import read, write
-from server.store.tables.provinces import provinces
 from server.store.tables.ratings import Channel
 from server.web.context import DataClerk, engine_of, language, render, web
 
@@ -30,10 +28,10 @@ router = APIRouter(include_in_schema=False)
 
 def _province(request: Request, code: str) -> int:
     with read(engine_of(request)) as connection:
-        number = connection.execute(select(provinces.c.id).where(provinces.c.code == code)).scalar_one_or_none()
-    if number is None:
+        found = province_by_code(connection, code)
+    if found is None:
         raise HTTPException(404, NOT_FOUND)
-    return int(number)
+    return found.province_id
 
 
 @router.get("/feedback/{province}")
@@ -177,7 +175,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
             survey_round = find_round(connection, user.province_id, round_id=int(texts.get("round") or 0))
             agency, group = int(texts.get("agency") or 0), int(texts.get("group") or 0)
             if agency not in read_catalogue(connection, user.province_id).agencies or not survey_round.open_now:
-                raise ConfigError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
+                raise InvalidError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
             instrument = survey_round.load_instrument()
             answers = sheet_of(instrument, texts)
             said: list[str] = []
@@ -210,7 +208,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
             kept = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
             store_comments(connection, user.province_id, agency, group, kept)
             if not said:
-                raise ConfigError(Words("Nothing was entered.", "Chưa có câu trả lời hay phản ánh nào."))
+                raise InvalidError(Words("Nothing was entered.", "Chưa có câu trả lời hay phản ánh nào."))
             return in_language(join(said, " "), language(request))
 
     return back("/survey/hotline", await to_thread.run_sync(work))

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func
 
 from pipeline.calendar import Period, parse_period
 from pipeline.instruments import Instrument
 from server.catalogue.reading import Catalogue, read_catalogue
 from server.core.changes import verify_changes
+from server.core.scope import Scope
 from server.feedback import feedback as complaints
 from server.scores.fused import AgencyScore
 from server.scores.index import IndexResult, compute_index
@@ -43,9 +44,9 @@ def gather(
 ) -> ReportInput:
     """Everything that a report needs, from one view of the store."""
     query = (
-        select(comments.c.kind, comments.c.code, func.count())
+        Scope(province_id)
+        .select(comments, comments.c.kind, comments.c.code, func.count())
         .where(
-            comments.c.province_id == province_id,
             comments.c.month.between(period.first_month, period.last_month),
         )
         .group_by(comments.c.kind, comments.c.code)

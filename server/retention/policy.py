@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, inspect, select
+from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, inspect
 
 from pipeline.calendar import now_s, today
 from server.auth.access_log import enforce_retention as enforce_access_log
 from server.core.provinces import all_provinces, read_setting
+from server.core.scope import Scope
 from server.retention.survey import enforce_survey_retention
 from server.store.schema import metadata
 from server.store.tables.contacts import phone_contacts
@@ -92,7 +93,7 @@ def store_findings(connection: Connection) -> list[Finding]:
 
 
 def _too_old(connection: Connection, table: Table, column: str, province_id: int, oldest: int) -> int:
-    query = select(func.count()).select_from(table).where(table.c.province_id == province_id, table.c[column] < oldest)
+    query = Scope(province_id).select(table, func.count()).where(table.c[column] < oldest)
     return int(connection.execute(query).scalar_one())
 
 
@@ -112,11 +113,7 @@ def findings(connection: Connection, province_id: int) -> list[Finding]:
                 f"{contacts.name}: {overdue} contacts past their day",
             )
             found.append(Finding(contacts.name, (vi, en)))
-    negative = (
-        select(func.count())
-        .select_from(releases)
-        .where(releases.c.province_id == province_id, releases.c.epsilon_milli <= 0)
-    )
+    negative = Scope(province_id).select(releases, func.count()).where(releases.c.epsilon_milli <= 0)
     if connection.execute(negative).scalar_one():
         found.append(Finding("releases", ("releases: có bảng không ghi nhiễu", "releases: a table states no noise")))
     return found

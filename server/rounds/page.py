@@ -9,18 +9,16 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from sqlalchemy import select
 
 from pipeline.calendar import day_date, day_index, today
-from pipeline.errors import ConfigError
+from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
 from pipeline.words import Words
 from server.catalogue.reading import read_catalogue
-from server.channels.gateway.gateway import make_gateway
+from server.channels.gateway.gateway import gateways_of, make_gateway
 from server.channels.online.invitations import issue, returns
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
-from server.store.tables.gateways import gateways
 from server.web.context import SurveyManager, download, engine_of, render, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
@@ -77,10 +75,7 @@ def round_page(request: Request, user: SurveyManager, round_id: int) -> Response
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         issued = returns(connection, user.province_id, round_id)
-        query = select(gateways.c.code, gateways.c.kind).where(
-            gateways.c.province_id == user.province_id, gateways.c.round_id == round_id, gateways.c.active
-        )
-        known = connection.execute(query).all()
+        known = gateways_of(connection, user.scope, round_id)
     return render(
         request,
         "survey_round.html",
@@ -118,7 +113,7 @@ def links(
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         if agency not in catalogue.agencies or (group and group not in catalogue.groups):
-            raise ConfigError(Words("There is no such agency or field.", "Không có cơ quan hoặc lĩnh vực này."))
+            raise NotFoundError(Words("There is no such agency or field.", "Không có cơ quan hoặc lĩnh vực này."))
         tokens = issue(
             connection,
             user.province_id,

@@ -6,13 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.instruments import Instrument, load_instrument
 from pipeline.words import Words
 from server.core.changes import record_change
+from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.rounds import rounds
 
@@ -50,16 +51,16 @@ def _round(row: Any) -> Round:
 
 def all_rounds(connection: Connection, province_id: int) -> list[Round]:
     """The province's rounds, newest first."""
-    query = select(rounds).where(rounds.c.province_id == province_id).order_by(rounds.c.first_day.desc(), rounds.c.id)
+    query = Scope(province_id).select(rounds).order_by(rounds.c.first_day.desc(), rounds.c.id)
     return [_round(row) for row in connection.execute(query)]
 
 
 def find_round(connection: Connection, province_id: int, *, code: str = "", round_id: int = 0) -> Round:
-    """A round of the province by code or id. Raises `ConfigError`."""
+    """A round of the province by code or id. Raises `NotFoundError`."""
     which = rounds.c.id == round_id if round_id else rounds.c.code == code
-    row = connection.execute(select(rounds).where(rounds.c.province_id == province_id, which)).first()
+    row = connection.execute(Scope(province_id).select(rounds).where(which)).first()
     if row is None:
-        raise ConfigError(Words("There is no such round.", "Không có đợt khảo sát này."))
+        raise NotFoundError(Words("There is no such round.", "Không có đợt khảo sát này."))
     return _round(row)
 
 
@@ -75,19 +76,19 @@ def make_round(
     last_day: int,
     user_id: int | None,
 ) -> Round:
-    """Make a round with the newest version of an instrument. Raises `ConfigError`."""
+    """Make a round with the newest version of an instrument. Raises `InvalidError`, `ConflictError`."""
     if not _CODE.match(code):
-        raise ConfigError(
+        raise InvalidError(
             Words(f"{code!r} is no code.", f"“{code}” không dùng làm mã được."),
             Words(
                 "Use up to 40 of A-Z, a-z, 0-9, dot, dash.", "Hãy dùng tối đa 40 ký tự A-Z, a-z, 0-9, chấm, gạch nối."
             ),
         )
     if last_day < first_day:
-        raise ConfigError(Words("The round ends before it begins.", "Ngày kết thúc trước ngày bắt đầu."))
-    taken = select(rounds.c.id).where(rounds.c.province_id == province_id, rounds.c.code == code)
+        raise InvalidError(Words("The round ends before it begins.", "Ngày kết thúc trước ngày bắt đầu."))
+    taken = Scope(province_id).select(rounds, rounds.c.id).where(rounds.c.code == code)
     if connection.execute(taken).first():
-        raise ConfigError(
+        raise ConflictError(
             Words(f"There is a round {code!r}.", f"Đã có đợt “{code}”."),
             Words("Choose another code.", "Hãy chọn mã khác."),
         )
@@ -103,7 +104,8 @@ def make_round(
 
 
 def close_round(connection: Connection, province_id: int, round_id: int, user_id: int | None) -> None:
-    """Take no more answers in a round."""
-    where = (rounds.c.province_id == province_id, rounds.c.id == round_id)
-    connection.execute(update(rounds).where(*where).values(active=False))
+    """Take no more answers in a round. Raises `NotFoundError`."""
+    closed = Scope(province_id).update(rounds).where(rounds.c.id == round_id).values(active=False)
+    if connection.execute(closed).rowcount != 1:
+        raise NotFoundError(Words("There is no such round.", "Không có đợt khảo sát này."))
     record_change(connection, province_id, user_id, "round_closed", {"round": round_id})

@@ -16,13 +16,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, func, insert
 
 from pipeline.calendar import parse_period, today
-from pipeline.errors import ConfigError, StatisticsError
+from pipeline.errors import ConflictError, InvalidError, NotFoundError, StatisticsError
 from pipeline.words import Words
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.changes import record_change
+from server.core.scope import Scope
 from server.rounds.rounds import Round, find_round
 from server.store.engine import insert_row
 from server.store.tables.plans import plan_strata, plans
@@ -150,7 +151,7 @@ def make_strata(
     """Sizes and draw for a frame of transactions by (agency, service group).
 
     `spread`: standard deviation of satisfied (0..0.5) by stratum for Neyman's allocation; .5 where unknown. Raises
-    `ConfigError` for settings that cannot be, `StatisticsError` for an empty frame."""
+    `RequestError` for settings that cannot be, `StatisticsError` for an empty frame."""
     _check(settings)
     frame = {key: count for key, count in sorted(frame.items()) if count > 0 and key[0] in catalogue.agencies}
     if not frame:
@@ -188,21 +189,21 @@ def make_strata(
 
 def _check(settings: PlanSettings) -> None:
     if settings.method not in METHODS or settings.scope not in SCOPES:
-        raise ConfigError(
+        raise InvalidError(
             Words(
                 f"The method is one of {METHODS}, the scope one of {SCOPES}.",
                 "Cách phân bổ hoặc phạm vi không có trong danh sách.",
             )
         )
     if not 0.005 <= settings.error <= 0.5 or not 0 < settings.agencies <= 1 or settings.groups < 0:
-        raise ConfigError(
+        raise InvalidError(
             Words(
                 "The error lies between 0.5 % and 50 %, the share of agencies between 0 and 1.",
                 "Sai số nằm trong khoảng 0,5 % đến 50 %, tỷ lệ cơ quan từ 0 đến 100 %.",
             )
         )
     if any(cost <= 0 for _, cost in settings.costs) or settings.forms < 0:
-        raise ConfigError(
+        raise InvalidError(
             Words("Costs are positive, and forms are not negative.", "Chi phí phải dương, số phiếu không âm.")
         )
 
@@ -257,14 +258,15 @@ def spread_of_last(connection: Connection, province_id: int, frame_period: str) 
     """Standard deviation of satisfied by stratum in the frame's period, drawn towards the province's (5 sheets)."""
     period = parse_period(frame_period)
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            ratings,
             ratings.c.agency_id,
             ratings.c.service_group,
             func.count(),
             func.count().filter(ratings.c.a00 >= 4),
         )
         .where(
-            ratings.c.province_id == province_id,
             ratings.c.day.between(period.first_day, period.last_day),
             ratings.c.state != int(RatingState.SET_ASIDE),
             ratings.c.a00 > 0,
@@ -284,11 +286,11 @@ def spread_of_last(connection: Connection, province_id: int, frame_period: str) 
 def make_plan(
     connection: Connection, province_id: int, round_code: str, code: str, settings: PlanSettings, user_id: int | None
 ) -> list[Stratum]:
-    """Make, draw and keep a plan. Raises `ConfigError`, `StatisticsError`."""
+    """Make, draw and keep a plan. Raises `ConflictError`, `StatisticsError`."""
     survey_round = find_round(connection, province_id, code=round_code)
-    taken = select(plans.c.id).where(plans.c.province_id == province_id, plans.c.code == code)
+    taken = Scope(province_id).select(plans, plans.c.id).where(plans.c.code == code)
     if not code or len(code) > 40 or connection.execute(taken).first():
-        raise ConfigError(
+        raise ConflictError(
             Words(
                 f"The plan's code {code!r} is taken, empty or too long.",
                 f"Mã kế hoạch “{code}” đã có, trống hoặc quá dài.",
@@ -366,17 +368,17 @@ class PlanState:
 
 def plan_codes(connection: Connection, province_id: int) -> list[str]:
     """Codes of the province's plans, newest first."""
-    query = select(plans.c.code).where(plans.c.province_id == province_id).order_by(plans.c.id.desc())
+    query = Scope(province_id).select(plans, plans.c.code).order_by(plans.c.id.desc())
     return [str(code) for code in connection.execute(query).scalars()]
 
 
 def plan_state(connection: Connection, province_id: int, code: str, channels: Sequence[str] = ()) -> PlanState:
     """A plan and its returns by stratum: counted sheets of the round's days (of `channels`, or of all but tablets'
-    unless named). Raises `ConfigError`."""
-    plan = connection.execute(select(plans).where(plans.c.province_id == province_id, plans.c.code == code)).first()
+    unless named). Raises `NotFoundError`."""
+    plan = connection.execute(Scope(province_id).select(plans).where(plans.c.code == code)).first()
     if plan is None:
         known = ", ".join(plan_codes(connection, province_id)) or "none yet"
-        raise ConfigError(
+        raise NotFoundError(
             Words(f"There is no plan {code!r}.", f"Không có kế hoạch “{code}”."),
             Words(f"Known: {known}.", f"Đã có: {known}."),
         )
@@ -384,9 +386,9 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
     catalogue = read_catalogue(connection, province_id)
     wanted = list(channels) or ["paper", "online", "sms", "call_1022", "hotline"]
     query = (
-        select(ratings.c.agency_id, ratings.c.service_group, func.count())
+        Scope(province_id)
+        .select(ratings, ratings.c.agency_id, ratings.c.service_group, func.count())
         .where(
-            ratings.c.province_id == province_id,
             ratings.c.instrument == survey_round.instrument,
             ratings.c.day.between(survey_round.first_day, survey_round.last_day),
             ratings.c.channel.in_(wanted),
@@ -396,8 +398,8 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
     )
     back = {(agency, group): int(count) for agency, group, count in connection.execute(query)}
     rows = []
-    is_of_plan = (plan_strata.c.province_id == province_id, plan_strata.c.plan_id == plan.id)
-    for row in connection.execute(select(plan_strata).where(*is_of_plan, plan_strata.c.drawn)):
+    drawn = Scope(province_id).select(plan_strata).where(plan_strata.c.plan_id == plan.id, plan_strata.c.drawn)
+    for row in connection.execute(drawn):
         agency = catalogue.agencies[row.agency_id]
         group = catalogue.groups.get(row.service_group)
         rows.append(

@@ -7,10 +7,10 @@ from typing import Literal
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
-from sqlalchemy import select
 
 from pipeline.calendar import parse_period
 from pipeline.words import Words
+from server.catalogue.reading import listing
 from server.scores.analysis_plots import curve_plot, difference_plot, rank_plot
 from server.scores.clerks import LEFT_OUT
 from server.scores.dashboard_page import chosen_period
@@ -19,7 +19,6 @@ from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
 from server.scores.tables import TABLES, drift_words, material, verdict_words
 from server.store.engine import read
-from server.store.tables.agencies import levels
 from server.web.context import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
 
 router = APIRouter(include_in_schema=False)
@@ -43,7 +42,7 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
     corrected = {row["agency"]: row for row in of_agencies if row["method"] == "correction"}
     with read(engine) as connection:
         periods = rated_quarters(connection, user.province_id)
-        named = connection.execute(select(levels).where(levels.c.province_id == user.province_id)).all()
+        named = listing(connection, user.scope)["levels"]
     return render(
         request,
         "analysis.html",

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.core.scope import Scope
 from server.scores.sums import RELEASES, run
 
 CLERKS_NEEDED = 2
@@ -81,8 +82,5 @@ def left_out(connection: Connection, province_id: int, kind: str, agency_id: int
 
 
 def _marked(province_id: int, kind: str, agency_id: int | None) -> Any:
-    releases = releases_table()
-    rows = releases.filter(releases.province_id == province_id, releases.kind == kind)
-    if agency_id is not None:
-        rows = rows.filter(rows.agency_id == agency_id)
-    return marked_releases(rows, boxes_table())
+    rows = Scope(province_id, agency_id).filter(releases_table())
+    return marked_releases(rows.filter(rows.kind == kind), boxes_table())

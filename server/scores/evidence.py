@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount
 from calibration.tables import EvidenceTable, cell_noise_variance
 from pipeline.calendar import DayRange, Period, day_date, month_of_day
 from pipeline.wire import PeriodKind
+from server.core.scope import Scope
 from server.scores.clerks import left_out, shown_releases
 from server.scores.sums import rating_sums, release_sums, run, transaction_sums, unbound
 from server.store.tables.agencies import agencies, levels
@@ -41,7 +42,9 @@ class Agency:
 def read_agencies(connection: Connection, province_id: int, agency_id: int | None = None) -> list[Agency]:
     """The active agencies of a province (or one of them), by level and code."""
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            agencies,
             agencies,
             levels.c.code.label("level"),
             levels.c.name_vi.label("level_vi"),
@@ -49,7 +52,7 @@ def read_agencies(connection: Connection, province_id: int, agency_id: int | Non
             levels.c.rank,
         )
         .join(levels, levels.c.id == agencies.c.level_id)
-        .where(agencies.c.province_id == province_id, agencies.c.active)
+        .where(agencies.c.active)
         .order_by(levels.c.rank, agencies.c.code)
     )
     if agency_id is not None:

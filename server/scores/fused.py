@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, Engine, func
 
 from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
@@ -16,6 +16,7 @@ from calibration.results import WORDS
 from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from server.core.provinces import read_setting
+from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
 from server.store.engine import read
@@ -143,9 +144,9 @@ def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
         (transactions, func.sum(transactions.c.count)),
         (agencies, func.count().filter(agencies.c.active)),
     ):
-        query = select(func.count(), func.max(table.c.id), extra).where(table.c.province_id == province_id)
+        query = Scope(province_id).select(table, func.count(), func.max(table.c.id), extra)
         parts += connection.execute(query).one()
-    serving = select(boxes.c.id, boxes.c.clerks, boxes.c.pool).where(boxes.c.province_id == province_id)
+    serving = Scope(province_id).select(boxes, boxes.c.id, boxes.c.clerks, boxes.c.pool)
     parts += [tuple(row) for row in connection.execute(serving.order_by(boxes.c.id))]
     return tuple(parts)
 
@@ -210,8 +211,8 @@ class RatedQuarter:
 def rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarter]:
     """Quarters that hold ratings, newest first; the present one where there are none."""
     counted = func.count().filter(ratings.c.state != RatingState.SET_ASIDE)
-    query = select(ratings.c.month, ratings.c.agency_id, counted.label("counted"))
-    grouped = query.where(ratings.c.province_id == province_id).group_by(ratings.c.month, ratings.c.agency_id)
+    query = Scope(province_id).select(ratings, ratings.c.month, ratings.c.agency_id, counted.label("counted"))
+    grouped = query.group_by(ratings.c.month, ratings.c.agency_id)
     by_agency: dict[Period, Counter[int]] = {}
     for month, agency, count in connection.execute(grouped):
         by_agency.setdefault(quarter_of_month(int(month)), Counter())[agency] += count

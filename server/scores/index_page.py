@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from sqlalchemy import Connection
 
 from pipeline.calendar import parse_period
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
 from pipeline.words import Words
 from server.auth.roles import User
@@ -62,7 +62,7 @@ def index_page(
     """The table of one dimension and figure, the criteria of all, effects of channels, what is set aside."""
     questionnaire = load_instrument(instrument)
     if by not in DIMENSIONS:
-        raise ConfigError(
+        raise InvalidError(
             Words(f"There is no dimension {by!r}.", f"Không có cách chia “{by}”."),
             Words(f"Known: {', '.join(DIMENSIONS)}.", "Hãy chọn trong danh sách."),
         )
@@ -77,7 +77,7 @@ def index_page(
         complaints = [one for one in complaints if one.agency_id == user.agency_id]
     items = [WHOLE, "overall", *(f.code for f in questionnaire.factors), *(i.code for i in questionnaire.items)]
     if item not in items:
-        raise ConfigError(
+        raise InvalidError(
             Words(f"There is no figure {item!r}.", f"Không có nội dung “{item}”."),
             Words("Choose one from the list.", "Hãy chọn trong danh sách."),
         )

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from pipeline.calendar import Period
 from pipeline.instruments import Instrument
 from pipeline.wire import ANSWER_SLOTS
+from server.core.scope import Scope
 from server.scores.sums import run
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 
@@ -58,9 +59,8 @@ def sheet_expression(province_id: int, instrument: Instrument, first_day: int, l
     """The Ibis expression of `SheetSums`: counted sheets of one province, instrument and range of days."""
     import ibis
 
-    rows = _ratings(ibis)
+    rows = Scope(province_id).filter(_ratings(ibis))
     chosen = rows.filter(
-        rows.province_id == province_id,
         rows.day.between(first_day, last_day),
         rows.instrument == instrument.code,
         rows.instrument_version == instrument.version,
@@ -79,9 +79,8 @@ def set_aside_expression(province_id: int, first_day: int, last_day: int) -> Any
     """The Ibis expression of how many sheets are set aside, by agency, channel and flag."""
     import ibis
 
-    rows = _ratings(ibis)
+    rows = Scope(province_id).filter(_ratings(ibis))
     chosen = rows.filter(
-        rows.province_id == province_id,
         rows.day.between(first_day, last_day),
         rows.state == int(RatingState.SET_ASIDE),
     )

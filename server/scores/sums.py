@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.core.scope import Scope
 from server.store.tables.ratings import RatingState
 from server.store.tables.releases import CELL_COLUMNS
 
@@ -62,7 +63,7 @@ def rating_sums(table: Any, province_id: int | None, first_month: int, last_mont
         table.month >= first_month, table.month <= last_month, table.state != int(RatingState.SET_ASIDE), table.a00 > 0
     )
     if province_id is not None:
-        rows = rows.filter(rows.province_id == province_id)
+        rows = Scope(province_id).filter(rows)
     keys = ["agency_id", "service_group", "channel", "counter_id", "month", "day"]
     return rows.group_by(keys).aggregate(rated=rows.count(), satisfied=(rows.a00 >= 4).ifelse(1, 0).sum().cast("int64"))
 
@@ -73,7 +74,7 @@ def release_sums(table: Any, province_id: int | None, kind: str) -> Any:
     Columns: agency_id, period_kind, period_index, epsilon_milli, releases, c00..c17, first_day, last_day of receipt."""
     rows = table.filter(table.kind == kind)
     if province_id is not None:
-        rows = rows.filter(rows.province_id == province_id)
+        rows = Scope(province_id).filter(rows)
     keys = ["agency_id", "period_kind", "period_index", "epsilon_milli"]
     cells = {name: rows[name].sum().cast("int64") for name in CELL_COLUMNS}
     return rows.group_by(keys).aggregate(
@@ -93,7 +94,7 @@ def window_sums(table: Any, province_id: int | None, period_kind: int, first_ind
         table.period_index <= last_index,
     )
     if province_id is not None:
-        rows = rows.filter(rows.province_id == province_id)
+        rows = Scope(province_id).filter(rows)
     names = {"low": "c00", "middle": "c01", "high": "c02", "abstained": "c03"}
     cells = {name: rows[column].sum().cast("int64") for name, column in names.items()}
     return rows.group_by(["agency_id", "epsilon_milli"]).aggregate(windows=rows.count(), **cells)
@@ -103,7 +104,7 @@ def transaction_sums(table: Any, province_id: int | None, first_month: int, last
     """Known transactions by agency, service group and month. Columns: agency_id, service_group, month, transactions."""
     rows = table.filter(table.month >= first_month, table.month <= last_month)
     if province_id is not None:
-        rows = rows.filter(rows.province_id == province_id)
+        rows = Scope(province_id).filter(rows)
     return rows.group_by(["agency_id", "service_group", "month"]).aggregate(
         transactions=rows["count"].sum().cast("int64")
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func
 
 from calibration.intervals import wilson
 from pipeline.calendar import Period, day_words, month_words
 from pipeline.wire import PeriodKind
 from server.core.provinces import read_setting
+from server.core.scope import Scope
 from server.scores.clerks import shown_releases
 from server.scores.sums import rating_sums, run, unbound
 from server.store.tables.ratings import RatingState, ratings
@@ -113,12 +114,14 @@ def channel_counts(
 ) -> list[ChannelCount]:
     """Ratings by channel, those set aside apart."""
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            ratings,
             ratings.c.channel,
             func.count().filter(ratings.c.state != RatingState.SET_ASIDE),
             func.count().filter(ratings.c.state == RatingState.SET_ASIDE),
         )
-        .where(ratings.c.province_id == province_id, ratings.c.month.between(period.first_month, period.last_month))
+        .where(ratings.c.month.between(period.first_month, period.last_month))
         .group_by(ratings.c.channel)
         .order_by(ratings.c.channel)
     )

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, insert
 
 from calibration.worlds import discrete_laplace, joint_distribution
 from pipeline.calendar import Period
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.wire import PeriodKind
 from server.core.provinces import province_by_id
 from server.scores.evidence import read_agencies
@@ -58,9 +58,9 @@ def simulate_evidence(
 ) -> SimulatedEvidence:
     """One box for each agency with tablet ratings, and a table for each of its months. `rho`: 0 to about .6.
 
-    Raises `ConfigError` for a province that is not simulated."""
+    Raises `InvalidError` for a province that is not simulated."""
     if not province_by_id(connection, province_id).simulated:
-        raise ConfigError("Evidence is simulated for simulated provinces only.")
+        raise InvalidError("Evidence is simulated for simulated provinces only.")
     rng = np.random.default_rng(seed)
     rated: dict[tuple[int, int], int] = defaultdict(int)
     satisfied: dict[tuple[int, int], int] = defaultdict(int)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Table, insert, select
 
 from pipeline.calendar import Period, day_index, parse_period, quarter_of_month, today
-from pipeline.errors import ConfigError
+from pipeline.errors import ConflictError, InvalidError
 from pipeline.instruments import (
     Instrument,
     RatingFlag,
@@ -24,6 +24,7 @@ from pipeline.instruments import (
     load_instrument,
     load_service_groups,
 )
+from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.comments import comments
 from server.store.tables.counters import counters
@@ -130,12 +131,12 @@ def simulate_province(
 ) -> SimulatedProvince:
     """Generate a province of 26 agencies (19 departments, 7 districts) into the store, the same for the same arguments.
 
-    Raises `ConfigError` where the code is taken or the period is no quarter."""
+    Raises `ConflictError`, `InvalidError` where the code is taken or the period is no quarter."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
-        raise ConfigError(f"There is already a province {code!r}.", "Choose another --code, or another store.")
+        raise ConflictError(f"There is already a province {code!r}.", "Choose another --code, or another store.")
     final = parse_period(last)
     if final.last_month - final.first_month != 2 or final.first_month % 3 or quarters < 1:
-        raise ConfigError(f"{last} is no quarter.", "Write for example 2026-Q3, and at least one quarter.")
+        raise InvalidError(f"{last} is no quarter.", "Write for example 2026-Q3, and at least one quarter.")
     rng = np.random.default_rng(seed)
     questionnaire = load_instrument(instrument)
     first_month = final.first_month - 3 * (quarters - 1)
@@ -231,7 +232,7 @@ def _agencies(connection: Connection, province: int) -> list[_Place]:
         )
     ]
     by_group: dict[int, list[int]] = {}
-    query = select(services.c.id, services.c.service_group).where(services.c.province_id == province)
+    query = Scope(province).select(services, services.c.id, services.c.service_group)
     for service, group in connection.execute(query):
         by_group.setdefault(group, []).append(service)
     places = []

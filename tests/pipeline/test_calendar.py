@@ -28,7 +28,7 @@ from pipeline.calendar import (
     window_index,
     window_start_s,
 )
-from pipeline.errors import ClockError, ConfigError
+from pipeline.errors import ClockError, ConfigError, InvalidError
 from pipeline.wire import PeriodKind
 
 YEARS = st.dates(DAY_ZERO, date(2090, 12, 31))
@@ -67,7 +67,7 @@ def test_before_day_zero_there_is_no_day() -> None:
 
 @pytest.mark.parametrize("text", ["", "26", "2019", "2026-Q5", "2026-13", "2026-07..2026-01", "２０２６", "9999"])
 def test_what_is_no_period_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(InvalidError):
         parse_period(text)
 
 

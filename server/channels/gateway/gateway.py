@@ -12,8 +12,9 @@ import hmac
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from pipeline.calendar import today
 from pipeline.errors import ConfigError
@@ -22,6 +23,7 @@ from pipeline.words import Words
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
 from server.core.changes import record_change
+from server.core.scope import Scope
 from server.ratings.sheets import store_sheet
 from server.ratings.suspicion import ArrivalWatch
 from server.rounds.rounds import Round, find_round
@@ -53,6 +55,12 @@ class GatewayReply:
 
     reply: str
     end: bool
+
+
+def gateways_of(connection: Connection, scope: Scope, round_id: int) -> list[Row[Any]]:
+    """Code and kind of the gateways through which a round asks."""
+    query = scope.select(gateways, gateways.c.code, gateways.c.kind)
+    return list(connection.execute(query.where(gateways.c.round_id == round_id, gateways.c.active)))
 
 
 def make_gateway(

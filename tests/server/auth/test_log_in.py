@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, select, update
 
 from pipeline.calendar import now_s
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ConflictError, InvalidError, RequestError
 from server.app import create_app
 from server.auth.access_log import enforce_retention
 from server.auth.passwords import hash_password, new_password, password_fits
@@ -115,8 +115,8 @@ def test_one_time_password_has_to_be_changed(store: Engine, province: Province, 
     assert browser.get("/").headers["location"] == "/account"
     assert browser.get("/api/v1/scores").status_code == 403
     change = {"old": once, "new": "short"}
-    assert browser.post("/account", change, form="/account").status_code == 400
-    assert browser.post("/account", {"old": "wrong", "new": PASSWORD}, form="/account").status_code == 400
+    assert browser.post("/account", change, form="/account").status_code == 422
+    assert browser.post("/account", {"old": "wrong", "new": PASSWORD}, form="/account").status_code == 422
     assert browser.post("/account", {"old": once, "new": PASSWORD}, form="/account").status_code == 303
     assert browser.get("/").status_code == 303, "the change closes all sessions"
     assert browser.log_in("fresh.user", PASSWORD).headers["location"] == "/"
@@ -135,7 +135,7 @@ def test_someone_shut_out_is_out_at_once(browser: Browser, province: Province, s
 def test_the_last_administrator_stays(store: Engine, province: Province) -> None:
     with write(store) as connection:
         query = select(users.c.id).where(users.c.name == province.users[Role.ADMINISTRATOR])
-        with pytest.raises(ConfigError, match="last administrator"):
+        with pytest.raises(ConflictError, match="last administrator"):
             set_active(connection, province.province_id, connection.execute(query).scalar_one(), False, by=None)
 
 
@@ -152,7 +152,7 @@ def test_the_last_administrator_stays(store: Engine, province: Province) -> None
 def test_users_that_cannot_be(
     store: Engine, province: Province, name: str, role: Role, agency: int | None, problem: str
 ) -> None:
-    with write(store) as connection, pytest.raises(ConfigError, match=problem):
+    with write(store) as connection, pytest.raises(RequestError, match=problem):
         make_user(connection, province.province_id, name, role, agency)
 
 
@@ -254,5 +254,5 @@ def test_passwords() -> None:
     assert not password_fits("no hash", PASSWORD)
     assert new_password() != new_password()
     for bad in ("short", "x" * 201):
-        with pytest.raises(ConfigError, match="12"):
+        with pytest.raises(InvalidError, match="12"):
             hash_password(bad)

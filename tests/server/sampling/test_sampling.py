@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from pipeline.calendar import day_index
-from pipeline.errors import ConfigError, StatisticsError
+from pipeline.errors import ConflictError, InvalidError, StatisticsError
 from server.catalogue.reading import read_catalogue
 from server.rounds.rounds import make_round
 from server.sampling.plan import (
@@ -154,7 +154,7 @@ def test_settings_that_cannot_be(store: Engine, wrong: dict[str, object]) -> Non
     province, frame = _frame(store)
     with read(store) as connection:
         catalogue = read_catalogue(connection, province)
-    with pytest.raises(ConfigError):
+    with pytest.raises(InvalidError):
         make_strata(frame, catalogue, PlanSettings("2026-07", seed=1, **wrong))  # type: ignore[arg-type]
     with pytest.raises(StatisticsError, match="no transactions"):
         make_strata({}, catalogue, PlanSettings("2026-07", seed=1))
@@ -178,7 +178,7 @@ def test_returns_and_who_still_has_to_be_asked(store: Engine) -> None:
         add_sheets(connection, province, "so-b", [{"overall": 4}] * 3)
         add_sheets(connection, province, "so-b", [{"overall": 4}], channel="counter_tablet")
         add_sheets(connection, province, "so-b", [{"overall": 4}], day=date(2026, 8, 1))
-        with pytest.raises(ConfigError, match="taken"):
+        with pytest.raises(ConflictError, match="taken"):
             make_plan(connection, province, "r", "k", PlanSettings("2026-07", seed=1), None)
         state = plan_state(connection, province, "k")
     so_b = next(row for row in state.rows if row.agency == "so-b")

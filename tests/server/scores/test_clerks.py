@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hailong.cli import main
 from pipeline.calendar import parse_period
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError, NotFoundError
 from server.boxes.registry import list_boxes, new_box, state_clerks
 from server.scores.clerks import LEFT_OUT, PULSES_LEFT_OUT, left_out
 from server.scores.evidence import agency_months
@@ -229,11 +229,11 @@ def test_what_the_operator_states_counts_at_once(store: Engine) -> None:
 @pytest.mark.parametrize(("clerks", "pool"), [(0, ""), (-1, ""), (65, ""), (1, "a b"), (1, "x" * 41), (1, "quầy")])
 def test_statements_that_are_none(store: Engine, clerks: int, pool: str) -> None:
     province = fill_province(store, "p1")
-    with pytest.raises(ConfigError):
+    with pytest.raises(InvalidError):
         new_box(store, province.province_id, province.agencies["p1-a"], "new", clerks=clerks, pool=pool)
-    with pytest.raises(ConfigError):
+    with pytest.raises(InvalidError):
         state_clerks(store, province.province_id, province.boxes["p1-a"], clerks, pool)
-    with pytest.raises(ConfigError, match="no box 99"):
+    with pytest.raises(NotFoundError, match="no box 99"):
         state_clerks(store, province.province_id, 99, 2)
     assert len(list_boxes(store, province.province_id)) == 2
 

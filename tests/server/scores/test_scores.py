@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, update
 
 from calibration.intervals import wilson
 from pipeline.calendar import Period, month_of_day, parse_period
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from server.core.provinces import make_province, write_setting
 from server.scores.evidence import agency_months, read_agencies, spans
 from server.scores.files import as_csv, as_parquet, columns_of, described, safe_cell
@@ -117,7 +117,7 @@ def test_the_confidence_setting_widens_the_interval(store: Engine, province: Pro
     usual = agency_scores(store, province.province_id, PERIOD)[0]
     with write(store) as connection:
         write_setting(connection, province.province_id, "confidence", 0.99)
-        with pytest.raises(ConfigError, match="takes a float"):
+        with pytest.raises(InvalidError, match="takes a float"):
             write_setting(connection, province.province_id, "confidence", "high")
     wide = agency_scores(store, province.province_id, PERIOD)[0]
     assert wide.ci_low < usual.ci_low
@@ -192,7 +192,7 @@ def test_what_the_signal_saves_is_seen_where_it_correlates(store: Engine) -> Non
 
 def test_evidence_is_simulated_for_simulated_provinces_only(store: Engine) -> None:
     real = fill_province(store, "real", simulated=False)
-    with write(store) as connection, pytest.raises(ConfigError, match="simulated"):
+    with write(store) as connection, pytest.raises(InvalidError, match="simulated"):
         simulate_evidence(connection, real.province_id, PERIOD)
 
 
@@ -304,7 +304,7 @@ def test_periods(text: str, first: int, last: int, name: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "2026-13", "2026-Q5", "26", "2019", "2026-07..2026-01", "a..b", "2026-7"])
 def test_periods_that_are_none(text: str) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(InvalidError):
         parse_period(text)
 
 

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import now_s, today
-from pipeline.errors import ConfigError, ImportRowError, LogError
+from pipeline.errors import ConflictError, ImportRowError, InvalidError, LogError, NotFoundError
 from server.auth.session_page import local_path
 from server.auth.settings_page import NAMES
 from server.boxes.health import box_states
@@ -95,7 +95,7 @@ def test_numbers(value: float | None, lang: str, digits: int, text: str) -> None
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/?period=nonsense", 400),
+        ("/?period=nonsense", 422),
         ("/agencies/nowhere", 404),
         ("/nowhere", 404),
         ("/analysis/nothing.csv", 404),
@@ -317,7 +317,7 @@ def test_csv_files(data: bytes, rows: list[tuple[int, dict[str, str]]]) -> None:
 
 @pytest.mark.parametrize("data", ["Sở".encode("utf-16"), b"\xff\xfe\x00", b"a" * 5_000_001])
 def test_files_that_cannot_be_read(data: bytes) -> None:
-    with pytest.raises(ConfigError):
+    with pytest.raises(InvalidError):
         read_csv(data)
 
 
@@ -325,12 +325,12 @@ def test_which_province_is_meant(store: Engine, province: Province) -> None:
     with write(store) as connection:
         assert find_province(connection, None).code == "p1"
         make_province(connection, "p2", "Hai")
-        with pytest.raises(ConfigError, match="several provinces"):
+        with pytest.raises(InvalidError, match="several provinces"):
             find_province(connection, None)
         assert find_province(connection, "p2").name_vi == "Hai"
-        with pytest.raises(ConfigError, match="no province"):
+        with pytest.raises(NotFoundError, match="no province"):
             find_province(connection, "p3")
-        with pytest.raises(ConfigError, match="another code"):
+        with pytest.raises(ConflictError, match="another code"):
             make_province(connection, "p2", "Hai")
 
 

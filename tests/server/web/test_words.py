@@ -22,7 +22,18 @@ COMMANDS_ONLY = {
     *("store/archive", "store/engine", "store/upgrade", "simulation/province", "channels/gateway/page", "app"),
 }
 """Modules whose own errors reach the command line, a log or a gateway's program, and no page in their own words."""
-ERRORS = {"ConfigError", "StatisticsError", "ImportRowError", "LogError", "StoreError", "HTTPException"}
+ERRORS = {
+    "ConfigError",
+    "InvalidError",
+    "NotFoundError",
+    "ConflictError",
+    "ForbiddenError",
+    "StatisticsError",
+    "ImportRowError",
+    "LogError",
+    "StoreError",
+    "HTTPException",
+}
 ENGLISH = re.compile(
     r"\b(the|there|is|are|use|choose|no|known|has|must|should|rows|input|unknown|you|this)\b", re.IGNORECASE
 )

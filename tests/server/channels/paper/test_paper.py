@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, NotFoundError
 from pipeline.instruments import RatingFlag, load_instrument
 from server.channels.paper.paper import (
     Entered,
@@ -174,5 +174,5 @@ def test_a_form_of_another_province_is_not_found(store: Engine) -> None:
         (code,) = print_forms(connection, theirs.province_id, survey_round.id, agency, count=1)
         with pytest.raises(ConfigError, match="No form"):
             find_form(connection, mine.province_id, code)
-        with pytest.raises(ConfigError, match="no such round"):
+        with pytest.raises(NotFoundError, match="no such round"):
             print_forms(connection, mine.province_id, survey_round.id, mine.agencies["nho-a"], count=1)
