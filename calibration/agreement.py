@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from calibration.intervals import LEVEL, normal_quantile, t_quantile
+from calibration.reasons import Reason, Why
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, noisy_cells
 from calibration.worlds import discrete_laplace
 from pipeline.errors import StatisticsError
@@ -46,7 +47,7 @@ class Figure:
     value: float | None
     low: float | None = None
     high: float | None = None
-    reason: str = ""
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ def _table_figures(
     return correlation(np.broadcast_to(scores, level.shape)), correlation(ranks), kappa, alpha
 
 
-def _figure(value: float, draws: FloatArray, level: float, reason: str) -> Figure:
+def _figure(value: float, draws: FloatArray, level: float, reason: Reason) -> Figure:
     """Basic bootstrap interval centred on `value`, within [-1, 1]; too many failed draws: no figure."""
     good = draws[np.isfinite(draws)]
     if not math.isfinite(value) or len(good) < 0.8 * len(draws):
@@ -181,9 +182,9 @@ def table_agreement(
     half = normal_quantile(level) * math.sqrt(spread)
     abstained = Figure(share_abstained, max(0.0, share_abstained - half), min(1.0, share_abstained + half))
     if total <= 2 * math.sqrt(table.total_variance):
-        abstained = Figure(None, reason="No visits that can be told from noise.")
+        abstained = Figure(None, reason=Reason(Why.NO_VISITS))
     if pairs < max(MINIMUM_PAIRS, 3 * math.sqrt(10 * table.cell_variance)):
-        none = Figure(None, reason=f"{max(pairs, 0):.0f} pairs of level and rating: too few.")
+        none = Figure(None, reason=Reason.of(Why.FEW_PAIRS, pairs=round(max(pairs, 0.0))))
         return TableAgreement(max(pairs, 0.0), none, none, none, none, abstained)
     rng = np.random.default_rng(seed)
     observed = _table_figures(array[:SEEN_LEVELS, 1], array[:SEEN_LEVELS, 2])
@@ -196,7 +197,7 @@ def table_agreement(
         epsilon = math.log1p((1 + math.sqrt(1 + 2 * per_release)) / per_release)
         redrawn += discrete_laplace(rng, epsilon, redrawn.shape, table.releases)
     figures = _table_figures(redrawn[:, :SEEN_LEVELS, 1], redrawn[:, :SEEN_LEVELS, 2])
-    reason = "Level or rating does not vary."
+    reason = Reason(Why.NO_VARIATION)
     # clipping negative cells attenuates; the bootstrap repeats that step, so its mean shift is taken off once
     pearson, spearman, kappa, alpha = (
         _figure(float(2 * o - np.nanmean(d)) if np.isfinite(d).any() else float(o), d, level, reason)
@@ -228,7 +229,7 @@ def index_agreement(
         raise StatisticsError("Index agreement: a figure is missing.", "Leave agencies without ratings or tables out.")
     points = tuple(zip(names, x.tolist(), y.tolist(), strict=True))
     if m < 4:
-        none = Figure(None, reason=f"{m} agencies: too few to compare.")
+        none = Figure(None, reason=Reason.of(Why.FEW_AGENCIES, agencies=m))
         return IndexAgreement(m, none, none, none, none, none, points)
 
     def figures(a: FloatArray, b: FloatArray) -> FloatArray:
@@ -251,7 +252,7 @@ def index_agreement(
     observed = figures(x, y)
     chosen = np.random.default_rng(seed).integers(0, m, size=(draws, m))
     boot = figures(x[chosen], y[chosen])
-    reason = "Agencies do not differ beyond the error of their indices."
+    reason = Reason(Why.AGENCIES_ALIKE)
     gap, spread = float(observed[3]), float(observed[4])
     half = normal_quantile(level) * float(boot[3].std(ddof=1))
     q = normal_quantile(0.95)
@@ -266,7 +267,7 @@ def index_agreement(
     )
 
 
-def _percentile(value: float, draws: FloatArray, m: int, level: float, reason: str) -> Figure:
+def _percentile(value: float, draws: FloatArray, m: int, level: float, reason: Reason) -> Figure:
     """Percentile interval of a bootstrap over `m` agencies, widened by Student's quantile over the normal one's."""
     good = draws[np.isfinite(draws)]
     if not math.isfinite(value) or len(good) < 0.8 * len(draws):

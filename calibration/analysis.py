@@ -2,7 +2,7 @@
 
     analysis = analyze(months, period=Period.month(2026, 11))
     for agency in analysis.agencies:
-        print(agency.agency, agency.fused.efficiency.summary("en"))
+        print(agency.agency, agency.fused.efficiency.summary())
 
 `months` holds the period itself and as many earlier ones as are at hand: the response curve of a group is learnt from
 the earlier ones only. A first month is therefore never fused ("not calibrated").
@@ -89,9 +89,9 @@ class Analysis:
             rows += [(agency.agency, agency.fused.explicit), (agency.agency, agency.fused.efficiency)]
         return LabelledEstimates(tuple(rows), str(self.period))
 
-    def summary(self, language: str = "vi") -> str:
+    def summary(self) -> str:
         """A paragraph per agency."""
-        return "\n\n".join(f"{a.agency}\n{a.fused.efficiency.summary(language)}" for a in self.agencies)
+        return "\n\n".join(f"{a.agency}\n{a.fused.efficiency.summary()}" for a in self.agencies)
 
 
 def _covered(month: AgencyMonth) -> tuple[int, int]:

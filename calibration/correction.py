@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import chdtri
 
+from calibration.design_effect import DesignEffect
 from calibration.efficiency import explicit_variance
 from calibration.intervals import LEVEL, t_quantile, wilson
 from calibration.response_curve import CurveArrays
@@ -117,8 +118,7 @@ def correction_arrays(
     rated: ArrayLike,
     satisfied: ArrayLike,
     *,
-    design_effect: ArrayLike = 1.0,
-    degrees: ArrayLike | None = None,
+    effect: DesignEffect | None = None,
     estimand: Estimand = Estimand.SUPERPOPULATION,
     level: float = LEVEL,
     prior: ArrayLike | None = None,
@@ -126,6 +126,7 @@ def correction_arrays(
     """Correct the share satisfied for response by level. `prior` [..., 6]: kappa (default `prior_answers(curve)`)."""
     n = np.maximum(np.asarray(rated, dtype=np.float64), 0.0)
     k = np.asarray(satisfied, dtype=np.float64)
+    effect = effect or DesignEffect.none(n)
     visits = np.maximum(cells.visits.sum(axis=-1), np.maximum(cells.rated.sum(axis=-1), 1.0))
     weights = cells.visits / visits[..., None]
     answered = np.maximum(cells.rated, 0.0)
@@ -159,12 +160,11 @@ def correction_arrays(
     finite = estimand is Estimand.FINITE_MONTH
     variance = within * (1.0 - rated_share if finite else 1.0) + (0.0 if finite else between) + noise
     spread, simple = explicit_variance(n, k, visits, estimand)
-    variance = variance + (np.maximum(np.asarray(design_effect, dtype=np.float64), 1.0) - 1.0) * simple
+    variance = variance + (effect.value - 1.0) * simple
     variance = np.maximum(variance, 1e-12)
     smooth = (estimate * n + 1.0) / (n + 2.0)
     n_eff = smooth * (1 - smooth) / variance
-    df = np.maximum(n - 1.0 if degrees is None else np.asarray(degrees, dtype=np.float64), 1.0)
-    low, high = wilson(estimate, n_eff, t_quantile(df, level), level)
+    low, high = wilson(estimate, n_eff, t_quantile(effect.degrees, level), level)
     usable = curve.calibrated & (n >= 2) & (cells.visits.sum(axis=-1) > cells.rated.sum(axis=-1)) & (spread > 0)
     return CorrectionArrays(estimate, variance, low, high, n_eff, np.clip(mu, 0.0, 1.0), usable)
 

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.correction import correction_arrays, post_stratified
-from calibration.design_effect import design_effect_arrays
-from calibration.efficiency import HELPED, efficiency_arrays, explicit_variance
+from calibration.design_effect import DesignEffect, design_effect_arrays
+from calibration.efficiency import efficiency_arrays, explicit_variance
 from calibration.intervals import normal_quantile, t_quantile, wilson
 from calibration.response_curve import curve_arrays
 from calibration.simulate import ThreatenedWorld
 from calibration.tables import SEEN_LEVELS, cell_noise_variance, noisy_cells
-from calibration.verdicts import Estimand
+from calibration.verdicts import Estimand, Verdict
 from calibration.worlds import discrete_laplace, draw_cells, joint_distribution
 
 FloatArray = NDArray[np.float64]
@@ -130,7 +130,7 @@ def score_cell(
     stratified = post_stratified(cells)
     scores["post_stratified"] = Scores.of(stratified, stratified, stratified, truth)
     fused = efficiency_arrays(cells, curve, full, k, tablet_rated=np.full(replications, paired), estimand=estimand)
-    used = float((fused.state == HELPED).mean())
+    used = float((fused.verdict == Verdict.HELPED.number).mean())
     scores["efficiency"] = Scores.of(fused.estimate, fused.low, fused.high, truth, used)
     corrected = correction_arrays(cells, curve, full, k, estimand=estimand)
     pairs = ((corrected.estimate, share), (corrected.low, explicit_low), (corrected.high, explicit_high))
@@ -198,17 +198,19 @@ def score_clustered(
     else:
         seen_n, seen_k = n_c, k_c
     effect = design_effect_arrays(seen_n, seen_k)
-    deff, degrees = (effect.value, effect.degrees) if clusters.key != "none" else (np.ones(replications), n - 1)
+    if clusters.key == "none":
+        effect = DesignEffect.none(n)
     share = k / n
     scores = {}
     low, high = wilson(share, n)
     scores["wilson"] = Scores.of(share, low, high, p)
-    quantile = np.where(deff > 1.0, t_quantile(degrees), normal_quantile())
-    low, high = wilson(share, n / deff, quantile)
+    quantile = np.where(effect.value > 1.0, t_quantile(effect.degrees), normal_quantile())
+    low, high = wilson(share, n / effect.value, quantile)
     scores["explicit_clustered"] = Scores.of(share, low, high, p)
-    fused = efficiency_arrays(cells, curve, n, k, design_effect=deff, degrees=degrees)
-    scores["efficiency"] = Scores.of(fused.estimate, fused.low, fused.high, p, float((fused.state == HELPED).mean()))
-    corrected = correction_arrays(cells, curve, n, k, design_effect=deff, degrees=degrees)
+    fused = efficiency_arrays(cells, curve, n, k, effect=effect)
+    used = float((fused.verdict == Verdict.HELPED.number).mean())
+    scores["efficiency"] = Scores.of(fused.estimate, fused.low, fused.high, p, used)
+    corrected = correction_arrays(cells, curve, n, k, effect=effect)
     scores["correction"] = Scores.of(corrected.estimate, corrected.low, corrected.high, p)
     return scores
 

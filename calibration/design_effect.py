@@ -10,15 +10,13 @@ Sources: Kish 1965; Donner 1986 (ANOVA estimator for proportions); Rao, Scott 19
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.ratings import DayCount
+from calibration.design import Design, sums_by
 
 FloatArray = NDArray[np.float64]
 FEW_CLUSTERS: Final = 6
@@ -33,6 +31,16 @@ class DesignEffect:
     icc: FloatArray
     degrees: FloatArray
     clusters: FloatArray
+
+    @classmethod
+    def none(cls, n: ArrayLike) -> DesignEffect:
+        """Of `n` [...] ratings that do not hang together."""
+        rated = np.asarray(n, dtype=np.float64)
+        return cls(np.ones_like(rated), np.zeros_like(rated), np.maximum(rated - 1.0, 1.0), rated)
+
+    def times(self, factor: float) -> DesignEffect:
+        """With unequal weights on top, which multiply the variance by `factor`; never below 1."""
+        return replace(self, value=np.maximum(self.value * factor, 1.0))
 
 
 def design_effect_arrays(rated: ArrayLike, satisfied: ArrayLike) -> DesignEffect:
@@ -61,12 +69,7 @@ def design_effect_arrays(rated: ArrayLike, satisfied: ArrayLike) -> DesignEffect
     return DesignEffect(value, icc, degrees, clusters)
 
 
-def design_effect(counts: Iterable[DayCount]) -> DesignEffect:
-    """From dated ratings: clusters are days, or days x counters where ratings carry the counter."""
-    clusters: dict[tuple[object, str], list[int]] = defaultdict(lambda: [0, 0])
-    for count in counts:
-        cluster = clusters[(count.day, count.counter)]
-        cluster[0] += count.rated
-        cluster[1] += count.satisfied
-    pairs = np.array(list(clusters.values()) or [[0, 0]], dtype=np.float64)
-    return design_effect_arrays(pairs[:, 0], pairs[:, 1])
+def design_effect(rated: FloatArray, satisfied: FloatArray, design: Design) -> DesignEffect:
+    """Of `rated`, `satisfied` [rows] answers that came by a design of one stratum."""
+    sums, _ = sums_by(np.stack([rated, satisfied], axis=-1), design.cluster)
+    return design_effect_arrays(sums[:, 0], sums[:, 1])

@@ -33,10 +33,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from calibration.design_effect import DesignEffect
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.response_curve import CurveArrays
 from calibration.tables import LEVELS, NoisyCells
-from calibration.verdicts import Estimand
+from calibration.verdicts import Estimand, Verdict
 
 FloatArray = NDArray[np.float64]
 TRANSFER_SD: Final = 0.25
@@ -52,12 +53,11 @@ Chosen by simulation (ADR 0042): Student's n - 1 covers .974 at n = 15, the norm
 RESPONSE_Z: Final = 3.0
 """How many standard errors rated visits' mean score may lie from all visits' before response at random is not believed:
 either response depends on the level, or rating changes what is measured. Rings in .3 % of months where it holds."""
-EXPLICIT, NO_GAIN, HELPED, MISLEADS, NOT_CALIBRATED, NOT_AT_RANDOM = range(6)
 
 
 @dataclass(frozen=True, slots=True)
 class EfficiencyArrays:
-    """Estimates over any leading axes; all float64 [...] but `state` (int: HELPED, NO_GAIN, ...)."""
+    """Estimates over any leading axes; all float64 [...] but `verdict` (int64: `Verdict.number`)."""
 
     estimate: FloatArray
     low: FloatArray
@@ -65,7 +65,7 @@ class EfficiencyArrays:
     n_eff: FloatArray
     lam: FloatArray
     rho: FloatArray
-    state: NDArray[np.int64]
+    verdict: NDArray[np.int64]
     response_z: FloatArray
     """Standard errors by which rated visits' mean score differs from all visits'."""
     fused: FloatArray
@@ -109,18 +109,18 @@ def efficiency_arrays(
     satisfied: ArrayLike,
     *,
     tablet_rated: ArrayLike | None = None,
-    design_effect: ArrayLike = 1.0,
-    degrees: ArrayLike | None = None,
+    effect: DesignEffect | None = None,
     estimand: Estimand = Estimand.SUPERPOPULATION,
     level: float = LEVEL,
 ) -> EfficiencyArrays:
     """Fuse exact ratings (`satisfied` of `rated`, all channels) with this period's tables.
 
-    `tablet_rated`: ratings that met a visit (all by default). `design_effect` >= 1 of the explicit mean and the
-    `degrees` of freedom it rests on. Fewer than two ratings, or no visits left unrated: the explicit result."""
+    `tablet_rated`: ratings that met a visit (all by default). `effect`: of the design on the explicit mean (none
+    by default). Fewer than two ratings, or no visits left unrated: the explicit result."""
     n = np.asarray(rated, dtype=np.float64)
     k = np.asarray(satisfied, dtype=np.float64)
-    deff = np.maximum(np.asarray(design_effect, dtype=np.float64), 1.0)
+    effect = effect or DesignEffect.none(n)
+    deff = effect.value
     n_safe = np.maximum(n, 1.0)
     paired = np.maximum(n if tablet_rated is None else np.asarray(tablet_rated, dtype=np.float64), 1.0)
     table_n = np.maximum(cells.rated.sum(axis=-1), 1.0)
@@ -168,7 +168,7 @@ def efficiency_arrays(
     explicit_total = variance + (deff - 1.0) * simple_variance
     fused_variance = np.maximum(explicit_total - gain, 0.05 * explicit_total)
 
-    df = np.maximum(n_safe - 1.0 if degrees is None else np.asarray(degrees, dtype=np.float64), 1.0)
+    df = effect.degrees
     clustered = deff > 1.0
     q_fused = t_quantile(np.where(clustered, np.minimum(df, FUSED_DEGREES), FUSED_DEGREES), level)
     q_explicit = np.where(clustered, t_quantile(df, level), normal_quantile(level))
@@ -177,11 +177,13 @@ def efficiency_arrays(
     worthwhile = n_eff_fused > (1.0 + MINIMUM_GAIN) * n_eff_explicit
     usable = curve.calibrated & (n >= 2) & (difference > 0)
     contradicted = contradiction < -CONTRADICTION_Z
-    state = np.where(~curve.calibrated, NOT_CALIBRATED, np.where(usable & worthwhile, HELPED, NO_GAIN))
-    state = np.where(usable & contradicted, MISLEADS, state)
+    helped, no_gain = Verdict.HELPED.number, Verdict.NO_GAIN.number
+    verdict = np.where(usable & worthwhile, helped, np.where(curve.calibrated, no_gain, Verdict.NOT_CALIBRATED.number))
+    verdict = np.where(usable & contradicted, Verdict.MISLEADS.number, verdict)
     response_z = shift / np.sqrt(np.maximum(power, 1e-18))
-    state = np.where((state == HELPED) & (np.abs(response_z) > RESPONSE_Z), NOT_AT_RANDOM, state)
-    use = state == HELPED
+    selected = (verdict == helped) & (np.abs(response_z) > RESPONSE_Z)
+    verdict = np.where(selected, Verdict.NOT_AT_RANDOM.number, verdict)
+    use = verdict == helped
     estimate = np.where(use, fused, share)
     n_eff = np.where(use, n_eff_fused, n_eff_explicit)
     # Wilson's interval depends on quantile^2 / n alone: a fused one is never wider than the explicit one would be
@@ -194,7 +196,7 @@ def efficiency_arrays(
         n_eff=n_eff,
         lam=np.where(use, lam, 0.0),
         rho=np.clip(covariance / np.sqrt(spread * score_spread), 0.0, 1.0),
-        state=state.astype(np.int64),
+        verdict=verdict.astype(np.int64),
         response_z=response_z,
         fused=fused,
         fused_variance=fused_variance,

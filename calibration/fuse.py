@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,19 +22,11 @@ from calibration.correction import (
     tilted,
     worst_case,
 )
-from calibration.efficiency import (
-    FUSED_DEGREES,
-    HELPED,
-    MISLEADS,
-    NO_GAIN,
-    NOT_AT_RANDOM,
-    EfficiencyArrays,
-    efficiency_arrays,
-    explicit_variance,
-)
+from calibration.efficiency import FUSED_DEGREES, EfficiencyArrays, efficiency_arrays, explicit_variance
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.months import AgencyMonth
 from calibration.ratings import totals
+from calibration.reasons import Reason, Why
 from calibration.response_curve import ResponseCurve
 from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
 from calibration.units import Unit, units_of
@@ -74,96 +66,70 @@ def _explicit(unit: Unit, settings: Settings) -> tuple[Estimate, float]:
     n, k = unit.n, unit.k
     reasons = list(unit.reasons)
     if n == 0:
-        reasons.append("No ratings in this period.")
-        return (
-            Estimate(
-                Method.EXPLICIT, None, Interval(0.0, 1.0, settings.level), 0, unit.visits, 0.0, 0.0, 0.0, 0.0,
-                Verdict.TOO_FEW, settings.estimand, 1.0, tuple(reasons),
-            ),
-            0.25,
-        )  # fmt: skip
+        reasons.append(Reason(Why.NO_RATINGS))
+        return Estimate.nothing(settings.level, settings.estimand, unit.visits, reasons), 0.25
+    effect = float(unit.effect.value)
     spread, variance = explicit_variance(n, k, unit.visits, settings.estimand)
-    total = float(variance) * unit.strata_effect + (unit.design_effect - unit.strata_effect) * float(spread) / n
+    total = float(variance) * unit.strata_effect + (effect - unit.strata_effect) * float(spread) / n
     n_eff = float(spread) / max(total, 1e-12)
-    clustered = float(unit.deff.value) > 1.0
-    quantile = float(t_quantile(unit.degrees, settings.level)) if clustered else normal_quantile(settings.level)
+    clustered = float(unit.clusters.value) > 1.0
+    quantile = float(t_quantile(unit.effect.degrees, settings.level)) if clustered else normal_quantile(settings.level)
     low, high = wilson(k / n, n_eff, quantile)
     if n == 1:
-        reasons.append("One rating only: the interval is nearly the whole scale.")
+        reasons.append(Reason(Why.ONE_RATING))
     elif k in (0, n):
-        reasons.append("All ratings are equal: the interval comes from their number alone.")
+        reasons.append(Reason(Why.ALL_EQUAL))
     if clustered:
-        reasons.append(f"Ratings of one day resemble each other: they count {unit.design_effect:.2f} times less.")
-    verdict = Verdict.TOO_FEW if n < 2 else Verdict.EXPLICIT
-    interval = Interval(float(low), float(high), settings.level)
-    return (
-        Estimate(
-            Method.EXPLICIT, k / n, interval, n, unit.visits, n_eff, 0.0, 0.0, 0.0, verdict,
-            settings.estimand, unit.design_effect, tuple(reasons),
-        ),
-        total,
-    )  # fmt: skip
-
-
-def _not_fused(explicit: Estimate, verdict: Verdict, reason: str) -> Estimate:
-    return Estimate(
-        Method.EFFICIENCY, explicit.estimate, explicit.interval, explicit.n, explicit.visits, explicit.n_eff, 0.0, 0.0,
-        0.0, verdict, explicit.estimand, explicit.design_effect, (*explicit.reasons, reason),
-    )  # fmt: skip
-
-
-_STATES = {
-    HELPED: Verdict.HELPED,
-    NO_GAIN: Verdict.NO_GAIN,
-    MISLEADS: Verdict.MISLEADS,
-    NOT_AT_RANDOM: Verdict.NOT_AT_RANDOM,
-}
+        reasons.append(Reason.of(Why.CLUSTERED, times=f"{effect:.2f}"))
+    estimate = Estimate.from_ratings(
+        k / n,
+        Interval(float(low), float(high), settings.level),
+        n=n,
+        visits=unit.visits,
+        n_eff=n_eff,
+        estimand=settings.estimand,
+        design_effect=effect,
+        reasons=reasons,
+    )
+    return estimate, total
 
 
 def _unit_efficiency(
     unit: Unit, curve: ResponseCurve | None, explicit: Estimate, settings: Settings
 ) -> tuple[Estimate, EfficiencyArrays | None]:
     if unit.n < 2:
-        return _not_fused(explicit, Verdict.TOO_FEW, "Fewer than two ratings: nothing to fuse with."), None
+        return explicit.not_fused(Verdict.TOO_FEW, Reason(Why.FEWER_THAN_TWO)), None
     if unit.cells is None:
-        return _not_fused(explicit, Verdict.NO_EVIDENCE, "No evidence table that can be told from its noise."), None
+        return explicit.not_fused(Verdict.NO_EVIDENCE, Reason(Why.NO_TABLE)), None
     if curve is None or not curve.calibrated:
         pairs = 0 if curve is None else curve.pairs
-        return _not_fused(explicit, Verdict.NOT_CALIBRATED, f"{pairs} earlier pairs of level and rating."), None
+        return explicit.not_fused(Verdict.NOT_CALIBRATED, Reason.of(Why.FEW_PAIRS_BEFORE, pairs=pairs)), None
     if not unit.separable:
-        return _not_fused(explicit, Verdict.NOT_SEPARABLE, "Service groups share boxes and respond differently."), None
+        return explicit.not_fused(Verdict.NOT_SEPARABLE, Reason(Why.DIFFERENT_RESPONSE)), None
     if unit.tablet_n < 2:
-        return _not_fused(explicit, Verdict.NO_GAIN, "Fewer than two ratings met a visit."), None
+        return explicit.not_fused(Verdict.NO_GAIN, Reason(Why.FEW_PAIRS_NOW)), None
     arrays = efficiency_arrays(
         unit.cells,
         curve.arrays(),
         unit.n,
         unit.k,
         tablet_rated=unit.tablet_n,
-        design_effect=unit.design_effect,
-        degrees=unit.degrees,
+        effect=unit.effect,
         estimand=settings.estimand,
         level=settings.level,
     )
-    state = int(arrays.state)
-    if state != HELPED:
-        reason = {
-            NO_GAIN: f"Correlation {float(arrays.rho):.2f} with {unit.n} ratings and this noise would not narrow it.",
-            MISLEADS: "This agency's own pairs lie far below its group's curve.",
-            NOT_AT_RANDOM: f"Rated visits lie {float(arrays.response_z):+.1f} standard errors off all visits in level.",
-        }[state]
-        fallen = _not_fused(explicit, _STATES[state], reason)
-        return fallen, arrays
-    n_eff = float(arrays.n_eff)
-    return (
-        Estimate(
-            Method.EFFICIENCY, float(arrays.estimate),
-            Interval(float(arrays.low), float(arrays.high), settings.level), unit.n, unit.visits, n_eff,
-            float(arrays.rho), float(arrays.lam), max(0.0, n_eff - explicit.n_eff), Verdict.HELPED,
-            settings.estimand, unit.design_effect, explicit.reasons,
-        ),
-        arrays,
-    )  # fmt: skip
+    verdict = Verdict.of(int(arrays.verdict))
+    if verdict is Verdict.HELPED:
+        interval = Interval(float(arrays.low), float(arrays.high), settings.level)
+        share, n_eff = float(arrays.estimate), float(arrays.n_eff)
+        return explicit.fused(share, interval, n_eff=n_eff, rho=float(arrays.rho), lam=float(arrays.lam)), arrays
+    if verdict is Verdict.MISLEADS:
+        reason = Reason(Why.CONTRADICTED)
+    elif verdict is Verdict.NOT_AT_RANDOM:
+        reason = Reason.of(Why.SELECTED, z=f"{float(arrays.response_z):+.1f}")
+    else:
+        reason = Reason.of(Why.WEAK_SIGNAL, rho=f"{float(arrays.rho):.2f}", ratings=unit.n)
+    return explicit.not_fused(verdict, reason), arrays
 
 
 def _unit_correction(
@@ -176,25 +142,22 @@ def _unit_correction(
         curve.arrays(),
         unit.n,
         unit.k,
-        design_effect=unit.design_effect,
-        degrees=unit.degrees,
+        effect=unit.effect,
         estimand=settings.estimand,
         level=settings.level,
     )
     if not bool(corrected.usable):
         return None
     reasons = unit.reasons
-    if int(arrays.state) == MISLEADS:
-        reasons = (
-            *reasons,
-            "This agency's own pairs contradict its group's curve: the correction rests on few answers.",
-        )
-    estimate = Estimate(
-        Method.CORRECTION, float(corrected.estimate),
-        Interval(float(corrected.low), float(corrected.high), settings.level), unit.n, unit.visits,
-        float(corrected.n_eff), float(arrays.rho), 1.0, 0.0, Verdict.CORRECTED, settings.estimand,
-        unit.design_effect, reasons,
-    )  # fmt: skip
+    if int(arrays.verdict) == Verdict.MISLEADS.number:
+        reasons = (*reasons, Reason(Why.CORRECTION_RESTS_ON_FEW))
+    estimate = explicit.corrected(
+        float(corrected.estimate),
+        Interval(float(corrected.low), float(corrected.high), settings.level),
+        n_eff=float(corrected.n_eff),
+        rho=float(arrays.rho),
+        reasons=reasons,
+    )
     bounds = []
     for ratio in settings.odds_ratios:
         ends = [float(tilted(unit.cells, corrected.by_level, r)) for r in (ratio, 1.0 / ratio)]
@@ -311,14 +274,12 @@ def fuse_month(
             for stratum in unit.strata:
                 alone = units_of(AgencyMonth(month.agency, month.group, month.period, (stratum,)))[0]
                 own, _ = _explicit(alone, settings)
-                reason = "Its boxes serve other service groups too: no table of its own."
-                by_group[stratum.service_group] = Fused(own, _not_fused(own, Verdict.NO_EVIDENCE, reason), None)
+                shared = own.not_fused(Verdict.NO_EVIDENCE, Reason(Why.SHARED_BOXES))
+                by_group[stratum.service_group] = Fused(own, shared, None)
     if not fused:
-        empty = Estimate(
-            Method.EXPLICIT, None, Interval(0.0, 1.0, settings.level), 0, 0.0, 0.0, 0.0, 0.0, 0.0, Verdict.TOO_FEW,
-            settings.estimand, 1.0, ("No service groups in this period.",),
-        )  # fmt: skip
-        return Fused(empty, _not_fused(empty, Verdict.TOO_FEW, "Nothing to fuse."), None), by_group
+        reason = Reason(Why.NO_SERVICE_GROUPS)
+        empty = Estimate.nothing(settings.level, settings.estimand, reasons=(reason,))
+        return Fused(empty, replace(empty, method=Method.EFFICIENCY), None), by_group
     if len(fused) == 1:
         _, explicit, _, efficiency, _, correction = fused[0]
         return Fused(explicit, efficiency, correction[0] if correction else None), by_group

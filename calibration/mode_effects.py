@@ -2,9 +2,8 @@
 
 A weighted least-squares fit of the share satisfied on agency and channel (both as indicators, weight = valid answers),
 with sandwich errors clustered by agency and day (Liang, Zeger 1986). It compares channels *within* agencies, so it
-mixes
-how a channel makes people answer with who answers there; randomised assignment would be needed to tell these apart
-(de Leeuw 2005). An agency's adjusted figure is what it would be if its answers came from the province's mix of
+mixes how a channel makes people answer with who answers there; randomised assignment would be needed to tell these
+apart (de Leeuw 2005). An agency's adjusted figure is what it would be if its answers came from the province's mix of
 channels.
 """
 
@@ -41,8 +40,9 @@ class ModeEffects:
         return np.asarray(np.where(self.usable & (total > 0), shift, np.nan))
 
 
-def mode_effects(answers: Answers, agency: NDArray[np.int64], channel: NDArray[np.str_]) -> ModeEffects | None:
-    """Fit the effects; None where there are fewer than two channels."""
+def mode_effects(answers: Answers, channel: NDArray[np.str_]) -> ModeEffects | None:
+    """Fit the effects of `channel` [rows] within the design's strata; None where there are fewer than two channels."""
+    agency = answers.design.stratum
     channels, number = np.unique(channel, return_inverse=True)
     if len(channels) < 2:
         return None
@@ -52,7 +52,7 @@ def mode_effects(answers: Answers, agency: NDArray[np.int64], channel: NDArray[n
     by_agency = (agency[:, None] == np.unique(agency)[None, :]).astype(np.float64)
     by_channel = (number[:, None] == np.arange(len(channels))[None, :]).astype(np.float64)
     usable = np.zeros(k, dtype=bool)
-    _, cluster = np.unique(answers.cluster, return_inverse=True)
+    _, cluster = np.unique(answers.design.cluster, return_inverse=True)
     for j in range(k):
         weight, outcome = answers.valid[:, j], answers.satisfied[:, j]
         agencies = np.flatnonzero(weight @ by_agency > 0)

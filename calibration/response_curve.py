@@ -171,18 +171,11 @@ class ResponseCurve:
             self.fitted_error**2,
         )
 
-    def summary(self, language: str = "vi") -> str:
-        """One line per level, and whether the curve may be used."""
-        vi = language == "vi"
-        names = LEVEL_NAMES[0 if vi else 1]
-        state = (
-            ("đã hiệu chuẩn" if vi else "calibrated")
-            if self.calibrated
-            else ("chưa hiệu chuẩn" if vi else "not calibrated")
-        )
-        lines = [f"{self.group}: {state}, {self.pairs} {'cặp' if vi else 'pairs'}, rho = {self.rho:.2f}"]
-        for name, share, error in zip(names, self.share, self.standard_error, strict=True):
-            lines.append(f"  {name:<16} {100 * share:5.1f} ± {196 * error:.1f}")
+    def summary(self) -> str:
+        """Figures by level, and whether the curve may be used."""
+        lines = [f"{self.group}: calibrated = {self.calibrated}, pairs = {self.pairs}, rho = {self.rho:.2f}"]
+        for level, (share, error) in enumerate(zip(self.share, self.standard_error, strict=True)):
+            lines.append(f"  {level}  {100 * share:5.1f} ± {196 * error:.1f}")
         return "\n".join(lines)
 
     def rows(self) -> list[dict[str, Any]]:

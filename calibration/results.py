@@ -1,50 +1,18 @@
-"""Small result objects, in the manner of statsmodels: numbers as fields, `summary()` in words, `plot()` as a chart."""
+"""Small result objects, in the manner of statsmodels: numbers as fields, `summary()`, `plot()` as a chart."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from calibration.reasons import Reason
 from calibration.verdicts import Estimand, Method, Verdict
 
 if TYPE_CHECKING:
     import altair
-
-WORDS: dict[Verdict, tuple[str, str]] = {
-    Verdict.EXPLICIT: ("Chỉ từ phiếu đánh giá.", "From ratings alone."),
-    Verdict.NOT_CALIBRATED: (
-        "Tín hiệu ngầm chưa được hiệu chuẩn: chưa hợp nhất.",
-        "The implicit signal is not calibrated yet: nothing was fused.",
-    ),
-    Verdict.HELPED: ("Tín hiệu ngầm đã thu hẹp khoảng tin cậy.", "The implicit signal narrowed the interval."),
-    Verdict.NO_GAIN: (
-        "Tín hiệu ngầm không bổ sung thông tin ở đây: giữ kết quả từ phiếu.",
-        "The implicit signal adds nothing here: the explicit result stands.",
-    ),
-    Verdict.MISLEADS: (
-        "Tín hiệu ngầm trái với phiếu đánh giá ở đây: giữ kết quả từ phiếu.",
-        "The implicit signal contradicts the ratings here: the explicit result stands.",
-    ),
-    Verdict.NOT_AT_RANDOM: (
-        "Người trả lời có mức ngầm khác mọi lượt giao dịch: giữ kết quả từ phiếu, xem kết quả hiệu chỉnh.",
-        "Those who rated differ in level from all visits: the explicit result stands, read the corrected one.",
-    ),
-    Verdict.CORRECTED: (
-        "Đã hiệu chỉnh theo mức ngầm của mọi lượt giao dịch.",
-        "Re-weighted to the implicit levels of all visits.",
-    ),
-    Verdict.TOO_FEW: ("Quá ít phiếu: khoảng tin cậy rất rộng.", "Too few ratings: the interval is very wide."),
-    Verdict.NO_EVIDENCE: ("Không có bảng tín hiệu ngầm dùng được.", "No usable evidence table."),
-    Verdict.NOT_SEPARABLE: (
-        "Nhiều nhóm thủ tục chung một bảng mà tỷ lệ trả lời khác nhau: không hợp nhất.",
-        "Service groups share a table but respond at different rates: not fused.",
-    ),
-    Verdict.SUPPRESSED: ("Không công bố: số liệu chưa đủ.", "Not shown: too little to publish."),
-}
-"""Verdict -> (Vietnamese, English)."""
 
 METHOD_NAMES: dict[Method, tuple[str, str]] = {
     Method.EXPLICIT: ("Chỉ từ phiếu", "Ratings alone"),
@@ -72,7 +40,7 @@ class Interval:
         return self.low <= value <= self.high
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
     """A share satisfied (0..1; the index is 100 times it), with what is known about its certainty.
 
@@ -87,48 +55,137 @@ class Estimate:
     """Visits (known transactions, or the tables' noisy total)."""
     n_eff: float
     """Ratings that a simple random sample would need for the same interval."""
-    rho: float
-    """Correlation of rating and calibrated signal among rated visits, shrunken towards the group's; 0 if not used."""
-    lam: float
-    """Weight of the signal; 0: explicit only."""
-    labels_saved: float
-    """n_eff minus the explicit estimate's n_eff: ratings that need not be collected; 0 if not used."""
     verdict: Verdict
     estimand: Estimand
+    rho: float = 0.0
+    """Correlation of rating and calibrated signal among rated visits, shrunken towards the group's; 0 if not used."""
+    lam: float = 0.0
+    """Weight of the signal; 0: explicit only."""
+    labels_saved: float = 0.0
+    """n_eff minus the explicit estimate's n_eff: ratings that need not be collected; 0 if not used."""
     design_effect: float = 1.0
-    reasons: tuple[str, ...] = ()
-    """Why it is wide or was not fused, in plain English."""
+    reasons: tuple[Reason, ...] = ()
+    """Why it is wide or was not fused."""
+
+    @classmethod
+    def nothing(cls, level: float, estimand: Estimand, visits: float = 0.0, reasons: Sequence[Reason] = ()) -> Estimate:
+        """No ratings: nothing is known."""
+        return cls(
+            method=Method.EXPLICIT,
+            estimate=None,
+            interval=Interval(0.0, 1.0, level),
+            n=0,
+            visits=visits,
+            n_eff=0.0,
+            verdict=Verdict.TOO_FEW,
+            estimand=estimand,
+            reasons=tuple(reasons),
+        )
+
+    @classmethod
+    def from_ratings(
+        cls,
+        share: float,
+        interval: Interval,
+        *,
+        n: int,
+        visits: float,
+        n_eff: float,
+        estimand: Estimand,
+        design_effect: float,
+        reasons: Sequence[Reason] = (),
+    ) -> Estimate:
+        """Overall satisfaction from ratings alone."""
+        return cls(
+            method=Method.EXPLICIT,
+            estimate=share,
+            interval=interval,
+            n=n,
+            visits=visits,
+            n_eff=n_eff,
+            verdict=Verdict.TOO_FEW if n < 2 else Verdict.EXPLICIT,
+            estimand=estimand,
+            design_effect=design_effect,
+            reasons=tuple(reasons),
+        )
+
+    @classmethod
+    def borrowed(cls, share: float, interval: Interval, *, n: int, n_eff: float, reason: Reason) -> Estimate:
+        """A small area's share."""
+        return cls(
+            method=Method.SMALL_AREA,
+            estimate=share,
+            interval=interval,
+            n=n,
+            visits=float(n),
+            n_eff=n_eff,
+            verdict=Verdict.EXPLICIT,
+            estimand=Estimand.SUPERPOPULATION,
+            reasons=(reason,),
+        )
+
+    def not_fused(self, verdict: Verdict, reason: Reason) -> Estimate:
+        """What the efficiency estimator says where it falls back on this one, which is from ratings alone."""
+        return replace(self, method=Method.EFFICIENCY, verdict=verdict, reasons=(*self.reasons, reason))
+
+    def fused(self, share: float, interval: Interval, *, n_eff: float, rho: float, lam: float) -> Estimate:
+        """What the efficiency estimator says where the signal helped this one, which is from ratings alone."""
+        return replace(
+            self,
+            method=Method.EFFICIENCY,
+            estimate=share,
+            interval=interval,
+            n_eff=n_eff,
+            rho=rho,
+            lam=lam,
+            labels_saved=max(0.0, n_eff - self.n_eff),
+            verdict=Verdict.HELPED,
+        )
+
+    def corrected(
+        self, share: float, interval: Interval, *, n_eff: float, rho: float, reasons: Sequence[Reason]
+    ) -> Estimate:
+        """What the correction estimator makes of this one, which is from ratings alone."""
+        return replace(
+            self,
+            method=Method.CORRECTION,
+            estimate=share,
+            interval=interval,
+            n_eff=n_eff,
+            rho=rho,
+            lam=1.0,
+            verdict=Verdict.CORRECTED,
+            reasons=tuple(reasons),
+        )
 
     @property
     def index(self) -> float | None:
         """The index, 0..100."""
         return None if self.estimate is None else 100.0 * self.estimate
 
-    def summary(self, language: str = "vi") -> str:
-        """A few lines in Vietnamese ("vi") or English ("en")."""
-        vi = language == "vi"
-        words = WORDS[self.verdict][0 if vi else 1]
-        value = ("chưa có" if vi else "none") if self.estimate is None else f"{100 * self.estimate:.1f}"
-        level = f"{100 * self.interval.level:.0f}%"
+    def summary(self) -> str:
+        """Figures and codes, a few lines; words are for whoever shows them to people."""
+        value = "none" if self.estimate is None else f"{100 * self.estimate:.1f}"
         span = f"{100 * self.interval.low:.1f} - {100 * self.interval.high:.1f}"
         lines = [
-            f"{'Chỉ số' if vi else 'Index'}: {value}   [{level}: {span}]   ({self.method})",
+            f"{value} [{100 * self.interval.level:.0f}%: {span}] {self.method} {self.verdict}",
             f"n = {self.n}   n_eff = {self.n_eff:.0f}   N = {self.visits:.0f}   rho = {self.rho:.2f}   "
-            f"lambda = {self.lam:.2f}   deff = {self.design_effect:.2f}",
-            words,
+            f"lambda = {self.lam:.2f}   deff = {self.design_effect:.2f}   labels_saved = {self.labels_saved:.0f}",
         ]
-        if self.labels_saved > 0:
-            saved = f"{self.labels_saved:.0f}"
-            lines.append(f"Tương đương {saved} phiếu thêm." if vi else f"Worth {saved} more ratings.")
-        lines += [f"- {reason}" for reason in self.reasons]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(str(reason) for reason in self.reasons)])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON or a row of a data frame."""
         row = asdict(self)
         low, high = self.interval.low, self.interval.high
         row.pop("interval")
-        row.update(low=low, high=high, level=self.interval.level, index=self.index, reasons=list(self.reasons))
+        row.update(
+            low=low,
+            high=high,
+            level=self.interval.level,
+            index=self.index,
+            reasons=[str(reason) for reason in self.reasons],
+        )
         return {
             key: (str(value) if isinstance(value, Verdict | Estimand | Method) else value) for key, value in row.items()
         }
@@ -163,21 +220,6 @@ class CorrectedEstimate:
     abstained_bounds: Interval
     sensitivity: tuple[SensitivityBound, ...]
     worst_case: Interval
-
-    def summary(self, language: str = "vi") -> str:
-        """The estimate's lines, then the bounds."""
-        vi = language == "vi"
-        lines = [self.estimate.summary(language)]
-        shift = 100 * self.naive_shift
-        lines.append(f"{'Chênh so với phiếu' if vi else 'Shift from ratings alone'}: {shift:+.1f}")
-        low, high = 100 * self.abstained_bounds.low, 100 * self.abstained_bounds.high
-        lines.append(
-            f"{'Biên do lượt không nhận diện' if vi else 'Bounds for abstained visits'}: {low:.1f} - {high:.1f}"
-        )
-        for bound in self.sensitivity:
-            name = "Nếu người hài lòng trả lời gấp" if vi else "If satisfied visitors respond at odds times"
-            lines.append(f"{name} {bound.odds_ratio:g}: {100 * bound.low:.1f} - {100 * bound.high:.1f}")
-        return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.intervals import LEVEL, normal_quantile, t_quantile
+from calibration.reasons import Reason, Why
 from calibration.results import Estimate, Interval
-from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.errors import StatisticsError
 
 if TYPE_CHECKING:
@@ -64,14 +64,19 @@ class SmallAreaFit:
         """One row per area: the plot's data."""
         low, high = self.interval()
         names = self.names or tuple(str(i + 1) for i in range(len(self.estimate)))
+        columns = {
+            "direct": self.direct,
+            "estimate": self.estimate,
+            "low": low,
+            "high": high,
+            "mse": self.mse,
+            "trust": self.trust,
+            "psi": self.sampling_variance,
+        }
         return [
-            {"area": name, "direct": d, "estimate": e, "low": lo, "high": hi, "mse": m, "trust": g, "psi": psi}
-            for name, d, e, lo, hi, m, g, psi in zip(
-                names, *(x.tolist() for x in (
-                    self.direct, self.estimate, low, high, self.mse, self.trust, self.sampling_variance
-                )), strict=True,
-            )
-        ]  # fmt: skip
+            {"area": name, **{column: float(values[place]) for column, values in columns.items()}}
+            for place, name in enumerate(names)
+        ]
 
     def summary(self) -> str:
         """Coefficients, model variance, and how much each area keeps of its own figure."""
@@ -146,9 +151,18 @@ def fay_herriot(
     g3 = (1 - g) ** 2 * (2.0 / (weight**2).sum()) / total
     log_likelihood = -0.5 * float((np.log(2 * np.pi * total) + (direct - fitted) ** 2 / total).sum())
     return SmallAreaFit(
-        estimate, g1 + g2 + 2 * g3, g, beta, np.sqrt(np.diag(covariance)), s2, log_likelihood, iterations,
-        direct, psi, tuple(names),
-    )  # fmt: skip
+        estimate=estimate,
+        mse=g1 + g2 + 2 * g3,
+        trust=g,
+        coefficients=beta,
+        coefficient_errors=np.sqrt(np.diag(covariance)),
+        model_variance=s2,
+        log_likelihood=log_likelihood,
+        iterations=iterations,
+        direct=direct,
+        sampling_variance=psi,
+        names=tuple(names),
+    )
 
 
 def ybarra_lohr(
@@ -211,7 +225,19 @@ def ybarra_lohr(
     errors = np.sqrt(factor * ((np.array(coefficients) - beta) ** 2).sum(axis=0))
     total = s2 + psi + np.einsum("j,ijk,k->i", beta, error, beta)
     log_likelihood = -0.5 * float((np.log(2 * np.pi * total) + (direct - design @ beta) ** 2 / total).sum())
-    return SmallAreaFit(estimate, mse, g, beta, errors, s2, log_likelihood, 0, direct, psi, tuple(names))
+    return SmallAreaFit(
+        estimate=estimate,
+        mse=mse,
+        trust=g,
+        coefficients=beta,
+        coefficient_errors=errors,
+        model_variance=s2,
+        log_likelihood=log_likelihood,
+        iterations=0,
+        direct=direct,
+        sampling_variance=psi,
+        names=tuple(names),
+    )
 
 
 def smoothed_variances(
@@ -243,23 +269,25 @@ def small_area_estimates(
     share, psi = smoothed_variances(satisfied, rated, design_effect)
     n = np.asarray(rated, dtype=np.float64)
     if len(share) < 5:
-        estimate, mse, trust = share, psi, np.ones(len(share))
+        estimate, mse = share, psi
         quantile = normal_quantile(level)
-        reason = "Fewer than five areas: nothing was borrowed."
+        reasons = [Reason(Why.FEW_AREAS)] * len(share)
     else:
         if covariance is not None and x is not None:
             fit = ybarra_lohr(share, psi, x, covariance, names)
         else:
             fit = fay_herriot(share, psi, x, names)
-        estimate, mse, trust = np.clip(fit.estimate, 0, 1), fit.mse, fit.trust
+        estimate, mse = np.clip(fit.estimate, 0, 1), fit.mse
         quantile = float(t_quantile(len(share) - len(fit.coefficients), level))
-        reason = "Borrows from the other areas; its own figure weighs"
+        reasons = [Reason.of(Why.BORROWS, trust=f"{g:.2f}") for g in fit.trust]
     half = quantile * np.sqrt(mse)
     return [
-        Estimate(
-            Method.SMALL_AREA, float(e), Interval(max(0.0, float(e - h)), min(1.0, float(e + h)), level), int(size),
-            float(size), float(max(p, 1e-9) * size / v), 0.0, 0.0, 0.0, Verdict.EXPLICIT, Estimand.SUPERPOPULATION,
-            1.0, (f"{reason} {g:.2f}." if len(share) >= 5 else reason,),
+        Estimate.borrowed(
+            float(e),
+            Interval(max(0.0, float(e - h)), min(1.0, float(e + h)), level),
+            n=int(size),
+            n_eff=float(max(p, 1e-9) * size / v),
+            reason=reason,
         )
-        for e, h, size, v, p, g in zip(estimate, half, n, mse, psi, trust, strict=True)
-    ]  # fmt: skip
+        for e, h, size, v, p, reason in zip(estimate, half, n, mse, psi, reasons, strict=True)
+    ]

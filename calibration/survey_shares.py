@@ -13,15 +13,15 @@ the province's agencies (Kish 1965, ch. 5), with weight 30 / (30 + degrees of fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.design import Design, sums_by
 from calibration.intervals import t_quantile, wilson
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,69 +51,39 @@ def _share(estimate: float, variance: float, valid: float, expected: float, degr
     return Share(float(estimate), float(low), float(high), float(effect))
 
 
-def clustered_variance(residuals: FloatArray, cluster: IntArray, stratum: IntArray) -> tuple[FloatArray, int]:
-    """Variance of sums of `residuals` [rows, k] from the spread of cluster totals within strata, and the degrees of
-    freedom (clusters - strata). `cluster`, `stratum`: int [rows]; a cluster lies in one stratum.
-
-    A stratum with one cluster adds its squared total (an upper estimate: it is not centred)."""
-    clusters, row_cluster = np.unique(cluster, return_inverse=True)
-    totals = np.zeros((len(clusters), residuals.shape[1]))
-    np.add.at(totals, row_cluster, residuals)
-    stratum_of = np.zeros(len(clusters), dtype=np.int64)
-    stratum_of[row_cluster] = stratum
-    strata, place = np.unique(stratum_of, return_inverse=True)
-    sizes = np.bincount(place).astype(np.float64)
-    means = np.zeros((len(strata), residuals.shape[1]))
-    np.add.at(means, place, totals)
-    means /= sizes[:, None]
-    means[sizes == 1] = 0.0
-    factor = np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 1.0)
-    variance = (factor[place][:, None] * np.square(totals - means[place])).sum(axis=0)
-    return variance, len(clusters) - len(strata)
-
-
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Satisfied and valid answers for k figures over rows of sheets.
+    """Satisfied and valid answers for k figures over rows of sheets, and the design that they came by.
 
-    `satisfied`, `valid`: float64 [rows, k]. `sheets`: float64 [rows]. `cluster`, `stratum`: int64 [rows]."""
+    `satisfied`, `valid`: float64 [rows, k]. `sheets`: float64 [rows]."""
 
     satisfied: FloatArray
     valid: FloatArray
     sheets: FloatArray
-    cluster: IntArray
-    stratum: IntArray
+    design: Design
 
     def take(self, rows: NDArray[np.bool_]) -> Answers:
         """The chosen rows (bool [rows])."""
-        return Answers(
-            self.satisfied[rows], self.valid[rows], self.sheets[rows], self.cluster[rows], self.stratum[rows]
-        )
+        return Answers(self.satisfied[rows], self.valid[rows], self.sheets[rows], self.design.take(rows))
 
-
-def _totals(values: FloatArray, group: IntArray) -> tuple[FloatArray, IntArray]:
-    """Sums of `values` [rows, k] by `group` [rows]: [groups, k], and each row's place among the groups."""
-    groups, place = np.unique(group, return_inverse=True)
-    sums = np.zeros((len(groups), values.shape[1]))
-    np.add.at(sums, place, values)
-    return sums, place
+    def unweighted(self) -> Answers:
+        """The same answers, each counting the same."""
+        return replace(self, design=replace(self.design, weight=None))
 
 
 def _answers_a_cluster(answers: Answers) -> FloatArray:
     """[k] answers that an answer finds in its own cluster, itself included: sum of squares over sum; at least 1."""
-    sizes, _ = _totals(answers.valid, answers.cluster)
+    sizes, _ = sums_by(answers.valid, answers.design.cluster)
     return np.asarray(np.maximum(1.0, np.square(sizes).sum(axis=0) / np.maximum(sizes.sum(axis=0), 1e-12)))
 
 
 def intraclass(answers: Answers) -> FloatArray:
     """[k] correlation of answers within a cluster, within strata, in [0, 1]; 1 where it cannot be seen."""
-    valid, place = _totals(answers.valid, answers.stratum)
-    satisfied, _ = _totals(answers.satisfied, answers.stratum)
+    valid, place = sums_by(answers.valid, answers.design.stratum)
+    satisfied, _ = sums_by(answers.satisfied, answers.design.stratum)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(valid > 0, satisfied / valid, 0.0)
-    variance, degrees = clustered_variance(
-        answers.satisfied - share[place] * answers.valid, answers.cluster, answers.stratum
-    )
+    variance, degrees = answers.design.variance(answers.satisfied - share[place] * answers.valid)
     simple = (share * (1 - share) * valid).sum(axis=0)
     size = _answers_a_cluster(answers)
     seen = (simple > 0) & (size > 1.0) & (degrees > 0)
@@ -122,36 +92,30 @@ def intraclass(answers: Answers) -> FloatArray:
     return np.asarray(np.where(seen, np.clip(rho, 0.0, 1.0), 1.0))
 
 
-def plain_shares(answers: Answers, combine: FloatArray, rho: FloatArray) -> list[Share]:
+def shares(answers: Answers, combine: FloatArray, rho: FloatArray) -> list[Share]:
     """Shares of `combine` [k, k]: figure j is the mean of base figures weighted by column j (a base figure itself: a
-    one). Each answer counts the same: this is the official figure, reproducible from the exported sheets by hand.
+    one). `rho` [k]: `intraclass` of the whole province.
 
-    `rho` [k]: `intraclass` of the whole province."""
-    valid, satisfied = answers.valid.sum(axis=0), answers.satisfied.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = np.where(valid > 0, satisfied / valid, np.nan)
-        residuals = np.where(valid > 0, (answers.satisfied - share * answers.valid) / valid, 0.0)
-    return _combined(share, residuals, answers, combine, rho, np.ones(len(rho)))
-
-
-def weighted_shares(
-    answers: Answers, combine: FloatArray, rho: FloatArray, cell: IntArray, size: dict[int, float]
-) -> list[Share]:
-    """Shares weighted to the sampling frame: the mean of the cells' shares by the cells' transactions.
-
-    `cell`: int64 [rows], `size`: transactions of a cell. A cell without a valid answer to a question takes no part in
-    that question: its weight goes to the others (post-stratification; Holt, Smith 1979). Unequal weights raise the
-    design effect by Kish's factor."""
-    valid, row_cell = _totals(answers.valid, cell)
-    satisfied, _ = _totals(answers.satisfied, cell)
-    weight = np.array([size.get(int(c), 0.0) for c in np.unique(cell)])[:, None] * (valid > 0)
+    Without weights each answer counts the same: the SIPAS index, reproducible from the exported sheets by hand. With
+    them a figure is the mean of the cells' shares by the cells' transactions; a cell without a valid answer to a
+    question takes no part in it: its weight goes to the others (post-stratification; Holt, Smith 1979). Unequal weights
+    raise the design effect by Kish's factor."""
+    if answers.design.weight is None:
+        valid, satisfied = answers.valid.sum(axis=0), answers.satisfied.sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.where(valid > 0, satisfied / valid, np.nan)
+            residuals = np.where(valid > 0, (answers.satisfied - share * answers.valid) / valid, 0.0)
+        return _combined(share, residuals, answers, combine, rho, np.ones(len(rho)))
+    valid, row_cell = sums_by(answers.valid, answers.design.weight.cell)
+    satisfied, _ = sums_by(answers.satisfied, answers.design.weight.cell)
+    weight = answers.design.weight.size[np.unique(answers.design.weight.cell)][:, None] * (valid > 0)
     total = weight.sum(axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         weight = np.where(total > 0, weight / total, 0.0)
-        shares = np.where(valid > 0, satisfied / valid, 0.0)
-        share = np.where(total > 0, (weight * shares).sum(axis=0), np.nan)
+        cell_share = np.where(valid > 0, satisfied / valid, 0.0)
+        share = np.where(total > 0, (weight * cell_share).sum(axis=0), np.nan)
         scale = np.where(valid > 0, weight / valid, 0.0)
-    residuals = scale[row_cell] * (answers.satisfied - shares[row_cell] * answers.valid)
+    residuals = scale[row_cell] * (answers.satisfied - cell_share[row_cell] * answers.valid)
     kish = np.maximum(1.0, valid.sum(axis=0) * (np.square(scale) * valid).sum(axis=0))
     return _combined(share, residuals, answers, combine, rho, kish)
 
@@ -164,7 +128,7 @@ def _combined(
     with np.errstate(divide="ignore", invalid="ignore"):
         used = np.where(total > 0, used / total, 0.0)
     estimates = np.nan_to_num(share) @ used
-    variance, degrees = clustered_variance(residuals @ used, answers.cluster, answers.stratum)
+    variance, degrees = answers.design.variance(residuals @ used)
     valid = answers.valid.sum(axis=0) @ (combine > 0)
     expected = (1.0 + (_answers_a_cluster(answers) - 1.0) * rho) * kish
     return [

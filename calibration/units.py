@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from calibration.design import Design
 from calibration.design_effect import DesignEffect, design_effect
 from calibration.efficiency import explicit_variance
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount, totals
+from calibration.reasons import Reason, Why
 from calibration.tables import EvidenceTable, NoisyCells, noisy_cells, pool
 
 FloatArray = NDArray[np.float64]
@@ -32,23 +34,18 @@ class Unit:
     tablet_n: int
     visits: float
     weight: float
-    deff: DesignEffect
+    clusters: DesignEffect
     strata_effect: float
     separable: bool
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
     @property
-    def design_effect(self) -> float:
-        """Of clusters and of unequal weights together, at least 1."""
-        return max(1.0, float(self.deff.value) * self.strata_effect)
-
-    @property
-    def degrees(self) -> float:
-        """Of freedom, of the clusters."""
-        return float(self.deff.degrees)
+    def effect(self) -> DesignEffect:
+        """Of clusters and of unequal weights together."""
+        return self.clusters.times(self.strata_effect)
 
 
-def stratum_weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[str]]:
+def stratum_weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[Reason]]:
     """Weights of strata [s] that sum to 1, from transactions where all are known, else from ratings."""
     if all(stratum.transactions is not None for stratum in strata):
         known = np.array([float(stratum.transactions or 0) for stratum in strata])
@@ -57,11 +54,10 @@ def stratum_weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[str]]:
     rated = np.array([float(totals(stratum.ratings)[0]) for stratum in strata])
     total = rated.sum()
     equal = np.full(len(strata), 1.0 / len(strata))
-    reason = "Transactions are not known for every service group: ratings are pooled without weights."
-    return (rated / total if total > 0 else equal), [reason]
+    return (rated / total if total > 0 else equal), [Reason(Why.UNKNOWN_TRANSACTIONS)]
 
 
-def stratified_mean(strata: Sequence[Stratum]) -> tuple[int, float, float, list[str]]:
+def stratified_mean(strata: Sequence[Stratum]) -> tuple[int, float, float, list[Reason]]:
     """(n, n times the weighted share, variance over that of a simple mean, reasons)."""
     weights, reasons = stratum_weights(strata)
     n_h, k_h = np.array([totals(stratum.ratings) for stratum in strata], dtype=np.float64).T
@@ -71,7 +67,7 @@ def stratified_mean(strata: Sequence[Stratum]) -> tuple[int, float, float, list[
     silent = (n_h == 0) & (weights > 0)
     if silent.any():
         names = ", ".join(s.service_group for s, none in zip(strata, silent, strict=True) if none)
-        reasons = [*reasons, f"No ratings of {names}: its weight was given to the other service groups."]
+        reasons = [*reasons, Reason.of(Why.SILENT_GROUPS, groups=names)]
         weights = np.where(silent, 0.0, weights)
     weights = weights / weights.sum() if weights.sum() > 0 else n_h / n
     share_h = np.divide(k_h, n_h, out=np.zeros_like(k_h), where=n_h > 0)
@@ -100,6 +96,16 @@ def same_response(strata: Sequence[Stratum]) -> bool:
     return statistic <= float(chi2.isf(SEPARABLE_P, len(n_h) - 1))
 
 
+def _clusters(counts: Sequence[DayCount]) -> DesignEffect:
+    """The effect of days (and counters, where ratings carry them)."""
+    key: dict[tuple[object, str], int] = {}
+    cluster = np.array([key.setdefault((c.day, c.counter), len(key)) for c in counts], dtype=np.int64)
+    rated, satisfied = (
+        np.array([getattr(c, name) for c in counts], dtype=np.float64) for name in ("rated", "satisfied")
+    )
+    return design_effect(rated, satisfied, Design(cluster, np.zeros_like(cluster)))
+
+
 def units_of(month: AgencyMonth) -> list[Unit]:
     """The month's units, each with its tables pooled and projected, its weight and its design effect."""
     own = [stratum for stratum in month.strata if stratum.tables]
@@ -126,7 +132,8 @@ def units_of(month: AgencyMonth) -> list[Unit]:
         known = all(t is not None for t in transactions)
         visits = float(sum(t or 0 for t in transactions)) if known else float(pooled.total if pooled else n)
         if known and visits < n:
-            reasons = [*reasons, f"More ratings ({n}) than transactions ({visits:.0f}): the weights are doubtful."]
+            doubt = Reason.of(Why.MORE_RATINGS_THAN_TRANSACTIONS, ratings=n, transactions=round(visits))
+            reasons = [*reasons, doubt]
         units.append(
             Unit(
                 strata=tuple(strata),
@@ -136,7 +143,7 @@ def units_of(month: AgencyMonth) -> list[Unit]:
                 tablet_n=int(tablet_n),
                 visits=max(visits, float(n)),
                 weight=float(sum(weight_of[s.service_group] for s in strata)),
-                deff=design_effect(counts),
+                clusters=_clusters(counts),
                 strata_effect=strata_effect,
                 separable=same_response(strata),
                 reasons=tuple(dict.fromkeys([*reasons, *weight_reasons])),

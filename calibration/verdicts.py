@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Verdict(StrEnum):
-    """What became of the implicit signal in one estimate."""
+    """What became of the implicit signal in one estimate. Arrays hold its `number`."""
 
     EXPLICIT = "explicit"
-    """The official index: ratings alone."""
+    """Overall satisfaction from ratings alone."""
     NOT_CALIBRATED = "not_calibrated"
     """Too few pairs of level and rating yet: nothing is fused."""
     HELPED = "helped"
@@ -31,6 +32,20 @@ class Verdict(StrEnum):
     """Tables are shared by service groups whose response rates differ: fusing would confound them."""
     SUPPRESSED = "suppressed"
     """Not shown: the figures would not be honest (fewer ratings than the threshold, or no known weights)."""
+
+    @property
+    def number(self) -> int:
+        """Its place in the enumeration, for arrays of verdicts (int64)."""
+        return _NUMBERS[self]
+
+    @classmethod
+    def of(cls, number: int) -> Verdict:
+        """The verdict of an array's element."""
+        return _VERDICTS[number]
+
+
+_VERDICTS: Final = tuple(Verdict)
+_NUMBERS: Final = {verdict: number for number, verdict in enumerate(_VERDICTS)}
 
 
 class Estimand(StrEnum):

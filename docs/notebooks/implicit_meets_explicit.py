@@ -91,7 +91,7 @@ def _(mo):
 
 @app.cell
 def _(found, mo):
-    mo.vstack([mo.md(f"```\n{curve.summary('en')}\n```") for curve in found.analysis.curves.values()])
+    mo.vstack([mo.md(f"```\n{curve.summary()}\n```") for curve in found.analysis.curves.values()])
     return
 
 
@@ -101,9 +101,9 @@ def _(mo):
         """
         ## Both indices of every agency
 
-        *Explicit* is the official index. *Efficiency* (prediction-powered) assumes that who answers is random, and
-        falls back to the explicit index where the signal does not help. Where both agree, the verdict is "adds nothing
-        here": that is a result, not a failure.
+        *Explicit* is overall satisfaction from ratings alone. *Efficiency* (prediction-powered) assumes that who
+        answers is random, and falls back to the explicit figure where the signal does not help. Where both agree, the
+        verdict is "adds nothing here": that is a result, not a failure.
         """
     )
     return

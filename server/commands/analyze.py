@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.calendar import month_name, month_of_day, parse_period, today
     from server.core.provinces import find_province
     from server.scores.tables import TABLES, material
+    from server.scores.words import estimate_words
     from server.store.engine import read
 
     if args.period is None and not args.drift:
@@ -63,8 +64,8 @@ def run(args: argparse.Namespace) -> int:
     for result in found.analysis.agencies:
         agency = found.agencies[result.agency]
         print(f"{agency.name_en if args.english else agency.name_vi} ({agency.code})")
-        print(result.fused.explicit.summary(language))
-        print(result.fused.efficiency.summary(language), end="\n\n")
+        print(estimate_words(result.fused.explicit, language))
+        print(estimate_words(result.fused.efficiency, language), end="\n\n")
     return 0
 
 

@@ -17,7 +17,8 @@ from server.scores.dashboard_page import chosen_period
 from server.scores.files import as_csv, as_parquet, columns_of, described
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
-from server.scores.tables import TABLES, drift_words, material, verdict_words
+from server.scores.tables import TABLES, drift_words, material
+from server.scores.words import reason_words, verdict_words
 from server.store.engine import read
 from server.web.context import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
 
@@ -55,6 +56,7 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
         verdicts=Counter(verdict_words(row["verdict"], lang) for row in efficiency.values()).most_common(),
         labels_saved=sum(row["labels_saved"] for row in efficiency.values()),
         verdict_words=lambda verdict: verdict_words(verdict, lang),
+        reason_words=lambda reason: reason_words(reason, lang),
         left_out={found.agencies[key].code for key in found.left_out if key in found.agencies},
         left_out_words=LEFT_OUT[lang == "en"],
         alarms=[row for row in rows["drift"] if row["alarm"]],

@@ -30,7 +30,10 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "verdict": ("Kết luận", "Verdict on the signal: see docs/statistics.md"),
     "estimand": ("Đại lượng được ước lượng", "What the interval claims to cover"),
     "design_effect": ("Hiệu ứng thiết kế", "Design effect, from dated ratings"),
-    "reasons": ("Lý do", "Why it is wide, missing or was not fused"),
+    "reasons": (
+        "Lý do",
+        "Codes of why it is wide, missing or was not fused",
+    ),
     "naive_shift": ("Chênh so với phiếu (điểm)", "Corrected minus explicit index, in points"),
     "response_z": ("Độ lệch của người trả lời (sai số chuẩn)", "Standard errors by which respondents' levels differ"),
     "abstained_low": ("Cận dưới do lượt không kết luận", "Lower bound over visits without a level"),

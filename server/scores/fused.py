@@ -1,4 +1,4 @@
-"""The score of an agency: the explicit index, and beside it the fused one, each with its interval and a verdict."""
+"""Overall satisfaction of an agency: from ratings alone, and beside it fused, each with its interval and a verdict."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from sqlalchemy import Connection, Engine, func
 
 from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
-from calibration.results import WORDS
 from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
+from server.scores.words import VERDICTS
 from server.store.engine import read
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
@@ -83,7 +83,7 @@ def _score(
     corrected = fused.correction.estimate if fused.correction is not None else None
     if corrected is not None and corrected.estimate is None:
         corrected = None
-    vi, en = WORDS[efficiency.verdict] if explicit.n else NO_RATINGS
+    vi, en = VERDICTS[efficiency.verdict] if explicit.n else NO_RATINGS
     if left_out:
         vi, en = f"{vi} {LEFT_OUT[0]}", f"{en} {LEFT_OUT[1]}"
     return AgencyScore(

@@ -1,4 +1,4 @@
-"""The official satisfaction index of a province and period, by agency, level, field, service, channel and month.
+"""The SIPAS index (the official one) of a province and period, by agency, level, field, service, channel and month.
 
 Index = 100 x (answers satisfied or very satisfied) / valid answers, for every criterion, factor and the whole; how the
 whole is pooled is the instrument's named choice. Beside the plain figure stand its interval, the figure weighted to the
@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from calibration.design import Design, Weights
 from calibration.mode_effects import ModeEffects, mode_effects
-from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, plain_shares, weighted_shares
 from pipeline.calendar import Period, month_name, month_words
+from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, shares
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.words import Words
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
@@ -68,8 +69,7 @@ class Figure:
 class Place:
     """A row of the result: an agency, a level, a field ... `sheets`: counted sheets. `transactions`: of the frame, None
     where it does not tell. `response_rate`: sheets / transactions. `covered`: share of the frame's transactions that
-    lie
-    in cells with at least one sheet."""
+    lie in cells with at least one sheet."""
 
     dimension: str
     key: str
@@ -169,7 +169,7 @@ def _figures(instrument: Instrument) -> _Figures:
     return _Figures(tuple(slots), tuple(names), combine)
 
 
-def _answers(sums: SheetSums, figures: _Figures, facts: set[int]) -> Answers:
+def _answers(sums: SheetSums, figures: _Figures, facts: set[int], weights: Weights) -> Answers:
     valid_slot = sums.answers[:, :, 1:6].sum(axis=2).astype(np.float64)
     satisfied_slot = sums.answers[:, :, 4:6].sum(axis=2).astype(np.float64)
     for slot in facts:
@@ -180,25 +180,25 @@ def _answers(sums: SheetSums, figures: _Figures, facts: set[int]) -> Answers:
     satisfied = np.stack([satisfied_slot[:, c].sum(axis=1) for c in columns], axis=1)
     keys = np.stack([sums.agency, sums.counter, sums.day], axis=1)
     cluster = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1) if len(keys) else sums.agency
-    return Answers(satisfied, valid, sums.sheets.astype(np.float64), cluster, sums.agency)
+    return Answers(satisfied, valid, sums.sheets.astype(np.float64), Design(cluster, sums.agency, weights))
 
 
-def _cells(sums: SheetSums, frame: dict[tuple[int, int], int]) -> tuple[NDArray[np.int64], dict[int, float]]:
-    """Weighting cell of every row, and transactions by cell: (agency, service group), small groups of an agency taken
-    together with all of the agency's transactions that have no sheet of their own left out."""
+def _weights(sums: SheetSums, frame: dict[tuple[int, int], int]) -> Weights:
+    """Weighting cells of the rows: (agency, service group) with the frame's transactions; small groups of an agency are
+    taken together, and its transactions in groups without a sheet are left out."""
     sheets: dict[tuple[int, int], int] = {}
     pairs = list(zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True))
     for pair, count in zip(pairs, sums.sheets.tolist(), strict=True):
         sheets[pair] = sheets.get(pair, 0) + count
+    cell_of: dict[tuple[int, int], int] = {}
     number: dict[tuple[int, int], int] = {}
-    size: dict[int, float] = {}
     for agency, group in sorted(sheets):
         own = sheets[agency, group] >= SMALL_STRATUM and frame.get((agency, group), 0) > 0
-        key = (agency, group if own else -1)
-        cell = number.setdefault(key, len(number))
-        number[agency, group] = cell
-        size[cell] = size.get(cell, 0.0) + frame.get((agency, group), 0)
-    return np.array([number[pair] for pair in pairs], dtype=np.int64), size
+        cell_of[agency, group] = number.setdefault((agency, group if own else -1), len(number))
+    size = np.zeros(len(number))
+    for pair, cell in cell_of.items():
+        size[cell] += frame.get(pair, 0)
+    return Weights(np.array([cell_of[pair] for pair in pairs], dtype=np.int64), size)
 
 
 def compute_index(
@@ -219,11 +219,10 @@ def compute_index(
     frame = frame_counts(connection, province_id, period)
     sums = sheet_sums(connection, province_id, instrument, period)
     figures = _figures(instrument)
-    answers = _answers(sums, figures, {item.slot for item in instrument.facts})
-    cell, size = _cells(sums, frame)
-    effects = mode_effects(answers, sums.agency, sums.channel) if len(sums) else None
+    answers = _answers(sums, figures, {item.slot for item in instrument.facts}, _weights(sums, frame))
+    effects = mode_effects(answers, sums.channel) if len(sums) else None
     rho = intraclass(answers) if len(sums) else np.ones(len(figures.names))
-    one = _Request(answers, figures, sums, rho, cell, size, effects, suppress_below)
+    one = _Request(answers, figures, sums, rho, effects, suppress_below)
     places = []
     for dimension in dimensions:
         for named, rows, total in _places(dimension, catalogue, sums, period, frame):
@@ -257,8 +256,6 @@ class _Request:
     figures: _Figures
     sums: SheetSums
     rho: NDArray[np.float64]
-    cell: NDArray[np.int64]
-    size: dict[int, float]
     effects: ModeEffects | None
     suppress_below: int
 
@@ -309,11 +306,13 @@ def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: 
     plain, weighted, shift = [NO_SHARE] * m, [NO_SHARE] * m, np.full(m, np.nan)
     covered = None
     if sheets:
-        plain = plain_shares(answers, one.figures.combine, one.rho)
-        size = {c: one.size[c] for c in set(one.cell[rows].tolist())}
-        if any(size.values()):
-            weighted = weighted_shares(answers, one.figures.combine, one.rho, one.cell[rows], size)
-            covered = min(1.0, sum(size.values()) / transactions) if transactions else None
+        plain = shares(answers.unweighted(), one.figures.combine, one.rho)
+        standing_for = 0.0
+        if (weight := answers.design.weight) is not None:
+            standing_for = float(weight.size[np.unique(weight.cell)].sum())
+        if standing_for > 0:
+            weighted = shares(answers, one.figures.combine, one.rho)
+            covered = min(1.0, standing_for / transactions) if transactions else None
         if one.effects is not None and dimension != "channel":
             base = one.effects.adjustment(one.sums.channel[rows], answers.valid)
             shift = _combine(base, answers, one.figures.combine)

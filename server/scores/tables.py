@@ -18,11 +18,9 @@ from calibration.drift import MESSAGES, DriftKind, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_sets
 from calibration.ratings import TABLET, totals
-from calibration.results import WORDS
 from calibration.small_areas import small_area_estimates, smoothed_variances
 from calibration.tables import EvidenceTable, pool
 from pipeline.calendar import Period, month_name
-from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
 from server.scores.fused import analysis_of
 from server.store.engine import read
@@ -85,8 +83,7 @@ def estimate_rows(m: Material) -> list[Row]:
             shares = ("low", "high", "abstained_low", "abstained_high", "worst_low", "worst_high", "naive_shift")
             scaled = {name: _percent(row.pop(name)) for name in shares if name in row}
             row.pop("estimate")
-            reasons = [*row["reasons"], *([LEFT_OUT[1]] if result.agency in m.left_out else [])]
-            row["reasons"] = " ".join(reasons)
+            row["reasons"] = ", ".join([*row["reasons"], *(["lone_clerk"] if result.agency in m.left_out else [])])
             bounds = {f"odds_{b['odds_ratio']:g}_{end}": 100 * b[end] for b in sensitivity for end in ("low", "high")}
             rows.append({"period": m.period.name, **_names(agency), **row, **scaled, **bounds})
     return rows
@@ -114,8 +111,8 @@ def _table_row(table: EvidenceTable, month: AgencyMonth, level: float) -> Row:
     row: Row = {"pairs": found.pairs}
     for name in ("pearson", "spearman", "kappa", "alpha", "abstained"):
         row |= _figure_row(getattr(found, name), name)
-    reasons = {getattr(found, name).reason for name in ("pearson", "spearman", "kappa", "alpha", "abstained")} - {""}
-    return row | {"reasons": " ".join(sorted(reasons))}
+    figures = (getattr(found, name) for name in ("pearson", "spearman", "kappa", "alpha", "abstained"))
+    return row | {"reasons": ", ".join(sorted({str(figure.reason) for figure in figures if figure.reason}))}
 
 
 def within_rows(m: Material) -> list[Row]:
@@ -158,7 +155,7 @@ def between_rows(m: Material) -> list[Row]:
         scale = 100.0 if name in ("mean_difference", "limits") else 1.0
         value, low, high = (None if v is None else scale * v for v in (figure.value, figure.low, figure.high))
         row = {"period": m.period.name, "agencies": found.agencies, "measure": name}
-        rows.append({**row, "value": value, "low": low, "high": high, "reasons": figure.reason})
+        rows.append({**row, "value": value, "low": low, "high": high, "reasons": str(figure.reason or "")})
     return rows
 
 
@@ -208,7 +205,7 @@ def small_area_rows(m: Material) -> list[Row]:
         for name, own, estimate in zip(names, (results[i].fused.explicit for i in chosen), found, strict=True):
             row = {"period": m.period.name, **_names(m.agencies[name]), "n": own.n, "index_explicit": own.index}
             bounds = {"low": 100 * estimate.interval.low, "high": 100 * estimate.interval.high}
-            rows.append({**row, "index": estimate.index, **bounds, "reasons": " ".join(estimate.reasons)})
+            rows.append({**row, "index": estimate.index, **bounds, "reasons": ", ".join(map(str, estimate.reasons))})
     return rows
 
 
@@ -247,11 +244,3 @@ TABLES: dict[str, Callable[[Material], list[Row]]] = {
     "drift": drift_rows,
 }
 """Name in addresses and files -> how the table is made."""
-
-
-def verdict_words(verdict: str, lang: str) -> str:
-    """A verdict in words."""
-    for known, (vi, en) in WORDS.items():
-        if known.value == verdict:
-            return vi if lang == "vi" else en
-    return verdict

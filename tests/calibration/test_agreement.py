@@ -9,6 +9,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from calibration.agreement import _table_figures as exact_figures
 from calibration.agreement import implicit_index, index_agreement, table_agreement
+from calibration.reasons import Reason, Why
 from calibration.tables import EvidenceTable
 from calibration.worlds import draw_cells, joint_distribution
 from pipeline.errors import StatisticsError
@@ -62,17 +63,18 @@ def test_intervals_cover_with_and_without_noise(epsilon: float | None) -> None:
 @pytest.mark.parametrize(
     ("counts", "why"),
     [
-        (np.zeros((6, 3), dtype=int), "too few"),
-        (np.tile([-1, -2, -1], (6, 1)), "too few"),
-        (np.tile([100, 0, 40], (6, 1)), "does not vary"),
+        (np.zeros((6, 3), dtype=int), Why.FEW_PAIRS),
+        (np.tile([-1, -2, -1], (6, 1)), Why.FEW_PAIRS),
+        (np.tile([100, 0, 40], (6, 1)), Why.NO_VARIATION),
     ],
 )
-def test_what_cannot_be_said_is_none_with_a_reason(counts: np.ndarray, why: str) -> None:
+def test_what_cannot_be_said_is_none_with_a_reason(counts: np.ndarray, why: Why) -> None:
     table = EvidenceTable(counts, 0.0 if counts.min() >= 0 else 0.74)
     found = table_agreement(table)
     assert found.pearson.value is None
-    assert why in found.pearson.reason
-    assert found.kappa.value is None or why == "does not vary"
+    assert found.pearson.reason is not None
+    assert found.pearson.reason.why is why
+    assert found.kappa.value is None or why is Why.NO_VARIATION
 
 
 def test_between_agencies_noise_is_taken_off() -> None:
@@ -106,7 +108,7 @@ def test_lin_by_hand_without_errors() -> None:
 def test_few_agencies_and_missing_figures() -> None:
     found = index_agreement(["a"], [0.8], [0.7], [0.0], [0.0])
     assert found.pearson.value is None
-    assert "too few" in found.pearson.reason
+    assert found.pearson.reason == Reason.of(Why.FEW_AGENCIES, agencies=1)
     with pytest.raises(StatisticsError, match="missing"):
         index_agreement(list("abcd"), [0.8, np.nan, 0.7, 0.6], [0.1] * 4, [0.0] * 4, [0.0] * 4)
     with pytest.raises(StatisticsError, match="one explicit"):

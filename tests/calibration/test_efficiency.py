@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from calibration.coverage import Cell, Scores, score_cell
-from calibration.efficiency import HELPED, MISLEADS, NO_GAIN, NOT_CALIBRATED, efficiency_arrays, ridge_score
+from calibration.efficiency import efficiency_arrays, ridge_score
 from calibration.intervals import wilson
 from calibration.response_curve import CurveArrays, curve_arrays
 from calibration.simulate import Threat, threatened_world
 from calibration.tables import cell_noise_variance, noisy_cells
-from calibration.verdicts import Estimand
+from calibration.verdicts import Estimand, Verdict
 from calibration.worlds import draw_cells, joint_distribution
 
 FULL = np.asarray(True)
@@ -53,7 +53,7 @@ def test_the_variance_is_the_closed_form() -> None:
     assert fused.fused_variance.mean() == pytest.approx(closed, rel=0.03)
     assert fused.fused.var() == pytest.approx(closed, rel=0.06)
     assert fused.fused.mean() == pytest.approx(p, abs=0.002)
-    assert fused.lam[fused.state == HELPED].mean() == pytest.approx(1.0, abs=0.03)
+    assert fused.lam[fused.verdict == Verdict.HELPED.number].mean() == pytest.approx(1.0, abs=0.03)
     assert fused.rho.mean() == pytest.approx(rho, abs=0.02)
 
 
@@ -72,7 +72,7 @@ def test_an_uncalibrated_curve_fuses_nothing() -> None:
     curve = curve_arrays(noisy_cells(np.tile([10, 1, 3], (6, 1)), 0.0))
     cells = noisy_cells(np.tile([100, 5, 20], (6, 1)), 0.0)
     fused = efficiency_arrays(cells, curve, 150, 120)
-    assert int(fused.state) == NOT_CALIBRATED
+    assert Verdict.of(int(fused.verdict)) is Verdict.NOT_CALIBRATED
     assert float(fused.estimate) == pytest.approx(0.8)
     assert (float(fused.low), float(fused.high)) == pytest.approx([float(x) for x in wilson(0.8, 150)])
 
@@ -81,8 +81,9 @@ def test_a_signal_without_meaning_here_is_seen_to_mislead() -> None:
     table, k, _ = draw_cells(np.random.default_rng(2), joint_distribution(0.8, 0.0), 400, 8000, 200, 1.5)
     cells = noisy_cells(table, cell_noise_variance(1.5), np.full(200, 400), k)
     fused = efficiency_arrays(cells, known_curve(0.8, 0.6), np.full(200, 400), k)
-    assert (fused.state == MISLEADS).mean() > 0.9
-    assert (fused.estimate[fused.state == MISLEADS] == (k / 400)[fused.state == MISLEADS]).all()
+    misleads = fused.verdict == Verdict.MISLEADS.number
+    assert misleads.mean() > 0.9
+    assert (fused.estimate[misleads] == (k / 400)[misleads]).all()
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ def test_hard_figures_give_numbers_within_the_scale(n: int, k: int, cells: np.nd
     assert 0 <= float(fused.low) <= float(fused.estimate) <= float(fused.high) <= 1
     assert np.isfinite([float(x) for x in (fused.n_eff, fused.lam, fused.rho, fused.fused_variance)]).all()
     if n < 2:
-        assert int(fused.state) == NO_GAIN
+        assert Verdict.of(int(fused.verdict)) is Verdict.NO_GAIN
 
 
 def test_it_is_never_wider_than_the_explicit_interval_at_the_same_estimate() -> None:

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from calibration.design_effect import design_effect, design_effect_arrays
+from calibration.design_effect import DesignEffect, design_effect_arrays
 from calibration.intervals import t_quantile, wilson
+from calibration.months import AgencyMonth, Stratum
+from calibration.periods import Period
 from calibration.ratings import DayCount
+from calibration.units import units_of
 from pipeline.errors import StatisticsError
 
 
@@ -51,14 +54,19 @@ def test_the_icc_of_a_known_world_is_found() -> None:
     assert effect.value.mean() == pytest.approx(1 + 19 * 0.1, rel=0.08)
 
 
+def clusters(counts: list[DayCount]) -> DesignEffect:
+    stratum = Stratum("all", 10_000, tuple(counts))
+    return units_of(AgencyMonth("a", "g", Period.month(2026, 5), (stratum,)))[0].clusters
+
+
 def test_clusters_are_days_and_counters_where_ratings_carry_them() -> None:
     day = date(2026, 5, 4)
     alike = [DayCount(day + timedelta(d), 10, 10 * (d % 2), counter="") for d in range(10)]
-    assert float(design_effect(alike).value) > 5
+    assert float(clusters(alike).value) > 5
     halves = [DayCount(day, 5, 5, counter="1"), DayCount(day, 5, 0, counter="2")] * 1
-    assert float(design_effect(halves).clusters) == 2
+    assert float(clusters(halves).clusters) == 2
     merged = [DayCount(day, 5, 5), DayCount(day, 5, 0, channel="online")]
-    assert float(design_effect(merged).clusters) == 1
+    assert float(clusters(merged).clusters) == 1
 
 
 @pytest.mark.parametrize(("rated", "satisfied"), [(3, 4), (-1, 0), (3, -1)])

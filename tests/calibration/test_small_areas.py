@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from calibration.reasons import Reason, Why
 from calibration.small_areas import fay_herriot, small_area_estimates, smoothed_variances, ybarra_lohr
 from pipeline.errors import StatisticsError
 
@@ -135,7 +136,7 @@ def test_an_area_where_everyone_is_satisfied_keeps_a_variance() -> None:
 def test_few_areas_lend_nothing() -> None:
     estimates = small_area_estimates([10, 8], [10, 10], ["a", "b"])
     assert [e.estimate for e in estimates] == [1.0, 0.8]
-    assert "Fewer than five" in estimates[0].reasons[0]
+    assert estimates[0].reasons == (Reason(Why.FEW_AREAS),)
 
 
 @pytest.mark.parametrize(

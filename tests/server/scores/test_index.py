@@ -1,4 +1,4 @@
-"""The official index: a small province by hand, weights, mode effects, suppression, and the intervals' coverage."""
+"""The SIPAS index: a small province by hand, weights, mode effects, suppression, and the intervals' coverage."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import pytest
 from scipy.stats import t as student
 from sqlalchemy import Engine
 
-from calibration.survey_shares import Answers, intraclass, plain_shares
 from pipeline.calendar import parse_period
+from calibration.design import Design
+from calibration.survey_shares import Answers, intraclass, shares
 from pipeline.instruments import Instrument, Pooling, load_instrument
 from server.scores.index import Figure, IndexResult, compute_index
 from server.store.engine import read, write
@@ -179,8 +180,8 @@ def test_an_agency_asked_on_a_harsh_channel_is_adjusted(store: Engine) -> None:
 def test_interval_of_independent_sheets_is_wilsons_with_students_quantile() -> None:
     """One sheet a cluster, one answer a sheet: nothing hangs together, so the design effect is 1."""
     satisfied = np.array([[1.0]] * 40 + [[0.0]] * 10)
-    answers = Answers(satisfied, np.ones((50, 1)), np.ones(50), np.arange(50), np.zeros(50, dtype=np.int64))
-    (share,) = plain_shares(answers, np.eye(1), np.zeros(1))
+    answers = Answers(satisfied, np.ones((50, 1)), np.ones(50), Design(np.arange(50), np.zeros(50, dtype=np.int64)))
+    (share,) = shares(answers, np.eye(1), np.zeros(1))
     q2 = student.ppf(0.975, 49) ** 2
     effect = (49 / 79) * (50 / 49) + (30 / 79) * 1.0
     n = 50 / effect
@@ -211,11 +212,10 @@ def _simulated_coverage(sheets: int, days: int, items: int, replications: int, s
                 yes = int((value + rng.normal(0, 0.55, items) > 0).sum())
                 rows.append((yes, items, agency * 1000 + day, agency))
         table = np.array(rows)
-        answers = Answers(
-            table[:, :1], table[:, 1:2], np.ones(len(table)), table[:, 2].astype(np.int64), table[:, 3].astype(np.int64)
-        )
+        design = Design(table[:, 2].astype(np.int64), table[:, 3].astype(np.int64))
+        answers = Answers(table[:, :1], table[:, 1:2], np.ones(len(table)), design)
         rho = intraclass(answers)
-        (share,) = plain_shares(answers.take(answers.stratum == 0), np.eye(1), rho)
+        (share,) = shares(answers.take(answers.design.stratum == 0), np.eye(1), rho)
         assert share.low is not None
         assert share.high is not None
         covered += share.low <= truth <= share.high

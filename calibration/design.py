@@ -1,0 +1,67 @@
+"""The design of a sample: which answers hang together, which differences are no chance, what each answer stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Weighting cells and what they stand for. `cell`: int64 [rows], a number below len(size); `size`: float64 [cells]
+    transactions of each."""
+
+    cell: IntArray
+    size: FloatArray
+
+    def take(self, rows: NDArray[np.bool_]) -> Weights:
+        """The chosen rows (bool [rows]); the cells stay."""
+        return Weights(self.cell[rows], self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """How rows of answers came about. `cluster`, `stratum`: int64 [rows].
+
+    Answers of one cluster resemble each other; a cluster lies in one stratum (an agency), and strata differ by more
+    than chance. `weight`: None where each answer counts the same."""
+
+    cluster: IntArray
+    stratum: IntArray
+    weight: Weights | None = None
+
+    def take(self, rows: NDArray[np.bool_]) -> Design:
+        """The chosen rows (bool [rows])."""
+        weight = None if self.weight is None else self.weight.take(rows)
+        return Design(self.cluster[rows], self.stratum[rows], weight)
+
+    def variance(self, residuals: FloatArray) -> tuple[FloatArray, int]:
+        """Variance [k] of sums of `residuals` [rows, k] from the spread of cluster totals within strata, and the
+        degrees of freedom (clusters - strata).
+
+        A stratum with one cluster adds its squared total (an upper estimate: it is not centred)."""
+        totals, row_cluster = sums_by(residuals, self.cluster)
+        stratum_of = np.zeros(len(totals), dtype=np.int64)
+        stratum_of[row_cluster] = self.stratum
+        strata, place = np.unique(stratum_of, return_inverse=True)
+        sizes = np.bincount(place).astype(np.float64)
+        means = np.zeros((len(strata), residuals.shape[1]))
+        np.add.at(means, place, totals)
+        means /= sizes[:, None]
+        means[sizes == 1] = 0.0
+        factor = np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 1.0)
+        variance = (factor[place][:, None] * np.square(totals - means[place])).sum(axis=0)
+        return variance, len(totals) - len(strata)
+
+
+def sums_by(values: FloatArray, group: IntArray) -> tuple[FloatArray, IntArray]:
+    """Sums of `values` [rows, k] by `group` [rows]: [groups, k], and each row's place among the groups."""
+    groups, place = np.unique(group, return_inverse=True)
+    sums = np.zeros((len(groups), values.shape[1]))
+    np.add.at(sums, place, values)
+    return sums, place

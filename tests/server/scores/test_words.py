@@ -1,0 +1,38 @@
+"""Every code of the statistics has words in both languages, and the figures that the words name."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+
+from calibration.analysis import analyze
+from calibration.reasons import Reason, Why
+from calibration.simulate import Scenario, simulate_province
+from calibration.verdicts import Verdict
+from server.scores.words import REASONS, VERDICTS, estimate_words, reason_words
+
+
+def test_every_code_has_words() -> None:
+    assert set(VERDICTS) == set(Verdict)
+    assert set(REASONS) == set(Why)
+
+
+@pytest.mark.parametrize("why", list(Why))
+def test_both_languages_name_the_same_figures(why: Why) -> None:
+    vi, en = ({name for _, name, _, _ in string.Formatter().parse(words) if name} for words in REASONS[why])
+    assert vi == en
+
+
+def test_an_estimate_in_words() -> None:
+    province = simulate_province(Scenario(agencies=4, months=4, rho=0.5, visits=(1500, 4000)))
+    months = province.months
+    last = analyze(months, period=months[-1].period).agencies[-1].fused.efficiency
+    first = analyze(months, period=months[0].period).agencies[-1].fused.efficiency
+    assert "Tín hiệu ngầm đã thu hẹp" in estimate_words(last, "vi")
+    assert "narrowed" in estimate_words(last, "en")
+    assert "0 earlier pairs of level and rating." in estimate_words(first, "en")
+    assert "Các kỳ trước mới có 0 cặp" in estimate_words(first, "vi")
+    assert reason_words(str(Reason.of(Why.SELECTED, z="+3.4")), "en") == (
+        "Rated visits lie +3.4 standard errors off all visits in level."
+    )
