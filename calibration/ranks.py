@@ -10,20 +10,18 @@ Source: Mogstad, Romano, Shaikh, Wilhelm 2024 (Inference for ranks), simultaneou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import StatisticsError
 
-if TYPE_CHECKING:
-    import altair
-
 FloatArray = NDArray[np.float64]
 DRAWS: Final = 2000
+COLOUR: Final = "#0b4f6c"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +82,19 @@ def rank_sets(
     return [RankSet(name, int(b), int(w), p) for name, b, w in zip(names, best, worst, strict=True)]
 
 
+def smoothed_error(share: ArrayLike, n_eff: ArrayLike) -> FloatArray:
+    """Standard error [p] > 0 of `share` [p] at `n_eff` [p] effective answers: two answers of each kind are added, so
+    that it is never zero (Agresti, Coull 1998)."""
+    n = np.asarray(n_eff, dtype=np.float64)
+    p = (np.asarray(share, dtype=np.float64) * n + 2) / (n + 4)
+    return np.asarray(np.sqrt(p * (1 - p) / (n + 4)))
+
+
+def rank_shares(shares: ArrayLike, n_eff: ArrayLike, names: Sequence[str], level: float = 0.95) -> list[RankSet]:
+    """Rank sets of shares [p] in 0..1 at `n_eff` [p] effective answers: how every ranking of agencies is made."""
+    return rank_sets(shares, smoothed_error(shares, n_eff), names, level)
+
+
 def _largest(noise: FloatArray, scale: FloatArray, pairs: NDArray[np.bool_]) -> FloatArray:
     """Largest standardised difference [draws] over ordered `pairs` [p, p], row minus column."""
     largest = np.full(len(noise), -np.inf)
@@ -100,21 +111,28 @@ def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:
     return [{"name": s.name, "best": s.best, "worst": s.worst, "of": s.of, "ranks": str(s)} for s in sets]
 
 
-def plot_ranks(sets: Sequence[RankSet], language: str = "vi") -> altair.Chart:
-    """A bar from the best to the worst rank that the figures allow."""
+def plot_ranks(sets: Sequence[RankSet], title: str, names: Mapping[str, str], width_px: int = 420) -> Any:
+    """A bar from the best to the worst rank that the figures allow, half a rank added on either side so that one rank
+    has a length. `title` of the axis; `names` shown in place of the sets' own."""
     import altair as alt
 
     ordered = sorted(sets, key=lambda s: (s.best + s.worst, s.name))
-    size = len(ordered)
-    words = "Các thứ hạng không thể loại trừ" if language == "vi" else "Ranks that cannot be excluded"
-    chart: altair.Chart = (
-        alt.Chart(alt.InlineData(values=rank_rows(ordered)), width=420)
-        .mark_bar(height=8)
+    rows = [
+        {**row, "name": names[row["name"]], "left": row["best"] - 0.4, "right": row["worst"] + 0.4}
+        for row in rank_rows(ordered)
+    ]
+    size = max(2, len(rows))
+    return (
+        alt.Chart(alt.InlineData(values=rows), width=width_px, height=19 * max(3, len(rows)))
+        .mark_bar(height=9, color=COLOUR)
         .encode(
-            y=alt.Y("name:N", sort=None, title=None),
-            x=alt.X("best:Q", title=words, axis=alt.Axis(tickMinStep=1), scale=alt.Scale(domain=[1, max(size, 2)])),
-            x2="worst:Q",
-            tooltip=["name:N", "ranks:N"],
+            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None),
+            x=alt.X(
+                "left:Q",
+                title=title,
+                axis=alt.Axis(tickMinStep=1, values=list(range(1, size + 1, max(1, size // 13)))),
+                scale=alt.Scale(domain=[0.5, size + 0.5], nice=False),
+            ),
+            x2="right:Q",
         )
     )
-    return chart

@@ -61,7 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "import agencies, counters, services, ratings, the sampling frame",
     ),
     "server export": ("server.commands.export", "export ratings and scores with a data dictionary"),
-    "server score": ("server.commands.score", "the official index and beside it the fused estimate"),
+    "server score": ("server.commands.score", "the SIPAS index, and beside it overall satisfaction, fused"),
     "server plan": ("server.commands.plan", "sampling plan: sizes, draw, returns"),
     "server report": ("server.commands.report", "yearly and quarterly report (DOCX, PDF, XLSX)"),
     "server sample-province": ("server.commands.sample_province", "generate a province for trying things, seeded"),

@@ -5,7 +5,7 @@
     hailong server export index --period 2026-Q3 --out data/
 
 `ratings` holds one line a sheet with every answer under its item's code; sheets that were set aside are in it with
-`counted` 0. The official index is 100 x (answers 4 and 5) / (answers 1 to 5) over the lines with `counted` 1.
+`counted` 0. The SIPAS index is 100 x (answers 4 and 5) / (answers 1 to 5) over the lines with `counted` 1.
 
 Beside them stand `heads.jsonl` (the newest signed head of every box's log) and `changes.json` (the head of the log of
 changes): whoever keeps them can check later that neither log was rewritten.

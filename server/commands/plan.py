@@ -41,9 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make a plan, or show one."""
+    from calibration.sampling import PlanSettings
     from pipeline.errors import InvalidError
     from server.commands.options import open_engine, province_id
-    from server.sampling.plan import PlanSettings, make_plan, plan_state
+    from server.sampling.plan import make_plan, plan_state
     from server.store.engine import read, write
 
     engine = open_engine(args)

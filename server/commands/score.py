@@ -1,4 +1,4 @@
-"""The official satisfaction index of a period: per criterion, factor and overall, by agency, level, field, service,
+"""The SIPAS index (official) of a period: per criterion, factor and overall, by agency, level, field, service,
 channel and month, with valid answers, response rate, intervals, design effect, weights and mode effects.
 
     hailong server score --period 2026-Q3 --instrument 2640

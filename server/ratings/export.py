@@ -130,7 +130,7 @@ def export_ratings(
 ) -> int:
     """Write the sheets of a period (this version of the instrument) to `path`; the number of sheets.
 
-    Set-aside sheets are in it with `counted` 0: the official index is 100 x (answers 4, 5) / (answers 1..5) over the
+    Set-aside sheets are in it with `counted` 0: the SIPAS index is 100 x (answers 4, 5) / (answers 1..5) over the
     rows
     with `counted` 1. Raises `ConfigError` for another format."""
     if form not in FORMATS:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calibration.ranks import RankSet
+from calibration.ranks import RankSet, plot_ranks
 from server.reports.blocks import ChartBlock
 from server.scores.index import Figure
 
@@ -78,29 +78,7 @@ def interval_chart(rows: Sequence[Labelled], name: str, caption: str, *, referen
 
 def rank_chart(sets: Sequence[RankSet], names: dict[str, str], name: str, caption: str) -> ChartBlock:
     """A bar from the best to the worst rank that the figures allow, for every agency."""
-    import altair as alt
-
-    ordered = sorted(sets, key=lambda one: (one.best + one.worst, one.name))
-    # A bar of one rank would have no length: half a rank is added on either side.
-    rows = [
-        {"name": names[one.name], "from": one.best - 0.4, "to": one.worst + 0.4, "ranks": str(one)} for one in ordered
-    ]
-    size = max(2, len(rows))
-    chart = (
-        _base(rows, 19 * max(3, len(rows)))
-        .mark_bar(height=9, color=BLUE)
-        .encode(
-            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None),
-            x=alt.X(
-                "from:Q",
-                title="Các thứ hạng không thể loại trừ",
-                axis=alt.Axis(tickMinStep=1, values=list(range(1, size + 1, max(1, size // 13)))),
-                scale=alt.Scale(domain=[0.5, size + 0.5], nice=False),
-            ),
-            x2="to:Q",
-        )
-    )
-    return _finish(chart, name, caption)
+    return _finish(plot_ranks(sets, "Các thứ hạng không thể loại trừ", names), name, caption)
 
 
 def bar_chart(rows: Sequence[tuple[str, int]], name: str, caption: str, axis: str) -> ChartBlock:

@@ -105,7 +105,7 @@ def _method(data: ReportInput) -> list[Block]:
         "Khoảng tin cậy là khoảng Wilson với số câu trả lời hiệu dụng: các câu trong một phiếu và các phiếu trong một "
         "ngày của một cơ quan giống nhau, nên được coi là một cụm; “Deff” là hiệu ứng thiết kế. “Trọng số”: theo số "
         "giao dịch của từng cơ quan và lĩnh vực. “Theo kênh”: nếu mọi cơ quan có cùng cơ cấu kênh như toàn tỉnh.",
-        f"Không công bố số liệu dựa trên dưới {data.result.suppress_below} câu trả lời. Chỉ số chính thức chỉ "
+        f"Không công bố số liệu dựa trên dưới {data.result.suppress_below} câu trả lời. Chỉ số SIPAS chỉ "
         "tính từ câu "
         "trả lời của người dân, tổ chức; tín hiệu ngầm (khuôn mặt, giọng nói) không tham gia chỉ số này.",
     ]
@@ -349,7 +349,7 @@ def _fused(data: ReportInput) -> list[Block]:
     return [
         Heading("10. Ước lượng hợp nhất với tín hiệu ngầm (tham khảo)"),
         Paragraph(
-            "Chỉ cho câu hỏi hài lòng chung; đặt bên cạnh, không thay chỉ số chính thức. Tín hiệu ngầm không nói "
+            "Chỉ cho câu hỏi hài lòng chung; đặt bên cạnh, không thay chỉ số SIPAS. Tín hiệu ngầm không nói "
             "gì về phí, "
             "thời hạn hay tính hợp pháp, và không tính cho từng công chức."
         ),

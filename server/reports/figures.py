@@ -6,31 +6,28 @@ import math
 from collections.abc import Sequence
 
 from calibration.intervals import normal_quantile
-from calibration.ranks import RankSet, rank_sets
+from calibration.ranks import RankSet, rank_shares, smoothed_error
 from server.scores.index import WHOLE, Figure, Place
 
 
 def standard_error(figure: Figure) -> float | None:
-    """Standard error of a figure in points, at its effective number of answers, never zero (Agresti, Coull 1998: two
-    answers of each kind are added)."""
+    """Standard error of a figure in points, at its effective number of answers, never zero."""
     if figure.index is None or figure.valid is None:
         return None
-    n = figure.valid / (figure.design_effect or 1.0)
-    p = (figure.index / 100 * n + 2) / (n + 4)
-    return 100 * math.sqrt(p * (1 - p) / (n + 4))
+    return 100 * float(smoothed_error(figure.index / 100, effective(figure)))
+
+
+def effective(figure: Figure) -> float:
+    """The answers that a figure would need if they did not hang together."""
+    return (figure.valid or 0) / (figure.design_effect or 1.0)
 
 
 def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
     """Rank sets of the agencies that have a figure; all hold at once with 95 %."""
-    names, estimates, errors = [], [], []
-    for place in places:
-        figure = place.figure(item)
-        error = standard_error(figure)
-        if error is not None and figure.index is not None:
-            names.append(place.key)
-            estimates.append(figure.index)
-            errors.append(error)
-    return rank_sets(estimates, errors, names)
+    known = [
+        (place.key, f.index / 100, effective(f)) for place in places if (f := place.figure(item)).index is not None
+    ]
+    return rank_shares([share for _, share, _ in known], [n for _, _, n in known], [name for name, _, _ in known])
 
 
 def number(value: float | None, digits: int = 1) -> str:

@@ -9,10 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
+from calibration.sampling import METHODS, SCOPES, PlanSettings
 from server.core.labels import PLAN_WORDS
 from server.rounds.page import back
 from server.rounds.rounds import all_rounds
-from server.sampling.plan import METHODS, SCOPES, PlanSettings, make_plan, plan_codes, plan_state
+from server.sampling.plan import make_plan, plan_codes, plan_state
 from server.scores.fused import rated_quarters
 from server.store.engine import read, write
 from server.web.context import SurveyManager, download, engine_of, render

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from calibration.ranks import RankSet, plot_ranks
 from server.scores.plots import EXPLICIT_COLOUR, FUSED_COLOUR, chart_of, svg
 
 Row = dict[str, Any]
@@ -82,24 +83,10 @@ def rank_plot(rows: Sequence[Row], lang: str) -> Markup:
     if not rows:
         return Markup("")
     vi = lang == "vi"
-    panels = []
-    for level in dict.fromkeys(row["agency_level"] for row in rows):
-        chosen = [{**row, "name": row["name_vi" if vi else "name_en"]} for row in rows if row["agency_level"] == level]
-        panels.append(
-            chart_of(chosen)
-            .mark_bar(height=9, color=EXPLICIT_COLOUR)
-            .transform_calculate(left="datum.best - 0.35", right="datum.worst + 0.35")
-            .encode(
-                y=alt.Y("name:N", sort=None, title=None),
-                x=alt.X(
-                    "left:Q",
-                    title="Hạng (1 là cao nhất)" if vi else "Rank (1 is the highest)",
-                    scale=alt.Scale(domain=[0.5, len(chosen) + 0.5], nice=False),
-                    axis=alt.Axis(tickMinStep=1, format="d"),
-                ),
-                x2="right:Q",
-            )
-            .properties(width=WIDTH_PX, height=alt.Step(16))
-        )
+    names = {row["agency"]: row["name_vi" if vi else "name_en"] for row in rows}
+    title = "Các thứ hạng không thể loại trừ" if vi else "Ranks that cannot be excluded"
+    sets: dict[str, list[RankSet]] = {}
+    for row in rows:
+        sets.setdefault(row["agency_level"], []).append(RankSet(row["agency"], row["best"], row["worst"], row["of"]))
     text = "Khoảng hạng của từng cơ quan trong cấp của mình." if vi else "Rank set of every agency within its level."
-    return svg(alt.vconcat(*panels), text)
+    return svg(alt.vconcat(*(plot_ranks(of_level, title, names, WIDTH_PX) for of_level in sets.values())), text)

@@ -18,8 +18,8 @@ from sqlalchemy import Connection
 
 from calibration.design import Design, Weights
 from calibration.mode_effects import ModeEffects, mode_effects
-from pipeline.calendar import Period, month_name, month_words
 from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, shares
+from pipeline.calendar import Period, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.words import Words
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue

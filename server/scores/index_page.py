@@ -1,4 +1,4 @@
-"""The official index as a page, as JSON, and as a spreadsheet."""
+"""The SIPAS index as a page, as JSON, and as a spreadsheet."""
 
 from __future__ import annotations
 

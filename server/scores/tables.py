@@ -16,7 +16,7 @@ from calibration.agreement import Figure, implicit_index, index_agreement, table
 from calibration.analysis import AgencyResult, Analysis, group_curves
 from calibration.drift import MESSAGES, DriftKind, detect_drift
 from calibration.months import AgencyMonth
-from calibration.ranks import rank_sets
+from calibration.ranks import rank_shares
 from calibration.ratings import TABLET, totals
 from calibration.small_areas import small_area_estimates, smoothed_variances
 from calibration.tables import EvidenceTable, pool
@@ -179,14 +179,14 @@ def _rated(m: Material) -> tuple[list[AgencyResult], list[int], list[int], list[
 
 
 def rank_rows_of(m: Material) -> list[Row]:
-    """Rank sets of the agencies of each level with simultaneous coverage, on the explicit index."""
+    """Rank sets of the agencies of each level with simultaneous coverage, on overall satisfaction from ratings."""
     rows: list[Row] = []
-    results, satisfied, rated, effects = _rated(m)
+    results, _, _, _ = _rated(m)
     for level in sorted({m.agencies[r.agency].level for r in results}):
         chosen = [i for i, r in enumerate(results) if m.agencies[r.agency].level == level]
-        _, variances = smoothed_variances(*([values[i] for i in chosen] for values in (satisfied, rated, effects)))
         estimates = [results[i].fused.explicit.estimate or 0.0 for i in chosen]
-        sets = rank_sets(estimates, np.sqrt(variances), [results[i].agency for i in chosen], m.level)
+        effective = [results[i].fused.explicit.n_eff for i in chosen]
+        sets = rank_shares(estimates, effective, [results[i].agency for i in chosen], m.level)
         for found, estimate in zip(sets, estimates, strict=True):
             row = {"period": m.period.name, **_names(m.agencies[found.name]), "index": 100 * estimate}
             rows.append({**row, "best": found.best, "worst": found.worst, "of": found.of})

@@ -11,9 +11,9 @@ from statsmodels.stats.proportion import proportion_confint
 from calibration.design_effect import DesignEffect, design_effect_arrays
 from calibration.intervals import t_quantile, wilson
 from calibration.months import AgencyMonth, Stratum
-from calibration.periods import Period
 from calibration.ratings import DayCount
 from calibration.units import units_of
+from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 
 
@@ -56,7 +56,7 @@ def test_the_icc_of_a_known_world_is_found() -> None:
 
 def clusters(counts: list[DayCount]) -> DesignEffect:
     stratum = Stratum("all", 10_000, tuple(counts))
-    return units_of(AgencyMonth("a", "g", Period.month(2026, 5), (stratum,)))[0].clusters
+    return units_of(AgencyMonth("a", "g", DayRange.month(2026, 5), (stratum,)))[0].clusters
 
 
 def test_clusters_are_days_and_counters_where_ratings_carry_them() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.ranks import plot_ranks, rank_rows, rank_sets
+from calibration.ranks import plot_ranks, rank_rows, rank_sets, rank_shares, smoothed_error
 from pipeline.errors import StatisticsError
 
 
@@ -49,7 +49,17 @@ def test_spread_out_agencies_get_short_sets() -> None:
 def test_rows_hold_both_ends_and_never_a_rank() -> None:
     rows = rank_rows(rank_sets([0.9, 0.5], [0.01, 0.01], ["a", "b"]))
     assert all({"best", "worst", "of"} <= set(row) and "rank" not in row for row in rows)
-    assert plot_ranks(rank_sets([0.9, 0.5], [0.01, 0.01], ["a", "b"])).to_dict()["mark"]["type"] == "bar"
+    chart = plot_ranks(rank_sets([0.9, 0.5], [0.01, 0.01], ["a", "b"]), "ranks", {"a": "A", "b": "B"}).to_dict()
+    assert chart["mark"]["type"] == "bar"
+    (rows,) = chart["datasets"].values()
+    assert [row["name"] for row in rows] == ["A", "B"]
+
+
+def test_ranks_of_shares_stand_where_all_are_satisfied() -> None:
+    error = smoothed_error([1.0, 0.5], [20, 20])
+    assert error == pytest.approx([(22 / 24 * 2 / 24 / 24) ** 0.5, (0.25 / 24) ** 0.5])
+    sets = rank_shares([1.0, 0.5, 0.9], [400, 400, 400], ["a", "b", "c"])
+    assert [str(s) for s in sets] == ["1", "3", "2"]
 
 
 def test_one_agency_and_none() -> None:

@@ -11,9 +11,9 @@ import pytest
 from scipy.stats import t as student
 from sqlalchemy import Engine
 
-from pipeline.calendar import parse_period
 from calibration.design import Design
 from calibration.survey_shares import Answers, intraclass, shares
+from pipeline.calendar import parse_period
 from pipeline.instruments import Instrument, Pooling, load_instrument
 from server.scores.index import Figure, IndexResult, compute_index
 from server.store.engine import read, write

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
+from calibration.sampling import PlanSettings
 from pipeline.calendar import parse_period, today
 from pipeline.instruments import load_instrument
 from server.channels.online import invitations
@@ -17,7 +18,7 @@ from server.ratings.imports import import_ratings
 from server.reports.sources import gather
 from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import make_round
-from server.sampling.plan import PlanSettings, make_plan, plan_state
+from server.sampling.plan import make_plan, plan_state
 from server.scores.index import compute_index
 from server.simulation.province import simulate_province
 from server.store.engine import connect, read, write

@@ -182,7 +182,7 @@ def test_index_page(survey: Survey, page: Page, role: Role) -> None:
         assert rows[0].startswith("Tỉnh nho")
         assert "80,0" in rows[0]
     page.goto(f"{survey.url}/survey/index?period=2026-Q3&lang=en")
-    assert page.inner_text("h1") == "Official satisfaction index"
+    assert page.inner_text("h1") == "SIPAS index (official)"
 
 
 def test_every_page_of_the_survey_can_be_seen_and_is_accessible(survey: Survey, page: Page) -> None:
