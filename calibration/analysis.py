@@ -15,12 +15,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from calibration.counter_prior import CounterPrior, counter_prior
 from calibration.factors import OVERALL, require_informed
 from calibration.fuse import Fused, Settings, fuse_month, response_rate
 from calibration.months import AgencyMonth, require_disjoint_months
 from calibration.ratings import TABLET, totals
 from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
 from calibration.results import Estimate, LabelledEstimates
+from calibration.tables import EvidenceTable, pool
 from calibration.verdicts import Verdict
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
@@ -68,6 +70,8 @@ class Analysis:
     factor: str
     agencies: tuple[AgencyResult, ...]
     curves: dict[str, ResponseCurve]
+    counter_priors: dict[str, CounterPrior]
+    """Of each agency group with releases: what its boxes' fusion should take for likely beforehand."""
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per agency, service group and estimator."""
@@ -80,6 +84,7 @@ class Analysis:
             "factor": self.factor,
             "rows": self.rows(),
             "curves": {name: curve.rows() for name, curve in self.curves.items()},
+            "counter_priors": {name: prior.to_dict() for name, prior in self.counter_priors.items()},
         }
 
     def estimates(self) -> LabelledEstimates:
@@ -131,6 +136,14 @@ def group_curves(
     return curves
 
 
+def group_priors(months: Iterable[AgencyMonth]) -> dict[str, CounterPrior]:
+    """The counter's prior of every agency group that has releases, from all its months."""
+    tables: dict[str, list[EvidenceTable]] = defaultdict(list)
+    for month in months:
+        tables[month.group] += month.tables
+    return {group: counter_prior(pool(found)) for group, found in sorted(tables.items()) if found}
+
+
 def analyze(
     months: Sequence[AgencyMonth],
     *,
@@ -154,4 +167,4 @@ def analyze(
     for month in sorted(current, key=lambda m: m.agency):
         fused, by_group = fuse_month(month, curves.get(month.group), settings)
         agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month)))
-    return Analysis(period, factor, tuple(agencies), curves)
+    return Analysis(period, factor, tuple(agencies), curves, group_priors(months))

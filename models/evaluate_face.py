@@ -1,18 +1,22 @@
 """Evaluate face affect on labelled photographs of your own.
 
-hailong models eval face --index FILE.csv --out predictions.csv [--json]
+hailong models eval face --index FILE.csv --out predictions.csv [--prior uniform|counter|FILE] [--json]
 
 FILE.csv has the columns path,label; paths are relative to the file. Labels: neutral, happiness, sadness, anger, fear,
 disgust, surprise, contempt, smile, non_smile (an empty or other label: predicted, but not measured). Whole
 photographs: the face is found by itself; where several are seen, the largest is meant. The measures, each with a 95 %
 bootstrap interval:
 
+The network answers likelihoods; `--prior` says what was likely beforehand, and the answer names it. uniform (default):
+negative, neutral, positive and surprise are as likely; counter: the shares of `pipeline.fusion`, mostly neutral; FILE:
+a TOML file with `prior = [negative, neutral, positive]`, such as one of the fusion, or with eight numbers in the order
+of `pipeline.records.EMOTIONS`.
+
   accuracy               most probable emotion is the label (smile, non_smile: whether it is happiness)
   uar                    mean recall of the labels that occur
   macro_f1_polarity      F1 over negative, neutral, positive (table in models/labels.py; surprise is left out)
   auc_positive_negative  by P(positive) / (P(positive) + P(negative))
   auc_neutral_negative   by P(negative) / (P(negative) + P(neutral))
-  ..._by_valence         the same two by the one column `valence`, which is all that the box carries on
   auc_positive_rest      by P(happiness): a smile against everything else
   ece, ece_polarity      top-class calibration over eight emotions, over three polarities
   coverage               accuracy when only the least uncertain share answers
@@ -30,12 +34,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import catalogue, evaluate, metrics
-from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity, valence_of
-from models.face_detect import FaceDetector
-from models.face_find import FAINT, FaceFinder, read_picture
-from models.face_landmarks import FaceLandmarks
+from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork
+from models.face_find import read_picture, shipped_finder
 from models.fer_network import FerNetwork
 from models.labels import FACE_LABELS, POLARITIES, POLARITY_OF
+from models.likelihoods import GROUPS, posterior, ratios
+from models.prior import UNIFORM, Prior, named_prior
 from models.runtime import OnnxNetwork
 from pipeline.errors import SourceError
 from pipeline.records import EMOTIONS, FaceAffect
@@ -73,10 +77,7 @@ class PhotographReader:
     """A network with the finder that feeds it."""
 
     def __init__(self, network: str = "face-affect", weights: Path | None = None) -> None:
-        far = FaceDetector(catalogue.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
-        near = FaceDetector(catalogue.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
-        landmarks = FaceLandmarks(catalogue.model_files("face-landmarks")["face_landmark.tflite"])
-        self.finder = FaceFinder(far, near, landmarks)
+        self.finder = shipped_finder()
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None
         if network == "fer":
@@ -106,9 +107,9 @@ class PhotographReader:
 
 def _mean(framings: list[FaceAffect]) -> FaceAffect:
     """One affect of one face that was read in several framings."""
-    probabilities = np.asarray(np.stack([one.probabilities for one in framings]).mean(axis=0), np.float32)
-    valence = float(valence_of(probabilities[None])[0])
-    return FaceAffect(probabilities, valence, float(np.mean([one.uncertainty for one in framings])))
+    likelihoods = np.asarray(np.stack([one.likelihoods for one in framings]).mean(axis=0), np.float32)
+    (of_three,) = ratios(likelihoods[None])
+    return FaceAffect(likelihoods, of_three, float(np.mean([one.uncertainty for one in framings])))
 
 
 def predict(reader: PhotographReader, rows: list[dict[str, str]], folder: Path) -> Predictions:
@@ -120,27 +121,29 @@ def predict(reader: PhotographReader, rows: list[dict[str, str]], folder: Path) 
     return predictions
 
 
-def table(predictions: Predictions) -> Iterator[list[object]]:
-    """Rows of `COLUMNS`; those without a face have empty figures, abstain, and a reason."""
+def table(predictions: Predictions, prior: Prior = UNIFORM) -> Iterator[list[object]]:
+    """Rows of `COLUMNS`, probabilities under a prior; rows without a face have empty figures, abstain, and a reason."""
     order = [EMOTIONS.index(column.removeprefix("p_")) for column in COLUMNS if column.startswith("p_")]
     for path, affect, reason in zip(predictions.paths, predictions.affects, predictions.reasons, strict=True):
         if affect is None:
             yield [path, 0, *[""] * (len(COLUMNS) - 4), 1, reason]
             continue
-        figures = [float(affect.probabilities[index]) for index in order]
+        probabilities = posterior(affect.likelihoods[None], prior.shares)[0]
+        figures = [float(probabilities[index]) for index in order]
         abstain = int(affect.uncertainty > ABSTAIN_ABOVE)
         yield [path, 1, *figures, float(affect.valence), float(affect.uncertainty), abstain, reason]
 
 
-def measure(predictions: Predictions, resamples: int = 1000) -> evaluate.Json:
-    """The measures as a table for JSON; rows without a face, or with a label that is not in the list, are counted
-    only."""
+def measure(predictions: Predictions, resamples: int = 1000, prior: Prior = UNIFORM) -> evaluate.Json:
+    """The measures under a prior, as a table for JSON; rows without a face, or with a label that is not in the list,
+    are counted only."""
     pairs = [
         (label, affect)
         for label, affect in zip(predictions.labels, predictions.affects, strict=True)
         if affect is not None and label in FACE_LABELS
     ]
     summary: evaluate.Json = {
+        "prior": prior.as_json(),
         "n": len(predictions.labels),
         "found": sum(affect is not None for affect in predictions.affects),
         "measured": len(pairs),
@@ -150,12 +153,11 @@ def measure(predictions: Predictions, resamples: int = 1000) -> evaluate.Json:
     if not pairs:
         return summary
     labels = np.array([FACE_LABELS.index(label) for label, _ in pairs])
-    probabilities = np.stack([affect.probabilities for _, affect in pairs])
-    valence = np.array([affect.valence for _, affect in pairs])
+    probabilities = posterior(np.stack([affect.likelihoods for _, affect in pairs]), prior.shares)
     uncertainty = np.array([affect.uncertainty for _, affect in pairs])
     correct = _correct(labels, probabilities)
     sides = np.array([_side(label) for label, _ in pairs])
-    groups = polarity(probabilities)
+    groups = probabilities @ GROUPS[:, :3]
     against_neutral = groups[:, 0] / np.maximum(groups[:, 0] + groups[:, 1], 1e-9)
     against_negative = groups[:, 2] / np.maximum(groups[:, 0] + groups[:, 2], 1e-9)
     emotion = np.array([EMOTIONS.index(label) if label in EMOTIONS else -1 for label, _ in pairs])
@@ -170,8 +172,6 @@ def measure(predictions: Predictions, resamples: int = 1000) -> evaluate.Json:
     )
     summary["auc_positive_negative"] = interval(metrics.auc, sides[bad_or_good] == 2, against_negative[bad_or_good])
     summary["auc_neutral_negative"] = interval(metrics.auc, sides[bad_or_plain] == 0, against_neutral[bad_or_plain])
-    summary["auc_positive_negative_by_valence"] = interval(metrics.auc, sides[bad_or_good] == 2, valence[bad_or_good])
-    summary["auc_neutral_negative_by_valence"] = interval(metrics.auc, sides[bad_or_plain] == 1, valence[bad_or_plain])
     summary["auc_positive_rest"] = interval(metrics.auc, sides[shown] == 2, groups[shown, 2])
     summary["ece"] = interval(metrics.ece, emotion[emotion >= 0], probabilities[emotion >= 0])
     summary["ece_polarity"] = interval(metrics.ece, sides[shown], shared[shown])
@@ -198,15 +198,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     evaluate.add_arguments(parser, "path,label", "face-affect")
     parser.add_argument("--network", choices=("face-affect", "fer"), default="face-affect", help="which network")
+    parser.add_argument("--prior", default="uniform", help="uniform (default), counter, or a TOML file with `prior`")
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
+    prior = named_prior(args.prior)
     rows = evaluate.read_index(args.index, ("path", "label"))
     reader = PhotographReader(args.network, evaluate.weights_of(args.network, args.weights))
     predictions = predict(reader, rows, args.index.parent)
-    evaluate.write_table(args.out, COLUMNS, table(predictions))
-    evaluate.show({"network": args.network} | measure(predictions, args.resamples), args.json)
+    evaluate.write_table(args.out, COLUMNS, table(predictions, prior))
+    evaluate.show({"network": args.network} | measure(predictions, args.resamples, prior), args.json)
     return 0
 
 

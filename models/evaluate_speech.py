@@ -93,8 +93,9 @@ def judge(network: SpeechAffectNetwork, samples: NDArray[np.float32]) -> tuple[S
     levels = np.array([float(np.sqrt(np.mean(piece.astype(np.float64) ** 2))) for piece in pieces])
     loud = [piece for piece, level in zip(pieces, levels, strict=True) if level > _QUIET * levels.max()]
     heard = [network.infer(piece) for piece in loud]
-    mean = np.mean([(one.arousal, one.valence, one.uncertainty) for one in heard], axis=0)
-    return SpeechAffect(float(mean[0]), float(mean[1]), float(mean[2]), len(samples) / SAMPLE_RATE_HZ), ""
+    mean = np.mean([(one.arousal, one.p_negative, one.uncertainty) for one in heard], axis=0)
+    negative = float(np.log(mean[1]) - np.log1p(-mean[1]))
+    return SpeechAffect(float(mean[0]), negative, float(mean[2]), len(samples) / SAMPLE_RATE_HZ), ""
 
 
 def predict(network: SpeechAffectNetwork, rows: list[dict[str, str]], folder: Path) -> list[Answer]:
@@ -117,7 +118,7 @@ def scored(answers: list[Answer]) -> tuple[Scored, Scored]:
     speakers = np.array([one.speaker for one in answers], dtype=np.str_)[found]
     heard = [one.affect for one in answers if one.affect is not None]
     high = np.array([one.arousal for one in heard])
-    negative = np.array([(1.0 - one.valence) / 2.0 for one in heard])
+    negative = np.array([one.p_negative for one in heard])
     both = []
     for probability in (high, negative):
         plain, own = np.full((2, len(answers)), np.nan)

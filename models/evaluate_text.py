@@ -1,10 +1,12 @@
 """Evaluate sentiment on labelled sentences of your own.
 
-hailong models eval text --index FILE.csv --out predictions.csv [--json]
+hailong models eval text --index FILE.csv --out predictions.csv [--prior uniform|counter|FILE] [--json]
 
 FILE.csv has the columns text,label; labels: negative, neutral, positive (another or empty label: predicted, but not
 measured). The table that is written has one line for each row: row,found,p_negative,p_neutral,p_positive,valence,
-uncertainty,reason - the row's number, not its text. The measures, each with a 95 % bootstrap interval:
+uncertainty,reason - the row's number, not its text. Probabilities are those under `--prior` (uniform; counter: of
+`pipeline.fusion`; FILE: TOML with `prior = [negative, neutral, positive]`), which the answer names.
+The measures, each with a 95 % bootstrap interval:
 
   accuracy, macro_f1     most probable class against the label
   recall                 of each class
@@ -22,20 +24,25 @@ import numpy as np
 
 from models import evaluate, metrics
 from models.labels import POLARITIES
+from models.prior import UNIFORM, Prior, named_prior
 from models.text_sentiment import TextSentimentNetwork
-from pipeline.records import WordsAffect
+from pipeline.errors import ConfigError
+from pipeline.records import Shares, WordsAffect
 
 COLUMNS = ("row", "found", "p_negative", "p_neutral", "p_positive", "valence", "uncertainty", "reason")
 
 
-def measure(labels: list[str], affects: list[WordsAffect | None], resamples: int = 1000) -> evaluate.Json:
-    """The measures as a table for JSON; empty rows and rows with another label are counted only."""
+def measure(
+    labels: list[str], affects: list[WordsAffect | None], resamples: int = 1000, prior: Prior = UNIFORM
+) -> evaluate.Json:
+    """The measures under a prior as a table for JSON; empty rows and rows with another label are counted only."""
     pairs = [
         (POLARITIES.index(label), affect)
         for label, affect in zip(labels, affects, strict=True)
         if affect is not None and label in POLARITIES
     ]
     summary: evaluate.Json = {
+        "prior": prior.as_json(),
         "n": len(labels),
         "found": sum(affect is not None for affect in affects),
         "measured": len(pairs),
@@ -45,7 +52,7 @@ def measure(labels: list[str], affects: list[WordsAffect | None], resamples: int
     if not pairs:
         return summary
     true = np.array([label for label, _ in pairs])
-    probabilities = np.array([affect.probabilities for _, affect in pairs])
+    probabilities = np.array([affect.ratios.posterior(_three(prior)) for _, affect in pairs])
     uncertainty = np.array([affect.uncertainty for _, affect in pairs])
     valence = np.array([affect.valence for _, affect in pairs])
     said = probabilities.argmax(axis=1)
@@ -67,10 +74,12 @@ def measure(labels: list[str], affects: list[WordsAffect | None], resamples: int
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     evaluate.add_arguments(parser, "text,label", "text-sentiment")
+    parser.add_argument("--prior", default="uniform", help="uniform (default), counter, or a TOML file with `prior`")
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
+    prior = named_prior(args.prior)
     rows = evaluate.read_index(args.index, ("text", "label"))
     network = TextSentimentNetwork(evaluate.weights_of("text-sentiment", args.weights))
     affects = [
@@ -82,10 +91,24 @@ def run(args: argparse.Namespace) -> int:
         (
             (number, 0, *[""] * 5, "empty text")
             if affect is None
-            else (number, 1, *map(float, affect.probabilities), float(affect.valence), float(affect.uncertainty), "")
+            else (
+                number,
+                1,
+                *affect.ratios.posterior(_three(prior)),
+                float(affect.valence),
+                float(affect.uncertainty),
+                "",
+            )
             for number, affect in enumerate(affects, 1)
         ),
     )
     labels = [row["label"].lower() for row in rows]
-    evaluate.show({"network": "text-sentiment"} | measure(labels, affects, args.resamples), args.json)
+    evaluate.show({"network": "text-sentiment"} | measure(labels, affects, args.resamples, prior), args.json)
     return 0
+
+
+def _three(prior: Prior) -> Shares:
+    if len(prior.shares) != len(POLARITIES):
+        raise ConfigError("The prior of words is of three numbers: negative, neutral, positive.")
+    negative, neutral, positive = prior.shares
+    return negative, neutral, positive

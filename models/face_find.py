@@ -99,6 +99,15 @@ class FaceFinder:
         return found
 
 
+def shipped_finder() -> FaceFinder:
+    """The finder with the catalogue's detectors and landmarks; raises `ModelError` where a file is missing."""
+    from models import catalogue
+
+    far = FaceDetector(catalogue.model_files("face-detector-far")["face_detection_full_range.tflite"], FAINT)
+    near = FaceDetector(catalogue.model_files("face-detector-near")["face_detection_short_range.tflite"], FAINT)
+    return FaceFinder(far, near, FaceLandmarks(catalogue.model_files("face-landmarks")["face_landmark.tflite"]))
+
+
 def read_picture(path: Path) -> Pixels:
     """A picture file as uint8 [h, w, 3] BGR, turned upright as it says of itself, at most 1600 px; raises
     `SourceError`."""

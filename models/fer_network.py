@@ -8,15 +8,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.likelihoods import Calibration, ratios
 from models.runtime import OnnxNetwork
 from pipeline.records import EMOTIONS, FaceAffect
 
 SIZE_PX = 64
 CLASSES = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 _TO_EMOTIONS = np.array([EMOTIONS.index(name) for name in CLASSES])
-_VALENCE = np.array(
-    [{"neutral": 0.0, "happiness": 1.0, "surprise": 0.0}.get(name, -1.0) for name in EMOTIONS], np.float32
-)
+_COUNTS = {
+    "anger": 3995,
+    "disgust": 436,
+    "fear": 4097,
+    "happiness": 7215,
+    "sadness": 4830,
+    "surprise": 3171,
+    "neutral": 4965,
+}
+"""FER2013's training faces by its own labels (Goodfellow et al. 2013), which the network was trained on."""
+CALIBRATION = Calibration(tuple(_COUNTS.get(name, 0) / sum(_COUNTS.values()) for name in EMOTIONS))
 _MAX_ENTROPY = float(np.log(len(CLASSES)))
 
 
@@ -74,7 +83,8 @@ class FerNetwork:
         eight = np.zeros((len(crops), len(EMOTIONS)), np.float32)
         eight[:, _TO_EMOTIONS] = seven
         entropy = -(eight * np.log(np.maximum(eight, 1e-9))).sum(axis=1) / _MAX_ENTROPY
+        likelihoods = CALIBRATION.likelihoods(eight)
         return [
-            FaceAffect(row, float(row @ _VALENCE), float(doubt))
-            for row, doubt in zip(eight, np.clip(entropy, 0, 1), strict=True)
+            FaceAffect(row, of_row, float(doubt))
+            for row, of_row, doubt in zip(likelihoods, ratios(likelihoods), np.clip(entropy, 0, 1), strict=True)
         ]

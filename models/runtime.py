@@ -90,6 +90,7 @@ class OnnxNetwork:
         if self._session.get_providers()[0] != PROVIDER:
             raise ModelError(f"{path.name} runs on {self._session.get_providers()[0]}, not on {PROVIDER} as asked.")
         self.provider = PROVIDER
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs: dict[str, tuple[Any, ...]] = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
 
     def run(self, **inputs: NDArray[Any]) -> list[Array]:

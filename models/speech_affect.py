@@ -3,6 +3,7 @@ transfer."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,10 @@ class SpeechAffectNetwork:
 
         Returns:
             `arousal`: calibrated probability of high arousal (anger, happiness, fear, surprise against sadness,
-            neutral, calm, boredom). `valence`: 1 - 2 P(negative), so 0 is even odds of negative against not negative,
-            and +1 means *not negative*, not happy. `uncertainty`: of the valence: entropy of P(negative), raised where
-            the utterance is unlike the training's; 1 where there is nothing to judge (`unheard`). That of the arousal
-            is read off its probability.
+            neutral, calm, boredom). `negative`: log-likelihood ratio of negative against not negative (the classes
+            weigh the same in training, so the log-odds are one). `uncertainty`: of the valence: entropy of P(negative),
+            raised where the utterance is unlike the training's; 1 where there is nothing to judge (`unheard`). That of
+            the arousal is read off its probability.
         """
         duration_s = len(samples) / SAMPLE_RATE_HZ
         heard = samples[: int(GREATEST_S * SAMPLE_RATE_HZ)]
@@ -55,4 +56,5 @@ class SpeechAffectNetwork:
             return SpeechAffect(0.5, 0.0, 1.0, duration_s)
         probabilities, doubt = self._network.run(summary=summarise(self._features(heard)))
         high, negative = (float(value) for value in probabilities)
-        return SpeechAffect(high, 1.0 - 2.0 * negative, min(max(float(doubt[0]), 0.0), 1.0), duration_s)
+        odds = math.log(max(negative, 1e-7) / max(1.0 - negative, 1e-7))
+        return SpeechAffect(high, odds, min(max(float(doubt[0]), 0.0), 1.0), duration_s)

@@ -1,22 +1,29 @@
-"""Late fusion: summaries of face, voice and words into a visit's level, or an abstention (docs/fusion.md).
+"""Late fusion: what face, voice and words of a visit say, as log-likelihood ratios, into its level (docs/fusion.md).
 
-For each modality m the observations of a visit are weighted by their seconds and by how sure they are,
-w = (1 - uncertainty) * seconds, 0 where the uncertainty is above `uncertainty_limit`: there an observation abstains by
-itself, by what its network measured of its own doubt. A visit abstains by another rule, below. The weighted mean
-valence v_m has
+A visit is negative, neutral or positive, with the counter's `prior` beforehand. In a visit of class c a moment shows c
+with the share `shown`, and else what moments show at the counter: negative, neutral, positive with the shares of the
+prior. A moment whose network says r (its posterior under the prior; the network itself answers likelihoods) is
 
-    x_m = gain_m * (v_m - offset_m) + change_m * (leaving_m - arrival_m)
-    precision_m = 1 / (noise_m^2 * correlation_m / W_m + bias_m^2)        W_m = sum of w, in seconds
+    l_c = log(1 - shown + shown * r_c / prior_c)          c: negative, positive; 0 for neutral
 
-The first term of the variance shrinks with evidence, but only by one independent observation for each `correlation_m`
-seconds; `bias_m` is what no amount of evidence takes away (a face at rest that looks stern, a language the network has
-not heard). Modalities are combined by their precisions with a prior at 0:
+times likelier in a visit of class c than in a neutral one, in nats. One moment can say no more than that, however sure
+its network is, and one that says nothing (r = prior) adds 0. Moments weigh their seconds times how sure they are,
+w = (1 - uncertainty) * seconds, 0 above `uncertainty_limit`. Of each modality m
 
-    sd = (sum(precision_m) + 1 / prior_sd^2)^(-1/2)        x = sum(precision_m * x_m) * sd^2
+    L_mc = n_m * mean(l_c) + change_m * (mean at the leaving - mean at the arrival)
+    n_m  = W_m / (correlation_m + W_m / max_observations_m)           W_m = sum of w
 
-(conjugate normal model; Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.5). A missing modality has precision
-0: nothing is imputed. `thresholds` cut x into five levels. A visit abstains when it was shorter than
-`minimum_visit_s`, when less than `minimum_evidence_s` was seen and heard at all, or when sd is above `maximum_sd`.
+n_m is how many independent observations the seconds are worth: one for each `correlation_s` at first, and never more
+than `max_observations`: what a modality gets wrong about a person it gets wrong all the time. Modalities add up, a
+missing one adds nothing:
+
+    log P(c) = log prior_c + sum over m of L_mc + constant          x = P(positive) - P(negative)
+
+(Bayes' rule for conditionally independent modalities, as in Good 1950, Probability and the Weighing of Evidence, ch. 6:
+weights of evidence add). `thresholds` cut x into five levels; what a level is worth is learnt at the server. A visit
+abstains when it was shorter than `minimum_visit_s`, when less than `minimum_evidence_s` was seen and heard at all, when
+sum n_m is under `minimum_observations`, or when negative and positive are both so likely that the standard deviation of
+the polarity is above `maximum_sd`.
 """
 
 from __future__ import annotations
@@ -27,25 +34,31 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from pipeline.errors import ConfigError
-from pipeline.records import AbstainReason, Level, Modality, VisitLevel
+from pipeline.records import AbstainReason, Level, LogRatios, Modality, Shares, VisitLevel
+
+MIN_SHARE = 0.01
+"""A prior says of nothing that it cannot be."""
+LISTS = {"thresholds": 4, "prior": 3}
 
 
 @dataclass(slots=True)
 class WeightedMean:
-    """Mergeable running mean: `total` = sum of weights, `mean` of what was added."""
+    """Mergeable running mean of log-likelihood ratios: `total` = sum of weights, means of what was added."""
 
     total: float = 0.0
-    mean: float = 0.0
+    negative: float = 0.0
+    positive: float = 0.0
 
-    def add(self, value: float, weight: float) -> None:
-        """Add a value; weight 0 changes nothing."""
+    def add(self, ratios: LogRatios, weight: float) -> None:
+        """Add an observation; weight 0 changes nothing."""
         if weight > 0:
             self.total += weight
-            self.mean += (value - self.mean) * weight / self.total
+            self.negative += (ratios.negative - self.negative) * weight / self.total
+            self.positive += (ratios.positive - self.positive) * weight / self.total
 
     def merge(self, other: WeightedMean) -> None:
         """Add all of another's evidence."""
-        self.add(other.mean, other.total)
+        self.add(LogRatios(other.negative, other.positive), other.total)
 
 
 @dataclass(slots=True)
@@ -53,30 +66,26 @@ class FadingMean:
     """Running mean of the last moments: weights fade by exp(-age / `memory_s`)."""
 
     memory_s: float
-    total: float = 0.0
-    mean: float = 0.0
+    whole: WeightedMean = field(default_factory=WeightedMean)
     last_s: float = 0.0
 
-    def add(self, value: float, weight: float, time_s: float) -> None:
-        """Add a value seen at `time_s`; times do not run backwards."""
-        if weight <= 0:
-            return
-        self.total *= math.exp(-max(0.0, time_s - self.last_s) / self.memory_s)
-        self.last_s = time_s
-        self.total += weight
-        self.mean += (value - self.mean) * weight / self.total
+    def add(self, ratios: LogRatios, weight: float, time_s: float) -> None:
+        """Add an observation of `time_s`; times do not run backwards."""
+        if weight > 0:
+            self.whole.total *= math.exp(-max(0.0, time_s - self.last_s) / self.memory_s)
+            self.last_s = time_s
+            self.whole.add(ratios, weight)
 
 
 @dataclass(frozen=True, slots=True)
 class ModalityParameters:
-    """How one modality's valence is read (symbols of the module's formula)."""
+    """How one modality is read (symbols of the module's formula)."""
 
-    gain: float = 1.0
-    offset: float = 0.0
+    shown: float = 0.3
+    """Share of a visit's moments that show what the visit is, beyond what moments show anyway; above 0, below 1."""
     change: float = 0.0
-    noise: float = 0.5
-    correlation_s: float = 2.0
-    bias: float = 0.2
+    correlation_s: float = 1.0
+    max_observations: float = 6.0
     uncertainty_limit: float = 1.0
     """Uncertainty above which an observation says nothing. 1: none is left out, doubt only takes weight."""
 
@@ -84,20 +93,36 @@ class ModalityParameters:
         """Weight of an observation, in seconds of full evidence; 0 for an uncertainty that is no number."""
         return (1.0 - uncertainty) * seconds if uncertainty <= self.uncertainty_limit else 0.0
 
+    def told(self, seen: LogRatios, prior: Shares) -> LogRatios:
+        """What a moment says of the visit, out of what it shows: l_negative and l_positive."""
+        moment = seen.posterior(prior)
+        negative, _, positive = (
+            math.log(1.0 - self.shown + self.shown * share / before)
+            for share, before in zip(moment, prior, strict=True)
+        )
+        return LogRatios(negative, positive)
+
+    def observations(self, weight: float) -> float:
+        """Independent observations that seconds of full evidence are worth: n of the formula."""
+        return weight / (self.correlation_s + weight / self.max_observations)
+
 
 @dataclass(frozen=True, slots=True)
 class FusionParameters:
     """All parameters of the fusion. The defaults are a priori; calibration may refit them from levels and ratings."""
 
+    prior: Shares = (0.10, 0.75, 0.15)
+    """The counter's prior of negative, neutral and positive, of visits and of moments: mostly neutral.
+    `calibration.counter_prior` learns it where pairs are enough."""
     # the limit is the face network's own (models.face_affect.ABSTAIN_ABOVE, measured; a test holds them together)
-    face: ModalityParameters = ModalityParameters(change=0.3, bias=0.25, uncertainty_limit=0.6)
-    # a calm voice reads as "not negative", which is less than satisfied.
-    # Its doubt is near 1 by design, and gives it little weight by itself: no limit
-    speech: ModalityParameters = ModalityParameters(gain=0.5, offset=0.2, bias=0.5)
+    face: ModalityParameters = ModalityParameters(change=0.3, uncertainty_limit=0.6)
+    # a voice's doubt is near 1 by design, and gives it little weight by itself: no limit
+    speech: ModalityParameters = ModalityParameters(shown=0.2, correlation_s=2.0, max_observations=1.0)
     # above .95 of the greatest entropy the three probabilities are all but equal
-    words: ModalityParameters = ModalityParameters(correlation_s=3.0, bias=0.35, uncertainty_limit=0.95)
+    words: ModalityParameters = ModalityParameters(
+        shown=0.4, correlation_s=3.0, max_observations=2.0, uncertainty_limit=0.95
+    )
     thresholds: tuple[float, float, float, float] = (-0.45, -0.15, 0.15, 0.45)
-    prior_sd: float = 1.0
     arrival_s: float = 8.0
     """Length of the arrival, from the modality's first evidence in the visit."""
     leaving_s: float = 8.0
@@ -105,15 +130,27 @@ class FusionParameters:
     minimum_visit_s: float = 4.0
     minimum_evidence_s: float = 2.0
     """Seconds of face seen or speech heard under which a visit has no level."""
-    maximum_sd: float = 0.45
+    minimum_observations: float = 1.5
+    """Independent observations, over all modalities, under which a visit has no level."""
+    maximum_sd: float = 0.7
 
     def __post_init__(self) -> None:
         if list(self.thresholds) != sorted(set(self.thresholds)):
             raise ConfigError("The thresholds of the fusion do not rise.")
-        positive = [self.prior_sd, self.arrival_s, self.leaving_s, self.maximum_sd]
-        positive += [value for m in (self.face, self.speech, self.words) for value in (m.noise, m.correlation_s)]
+        if min(self.prior) < MIN_SHARE or abs(sum(self.prior) - 1.0) > 1e-6:
+            raise ConfigError(
+                f"The fusion's prior {self.prior} is not of three shares that sum to 1, each at least {MIN_SHARE}.",
+                "Give (negative, neutral, positive), for example [0.10, 0.75, 0.15].",
+            )
+        modalities = (self.face, self.speech, self.words)
+        if not all(0.0 < m.shown < 1.0 for m in modalities):
+            raise ConfigError("A share `shown` of the fusion is not between 0 and 1.")
+        positive = [self.leaving_s, self.arrival_s, self.maximum_sd]
+        positive += [value for m in modalities for value in (m.max_observations, m.correlation_s)]
         if min(positive) <= 0:
-            raise ConfigError("A standard deviation or a time of the fusion is not above zero.")
+            raise ConfigError(
+                "A standard deviation, a time or a number of observations of the fusion is not above zero."
+            )
 
 
 @dataclass(slots=True)
@@ -127,32 +164,56 @@ class ModalitySummary:
     """Seconds of observations, sure or not."""
     first_s: float | None = None
 
-    def add(self, valence: float, weight: float, seconds: float, time_s: float, p: FusionParameters) -> None:
-        """Add one observation of `seconds` at `time_s`, with its weight (`ModalityParameters.weight`)."""
+    def add(
+        self,
+        seen: LogRatios,
+        uncertainty: float,
+        seconds: float,
+        time_s: float,
+        m: ModalityParameters,
+        p: FusionParameters,
+    ) -> None:
+        """Add one observation of `seconds` at `time_s`, with its network's uncertainty."""
         self.seconds += seconds
-        if not weight > 0 or not math.isfinite(valence):  # what is no number would pass every comparison as false
+        weight = m.weight(uncertainty, seconds)
+        # what is no number would pass every comparison as false
+        if not weight > 0 or not math.isfinite(seen.negative + seen.positive):
             return
+        told = m.told(seen, p.prior)
         if self.first_s is None:
             self.first_s = time_s
             self.leaving.memory_s = p.leaving_s
-        self.whole.add(valence, weight)
+        self.whole.add(told, weight)
         if time_s - self.first_s <= p.arrival_s:
-            self.arrival.add(valence, weight)
-        self.leaving.add(valence, weight, time_s)
+            self.arrival.add(told, weight)
+        self.leaving.add(told, weight, time_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """Valence `x` of a visit and its standard deviation, and what it rests on. Personal: stays in memory."""
+    """What a visit is, and what that rests on. Personal: stays in memory.
 
-    x: float
-    sd: float
+    `probabilities` of (negative, neutral, positive); `observations`: how many independent ones it rests on."""
+
+    probabilities: Shares
+    observations: float
     modalities: Modality
+
+    @property
+    def x(self) -> float:
+        """Expected polarity, in [-1, 1]."""
+        return self.probabilities[2] - self.probabilities[0]
+
+    @property
+    def sd(self) -> float:
+        """Standard deviation of the polarity, in [0, 1]."""
+        return math.sqrt(max(0.0, self.probabilities[2] + self.probabilities[0] - self.x**2))
 
 
 def fuse(face: ModalitySummary, speech: ModalitySummary, words: ModalitySummary, p: FusionParameters) -> Fused:
-    """Combine what is there; x = 0 and sd = `prior_sd` where nothing is."""
-    precision, moment, rests_on = 1 / p.prior_sd**2, 0.0, Modality.NONE
+    """Combine what is there; the prior where nothing is."""
+    negative = positive = observations = 0.0
+    rests_on = Modality.NONE
     for name, summary, m in (
         (Modality.FACE, face, p.face),
         (Modality.SPEECH, speech, p.speech),
@@ -160,12 +221,13 @@ def fuse(face: ModalitySummary, speech: ModalitySummary, words: ModalitySummary,
     ):
         if summary.whole.total <= 0:
             continue
-        x = m.gain * (summary.whole.mean - m.offset) + m.change * (summary.leaving.mean - summary.arrival.mean)
-        own = 1 / (m.noise**2 * m.correlation_s / summary.whole.total + m.bias**2)
-        precision += own
-        moment += own * x
+        own = m.observations(summary.whole.total)
+        arrival, leaving = summary.arrival, summary.leaving.whole
+        negative += own * summary.whole.negative + m.change * (leaving.negative - arrival.negative)
+        positive += own * summary.whole.positive + m.change * (leaving.positive - arrival.positive)
+        observations += own
         rests_on |= name
-    return Fused(moment / precision, precision**-0.5, rests_on)
+    return Fused(LogRatios(negative, positive).posterior(p.prior), observations, rests_on)
 
 
 def level_of(x: float, p: FusionParameters) -> Level:
@@ -182,7 +244,7 @@ def decide(
     if face.seconds + speech.seconds < p.minimum_evidence_s:  # words are of the speech that was counted
         return VisitLevel(Level.ABSTAINED, reason=AbstainReason.TOO_LITTLE_SEEN)
     fused = fuse(face, speech, words, p)
-    if fused.modalities is Modality.NONE or fused.sd > p.maximum_sd:
+    if fused.observations < p.minimum_observations or fused.sd > p.maximum_sd:
         return VisitLevel(Level.ABSTAINED, reason=AbstainReason.TOO_UNCERTAIN)
     return VisitLevel(level_of(fused.x, p), fused.modalities)
 
@@ -206,9 +268,9 @@ def load_fusion(path: Path) -> FusionParameters:
                 raise ConfigError(f"{path.name}: [{key}] has an unknown key.", f"Known: {', '.join(modality_keys)}.")
             given = {name: _number(each, name, path) for name, each in value.items()}
             chosen[key] = replace(getattr(FusionParameters(), key), **given)
-        elif key == "thresholds":
-            if not isinstance(value, list) or len(value) != 4:
-                raise ConfigError(f"{path.name}: thresholds are four numbers.")
+        elif key in LISTS:
+            if not isinstance(value, list) or len(value) != LISTS[key]:
+                raise ConfigError(f"{path.name}: {key} is a list of {LISTS[key]} numbers.")
             chosen[key] = tuple(_number(each, key, path) for each in value)
         else:
             chosen[key] = _number(value, key, path)

@@ -5,6 +5,7 @@ None of these is ever written, logged or sent. What leaves a box is defined in `
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
-"""Order of `FaceAffect.probabilities` (that of FERPlus' votes)."""
+"""Order of `FaceAffect.likelihoods` (that of FERPlus' votes)."""
 
 SAMPLE_RATE_HZ = 16_000
 
@@ -77,15 +78,55 @@ class FaceTrack:
     time_s: float
 
 
+Shares = tuple[float, float, float]
+"""Of negative, neutral and positive: each in [0, 1], together 1."""
+EVEN: Shares = (1 / 3, 1 / 3, 1 / 3)
+MAX_LOG_RATIO = 20.0
+"""Log-likelihood ratios are cut here: nothing that was seen or heard is worth more."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRatios:
+    """What something seen or heard says: log p(it | negative) / p(it | neutral), and the same of positive, in nats.
+
+    No prior is in it: (0, 0) says nothing, and independent observations add up. `MAX_LOG_RATIO` bounds either."""
+
+    negative: float = 0.0
+    positive: float = 0.0
+
+    def posterior(self, prior: Shares = EVEN) -> Shares:
+        """Probabilities of (negative, neutral, positive) under a prior (Bayes' rule)."""
+        logs = (self.negative, 0.0, self.positive)
+        weights = [
+            share * math.exp(min(max(each, -MAX_LOG_RATIO), MAX_LOG_RATIO))
+            for share, each in zip(prior, logs, strict=True)
+        ]
+        total = sum(weights)
+        return weights[0] / total, weights[1] / total, weights[2] / total
+
+    @property
+    def valence(self) -> float:
+        """Expected polarity in [-1, 1] were all three as likely beforehand: for a person to look at, not for the
+        fusion."""
+        negative, _, positive = self.posterior()
+        return positive - negative
+
+
 @dataclass(frozen=True, slots=True)
 class FaceAffect:
-    """Affect of one face. `probabilities`: float32 [8] in the order of `EMOTIONS`, sums to 1.
+    """Affect of one face. `likelihoods`: float32 [8] in the order of `EMOTIONS`, scaled to a sum of 1: how well each
+    would explain the face, with no prior of neutral, positive, negative or surprise in them.
 
-    `valence` in [-1, 1]; `uncertainty` in [0, 1] (1: says nothing)."""
+    `ratios`: the same of the three classes; `uncertainty` in [0, 1] (1: says nothing)."""
 
-    probabilities: NDArray[np.float32]
-    valence: float
+    likelihoods: NDArray[np.float32]
+    ratios: LogRatios
     uncertainty: float
+
+    @property
+    def valence(self) -> float:
+        """See `LogRatios.valence`."""
+        return self.ratios.valence
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,25 +148,49 @@ class Utterance:
 
 @dataclass(frozen=True, slots=True)
 class SpeechAffect:
-    """Affect of one utterance's sound: `arousal` in [0, 1], `valence` in [-1, 1], `uncertainty` in [0, 1]."""
+    """Affect of one utterance's sound: `arousal` in [0, 1], `uncertainty` in [0, 1].
+
+    `negative`: log-likelihood ratio of negative against not negative, in nats: from its sound alone a neutral utterance
+    is not told from a positive one."""
 
     arousal: float
-    valence: float
+    negative: float
     uncertainty: float
     duration_s: float = 0.0
+
+    @property
+    def ratios(self) -> LogRatios:
+        """Of the three classes: positive is as likely as neutral."""
+        return LogRatios(self.negative, 0.0)
+
+    @property
+    def p_negative(self) -> float:
+        """Probability of negative at even odds of negative and not negative, in [0, 1]."""
+        return 1.0 / (1.0 + math.exp(-min(max(self.negative, -MAX_LOG_RATIO), MAX_LOG_RATIO)))
+
+    @property
+    def valence(self) -> float:
+        """1 - 2 `p_negative`: +1 means *not negative*, not happy."""
+        return 1.0 - 2.0 * self.p_negative
 
 
 @dataclass(frozen=True, slots=True)
 class WordsAffect:
-    """Sentiment of one utterance's words: (negative, neutral, positive), sums to 1; `uncertainty` in [0, 1]."""
+    """Sentiment of one utterance's words: `ratios` of the three classes; `uncertainty` in [0, 1]."""
 
-    probabilities: tuple[float, float, float]
+    ratios: LogRatios
     uncertainty: float
+
+    @classmethod
+    def of(cls, probabilities: Shares, uncertainty: float, shares: Shares = EVEN) -> WordsAffect:
+        """From a network's probabilities, with the classes' shares that it was trained at taken out."""
+        logs = [math.log(max(p, 1e-9) / share) for p, share in zip(probabilities, shares, strict=True)]
+        return cls(LogRatios(logs[0] - logs[1], logs[2] - logs[1]), uncertainty)
 
     @property
     def valence(self) -> float:
-        """Positive minus negative probability, in [-1, 1]."""
-        return self.probabilities[2] - self.probabilities[0]
+        """See `LogRatios.valence`."""
+        return self.ratios.valence
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,20 +55,20 @@ class Visit:
             return
         before_s, self._last_face_s = self._last_face_s, time_s
         seconds = 0.0 if before_s is None else min(max(0.0, time_s - before_s), MAX_GAP_S)
-        weight = self.parameters.face.weight(affect.uncertainty, seconds)
-        self.face.add(affect.valence, weight, seconds, time_s, self.parameters)
+        p = self.parameters
+        self.face.add(affect.ratios, affect.uncertainty, seconds, time_s, p.face, p)
 
     def add_speech(self, affect: SpeechAffect, time_s: float) -> None:
         """Add an utterance's sound that ended at `time_s`."""
         if self.takes_evidence:
-            weight = self.parameters.speech.weight(affect.uncertainty, affect.duration_s)
-            self.speech.add(affect.valence, weight, affect.duration_s, time_s, self.parameters)
+            p = self.parameters
+            self.speech.add(affect.ratios, affect.uncertainty, affect.duration_s, time_s, p.speech, p)
 
     def add_words(self, affect: WordsAffect, duration_s: float, time_s: float) -> None:
         """Add an utterance's words; `time_s` is the utterance's end."""
         if self.takes_evidence:
-            weight = self.parameters.words.weight(affect.uncertainty, duration_s)
-            self.words.add(affect.valence, weight, duration_s, time_s, self.parameters)
+            p = self.parameters
+            self.words.add(affect.ratios, affect.uncertainty, duration_s, time_s, p.words, p)
 
     def opt_out(self) -> None:
         """Forget everything that was summed up; the visit will count as abstained."""

@@ -23,6 +23,7 @@ from typing import Any
 from edge.capture.media_file import open_media, read_chunks, read_frames
 from edge.perception.engine import Engine, EngineSettings, Glimpse
 from edge.perception.networks import FACE_NETWORKS, NetworkOptions, load_networks
+from models.labels import POLARITIES
 from pipeline.errors import ConfigError, SourceError
 from pipeline.fusion import FusionParameters, load_fusion
 from pipeline.records import EMOTIONS, Chunk, ClosedVisit, Frame, Modality, Tallies
@@ -137,7 +138,7 @@ def _moment(time_s: float, glimpse: Glimpse) -> dict[str, Any]:
         "face_px": None if citizen is None else round(max(citizen.width_px, citizen.height_px)),
         "emotions": None
         if affect is None
-        else {name: round(float(p), 3) for name, p in zip(EMOTIONS, affect.probabilities, strict=True)},
+        else {name: round(float(p), 3) for name, p in zip(EMOTIONS, affect.likelihoods, strict=True)},
         "face_valence": None if affect is None else round(affect.valence, 3),
         "face_uncertainty": None if affect is None else round(affect.uncertainty, 3),
         "arousal": None if glimpse.speech is None else round(glimpse.speech.arousal, 3),
@@ -145,6 +146,9 @@ def _moment(time_s: float, glimpse: Glimpse) -> dict[str, Any]:
         "words_valence": None if glimpse.words is None else round(glimpse.words.valence, 3),
         "fused_valence": None if glimpse.fused is None else round(glimpse.fused.x, 3),
         "fused_sd": None if glimpse.fused is None else round(glimpse.fused.sd, 3),
+        "fused": None
+        if glimpse.fused is None
+        else {name: round(p, 3) for name, p in zip(POLARITIES, glimpse.fused.probabilities, strict=True)},
         "face_s": round(glimpse.face_seconds, 2),
         "speech_s": round(glimpse.speech_seconds, 2),
         "visit_open": glimpse.visit_start_s is not None,

@@ -74,7 +74,12 @@ class EngineSettings:
     def for_demo(self) -> EngineSettings:
         """The same for a demo's visits of a few seconds: only times are shorter."""
         fusion = replace(
-            self.fusion, minimum_visit_s=1.5, minimum_evidence_s=1.0, arrival_s=1.5, leaving_s=1.5, maximum_sd=0.6
+            self.fusion,
+            minimum_visit_s=1.5,
+            minimum_evidence_s=1.0,
+            minimum_observations=0.7,
+            arrival_s=1.5,
+            leaving_s=1.5,
         )
         presence = PresenceParameters(start_after_s=0.4, end_after_s=1.0, empty_after_s=0.4)
         return replace(self, presence=presence, fusion=fusion, opt_out_s=4.0, opt_out_rest_s=0.5, rating_wait_s=8.0)

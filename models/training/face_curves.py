@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import metrics
-from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity
+from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork
 from models.face_crop import CropFrame, cut
 from models.training import face_augment as change
 from models.training.face_data import load_split
-from models.training.face_measure import POLARITY_OF_EMOTION
+from models.training.face_measure import POLARITY_OF_EMOTION, polarity
 
 Image = NDArray[np.uint8]
 Change = Callable[[Image, np.random.Generator], Image]
@@ -90,12 +90,12 @@ def measured(network: FaceAffectNetwork, faces: Image, labels: NDArray[np.int64]
     """Accuracy over eight classes, three-class F1, AUC neutral/negative, ECE, mean uncertainty and the share
     answered."""
     affects = network.infer_arrays(faces)
-    groups = polarity(affects.probabilities)
+    groups = polarity(affects.likelihoods)
     three = POLARITY_OF_EMOTION[labels]
     plain = (three == 0) | (three == 1)
     shown = three >= 0
     against_neutral = groups[:, 0] / np.maximum(groups[:, 0] + groups[:, 1], 1e-9)
-    correct = affects.probabilities.argmax(1) == labels
+    correct = affects.likelihoods.argmax(1) == labels
     return {
         "accuracy": metrics.bootstrap(lambda hits: float(hits.mean()), correct, resamples=400).as_json(),
         "macro_f1_polarity": metrics.bootstrap(
@@ -104,7 +104,7 @@ def measured(network: FaceAffectNetwork, faces: Image, labels: NDArray[np.int64]
         "auc_neutral_negative": metrics.bootstrap(
             metrics.auc, three[plain] == 0, against_neutral[plain], resamples=200
         ).as_json(),
-        "ece": round(metrics.ece(labels, affects.probabilities), 4),
+        "ece": round(metrics.ece(labels, affects.likelihoods), 4),
         "uncertainty": round(float(affects.uncertainty.mean()), 4),
         "answered": round(float((affects.uncertainty <= ABSTAIN_ABOVE).mean()), 4),
     }

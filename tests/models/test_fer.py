@@ -106,7 +106,7 @@ def test_a_smile_is_found() -> None:
         pixels = np.asarray(picture, np.uint8)
         crop = network.crop(pixels, detector.detect(pixels)[0].keypoints)
         (affect,) = network.infer([crop])
-        assert affect.probabilities.sum() == pytest.approx(1, abs=1e-5)
+        assert affect.likelihoods.sum() == pytest.approx(1, abs=1e-5)
         assert affect.valence > 0.8
         assert affect.uncertainty < 0.3
     assert network.infer([]) == []

@@ -102,8 +102,8 @@ def test_negation_changes_the_pieces_of_what_follows() -> None:
 )
 def test_plain_cases(text: str, expected: str, network: TextSentimentNetwork) -> None:
     affect = network.infer(text)
-    assert CLASSES[int(np.argmax(affect.probabilities))] == expected
-    assert sum(affect.probabilities) == pytest.approx(1.0, abs=1e-5)
+    assert CLASSES[int(np.argmax(affect.ratios.posterior()))] == expected
+    assert sum(affect.ratios.posterior()) == pytest.approx(1.0, abs=1e-5)
     assert 0.0 <= affect.uncertainty <= 1.0
 
 
@@ -124,7 +124,7 @@ def test_students_have_a_map_of_their_own(network: TextSentimentNetwork) -> None
     """A bare statement is a complaint in a course's questionnaire and nothing of the kind at a counter."""
     student = network.infer("giảng viên chưa cho bài tập về nhà")
     citizen = network.infer("tôi chưa nộp giấy tờ ở phường")
-    assert student.probabilities[1] < 0.3 < 0.6 < citizen.probabilities[1]
+    assert student.ratios.posterior()[1] < 0.3 < 0.6 < citizen.ratios.posterior()[1]
 
 
 def test_exported_network_equals_the_trained(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_exported_network_equals_the_trained(tmp_path: Path) -> None:
 def test_own_sentences(name: str, least_share: float, network: TextSentimentNetwork) -> None:
     rows = sentences(name)
     assert len(rows) >= 50
-    right = sum(CLASSES[int(np.argmax(network.infer(text).probabilities))] == label for text, label in rows)
+    right = sum(CLASSES[int(np.argmax(network.infer(text).ratios.posterior()))] == label for text, label in rows)
     assert right / len(rows) >= least_share
 
 
@@ -159,7 +159,7 @@ def test_own_sentences_are_kept_out_of_the_templates() -> None:
 
 
 def test_nothing_said_is_neutral(network: TextSentimentNetwork) -> None:
-    assert network.infer("...").probabilities == (0.0, 1.0, 0.0)
+    assert network.infer("...").ratios.posterior() == pytest.approx((0.0, 1.0, 0.0), abs=1e-8)
 
 
 def test_templates_are_seeded_and_of_three_classes() -> None:

@@ -77,7 +77,7 @@ class Noting:
 
     def infer(self, text: str) -> WordsAffect:
         self.told.append(text)
-        return WordsAffect((0.1, 0.8, 0.1), 0.5)
+        return WordsAffect.of((0.1, 0.8, 0.1), 0.5)
 
 
 class _Everything(logging.Handler):
@@ -117,7 +117,7 @@ def sentiment() -> TextSentimentNetwork:
 def test_real_speech_becomes_a_sentiment(folder: Path, sentiment: TextSentimentNetwork) -> None:
     found = WordsReader(folder, sentiment).read(voice("voice_ly"))
     assert isinstance(found, WordsAffect)
-    assert sum(found.probabilities) == pytest.approx(1.0, abs=1e-5)
+    assert sum(found.ratios.posterior()) == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.slow

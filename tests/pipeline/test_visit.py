@@ -8,11 +8,20 @@ import numpy as np
 import pytest
 
 from pipeline.fusion import FusionParameters
-from pipeline.records import AbstainReason, ClosedVisit, FaceAffect, Level, Outcome, SpeechAffect, WordsAffect
+from pipeline.records import (
+    AbstainReason,
+    ClosedVisit,
+    FaceAffect,
+    Level,
+    LogRatios,
+    Outcome,
+    SpeechAffect,
+    WordsAffect,
+)
 from pipeline.visit import MAX_GAP_S, Presence, PresenceParameters, Visit
 
-HAPPY = FaceAffect(np.eye(8, dtype=np.float32)[1], 1.0, 0.05)
-SAD = FaceAffect(np.eye(8, dtype=np.float32)[3], -1.0, 0.05)
+HAPPY = FaceAffect(np.eye(8, dtype=np.float32)[1], LogRatios(-3.0, 5.0), 0.05)
+SAD = FaceAffect(np.eye(8, dtype=np.float32)[3], LogRatios(5.0, -3.0), 0.05)
 
 
 def visit_with(affect: FaceAffect, seconds: float = 10.0) -> Visit:
@@ -32,8 +41,8 @@ def test_a_frozen_level_does_not_move() -> None:
     frozen = visit.freeze(10.0)
     for number in range(1000):
         visit.add_face(SAD, 10.0 + number * 0.1)
-    visit.add_speech(SpeechAffect(0.9, -1.0, 0.0, 5.0), 20.0)
-    visit.add_words(WordsAffect((1.0, 0.0, 0.0), 0.0), 5.0, 20.0)
+    visit.add_speech(SpeechAffect(0.9, 5.0, 0.0, 5.0), 20.0)
+    visit.add_words(WordsAffect.of((1.0, 0.0, 0.0), 0.0), 5.0, 20.0)
     visit.rate(1)
     assert visit.freeze(120.0) is frozen
     assert visit.close(120.0) == ClosedVisit(Level.VERY_HIGH, Outcome.NOT_SATISFIED, 0)
