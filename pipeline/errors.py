@@ -109,11 +109,13 @@ class ForbiddenError(RequestError):
 
 
 class ImportRowError(InvalidError):
-    """Rows of an imported file that do not fit: `rows` holds (row number, reason)."""
+    """Rows of an imported file that do not fit: `rows` holds (row number, reason), `balance` what became of the whole
+    file where it was read to its end."""
 
-    def __init__(self, message: str, rows: list[tuple[int, str]], fix: str = "") -> None:
+    def __init__(self, message: str, rows: list[tuple[int, str]], fix: str = "", balance: object | None = None) -> None:
         super().__init__(message, fix)
         self.rows = rows
+        self.balance = balance
 
 
 class StatisticsError(HailongError):

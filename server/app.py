@@ -52,7 +52,7 @@ ROUTERS = (
     "server.channels.paper.page",
     "server.ratings.review_page",
     "server.sampling.page",
-    "server.ratings.uploads_page",
+    "server.imports.page",
     "server.ratings.exports",
 )
 """Modules with a `router`, in the order in which their paths are tried."""

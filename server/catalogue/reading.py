@@ -17,6 +17,7 @@ from server.store.tables.counters import counters
 from server.store.tables.provinces import provinces
 from server.store.tables.services import fields, service_groups, services
 from server.store.tables.transactions import transactions
+from server.tabular.spec import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,3 +122,26 @@ def listing(connection: Connection, scope: Scope) -> dict[str, list[Row[Any]]]:
 def codes(named: dict[int, Named]) -> dict[str, int]:
     """Code to id."""
     return {one.code: one.id for one in named.values()}
+
+
+def known_agencies(catalogue: Catalogue) -> Known:
+    """Agencies by code and name, for files."""
+    return _known(catalogue.agencies, NOUNS["agency"])
+
+
+def known_groups(catalogue: Catalogue) -> Known:
+    """Service groups by number and name, for files."""
+    return _known(catalogue.groups, NOUNS["service_group"])
+
+
+def known_services(catalogue: Catalogue) -> Known:
+    """Services by code and name, for files."""
+    return _known(catalogue.services, NOUNS["service"])
+
+
+def _known(named: dict[int, Named], what: Words) -> Known:
+    found = Known(what)
+    for number, one in named.items():
+        found.add(number, one.name_vi, one.name_en)
+    found.add_codes({one.code: number for number, one in named.items()})
+    return found

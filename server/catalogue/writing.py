@@ -1,25 +1,26 @@
 """The catalogue of a province: agencies, counters, services, service groups, fields, levels; from rows, all or nothing.
 
-A row is a mapping of column name to text, as a CSV or XLSX reader gives it. A repeated import changes nothing. A row
-whose code exists changes that entry's names.
+A row is a mapping of column name to text, from a file or a form. A repeated import changes nothing. A row whose code
+exists, in whatever case it is written, changes that entry's names.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table
 
-from pipeline.errors import ImportRowError, InvalidError, NotFoundError
-from pipeline.words import Words, reason_of
+from pipeline.errors import InvalidError, NotFoundError
+from pipeline.text import first_unsafe, match_key, one_line
+from pipeline.words import Words
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
+from server.tabular.spec import ImportResult, ImportSpec, Options, Problems, store_rows
+from server.tabular.values import read_whole
 
 Row = Mapping[str, str]
 
@@ -38,102 +39,121 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "agencies": (("code", "name_vi", "level"), ("name_en",)),
     "counters": (("agency", "code", "name_vi"), ("name_en",)),
     "service_groups": (("number", "name_vi"), ("name_en", "field")),
-    "services": (("code", "name_vi"), ("name_en", "group")),
+    "services": (("code", "name_vi"), ("name_en", "service_group")),
 }
 """Kind -> (columns that must be there, columns that may)."""
 
-
-@dataclass(frozen=True, slots=True)
-class ImportResult:
-    """What an import did, or in a preview would do."""
-
-    added: int
-    changed: int
-    unchanged: int
-
-
-def _clean(text: str | None) -> str:
-    return unicodedata.normalize("NFC", (text or "").strip())
+_TABLES: dict[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
+    "levels": (levels, ("code",), ("name_vi", "name_en", "rank")),
+    "fields": (fields, ("code",), ("name_vi", "name_en")),
+    "agencies": (agencies, ("code",), ("name_vi", "name_en", "level_id")),
+    "counters": (counters, ("agency_id", "code"), ("name_vi", "name_en")),
+    "service_groups": (service_groups, ("number",), ("name_vi", "name_en", "field_id")),
+    "services": (services, ("code",), ("name_vi", "name_en", "service_group")),
+}
+"""Kind -> (table, columns that a row is known again by, columns that a repeated row changes)."""
 
 
-def _ids(connection: Connection, table: Table, province_id: int, column: str) -> dict[Any, int]:
-    query = Scope(province_id).select(table, table.c[column], table.c.id)
-    return {row[0]: row[1] for row in connection.execute(query)}
+class CatalogueReader:
+    """Reads one kind's rows into column values."""
 
-
-class _Reader:
-    """Reads one kind's rows into column values, collecting what is wrong by row."""
-
-    def __init__(self, connection: Connection, province_id: int, kind: str) -> None:
+    def __init__(self, connection: Connection, scope: Scope, kind: str) -> None:
         self.kind = kind
-        self.errors: list[tuple[int, str]] = []
-        self.levels = _ids(connection, levels, province_id, "code")
-        self.fields = _ids(connection, fields, province_id, "code")
-        self.agencies = _ids(connection, agencies, province_id, "code")
-        self.groups = set(_ids(connection, service_groups, province_id, "number"))
+        self.table, self.key, self.change = _TABLES[kind]
+        self.known_by = Words("number", "số") if "number" in self.key else Words("code", "mã")
+        self._levels = _codes(connection, scope, levels)
+        self._fields = _codes(connection, scope, fields)
+        self._agencies = _codes(connection, scope, agencies)
+        groups = scope.select(service_groups, service_groups.c.number)
+        self._groups = {int(number) for number in connection.execute(groups).scalars()}
+        self._spelt: dict[str, str] = {}
+        if "code" in self.table.c and kind != "counters":
+            query = scope.select(self.table, self.table.c.code)
+            self._spelt = {match_key(code): code for code in connection.execute(query).scalars()}
 
-    def values(self, number: int, row: Row) -> dict[str, Any] | None:
-        """Column values of a row, or None where it was reported."""
-        try:
-            return self._values(row)
-        except ValueError as error:
-            self.errors.append((number, reason_of(error)))
-            return None
-
-    def _values(self, row: Row) -> dict[str, Any]:
+    def values(self, cells: Row) -> dict[str, Any]:
+        """Column values of a row. Raises `ValueError` with everything that is wrong."""
         must, may = COLUMNS[self.kind]
-        cells = {name: _clean(row.get(name)) for name in (*must, *may)}
-        missing = [name for name in must if not cells[name]]
+        problems = Problems()
+        for name, given in cells.items():
+            if unsafe := first_unsafe(given or ""):
+                problems.add(
+                    Words(
+                        f"{name}: a character that cannot be shown: {unsafe}",
+                        f"{name}: có ký tự không hiển thị được: {unsafe}",
+                    )
+                )
+        texts = {name: one_line(cells.get(name) or "") for name in (*must, *may)}
+        missing = [name for name in must if not texts[name]]
         if missing:
-            raise ValueError(Words(f"empty: {', '.join(missing)}", f"để trống: {', '.join(missing)}"))
+            problems.add(Words(f"empty: {', '.join(missing)}", f"để trống: {', '.join(missing)}"))
         for name, limit in (("code", 40), ("name_vi", 200), ("name_en", 200)):
-            if len(cells.get(name, "")) > limit:
-                raise ValueError(Words(f"{name} is longer than {limit} characters", f"{name} dài hơn {limit} ký tự"))
-        values: dict[str, Any] = {"name_vi": cells["name_vi"], "name_en": cells["name_en"] or cells["name_vi"]}
-        if "code" in cells:
-            values["code"] = cells["code"]
+            if len(texts.get(name, "")) > limit:
+                problems.add(Words(f"{name} is longer than {limit} characters", f"{name} dài hơn {limit} ký tự"))
+        values: dict[str, Any] = {"name_vi": texts["name_vi"], "name_en": texts["name_en"] or texts["name_vi"]}
+        if "code" in texts:
+            key = match_key(texts["code"])
+            values["code"] = self._spelt.setdefault(key, texts["code"]) if self.kind != "counters" else texts["code"]
+        values |= self._more(texts, problems)
+        problems.end()
+        return values
+
+    def _more(self, texts: Row, problems: Problems) -> dict[str, Any]:
         match self.kind:
             case "levels":
-                values["rank"] = _whole(cells["rank"], "rank", 1, 9)
+                return {"rank": problems.of(_whole, texts["rank"], "rank", 1, 9, otherwise=1)}
             case "agencies":
-                values["level_id"] = _known(self.levels, cells["level"], "level")
+                return {"level_id": problems.of(_known, self._levels, texts["level"], "level", otherwise=0)}
             case "counters":
-                values["agency_id"] = _known(self.agencies, cells["agency"], "agency")
+                return {"agency_id": problems.of(_known, self._agencies, texts["agency"], "agency", otherwise=0)}
             case "service_groups":
-                values["number"] = _whole(cells["number"], "number", 0, 255)
-                values["field_id"] = _known(self.fields, cells["field"], "field") if cells["field"] else None
+                field = texts["field"]
+                return {
+                    "number": problems.of(_whole, texts["number"], "number", 0, 255, otherwise=0),
+                    "field_id": problems.of(_known, self._fields, field, "field", otherwise=0) if field else None,
+                }
             case "services":
-                group = _whole(cells["group"] or "0", "group", 0, 255)
-                if group and group not in self.groups:
-                    raise ValueError(Words(f"unknown service group: {group}", f"không có nhóm thủ tục: {group}"))
-                values["service_group"] = group
-        return values
+                given = texts["service_group"] or "0"
+                group = problems.of(_whole, given, "service_group", 0, 255, otherwise=0)
+                if group and group not in self._groups:
+                    problems.add(Words(f"unknown service group: {group}", f"không có nhóm thủ tục: {group}"))
+                return {"service_group": group}
+        return {}
+
+
+def _codes(connection: Connection, scope: Scope, table: Table) -> dict[str, int]:
+    """Codes, made comparable, to ids."""
+    query = scope.select(table, table.c.code, table.c.id)
+    return {match_key(row.code): row.id for row in connection.execute(query)}
 
 
 def _whole(text: str, name: str, low: int, high: int) -> int:
-    if not text.isdecimal() or not low <= int(text) <= high:
+    try:
+        return read_whole(text, low, high)
+    except ValueError:
         raise ValueError(
             Words(
                 f"{name} must be a whole number from {low} to {high}", f"{name} phải là số nguyên từ {low} đến {high}"
             )
-        )
-    return int(text)
+        ) from None
 
 
-def _known(ids: Mapping[Any, int], code: str, name: str) -> int:
-    if code not in ids:
+def _known(ids: Mapping[str, int], code: str, name: str) -> int:
+    found = ids.get(match_key(code))
+    if found is None:
         raise ValueError(Words(f"unknown {name}: {code}", f"không có {NOUNS[name].vi}: {code}"))
-    return ids[code]
+    return found
 
 
-_TABLES: dict[str, tuple[Table, tuple[str, ...]]] = {
-    "levels": (levels, ("code",)),
-    "fields": (fields, ("code",)),
-    "agencies": (agencies, ("code",)),
-    "counters": (counters, ("agency_id", "code")),
-    "service_groups": (service_groups, ("number",)),
-    "services": (services, ("code",)),
-}
+def _reader_of(kind: str) -> Callable[[Connection, Scope, Options], CatalogueReader]:
+    def reader(connection: Connection, scope: Scope, _options: Options) -> CatalogueReader:
+        return CatalogueReader(connection, scope, kind)
+
+    return reader
+
+
+SPECS = tuple(ImportSpec(kind, must, may, _reader_of(kind)) for kind, (must, may) in COLUMNS.items())
+"""The catalogue's kinds of files."""
 
 
 def import_catalogue(
@@ -147,49 +167,8 @@ def import_catalogue(
             Words(f"There is no catalogue of {kind!r}.", "Không có loại danh mục này."),
             Words(f"Known: {', '.join(COLUMNS)}.", f"Có: {', '.join(COLUMNS)}."),
         )
-    table, key_columns = _TABLES[kind]
-    reader = _Reader(connection, province_id, kind)
-    existing = {
-        tuple(getattr(row, name) for name in key_columns): row
-        for row in connection.execute(Scope(province_id).select(table))
-    }
-    seen: dict[tuple[Any, ...], int] = {}
-    new: list[dict[str, Any]] = []
-    changed: list[tuple[int, dict[str, Any]]] = []
-    unchanged = 0
-    for number, row in rows:
-        values = reader.values(number, row)
-        if values is None:
-            continue
-        row_key = tuple(values[name] for name in key_columns)
-        if row_key in seen:
-            reader.errors.append(
-                (number, Words(f"the same code as in row {seen[row_key]}", f"trùng mã với dòng {seen[row_key]}"))
-            )
-            continue
-        seen[row_key] = number
-        old = existing.get(row_key)
-        if old is None:
-            new.append({"province_id": province_id, **values})
-        elif all(getattr(old, name) == value for name, value in values.items()):
-            unchanged += 1
-        else:
-            changed.append((old.id, values))
-    if reader.errors:
-        raise ImportRowError(
-            Words(
-                f"{len(reader.errors)} rows of {kind} do not fit; nothing was imported.",
-                f"{len(reader.errors)} dòng không hợp lệ; chưa nhập gì.",
-            ),
-            sorted(reader.errors),
-            Words("Correct them.", "Hãy sửa các dòng này."),
-        )
-    if not preview:
-        if new:
-            connection.execute(insert(table), new)
-        for entry_id, values in changed:
-            connection.execute(Scope(province_id).update(table).where(table.c.id == entry_id).values(values))
-    return ImportResult(len(new), len(changed), unchanged)
+    scope = Scope(province_id)
+    return store_rows(connection, scope, CatalogueReader(connection, scope, kind), rows, preview=preview)
 
 
 def switch_agency(connection: Connection, scope: Scope, agency_id: int, active: bool, by: int | None) -> None:

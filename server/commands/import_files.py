@@ -2,11 +2,12 @@
 
     hailong server import agencies coquan.xlsx
     hailong server import transactions hoso-2026.csv --preview
-    hailong server import ratings phieu.xlsx --instrument 2640 --channel paper
+    hailong server import ratings phieu.xlsx --instrument 2640 --channel paper --not-answered "-1 -99"
 
-All or nothing: where one row does not fit, nothing is imported and every bad row is told by number and reason. A file
-may be imported twice: what is there is not added again. `--preview` only says what would happen. CSV may be UTF-8,
-UTF-16 or Windows-1258 and separated by comma, semicolon or tab; `--columns` lists the columns of every kind.
+All or nothing: where one row does not fit, nothing is imported and every bad row is told by number with all its
+reasons. Every answer has a balance: rows, columns, sheets and cells read, used, ignored, refused. A file may be
+imported twice: what is there is not added again. `--preview` only says what would happen. `--columns` lists the columns
+of every kind; what else is understood stands in docs/inputs.md.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from server.tabular.balance import Balance
 
-_CATALOGUE = ("levels", "fields", "agencies", "counters", "service_groups", "services")
-_KINDS = (*_CATALOGUE, "transactions", "ratings", "enumerators", "phones")
+PATIENCE = 10.0
+"""An operator's own file may take ten times as long to read as an upload."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     from server.commands.options import add_store
 
-    parser.add_argument("kind", nargs="?", choices=_KINDS, help="what the file holds")
+    parser.add_argument("kind", nargs="?", help="what the file holds: see --columns")
     parser.add_argument("file", nargs="?", type=Path, help="CSV or XLSX")
     add_store(parser)
     parser.add_argument("--columns", action="store_true", help="list the columns of every kind, and stop")
@@ -39,91 +40,129 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channel", help="of ratings whose rows name none: paper, sms, call_1022, hotline, online")
     parser.add_argument("--batch", help="name of the delivery; keys rows without form codes (the file's content)")
     parser.add_argument("--round", help="code of the round, for phones")
+    parser.add_argument("--not-answered", metavar="CODES", help='codes that stand for no answer, such as "-1 -99"')
+    parser.add_argument(
+        "--ignore", action="append", metavar="NAME", help="heading of a column, or worksheet, to leave out; repeat it"
+    )
     parser.add_argument("--json", action="store_true", help="result or bad rows as JSON on standard output")
 
 
 def run(args: argparse.Namespace) -> int:
     """Import, or say what is wrong with which row."""
     from pipeline.errors import ImportRowError, InvalidError
+    from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
+    from server.core.progress import Progress
+    from server.core.scope import Scope
+    from server.imports.kinds import find_kind
     from server.store.engine import read
+    from server.tabular.spec import Options, import_file
+    from server.tabular.values import read_missing
 
     if args.columns:
         print(_columns(args.instrument))
         return 0
     if args.kind is None or args.file is None:
         raise InvalidError("A kind and a file are needed.", "For example: hailong server import ratings forms.xlsx")
+    spec = find_kind(args.kind)
     engine = open_engine(args)
+    progress = Progress(args.file.name, quiet=args.json or "instrument" not in spec.options)
     try:
         with read(engine) as connection:
-            province = province_id(connection, args)
-        result = _import(engine, province, args)
+            scope = Scope(province_id(connection, args))
+        options = Options(
+            instrument=load_instrument(args.instrument, args.version) if "instrument" in spec.options else None,
+            channel=args.channel or "",
+            batch=args.batch or "",
+            round_code=args.round or "",
+            not_answered=read_missing(args.not_answered or ""),
+            ignored=tuple(args.ignore or ()),
+            preview=args.preview,
+            patience=PATIENCE,
+        )
+        result = import_file(engine, scope, spec, args.file, options, progress=progress)
     except ImportRowError as error:
-        if args.json:
-            print(json.dumps({"error": error.message, "rows": error.rows}, ensure_ascii=False))
-        else:
-            for number, reason in error.rows[:50]:
-                print(f"row {number}: {reason}", file=sys.stderr)
-            if len(error.rows) > 50:
-                print(f"... and {len(error.rows) - 50} more (--json lists up to 1,000)", file=sys.stderr)
+        _tell_refused(error, as_json=args.json)
         raise
     finally:
+        progress.close()
         engine.dispose()
+    figures = {one.name: getattr(result, one.name) for one in dataclasses.fields(result) if one.name != "balance"}
     if args.json:
-        print(json.dumps({**result, "preview": args.preview}, ensure_ascii=False))
+        told = {**figures, "preview": args.preview, "balance": result.balance.to_dict()}
+        print(json.dumps(told, ensure_ascii=False))
         return 0
-    shown = ", ".join(f"{name} {value}" for name, value in result.items() if name not in ("by_agency", "preview"))
+    shown = ", ".join(f"{name} {value}" for name, value in figures.items() if name not in ("by_agency", "preview"))
     print(f"{'Preview, nothing written' if args.preview else 'Imported'}: {shown}")
+    for line in _told(result.balance):
+        print(line)
     return 0
 
 
-def _import(engine: Engine, province: int, args: argparse.Namespace) -> dict[str, Any]:
-    from pipeline.instruments import load_instrument
-    from server.catalogue.files import import_catalogue_file
-    from server.core.progress import Progress
-    from server.ratings.frame import import_transactions
-    from server.ratings.imports import import_ratings
-    from server.ratings.people import import_enumerators, import_phones
+def _tell_refused(error: Any, *, as_json: bool) -> None:
+    balance = error.balance.to_dict() if error.balance is not None else None
+    if as_json:
+        print(json.dumps({"error": error.message, "rows": error.rows, "balance": balance}, ensure_ascii=False))
+        return
+    for number, reason in error.rows[:50]:
+        print(f"row {number}: {reason}", file=sys.stderr)
+    if len(error.rows) > 50:
+        print(f"... and {len(error.rows) - 50} more (--json lists up to 1,000)", file=sys.stderr)
+    if error.balance is not None:
+        for line in _told(error.balance):
+            print(line, file=sys.stderr)
 
-    if args.kind == "ratings":
-        progress = Progress(args.file.name, quiet=args.json)
-        try:
-            result: Any = import_ratings(
-                engine,
-                province,
-                args.file,
-                load_instrument(args.instrument, args.version),
-                channel=args.channel,
-                batch=args.batch,
-                preview=args.preview,
-                progress=progress,
-            )
-        finally:
-            progress.close()
-    elif args.kind == "transactions":
-        result = import_transactions(engine, province, args.file, preview=args.preview)
-    elif args.kind == "enumerators":
-        result = import_enumerators(engine, province, args.file, preview=args.preview)
-    elif args.kind == "phones":
-        result = import_phones(engine, province, args.file, args.round or "", preview=args.preview)
-    else:
-        result = import_catalogue_file(engine, province, args.kind, args.file, preview=args.preview)
-    return dataclasses.asdict(result)
+
+def _told(balance: Balance) -> list[str]:
+    """The balance in lines; what is nought is left out."""
+
+    def line(title: str, **counts: int) -> str:
+        return f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items() if count)
+
+    lines = [
+        line(
+            "rows",
+            read=balance.rows,
+            headings=balance.rows_heading,
+            used=balance.rows_used,
+            ignored=balance.rows_ignored,
+            refused=balance.rows_refused,
+            short=balance.rows_short,
+        ),
+        line(
+            "cells",
+            read=balance.cells,
+            headings=balance.cells_heading,
+            used=balance.cells_used,
+            ignored=balance.cells_ignored,
+            refused=balance.cells_refused,
+            cleaned=balance.cells_cleaned,
+            filled=balance.cells_filled,
+        ),
+    ]
+    if balance.encoding not in ("UTF-8", "XLSX"):
+        lines.append(f"encoding: {balance.encoding}")
+    if balance.ignored_columns:
+        lines.append(f"columns ignored: {', '.join(heading or '?' for heading in balance.ignored_columns)}")
+    if balance.ignored_sheets:
+        lines.append(f"worksheets ignored: {', '.join(balance.ignored_sheets)}")
+    if balance.not_answered:
+        codes = ", ".join(f"{code} ({count})" for code, count in sorted(balance.not_answered.items()))
+        lines.append(f"codes of no answer: {codes}")
+    return lines
 
 
 def _columns(instrument_code: str) -> str:
     from pipeline.instruments import load_instrument
-    from server.catalogue.writing import COLUMNS
+    from server.imports.kinds import KINDS
     from server.tabular.columns import ALIASES
 
-    lines = []
-    for kind, (must, may) in COLUMNS.items():
-        lines.append(f"{kind}: {', '.join(must)}" + (f" (and {', '.join(may)})" if may else ""))
-    lines.append("transactions: agency, month, count (and service_group)")
-    lines.append("enumerators: code, name_vi (and organisation, phone)")
-    lines.append("phones: phone, agency (and service_group)")
     items = ", ".join(load_instrument(instrument_code).slots)
-    lines.append(f"ratings: agency, day, answers {items} (and form, channel, service_group, service, reasons)")
+    lines = []
+    for kind, spec in KINDS.items():
+        answers = f", answers {items}" if "instrument" in spec.options else ""
+        more = f" (and {', '.join(spec.optional)})" if spec.optional else ""
+        lines.append(f"{kind}: {', '.join(spec.required)}{answers}{more}")
     lines += ["", "Also read as column names:"]
     lines += [f"  {name}: {', '.join(texts)}" for name, texts in ALIASES.items()]
     return "\n".join(lines)

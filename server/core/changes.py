@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, insert
 
 from pipeline.calendar import today
 from pipeline.errors import LogError
+from pipeline.text import tidy
 from pipeline.words import Words
 from server.core.scope import Scope
 from server.store.tables.changes import changes
@@ -84,7 +85,7 @@ def record_change(
     query = Scope(province_id).select(changes, changes.c.position, changes.c.chain)
     last = connection.execute(query.order_by(changes.c.position.desc()).limit(1)).first()
     position, before = (last.position + 1, last.chain) if last else (1, START)
-    text = detail_text(detail)
+    text = tidy(detail_text(detail))  # as the store keeps it, or the chain would not fit
     day = today()
     head = _chain(before, position, day, user_id, action, text)
     row = {"position": position, "day": day, "user_id": user_id, "action": action, "detail": text, "chain": head}

@@ -17,22 +17,26 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import month_of_day, today
-from pipeline.errors import ConfigError, ImportRowError
-from pipeline.instruments import OVERALL, Instrument, RatingFlag, check_answers, drop_unasked
+from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
 from pipeline.words import Words, join, reason_of
 from server.catalogue.reading import Catalogue, Named, read_catalogue
 from server.catalogue.writing import NOUNS
 from server.core.progress import Progress
+from server.core.scope import Scope
 from server.ratings.batches import FileRecord, store_batches, stored_origins
 from server.ratings.suspicion import RepeatWatch, SuspicionRules
 from server.store.engine import read
 from server.store.tables.ratings import ANSWER_COLUMNS, Channel, RatingState, answer_values
-from server.tabular.columns import CHANNELS, is_answer_column, looks_like_item, read_answer, read_day, recognise
+from server.tabular.balance import Balance
+from server.tabular.columns import CHANNELS, recognise, recogniser
 from server.tabular.labels import plain
-from server.tabular.tables import SEE_COLUMNS, TableRow, clean, no_file, read_rows
+from server.tabular.parse import clean
+from server.tabular.reading import no_file, opened
+from server.tabular.spec import ImportSpec, Options, file_bounds, reasons_of
+from server.tabular.tables import Table, TableRow
+from server.tabular.values import read_answer, read_day
 
 BATCH = 2_000
-SHOWN_ERRORS = 1_000
 FULL_FORM = frozenset({str(Channel.PAPER), str(Channel.ONLINE), str(Channel.HOTLINE)})
 _COMPARED = ("agency_id", "day", "channel", "instrument", "instrument_version", *ANSWER_COLUMNS)
 
@@ -49,10 +53,11 @@ class RatingImport:
     by_agency: dict[str, int] = field(default_factory=dict)
     first_day: int | None = None
     last_day: int | None = None
+    balance: Balance | None = None
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file, hex. Raises `ConfigError` where it is missing."""
+    """SHA-256 of a file, hex. Raises `InvalidError` where it is missing."""
     if not path.is_file():
         raise no_file(path)
     digest = hashlib.sha256()
@@ -76,12 +81,14 @@ class _Sheets:
         channel: str | None,
         batch: str,
         rules: SuspicionRules,
+        options: Options,
     ) -> None:
         self.rules = rules
         self._province_id = province_id
         self._instrument = instrument
         self._channel = channel
         self._batch = batch
+        self._not_answered = options.not_answered
         self._agencies = by_text(catalogue.agencies)
         self._groups = by_text(catalogue.groups)
         self._services = by_text(catalogue.services)
@@ -110,7 +117,7 @@ class _Sheets:
             if name.startswith("item:"):
                 code = name[5:]
                 try:
-                    answers[self._instrument.slot_of(code)] = read_answer(cell, code in self._facts)
+                    answers[self._instrument.slot_of(code)] = read_answer(cell, code in self._facts, self._not_answered)
                 except ValueError as error:
                     raise ValueError(join((code, reason_of(error)), ": ")) from None
         reasons = self._read_reasons(cells.get("reasons", ""))
@@ -136,7 +143,7 @@ class _Sheets:
             "reasons": reasons,
             "flag": int(RatingFlag.NONE),
             "state": int(RatingState.COUNTED),
-            "origin": f"form:{form}" if form else f"file:{self._batch}:{row.number}",
+            "origin": f"form:{form}" if form else f"file:{self._batch}:{row.key}",
         }
 
     def _read_channel(self, cell: str) -> str:
@@ -219,88 +226,70 @@ def import_ratings(
     preview: bool = False,
     user_id: int | None = None,
     progress: Progress | None = None,
+    options: Options | None = None,
 ) -> RatingImport:
     """Import answer sheets from CSV or XLSX: all or nothing; a repeated import adds nothing.
 
     A row's key is its form code where the file has that column, else the file (or `batch`) and the row's number.
-    `channel`: of rows that name none. Raises `ImportRowError` with numbers and reasons of bad rows, `ConfigError` for a
+    `channel`: of rows that name none. Raises `ImportRowError` with numbers and reasons of bad rows, `InvalidError`
+    for a
     file that cannot be read at all."""
     progress = progress or Progress("", quiet=True)
+    options = options or Options()
     digest = file_digest(path)
-    with read(engine) as connection:
-        catalogue = read_catalogue(connection, province_id)
-        rules = SuspicionRules.of(connection, province_id)
-        sheets = _Sheets(catalogue, province_id, instrument, channel, (batch or digest)[:20], rules)
-        checked = _check(connection, path, sheets, instrument, catalogue, progress, preview)
-    if preview:
-        return checked
-    detail = {"file": digest[:16], "rows": checked.rows, "added": checked.added, "set_aside": checked.set_aside}
-    record = FileRecord(province_id, digest, batch or "", checked.rows, checked.added, user_id, detail)
-    store_batches(engine, record, _batches(path, sheets, instrument, progress))
+    columns = RATINGS.columns | {"answers"}
+    half = 1.0 if preview else 0.5
+    with opened(path, recognise(instrument), file_bounds(path, options), lambda done: progress.update(done / 4)) as raw:
+        table = Table(
+            raw, path.name, recogniser(instrument, columns), RATINGS.required, any_answer=True, ignored=options.ignored
+        )
+        with read(engine) as connection:
+            catalogue = read_catalogue(connection, province_id)
+            rules = SuspicionRules.of(connection, province_id)
+            sheets = _Sheets(catalogue, province_id, instrument, channel, (batch or digest)[:20], rules, options)
+            checked = _check(connection, table, sheets, instrument, catalogue, _Part(progress, 0.25, half), preview)
+        if preview:
+            return checked
+        counts = table.balance.counts()
+        detail = {"file": digest[:16], "rows": checked.rows, "added": checked.added, "set_aside": checked.set_aside}
+        record = FileRecord(province_id, digest, batch or "", checked.rows, checked.added, user_id, detail | counts)
+        store_batches(engine, record, _batches(table, sheets, instrument, _Part(progress, half, 1.0)))
     return checked
 
 
-def _rows(path: Path, instrument: Instrument) -> Iterator[TableRow]:
-    known = recognise(instrument)
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A stretch of the whole work, told to its progress."""
 
-    def name(header: str) -> str | None:
-        return known.get(plain(header)) or (f"?{header}" if looks_like_item(header) else None)
+    progress: Progress
+    first: float
+    last: float
 
-    for number, row in enumerate(read_rows(path, name)):
-        if number == 0:
-            missing = {"agency", "day"} - set(row.cells)
-            if missing:
-                columns = ", ".join(sorted(missing))
-                raise ConfigError(
-                    Words(f"{path.name} has no column {columns}.", f"Tệp thiếu cột {columns}."), SEE_COLUMNS
-                )
-            if not any(is_answer_column(column) for column in row.cells):
-                raise ConfigError(
-                    Words(f"{path.name} has no column of answers.", "Tệp không có cột câu trả lời nào."),
-                    Words(f"Such as {OVERALL}, A1, C1.", f"Chẳng hạn {OVERALL}, A1, C1."),
-                )
-            unknown = ", ".join(column[1:] for column in row.cells if column.startswith("?"))
-            if unknown:
-                raise ConfigError(
-                    Words(
-                        f"{path.name} has columns that instrument {instrument.code} lacks: {unknown}.",
-                        f"Tệp có cột mà bộ câu hỏi {instrument.code} không có: {unknown}.",
-                    ),
-                    Words(
-                        "Choose the right --instrument, or remove them.",
-                        "Hãy chọn đúng bộ câu hỏi, hoặc bỏ các cột ấy.",
-                    ),
-                )
-        yield row
+    def update(self, done: float, note: str) -> None:
+        """Tell a share of this stretch."""
+        self.progress.update(self.first + done * (self.last - self.first), note)
 
 
 def _check(
     connection: Connection,
-    path: Path,
+    table: Table,
     sheets: _Sheets,
     instrument: Instrument,
     catalogue: Catalogue,
-    progress: Progress,
+    progress: _Part,
     preview: bool,
 ) -> RatingImport:
     """The first pass: every row read and compared with the store; nothing written."""
-    errors: list[tuple[int, str]] = []
-    bad = rows = existing = aside = 0
+    rows = existing = aside = 0
     by_agency: dict[str, int] = {}
     first = last = None
     keys, watch = _Keys(), RepeatWatch(instrument, sheets.rules)
-    pending: list[tuple[int, dict[str, Any]]] = []
-
-    def report(number: int, reason: str) -> None:
-        nonlocal bad
-        bad += 1
-        if len(errors) < SHOWN_ERRORS:
-            errors.append((number, reason))
+    pending: list[tuple[TableRow, dict[str, Any]]] = []
 
     def compare() -> None:
         nonlocal existing
         stored = stored_origins(connection, [values for _, values in pending], _COMPARED)
-        for number, values in pending:
+        for row, values in pending:
             held = stored.get(values["origin"])
             if held is None:
                 continue
@@ -308,58 +297,47 @@ def _check(
                 existing += 1
             else:
                 form = values["origin"].partition(":")[2]
-                report(
-                    number,
-                    Words(
-                        f"form {form} is in the store with other answers",
-                        f"phiếu {form} đã có trong kho với câu trả lời khác",
-                    ),
+                reason = Words(
+                    f"form {form} is in the store with other answers",
+                    f"phiếu {form} đã có trong kho với câu trả lời khác",
                 )
+                table.refuse(row, [reason])
         pending.clear()
 
-    for row in _rows(path, instrument):
+    for row in table:
         rows += 1
-        progress.update(row.done / (1 if preview else 2), f"{rows:,} rows")
+        progress.update(row.done, f"{rows:,} rows")
         try:
             values = sheets.values(row)
             before = keys.add(values["origin"], row.number)
             if before is not None:
                 raise ValueError(Words(f"the same form as in row {before}", f"trùng phiếu với dòng {before}"))
         except ValueError as error:
-            report(row.number, reason_of(error))
+            table.refuse(row, reasons_of(error))
             continue
         aside += watch.flag(values) is not RatingFlag.NONE
         code = catalogue.agencies[values["agency_id"]].code
         by_agency[code] = by_agency.get(code, 0) + 1
         first = values["day"] if first is None else min(first, values["day"])
         last = values["day"] if last is None else max(last, values["day"])
-        pending.append((row.number, values))
+        pending.append((row, values))
         if len(pending) >= BATCH:
             compare()
     compare()
     keys.close()
-    if bad:
-        more = bad > SHOWN_ERRORS
-        shown = f" The first {SHOWN_ERRORS} are listed." if more else ""
-        shown_vi = f" Chỉ liệt kê {SHOWN_ERRORS} dòng đầu." if more else ""
-        raise ImportRowError(
-            Words(
-                f"{bad} of {rows} rows do not fit; nothing was imported.{shown}",
-                f"{bad} trong {rows} dòng không hợp lệ; chưa nhập gì.{shown_vi}",
-            ),
-            sorted(errors),
-            Words("Correct these rows and import the file again.", "Hãy sửa các dòng này rồi nhập lại tệp."),
-        )
-    return RatingImport(rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last)
+    table.finish()
+    return RatingImport(
+        rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, table.balance
+    )
 
 
 def _batches(
-    path: Path, sheets: _Sheets, instrument: Instrument, progress: Progress
+    table: Table, sheets: _Sheets, instrument: Instrument, progress: _Part
 ) -> Iterator[Sequence[dict[str, Any]]]:
     watch = RepeatWatch(instrument, sheets.rules)
     batch: list[dict[str, Any]] = []
-    for rows, row in enumerate(_rows(path, instrument), start=1):
-        progress.update(0.5 + row.done / 2, f"{rows:,} rows")
+    for rows, row in enumerate(table, start=1):
+        progress.update(row.done, f"{rows:,} rows")
         values = sheets.values(row)
         flag = watch.flag(values)
         if flag is not RatingFlag.NONE:
@@ -370,3 +348,36 @@ def _batches(
             batch = []
     if batch:
         yield batch
+
+
+def _import_own(
+    engine: Engine,
+    scope: Scope,
+    _spec: ImportSpec,
+    path: Path,
+    options: Options,
+    user_id: int | None,
+    progress: Progress,
+) -> RatingImport:
+    assert options.instrument is not None
+    return import_ratings(
+        engine,
+        scope.province_id,
+        path,
+        options.instrument,
+        channel=options.channel or None,
+        batch=options.batch or None,
+        preview=options.preview,
+        user_id=user_id,
+        progress=progress,
+        options=options,
+    )
+
+
+RATINGS = ImportSpec(
+    "ratings",
+    ("agency", "day"),
+    ("form", "channel", "service_group", "service", "reasons"),
+    own=_import_own,
+    options=("instrument", "channel", "batch", "not_answered"),
+)

@@ -6,16 +6,18 @@ that two writers wait for each other instead of failing when the second one has 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
 
 from pipeline.errors import StoreError
+from pipeline.text import tidy
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -51,6 +53,7 @@ def connect(text: str | URL) -> Engine:
         raise StoreError("The store's data base has no driver.") from None
     if url.get_backend_name() == "sqlite":
         _prepare_sqlite(engine)
+    _keep_text_clean(engine)
     try:
         with engine.connect():
             pass
@@ -61,6 +64,29 @@ def connect(text: str | URL) -> Engine:
             "Check that the folder exists and is writable, or that the data base runs and lets this user in.",
         ) from None
     return engine
+
+
+def _keep_text_clean(engine: Engine) -> None:
+    """No text with a control character, a mark of direction or a lone surrogate is ever stored or looked for, whatever
+    page, file or gateway it came by: PostgreSQL refuses NUL, and an SVG or a workbook with one cannot be written."""
+
+    @event.listens_for(engine, "before_cursor_execute", retval=True)
+    def _tidy(
+        _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
+    ) -> tuple[str, Any]:
+        return statement, _tidied(parameters)
+
+
+def _tidied(value: Any) -> Any:
+    """Parameters of a statement with every text tidy."""
+    if isinstance(value, str):
+        return tidy(value)
+    if isinstance(value, Mapping):
+        return {name: _tidied(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        kind = list if isinstance(value, list) else tuple
+        return kind(_tidied(one) for one in value)
+    return value
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -100,3 +126,24 @@ def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) 
     if inserted is None:  # pragma: no cover - every table here has an integer key
         raise StoreError(f"A row of {table.name} got no key.")
     return int(inserted[0])
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Sequence[Mapping[str, Any]],
+    key: Sequence[str],
+    change: Sequence[str] = (),
+) -> int:
+    """Insert rows; where one with the same `key` (columns of a unique constraint) is there, take over the columns
+    `change`, or leave it as it is. One statement of the data base, so that nobody comes between looking and writing.
+    Returns the number of rows inserted or changed where the driver tells it."""
+    if not rows:
+        return 0
+    statement = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+    if change:
+        taken = {name: statement.excluded[name] for name in change}
+        done = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
+    else:
+        done = statement.on_conflict_do_nothing(index_elements=list(key))
+    return int(connection.execute(done, [dict(row) for row in rows]).rowcount)

@@ -1,69 +1,61 @@
-"""Reading a CSV or XLSX file row by row, whatever its encoding, in bounded memory.
+"""Rows under a header, columns by their names, with a balance of everything that the file holds.
 
-CSV: UTF-8 with or without BOM, UTF-16 (with BOM, or recognised by its zero bytes), else Windows-1258, whose tone marks
-follow their letter. Separator `,` `;` or tab, found from the header. XLSX: the first sheet with a header, cells merged
-downwards filled. All text comes out composed (NFC), without zero-width characters, blanks collapsed.
+A `Table` goes through a `RawTable`: it finds each sheet's header, hands out rows, takes back refusals, and accounts for
+every row and cell. What is wrong with a cell matters only where its column is used.
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-import re
-import unicodedata
-import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
 
-from pipeline.errors import ConfigError, ImportRowError
-from pipeline.words import Words
+from pipeline.errors import ImportRowError, InvalidError
+from pipeline.text import match_key, without_marks
+from pipeline.words import Words, join
+from server.tabular.balance import Balance, SheetBalance
 from server.tabular.columns import is_answer_column
+from server.tabular.parse import HEADER_ROWS
+from server.tabular.reading import RawTable
+from server.tabular.records import RawRow, SheetStart
+from server.tabular.values import SCALE
 
-HEADER_ROWS = 20
-"""Titles may stand above the header: it is looked for in so many rows."""
-MAX_CELL = 4_000
-"""Characters of a cell; more is an error of its row (a wrong separator or an unclosed quote)."""
-MAX_UNPACKED_BYTES = 4 * 2**30
-_CHUNK = 1 << 20
-_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad"))
-_BLANKS = re.compile(r"\s+")
-_MERGE = re.compile(rb'<(?:\w+:)?mergeCell\s+ref="([A-Z]+)(\d+):([A-Z]+)(\d+)"')
+SHOWN_ERRORS = 1_000
+
+LIKE_ANSWERS = 3
+"""So many cells in the scale's words, and no other, make a column one of answers."""
 
 Recognise = Callable[[str], str | None]
-"""Header text -> the column's name, or None where it is none of ours. A name that begins with `?` is carried along but
-does not make a row the header."""
+"""Header text -> the column's name, or None where it is none of ours. A name that begins with `?` is not one of ours
+but looks as if it were: the file is refused unless the heading is named as ignored."""
 
-
-@dataclass(frozen=True, slots=True)
-class TableRow:
-    """`number`: the row's number as a spreadsheet shows it, 1 the first. `cells`: column name -> clean text.
-    `problem`: why the row cannot be used, before its content is looked at. `done`: share of the file read, 0..1."""
-
-    number: int
-    cells: dict[str, str]
-    problem: str = ""
-    done: float = 0.0
-
-
-def clean(value: object) -> str:
-    """A cell as text: composed (NFC), no zero-width characters, blanks collapsed; whole numbers without `.0`."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "1" if value else "0"
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, datetime):
-        return value.date().isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    text = unicodedata.normalize("NFC", str(value)).translate(_INVISIBLE)
-    return _BLANKS.sub(" ", text).strip()
-
+MARKS: dict[str, Words] = {
+    "control": Words("a character that cannot be shown: {detail}", "có ký tự không hiển thị được: {detail}"),
+    "unread": Words("a character that cannot be read (wrong encoding)", "có ký tự không đọc được (sai bảng mã)"),
+    "garbled": Words(
+        "text that another program garbled (it was “{detail}”): export it again as UTF-8",
+        "chữ bị hỏng do chương trình khác (vốn là “{detail}”): hãy xuất lại dạng UTF-8",
+    ),
+    "font_code": Words(
+        "text in the font code {detail}: turn it into Unicode, for example with UniKey",
+        "chữ ở bảng mã {detail}: hãy chuyển sang Unicode, chẳng hạn bằng UniKey",
+    ),
+    "long": Words("a cell has more than {detail} characters", "một ô có hơn {detail} ký tự"),
+    "error": Words("the cell holds the error {detail}", "ô có lỗi {detail}"),
+    "formula": Words(
+        "the cell holds a formula without a value: open the file in Excel and save it",
+        "ô có công thức chưa có giá trị: hãy mở tệp bằng Excel và lưu lại",
+    ),
+    "rounded": Words(
+        "a number of more than 15 digits, which spreadsheets round: write it as text",
+        "số dài hơn 15 chữ số, bảng tính đã làm tròn: hãy ghi dạng văn bản",
+    ),
+    "csv": Words("not readable as CSV", "không đọc được như CSV"),
+    "merged_across": Words(
+        "merged cells across several columns or over answers", "ô gộp qua nhiều cột hoặc trên câu trả lời"
+    ),
+}
+"""What can be wrong with a cell before its content is looked at: code -> reason."""
 
 SEE_COLUMNS = Words(
     "The first row names the columns; see `hailong server import --columns`.",
@@ -71,273 +63,288 @@ SEE_COLUMNS = Words(
 )
 
 
-def no_file(path: Path) -> ConfigError:
-    """The refusal of a path that leads nowhere."""
-    return ConfigError(
-        Words(f"There is no file {path}.", "Không có tệp này."), Words("Check the path.", "Hãy kiểm tra lại.")
-    )
-
-
-def bad_rows(errors: list[tuple[int, str]]) -> ImportRowError:
-    """The refusal of a file with rows that do not fit."""
-    text = Words(
-        f"{len(errors)} rows do not fit; nothing was imported.", f"{len(errors)} dòng không hợp lệ; chưa nhập gì."
-    )
-    return ImportRowError(text, errors, Words("Correct them.", "Hãy sửa các dòng này."))
-
-
-def read_rows(path: Path, recognise: Recognise, needed: int = 2) -> Iterator[TableRow]:
-    """The rows under the header; empty rows are left out.
-
-    The header is the first row in which at least `needed` cells are recognised. Raises `ConfigError` where the file
-    cannot be read or has no such row."""
-    if not path.is_file():
-        raise no_file(path)
-    suffix = path.suffix.lower()
-    if suffix in (".xlsx", ".xlsm"):
-        yield from _xlsx(path, recognise, needed)
-    elif suffix == ".xls":
-        raise ConfigError(
-            Words(f"{path.name} is in the old XLS format.", "Tệp ở định dạng XLS cũ."),
-            Words("Save it as XLSX or CSV and import that.", "Hãy lưu lại thành XLSX hoặc CSV rồi nhập."),
-        )
-    else:
-        yield from _csv(path, recognise, needed)
-
-
-def encoding_of(path: Path) -> str:
-    """Python's name of a text file's encoding. Reads the file once."""
-    with path.open("rb") as file:
-        head = file.read(4_096)
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    if head[:2] == b"PK":
-        raise ConfigError(
-            Words(
-                f"{path.name} is a spreadsheet or an archive, no CSV.", "Tệp là bảng tính hoặc tệp nén, không phải CSV."
-            ),
-            Words("Name it .xlsx, or save it as CSV.", "Hãy đặt đuôi .xlsx, hoặc lưu thành CSV."),
-        )
-    # Latin letters in UTF-16 have a zero byte each: odd places for little endian, even for big endian.
-    if head.count(0) > len(head) // 8:
-        return "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be"
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    with path.open("rb") as file:
-        try:
-            while chunk := file.read(_CHUNK):
-                decoder.decode(chunk)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            return "cp1258"
-    return "utf-8"
-
-
-def _is_known(name: str | None) -> bool:
-    return name is not None and not name.startswith("?")
-
-
-def _header(cells: list[str], recognise: Recognise, needed: int) -> list[str | None] | None:
-    names = [recognise(cell) if cell else None for cell in cells]
-    known = [name for name in names if name is not None and _is_known(name)]
-    if len(known) < needed:
-        return None
-    twice = sorted({name for name in known if known.count(name) > 1})
-    if twice:
-        raise ConfigError(
-            Words(
-                f"The column {', '.join(twice)} stands twice in the file.",
-                f"Cột {', '.join(twice)} có hai lần trong tệp.",
-            ),
-            Words("Delete or rename one of them.", "Hãy xóa hoặc đổi tên một cột."),
-        )
-    return names
-
-
-def _no_header(path: Path, seen: list[str]) -> ConfigError:
-    first = " | ".join(cell for cell in seen if cell)[:120]
-    return ConfigError(
-        Words(
-            f"{path.name}: no header found in the first {HEADER_ROWS} rows (the first reads: {first or 'nothing'}).",
-            f"Không thấy dòng tên cột trong {HEADER_ROWS} dòng đầu (dòng đầu là: {first or 'trống'}).",
-        ),
-        SEE_COLUMNS,
-    )
-
-
-def _csv(path: Path, recognise: Recognise, needed: int) -> Iterator[TableRow]:
-    encoding = encoding_of(path)
-    size = max(1, path.stat().st_size)
-    with path.open("rb") as raw:
-        # A byte that the encoding lacks becomes the replacement character: an error of its row, not of the file.
-        text = io.TextIOWrapper(raw, encoding, errors="replace", newline="")
-        lines = (line.replace("\x00", "") for line in text)
-        sample = []
-        for line in lines:
-            sample.append(line)
-            if len(sample) >= HEADER_ROWS:
-                break
-        separator = _separator(sample, recognise)
-
-        def all_lines() -> Iterator[str]:
-            yield from sample
-            yield from lines
-
-        names: list[str | None] | None = None
-        first: list[str] = []
-        reader = csv.reader(all_lines(), delimiter=separator)
-        rows = 0
-        while True:
-            try:
-                values = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                rows += 1
-                yield TableRow(reader.line_num, {}, f"not readable as CSV: {error}")
-                continue
-            rows += 1
-            cells = [clean(value) for value in values]
-            if names is None:
-                first = first or cells
-                names = _header(cells, recognise, needed)
-                if names is None and rows >= HEADER_ROWS:
-                    raise _no_header(path, first)
-                continue
-            if any(cells):
-                yield _row(reader.line_num, cells, names, min(1.0, raw.tell() / size))
-        if names is None:
-            raise _no_header(path, first)
-
-
-def _separator(sample: list[str], recognise: Recognise) -> str:
-    """The separator with which most header cells are recognised."""
-
-    def known(separator: str) -> int:
-        rows = csv.reader(sample, delimiter=separator)
-        try:
-            return max((sum(1 for cell in row if _is_known(recognise(clean(cell)))) for row in rows), default=0)
-        except csv.Error:
-            return 0
-
-    return max((",", ";", "\t", "|"), key=known)
-
-
-def _row(number: int, cells: list[str], names: list[str | None], done: float, problem: str = "") -> TableRow:
-    found = {name: cell for name, cell in zip(names, cells, strict=False) if name}
-    if any(len(cell) > MAX_CELL for cell in cells):
-        problem = problem or Words(f"a cell has more than {MAX_CELL} characters", f"một ô có hơn {MAX_CELL} ký tự")
-    elif any("\ufffd" in cell for cell in cells):
-        problem = problem or Words(
-            "a character that cannot be read (wrong encoding)", "có ký tự không đọc được (sai bảng mã)"
-        )
-    elif len(cells) > len(names) and any(cells[len(names) :]):
-        problem = problem or Words("more cells than the header has", "nhiều ô hơn dòng tên cột")
-    return TableRow(number, found, problem, done)
-
-
-def _xlsx(path: Path, recognise: Recognise, needed: int) -> Iterator[TableRow]:
-    from openpyxl import load_workbook
-    from openpyxl.utils.exceptions import InvalidFileException
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:
-                raise ConfigError(
-                    Words(f"{path.name} unpacks to more than 4 GiB.", "Tệp giải nén ra hơn 4 GiB."),
-                    Words("Split it, or save it as CSV.", "Hãy chia nhỏ, hoặc lưu thành CSV."),
-                )
-        book = load_workbook(path, read_only=True, data_only=True)
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, OSError):
-        raise ConfigError(
-            Words(f"{path.name} is no XLSX file, or is damaged.", "Tệp không phải XLSX, hoặc bị hỏng."),
-            Words("Open it and save it again.", "Hãy mở ra và lưu lại."),
-        ) from None
-    try:
-        seen: list[str] = []
-        for sheet in book.worksheets:
-            rows = sheet.iter_rows(values_only=True)
-            total = max(1, sheet.max_row or 1)
-            header_row, names = 0, None
-            for number, values in enumerate(rows, start=1):
-                cells = [clean(value) for value in values]
-                seen = seen or cells
-                names = _header(cells, recognise, needed)
-                header_row = number
-                if names is not None or number >= HEADER_ROWS:
-                    break
-            if names is not None:
-                reader: Any = sheet
-                part = str(reader._worksheet_path)
-                yield from _xlsx_rows(rows, names, header_row, total, _merges(path, part))
-                return
-        raise _no_header(path, seen)
-    finally:
-        book.close()
+@lru_cache(maxsize=4_000)
+def _in_words(cell: str) -> bool:
+    return not cell.isdecimal() and without_marks(cell) in SCALE
 
 
 @dataclass(frozen=True, slots=True)
-class _Merge:
-    """Cells merged in a sheet; columns and rows from 1, both ends included."""
+class TableRow:
+    """`number`: the row's number as a spreadsheet shows it, 1 the first. `cells`: column name -> clean text.
+    `problems`: why the row cannot be used, before its content is looked at. `done`: share of the file read, 0..1.
+    `sheet`: the worksheet's name where more than one is used. `key`: tells the row from all others of the file.
+    `used`: cells in columns that are used."""
 
-    first_column: int
-    first_row: int
-    last_column: int
-    last_row: int
+    number: int
+    cells: dict[str, str]
+    problems: tuple[str, ...] = ()
+    done: float = 0.0
+    sheet: str = ""
+    key: str = ""
+    used: int = 0
 
-
-def _merges(path: Path, part: str) -> list[_Merge]:
-    """Merged ranges of a sheet; they stand after the cells, so the part is read through once, in pieces."""
-    found = []
-    with zipfile.ZipFile(path) as archive, archive.open(part.lstrip("/")) as file:
-        tail = b""
-        while chunk := file.read(_CHUNK):
-            data = tail + chunk
-            end = 0
-            for match in _MERGE.finditer(data):
-                c1, r1, c2, r2 = match.groups()
-                found.append(_Merge(_column(c1), int(r1), _column(c2), int(r2)))
-                end = match.end()
-            tail = data[max(end, len(data) - 200) :]
-    return found
+    @property
+    def problem(self) -> str:
+        """All problems as one text; empty where there is none."""
+        return join(self.problems) if self.problems else ""
 
 
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+@dataclass(slots=True)
+class Table:
+    """One pass over a file. Iterate, `refuse` what does not fit, then `finish`; `balance` holds for the whole file.
 
+    `name`: the file's, for refusals. `recognise`: finds a column for a heading. `required`: columns without which a
+    sheet is not used. `any_answer`: whether a column of answers is needed, too. `ignored`: headings and worksheets
+    that the person told us to leave out."""
 
-def _xlsx_rows(
-    rows: Iterator[tuple[Any, ...]], names: list[str | None], header_row: int, total: int, merges: list[_Merge]
-) -> Iterator[TableRow]:
-    merges = sorted((m for m in merges if m.last_row > header_row), key=lambda m: m.first_row)
-    held: dict[int, tuple[int, str]] = {}  # column -> (last row of the merge, its value)
-    position = 0
-    for number, values in enumerate(rows, start=header_row + 1):
-        cells = [clean(value) for value in values]
-        if not any(cells):
-            continue
-        problem = ""
-        while position < len(merges) and merges[position].first_row <= number:
-            merge = merges[position]
-            position += 1
-            columns = range(merge.first_column - 1, min(merge.last_column, len(names)))
-            if any(is_answer_column(names[c]) for c in columns) or len(columns) > 1:
-                # One cell over several answers or questions: nobody can know what was meant.
-                for column in columns:
-                    held[column] = (merge.last_row, "\x00")
-            elif merge.first_column <= len(cells):
-                held[merge.first_column - 1] = (merge.last_row, cells[merge.first_column - 1])
-        for column, (last_row, value) in list(held.items()):
-            if number > last_row:
-                del held[column]
-            elif value == "\x00":
-                problem = Words(
-                    "merged cells across several columns or over answers", "ô gộp qua nhiều cột hoặc trên câu trả lời"
-                )
-            elif column < len(cells):
-                cells[column] = value
-        yield _row(number, cells, names, min(1.0, number / total), problem)
+    raw: RawTable
+    name: str
+    recognise: Recognise
+    required: Collection[str]
+    any_answer: bool = False
+    ignored: Collection[str] = ()
+    balance: Balance = field(default_factory=Balance)
+    errors: list[tuple[int, str]] = field(default_factory=list)
+    _sheets: int = 0
+    _current: int = 0
+    _like: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[TableRow]:
+        self.balance = Balance(encoding=self.raw.outcome.encoding)
+        self.errors, self._like = [], {}
+        plan = self._plan()
+        self._current = 0
+        sheet: SheetBalance | None = None
+        names: list[str] = []
+        for message in self.raw.messages():
+            if isinstance(message, SheetStart):
+                sheet = plan[len(self.balance.sheets)]
+                self.balance.sheets.append(sheet)
+                names = [name for _, name in sheet.columns]
+                self._current += sheet.used
+                continue
+            assert sheet is not None
+            row = self._row(sheet, names, message)
+            if row is not None:
+                yield row
+
+    def _row(self, sheet: SheetBalance, names: list[str], raw: RawRow) -> TableRow | None:
+        """Count a row; None for one that is not under a used sheet's header."""
+        balance = self.balance
+        filled = {column for column, code, _ in raw.marks if code == "filled"}
+        written = {column for column, cell in enumerate(raw.cells) if cell and column not in filled}
+        written |= {column for column, code, _ in raw.marks if code in ("formula", "csv")}  # cells without a value
+        if not written:
+            return None
+        balance.rows += 1
+        balance.cells += len(written)
+        sheet.rows += 1
+        if not sheet.used:
+            balance.rows_ignored += 1
+            balance.cells_ignored += len(written)
+            return None
+        if raw.number <= sheet.header_row:
+            balance.rows_heading += 1
+            balance.cells_heading += len(written)
+            return None
+        cells = {name: cell for name, cell in zip(names, raw.cells, strict=False) if name}
+        used = sum(1 for column in written if column < len(names) and names[column])
+        balance.rows_used += 1
+        balance.cells_used += used
+        balance.cells_ignored += len(written) - used
+        balance.cells_filled += sum(1 for column in filled if column < len(names) and names[column])
+        balance.rows_short += 0 < raw.width < len(names) and any(names[raw.width :])
+        if self.any_answer:
+            self._suspect(len(balance.sheets), names, raw.cells)
+        problems = self._problems(names, raw)
+        several = self._sheets > 1
+        return TableRow(
+            raw.number,
+            cells,
+            tuple(problems),
+            raw.done,
+            sheet.name if several else "",
+            f"{raw.number}" if self._current <= 1 else f"{self._current}.{raw.number}",
+            used,
+        )
+
+    def _problems(self, names: list[str], raw: RawRow) -> list[str]:
+        found: dict[str, None] = {}
+        for column, code, detail in raw.marks:
+            name = names[column] if column < len(names) else ""
+            if code in ("cleaned", "filled"):
+                self.balance.cells_cleaned += bool(name) and code == "cleaned"
+                continue
+            if code == "csv":
+                found[MARKS["csv"]] = None
+                continue
+            if not name or (code == "merged_down" and not is_answer_column(name)):
+                continue
+            words = MARKS["merged_across" if code == "merged_down" else code]
+            text = Words(words.format(detail=detail), words.vi.format(detail=detail))
+            found[join((name.removeprefix("item:"), text), ": ")] = None
+        if any(raw.cells[len(names) :]):
+            found[Words("more cells than the header has", "nhiều ô hơn dòng tên cột")] = None
+        return list(found)
+
+    def refuse(self, row: TableRow, reasons: Collection[str]) -> None:
+        """A row that cannot be used, with all its reasons; the first thousand are told."""
+        self.balance.rows_used -= 1
+        self.balance.rows_refused += 1
+        self.balance.cells_used -= row.used
+        self.balance.cells_refused += row.used
+        if len(self.errors) < SHOWN_ERRORS:
+            reason = join(dict.fromkeys(reasons))
+            self.errors.append((row.number, join((row.sheet, reason), ": ") if row.sheet else reason))
+
+    def _suspect(self, sheet: int, names: list[str], cells: list[str]) -> None:
+        """Watch the ignored columns: one whose every cell is an answer in words was meant to be read."""
+        for column, cell in enumerate(cells):
+            if cell and column < len(names) and not names[column]:
+                like, others = self._like.get((sheet, column), (0, 0))
+                is_like = _in_words(cell)
+                self._like[sheet, column] = (like + is_like, others + (not is_like))
+
+    def finish(self) -> None:
+        """Raise `InvalidError` where a column that was not recognised holds answers, `ImportRowError` where rows were
+        refused."""
+        like = [
+            heading
+            for (sheet, column), (number, others) in sorted(self._like.items())
+            if number >= LIKE_ANSWERS
+            and not others
+            and match_key(heading := self.balance.sheets[sheet - 1].columns[column][0]) not in self._ignored_keys
+        ]
+        if like:
+            raise self._unknown_answers(like)
+        refused = self.balance.rows_refused
+        if not refused:
+            return
+        rows = self.balance.rows_used + refused
+        more = refused > len(self.errors)
+        shown = f" The first {len(self.errors)} are listed." if more else ""
+        shown_vi = f" Chỉ liệt kê {len(self.errors)} dòng đầu." if more else ""
+        raise ImportRowError(
+            Words(
+                f"{refused} of {rows} rows do not fit; nothing was imported.{shown}",
+                f"{refused} trong {rows} dòng không hợp lệ; chưa nhập gì.{shown_vi}",
+            ),
+            self.errors,
+            Words("Correct these rows and import the file again.", "Hãy sửa các dòng này rồi nhập lại tệp."),
+            self.balance,
+        )
+
+    def _plan(self) -> list[SheetBalance]:
+        """Every sheet with its header, and whether it is used. Raises `InvalidError` where none can be."""
+        sheets: list[SheetBalance] = []
+        first: list[str] = []
+        missing: set[str] = set()
+        for start, top in self._tops():
+            sheet = SheetBalance(start)
+            sheets.append(sheet)
+            first = first or (top[0].cells if top else [])
+            if start and match_key(start) in self._ignored_keys:
+                continue
+            header = self._header(top)
+            if header is None:
+                continue
+            sheet.header_row, sheet.columns = header.number, self._columns(header.cells)
+            names = {name for _, name in sheet.columns if name}
+            lacking = set(self.required) - names
+            if self.any_answer and not any(map(is_answer_column, names)):
+                lacking.add("answers")
+            sheet.used = not lacking
+            missing = missing or lacking
+        if not any(sheet.used for sheet in sheets):
+            raise self._no_columns(missing) if missing else self._no_header(first)
+        self._sheets = sum(sheet.used for sheet in sheets)
+        return sheets
+
+    def _tops(self) -> Iterator[tuple[str, list[RawRow]]]:
+        """Each sheet's name and its first rows."""
+        name: str | None = None
+        top: list[RawRow] = []
+        for message in self.raw.messages():
+            if isinstance(message, SheetStart):
+                if name is not None:
+                    yield name, top
+                name, top = message.name, []
+            elif len(top) < HEADER_ROWS and any(message.cells):
+                top.append(message)
+        if name is not None:
+            yield name, top
+
+    @property
+    def _ignored_keys(self) -> set[str]:
+        return {match_key(text) for text in self.ignored}
+
+    def _header(self, top: list[RawRow]) -> RawRow | None:
+        """The first row that names every column needed, else the first that names two."""
+        found = None
+        for raw in top:
+            names = {name for _, name in self._named(raw.cells) if name and not name.startswith("?")}
+            if names >= set(self.required) and (not self.any_answer or any(map(is_answer_column, names))):
+                return raw
+            if found is None and len(names) >= min(2, len(self.required) + self.any_answer):
+                found = raw
+        return found
+
+    def _named(self, cells: list[str]) -> list[tuple[str, str]]:
+        skipped = self._ignored_keys
+        return [
+            (cell, (self.recognise(cell) or "") if cell and match_key(cell) not in skipped else "") for cell in cells
+        ]
+
+    def _columns(self, cells: list[str]) -> list[tuple[str, str]]:
+        """(heading, column) of a header row. Raises `InvalidError` for a column twice, or one that looks like
+        answers."""
+        found = self._named(cells)
+        known = [name for _, name in found if name and not name.startswith("?")]
+        twice = sorted({name.removeprefix("item:") for name in known if known.count(name) > 1})
+        if twice:
+            raise InvalidError(
+                Words(
+                    f"The column {', '.join(twice)} stands twice in the file.",
+                    f"Cột {', '.join(twice)} có hai lần trong tệp.",
+                ),
+                Words(
+                    "Delete or rename one of them, or name one as ignored.",
+                    "Hãy xóa, đổi tên một cột, hoặc ghi một cột vào danh sách bỏ qua.",
+                ),
+            )
+        unknown = [heading for heading, name in found if name.startswith("?")]
+        if unknown:
+            raise self._unknown_answers(unknown)
+        return found
+
+    def _unknown_answers(self, headings: list[str]) -> InvalidError:
+        names = ", ".join(heading or "?" for heading in headings)
+        return InvalidError(
+            Words(
+                f"{self.name} has columns that look like answers and are not known: {names}.",
+                f"Tệp có cột trông như câu trả lời nhưng không nhận ra: {names}.",
+            ),
+            Words(
+                "Choose the right instrument, remove them, or name them as ignored.",
+                "Hãy chọn đúng bộ câu hỏi, bỏ các cột ấy, hoặc ghi chúng vào danh sách bỏ qua.",
+            ),
+        )
+
+    def _no_columns(self, missing: set[str]) -> InvalidError:
+        if missing == {"answers"}:
+            return InvalidError(
+                Words(f"{self.name} has no column of answers.", "Tệp không có cột câu trả lời nào."),
+                Words("Such as overall, A1, C1.", "Chẳng hạn overall, A1, C1."),
+            )
+        names = ", ".join(sorted(missing - {"answers"}))
+        return InvalidError(Words(f"{self.name} has no column {names}.", f"Tệp thiếu cột {names}."), SEE_COLUMNS)
+
+    def _no_header(self, first: list[str]) -> InvalidError:
+        text = " | ".join(cell for cell in first if cell)[:120]
+        return InvalidError(
+            Words(
+                f"{self.name}: no header found in the first {HEADER_ROWS} rows (the first reads: {text or 'nothing'}).",
+                f"Không thấy dòng tên cột trong {HEADER_ROWS} dòng đầu (dòng đầu là: {text or 'trống'}).",
+            ),
+            SEE_COLUMNS,
+        )

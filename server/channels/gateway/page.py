@@ -13,8 +13,8 @@ from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import Gateway, find_gateway, next_to_ask, receive, signature_fits
 from server.channels.online.invitations import issue
 from server.channels.pages import public_limit, watch_of
-from server.ratings.people import national_number
 from server.store.engine import read, write
+from server.tabular.values import read_phone
 from server.web.context import engine_of, no_csrf, web
 
 router = APIRouter(prefix="/gateway", tags=["gateways"])
@@ -125,7 +125,7 @@ async def event(request: Request, code: str) -> Spoken:
     """One inbound message or key (body: `Incoming`); the reply is to be sent or spoken."""
     gateway, incoming = await _signed(request, code, Incoming, ("sms", "call"))
     try:
-        phone = national_number(incoming.phone)
+        phone = read_phone(incoming.phone)
     except ValueError:
         raise HTTPException(422, "phone: no phone number") from None
 

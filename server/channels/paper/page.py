@@ -37,7 +37,7 @@ from server.store.engine import insert_row, read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.contacts import enumerators
 from server.store.tables.paper import paper_forms
-from server.tabular.columns import read_day
+from server.tabular.values import read_day
 from server.web.context import DataClerk, SurveyManager, download, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)

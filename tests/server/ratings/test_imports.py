@@ -13,19 +13,20 @@ from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Engine, func, select
 
 from pipeline.calendar import day_date, day_index
-from pipeline.errors import ConfigError, ImportRowError
+from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import RatingFlag, load_instrument
-from server.catalogue.files import import_catalogue_file
 from server.core.changes import verify_changes
-from server.ratings.frame import import_transactions
+from server.core.scope import Scope
+from server.imports.kinds import find_kind
 from server.ratings.imports import RatingImport, import_ratings
-from server.ratings.people import import_enumerators, national_number
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.transactions import transactions
-from server.tabular.columns import read_answer, read_day, read_month
-from server.tabular.tables import clean, encoding_of
+from server.tabular.encodings import encoding_of
+from server.tabular.parse import clean
+from server.tabular.spec import ImportResult, Options, import_file
+from server.tabular.values import read_answer, read_day, read_month, read_phone
 from tests.server.worlds import small_province
 
 HEADER = "Mã phiếu,Cơ quan,Ngày,Hài lòng chung,A1,C1"
@@ -46,6 +47,13 @@ def _csv(tmp_path: Path, *lines: str, header: str = HEADER, encoding: str = "utf
 def _import(store: Engine, province: int, path: Path, **more: object) -> RatingImport:
     arguments = {"channel": "sms", **more}
     return import_ratings(store, province, path, load_instrument("2640"), **arguments)  # type: ignore[arg-type]
+
+
+def _file(store: Engine, province: int, kind: str, path: Path, **options: object) -> ImportResult:
+    result: ImportResult = import_file(store, Scope(province), find_kind(kind), path, Options(**options))  # type: ignore[arg-type]
+    assert result.balance is not None
+    assert result.balance.adds_up
+    return result
 
 
 def _count(store: Engine) -> int:
@@ -99,7 +107,7 @@ def test_encodings_and_separators(store: Engine, province: int, tmp_path: Path, 
 def test_windows_1258_is_recognised_and_composed(tmp_path: Path) -> None:
     path = tmp_path / "old.csv"
     path.write_bytes(_windows_1258("Sở Kế hoạch và Đầu tư, đường dây nóng, thủ tục"))
-    assert encoding_of(path) == "cp1258"
+    assert encoding_of(path).codec == "cp1258"
     assert clean(path.read_bytes().decode("cp1258")) == "Sở Kế hoạch và Đầu tư, đường dây nóng, thủ tục"
 
 
@@ -266,7 +274,7 @@ def test_cells_merged_over_answers_are_errors_of_their_rows(store: Engine, provi
         ("a.csv", "tên,tuổi\nA,3\n".encode(), "no header"),
         ("a.csv", b"agency,overall\nso-a,4\n", "no column day"),
         ("a.csv", b"agency,day\nso-a,1/7/2026\n", "no column of answers"),
-        ("a.csv", b"agency,day,overall,A1,A9\nso-a,1/7/2026,4,4,4\n", "lacks: A9"),
+        ("a.csv", b"agency,day,overall,A1,A9\nso-a,1/7/2026,4,4,4\n", "not known: A9"),
         ("a.csv", b"agency,day,overall,agency\nso-a,1/7/2026,4,x\n", "stands twice"),
         ("a.csv", b"PK\x03\x04rubbish", "spreadsheet or an archive"),
         ("a.xlsx", b"no zip at all", "no XLSX file"),
@@ -278,9 +286,9 @@ def test_files_that_cannot_be_read(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(InvalidError, match=message):
         _import(store, province, path)
-    with pytest.raises(ConfigError, match="There is no file"):
+    with pytest.raises(InvalidError, match="There is no file"):
         _import(store, province, tmp_path / "none.csv")
 
 
@@ -316,30 +324,30 @@ def test_answers_in_words(text: str, fact: bool, expected: int) -> None:
 def test_transactions(store: Engine, province: int, tmp_path: Path) -> None:
     header = "Cơ quan;Lĩnh vực;Tháng;Số hồ sơ"
     path = _csv(tmp_path, "so-a;Hộ tịch;07/2026;1.234", "so-a;2;2026-07;56", header=header)
-    assert import_transactions(store, province, path).added == 2
-    assert import_transactions(store, province, path).unchanged == 2
+    assert _file(store, province, "transactions", path).added == 2
+    assert _file(store, province, "transactions", path).unchanged == 2
     changed = _csv(tmp_path, "so-a;Hộ tịch;07/2026;1.300", header=header, name="b.csv")
-    assert import_transactions(store, province, changed, preview=True).changed == 1
-    assert import_transactions(store, province, changed).changed == 1
+    assert _file(store, province, "transactions", changed, preview=True).changed == 1
+    assert _file(store, province, "transactions", changed).changed == 1
     with read(store) as connection:
         counts = connection.execute(select(transactions.c["count"]).order_by(transactions.c.service_group)).scalars()
         assert list(counts) == [1300, 56]
     bad = _csv(tmp_path, "so-a;1;07/2026;-5", "so-a;9;07/2026;5", "so-a;1;13/2026;5", header=header, name="c.csv")
     with pytest.raises(ImportRowError) as error:
-        import_transactions(store, province, bad)
+        _file(store, province, "transactions", bad)
     assert [number for number, _ in error.value.rows] == [2, 3, 4]
 
 
 def test_catalogue_and_enumerators(store: Engine, province: int, tmp_path: Path) -> None:
     path = _csv(tmp_path, "so-d,Sở D,tinh", "so-e,Sở E,tinh", header="Mã,Tên,Cấp")
-    assert import_catalogue_file(store, province, "agencies", path).added == 2
-    assert import_catalogue_file(store, province, "agencies", path).unchanged == 2
+    assert _file(store, province, "agencies", path).added == 2
+    assert _file(store, province, "agencies", path).unchanged == 2
     bad = _csv(tmp_path, "so-f,Sở F,xa", header="Mã,Tên,Cấp", name="bad.csv")
-    with pytest.raises(ImportRowError, match="1 rows"):
-        import_catalogue_file(store, province, "agencies", bad)
+    with pytest.raises(ImportRowError, match="1 of 1 rows"):
+        _file(store, province, "agencies", bad)
     people = _csv(tmp_path, "BD01,Nguyễn Văn A,Bưu điện,912345678", header="Mã,Họ tên,Bưu cục,Điện thoại", name="p.csv")
-    assert import_enumerators(store, province, people).added == 1
-    assert import_enumerators(store, province, people).unchanged == 1
+    assert _file(store, province, "enumerators", people).added == 1
+    assert _file(store, province, "enumerators", people).unchanged == 1
 
 
 @pytest.mark.parametrize(
@@ -347,4 +355,4 @@ def test_catalogue_and_enumerators(store: Engine, province: int, tmp_path: Path)
     [("0912 345 678", "0912345678"), ("+84 912-345-678", "0912345678"), ("912345678", "0912345678")],
 )
 def test_phone_numbers(text: str, expected: str) -> None:
-    assert national_number(text) == expected
+    assert read_phone(text) == expected

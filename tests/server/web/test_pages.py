@@ -15,8 +15,7 @@ from pipeline.errors import ConflictError, ImportRowError, InvalidError, LogErro
 from server.auth.session_page import local_path
 from server.auth.settings_page import NAMES
 from server.boxes.health import box_states
-from server.catalogue.page import read_csv
-from server.catalogue.writing import ImportResult, import_catalogue
+from server.catalogue.writing import import_catalogue
 from server.core import changes as changes_module
 from server.core.changes import ACTIONS, START, record_change, verify_changes
 from server.core.labels import IMPORT_KINDS
@@ -29,6 +28,7 @@ from server.store.tables.changes import changes
 from server.store.tables.contacts import phone_contacts
 from server.store.tables.releases import deliveries, tree_heads
 from server.store.tables.users import Role, access_log
+from server.tabular.spec import ImportResult
 from server.web.context import format_number
 from server.web.navigation import ENTRIES
 from tests.server.client import Browser
@@ -276,7 +276,7 @@ def test_an_import_can_be_repeated_and_previewed(store: Engine, province: Provin
         ("counters", {"agency": "nowhere", "code": "1", "name_vi": "Quầy"}, "unknown agency"),
         ("service_groups", {"number": "256", "name_vi": "Nhóm"}, "from 0 to 255"),
         ("service_groups", {"number": "-1", "name_vi": "Nhóm"}, "from 0 to 255"),
-        ("services", {"code": "s", "name_vi": "Thủ tục", "group": "9"}, "unknown service group"),
+        ("services", {"code": "s", "name_vi": "Thủ tục", "service_group": "9"}, "unknown service group"),
         ("levels", {"code": "l", "name_vi": "Cấp", "rank": "x"}, "whole number"),
     ],
 )
@@ -300,25 +300,6 @@ def test_the_same_code_twice_in_a_file(store: Engine, province: Province) -> Non
     with write(store) as connection, pytest.raises(ImportRowError) as caught:
         import_catalogue(connection, province.province_id, "agencies", [(2, _agency()), (5, _agency())])
     assert caught.value.rows == [(5, "the same code as in row 2")]
-
-
-@pytest.mark.parametrize(
-    ("data", "rows"),
-    [
-        ("code,name_vi\na,Sở A\n".encode(), [(2, {"code": "a", "name_vi": "Sở A"})]),
-        ("Code;Name_vi\r\na;Sở A\r\n".encode("utf-8-sig"), [(2, {"code": "a", "name_vi": "Sở A"})]),
-        (b"", []),
-        (b"code\n", []),
-    ],
-)
-def test_csv_files(data: bytes, rows: list[tuple[int, dict[str, str]]]) -> None:
-    assert read_csv(data) == rows
-
-
-@pytest.mark.parametrize("data", ["Sở".encode("utf-16"), b"\xff\xfe\x00", b"a" * 5_000_001])
-def test_files_that_cannot_be_read(data: bytes) -> None:
-    with pytest.raises(InvalidError):
-        read_csv(data)
 
 
 def test_which_province_is_meant(store: Engine, province: Province) -> None:

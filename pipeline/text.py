@@ -1,0 +1,102 @@
+"""Text from outside, made safe once: what people type, what files hold, what a gateway hands on.
+
+Three kinds of characters are not stored: controls (Unicode's Cc but for tab and line ends, and what XML 1.0 forbids:
+an SVG or a spreadsheet with one of them cannot be written), the marks that turn the writing direction (a name could
+show other letters than it holds), and noncharacters and lone surrogates (they cannot be encoded). `tidy` takes them out
+and composes letters (NFC); `first_unsafe` finds one, for a caller who refuses and tells. `match_key` is how two texts
+are compared that people mean to be the same.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # direction
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"  # surrogates and noncharacters of the first plane
+    "\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0010fffe\U0010ffff]"
+)
+_DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad" + "".join(_DIRECTION)))
+_BLANKS = re.compile(r"\s+")
+_TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
+_ALIKE = str.maketrans(
+    {
+        "Ð": "Đ",  # Eth and African D look like Đ and are what old fonts' converters write for it
+        "ð": "đ",
+        "Ɖ": "Đ",
+        "ɖ": "đ",
+        "‐": "-",
+        "‑": "-",
+        "‒": "-",
+        "–": "-",
+        "—": "-",
+        "−": "-",
+        "’": "'",
+        "‘": "'",
+        "“": '"',
+        "”": '"',
+    }
+)
+
+
+def tidy(text: str) -> str:
+    """The text as it may be stored: composed (NFC), without characters that are unsafe. Line ends and tabs stay."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSAFE.sub("", unicodedata.normalize("NFC", text))
+
+
+def one_line(text: str) -> str:
+    """A cell or a name: tidy, without characters of no width, blanks and line ends collapsed to one blank."""
+    return _BLANKS.sub(" ", tidy(text.translate(_UNSEEN))).strip()
+
+
+def first_unsafe(text: str) -> str:
+    """The first control, noncharacter or surrogate as `U+0008`; empty where there is none. Marks of direction do not
+    count: telephones and chat programs paste them, and taking them out changes no letter."""
+    if text.isascii() and text.isprintable():
+        return ""
+    for found in _UNSAFE.finditer(text):
+        if found[0] not in _DIRECTION:
+            return f"U+{ord(found[0]):04X}"
+    return ""
+
+
+def has_unseen(text: str) -> bool:
+    """Whether `one_line` takes out characters that nobody sees."""
+    return not text.isascii() and any(ord(letter) in _UNSEEN for letter in text)
+
+
+def match_key(text: str) -> str:
+    """The text for comparing: case, Unicode form, width, Ð for Đ, dashes and quotes, and the place of a tone mark
+    within its syllable (`Hoà`, `Hòa`) make no difference; every letter, mark and sign does."""
+    folded = unicodedata.normalize("NFKC", one_line(text)).translate(_ALIKE).casefold()
+    if folded.isascii():
+        return folded
+    return " ".join(map(_tone_last, folded.split(" ")))
+
+
+def _tone_last(word: str) -> str:
+    """A word with its tone marks moved behind its letters: equal for both habits of placing them."""
+    out, tones = [], []
+    for letter in unicodedata.normalize("NFD", word):
+        if letter in _TONES:
+            tones.append(letter)
+        elif unicodedata.combining(letter) or letter.isalpha():
+            out.append(letter)
+        else:  # a sign ends the syllable
+            out += [*tones, letter]
+            tones = []
+    return "".join(out + tones)
+
+
+def without_marks(text: str) -> str:
+    """`match_key` without any mark: how somebody writes who has no Vietnamese keyboard. Signs and digits stay."""
+    return "".join(
+        letter
+        for letter in unicodedata.normalize("NFD", match_key(text)).replace("đ", "d")
+        if not unicodedata.combining(letter)
+    )

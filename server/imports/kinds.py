@@ -1,0 +1,24 @@
+"""Every kind of file that can be imported."""
+
+from __future__ import annotations
+
+from pipeline.errors import NotFoundError
+from pipeline.words import Words
+from server.catalogue.writing import SPECS as CATALOGUE
+from server.ratings.frame import TRANSACTIONS
+from server.ratings.imports import RATINGS
+from server.ratings.people import ENUMERATORS, PHONES
+from server.tabular.spec import ImportSpec
+
+KINDS: dict[str, ImportSpec] = {spec.kind: spec for spec in (RATINGS, TRANSACTIONS, *CATALOGUE, ENUMERATORS, PHONES)}
+"""Kind -> what it is, in the order in which pages list them."""
+
+
+def find_kind(kind: str) -> ImportSpec:
+    """The kind of that name. Raises `NotFoundError`."""
+    if kind not in KINDS:
+        raise NotFoundError(
+            Words(f"There is no kind {kind!r}.", "Không có loại tệp này."),
+            Words(f"Known: {', '.join(KINDS)}.", f"Có: {', '.join(KINDS)}."),
+        )
+    return KINDS[kind]

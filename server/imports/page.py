@@ -1,0 +1,119 @@
+"""Importing files by page: a preview first, then the same file again to import it."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import Response
+
+from pipeline.errors import ForbiddenError, ImportRowError, InvalidError, RequestError
+from pipeline.instruments import load_instrument, shipped_instruments
+from pipeline.words import Words
+from server.auth.roles import Permission, User
+from server.catalogue.writing import COLUMNS as CATALOGUE
+from server.core.labels import CHANNEL_NAMES, IMPORT_FIGURES, IMPORT_KINDS
+from server.imports.kinds import KINDS, find_kind
+from server.ratings.batches import unfinished
+from server.rounds.rounds import all_rounds
+from server.store.engine import read
+from server.tabular.balance import Balance
+from server.tabular.spec import ImportSpec, Options, import_file
+from server.tabular.values import read_missing
+from server.web.context import SurveyManager, engine_of, error_text, render, row_errors_text
+
+router = APIRouter(prefix="/survey", include_in_schema=False)
+MAX_BYTES = 64 << 20
+"""Of an upload; larger files are read by the command, which has no other program's patience to think of."""
+_SUFFIXES = (".csv", ".xlsx", ".xlsm", ".xls", ".txt", ".tsv")
+_SHOWN = 200
+
+
+def kinds_for(user: User) -> dict[str, ImportSpec]:
+    """The kinds that a user may import: who manages the survey but not the catalogue leaves the catalogue alone."""
+    may = user.may(Permission.MANAGE_CATALOGUE)
+    return {kind: spec for kind, spec in KINDS.items() if may or kind not in CATALOGUE}
+
+
+def _page(request: Request, user: User, status: int = 200, **values: Any) -> Response:
+    with read(engine_of(request)) as connection:
+        rounds = all_rounds(connection, user.province_id)
+        missing = unfinished(connection, user.province_id)
+    common = {
+        "kinds": kinds_for(user),
+        "kind_names": IMPORT_KINDS,
+        "channels": CHANNEL_NAMES,
+        "instruments": shipped_instruments(),
+        "rounds": rounds,
+        "shown": _SHOWN,
+        "unfinished": missing,
+        "figures": IMPORT_FIGURES,
+        "chosen": request.query_params.get("kind", ""),
+    }
+    empty: dict[str, Any] = {"result": None, "balance": None, "rows": [], "problem": "", "preview": True, "name": ""}
+    return render(request, "import.html", status, **{**common, **empty, **values})
+
+
+@router.get("/import")
+def import_page(request: Request, user: SurveyManager) -> Response:
+    """The form."""
+    return _page(request, user)
+
+
+@router.post("/import", max_body_size=MAX_BYTES + (1 << 20))
+def import_upload(
+    request: Request,
+    user: SurveyManager,
+    file: Annotated[UploadFile, File()],
+    kind: Annotated[str, Form(max_length=20)],
+    what: Annotated[str, Form(pattern="^(preview|import)$")],
+    instrument: Annotated[str, Form(max_length=40)] = "2640",
+    channel: Annotated[str, Form(max_length=20)] = "",
+    round_code: Annotated[str, Form(max_length=40)] = "",
+    not_answered: Annotated[str, Form(max_length=200)] = "",
+    ignored: Annotated[str, Form(max_length=4_000)] = "",
+) -> Response:
+    """Check a file, or import it: all or nothing. The upload is deleted when the answer is given."""
+    spec = find_kind(kind)
+    if kind not in kinds_for(user):
+        raise ForbiddenError(Words("You lack this permission.", "Bạn không có quyền này."))
+    name = Path(file.filename or "").name[:100]
+    suffix = Path(name).suffix.lower()
+    preview = what == "preview"
+    options = Options(
+        instrument=load_instrument(instrument) if "instrument" in spec.options else None,
+        channel=channel,
+        round_code=round_code,
+        not_answered=read_missing(not_answered),
+        ignored=tuple(line.strip() for line in ignored.splitlines() if line.strip()),
+        preview=preview,
+    )
+    with tempfile.TemporaryDirectory(prefix="hailong-import-") as folder:
+        path = Path(folder) / f"upload{suffix if suffix in _SUFFIXES else '.csv'}"
+        _keep(file, path)
+        try:
+            result = import_file(engine_of(request), user.scope, spec, path, options, user_id=user.user_id)
+        except ImportRowError as error:
+            bad = row_errors_text(request, error, _SHOWN)
+            return _page(request, user, problem=error_text(request, error), rows=bad, balance=error.balance, name=name)
+        except RequestError as error:
+            return _page(request, user, error.status, problem=error_text(request, error), name=name)
+    figures = {one.name: getattr(result, one.name) for one in dataclasses.fields(result) if one.name != "balance"}
+    balance: Balance = result.balance
+    return _page(request, user, result=figures, balance=balance, preview=preview, name=name)
+
+
+def _keep(file: UploadFile, path: Path) -> None:
+    size = 0
+    with path.open("wb") as out:
+        while chunk := file.file.read(1 << 20):
+            size += len(chunk)
+            if size > MAX_BYTES:
+                raise InvalidError(
+                    Words("The file is too large.", "Tệp quá lớn."),
+                    Words("Use `hailong server import`.", "Hãy dùng lệnh hailong server import."),
+                )
+            out.write(chunk)

@@ -1,0 +1,120 @@
+"""What became of every row, column, sheet and cell of a file: it adds up, or the import is wrong."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class SheetBalance:
+    """One worksheet (or a whole text file, without a name). `used`: whether it has the columns that are needed.
+
+    `header_row`: 0 where none was found. `columns`: (heading, the column that it was read as; empty: ignored)."""
+
+    name: str
+    used: bool = False
+    header_row: int = 0
+    rows: int = 0
+    columns: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Balance:
+    """Counts of a file's rows and cells that are not empty, and the names of what was left out.
+
+    Rows: `read` = `heading` (titles and the header) + `used` + `refused` + `ignored` (of sheets that are not used).
+    Cells: `cells` = `cells_heading` + `cells_used` + `cells_ignored` + `cells_refused`."""
+
+    encoding: str = ""
+    sheets: list[SheetBalance] = field(default_factory=list)
+    rows: int = 0
+    rows_heading: int = 0
+    rows_used: int = 0
+    rows_refused: int = 0
+    rows_ignored: int = 0
+    rows_short: int = 0
+    """Used rows that end before the last column: the cells that they lack count as empty."""
+    cells: int = 0
+    cells_heading: int = 0
+    cells_used: int = 0
+    cells_ignored: int = 0
+    cells_refused: int = 0
+    cells_cleaned: int = 0
+    """Used cells from which characters without width or marks of direction were taken out."""
+    cells_filled: int = 0
+    """Empty cells that took the value of the cell that they are merged with."""
+    not_answered: Counter[str] = field(default_factory=Counter)
+    """Codes that stand for no answer, and how often; without the empty cell."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether every row and cell is accounted for."""
+        return (
+            self.rows == self.rows_heading + self.rows_used + self.rows_refused + self.rows_ignored
+            and self.cells == self.cells_heading + self.cells_used + self.cells_ignored + self.cells_refused
+        )
+
+    @property
+    def ignored_columns(self) -> list[str]:
+        """Headings of used sheets that were left out; with the sheet's name where there are several."""
+        several = len([sheet for sheet in self.sheets if sheet.used]) > 1
+        return [
+            f"{sheet.name}: {heading}" if several else heading
+            for sheet in self.sheets
+            if sheet.used
+            for heading, name in sheet.columns
+            if not name
+        ]
+
+    @property
+    def ignored_sheets(self) -> list[str]:
+        """Names of worksheets with rows that were left out."""
+        return [sheet.name for sheet in self.sheets if not sheet.used and sheet.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON and the log."""
+        return {
+            "encoding": self.encoding,
+            "rows": {
+                "read": self.rows,
+                "heading": self.rows_heading,
+                "used": self.rows_used,
+                "refused": self.rows_refused,
+                "ignored": self.rows_ignored,
+                "short": self.rows_short,
+            },
+            "cells": {
+                "read": self.cells,
+                "heading": self.cells_heading,
+                "used": self.cells_used,
+                "ignored": self.cells_ignored,
+                "refused": self.cells_refused,
+                "cleaned": self.cells_cleaned,
+                "filled": self.cells_filled,
+            },
+            "columns": {
+                "used": {h: name for sheet in self.sheets if sheet.used for h, name in sheet.columns if name},
+                "ignored": self.ignored_columns,
+            },
+            "sheets": {
+                "used": [sheet.name for sheet in self.sheets if sheet.used and sheet.name],
+                "ignored": self.ignored_sheets,
+            },
+            "not_answered": dict(sorted(self.not_answered.items())),
+            "adds_up": self.adds_up,
+        }
+
+    def counts(self) -> dict[str, int]:
+        """The figures alone, without any name from the file: for the log of changes."""
+        return {
+            "rows_read": self.rows,
+            "rows_used": self.rows_used,
+            "rows_ignored": self.rows_ignored,
+            "cells_read": self.cells,
+            "cells_used": self.cells_used,
+            "cells_ignored": self.cells_ignored,
+            "columns_ignored": len(self.ignored_columns),
+            "sheets_ignored": len(self.ignored_sheets),
+        }

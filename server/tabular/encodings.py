@@ -1,0 +1,193 @@
+"""In which code a text was written: UTF-8, UTF-16, Windows-1258, and the font codes TCVN3 (ABC) and VNI.
+
+The last three share their bytes. They are told apart by what comes out: in the right code nearly every word with a mark
+is a possible Vietnamese syllable, in a wrong one hardly any is. What is not certain is refused, never guessed.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from server.tabular.records import RefusedError
+
+SAMPLE_BYTES = 4 << 20
+_CHUNK = 1 << 20
+CERTAIN = 0.9
+"""Share of the words with marks that must be possible syllables."""
+AHEAD = 0.3
+"""By how much the best code must lead the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """`name`: as people call it. `codec`: Python's. `font_code`: `tcvn3` or `vni` where text is turned afterwards."""
+
+    name: str
+    codec: str
+    font_code: str = ""
+
+    def turned(self, text: str) -> str:
+        """Decoded text in Unicode's letters."""
+        return from_font_code(text, self.font_code) if self.font_code else text
+
+
+UTF_8 = Encoding("UTF-8", "utf-8")
+WINDOWS_1258 = Encoding("Windows-1258", "cp1258")
+TCVN3 = Encoding("TCVN3 (ABC)", "latin-1", "tcvn3")
+VNI = Encoding("VNI", "cp1252", "vni")
+LEGACY = (WINDOWS_1258, TCVN3, VNI)
+
+_UNREAD = "\ufffd"
+_TCVN3 = {chr(byte): _UNREAD for byte in range(0x80, 0x100) if byte not in (0xA0, 0xB0, 0xAB, 0xBB)} | dict(
+    zip(
+        "µ¸¶·¹¨»¾¼½Æ©ÇÊÈÉË®ÌÐÎÏÑªÒÕÓÔÖ×ÝØÜÞßãáâä«åèæçé¬êíëìîïóñòô\u00adõøö÷ùúýûüþ¡¢§£¤¥¦",
+        "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵĂÂĐÊÔƠƯ",
+        strict=True,
+    )
+)
+_VNI_BASES = {"ô": "ơ", "ö": "ư", "Ô": "Ơ", "Ö": "Ư"}
+_VNI_TONES = ("\u0301", "\u0300", "\u0309", "\u0303", "\u0323")
+_VNI_MARKS = (
+    dict(zip("ùøûõï", _VNI_TONES, strict=True))
+    | dict(zip("êéèúüë", ("\u0306" + tone for tone in ("", *_VNI_TONES)), strict=True))
+    | dict(zip("âáàåãä", ("\u0302" + tone for tone in ("", *_VNI_TONES)), strict=True))
+)
+"""A sign behind a vowel: a tone; or the vowel's own mark (breve, circumflex), alone and with each tone."""
+_VNI_SINGLE = dict(zip("ñíìæóòîÑÍÌÆÓÒÎôöÔÖ", "đíìỉĩịỵĐÍÌỈĨỊỴơưƠƯ", strict=True))
+_VNI = re.compile(r"([AEOUYaeouyÔÖôö])([ùøûõïêéèúüëâáàåãäÙØÛÕÏÊÉÈÚÜËÂÁÀÅÃÄ])|[^\x00-\x7f]")
+
+_SYLLABLE = re.compile(
+    "(?:ngh|ng|nh|kh|gh|gi|ch|ph|qu|th|tr|kr|pl|br|đr|[bcdđghklmnpqrstvx])?"
+    "(?:iê|yê|uyê|uyu|uya|uôi|ươi|ươu|oai|oay|oao|oeo|uây|iêu|yêu|uô|ươ|oa|oă|oe|uâ|uê|uơ|uy|ai|ao|au|ay|âu|ây|eo|êu|ia|iu"
+    "|oi|ôi|ơi|ua|ui|ưa|ưi|ưu|[aăâeêioôơuưy])"
+    "(?:ng|nh|ch|[ckmnpt])?"  # k: Đắk Lắk
+)
+_TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
+_SIGNS = frozenset("\u00a0°±²³½¼¾")
+"""What stands beside Vietnamese words without belonging to one."""
+_WORD = re.compile("(?:[A-Za-z]|[^\\x00-\\x7f\u2000-\u2bff\u3000-\u303f])+")
+"""Letters, and whatever a wrong code makes of them: a sign such as `¸` within a word belongs to it."""
+
+
+def from_font_code(text: str, font_code: str) -> str:
+    """Text of a font code, read as Latin letters, in Unicode."""
+    if font_code == "tcvn3":
+        return "".join(_TCVN3.get(letter, letter) for letter in text)
+    return unicodedata.normalize("NFC", _VNI.sub(_vni_letter, text))
+
+
+def _vni_letter(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return _VNI_SINGLE.get(found[0], found[0] if found[0] in _SIGNS else _UNREAD)
+    base, mark = found[1], _VNI_MARKS[found[2].lower()]
+    return unicodedata.normalize("NFD", _VNI_BASES.get(base, base)) + mark
+
+
+def is_syllable(word: str) -> bool:
+    """Whether a word can be a Vietnamese syllable: letters in their order, at most one tone."""
+    decomposed = unicodedata.normalize("NFD", word.lower())
+    tones = sum(1 for letter in decomposed if letter in _TONES)
+    base = unicodedata.normalize("NFC", "".join(c for c in decomposed if c not in _TONES))
+    return tones <= 1 and _SYLLABLE.fullmatch(base) is not None
+
+
+def _marked_words(text: str) -> list[str]:
+    found = _WORD.findall(unicodedata.normalize("NFC", text))
+    return [word for word in found if any(letter > "\x7f" and letter not in _SIGNS for letter in word)]
+
+
+def syllables_share(text: str) -> tuple[float, int]:
+    """(share of the words with marks that are possible syllables, number of such words)."""
+    words = _marked_words(text)
+    return (sum(map(is_syllable, words)) / len(words) if words else 1.0), len(words)
+
+
+def font_code_of(text: str) -> Encoding | None:
+    """The font code that a Unicode text was pasted from: its words cannot be Vietnamese, but all can in that code."""
+    if text.isascii() or any(ord(letter) > 0x2FF for letter in text):
+        return None
+    if syllables_share(text)[0] == 1.0:
+        return None
+    for code in (TCVN3, VNI):
+        turned = code.turned(text)
+        share, number = syllables_share(turned)
+        if turned != text and share == 1.0 and number:
+            return code
+    return None
+
+
+def ungarbled(text: str) -> str:
+    """What a text was before a program took its UTF-8 for a one-byte code; empty where it is sound."""
+    if text.isascii():
+        return ""
+    for codec in ("cp1252", "cp1258", "latin-1"):
+        try:
+            found = _bytes_of(text, codec).decode("utf-8")
+        except (UnicodeEncodeError, UnicodeDecodeError):
+            continue
+        if len(found) < len(text) and all(letter.isprintable() for letter in found):
+            return found
+    return ""
+
+
+def _bytes_of(text: str, codec: str) -> bytes:
+    """Bytes of a text; places that a code page leaves empty count as themselves, as programs treat them."""
+    out = bytearray()
+    for letter in text:
+        out += letter.encode("latin-1") if 0x80 <= ord(letter) <= 0x9F else letter.encode(codec)
+    return bytes(out)
+
+
+def encoding_of(path: Path) -> Encoding:
+    """The encoding of a text file. Raises `RefusedError` where it cannot be told for certain."""
+    with path.open("rb") as file:
+        head = file.read(4_096)
+    if head.startswith(codecs.BOM_UTF8):
+        return Encoding("UTF-8", "utf-8-sig")
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return Encoding("UTF-16", "utf-16")
+    if head[:2] == b"PK":
+        raise RefusedError("not_csv")
+    # Latin letters in UTF-16 have a zero byte each: odd places for little endian, even for big endian.
+    if head.count(0) > len(head) // 8:
+        return Encoding("UTF-16", "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
+    sound, damaged, sample = _utf_8(path)
+    if not damaged:
+        return UTF_8
+    if sound >= damaged:
+        return UTF_8  # damaged in some places: their rows are told
+    return _legacy(path, sample)
+
+
+def _utf_8(path: Path) -> tuple[int, int, bytes]:
+    """(letters beyond ASCII that are sound UTF-8, bytes that are not, the first lines beyond ASCII)."""
+    decoder = codecs.getincrementaldecoder("utf-8")("replace")
+    sound = damaged = 0
+    sample = bytearray()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            text = decoder.decode(chunk)
+            if not text.isascii():
+                lost = text.count("\ufffd")
+                damaged += lost
+                sound += sum(1 for letter in text if letter > "\x7f") - lost
+            if len(sample) < SAMPLE_BYTES and not chunk.isascii():
+                sample += b"\n".join(line for line in chunk.splitlines() if not line.isascii())
+    damaged += decoder.decode(b"", final=True).count("\ufffd")
+    return sound, damaged, bytes(sample[:SAMPLE_BYTES])
+
+
+def _legacy(path: Path, sample: bytes) -> Encoding:
+    shares = []
+    for encoding in LEGACY:
+        share, _ = syllables_share(encoding.turned(sample.decode(encoding.codec, "replace")))
+        shares.append((share, encoding))
+    shares.sort(key=lambda pair: -pair[0])
+    (best, encoding), (second, _) = shares[0], shares[1]
+    if best >= CERTAIN and best - second >= AHEAD:
+        return encoding
+    raise RefusedError("unknown_code")

@@ -1,0 +1,346 @@
+"""The reading process' work: a CSV or XLSX file as raw rows, whatever its encoding; nothing believed, nothing dropped.
+
+CSV: UTF-8 with or without BOM, UTF-16 (with BOM, or recognised by its zero bytes), Windows-1258, TCVN3, VNI. Separator
+`,` `;` tab or `|`: the one with which most cells of the header are known. XLSX: every worksheet, its rows as they are.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.text import first_unsafe, has_unseen, one_line
+from server.tabular.encodings import encoding_of, font_code_of, ungarbled
+from server.tabular.labels import plain
+from server.tabular.records import SHEET_ROWS, Bounds, Message, Outcome, RawRow, RefusedError, SheetStart
+
+HEADER_ROWS = 20
+"""Titles may stand above the header: it is looked for in so many rows."""
+MAX_CELL = 4_000
+"""Characters of a cell; more is an error of its row (a wrong separator or an unclosed quote)."""
+MAX_PART_BYTES = 4 << 30
+MAX_STRINGS_BYTES = 64 << 20
+MAX_STYLES_BYTES = 8 << 20
+MAX_RATIO = 200
+"""Unpacked over packed; a worksheet has 10 to 40."""
+SMALL_BYTES = 4 << 20
+"""Below, a ratio says nothing: nothing large comes of it."""
+_CHUNK = 1 << 20
+_ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+_ERRORS = frozenset({"#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
+Send = Callable[[Message], None]
+
+
+def parse(path: Path, suffix: str, known: Collection[str], bounds: Bounds, send: Send) -> Outcome:
+    """Send every row of the file. `known`: plain names of columns, to find the separator. Raises `RefusedError`."""
+    counted = _Counted(bounds, send)
+    if suffix in (".xlsx", ".xlsm"):
+        return _xlsx(path, counted)
+    if suffix == ".xls":
+        raise RefusedError("old_xls")
+    return _csv(path, known, counted)
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Sends rows within the bounds."""
+
+    bounds: Bounds
+    send: Send
+    rows: int = 0
+    cells: int = 0
+    sheets: int = 0
+
+    def start(self, name: str) -> None:
+        self.sheets += 1
+        if self.sheets > self.bounds.sheets:
+            raise RefusedError("too_many_sheets", self.bounds.sheets)
+        self.send(SheetStart(name))
+
+    def row(
+        self, number: int, values: Iterable[Any], marks: list[tuple[int, str, str]], done: float, width: int = 0
+    ) -> None:
+        cells: list[str] = []
+        for column, value in enumerate(values):
+            self.cells += 1
+            cells.append(_cell(value, column, marks) if value is not None and value != "" else "")
+        if self.cells > self.bounds.cells:
+            raise RefusedError("too_many_cells", self.bounds.cells)
+        while cells and not cells[-1]:
+            cells.pop()
+        if not cells and not marks:
+            return
+        if len(cells) > self.bounds.columns:
+            raise RefusedError("too_many_columns", self.bounds.columns)
+        self.rows += 1
+        if self.rows > self.bounds.rows:
+            raise RefusedError("too_many_rows", self.bounds.rows)
+        self.send(RawRow(number, cells, width, marks, done))
+
+
+def clean(value: object) -> str:
+    """A cell as text: one line, composed (NFC), no characters that nobody sees; whole numbers without `.0`."""
+    return _cell(value, 0, [])
+
+
+def _cell(value: object, column: int, marks: list[tuple[int, str, str]]) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (int, float)):
+        return _number(value, column, marks)
+    if isinstance(value, datetime):
+        return value.date().isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    given = str(value)
+    text = one_line(given)
+    if given.isascii() and given.isprintable():
+        if text in _ERRORS:
+            marks.append((column, "error", text))
+    else:
+        _mark_text(given, text, column, marks)
+    if len(text) > MAX_CELL:
+        marks.append((column, "long", str(MAX_CELL)))
+        text = text[:MAX_CELL]
+    return text
+
+
+def _number(value: float, column: int, marks: list[tuple[int, str, str]]) -> str:
+    if abs(value) >= 1e15:
+        marks.append((column, "rounded", ""))
+    if isinstance(value, int) or value.is_integer():
+        return str(int(value))
+    text = repr(value)
+    # 1.234 from a cell of numbers is one and a bit; as text it would be read as one thousand and more.
+    return f"{text}0" if re.fullmatch(r"-?\d{1,3}\.\d{3}", text) else text
+
+
+def _mark_text(given: str, text: str, column: int, marks: list[tuple[int, str, str]]) -> None:
+    if unsafe := first_unsafe(given):
+        marks.append((column, "control", unsafe))
+    elif "\ufffd" in text:
+        marks.append((column, "unread", ""))
+    elif before := ungarbled(given):
+        marks.append((column, "garbled", before[:40]))
+    elif code := font_code_of(given):
+        marks.append((column, "font_code", code.name))
+    elif has_unseen(given):
+        marks.append((column, "cleaned", ""))
+
+
+def _csv(path: Path, known: Collection[str], out: _Counted) -> Outcome:
+    encoding = encoding_of(path)
+    size = max(1, path.stat().st_size)
+    with path.open("rb") as raw:
+        # A byte that the encoding lacks becomes the replacement character: an error of its row, not of the file.
+        text = io.TextIOWrapper(raw, encoding.codec, errors="replace", newline="")
+        lines = (encoding.turned(line) for line in text)
+        sample = [line for _, line in zip(range(HEADER_ROWS), lines, strict=False)]
+        separator = _separator(sample, known)
+
+        def all_lines() -> Iterator[str]:
+            yield from sample
+            yield from lines
+
+        out.start("")
+        reader = csv.reader(all_lines(), delimiter=separator)
+        while True:
+            marks: list[tuple[int, str, str]] = []
+            try:
+                values = next(reader)
+            except StopIteration:
+                break
+            except csv.Error:
+                values, marks = [], [(0, "csv", "")]
+            out.row(reader.line_num, values, marks, _share(raw, size), len(values))
+    return Outcome(encoding=encoding.name, separator=separator)
+
+
+def _share(raw: Any, size: int) -> float:
+    return min(1.0, float(raw.tell()) / size)
+
+
+def _separator(sample: list[str], known: Collection[str]) -> str:
+    """The separator with which most header cells are recognised; of two that tie, the one that makes more cells."""
+
+    def found(separator: str) -> tuple[int, int]:
+        rows = csv.reader(sample, delimiter=separator)
+        try:
+            return max(
+                ((sum(1 for cell in row if plain(one_line(cell)) in known), len(row)) for row in rows), default=(0, 0)
+            )
+        except csv.Error:
+            return 0, 0
+
+    return max((",", ";", "\t", "|"), key=found)
+
+
+def _check_archive(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        unpacked = sum(entry.file_size for entry in entries)
+        if unpacked > MAX_PART_BYTES or len(entries) > 10_000:
+            raise RefusedError("unpacks_too_large", MAX_PART_BYTES >> 30)
+        for entry in entries:
+            name = entry.filename.lower()
+            if entry.flag_bits & 1:
+                raise RefusedError("locked")
+            if entry.file_size > SMALL_BYTES and entry.file_size > MAX_RATIO * max(1, entry.compress_size):
+                raise RefusedError("ratio", MAX_RATIO)
+            is_sheet = "worksheets/" in name
+            limit = MAX_STYLES_BYTES if name.endswith("styles.xml") else MAX_STRINGS_BYTES
+            if not is_sheet and name.endswith((".xml", ".rels")) and entry.file_size > limit:
+                raise RefusedError("part_too_large", f"{entry.filename}, {limit >> 20} MiB")
+
+
+def _xlsx(path: Path, out: _Counted) -> Outcome:
+    from openpyxl import load_workbook
+
+    with path.open("rb") as file:
+        if file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+            raise RefusedError("locked")  # an encrypted workbook, or an old XLS under a new name
+    try:
+        _check_archive(path)
+        book = load_workbook(path, read_only=True, data_only=True)
+    except RefusedError:
+        raise
+    except Exception as error:  # openpyxl raises what its parsers raise; a damaged file is a damaged file
+        raise RefusedError("not_xlsx") from error
+    try:
+        for sheet in book.worksheets:
+            reader: Any = sheet
+            reader.reset_dimensions()  # what the sheet says of its own size is not believed
+            out.start(sheet.title)
+            with zipfile.ZipFile(path) as archive:
+                facts = _facts(archive, str(reader._worksheet_path).lstrip("/"))
+                total = max(1, archive.getinfo(str(reader._worksheet_path).lstrip("/")).file_size)
+            _sheet_rows(sheet, facts, total, out)
+    except (RefusedError, MemoryError):
+        raise
+    except Exception as error:
+        raise RefusedError("not_xlsx") from error
+    finally:
+        book.close()
+    return Outcome(encoding="XLSX")
+
+
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """Cells merged in a sheet; columns and rows from 1, both ends included."""
+
+    first_column: int
+    first_row: int
+    last_column: int
+    last_row: int
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What the values of a sheet do not tell: merged cells, and formulas without a stored value (row -> columns)."""
+
+    merges: list[_Merge] = field(default_factory=list)
+    formulas: dict[int, list[int]] = field(default_factory=dict)
+    rows: int = 0
+
+
+_MERGE = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*?\bref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+_FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
+_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*)(?<!/)>(.*?)</(?:\w+:)?c>", re.DOTALL)
+_REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
+_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*(?:/>|>(.*?)</)", re.DOTALL)
+_ROW_END = re.compile(rb"</(?:\w+:)?row>")
+
+
+def _facts(archive: zipfile.ZipFile, part: str) -> _Facts:
+    """One pass over a sheet's part, in pieces that end with a row."""
+    found = _Facts()
+    with archive.open(part) as file:
+        tail = b""
+        while chunk := file.read(_CHUNK):
+            data = tail + chunk
+            cut = data.rfind(b"row>") + 4
+            if cut < 4:
+                cut = 0
+            if len(data) - cut > MAX_STRINGS_BYTES:
+                raise RefusedError("part_too_large", f"{part}, {MAX_STRINGS_BYTES >> 20} MiB")
+            _look(data[:cut], found)
+            tail = data[cut:]
+        _look(tail, found)
+    found.merges.sort(key=lambda merge: merge.first_row)
+    return found
+
+
+def _look(data: bytes, found: _Facts) -> None:
+    found.rows += data.count(b"row>")
+    if b"mergeCell" in data:
+        for match in _MERGE.finditer(data):
+            c1, r1, c2, r2 = match.groups()
+            found.merges.append(_Merge(_column(c1), int(r1), _column(c2), int(r2)))
+    if not _FORMULA.search(data):
+        return
+    for cell in _CELL.finditer(data):
+        if not _FORMULA.search(cell[2]):
+            continue
+        value = _VALUE.search(cell[2])
+        if value is not None and (value[1] or b't="str"' in cell[1]):
+            continue
+        reference = _REFERENCE.search(cell[1])
+        if reference is None:
+            raise RefusedError("formula")
+        found.formulas.setdefault(int(reference[2]), []).append(_column(reference[1]) - 1)
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _sheet_rows(sheet: Any, facts: _Facts, total: int, out: _Counted) -> None:
+    held: dict[int, tuple[int, Any, bool]] = {}  # column -> (last row of the merge, its value, more than one column)
+    position = 0
+    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+        if number > SHEET_ROWS:
+            raise RefusedError("too_many_rows", SHEET_ROWS)
+        out.cells += 1  # an empty row costs time, too
+        marks: list[tuple[int, str, str]] = [(column, "formula", "") for column in facts.formulas.get(number, ())]
+        cells = [_unescaped(value) if isinstance(value, str) else value for value in values]
+        while position < len(facts.merges) and facts.merges[position].first_row <= number:
+            merge = facts.merges[position]
+            position += 1
+            wide = merge.last_column > merge.first_column
+            value = cells[merge.first_column - 1] if merge.first_column <= len(cells) else None
+            for column in range(merge.first_column - 1, min(merge.last_column, out.bounds.columns)):
+                held[column] = (merge.last_row, value, wide)
+        if held and any(value is not None for value in cells):
+            _fill(cells, held, number, marks)
+        elif held:
+            held = {column: merge for column, merge in held.items() if merge[0] > number}
+        out.row(number, cells, marks, min(1.0, number / max(1, facts.rows)))
+
+
+def _fill(cells: list[Any], held: dict[int, tuple[int, Any, bool]], number: int, marks: list[Any]) -> None:
+    """Cells merged downwards hold the first one's value; those merged across columns are marked."""
+    for column, (last_row, value, wide) in list(held.items()):
+        if number > last_row:
+            del held[column]
+            continue
+        marks.append((column, "merged_across" if wide else "merged_down", ""))
+        if not wide and column < len(cells) and cells[column] is None:
+            cells[column] = value
+            marks.append((column, "filled", ""))
+
+
+def _unescaped(text: str) -> str:
+    """`_x000D_` and its like as the characters that they stand for."""
+    return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text

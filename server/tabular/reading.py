@@ -1,0 +1,221 @@
+"""A file, read once in a process of its own, as a table that can be gone through any number of times.
+
+`opened(path, known)` starts the process, waits for it within its bounds, and hands out the raw rows from a temporary
+file that is deleted at the end. No transaction is open meanwhile: the caller opens one when all rows are checked.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import InvalidError
+from pipeline.words import Words
+from server.tabular.records import Bounds, Message, Outcome, RefusedError
+
+AT_ONCE = 2
+"""Files read at the same time: each may cost a processor and a gigabyte."""
+WAIT_S = 20.0
+_places = threading.BoundedSemaphore(AT_ONCE)
+Told = Callable[[float], None]
+
+_SAVE_CSV = Words("Save it as CSV and import that.", "Hãy lưu lại dạng CSV rồi nhập.")
+_SPLIT = Words("Split it into several files.", "Hãy chia thành nhiều tệp.")
+_SAVE_AGAIN = Words("Open it and save it again.", "Hãy mở ra và lưu lại.")
+REFUSALS: dict[str, tuple[Words, Words]] = {
+    "not_csv": (
+        Words("{name} is a spreadsheet or an archive, no CSV.", "Tệp là bảng tính hoặc tệp nén, không phải CSV."),
+        Words("Name it .xlsx, or save it as CSV.", "Hãy đặt đuôi .xlsx, hoặc lưu thành CSV."),
+    ),
+    "unknown_code": (
+        Words(
+            "{name} is not UTF-8, and its code cannot be told for certain.",
+            "Tệp không phải UTF-8, và không xác định chắc chắn được bảng mã.",
+        ),
+        Words("Save it as CSV UTF-8, or as XLSX.", "Hãy lưu lại dạng CSV UTF-8, hoặc XLSX."),
+    ),
+    "old_xls": (
+        Words("{name} is in the old XLS format.", "Tệp ở định dạng XLS cũ."),
+        Words("Save it as XLSX or CSV and import that.", "Hãy lưu lại thành XLSX hoặc CSV rồi nhập."),
+    ),
+    "not_xlsx": (Words("{name} is no XLSX file, or is damaged.", "Tệp không phải XLSX, hoặc bị hỏng."), _SAVE_AGAIN),
+    "locked": (
+        Words("{name} is locked with a password, or in the old XLS format.", "Tệp có mật khẩu, hoặc là XLS cũ."),
+        Words("Save it without a password, as XLSX.", "Hãy lưu lại không mật khẩu, dạng XLSX."),
+    ),
+    "formula": (
+        Words("{name} holds formulas without values.", "Tệp có công thức chưa có giá trị."),
+        Words("Open it in Excel and save it.", "Hãy mở bằng Excel và lưu lại."),
+    ),
+    "too_many_rows": (Words("{name} has more than {detail} rows.", "Tệp có hơn {detail} dòng."), _SPLIT),
+    "too_many_columns": (
+        Words("{name} has a row of more than {detail} cells.", "Tệp có dòng dài hơn {detail} ô."),
+        Words("Delete what stands beside the table.", "Hãy xóa phần nằm ngoài bảng."),
+    ),
+    "too_many_cells": (Words("{name} has more than {detail} cells.", "Tệp có hơn {detail} ô."), _SPLIT),
+    "too_many_sheets": (
+        Words("{name} has more than {detail} worksheets.", "Tệp có hơn {detail} trang tính."),
+        _SPLIT,
+    ),
+    "unpacks_too_large": (
+        Words("{name} unpacks to more than {detail} GiB.", "Tệp giải nén ra hơn {detail} GiB."),
+        _SPLIT,
+    ),
+    "ratio": (
+        Words("{name} unpacks to more than {detail} times its size.", "Tệp giải nén ra hơn {detail} lần."),
+        _SAVE_CSV,
+    ),
+    "part_too_large": (
+        Words("{name} has a part that is too large ({detail}).", "Tệp có phần quá lớn ({detail})."),
+        _SAVE_CSV,
+    ),
+    "memory": (Words("{name} needs more than {detail} MiB to read.", "Đọc tệp cần hơn {detail} MiB."), _SPLIT),
+    "time": (Words("{name} takes more than {detail} s to read.", "Đọc tệp mất hơn {detail} giây."), _SPLIT),
+    "ended": (
+        Words("{name} could not be read: the reading process ended ({detail}).", "Không đọc được tệp ({detail})."),
+        _SAVE_CSV,
+    ),
+    "busy": (
+        Words("Other files are being read.", "Máy chủ đang đọc các tệp khác."),
+        Words("Try again in a minute.", "Hãy thử lại sau một phút."),
+    ),
+}
+"""Why a file is not read, and the way out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """What the file holds, on disk. `outcome`: its encoding and separator."""
+
+    spool: Path
+    outcome: Outcome
+
+    def messages(self) -> Iterator[Message]:
+        """Sheets and rows, in order; each call begins anew."""
+        decoder = msgspec.msgpack.Decoder(Message)
+        with self.spool.open("rb") as file:
+            while head := file.read(4):
+                yield decoder.decode(file.read(int.from_bytes(head, "little")))
+
+
+def refusal(error: RefusedError, name: str) -> InvalidError:
+    """The refusal in words."""
+    text, fix = REFUSALS[error.code]
+    values = {"name": name, "detail": error.detail}
+    return InvalidError(Words(text.format(**values), text.vi.format(**values)), fix)
+
+
+def no_file(path: Path) -> InvalidError:
+    """The refusal of a path that leads nowhere."""
+    return InvalidError(
+        Words(f"There is no file {path}.", "Không có tệp này."), Words("Check the path.", "Hãy kiểm tra lại.")
+    )
+
+
+@contextmanager
+def opened(
+    path: Path, known: Collection[str], bounds: Bounds | None = None, told: Told = lambda share: None
+) -> Iterator[RawTable]:
+    """The file as a table. `known`: plain names of columns, to find a CSV's separator. `told`: gets the share read.
+
+    Raises `InvalidError` where the file cannot be read, or not within its bounds."""
+    if not path.is_file():
+        raise no_file(path)
+    bounds = bounds or Bounds.for_size(path.stat().st_size)
+    with tempfile.TemporaryDirectory(prefix="hailong-table-") as folder:
+        spool = Path(folder) / "rows"
+        try:
+            with _a_place():
+                outcome = _run(path, spool, known, bounds, told)
+        except RefusedError as error:
+            raise refusal(error, path.name) from None
+        yield RawTable(spool, outcome)
+
+
+@contextmanager
+def _a_place() -> Iterator[None]:
+    if not _places.acquire(timeout=WAIT_S):
+        raise RefusedError("busy")
+    try:
+        yield
+    finally:
+        _places.release()
+
+
+def _run(path: Path, spool: Path, known: Collection[str], bounds: Bounds, told: Told) -> Outcome:
+    job = {
+        "path": str(path.resolve()),
+        "suffix": path.suffix.lower(),
+        "spool": str(spool),
+        "known": sorted(known),
+        "rows": bounds.rows,
+        "columns": bounds.columns,
+        "cells": bounds.cells,
+        "sheets": bounds.sheets,
+        "memory_bytes": bounds.memory_bytes,
+        "seconds": bounds.seconds,
+    }
+    root = str(Path(__file__).parents[2])  # this very program's, wherever it was started
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
+        "OPENBLAS_NUM_THREADS": "1",  # threads cost address space
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "server.tabular.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a traceback would hold cells
+        env=environment,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        process.stdin.flush()
+        last = _listen(process.stdout.fileno(), time.monotonic() + bounds.seconds, bounds, told)
+    except BrokenPipeError:
+        last = b""
+    finally:
+        process.kill()  # it has said its last word, or may not go on
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+    if not last.startswith(b"{"):
+        raise RefusedError("ended", f"code {process.returncode}")
+    outcome = msgspec.json.decode(last, type=Outcome)
+    if outcome.refused:
+        raise RefusedError(outcome.refused, outcome.detail)
+    return outcome
+
+
+def _listen(handle: int, deadline: float, bounds: Bounds, told: Told) -> bytes:
+    """The last line that the process writes."""
+    buffer = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(handle, selectors.EVENT_READ)
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise RefusedError("time", round(bounds.seconds))
+            if not selector.select(min(left, 1.0)):
+                continue
+            data = os.read(handle, 65_536)
+            if not data:
+                return buffer
+            *lines, buffer = (buffer + data).split(b"\n")
+            for line in lines:
+                if line.startswith(b"{"):
+                    return line
+                told(float(line))

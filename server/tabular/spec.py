@@ -1,0 +1,295 @@
+"""What a kind of file is: its columns, how a row is read, where it goes; and the one way in that every kind takes.
+
+A file is read and every row checked first, in a process of its own and without a transaction; only where all rows are
+good does a short transaction write them, by upserts: two imports at once end as if one had followed the other. All or
+nothing; a repeated import changes nothing. Answer sheets come in too large files for that and have a writer of their
+own (`server.ratings.imports`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import sqlalchemy
+from sqlalchemy import Connection, Engine
+
+from pipeline.errors import ImportRowError
+from pipeline.instruments import Instrument
+from pipeline.text import match_key
+from pipeline.words import Words, reason_of
+from server.core.changes import record_change
+from server.core.progress import Progress
+from server.core.scope import Scope
+from server.store.engine import read, upsert, write
+from server.tabular.balance import Balance
+from server.tabular.columns import recognise, recogniser
+from server.tabular.reading import opened
+from server.tabular.records import Bounds
+from server.tabular.tables import Table
+from server.tabular.values import NOT_ANSWERED
+
+T = TypeVar("T")
+Cells = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a person says about a file: the instrument and channel of answer sheets, the delivery's name, the round of
+    phone numbers; codes that stand for no answer; headings and worksheets to leave out. `preview`: write nothing.
+    `patience`: how much longer than an upload the reading may take."""
+
+    instrument: Instrument | None = None
+    channel: str = ""
+    batch: str = ""
+    round_code: str = ""
+    not_answered: frozenset[str] = NOT_ANSWERED
+    ignored: tuple[str, ...] = ()
+    preview: bool = False
+    patience: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did, or in a preview would do; `balance`: what became of every row and cell of the file."""
+
+    added: int
+    changed: int
+    unchanged: int
+    balance: Balance | None = field(default=None, compare=False)
+
+
+class RowProblemsError(ValueError):
+    """Everything that is wrong with a row."""
+
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__(*reasons)
+        self.reasons = reasons
+
+
+class Problems:
+    """Collects what is wrong with a row, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def of(self, read_value: Callable[..., T], *arguments: Any, otherwise: T) -> T:
+        """What the function returns, or `otherwise` and its reason kept."""
+        try:
+            return read_value(*arguments)
+        except ValueError as error:
+            self.reasons += reasons_of(error)
+            return otherwise
+
+    def add(self, reason: str) -> None:
+        """One more reason."""
+        self.reasons.append(reason)
+
+    def end(self) -> None:
+        """Raise `RowProblemsError` where something is wrong."""
+        if self.reasons:
+            raise RowProblemsError(self.reasons)
+
+
+def reasons_of(error: ValueError) -> list[str]:
+    """All reasons that an error holds."""
+    return error.reasons if isinstance(error, RowProblemsError) else [reason_of(error)]
+
+
+class RowReader(Protocol):
+    """Reads the rows of one kind. `key`: the columns, besides the province, by which a row is known again; `change`:
+    those that a repeated row may change (none: what is there stays). `known_by`: the key in words."""
+
+    table: sqlalchemy.Table
+    key: tuple[str, ...]
+    change: tuple[str, ...]
+    known_by: Words
+
+    def values(self, cells: Cells) -> dict[str, Any]:
+        """Column values of a row, without the province. Raises `ValueError` with what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportSpec:
+    """One kind of file. `options`: names of `Options` that mean something for it. `own`: imports it where the common
+    way does not fit, as for answer sheets."""
+
+    kind: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    reader: Callable[[Connection, Scope, Options], RowReader] | None = None
+    own: Callable[[Engine, Scope, ImportSpec, Path, Options, int | None, Progress], Any] | None = None
+    options: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """Names of all columns, required or not."""
+        return frozenset(self.required) | frozenset(self.optional)
+
+
+def import_file(
+    engine: Engine,
+    scope: Scope,
+    spec: ImportSpec,
+    path: Path,
+    options: Options | None = None,
+    *,
+    user_id: int | None = None,
+    progress: Progress | None = None,
+) -> Any:
+    """Import a file of a kind: all or nothing. Raises `ImportRowError` with every bad row, `InvalidError`."""
+    options, progress = options or Options(), progress or Progress("", quiet=True)
+    return (spec.own or _import_rows)(engine, scope, spec, path, options, user_id, progress)
+
+
+def file_bounds(path: Path, options: Options) -> Bounds:
+    """What reading the file may cost."""
+    return Bounds.for_size(path.stat().st_size if path.is_file() else 0, options.patience)
+
+
+def _import_rows(
+    engine: Engine,
+    scope: Scope,
+    spec: ImportSpec,
+    path: Path,
+    options: Options,
+    user_id: int | None,
+    progress: Progress,
+) -> ImportResult:
+    assert spec.reader is not None
+    with opened(path, recognise(), file_bounds(path, options), progress.update) as raw:
+        table = Table(raw, path.name, recogniser(columns=spec.columns), spec.required, ignored=options.ignored)
+        with read(engine) as connection:
+            reader = spec.reader(connection, scope, options)
+            rows = _checked(table, reader)
+            table.finish()
+            if options.preview:
+                return _compared(connection, scope, reader, rows, table.balance)[0]
+    with write(engine) as connection:
+        result, fresh = _compared(connection, scope, reader, rows, table.balance)
+        _store(connection, scope, reader, fresh)
+        kind = spec.kind
+        detail = {"added": result.added, "changed": result.changed, **table.balance.counts()}
+        record_change(connection, scope.province_id, user_id, f"{kind}_imported", detail)
+    return result
+
+
+def _checked(table: Table, reader: RowReader) -> list[dict[str, Any]]:
+    seen: dict[tuple[Any, ...], int] = {}
+    rows = []
+    for row in table:
+        problems, values = Problems(), None
+        problems.reasons += row.problems
+        if not row.problems:
+            values = problems.of(reader.values, row.cells, otherwise=None)
+        if values is not None:
+            key = tuple(values[name] for name in reader.key)
+            if key in seen:
+                problems.add(same_as(seen[key], reader.known_by))
+            else:
+                seen[key] = row.number
+                rows.append(values)
+        if problems.reasons:
+            table.refuse(row, problems.reasons)
+    return rows
+
+
+def same_as(row: int, known_by: Words) -> Words:
+    """The reason of a row that is there twice."""
+    return Words(f"the same {known_by} as in row {row}", f"trùng {known_by.vi} với dòng {row}")
+
+
+def store_rows(
+    connection: Connection, scope: Scope, reader: RowReader, rows: Iterable[tuple[int, Cells]], *, preview: bool = False
+) -> ImportResult:
+    """Check and write rows that came by a page, in the caller's transaction. Raises `ImportRowError`."""
+    seen: dict[tuple[Any, ...], int] = {}
+    checked, errors = [], []
+    for number, cells in rows:
+        problems = Problems()
+        values = problems.of(reader.values, cells, otherwise=None)
+        key = tuple(values[name] for name in reader.key) if values is not None else ()
+        if values is not None and key in seen:
+            problems.add(same_as(seen[key], reader.known_by))
+        if values is not None and not problems.reasons:
+            seen[key] = number
+            checked.append(values)
+        errors += [(number, reason) for reason in problems.reasons]
+    if errors:
+        raise ImportRowError(
+            Words(
+                f"{len(errors)} rows do not fit; nothing was imported.",
+                f"{len(errors)} dòng không hợp lệ; chưa nhập gì.",
+            ),
+            sorted(errors),
+            Words("Correct them.", "Hãy sửa các dòng này."),
+        )
+    result, fresh = _compared(connection, scope, reader, checked, None)
+    if not preview:
+        _store(connection, scope, reader, fresh)
+    return result
+
+
+def _compared(
+    connection: Connection, scope: Scope, reader: RowReader, rows: list[dict[str, Any]], balance: Balance | None
+) -> tuple[ImportResult, list[dict[str, Any]]]:
+    """What the rows would add and change, and those that do."""
+    table = reader.table
+    named = [table.c[name] for name in (*reader.key, *reader.change)]
+    size = len(reader.key)
+    held = {tuple(row[:size]): tuple(row[size:]) for row in connection.execute(scope.select(table, *named))}
+    fresh, added, unchanged = [], 0, 0
+    for values in rows:
+        before = held.get(tuple(values[name] for name in reader.key))
+        if before is not None and before == tuple(values[name] for name in reader.change):
+            unchanged += 1
+        else:
+            added += before is None
+            fresh.append(values)
+    return ImportResult(added, len(fresh) - added, unchanged, balance), fresh
+
+
+def _store(connection: Connection, scope: Scope, reader: RowReader, rows: list[dict[str, Any]]) -> None:
+    complete = [{"province_id": scope.province_id, **values} for values in rows]
+    # in one order, so that two writers of the same rows wait for each other instead of blocking each other
+    complete.sort(key=lambda values: tuple(str(values[name]) for name in reader.key))
+    upsert(connection, reader.table, complete, ("province_id", *reader.key), reader.change)
+
+
+class Known:
+    """Codes and names of a kind of entry, however people write them: case, Unicode form, `Hoà` or `Hòa`."""
+
+    def __init__(self, what: Words) -> None:
+        self.what = what
+        self._ids: dict[str, int] = {}
+        self._shared: set[str] = set()
+
+    def add(self, number: int, *texts: str) -> None:
+        """One more entry; a name that two share finds neither, a code always finds its own."""
+        for text in filter(None, map(match_key, texts)):
+            if self._ids.setdefault(text, number) != number:
+                self._shared.add(text)
+
+    def add_codes(self, codes: Mapping[str, int]) -> None:
+        """Codes go before names."""
+        for code, number in codes.items():
+            self._ids[match_key(code)] = number
+            self._shared.discard(match_key(code))
+
+    def find(self, text: str) -> int:
+        """The id of a code or name. Raises `ValueError`."""
+        if not text:
+            raise ValueError(Words(f"the {self.what} is missing", f"thiếu {self.what.vi}"))
+        key = match_key(text)
+        if key in self._shared:
+            raise ValueError(
+                Words(
+                    f"more than one {self.what} is called {text[:40]!r}: write the code",
+                    f"có nhiều {self.what.vi} tên “{text[:40]}”: hãy ghi mã",
+                )
+            )
+        if key not in self._ids:
+            raise ValueError(Words(f"unknown {self.what}: {text[:40]!r}", f"không có {self.what.vi} “{text[:40]}”"))
+        return self._ids[key]
