@@ -232,8 +232,7 @@ def import_ratings(
 
     A row's key is its form code where the file has that column, else the file (or `batch`) and the row's number.
     `channel`: of rows that name none. Raises `ImportRowError` with numbers and reasons of bad rows, `InvalidError`
-    for a
-    file that cannot be read at all."""
+    for a file that cannot be read at all."""
     progress = progress or Progress("", quiet=True)
     options = options or Options()
     digest = file_digest(path)
