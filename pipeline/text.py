@@ -73,7 +73,7 @@ def has_unseen(text: str) -> bool:
 def match_key(text: str) -> str:
     """The text for comparing: case, Unicode form, width, Ð for Đ, dashes and quotes, and the place of a tone mark
     within its syllable (`Hoà`, `Hòa`) make no difference; every letter, mark and sign does."""
-    folded = unicodedata.normalize("NFKC", one_line(text)).translate(_ALIKE).casefold()
+    folded = one_line(unicodedata.normalize("NFKC", one_line(text)).translate(_ALIKE).casefold())
     if folded.isascii():
         return folded
     return " ".join(map(_tone_last, folded.split(" ")))

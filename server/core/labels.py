@@ -63,7 +63,7 @@ PLAN_WORDS: dict[str, tuple[str, str]] = {
 IMPORT_FIGURES: dict[str, tuple[str, str]] = {
     "rows": ("dòng trong tệp", "rows in the file"),
     "added": ("thêm mới", "added"),
-    "there": ("đã có trong kho", "already in the store"),
+    "existing": ("đã có trong kho", "already in the store"),
     "changed": ("sửa", "changed"),
     "unchanged": ("giữ nguyên", "unchanged"),
     "set_aside": ("gác vì nghi vấn", "set aside as suspicious"),

@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipeline.errors import ConfigError
+from pipeline.errors import NotFoundError
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import Gateway, find_gateway, next_to_ask, receive, signature_fits
 from server.channels.online.invitations import issue
@@ -161,7 +161,7 @@ async def link(request: Request, code: str) -> Link:
         with write(engine_of(request)) as connection:
             try:
                 agency = read_catalogue(connection, gateway.province_id).agency(wanted.agency)
-            except ConfigError as error:
+            except NotFoundError as error:
                 raise HTTPException(422, error.message) from None
             return issue(
                 connection, gateway.province_id, gateway.round_id, agency.id, service_group=wanted.service_group
