@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
+import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import HailongError
@@ -122,3 +125,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except Exception as error:  # the supervisor of every command: a fault of ours is told in a sentence, too
+        if os.environ.get("HAILONG_DEBUG"):
+            raise
+        print(f"hailong {name}: {_unexpected(error)}", file=sys.stderr)
+        return 1
+
+
+def _unexpected(error: Exception) -> str:
+    """What a person can do about an error that no code has a word for. No value of a citizen's stands in it: a file's
+    name and the system's reason, or the place in our code alone."""
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"Hệ điều hành báo lỗi / The system says: {error.strerror}{where}."
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    return (
+        f"Lỗi chương trình / a fault of this program: {type(error).__name__}, {place}. "
+        "Hãy báo người phát triển / Please report it; HAILONG_DEBUG=1 shows where it happened."
+    )

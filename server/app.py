@@ -33,7 +33,7 @@ from server.web.context import (
     make_templates,
     render,
 )
-from server.web.middleware import WebMiddleware
+from server.web.middleware import HEADERS, WebMiddleware
 
 ROUTERS = (
     "server.auth.session_page",
@@ -117,6 +117,10 @@ _STATUS_WORDS = {
     413: Words("What was sent is too large.", "Nội dung gửi lên quá lớn."),
 }
 _OTHER_STATUS = Words("This request could not be carried out.", "Không thực hiện được yêu cầu này.")
+_FAULT = Words(
+    "The server made a mistake; nothing was changed. The administrator finds it in the log.",
+    "Máy chủ gặp lỗi, chưa thay đổi gì. Quản trị viên xem lỗi trong nhật ký máy chủ.",
+)
 _INVALID_WORDS = {
     "missing": "còn thiếu",
     "int_parsing": "phải là số nguyên",
@@ -176,6 +180,16 @@ def _add_error_pages(app: FastAPI) -> None:
             return JSONResponse({"error": found}, status)
         detail = in_language(found, language(request))
         return render(request, "error.html", status, status_code=int(status), detail=detail)
+
+    @app.exception_handler(Exception)
+    def fault(request: Request, _error: Exception) -> Response:
+        """A fault of ours: told in a sentence here, with its traceback in the server's own log."""
+        if _wants_json(request):
+            return JSONResponse({"error": "internal error"}, 500, HEADERS)
+        detail = in_language(_FAULT, language(request))
+        page = render(request, "error.html", 500, status_code=500, detail=detail)
+        page.headers.update(HEADERS)  # this answer comes from outside the middleware that sets them
+        return page
 
     @app.exception_handler(HailongError)
     def our_error(request: Request, error: HailongError) -> Response:

@@ -13,7 +13,7 @@ from server.auth.users import all_users, make_user, new_one_time_password, set_a
 from server.scores.evidence import read_agencies
 from server.store.engine import read, write
 from server.store.tables.users import Role
-from server.web.context import UserManager, engine_of, error_text, render
+from server.web.context import RowId, UserManager, engine_of, error_text, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -59,7 +59,7 @@ def add_user(
 
 
 @router.post("/users/{user_id}/password")
-def reset_password(request: Request, user: UserManager, user_id: int) -> Response:
+def reset_password(request: Request, user: UserManager, user_id: RowId) -> Response:
     """A new one-time password."""
     with write(engine_of(request)) as connection:
         password = new_one_time_password(connection, user.province_id, user_id, by=user.user_id)
@@ -68,7 +68,7 @@ def reset_password(request: Request, user: UserManager, user_id: int) -> Respons
 
 
 @router.post("/users/{user_id}/active")
-def switch_user(request: Request, user: UserManager, user_id: int, active: Annotated[bool, Form()]) -> Response:
+def switch_user(request: Request, user: UserManager, user_id: RowId, active: Annotated[bool, Form()]) -> Response:
     """Let a user in or shut them out."""
     try:
         with write(engine_of(request)) as connection:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import enrolment
-from pipeline.errors import WireError
+from pipeline.errors import InvalidError, StoreError, WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.records import Tallies
@@ -86,7 +86,7 @@ class EnrolmentDoor:
         key = str(frames[1].get("User-Id"))
         try:
             box = boxes.enrol(self._engine, request.code, key, request.signing_public, request.epoch, self._now())
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StoreError, InvalidError):
             self.tallies.drop("store_unavailable")
             return enrolment.NotEnrolled(later=True)
         if box is None:

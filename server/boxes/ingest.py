@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline import wire
 from pipeline.enrolment import enrolment_address
-from pipeline.errors import WireError
+from pipeline.errors import InvalidError, StoreError, WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.records import Tallies
@@ -217,7 +217,7 @@ class Ingest:
         out."""
         try:
             replies = self._commit(batch)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StoreError, InvalidError) as error:
             _log.warning("the store did not take %d message(s): %s", len(batch), type(error).__name__)
             replies = (
                 [self._store_alone(incoming) for incoming in batch] if len(batch) > 1 else [_unavailable(batch[0])]
@@ -234,7 +234,7 @@ class Ingest:
     def _store_alone(self, incoming: Incoming) -> Answer:
         try:
             return self._commit([incoming])[0]
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StoreError, InvalidError):
             return _unavailable(incoming)
 
     def _commit(self, batch: list[Incoming]) -> list[Answer]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from pipeline.calendar import today
 from pipeline.enrolment import code_hash, code_text, new_code
@@ -95,7 +95,7 @@ class BoxRegistry:
         try:
             with read(self._engine) as connection:
                 found = read_boxes(connection)
-        except SQLAlchemyError:
+        except StoreError:
             return
         keys = {box.public_key: box for box in found}
         keys |= {box.previous_key: box for box in found if box.previous_key is not None}
@@ -165,7 +165,7 @@ def new_box(
             detail = {"box": box_id, "agency": agency_id, "demo": demo, "clerks": clerks, "pool": pool}
             record_change(connection, province_id, None, "box made", detail)
             return box_id
-    except SQLAlchemyError:
+    except (IntegrityError, InvalidError):
         raise ConflictError(
             f"The box {label!r} cannot be made.",
             "Its label may be taken, or the agency or counter is not of this province.",
@@ -282,11 +282,8 @@ def gaps(engine: Engine, province_id: int) -> list[Gap]:
         .group_by(deliveries.c.box_id, deliveries.c.epoch)
         .order_by(deliveries.c.box_id, deliveries.c.epoch)
     )
-    try:
-        with read(engine) as connection:
-            rows = connection.execute(query).all()
-    except SQLAlchemyError:
-        raise StoreError("The store does not answer.", "Check the data base.") from None
+    with read(engine) as connection:
+        rows = connection.execute(query).all()
     return [
         Gap(row.box_id, row.epoch, row.highest, row.highest - row.stored) for row in rows if row.highest > row.stored
     ]

@@ -13,7 +13,7 @@ from server.catalogue.reading import listing
 from server.catalogue.writing import import_catalogue
 from server.core.changes import record_change
 from server.store.engine import read, write
-from server.web.context import CatalogueManager, engine_of, render, row_errors_text
+from server.web.context import CatalogueManager, RowId, engine_of, render, row_errors_text
 
 router = APIRouter(include_in_schema=False)
 
@@ -85,7 +85,7 @@ def _add(request: Request, user: CatalogueManager, kind: str, row: dict[str, str
 
 @router.post("/catalogue/agencies/{agency_id}/active")
 def switch_agency(
-    request: Request, user: CatalogueManager, agency_id: int, active: Annotated[bool, Form()]
+    request: Request, user: CatalogueManager, agency_id: RowId, active: Annotated[bool, Form()]
 ) -> Response:
     """Take an agency out of the scores, or in again; its ratings stay."""
     with write(engine_of(request)) as connection:

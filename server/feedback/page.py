@@ -21,7 +21,7 @@ from server.rounds.page import back
 from server.rounds.rounds import all_rounds, find_round
 from server.store.engine import read, write
 from server.store.tables.ratings import Channel
-from server.web.context import DataClerk, engine_of, language, render, web
+from server.web.context import DataClerk, RowId, engine_of, language, render, row_id, web
 
 router = APIRouter(include_in_schema=False)
 
@@ -65,7 +65,7 @@ def feedback_form(request: Request, province: str, code: str = "") -> Response:
 def send_feedback(
     request: Request,
     province: str,
-    agency: Annotated[int, Form()],
+    agency: Annotated[RowId, Form()],
     category: Annotated[str, Form(max_length=20)],
     text: Annotated[str, Form(max_length=MAX_TEXT)],
     contact: Annotated[str, Form(max_length=120)] = "",
@@ -117,7 +117,7 @@ def feedback_list(request: Request, user: DataClerk, link: str = "") -> Response
 
 @router.post("/survey/feedback/{number}")
 def feedback_status(
-    request: Request, user: DataClerk, number: int, status: Annotated[str, Form(max_length=12)]
+    request: Request, user: DataClerk, number: RowId, status: Annotated[str, Form(max_length=12)]
 ) -> Response:
     """Note where it stands. With an answer comes a one-time link about factor E, to send along."""
     token = ""
@@ -172,8 +172,8 @@ async def hotline(request: Request, user: DataClerk) -> Response:
 
     def work() -> str:
         with write(engine_of(request)) as connection:
-            survey_round = find_round(connection, user.province_id, round_id=int(texts.get("round") or 0))
-            agency, group = int(texts.get("agency") or 0), int(texts.get("group") or 0)
+            survey_round = find_round(connection, user.province_id, round_id=row_id(texts.get("round", "")) or 0)
+            agency, group = row_id(texts.get("agency", "")) or 0, row_id(texts.get("group", "").lstrip("0")) or 0
             if agency not in read_catalogue(connection, user.province_id).agencies or not survey_round.open_now:
                 raise InvalidError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
             instrument = survey_round.load_instrument()

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.calendar import today
+from pipeline.errors import StoreError
 from server.core.changes import record_change
 from server.store.engine import write
 from server.store.tables.imports import imports
@@ -62,7 +63,9 @@ def store_batches(engine: Engine, record: FileRecord, batches: Iterable[Batch]) 
         with write(engine) as connection:
             _finish(connection, record)
     except BaseException:
-        with suppress(DBAPIError):  # the first error is told; the record goes on showing the file as unfinished
+        with suppress(
+            DBAPIError, StoreError
+        ):  # the first error is told; the record goes on showing the file as unfinished
             _take_back(engine, record, written)
         raise
 

@@ -20,7 +20,7 @@ from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.comments import comments
 from server.store.tables.ratings import RatingState, ratings
-from server.web.context import Reviewer, engine_of, render
+from server.web.context import Reviewer, RowId, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 SHOWN = 200
@@ -52,7 +52,7 @@ def review_page(request: Request, user: Reviewer) -> Response:
 
 @router.post("/review/{number}")
 def decide(
-    request: Request, user: Reviewer, number: int, what: Annotated[str, Form(pattern="^(restore|withdraw)$")]
+    request: Request, user: Reviewer, number: RowId, what: Annotated[str, Form(pattern="^(restore|withdraw)$")]
 ) -> Response:
     """Count a rating again, or set one aside; both are in the log of changes."""
     with write(engine_of(request)) as connection:
@@ -79,7 +79,9 @@ def comments_page(request: Request, user: Reviewer) -> Response:
 
 
 @router.post("/comments/{number}")
-def code_comment(request: Request, user: Reviewer, number: int, code: Annotated[str, Form(max_length=30)]) -> Response:
+def code_comment(
+    request: Request, user: Reviewer, number: RowId, code: Annotated[str, Form(max_length=30)]
+) -> Response:
     """Give a text its code."""
     if code not in COMMENT_CODES:
         raise ConfigError(

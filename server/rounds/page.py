@@ -19,7 +19,7 @@ from server.channels.gateway.gateway import gateways_of, make_gateway
 from server.channels.online.invitations import issue, returns
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
-from server.web.context import SurveyManager, download, engine_of, render, web
+from server.web.context import GroupNumber, RowId, SurveyManager, download, engine_of, render, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 
@@ -69,7 +69,7 @@ def new_round(
 
 
 @router.get("/rounds/{round_id}")
-def round_page(request: Request, user: SurveyManager, round_id: int) -> Response:
+def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Response:
     """One round: links, gateways, ways to the other pages."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
@@ -90,7 +90,7 @@ def round_page(request: Request, user: SurveyManager, round_id: int) -> Response
 
 
 @router.post("/rounds/{round_id}/close")
-def close(request: Request, user: SurveyManager, round_id: int) -> Response:
+def close(request: Request, user: SurveyManager, round_id: RowId) -> Response:
     """Take no more answers."""
     with write(engine_of(request)) as connection:
         close_round(connection, user.province_id, round_id, user.user_id)
@@ -101,9 +101,9 @@ def close(request: Request, user: SurveyManager, round_id: int) -> Response:
 def links(
     request: Request,
     user: SurveyManager,
-    round_id: int,
-    agency: Annotated[int, Form()],
-    group: Annotated[int, Form()] = 0,
+    round_id: RowId,
+    agency: Annotated[RowId, Form()],
+    group: Annotated[GroupNumber, Form()] = 0,
     count: Annotated[int, Form(ge=1, le=10_000)] = 1,
     days: Annotated[int, Form(ge=1, le=366)] = 30,
     form: Annotated[str, Form(pattern="^(csv|qr)$")] = "csv",
@@ -143,7 +143,7 @@ def links(
 def gateway(
     request: Request,
     user: SurveyManager,
-    round_id: int,
+    round_id: RowId,
     code: Annotated[str, Form(max_length=40)],
     kind: Annotated[str, Form(pattern="^(sms|call|portal)$")],
 ) -> Response:

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, MetaData, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.calendar import today
-from pipeline.errors import StoreError
+from pipeline.errors import InvalidError, StoreError
 from server.store.engine import read, write
 from server.store.upgrade import newest_version, store_version, upgrade, versions
 
@@ -131,7 +131,7 @@ def restore(
                 table.name: _fill(connection, archive, table, manifest["tables"], progress)
                 for table in _tables(connection)
             }
-    except (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError) as error:
+    except (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError, InvalidError) as error:
         _empty(engine)
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
         raise StoreError(f"{path} is damaged ({reason}); nothing was restored.", "Choose another backup.") from None

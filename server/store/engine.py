@@ -6,18 +6,20 @@ that two writers wait for each other instead of failing when the second one has 
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert
+from sqlalchemy import Connection, Engine, ExceptionContext, Table, create_engine, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
-from pipeline.errors import StoreError
+from pipeline.errors import HailongError, InvalidError, StoreError
 from pipeline.text import tidy
+from pipeline.words import Words
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -57,12 +59,13 @@ def connect(text: str | URL) -> Engine:
     try:
         with engine.connect():
             pass
-    except OperationalError as error:
-        reason = str(error.orig).splitlines()[0]
+    except (DBAPIError, sqlite3.Error) as error:  # the driver's own come from the first PRAGMA
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
         raise StoreError(
             f"The store at {url.render_as_string()} cannot be opened ({reason}).",
             "Check that the folder exists and is writable, or that the data base runs and lets this user in.",
         ) from None
+    event.listen(engine, "handle_error", _say)
     return engine
 
 
@@ -87,6 +90,34 @@ def _tidied(value: Any) -> Any:
         kind = list if isinstance(value, list) else tuple
         return kind(_tidied(one) for one in value)
     return value
+
+
+def _say(context: ExceptionContext) -> HailongError | None:
+    """The one place where an error of the data base becomes one of ours: a store that is busy, full or away is a
+    `StoreError`; a value that no column can hold, on either data base, an `InvalidError`. What a constraint refuses
+    stays SQLAlchemy's `IntegrityError`, since only who wrote the row knows what it means."""
+    error = context.original_exception
+    kind = context.sqlalchemy_exception
+    if isinstance(kind, OperationalError | InterfaceError):
+        busy = "locked" in str(error) or "busy" in str(error)
+        return StoreError(*(_BUSY if busy else _AWAY))
+    if isinstance(kind, DataError) or isinstance(error, OverflowError):
+        return InvalidError(*_DOES_NOT_FIT)
+    return None
+
+
+_BUSY = (
+    Words("The store is busy: something else is writing.", "Kho dữ liệu đang bận ghi việc khác."),
+    Words("Try again in a minute.", "Hãy thử lại sau một phút."),
+)
+_AWAY = (
+    Words("The store does not answer.", "Kho dữ liệu không trả lời."),
+    Words("Check the data base, its disk and its free space, and try again.", "Hãy kiểm tra cơ sở dữ liệu, ổ đĩa."),
+)
+_DOES_NOT_FIT = (
+    Words("A value does not fit into the store.", "Có giá trị mà kho dữ liệu không nhận."),
+    Words("Nothing was changed. Correct it.", "Chưa thay đổi gì. Hãy sửa lại."),
+)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -20,9 +20,10 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine
 
-from pipeline.errors import ConfigError, HailongError, ImportRowError, StoreError
+from pipeline.errors import ConfigError, HailongError, ImportRowError, InvalidError, StoreError
 from pipeline.words import Words, in_language
 from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
@@ -98,6 +99,24 @@ def needs(permission: Permission) -> Any:
 
     dependency.permission = permission  # type: ignore[attr-defined]
     return Depends(dependency)
+
+
+RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+"""A number in a path or form that names a row of the store."""
+GroupNumber = Annotated[int, Field(ge=0, le=255)]
+"""The number of a service group; 0: not told."""
+
+_ROW_ID = TypeAdapter(RowId)
+
+
+def row_id(text: str) -> int | None:
+    """A row's number in a field that may be empty. Raises `InvalidError`."""
+    if not text:
+        return None
+    try:
+        return _ROW_ID.validate_python(text)
+    except ValidationError:
+        raise InvalidError(Words("A number is out of range.", "Có số không dùng được.")) from None
 
 
 ScoreReader = Annotated[User, needs(Permission.READ_SCORES)]

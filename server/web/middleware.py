@@ -7,12 +7,13 @@ import logging
 from anyio import to_thread
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline.errors import StoreError
 from server.auth.access_log import log_access
 from server.auth.roles import User
 from server.auth.users import session_user
@@ -69,7 +70,7 @@ class WebMiddleware:
         if not request.url.path.startswith("/static/"):
             try:
                 user = await to_thread.run_sync(_find_user, self.state.engine, token, self.state.config.demo)
-            except DBAPIError:
+            except StoreError:
                 await _store_away()(scope, receive, send)
                 return
         scope["hailong.user"] = user
@@ -92,7 +93,7 @@ class WebMiddleware:
 
         try:
             await self.app(scope, receive, send_with_headers)
-        except OperationalError:
+        except StoreError:  # the page of an error asks the store for its province, and finds it away too
             if status != 500:
                 raise
             await _store_away()(scope, receive, send_with_headers)
@@ -104,7 +105,7 @@ class WebMiddleware:
         template = getattr(scope.get("route"), "path", "(none)")
         try:
             log_access(self.state.engine, user.province_id, user.user_id, method, template, status)
-        except DBAPIError:
+        except (StoreError, DBAPIError):
             _log.error("An access could not be logged: the store does not answer.")
 
 

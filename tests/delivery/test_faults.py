@@ -84,7 +84,7 @@ class Bench:
 
 def stored_periods(store: Engine) -> list[tuple[int, int]]:
     with read(store) as connection:
-        rows = connection.execute(select(releases.c.period_kind, releases.c.window_index)).all()
+        rows = connection.execute(select(releases.c.period_kind, releases.c.period_index)).all()
     return sorted((row.period_kind, row.window_index) for row in rows)
 
 
@@ -141,7 +141,7 @@ def test_bits_that_flip_on_the_way_change_nothing(
     proxy.close()
     assert stored_pulses(store) == [(box.box_id, index) for index in range(30)]
     with read(store) as connection:
-        rows = connection.execute(select(releases.c.window_index, releases.c.c00)).all()
+        rows = connection.execute(select(releases.c.period_index, releases.c.c00)).all()
     assert all(row.window_index == row.c00 for row in rows)
     assert proxy.connections >= 2  # a spoilt connection was given up and made anew
 

@@ -38,13 +38,13 @@ from server.store.tables.agencies import agencies
 from server.store.tables.contacts import enumerators
 from server.store.tables.paper import paper_forms
 from server.tabular.values import read_day
-from server.web.context import DataClerk, SurveyManager, download, engine_of, render
+from server.web.context import DataClerk, GroupNumber, RowId, SurveyManager, download, engine_of, render, row_id
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 
 
 @router.get("/rounds/{round_id}/paper")
-def paper_page(request: Request, user: SurveyManager, round_id: int) -> Response:
+def paper_page(request: Request, user: SurveyManager, round_id: RowId) -> Response:
     """Printing, progress by enumerator, agreement of double entry, forms that wait."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
@@ -68,10 +68,10 @@ def paper_page(request: Request, user: SurveyManager, round_id: int) -> Response
 def print_page(
     request: Request,
     user: SurveyManager,
-    round_id: int,
-    agency: Annotated[int, Form()],
+    round_id: RowId,
+    agency: Annotated[RowId, Form()],
     count: Annotated[int, Form(ge=1, le=2_000)],
-    group: Annotated[int, Form(ge=0, le=255)] = 0,
+    group: Annotated[GroupNumber, Form()] = 0,
     enumerator: Annotated[str, Form(max_length=10)] = "",
     double_percent: Annotated[float, Form(ge=0, le=100)] = 10,
     recheck_percent: Annotated[float, Form(ge=0, le=100)] = 10,
@@ -89,7 +89,7 @@ def print_page(
             agency,
             count=count,
             service_group=group,
-            enumerator_id=int(enumerator) if enumerator.isdigit() else None,
+            enumerator_id=row_id(enumerator),
             double_share=double_percent / 100,
             recheck_share=recheck_percent / 100,
             user_id=user.user_id,
@@ -195,7 +195,7 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
 
 
 @router.get("/rounds/{round_id}/forms.csv")
-def forms_list(request: Request, user: SurveyManager, round_id: int) -> Response:
+def forms_list(request: Request, user: SurveyManager, round_id: RowId) -> Response:
     """Every form of a round: whose list it is on, where it stands, whether it is to be re-checked."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
@@ -221,7 +221,7 @@ def forms_list(request: Request, user: SurveyManager, round_id: int) -> Response
 def recheck_page(
     request: Request,
     user: SurveyManager,
-    round_id: int,
+    round_id: RowId,
     code: Annotated[str, Form(max_length=20)],
     result: Annotated[str, Form(pattern="^(same|differs|unreached)$")],
 ) -> Response:
