@@ -37,8 +37,9 @@ from numpy.typing import NDArray
 from benchmarks.provenance import provenance
 from edge.capture.camera import Camera
 from edge.commands.replay import Sources, parse_region
-from edge.perception.engine import Engine, EngineSettings
+from edge.perception.engine import Engine
 from edge.perception.networks import FACE_NETWORKS, NetworkOptions, Networks, load_networks
+from edge.perception.settings import EngineSettings
 from models.runtime import OnnxNetwork, TfliteNetwork
 from pipeline.errors import ConfigError
 from pipeline.records import Chunk, ClosedVisit, Frame

@@ -91,6 +91,7 @@ def run(args: argparse.Namespace) -> int:
 def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
     """The audits that can be run here."""
     from edge.audit.memory import audit_memory
+    from edge.audit.sensitivity import add_sensitivity
     from edge.audit.trace import audit_trace
     from pipeline.audit.attack import audit_attack
     from pipeline.audit.budget import audit_budget
@@ -115,7 +116,13 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
         wanted["wire"] = lambda: audit_wire(sent, config.box.demo)
     if store.exists():
         wanted |= {"log": log, "budget": lambda: audit_budget(store, sent)}
-    wanted["attack"] = lambda: audit_attack(policy)
+
+    def attack() -> Verdict:
+        verdict = audit_attack(policy)
+        add_sensitivity(verdict, 20 if args.quick else 100)
+        return verdict
+
+    wanted["attack"] = attack
     if not args.quick:
         wanted |= {"trace": audit_trace, "memory": audit_memory}
     found = []

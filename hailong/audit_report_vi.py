@@ -22,6 +22,7 @@ FIGURES = {
     "consistency_proofs_verified": "chứng minh nhất quán đã kiểm",
     "differencing": "tấn công hiệu số",
     "distinct_epsilons_milli": "các epsilon (phần nghìn)",
+    "engine": "tấn công bộ phân tích: một lượt thay đổi bao nhiêu ô",
     "entries": "các mục",
     "epochs": "số epoch",
     "face_was_found": "đã tìm thấy khuôn mặt thử",

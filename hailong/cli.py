@@ -50,7 +50,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit wire": ("pipeline.audit.wire_command", "every recorded message fits the closed schema"),
     "audit budget": ("pipeline.audit.budget_command", "recompute epsilon from the log"),
     "audit log": ("pipeline.audit.log_command", "verify the transparency log offline"),
-    "audit attack": ("pipeline.audit.attack_command", "attack the real release code; lower bound on epsilon"),
+    "audit attack": ("hailong.audit_attack", "attack the real release code and the engine; lower bound on epsilon"),
     "audit trace": ("edge.audit.trace", "every file written and address contacted by a box at work"),
     "audit memory": ("edge.audit.memory", "what of a visit is still found in memory after it"),
     "audit retention": ("server.commands.audit_retention", "the server's store holds nothing finer than the policy"),

@@ -6,9 +6,11 @@ integers are left of it.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass, field
+from enum import Enum
 
-from pipeline.fusion import FusionParameters, ModalitySummary, decide
+from pipeline.fusion import Fused, FusionParameters, ModalitySummary, decide, fuse
 from pipeline.records import (
     AbstainReason,
     ClosedVisit,
@@ -28,26 +30,44 @@ MAX_BLIND_S = 2.0
 
 
 @dataclass(slots=True)
+class Sums:
+    """What was seen and heard of a visit, summed up."""
+
+    face: ModalitySummary = field(default_factory=ModalitySummary)
+    speech: ModalitySummary = field(default_factory=ModalitySummary)
+    words: ModalitySummary = field(default_factory=ModalitySummary)
+
+
+@dataclass(slots=True)
 class Visit:
     """One open visit. Times are those of the frames."""
 
     start_s: float
     parameters: FusionParameters
     service_group: int = 0
-    face: ModalitySummary = field(default_factory=ModalitySummary)
-    speech: ModalitySummary = field(default_factory=ModalitySummary)
-    words: ModalitySummary = field(default_factory=ModalitySummary)
+    sums: Sums = field(default_factory=Sums)
     opted_out: bool = False
     level: VisitLevel | None = None
     """Set once, by `freeze`."""
     outcome: Outcome = Outcome.NOT_RATED
-    last_s: float = 0.0
+    last_sign_s: float = 0.0
+    """When the citizen was last seen, heard, or called."""
+    _screen: tuple[float, Sums] | None = None
+    """When the rating's screen appeared, and the sums of then."""
     _last_face_s: float | None = None
+
+    def __post_init__(self) -> None:
+        self.last_sign_s = max(self.last_sign_s, self.start_s)
 
     @property
     def takes_evidence(self) -> bool:
         """Whether anything may still be looked at for this visit's level."""
         return not self.opted_out and self.level is None
+
+    @property
+    def shows_screen(self) -> bool:
+        """Whether a sheet of this visit is on the screen."""
+        return self._screen is not None
 
     def add_face(self, affect: FaceAffect, time_s: float) -> None:
         """Add the citizen's face at `time_s`."""
@@ -56,39 +76,60 @@ class Visit:
         before_s, self._last_face_s = self._last_face_s, time_s
         seconds = 0.0 if before_s is None else min(max(0.0, time_s - before_s), MAX_GAP_S)
         p = self.parameters
-        self.face.add(affect.ratios, affect.uncertainty, seconds, time_s, p.face, p)
+        self.sums.face.add(affect.ratios, affect.uncertainty, seconds, time_s, p.face, p)
 
     def add_speech(self, affect: SpeechAffect, time_s: float) -> None:
         """Add an utterance's sound that ended at `time_s`."""
         if self.takes_evidence:
+            self.last_sign_s = max(self.last_sign_s, time_s)
             p = self.parameters
-            self.speech.add(affect.ratios, affect.uncertainty, affect.duration_s, time_s, p.speech, p)
+            self.sums.speech.add(affect.ratios, affect.uncertainty, affect.duration_s, time_s, p.speech, p)
 
     def add_words(self, affect: WordsAffect, duration_s: float, time_s: float) -> None:
         """Add an utterance's words; `time_s` is the utterance's end."""
         if self.takes_evidence:
             p = self.parameters
-            self.words.add(affect.ratios, affect.uncertainty, duration_s, time_s, p.words, p)
+            self.sums.words.add(affect.ratios, affect.uncertainty, duration_s, time_s, p.words, p)
+
+    def fuse(self) -> Fused:
+        """What the sums say so far."""
+        return fuse(self.sums.face, self.sums.speech, self.sums.words, self.parameters)
 
     def opt_out(self) -> None:
         """Forget everything that was summed up; the visit will count as abstained."""
         self.opted_out = True
-        self.face, self.speech, self.words = ModalitySummary(), ModalitySummary(), ModalitySummary()
+        self._forget()
         self.level = VisitLevel(Level.ABSTAINED, reason=AbstainReason.OPTED_OUT)
+
+    def screen_shown(self, time_s: float) -> None:
+        """A sheet appears on the screen, which changes pose and dwell: a rating will look back to before it."""
+        if self.takes_evidence:
+            self._screen = time_s, deepcopy(self.sums)
+
+    def screen_left(self) -> None:
+        """The sheet was left without an answer: the visit goes on as if it had not been shown."""
+        self._screen = None
+
+    def rate(self, overall: int, time_s: float, look_back_s: float) -> None:
+        """Set the outcome from an overall rating 1..5, and freeze the level: as it was before the screen appeared,
+        unless that is more than `look_back_s` ago. Raises `ValueError` for another rating."""
+        if not 1 <= overall <= 5:
+            raise ValueError("an overall rating is 1 to 5")
+        self.outcome = Outcome.SATISFIED if overall >= 4 else Outcome.NOT_SATISFIED
+        if self._screen is not None and time_s - self._screen[0] <= look_back_s:
+            time_s, self.sums = self._screen
+        self.freeze(time_s)
 
     def freeze(self, time_s: float) -> VisitLevel:
         """Fix the level; the sums are forgotten. Later calls return the same."""
         if self.level is None:
             duration_s = time_s - self.start_s
-            self.level = decide(self.face, self.speech, self.words, duration_s, self.parameters)
-            self.face, self.speech, self.words = ModalitySummary(), ModalitySummary(), ModalitySummary()
+            self.level = decide(self.sums.face, self.sums.speech, self.sums.words, duration_s, self.parameters)
+            self._forget()
         return self.level
 
-    def rate(self, overall: int) -> None:
-        """Set the outcome from an overall rating 1..5. Raises `ValueError` for another."""
-        if not 1 <= overall <= 5:
-            raise ValueError("an overall rating is 1 to 5")
-        self.outcome = Outcome.SATISFIED if overall >= 4 else Outcome.NOT_SATISFIED
+    def _forget(self) -> None:
+        self.sums, self._screen = Sums(), None
 
     def close(self, time_s: float) -> ClosedVisit:
         """What is left of the visit."""
@@ -101,15 +142,25 @@ class PresenceParameters:
 
     start_after_s: float = 1.5
     """A passer-by is not a visit."""
-    end_after_s: float = 6.0
-    """Looking away, bending down for a paper, is not an end."""
-    empty_after_s: float = 15.0
-    """After an opt-out or a restart nobody may have been seen for so long before a presence can begin."""
+    end_after_s: float = 15.0
+    """So long the place has to be seen empty until a visit is over. Looking away, bending down for a paper, writing,
+    is not an end: for who opted out the analysis would begin anew. The same for everybody, or one citizen's opt-out
+    would move the limits of others' visits."""
+    away_after_s: float = 6.0
+    """Whoever was not seen for so long is not listened to; and may be another, where the visit has been rated."""
+
+
+class Change(Enum):
+    """What a look has changed."""
+
+    BEGUN = 0
+    ENDED = 1
 
 
 @dataclass(slots=True)
 class Presence:
-    """Follows whether a citizen is there, from one frame to the next."""
+    """Follows whether somebody is there, from one look to the next. It depends on nothing but what was seen when: not
+    on opt-outs, ratings or visits."""
 
     parameters: PresenceParameters
     present: bool = False
@@ -117,18 +168,24 @@ class Presence:
     """Begin of the presence, or of the candidate for one."""
     last_seen_s: float | None = None
     waits_for_empty: bool = False
-    """Whoever is there does not count, until the place has been empty for `empty_after_s`."""
-    looked_s: float = float("-inf")
-    """Time of the last update."""
+    """Whoever is there does not count, until the place has been seen empty for `end_after_s`."""
+    looked_s: float | None = None
+    """Time of the last look."""
+    _taken_s: float | None = None
+    """When the place was last seen taken, or could not be seen."""
 
-    def update(self, seen: bool, time_s: float) -> bool | None:
-        """True: a presence has begun (`since_s`). False: it has ended (`last_seen_s`). None: nothing has changed."""
-        looked_s, self.looked_s = self.looked_s, time_s
+    def update(self, seen: bool, time_s: float) -> Change | None:
+        """What a look at `time_s` changes: a presence has begun (`since_s`), or ended (`last_seen_s`)."""
+        change = self.blind(time_s)
+        blind = self.looked_s is None or time_s - self.looked_s > MAX_BLIND_S
+        self.looked_s = time_s
+        if seen or blind or self._taken_s is None:
+            self._taken_s = time_s
+        empty_s = time_s - self._taken_s
         if self.waits_for_empty:
-            if seen or self.last_seen_s is None or time_s - looked_s > MAX_BLIND_S:
-                self.last_seen_s = time_s
-            elif time_s - self.last_seen_s >= self.parameters.empty_after_s:
-                self.forget()
+            if empty_s >= self.parameters.end_after_s:
+                self.waits_for_empty, self.last_seen_s = False, None
+                return self._end() or change
         elif seen:
             gap = self.last_seen_s is None or time_s - self.last_seen_s > self.parameters.start_after_s
             if not self.present and gap:
@@ -136,12 +193,28 @@ class Presence:
             self.last_seen_s = time_s
             if not self.present and time_s - self.since_s >= self.parameters.start_after_s:
                 self.present = True
-                return True
-        elif self.present and self.last_seen_s is not None and time_s - self.last_seen_s >= self.parameters.end_after_s:
-            self.present = False
-            return False
-        return None
+                return Change.BEGUN
+        elif self.present and empty_s >= self.parameters.end_after_s:
+            return self._end()
+        return change
 
-    def forget(self, until_empty: bool = False) -> None:
-        """Begin anew: who is there now has to be seen again to become a visit; `until_empty`: has to go first."""
-        self.present, self.last_seen_s, self.waits_for_empty = False, None, until_empty
+    def blind(self, time_s: float) -> Change | None:
+        """Nothing has been seen up to `time_s`. For `end_after_s` without a picture: whoever was there has gone, and
+        whoever is there when pictures come again may be the same, and has to go first."""
+        if self.looked_s is None or time_s - self.looked_s < self.parameters.end_after_s:
+            return None
+        self.waits_for_empty = True
+        return self._end()
+
+    def touched(self, time_s: float) -> None:
+        """Somebody is there for sure, seen or not: the presence begins now. Only where none is."""
+        self.present, self.since_s = True, time_s
+        self.last_seen_s = self._taken_s = time_s
+
+    def is_away(self, time_s: float) -> bool:
+        """Whether nobody was seen for `away_after_s`."""
+        return self.last_seen_s is None or time_s - self.last_seen_s > self.parameters.away_after_s
+
+    def _end(self) -> Change | None:
+        was_present, self.present = self.present, False
+        return Change.ENDED if was_present else None

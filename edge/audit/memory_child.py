@@ -15,9 +15,10 @@ from io import FileIO
 import numpy as np
 
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX
-from edge.perception.engine import Engine, EngineSettings
+from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, load_networks
 from edge.perception.scrub import scrub_freed_memory
+from edge.perception.settings import EngineSettings
 from pipeline.records import Chunk, ClosedVisit, Frame
 
 HEADER = struct.Struct("<cdI")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.capture.media_file import open_media, read_chunks, read_frames
-from edge.perception.engine import Engine, EngineSettings, Glimpse
+from edge.perception.engine import Engine, Glimpse
 from edge.perception.networks import FACE_NETWORKS, NetworkOptions, load_networks
+from edge.perception.settings import EngineSettings
 from models.labels import POLARITIES
 from pipeline.errors import ConfigError, SourceError
 from pipeline.fusion import FusionParameters, load_fusion
@@ -190,6 +192,7 @@ def run(args: argparse.Namespace) -> int:
     settings = EngineSettings(
         region=parse_region(args.region),
         visits_by="queue" if args.whole else "presence",
+        gone_after_s=math.inf,
         fusion=load_fusion(args.fusion) if args.fusion else FusionParameters(),
     )
     networks = load_networks(NetworkOptions(demo=True, asr=args.asr, face=args.face))

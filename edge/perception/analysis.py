@@ -13,8 +13,9 @@ from edge.capture.camera import Camera
 from edge.capture.microphone import Microphone
 from edge.config import EdgeConfig
 from edge.delivery.health import Health
-from edge.perception.engine import Engine, EngineSettings
+from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, load_networks
+from edge.perception.settings import EngineSettings
 from pipeline.errors import SourceError
 from pipeline.records import ClosedVisit
 from pipeline.wire import BoxState
@@ -27,7 +28,12 @@ _WORDS_PAUSE_S = 0.2
 def engine_settings(config: EdgeConfig) -> EngineSettings:
     """The engine's settings from the configuration. A box that restarts does not know who had opted out, as that is
     kept nowhere: so whoever is there is left alone (a demo has nobody to protect, and its films begin at once)."""
-    settings = EngineSettings(region=config.camera.region, visits_by=config.visit.by, empty_first=not config.box.demo)
+    settings = EngineSettings(
+        region=config.camera.region,
+        visits_by=config.visit.by,
+        has_camera=config.camera.source != "none",
+        empty_first=not config.box.demo,
+    )
     return settings.for_demo() if config.box.demo else settings
 
 

@@ -169,7 +169,7 @@ class _Pages:
         return Response(status_code=204 if self._counter.has_opted_out else 410)
 
     async def begin(self, request: Request) -> Response:
-        """Freeze the level and show the first question."""
+        """Show the first question."""
         if not self._own_page(await request.form()):
             return RedirectResponse("/", 303)
         sheet = await run_in_threadpool(self._counter.begin)

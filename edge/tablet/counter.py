@@ -21,7 +21,7 @@ from typing import Protocol
 from edge.tablet.questionnaire import ASK_REASONS_AT, Question, Questionnaire
 from pipeline import wire
 from pipeline.instruments.flags import RatingFlag
-from pipeline.records import Tallies, VisitLevel
+from pipeline.records import Tallies
 
 FASTEST_ANSWER_S = 0.5
 """Nobody reads a question and answers it faster, on average over a sheet."""
@@ -42,7 +42,9 @@ class Visits(Protocol):
 
     def opt_out(self) -> None: ...
 
-    def freeze_level(self, number: int) -> VisitLevel: ...
+    def screen_shown(self, number: int) -> None: ...
+
+    def screen_left(self, number: int) -> None: ...
 
     def rated(self, overall: int, number: int) -> bool: ...
 
@@ -152,12 +154,12 @@ class Counter:
     # ----------------------------------------------------------------------------------------------------------
 
     def begin(self) -> Sheet | Begin:
-        """Freeze the visit's level, then begin a sheet; or say why not."""
+        """Begin a sheet, after the engine knows that its screen will show; or say why not."""
         with self._lock:
             visit = self._visit
         if self._visits is not None:
             with contextlib.suppress(RuntimeError):  # it is not open any more
-                self._visits.freeze_level(visit)
+                self._visits.screen_shown(visit)
         with self._lock:
             if visit != self._visit:  # whose touch that was cannot be known
                 self.tallies.drop("next_visit")
@@ -188,9 +190,13 @@ class Counter:
     def abandon(self, token: str) -> None:
         """The citizen leaves the sheet: nothing of it is kept."""
         with self._lock:
-            if self._touch(token) is not None:
-                self.tallies.drop("abandoned")
-                self._sheet = None
+            sheet = self._touch(token)
+            if sheet is None:
+                return
+            self.tallies.drop("abandoned")
+            self._sheet = None
+        if self._visits is not None:
+            self._visits.screen_left(sheet.visit)
 
     def next_question(self, sheet: Sheet) -> Question | None:
         """The first question without an answer; None where all have one."""

@@ -14,7 +14,6 @@ from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
 from pipeline import wire
 from pipeline.instruments.library import load_instrument
-from pipeline.records import Level, VisitLevel
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -29,8 +28,9 @@ class OneVisit:
     def opt_out(self) -> None:
         self.has_opted_out = True
 
-    def freeze_level(self, number: int) -> VisitLevel:
-        return VisitLevel(Level.HIGH)
+    def screen_shown(self, number: int) -> None: ...
+
+    def screen_left(self, number: int) -> None: ...
 
     def rated(self, overall: int, number: int) -> bool:
         return True

@@ -18,9 +18,10 @@ from pipeline.records import (
     SpeechAffect,
     WordsAffect,
 )
-from pipeline.visit import MAX_GAP_S, Presence, PresenceParameters, Visit
+from pipeline.visit import MAX_GAP_S, Change, Presence, PresenceParameters, Visit
 
 HAPPY = FaceAffect(np.eye(8, dtype=np.float32)[1], LogRatios(-3.0, 5.0), 0.05)
+LOOK_BACK_S = 180.0
 SAD = FaceAffect(np.eye(8, dtype=np.float32)[3], LogRatios(5.0, -3.0), 0.05)
 
 
@@ -43,9 +44,40 @@ def test_a_frozen_level_does_not_move() -> None:
         visit.add_face(SAD, 10.0 + number * 0.1)
     visit.add_speech(SpeechAffect(0.9, 5.0, 0.0, 5.0), 20.0)
     visit.add_words(WordsAffect.of((1.0, 0.0, 0.0), 0.0), 5.0, 20.0)
-    visit.rate(1)
+    visit.rate(1, 120.0, LOOK_BACK_S)
     assert visit.freeze(120.0) is frozen
     assert visit.close(120.0) == ClosedVisit(Level.VERY_HIGH, Outcome.NOT_SATISFIED, 0)
+
+
+def faces(visit: Visit, affect: FaceAffect, first_s: float, last_s: float) -> None:
+    for number in range(round((last_s - first_s) * 10)):
+        visit.add_face(affect, first_s + number * 0.1)
+
+
+def test_a_rating_looks_back_to_before_its_screen() -> None:
+    visit = visit_with(HAPPY)
+    visit.screen_shown(10.0)
+    faces(visit, SAD, 10.0, 60.0)
+    visit.rate(2, 60.0, LOOK_BACK_S)
+    assert visit.close(60.0) == ClosedVisit(Level.VERY_HIGH, Outcome.NOT_SATISFIED, 0)
+
+
+@pytest.mark.parametrize("left", [True, False])
+def test_an_abandoned_screen_leaves_the_visit_as_if_it_had_not_been(left: bool) -> None:
+    visit = visit_with(HAPPY, 3.0)
+    visit.screen_shown(3.0)
+    if left:
+        visit.screen_left()
+    faces(visit, SAD, 3.0, 60.0)
+    assert visit.close(60.0).level is Level.VERY_LOW
+
+
+def test_a_screen_held_open_does_not_choose_the_moment() -> None:
+    visit = visit_with(HAPPY, 3.0)
+    visit.screen_shown(3.0)
+    faces(visit, SAD, 3.0, 200.0)
+    visit.rate(1, 200.0, LOOK_BACK_S)
+    assert visit.close(200.0).level is Level.VERY_LOW
 
 
 def test_freezing_and_opting_out_forget_the_sums() -> None:
@@ -53,7 +85,7 @@ def test_freezing_and_opting_out_forget_the_sums() -> None:
     frozen.freeze(10.0)
     opted_out.opt_out()
     for visit in (frozen, opted_out):
-        assert visit.face.whole.total == visit.face.seconds == 0
+        assert visit.sums.face.whole.total == visit.sums.face.seconds == 0
     assert opted_out.freeze(10.0).reason is AbstainReason.OPTED_OUT
     opted_out.add_face(HAPPY, 10.0)
     assert opted_out.close(20.0).level is Level.ABSTAINED
@@ -63,7 +95,7 @@ def test_a_gap_counts_for_no_more_than_its_cap() -> None:
     visit = Visit(0.0, FusionParameters())
     for time_s in (0.0, 0.1, 60.0):
         visit.add_face(HAPPY, time_s)
-    assert visit.face.seconds == pytest.approx(0.1 + MAX_GAP_S)
+    assert visit.sums.face.seconds == pytest.approx(0.1 + MAX_GAP_S)
 
 
 def test_memory_of_a_visit_does_not_grow_with_it() -> None:
@@ -83,17 +115,17 @@ def test_memory_of_a_visit_does_not_grow_with_it() -> None:
 )
 def test_ratings(overall: int, outcome: Outcome) -> None:
     visit = visit_with(HAPPY)
-    visit.rate(overall)
+    visit.rate(overall, 10.0, LOOK_BACK_S)
     assert visit.close(10.0).outcome is outcome
 
 
 @pytest.mark.parametrize("overall", [0, 6, -1])
 def test_a_rating_outside_the_scale_is_refused(overall: int) -> None:
     with pytest.raises(ValueError, match="1 to 5"):
-        visit_with(HAPPY).rate(overall)
+        visit_with(HAPPY).rate(overall, 10.0, LOOK_BACK_S)
 
 
-def changes(seen: list[tuple[float, bool]]) -> list[tuple[float, bool]]:
+def changes(seen: list[tuple[float, bool]]) -> list[tuple[float, Change]]:
     presence = Presence(PresenceParameters(start_after_s=1.0, end_after_s=3.0))
     found = []
     for time_s, is_seen in seen:
@@ -111,12 +143,22 @@ def every(step_s: float, until_s: float, *absences: tuple[float, float]) -> list
 @pytest.mark.parametrize(
     ("seen", "expected"),
     [
-        (every(0.5, 10), [(1.0, True)]),
+        (every(0.5, 10), [(1.0, Change.BEGUN)]),
         (every(0.5, 10, (0, 20)), []),
         (every(0.5, 10, (0.5, 20)), []),  # a passer-by
-        (every(0.5, 10, (4, 6)), [(1.0, True)]),  # bends down for a paper
-        (every(0.5, 12, (4, 10)), [(1.0, True), (6.5, False), (11.0, True)]),
+        (every(0.5, 10, (4, 6)), [(1.0, Change.BEGUN)]),  # bends down for a paper
+        (every(0.5, 12, (4, 10)), [(1.0, Change.BEGUN), (6.5, Change.ENDED), (11.0, Change.BEGUN)]),
+        # the camera fails for a while: who is there afterwards has to go first
+        (
+            [*every(0.5, 4), *[(t + 9, s) for t, s in every(0.5, 12, (4, 8))]],
+            [(1.0, Change.BEGUN), (9.0, Change.ENDED), (18.0, Change.BEGUN)],
+        ),
+        # a short one: it is no empty place
+        (
+            [*every(0.5, 4), *[(t + 5.8, s) for t, s in every(0.5, 6, (0, 6))]],
+            [(1.0, Change.BEGUN), (8.8, Change.ENDED)],
+        ),
     ],
 )
-def test_presence(seen: list[tuple[float, bool]], expected: list[tuple[float, bool]]) -> None:
+def test_presence(seen: list[tuple[float, bool]], expected: list[tuple[float, Change]]) -> None:
     assert changes(seen) == expected

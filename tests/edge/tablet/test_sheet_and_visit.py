@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from edge.perception.engine import Engine, EngineSettings
+from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, Networks, load_networks
+from edge.perception.settings import EngineSettings
 from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.questionnaire import make_questionnaire
 from pipeline import wire
@@ -36,7 +37,7 @@ class Place:
     caller: threading.Thread | None = None
 
     def __post_init__(self) -> None:
-        settings = EngineSettings(visits_by="queue")
+        settings = EngineSettings(visits_by="queue", has_camera=False)
         self.engine = Engine(
             settings, self.networks, self.visits.append, lambda number: self.counter.note_visit(number)
         )
@@ -50,10 +51,10 @@ class Place:
     def deliver(self, row: wire.RatingRow) -> None:
         self.rows.append(row)
         if self.interrupted:
-            before = len(self.visits)
+            before = self.engine.open_visit
             self.caller = threading.Thread(target=self.engine.visit_started, args=(9, 0.0))
             self.caller.start()
-            while len(self.visits) == before and self.caller.is_alive():
+            while self.engine._visits.number == before and self.caller.is_alive():
                 time.sleep(0.001)  # it ends the visit, then waits for the counter's lock, which is held here
 
     def begin(self) -> Sheet:
@@ -76,7 +77,7 @@ def test_a_rating_that_meets_the_next_call_is_kept_and_not_given_to_the_next_vis
     place.caller.join()
     place.interrupted = False
     place.engine.visit_ended(1e9)
-    assert [visit.outcome for visit in place.visits] == [Outcome.NOT_RATED, Outcome.NOT_RATED]
+    assert [visit.outcome for visit in place.visits] == [Outcome.SATISFIED, Outcome.NOT_RATED]
     assert [(row.answers[0], row.service_group) for row in place.rows] == [(5, 1)], "the rating itself is not lost"
     place.call()
     assert place.rate(place.begin(), 5), "and the one rating of the next visit is not used up"
@@ -85,18 +86,19 @@ def test_a_rating_that_meets_the_next_call_is_kept_and_not_given_to_the_next_vis
 def test_a_touch_that_meets_the_next_call_begins_no_sheet(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> None:
     place = Place(networks)
     place.call()
-    freeze = place.engine.freeze_level
+    shown = place.engine.screen_shown
 
-    def freeze_and_call(number: int | None = None) -> object:
-        level = freeze(number)
-        monkeypatch.setattr(place.engine, "freeze_level", freeze)
+    def show_and_call(number: int | None = None) -> None:
+        shown(number)
+        monkeypatch.setattr(place.engine, "screen_shown", shown)
         place.call()
-        return level
 
-    monkeypatch.setattr(place.engine, "freeze_level", freeze_and_call)
+    monkeypatch.setattr(place.engine, "screen_shown", show_and_call)
     assert place.counter.begin() is Begin.NEXT_VISIT
-    assert place.engine._visit is not None
-    assert place.engine._visit.level is None, "the next visit goes on"
+    visit = place.engine._visits.visit
+    assert visit is not None
+    assert visit.takes_evidence, "the next visit goes on"
+    assert not visit.shows_screen
     assert place.rate(place.begin(), 5)
     place.engine.visit_ended(1e9)
     assert [visit.outcome for visit in place.visits] == [Outcome.NOT_RATED, Outcome.SATISFIED]
@@ -124,6 +126,7 @@ def test_calls_and_ratings_at_random_moments_never_mix(networks: Networks) -> No
             given += 1
     caller.join()
     place.engine.visit_ended(1e9)
+    place.visits.sort(key=lambda visit: visit.service_group)  # a visit that is rated is counted before others
     assert len(place.visits) == place.calls == 61
     expected = (Outcome.NOT_SATISFIED, Outcome.SATISFIED)
     for number, visit in enumerate(place.visits, 1):

@@ -23,7 +23,6 @@ from pipeline import wire
 from pipeline.errors import ConfigError, StoreError
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.library import load_instrument
-from pipeline.records import Level, VisitLevel
 
 FORM = "application/x-www-form-urlencoded"
 TOKEN = "a-shared-token-of-the-queue"
@@ -41,11 +40,13 @@ class Visits:
         self.calls.append("opt_out")
         self.has_opted_out = True
 
-    def freeze_level(self, number: int) -> VisitLevel:
+    def screen_shown(self, number: int) -> None:
         if number != self.open_visit:
             raise RuntimeError
-        self.calls.append("freeze")
-        return VisitLevel(Level.HIGH)
+        self.calls.append("shown")
+
+    def screen_left(self, number: int) -> None:
+        self.calls.append("left")
 
     def rated(self, overall: int, number: int) -> bool:
         if number == self.open_visit:
@@ -132,13 +133,13 @@ def kiosk() -> Iterator[Tablet]:
     yield from make_tablet("kiosk")
 
 
-def test_the_level_is_frozen_before_the_first_question_shows(one: Tablet) -> None:
+def test_the_engine_knows_before_the_first_question_shows(one: Tablet) -> None:
     page = one.begin()
-    assert one.visits.calls == ["freeze"]
+    assert one.visits.calls == ["shown"]
     assert "Câu 1/1" in page.text
     page = one.answer(page, 5)
     assert page.url.path == "/thanks"
-    assert one.visits.calls == ["freeze", "rated 5"]
+    assert one.visits.calls == ["shown", "rated 5"]
     assert [(row.answers[0], row.reasons, row.flag, row.instrument) for row in one.rows] == [(5, 0, 0, 201)]
 
 
@@ -155,7 +156,7 @@ def test_nine_questions_and_reasons_at_three_or_below(kiosk: Tablet) -> None:
     assert sum(1 for answer in row.answers if answer == 3) == 9
     assert row.answers[0] == 3
     assert row.reasons == 0b1001  # bit 15 is no reason of this instrument
-    assert kiosk.visits.calls == ["freeze", "rated 3"]
+    assert kiosk.visits.calls == ["shown", "rated 3"]
 
 
 def test_an_optional_question_may_be_skipped_and_another_may_not(kiosk: Tablet) -> None:
@@ -222,7 +223,7 @@ def test_a_rating_after_the_visit_ended_is_sent_but_not_paired(one: Tablet) -> N
     one.visits.open_visit = None
     one.answer(page, 4)
     assert len(one.rows) == 1
-    assert one.visits.calls == ["freeze"]
+    assert one.visits.calls == ["shown"]
 
 
 def test_a_sheet_completes_once(one: Tablet) -> None:
@@ -237,6 +238,7 @@ def test_cancelling_forgets(short: Tablet) -> None:
     assert short.client.post(f"{page.url}/cancel").url.path == "/"
     assert short.client.get(str(page.url)).url.path == "/over"
     assert short.rows == []
+    assert short.visits.calls == ["shown", "left"]
 
 
 def test_opt_out_is_one_touch_and_rating_stays_possible(one: Tablet) -> None:
@@ -253,7 +255,7 @@ def test_opt_out_within_a_sheet_returns_to_it(short: Tablet) -> None:
     page = short.begin()
     back = short.client.post("/opt-out", data={"page_token": short.page_token(), "path": page.url.path})
     assert back.url == page.url
-    assert short.visits.calls == ["freeze", "opt_out"]
+    assert short.visits.calls == ["shown", "opt_out"]
 
 
 @pytest.mark.parametrize("address", ["/begin", "/opt-out"])

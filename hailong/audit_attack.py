@@ -3,7 +3,8 @@
 Canary visits are put in or left out by coin; an attacker who knows everything else guesses (Steinke et al. 2023). The
 lower bound on epsilon stands beside the claim. The same attack is run on a mutant with half the noise, to see that it
 would have been caught; and a differencing attack tries to have a period released twice: by restarts, a clock set back,
-an old disk.
+an old disk, a disk enrolled anew. And made-up days are played to the real engine with one visit removed, changed or
+opted out: no other visit's cell may move.
 
 Example:
   hailong audit attack --pulse-epsilon-milli 500 --evidence-epsilon-milli 1500
@@ -38,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="epsilon of the evidence in thousandths (default 1500)",
     )
     add("--canaries", type=int, default=1_800, help="canary visits (default 1800; more make the bound tighter)")
+    add("--days", type=int, default=100, help="days played to the engine, by presence and by queue (default 100 each)")
     add("--json", action="store_true", help="one JSON object")
 
 
@@ -56,6 +58,13 @@ def run(args: argparse.Namespace) -> int:
         ) from None
     if not 180 <= args.canaries <= 1_000_000:
         raise ConfigError("Between 180 and 1000000 canaries, please.", "1800 take some seconds.")
+    if not 0 <= args.days <= 100_000:
+        raise ConfigError("Between 0 and 100000 days, please.", "100 take some seconds; 0 leaves the engine out.")
     if not args.json:
         print("attacking ...", file=sys.stderr)
-    return report(audit_attack(policy, args.canaries), args.json)
+    verdict = audit_attack(policy, args.canaries)
+    if args.days:
+        from edge.audit.sensitivity import add_sensitivity
+
+        add_sensitivity(verdict, args.days)
+    return report(verdict, args.json)

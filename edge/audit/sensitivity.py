@@ -1,0 +1,280 @@
+"""An attack on the engine: how many counted visits does one visit change?
+
+The noise of a release is for one cell. So a made-up day at a counter is played to the real engine and the real tablet's
+counter, and again with one visit removed, opted out, seen in another mood, or rated otherwise. All visits that were
+counted are compared with the moment at which they were: one may be missing and one may be new, no more. The networks
+alone are stood in for: a pixel says whether a face is there and in what mood, a sample says that somebody speaks.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import Counter as Multiset
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edge.audit.counter_days import STEP_S, By, Day, Party, make_day
+from edge.perception.engine import Engine
+from edge.perception.face_tracking import TrackingParameters
+from edge.perception.networks import Networks
+from edge.perception.settings import EngineSettings
+from edge.tablet.counter import Counter, Sheet
+from edge.tablet.questionnaire import Questionnaire, make_questionnaire
+from models.face_detect import Detection
+from pipeline.audit.verdict import Verdict
+from pipeline.fusion import FusionParameters
+from pipeline.instruments.library import load_instrument
+from pipeline.records import Chunk, ClosedVisit, FaceAffect, Frame, LogRatios, SpeechAffect, Utterance
+from pipeline.visit import PresenceParameters
+
+EMPTY_S = 6.0
+"""Between two visits of a day; the box needs `end_after_s` or `change_after_s`, which are shorter here than at work."""
+SPEECH_S = 1.0
+_KEYPOINTS = np.zeros((6, 2), np.float32)
+Counted = tuple[float, ClosedVisit]
+"""The moment at which a visit was counted, and what of it."""
+
+
+def settings(by: By) -> EngineSettings:
+    """The engine's, with times for visits of a few seconds."""
+    return EngineSettings(
+        visits_by=by,
+        presence=PresenceParameters(start_after_s=0.5, end_after_s=3.5, away_after_s=2.0),
+        fusion=FusionParameters(minimum_visit_s=2.0, minimum_evidence_s=1.0, arrival_s=2.0, leaving_s=2.0),
+        look_every_s=0.3,  # with frames at every 0.25 s: a visit that moved the grid for others would show
+        tracking=TrackingParameters(detect_every_s=0.6, confirm_within_s=1.5),
+        change_after_s=3.5,
+        gone_after_s=12.0,
+        rating_wait_s=8.0,
+    )
+
+
+class _Eyes:
+    """Stands for the face networks: the first pixel is 0, or somebody's mood."""
+
+    def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
+        return [Detection((0.0, 0.0, 40.0, 40.0), _KEYPOINTS, 1.0)] if pixels[0, 0, 0] else []
+
+    def find(self, pixels: NDArray[np.uint8], cut: object) -> _Seen:
+        return _Seen(1.0 if pixels[0, 0, 0] else 0.0)
+
+    def crop(self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return pixels
+
+    def infer(self, crops: list[NDArray[np.uint8]]) -> list[FaceAffect]:
+        return [_affect(int(crop[0, 0, 0])) for crop in crops]
+
+    def forget(self) -> None:
+        pass
+
+
+@dataclass(slots=True)
+class _Seen:
+    score: float
+    box_px: tuple[float, float, float, float] = (0.0, 0.0, 40.0, 40.0)
+    keypoints: NDArray[np.float32] = field(default_factory=lambda: _KEYPOINTS)
+
+    def next_cut(self) -> None:
+        pass
+
+
+def _affect(mood: int) -> FaceAffect:
+    share = mood / 255.0
+    return FaceAffect(np.full(8, 0.125, np.float32), LogRatios(4.0 - 8.0 * share, 8.0 * share - 4.0), 0.1)
+
+
+class _Ears:
+    """Stands for the voice networks: a chunk is an utterance, which ends with the next chunk."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Utterance] = []
+
+    def feed(self, chunk: Chunk) -> list[Utterance]:
+        found, self._waiting = self._waiting, []
+        if chunk.samples.any():
+            self._waiting = [Utterance(chunk.samples, chunk.time_s, chunk.time_s + SPEECH_S)]
+        return found
+
+    def flush(self) -> list[Utterance]:
+        found, self._waiting = self._waiting, []
+        return found
+
+    def reset(self) -> None:
+        self._waiting = []
+
+    def infer(self, samples: NDArray[np.float32]) -> SpeechAffect:
+        return SpeechAffect(0.5, -4.0 * float(samples[0]), 0.2, SPEECH_S)
+
+
+def _networks() -> Networks:
+    eyes: Any = _Eyes()
+    ears: Any = _Ears()
+    return Networks(eyes, eyes, eyes, eyes, ears, ears)
+
+
+def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[Counted]:
+    """Everything that is counted of a day, with its moment."""
+    now_s = 0.0
+    counted: list[Counted] = []
+    engine = engine_type(
+        settings(by),
+        _networks(),
+        lambda visit: counted.append((now_s, visit)),
+        lambda number: counter.note_visit(number),
+    )
+    counter = Counter(_questionnaire(), engine, lambda row: None, 30, clock=lambda: now_s)
+    moods = bytearray(day.steps + 1)
+    events: dict[int, list[tuple[int, str, int]]] = {}
+    for party in day.parties:
+        for first, last, mood in party.faces:
+            moods[first:last] = bytes([mood]) * (last - first)
+        for event in party.events:
+            events.setdefault(event.step, []).append((event.step, event.kind, event.value))
+    blind = {step for first, last in day.faults for step in range(first, last)}
+    hand = _Hand(counter)
+    for step in range(day.steps):
+        now_s = step * STEP_S
+        for _, kind, value in events.get(step, ()):
+            if kind == "say":
+                engine.feed_chunk(Chunk(np.full(16, value / 100 + 0.001, np.float32), now_s))
+            else:
+                hand.do(kind, value)
+        if step in blind:
+            engine.tick(now_s)
+        else:
+            engine.feed_frame(Frame(np.full((1, 1, 3), moods[step], np.uint8), now_s))
+    now_s = day.steps * STEP_S
+    engine.finish()
+    return counted
+
+
+@lru_cache(maxsize=1)
+def _questionnaire() -> Questionnaire:
+    return make_questionnaire(load_instrument("2640"), "one")
+
+
+class _Hand:
+    """Touches the tablet, or the queue system's button."""
+
+    def __init__(self, counter: Counter) -> None:
+        self._counter = counter
+        self._sheet: Sheet | None = None
+
+    def do(self, kind: str, value: int) -> None:
+        counter = self._counter
+        if kind == "call":
+            counter.queue_started(value)
+        elif kind == "end":
+            counter.queue_ended()
+        elif kind == "opt_out":
+            counter.opt_out()
+        elif kind == "begin":
+            begun = counter.begin()
+            self._sheet = begun if isinstance(begun, Sheet) else None
+        elif self._sheet is not None:
+            token = self._sheet.token
+            if kind == "cancel":
+                counter.abandon(token)
+            elif counter.answer(token, 0, value) is not None:
+                counter.complete(token, frozenset())
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What one visit's change moved: how many of the counted visits are missing, and how many are new."""
+
+    what: str
+    missing: int
+    new: int
+
+    @property
+    def is_one_cell(self) -> bool:
+        """Whether no more than one visit's cell was left and one entered; a removed visit enters none."""
+        return self.missing <= 1 and self.new <= (0 if self.what == "removed" else 1)
+
+
+def differences(day: Day, by: By, random: Random, engine_type: Callable[..., Engine] = Engine) -> list[Difference]:
+    """One visit of the day, in every way that it can be another; each time the day is played again."""
+    before = Multiset(play(day, by, engine_type))
+    at = random.randrange(len(day.parties))
+    party = day.parties[at]
+    changed: dict[str, Party | None] = {"removed": None}
+    if party.faces:
+        changed["opted out"] = party.without("opt_out").opted_out(random.choice(party.touchable))
+        changed["not opted out"] = party.without("opt_out")
+        changed["in another mood"] = party.in_another_mood(random.choice((1, 128, 255)))
+    changed["silent and without a sheet"] = party.without("say", "begin", "rate", "cancel")
+    found = []
+    for what, other in changed.items():
+        parties = [*day.parties[:at], *([] if other is None else [other]), *day.parties[at + 1 :]]
+        after = Multiset(play(Day(parties, day.steps, day.faults), by, engine_type))
+        found.append(Difference(what, (before - after).total(), (after - before).total()))
+    return found
+
+
+class HoldingEngine(Engine):
+    """A mutant, to see that the attack would notice: here an opt-out outlives its visit by one visit."""
+
+    _holds = False
+
+    def opt_out(self) -> None:
+        """Opt out, and hold."""
+        super().opt_out()
+        self._holds = True
+
+    def visit_begins(self) -> None:
+        """The next visit pays for it."""
+        super().visit_begins()
+        if self._holds and self._visits.visit is not None:
+            self._holds = False
+            self._visits.visit.opt_out()
+
+
+@dataclass(slots=True)
+class Sensitivity:
+    """What the attack found. `worst`: the most cells that one visit moved."""
+
+    days: int = 0
+    plays: int = 0
+    worst: int = 0
+    broken: int = 0
+    """Changes that moved more than one visit's cell."""
+
+
+def attack_engine(days: int, seed: int, by: By, engine_type: Callable[..., Engine] = Engine) -> Sensitivity:
+    """Play so many days, each with one visit changed in every way."""
+    found = Sensitivity()
+    for number in range(days):
+        random = Random(seed + number)
+        day = make_day(random, by, round(EMPTY_S / STEP_S))
+        for difference in differences(day, by, random, engine_type):
+            found.plays += 1
+            found.worst = max(found.worst, difference.missing + difference.new)
+            found.broken += not difference.is_one_cell
+        found.days += 1
+    return found
+
+
+def add_sensitivity(verdict: Verdict, days: int) -> None:
+    """Attack the engine on so many days of each kind, and a mutant; what is found goes into the verdict."""
+    facts = {}
+    kinds: tuple[By, ...] = ("presence", "queue")
+    for by in kinds:
+        seed = secrets.randbits(32)
+        found = attack_engine(days, seed, by)
+        facts[f"by {by}"] = (
+            f"{found.plays} changes of one visit on {found.days} days, {found.broken} moved another's cell"
+        )
+        if found.broken:
+            verdict.problems.append(
+                f"one visit moves another's cell: {found.broken} of {found.plays} changes by {by} (seed {seed})"
+            )
+        if not attack_engine(max(20, days // 10), seed, by, HoldingEngine).broken:
+            verdict.problems.append(f"the audit is too weak to see an opt-out that outlives its visit, by {by}")
+    verdict.facts["engine"] = facts

@@ -1,0 +1,344 @@
+"""What begins, ends and opts out a visit: by presence in the citizen's region, or by the queue system's events.
+
+One visit may change one cell of a release. So where a visit begins and ends depends on events and on whether somebody
+was seen, never on whether somebody opted out or rated; and what a visit counts for depends on itself alone. An opt-out
+belongs to the visit in which it was touched. It protects the same citizen for as long as that visit goes on, and a
+visit goes on until the place was seen empty: a second call of the same citizen, or bending down for a paper, begins no
+other. `hailong audit attack` replays days with one visit removed, changed or opted out, and compares all the others.
+
+When a visit is counted depends on itself, too: one that has ended and still waits (for its rating; without an end by
+the queue system, for a sign of its citizen) waits its own time beside the next one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Protocol
+
+from edge.perception.settings import EngineSettings
+from pipeline.records import ClosedVisit, VisitLevel
+from pipeline.visit import MAX_BLIND_S, Change, Presence, Visit
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A visit that has ended and is counted at `due_s` at the latest."""
+
+    visit: Visit
+    number: int
+    end_s: float
+    due_s: float
+
+
+class Observer(Protocol):
+    """What visits tell the engine."""
+
+    def visit_begins(self) -> None:
+        """A visit is open from now on."""
+
+    def visit_ends(self, visit: Visit) -> None:
+        """A visit is over, its level not yet fixed: what is still being said may be added."""
+
+    def visit_counts(self, visit: ClosedVisit) -> None:
+        """Once for every visit."""
+
+    def citizen_comes(self, number: int) -> None:
+        """Another citizen may be there. The same number again: the queue system calls whoever has touched first."""
+
+
+class Visits(ABC):
+    """The visits of one counter, one open at most. Not thread-safe; times are those of the frames."""
+
+    looks_anew: bool
+    """Whether looking begins anew with every citizen, or goes on all day."""
+
+    def __init__(self, settings: EngineSettings, observer: Observer) -> None:
+        self.settings = settings
+        self.visit: Visit | None = None
+        """The one that is open."""
+        self.number = 0
+        """Of whoever is there: what a sheet is bound to."""
+        self.last_level: VisitLevel | None = None
+        """Level of the visit that was counted last, for `hailong replay`."""
+        self._observer = observer
+        self._waiting: list[_Waiting] = []
+        self._touched_first = False
+        """Whether the open visit was begun by an opt-out, before anybody was seen or called."""
+
+    # -- what the engine asks
+
+    @abstractmethod
+    def looks(self, time_s: float) -> bool:
+        """Whether a picture is looked at, for faces at least."""
+
+    def hears(self, time_s: float) -> bool:
+        """Whether a piece of sound that begins at `time_s` is this visit's. It may have waited for seconds."""
+        return self.visit is not None and self.visit.takes_evidence and time_s >= self.visit.start_s
+
+    @property
+    def reads(self) -> bool:
+        """Whether affect is inferred."""
+        return self.visit is not None and self.visit.takes_evidence
+
+    @property
+    def has_opted_out(self) -> bool:
+        """Whether an opt-out holds for whoever is there."""
+        return self.visit is not None and self.visit.opted_out
+
+    # -- what happens
+
+    @abstractmethod
+    def seen(self, somebody: bool, time_s: float) -> None:
+        """A picture was looked at."""
+
+    @abstractmethod
+    def blind(self, time_s: float) -> None:
+        """No picture has come up to now."""
+
+    @abstractmethod
+    def called(self, service_group: int, time_s: float) -> None:
+        """The queue system called a citizen."""
+
+    @abstractmethod
+    def ended(self, time_s: float) -> None:
+        """The queue system told an end."""
+
+    def opt_out(self, time_s: float) -> None:
+        """A touch: what was summed up of the open visit is forgotten. Where none is open, one begins that counts as
+        abstained, and holds for whoever comes next."""
+        if self.visit is None and not self.has_opted_out:
+            self._touch(time_s)
+            self._start(time_s)
+            self._touched_first = True
+        if self.visit is not None:
+            self.visit.opt_out()
+
+    def screen_shown(self, number: int, time_s: float) -> bool:
+        """A sheet of that citizen appears. False where the visit is not open."""
+        if self.visit is None or number != self.number:
+            return False
+        self.visit.screen_shown(time_s)
+        return True
+
+    def screen_left(self, number: int) -> None:
+        """That citizen's sheet was left without an answer. A visit that waits for it waits on: when it is counted must
+        not depend on the next citizen, who may have ended the sheet by coming."""
+        if self.visit is not None and number == self.number:
+            self.visit.screen_left()
+
+    def rated(self, overall: int, number: int, time_s: float) -> bool:
+        """That citizen rated (1..5). False where there is no such visit any more, or it has been rated."""
+        for waiting in self._waiting:
+            if waiting.number == number:
+                waiting.visit.rate(overall, time_s, self.settings.look_back_s)
+                waiting.due_s = time_s
+                self.advance(time_s)
+                return True
+        if self.visit is None or number != self.number or self.visit.outcome:
+            return False
+        self.visit.rate(overall, time_s, self.settings.look_back_s)
+        return True
+
+    def advance(self, time_s: float) -> None:
+        """Count what is due."""
+        for waiting in [each for each in self._waiting if each.due_s <= time_s]:
+            self._waiting.remove(waiting)
+            self._count(waiting.visit, waiting.end_s)
+
+    def finish(self, time_s: float) -> None:
+        """The sources are over: everything is counted."""
+        if self.visit is not None:
+            self._end(self._end_s(self.visit, time_s), time_s)
+        self.advance(float("inf"))
+
+    # -- for the two kinds
+
+    @abstractmethod
+    def _touch(self, time_s: float) -> None:
+        """Somebody is there who was neither seen nor called."""
+
+    @abstractmethod
+    def _end_s(self, visit: Visit, time_s: float) -> float:
+        """When a visit that ends without a word of the queue system was over."""
+
+    def _start(self, time_s: float, service_group: int = 0) -> None:
+        self.visit = Visit(time_s, self.settings.fusion, service_group)
+        self._touched_first = False
+        self._observer.visit_begins()
+        self._next_number()
+
+    def _next_number(self) -> None:
+        self.number += 1
+        self._observer.citizen_comes(self.number)
+
+    def _end(self, end_s: float, due_s: float) -> None:
+        """End the open visit at `end_s`; it is counted at `due_s`, or when it is rated."""
+        visit, self.visit = self.visit, None
+        assert visit is not None
+        self._observer.visit_ends(visit)
+        self._waiting.append(_Waiting(visit, self.number, end_s, due_s))
+
+    def _count(self, visit: Visit, end_s: float) -> None:
+        closed = visit.close(end_s)
+        self.last_level = visit.level
+        self._observer.visit_counts(closed)
+
+
+class ByPresence(Visits):
+    """A visit begins when somebody is seen for `start_after_s` and ends when the place was seen empty for
+    `end_after_s`; the region is searched for faces always, opted out or not. Events of the queue system change nothing:
+    who is called is not there yet, and what a camera sees is not for others to say."""
+
+    looks_anew = False
+
+    def __init__(self, settings: EngineSettings, observer: Observer) -> None:
+        super().__init__(settings, observer)
+        self._presence = Presence(settings.presence, waits_for_empty=settings.empty_first)
+
+    def looks(self, time_s: float) -> bool:
+        """Always."""
+        return True
+
+    def hears(self, time_s: float) -> bool:
+        """Only while the citizen is about: after that the next one may be speaking."""
+        return super().hears(time_s) and not self._presence.is_away(time_s)
+
+    def seen(self, somebody: bool, time_s: float) -> None:
+        """Follow the presence."""
+        visit = self.visit
+        if somebody and visit is not None and visit.outcome and self._presence.is_away(time_s):
+            self._next_number()  # may be another, whom nobody shall refuse a sheet
+        self._follow(self._presence.update(somebody, time_s), time_s)
+
+    def blind(self, time_s: float) -> None:
+        """A place that no frame shows is not an empty place, but a visit does not last for ever."""
+        self._follow(self._presence.blind(time_s), time_s)
+
+    def called(self, service_group: int, time_s: float) -> None:
+        """Nothing."""
+
+    def ended(self, time_s: float) -> None:
+        """Nothing."""
+
+    def _touch(self, time_s: float) -> None:
+        self._presence.touched(time_s)
+
+    def _end_s(self, visit: Visit, time_s: float) -> float:
+        return time_s if self._presence.last_seen_s is None else self._presence.last_seen_s
+
+    def _follow(self, change: Change | None, time_s: float) -> None:
+        if change is Change.BEGUN:
+            self._start(self._presence.since_s)
+        elif change is Change.ENDED and self.visit is not None:
+            end_s = self._end_s(self.visit, time_s)
+            self._end(end_s, end_s + self.settings.rating_wait_s if self.visit.shows_screen else time_s)
+            self.advance(time_s)
+
+
+class ByQueue(Visits):
+    """A visit begins by a call. It ends by an end, by the next citizen's call, or when nobody was seen or heard for
+    `gone_after_s`.
+
+    A call is the next citizen's if the place was seen empty since the one before was seen (`change_after_s`), or after
+    `longest_s`. Otherwise it may be the same citizen, called once more: then the visit goes on, and one that was ended
+    is not begun again. So outside a visit faces are searched for until the place was seen empty, and no longer."""
+
+    looks_anew = True
+
+    def __init__(self, settings: EngineSettings, observer: Observer) -> None:
+        super().__init__(settings, observer)
+        self._left = not (settings.empty_first and settings.has_camera)
+        """Whether the one before has left, as far as can be seen."""
+        self._called_s: float | None = None
+        """The first call of whoever is there."""
+        self._was_seen = False
+        self._taken_s: float | None = None
+        """When the place was last seen taken, or was not looked at."""
+        self._looked_s = float("-inf")
+        self._opted_out = False
+        """Whether whoever was there last had opted out."""
+
+    def looks(self, time_s: float) -> bool:
+        """In a visit, and after one until the place was seen empty."""
+        return self.visit is not None or not self._left
+
+    @property
+    def has_opted_out(self) -> bool:
+        """Also after the visit's end, as long as the same citizen may be there."""
+        return super().has_opted_out or (self.visit is None and self._opted_out and not self._left)
+
+    def opt_out(self, time_s: float) -> None:
+        """After the visit's end, whoever is still there is not analysed anyway; it holds if they are called again."""
+        if self.visit is None and not self._left:
+            self._opted_out = True
+        else:
+            super().opt_out(time_s)
+
+    def seen(self, somebody: bool, time_s: float) -> None:
+        """Watch for the place to be empty."""
+        if time_s - self._looked_s > MAX_BLIND_S:
+            self._taken_s = time_s
+        self._looked_s = time_s
+        if somebody or self._taken_s is None:
+            self._taken_s = time_s
+        if somebody and self.visit is not None:
+            self.visit.last_sign_s = max(self.visit.last_sign_s, time_s)
+            if not self._was_seen:
+                self._was_seen, self._left = True, not self.settings.has_camera
+        elif time_s - self._taken_s >= self.settings.change_after_s:
+            self._left = True
+
+    def blind(self, time_s: float) -> None:
+        """Nothing: a place that no frame shows is not an empty place."""
+
+    def called(self, service_group: int, time_s: float) -> None:
+        """End the visit of whoever has left, and begin one; or go on with the one that is open."""
+        if self.visit is not None and self._touched_first:
+            self._touched_first = False
+            self._called_s = time_s
+            self.visit.service_group = service_group
+            self._observer.citizen_comes(self.number)
+            return
+        if self._called_s is None:
+            self._called_s = time_s
+            is_another = self._left
+        else:
+            is_another = self._left or time_s - self._called_s >= self.settings.longest_s
+        if not is_another:
+            if self.visit is not None:
+                self.visit.service_group = service_group
+                self.visit.last_sign_s = max(self.visit.last_sign_s, time_s)
+            self._next_number()
+            return
+        if self.visit is not None:
+            self._end(self.visit.last_sign_s, self.visit.last_sign_s + self.settings.gone_after_s)
+            self.advance(time_s)
+        self._begin_watch(time_s)
+        self._start(time_s, service_group)
+
+    def ended(self, time_s: float) -> None:
+        """End the open visit; not one that a touch began before its call."""
+        if self.visit is not None and not self._touched_first:
+            self._opted_out = self.visit.opted_out
+            self._end(time_s, time_s)
+            self.advance(time_s)
+
+    def advance(self, time_s: float) -> None:
+        """A visit whose citizen has gone without a word is over, too."""
+        super().advance(time_s)
+        if self.visit is not None and time_s - self.visit.last_sign_s >= self.settings.gone_after_s:
+            self._opted_out = self.visit.opted_out
+            self._end(self.visit.last_sign_s, time_s)
+            super().advance(time_s)
+
+    def _begin_watch(self, time_s: float) -> None:
+        self._called_s, self._was_seen, self._taken_s = time_s, False, time_s
+        self._looked_s = time_s
+        self._left = not self.settings.has_camera
+
+    def _touch(self, time_s: float) -> None:
+        self._begin_watch(time_s)
+
+    def _end_s(self, visit: Visit, time_s: float) -> float:
+        return time_s

@@ -1,0 +1,67 @@
+"""One visit changes one cell: the engine under made-up days, with one visit removed, changed, opted out."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from edge.audit.counter_days import STEP_S, By, make_day
+from edge.audit.sensitivity import EMPTY_S, HoldingEngine, add_sensitivity, attack_engine, differences, play
+from pipeline.audit.verdict import Verdict
+from pipeline.records import Level
+
+MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.mark.parametrize("by", ["presence", "queue"])
+@MANY
+@given(random=st.randoms(use_true_random=False))
+def test_one_visit_changes_one_cell(by: By, random: Random) -> None:
+    day = make_day(random, by, round(EMPTY_S / STEP_S))
+    for difference in differences(day, by, random):
+        assert difference.is_one_cell, difference
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["presence", "queue"])
+def test_one_visit_changes_one_cell_on_thousands_of_days(by: By) -> None:
+    assert attack_engine(2_000, 1, by).broken == 0
+
+
+@pytest.mark.parametrize("by", ["presence", "queue"])
+def test_an_opt_out_that_outlives_its_visit_is_caught(by: By) -> None:
+    assert attack_engine(20, 1, by, HoldingEngine).broken > 0
+
+
+@pytest.mark.parametrize("by", ["presence", "queue"])
+def test_the_days_are_worth_attacking(by: By) -> None:
+    """Levels of all kinds, ratings, opt-outs: a day on which nothing happens would prove nothing."""
+    counted = [
+        visit for number in range(30) for _, visit in play(make_day(Random(number), by, round(EMPTY_S / STEP_S)), by)
+    ]
+    assert {visit.level for visit in counted} >= {Level.VERY_LOW, Level.VERY_HIGH, Level.ABSTAINED, Level.HIGH}
+    assert {int(visit.outcome) for visit in counted} == {0, 1, 2}
+    assert len(counted) > 60
+
+
+@pytest.mark.parametrize("by", ["presence", "queue"])
+def test_whoever_opted_out_is_never_given_a_level(by: By) -> None:
+    """However often they are called, look away, or touch the sheet."""
+    for number in range(60):
+        random = Random(number)
+        day = make_day(random, by, round(EMPTY_S / STEP_S))
+        for at, party in enumerate(day.parties):
+            if party.faces:
+                first = party.faces[0][0] + 8
+                day.parties[at] = party.opted_out(first)
+        assert {visit.level for _, visit in play(day, by)} <= {Level.ABSTAINED}
+
+
+def test_the_verdict_says_what_was_tried() -> None:
+    verdict = Verdict("attack", "", "")
+    add_sensitivity(verdict, 5)
+    assert verdict.problems == []
+    assert set(verdict.facts["engine"]) == {"by presence", "by queue"}
