@@ -122,6 +122,7 @@ def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[
     """Everything that is counted of a day, with its moment."""
     now_s = 0.0
     counted: list[Counted] = []
+    counter: Counter
     engine = engine_type(
         settings(by),
         _networks(),

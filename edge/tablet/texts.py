@@ -43,8 +43,8 @@ _TEXTS: dict[str, tuple[str, str]] = {
     ),
     "opted_out": ("Đã dừng phân tích cho lượt này.", "The analysis of this visit has stopped."),
     "opted_out_hint": (
-        "Ông/Bà vẫn có thể đánh giá nếu muốn.",
-        "You can still rate if you like.",
+        "Hộp chỉ còn xem có người ở quầy hay không, để biết lượt này đã kết thúc. Ông/Bà vẫn có thể đánh giá nếu muốn.",
+        "The box only looks whether somebody is at the counter, to know when this visit is over. You can still rate.",
     ),
     "question": ("Câu {number}/{count}", "Question {number} of {count}"),
     "skip": ("Bỏ qua câu này", "Skip this question"),
