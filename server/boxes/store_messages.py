@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, select, tuple_, update
 
 from pipeline import wire
-from pipeline.calendar import day_at, month_of_day, window_end_s
+from pipeline.calendar import day_at, window_end_s
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
 from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes.registry import Box
 from server.core.provinces import read_setting
+from server.ratings.admission import Admitted, admit
+from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.source import Source, SourceKind
+from server.ratings.store import UnfitSheet, add, add_unfit
+from server.store.channels import COUNTER_TABLET
 from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
-from server.store.tables.ratings import Channel, RatingState, answer_values, ratings
 from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
 
 DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
@@ -45,12 +49,13 @@ class CountsRepeats(Protocol):
 
 @dataclass(slots=True)
 class _Rows:
-    """Rows gathered from a batch, inserted together."""
+    """What is gathered from a batch, stored together. Ratings by box: each is a source of its own."""
 
-    deliveries: list[dict[str, Any]]
-    releases: list[dict[str, Any]]
-    tree_heads: list[dict[str, Any]]
-    ratings: list[dict[str, Any]]
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
+    releases: list[dict[str, Any]] = field(default_factory=list)
+    tree_heads: list[dict[str, Any]] = field(default_factory=list)
+    ratings: dict[int, list[Admitted]] = field(default_factory=dict)
+    unfit: list[UnfitSheet] = field(default_factory=list)
 
 
 class _Refused(Exception):  # noqa: N818
@@ -78,7 +83,7 @@ def store_batch(
         province_id: int(read_setting(connection, province_id, "late_days"))
         for province_id in {box.province_id for box in boxes.values()}
     }
-    rows = _Rows([], [], [], [])
+    rows = _Rows()
     answers: list[Answer] = []
     for incoming in batch:
         message = incoming.message
@@ -106,10 +111,12 @@ def store_batch(
         (deliveries, rows.deliveries),
         (releases, rows.releases),
         (tree_heads, rows.tree_heads),
-        (ratings, rows.ratings),
     ):
         if found:
             connection.execute(table.insert(), found)
+    for sheets in rows.ratings.values():
+        add(connection, sheets, today)
+    add_unfit(connection, rows.unfit, today)
     _retire_previous_keys(connection, batch, boxes)
     return answers
 
@@ -167,7 +174,7 @@ def _gather(
     if isinstance(message, wire.Pulse | wire.Evidence):
         rows.releases.append(common | _release_values(box, message, kind, today - late_days))
     elif isinstance(message, wire.Ratings):
-        rows.ratings += _rating_rows(box, message, instrument_of)
+        _gather_ratings(rows, box, message, today, instrument_of)
     elif isinstance(message, wire.TreeHead):
         rows.tree_heads.append(common | _tree_head_values(box, message))
     rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
@@ -195,38 +202,31 @@ def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, du
     }
 
 
-def _rating_rows(box: Box, message: wire.Ratings, instrument_of: Callable[[int], Instrument]) -> list[dict[str, Any]]:
-    found = []
+def _gather_ratings(
+    rows: _Rows, box: Box, message: wire.Ratings, today: int, instrument_of: Callable[[int], Instrument]
+) -> None:
+    """A batch's sheets: those that fit go through the gate, the others are kept apart with their reason."""
+    source = Source(SourceKind.BOX, box.box_id)
+    fit: list[Admitted] = []
+    unfit: list[UnfitSheet] = []
     for row in message.rows:
         if row.instrument == 0:
             continue
-        if row.answers[0] > 5:
-            raise _Refused(wire.RefusalReason.MALFORMED)
         try:
             instrument = instrument_of(row.instrument)
-            month = month_of_day(message.day)
         except ConfigError:  # the file is not installed here yet: the box keeps the batch and tries again
             raise _Refused(wire.RefusalReason.STORE_UNAVAILABLE) from None
-        except OverflowError:
-            raise _Refused(wire.RefusalReason.MALFORMED) from None
-        found.append(
-            {
-                "province_id": box.province_id,
-                "agency_id": box.agency_id,
-                "counter_id": box.counter_id,
-                "service_group": row.service_group,
-                "channel": Channel.COUNTER_TABLET.value,
-                "day": message.day,
-                "month": month,
-                "instrument": instrument.code,
-                "instrument_version": instrument.version,
-                "reasons": row.reasons,
-                "flag": row.flag,
-                "state": int(RatingState.SET_ASIDE if row.flag else RatingState.COUNTED),
-                **answer_values(row.answers),
-            }
-        )
-    return found
+        place = Place(box.province_id, box.agency_id, box.counter_id, service_group=row.service_group)
+        sent: dict[str, Any] = {"day": message.day, "reasons": row.reasons, "flag": row.flag}
+        try:
+            rating = Rating.checked(instrument, row.answers, place=place, channel=COUNTER_TABLET, today=today, **sent)
+        except UnfitSheetError as error:
+            version = instrument.code, instrument.version
+            unfit.append(UnfitSheet(place, source, COUNTER_TABLET.code, *version, row.answers, error.reason, **sent))
+        else:
+            fit.append(admit(rating, source))
+    rows.ratings.setdefault(box.box_id, []).extend(fit)
+    rows.unfit += unfit
 
 
 def _tree_head_values(box: Box, message: wire.TreeHead) -> dict[str, Any]:

@@ -29,6 +29,7 @@ PATIENCE = 10.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     from server.commands.options import add_store
+    from server.store.channels import CHANNELS
 
     parser.add_argument("kind", nargs="?", help="what the file holds: see --columns")
     parser.add_argument("file", nargs="?", type=Path, help="CSV or XLSX")
@@ -37,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--preview", action="store_true", help="check and count; write nothing")
     parser.add_argument("--instrument", default="2640", help="of the ratings (2640)")
     parser.add_argument("--version", type=int, help="of the instrument (the newest)")
-    parser.add_argument("--channel", help="of ratings whose rows name none: paper, sms, call_1022, hotline, online")
+    codes = ", ".join(channel.code for channel in CHANNELS if channel.in_files)
+    parser.add_argument("--channel", help=f"of ratings whose rows name none: {codes}")
     parser.add_argument("--batch", help="name of the delivery; keys rows without form codes (the file's content)")
     parser.add_argument("--round", help="code of the round, for phones")
     parser.add_argument("--not-answered", metavar="CODES", help='codes that stand for no answer, such as "-1 -99"')

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from server.store.tables.ratings import Channel
-
-CHANNEL_NAMES: dict[str, tuple[str, str]] = {
-    str(Channel.COUNTER_TABLET): ("Máy tính bảng tại quầy", "Tablet at the counter"),
-    str(Channel.ONLINE): ("Trực tuyến", "Online"),
-    str(Channel.SMS): ("Tin nhắn SMS", "SMS"),
-    str(Channel.CALL_1022): ("Cuộc gọi tự động 1022", "1022 automated call"),
-    str(Channel.HOTLINE): ("Đường dây nóng", "Hotline"),
-    str(Channel.PAPER): ("Phiếu giấy", "Paper"),
-}
 POOLING_NAMES: dict[str, tuple[str, str]] = {
     "pooled_answers": ("gộp mọi câu trả lời của các tiêu chí", "all answers to the criteria pooled"),
     "weighted_factors": ("trung bình có trọng số của các yếu tố", "weighted mean of the factors"),

@@ -16,11 +16,15 @@ from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.provinces import province_by_code, province_by_id
 from server.feedback.feedback import MAX_TEXT, items, receive, set_status, state_of
-from server.ratings.sheets import store_comments, store_sheet
+from server.ratings.admission import admit
+from server.ratings.comments import store_comments
+from server.ratings.rating import Place, Rating
+from server.ratings.source import Source
+from server.ratings.store import add
 from server.rounds.page import back
 from server.rounds.rounds import all_rounds, find_round
+from server.store.channels import HOTLINE
 from server.store.engine import read, write
-from server.store.tables.ratings import Channel
 from server.web.context import DataClerk, RowId, engine_of, language, render, row_id, web
 
 router = APIRouter(include_in_schema=False)
@@ -178,20 +182,20 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                 raise InvalidError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
             instrument = survey_round.load_instrument()
             answers = sheet_of(instrument, texts)
+            place = Place(user.province_id, agency, service_group=group)
             said: list[str] = []
             if any(answers):
-                store_sheet(
-                    connection,
-                    user.province_id,
+                rating = Rating.checked(
                     instrument,
                     answers,
-                    agency_id=agency,
-                    channel=str(Channel.HOTLINE),
-                    service_group=group,
+                    place=place,
+                    channel=HOTLINE,
                     day=today(),
+                    today=today(),
                     reasons=reasons_of(instrument, chosen) if 0 < answers[0] <= 3 else 0,
-                    user_id=user.user_id,
+                    part=True,
                 )
+                add(connection, [admit(rating, Source.staff(user.user_id))])
                 said.append(Words("Answers stored.", "Đã lưu phiếu."))
             if texts.get("text", "").strip():
                 code = receive(
@@ -201,12 +205,12 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     category=texts.get("category", "other"),
                     text=texts["text"],
                     contact=texts.get("contact", ""),
-                    channel="hotline",
+                    channel=HOTLINE.code,
                     service_group=group,
                 )
                 said.append(Words(f"Feedback code: {code}", f"Mã phản ánh: {code}"))
             kept = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
-            store_comments(connection, user.province_id, agency, group, kept)
+            store_comments(connection, place, kept)
             if not said:
                 raise InvalidError(Words("Nothing was entered.", "Chưa có câu trả lời hay phản ánh nào."))
             return in_language(join(said, " "), language(request))

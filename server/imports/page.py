@@ -15,10 +15,11 @@ from pipeline.instruments import load_instrument, shipped_instruments
 from pipeline.words import Words
 from server.auth.roles import Permission, User
 from server.catalogue.writing import COLUMNS as CATALOGUE
-from server.core.labels import CHANNEL_NAMES, IMPORT_FIGURES, IMPORT_KINDS
+from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
 from server.imports.kinds import KINDS, find_kind
 from server.ratings.batches import unfinished
 from server.rounds.rounds import all_rounds
+from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.tabular.balance import Balance
 from server.tabular.spec import ImportSpec, Options, import_file
@@ -45,7 +46,7 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
     common = {
         "kinds": kinds_for(user),
         "kind_names": IMPORT_KINDS,
-        "channels": CHANNEL_NAMES,
+        "channels": {channel.code: channel.names for channel in CHANNELS if channel.in_files},
         "instruments": shipped_instruments(),
         "rounds": rounds,
         "shown": _SHOWN,

@@ -7,22 +7,27 @@ or a power cut leaves a part, which the record shows as unfinished until the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, func
 from sqlalchemy.exc import DBAPIError
 
 from pipeline.calendar import today
 from pipeline.errors import StoreError
 from server.core.changes import record_change
+from server.core.scope import Scope
+from server.ratings.admission import Admitted
+from server.ratings.source import Source, SourceKind
+from server.ratings.store import SourceState, add, held_origins, state_of, take_back
 from server.store.engine import write
 from server.store.tables.imports import imports
-from server.store.tables.ratings import ratings
 
-Batch = Sequence[Mapping[str, Any]]
+Batch = Sequence[Admitted]
+Batches = Callable[[Source], Iterable[Batch]]
+"""The file's sheets, once the source is known that they bear."""
 RUNNING = -1
 """In `imports.added`: this file is being written, or was cut off."""
 
@@ -39,100 +44,98 @@ class FileRecord:
     user_id: int | None
     detail: Mapping[str, Any]
 
+    @property
+    def scope(self) -> Scope:
+        """The province's rows."""
+        return Scope(self.province_id)
 
-def store_batches(engine: Engine, record: FileRecord, batches: Iterable[Batch]) -> None:
+
+def store_batches(engine: Engine, record: FileRecord, batches: Batches) -> None:
     """Write the sheets that the store does not hold yet, and the record; all of them, or none where it fails."""
     if record.added == 0:
         _finish_cut_off(engine, record)
         return
     if engine.dialect.name != "sqlite":
         with write(engine) as connection:
-            for batch in batches:
-                _insert_new(connection, batch)
-            _begin(connection, record)
+            source = _begin(connection, record).source
+            for batch in batches(source):
+                _add_new(connection, record.scope, batch)
             _finish(connection, record)
         return
     with write(engine) as connection:
-        _begin(connection, record)
-    written: list[tuple[int, int]] = []
+        begun = _begin(connection, record)
     try:
-        for batch in batches:
+        for batch in batches(begun.source):
             with write(engine) as connection:
-                span = _insert_new(connection, batch)
-            written.append(span)
+                _add_new(connection, record.scope, batch)
         with write(engine) as connection:
             _finish(connection, record)
     except BaseException:
         with suppress(
             DBAPIError, StoreError
         ):  # the first error is told; the record goes on showing the file as unfinished
-            _take_back(engine, record, written)
+            _take_back(engine, record, begun)
         raise
 
 
 def unfinished(connection: Connection, province_id: int) -> int:
     """Sheets of files whose import is running, or was cut off: figures are short of some of them."""
-    query = select(func.coalesce(func.sum(imports.c.rows), 0))
-    is_running = (imports.c.province_id == province_id, imports.c.kind == "ratings", imports.c.added == RUNNING)
-    return int(connection.execute(query.where(*is_running)).scalar_one())
+    query = Scope(province_id).select(imports, func.coalesce(func.sum(imports.c.rows), 0))
+    return int(connection.execute(query.where(imports.c.kind == "ratings", imports.c.added == RUNNING)).scalar_one())
 
 
-def stored_origins(connection: Connection, batch: Batch, columns: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    """What the store holds of the batch's keys: `columns` by key."""
-    if not batch:
-        return {}
-    query = select(ratings.c.origin, *(ratings.c[name] for name in columns)).where(
-        ratings.c.province_id == batch[0]["province_id"],
-        ratings.c.origin.in_([values["origin"] for values in batch]),
-    )
-    return {row["origin"]: dict(row) for row in connection.execute(query).mappings()}
+def _add_new(connection: Connection, scope: Scope, batch: Batch) -> None:
+    origins = [one.rating.origin for one in batch if one.rating.origin is not None]
+    held = held_origins(connection, scope, origins)
+    add(connection, [one for one in batch if one.rating.origin not in held])
 
 
-def _insert_new(connection: Connection, batch: Batch) -> tuple[int, int]:
-    """Insert what is new; (first id, last id) of it on SQLite, where nobody else writes meanwhile."""
-    held = stored_origins(connection, batch)
-    fresh = [dict(values) for values in batch if values["origin"] not in held]
-    if not fresh:
-        return 0, -1
-    before = connection.execute(select(func.coalesce(func.max(ratings.c.id), 0))).scalar_one()
-    connection.execute(insert(ratings), fresh)
-    after = connection.execute(select(func.max(ratings.c.id))).scalar_one()
-    return int(before) + 1, int(after)
+def _is_this_file(record: FileRecord) -> tuple[Any, ...]:
+    return imports.c.kind == "ratings", imports.c.digest == record.digest, imports.c.batch == record.batch
 
 
-def _mine(record: FileRecord) -> tuple[Any, ...]:
-    return (
-        imports.c.province_id == record.province_id,
-        imports.c.kind == "ratings",
-        imports.c.digest == record.digest,
-        imports.c.batch == record.batch,
-    )
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What stood there when a file was begun. `added`: of its record before, None where there was none."""
+
+    source: Source
+    added: int | None
+    state: SourceState
 
 
-def _begin(connection: Connection, record: FileRecord) -> None:
-    """The record of a file that is not finished."""
+def _begin(connection: Connection, record: FileRecord) -> _Begun:
+    """Make or open the record of the file, which is then not finished; its sheets bear it as their source."""
     values = {"rows": record.rows, "added": RUNNING, "day": today(), "user_id": record.user_id}
-    if connection.execute(update(imports).where(*_mine(record)).values(**values)).rowcount == 0:
-        key = {"province_id": record.province_id, "kind": "ratings", "digest": record.digest, "batch": record.batch}
-        connection.execute(insert(imports).values(**key, **values))
+    query = record.scope.select(imports, imports.c.id, imports.c.added).where(*_is_this_file(record))
+    held = connection.execute(query).first()
+    if held is None:
+        key = {"kind": "ratings", "digest": record.digest, "batch": record.batch}
+        number = record.scope.insert(connection, imports, {**key, **values})
+    else:
+        number = int(held.id)
+        connection.execute(record.scope.update(imports).where(imports.c.id == number).values(**values))
+    source = Source(SourceKind.IMPORT, number, record.user_id)
+    return _Begun(source, held.added if held else None, state_of(connection, record.scope, source))
 
 
 def _finish(connection: Connection, record: FileRecord) -> None:
-    connection.execute(update(imports).where(*_mine(record)).values(added=record.added))
+    connection.execute(record.scope.update(imports).where(*_is_this_file(record)).values(added=record.added))
     record_change(connection, record.province_id, record.user_id, "ratings_imported", record.detail)
 
 
 def _finish_cut_off(engine: Engine, record: FileRecord) -> None:
     """A file whose last batch was written, but not its record."""
     with write(engine) as connection:
-        if connection.execute(select(imports.c.id).where(*_mine(record), imports.c.added == RUNNING)).first():
+        query = record.scope.select(imports, imports.c.id).where(*_is_this_file(record), imports.c.added == RUNNING)
+        if connection.execute(query).first():
             _finish(connection, record)
 
 
-def _take_back(engine: Engine, record: FileRecord, written: Sequence[tuple[int, int]]) -> None:
-    for first, last in reversed(written):
-        with write(engine) as connection:
-            ours = (ratings.c.province_id == record.province_id, ratings.c.id.between(first, last))
-            connection.execute(delete(ratings).where(*ours))
+def _take_back(engine: Engine, record: FileRecord, begun: _Begun) -> None:
+    """Leave the store as it was before: what this run wrote is removed, and the record is what it was."""
     with write(engine) as connection:
-        connection.execute(delete(imports).where(*_mine(record)))
+        take_back(connection, record.scope, begun.state)
+        if begun.added is None:
+            connection.execute(record.scope.delete(imports).where(*_is_this_file(record)))
+        else:
+            connection.execute(record.scope.update(imports).where(*_is_this_file(record)).values(added=begun.added))

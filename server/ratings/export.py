@@ -14,7 +14,7 @@ from pipeline.calendar import Period, day_date, month_name
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
 from pipeline.words import Words
-from server.core.labels import CHANNEL_NAMES
+from server.store.channels import CHANNELS
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
 from server.store.tables.ratings import RatingState, ratings
@@ -47,7 +47,7 @@ def columns(instrument: Instrument) -> list[ExportColumn]:
         ExportColumn("counter", "text", "Mã quầy", "Code of the counter"),
         ExportColumn("service_group", "integer", "Số nhóm thủ tục (lĩnh vực)", "Number of the service group"),
         ExportColumn("service", "text", "Mã thủ tục", "Code of the service"),
-        ExportColumn("channel", "text", "Kênh", "Channel", tuple((c, n[0]) for c, n in CHANNEL_NAMES.items())),
+        ExportColumn("channel", "text", "Kênh", "Channel", tuple((c, n[0]) for c, n in CHANNELS.names.items())),
         ExportColumn("day", "day", "Ngày trả lời", "Day of the answer"),
         ExportColumn("month", "text", "Tháng (năm-tháng)", "Month (year-month)"),
         ExportColumn("instrument", "text", "Bộ câu hỏi", "Instrument"),

@@ -16,19 +16,24 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine
 
-from pipeline.calendar import month_of_day, today
-from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
+from pipeline.calendar import today
+from pipeline.instruments import Instrument, RatingFlag
 from pipeline.words import Words, join, reason_of
 from server.catalogue.reading import Catalogue, Named, read_catalogue
 from server.catalogue.writing import NOUNS
 from server.core.progress import Progress
 from server.core.scope import Scope
-from server.ratings.batches import FileRecord, store_batches, stored_origins
+from server.ratings.admission import Admitted, admit
+from server.ratings.batches import FileRecord, store_batches
+from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.source import Source
+from server.ratings.store import held_origins
 from server.ratings.suspicion import RepeatWatch, SuspicionRules
+from server.store.channels import CHANNELS, Channel
 from server.store.engine import read
-from server.store.tables.ratings import ANSWER_COLUMNS, Channel, RatingState, answer_values
+from server.store.tables.ratings import ANSWER_COLUMNS
 from server.tabular.balance import Balance
-from server.tabular.columns import CHANNELS, recognise, recogniser
+from server.tabular.columns import recognise, recogniser
 from server.tabular.labels import plain
 from server.tabular.parse import clean
 from server.tabular.reading import no_file, opened
@@ -37,13 +42,12 @@ from server.tabular.tables import Table, TableRow
 from server.tabular.values import read_answer, read_day
 
 BATCH = 2_000
-FULL_FORM = frozenset({str(Channel.PAPER), str(Channel.ONLINE), str(Channel.HOTLINE)})
 _COMPARED = ("agency_id", "day", "channel", "instrument", "instrument_version", *ANSWER_COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
 class RatingImport:
-    """What an import did, or in a preview would do. `there`: rows that the store already holds."""
+    """What an import did, or in a preview would do. `existing`: rows that the store already holds."""
 
     rows: int
     added: int
@@ -71,7 +75,7 @@ NO_CHANNEL = Words("the channel is missing (a column, or --channel)", "thiếu k
 
 
 class _Sheets:
-    """Reads rows of a file into values of `ratings`; raises `ValueError` with the reason for one that does not fit."""
+    """Reads rows of a file into ratings; raises `ValueError` with the reason for one that does not fit."""
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class _Sheets:
         options: Options,
     ) -> None:
         self.rules = rules
-        self._province_id = province_id
+        self.province_id = province_id
         self._instrument = instrument
         self._channel = channel
         self._batch = batch
@@ -96,17 +100,16 @@ class _Sheets:
         self._facts = {item.code for item in instrument.facts}
         self._reasons = {reason.code: reason.bit for reason in instrument.reasons}
         self._reasons |= {plain(reason.vi): reason.bit for reason in instrument.reasons}
+        self._channels = CHANNELS.by_text(plain)
         self._today = today()
 
-    def values(self, row: TableRow) -> dict[str, Any]:
-        """Column values of one sheet."""
+    def rating(self, row: TableRow) -> Rating:
+        """The rating of one row."""
         if row.problem:
             raise ValueError(row.problem)
         cells = row.cells
         agency = find(self._agencies, cells.get("agency", ""), NOUNS["agency"])
         day = read_day(cells.get("day", "") or fail(Words("the day is missing", "thiếu ngày")))
-        if day > self._today:
-            raise ValueError(Words("the day lies in the future", "ngày ở tương lai"))
         channel = self._read_channel(cells.get("channel", ""))
         service = find(self._services, cells["service"], NOUNS["service"]) if cells.get("service") else None
         group = 0 if service is None else self._service_group[service]
@@ -121,38 +124,29 @@ class _Sheets:
                 except ValueError as error:
                     raise ValueError(join((code, reason_of(error)), ": ")) from None
         reasons = self._read_reasons(cells.get("reasons", ""))
-        kept = drop_unasked(self._instrument, answers)
-        problems = check_answers(self._instrument, kept, full_form=channel in FULL_FORM, reasons=reasons)
-        if problems:
-            raise ValueError(join(problem.words for problem in problems))
         form = cells.get("form", "").upper()
         if len(form) > 40:
             raise ValueError(Words("the form's code has more than 40 characters", "mã phiếu dài hơn 40 ký tự"))
-        return {
-            "province_id": self._province_id,
-            "agency_id": agency,
-            "counter_id": None,
-            "service_id": service,
-            "service_group": group,
-            "channel": channel,
-            "day": day,
-            "month": month_of_day(day),
-            "instrument": self._instrument.code,
-            "instrument_version": self._instrument.version,
-            **answer_values(kept),
-            "reasons": reasons,
-            "flag": int(RatingFlag.NONE),
-            "state": int(RatingState.COUNTED),
-            "origin": f"form:{form}" if form else f"file:{self._batch}:{row.key}",
-        }
+        try:
+            return Rating.checked(
+                self._instrument,
+                answers,
+                place=Place(self.province_id, agency, None, service, group),
+                channel=channel,
+                day=day,
+                today=self._today,
+                reasons=reasons,
+                origin=f"form:{form}" if form else f"file:{self._batch}:{row.key}",
+            )
+        except UnfitSheetError as error:
+            raise ValueError(error.message) from None
 
-    def _read_channel(self, cell: str) -> str:
-        if not cell:
-            return self._channel or fail(NO_CHANNEL)
-        channel = CHANNELS.get(cell) or CHANNELS.get(plain(cell))
+    def _read_channel(self, cell: str) -> Channel:
+        text = cell or self._channel or fail(NO_CHANNEL)
+        channel = self._channels.get(text) or self._channels.get(plain(text))
         if channel is None:
-            raise ValueError(Words(f"unknown channel: {cell[:30]!r}", f"không có kênh “{cell[:30]}”"))
-        if channel == Channel.COUNTER_TABLET:
+            raise ValueError(Words(f"unknown channel: {text[:30]!r}", f"không có kênh “{text[:30]}”"))
+        if not channel.in_files:
             raise ValueError(
                 Words(
                     "answers of tablets come from the boxes, not from files", "phiếu của máy tính bảng đến từ thiết bị"
@@ -252,7 +246,8 @@ def import_ratings(
         counts = table.balance.counts()
         detail = {"file": digest[:16], "rows": checked.rows, "added": checked.added, "set_aside": checked.set_aside}
         record = FileRecord(province_id, digest, batch or "", checked.rows, checked.added, user_id, detail | counts)
-        store_batches(engine, record, _batches(table, sheets, instrument, _Part(progress, half, 1.0)))
+        second = _Part(progress, half, 1.0)
+        store_batches(engine, record, lambda source: _batches(table, sheets, instrument, second, source))
     return checked
 
 
@@ -283,19 +278,21 @@ def _check(
     by_agency: dict[str, int] = {}
     first = last = None
     keys, watch = _Keys(), RepeatWatch(instrument, sheets.rules)
-    pending: list[tuple[TableRow, dict[str, Any]]] = []
+    pending: list[tuple[TableRow, Rating]] = []
+    scope = Scope(sheets.province_id)
 
     def compare() -> None:
         nonlocal existing
-        stored = stored_origins(connection, [values for _, values in pending], _COMPARED)
-        for row, values in pending:
-            held = stored.get(values["origin"])
+        stored = held_origins(connection, scope, [_origin(rating) for _, rating in pending], *_COMPARED)
+        for row, rating in pending:
+            held = stored.get(_origin(rating))
             if held is None:
                 continue
+            values = rating.values()
             if all(held[name] == values[name] for name in _COMPARED):
                 existing += 1
             else:
-                form = values["origin"].partition(":")[2]
+                form = _origin(rating).partition(":")[2]
                 reason = Words(
                     f"form {form} is in the store with other answers",
                     f"phiếu {form} đã có trong kho với câu trả lời khác",
@@ -307,19 +304,19 @@ def _check(
         rows += 1
         progress.update(row.done, f"{rows:,} rows")
         try:
-            values = sheets.values(row)
-            before = keys.add(values["origin"], row.number)
+            rating = sheets.rating(row)
+            before = keys.add(_origin(rating), row.number)
             if before is not None:
                 raise ValueError(Words(f"the same form as in row {before}", f"trùng phiếu với dòng {before}"))
         except ValueError as error:
             table.refuse(row, reasons_of(error))
             continue
-        aside += watch.flag(values) is not RatingFlag.NONE
-        code = catalogue.agencies[values["agency_id"]].code
+        aside += watch.flag(rating) is not RatingFlag.NONE
+        code = catalogue.agencies[rating.place.agency_id].code
         by_agency[code] = by_agency.get(code, 0) + 1
-        first = values["day"] if first is None else min(first, values["day"])
-        last = values["day"] if last is None else max(last, values["day"])
-        pending.append((row, values))
+        first = rating.day if first is None else min(first, rating.day)
+        last = rating.day if last is None else max(last, rating.day)
+        pending.append((row, rating))
         if len(pending) >= BATCH:
             compare()
     compare()
@@ -331,22 +328,24 @@ def _check(
 
 
 def _batches(
-    table: Table, sheets: _Sheets, instrument: Instrument, progress: _Part
-) -> Iterator[Sequence[dict[str, Any]]]:
+    table: Table, sheets: _Sheets, instrument: Instrument, progress: _Part, source: Source
+) -> Iterator[Sequence[Admitted]]:
+    """The second pass: every sheet through the gate."""
     watch = RepeatWatch(instrument, sheets.rules)
-    batch: list[dict[str, Any]] = []
+    batch: list[Admitted] = []
     for rows, row in enumerate(table, start=1):
         progress.update(row.done, f"{rows:,} rows")
-        values = sheets.values(row)
-        flag = watch.flag(values)
-        if flag is not RatingFlag.NONE:
-            values |= {"flag": int(flag), "state": int(RatingState.SET_ASIDE)}
-        batch.append(values)
+        rating = sheets.rating(row)
+        batch.append(admit(rating, source, watch.flag(rating)))
         if len(batch) >= BATCH:
             yield batch
             batch = []
     if batch:
         yield batch
+
+
+def _origin(rating: Rating) -> str:
+    return rating.origin or ""
 
 
 def _import_own(

@@ -13,9 +13,10 @@ from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
 from pipeline.words import Words
 from server.core.changes import record_change
-from server.core.labels import CHANNEL_NAMES, COMMENT_CODES
-from server.ratings.sheets import restore, set_aside
+from server.core.labels import COMMENT_CODES
+from server.ratings.store import restore, set_aside
 from server.rounds.page import back
+from server.store.channels import CHANNELS
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.comments import comments
@@ -44,7 +45,7 @@ def review_page(request: Request, user: Reviewer) -> Response:
         rows=rows,
         flags=RatingFlag,
         aside=int(RatingState.SET_ASIDE),
-        channels=CHANNEL_NAMES,
+        channels=CHANNELS.names,
         day_date=day_date,
         shown=SHOWN,
     )
@@ -57,9 +58,9 @@ def decide(
     """Count a rating again, or set one aside; both are in the log of changes."""
     with write(engine_of(request)) as connection:
         if what == "restore":
-            restore(connection, user.province_id, number, user.user_id)
+            restore(connection, user.scope, number, user.user_id)
         else:
-            set_aside(connection, user.province_id, number, RatingFlag.WITHDRAWN, user.user_id)
+            set_aside(connection, user.scope, number, RatingFlag.WITHDRAWN, user.user_id)
     return back("/survey/review")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from pipeline.instruments import Instrument, RatingFlag
 from server.core.limits import RateLimiter
 from server.core.provinces import read_settings
-from server.store.tables.ratings import ANSWER_COLUMNS
+from server.ratings.rating import Rating
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,10 @@ class RepeatWatch:
         self._last: tuple[Any, ...] = ()
         self._run = 0
 
-    def flag(self, values: Mapping[str, Any]) -> RatingFlag:
-        """The flag of a row of `ratings`."""
-        answers = [values[name] for name in ANSWER_COLUMNS]
-        sheet = (values["agency_id"], values["channel"], *answers)
+    def flag(self, rating: Rating) -> RatingFlag:
+        """The flag of a rating."""
+        answers = rating.answers
+        sheet = (rating.place.agency_id, rating.channel, answers)
         self._run = self._run + 1 if sheet == self._last else 1
         self._last = sheet
         full = len(_criteria(self._instrument, answers)) >= self._rules.straight_answers

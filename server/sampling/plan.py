@@ -18,6 +18,7 @@ from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.rounds.rounds import Round, find_round
+from server.store.channels import CHANNELS
 from server.store.engine import insert_row
 from server.store.tables.plans import plan_strata, plans
 from server.store.tables.ratings import RatingState, ratings
@@ -147,8 +148,8 @@ def plan_codes(connection: Connection, province_id: int) -> list[str]:
 
 
 def plan_state(connection: Connection, province_id: int, code: str, channels: Sequence[str] = ()) -> PlanState:
-    """A plan and its returns by stratum: counted sheets of the round's days (of `channels`, or of all but tablets'
-    unless named). Raises `NotFoundError`."""
+    """A plan and its returns by stratum: counted sheets of the round's days (of `channels`, or of all that count for
+    plans). Raises `NotFoundError`."""
     plan = connection.execute(Scope(province_id).select(plans).where(plans.c.code == code)).first()
     if plan is None:
         known = ", ".join(plan_codes(connection, province_id)) or "none yet"
@@ -158,7 +159,7 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
         )
     survey_round = find_round(connection, province_id, round_id=plan.round_id)
     catalogue = read_catalogue(connection, province_id)
-    wanted = list(channels) or ["paper", "online", "sms", "call_1022", "hotline"]
+    wanted = list(channels) or [channel.code for channel in CHANNELS if channel.for_plan]
     query = (
         Scope(province_id)
         .select(ratings, ratings.c.agency_id, ratings.c.service_group, func.count())

@@ -15,6 +15,7 @@ from server.scores.evidence import Agency, read_agencies
 from server.scores.fused import AgencyScore, agency_scores, newest_period, rated_quarters
 from server.scores.plots import agency_plot, pulse_plot, trend_plot
 from server.scores.trends import channel_counts, pulses, trend
+from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.web.context import HealthReader, ScoreReader, engine_of, language, render, web
 
@@ -64,6 +65,7 @@ def overview(request: Request, user: ScoreReader, period: str = "") -> Response:
         scores=scores,
         plot=agency_plot(scores, language(request)),
         channels=channels,
+        channel_names=CHANNELS.names,
         set_aside=sum(c.set_aside for c in channels),
         unfinished=missing,
         boxes_all=sum(not s.simulated for s in states),
@@ -101,6 +103,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
         pulse_plot=pulse_plot(windows, lang),
         pulses_left_out=PULSES_LEFT_OUT[lang == "en"] if hidden else "",
         channels=channels,
+        channel_names=CHANNELS.names,
         refresh_s=refresh_s(request),
     )
 

@@ -18,8 +18,8 @@ from pipeline.wire import PeriodKind
 from server.core.scope import Scope
 from server.scores.clerks import left_out, shown_releases
 from server.scores.sums import rating_sums, release_sums, run, transaction_sums, unbound
+from server.store.channels import COUNTER_TABLET
 from server.store.tables.agencies import agencies, levels
-from server.store.tables.ratings import Channel
 from server.store.tables.releases import CELL_COLUMNS
 
 HISTORY_MONTHS = 12
@@ -102,7 +102,7 @@ def agency_months(
         # by the day: a row whose month does not go with its day must not stop the whole province's analysis
         span = _span_of(month_of_day(row.day), all_spans)
         if span is not None:
-            channel = TABLET if row.channel == Channel.COUNTER_TABLET else str(row.channel)
+            channel = TABLET if row.channel == COUNTER_TABLET.code else str(row.channel)
             counter = str(row.counter_id) if row.counter_id else ""
             count = DayCount(day_date(row.day), int(row.rated), int(row.satisfied), channel, counter)
             figures[row.agency_id, span].ratings[row.service_group].append(count)

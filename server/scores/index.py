@@ -23,10 +23,10 @@ from pipeline.calendar import Period, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.words import Words
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
-from server.core.labels import CHANNEL_NAMES
 from server.core.provinces import read_setting
 from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
 from server.scores.sums import run
+from server.store.channels import CHANNELS
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
@@ -291,7 +291,7 @@ def _places(
         for one in catalogue.services.values():
             yield one, sums.service == one.id, 0
     elif dimension == "channel":
-        for code, (vi, en) in CHANNEL_NAMES.items():
+        for code, (vi, en) in CHANNELS.names.items():
             yield Named(0, code, vi, en), sums.channel == code, 0
     elif dimension == "month":
         for month in period.months:

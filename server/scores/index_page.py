@@ -15,11 +15,12 @@ from pipeline.instruments import Instrument, load_instrument, shipped_instrument
 from pipeline.words import Words
 from server.auth.roles import User
 from server.catalogue.reading import read_catalogue
-from server.core.labels import CHANNEL_NAMES, DIMENSION_NAMES, POOLING_NAMES
+from server.core.labels import DIMENSION_NAMES, POOLING_NAMES
 from server.feedback.feedback import counts
 from server.ratings.batches import unfinished
 from server.scores.fused import newest_period, rated_quarters
 from server.scores.index import DIMENSIONS, WHOLE, IndexResult, compute_index
+from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.web.context import ScoreReader, download, engine_of, language, render
 
@@ -97,7 +98,7 @@ def index_page(
         head=head[0] if head else None,
         places=result.of(by),
         dimensions=DIMENSION_NAMES,
-        channels=CHANNEL_NAMES,
+        channels=CHANNELS.names,
         pooling=POOLING_NAMES[result.pooling],
         complaints=complaints,
         agencies=agencies,

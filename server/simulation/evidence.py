@@ -21,9 +21,9 @@ from pipeline.wire import PeriodKind
 from server.core.provinces import province_by_id
 from server.scores.evidence import read_agencies
 from server.scores.sums import rating_sums, run, transaction_sums, unbound
+from server.store.channels import COUNTER_TABLET
 from server.store.engine import insert_row
 from server.store.tables.boxes import boxes
-from server.store.tables.ratings import Channel
 from server.store.tables.releases import cell_values, deliveries, releases
 
 EPSILON_MILLI = 1_500
@@ -66,7 +66,7 @@ def simulate_evidence(
     satisfied: dict[tuple[int, int], int] = defaultdict(int)
     visits: dict[tuple[int, int], int] = defaultdict(int)
     for row in run(connection, rating_sums(unbound("ratings"), province_id, months.first_month, months.last_month)):
-        if row.channel == Channel.COUNTER_TABLET:
+        if row.channel == COUNTER_TABLET.code:
             rated[row.agency_id, row.month] += int(row.rated)
             satisfied[row.agency_id, row.month] += int(row.satisfied)
     frame = transaction_sums(unbound("transactions"), province_id, months.first_month, months.last_month)

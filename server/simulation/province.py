@@ -2,8 +2,8 @@
 anybody: for trying the program, for demonstrations and for tests.
 
 Each sheet has a latent satisfaction (agency + service group + channel + quarter + a person's own), cut into five
-answers; items lie around it. Channels differ by a known amount (`CHANNEL_SHIFT`), so that the adjustment for mode
-effects can be checked against the truth.
+answers; items lie around it. Channels differ by a known amount (`Channel.simulated_shift`), so that the adjustment
+for mode effects can be checked against the truth.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ from pipeline.instruments import (
     load_service_groups,
 )
 from server.core.scope import Scope
+from server.ratings.admission import Admitted, admit
+from server.ratings.rating import Place, Rating
+from server.ratings.source import Source, SourceKind
+from server.ratings.store import add
+from server.store.channels import CHANNELS, AskedBy, Channel, Form
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.comments import comments
 from server.store.tables.counters import counters
 from server.store.tables.feedback import feedback
 from server.store.tables.provinces import provinces
-from server.store.tables.ratings import Channel, RatingState, answer_values, ratings
+from server.store.tables.ratings import RatingState
 from server.store.tables.rounds import rounds
 from server.store.tables.services import fields, service_groups, services
 from server.store.tables.transactions import transactions
@@ -66,24 +71,6 @@ DISTRICTS: tuple[tuple[str, str, str], ...] = (
     ("huyen-bien-giang", "Huyện Biên Giang", "Biên Giang District"),
 )
 DISTRICT_GROUPS = (1, 3, 5, 6, 17)
-CHANNEL_SHARE: dict[Channel, float] = {
-    Channel.COUNTER_TABLET: 0.40,
-    Channel.ONLINE: 0.15,
-    Channel.SMS: 0.10,
-    Channel.CALL_1022: 0.08,
-    Channel.HOTLINE: 0.02,
-    Channel.PAPER: 0.25,
-}
-CHANNEL_SHIFT: dict[Channel, float] = {
-    Channel.COUNTER_TABLET: 0.15,
-    Channel.ONLINE: -0.40,
-    Channel.SMS: -0.20,
-    Channel.CALL_1022: 0.0,
-    Channel.HOTLINE: -0.90,
-    Channel.PAPER: 0.30,
-}
-"""How much higher the same person answers on a channel (in latent units); made up."""
-FULL_FORM = (Channel.ONLINE, Channel.HOTLINE, Channel.PAPER)
 CUTS = (-2.4, -1.6, -0.9, 0.9)
 """Latent value below which an answer is 1, 2, 3, 4; above the last it is 5."""
 _TEXTS = (
@@ -165,11 +152,12 @@ def simulate_province(
         share = rng.uniform(0.85, 1.15)
         drift = world.agency + rng.normal(0.02, 0.05, len(places))
         world = _World(drift, world.group, world.item)
-        rows = _sheets(province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng)
-        for start in range(0, len(rows), 2_000):
-            connection.execute(insert(ratings), rows[start : start + 2_000])
-        made += len(rows)
-        aside += sum(row["state"] == RatingState.SET_ASIDE for row in rows)
+        sheets = _sheets(
+            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, final.last_day
+        )
+        add(connection, sheets)
+        made += len(sheets)
+        aside += sum(sheet.state is RatingState.SET_ASIDE for sheet in sheets)
     _comments(connection, province, places, months, rng)
     _feedback(connection, province, places, months, rng)
     return SimulatedProvince(
@@ -307,16 +295,20 @@ def _sheets(
     questionnaire: Instrument,
     world: _World,
     rng: np.random.Generator,
-) -> list[dict[str, object]]:
+    today: int,
+) -> list[Admitted]:
+    """The sheets of a quarter. `today`: the newest day that the simulated province knows."""
     cells = [(key, n) for key, n in frame.items() if key[2] in quarter.months]
     weights = np.array([n for _, n in cells], dtype=np.float64)
     # Small agencies are asked more often than their share, as a plan would.
     weights = np.sqrt(weights)
     chosen = rng.choice(len(cells), size=count, p=weights / weights.sum())
-    channels = list(CHANNEL_SHARE)
-    by_channel = rng.choice(len(channels), size=count, p=list(CHANNEL_SHARE.values()))
+    channels = [channel for channel in CHANNELS if channel.simulated_share]
+    shares = np.array([channel.simulated_share for channel in channels])
+    by_channel = rng.choice(len(channels), size=count, p=shares / shares.sum())
     daily: dict[tuple[int, int], float] = {}
-    rows = []
+    source = Source(SourceKind.SIMULATION)
+    found = []
     month_first = {month: parse_period_month(month) for month in quarter.months}
     for cell, channel_number in zip(chosen, by_channel, strict=True):
         (position, group, month), _ = cells[cell]
@@ -326,33 +318,27 @@ def _sheets(
         # A good or a bad day of an agency moves all its sheets: the clustering that the design effect has to find.
         mood = daily.setdefault((position, day), float(rng.normal(0.0, 0.25)))
         person = rng.normal(0.0, 0.75)
-        centre = 0.15 + world.agency[position] + world.group[group] + CHANNEL_SHIFT[channel] + mood + person
+        centre = 0.15 + world.agency[position] + world.group[group] + channel.simulated_shift + mood + person
         answers = _answers(questionnaire, channel, centre, world, rng)
-        flag, state = RatingFlag.NONE, RatingState.COUNTED
+        flag = RatingFlag.NONE
         if rng.random() < 0.01:
             flag = RatingFlag(int(rng.choice([1, 2, 3, 4, 5])))
-            state = RatingState.SET_ASIDE
-        tablet = channel is Channel.COUNTER_TABLET
-        rows.append(
-            {
-                "province_id": province,
-                "agency_id": place.id,
-                "counter_id": int(rng.choice(place.counters)) if tablet else None,
-                "service_id": None if tablet else int(rng.choice(place.services[group])),
-                "service_group": group,
-                "channel": str(channel),
-                "day": day,
-                "month": month,
-                "instrument": questionnaire.code,
-                "instrument_version": questionnaire.version,
-                **answer_values(answers),
-                "reasons": int(1 << rng.integers(0, len(questionnaire.reasons))) if 0 < answers[0] <= 3 else 0,
-                "flag": int(flag),
-                "state": int(state),
-                "origin": None,
-            }
+        tablet = channel.asked_by is AskedBy.BOX
+        counter = int(rng.choice(place.counters)) if tablet else None
+        service = None if tablet else int(rng.choice(place.services[group]))
+        reasons = int(1 << rng.integers(0, len(questionnaire.reasons))) if 0 < answers[0] <= 3 else 0
+        rating = Rating.checked(
+            questionnaire,
+            answers,
+            place=Place(province, place.id, counter, service, group),
+            channel=channel,
+            day=day,
+            today=today,
+            reasons=reasons,
+            flag=flag,
         )
-    return rows
+        found.append(admit(rating, source))
+    return found
 
 
 def parse_period_month(month: int) -> tuple[int, int]:
@@ -365,9 +351,9 @@ def _answers(
     questionnaire: Instrument, channel: Channel, centre: float, world: _World, rng: np.random.Generator
 ) -> tuple[int, ...]:
     answers = [0] * 32
-    if channel in FULL_FORM:
+    if channel.form is Form.FULL:
         wanted: Sequence[str] = list(questionnaire.slots)
-    elif channel is Channel.COUNTER_TABLET:
+    elif channel.form is Form.KIOSK:
         wanted = [question.item for question in questionnaire.kiosk]
     else:
         wanted = questionnaire.short
@@ -381,7 +367,7 @@ def _answers(
         elif rng.random() > 0.03:
             value = centre + world.item[slot] + jitter
             answers[slot] = 1 + int(np.searchsorted(CUTS, value))
-    if not answers[0] and channel not in FULL_FORM:
+    if not answers[0] and channel.form is not Form.FULL:
         answers[0] = 1 + int(np.searchsorted(CUTS, centre))
     return drop_unasked(questionnaire, answers)
 
@@ -440,4 +426,4 @@ def _feedback(
     connection.execute(insert(feedback), rows)
 
 
-__all__ = ["CHANNEL_SHIFT", "SimulatedProvince", "day_index", "simulate_province"]
+__all__ = ["SimulatedProvince", "day_index", "simulate_province"]

@@ -127,10 +127,10 @@ def restore(
     upgrade(engine, manifest["version"])
     try:
         with zipfile.ZipFile(path) as archive, write(engine) as connection:
-            counts = {
-                table.name: _fill(connection, archive, table, manifest["tables"], progress)
-                for table in _tables(connection)
-            }
+            tables = _tables(connection)
+            for table in reversed(tables):  # a new store holds what every store holds: the codes of channels
+                connection.execute(table.delete())
+            counts = {table.name: _fill(connection, archive, table, manifest["tables"], progress) for table in tables}
     except (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError, InvalidError) as error:
         _empty(engine)
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -7,6 +7,7 @@ from server.store.tables import (
     agencies,
     boxes,
     changes,
+    channels,
     comments,
     contacts,
     counters,
@@ -21,6 +22,7 @@ from server.store.tables import (
     rounds,
     services,
     transactions,
+    unfit_sheets,
     users,
 )
 
@@ -28,6 +30,7 @@ __all__ = [
     "agencies",
     "boxes",
     "changes",
+    "channels",
     "comments",
     "contacts",
     "counters",
@@ -43,5 +46,6 @@ __all__ = [
     "rounds",
     "services",
     "transactions",
+    "unfit_sheets",
     "users",
 ]

@@ -8,10 +8,12 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, insert, inspect, select
 
 from pipeline.errors import StoreError
+from server.store.channels import CHANNELS
 from server.store.engine import read
+from server.store.tables.channels import channels
 
 
 def _config() -> Config:
@@ -54,10 +56,21 @@ def upgrade(engine: Engine, version: str = "head") -> str:
         with connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, version)
+            _fill_channels(connection)
             if engine.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise StoreError("The store holds rows that point nowhere; nothing was changed.", "Restore a backup.")
         connection.invalidate()  # the next user of the pool gets a connection with foreign keys on
     return store_version(engine) or ""
+
+
+def _fill_channels(connection: Connection) -> None:
+    """Add the registry's channels that the store's table lacks; versions before 0006 have no such table."""
+    if not inspect(connection).has_table(channels.name):
+        return
+    held = set(connection.execute(select(channels.c.code)).scalars())
+    missing = [{"code": channel.code} for channel in CHANNELS if channel.code not in held]
+    if missing:
+        connection.execute(insert(channels), missing)
 
 
 def require_current(engine: Engine) -> None:

@@ -46,22 +46,6 @@ _NUMBERED = re.compile(r"^\d{1,2} ?[.)] ?(?=\D)")
 _QUESTION = re.compile(r"^(?:câu|câu hỏi|tiêu chí|question|item|q)[ .]*\d{1,2}(?![A-Za-z0-9])", re.IGNORECASE)
 _SLOT = re.compile(r"^a(\d\d)$")
 
-CHANNELS = {
-    **{c: c for c in ("counter_tablet", "online", "sms", "call_1022", "hotline", "paper")},
-    "maytinhbang": "counter_tablet",
-    "maytinhbangtaiquay": "counter_tablet",
-    "kiosk": "counter_tablet",
-    "tructuyen": "online",
-    "tinnhan": "sms",
-    "tinnhansms": "sms",
-    "1022": "call_1022",
-    "goitudong": "call_1022",
-    "cuocgoitudong1022": "call_1022",
-    "duongdaynong": "hotline",
-    "phieugiay": "paper",
-    "giay": "paper",
-}
-
 
 def recognise(instrument: Instrument | None = None) -> dict[str, str]:
     """Plain header text -> column name; the instrument's items as `item:CODE`."""

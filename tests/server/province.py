@@ -15,10 +15,11 @@ from server.auth.passwords import hash_password
 from server.catalogue.writing import import_catalogue
 from server.core.config import make_config
 from server.core.provinces import make_province
+from server.store.channels import COUNTER_TABLET
 from server.store.engine import insert_row, read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
-from server.store.tables.ratings import Channel, ratings
+from server.store.tables.ratings import ratings
 from server.store.tables.releases import cell_values, deliveries, releases
 from server.store.tables.users import Role, users
 
@@ -93,7 +94,7 @@ def add_ratings(
     for number in range(rated):
         day = PERIOD.first_day + number % 20
         row: dict[str, object] = {"province_id": province_id, "agency_id": agency_id, "service_group": 1, "day": day}
-        row |= {"month": month_of_day(day), "channel": Channel.COUNTER_TABLET.value, "instrument": "2640"}
+        row |= {"month": month_of_day(day), "channel": COUNTER_TABLET.code, "instrument": "2640"}
         rows.append({**row, "instrument_version": 1, "a00": 5 if number < satisfied else 2, **more})
     connection.execute(insert(ratings), rows)
 

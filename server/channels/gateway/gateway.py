@@ -18,23 +18,25 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from pipeline.calendar import today
 from pipeline.errors import ConfigError
-from pipeline.instruments import Instrument, RatingFlag, check_answers
+from pipeline.instruments import Instrument
 from pipeline.words import Words
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
 from server.core.changes import record_change
 from server.core.scope import Scope
-from server.ratings.sheets import store_sheet
+from server.ratings.admission import admit
+from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.source import Source, SourceKind
+from server.ratings.store import add
 from server.ratings.suspicion import ArrivalWatch
 from server.rounds.rounds import Round, find_round
+from server.store.channels import CHANNELS, Channel
 from server.store.engine import insert_row
 from server.store.tables.agencies import agencies
 from server.store.tables.contacts import phone_contacts, phone_sessions
 from server.store.tables.gateways import gateway_events, gateways
-from server.store.tables.ratings import Channel
 
 MAX_SKEW_S = 300
-_CHANNEL = {"sms": Channel.SMS, "call": Channel.CALL_1022}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,14 @@ class Gateway:
     kind: str
     secret: str
     round_id: int
+
+    @property
+    def channel(self) -> Channel:
+        """The channel whose answers it brings. Raises `ConfigError` for one that brings none (a portal)."""
+        found = CHANNELS.of_gateway(self.kind)
+        if found is None:
+            raise ConfigError(Words("This gateway brings no answers.", "Cổng này không chuyển câu trả lời."))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +155,7 @@ def _open_session(connection: Connection, gateway: Gateway, contact: object, sta
         "round_id": gateway.round_id,
         "agency_id": contact.agency_id,  # type: ignore[attr-defined]
         "service_group": contact.service_group,  # type: ignore[attr-defined]
-        "channel": str(_CHANNEL[gateway.kind]),
+        "channel": gateway.channel.code,
         "phone_digest": digest,
         "step": state.step,
         "retries": state.retries,
@@ -192,7 +202,7 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
     is_this_call = (
         phone_sessions.c.province_id == gateway.province_id,
         phone_sessions.c.round_id == gateway.round_id,
-        phone_sessions.c.channel == str(_CHANNEL[gateway.kind]),
+        phone_sessions.c.channel == gateway.channel.code,
         phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
     )
     session = connection.execute(select(phone_sessions).where(*is_this_call)).first()
@@ -238,21 +248,14 @@ def _store(
     watch: ArrivalWatch,
 ) -> bool:
     answers = talk.sheet(instrument, state.answers)
-    if check_answers(instrument, answers):
+    group, agency = session.service_group, session.agency_id  # type: ignore[attr-defined]
+    place = Place(gateway.province_id, agency, service_group=group)
+    try:
+        rating = Rating.checked(instrument, answers, place=place, channel=gateway.channel, day=today(), today=today())
+    except UnfitSheetError:
         return False
-    channel = str(_CHANNEL[gateway.kind])
-    agency = session.agency_id  # type: ignore[attr-defined]
-    flag: RatingFlag = watch.judge(instrument, answers, place=f"{gateway.province_id} {agency} {channel}")
-    store_sheet(
-        connection,
-        gateway.province_id,
-        instrument,
-        answers,
-        agency_id=agency,
-        channel=channel,
-        service_group=session.service_group,  # type: ignore[attr-defined]
-        flag=flag,
-    )
+    suspicion = watch.judge(instrument, answers, place=f"{gateway.province_id} {agency} {gateway.channel}")
+    add(connection, [admit(rating, Source(SourceKind.GATEWAY, gateway.id), suspicion)])
     return True
 
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from pipeline.errors import ConfigError
+from pipeline.calendar import today
 from pipeline.instruments import Instrument
 from pipeline.words import Words
 from server.channels.online.invitations import Invitation, find, use
@@ -29,8 +29,13 @@ from server.channels.pages import (
     watch_of,
 )
 from server.core.provinces import province_by_id, read_setting
-from server.ratings.sheets import MAX_COMMENT, store_comments, store_sheet
+from server.ratings.admission import admit
+from server.ratings.comments import MAX_COMMENT, store_comments
+from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.source import Source, SourceKind
+from server.ratings.store import add
 from server.rounds.rounds import Round, find_round
+from server.store.channels import CHANNELS
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.web.context import engine_of, language, no_csrf, render
@@ -178,39 +183,36 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     if not whole:
         kept = {item.slot for item in survey_round.instrument.of_factor("E")}
         answers = tuple(answer if slot in kept else 0 for slot, answer in enumerate(answers))
-    taken_s = seconds_since(request, texts.get("shown", ""))
     invitation = survey_round.invitation
-    flag = watch_of(request, invitation.province_id).judge(
-        survey_round.instrument,
-        answers,
-        place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
-        taken_s=taken_s,
-        device=device_of(request),
-        network=network_of(request),
-    )
-    low = 0 < answers[0] <= 3
+    place = Place(invitation.province_id, invitation.agency_id, service_group=invitation.service_group)
     try:
-        with write(engine_of(request)) as connection:
-            if not use(connection, invitation):
-                raise HTTPException(410, Words(*reversed(_GONE["used"])))
-            store_sheet(
-                connection,
-                invitation.province_id,
-                survey_round.instrument,
-                answers,
-                agency_id=invitation.agency_id,
-                channel=invitation.channel,
-                service_group=invitation.service_group,
-                reasons=reasons_of(survey_round.instrument, chosen) if low else 0,
-                flag=flag,
-                full_form=whole,
-            )
-            said = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
-            store_comments(connection, invitation.province_id, invitation.agency_id, invitation.service_group, said)
-    except ConfigError:
+        rating = Rating.checked(
+            survey_round.instrument,
+            answers,
+            place=place,
+            channel=CHANNELS[invitation.channel],
+            day=today(),
+            today=today(),
+            reasons=reasons_of(survey_round.instrument, chosen) if 0 < answers[0] <= 3 else 0,
+            part=not whole,
+        )
+    except UnfitSheetError:
         problem = _TOO_FEW[whole][language(request) == "en"]
         return _show(
             request, token, survey_round, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen
         )
+    suspicion = watch_of(request, invitation.province_id).judge(
+        survey_round.instrument,
+        answers,
+        place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
+        taken_s=seconds_since(request, texts.get("shown", "")),
+        device=device_of(request),
+        network=network_of(request),
+    )
+    with write(engine_of(request)) as connection:
+        if not use(connection, invitation):
+            raise HTTPException(410, Words(*reversed(_GONE["used"])))
+        add(connection, [admit(rating, Source(SourceKind.LINK), suspicion)])
+        store_comments(connection, place, {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")})
     response = render(request, "survey_thanks.html", embed=embed, simulated_survey=survey_round.simulated)
     return _framed(response, survey_round) if embed else response

@@ -8,20 +8,25 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
-from pipeline.instruments import Instrument, RatingFlag, check_answers, drop_unasked
-from pipeline.words import Words, join
+from pipeline.errors import ConfigError, ForbiddenError
+from pipeline.instruments import RatingFlag
+from pipeline.wire import ANSWER_SLOTS
+from pipeline.words import Words
 from server.core.changes import record_change
-from server.ratings.sheets import set_aside, store_sheet
+from server.core.scope import Scope
+from server.ratings.admission import admit
+from server.ratings.rating import Place, Rating
+from server.ratings.source import Source
+from server.ratings.store import add, set_aside
 from server.rounds.rounds import find_round
-from server.store.engine import insert_row
+from server.store.channels import PAPER
 from server.store.tables.agencies import agencies
 from server.store.tables.contacts import enumerators
 from server.store.tables.paper import paper_entries, paper_forms
-from server.store.tables.ratings import Channel, ratings
+from server.store.tables.ratings import ratings
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 _PRIME = len(_ALPHABET)
@@ -177,37 +182,50 @@ def enter_form(
     `decide`: the last word on a form whose entries differ. Raises `ConfigError` where it cannot be entered now or the
     sheet is not valid."""
     survey_round = find_round(connection, province_id, round_id=form.round_id)
-    instrument = survey_round.load_instrument()
-    kept = drop_unasked(instrument, answers)
-    problems = check_answers(instrument, kept, full_form=True, reasons=reasons)
-    if problems:
-        raise ConfigError(join(problem.words for problem in problems))
     if day is not None and not survey_round.first_day <= day <= min(today(), survey_round.last_day):
         raise ConfigError(Words("The day lies outside the round.", "Ngày nằm ngoài đợt khảo sát."))
-    first = _entry(connection, province_id, form.id, "first")
+    scope = Scope(province_id)
+    if form.state == "half" or day is None:  # the day of the first entry stands
+        held = scope.select(paper_forms, paper_forms.c.answered_day).where(paper_forms.c.id == form.id)
+        day = connection.execute(held).scalar_one()
+    rating = Rating.checked(
+        survey_round.load_instrument(),
+        answers,
+        place=Place(province_id, form.agency_id, service_group=form.service_group),
+        channel=PAPER,
+        day=today() if day is None else day,
+        today=today(),
+        reasons=reasons,
+        origin=f"form:{form.code}",
+    )
+    first = _entry(connection, scope, form.id, "first")
     if form.state == "differs" and decide:
-        _keep(connection, province_id, form, "decided", user_id, kept, reasons, "")
-        _store(connection, province_id, form, instrument, kept, reasons, day, user_id)
+        if user_id in _enterers(connection, scope, form.id):
+            raise ForbiddenError(
+                Words("Whoever entered the form may not decide.", "Người đã nhập phiếu không được quyết định.")
+            )
+        _keep(connection, scope, form, "decided", user_id, rating)
+        _store(connection, scope, form, rating, day, user_id)
         record_change(connection, province_id, user_id, "entry_decided", {"form": form.id})
         return Entered.DECIDED
     if form.state == "printed":
-        _keep(connection, province_id, form, "first", user_id, kept, reasons, "")
+        _keep(connection, scope, form, "first", user_id, rating)
         if form.double_entry:
-            _set_state(connection, province_id, form.id, "half", day)
+            _set_state(connection, scope, form.id, "half", day)
             return Entered.WAITING
-        _store(connection, province_id, form, instrument, kept, reasons, day, user_id)
+        _store(connection, scope, form, rating, day, user_id)
         return Entered.STORED
     if form.state == "half" and first is not None:
         if first.user_id == user_id:
             raise ConfigError(
                 Words("Somebody else has to enter this form again.", "Phiếu này phải do người khác nhập lần hai.")
             )
-        same = first.answers == _digits(kept) and first.reasons == reasons
-        _keep(connection, province_id, form, "second", user_id, kept, reasons, "same" if same else "differs")
+        same = first.answers == _digits(rating.answers) and first.reasons == reasons
+        _keep(connection, scope, form, "second", user_id, rating, "same" if same else "differs")
         if same:
-            _store(connection, province_id, form, instrument, kept, reasons, None, user_id)
+            _store(connection, scope, form, rating, None, user_id)
             return Entered.AGREED
-        _set_state(connection, province_id, form.id, "differs", None)
+        _set_state(connection, scope, form.id, "differs", None)
         return Entered.DIFFERS
     if form.state == "differs":
         raise ConfigError(
@@ -218,76 +236,58 @@ def enter_form(
     raise ConfigError(Words("This form has been entered, or is void.", "Phiếu này đã nhập xong hoặc đã hủy."))
 
 
-def _entry(connection: Connection, province_id: int, form_id: int, step: str) -> Any:
-    is_of_form = (paper_entries.c.province_id == province_id, paper_entries.c.form_id == form_id)
-    return connection.execute(select(paper_entries).where(*is_of_form, paper_entries.c.step == step)).first()
+def _entry(connection: Connection, scope: Scope, form_id: int, step: str) -> Any:
+    query = scope.select(paper_entries).where(paper_entries.c.form_id == form_id, paper_entries.c.step == step)
+    return connection.execute(query).first()
+
+
+def _enterers(connection: Connection, scope: Scope, form_id: int) -> set[int]:
+    query = scope.select(paper_entries, paper_entries.c.user_id).where(paper_entries.c.form_id == form_id)
+    return set(connection.execute(query).scalars())
 
 
 def _keep(
     connection: Connection,
-    province_id: int,
+    scope: Scope,
     form: PaperForm,
     step: str,
     user_id: int,
-    answers: Sequence[int],
-    reasons: int,
-    result: str,
+    rating: Rating | None = None,
+    result: str = "",
 ) -> None:
-    values = {"province_id": province_id, "form_id": form.id, "step": step, "user_id": user_id, "day": today()}
-    insert_row(connection, paper_entries, {**values, "answers": _digits(answers), "reasons": reasons, "result": result})
+    """Keep what was entered; without a rating, only the step and its result."""
+    digits = "0" * ANSWER_SLOTS if rating is None else _digits(rating.answers)
+    values: dict[str, Any] = {"form_id": form.id, "step": step, "user_id": user_id, "day": today()}
+    entered = {"answers": digits, "reasons": rating.reasons if rating else 0, "result": result}
+    scope.insert(connection, paper_entries, {**values, **entered})
 
 
-def _set_state(connection: Connection, province_id: int, form_id: int, state: str, day: int | None) -> None:
+def _set_state(connection: Connection, scope: Scope, form_id: int, state: str, day: int | None) -> None:
     values: dict[str, Any] = {"state": state} | ({} if day is None else {"answered_day": day})
-    is_of_form = (paper_forms.c.province_id == province_id, paper_forms.c.id == form_id)
-    connection.execute(update(paper_forms).where(*is_of_form).values(**values))
+    connection.execute(scope.update(paper_forms).where(paper_forms.c.id == form_id).values(**values))
 
 
 def _store(
-    connection: Connection,
-    province_id: int,
-    form: PaperForm,
-    instrument: Instrument,
-    answers: Sequence[int],
-    reasons: int,
-    day: int | None,
-    user_id: int,
+    connection: Connection, scope: Scope, form: PaperForm, rating: Rating, day: int | None, user_id: int
 ) -> None:
-    held = select(paper_forms.c.answered_day).where(paper_forms.c.id == form.id)
-    answered = day if day is not None else connection.execute(held).scalar_one()
-    store_sheet(
-        connection,
-        province_id,
-        instrument,
-        answers,
-        agency_id=form.agency_id,
-        channel=str(Channel.PAPER),
-        service_group=form.service_group,
-        day=answered,
-        reasons=reasons,
-        origin=f"form:{form.code}",
-        full_form=True,
-        user_id=user_id,
-    )
-    _set_state(connection, province_id, form.id, "entered", day)
+    add(connection, [admit(rating, Source.staff(user_id))])
+    _set_state(connection, scope, form.id, "entered", day)
 
 
-def recheck(
-    connection: Connection, province_id: int, form: PaperForm, result: str, user_id: int, answers: Sequence[int] = ()
-) -> None:
-    """Note a re-check: somebody asked the citizen again. `result`: same, differs, unreached; `answers` where they
-    differ.
+def recheck(connection: Connection, province_id: int, form: PaperForm, result: str, user_id: int) -> None:
+    """Note a re-check: somebody asked the citizen again. `result`: same, differs, unreached.
 
     A rating that is not confirmed is set aside. Raises `ConfigError`."""
     if result not in ("same", "differs", "unreached") or form.state != "entered":
         raise ConfigError(Words("This form has not been entered yet.", "Phiếu chưa nhập xong."))
-    if _entry(connection, province_id, form.id, "recheck") is not None:
+    scope = Scope(province_id)
+    if _entry(connection, scope, form.id, "recheck") is not None:
         raise ConfigError(Words("This form has been re-checked.", "Phiếu này đã phúc tra."))
-    _keep(connection, province_id, form, "recheck", user_id, answers or [0] * 32, 0, result)
+    _keep(connection, scope, form, "recheck", user_id, None, result)
     if result == "differs":
-        is_of_form = (ratings.c.province_id == province_id, ratings.c.origin == f"form:{form.code}")
-        rating = connection.execute(select(ratings.c.id).where(*is_of_form)).scalar_one()
-        set_aside(connection, province_id, rating, RatingFlag.INCONSISTENT, user_id)
+        query = scope.select(ratings, ratings.c.id).where(ratings.c.origin == f"form:{form.code}")
+        rating = connection.execute(query).scalar_one()
+        set_aside(connection, scope, rating, RatingFlag.INCONSISTENT, user_id)
     record_change(connection, province_id, user_id, "form_rechecked", {"form": form.id, "result": result})
 
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum, StrEnum
+from enum import IntEnum
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from pipeline.wire import ANSWER_SLOTS
 from server.store.metadata import key, metadata, province_column, province_key, same_province
 
 ANSWER_COLUMNS = tuple(f"a{slot:02d}" for slot in range(ANSWER_SLOTS))
-
-
-class Channel(StrEnum):
-    """The channel by which an answer came."""
-
-    COUNTER_TABLET = "counter_tablet"
-    ONLINE = "online"
-    SMS = "sms"
-    CALL_1022 = "call_1022"
-    HOTLINE = "hotline"
-    PAPER = "paper"
 
 
 class RatingState(IntEnum):
@@ -59,17 +58,24 @@ ratings = Table(
     Column("flag", SmallInteger, nullable=False, default=0),
     Column("state", SmallInteger, nullable=False, default=0, server_default="0"),
     Column("origin", String(64)),
+    Column("source", String(40), nullable=False, default="", server_default=""),
+    Column("author_id", Integer),
+    Column("received_day", Integer, nullable=False, default=0, server_default="0"),
     province_key(),
     same_province("agency_id", "agencies"),
     same_province("counter_id", "counters"),
     same_province("service_id", "services"),
+    same_province("author_id", "users"),
+    ForeignKeyConstraint(["channel"], ["channels.code"]),
     UniqueConstraint("province_id", "id"),
     UniqueConstraint("province_id", "origin"),
-    CheckConstraint("channel IN ('counter_tablet', 'online', 'sms', 'call_1022', 'hotline', 'paper')", name="channel"),
     CheckConstraint("a00 BETWEEN 0 AND 5", name="overall"),
     Index(None, "province_id", "day"),
     Index(None, "province_id", "month", "agency_id"),
 )
 """`month`: months since January 2020, of `day`. `origin`: key of the form or import row it came from, so that an
-import can be repeated; NULL
-for the tablet. It never names a person. `flag`: `pipeline.instruments.RatingFlag`; `state`: `RatingState`."""
+import can be repeated; NULL for the tablet. It never names a person. `flag`: `pipeline.instruments.RatingFlag`;
+`state`: `RatingState`. `source`: what brought it (`server.ratings.source.Source`), '' for rows from before that was
+recorded. `author_id`: the member of the staff who entered it. `received_day`: the day on which it was stored.
+
+Written by `server.ratings.store` alone."""

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError, NotFoundError
+from pipeline.errors import ConfigError, ForbiddenError, InvalidError, NotFoundError
 from pipeline.instruments import RatingFlag, load_instrument
 from server.channels.paper.paper import (
     Entered,
@@ -25,7 +25,7 @@ from server.rounds.rounds import Round, make_round
 from server.store.engine import insert_row, read, write
 from server.store.tables.contacts import enumerators
 from server.store.tables.ratings import RatingState, ratings
-from server.store.tables.users import Role
+from server.store.tables.users import Role, users
 from tests.server.province import Province, fill_province
 
 SHEET = (4, *([4, 5, 3] * 7), 4, *([0] * 9))
@@ -47,8 +47,6 @@ def _round(store: Engine, province: Province) -> Round:
 
 
 def _users(store: Engine, province: Province) -> tuple[int, int]:
-    from server.store.tables.users import users
-
     with read(store) as connection:
         rows = connection.execute(select(users.c.role, users.c.id).where(users.c.province_id == province.province_id))
         ids = {row.role: row.id for row in rows}
@@ -120,7 +118,12 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
         with pytest.raises(ConfigError, match="waits for a decision"):
             enter_form(connection, number, find_form(connection, number, second), other, user_id=clerk)
         form = find_form(connection, number, second)
-        assert enter_form(connection, number, form, other, user_id=analyst, decide=True) is Entered.DECIDED
+        for who in (clerk, analyst):
+            with pytest.raises(ForbiddenError, match="may not decide"):
+                enter_form(connection, number, form, other, user_id=who, decide=True)
+        third = connection.execute(select(users.c.id).where(users.c.name == province.users[Role.ADMINISTRATOR]))
+        decided = enter_form(connection, number, form, other, user_id=third.scalar_one(), decide=True)
+        assert decided is Entered.DECIDED
 
         found = agreement(connection, number, survey_round.id)
         assert (found.forms, found.same_forms, found.fields, found.same_fields) == (2, 1, 46, 45)
@@ -162,7 +165,7 @@ def test_sheets_that_are_not_valid_are_refused(store: Engine, answers: tuple[int
     with write(store) as connection:
         (code,) = print_forms(connection, province.province_id, survey_round.id, agency, count=1, double_share=0)
         form = find_form(connection, province.province_id, code)
-        with pytest.raises(ConfigError, match=message):
+        with pytest.raises(InvalidError, match=message):
             enter_form(connection, province.province_id, form, answers, user_id=clerk)
 
 
