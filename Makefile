@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 MEDIA := $(VENV)/.media
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-spark check format lock clean
+.PHONY: help setup demo test test-slow test-spark check messages format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ check: $(STAMP) ## ruff, mypy --strict, import-linter, the docs test
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/docs
+
+messages: $(STAMP) ## every sentence into the catalogues of languages (pipeline/language/*.po)
+	$(BIN)/python -m pipeline.language.update
 
 format: $(STAMP) ## format the code
 	$(BIN)/ruff format .

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.errors import InvalidError, StatisticsError
-from pipeline.words import Words
+from pipeline.language import Message
 
 METHODS = ("proportional", "neyman")
 SCOPES = ("province", "level", "agency")
@@ -64,12 +64,7 @@ def required_size(population: int, error: float) -> int:
     (400, 223)
     """
     if population < 0 or not 0 < error < 1:
-        raise StatisticsError(
-            Words(
-                "A population is not negative, and an error lies between 0 and 1.",
-                "Tổng thể không âm, sai số từ 0 đến 1.",
-            )
-        )
+        raise StatisticsError(Message("A population is not negative, and an error lies between 0 and 1."))
     return min(population, math.ceil(round(population / (1 + population * error**2), 9)))
 
 
@@ -146,11 +141,8 @@ def draw_plan(
     frame = {key: count for key, count in sorted(frame.items()) if count > 0 and key[0] in level_of}
     if not frame:
         raise StatisticsError(
-            Words(
-                f"The frame has no transactions in {settings.frame}.",
-                f"Khung mẫu kỳ {settings.frame} không có giao dịch.",
-            ),
-            Words("Import them: hailong server import transactions.", "Hãy nhập số giao dịch ở trang Nhập tệp."),
+            Message("The frame has no transactions in {frame}.", frame=settings.frame),
+            Message("Import them: hailong server import transactions."),
         )
     rng = np.random.default_rng(settings.seed)
     reach = _first_two_stages(frame, level_of, settings, rng)
@@ -180,22 +172,12 @@ def draw_plan(
 def _check(settings: PlanSettings) -> None:
     if settings.method not in METHODS or settings.scope not in SCOPES:
         raise InvalidError(
-            Words(
-                f"The method is one of {METHODS}, the scope one of {SCOPES}.",
-                "Cách phân bổ hoặc phạm vi không có trong danh sách.",
-            )
+            Message("The method is one of {methods}, the scope one of {scopes}.", methods=METHODS, scopes=SCOPES)
         )
     if not 0.005 <= settings.error <= 0.5 or not 0 < settings.agencies <= 1 or settings.groups < 0:
-        raise InvalidError(
-            Words(
-                "The error lies between 0.5 % and 50 %, the share of agencies between 0 and 1.",
-                "Sai số nằm trong khoảng 0,5 % đến 50 %, tỷ lệ cơ quan từ 0 đến 100 %.",
-            )
-        )
+        raise InvalidError(Message("The error lies between 0.5 % and 50 %, the share of agencies between 0 and 1."))
     if any(cost <= 0 for _, cost in settings.costs) or settings.forms < 0:
-        raise InvalidError(
-            Words("Costs are positive, and forms are not negative.", "Chi phí phải dương, số phiếu không âm.")
-        )
+        raise InvalidError(Message("Costs are positive, and forms are not negative."))
 
 
 def _first_two_stages(

@@ -18,8 +18,8 @@ from importlib import resources
 from itertools import pairwise
 
 from pipeline.errors import ClockError, ConfigError, InvalidError, StatisticsError
+from pipeline.language import Message
 from pipeline.wire import EPOCH_DAY, PeriodKind
-from pipeline.words import Words
 
 INDOCHINA = timezone(timedelta(hours=7))
 DAY_ZERO = date.fromisoformat(EPOCH_DAY)
@@ -206,18 +206,15 @@ def parse_period(text: str) -> Period:
         left, right = parse_period(first), parse_period(last)
         if right.last_month < left.first_month:
             raise InvalidError(
-                Words(f"The period {text} ends before it begins.", f"Kỳ “{text}” kết thúc trước khi bắt đầu."),
-                Words("Write the earlier month first.", "Hãy viết tháng trước ở đầu."),
+                Message("The period {text} ends before it begins.", text=text),
+                Message("Write the earlier month first."),
             )
         return _of_months(left.first_month, right.last_month)
     match = _PERIOD.fullmatch(first)
     if match is None or not DAY_ZERO.year <= int(match[1]) < date.max.year:
         raise InvalidError(
-            Words(f"{text!r} is no period.", f"“{text}” không phải là một kỳ."),
-            Words(
-                f"Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {DAY_ZERO.year} on.",
-                f"Hãy viết 2026, 2026-Q3, 2026-07 hoặc 2026-01..2026-07, từ năm {DAY_ZERO.year}.",
-            ),
+            Message("'{text}' is no period.", text=text),
+            Message("Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {year} on.", year=DAY_ZERO.year),
         )
     start = (int(match[1]) - DAY_ZERO.year) * 12
     if match[2]:
@@ -298,14 +295,8 @@ class Holidays:
         """Whether public offices work on that day. Raises `ConfigError` for a year that the file lacks."""
         if day.year not in self.years:
             raise ConfigError(
-                Words(
-                    f"The public holidays of {day.year} are not known.",
-                    f"Chưa có danh sách ngày nghỉ lễ năm {day.year}.",
-                ),
-                Words(
-                    "Add the year to pipeline/holidays.toml, or bring a newer version.",
-                    "Bổ sung năm này vào pipeline/holidays.toml hoặc cập nhật phiên bản mới.",
-                ),
+                Message("The public holidays of {year} are not known.", year=day.year),
+                Message("Add the year to pipeline/holidays.toml, or bring a newer version."),
             )
         return day in self.worked or (day.weekday() < 5 and day not in self.off)
 

@@ -20,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from pipeline.errors import HailongError, StoreError
 from pipeline.instruments import use_folder
-from pipeline.words import Words, in_language, join
+from pipeline.language import Joined, Message, in_language, is_spoken
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
 from server.web.context import (
@@ -112,36 +112,34 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
 
 
 _STATUS_WORDS = {
-    404: Words("There is no such page.", "Không có trang này."),
-    405: Words("This page does not take that.", "Trang này không nhận yêu cầu như vậy."),
-    413: Words("What was sent is too large.", "Nội dung gửi lên quá lớn."),
+    404: Message("There is no such page."),
+    405: Message("This page does not take that."),
+    413: Message("What was sent is too large."),
 }
-_OTHER_STATUS = Words("This request could not be carried out.", "Không thực hiện được yêu cầu này.")
-_FAULT = Words(
-    "The server made a mistake; nothing was changed. The administrator finds it in the log.",
-    "Máy chủ gặp lỗi, chưa thay đổi gì. Quản trị viên xem lỗi trong nhật ký máy chủ.",
-)
+_OTHER_STATUS = Message("This request could not be carried out.")
+_FAULT = Message("The server made a mistake; nothing was changed. The administrator finds it in the log.")
 _INVALID_WORDS = {
-    "missing": "còn thiếu",
-    "int_parsing": "phải là số nguyên",
-    "float_parsing": "phải là số",
-    "bool_parsing": "phải là có hoặc không",
-    "date_from_datetime_parsing": "phải là ngày",
-    "date_parsing": "phải là ngày",
-    "string_too_long": "quá dài, tối đa {max_length} ký tự",
-    "string_too_short": "quá ngắn, ít nhất {min_length} ký tự",
-    "greater_than_equal": "phải từ {ge} trở lên",
-    "greater_than": "phải lớn hơn {gt}",
-    "less_than_equal": "phải từ {le} trở xuống",
-    "less_than": "phải nhỏ hơn {lt}",
+    "missing": Message("is missing"),
+    "int_parsing": Message("must be a whole number"),
+    "float_parsing": Message("must be a number"),
+    "bool_parsing": Message("must be yes or no"),
+    "date_from_datetime_parsing": Message("must be a day"),
+    "date_parsing": Message("must be a day"),
+    "string_too_long": Message("is too long, at most {max_length} characters"),
+    "string_too_short": Message("is too short, at least {min_length} characters"),
+    "greater_than_equal": Message("must be {ge} or more"),
+    "greater_than": Message("must be more than {gt}"),
+    "less_than_equal": Message("must be {le} or less"),
+    "less_than": Message("must be less than {lt}"),
 }
+_UNUSABLE = Message("is a value that cannot be used")
 
 
-def _invalid_words(problem: Mapping[str, Any]) -> Words:
-    """What is wrong with one field of a request, in both languages."""
+def _invalid_words(problem: Mapping[str, Any]) -> Joined:
+    """What is wrong with one field of a request."""
     place = ".".join(str(part) for part in problem["loc"][1:])
-    words = _INVALID_WORDS.get(problem["type"], "giá trị không dùng được").format(**problem.get("ctx", {}))
-    return Words(f"{place}: {problem['msg']}", f"{place}: {words}")
+    words = _INVALID_WORDS.get(problem["type"], _UNUSABLE).with_params(**problem.get("ctx", {}))
+    return Joined((place, words), ": ")
 
 
 def _wants_json(request: Request) -> bool:
@@ -167,14 +165,14 @@ def _add_error_pages(app: FastAPI) -> None:
         if _wants_json(request):
             return JSONResponse({"error": error.detail}, error.status_code)
         words = error.detail
-        if not isinstance(words, Words):
+        if not is_spoken(words):
             words = _STATUS_WORDS.get(error.status_code, _OTHER_STATUS)
         detail = in_language(words, language(request))
         return render(request, "error.html", error.status_code, status_code=error.status_code, detail=detail)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:
-        found = join(_invalid_words(problem) for problem in error.errors())
+        found = Joined(_invalid_words(problem) for problem in error.errors())
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if _wants_json(request):
             return JSONResponse({"error": found}, status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from pipeline.language import Message
+
 
 class RatingFlag(IntEnum):
     """Suspicion raised in memory where the answer arrived; nothing that led to it (times, addresses, devices) is kept.
@@ -29,24 +31,19 @@ class RatingFlag(IntEnum):
     """Set aside by an analyst, with a reason in the transparency log."""
 
     @property
-    def label_vi(self) -> str:
-        """The reason as shown, Vietnamese."""
-        return _LABELS[self][0]
-
-    @property
-    def label_en(self) -> str:
-        """The reason as shown, English."""
-        return _LABELS[self][1]
+    def label(self) -> Message:
+        """The reason as shown."""
+        return _LABELS[self]
 
 
-_LABELS: dict[RatingFlag, tuple[str, str]] = {
-    RatingFlag.NONE: ("Không nghi vấn", "No suspicion"),
-    RatingFlag.TOO_FAST: ("Trả lời quá nhanh", "Answered impossibly fast"),
-    RatingFlag.STRAIGHT_LINE: ("Mọi câu cùng một mức", "The same answer to everything"),
-    RatingFlag.BURST: ("Nhiều phiếu dồn dập", "A burst of ratings"),
-    RatingFlag.STAFF_PATTERN: ("Giống do cán bộ tự chấm", "Looks as if given by staff"),
-    RatingFlag.DEVICE_LIMIT: ("Quá số lượt của một thiết bị", "Too many from one device"),
-    RatingFlag.DUPLICATE: ("Phiếu trùng", "Duplicate form"),
-    RatingFlag.INCONSISTENT: ("Nhập hai lần hoặc phúc tra không khớp", "Second entry or re-check disagrees"),
-    RatingFlag.WITHDRAWN: ("Đã được để riêng sau khi xem xét", "Set aside after review"),
+_LABELS: dict[RatingFlag, Message] = {
+    RatingFlag.NONE: Message("No suspicion"),
+    RatingFlag.TOO_FAST: Message("Answered impossibly fast"),
+    RatingFlag.STRAIGHT_LINE: Message("The same answer to everything"),
+    RatingFlag.BURST: Message("A burst of ratings"),
+    RatingFlag.STAFF_PATTERN: Message("Looks as if given by staff"),
+    RatingFlag.DEVICE_LIMIT: Message("Too many from one device"),
+    RatingFlag.DUPLICATE: Message("Duplicate form"),
+    RatingFlag.INCONSISTENT: Message("Second entry or re-check disagrees"),
+    RatingFlag.WITHDRAWN: Message("Set aside after review"),
 }

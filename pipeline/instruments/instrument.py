@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
-from pipeline.words import Words
 
 OVERALL = "overall"
 """Name of slot 0 where items are named."""
@@ -44,6 +44,10 @@ class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     vi: Wording
     en: Wording
+
+    def in_language(self, lang: str) -> str:
+        """The wording in a language; the Vietnamese one where there is none."""
+        return str(getattr(self, lang, "")) or self.vi
 
 
 class ScalePoint(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -137,9 +141,7 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         for item in self.items:
             if item.code == code:
                 return item
-        raise ConfigError(
-            Words(f"Instrument {self.code} has no item {code}.", f"Bộ câu hỏi {self.code} không có câu {code}.")
-        )
+        raise ConfigError(Message("Instrument {code} has no item {code_2}.", code=self.code, code_2=code))
 
     def of_factor(self, code: str) -> tuple[Item, ...]:
         """The criteria of one factor, in order (facts do not enter an index)."""

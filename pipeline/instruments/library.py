@@ -10,7 +10,7 @@ import msgspec
 
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument, Text, parse_instrument
-from pipeline.words import Words
+from pipeline.language import Message
 
 _SERVICE_GROUPS = "service_groups.toml"
 _own: list[Path] = []
@@ -72,8 +72,8 @@ def load_instrument(code: str, version: int | None = None, folder: Path | None =
         names = ", ".join(sorted({instrument.code for instrument in known}))
         wanted = code if version is None else f"{code} version {version}"
         raise ConfigError(
-            Words(f"There is no instrument {wanted}.", f"Không có bộ câu hỏi {wanted}."),
-            Words(f"Known: {names}.", f"Có: {names}."),
+            Message("There is no instrument {wanted}.", wanted=wanted),
+            Message("Known: {names}.", names=names),
         )
     return max(fitting, key=lambda instrument: instrument.version)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.instruments.instrument import NO, OVERALL, YES, Instrument
+from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
-from pipeline.words import Words
 
 
 class ProblemKind(StrEnum):
@@ -30,22 +30,21 @@ class Problem:
     item: str = ""
 
     @property
-    def words(self) -> Words:
-        """The problem in both languages."""
-        en, vi = _TEXTS[self.kind]
-        return Words(en.format(item=self.item), vi.format(item=self.item))
+    def words(self) -> Message:
+        """The problem as a sentence."""
+        return _TEXTS[self.kind].with_params(item=self.item)
 
     def __str__(self) -> str:
         return str(self.words)
 
 
 _TEXTS = {
-    ProblemKind.LENGTH: (f"a sheet has {ANSWER_SLOTS} slots", f"một phiếu có {ANSWER_SLOTS} ô"),
-    ProblemKind.OFF_SCALE: ("{item}: an answer is 1 to 5, or empty", "{item}: câu trả lời là 1 đến 5, hoặc để trống"),
-    ProblemKind.NOT_YES_NO: ("{item}: a fact is yes or no, or empty", "{item}: trả lời có hoặc không, hoặc để trống"),
-    ProblemKind.UNUSED_SLOT: ("slot {item} is not used by this instrument", "bộ câu hỏi không dùng ô {item}"),
-    ProblemKind.TOO_FEW: ("too few answers for a valid sheet", "quá ít câu trả lời để phiếu hợp lệ"),
-    ProblemKind.REASONS: ("a reason that the instrument does not know", "lý do không có trong bộ câu hỏi"),
+    ProblemKind.LENGTH: Message("a sheet has {answer_slots} slots", answer_slots=ANSWER_SLOTS),
+    ProblemKind.OFF_SCALE: Message("{item}: an answer is 1 to 5, or empty"),
+    ProblemKind.NOT_YES_NO: Message("{item}: a fact is yes or no, or empty"),
+    ProblemKind.UNUSED_SLOT: Message("slot {item} is not used by this instrument"),
+    ProblemKind.TOO_FEW: Message("too few answers for a valid sheet"),
+    ProblemKind.REASONS: Message("a reason that the instrument does not know"),
 }
 
 

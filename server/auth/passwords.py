@@ -9,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatc
 from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from pipeline.errors import InvalidError
-from pipeline.words import Words
+from pipeline.language import Message
 
 MIN_LENGTH = 12
 MAX_LENGTH = 200
@@ -21,9 +21,8 @@ def hash_password(password: str) -> str:
     """The Argon2id hash. Raises `InvalidError` for a password that is too short or too long."""
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidError(
-            Words(
-                f"A password has {MIN_LENGTH} to {MAX_LENGTH} characters.",
-                f"Mật khẩu cần từ {MIN_LENGTH} đến {MAX_LENGTH} ký tự.",
+            Message(
+                "A password has {min_length} to {max_length} characters.", min_length=MIN_LENGTH, max_length=MAX_LENGTH
             )
         )
     return _hasher.hash(password)

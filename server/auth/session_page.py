@@ -10,12 +10,13 @@ from fastapi.responses import RedirectResponse, Response
 
 from pipeline.calendar import day_words
 from pipeline.errors import RequestError
+from pipeline.language import Message
 from server.auth.access_log import log_failed_log_in
 from server.auth.passwords import password_fits, stand_in_hash
 from server.auth.users import change_password, close_session, open_session, password_resets, session_user
 from server.store.engine import read, write
 from server.store.tables.users import users
-from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, error_text, language, render, web
+from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, error_text, render, web
 from server.web.middleware import read_session, sign_session
 from server.web.navigation import home_path
 
@@ -43,14 +44,20 @@ def log_in(
 ) -> Response:
     """Open a session, or say only that name and password do not fit. Limited by name and by address."""
     state = web(request)
-    vi = language(request) == "vi"
     address = request.client.host if request.client else "?"
     name = name.strip().lower()
     wait_s = max(state.log_in_by_name.wait_s(name), state.log_in_by_address.wait_s(address))
     if wait_s > 0:
         minutes = int(wait_s // 60) + 1
-        problem = f"Quá nhiều lần thử. Hãy đợi {minutes} phút." if vi else f"Too many attempts. Wait {minutes} minutes."
-        return render(request, "log_in.html", 429, problem=problem, name=name, after=local_path(after))
+        problem = Message("Too many attempts. Wait {minutes} minutes.", minutes=minutes)
+        return render(
+            request,
+            "log_in.html",
+            429,
+            problem=problem,
+            name=name,
+            after=local_path(after),
+        )
     with read(state.engine) as connection:
         row = connection.execute(users.select().where(users.c.name == name)).first()
     fits = password_fits(row.password_hash if row else _stand_in(), password)
@@ -59,8 +66,15 @@ def log_in(
         state.log_in_by_address.count(address)
         with write(state.engine) as connection:
             log_failed_log_in(connection, name)
-        problem = "Tên hoặc mật khẩu không đúng." if vi else "The name or the password does not fit."
-        return render(request, "log_in.html", 401, problem=problem, name=name, after=local_path(after))
+        problem = Message("The name or the password does not fit.")
+        return render(
+            request,
+            "log_in.html",
+            401,
+            problem=problem,
+            name=name,
+            after=local_path(after),
+        )
     state.log_in_by_name.forget(name)
     hours = state.config.web.session_hours
     with write(state.engine) as connection:
@@ -98,7 +112,14 @@ def _account(request: Request, status: int = 200, problem: str = "") -> Response
         raise LogInNeededError
     with read(web(request).engine) as connection:
         resets = password_resets(connection, user.province_id, user.user_id)
-    return render(request, "account.html", status, problem=problem, resets=resets, day_words=day_words)
+    return render(
+        request,
+        "account.html",
+        status,
+        problem=problem,
+        resets=resets,
+        day_words=day_words,
+    )
 
 
 @router.get("/account")

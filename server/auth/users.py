@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, insert, select
 
 from pipeline.calendar import now_s, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.roles import User
 from server.core.changes import detail_text, record_change
@@ -37,23 +37,18 @@ def make_user(
     Raises `ConflictError`, `InvalidError` for a name that is taken or malformed, or an agency reader without agency."""
     if not _NAME.match(name):
         raise InvalidError(
-            Words(f"{name!r} is no user name.", f"“{name}” không dùng làm tên đăng nhập được."),
-            Words(
-                "Use 3 to 60 of a-z, 0-9, dot, dash; the first a letter or digit.",
-                "Hãy dùng 3 đến 60 ký tự a-z, 0-9, dấu chấm, gạch nối; bắt đầu bằng chữ hoặc số.",
-            ),
+            Message("'{name}' is no user name.", name=name),
+            Message("Use 3 to 60 of a-z, 0-9, dot, dash; the first a letter or digit."),
         )
     if (role is Role.AGENCY_READER) != (agency_id is not None):
         raise InvalidError(
-            Words(
-                "An agency reader, and nobody else, has an agency.", "Chỉ người đọc của cơ quan mới gắn với cơ quan."
-            ),
-            Words("Choose one, or another role.", "Hãy chọn cơ quan, hoặc vai trò khác."),
+            Message("An agency reader, and nobody else, has an agency."),
+            Message("Choose one, or another role."),
         )
     if connection.execute(select(users.c.id).where(users.c.name == name)).first():
         raise ConflictError(
-            Words(f"The user name {name!r} is taken.", f"Tên đăng nhập “{name}” đã có."),
-            Words("Choose another.", "Hãy chọn tên khác."),
+            Message("The user name '{name}' is taken.", name=name),
+            Message("Choose another."),
         )
     password = new_password()
     values: dict[str, Any] = {"province_id": province_id, "name": name, "role": role.value, "agency_id": agency_id}
@@ -72,7 +67,7 @@ def user_name(connection: Connection, scope: Scope, user_id: int) -> str:
     """The name under which a user logs in. Raises `NotFoundError`."""
     name = connection.execute(scope.select(users, users.c.name).where(users.c.id == user_id)).scalar_one_or_none()
     if name is None:
-        raise NotFoundError(Words("There is no such user.", "Không có người dùng này."))
+        raise NotFoundError(Message("There is no such user."))
     return str(name)
 
 
@@ -102,9 +97,9 @@ def change_password(connection: Connection, user: User, old: str, new: str) -> N
     short."""
     row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
     if not password_fits(row.password_hash, old):
-        raise InvalidError(Words("The present password does not fit.", "Mật khẩu hiện tại không đúng."))
+        raise InvalidError(Message("The present password does not fit."))
     if old == new:
-        raise InvalidError(Words("The new password must differ.", "Mật khẩu mới phải khác."))
+        raise InvalidError(Message("The new password must differ."))
     _set_password(connection, user.province_id, user.user_id or 0, new, must_change=False)
 
 
@@ -112,7 +107,7 @@ def _set_password(connection: Connection, province_id: int, user_id: int, passwo
     is_this_user = Scope(province_id).update(users).where(users.c.id == user_id)
     values = {"password_hash": hash_password(password), "must_change_password": must_change}
     if connection.execute(is_this_user.values(**values)).rowcount != 1:
-        raise NotFoundError(Words("There is no such user.", "Không có người dùng này."))
+        raise NotFoundError(Message("There is no such user."))
     close_sessions(connection, province_id, user_id)
 
 
@@ -120,7 +115,7 @@ def set_active(connection: Connection, province_id: int, user_id: int, active: b
     """Let a user in or shut them out; the last active administrator stays. Raises `ConflictError`, `NotFoundError`."""
     row = connection.execute(Scope(province_id).select(users).where(users.c.id == user_id)).first()
     if row is None:
-        raise NotFoundError(Words("There is no such user.", "Không có người dùng này."))
+        raise NotFoundError(Message("There is no such user."))
     if not active and row.role == Role.ADMINISTRATOR:
         others = (
             Scope(province_id)
@@ -132,7 +127,7 @@ def set_active(connection: Connection, province_id: int, user_id: int, active: b
             )
         )
         if connection.execute(others).first() is None:
-            raise ConflictError(Words("This is the last administrator.", "Đây là quản trị viên cuối cùng."))
+            raise ConflictError(Message("This is the last administrator."))
     connection.execute(Scope(province_id).update(users).where(users.c.id == user_id).values(active=active))
     if not active:
         close_sessions(connection, province_id, user_id)

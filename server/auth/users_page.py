@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from pipeline.errors import NotFoundError, RequestError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.auth.users import all_users, make_user, new_one_time_password, set_active, user_name
 from server.scores.evidence import read_agencies
 from server.store.engine import read, write
@@ -50,7 +50,7 @@ def add_user(
             if agency and role is Role.AGENCY_READER:
                 codes = {a.code: a.agency_id for a in read_agencies(connection, user.province_id)}
                 if agency not in codes:
-                    raise NotFoundError(Words("There is no such agency.", "Không có cơ quan này."))
+                    raise NotFoundError(Message("There is no such agency."))
                 agency_id = codes[agency]
             password = make_user(connection, user.province_id, name, role, agency_id, by=user.user_id)
     except RequestError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func
 
 from pipeline.calendar import now_s
+from pipeline.language import Message
 from pipeline.wire import BoxState
 from server.core.provinces import province_by_id
 from server.core.scope import Scope
@@ -17,15 +18,15 @@ from server.store.tables.releases import deliveries, releases, tree_heads
 SILENT_AFTER_S = 900
 """A box that has not been heard for so long is shown as silent."""
 
-STATE_WORDS: dict[BoxState, tuple[str, str]] = {
-    BoxState.OK: ("Hoạt động tốt", "Working"),
-    BoxState.ANALYSIS_OFF: ("Đã tắt phân tích", "Analysis is off"),
-    BoxState.CAMERA_LOST: ("Mất camera", "Camera lost"),
-    BoxState.MICROPHONE_LOST: ("Mất micrô", "Microphone lost"),
-    BoxState.CLOCK_UNTRUSTED: ("Đồng hồ không tin cậy", "Clock not trusted"),
-    BoxState.DISK_FULL: ("Đầy đĩa", "Disk full"),
-    BoxState.BUDGET_REFUSED: ("Hết ngân sách riêng tư", "Privacy budget refused"),
-    BoxState.STARTING: ("Đang khởi động", "Starting"),
+STATE_WORDS: dict[BoxState, Message] = {
+    BoxState.OK: Message("Working"),
+    BoxState.ANALYSIS_OFF: Message("Analysis is off"),
+    BoxState.CAMERA_LOST: Message("Camera lost"),
+    BoxState.MICROPHONE_LOST: Message("Microphone lost"),
+    BoxState.CLOCK_UNTRUSTED: Message("Clock not trusted"),
+    BoxState.DISK_FULL: Message("Disk full"),
+    BoxState.BUDGET_REFUSED: Message("Privacy budget refused"),
+    BoxState.STARTING: Message("Starting"),
 }
 
 
@@ -62,18 +63,18 @@ class BoxHealth:
         return usable and self.state is BoxState.OK and self.missing == 0
 
     @property
-    def words(self) -> tuple[str, str]:
-        """The state in Vietnamese and English."""
+    def words(self) -> Message:
+        """The state as a page says it."""
         if self.simulated:
-            return "Mô phỏng", "Simulated"
+            return Message("Simulated")
         if self.revoked:
-            return "Đã thu hồi khóa", "Key revoked"
+            return Message("Key revoked")
         if not self.enrolled:
-            return "Chưa đăng ký", "Not enrolled yet"
+            return Message("Not enrolled yet")
         if self.state is None:
-            return "Chưa có tín hiệu", "Never heard"
+            return Message("Never heard")
         if self.silent:
-            return "Mất liên lạc", "Silent"
+            return Message("Silent")
         return STATE_WORDS[self.state]
 
 

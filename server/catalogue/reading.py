@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pipeline.calendar import Period
 from pipeline.errors import NotFoundError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.catalogue.writing import NOUNS
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
@@ -53,14 +53,14 @@ class Catalogue:
         return _find(self.groups, code, NOUNS["service_group"])
 
 
-def _find(named: dict[int, Named], code: str, what: Words) -> Named:
+def _find(named: dict[int, Named], code: str, what: Message) -> Named:
     for one in named.values():
         if one.code == code:
             return one
     known = ", ".join(one.code for one in named.values())
     raise NotFoundError(
-        Words(f"There is no {what} {code!r}.", f"Không có {what.vi} “{code}”."),
-        Words(f"Known: {known}.", f"Có: {known}."),
+        Message("There is no {what} '{code}'.", what=what, code=code),
+        Message("Known: {known}.", known=known),
     )
 
 
@@ -139,7 +139,7 @@ def known_services(catalogue: Catalogue) -> Known:
     return _known(catalogue.services, NOUNS["service"])
 
 
-def _known(named: dict[int, Named], what: Words) -> Known:
+def _known(named: dict[int, Named], what: Message) -> Known:
     found = Known(what)
     for number, one in named.items():
         found.add(number, one.name_vi, one.name_en)

@@ -12,8 +12,8 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from pipeline.errors import InvalidError, NotFoundError
+from pipeline.language import Message
 from pipeline.text import first_unsafe, match_key, one_line
-from pipeline.words import Words
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
@@ -24,12 +24,12 @@ from server.tabular.values import read_whole
 
 Row = Mapping[str, str]
 
-NOUNS: dict[str, Words] = {
-    "agency": Words("agency", "cơ quan"),
-    "level": Words("level", "cấp hành chính"),
-    "field": Words("field", "ngành, lĩnh vực"),
-    "service": Words("service", "thủ tục"),
-    "service_group": Words("service group", "nhóm thủ tục"),
+NOUNS: dict[str, Message] = {
+    "agency": Message("agency"),
+    "level": Message("level"),
+    "field": Message("field"),
+    "service": Message("service"),
+    "service_group": Message("service group"),
 }
 """What the catalogue holds, as refusals name it."""
 
@@ -60,7 +60,7 @@ class CatalogueReader:
     def __init__(self, connection: Connection, scope: Scope, kind: str) -> None:
         self.kind = kind
         self.table, self.key, self.change = _TABLES[kind]
-        self.known_by = Words("number", "số") if "number" in self.key else Words("code", "mã")
+        self.known_by = Message("number") if "number" in self.key else Message("code")
         self._levels = _codes(connection, scope, levels)
         self._fields = _codes(connection, scope, fields)
         self._agencies = _codes(connection, scope, agencies)
@@ -77,19 +77,14 @@ class CatalogueReader:
         problems = Problems()
         for name, given in cells.items():
             if unsafe := first_unsafe(given or ""):
-                problems.add(
-                    Words(
-                        f"{name}: a character that cannot be shown: {unsafe}",
-                        f"{name}: có ký tự không hiển thị được: {unsafe}",
-                    )
-                )
+                problems.add(Message("{name}: a character that cannot be shown: {unsafe}", name=name, unsafe=unsafe))
         texts = {name: one_line(cells.get(name) or "") for name in (*must, *may)}
         missing = [name for name in must if not texts[name]]
         if missing:
-            problems.add(Words(f"empty: {', '.join(missing)}", f"để trống: {', '.join(missing)}"))
+            problems.add(Message("empty: {missing}", missing=", ".join(missing)))
         for name, limit in (("code", 40), ("name_vi", 200), ("name_en", 200)):
             if len(texts.get(name, "")) > limit:
-                problems.add(Words(f"{name} is longer than {limit} characters", f"{name} dài hơn {limit} ký tự"))
+                problems.add(Message("{name} is longer than {limit} characters", name=name, limit=limit))
         values: dict[str, Any] = {"name_vi": texts["name_vi"], "name_en": texts["name_en"] or texts["name_vi"]}
         if "code" in texts:
             key = match_key(texts["code"])
@@ -116,7 +111,7 @@ class CatalogueReader:
                 given = texts["service_group"] or "0"
                 group = problems.of(_whole, given, "service_group", 0, 255, otherwise=0)
                 if group and group not in self._groups:
-                    problems.add(Words(f"unknown service group: {group}", f"không có nhóm thủ tục: {group}"))
+                    problems.add(Message("unknown service group: {group}", group=group))
                 return {"service_group": group}
         return {}
 
@@ -132,16 +127,14 @@ def _whole(text: str, name: str, low: int, high: int) -> int:
         return read_whole(text, low, high)
     except ValueError:
         raise ValueError(
-            Words(
-                f"{name} must be a whole number from {low} to {high}", f"{name} phải là số nguyên từ {low} đến {high}"
-            )
+            Message("{name} must be a whole number from {low} to {high}", name=name, low=low, high=high)
         ) from None
 
 
 def _known(ids: Mapping[str, int], code: str, name: str) -> int:
     found = ids.get(match_key(code))
     if found is None:
-        raise ValueError(Words(f"unknown {name}: {code}", f"không có {NOUNS[name].vi}: {code}"))
+        raise ValueError(Message("unknown {what}: {code}", what=NOUNS[name], code=code))
     return found
 
 
@@ -164,8 +157,8 @@ def import_catalogue(
     `preview`: counts only, nothing is written. Raises `ImportRowError` with every bad row's number and reason."""
     if kind not in COLUMNS:
         raise InvalidError(
-            Words(f"There is no catalogue of {kind!r}.", "Không có loại danh mục này."),
-            Words(f"Known: {', '.join(COLUMNS)}.", f"Có: {', '.join(COLUMNS)}."),
+            Message("There is no catalogue of '{kind}'.", kind=kind),
+            Message("Known: {columns}.", columns=", ".join(COLUMNS)),
         )
     scope = Scope(province_id)
     return store_rows(connection, scope, CatalogueReader(connection, scope, kind), rows, preview=preview)
@@ -175,5 +168,5 @@ def switch_agency(connection: Connection, scope: Scope, agency_id: int, active: 
     """Take an agency out of the scores, or in again; its ratings stay. Raises `NotFoundError`."""
     changed = scope.update(agencies).where(agencies.c.id == agency_id).values(active=active)
     if connection.execute(changed).rowcount != 1:
-        raise NotFoundError(Words("There is no such agency.", "Không có cơ quan này."))
+        raise NotFoundError(Message("There is no such agency."))
     record_change(connection, scope.province_id, by, "agency_active", {"agency": agency_id, "active": active})

@@ -9,14 +9,14 @@ from fastapi import HTTPException, Request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from pipeline.instruments import Instrument
+from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
-from pipeline.words import Words
 from server.core.limits import RateLimiter
 from server.ratings.suspicion import ArrivalWatch, SuspicionRules
 from server.store.engine import read
 from server.web.context import web
 
-NOT_FOUND = Words("There is no such page.", "Không có trang này.")
+NOT_FOUND = Message("There is no such page.")
 
 
 def watch_of(request: Request, province_id: int) -> ArrivalWatch:
@@ -39,7 +39,7 @@ def public_limit(request: Request, what: str, limit: int, window_s: float) -> No
         state.public_limits = {}
     limiter: RateLimiter = state.public_limits.setdefault(what, RateLimiter(limit, window_s))
     if not limiter.allow(network_of(request)):
-        raise HTTPException(429, Words("Too many attempts, try again later.", "Quá nhiều lần gửi, hãy thử lại sau."))
+        raise HTTPException(429, Message("Too many attempts, try again later."))
 
 
 def network_of(request: Request) -> str:
@@ -75,7 +75,7 @@ def sheet_of(instrument: Instrument, values: Mapping[str, object]) -> tuple[int,
         if not text:
             continue
         if len(text) > 1 or text not in "01234567":
-            raise HTTPException(422, Words(f"{code}: an answer is 1 to 5.", f"{code}: câu trả lời là 1 đến 5."))
+            raise HTTPException(422, Message("{code}: an answer is 1 to 5.", code=code))
         answers[slot] = int(text)
     return tuple(answers)
 

@@ -19,6 +19,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InvalidError
+from pipeline.language import in_language
 from server.core.config import add_province_argument, add_store_arguments, load_config, open_store
 
 if TYPE_CHECKING:
@@ -81,7 +82,9 @@ def _drift(found: Material, args: argparse.Namespace) -> int:
         return 1 if alarms else 0
     language = "en" if args.english else "vi"
     for row in alarms:
-        print(f"{row['name_en'] if args.english else row['name_vi']}: {drift_words(row['kind'], language)}")
+        print(
+            f"{row['name_en'] if args.english else row['name_vi']}: {in_language(drift_words(row['kind']), language)}"
+        )
     if not rows:
         month = found.latest.words(language)
         print(f"{month}: nothing to compare with." if args.english else f"{month}: chưa có gì để so sánh.")

@@ -14,6 +14,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from pipeline.language import in_language
+
 if TYPE_CHECKING:
     from server.scores.fused import AgencyScore
     from server.scores.index import Figure, IndexResult, Place
@@ -88,7 +90,7 @@ def _fused_table(scores: list[AgencyScore]) -> str:
                 (one.index_fused, one.fused_low, one.fused_high),
             )
         )
-        lines.append(f"{one.name_vi[:43]:<44}{plain:>24}{fused:>24}  {one.verdict_vi}")
+        lines.append(f"{one.name_vi[:43]:<44}{plain:>24}{fused:>24}  {in_language(one.verdict_words, 'vi')}")
     return "\n".join(lines)
 
 

@@ -16,54 +16,54 @@ from sqlalchemy import Connection, Row, insert
 
 from pipeline.calendar import today
 from pipeline.errors import LogError
+from pipeline.language import Message
 from pipeline.text import tidy
-from pipeline.words import Words
 from server.core.scope import Scope
 from server.store.tables.changes import changes
 from server.store.tables.users import users
 
 START = "0" * 64
 
-ACTIONS: dict[str, tuple[str, str]] = {
-    "agency_active": ("Bật hoặc tắt một cơ quan", "Agency taken in or out"),
-    "agencies_imported": ("Nhập tệp cơ quan", "Agencies imported"),
-    "box clerks stated": ("Khai số cán bộ tại thiết bị", "Clerks of a box stated"),
-    "box code issued": ("Cấp mã đăng ký thiết bị", "Enrolment code issued"),
-    "box enrolled": ("Thiết bị đã đăng ký", "Box enrolled"),
-    "box made": ("Thêm thiết bị", "Box added"),
-    "box revoked": ("Thu hồi khóa thiết bị", "Key of a box revoked"),
-    "catalogue": ("Sửa danh mục", "Catalogue changed"),
-    "comment_coded": ("Mã hóa một ý kiến", "Comment coded"),
-    "counters_imported": ("Nhập tệp quầy", "Counters imported"),
-    "entry_decided": ("Quyết định phiếu nhập hai lần khác nhau", "Differing double entry decided"),
-    "enumerator_added": ("Thêm điều tra viên", "Enumerator added"),
-    "enumerators_imported": ("Nhập tệp điều tra viên", "Enumerators imported"),
-    "feedback_status": ("Đổi trạng thái phản ánh", "State of a feedback changed"),
-    "fields_imported": ("Nhập tệp ngành, lĩnh vực", "Fields imported"),
-    "form_rechecked": ("Phúc tra một phiếu", "Form re-checked"),
-    "forms_printed": ("In phiếu", "Forms printed"),
-    "gateway_made": ("Thêm cổng SMS, gọi hoặc trực tuyến", "Gateway added"),
-    "invitations_issued": ("Cấp đường dẫn dùng một lần", "One-time links issued"),
-    "levels_imported": ("Nhập tệp cấp hành chính", "Levels imported"),
-    "password_reset": ("Đặt lại mật khẩu của một người dùng", "A user's password reset"),
-    "phones_imported": ("Nhập tệp số điện thoại", "Phone numbers imported"),
-    "plan_made": ("Lập kế hoạch lấy mẫu", "Sampling plan made"),
-    "rating_entered": ("Nhân viên nhập phiếu", "Ratings entered by staff"),
-    "rating_restored": ("Tính lại một phiếu đã gác", "Rating counted again"),
-    "rating_set_aside": ("Gác một phiếu nghi vấn", "Rating set aside"),
-    "ratings_exported": ("Xuất dữ liệu phiếu", "Ratings exported"),
-    "ratings_imported": ("Nhập tệp phiếu", "Ratings imported"),
-    "retention": ("Xóa dữ liệu hết hạn lưu", "Data past its retention deleted"),
-    "round_closed": ("Đóng đợt khảo sát", "Round closed"),
-    "round_made": ("Mở đợt khảo sát", "Round made"),
-    "sheets_unfit": ("Phiếu không hợp bộ câu hỏi, để riêng", "Sheets that do not fit, kept apart"),
-    "service_groups_imported": ("Nhập tệp nhóm thủ tục", "Service groups imported"),
-    "services_imported": ("Nhập tệp thủ tục", "Services imported"),
-    "settings": ("Đổi thiết lập", "Settings changed"),
-    "transactions_imported": ("Nhập tệp số giao dịch", "Transactions imported"),
-    "user_active": ("Mở lại một người dùng", "User let in again"),
-    "user_inactive": ("Khóa một người dùng", "User shut out"),
-    "user_made": ("Thêm người dùng", "User added"),
+ACTIONS: dict[str, Message] = {
+    "agency_active": Message("Agency taken in or out"),
+    "agencies_imported": Message("Agencies imported"),
+    "box clerks stated": Message("Clerks of a box stated"),
+    "box code issued": Message("Enrolment code issued"),
+    "box enrolled": Message("Box enrolled"),
+    "box made": Message("Box added"),
+    "box revoked": Message("Key of a box revoked"),
+    "catalogue": Message("Catalogue changed"),
+    "comment_coded": Message("Comment coded"),
+    "counters_imported": Message("Counters imported"),
+    "entry_decided": Message("Differing double entry decided"),
+    "enumerator_added": Message("Enumerator added"),
+    "enumerators_imported": Message("Enumerators imported"),
+    "feedback_status": Message("State of a feedback changed"),
+    "fields_imported": Message("Fields imported"),
+    "form_rechecked": Message("Form re-checked"),
+    "forms_printed": Message("Forms printed"),
+    "gateway_made": Message("Gateway added"),
+    "invitations_issued": Message("One-time links issued"),
+    "levels_imported": Message("Levels imported"),
+    "password_reset": Message("A user's password reset"),
+    "phones_imported": Message("Phone numbers imported"),
+    "plan_made": Message("Sampling plan made"),
+    "rating_entered": Message("Ratings entered by staff"),
+    "rating_restored": Message("Rating counted again"),
+    "rating_set_aside": Message("Rating set aside"),
+    "ratings_exported": Message("Ratings exported"),
+    "ratings_imported": Message("Ratings imported"),
+    "retention": Message("Data past its retention deleted"),
+    "round_closed": Message("Round closed"),
+    "round_made": Message("Round made"),
+    "sheets_unfit": Message("Sheets that do not fit, kept apart"),
+    "service_groups_imported": Message("Service groups imported"),
+    "services_imported": Message("Services imported"),
+    "settings": Message("Settings changed"),
+    "transactions_imported": Message("Transactions imported"),
+    "user_active": Message("User let in again"),
+    "user_inactive": Message("User shut out"),
+    "user_made": Message("User added"),
 }
 """What an action of the log means, in Vietnamese and English; the log keeps the code."""
 
@@ -110,11 +110,8 @@ def verify_changes(connection: Connection, province_id: int) -> tuple[int, str]:
         expected = _chain(head, position, row.day, row.user_id, row.action, row.detail)
         if row.position != position or row.chain != expected:
             raise LogError(
-                Words(
-                    f"The log of changes was altered at entry {position}.",
-                    f"Nhật ký thay đổi đã bị sửa ở mục {position}.",
-                ),
-                Words("Compare with a backup.", "Hãy so với bản sao lưu."),
+                Message("The log of changes was altered at entry {position}.", position=position),
+                Message("Compare with a backup."),
             )
         head = expected
     return position, head

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from pipeline.calendar import Period, today
 from pipeline.errors import InvalidError, NotFoundError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.provinces import read_setting
@@ -74,10 +74,7 @@ def receive(
     text, contact = text.strip(), contact.strip()
     if category not in FEEDBACK_CATEGORIES or not text or len(text) > MAX_TEXT or len(contact) > 120:
         raise InvalidError(
-            Words(
-                f"A text of at most {MAX_TEXT} characters and a category are needed.",
-                f"Cần nội dung (tối đa {MAX_TEXT} ký tự) và loại phản ánh.",
-            )
+            Message("A text of at most {max_text} characters and a category are needed.", max_text=MAX_TEXT)
         )
     code = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     values = {
@@ -113,11 +110,11 @@ def state_of(connection: Connection, code: str) -> tuple[str, int, int | None] |
 def set_status(connection: Connection, province_id: int, feedback_id: int, status: str, user_id: int | None) -> None:
     """Note where a piece of feedback stands. Raises `InvalidError`, `NotFoundError`."""
     if status not in FEEDBACK_STATES:
-        raise InvalidError(Words(f"There is no status {status!r}.", "Không có trạng thái này."))
+        raise InvalidError(Message("There is no status '{status}'.", status=status))
     values: dict[str, Any] = {"status": status, "answered_day": today() if status == "answered" else None}
     changed = Scope(province_id).update(feedback).where(feedback.c.id == feedback_id).values(**values)
     if connection.execute(changed).rowcount != 1:
-        raise NotFoundError(Words("There is no such feedback.", "Không có phản ánh này."))
+        raise NotFoundError(Message("There is no such feedback."))
     detail = {"feedback": feedback_id, "status": status}
     record_change(connection, province_id, user_id, "feedback_status", detail)
 

@@ -9,7 +9,7 @@ from fastapi.responses import Response
 
 from pipeline.calendar import day_date, today
 from pipeline.errors import InvalidError
-from pipeline.words import Words, in_language, join
+from pipeline.language import Joined, Message, in_language
 from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of
@@ -80,7 +80,7 @@ def send_feedback(
     with write(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
         if agency not in catalogue.agencies:
-            raise HTTPException(422, Words("There is no such agency.", "Không có cơ quan này."))
+            raise HTTPException(422, Message("There is no such agency."))
         code = receive(connection, number, agency, category=category, text=text, contact=contact)
         named = province_by_id(connection, number)
     return render(
@@ -179,7 +179,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
             survey_round = find_round(connection, user.province_id, round_id=row_id(texts.get("round", "")) or 0)
             agency, group = row_id(texts.get("agency", "")) or 0, row_id(texts.get("group", "").lstrip("0")) or 0
             if agency not in read_catalogue(connection, user.province_id).agencies or not survey_round.open_now:
-                raise InvalidError(Words("Choose an agency, and an open round.", "Cần chọn cơ quan, và đợt đang mở."))
+                raise InvalidError(Message("Choose an agency, and an open round."))
             instrument = survey_round.load_instrument()
             answers = sheet_of(instrument, texts)
             place = Place(user.province_id, agency, service_group=group)
@@ -196,7 +196,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     part=True,
                 )
                 add(connection, [admit(rating, Source.staff(user.user_id))])
-                said.append(Words("Answers stored.", "Đã lưu phiếu."))
+                said.append(Message("Answers stored."))
             if texts.get("text", "").strip():
                 code = receive(
                     connection,
@@ -208,11 +208,11 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     channel=HOTLINE.code,
                     service_group=group,
                 )
-                said.append(Words(f"Feedback code: {code}", f"Mã phản ánh: {code}"))
+                said.append(Message("Feedback code: {code}", code=code))
             kept = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
             store_comments(connection, place, kept)
             if not said:
-                raise InvalidError(Words("Nothing was entered.", "Chưa có câu trả lời hay phản ánh nào."))
-            return in_language(join(said, " "), language(request))
+                raise InvalidError(Message("Nothing was entered."))
+            return in_language(Joined(said, " "), language(request))
 
     return back("/survey/hotline", await to_thread.run_sync(work))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.errors import NotFoundError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.catalogue.writing import SPECS as CATALOGUE
 from server.ratings.frame import TRANSACTIONS
 from server.ratings.imports import RATINGS
@@ -18,7 +18,7 @@ def find_kind(kind: str) -> ImportSpec:
     """The kind of that name. Raises `NotFoundError`."""
     if kind not in KINDS:
         raise NotFoundError(
-            Words(f"There is no kind {kind!r}.", "Không có loại tệp này."),
-            Words(f"Known: {', '.join(KINDS)}.", f"Có: {', '.join(KINDS)}."),
+            Message("There is no kind '{kind}'.", kind=kind),
+            Message("Known: {kinds}.", kinds=", ".join(KINDS)),
         )
     return KINDS[kind]

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 
 from pipeline.errors import ForbiddenError, ImportRowError, InvalidError, RequestError
 from pipeline.instruments import load_instrument, shipped_instruments
-from pipeline.words import Words
+from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.catalogue.writing import COLUMNS as CATALOGUE
 from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
@@ -46,7 +46,7 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
     common = {
         "kinds": kinds_for(user),
         "kind_names": IMPORT_KINDS,
-        "channels": {channel.code: channel.names for channel in CHANNELS if channel.in_files},
+        "channels": {channel.code: channel.name for channel in CHANNELS if channel.in_files},
         "instruments": shipped_instruments(),
         "rounds": rounds,
         "shown": _SHOWN,
@@ -80,7 +80,7 @@ def import_upload(
     """Check a file, or import it: all or nothing. The upload is deleted when the answer is given."""
     spec = find_kind(kind)
     if kind not in kinds_for(user):
-        raise ForbiddenError(Words("You lack this permission.", "Bạn không có quyền này."))
+        raise ForbiddenError(Message("You lack this permission."))
     name = Path(file.filename or "").name[:100]
     suffix = Path(name).suffix.lower()
     preview = what == "preview"
@@ -114,7 +114,7 @@ def _keep(file: UploadFile, path: Path) -> None:
             size += len(chunk)
             if size > MAX_BYTES:
                 raise InvalidError(
-                    Words("The file is too large.", "Tệp quá lớn."),
-                    Words("Use `hailong server import`.", "Hãy dùng lệnh hailong server import."),
+                    Message("The file is too large."),
+                    Message("Use `hailong server import`."),
                 )
             out.write(chunk)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 from pipeline.calendar import Period, day_date, month_name
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
-from pipeline.words import Words
+from pipeline.language import Message, in_language
 from server.store.channels import CHANNELS
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
@@ -47,7 +47,9 @@ def columns(instrument: Instrument) -> list[ExportColumn]:
         ExportColumn("counter", "text", "Mã quầy", "Code of the counter"),
         ExportColumn("service_group", "integer", "Số nhóm thủ tục (lĩnh vực)", "Number of the service group"),
         ExportColumn("service", "text", "Mã thủ tục", "Code of the service"),
-        ExportColumn("channel", "text", "Kênh", "Channel", tuple((c, n[0]) for c, n in CHANNELS.names.items())),
+        ExportColumn(
+            "channel", "text", "Kênh", "Channel", tuple((c, in_language(n, "vi")) for c, n in CHANNELS.names.items())
+        ),
         ExportColumn("day", "day", "Ngày trả lời", "Day of the answer"),
         ExportColumn("month", "text", "Tháng (năm-tháng)", "Month (year-month)"),
         ExportColumn("instrument", "text", "Bộ câu hỏi", "Instrument"),
@@ -59,7 +61,7 @@ def columns(instrument: Instrument) -> list[ExportColumn]:
         found.append(ExportColumn(item.code, "integer", item.vi, item.en, values))
     reasons = tuple((str(1 << reason.bit), reason.vi) for reason in instrument.reasons)
     found.append(ExportColumn("reasons", "integer", "Lý do (tổng các mã)", "Reasons (sum of codes)", reasons))
-    flags = tuple((str(int(flag)), flag.label_vi) for flag in RatingFlag)
+    flags = tuple((str(int(flag)), in_language(flag.label, "vi")) for flag in RatingFlag)
     found.append(ExportColumn("flag", "integer", "Nghi vấn", "Suspicion", flags))
     counted = (("1", "được tính vào chỉ số"), ("0", "để riêng, không tính"))
     found.append(ExportColumn("counted", "integer", "Được tính", "Counted in the index", counted))
@@ -135,8 +137,8 @@ def export_ratings(
     with `counted` 1. Raises `ConfigError` for another format."""
     if form not in FORMATS:
         raise ConfigError(
-            Words(f"There is no format {form!r}.", f"Không có định dạng “{form}”."),
-            Words(f"Write {' or '.join(FORMATS)}.", f"Hãy viết {' hoặc '.join(FORMATS)}."),
+            Message("There is no format '{form}'.", form=form),
+            Message("Write one of: {formats}.", formats=", ".join(FORMATS)),
         )
     wanted = columns(instrument)
     batches = _rows(connection, province_id, instrument, period, agency_id)

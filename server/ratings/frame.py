@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from pipeline.words import Words
+from pipeline.language import Message
 from server.catalogue.reading import known_agencies, known_groups, read_catalogue
 from server.core.scope import Scope
 from server.store.tables.transactions import transactions
@@ -20,7 +20,7 @@ class TransactionReader:
     table: Table = transactions
     key: tuple[str, ...] = ("agency_id", "service_group", "month")
     change: tuple[str, ...] = ("count",)
-    known_by = Words("agency, service group and month", "cơ quan, nhóm thủ tục và tháng")
+    known_by = Message("agency, service group and month")
 
     def __init__(self, connection: Connection, scope: Scope, _options: Options) -> None:
         catalogue = read_catalogue(connection, scope.province_id)
@@ -32,9 +32,9 @@ class TransactionReader:
         group = cells.get("service_group", "")
         month, count = cells.get("month", ""), cells.get("count", "")
         if not month:
-            problems.add(Words("the month is missing", "thiếu tháng"))
+            problems.add(Message("the month is missing"))
         if not count:
-            problems.add(Words("the count is missing", "thiếu số lượng"))
+            problems.add(Message("the count is missing"))
         values = {
             "agency_id": problems.of(self._agencies.find, cells.get("agency", ""), otherwise=0),
             "service_group": problems.of(self._groups.find, group, otherwise=0) if group else 0,

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import today
 from pipeline.instruments import Instrument, RatingFlag
-from pipeline.words import Words, join, reason_of
+from pipeline.language import Joined, Message, reason_of
 from server.catalogue.reading import Catalogue, Named, read_catalogue
 from server.catalogue.writing import NOUNS
 from server.core.progress import Progress
@@ -71,7 +71,7 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-NO_CHANNEL = Words("the channel is missing (a column, or --channel)", "thiếu kênh (cột kênh, hoặc chọn kênh khi nhập)")
+NO_CHANNEL = Message("the channel is missing (a column, or --channel)")
 
 
 class _Sheets:
@@ -109,7 +109,7 @@ class _Sheets:
             raise ValueError(row.problem)
         cells = row.cells
         agency = find(self._agencies, cells.get("agency", ""), NOUNS["agency"])
-        day = read_day(cells.get("day", "") or fail(Words("the day is missing", "thiếu ngày")))
+        day = read_day(cells.get("day", "") or fail(Message("the day is missing")))
         channel = self._read_channel(cells.get("channel", ""))
         service = find(self._services, cells["service"], NOUNS["service"]) if cells.get("service") else None
         group = 0 if service is None else self._service_group[service]
@@ -122,11 +122,11 @@ class _Sheets:
                 try:
                     answers[self._instrument.slot_of(code)] = read_answer(cell, code in self._facts, self._not_answered)
                 except ValueError as error:
-                    raise ValueError(join((code, reason_of(error)), ": ")) from None
+                    raise ValueError(Joined((code, reason_of(error)), ": ")) from None
         reasons = self._read_reasons(cells.get("reasons", ""))
         form = cells.get("form", "").upper()
         if len(form) > 40:
-            raise ValueError(Words("the form's code has more than 40 characters", "mã phiếu dài hơn 40 ký tự"))
+            raise ValueError(Message("the form's code has more than 40 characters"))
         try:
             return Rating.checked(
                 self._instrument,
@@ -145,13 +145,9 @@ class _Sheets:
         text = cell or self._channel or fail(NO_CHANNEL)
         channel = self._channels.get(text) or self._channels.get(plain(text))
         if channel is None:
-            raise ValueError(Words(f"unknown channel: {text[:30]!r}", f"không có kênh “{text[:30]}”"))
+            raise ValueError(Message("unknown channel: '{text}'", text=text[:30]))
         if not channel.in_files:
-            raise ValueError(
-                Words(
-                    "answers of tablets come from the boxes, not from files", "phiếu của máy tính bảng đến từ thiết bị"
-                )
-            )
+            raise ValueError(Message("answers of tablets come from the boxes, not from files"))
         return channel
 
     def _read_reasons(self, cell: str) -> int:
@@ -160,12 +156,12 @@ class _Sheets:
             key = part.strip()
             bit = self._reasons.get(key, self._reasons.get(plain(key)))
             if bit is None:
-                raise ValueError(Words(f"unknown reason: {key[:30]!r}", f"không có lý do “{key[:30]}”"))
+                raise ValueError(Message("unknown reason: '{key}'", key=key[:30]))
             mask |= 1 << bit
         return mask
 
 
-def fail(reason: Words) -> Any:
+def fail(reason: Message) -> Any:
     """Raise `ValueError`; for the end of an `or`."""
     raise ValueError(reason)
 
@@ -181,13 +177,13 @@ def by_text(named: dict[int, Named]) -> dict[str, int]:
     return {text: number for text, number in found.items() if text not in shared}
 
 
-def find(known: dict[str, int], text: str, what: Words) -> int:
+def find(known: dict[str, int], text: str, what: Message) -> int:
     """The id of a code or name. Raises `ValueError`."""
     if not text:
-        raise ValueError(Words(f"the {what} is missing", f"thiếu {what.vi}"))
+        raise ValueError(Message("the {what} is missing", what=what))
     number = known.get(text.casefold())
     if number is None:
-        raise ValueError(Words(f"unknown {what}: {text[:40]!r}", f"không có {what.vi} “{text[:40]}”"))
+        raise ValueError(Message("unknown {what}: '{text}'", what=what, text=text[:40]))
     return number
 
 
@@ -293,10 +289,7 @@ def _check(
                 existing += 1
             else:
                 form = _origin(rating).partition(":")[2]
-                reason = Words(
-                    f"form {form} is in the store with other answers",
-                    f"phiếu {form} đã có trong kho với câu trả lời khác",
-                )
+                reason = Message("form {form} is in the store with other answers", form=form)
                 table.refuse(row, [reason])
         pending.clear()
 
@@ -307,7 +300,7 @@ def _check(
             rating = sheets.rating(row)
             before = keys.add(_origin(rating), row.number)
             if before is not None:
-                raise ValueError(Words(f"the same form as in row {before}", f"trùng phiếu với dòng {before}"))
+                raise ValueError(Message("the same form as in row {before}", before=before))
         except ValueError as error:
             table.refuse(row, reasons_of(error))
             continue

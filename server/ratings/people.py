@@ -8,8 +8,8 @@ from sqlalchemy import Connection, Table
 
 from pipeline.calendar import today
 from pipeline.errors import NotFoundError
+from pipeline.language import Message
 from pipeline.text import match_key
-from pipeline.words import Words
 from server.catalogue.reading import known_agencies, known_groups, read_catalogue
 from server.core.provinces import read_setting
 from server.core.scope import Scope
@@ -25,7 +25,7 @@ class EnumeratorReader:
     table: Table = enumerators
     key: tuple[str, ...] = ("code",)
     change: tuple[str, ...] = ()
-    known_by = Words("code", "mã")
+    known_by = Message("code")
 
     def __init__(self, connection: Connection, scope: Scope, _options: Options) -> None:
         self._expires = today() + int(read_setting(connection, scope.province_id, "contact_days"))
@@ -38,14 +38,14 @@ class EnumeratorReader:
         code, name, phone = cells.get("code", ""), cells.get("name_vi", ""), cells.get("phone", "")
         organisation = cells.get("organisation", "")
         if not code or not name:
-            problems.add(Words("code and name are needed", "cần có mã và tên"))
+            problems.add(Message("code and name are needed"))
         for text, limit, what in (
-            (code, 20, Words("the code", "mã")),
-            (name, 120, Words("the name", "tên")),
-            (organisation, 200, Words("the organisation", "tổ chức")),
+            (code, 20, Message("the code")),
+            (name, 120, Message("the name")),
+            (organisation, 200, Message("the organisation")),
         ):
             if len(text) > limit:
-                problems.add(Words(f"{what} is longer than {limit} characters", f"{what.vi} dài hơn {limit} ký tự"))
+                problems.add(Message("{what} is longer than {limit} characters", what=what, limit=limit))
         number = problems.of(read_phone, phone, otherwise="") if phone else ""
         problems.end()
         return {
@@ -64,7 +64,7 @@ class PhoneReader:
     table: Table = phone_contacts
     key: tuple[str, ...] = ("round_id", "phone")
     change: tuple[str, ...] = ()
-    known_by = Words("phone number", "số điện thoại")
+    known_by = Message("phone number")
 
     def __init__(self, connection: Connection, scope: Scope, options: Options) -> None:
         self._expires = today() + int(read_setting(connection, scope.province_id, "contact_days"))
@@ -92,8 +92,8 @@ def _round(connection: Connection, scope: Scope, code: str) -> int:
     found = connection.execute(scope.select(rounds, rounds.c.id).where(rounds.c.code == code)).scalar_one_or_none()
     if found is None:
         raise NotFoundError(
-            Words(f"There is no round {code!r}.", f"Không có đợt “{code}”."),
-            Words("Name the round with --round; rounds are made on the page.", "Hãy chọn một đợt khảo sát."),
+            Message("There is no round '{code}'.", code=code),
+            Message("Name the round with --round; rounds are made on the page."),
         )
     return int(found)
 

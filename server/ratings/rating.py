@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.calendar import month_of_day
 from pipeline.errors import InvalidError
 from pipeline.instruments import Instrument, Problem, RatingFlag, check_answers, drop_unasked
-from pipeline.words import Words, join
+from pipeline.language import Joined, Message
 from server.store.channels import CHANNELS, Channel, Form
 from server.store.tables.ratings import ANSWER_COLUMNS
 
@@ -102,17 +102,17 @@ class Rating:
         `today`: the newest day that can be. `part`: only a part of the form was shown (a factor), so that the share
         of the whole form is not asked for. Raises `UnfitSheetError` with every problem of the answers."""
         if CHANNELS.get(channel.code) is not channel:
-            raise UnfitSheetError(Unfit.CHANNEL, Words("There is no such channel.", "Không có kênh này."))
+            raise UnfitSheetError(Unfit.CHANNEL, Message("There is no such channel."))
         if not 0 <= day <= today:
-            raise UnfitSheetError(Unfit.DAY, Words("the day lies in the future", "ngày ở tương lai"))
+            raise UnfitSheetError(Unfit.DAY, Message("the day lies in the future"))
         if flag not in _FLAGS:
-            raise UnfitSheetError(Unfit.FLAG, Words("There is no such suspicion.", "Không có dấu nghi vấn này."))
+            raise UnfitSheetError(Unfit.FLAG, Message("There is no such suspicion."))
         if origin is not None and not 0 < len(origin) <= MAX_ORIGIN:
             raise ValueError(f"An origin has 1 to {MAX_ORIGIN} characters.")
         full = channel.form is Form.FULL and not part
         problems: list[Problem] = check_answers(instrument, answers, full_form=full, reasons=reasons)
         if problems:
-            raise UnfitSheetError(Unfit(problems[0].kind.value), join(problem.words for problem in problems))
+            raise UnfitSheetError(Unfit(problems[0].kind.value), Joined(problem.words for problem in problems))
         kept = drop_unasked(instrument, answers)
         return cls(place, channel, day, instrument.code, instrument.version, kept, reasons, RatingFlag(flag), origin)
 

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from pipeline.calendar import day_date
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
-from pipeline.words import Words
+from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.labels import COMMENT_CODES
 from server.ratings.store import restore, set_aside
@@ -86,8 +86,8 @@ def code_comment(
     """Give a text its code."""
     if code not in COMMENT_CODES:
         raise ConfigError(
-            Words(f"There is no code {code!r}.", f"Không có mã “{code}”."),
-            Words("Choose one from the list.", "Hãy chọn trong danh sách."),
+            Message("There is no code '{code}'.", code=code),
+            Message("Choose one from the list."),
         )
     with write(engine_of(request)) as connection:
         is_this_comment = (comments.c.province_id == user.province_id, comments.c.id == number)

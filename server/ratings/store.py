@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, insert, select
 from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
-from pipeline.words import Words
+from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import Admitted
@@ -136,7 +136,7 @@ def _change(
     query = scope.select(ratings, ratings.c.flag, ratings.c.state).where(ratings.c.id == rating_id)
     held = connection.execute(query).first()
     if held is None:
-        raise ConfigError(Words("There is no such rating.", "Không có phiếu này."))
+        raise ConfigError(Message("There is no such rating."))
     new = int(held.flag if flag is None else flag)
     connection.execute(scope.update(ratings).where(ratings.c.id == rating_id).values(flag=new, state=int(state)))
     detail = {"rating": rating_id, "flag": [held.flag, new], "state": [held.state, int(state)]}

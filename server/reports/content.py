@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.calendar import Period
-from pipeline.words import in_language
+from pipeline.language import in_language
 from server.core.labels import COMMENT_CODES, POOLING_NAMES
 from server.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
 from server.reports.charts import Labelled, bar_chart, interval_chart, rank_chart
@@ -101,7 +101,7 @@ def _method(data: ReportInput) -> list[Block]:
         f"Bộ câu hỏi: {data.instrument.title.vi}, phiên bản {data.instrument.version}. Thang đo năm mức; chỉ số = "
         "100 × "
         "(số câu trả lời “hài lòng” + “rất hài lòng”) / số câu trả lời hợp lệ. "
-        f"Chỉ số chung: {POOLING_NAMES[data.result.pooling][0]}.",
+        f"Chỉ số chung: {in_language(POOLING_NAMES[data.result.pooling], 'vi')}.",
         "Khoảng tin cậy là khoảng Wilson với số câu trả lời hiệu dụng: các câu trong một phiếu và các phiếu trong một "
         "ngày của một cơ quan giống nhau, nên được coi là một cụm; “Deff” là hiệu ứng thiết kế. “Trọng số”: theo số "
         "giao dịch của từng cơ quan và lĩnh vực. “Theo kênh”: nếu mọi cơ quan có cùng cơ cấu kênh như toàn tỉnh.",
@@ -322,7 +322,7 @@ def _wishes(data: ReportInput) -> list[Block]:
         ("expectation", "Mong đợi của người dân, tổ chức", "mong-doi"),
         ("suggestion", "Giải pháp được đề xuất", "giai-phap"),
     ):
-        rows = [(COMMENT_CODES.get(code, (code, code))[0], count) for k, code, count in data.coded if k == kind]
+        rows = [(in_language(COMMENT_CODES.get(code, code), "vi"), count) for k, code, count in data.coded if k == kind]
         if rows:
             blocks.append(bar_chart(rows, name, caption, "Số ý kiến"))
             table = tuple((label, number(count, 0)) for label, count in rows)
@@ -341,7 +341,7 @@ def _fused(data: ReportInput) -> list[Block]:
             f"{number(one.explicit_low)} – {number(one.explicit_high)}",
             number(one.index_fused),
             f"{number(one.fused_low)} – {number(one.fused_high)}",
-            one.verdict_vi,
+            in_language(one.verdict_words, "vi"),
         )
         for one in shown
     )

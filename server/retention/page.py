@@ -15,7 +15,7 @@ from server.core.changes import ACTIONS, newest_changes, verify_changes
 from server.core.provinces import read_setting
 from server.retention.policy import findings
 from server.store.engine import read
-from server.web.context import PrivacyReader, engine_of, error_text, language, render
+from server.web.context import PrivacyReader, engine_of, error_text, render
 
 router = APIRouter(include_in_schema=False)
 SHOWN = 200
@@ -51,7 +51,7 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         length=length,
         head=head,
         broken=broken,
-        findings=[finding.words[language(request) == "en"] for finding in found],
+        findings=[finding.words for finding in found],
         days=days,
         moment=moment,
         day=lambda index: day_date(index).strftime("%d/%m/%Y"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, DateTime, LargeBinary, Table, Time, func, inspect
 
 from pipeline.calendar import now_s, today
+from pipeline.language import Message
 from server.auth.access_log import enforce_retention as enforce_access_log
 from server.core.provinces import all_provinces, read_setting
 from server.core.scope import Scope
@@ -38,10 +39,10 @@ PRECISE_TIMES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that the policy forbids: where, and in words (Vietnamese, English)."""
+    """Something that the policy forbids: where, and in words."""
 
     table: str
-    words: tuple[str, str]
+    words: Message
 
 
 def schema_findings(precise_times: frozenset[tuple[str, str]] = PRECISE_TIMES) -> list[Finding]:
@@ -50,14 +51,14 @@ def schema_findings(precise_times: frozenset[tuple[str, str]] = PRECISE_TIMES) -
     for table in metadata.sorted_tables:
         for column in table.columns:
             if isinstance(column.type, LargeBinary):
-                vi, en = "có thể chứa ảnh hoặc âm thanh", "could hold a picture or a sound"
+                words = Message("{place} could hold a picture or a sound", place=f"{table.name}.{column.name}")
             elif isinstance(column.type, DateTime | Time) or (
                 column.name.endswith("_s") and (table.name, column.name) not in precise_times | allowed_seconds()
             ):
-                vi, en = "giữ thời gian chính xác hơn một ngày", "holds a time finer than a day"
+                words = Message("{place} holds a time finer than a day", place=f"{table.name}.{column.name}")
             else:
                 continue
-            found.append(Finding(table.name, (f"{table.name}.{column.name} {vi}", f"{table.name}.{column.name} {en}")))
+            found.append(Finding(table.name, words))
     return found
 
 
@@ -81,14 +82,12 @@ def store_findings(connection: Connection) -> list[Finding]:
     for name in sorted({*inspector.get_table_names(), *inspector.get_view_names()} - {_VERSION_TABLE}):
         table = metadata.tables.get(name)
         if table is None:
-            found.append(Finding(name, (f"{name}: bảng không có trong chương trình", f"{name}: a table of its own")))
+            found.append(Finding(name, Message("{name}: a table that is none of this program's", name=name)))
             continue
         for column in inspector.get_columns(name):
             if column["name"] not in table.columns:
                 place = f"{name}.{column['name']}"
-                found.append(
-                    Finding(name, (f"{place}: cột không có trong chương trình", f"{place}: a column of its own"))
-                )
+                found.append(Finding(name, Message("{place}: a column that is none of this program's", place=place)))
     return found
 
 
@@ -103,19 +102,16 @@ def findings(connection: Connection, province_id: int) -> list[Finding]:
     days = int(read_setting(connection, province_id, "access_log_days"))
     old = _too_old(connection, access_log, "at_s", province_id, now_s() - 86_400 * days - GRACE_S)
     if old:
-        vi = f"access_log: {old} dòng cũ hơn {days} ngày"
-        found.append(Finding("access_log", (vi, f"access_log: {old} entries older than {days} days")))
+        words = Message("{table}: {count} entries older than {days} days", table="access_log", count=old, days=days)
+        found.append(Finding("access_log", words))
     for contacts in (phone_contacts, feedback_contacts):
         overdue = _too_old(connection, contacts, "expires_day", province_id, today() - 1)
         if overdue:
-            vi, en = (
-                f"{contacts.name}: {overdue} liên hệ quá hạn",
-                f"{contacts.name}: {overdue} contacts past their day",
-            )
-            found.append(Finding(contacts.name, (vi, en)))
+            words = Message("{table}: {count} contacts past their day", table=contacts.name, count=overdue)
+            found.append(Finding(contacts.name, words))
     negative = Scope(province_id).select(releases, func.count()).where(releases.c.epsilon_milli <= 0)
     if connection.execute(negative).scalar_one():
-        found.append(Finding("releases", ("releases: có bảng không ghi nhiễu", "releases: a table states no noise")))
+        found.append(Finding("releases", Message("{table}: a table states no noise", table="releases")))
     return found
 
 

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.calendar import day_date, day_index, today
 from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
-from pipeline.words import Words
+from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import gateways_of, make_gateway
 from server.channels.online.invitations import issue, returns
@@ -113,7 +113,7 @@ def links(
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         if agency not in catalogue.agencies or (group and group not in catalogue.groups):
-            raise NotFoundError(Words("There is no such agency or field.", "Không có cơ quan hoặc lĩnh vực này."))
+            raise NotFoundError(Message("There is no such agency or field."))
         tokens = issue(
             connection,
             user.province_id,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.instruments import Instrument, load_instrument
-from pipeline.words import Words
+from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.engine import insert_row
@@ -60,7 +60,7 @@ def find_round(connection: Connection, province_id: int, *, code: str = "", roun
     which = rounds.c.id == round_id if round_id else rounds.c.code == code
     row = connection.execute(Scope(province_id).select(rounds).where(which)).first()
     if row is None:
-        raise NotFoundError(Words("There is no such round.", "Không có đợt khảo sát này."))
+        raise NotFoundError(Message("There is no such round."))
     return _round(row)
 
 
@@ -79,18 +79,16 @@ def make_round(
     """Make a round with the newest version of an instrument. Raises `InvalidError`, `ConflictError`."""
     if not _CODE.match(code):
         raise InvalidError(
-            Words(f"{code!r} is no code.", f"“{code}” không dùng làm mã được."),
-            Words(
-                "Use up to 40 of A-Z, a-z, 0-9, dot, dash.", "Hãy dùng tối đa 40 ký tự A-Z, a-z, 0-9, chấm, gạch nối."
-            ),
+            Message("'{code}' is no code.", code=code),
+            Message("Use up to 40 of A-Z, a-z, 0-9, dot, dash."),
         )
     if last_day < first_day:
-        raise InvalidError(Words("The round ends before it begins.", "Ngày kết thúc trước ngày bắt đầu."))
+        raise InvalidError(Message("The round ends before it begins."))
     taken = Scope(province_id).select(rounds, rounds.c.id).where(rounds.c.code == code)
     if connection.execute(taken).first():
         raise ConflictError(
-            Words(f"There is a round {code!r}.", f"Đã có đợt “{code}”."),
-            Words("Choose another code.", "Hãy chọn mã khác."),
+            Message("There is a round '{code}'.", code=code),
+            Message("Choose another code."),
         )
     questionnaire = load_instrument(instrument)
     values = {"code": code, "name_vi": name_vi or code, "name_en": name_en or name_vi or code, "active": True}
@@ -107,5 +105,5 @@ def close_round(connection: Connection, province_id: int, round_id: int, user_id
     """Take no more answers in a round. Raises `NotFoundError`."""
     closed = Scope(province_id).update(rounds).where(rounds.c.id == round_id).values(active=False)
     if connection.execute(closed).rowcount != 1:
-        raise NotFoundError(Words("There is no such round.", "Không có đợt khảo sát này."))
+        raise NotFoundError(Message("There is no such round."))
     record_change(connection, province_id, user_id, "round_closed", {"round": round_id})

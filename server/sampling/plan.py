@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert
 from calibration.sampling import PlanSettings, Stratum, draw_plan
 from pipeline.calendar import parse_period, today
 from pipeline.errors import ConflictError, NotFoundError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -66,11 +66,8 @@ def make_plan(
     taken = Scope(province_id).select(plans, plans.c.id).where(plans.c.code == code)
     if not code or len(code) > 40 or connection.execute(taken).first():
         raise ConflictError(
-            Words(
-                f"The plan's code {code!r} is taken, empty or too long.",
-                f"Mã kế hoạch “{code}” đã có, trống hoặc quá dài.",
-            ),
-            Words("Choose another with --code.", "Hãy chọn mã khác."),
+            Message("The plan's code '{code}' is taken, empty or too long.", code=code),
+            Message("Choose another with --code."),
         )
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, parse_period(settings.frame))
@@ -154,8 +151,8 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
     if plan is None:
         known = ", ".join(plan_codes(connection, province_id)) or "none yet"
         raise NotFoundError(
-            Words(f"There is no plan {code!r}.", f"Không có kế hoạch “{code}”."),
-            Words(f"Known: {known}.", f"Đã có: {known}."),
+            Message("There is no plan '{code}'.", code=code),
+            Message("Known: {known}.", known=known),
         )
     survey_round = find_round(connection, province_id, round_id=plan.round_id)
     catalogue = read_catalogue(connection, province_id)

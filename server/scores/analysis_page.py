@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from pipeline.calendar import parse_period
-from pipeline.words import Words
+from pipeline.language import Message, Text, in_language
 from server.catalogue.reading import listing
 from server.scores.analysis_plots import curve_plot, difference_plot, rank_plot
 from server.scores.clerks import LEFT_OUT
@@ -53,24 +53,22 @@ def analysis_page(request: Request, user: Analyst, period: str = "") -> Response
         explicit=[row for row in of_agencies if row["method"] == "explicit"],
         efficiency=efficiency,
         corrected=corrected,
-        verdicts=Counter(verdict_words(row["verdict"], lang) for row in efficiency.values()).most_common(),
+        verdicts=Counter(verdict_words(row["verdict"]) for row in efficiency.values()).most_common(),
         labels_saved=sum(row["labels_saved"] for row in efficiency.values()),
-        verdict_words=lambda verdict: verdict_words(verdict, lang),
-        reason_words=lambda reason: reason_words(reason, lang),
+        verdict_words=verdict_words,
+        reason_words=reason_words,
         left_out={found.agencies[key].code for key in found.left_out if key in found.agencies},
-        left_out_words=LEFT_OUT[lang == "en"],
+        left_out_words=LEFT_OUT,
         alarms=[row for row in rows["drift"] if row["alarm"]],
         parse_period=parse_period,
-        drift_words=lambda kind: drift_words(kind, lang),
+        drift_words=drift_words,
         agency_plot=agency_plot(scores, lang),
         curve_plot=curve_plot(
-            rows["curves"], lang, {row.code: row.name_vi if lang == "vi" else row.name_en for row in named}
+            rows["curves"], lang, {row.code: in_language(Text.of_row(row._mapping), lang) for row in named}
         ),
         difference_plot=difference_plot(rows["differences"], rows["agencies"], lang),
         rank_plot=rank_plot(rows["ranks"], lang),
-        dictionary=[
-            (name, described(name)[lang == "en"]) for name in columns_of([r for t in rows.values() for r in t])
-        ],
+        dictionary=[(name, described(name)) for name in columns_of([r for t in rows.values() for r in t])],
     )
 
 
@@ -80,7 +78,7 @@ def analysis_file(
 ) -> Response:
     """One table of the analysis as a file."""
     if table not in TABLES:
-        raise HTTPException(404, Words("There is no such table.", "Không có bảng này."))
+        raise HTTPException(404, Message("There is no such table."))
     chosen = chosen_period(request, user, period)
     rows = TABLES[table](material(engine_of(request), user.province_id, chosen))
     name = f"{table}-{chosen.name}.{ending}"

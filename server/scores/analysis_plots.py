@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from calibration.ranks import RankSet, plot_ranks
+from pipeline.language import Text, translator
 from server.scores.plots import EXPLICIT_COLOUR, FUSED_COLOUR, chart_of, svg
 
 Row = dict[str, Any]
@@ -25,26 +26,22 @@ def curve_plot(rows: Sequence[Row], lang: str, names: Mapping[str, str]) -> Mark
     ]
     if not seen:
         return Markup("")
-    vi = lang == "vi"
+    _ = translator(lang)
     base = chart_of(seen).encode(
         x=alt.X(
             "implicit_level:O",
-            title="Mức ngầm (0 thấp nhất, 4 cao nhất)" if vi else "Implicit level (0 lowest, 4 highest)",
+            title=_("Implicit level (0 lowest, 4 highest)"),
             axis=alt.Axis(labelAngle=0),
         ),
         xOffset="group:N",
-        color=alt.Color("group:N", title="Cấp" if vi else "Level"),
+        color=alt.Color("group:N", title=_("Level")),
     )
-    title = "Tỷ lệ hài lòng (%)" if vi else "Share satisfied (%)"
+    title = _("Share satisfied (%)")
     span = base.mark_rule(strokeWidth=2.5).encode(
         y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=[0, 100])), y2="high:Q"
     )
     chart = alt.layer(span, base.mark_point(filled=True, size=60, opacity=1).encode(y="satisfied:Q"))
-    text = (
-        "Tỷ lệ hài lòng theo mức ngầm, kèm khoảng tin cậy."
-        if vi
-        else "Share satisfied by implicit level, with interval."
-    )
+    text = _("Share satisfied by implicit level, with interval.")
     return svg(chart.properties(width=WIDTH_PX, height=240), text)
 
 
@@ -54,22 +51,20 @@ def difference_plot(rows: Sequence[Row], between: Sequence[Row], lang: str) -> M
 
     if len(rows) < 2:
         return Markup("")
-    vi = lang == "vi"
+    _ = translator(lang)
     points = (
         chart_of(list(rows))
         .mark_point(filled=True, size=55, color=EXPLICIT_COLOUR, opacity=1)
         .encode(
-            x=alt.X(
-                "mean:Q", title="Trung bình hai chỉ số" if vi else "Mean of both indices", scale=alt.Scale(zero=False)
-            ),
-            y=alt.Y("difference:Q", title="Ngầm trừ phiếu" if vi else "Implicit minus explicit"),
+            x=alt.X("mean:Q", title=_("Mean of both indices"), scale=alt.Scale(zero=False)),
+            y=alt.Y("difference:Q", title=_("Implicit minus explicit")),
         )
     )
     levels = [row[name] for row in between for name in _LINES.get(row["measure"], ()) if row[name] is not None]
     lines = (
         chart_of([{"y": value} for value in levels]).mark_rule(strokeDash=[5, 4], color=FUSED_COLOUR).encode(y="y:Q")
     )
-    text = "Biểu đồ Bland–Altman của các cơ quan." if vi else "Bland-Altman plot of the agencies."
+    text = _("Bland-Altman plot of the agencies.")
     return svg(alt.layer(points, lines).properties(width=WIDTH_PX, height=240), text)
 
 
@@ -82,11 +77,11 @@ def rank_plot(rows: Sequence[Row], lang: str) -> Markup:
 
     if not rows:
         return Markup("")
-    vi = lang == "vi"
-    names = {row["agency"]: row["name_vi" if vi else "name_en"] for row in rows}
-    title = "Các thứ hạng không thể loại trừ" if vi else "Ranks that cannot be excluded"
+    _ = translator(lang)
+    names = {row["agency"]: _(Text.of_row(row)) for row in rows}
+    title = _("Ranks that cannot be excluded")
     sets: dict[str, list[RankSet]] = {}
     for row in rows:
         sets.setdefault(row["agency_level"], []).append(RankSet(row["agency"], row["best"], row["worst"], row["of"]))
-    text = "Khoảng hạng của từng cơ quan trong cấp của mình." if vi else "Rank set of every agency within its level."
+    text = _("Rank set of every agency within its level.")
     return svg(alt.vconcat(*(plot_ranks(of_level, title, names, WIDTH_PX) for of_level in sets.values())), text)

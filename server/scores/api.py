@@ -111,7 +111,7 @@ def health(request: Request, user: HealthReader) -> HealthAnswer:
             BoxAnswer(
                 label=s.label,
                 agency=s.agency_en,
-                state=s.words[1],
+                state=str(s.words),
                 fine=s.fine,
                 heard_ago_s=s.heard_ago_s,
                 pulses=s.pulses,

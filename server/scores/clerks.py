@@ -12,24 +12,20 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.language import Message
 from server.core.scope import Scope
 from server.scores.sums import RELEASES, run
 
 CLERKS_NEEDED = 2
 
-LEFT_OUT = (
-    "Có bảng tín hiệu ngầm không được dùng: các thiết bị đã gửi chỉ phục vụ một công chức, nên bảng sẽ thành điểm của "
-    "người đó. Chỉ số từ phiếu giữ nguyên.",
+LEFT_OUT = Message(
     "Implicit tables were left out: the boxes that sent them serve one clerk, so that they would be this person's "
-    "score. The explicit index stands.",
+    "score. The explicit index stands."
 )
-"""(Vietnamese, English), for evidence."""
+"""For evidence."""
 
-PULSES_LEFT_OUT = (
-    "Có nhịp không được hiển thị: các thiết bị đã gửi chỉ phục vụ một công chức.",
-    "Pulses are left out: the boxes that sent them serve one clerk.",
-)
-"""(Vietnamese, English), for pulses."""
+PULSES_LEFT_OUT = Message("Pulses are left out: the boxes that sent them serve one clerk.")
+"""For pulses."""
 
 _WINDOW = ("province_id", "agency_id", "kind", "period_kind", "period_index")
 

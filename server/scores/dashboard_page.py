@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
 
 from pipeline.calendar import Period, month_words, parse_period
-from pipeline.words import Words
+from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.boxes.health import box_states
 from server.ratings.batches import unfinished
@@ -38,7 +38,7 @@ def own_agency(request: Request, user: User, code: str) -> Agency:
         for agency in read_agencies(connection, user.province_id, user.agency_id):
             if agency.code == code:
                 return agency
-    raise HTTPException(404, Words("There is no such agency.", "Không có cơ quan này."))
+    raise HTTPException(404, Message("There is no such agency."))
 
 
 def refresh_s(request: Request) -> int:
@@ -101,7 +101,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
         trend_plot=trend_plot(points, lang),
         windows=windows,
         pulse_plot=pulse_plot(windows, lang),
-        pulses_left_out=PULSES_LEFT_OUT[lang == "en"] if hidden else "",
+        pulses_left_out=PULSES_LEFT_OUT if hidden else "",
         channels=channels,
         channel_names=CHANNELS.names,
         refresh_s=refresh_s(request),

@@ -14,6 +14,7 @@ from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
 from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
+from pipeline.language import Joined, Message, in_language
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
@@ -52,8 +53,7 @@ class AgencyScore:
     corrected_low: float | None
     corrected_high: float | None
     verdict: str
-    verdict_vi: str
-    verdict_en: str
+    verdict_words: Joined
     ci_low: float
     ci_high: float
     n_explicit: int
@@ -65,10 +65,12 @@ class AgencyScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        row = asdict(self)
+        words = row.pop("verdict_words")
+        return {**row, "verdict_vi": in_language(words, "vi"), "verdict_en": in_language(words, "en")}
 
 
-NO_RATINGS = ("Chưa có phiếu nào được tính trong kỳ này.", "No rating counts in this period yet.")
+NO_RATINGS = Message("No rating counts in this period yet.")
 
 _FUSED = frozenset({Verdict.HELPED, Verdict.NO_GAIN, Verdict.MISLEADS})
 """Verdicts of a run with a calibrated curve: the fused procedure gives a figure, which may equal the explicit one."""
@@ -83,9 +85,7 @@ def _score(
     corrected = fused.correction.estimate if fused.correction is not None else None
     if corrected is not None and corrected.estimate is None:
         corrected = None
-    vi, en = VERDICTS[efficiency.verdict] if explicit.n else NO_RATINGS
-    if left_out:
-        vi, en = f"{vi} {LEFT_OUT[0]}", f"{en} {LEFT_OUT[1]}"
+    words = [VERDICTS[efficiency.verdict] if explicit.n else NO_RATINGS, *([LEFT_OUT] if left_out else [])]
     return AgencyScore(
         id=agency.code,
         name_vi=agency.name_vi,
@@ -101,8 +101,7 @@ def _score(
         corrected_low=100 * corrected.interval.low if corrected else None,
         corrected_high=100 * corrected.interval.high if corrected else None,
         verdict=str(efficiency.verdict),
-        verdict_vi=vi,
-        verdict_en=en,
+        verdict_words=Joined(words, " "),
         ci_low=100 * shown.interval.low,
         ci_high=100 * shown.interval.high,
         n_explicit=explicit.n,

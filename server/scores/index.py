@@ -21,7 +21,7 @@ from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, shares
 from pipeline.calendar import Period, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
-from pipeline.words import Words
+from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
 from server.core.provinces import read_setting
 from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
@@ -30,14 +30,8 @@ from server.store.channels import CHANNELS
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
-NO_FRAME = Words(
-    "The sampling frame has no transactions for this period: nothing is weighted, no response rate.",
-    "Khung mẫu chưa có số giao dịch của kỳ này: không có trọng số, không có tỷ lệ trả lời.",
-)
-ONE_CHANNEL = Words(
-    "Only one channel answered: nothing is adjusted for channels.",
-    "Chỉ có một kênh trả lời: không điều chỉnh theo kênh.",
-)
+NO_FRAME = Message("The sampling frame has no transactions for this period: nothing is weighted, no response rate.")
+ONE_CHANNEL = Message("Only one channel answered: nothing is adjusted for channels.")
 SMALL_STRATUM = 5
 """Service groups of an agency with fewer sheets are weighted together."""
 DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service", "channel", "month")
@@ -291,8 +285,8 @@ def _places(
         for one in catalogue.services.values():
             yield one, sums.service == one.id, 0
     elif dimension == "channel":
-        for code, (vi, en) in CHANNELS.names.items():
-            yield Named(0, code, vi, en), sums.channel == code, 0
+        for code, name in CHANNELS.names.items():
+            yield Named(0, code, in_language(name, "vi"), in_language(name, "en")), sums.channel == code, 0
     elif dimension == "month":
         for month in period.months:
             names = (month_words(month, "vi"), month_words(month, "en"))
@@ -409,5 +403,9 @@ def _set_aside(connection: Connection, province_id: int, catalogue: Catalogue, p
     for row in sorted(rows, key=lambda row: (row.agency_id, row.channel, row.flag)):
         flag = RatingFlag(row.flag)
         agency = catalogue.agencies[row.agency_id].code
-        found.append(SetAside(agency, row.channel, flag.name.lower(), flag.label_vi, flag.label_en, int(row.sheets)))
+        found.append(
+            SetAside(
+                agency, row.channel, flag.name.lower(), in_language(flag.label, "vi"), str(flag.label), int(row.sheets)
+            )
+        )
     return tuple(found)

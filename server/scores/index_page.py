@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from pipeline.calendar import parse_period
 from pipeline.errors import InvalidError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
-from pipeline.words import Words
+from pipeline.language import Message
 from server.auth.roles import User
 from server.catalogue.reading import read_catalogue
 from server.core.labels import DIMENSION_NAMES, POOLING_NAMES
@@ -64,8 +64,8 @@ def index_page(
     questionnaire = load_instrument(instrument)
     if by not in DIMENSIONS:
         raise InvalidError(
-            Words(f"There is no dimension {by!r}.", f"Không có cách chia “{by}”."),
-            Words(f"Known: {', '.join(DIMENSIONS)}.", "Hãy chọn trong danh sách."),
+            Message("There is no dimension '{by}'.", by=by),
+            Message("Known: {dimensions}.", dimensions=", ".join(DIMENSIONS)),
         )
     with read(engine_of(request)) as connection:
         result = index_for(connection, user, period, questionnaire, ("province", by))
@@ -79,8 +79,8 @@ def index_page(
     items = [WHOLE, "overall", *(f.code for f in questionnaire.factors), *(i.code for i in questionnaire.items)]
     if item not in items:
         raise InvalidError(
-            Words(f"There is no figure {item!r}.", f"Không có nội dung “{item}”."),
-            Words("Choose one from the list.", "Hãy chọn trong danh sách."),
+            Message("There is no figure '{item}'.", item=item),
+            Message("Choose one from the list."),
         )
     head = result.of("province") or result.of("agency")
     return render(

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from pipeline.calendar import month_words
+from pipeline.language import Text, in_language, translator
 from server.scores.fused import AgencyScore
 from server.scores.trends import Pulse, TrendPoint
 
@@ -56,10 +57,11 @@ def chart_of(rows: list[dict[str, Any]]) -> Any:
 
 def agency_rows(scores: Sequence[AgencyScore], lang: str) -> list[dict[str, Any]]:
     """The data of `agency_plot`: one row for each agency and kind of index."""
-    explicit, fused = ("Chỉ từ phiếu", "Hợp nhất") if lang == "vi" else ("Explicit", "Fused")
+    _ = translator(lang)
+    explicit, fused = _("Explicit"), _("Fused")
     rows = []
     for score in scores:
-        name = score.name_vi if lang == "vi" else score.name_en
+        name = in_language(Text.named(vi=score.name_vi, en=score.name_en), lang)
         if score.index_explicit is not None:
             rows.append(_row(name, explicit, score.index_explicit, score.explicit_low, score.explicit_high))
         if score.index_fused is not None:
@@ -83,8 +85,9 @@ def agency_plot(scores: Sequence[AgencyScore], lang: str) -> Markup:
     rows = agency_rows(scores, lang)
     if not rows:
         return Markup("")
-    kinds = ["Chỉ từ phiếu", "Hợp nhất"] if lang == "vi" else ["Explicit", "Fused"]
-    title = "Chỉ số hài lòng (0–100)" if lang == "vi" else "Satisfaction index (0–100)"
+    _ = translator(lang)
+    kinds = [_("Explicit"), _("Fused")]
+    title = _("Satisfaction index (0–100)")
     base = chart_of(rows).encode(
         y=alt.Y("agency:N", title=None, sort=None),
         yOffset=alt.YOffset("kind:N", sort=kinds),
@@ -97,11 +100,7 @@ def agency_plot(scores: Sequence[AgencyScore], lang: str) -> Markup:
         x="index:Q", shape=alt.Shape("kind:N", title=None, scale=alt.Scale(domain=kinds, range=["circle", "diamond"]))
     )
     chart = alt.layer(span, point).properties(width=900, height=alt.Step(15))
-    text = (
-        "Chỉ số và khoảng tin cậy của từng cơ quan; số liệu ở bảng dưới."
-        if lang == "vi"
-        else ("Index and interval of every agency; the figures stand in the table below.")
-    )
+    text = _("Index and interval of every agency; the figures stand in the table below.")
     return svg(chart, text)
 
 
@@ -116,20 +115,15 @@ def trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
     ]
     if not rows:
         return Markup("")
-    title = "Chỉ số hài lòng" if lang == "vi" else "Satisfaction index"
-    base = chart_of(rows).encode(
-        x=alt.X("month:O", sort=None, title="Tháng" if lang == "vi" else "Month", axis=alt.Axis(labelAngle=-40))
-    )
+    _ = translator(lang)
+    title = _("Satisfaction index")
+    base = chart_of(rows).encode(x=alt.X("month:O", sort=None, title=_("Month"), axis=alt.Axis(labelAngle=-40)))
     band = base.mark_rule(color=EXPLICIT_COLOUR, strokeWidth=7, opacity=0.3).encode(
         y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 100]), title=title), y2="high:Q"
     )
     line = base.mark_line(color=EXPLICIT_COLOUR, point=alt.OverlayMarkDef(filled=True, size=50, color=EXPLICIT_COLOUR))
     chart = alt.layer(band, line.encode(y="index:Q")).properties(width=900, height=240)
-    text = (
-        "Chỉ số từ phiếu theo tháng, kèm khoảng tin cậy."
-        if lang == "vi"
-        else ("Explicit index by month with its interval.")
-    )
+    text = _("Explicit index by month with its interval.")
     return svg(chart, text)
 
 
@@ -137,7 +131,8 @@ def pulse_plot(pulses: Sequence[Pulse], lang: str) -> Markup:
     """Share of low, middle and high levels by window; noisy counts below 0 are drawn as 0."""
     import altair as alt
 
-    kinds = ["Thấp", "Vừa", "Cao"] if lang == "vi" else ["Low", "Middle", "High"]
+    _ = translator(lang)
+    kinds = [_("Low"), _("Middle"), _("High")]
     rows = [
         {"window": p.window(lang), "kind": kind, "count": max(0, count), "order": order}
         for p in pulses
@@ -150,7 +145,7 @@ def pulse_plot(pulses: Sequence[Pulse], lang: str) -> Markup:
         .mark_bar(stroke="#ffffff")
         .encode(
             x=alt.X("window:O", title=None, sort=None, axis=alt.Axis(labelAngle=-40)),
-            y=alt.Y("count:Q", title="Lượt (đã thêm nhiễu)" if lang == "vi" else "Visits (noisy)"),
+            y=alt.Y("count:Q", title=_("Visits (noisy)")),
             color=alt.Color(
                 "kind:N", title=None, scale=alt.Scale(domain=kinds, range=["#a11d2c", "#8b97a3", "#1b6b3a"])
             ),
@@ -158,5 +153,5 @@ def pulse_plot(pulses: Sequence[Pulse], lang: str) -> Markup:
         )
         .properties(width=900, height=200)
     )
-    text = "Số lượt theo mức ngầm, đã thêm nhiễu." if lang == "vi" else "Visits by implicit level, with noise."
+    text = _("Visits by implicit level, with noise.")
     return svg(chart, text)

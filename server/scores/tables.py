@@ -14,15 +14,17 @@ from sqlalchemy import Engine
 
 from calibration.agreement import Figure, implicit_index, index_agreement, table_agreement
 from calibration.analysis import AgencyResult, Analysis, group_curves
-from calibration.drift import MESSAGES, DriftKind, detect_drift
+from calibration.drift import DriftKind, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_shares
 from calibration.ratings import TABLET, totals
 from calibration.small_areas import small_area_estimates, smoothed_variances
 from calibration.tables import EvidenceTable, pool
 from pipeline.calendar import Period, month_name
+from pipeline.language import Message
 from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
 from server.scores.fused import analysis_of
+from server.scores.words import DRIFTS
 from server.store.engine import read
 
 Row = dict[str, Any]
@@ -228,9 +230,9 @@ def drift_rows(m: Material) -> list[Row]:
     return rows
 
 
-def drift_words(kind: str, lang: str) -> str:
+def drift_words(kind: str) -> Message:
     """What a kind of drift means."""
-    return MESSAGES[DriftKind(kind)][0 if lang == "vi" else 1]
+    return DRIFTS[DriftKind(kind)]
 
 
 TABLES: dict[str, Callable[[Material], list[Row]]] = {

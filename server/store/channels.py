@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.language import Message, Text, in_language, languages
+
 
 class Form(StrEnum):
     """How much of the instrument a channel shows."""
@@ -38,8 +40,7 @@ class Channel:
     """One channel. `str(channel)` is its code, as rows and files have it."""
 
     code: str
-    vi: str
-    en: str
+    name: Message | Text
     form: Form
     asked_by: AskedBy
     sheets_a_day: int
@@ -63,17 +64,12 @@ class Channel:
     def __str__(self) -> str:
         return self.code
 
-    @property
-    def names(self) -> tuple[str, str]:
-        """Vietnamese and English name."""
-        return self.vi, self.en
 
-
-class _Names(dict[str, tuple[str, str]]):
+class _Names(dict[str, Message | Text | str]):
     """Names by code; a code that this program does not know stands for itself."""
 
-    def __missing__(self, code: str) -> tuple[str, str]:
-        return code, code
+    def __missing__(self, code: str) -> str:
+        return code
 
 
 class ChannelRegistry:
@@ -108,11 +104,15 @@ class ChannelRegistry:
         return self._by_code[code]
 
     def by_text(self, plain: Callable[[str], str]) -> dict[str, Channel]:
-        """What files call the channels: codes, aliases, and both names as `plain` writes texts."""
+        """What files call the channels: codes, aliases, and the names in every language as `plain` writes texts."""
         return {
             text: channel
             for channel in self
-            for text in (channel.code, *channel.aliases, plain(channel.vi), plain(channel.en))
+            for text in (
+                *(plain(in_language(channel.name, lang)) for lang in languages()),
+                channel.code,
+                *channel.aliases,
+            )
         }
 
     def of_gateway(self, kind: str) -> Channel | None:
@@ -120,15 +120,14 @@ class ChannelRegistry:
         return next((channel for channel in self if channel.gateway and channel.gateway == kind), None)
 
     @property
-    def names(self) -> dict[str, tuple[str, str]]:
-        """Vietnamese and English name by code."""
-        return _Names((channel.code, channel.names) for channel in self)
+    def names(self) -> dict[str, Message | Text | str]:
+        """Name by code: a message, or the code itself of a channel that this program does not know."""
+        return _Names((channel.code, channel.name) for channel in self)
 
 
 COUNTER_TABLET = Channel(
     "counter_tablet",
-    "Máy tính bảng tại quầy",
-    "Tablet at the counter",
+    Message("Tablet at the counter"),
     Form.KIOSK,
     AskedBy.BOX,
     sheets_a_day=60,
@@ -140,8 +139,7 @@ COUNTER_TABLET = Channel(
 )
 ONLINE = Channel(
     "online",
-    "Trực tuyến",
-    "Online",
+    Message("Online"),
     Form.FULL,
     AskedBy.SELF,
     sheets_a_day=2_000,
@@ -152,8 +150,7 @@ ONLINE = Channel(
 )
 SMS = Channel(
     "sms",
-    "Tin nhắn SMS",
-    "SMS",
+    Message("SMS"),
     Form.SHORT,
     AskedBy.SYSTEM,
     sheets_a_day=5_000,
@@ -164,8 +161,7 @@ SMS = Channel(
 )
 CALL_1022 = Channel(
     "call_1022",
-    "Cuộc gọi tự động 1022",
-    "1022 automated call",
+    Message("1022 automated call"),
     Form.SHORT,
     AskedBy.SYSTEM,
     sheets_a_day=5_000,
@@ -176,8 +172,7 @@ CALL_1022 = Channel(
 )
 HOTLINE = Channel(
     "hotline",
-    "Đường dây nóng",
-    "Hotline",
+    Message("Hotline"),
     Form.FULL,
     AskedBy.STAFF,
     sheets_a_day=80,
@@ -187,8 +182,7 @@ HOTLINE = Channel(
 )
 PAPER = Channel(
     "paper",
-    "Phiếu giấy",
-    "Paper",
+    Message("Paper"),
     Form.FULL,
     AskedBy.STAFF,
     sheets_a_day=600,

@@ -18,8 +18,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 
 from pipeline.errors import HailongError, InvalidError, StoreError
+from pipeline.language import Message
 from pipeline.text import tidy
-from pipeline.words import Words
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -107,16 +107,16 @@ def _say(context: ExceptionContext) -> HailongError | None:
 
 
 _BUSY = (
-    Words("The store is busy: something else is writing.", "Kho dữ liệu đang bận ghi việc khác."),
-    Words("Try again in a minute.", "Hãy thử lại sau một phút."),
+    Message("The store is busy: something else is writing."),
+    Message("Try again in a minute."),
 )
 _AWAY = (
-    Words("The store does not answer.", "Kho dữ liệu không trả lời."),
-    Words("Check the data base, its disk and its free space, and try again.", "Hãy kiểm tra cơ sở dữ liệu, ổ đĩa."),
+    Message("The store does not answer."),
+    Message("Check the data base, its disk and its free space, and try again."),
 )
 _DOES_NOT_FIT = (
-    Words("A value does not fit into the store.", "Có giá trị mà kho dữ liệu không nhận."),
-    Words("Nothing was changed. Correct it.", "Chưa thay đổi gì. Hãy sửa lại."),
+    Message("A value does not fit into the store."),
+    Message("Nothing was changed. Correct it."),
 )
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.text import first_unsafe, has_unseen, one_line
 from server.tabular.encodings import encoding_of, font_code_of, ungarbled
 from server.tabular.labels import plain
-from server.tabular.records import SHEET_ROWS, Bounds, Message, Outcome, RawRow, RefusedError, SheetStart
+from server.tabular.records import SHEET_ROWS, Bounds, Outcome, Part, RawRow, RefusedError, SheetStart
 
 HEADER_ROWS = 20
 """Titles may stand above the header: it is looked for in so many rows."""
@@ -35,7 +35,7 @@ SMALL_BYTES = 4 << 20
 _CHUNK = 1 << 20
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _ERRORS = frozenset({"#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
-Send = Callable[[Message], None]
+Send = Callable[[Part], None]
 
 
 def parse(path: Path, suffix: str, known: Collection[str], bounds: Bounds, send: Send) -> Outcome:

@@ -21,8 +21,8 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import InvalidError
-from pipeline.words import Words
-from server.tabular.records import Bounds, Message, Outcome, RefusedError
+from pipeline.language import Message
+from server.tabular.records import Bounds, Outcome, Part, RefusedError
 
 AT_ONCE = 2
 """Files read at the same time: each may cost a processor and a gigabyte."""
@@ -30,65 +30,62 @@ WAIT_S = 20.0
 _places = threading.BoundedSemaphore(AT_ONCE)
 Told = Callable[[float], None]
 
-_SAVE_CSV = Words("Save it as CSV and import that.", "Hãy lưu lại dạng CSV rồi nhập.")
-_SPLIT = Words("Split it into several files.", "Hãy chia thành nhiều tệp.")
-_SAVE_AGAIN = Words("Open it and save it again.", "Hãy mở ra và lưu lại.")
-REFUSALS: dict[str, tuple[Words, Words]] = {
+_SAVE_CSV = Message("Save it as CSV and import that.")
+_SPLIT = Message("Split it into several files.")
+_SAVE_AGAIN = Message("Open it and save it again.")
+REFUSALS: dict[str, tuple[Message, Message]] = {
     "not_csv": (
-        Words("{name} is a spreadsheet or an archive, no CSV.", "Tệp là bảng tính hoặc tệp nén, không phải CSV."),
-        Words("Name it .xlsx, or save it as CSV.", "Hãy đặt đuôi .xlsx, hoặc lưu thành CSV."),
+        Message("{name} is a spreadsheet or an archive, no CSV."),
+        Message("Name it .xlsx, or save it as CSV."),
     ),
     "unknown_code": (
-        Words(
-            "{name} is not UTF-8, and its code cannot be told for certain.",
-            "Tệp không phải UTF-8, và không xác định chắc chắn được bảng mã.",
-        ),
-        Words("Save it as CSV UTF-8, or as XLSX.", "Hãy lưu lại dạng CSV UTF-8, hoặc XLSX."),
+        Message("{name} is not UTF-8, and its code cannot be told for certain."),
+        Message("Save it as CSV UTF-8, or as XLSX."),
     ),
     "old_xls": (
-        Words("{name} is in the old XLS format.", "Tệp ở định dạng XLS cũ."),
-        Words("Save it as XLSX or CSV and import that.", "Hãy lưu lại thành XLSX hoặc CSV rồi nhập."),
+        Message("{name} is in the old XLS format."),
+        Message("Save it as XLSX or CSV and import that."),
     ),
-    "not_xlsx": (Words("{name} is no XLSX file, or is damaged.", "Tệp không phải XLSX, hoặc bị hỏng."), _SAVE_AGAIN),
+    "not_xlsx": (Message("{name} is no XLSX file, or is damaged."), _SAVE_AGAIN),
     "locked": (
-        Words("{name} is locked with a password, or in the old XLS format.", "Tệp có mật khẩu, hoặc là XLS cũ."),
-        Words("Save it without a password, as XLSX.", "Hãy lưu lại không mật khẩu, dạng XLSX."),
+        Message("{name} is locked with a password, or in the old XLS format."),
+        Message("Save it without a password, as XLSX."),
     ),
     "formula": (
-        Words("{name} holds formulas without values.", "Tệp có công thức chưa có giá trị."),
-        Words("Open it in Excel and save it.", "Hãy mở bằng Excel và lưu lại."),
+        Message("{name} holds formulas without values."),
+        Message("Open it in Excel and save it."),
     ),
-    "too_many_rows": (Words("{name} has more than {detail} rows.", "Tệp có hơn {detail} dòng."), _SPLIT),
+    "too_many_rows": (Message("{name} has more than {detail} rows."), _SPLIT),
     "too_many_columns": (
-        Words("{name} has a row of more than {detail} cells.", "Tệp có dòng dài hơn {detail} ô."),
-        Words("Delete what stands beside the table.", "Hãy xóa phần nằm ngoài bảng."),
+        Message("{name} has a row of more than {detail} cells."),
+        Message("Delete what stands beside the table."),
     ),
-    "too_many_cells": (Words("{name} has more than {detail} cells.", "Tệp có hơn {detail} ô."), _SPLIT),
+    "too_many_cells": (Message("{name} has more than {detail} cells."), _SPLIT),
     "too_many_sheets": (
-        Words("{name} has more than {detail} worksheets.", "Tệp có hơn {detail} trang tính."),
+        Message("{name} has more than {detail} worksheets."),
         _SPLIT,
     ),
     "unpacks_too_large": (
-        Words("{name} unpacks to more than {detail} GiB.", "Tệp giải nén ra hơn {detail} GiB."),
+        Message("{name} unpacks to more than {detail} GiB."),
         _SPLIT,
     ),
     "ratio": (
-        Words("{name} unpacks to more than {detail} times its size.", "Tệp giải nén ra hơn {detail} lần."),
+        Message("{name} unpacks to more than {detail} times its size."),
         _SAVE_CSV,
     ),
     "part_too_large": (
-        Words("{name} has a part that is too large ({detail}).", "Tệp có phần quá lớn ({detail})."),
+        Message("{name} has a part that is too large ({detail})."),
         _SAVE_CSV,
     ),
-    "memory": (Words("{name} needs more than {detail} MiB to read.", "Đọc tệp cần hơn {detail} MiB."), _SPLIT),
-    "time": (Words("{name} takes more than {detail} s to read.", "Đọc tệp mất hơn {detail} giây."), _SPLIT),
+    "memory": (Message("{name} needs more than {detail} MiB to read."), _SPLIT),
+    "time": (Message("{name} takes more than {detail} s to read."), _SPLIT),
     "ended": (
-        Words("{name} could not be read: the reading process ended ({detail}).", "Không đọc được tệp ({detail})."),
+        Message("{name} could not be read: the reading process ended ({detail})."),
         _SAVE_CSV,
     ),
     "busy": (
-        Words("Other files are being read.", "Máy chủ đang đọc các tệp khác."),
-        Words("Try again in a minute.", "Hãy thử lại sau một phút."),
+        Message("Other files are being read."),
+        Message("Try again in a minute."),
     ),
 }
 """Why a file is not read, and the way out."""
@@ -101,9 +98,9 @@ class RawTable:
     spool: Path
     outcome: Outcome
 
-    def messages(self) -> Iterator[Message]:
+    def messages(self) -> Iterator[Part]:
         """Sheets and rows, in order; each call begins anew."""
-        decoder = msgspec.msgpack.Decoder(Message)
+        decoder = msgspec.msgpack.Decoder(Part)
         with self.spool.open("rb") as file:
             while head := file.read(4):
                 yield decoder.decode(file.read(int.from_bytes(head, "little")))
@@ -112,15 +109,12 @@ class RawTable:
 def refusal(error: RefusedError, name: str) -> InvalidError:
     """The refusal in words."""
     text, fix = REFUSALS[error.code]
-    values = {"name": name, "detail": error.detail}
-    return InvalidError(Words(text.format(**values), text.vi.format(**values)), fix)
+    return InvalidError(text.with_params(name=name, detail=error.detail), fix)
 
 
 def no_file(path: Path) -> InvalidError:
     """The refusal of a path that leads nowhere."""
-    return InvalidError(
-        Words(f"There is no file {path}.", "Không có tệp này."), Words("Check the path.", "Hãy kiểm tra lại.")
-    )
+    return InvalidError(Message("There is no file {path}.", path=path), Message("Check the path."))
 
 
 @contextmanager

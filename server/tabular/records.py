@@ -46,7 +46,7 @@ class RawRow(msgspec.Struct, tag="r", array_like=True):
     done: float
 
 
-Message = SheetStart | RawRow
+Part = SheetStart | RawRow
 
 
 class Outcome(msgspec.Struct):

@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.errors import ImportRowError
 from pipeline.instruments import Instrument
+from pipeline.language import Message, reason_of
 from pipeline.text import match_key
-from pipeline.words import Words, reason_of
 from server.core.changes import record_change
 from server.core.progress import Progress
 from server.core.scope import Scope
@@ -105,7 +105,7 @@ class RowReader(Protocol):
     table: sqlalchemy.Table
     key: tuple[str, ...]
     change: tuple[str, ...]
-    known_by: Words
+    known_by: Message
 
     def values(self, cells: Cells) -> dict[str, Any]:
         """Column values of a row, without the province. Raises `ValueError` with what is wrong."""
@@ -196,9 +196,9 @@ def _checked(table: Table, reader: RowReader) -> list[dict[str, Any]]:
     return rows
 
 
-def same_as(row: int, known_by: Words) -> Words:
+def same_as(row: int, known_by: Message) -> Message:
     """The reason of a row that is there twice."""
-    return Words(f"the same {known_by} as in row {row}", f"trùng {known_by.vi} với dòng {row}")
+    return Message("the same {known_by} as in row {row}", known_by=known_by, row=row)
 
 
 def store_rows(
@@ -219,12 +219,9 @@ def store_rows(
         errors += [(number, reason) for reason in problems.reasons]
     if errors:
         raise ImportRowError(
-            Words(
-                f"{len(errors)} rows do not fit; nothing was imported.",
-                f"{len(errors)} dòng không hợp lệ; chưa nhập gì.",
-            ),
+            Message("{count} rows do not fit; nothing was imported.", count=len(errors)),
             sorted(errors),
-            Words("Correct them.", "Hãy sửa các dòng này."),
+            Message("Correct them."),
         )
     result, fresh = _compared(connection, scope, reader, checked, None)
     if not preview:
@@ -261,7 +258,7 @@ def _store(connection: Connection, scope: Scope, reader: RowReader, rows: list[d
 class Known:
     """Codes and names of a kind of entry, however people write them: case, Unicode form, `Hoà` or `Hòa`."""
 
-    def __init__(self, what: Words) -> None:
+    def __init__(self, what: Message) -> None:
         self.what = what
         self._ids: dict[str, int] = {}
         self._shared: set[str] = set()
@@ -281,15 +278,12 @@ class Known:
     def find(self, text: str) -> int:
         """The id of a code or name. Raises `ValueError`."""
         if not text:
-            raise ValueError(Words(f"the {self.what} is missing", f"thiếu {self.what.vi}"))
+            raise ValueError(Message("the {what} is missing", what=self.what))
         key = match_key(text)
         if key in self._shared:
             raise ValueError(
-                Words(
-                    f"more than one {self.what} is called {text[:40]!r}: write the code",
-                    f"có nhiều {self.what.vi} tên “{text[:40]}”: hãy ghi mã",
-                )
+                Message("more than one {what} is called '{text}': write the code", what=self.what, text=text[:40])
             )
         if key not in self._ids:
-            raise ValueError(Words(f"unknown {self.what}: {text[:40]!r}", f"không có {self.what.vi} “{text[:40]}”"))
+            raise ValueError(Message("unknown {what}: '{text}'", what=self.what, text=text[:40]))
         return self._ids[key]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pipeline.errors import ImportRowError, InvalidError
+from pipeline.language import Joined, Message
 from pipeline.text import match_key, without_marks
-from pipeline.words import Words, join
 from server.tabular.balance import Balance, SheetBalance
 from server.tabular.columns import is_answer_column
 from server.tabular.parse import HEADER_ROWS
@@ -29,38 +29,21 @@ Recognise = Callable[[str], str | None]
 """Header text -> the column's name, or None where it is none of ours. A name that begins with `?` is not one of ours
 but looks as if it were: the file is refused unless the heading is named as ignored."""
 
-MARKS: dict[str, Words] = {
-    "control": Words("a character that cannot be shown: {detail}", "có ký tự không hiển thị được: {detail}"),
-    "unread": Words("a character that cannot be read (wrong encoding)", "có ký tự không đọc được (sai bảng mã)"),
-    "garbled": Words(
-        "text that another program garbled (it was “{detail}”): export it again as UTF-8",
-        "chữ bị hỏng do chương trình khác (vốn là “{detail}”): hãy xuất lại dạng UTF-8",
-    ),
-    "font_code": Words(
-        "text in the font code {detail}: turn it into Unicode, for example with UniKey",
-        "chữ ở bảng mã {detail}: hãy chuyển sang Unicode, chẳng hạn bằng UniKey",
-    ),
-    "long": Words("a cell has more than {detail} characters", "một ô có hơn {detail} ký tự"),
-    "error": Words("the cell holds the error {detail}", "ô có lỗi {detail}"),
-    "formula": Words(
-        "the cell holds a formula without a value: open the file in Excel and save it",
-        "ô có công thức chưa có giá trị: hãy mở tệp bằng Excel và lưu lại",
-    ),
-    "rounded": Words(
-        "a number of more than 15 digits, which spreadsheets round: write it as text",
-        "số dài hơn 15 chữ số, bảng tính đã làm tròn: hãy ghi dạng văn bản",
-    ),
-    "csv": Words("not readable as CSV", "không đọc được như CSV"),
-    "merged_across": Words(
-        "merged cells across several columns or over answers", "ô gộp qua nhiều cột hoặc trên câu trả lời"
-    ),
+MARKS: dict[str, Message] = {
+    "control": Message("a character that cannot be shown: {detail}"),
+    "unread": Message("a character that cannot be read (wrong encoding)"),
+    "garbled": Message("text that another program garbled (it was “{detail}”): export it again as UTF-8"),
+    "font_code": Message("text in the font code {detail}: turn it into Unicode, for example with UniKey"),
+    "long": Message("a cell has more than {detail} characters"),
+    "error": Message("the cell holds the error {detail}"),
+    "formula": Message("the cell holds a formula without a value: open the file in Excel and save it"),
+    "rounded": Message("a number of more than 15 digits, which spreadsheets round: write it as text"),
+    "csv": Message("not readable as CSV"),
+    "merged_across": Message("merged cells across several columns or over answers"),
 }
 """What can be wrong with a cell before its content is looked at: code -> reason."""
 
-SEE_COLUMNS = Words(
-    "The first row names the columns; see `hailong server import --columns`.",
-    "Dòng đầu ghi tên cột; tên cột có ở trang Nhập tệp và ở lệnh hailong server import --columns.",
-)
+SEE_COLUMNS = Message("The first row names the columns; see `hailong server import --columns`.")
 
 
 @lru_cache(maxsize=4_000)
@@ -86,7 +69,7 @@ class TableRow:
     @property
     def problem(self) -> str:
         """All problems as one text; empty where there is none."""
-        return join(self.problems) if self.problems else ""
+        return Joined(self.problems) if self.problems else ""
 
 
 @dataclass(slots=True)
@@ -181,10 +164,9 @@ class Table:
             if not name or (code == "merged_down" and not is_answer_column(name)):
                 continue
             words = MARKS["merged_across" if code == "merged_down" else code]
-            text = Words(words.format(detail=detail), words.vi.format(detail=detail))
-            found[join((name.removeprefix("item:"), text), ": ")] = None
+            found[Joined((name.removeprefix("item:"), words.with_params(detail=detail)), ": ")] = None
         if any(raw.cells[len(names) :]):
-            found[Words("more cells than the header has", "nhiều ô hơn dòng tên cột")] = None
+            found[Message("more cells than the header has")] = None
         return list(found)
 
     def refuse(self, row: TableRow, reasons: Collection[str]) -> None:
@@ -194,8 +176,8 @@ class Table:
         self.balance.cells_used -= row.used
         self.balance.cells_refused += row.used
         if len(self.errors) < SHOWN_ERRORS:
-            reason = join(dict.fromkeys(reasons))
-            self.errors.append((row.number, join((row.sheet, reason), ": ") if row.sheet else reason))
+            reason = Joined(dict.fromkeys(reasons))
+            self.errors.append((row.number, Joined((row.sheet, reason), ": ") if row.sheet else reason))
 
     def _suspect(self, sheet: int, names: list[str], cells: list[str]) -> None:
         """Watch the ignored columns: one whose every cell is an answer in words was meant to be read."""
@@ -222,15 +204,12 @@ class Table:
             return
         rows = self.balance.rows_used + refused
         more = refused > len(self.errors)
-        shown = f" The first {len(self.errors)} are listed." if more else ""
-        shown_vi = f" Chỉ liệt kê {len(self.errors)} dòng đầu." if more else ""
+        text = Message("{refused} of {rows} rows do not fit; nothing was imported.", refused=refused, rows=rows)
+        listed = Message("The first {count} are listed.", count=len(self.errors))
         raise ImportRowError(
-            Words(
-                f"{refused} of {rows} rows do not fit; nothing was imported.{shown}",
-                f"{refused} trong {rows} dòng không hợp lệ; chưa nhập gì.{shown_vi}",
-            ),
+            Joined((text, listed), " ") if more else text,
             self.errors,
-            Words("Correct these rows and import the file again.", "Hãy sửa các dòng này rồi nhập lại tệp."),
+            Message("Correct these rows and import the file again."),
             self.balance,
         )
 
@@ -303,14 +282,8 @@ class Table:
         twice = sorted({name.removeprefix("item:") for name in known if known.count(name) > 1})
         if twice:
             raise InvalidError(
-                Words(
-                    f"The column {', '.join(twice)} stands twice in the file.",
-                    f"Cột {', '.join(twice)} có hai lần trong tệp.",
-                ),
-                Words(
-                    "Delete or rename one of them, or name one as ignored.",
-                    "Hãy xóa, đổi tên một cột, hoặc ghi một cột vào danh sách bỏ qua.",
-                ),
+                Message("The column {twice} stands twice in the file.", twice=", ".join(twice)),
+                Message("Delete or rename one of them, or name one as ignored."),
             )
         unknown = [heading for heading, name in found if name.startswith("?")]
         if unknown:
@@ -320,31 +293,29 @@ class Table:
     def _unknown_answers(self, headings: list[str]) -> InvalidError:
         names = ", ".join(heading or "?" for heading in headings)
         return InvalidError(
-            Words(
-                f"{self.name} has columns that look like answers and are not known: {names}.",
-                f"Tệp có cột trông như câu trả lời nhưng không nhận ra: {names}.",
+            Message(
+                "{name} has columns that look like answers and are not known: {names}.", name=self.name, names=names
             ),
-            Words(
-                "Choose the right instrument, remove them, or name them as ignored.",
-                "Hãy chọn đúng bộ câu hỏi, bỏ các cột ấy, hoặc ghi chúng vào danh sách bỏ qua.",
-            ),
+            Message("Choose the right instrument, remove them, or name them as ignored."),
         )
 
     def _no_columns(self, missing: set[str]) -> InvalidError:
         if missing == {"answers"}:
             return InvalidError(
-                Words(f"{self.name} has no column of answers.", "Tệp không có cột câu trả lời nào."),
-                Words("Such as overall, A1, C1.", "Chẳng hạn overall, A1, C1."),
+                Message("{name} has no column of answers.", name=self.name),
+                Message("Such as overall, A1, C1."),
             )
         names = ", ".join(sorted(missing - {"answers"}))
-        return InvalidError(Words(f"{self.name} has no column {names}.", f"Tệp thiếu cột {names}."), SEE_COLUMNS)
+        return InvalidError(Message("{name} has no column {names}.", name=self.name, names=names), SEE_COLUMNS)
 
     def _no_header(self, first: list[str]) -> InvalidError:
         text = " | ".join(cell for cell in first if cell)[:120]
         return InvalidError(
-            Words(
-                f"{self.name}: no header found in the first {HEADER_ROWS} rows (the first reads: {text or 'nothing'}).",
-                f"Không thấy dòng tên cột trong {HEADER_ROWS} dòng đầu (dòng đầu là: {text or 'trống'}).",
+            Message(
+                "{name}: no header found in the first {header_rows} rows (the first reads: {first}).",
+                name=self.name,
+                header_rows=HEADER_ROWS,
+                first=text or Message("nothing"),
             ),
             SEE_COLUMNS,
         )

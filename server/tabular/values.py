@@ -12,8 +12,8 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta, timezone
 
 from pipeline.calendar import INDOCHINA, day_index, month_of_day
+from pipeline.language import Message
 from pipeline.text import match_key, one_line, without_marks
-from pipeline.words import Words
 
 MAX_COUNT = 10_000_000
 
@@ -66,12 +66,10 @@ def read_whole(text: str, low: int = 0, high: int = MAX_COUNT) -> int:
     elif _PLAIN.match(given):
         whole = re.split("[.,]", given)[0]
     if not whole or len(whole) > 12:
-        raise ValueError(Words(f"no whole number: {text[:20]!r}", f"không phải số nguyên: “{text[:20]}”"))
+        raise ValueError(Message("no whole number: '{text}'", text=text[:20]))
     number = int(whole)
     if not low <= number <= high:
-        raise ValueError(
-            Words(f"{number} is not from {low} to {high}", f"{number} không nằm trong khoảng từ {low} đến {high}")
-        )
+        raise ValueError(Message("{number} is not from {low} to {high}", number=number, low=low, high=high))
     return number
 
 
@@ -110,10 +108,9 @@ def read_answer(text: str, fact: bool, missing: Collection[str] = NOT_ANSWERED) 
         if (labelled := _LABELLED.match(key)) and SCALE.get(labelled[2].rstrip(".!")) == int(labelled[1]):
             return int(labelled[1])
     raise ValueError(
-        Words(
-            f"{text[:20]!r} is not {'yes or no' if fact else 'on the scale 1 to 5'}",
-            f"“{text[:20]}” không phải {'có hoặc không' if fact else 'mức từ 1 đến 5'}",
-        )
+        Message("'{text}' is not yes or no", text=text[:20])
+        if fact
+        else Message("'{text}' is not on the scale 1 to 5", text=text[:20])
     )
 
 
@@ -129,12 +126,7 @@ def read_day(text: str) -> int:
     plain = digits_of(one_line(text))
     match = _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(digits_of(without_marks(text)))
     if match is None:
-        raise ValueError(
-            Words(
-                f"no day: {text[:30]!r} (write day/month/year)",
-                f"không phải ngày: “{text[:30]}” (hãy viết ngày/tháng/năm)",
-            )
-        )
+        raise ValueError(Message("no day: '{text}' (write day/month/year)", text=text[:30]))
     year = int(match["year"]) + (2000 if len(match["year"]) == 2 else 0)
     try:
         found = date(year, int(match["month"]), int(match["day"]))
@@ -142,14 +134,9 @@ def read_day(text: str) -> int:
             found = _local_day(found, match)
         index = day_index(found)
     except (ValueError, OverflowError):
-        raise ValueError(
-            Words(
-                f"no such day: {text[:30]!r} (write day/month/year)",
-                f"không có ngày “{text[:30]}” (hãy viết ngày/tháng/năm)",
-            )
-        ) from None
+        raise ValueError(Message("no such day: '{text}' (write day/month/year)", text=text[:30])) from None
     if index < 0:
-        raise ValueError(Words(f"the day {text[:30]!r} lies before 2020", f"ngày “{text[:30]}” trước năm 2020"))
+        raise ValueError(Message("the day '{text}' lies before 2020", text=text[:30]))
     return index
 
 
@@ -182,7 +169,7 @@ def read_month(text: str) -> int:
     else:
         return month_of_day(read_day(text))
     if not 1 <= month <= 12:
-        raise ValueError(Words(f"no such month: {text[:20]!r}", f"không có tháng “{text[:20]}”"))
+        raise ValueError(Message("no such month: '{text}'", text=text[:20]))
     return month_of_day(read_day(f"1/{month}/{year}"))
 
 
@@ -201,7 +188,7 @@ def read_phone(text: str) -> str:
 
     `+84`, `0084` and `84` may stand before it, with or without its zero; blanks, points, dashes and brackets between
     digits; a zero that a spreadsheet dropped is put back, as is one that it made of the number (`912345678.0`)."""
-    refusal = ValueError(Words("no phone number", "không phải số điện thoại"))
+    refusal = ValueError(Message("no phone number"))
     given = digits_of(one_line(text)).translate({ord(c): "-" for c in "‐‑–"})
     given = re.sub(r"^(\d{9,12})\.0$", r"\1", given)
     match = _PHONE.match(given)

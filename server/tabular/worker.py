@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from server.tabular.records import Bounds, Message, Outcome, RefusedError
+from server.tabular.records import Bounds, Outcome, Part, RefusedError
 
 EVERY_ROWS = 5_000
 
@@ -62,7 +62,7 @@ def run(job: Job) -> Outcome:
     try:
         with Path(job.spool).open("wb") as spool:
 
-            def send(message: Message) -> None:
+            def send(message: Part) -> None:
                 nonlocal sent
                 data = encoder.encode(message)
                 spool.write(len(data).to_bytes(4, "little") + data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,13 +18,15 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError, HailongError, ImportRowError, InvalidError, StoreError
-from pipeline.words import Words, in_language
+from pipeline.language import DEFAULT, SOURCE, Message, Number, Text, in_language, is_spoken, languages, translator
+from pipeline.language import language as language_of
 from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
@@ -65,9 +67,9 @@ def engine_of(request: Request) -> Engine:
 
 
 def language(request: Request) -> str:
-    """`vi` or `en`: by `?lang=`, else by the cookie, else Vietnamese."""
-    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE) or "vi"
-    return "en" if chosen == "en" else "vi"
+    """The code of one of the `languages()`: by `?lang=`, else by the cookie, else Vietnamese."""
+    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
+    return chosen if chosen in languages() else DEFAULT
 
 
 def current_user(request: Request) -> User | None:
@@ -94,7 +96,7 @@ def needs(permission: Permission) -> Any:
         if user.must_change_password:
             raise PasswordChangeNeededError
         if not user.may(permission):
-            raise HTTPException(403, Words("You lack this permission.", "Bạn không có quyền này."))
+            raise HTTPException(403, Message("You lack this permission."))
         return user
 
     dependency.permission = permission  # type: ignore[attr-defined]
@@ -116,7 +118,7 @@ def row_id(text: str) -> int | None:
     try:
         return _ROW_ID.validate_python(text)
     except ValidationError:
-        raise InvalidError(Words("A number is out of range.", "Có số không dùng được.")) from None
+        raise InvalidError(Message("A number is out of range.")) from None
 
 
 ScoreReader = Annotated[User, needs(Permission.READ_SCORES)]
@@ -158,10 +160,14 @@ async def check_csrf(request: Request) -> None:
     if not given or not hmac.compare_digest(given.encode(), csrf_token(request).encode()):
         raise HTTPException(
             403,
-            Words(
-                "The page has expired: load it again, then send again.", "Trang đã hết hạn, hãy tải lại rồi gửi lại."
-            ),
+            Message("The page has expired: load it again, then send again."),
         )
+
+
+@pass_context
+def _in_the_pages_language(context: Context, value: Any) -> Any:
+    """What a template writes out: a message, a name or a figure says itself in the language of the page."""
+    return in_language(value, context.get("lang", DEFAULT)) if is_spoken(value) else value
 
 
 def make_templates() -> Environment:
@@ -173,24 +179,10 @@ def make_templates() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_in_the_pages_language,
     )
     environment.globals["navigation"] = lambda: ENTRIES
-    environment.filters["number"] = format_number
-    environment.filters["index"] = format_index
     return environment
-
-
-def format_number(value: float | None, lang: str = "vi", digits: int = 0) -> str:
-    """A number with the language's separators; a dash for None."""
-    if value is None:
-        return "–"
-    text = f"{round(value, digits) + 0.0:,.{digits}f}"  # + 0.0: no minus before a zero
-    return text.translate(str.maketrans(",.", ".,")) if lang == "vi" else text
-
-
-def format_index(value: float | None, lang: str = "vi") -> str:
-    """An index (0..100) with one decimal."""
-    return format_number(value, lang, 1)
 
 
 def province_of(request: Request, user: User) -> Province:
@@ -200,21 +192,22 @@ def province_of(request: Request, user: User) -> Province:
 
 
 _UNTOLD = (
-    (StoreError, "Kho dữ liệu không trả lời, hoặc bị hỏng. Hãy báo quản trị viên."),
-    (ConfigError, "Yêu cầu này có giá trị không dùng được; chưa thay đổi gì."),
-    (HailongError, "Không thực hiện được; chưa thay đổi gì."),
+    (StoreError, Message("The store does not answer, or is damaged. Tell the administrator.")),
+    (ConfigError, Message("This request holds a value that cannot be used; nothing was changed.")),
+    (HailongError, Message("This could not be carried out; nothing was changed.")),
 )
 
 
 def error_text(request: Request, error: HailongError) -> str:
-    """An error in the page's language. One that is raised without Vietnamese words is told by its kind: no English
-    stands on a Vietnamese page."""
-    if language(request) == "en":
+    """An error in the page's language. One that is raised with a plain text is told by its kind: no English stands on
+    a page in another language."""
+    lang = language(request)
+    if lang == SOURCE:
         return str(error)
-    if not isinstance(error.message, Words):
-        return next(words for kind, words in _UNTOLD if isinstance(error, kind))
-    fix = in_language(error.fix, "vi") if isinstance(error.fix, Words) else ""
-    return f"{error.message.vi} {fix}".strip()
+    if not is_spoken(error.message):
+        return in_language(next(words for kind, words in _UNTOLD if isinstance(error, kind)), lang)
+    fix = in_language(error.fix, lang) if is_spoken(error.fix) else ""
+    return f"{in_language(error.message, lang)} {fix}".strip()
 
 
 def row_errors_text(request: Request, error: ImportRowError, limit: int) -> list[tuple[int, str]]:
@@ -223,29 +216,29 @@ def row_errors_text(request: Request, error: ImportRowError, limit: int) -> list
 
 
 def render(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A page. In every template: `t(vi, en)`, `lang`, `user`, `province`, `demo`, `path`, `home`,
-    `csrf_field()`, `in_words(text)`, `Permission`."""
+    """A page. In every template: `_(text, name=...)` (a sentence in English, a `Message` or a `Text`, in the page's
+    language), `lang`, `number(value, digits)`, `user`, `province`, `demo`, `path`, `home`, `csrf_field()`,
+    `Permission`."""
     state = web(request)
     lang = language(request)
     user = current_user(request)
     province = province_of(request, user) if user else None
 
-    def translate(vi: str, en: str) -> str:
-        return vi if lang == "vi" else en
-
     def csrf_field() -> Markup:
         return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf_token(request))
 
-    def name_of(thing: Any) -> str:
-        """The name of a row or record in the page's language."""
-        key = "name_vi" if lang == "vi" else "name_en"
-        return str(thing[key] if isinstance(thing, dict) else getattr(thing, key))
+    def name_of(thing: Any, prefix: str = "name_") -> str:
+        """The name of a row or record in the page's language; `agency_` for that of its agency."""
+        if isinstance(thing, Mapping):
+            return in_language(Text.of_row(thing, prefix), lang)
+        words = {code: getattr(thing, prefix + code, "") for code in languages()}
+        return in_language(Text.named(**words), lang)
 
     def number(value: float | None, digits: int = 0) -> str:
-        return format_number(value, lang, digits)
+        return in_language(Number(value, digits), lang)
 
     common = {
-        "t": translate,
+        "_": translator(lang),
         "lang": lang,
         "user": user,
         "province": province,
@@ -253,17 +246,16 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "simulated": state.config.demo or (province is not None and province.simulated),
         "path": request.url.path,
         "home": home_path(user),
-        "other_language": _other_language(request, lang),
+        "languages": _languages(request),
         "csrf_field": csrf_field,
         "name_of": name_of,
-        "in_words": lambda text: in_language(text, lang),
         "number": number,
         "Permission": Permission,
         "message": request.query_params.get("message", ""),
     }
     text = state.templates.get_template(template).render(**common, **values)
     response = HTMLResponse(text, status)
-    if request.query_params.get("lang") in ("vi", "en"):
+    if request.query_params.get("lang") in languages():
         response.set_cookie(
             LANGUAGE_COOKIE,
             lang,
@@ -275,8 +267,13 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     return response
 
 
-def _other_language(request: Request, lang: str) -> str:
-    return str(request.url.include_query_params(lang="en" if lang == "vi" else "vi").replace(scheme="", netloc=""))
+def _languages(request: Request) -> list[tuple[str, str, str]]:
+    """The menu of languages: code, name, and this page's address in it; without the language that it is in."""
+    return [
+        (code, language_of(code).name, str(request.url.include_query_params(lang=code).replace(scheme="", netloc="")))
+        for code in languages()
+        if code != language(request)
+    ]
 
 
 def new_browser_id() -> str:

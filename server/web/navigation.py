@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pipeline.language import Message
 from server.auth.roles import Permission, User
 
 
@@ -12,20 +13,19 @@ class Entry:
     """One entry of the menu; shown to those who have the permission."""
 
     path: str
-    vi: str
-    en: str
+    name: Message
     permission: Permission
 
 
 ENTRIES: tuple[Entry, ...] = (
-    Entry("/survey/index", "Khảo sát", "Survey", Permission.READ_SCORES),
-    Entry("/survey/entry", "Nhập phiếu", "Data entry", Permission.ENTER_RATINGS),
-    Entry("/health", "Thiết bị", "Boxes", Permission.READ_HEALTH),
-    Entry("/analysis", "Phân tích", "Analysis", Permission.ANALYSE),
-    Entry("/catalogue", "Danh mục", "Catalogue", Permission.MANAGE_CATALOGUE),
-    Entry("/settings", "Thiết lập", "Settings", Permission.MANAGE_USERS),
-    Entry("/users", "Người dùng", "Users", Permission.MANAGE_USERS),
-    Entry("/privacy", "Quyền riêng tư", "Privacy", Permission.READ_PRIVACY),
+    Entry("/survey/index", Message("Survey"), Permission.READ_SCORES),
+    Entry("/survey/entry", Message("Data entry"), Permission.ENTER_RATINGS),
+    Entry("/health", Message("Boxes"), Permission.READ_HEALTH),
+    Entry("/analysis", Message("Analysis"), Permission.ANALYSE),
+    Entry("/catalogue", Message("Catalogue"), Permission.MANAGE_CATALOGUE),
+    Entry("/settings", Message("Settings"), Permission.MANAGE_USERS),
+    Entry("/users", Message("Users"), Permission.MANAGE_USERS),
+    Entry("/privacy", Message("Privacy"), Permission.READ_PRIVACY),
 )
 
 

@@ -13,7 +13,7 @@ import pytest
 from edge.config import EdgeConfig, load_config
 from hailong.audit_report_blocks import as_html, as_pdf
 from hailong.audit_report_text import Assessment, write
-from hailong.audit_report_vi import FIGURES, SENTENCES
+from hailong.audit_report_words import FIGURES, SENTENCES
 from hailong.cli import main
 from models.catalogue import all_cards
 from pipeline.keys import new_keys, save_keys

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from pipeline.instruments import OVERALL, Instrument
+from pipeline.language import Message, in_language, translator
 from pipeline.wire import ANSWER_SLOTS
 
 MAX_RETRIES = 2
@@ -54,25 +55,23 @@ def question(instrument: Instrument, step: int, language: str = "vi", *, spoken:
     code = instrument.short[step]
     text = instrument.overall if code == OVERALL else instrument.item(code)
     number = f"{step + 1}/{len(instrument.short)}"
-    vi = language == "vi"
-    low, high = instrument.scale[0], instrument.scale[-1]
-    worst, best = (low.vi, high.vi) if vi else (low.en, high.en)
+    _ = translator(language)
+    worst, best = instrument.scale[0], instrument.scale[-1]
     if spoken:
-        keys = f"Bấm từ 1, {worst}, đến 5, {best}." if vi else f"Press 1, {worst}, to 5, {best}."
+        keys = _("Press 1, {worst}, to 5, {best}.", worst=worst, best=best)
     else:
-        keys = f"Trả lời 1 ({worst}) đến 5 ({best})" if vi else f"Answer 1 ({worst}) to 5 ({best})"
-    skip = "" if step == 0 else (", 0 để bỏ qua." if vi else ", 0 to skip.")
-    return f"{number}. {text.vi if vi else text.en} {keys.rstrip('.')}{skip or '.'}"
+        keys = _("Answer 1 ({worst}) to 5 ({best})", worst=worst, best=best)
+    skip = "" if step == 0 else _(", 0 to skip.")
+    return f"{number}. {_(text)} {keys.rstrip('.')}{skip or '.'}"
 
 
 def greeting(instrument: Instrument, agency: str, language: str = "vi", *, spoken: bool = False) -> str:
     """The first message: who asks, that it is voluntary, how to stop; and the first question."""
     first = question(instrument, 0, language, spoken=spoken)
-    if language == "vi":
-        stop = "Bấm phím thăng để dừng." if spoken else "Soạn DUNG để từ chối."
-        return f"Khảo sát hài lòng về phục vụ của {agency}. Tự nguyện, không ghi tên. {stop} {first}"
-    stop = "Press hash to stop." if spoken else "Send STOP to decline."
-    return f"Survey about the service of {agency}. Voluntary, without your name. {stop} {first}"
+    _ = translator(language)
+    stop = _("Press hash to stop.") if spoken else _("Send STOP to decline.")
+    who = _("Survey about the service of {agency}. Voluntary, without your name.", agency=agency)
+    return f"{who} {stop} {first}"
 
 
 def read_input(text: str) -> int | None:
@@ -90,33 +89,32 @@ def turn(
     instrument: Instrument, conversation: Conversation, text: str, language: str = "vi", *, spoken: bool = False
 ) -> Turn:
     """One input, and what follows from it."""
-    vi = language == "vi"
+    _ = translator(language)
     value = read_input(text)
     if value == -1:
         if not any(conversation.answers):
-            thanks = "Đã ghi nhận. Chúng tôi sẽ không hỏi lại." if vi else "Noted. We will not ask again."
+            thanks = _("Noted. We will not ask again.")
             return Turn(conversation, Outcome.DECLINED, thanks)
-        return _end(conversation, vi)
+        return _end(conversation, language)
     if value is None or (value == 0 and conversation.step == 0):
         if conversation.retries < MAX_RETRIES:
             again = Conversation(conversation.step, conversation.retries + 1, conversation.answers)
-            hint = "Chỉ nhận số từ 1 đến 5." if vi else "Only 1 to 5, please."
+            hint = _("Only 1 to 5, please.")
             return Turn(
                 again, Outcome.GOING_ON, f"{hint} {question(instrument, conversation.step, language, spoken=spoken)}"
             )
         if conversation.step == 0:
-            sorry = "Rất tiếc, chúng tôi không nhận được câu trả lời." if vi else "Sorry, no answer was understood."
+            sorry = _("Sorry, no answer was understood.")
             return Turn(conversation, Outcome.FAILED, sorry)
         value = 0
     after = Conversation(conversation.step + 1, 0, (*conversation.answers, value))
     if after.step >= len(instrument.short):
-        return _end(after, vi)
+        return _end(after, language)
     return Turn(after, Outcome.GOING_ON, question(instrument, after.step, language, spoken=spoken))
 
 
-def _end(conversation: Conversation, vi: bool) -> Turn:
-    thanks = "Xin cảm ơn Ông/Bà đã trả lời." if vi else "Thank you for answering."
-    return Turn(conversation, Outcome.DONE, thanks)
+def _end(conversation: Conversation, language: str) -> Turn:
+    return Turn(conversation, Outcome.DONE, in_language(Message("Thank you for answering."), language))
 
 
 def sheet(instrument: Instrument, answers: Sequence[int]) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import Instrument
-from pipeline.words import Words
+from pipeline.language import Message
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
 from server.core.changes import record_change
@@ -55,7 +55,7 @@ class Gateway:
         """The channel whose answers it brings. Raises `ConfigError` for one that brings none (a portal)."""
         found = CHANNELS.of_gateway(self.kind)
         if found is None:
-            raise ConfigError(Words("This gateway brings no answers.", "Cổng này không chuyển câu trả lời."))
+            raise ConfigError(Message("This gateway brings no answers."))
         return found
 
 
@@ -79,16 +79,11 @@ def make_gateway(
     """Make a gateway and return its key (hex), shown once to whoever sets the gateway up. Raises `ConfigError`."""
     find_round(connection, province_id, round_id=round_id)
     if kind not in ("sms", "call", "portal") or not code.isidentifier() or len(code) > 40:
-        raise ConfigError(
-            Words(
-                "A gateway has a code of letters and digits, and is sms, call or portal.",
-                "Mã cổng chỉ gồm chữ và số; loại cổng là sms, call hoặc portal.",
-            )
-        )
+        raise ConfigError(Message("A gateway has a code of letters and digits, and is sms, call or portal."))
     if connection.execute(select(gateways.c.id).where(gateways.c.code == code)).first():
         raise ConfigError(
-            Words(f"There is a gateway {code!r}.", f"Đã có cổng “{code}”."),
-            Words("Choose another code.", "Hãy chọn mã khác."),
+            Message("There is a gateway '{code}'.", code=code),
+            Message("Choose another code."),
         )
     secret = secrets.token_hex(32)
     values = {"code": code, "kind": kind, "secret": secret, "round_id": round_id, "active": True}

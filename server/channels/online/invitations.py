@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.calendar import today
 from pipeline.errors import ConfigError
-from pipeline.words import Words
+from pipeline.language import Message
 from server.core.changes import record_change
 from server.store.engine import insert_row
 from server.store.tables.rounds import invitations
@@ -55,12 +55,7 @@ def issue(
 ) -> list[str]:
     """Issue invitations and return their tokens, which are nowhere stored. Raises `ConfigError`."""
     if not 1 <= count <= MAX_AT_ONCE or not 1 <= days <= 366:
-        raise ConfigError(
-            Words(
-                f"At most {MAX_AT_ONCE} links at once, for 1 to 366 days.",
-                f"Mỗi lần tối đa {MAX_AT_ONCE} đường dẫn, có hạn từ 1 đến 366 ngày.",
-            )
-        )
+        raise ConfigError(Message("At most {max_at_once} links at once, for 1 to 366 days.", max_at_once=MAX_AT_ONCE))
     tokens = ["".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH)) for _ in range(count)]
     fixed = {
         "province_id": province_id,

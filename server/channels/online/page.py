@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from pipeline.calendar import today
 from pipeline.instruments import Instrument
-from pipeline.words import Words
+from pipeline.language import Message, in_language
 from server.channels.online.invitations import Invitation, find, use
 from server.channels.pages import (
     NOT_FOUND,
@@ -43,19 +43,15 @@ from server.web.context import engine_of, language, no_csrf, render
 router = APIRouter(include_in_schema=False)
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(:\d+)?$")
 _TOO_FEW = {
-    True: (
-        "Chưa đủ: cần trả lời câu hỏi chung và ít nhất một nửa số câu. Những câu đã chọn vẫn còn.",
-        "Not enough yet: answer the overall question and at least half of the others. Your answers are kept below.",
+    True: Message(
+        "Not enough yet: answer the overall question and at least half of the others. Your answers are kept below."
     ),
-    False: ("Cần trả lời ít nhất một câu.", "Answer at least one question."),
+    False: Message("Answer at least one question."),
 }
 _GONE = {
-    "used": (
-        "Đường dẫn này đã được dùng để trả lời. Mỗi đường dẫn chỉ dùng một lần.",
-        "This link has been used. Each link works once.",
-    ),
-    "expired": ("Đường dẫn này đã hết hạn.", "This link has expired."),
-    "closed": ("Đợt khảo sát đã kết thúc.", "The survey has ended."),
+    "used": Message("This link has been used. Each link works once."),
+    "expired": Message("This link has expired."),
+    "closed": Message("The survey has ended."),
 }
 
 
@@ -197,7 +193,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
             part=not whole,
         )
     except UnfitSheetError:
-        problem = _TOO_FEW[whole][language(request) == "en"]
+        problem = in_language(_TOO_FEW[whole], language(request))
         return _show(
             request, token, survey_round, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen
         )
@@ -211,7 +207,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     )
     with write(engine_of(request)) as connection:
         if not use(connection, invitation):
-            raise HTTPException(410, Words(*reversed(_GONE["used"])))
+            raise HTTPException(410, _GONE["used"])
         add(connection, [admit(rating, Source(SourceKind.LINK), suspicion)])
         store_comments(connection, place, {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")})
     response = render(request, "survey_thanks.html", embed=embed, simulated_survey=survey_round.simulated)

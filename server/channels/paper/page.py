@@ -14,8 +14,8 @@ from sqlalchemy import select
 from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument
+from pipeline.language import Message, reason_of
 from pipeline.wire import ANSWER_SLOTS
-from pipeline.words import Words, reason_of
 from server.auth.roles import Permission
 from server.catalogue.reading import read_catalogue
 from server.channels.pages import NOT_FOUND
@@ -81,7 +81,7 @@ def print_page(
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         if agency not in catalogue.agencies:
-            raise ConfigError(Words("There is no such agency.", "Không có cơ quan này."))
+            raise ConfigError(Message("There is no such agency."))
         codes = print_forms(
             connection,
             user.province_id,
@@ -167,7 +167,7 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
     if user.user_id is None:
         raise HTTPException(403, NOT_FOUND)
     if sent.decide and not user.may(Permission.MANAGE_SURVEY):
-        raise HTTPException(403, Words("You may not decide.", "Bạn không có quyền quyết định."))
+        raise HTTPException(403, Message("You may not decide."))
     try:
         day = read_day(sent.day) if sent.day else None
     except ValueError as error:
@@ -256,7 +256,7 @@ def add_enumerator(
             enumerators.c.province_id == user.province_id, enumerators.c.code == code.strip()
         )
         if connection.execute(taken).first():
-            raise ConfigError(Words(f"The code {code} is taken.", f"Mã {code} đã có."))
+            raise ConfigError(Message("The code {code} is taken.", code=code))
         expires = today() + int(read_setting(connection, user.province_id, "contact_days"))
         values = {"code": code.strip(), "name": name.strip(), "organisation": organisation.strip(), "active": True}
         row = {"province_id": user.province_id, **values, "phone": phone.strip(), "expires_day": expires}

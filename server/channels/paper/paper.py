@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, insert, select
 from pipeline.calendar import today
 from pipeline.errors import ConfigError, ForbiddenError
 from pipeline.instruments import RatingFlag
+from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
-from pipeline.words import Words
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import admit
@@ -51,7 +51,7 @@ def read_code(text: str) -> str:
     code = "".join(text.upper().split()).replace("-", "")
     body = code[:-1]
     if len(code) != CODE_LENGTH or any(c not in _ALPHABET for c in code) or check_letter(body) != code[-1]:
-        raise ConfigError(Words("This is no form code, type it again.", "Mã phiếu không đúng, hãy nhập lại."))
+        raise ConfigError(Message("This is no form code, type it again."))
     return code
 
 
@@ -88,12 +88,7 @@ def print_forms(
     so that nobody can choose. Raises `ConfigError`."""
     find_round(connection, province_id, round_id=round_id)
     if not 1 <= count <= MAX_FORMS or not 0 <= double_share <= 1 or not 0 <= recheck_share <= 1:
-        raise ConfigError(
-            Words(
-                f"1 to {MAX_FORMS} forms at once, shares from 0 to 1.",
-                f"Mỗi lần in 1 đến {MAX_FORMS} phiếu, tỷ lệ từ 0 đến 100 %.",
-            )
-        )
+        raise ConfigError(Message("1 to {max_forms} forms at once, shares from 0 to 1.", max_forms=MAX_FORMS))
     draw = secrets.SystemRandom()
     doubles = set(draw.sample(range(count), round(double_share * count)))
     rechecks = set(draw.sample(range(count), round(recheck_share * count)))
@@ -135,7 +130,7 @@ def find_form(connection: Connection, province_id: int, code: str) -> PaperForm:
     )
     row = connection.execute(query).first()
     if row is None:
-        raise ConfigError(Words("No form has this code.", "Không có phiếu mang mã này."))
+        raise ConfigError(Message("No form has this code."))
     return PaperForm(
         row.id,
         row.round_id,
@@ -183,7 +178,7 @@ def enter_form(
     sheet is not valid."""
     survey_round = find_round(connection, province_id, round_id=form.round_id)
     if day is not None and not survey_round.first_day <= day <= min(today(), survey_round.last_day):
-        raise ConfigError(Words("The day lies outside the round.", "Ngày nằm ngoài đợt khảo sát."))
+        raise ConfigError(Message("The day lies outside the round."))
     scope = Scope(province_id)
     if form.state == "half" or day is None:  # the day of the first entry stands
         held = scope.select(paper_forms, paper_forms.c.answered_day).where(paper_forms.c.id == form.id)
@@ -201,9 +196,7 @@ def enter_form(
     first = _entry(connection, scope, form.id, "first")
     if form.state == "differs" and decide:
         if user_id in _enterers(connection, scope, form.id):
-            raise ForbiddenError(
-                Words("Whoever entered the form may not decide.", "Người đã nhập phiếu không được quyết định.")
-            )
+            raise ForbiddenError(Message("Whoever entered the form may not decide."))
         _keep(connection, scope, form, "decided", user_id, rating)
         _store(connection, scope, form, rating, day, user_id)
         record_change(connection, province_id, user_id, "entry_decided", {"form": form.id})
@@ -217,9 +210,7 @@ def enter_form(
         return Entered.STORED
     if form.state == "half" and first is not None:
         if first.user_id == user_id:
-            raise ConfigError(
-                Words("Somebody else has to enter this form again.", "Phiếu này phải do người khác nhập lần hai.")
-            )
+            raise ConfigError(Message("Somebody else has to enter this form again."))
         same = first.answers == _digits(rating.answers) and first.reasons == reasons
         _keep(connection, scope, form, "second", user_id, rating, "same" if same else "differs")
         if same:
@@ -228,12 +219,8 @@ def enter_form(
         _set_state(connection, scope, form.id, "differs", None)
         return Entered.DIFFERS
     if form.state == "differs":
-        raise ConfigError(
-            Words(
-                "The entries differ: it waits for a decision.", "Hai lần nhập khác nhau, chờ người có quyền quyết định."
-            )
-        )
-    raise ConfigError(Words("This form has been entered, or is void.", "Phiếu này đã nhập xong hoặc đã hủy."))
+        raise ConfigError(Message("The entries differ: it waits for a decision."))
+    raise ConfigError(Message("This form has been entered, or is void."))
 
 
 def _entry(connection: Connection, scope: Scope, form_id: int, step: str) -> Any:
@@ -279,10 +266,10 @@ def recheck(connection: Connection, province_id: int, form: PaperForm, result: s
 
     A rating that is not confirmed is set aside. Raises `ConfigError`."""
     if result not in ("same", "differs", "unreached") or form.state != "entered":
-        raise ConfigError(Words("This form has not been entered yet.", "Phiếu chưa nhập xong."))
+        raise ConfigError(Message("This form has not been entered yet."))
     scope = Scope(province_id)
     if _entry(connection, scope, form.id, "recheck") is not None:
-        raise ConfigError(Words("This form has been re-checked.", "Phiếu này đã phúc tra."))
+        raise ConfigError(Message("This form has been re-checked."))
     _keep(connection, scope, form, "recheck", user_id, None, result)
     if result == "differs":
         query = scope.select(ratings, ratings.c.id).where(ratings.c.origin == f"form:{form.code}")

@@ -23,6 +23,7 @@ from pipeline.instruments import (
     shipped_instruments,
 )
 from pipeline.instruments.signed import open_signed, sign_file
+from pipeline.language import in_language
 from pipeline.wire import ANSWER_SLOTS
 
 
@@ -141,7 +142,7 @@ def test_answers_behind_a_filter_are_dropped() -> None:
 
 
 def test_flags_fit_four_bits_and_have_labels() -> None:
-    assert all(0 <= flag <= 15 and flag.label_vi and flag.label_en for flag in RatingFlag)
+    assert all(0 <= flag <= 15 and in_language(flag.label, "vi") and str(flag.label) for flag in RatingFlag)
 
 
 def test_boxes_take_only_signed_instruments_and_never_older_ones() -> None:

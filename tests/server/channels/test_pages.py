@@ -272,7 +272,7 @@ def test_set_aside_and_counted_again(world: World) -> None:
     assert counted() == sheets
     browser.post(f"/survey/review/{number}", {"what": "withdraw"}, form="/survey/rounds")
     assert counted() == sheets - 1
-    assert "Đã được để riêng sau khi xem xét" in browser.get("/survey/review").text
+    assert "Đã tạm loại sau khi xem xét" in browser.get("/survey/review").text
     browser.post(f"/survey/review/{number}", {"what": "restore"}, form="/survey/rounds")
     assert counted() == sheets
     with read(world.store) as connection:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from calibration.sampling import PlanSettings
 from pipeline.calendar import day_index, parse_period
 from pipeline.instruments import load_instrument
+from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
 from server.ratings.export import columns, export_ratings
 from server.ratings.imports import import_ratings
@@ -34,7 +35,12 @@ from tests.server.client import Browser
 from tests.server.province import application, fill_province
 
 POST = Channel(
-    "post_office", "Bưu điện", "Post office", Form.SHORT, AskedBy.STAFF, sheets_a_day=100, simulated_share=0.1
+    "post_office",
+    Text.named(vi="Bưu điện", en="Post office"),
+    Form.SHORT,
+    AskedBy.STAFF,
+    sheets_a_day=100,
+    simulated_share=0.1,
 )
 SHEETS = 12
 
@@ -106,8 +112,8 @@ def test_a_name_of_another_channel_is_refused() -> None:
 
 
 def test_a_channel_that_this_program_lacks_stands_for_itself() -> None:
-    assert CHANNELS.names["pigeon"] == ("pigeon", "pigeon")
-    assert CHANNELS.names["paper"] == PAPER.names
+    assert CHANNELS.names["pigeon"] == "pigeon"
+    assert CHANNELS.names["paper"] == PAPER.name
 
 
 @pytest.mark.postgres

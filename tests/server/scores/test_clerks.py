@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from hailong.cli import main
 from pipeline.calendar import parse_period
 from pipeline.errors import InvalidError, NotFoundError
+from pipeline.language import in_language
 from server.boxes.registry import list_boxes, new_box, state_clerks
 from server.scores.clerks import LEFT_OUT, PULSES_LEFT_OUT, left_out
 from server.scores.evidence import agency_months
@@ -97,7 +98,8 @@ def test_clerks_of_a_window_add_up(
     assert score.n_implicit == shown * ONE_TABLE
     assert score.index_explicit == pytest.approx(80.0), "ratings stand in any case"
     complete = shown == 1 + len(others)
-    assert (LEFT_OUT[0] in score.verdict_vi, LEFT_OUT[1] in score.verdict_en) == (not complete, not complete)
+    said = in_language(score.verdict_words, "vi")
+    assert (in_language(LEFT_OUT, "vi") in said, LEFT_OUT in score.verdict_words) == (not complete, not complete)
 
 
 def test_a_box_counts_once_and_each_month_for_itself(store: Engine) -> None:
@@ -115,9 +117,9 @@ def test_a_box_counts_once_and_each_month_for_itself(store: Engine) -> None:
     with read(store) as connection:
         hidden = left_out(connection, province.province_id, "evidence", province.agencies["p1-a"])
     assert [row.period_index for row in hidden] == [MONTH - 1]
-    assert LEFT_OUT[1] in agency_scores(store, province.province_id, PERIOD)[0].verdict_en
+    assert LEFT_OUT in agency_scores(store, province.province_id, PERIOD)[0].verdict_words
     only_last = agency_scores(store, province.province_id, parse_period("2026-09"))[0]
-    assert LEFT_OUT[1] not in only_last.verdict_en
+    assert LEFT_OUT not in only_last.verdict_words
 
 
 def test_another_agency_or_province_gives_no_company(store: Engine) -> None:
@@ -172,7 +174,7 @@ def test_a_lone_clerk_shows_nowhere(store: Engine, tmp_path: Path) -> None:
     after = _everything(store, province, tmp_path)
     assert _figures(after["scores"])[0] > 90_000
     assert _figures(after["scores"])[1] == 0
-    assert PULSES_LEFT_OUT[0] not in after["/agencies/p1-a"]
+    assert in_language(PULSES_LEFT_OUT, "vi") not in after["/agencies/p1-a"]
     assert "8.004" in after["/agencies/p1-a"], "two boxes' pulses, added up"
     assert after["agreement"] != before["agreement"]
 

@@ -10,6 +10,7 @@ from calibration.analysis import analyze
 from calibration.reasons import Reason, Why
 from calibration.simulate import Scenario, simulate_province
 from calibration.verdicts import Verdict
+from pipeline.language import in_language
 from server.scores.words import REASONS, VERDICTS, estimate_words, reason_words
 
 
@@ -20,7 +21,10 @@ def test_every_code_has_words() -> None:
 
 @pytest.mark.parametrize("why", list(Why))
 def test_both_languages_name_the_same_figures(why: Why) -> None:
-    vi, en = ({name for _, name, _, _ in string.Formatter().parse(words) if name} for words in REASONS[why])
+    vi, en = (
+        {name for _, name, _, _ in string.Formatter().parse(words) if name}
+        for words in (in_language(REASONS[why], "vi"), REASONS[why].msgid)
+    )
     assert vi == en
 
 
@@ -29,10 +33,10 @@ def test_an_estimate_in_words() -> None:
     months = province.months
     last = analyze(months, period=months[-1].period).agencies[-1].fused.efficiency
     first = analyze(months, period=months[0].period).agencies[-1].fused.efficiency
-    assert "Tín hiệu ngầm đã thu hẹp" in estimate_words(last, "vi")
+    assert "Tín hiệu gián tiếp đã thu hẹp" in estimate_words(last, "vi")
     assert "narrowed" in estimate_words(last, "en")
     assert "0 earlier pairs of level and rating." in estimate_words(first, "en")
     assert "Các kỳ trước mới có 0 cặp" in estimate_words(first, "vi")
-    assert reason_words(str(Reason.of(Why.SELECTED, z="+3.4")), "en") == (
+    assert reason_words(str(Reason.of(Why.SELECTED, z="+3.4"))) == (
         "Rated visits lie +3.4 standard errors off all visits in level."
     )

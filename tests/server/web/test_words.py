@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import copy
-import pickle
 import re
 from pathlib import Path
 
@@ -12,7 +10,6 @@ import pytest
 from sqlalchemy import Engine
 
 import server
-from pipeline.words import Words, in_language, join, reason_of
 from server.store.tables.users import Role
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province
@@ -101,14 +98,3 @@ def test_refusals_are_in_the_pages_language(
         assert answer.status_code >= 400
         assert not (ENGLISH if lang == "vi" else VIETNAMESE).search(words), words
         assert (VIETNAMESE if lang == "vi" else ENGLISH).search(words), words
-
-
-def test_words() -> None:
-    both = Words("no day", "không phải ngày")
-    assert (both, in_language(both, "vi"), in_language(both, "en")) == ("no day", "không phải ngày", "no day")
-    assert in_language("plain", "vi") == "plain"
-    assert join(("A1", both), ": ").vi == "A1: không phải ngày"
-    assert reason_of(ValueError(both)) is both
-    for made in (copy.deepcopy(both), pickle.loads(pickle.dumps(both))):
-        assert (made, made.vi) == (both, both.vi)
-    assert reason_of(ValueError("plain")) == "plain"

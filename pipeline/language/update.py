@@ -1,0 +1,71 @@
+"""`make messages`: every sentence of the code and the templates into every catalogue, by Babel's extractor.
+
+New sentences come with an empty translation, sentences that nothing uses any more go. Sorted by sentence, one line each
+and without places in the code, so that two people's additions rarely touch."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po, write_po
+
+ROOT: Final = Path(__file__).parents[2]
+FOLDERS: Final = ("pipeline", "models", "calibration", "edge", "server", "hailong", "benchmarks")
+KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2)}
+"""Whose first arguments are sentences."""
+
+
+def extracted(root: Path = ROOT) -> Catalog:
+    """Every sentence in use."""
+    found = Catalog(charset="utf-8")
+    with (root / "babel.cfg").open(encoding="utf-8") as file:
+        methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
+    for folder in FOLDERS:
+        for _file, _line, text, _comments, _context in extract_from_dir(root / folder, methods, options, KEYWORDS):
+            if text:
+                found.add(text)
+    return found
+
+
+def updated(path: Path, found: Catalog) -> Catalog:
+    """A catalogue with all that is in use and nothing else; what is translated stays so."""
+    with path.open("rb") as file:
+        old = read_po(file, abort_invalid=True)
+    new = Catalog(header_comment=old.header_comment, charset="utf-8", fuzzy=False)
+    new.mime_headers = old.mime_headers
+    for message in found:
+        if message.id:
+            kept = old.get(message.id)
+            new.add(message.id, kept.string if kept and not kept.fuzzy else None)
+    return new
+
+
+def missing(catalogue: Catalog) -> Iterator[str]:
+    """The sentences without a translation, as they would stand in the file."""
+    for message in catalogue:
+        if message.id and not (all(message.string) if isinstance(message.string, tuple | list) else message.string):
+            yield str(message.id)
+
+
+def main() -> int:
+    """Rewrite every catalogue; 1 where one lacks a translation."""
+    found = extracted()
+    lacking = 0
+    for path in sorted(Path(__file__).parent.glob("*.po")):
+        new = updated(path, found)
+        with path.open("wb") as file:
+            write_po(file, new, width=0, sort_output=True, omit_header=False)
+        without = [] if path.stem == "en" else list(missing(new))
+        lacking += len(without)
+        print(f"{path.name}: {len(new)} sentences, {len(without)} without a translation")
+    return 1 if lacking else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Figures, days and names as a language writes them. The grammar of each language is Babel's (CLDR)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from babel.dates import format_date, get_month_names
+from babel.numbers import format_decimal
+
+from pipeline.language.catalogues import DEFAULT, SOURCE, language
+from pipeline.language.message import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number with the language's separators, rounded half to even; a dash for None."""
+
+    value: float | None
+    digits: int = 0
+
+    def in_language(self, lang: str) -> str:
+        """`1.234,5` or `1,234.5`."""
+        if self.value is None:
+            return "–"
+        rounded = round(self.value, self.digits) + 0.0  # + 0.0: no minus before a zero
+        pattern = "#,##0" + ("." + "0" * self.digits if self.digits else "")
+        return str(format_decimal(rounded, pattern, language(lang).locale))
+
+    def __str__(self) -> str:
+        return self.in_language(SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A calendar day in figures. Its pattern, in the notation of CLDR, stands in the catalogue: CLDR's own short form
+    has no zero before a day or month, which Vietnamese offices write."""
+
+    day: date
+
+    def in_language(self, lang: str) -> str:
+        """`31/07/2026`."""
+        pattern = Message("dd/MM/y").in_language(lang)
+        return str(format_date(self.day, pattern, language(lang).locale))
+
+    def __str__(self) -> str:
+        return self.in_language(SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """The name of a month (1 to 12), as it stands alone: `Tháng 7`, `Jul`."""
+
+    number: int
+
+    def in_language(self, lang: str) -> str:
+        """The name."""
+        name = str(get_month_names("abbreviated", "stand-alone", language(lang).locale)[self.number])
+        return name[0].upper() + name[1:]
+
+    def __str__(self) -> str:
+        return self.in_language(SOURCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A name in the data (an agency, a service, a round) in every language that somebody wrote it in: pairs of a
+    language's code and the name. Vietnamese must be there, and stands in for a language that is not."""
+
+    words: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def named(cls, **words: str) -> Text:
+        """`Text.named(vi="Sở Nội vụ", en="Department of Home Affairs")`."""
+        return cls(tuple((lang, name) for lang, name in words.items() if name))
+
+    @classmethod
+    def of_row(cls, row: Mapping[Any, Any], prefix: str = "name_") -> Text:
+        """From the columns `name_vi`, `name_en`, ... of a row of the store."""
+        return cls.named(**{key.removeprefix(prefix): str(row[key]) for key in row if key.startswith(prefix)})
+
+    def in_language(self, lang: str) -> str:
+        """The name in a language."""
+        words = dict(self.words)
+        return words.get(lang) or words.get(DEFAULT) or next(iter(words.values()), "")
+
+    def __str__(self) -> str:
+        return self.in_language(DEFAULT)
