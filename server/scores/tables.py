@@ -18,7 +18,7 @@ from calibration.drift import DriftKind, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_shares
 from calibration.ratings import TABLET, totals
-from calibration.small_areas import small_area_estimates, smoothed_variances
+from calibration.small_areas import pooled_variances, small_area_estimates
 from calibration.tables import EvidenceTable, pool
 from pipeline.calendar import Period, month_name
 from pipeline.language import Message
@@ -142,7 +142,7 @@ def between_rows(m: Material) -> list[Row]:
     implicit = [implicit_index(table, share) for _, table, share in pairs]
     explicit = [result.fused.explicit for result, _, _ in pairs]
     counts = [(round((e.estimate or 0.0) * e.n), e.n) for e in explicit]
-    _, variances = smoothed_variances(*zip(*counts, strict=True)) if counts else ((), np.zeros(0))
+    _, variances = pooled_variances(*zip(*counts, strict=True)) if counts else ((), np.zeros(0))
     found = index_agreement(
         [m.agencies[result.agency].code for result, _, _ in pairs],
         [e.estimate or 0.0 for e in explicit],
