@@ -23,6 +23,7 @@ from calibration.ratings import TABLET, totals
 from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
 from calibration.results import Estimate, LabelledEstimates
 from calibration.tables import EvidenceTable, pool
+from calibration.units import days_of_months
 from calibration.verdicts import Verdict
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
@@ -163,8 +164,9 @@ def analyze(
     if not current:
         raise StatisticsError(f"No agency has figures for {period}.", "Check the period and the imported ratings.")
     curves = group_curves(months, period, history=history, minimum_pairs=minimum_pairs)
+    days = days_of_months([month for month in months if month.period.end <= period.end])
     agencies = []
     for month in sorted(current, key=lambda m: m.agency):
-        fused, by_group = fuse_month(month, curves.get(month.group), settings)
+        fused, by_group = fuse_month(month, curves.get(month.group), settings, days)
         agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month)))
     return Analysis(period, factor, tuple(agencies), curves, group_priors(months))

@@ -28,8 +28,8 @@ class Weights:
 class Design:
     """How rows of answers came about. `cluster`, `stratum`: int64 [rows].
 
-    Answers of one cluster resemble each other; a cluster lies in one stratum (an agency), and strata differ by more
-    than chance. `weight`: None where each answer counts the same."""
+    A cluster is a day, numbered from 0 in order of time, of one stratum (an agency): its answers resemble each other,
+    and near days do too. Strata differ by more than chance. `weight`: None where each answer counts the same."""
 
     cluster: IntArray
     stratum: IntArray
@@ -40,12 +40,17 @@ class Design:
         weight = None if self.weight is None else self.weight.take(rows)
         return Design(self.cluster[rows], self.stratum[rows], weight)
 
+    @property
+    def clusters(self) -> IntArray:
+        """[rows] a number for each stratum and day."""
+        return self.stratum * (int(self.cluster.max(initial=0)) + 1) + self.cluster
+
     def variance(self, residuals: FloatArray) -> tuple[FloatArray, int]:
         """Variance [k] of sums of `residuals` [rows, k] from the spread of cluster totals within strata, and the
         degrees of freedom (clusters - strata).
 
         A stratum with one cluster adds its squared total (an upper estimate: it is not centred)."""
-        totals, row_cluster = sums_by(residuals, self.cluster)
+        totals, row_cluster = sums_by(residuals, self.clusters)
         stratum_of = np.zeros(len(totals), dtype=np.int64)
         stratum_of[row_cluster] = self.stratum
         strata, place = np.unique(stratum_of, return_inverse=True)

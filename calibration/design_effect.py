@@ -16,8 +16,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.design import Design, sums_by
-
 FloatArray = NDArray[np.float64]
 FEW_CLUSTERS: Final = 6
 """Below so many clusters their degrees of freedom count even where no correlation shows: it could hardly show."""
@@ -37,6 +35,10 @@ class DesignEffect:
         """Of `n` [...] ratings that do not hang together."""
         rated = np.asarray(n, dtype=np.float64)
         return cls(np.ones_like(rated), np.zeros_like(rated), np.maximum(rated - 1.0, 1.0), rated)
+
+    def at(self, place: int) -> DesignEffect:
+        """Of one element."""
+        return DesignEffect(self.value[place], self.icc[place], self.degrees[place], self.clusters[place])
 
     def times(self, factor: float) -> DesignEffect:
         """With unequal weights on top, which multiply the variance by `factor`; never below 1."""
@@ -67,9 +69,3 @@ def design_effect_arrays(rated: ArrayLike, satisfied: ArrayLike) -> DesignEffect
     value = np.where(few, np.maximum(value, 1.0 + 1e-9), value)
     degrees = np.where((icc > 0) | few, np.maximum(clusters - 1.0, 1.0), np.maximum(n - 1.0, 1.0))
     return DesignEffect(value, icc, degrees, clusters)
-
-
-def design_effect(rated: FloatArray, satisfied: FloatArray, design: Design) -> DesignEffect:
-    """Of `rated`, `satisfied` [rows] answers that came by a design of one stratum."""
-    sums, _ = sums_by(np.stack([rated, satisfied], axis=-1), design.cluster)
-    return design_effect_arrays(sums[:, 0], sums[:, 1])

@@ -22,6 +22,7 @@ from calibration.correction import (
     tilted,
     worst_case,
 )
+from calibration.days import DayCorrelation
 from calibration.efficiency import FUSED_DEGREES, EfficiencyArrays, efficiency_arrays, explicit_variance
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.months import AgencyMonth
@@ -29,7 +30,7 @@ from calibration.ratings import totals
 from calibration.reasons import Reason, Why
 from calibration.response_curve import ResponseCurve
 from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
-from calibration.units import Unit, units_of
+from calibration.units import Unit, days_of_months, units_of
 from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.errors import StatisticsError
 
@@ -177,18 +178,35 @@ def _unit_correction(
     )
 
 
+def _shared_days(units: Sequence[Unit], days: DayCorrelation) -> float:
+    """Variance that the units' common days add to the weighted mean of their shares: twice the covariances."""
+    rated = [unit for unit in units if unit.n > 0 and unit.weight > 0]
+    total = sum(unit.weight for unit in rated)
+    added = 0.0
+    for place, one in enumerate(rated):
+        for other in rated[place + 1 :]:
+            spread = math.sqrt(math.prod(float(explicit_variance(u.n, u.k, u.visits)[0]) for u in (one, other)))
+            together = float(days.between(one.daily, other.daily)[0])
+            added += 2.0 * one.weight * other.weight / total**2 * spread * together
+    return added
+
+
 def _combined(
-    parts: Sequence[tuple[float, Estimate, float]], settings: Settings, explicit: Estimate | None = None
+    parts: Sequence[tuple[float, Estimate, float]],
+    settings: Settings,
+    shared: float,
+    explicit: Estimate | None = None,
 ) -> Estimate:
     """Weighted sum of units' estimates (weight, estimate, variance); units without ratings give their weight away.
 
-    `explicit`: the same agency's explicit estimate, which an efficiency estimate is never wider than."""
+    `shared`: variance that common days add. `explicit`: the same agency's explicit estimate, which an efficiency
+    estimate is never wider than."""
     usable = [(w, e, v) for w, e, v in parts if e.estimate is not None and w > 0]
     if not usable:
         return parts[0][1]
     total = sum(w for w, _, _ in usable)
     theta = sum(w * (e.estimate or 0.0) for w, e, _ in usable) / total
-    variance = sum((w / total) ** 2 * v for w, _, v in usable)
+    variance = sum((w / total) ** 2 * v for w, _, v in usable) + shared
     n = sum(e.n for _, e, _ in usable)
     smooth = (theta * n + 1.0) / (n + 2.0)
     n_eff = smooth * (1 - smooth) / max(variance, 1e-12)
@@ -223,9 +241,9 @@ def _combined(
 
 
 def _combined_correction(
-    parts: Sequence[tuple[float, CorrectedEstimate, float]], explicit: Estimate, settings: Settings
+    parts: Sequence[tuple[float, CorrectedEstimate, float]], explicit: Estimate, settings: Settings, shared: float
 ) -> CorrectedEstimate:
-    estimate = _combined([(w, c.estimate, v) for w, c, v in parts], settings)
+    estimate = _combined([(w, c.estimate, v) for w, c, v in parts], settings, shared)
     total = sum(w for w, _, _ in parts)
 
     def mean(values: Sequence[float]) -> float:
@@ -252,13 +270,18 @@ def _combined_correction(
 
 
 def fuse_month(
-    month: AgencyMonth, curve: ResponseCurve | None, settings: Settings | None = None
+    month: AgencyMonth,
+    curve: ResponseCurve | None,
+    settings: Settings | None = None,
+    days: DayCorrelation | None = None,
 ) -> tuple[Fused, dict[str, Fused]]:
     """The agency's estimates, and those of each service group that can be told apart.
 
-    `curve`: learnt from earlier periods only. Service groups that share boxes get explicit estimates of their own."""
+    `curve`: learnt from earlier periods only. `days`: how the province's days hang
+    together. Service groups that share boxes get explicit estimates of their own."""
     settings = settings or Settings()
-    units = units_of(month)
+    days = days or days_of_months([month])
+    units = units_of(month, days)
     by_group: dict[str, Fused] = {}
     fused: list[tuple[Unit, Estimate, float, Estimate, float, tuple[CorrectedEstimate, CorrectionArrays] | None]] = []
     for unit in units:
@@ -272,7 +295,7 @@ def fuse_month(
             by_group[unit.strata[0].service_group] = Fused(explicit, efficiency, correction[0] if correction else None)
         else:
             for stratum in unit.strata:
-                alone = units_of(AgencyMonth(month.agency, month.group, month.period, (stratum,)))[0]
+                alone = units_of(AgencyMonth(month.agency, month.group, month.period, (stratum,)), days)[0]
                 own, _ = _explicit(alone, settings)
                 shared = own.not_fused(Verdict.NO_EVIDENCE, Reason(Why.SHARED_BOXES))
                 by_group[stratum.service_group] = Fused(own, shared, None)
@@ -283,11 +306,12 @@ def fuse_month(
     if len(fused) == 1:
         _, explicit, _, efficiency, _, correction = fused[0]
         return Fused(explicit, efficiency, correction[0] if correction else None), by_group
-    explicit = _combined([(u.weight, e, v) for u, e, v, _, _, _ in fused], settings)
-    efficiency = _combined([(u.weight, f, v) for u, _, _, f, v, _ in fused], settings, explicit)
+    common = _shared_days(units, days)
+    explicit = _combined([(u.weight, e, v) for u, e, v, _, _, _ in fused], settings, common)
+    efficiency = _combined([(u.weight, f, v) for u, _, _, f, v, _ in fused], settings, common, explicit)
     corrected = [(u.weight, c[0], float(c[1].variance)) for u, _, _, _, _, c in fused if c is not None]
     complete = len(corrected) == len([u for u, e, *_ in fused if u.weight > 0])
-    both = _combined_correction(corrected, explicit, settings) if corrected and complete else None
+    both = _combined_correction(corrected, explicit, settings, common) if corrected and complete else None
     return Fused(explicit, efficiency, both), by_group
 
 

@@ -52,7 +52,7 @@ def mode_effects(answers: Answers, channel: NDArray[np.str_]) -> ModeEffects | N
     by_agency = (agency[:, None] == np.unique(agency)[None, :]).astype(np.float64)
     by_channel = (number[:, None] == np.arange(len(channels))[None, :]).astype(np.float64)
     usable = np.zeros(k, dtype=bool)
-    _, cluster = np.unique(answers.design.cluster, return_inverse=True)
+    _, cluster = np.unique(answers.design.clusters, return_inverse=True)
     for j in range(k):
         weight, outcome = answers.valid[:, j], answers.satisfied[:, j]
         agencies = np.flatnonzero(weight @ by_agency > 0)

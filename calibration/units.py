@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from calibration.days import DayCorrelation, by_day, day_correlation, day_numbers, expected_effect, place_effect
 from calibration.design import Design
-from calibration.design_effect import DesignEffect, design_effect
+from calibration.design_effect import DesignEffect
 from calibration.efficiency import explicit_variance
 from calibration.months import AgencyMonth, Stratum
-from calibration.ratings import TABLET, DayCount, totals
+from calibration.ratings import TABLET, totals
 from calibration.reasons import Reason, Why
 from calibration.tables import EvidenceTable, NoisyCells, noisy_cells, pool
+from pipeline.calendar import DayRange
 
 FloatArray = NDArray[np.float64]
 SEPARABLE_P: Final = 0.01
@@ -25,7 +27,9 @@ SEPARABLE_P: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Strata that one set of tables speaks of. `k`: n times the weighted share satisfied; `weight`: of transactions."""
+    """Strata that one set of tables speaks of. `k`: n times the weighted share satisfied; `weight`: of transactions.
+
+    `clusters`: effect of days beyond that of unequal weights; `daily` [1, days, 1]: weight of each day's ratings."""
 
     strata: tuple[Stratum, ...]
     cells: NoisyCells | None
@@ -35,6 +39,7 @@ class Unit:
     visits: float
     weight: float
     clusters: DesignEffect
+    daily: FloatArray
     strata_effect: float
     separable: bool
     reasons: tuple[Reason, ...]
@@ -43,6 +48,23 @@ class Unit:
     def effect(self) -> DesignEffect:
         """Of clusters and of unequal weights together."""
         return self.clusters.times(self.strata_effect)
+
+
+def days_of_months(months: Iterable[AgencyMonth]) -> DayCorrelation:
+    """How ratings hang together by day, from all agencies and periods at hand."""
+    rows = [
+        (stratum, int(number), count.rated, count.satisfied)
+        for stratum, month in enumerate(months)
+        if month.ratings
+        for number, count in zip(
+            day_numbers([c.day for c in month.ratings], month.period.start), month.ratings, strict=True
+        )
+    ]
+    if not rows:
+        return DayCorrelation.unknown()
+    stratum, number, rated, satisfied = (np.array(column, dtype=np.int64) for column in zip(*rows, strict=True))
+    design = Design(number, stratum)
+    return day_correlation(satisfied[:, None].astype(np.float64), rated[:, None].astype(np.float64), design)
 
 
 def stratum_weights(strata: Sequence[Stratum]) -> tuple[FloatArray, list[Reason]]:
@@ -96,18 +118,37 @@ def same_response(strata: Sequence[Stratum]) -> bool:
     return statistic <= float(chi2.isf(SEPARABLE_P, len(n_h) - 1))
 
 
-def _clusters(counts: Sequence[DayCount]) -> DesignEffect:
-    """The effect of days (and counters, where ratings carry them)."""
-    key: dict[tuple[object, str], int] = {}
-    cluster = np.array([key.setdefault((c.day, c.counter), len(key)) for c in counts], dtype=np.int64)
-    rated, satisfied = (
-        np.array([getattr(c, name) for c in counts], dtype=np.float64) for name in ("rated", "satisfied")
-    )
-    return design_effect(rated, satisfied, Design(cluster, np.zeros_like(cluster)))
+def _clusters(strata: Sequence[Stratum], period: DayRange, days: DayCorrelation) -> tuple[DesignEffect, FloatArray]:
+    """(Effect of days on the stratified mean, beyond that of unequal weights; weight of each day's ratings)."""
+    weights, _ = stratum_weights(strata)
+    rows = [(w, count) for w, stratum in zip(weights, strata, strict=True) for count in stratum.ratings if count.rated]
+    length = int(day_numbers([period.end], period.start)[0]) + 1
+    if not rows:
+        return DesignEffect.none(0), np.zeros((1, length, 1))
+    rated = np.array([[count.rated] for _, count in rows], dtype=np.float64)
+    satisfied = np.array([[count.satisfied] for _, count in rows], dtype=np.float64)
+    place = np.array([i for i, stratum in enumerate(strata) for count in stratum.ratings if count.rated])
+    cluster = day_numbers([count.day for _, count in rows], period.start)
+    design = Design(cluster, np.zeros_like(cluster))
+    n_h, k_h = (np.bincount(place, weights=x[:, 0], minlength=len(strata)) for x in (rated, satisfied))
+    share_of = np.where(n_h > 0, weights, 0.0)
+    share_of = share_of / share_of.sum() if share_of.sum() > 0 else n_h / n_h.sum()
+    scale = (share_of / np.maximum(n_h, 1.0))[place][:, None]
+    share = float((share_of * k_h / np.maximum(n_h, 1.0)).sum())
+    simple = share * (1 - share) / n_h.sum()
+    kish = float(n_h.sum() * (scale**2 * rated).sum())
+    variance, degrees = design.variance(scale * (satisfied - (k_h / np.maximum(n_h, 1.0))[place][:, None] * rated))
+    expected, apart = (float(expected_effect(rated, scale, design, m)[0]) for m in (days, days.without_runs()))
+    own, free = (float(variance[0]) / simple, degrees) if simple > 0 else (expected, 0)
+    effect = place_effect(own / kish, expected / kish, apart / kish, free, days.degrees)
+    return effect, by_day(scale * rated, design, length)
 
 
-def units_of(month: AgencyMonth) -> list[Unit]:
-    """The month's units, each with its tables pooled and projected, its weight and its design effect."""
+def units_of(month: AgencyMonth, days: DayCorrelation | None = None) -> list[Unit]:
+    """The month's units, each with its tables pooled and projected, its weight and its design effect.
+
+    `days`: how the province's days hang together (default: as this agency's own do)."""
+    days = days or days_of_months([month])
     own = [stratum for stratum in month.strata if stratum.tables]
     rest = tuple(stratum for stratum in month.strata if not stratum.tables)
     groups: list[tuple[tuple[Stratum, ...], tuple[EvidenceTable, ...]]] = [
@@ -123,7 +164,7 @@ def units_of(month: AgencyMonth) -> list[Unit]:
     for strata, tables in groups:
         n, k, strata_effect, reasons = stratified_mean(strata)
         tablet_n, tablet_k = (sum(x) for x in zip(*(totals(s.ratings, TABLET) for s in strata), strict=True))
-        counts: list[DayCount] = [count for stratum in strata for count in stratum.ratings]
+        clusters, daily = _clusters(strata, month.period, days)
         pooled = pool(tables) if tables else None
         cells = None
         if pooled is not None and not pooled.is_empty():
@@ -143,7 +184,8 @@ def units_of(month: AgencyMonth) -> list[Unit]:
                 tablet_n=int(tablet_n),
                 visits=max(visits, float(n)),
                 weight=float(sum(weight_of[s.service_group] for s in strata)),
-                clusters=_clusters(counts),
+                clusters=clusters,
+                daily=daily,
                 strata_effect=strata_effect,
                 separable=same_response(strata),
                 reasons=tuple(dict.fromkeys([*reasons, *weight_reasons])),

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
+from calibration.days import DayCorrelation, day_numbers
 from calibration.design import Design, Weights
 from calibration.mode_effects import ModeEffects, mode_effects
-from calibration.survey_shares import NO_SHARE, Answers, Share, intraclass, shares
-from pipeline.calendar import Period, month_name, month_words
+from calibration.survey_shares import NO_SHARE, Answers, Share, days_of, shares
+from pipeline.calendar import Period, day_date, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
@@ -172,8 +173,8 @@ def _answers(sums: SheetSums, figures: _Figures, facts: set[int], weights: Weigh
     columns = [list(slots) for slots in figures.base_slots]
     valid = np.stack([valid_slot[:, c].sum(axis=1) for c in columns], axis=1)
     satisfied = np.stack([satisfied_slot[:, c].sum(axis=1) for c in columns], axis=1)
-    keys = np.stack([sums.agency, sums.counter, sums.day], axis=1)
-    cluster = np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1) if len(keys) else sums.agency
+    days = [day_date(int(day)) for day in sums.day]
+    cluster = day_numbers(days, min(days)) if days else sums.day
     return Answers(satisfied, valid, sums.sheets.astype(np.float64), Design(cluster, sums.agency, weights))
 
 
@@ -215,8 +216,7 @@ def compute_index(
     figures = _figures(instrument)
     answers = _answers(sums, figures, {item.slot for item in instrument.facts}, _weights(sums, frame))
     effects = mode_effects(answers, sums.channel) if len(sums) else None
-    rho = intraclass(answers) if len(sums) else np.ones(len(figures.names))
-    one = _Request(answers, figures, sums, rho, effects, suppress_below)
+    one = _Request(answers, figures, sums, days_of(answers), effects, suppress_below)
     places = []
     for dimension in dimensions:
         for named, rows, total in _places(dimension, catalogue, sums, period, frame):
@@ -249,7 +249,7 @@ class _Request:
     answers: Answers
     figures: _Figures
     sums: SheetSums
-    rho: NDArray[np.float64]
+    days: DayCorrelation
     effects: ModeEffects | None
     suppress_below: int
 
@@ -300,12 +300,12 @@ def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: 
     plain, weighted, shift = [NO_SHARE] * m, [NO_SHARE] * m, np.full(m, np.nan)
     covered = None
     if sheets:
-        plain = shares(answers.unweighted(), one.figures.combine, one.rho)
+        plain = shares(answers.unweighted(), one.figures.combine, one.days)
         standing_for = 0.0
         if (weight := answers.design.weight) is not None:
             standing_for = float(weight.size[np.unique(weight.cell)].sum())
         if standing_for > 0:
-            weighted = shares(answers, one.figures.combine, one.rho)
+            weighted = shares(answers, one.figures.combine, one.days)
             covered = min(1.0, standing_for / transactions) if transactions else None
         if one.effects is not None and dimension != "channel":
             base = one.effects.adjustment(one.sums.channel[rows], answers.valid)

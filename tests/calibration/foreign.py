@@ -4,6 +4,8 @@ satisfaction, signals whose meaning changes. Written from the field's descriptio
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
@@ -28,3 +30,40 @@ def areas(
     else:
         truth = np.where(rng.random(count) < 0.15, share - spread, share)
     return rng.binomial(rated, truth), rated, truth
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Answers of agencies over working days: `satisfied`, `rated` [agencies, days, counters]; truth [agencies]."""
+
+    satisfied: IntArray
+    rated: IntArray
+    truth: FloatArray
+
+
+def agency_days(
+    rng: np.random.Generator,
+    agencies: int,
+    days: int,
+    counters: int,
+    answers_a_day: float,
+    *,
+    icc: float,
+    runs: float = 0.0,
+    share: float = 0.83,
+    spread: float = 0.35,
+) -> Days:
+    """Days move all counters of an agency alike: on the logit scale, by a first-order autoregression `runs` whose sd
+    gives about the intraclass correlation `icc`. Truth is the mean share over the days' distribution."""
+    centre = logit(share) + spread * rng.normal(size=agencies)
+    middle = expit(centre)
+    sd = np.sqrt(icc / (middle * (1 - middle)))
+    step = np.empty((agencies, days))
+    step[:, 0] = rng.normal(size=agencies)
+    for day in range(1, days):
+        step[:, day] = runs * step[:, day - 1] + np.sqrt(1 - runs**2) * rng.normal(size=agencies)
+    chance = expit(centre[:, None] + sd[:, None] * step)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
+    truth = (expit(centre[:, None] + sd[:, None] * nodes) * weights).sum(axis=1) / weights.sum()
+    rated = rng.poisson(answers_a_day / counters, (agencies, days, counters))
+    return Days(rng.binomial(rated, chance[:, :, None]), rated, truth)

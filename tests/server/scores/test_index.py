@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date
 
 import msgspec
@@ -11,8 +12,9 @@ import pytest
 from scipy.stats import t as student
 from sqlalchemy import Engine
 
+from calibration.days import DayCorrelation
 from calibration.design import Design
-from calibration.survey_shares import Answers, intraclass, shares
+from calibration.survey_shares import Answers, days_of, shares
 from pipeline.calendar import parse_period
 from pipeline.instruments import Instrument, Pooling, load_instrument
 from server.scores.index import Figure, IndexResult, compute_index
@@ -181,8 +183,8 @@ def test_interval_of_independent_sheets_is_wilsons_with_students_quantile() -> N
     """One sheet a cluster, one answer a sheet: nothing hangs together, so the design effect is 1."""
     satisfied = np.array([[1.0]] * 40 + [[0.0]] * 10)
     answers = Answers(satisfied, np.ones((50, 1)), np.ones(50), Design(np.arange(50), np.zeros(50, dtype=np.int64)))
-    (share,) = shares(answers, np.eye(1), np.zeros(1))
-    q2 = student.ppf(0.975, 49) ** 2
+    (share,) = shares(answers, np.eye(1), replace(DayCorrelation.unknown(), degrees=1000.0))
+    q2 = student.ppf(0.975, 49 + 30) ** 2
     effect = (49 / 79) * (50 / 49) + (30 / 79) * 1.0
     n = 50 / effect
     half = math.sqrt(q2 * 0.16 / n + (q2 / (2 * n)) ** 2) / (1 + q2 / n)
@@ -210,12 +212,12 @@ def _simulated_coverage(sheets: int, days: int, items: int, replications: int, s
                 day = int(rng.integers(days))
                 value = centre + day_effect[day] + rng.normal(0, 0.75)
                 yes = int((value + rng.normal(0, 0.55, items) > 0).sum())
-                rows.append((yes, items, agency * 1000 + day, agency))
+                rows.append((yes, items, day, agency))
         table = np.array(rows)
         design = Design(table[:, 2].astype(np.int64), table[:, 3].astype(np.int64))
         answers = Answers(table[:, :1], table[:, 1:2], np.ones(len(table)), design)
-        rho = intraclass(answers)
-        (share,) = shares(answers.take(answers.design.stratum == 0), np.eye(1), rho)
+        model = days_of(answers)
+        (share,) = shares(answers.take(answers.design.stratum == 0), np.eye(1), model)
         assert share.low is not None
         assert share.high is not None
         covered += share.low <= truth <= share.high
