@@ -32,6 +32,8 @@ from calibration.design_effect import DesignEffect
 FloatArray = NDArray[np.float64]
 LAGS: Final = 5
 DECAYS: Final = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
+EVIDENCE: Final = 2.7
+"""Fall of the chi-squared loss that shows runs of days: one in ten where there are none."""
 PRIOR_DEGREES: Final = 30.0
 """Degrees of freedom that the other agencies' days are worth beside a place's own."""
 
@@ -129,7 +131,8 @@ def _fit(n: FloatArray, k: FloatArray, one_answer: bool) -> tuple[float, float, 
             base = float((weight * apart) @ (observed - same * shared) / ((weight * apart) @ apart))
             base = max(base, 1.0 - same)
         loss = float((weight * (observed - same * shared - base * apart) ** 2).sum())
-        if best is None or loss < best[0] * (1 - 1e-9):
+        # the loss is in units of variance of the products: days apart (decay 0) until the evidence is against them
+        if best is None or loss + (EVIDENCE if best[2] == 0.0 else 0.0) < best[0]:
             best = (loss, same, decay, base)
     assert best is not None
     return best[1:]
