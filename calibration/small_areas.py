@@ -7,7 +7,7 @@ Fay-Herriot, area level: y_i = theta_i + e_i, theta_i = x_i'b + v_i, Var e_i = p
     g3 = (1 - g_i)^2 [2 / sum_j V_j^-2] / V_i
 
 On shares psi_i = deff_i P (1 - P) / n_i with P of all areas together: an area's own share in it would let satisfied
-areas weigh more, and all would be drawn upward (by 3 to 5 points at P = .85 to .92 with 15 answers; ADR 0140). Shares
+areas weigh more, and all would be drawn upward (by 3 to 5 points at P = .85 to .92 with 15 answers; ADR 0170). Shares
 of areas without covariates are better served by the beta-binomial hierarchy (`hierarchical_shares`): no normal
 approximation, a posterior over the spread between areas in place of an estimate that is often zero.
 
