@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalogue, metrics
+from models import across, catalogue, metrics
 from pipeline.errors import SourceError
 
 Case = TypeVar("Case")
@@ -88,11 +88,19 @@ def coverage(correct: NDArray[np.bool_], uncertainty: NDArray[np.float64]) -> li
 
 def add_arguments(parser: argparse.ArgumentParser, columns: str, model: str) -> None:
     """Declare the options that all evaluations share."""
-    parser.add_argument("--index", type=Path, required=True, metavar="FILE.csv", help=f"columns {columns}")
-    parser.add_argument("--out", type=Path, required=True, metavar="PREDICTIONS.csv", help="table to write")
+    parser.add_argument("--index", type=Path, metavar="FILE.csv", help=f"columns {columns}")
+    parser.add_argument("--out", type=Path, metavar="PREDICTIONS.csv", help="table to write")
     parser.add_argument("--json", action="store_true", help="print the measures as JSON")
     parser.add_argument("--weights", type=Path, help=f"another .onnx of {model}'s form (of a training run)")
+    across.add_arguments(parser)
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
+
+
+def index_and_out(args: argparse.Namespace) -> tuple[Path, Path]:
+    """`--index` and `--out`, which only `--across` does without. Raises `SourceError` where one is missing."""
+    if args.index is None or args.out is None:
+        raise SourceError("--index and --out are needed.", "Give both, or --across with --data and --cache.")
+    return args.index, args.out
 
 
 def weights_of(model: str, own: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """Evaluate face affect on labelled photographs of your own.
 
 hailong models eval face --index FILE.csv --out predictions.csv [--prior uniform|counter|FILE] [--json]
+hailong models eval face --across --data DATA --cache FOLDER [--without SOURCE=FILE.onnx] [--json]
 
 FILE.csv has the columns path,label; paths are relative to the file. Labels: neutral, happiness, sadness, anger, fear,
 disgust, surprise, contempt, smile, non_smile (an empty or other label: predicted, but not measured). Whole
@@ -11,6 +12,9 @@ The network answers likelihoods; `--prior` says what was likely beforehand, and 
 negative, neutral, positive and surprise are as likely; counter: the shares of `pipeline.fusion`, mostly neutral; FILE:
 a TOML file with `prior = [negative, neutral, positive]`, such as one of the fusion, or with eight numbers in the order
 of `pipeline.records.EMOTIONS`.
+
+`--across` leaves one source out (FER+ valid with its parts, RAF-DB's held-out faces) and measures on it every choice of
+prior, temperature and threshold that was made on the others (`models.training.face_across`).
 
   accuracy               most probable emotion is the label (smile, non_smile: whether it is happiness)
   uar                    mean recall of the labels that occur
@@ -33,7 +37,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import catalogue, evaluate, metrics
+from models import across, catalogue, evaluate, metrics
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork
 from models.face_find import read_picture, shipped_finder
 from models.fer_network import FerNetwork
@@ -41,7 +45,7 @@ from models.labels import FACE_LABELS, POLARITIES, POLARITY_OF
 from models.likelihoods import GROUPS, posterior, ratios
 from models.prior import UNIFORM, Prior, named_prior
 from models.runtime import OnnxNetwork
-from pipeline.errors import SourceError
+from pipeline.errors import ConfigError, SourceError
 from pipeline.records import EMOTIONS, FaceAffect
 
 COLUMNS = (
@@ -198,16 +202,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     evaluate.add_arguments(parser, "path,label", "face-affect")
     parser.add_argument("--network", choices=("face-affect", "fer"), default="face-affect", help="which network")
+    parser.add_argument(
+        "--without", action="append", default=[], metavar="SOURCE=FILE.onnx", help="weights that never saw a source"
+    )
     parser.add_argument("--prior", default="uniform", help="uniform (default), counter, or a TOML file with `prior`")
+
+
+def _across(args: argparse.Namespace) -> across.Json:
+    from models.training.face_across import report
+
+    if args.network == "fer":
+        raise ConfigError("--across is for the project's own network.")
+    without = {}
+    for each in args.without:
+        source, _, path = each.partition("=")
+        if not path:
+            raise ConfigError(f"{each} is not SOURCE=FILE.onnx.", "Write: --without rafdb=older.onnx")
+        without[source] = Path(path)
+    data, cache = across.folders(args)
+    weights = evaluate.weights_of(args.network, args.weights)
+    return report(data, cache, weights, without, ABSTAIN_ABOVE)
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
-    prior = named_prior(args.prior)
-    rows = evaluate.read_index(args.index, ("path", "label"))
+    if args.across:
+        return across.show(lambda: _across(args), args.json)
+    prior, (index, out) = named_prior(args.prior), evaluate.index_and_out(args)
+    rows = evaluate.read_index(index, ("path", "label"))
     reader = PhotographReader(args.network, evaluate.weights_of(args.network, args.weights))
-    predictions = predict(reader, rows, args.index.parent)
-    evaluate.write_table(args.out, COLUMNS, table(predictions, prior))
+    predictions = predict(reader, rows, index.parent)
+    evaluate.write_table(out, COLUMNS, table(predictions, prior))
     evaluate.show({"network": args.network} | measure(predictions, args.resamples, prior), args.json)
     return 0
 

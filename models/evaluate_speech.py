@@ -222,10 +222,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
-    rows = evaluate.read_index(args.index, ("path", "label"), ("speaker",))
+    index, out = evaluate.index_and_out(args)
+    rows = evaluate.read_index(index, ("path", "label"), ("speaker",))
     network = SpeechAffectNetwork(evaluate.weights_of("speech-affect", args.weights))
-    answers = predict(network, rows, args.index.parent)
+    answers = predict(network, rows, index.parent)
     high, negative = scored(answers)
-    write(answers, high, negative, args.out)
+    write(answers, high, negative, out)
     evaluate.show({"network": "speech-affect"} | measure(answers, high, negative, args.resamples), args.json)
     return 0

@@ -80,13 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
     prior = named_prior(args.prior)
-    rows = evaluate.read_index(args.index, ("text", "label"))
+    index, out = evaluate.index_and_out(args)
+    rows = evaluate.read_index(index, ("text", "label"))
     network = TextSentimentNetwork(evaluate.weights_of("text-sentiment", args.weights))
     affects = [
         network.infer(row["text"]) if row["text"] else None for row in evaluate.with_progress(rows, "sentences", 1_000)
     ]
     evaluate.write_table(
-        args.out,
+        out,
         COLUMNS,
         (
             (number, 0, *[""] * 5, "empty text")

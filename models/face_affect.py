@@ -54,6 +54,8 @@ class FaceAffectNetwork:
     def __init__(self, weights: Path, threads: int = 1) -> None:
         self._network = OnnxNetwork(weights, threads)
         self.calibration = Calibration.of_metadata(self._network.metadata)
+        self.trained_on: tuple[str, ...] = tuple(self._network.metadata.get("trained_on", "ferplus").split(","))
+        """Names of the sources that the weights have seen (`models.training.face_sources`)."""
 
     def crop(self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Grey uint8 [48, 48] from a BGR picture and six keypoints [6, 2] (see `models.face_crop`)."""
@@ -65,11 +67,21 @@ class FaceAffectNetwork:
             raise ValueError(f"crops must be uint8 [n, {CROP_PX}, {CROP_PX}], not {crops.dtype} {crops.shape}")
         if len(crops) == 0:
             return FaceAffects(np.zeros((0, len(EMOTIONS)), np.float32), np.zeros(0, np.float32))
-        faces = crops.astype(np.float32)
-        probabilities, seen = self._network.run(faces=faces)
-        usable = np.where(faces.std(axis=(1, 2)) < LOWEST_CONTRAST, 0, seen).astype(np.float32)
+        probabilities, usable = self.probabilities(crops)
         likelihoods = self.calibration.likelihoods(probabilities)
         return FaceAffects(likelihoods, uncertainty_of(likelihoods, usable))
+
+    def probabilities(
+        self, crops: NDArray[np.uint8], batch: int = 128
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Of crops uint8 [n, 48, 48]: what the graph answers, calibrated at its own shares [n, 8], and whether a person
+        would name any emotion [n]."""
+        parts = []
+        for start in range(0, len(crops), batch):
+            faces = crops[start : start + batch].astype(np.float32)
+            found, seen = self._network.run(faces=faces)
+            parts.append((found, np.where(faces.std(axis=(1, 2)) < LOWEST_CONTRAST, 0, seen).astype(np.float32)))
+        return np.concatenate([one for one, _ in parts]), np.concatenate([two for _, two in parts])
 
     def infer(self, crops: Sequence[NDArray[np.uint8]]) -> list[FaceAffect]:
         """The same as records, one for each crop."""

@@ -11,8 +11,11 @@ dot-product instructions do not saturate), scaled on 384 augmented training face
 stay in floating point. Short cuts' average pooling becomes part of their convolution, which is the same sum.
 
 Calibration: one temperature and one offset for each class (vector scaling with a shared slope; Guo et al. 2017,
-section 4.2), fitted to the quantised network's logits and the majority labels of the validation split, with a small
-pull towards zero offsets."""
+section 4.2), fitted to the quantised network's logits and the majority labels of the validation split, and with
+`--cache` to RAF-DB's held-out faces too, with a small pull towards zero offsets. Sources differ in the shares of their
+classes: each is fitted at its own, and the offsets are what they have in common. The graph answers at the mean of the
+shares and says them in its metadata, so that they can be taken out (`models.likelihoods`); `--temperature` is what a
+source that none of this has seen needs beyond (`hailong models eval face --across`)."""
 
 from __future__ import annotations
 
@@ -32,11 +35,14 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
+from models.likelihoods import Calibration
 from models.training.face import RARE, predict
 from models.training.face_augment import augment
 from models.training.face_data import EMOTION_COUNT, load_split
 from models.training.face_measure import measure
 from models.training.face_network import FaceNetwork, Residual
+from models.training.face_rafdb import held_out, load_rafdb
+from models.training.face_sources import FERPLUS, RAFDB
 
 OFFSET_PULL = 0.02
 RARE_LIFT = 0.25
@@ -100,9 +106,14 @@ class _Faces(CalibrationDataReader):
 
 
 def write_graph(
-    networks: Sequence[FaceNetwork], calibration: NDArray[np.float64], images: NDArray[np.uint8], out: Path
+    networks: Sequence[FaceNetwork],
+    calibration: NDArray[np.float64],
+    images: NDArray[np.uint8],
+    out: Path,
+    told: Calibration | None = None,
+    trained_on: str = "ferplus",
 ) -> None:
-    """Export, quantise, write."""
+    """Export, quantise, write; `told` goes into the metadata."""
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "whole.onnx", Path(folder) / "prepared.onnx"
         torch.onnx.export(
@@ -130,8 +141,22 @@ def write_graph(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Add", "Relu"],
-            nodes_to_exclude=first,
+            nodes_to_exclude=first + _after_the_head(graph),
         )
+    if told is not None:
+        written = onnx.load(out)
+        for key, value in (told.as_metadata() | {"trained_on": trained_on}).items():
+            written.metadata_props.add(key=key, value=value)
+        onnx.save(written, out)
+
+
+def _after_the_head(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that work on logits: rounded to eight bits, their steps would be of .07 nats."""
+    known: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "Gemm" or known & set(node.input):
+            known |= set(node.output)
+    return [node.name for node in graph.node if known & set(node.input)]
 
 
 def run_graph(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -146,18 +171,33 @@ def run_graph(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
-def fit_calibration(logits: NDArray[np.float32], majority: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(slope, eight offsets) that minimise the log loss of majority labels (rows with -1 are left out)."""
-    kept = majority >= 0
-    chosen, labels = logits[kept, :EMOTION_COUNT].astype(np.float64), majority[kept]
+Source = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""Logits [n, 8] and labels [n] of one source (-1: left out)."""
+
+
+def shares_of(labels: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Shares of the eight classes among labels, none of them 0."""
+    counts = np.bincount(labels[labels >= 0], minlength=EMOTION_COUNT) + 0.5
+    return np.asarray(counts / counts.sum(), np.float64)
+
+
+def fit_calibration(sources: Sequence[Source]) -> NDArray[np.float64]:
+    """(slope, eight offsets) that minimise the mean log loss of labels over the sources, each at its own shares.
+
+    The offsets are given at the mean of the sources' shares."""
+    shares = [shares_of(labels) for _, labels in sources]
+    together = np.mean(shares, axis=0)
 
     def loss(parameters: NDArray[np.float64]) -> float:
-        scaled = chosen * np.exp(parameters[0]) + parameters[1:]
-        top = scaled.max(1, keepdims=True)
-        log_sum = top[:, 0] + np.log(np.exp(scaled - top).sum(1))
-        return float(
-            (log_sum - scaled[np.arange(len(labels)), labels]).mean() + OFFSET_PULL * (parameters[1:] ** 2).sum()
-        )
+        total = OFFSET_PULL * float((parameters[1:] ** 2).sum())
+        for (logits, labels), own in zip(sources, shares, strict=True):
+            kept = labels >= 0
+            scaled = logits[kept, :EMOTION_COUNT].astype(np.float64) * np.exp(parameters[0]) + parameters[1:]
+            scaled += np.log(own / together)
+            top = scaled.max(1, keepdims=True)
+            log_sum = top[:, 0] + np.log(np.exp(scaled - top).sum(1))
+            total += float((log_sum - scaled[np.arange(kept.sum()), labels[kept]]).mean()) / len(sources)
+        return total
 
     found = minimize(loss, np.zeros(EMOTION_COUNT + 1), method="L-BFGS-B").x
     found[1:][list(RARE)] += RARE_LIFT
@@ -171,6 +211,12 @@ def probabilities_of(logits: NDArray[np.float32], calibration: NDArray[np.float6
     return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
 
 
+def _logits(graph: Path, framings: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Log-probabilities [n, 8] of faces in one or more framings [n, k, 48, 48], averaged over these."""
+    parts = [run_graph(graph, np.ascontiguousarray(framings[:, each])) for each in range(framings.shape[1])]
+    return np.asarray(np.log(np.maximum(np.mean(parts, axis=0), 1e-12)), np.float32)
+
+
 def main() -> None:
     """Quantise, calibrate, report the validation scores (calibration cross-fitted on halves), write the graph."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -178,6 +224,8 @@ def main() -> None:
     parser.add_argument(
         "--run", type=Path, required=True, action="append", help="face.pt of a training run; once or twice"
     )
+    parser.add_argument("--cache", type=Path, help="calibrate on RAF-DB's held-out faces too; folder of its crops")
+    parser.add_argument("--temperature", type=float, default=1.3, help="for sources that nothing has seen")
     parser.add_argument("--out", type=Path, required=True, help="face_affect.onnx to write")
     args = parser.parse_args()
     if len(args.run) > 2:
@@ -192,17 +240,28 @@ def main() -> None:
     for network in networks:
         print("valid, one network:    ", measure(majority, probabilities_of(predict(network, valid.images), plain)))
     write_graph(networks, plain, train.images, args.out)
-    uncalibrated = run_graph(args.out, valid.images)
-    logits = np.log(np.maximum(uncalibrated, 1e-12))
-    print("valid, both, quantised:", measure(majority, uncalibrated))
-    half = np.random.default_rng(0).permutation(len(logits)) % 2 == 0
-    crossed = uncalibrated.copy()
-    for fit, use in ((half, ~half), (~half, half)):
-        crossed[use] = probabilities_of(logits[use], fit_calibration(logits[fit], majority[fit]))
-    print("valid, cross-fitted:   ", measure(majority, crossed))
-    calibration = fit_calibration(logits, majority)
-    print("slope", round(float(calibration[0]), 3), "offsets", calibration[1:].round(3))
-    write_graph(networks, calibration, train.images, args.out)
+    sources = [(_logits(args.out, valid.images[:, None]), majority)]
+    if args.cache:
+        faces = load_rafdb(args.data, args.cache)
+        left_out = faces.take(held_out(len(faces.labels)))
+        sources.append((_logits(args.out, left_out.images), left_out.labels))
+    halves = [np.random.default_rng(0).permutation(len(labels)) % 2 == 0 for _, labels in sources]
+    for number, (logits, labels) in enumerate(sources):
+        name = ("FER+ valid", "RAF-DB held out")[number]
+        print(f"{name}, both, quantised:", measure(labels, probabilities_of(logits, plain)))
+        crossed = np.empty_like(logits)
+        for turn in (False, True):
+            fit = [(part[half ^ turn], truth[half ^ turn]) for (part, truth), half in zip(sources, halves, strict=True)]
+            use = ~(halves[number] ^ turn)
+            crossed[use] = probabilities_of(logits[use], fit_calibration(fit))
+        print(f"{name}, cross-fitted:   ", measure(labels, crossed))
+    calibration = fit_calibration(sources)
+    shares = np.mean([shares_of(labels) for _, labels in sources], axis=0)
+    shares[list(RARE)] *= np.exp(RARE_LIFT)
+    told = Calibration(tuple(float(each) for each in shares / shares.sum()), args.temperature)
+    print("slope", round(float(calibration[0]), 3), "offsets", calibration[1:].round(3), told)
+    trained_on = f"{FERPLUS},{RAFDB}" if args.cache else FERPLUS
+    write_graph(networks, calibration, train.images, args.out, told, trained_on)
     print("valid, as written:     ", measure(majority, run_graph(args.out, valid.images)))
     print(f"wrote {args.out.name}: {args.out.stat().st_size / 2**20:.2f} MiB")
 
