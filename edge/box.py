@@ -15,13 +15,14 @@ from edge.delivery.enrolment import load_enrolment, own_keys
 from edge.delivery.health import Health
 from edge.delivery.instruments import Instruments
 from edge.delivery.outbox import UNDATED, Outbox
-from edge.delivery.scheduler import PeriodScheduler, RatingSchedule, Ticker
+from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender, SenderSettings
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.version import SOFTWARE
+from edge.worker import Worker
 from pipeline import wire
 from pipeline.calendar import day_at
 from pipeline.errors import ClockError, KeyFileError
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 TURN_S = 1.0
 DEMO_TURN_S = 0.25
+STOP_S = 30.0
+"""So long the box waits for a turn of the scheduler or the sender that is going on."""
 
 
 class Box:
@@ -114,12 +117,13 @@ class Box:
         tablet, queue = config.tablet, config.queue
         on_tablet = token if queue.port is None else None
         app = make_app(pages, self.counter, on_tablet, self._status, tablet.host)
-        self.tablet = TabletServer(app, tablet.host, tablet.port)
+        failed = self.health.failed
+        self.tablet = TabletServer(app, tablet.host, tablet.port, on_failed=failed("tablet", wire.BoxState.STARTING))
         self._stack.callback(self.tablet.close)
         self.queue: TabletServer | None = None
         if token is not None and queue.port is not None:
             events = make_queue_app(self.counter, token, queue.host)
-            self.queue = TabletServer(events, queue.host, queue.port, "queue")
+            self.queue = TabletServer(events, queue.host, queue.port, "queue", failed("queue", wire.BoxState.STARTING))
             self._stack.callback(self.queue.close)
         self.sender = Sender(
             SenderSettings(
@@ -134,12 +138,22 @@ class Box:
             self._heartbeat,
             self.curator.anchor,
             instruments.take,
+            self.health.failed("sender", wire.BoxState.STARTING),
         )
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
         self.scheduler = PeriodScheduler(
             self.curator, self.outbox, clock, schedule, self.health, config.privacy.seal_interval_s
         )
-        self._ticker = Ticker(self.scheduler.turn, DEMO_TURN_S if config.box.demo else TURN_S, "scheduler")
+        self._scheduling = Worker(
+            "scheduler",
+            self._schedule,
+            on_failed=self.health.failed("scheduler", wire.BoxState.STARTING),
+            first_pause_s=TURN_S,
+        )
+
+    def _schedule(self) -> None:
+        self.scheduler.turn()
+        self._scheduling.wait(DEMO_TURN_S if self.config.box.demo else TURN_S)
 
     def _open_analysis(self) -> Analysis:
         from edge.perception.analysis import Analysis
@@ -180,6 +194,7 @@ class Box:
             "state": self.health.state.name,
             "server_answers": self.sender.is_heard,
             "problem": self.curator.problem,
+            "failing": ", ".join(self.health.failing),
         }
 
     def _heartbeat(self) -> wire.Heartbeat:
@@ -206,7 +221,7 @@ class Box:
         if self.queue is not None:
             self.queue.start()
         self.sender.start()
-        self._ticker.start()
+        self._scheduling.start()
         if self.analysis is not None:
             self.analysis.start()
 
@@ -220,7 +235,7 @@ class Box:
         for server in (self.queue, self.tablet):
             if server is not None:
                 server.close()
-        self._ticker.stop()
+        self._scheduling.stop(STOP_S)
         if self.config.box.demo and for_good:
             self._finish_demo(flush_s)
         self.sender.stop()

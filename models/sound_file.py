@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +23,21 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
     pieces: list[NDArray[np.float32]] = []
     total = 0
     try:
-        with av.open(str(path)) as container:
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
+        # "file:": what stands before a colon in a name is no protocol
+        with av.open(f"file:{path}") as container:
+            resampler, kind = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ), None
             try:
                 for frame in container.decode(audio=0):
+                    before, kind = kind, (frame.sample_rate, frame.format.name, frame.layout.name)
+                    if before is not None and kind != before:  # a recording may change in the middle
+                        pieces += [_samples(piece) for piece in resampler.resample(None)]
+                        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
                     for piece in resampler.resample(frame):
-                        pieces.append(piece.to_ndarray()[0].astype(np.float32))
+                        pieces.append(_samples(piece))
                         total += len(pieces[-1])
                     if total >= most:
                         break
-                pieces += [piece.to_ndarray()[0].astype(np.float32) for piece in resampler.resample(None)]
+                pieces += [_samples(piece) for piece in resampler.resample(None)]
             except av.FFmpegError:
                 if total < SAMPLE_RATE_HZ:
                     raise
@@ -44,3 +50,10 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
     if not pieces:
         raise SourceError("no sound in the file")
     return np.concatenate(pieces)[:most]
+
+
+def _samples(piece: Any) -> NDArray[np.float32]:
+    """Samples float32 [n] of a decoded piece; what is no number counts as silence."""
+    samples: NDArray[np.float32] = piece.to_ndarray()[0].astype(np.float32)
+    samples[~np.isfinite(samples)] = 0.0
+    return samples

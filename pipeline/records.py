@@ -16,6 +16,8 @@ EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "
 """Order of `FaceAffect.likelihoods` (that of FERPlus' votes)."""
 
 SAMPLE_RATE_HZ = 16_000
+MAX_SIDE_PX = 8_192
+MAX_CHUNK_S = 60
 
 
 class Level(IntEnum):
@@ -58,10 +60,20 @@ class AbstainReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture. `pixels`: uint8 [height, width, 3], BGR. `time_s`: monotonic clock or media time."""
+    """One picture. `pixels`: uint8 [height, width, 3], BGR, no side above `MAX_SIDE_PX`. `time_s`: monotonic clock or
+    media time. Raises `ValueError` for anything else."""
 
     pixels: NDArray[np.uint8]
     time_s: float
+
+    def __post_init__(self) -> None:
+        pixels = self.pixels
+        if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise ValueError("a frame's pixels are uint8 [height, width, 3]")
+        if min(pixels.shape[:2]) < 1 or max(pixels.shape[:2]) > MAX_SIDE_PX:
+            raise ValueError(f"a frame's sides are 1 to {MAX_SIDE_PX} pixels")
+        if not math.isfinite(self.time_s):
+            raise ValueError("a frame's time is a finite number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +143,22 @@ class FaceAffect:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of sound. `samples`: float32 [n] in [-1, 1], mono, 16 kHz. `time_s` of its first sample."""
+    """A piece of sound. `samples`: float32 [n] in [-1, 1], mono, 16 kHz, of at most `MAX_CHUNK_S`. `time_s` of its
+    first sample. Raises `ValueError` for anything else."""
 
     samples: NDArray[np.float32]
     time_s: float
+
+    def __post_init__(self) -> None:
+        samples = self.samples
+        if not isinstance(samples, np.ndarray) or samples.dtype != np.float32 or samples.ndim != 1:
+            raise ValueError("a chunk's samples are float32 [n]")
+        if len(samples) > MAX_CHUNK_S * SAMPLE_RATE_HZ:
+            raise ValueError(f"a chunk is at most {MAX_CHUNK_S} s long")
+        if len(samples) and not np.abs(samples).max() <= 1.0:  # what is no number fails every comparison
+            raise ValueError("a chunk's samples lie within [-1, 1]")
+        if not math.isfinite(self.time_s):
+            raise ValueError("a chunk's time is a finite number")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,17 @@ doubles from try to try. A thread that hangs inside a driver is left behind and 
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from edge.capture.media_file import open_media, read_frames
 from edge.capture.source import Source
+from edge.worker import Worker
 from pipeline.errors import SourceError
 from pipeline.records import Frame, Tallies
 
@@ -104,13 +105,18 @@ class Camera(Source[Frame]):
 
     def _run(self) -> None:
         pause_s = self._settings.first_pause_s
-        while not self._stop.is_set() and not self._ended.is_set():
+        while not self._worker.stopping and not self._ended.is_set():
             self._generation += 1
             self._beat_s = time.monotonic()
             before = self.tallies.forwarded
-            reader = threading.Thread(target=self._read, args=(self._generation,), name="camera-read", daemon=True)
+            reader = Worker(
+                "camera reader",
+                partial(self._read_turn, self._generation),
+                on_error=partial(self._reader_failed, self._generation),
+                first_pause_s=0.0,
+            )
             reader.start()
-            while reader.is_alive() and not self._stop.is_set():
+            while reader.is_alive and not self._worker.stopping:
                 reader.join(0.1)
                 opening_s = self._settings.open_s if self.tallies.forwarded == before else 0.0
                 if time.monotonic() - self._beat_s > self._settings.stale_s + opening_s:
@@ -118,15 +124,24 @@ class Camera(Source[Frame]):
                     self._set_lost(f"The camera {self.name} has stopped giving pictures.")
                     break
             self._generation += 1  # whoever still reads is not listened to any more
-            if self._stop.is_set() or self._ended.is_set():
+            reader.ask_to_stop()
+            if self._worker.stopping or self._ended.is_set():
                 break
-            if not self._lost:  # the reading thread failed in a way of its own; its traceback is on stderr
-                self.tallies.drop("lost")
-                self._set_lost(f"The camera {self.name} has failed.")
             if self.tallies.forwarded > before:
                 pause_s = self._settings.first_pause_s
-            self._stop.wait(pause_s)
+            self._worker.wait(pause_s)
             pause_s = min(2 * pause_s, self._settings.longest_pause_s)
+
+    def _reader_failed(self, generation: int) -> None:
+        """The watching thread reads anew; this one does not."""
+        if not self._over(generation):
+            self._generation += 1
+            self._failed()
+
+    def _read_turn(self, generation: int) -> bool:
+        if not self._over(generation):
+            self._read(generation)
+        return False
 
     def _read(self, generation: int) -> None:
         start_s = time.monotonic()
@@ -160,7 +175,7 @@ class Camera(Source[Frame]):
                 step_s, time_s = frame.time_s - time_s, frame.time_s
                 frame = replace(frame, time_s=start_s + time_s)
                 self._beat_s = time.monotonic()
-                if self._stop.wait(max(0.0, frame.time_s - self._beat_s)):
+                if self._worker.wait(max(0.0, frame.time_s - self._beat_s)):
                     break
             self._beat_s = time.monotonic()
             self._slots.put(frame)
@@ -169,4 +184,4 @@ class Camera(Source[Frame]):
         return time_s + max(step_s, 1e-3)
 
     def _over(self, generation: int) -> bool:
-        return self._stop.is_set() or generation != self._generation
+        return self._worker.stopping or generation != self._generation

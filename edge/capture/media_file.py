@@ -5,6 +5,7 @@ FFmpeg's messages may hold an address with its password, so none of them is pass
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,16 @@ from pipeline.records import SAMPLE_RATE_HZ, Chunk, Frame, Tallies
 
 CHUNK = 1024
 """Samples of a chunk: two windows of the voice activity detector, 64 ms."""
+MAX_JUMP_S = 5.0
+"""A picture that is stamped so much later than the one before is joined to it."""
+MAX_LATE_S = 6 * 3_600.0
+"""Sound that begins so much later than the pictures is taken to begin with them."""
+MAX_GAP_S = 60.0
+"""A pause in the sound that is longer is no pause, but a wrong time stamp."""
+UNEVEN_S = 0.2
+"""Time stamps are not more even than this."""
+MAX_PIXELS = 8_192 * 8_192
+MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4_000, 400_000, 64
 
 
 def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0) -> Any:
@@ -31,9 +42,14 @@ def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0) -> Any:
     try:
         if "://" in source:
             return av.open(source, options=options, timeout=(open_s, read_s))
-        return av.open(source)
+        return av.open(file_url(source))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(source, error) from None
+
+
+def file_url(path: str) -> str:
+    """A file's name as FFmpeg takes it: what stands before a colon in it is no protocol."""
+    return f"file:{path}"
 
 
 def _unreadable(source: str, error: Exception) -> SourceError:
@@ -62,8 +78,44 @@ def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
         ) from None
 
 
+def _origin_s(container: Any) -> float | None:
+    """Media time 0 of pictures and sound alike: the first picture's, where there are pictures."""
+    for stream in (*container.streams.video, *container.streams.audio):
+        if stream.start_time is not None and stream.time_base is not None:
+            return float(stream.start_time * stream.time_base)
+    return None
+
+
+class _Times:
+    """Media time of pictures that may have none, may run backwards after a cut, or be stamped hours away: such a one
+    is joined to the one before, and counted (`time_jump`)."""
+
+    def __init__(self, origin_s: float | None, step_s: float, tallies: Tallies) -> None:
+        self._shift_s = 0.0 if origin_s is None else origin_s
+        self._knows_origin = origin_s is not None
+        self._step_s = step_s
+        self._tallies = tallies
+        self._last_s = -step_s
+
+    def next(self, stamped_s: float | None) -> float:
+        """The time of the next picture, after the one before; from 0."""
+        following_s = self._last_s + self._step_s
+        if stamped_s is None or not math.isfinite(stamped_s):
+            self._last_s = following_s
+            return following_s
+        if not self._knows_origin:
+            self._shift_s, self._knows_origin = stamped_s, True
+        time_s = stamped_s - self._shift_s
+        if time_s > self._last_s + MAX_JUMP_S or time_s <= self._last_s:
+            self._tallies.drop("time_jump")
+            self._shift_s, time_s = stamped_s - following_s, following_s
+        self._last_s = time_s
+        return time_s
+
+
 def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame]:
-    """Pictures of a container with their media time, from 0. Damaged ones are counted (`corrupt`) and left out.
+    """Pictures of a container with their media time, from 0, upright: turned as the film says. Damaged ones are counted
+    (`corrupt`) and left out; their size and the turn may change from one to the next.
 
     Raises `SourceError` where the container has no pictures at all."""
     import av
@@ -72,66 +124,149 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
         raise SourceError(f"{redacted(source)} holds no pictures.", "Name a film, not a sound.")
     stream = container.streams.video[0]
     stream.thread_type = "NONE"
-    rate = float(stream.average_rate or 25)
-    first_s: float | None = None
-    last_s = -1 / rate
+    stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # refused before memory is taken
+    rate = float(stream.average_rate or 0)
+    times = _Times(_origin_s(container), 1 / rate if 1 <= rate <= 1_000 else 1 / 25, tallies)
+    found = False
     for packet in _packets(container, stream, source):
         try:
             pictures = packet.decode()
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):
             tallies.drop("corrupt")
             continue
         for picture in pictures:
-            # some streams have no times, some run backwards after a cut: then the rate tells
-            time_s = last_s + 1 / rate if picture.time is None else float(picture.time)
-            first_s = time_s if first_s is None else first_s
-            time_s -= first_s
-            last_s = time_s if time_s > last_s else last_s + 1 / rate
+            try:
+                pixels = picture.to_ndarray(format="bgr24")
+                turns = round((picture.rotation or 0) / 90) % 4  # counter-clockwise, as numpy turns
+                upright = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
+                frame = Frame(upright, times.next(picture.time))
+            except (av.FFmpegError, ValueError, MemoryError):
+                tallies.drop("corrupt")
+                continue
+            found = True
             tallies.forwarded += 1
-            yield Frame(picture.to_ndarray(format="bgr24"), last_s)
-    if first_s is None:
+            yield frame
+    if not found:
         raise SourceError(
             f"{redacted(source)} holds no picture that can be decoded.", "It may be cut off: record anew."
         )
 
 
 def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> Iterator[Chunk]:
-    """Sound of a container: one of its channels, 16 kHz, in chunks with their media time from 0.
+    """Sound of a container: one of its channels, 16 kHz, in chunks with their media time, on the clock of the
+    container's pictures. Sound that begins later stays later, its gaps are filled with silence.
 
-    The channel is taken before resampling: the other ones are never mixed in. Raises `SourceError` where the
-    container has no sound, or not that channel."""
+    Rate, format and layout may change from one piece to the next. The channel is taken before resampling: the other
+    ones are never mixed in. Raises `SourceError` where the container has no sound, or not that channel."""
     import av
 
     if not container.streams.audio:
         raise SourceError(f"{redacted(source)} holds no sound.", "Name a file with a sound track.")
     stream = container.streams.audio[0]
-    count = stream.codec_context.channels
-    if channel >= count:
-        raise SourceError(
-            f"{redacted(source)} has {count} channel(s); channel {channel} is not one of them.",
-            "Channels are counted from 0: set [microphone] channel.",
-        )
-    planar = av.AudioResampler(format="fltp")
-    mono = Resampler(stream.codec_context.sample_rate)
-    rest = np.zeros(0, np.float32)
-    done = 0
+    if channel >= stream.codec_context.channels:
+        raise _no_channel(source, stream.codec_context.channels, channel)
+    sound = _Sound(source, channel, _origin_s(container), tallies)
     for packet in _packets(container, stream, source):
         try:
             pieces = packet.decode()
-        except av.FFmpegError:
+        except (av.FFmpegError, ValueError):
             tallies.drop("corrupt")
             continue
         for piece in pieces:
-            for plane in planar.resample(piece):
-                rest = np.concatenate([rest, mono.feed(plane.to_ndarray()[channel])])
-        while len(rest) >= CHUNK:
-            tallies.forwarded += 1
-            yield Chunk(rest[:CHUNK].copy(), done / SAMPLE_RATE_HZ)
-            done, rest = done + CHUNK, rest[CHUNK:]
-    rest = np.concatenate([rest, mono.flush()])
-    if len(rest):
-        tallies.forwarded += 1
-        yield Chunk(rest, done / SAMPLE_RATE_HZ)
+            try:
+                sound.take(piece)
+            except (av.FFmpegError, ValueError, MemoryError):
+                tallies.drop("corrupt")
+            yield from sound.chunks()
+    sound.flush()
+    yield from sound.chunks(rest=True)
+
+
+def _no_channel(source: str, count: int, channel: int) -> SourceError:
+    return SourceError(
+        f"{redacted(source)} has {count} channel(s); channel {channel} is not one of them.",
+        "Channels are counted from 0: set [microphone] channel.",
+    )
+
+
+class _Sound:
+    """Decoded pieces in, chunks of one channel out."""
+
+    def __init__(self, source: str, channel: int, origin_s: float | None, tallies: Tallies) -> None:
+        import av
+
+        self._av = av
+        self._source, self._channel, self._tallies = source, channel, tallies
+        self._shift_s = origin_s
+        """From a piece's time stamp to media time."""
+        self._kind: tuple[Any, ...] = ()
+        self._mono: Resampler | None = None
+        self._packed: Any = None
+        self._rest = np.zeros(0, np.float32)
+        self._done: int | None = None
+        """Samples before `rest`, silence included."""
+        self._ahead_s = 0.0
+        """Media time up to which sound was taken in."""
+
+    def take(self, piece: Any) -> None:
+        """Add a piece. Raises `SourceError` where it lacks the channel, `ValueError` where it is beyond all bounds."""
+        rate_hz, count = int(piece.sample_rate), int(piece.layout.nb_channels)
+        if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ or not 1 <= count <= MAX_CHANNELS:
+            raise ValueError("a rate or a number of channels beyond all bounds")
+        if self._channel >= count:
+            raise _no_channel(self._source, count, self._channel)
+        kind = (rate_hz, piece.format.name, piece.layout.name, count)
+        if kind != self._kind:
+            self.flush()
+            self._kind, self._mono = kind, Resampler(rate_hz)
+            self._packed = self._av.AudioResampler(format="flt")
+        self._place(piece.time, piece.samples / rate_hz)
+        assert self._mono is not None
+        for each in self._packed.resample(piece):
+            # packed, as PyAV reads beyond the end of planar frames of eight channels and more
+            samples = np.asarray(each.to_ndarray()).reshape(-1, count)[:, self._channel]
+            self._add(self._mono.feed(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)))
+
+    def _place(self, stamped_s: float | None, length_s: float) -> None:
+        """Where the piece stands in time: silence before it, where there is a gap."""
+        if stamped_s is None or not math.isfinite(stamped_s):
+            stamped_s = self._ahead_s + (self._shift_s or 0.0)
+        if self._shift_s is None:
+            self._shift_s = stamped_s
+        time_s = stamped_s - self._shift_s
+        if self._done is None:
+            if time_s > MAX_LATE_S or time_s < -MAX_JUMP_S:
+                self._tallies.drop("time_jump")
+                self._shift_s, time_s = stamped_s, 0.0
+            self._done = round(max(0.0, time_s) * SAMPLE_RATE_HZ)
+            self._ahead_s = self._done / SAMPLE_RATE_HZ
+        gap_s = time_s - self._ahead_s
+        if gap_s > MAX_GAP_S or gap_s < -UNEVEN_S:
+            self._tallies.drop("time_jump")
+            self._shift_s = stamped_s - self._ahead_s
+        elif gap_s > UNEVEN_S:
+            self.flush()
+            self._add(np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.float32))
+            self._ahead_s = time_s
+        self._ahead_s += length_s
+
+    def flush(self) -> None:
+        """What stayed inside of the resampler."""
+        if self._mono is not None:
+            self._add(self._mono.flush())
+            self._mono = Resampler(self._kind[0])
+
+    def _add(self, samples: NDArray[np.float32]) -> None:
+        self._rest = np.concatenate([self._rest, np.clip(samples, -1.0, 1.0)])
+
+    def chunks(self, rest: bool = False) -> Iterator[Chunk]:
+        """Whole chunks; `rest`: the last, short one, too."""
+        while len(self._rest) >= CHUNK or (rest and len(self._rest)):
+            piece, self._rest = self._rest[:CHUNK].copy(), self._rest[CHUNK:]
+            done = self._done or 0
+            self._tallies.forwarded += 1
+            yield Chunk(piece, done / SAMPLE_RATE_HZ)
+            self._done = done + len(piece)
 
 
 class Resampler:

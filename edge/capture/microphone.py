@@ -148,7 +148,7 @@ class Microphone(Source[Chunk]):
     def _run(self) -> None:
         pause_s = self._settings.first_pause_s
         start_s = time.monotonic()
-        while not self._stop.is_set():
+        while not self._worker.stopping:
             before = self.tallies.forwarded
             try:
                 start_s += self._read_once(start_s)
@@ -162,7 +162,7 @@ class Microphone(Source[Chunk]):
                 if self.is_file:
                     continue
             pause_s = self._settings.first_pause_s if self.tallies.forwarded > before else pause_s
-            self._stop.wait(pause_s)
+            self._worker.wait(pause_s)
             pause_s = min(2 * pause_s, self._settings.longest_pause_s)
             start_s = time.monotonic()
 
@@ -174,9 +174,9 @@ class Microphone(Source[Chunk]):
                 length_s = chunk.time_s + len(chunk.samples) / SAMPLE_RATE_HZ
                 chunk = replace(chunk, time_s=start_s + chunk.time_s)
                 # a chunk of a live microphone arrives when its last sample has been heard
-                if self._stop.wait(max(0.0, start_s + length_s - time.monotonic())):
+                if self._worker.wait(max(0.0, start_s + length_s - time.monotonic())):
                     break
-            if self._stop.is_set():
+            if self._worker.stopping:
                 break
             self._watch_silence(chunk)
             self._slots.put(chunk)

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 
 from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
+from edge.worker import Worker
 from pipeline.errors import SourceError
 from pipeline.records import Tallies
 
@@ -39,10 +40,9 @@ class Source(ABC, Generic[T]):
         """Why the source is lost, in words."""
         self._loop, self._on_lost = loop, on_lost
         self._slots: Slots[T] = Slots(size, self.tallies)
-        self._stop = threading.Event()
         self._ended = threading.Event()
         self._lost = False
-        self._thread: threading.Thread | None = None
+        self._worker = Worker(self.kind, self._turn, on_error=self._failed)
 
     @abstractmethod
     def _items(self, tallies: Tallies) -> Generator[T]:
@@ -51,6 +51,15 @@ class Source(ABC, Generic[T]):
     @abstractmethod
     def _run(self) -> None:
         """The thread's work: read, hand over, open anew, until stopped or the file has ended."""
+
+    def _turn(self) -> bool:
+        self._run()
+        return False
+
+    def _failed(self) -> None:
+        """In a way that nobody has thought of: lost, like a source that is gone, and tried again."""
+        self.tallies.drop("lost")
+        self._set_lost(f"The {self.kind} {self.name} has failed.")
 
     def check(self) -> T:
         """Open, read one item, close. Raises `SourceError` that says what is wrong."""
@@ -61,15 +70,11 @@ class Source(ABC, Generic[T]):
 
     def start(self) -> None:
         """Begin to read, on threads of its own."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name=self.kind, daemon=True)
-        self._thread.start()
+        self._worker.start()
 
     def stop(self) -> None:
         """Stop reading; waits a moment for the thread."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(2.0)
+        self._worker.stop(2.0)
 
     def next(self, timeout_s: float) -> T | None:
         """The oldest item that waits, None where none came in time."""

@@ -30,6 +30,10 @@ from pipeline.errors import ConfigError, SourceError
 from pipeline.fusion import FusionParameters, load_fusion
 from pipeline.records import EMOTIONS, Chunk, ClosedVisit, Frame, Modality, Tallies
 
+_ODD = {
+    "time_jump": "a time stamp of the film or its sound jumped; it was joined to the piece before.",
+    "corrupt": "a piece of the film or its sound is damaged and was left out.",
+}
 NOTICE = "This output is personal: it is for this screen only, is sent nowhere and never leaves this machine."
 
 
@@ -116,6 +120,7 @@ def replay(engine: Engine, sources: Sources, closed: list[ClosedVisit], every_s:
         ("engine", engine.tallies),
         ("faces", engine.face_tallies),
         ("sound", engine.sound_tallies),
+        ("sound_file", sources.sound_tallies),
     ):
         found.tallies[name] = {"forwarded": tallies.forwarded, **tallies.dropped}
     return found
@@ -240,6 +245,10 @@ def _print_table(found: Replay) -> None:
             f"{cell('face_uncertainty', 5)} {cell('arousal', 18)} {cell('speech_valence', 7)} "
             f"{cell('fused_valence', 15)} {cell('fused_sd', 6)}  {bar}"
         )
+    odd = {name: found.tallies["frames"].get(name, 0) + found.tallies["sound_file"].get(name, 0) for name in _ODD}
+    for name, sentence in _ODD.items():
+        if odd[name]:
+            print(f"\n{odd[name]} x {sentence}")
     print(f"\n{found.frames} frames, {found.media_s:.1f} s of film in {found.wall_s:.1f} s")
     for number, visit in enumerate(found.visits, start=1):
         why = visit["abstained_because"] or "from " + ", ".join(visit["rests_on"]).lower()

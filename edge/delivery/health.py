@@ -4,6 +4,7 @@ visits."""
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from pipeline.wire import BoxState
 
@@ -25,6 +26,7 @@ class Health:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._holding: set[BoxState] = {BoxState.STARTING}
+        self._failed: dict[str, BoxState] = {}
 
     def set(self, state: BoxState, holds: bool) -> bool:
         """Say whether a state holds; returns whether that is new."""
@@ -36,13 +38,33 @@ class Health:
                 self._holding.discard(state)
             return changed
 
+    def failed(self, worker: str, state: BoxState) -> Callable[[bool], None]:
+        """What a worker calls when it fails, and when it is at work again; meanwhile the box has that state. A part
+        that has no state of its own is being started again: `STARTING`."""
+
+        def note(failed: bool) -> None:
+            with self._lock:
+                if failed:
+                    self._failed[worker] = state
+                else:
+                    self._failed.pop(worker, None)
+
+        return note
+
+    @property
+    def failing(self) -> list[str]:
+        """Names of the workers that have failed and are begun anew."""
+        with self._lock:
+            return sorted(self._failed)
+
     def holds(self, state: BoxState) -> bool:
         """Whether a state holds."""
         with self._lock:
-            return state in self._holding
+            return state in self._holding or state in self._failed.values()
 
     @property
     def state(self) -> BoxState:
         """What the heartbeat tells."""
         with self._lock:
-            return next((state for state in _ORDER if state in self._holding), BoxState.OK)
+            holding = self._holding.union(self._failed.values())
+            return next((state for state in _ORDER if state in holding), BoxState.OK)

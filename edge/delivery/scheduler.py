@@ -4,8 +4,6 @@ makes the day's batches of them."""
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
 
 from edge.delivery.health import Health
 from edge.delivery.outbox import Outbox
@@ -139,31 +137,3 @@ class PeriodScheduler:
         self.hand_over()
         if self._outbox.totals()["sheets"]:
             self._outbox.make_batches(day_at(now_s))
-
-
-class Ticker:
-    """Calls `turn` every `interval_s` on a thread of its own, until stopped."""
-
-    def __init__(self, turn: Callable[[], None], interval_s: float, name: str) -> None:
-        self._turn = turn
-        self._interval_s = interval_s
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the turn at hand."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                self._turn()
-            except Exception:  # a supervisor: one turn that fails must not end the box
-                _log.exception("a turn failed; it is tried again")
-            self._stop.wait(self._interval_s)

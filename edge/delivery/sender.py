@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import msgspec
 import zmq
 
 from edge.delivery.outbox import Outbox
+from edge.worker import Worker
 from pipeline import wire
 from pipeline.errors import LogError, StoreError, WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
@@ -39,6 +39,7 @@ FINAL = frozenset(
 )
 """A message refused for one of these is set aside; for any other reason it is sent again later."""
 _POLL_MS = 100
+_STOP_S = 30.0
 _MAX_SIGNED_FILE = 270_000
 _GREET_EVERY = 288
 """A greeting again after so many bursts (a day, by default): new instruments come, a forked log is noticed."""
@@ -69,7 +70,7 @@ class Sender:
 
     `heartbeat`: called for every heartbeat sent. `on_anchor`: called with the server's answer to the greeting; a
     `LogError` from it is logged and the box goes on counting without releasing. `on_file`: called with a signed
-    public file."""
+    public file. `on_failed`: called when the thread fails, and when it is at work again."""
 
     def __init__(
         self,
@@ -79,6 +80,7 @@ class Sender:
         heartbeat: Callable[[], wire.Heartbeat],
         on_anchor: Callable[[wire.Anchor], None] = lambda _anchor: None,
         on_file: Callable[[wire.SignedFile], object] = lambda _file: None,
+        on_failed: Callable[[bool], None] = lambda _failed: None,
     ) -> None:
         self.settings = settings
         self.tallies = Tallies()
@@ -87,7 +89,6 @@ class Sender:
         self._heartbeat = heartbeat
         self._on_anchor = on_anchor
         self._on_file = on_file
-        self._stop = threading.Event()
         self._hurry_s: float | None = None
         self._greeted = False
         self._skip = 0
@@ -97,25 +98,25 @@ class Sender:
         self._last_reply_s: float | None = None
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket: zmq.Socket[bytes] | None = None
-        self._thread = threading.Thread(target=self._run, name="sender", daemon=True)
+        self._next_s = 0.0
+        self._worker = Worker("sender", self._turn, on_failed=on_failed, on_error=self._after_error)
 
     def start(self) -> None:
         """Begin to send. The first burst comes at once: the server hears that the box is there."""
-        self._thread.start()
+        self._next_s = time.monotonic()
+        self._worker.start()
 
     def stop(self) -> None:
         """End the thread; what waits stays in the outbox."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-        self._close_socket()
-        self._context.term()
+        if self._worker.stop(_STOP_S):
+            self._close_socket()
+            self._context.term()
 
     def flush_demo(self, timeout_s: float) -> bool:
         """Demo only: send without regard to the schedule until nothing waits; false where the time did not suffice."""
         self._hurry_s = min(0.2, self.settings.interval_s)
         end_s = time.monotonic() + timeout_s
-        while time.monotonic() < end_s and not self._stop.is_set():
+        while time.monotonic() < end_s and not self._worker.stopping:
             if self._outbox.totals()["waiting"] == 0:
                 return True
             time.sleep(0.05)
@@ -128,28 +129,26 @@ class Sender:
             return False
         return time.monotonic() - self._last_reply_s < 3 * self.settings.interval_s + 5.0
 
-    def _run(self) -> None:
-        next_s = time.monotonic()
-        while not self._stop.is_set():
-            try:
-                self._receive()
-                now_s = time.monotonic()
-                if now_s >= next_s or (self._hurry_s is not None and next_s - now_s > self._hurry_s):
-                    interval_s = self.settings.interval_s if self._hurry_s is None else self._hurry_s
-                    # the grid stays where it is: a burst that came late does not move the following ones
-                    next_s += interval_s * max(1, int((now_s - next_s) / interval_s) + 1)
-                    if self._hurry_s is not None:
-                        next_s = now_s + interval_s
-                    self._burst()
-            except StoreError as error:
-                self.tallies.drop("outbox_failed")
-                _log.warning("%s", error)
-                self._stop.wait(1.0)
-            except Exception:  # a supervisor: the way to the server must not end while the box runs
-                self.tallies.drop("internal_error")
-                _log.exception("a burst could not be sent; what waits stays in the outbox")
-                self._close_socket()
-                self._stop.wait(1.0)
+    def _turn(self) -> None:
+        try:
+            self._receive()
+            now_s = time.monotonic()
+            if now_s >= self._next_s or (self._hurry_s is not None and self._next_s - now_s > self._hurry_s):
+                interval_s = self.settings.interval_s if self._hurry_s is None else self._hurry_s
+                # the grid stays where it is: a burst that came late does not move the following ones
+                self._next_s += interval_s * max(1, int((now_s - self._next_s) / interval_s) + 1)
+                if self._hurry_s is not None:
+                    self._next_s = now_s + interval_s
+                self._burst()
+        except StoreError as error:
+            self.tallies.drop("outbox_failed")
+            _log.warning("%s", error)
+            self._worker.wait(1.0)
+
+    def _after_error(self) -> None:
+        """What waits stays in the outbox; the connection is made anew."""
+        self.tallies.drop("internal_error")
+        self._close_socket()
 
     def _burst(self) -> None:
         if self._skip > 0 and self._hurry_s is None:
@@ -203,7 +202,7 @@ class Sender:
     def _receive(self) -> None:
         """Handle every answer that is there, waiting a moment for the first."""
         if self._socket is None:
-            self._stop.wait(_POLL_MS / 1000)
+            self._worker.wait(_POLL_MS / 1000)
             return
         if not self._socket.poll(_POLL_MS):
             return

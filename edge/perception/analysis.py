@@ -4,10 +4,9 @@ notice is confirmed."""
 from __future__ import annotations
 
 import logging
-import threading
 import time
-import traceback
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from edge.capture.camera import Camera
 from edge.capture.microphone import Microphone
@@ -16,6 +15,7 @@ from edge.delivery.health import Health
 from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, load_networks
 from edge.perception.settings import EngineSettings
+from edge.worker import Worker
 from pipeline.errors import SourceError
 from pipeline.records import ClosedVisit
 from pipeline.wire import BoxState
@@ -60,8 +60,6 @@ class Analysis:
         self._digests = dict(networks.digests)
         self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
         self._health = health
-        self._stop = threading.Event()
-        self._told: set[tuple[str, type[Exception]]] = set()
         self.camera: Camera | None = None
         self.microphone: Microphone | None = None
         if config.camera.source != "none":
@@ -78,8 +76,16 @@ class Analysis:
         works = [("eyes", self._look), ("ears", self._listen)]
         if config.models.asr:
             works.append(("words", self._read_words))
-        self._threads = [
-            threading.Thread(target=self._supervise, args=work, name=work[0], daemon=True) for work in works
+        # one frame that fails must not end the box; where every one does, nothing is analysed any more
+        self._workers = [
+            Worker(
+                name,
+                work,
+                on_failed=health.failed(name, BoxState.ANALYSIS_OFF),
+                on_error=partial(self.engine.tallies.drop, f"{name}_failed"),
+                tolerated=25,
+            )
+            for name, work in works
         ]
 
     def _check(self, source: Camera | Microphone, lost: BoxState) -> None:
@@ -108,44 +114,23 @@ class Analysis:
         for source in (self.camera, self.microphone):
             if source is not None:
                 source.start()
-        for thread in self._threads:
-            thread.start()
+        for worker in self._workers:
+            worker.start()
 
     def stop(self) -> None:
         """Look and listen no more; an open visit ends and is counted."""
-        self._stop.set()
-        for source in (self.camera, self.microphone):
-            if source is not None:
-                source.stop()
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(5.0)
+        self.close()
+        for worker in self._workers:
+            worker.stop()
         self.engine.finish()
 
     def close(self) -> None:
-        """Stop, if it has not been stopped."""
-        if not self._stop.is_set():
-            self._stop.set()
-            for source in (self.camera, self.microphone):
-                if source is not None:
-                    source.stop()
-
-    def _supervise(self, name: str, work: Callable[[], None]) -> None:
-        while not self._stop.is_set():
-            try:
-                work()
-            except Exception as error:  # a supervisor: one frame that fails must not end the box
-                self.engine.tallies.drop(f"{name}_failed")
-                self._tell_failure(name, error)
-
-    def _tell_failure(self, name: str, error: Exception) -> None:
-        """Once for each kind, and without the error's words: what fails only while somebody is there would tell of
-        visits in the log's times, and its words may hold values."""
-        if (name, type(error)) not in self._told:
-            self._told.add((name, type(error)))
-            where = "".join(traceback.format_tb(error.__traceback__))
-            kind = type(error).__name__
-            _log.error("the %s failed on one piece (%s, told once); the box goes on\n%s", name, kind, where)
+        """Look and listen no more."""
+        for worker in self._workers:
+            worker.ask_to_stop()
+        for source in (self.camera, self.microphone):
+            if source is not None:
+                source.stop()
 
     def _look(self) -> None:
         frame = self.camera.next(_WAIT_S) if self.camera is not None else None
@@ -153,13 +138,13 @@ class Analysis:
             self.engine.feed_frame(frame)
         elif self.camera is None:
             self.engine.tick(time.monotonic())
-            self._stop.wait(_WAIT_S)
+            self._workers[0].wait(_WAIT_S)
         elif self.camera.lost or self.camera.finished:
             self.engine.tick(time.monotonic())
 
     def _listen(self) -> None:
         if self.microphone is None:
-            self._stop.wait()
+            self._workers[1].wait(_WAIT_S)
             return
         chunk = self.microphone.next(_WAIT_S)
         if chunk is not None:
@@ -167,7 +152,7 @@ class Analysis:
 
     def _read_words(self) -> None:
         if not self.engine.work_words():
-            self._stop.wait(_WORDS_PAUSE_S)
+            self._workers[2].wait(_WORDS_PAUSE_S)
 
     def _camera_lost(self, lost: bool) -> None:
         self._tell(BoxState.CAMERA_LOST, lost, "camera", self.camera)

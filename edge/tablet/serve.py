@@ -4,19 +4,28 @@ thread, on a socket that is bound when the box is opened."""
 from __future__ import annotations
 
 import socket
-import threading
 import time
+from collections.abc import Callable
 
 import uvicorn
 from starlette.applications import Starlette
 
+from edge.worker import Worker
 from pipeline.errors import ConfigError
 
 
 class TabletServer:
-    """Binds at once, so that a taken port stops the box before it starts; `port` is the one it got."""
+    """Binds at once, so that a taken port stops the box before it starts; `port` is the one it got. A server that fails
+    is begun anew on the same port."""
 
-    def __init__(self, app: Starlette, host: str, port: int, section: str = "tablet") -> None:
+    def __init__(
+        self,
+        app: Starlette,
+        host: str,
+        port: int,
+        section: str = "tablet",
+        on_failed: Callable[[bool], None] = lambda _failed: None,
+    ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,25 +38,50 @@ class TabletServer:
                 f"Choose another [{section}] port, or end what holds it.",
             ) from None
         self.port = int(self._socket.getsockname()[1])
+        self._app = app
+        self._server: uvicorn.Server | None = None
+        self._worker = Worker(section, self._serve, on_failed=on_failed)
+
+    def _serve(self) -> None:
         # no access log: which page was asked for when would tell of visits
         config = uvicorn.Config(
-            app, access_log=False, log_level="warning", lifespan="off", timeout_graceful_shutdown=2, server_header=False
+            self._app,
+            access_log=False,
+            log_level="warning",
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            server_header=False,
         )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="tablet", daemon=True)
-
-    def _run(self) -> None:
-        self._server.run(sockets=[self._socket])
+        self._server = _Server(config, self._worker.works)
+        # uvicorn closes what it is given; this one stays bound for the next
+        self._server.run(sockets=[self._socket.dup()])
+        if not self._worker.stopping:
+            raise RuntimeError("the server has ended by itself")
 
     def start(self) -> None:
         """Serve; returns when the page answers."""
-        self._thread.start()
-        while not self._server.started and self._thread.is_alive():
+        self._worker.start()
+        while self._worker.is_alive and (self._server is None or not self._server.started):
             time.sleep(0.01)
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.should_exit = True
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
+        self._worker.ask_to_stop()
+        if self._server is not None:
+            self._server.should_exit = True
+        self._worker.stop()
         self._socket.close()
+
+
+class _Server(uvicorn.Server):
+    """Says when it is up."""
+
+    def __init__(self, config: uvicorn.Config, on_up: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_up = on_up
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        if self.started:
+            self._on_up()

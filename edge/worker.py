@@ -1,0 +1,136 @@
+"""A thread of the box that is looked after: it has a name and a state, is begun anew with a growing pause when it
+fails, says so, and stops within a given time."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import traceback
+from collections.abc import Callable
+from enum import Enum
+
+_log = logging.getLogger(__name__)
+
+
+class WorkerState(Enum):
+    """How a worker is."""
+
+    NEW = 0
+    RUNNING = 1
+    FAILED = 2
+    """It has failed, and is begun anew after a pause."""
+    ENDED = 3
+
+
+def _nobody(_failed: bool) -> None:
+    pass
+
+
+class Worker:
+    """Calls `turn` again and again on a thread of its own, until it returns false or `stop` is called.
+
+    A turn that raises is told once for each kind of error, without the error's words: they may hold values, and what
+    fails only while somebody is there would tell of visits in the log's times. After more than `tolerated` failures in
+    a row the worker counts as failed: `on_failed(True)` is called, and the next turn waits for a pause that doubles
+    from `first_pause_s` to `longest_pause_s`. The first turn that returns, or a call of `works` within a long one, ends
+    that. `on_error` is called for every failure.
+
+    Every turn is bounded by whoever writes it: it looks at `stopping`, or uses `wait`."""
+
+    def __init__(
+        self,
+        name: str,
+        turn: Callable[[], bool | None],
+        *,
+        on_failed: Callable[[bool], None] = _nobody,
+        on_error: Callable[[], None] = lambda: None,
+        tolerated: int = 0,
+        first_pause_s: float = 1.0,
+        longest_pause_s: float = 60.0,
+    ) -> None:
+        self.name = name
+        self.state = WorkerState.NEW
+        self.failures = 0
+        """In a row."""
+        self._turn, self._on_failed, self._on_error = turn, on_failed, on_error
+        self._tolerated = tolerated
+        self._first_pause_s, self._longest_pause_s = first_pause_s, longest_pause_s
+        self._stop = threading.Event()
+        self._told: set[type[BaseException]] = set()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is to end."""
+        return self._stop.is_set()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin; also after an end."""
+        self._stop.clear()
+        self.state = WorkerState.RUNNING
+        self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        """End after the turn at hand; does not wait."""
+        self._stop.set()
+
+    def stop(self, deadline_s: float = 5.0) -> bool:
+        """End, and wait so long for it; false where the thread still hangs (it ends itself when it wakes)."""
+        self._stop.set()
+        thread = self._thread
+        if thread is None or thread is threading.current_thread():
+            return True
+        thread.join(deadline_s)
+        if thread.is_alive():
+            _log.warning("the %s has not ended within %.0f s; it is left behind", self.name, deadline_s)
+        return not thread.is_alive()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end, or so long."""
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep within a turn; true where it is to end."""
+        return self._stop.wait(seconds)
+
+    def works(self) -> None:
+        """Within a long turn: it is at work, whatever failed before."""
+        self.failures = 0
+        if self.state is WorkerState.FAILED:
+            self.state = WorkerState.RUNNING
+            self._on_failed(False)
+
+    def _run(self) -> None:
+        pause_s = self._first_pause_s
+        while not self._stop.is_set():
+            try:
+                goes_on = self._turn()
+            except (Exception, SystemExit) as error:  # a supervisor: no part of the box dies without a word
+                self.failures += 1
+                self._tell(error)
+                self._on_error()
+                if self.failures <= self._tolerated:
+                    continue
+                if self.state is not WorkerState.FAILED:
+                    self.state, pause_s = WorkerState.FAILED, self._first_pause_s
+                    self._on_failed(True)
+                self._stop.wait(pause_s)
+                pause_s = min(2 * pause_s, self._longest_pause_s)
+            else:
+                self.works()
+                if goes_on is False:
+                    break
+        self.state = WorkerState.ENDED
+
+    def _tell(self, error: BaseException) -> None:
+        if type(error) not in self._told:
+            self._told.add(type(error))
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the %s failed (%s, told once); the box goes on\n%s", self.name, type(error).__name__, where)
