@@ -109,7 +109,7 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
 def _enrol(engine: Any, number: int) -> Any:
     from sqlalchemy import select
 
-    from pipeline.enrolment import parse_code
+    from pipeline.enrolment import Enrol, parse_code
     from pipeline.keys import new_keys
     from server.boxes import registry as boxes
     from server.core.provinces import make_province
@@ -124,7 +124,7 @@ def _enrol(engine: Any, number: int) -> Any:
     box_id = boxes.new_box(engine, province, agency, "box")
     code = parse_code(boxes.issue_code(engine, province, box_id, time.time()))
     keys = new_keys("box")
-    boxes.enrol(engine, code, keys.curve_public_z85, keys.signing_public, 0, time.time())
+    boxes.enrol(engine, Enrol(1, code, 0, keys.signing_public), keys.curve_public_z85, time.time())
     return keys
 
 

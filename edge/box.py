@@ -101,7 +101,12 @@ class Box:
         self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch, memory=memory)
         self._stack.callback(self.outbox.close)
         self.curator = ReleaseCurator(
-            config.privacy, config.box.data_dir / "release.sqlite3", clock, self.keys, enrolment.epoch
+            config.privacy,
+            config.box.data_dir / "release.sqlite3",
+            clock,
+            self.keys,
+            enrolment.epoch,
+            identity=enrolment.identity,
         )
         self._stack.callback(self.curator.close)
         self.analysis: Analysis | None = self._open_analysis() if config.analysis_wanted else None

@@ -18,24 +18,34 @@ from msgspec import Meta
 from pipeline.errors import WireError
 
 CODE_BYTES = 16
+NONCE_BYTES = 16
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
-class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrol"):
-    """From a box: its code, its epoch, and the public half of its signing key."""
+class Enrol(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrol", omit_defaults=True):
+    """From a box: its code, its epoch, and the public half of its signing key.
 
-    version: Annotated[int, Meta(ge=1, le=1)]
+    Version 2 asks for the epoch's identity, and tells how far this disk has counted, wherever it was enrolled."""
+
+    version: Annotated[int, Meta(ge=1, le=2)]
     code: Annotated[bytes, Meta(min_length=CODE_BYTES, max_length=CODE_BYTES)]
     epoch: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     """The epoch of the box's outbox, 0 where it has none: then it gets a new one."""
     signing_public: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    floor: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    """The highest epoch that stands on this disk, at whatever server: the new one is higher."""
 
 
-class Enrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrolled"):
-    """From the server, after its commit: the epoch that the box's messages bear, and the server's signing key."""
+class Enrolled(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="enrolled", omit_defaults=True
+):
+    """From the server, after its commit: the epoch that the box's messages bear, and the server's signing key; in
+    answer to version 2 what the epoch's identity is made of (`epoch_identity`)."""
 
     epoch: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     signing_public: Annotated[bytes, Meta(min_length=32, max_length=32)]
+    box: Annotated[int, Meta(ge=0, le=2**31 - 1)] = 0
+    nonce: Annotated[bytes, Meta(max_length=NONCE_BYTES)] = b""
 
 
 class NotEnrolled(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="not_enrolled"):
@@ -65,6 +75,23 @@ def decode_answer(data: bytes) -> Answer:
         return _answer.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         raise WireError("The server's answer to the enrolment does not fit the schema.") from None
+
+
+def epoch_identity(server_public: bytes, box: int, nonce: bytes) -> bytes:
+    """What an epoch is, 32 bytes: the server's CURVE key, its number for the box, and 128 random bits that the server
+    drew for this epoch. Two epochs of one number are never taken for each other: on a disk that was enrolled under
+    another row or at another server, what was counted before cannot be released again."""
+    return hashlib.sha256(b"hailong epoch 1\0" + server_public + box.to_bytes(8, "big") + nonce).digest()
+
+
+def new_nonce() -> bytes:
+    """The server's random bits for an epoch."""
+    return secrets.token_bytes(NONCE_BYTES)
+
+
+def next_epoch(current: int, floor: int) -> int:
+    """Number of a box's new epoch: above the row's, and above whatever stands on the disk."""
+    return max(current, floor) + 1
 
 
 def new_code() -> bytes:

@@ -20,6 +20,7 @@ from pipeline.keys import (
     write_public,
     z85_encode,
 )
+from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.release import refused_mark
 
 _NEXT_KEYS = "next.keys"
@@ -32,6 +33,8 @@ class Enrolment:
 
     epoch: int
     server_signing: bytes
+    identity: bytes = b""
+    """The epoch's (`pipeline.enrolment.epoch_identity`); empty where the server is of before there were identities."""
 
 
 def load_enrolment(config: EdgeConfig) -> Enrolment:
@@ -39,7 +42,7 @@ def load_enrolment(config: EdgeConfig) -> Enrolment:
     path = config.box.data_dir / _FILE
     try:
         values = tomllib.loads(path.read_text("ascii"))
-        found = Enrolment(int(values["epoch"]), public_key_bytes(values["server_signing"]))
+        found = Enrolment(int(values["epoch"]), public_key_bytes(values["server_signing"]), _identity(values))
         server = str(values["server_public"])
     except FileNotFoundError:
         raise ConfigError(
@@ -55,6 +58,10 @@ def load_enrolment(config: EdgeConfig) -> Enrolment:
             "Correct [server] public_key, or enrol it at this server: hailong keys enroll.",
         )
     return found
+
+
+def _identity(values: dict[str, object]) -> bytes:
+    return bytes.fromhex(str(values.get("epoch_identity", "")))
 
 
 def own_keys(config: EdgeConfig) -> KeyPair:
@@ -81,10 +88,13 @@ def enrol(config: EdgeConfig, code: str, rotate: bool = False, timeout_s: float 
             keys = replace(keys, curve_public=fresh.curve_public, curve_secret=fresh.curve_secret)
             save_keys(keys, config.keys_dir, _NEXT_KEYS)
         keys = load_keys(waiting, "box")
-    answer = _ask(config, keys, enrolment.Enrol(1, secret, _known_epoch(config), keys.signing_public), timeout_s)
+    request = enrolment.Enrol(2, secret, _known_epoch(config), keys.signing_public, _floor(config))
+    answer = _ask(config, keys, request, timeout_s)
+    server = public_key_bytes(config.server.public_key)
+    identity = enrolment.epoch_identity(server, answer.box, answer.nonce) if answer.nonce else b""
     text = (
         f'epoch = {answer.epoch}\nserver_public = "{config.server.public_key}"\n'
-        f'server_signing = "{z85_encode(answer.signing_public)}"\n'
+        f'server_signing = "{z85_encode(answer.signing_public)}"\nepoch_identity = "{identity.hex()}"\n'
     )
     part = config.box.data_dir / (_FILE + ".part")
     part.write_text(text, "ascii")
@@ -92,7 +102,7 @@ def enrol(config: EdgeConfig, code: str, rotate: bool = False, timeout_s: float 
     if rotate:
         waiting.rename(path)
         write_public(keys, config.keys_dir)
-    return Enrolment(answer.epoch, answer.signing_public)
+    return Enrolment(answer.epoch, answer.signing_public, identity)
 
 
 def _known_epoch(config: EdgeConfig) -> int:
@@ -104,6 +114,15 @@ def _known_epoch(config: EdgeConfig) -> int:
         return load_enrolment(config).epoch
     except ConfigError:
         return 0
+
+
+def _floor(config: EdgeConfig) -> int:
+    """The highest epoch on this disk, at whatever server it was begun."""
+    try:
+        told = int(tomllib.loads((config.box.data_dir / _FILE).read_text("ascii"))["epoch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        told = 0
+    return max(told, highest_epoch(config.box.data_dir / "release.sqlite3"))
 
 
 def _ask(config: EdgeConfig, keys: KeyPair, request: enrolment.Enrol, timeout_s: float) -> enrolment.Enrolled:

@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import wire
+from pipeline import enrolment, wire
 from pipeline.audit.verdict import Verdict
 from pipeline.calendar import DAY_ZERO_S
 from pipeline.errors import HailongError
 from pipeline.keys import KeyPair, new_keys
 from pipeline.privacy.clock import ManualClock
+from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.policy import AtRest, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
@@ -218,7 +219,8 @@ def _score(rest: int, epsilon: float) -> float:
 def differencing_attack(
     policy: PrivacyPolicy, mechanism: MechanismMaker = DiscreteLaplace, rounds: int = 5, require_anchor: bool = True
 ) -> tuple[int, int, int]:
-    """Try to have one period released again by restarts, by a clock set back and by an old disk.
+    """Try to have one period released again by restarts, by a clock set back, by an old disk, and by an old disk that
+    is enrolled under another row or at another server, where numbers of epochs begin again.
 
     Returns (the most different tables seen for one period, tries, old disks refused)."""
     tries = refusals = worst = 0
@@ -226,13 +228,22 @@ def differencing_attack(
         with _folder() as folder:
             clock, keys = _clock(), new_keys("box")
 
-            def start(place: Path, clock: ManualClock = clock, keys: KeyPair = keys) -> ReleaseCurator:
+            home = enrolment.epoch_identity(bytes(32), 1, enrolment.new_nonce())
+
+            def start(
+                place: Path,
+                clock: ManualClock = clock,
+                keys: KeyPair = keys,
+                epoch: int = 1,
+                identity: bytes = home,
+            ) -> ReleaseCurator:
                 return ReleaseCurator(
                     _short(policy),
                     place / "release.sqlite3",
                     clock,
                     keys,
-                    1,
+                    epoch,
+                    identity=identity,
                     require_anchor=require_anchor,
                     mechanism=mechanism,
                 )
@@ -264,6 +275,21 @@ def differencing_attack(
                 _collect(tables, curator, clock)
                 anchor = _last_head(curator)
             curator.close()
+            for server, box in ((bytes(32), 2), (bytes([1] * 32), 1)):  # another row; another server
+                for told in (1, enrolment.next_epoch(0, highest_epoch(old_disk / "release.sqlite3"))):
+                    tries += 1
+                    moved = folder / f"moved-{server[0]}-{told}"
+                    shutil.copytree(old_disk, moved)
+                    identity = enrolment.epoch_identity(server, box, enrolment.new_nonce())
+                    try:
+                        curator = start(moved, epoch=told, identity=identity)
+                    except HailongError:  # of an epoch of the same number
+                        refusals += 1
+                        continue
+                    if require_anchor:  # of this log, whatever the row; at another server there is none
+                        curator.anchor(anchor if server == bytes(32) else wire.Anchor(0, 0, (0, 0, 0, 0)))
+                    _collect(tables, curator, clock)
+                    curator.close()
             tries += 1
             for path in old_disk.iterdir():  # the old disk comes back, with its running counts
                 shutil.copy(path, folder / path.name)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import msgspec
 
 from pipeline import wire
 from pipeline.errors import BudgetError, LogError, StoreError
-from pipeline.transparency.leaves import Leaf, RefusalLeaf, ReleaseLeaf, decode_leaf, encode_leaf
+from pipeline.transparency.leaves import EpochLeaf, Leaf, RefusalLeaf, ReleaseLeaf, decode_leaf, encode_leaf
 from pipeline.transparency.merkle import Frontier, leaf_hash, tree_root
 
 _SCHEMA = """
@@ -51,7 +51,7 @@ class Staged:
 class ReleaseStore:
     """Raises `StoreError` where the file cannot be read or written."""
 
-    def __init__(self, path: Path, epoch: int) -> None:
+    def __init__(self, path: Path, epoch: int, identity: bytes = b"") -> None:
         self._path = path
         try:
             self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
@@ -59,16 +59,17 @@ class ReleaseStore:
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
             path.chmod(0o600)
-            self.is_new_epoch = self._begin_epoch(epoch)
+            self.is_new_epoch = self._begin_epoch(epoch, identity)
         except sqlite3.Error as error:
             raise self._error(error) from None
         self.epoch = epoch
         self._hashes = [leaf_hash(data) for data in self._leaf_data()]
         self._frontier = Frontier(self._hashes)
 
-    def _begin_epoch(self, epoch: int) -> bool:
+    def _begin_epoch(self, epoch: int, identity: bytes) -> bool:
         row = self._db.execute("SELECT epoch FROM epoch").fetchone()
         if row is not None and row[0] == epoch:
+            self._check_identity(epoch, identity)
             return False
         if row is not None and row[0] > epoch:
             raise StoreError(
@@ -79,6 +80,17 @@ class ReleaseStore:
             self._db.execute("INSERT OR REPLACE INTO epoch VALUES (1, ?)", (epoch,))
             self._db.execute("DELETE FROM staged")  # of the epoch before: the server may have had it already
         return True
+
+    def _check_identity(self, epoch: int, identity: bytes) -> None:
+        """An epoch of the same number at another server, or under another row, is another one: what this disk has
+        counted and released is not its."""
+        row = self._db.execute("SELECT data FROM leaf WHERE epoch = ? AND number = 0", (epoch,)).fetchone()
+        first = None if row is None else decode_leaf(bytes(row[0]))
+        if isinstance(first, EpochLeaf) and first.identity != identity:
+            raise StoreError(
+                "The release store belongs to another epoch of the same number: this disk was enrolled elsewhere.",
+                "Enrol the box again: hailong keys enroll.",
+            )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -191,3 +203,15 @@ class ReleaseStore:
             f"The release store {self._path.name} cannot be written ({type(error).__name__}): nothing was released.",
             "Free space on the box's disk." if full else "Check the file's owner and the disk.",
         )
+
+
+def highest_epoch(path: Path) -> int:
+    """The epoch of a release store, 0 where there is none or it cannot be read."""
+    if not path.exists():
+        return 0
+    try:
+        with closing(sqlite3.connect(path, timeout=10.0)) as db:
+            row = db.execute("SELECT epoch FROM epoch").fetchone()
+    except sqlite3.Error:
+        return 0
+    return 0 if row is None else int(row[0])

@@ -54,8 +54,9 @@ class ReleaseCurator:
 
     `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half
     signs the log's heads. `epoch`: from the enrolment; a higher one than the store's begins a new log and drops the
-    running counts. `require_anchor`: draw nothing before `anchor` has been called. `memory_folder`: a folder on tmpfs
-    for the sealing key, otherwise found. `mechanism`: the noise for an epsilon in thousandths.
+    running counts. `identity`: the epoch's, from the enrolment; a store of another one is refused. `require_anchor`:
+    draw nothing before `anchor` has been called. `memory_folder`: a folder on tmpfs for the sealing key, otherwise
+    found. `mechanism`: the noise for an epsilon in thousandths.
 
     Raises `ConfigError` where the policy does not protect the clerk or the key has no safe place, `StoreError`,
     `LogError`."""
@@ -68,6 +69,7 @@ class ReleaseCurator:
         keys: KeyPair,
         epoch: int,
         *,
+        identity: bytes = b"",
         require_anchor: bool = True,
         memory_folder: Path | None = None,
         mechanism: Callable[[int], Mechanism] = DiscreteLaplace,
@@ -80,9 +82,10 @@ class ReleaseCurator:
         self._keys = keys
         self._lock = threading.RLock()
         self._mechanism = mechanism
-        self._store = ReleaseStore(store_path, epoch)
+        self._store = ReleaseStore(store_path, epoch, identity)
         self._sealer = Sealer(store_path.with_suffix(".sealed"), policy.at_rest, memory_folder)
-        self._context = b"hailong running month, epoch %d" % epoch
+        self._identity = identity
+        self._context = b"hailong running month, epoch %d" % epoch + identity
         self._mark = refused_mark(store_path)
         self._anchored = not require_anchor
         self._refused = ""
@@ -231,7 +234,7 @@ class ReleaseCurator:
         day = self._day()
         with self._store.transaction():
             if self._store.is_new_epoch:
-                self._store.append(leaves.EpochLeaf(self.epoch, day, self._keys.signing_public))
+                self._store.append(leaves.EpochLeaf(self.epoch, day, self._keys.signing_public, self._identity))
             policy_leaf = self._policy_leaf(day)
             before = next(
                 (leaf for leaf in reversed(self._store.leaves()) if isinstance(leaf, leaves.PolicyLeaf)), None

@@ -30,11 +30,13 @@ class _Leaf(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
 
 
 class EpochLeaf(_Leaf, frozen=True, tag="epoch"):
-    """The first leaf of an epoch."""
+    """The first leaf of an epoch. `identity`: `pipeline.enrolment.epoch_identity`, empty where the box was enrolled
+    before there were identities."""
 
     epoch: int
     day: int
     signing_public: bytes
+    identity: bytes = b""
 
 
 class PolicyLeaf(_Leaf, frozen=True, tag="policy"):

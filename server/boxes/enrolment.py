@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 
+import msgspec
 import zmq
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -85,7 +86,7 @@ class EnrolmentDoor:
             return enrolment.NotEnrolled()
         key = str(frames[1].get("User-Id"))
         try:
-            box = boxes.enrol(self._engine, request.code, key, request.signing_public, request.epoch, self._now())
+            box = boxes.enrol(self._engine, request, key, self._now())
         except (SQLAlchemyError, StoreError, InvalidError):
             self.tallies.drop("store_unavailable")
             return enrolment.NotEnrolled(later=True)
@@ -94,4 +95,7 @@ class EnrolmentDoor:
             return enrolment.NotEnrolled()
         self._registry.refresh()
         self.tallies.forwarded += 1
-        return enrolment.Enrolled(epoch=box.epoch, signing_public=self._keys.signing_public)
+        answer = enrolment.Enrolled(epoch=box.epoch, signing_public=self._keys.signing_public)
+        if request.version == 1 or box.epoch_nonce is None:
+            return answer
+        return msgspec.structs.replace(answer, box=box.box_id, nonce=bytes.fromhex(box.epoch_nonce))

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, Row, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.calendar import today
-from pipeline.enrolment import code_hash, code_text, new_code
+from pipeline.enrolment import Enrol, code_hash, code_text, new_code, new_nonce, next_epoch
 from pipeline.errors import ConflictError, InvalidError, NotFoundError, StoreError
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -50,6 +50,8 @@ class Box:
     public_key: str
     previous_key: str | None
     log_key: str | None
+    epoch_nonce: str | None = None
+    """Of the epoch's identity, hex; None where it was begun before there were identities."""
 
 
 def _box(row: Row[tuple[object, ...]]) -> Box:
@@ -63,6 +65,7 @@ def _box(row: Row[tuple[object, ...]]) -> Box:
         row.public_key,
         row.previous_key,
         row.log_key,
+        row.epoch_nonce,
     )
 
 
@@ -208,11 +211,13 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
     return code_text(code)
 
 
-def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now_s: float) -> Box | None:
-    """Bind `key` to the box of a code; None where the code is not valid for this key.
+def enrol(engine: Engine, request: Enrol, key: str, now_s: float) -> Box | None:
+    """Bind `key` to the box of a request's code; None where the code is not valid for this key.
 
     The same code and key once more give the same answer (its first answer may have been lost). A box that knows its
-    epoch keeps it; one that starts empty gets the next, and the former is retired."""
+    epoch, and goes on with the log of it, keeps it; any other gets a new one with an identity of its own, and the
+    former is retired."""
+    code, log_key = request.code, request.signing_public
     with write(engine) as connection:
         row = connection.execute(select(boxes).where(boxes.c.enrol_code_hash == code_hash(code))).one_or_none()
         if row is None or row.revoked_day is not None:
@@ -225,7 +230,8 @@ def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now
         ).first()
         if taken is not None:
             return None
-        keeps = row.public_key is not None and epoch != 0 and epoch == row.epoch
+        keeps = row.public_key is not None and request.epoch == row.epoch != 0 and row.log_key == log_key.hex()
+        keeps = keeps and (request.version == 1 or row.epoch_nonce is not None)
         rotated = row.public_key if keeps and row.public_key != key else None
         connection.execute(
             update(boxes)
@@ -234,7 +240,8 @@ def enrol(engine: Engine, code: bytes, key: str, log_key: bytes, epoch: int, now
                 public_key=key,
                 previous_key=rotated,
                 log_key=log_key.hex(),
-                epoch=row.epoch if keeps else row.epoch + 1,
+                epoch=row.epoch if keeps else next_epoch(row.epoch, request.floor),
+                epoch_nonce=row.epoch_nonce if keeps else new_nonce().hex(),
                 enrol_code_expires_s=0,
                 enrolled_day=today(),
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, select, tuple_, update
+from sqlalchemy import Connection, or_, select, tuple_, update
 
 from pipeline import wire
 from pipeline.calendar import day_at, window_end_s
@@ -140,10 +140,11 @@ def _known(connection: Connection, batch: Sequence[Incoming]) -> dict[tuple[int,
 
 
 def _anchor(connection: Connection, box: Box) -> wire.Anchor:
-    """The last head of the box's log that was committed and bears the box's signature."""
+    """The last head that was committed of the box's log, under whatever row, or of the row's; signed by its box."""
+    of_this = or_(tree_heads.c.box_id == box.box_id, tree_heads.c.log_key == box.log_key)
     query = (
         select(tree_heads.c.epoch, tree_heads.c.size, tree_heads.c.root)
-        .where(tree_heads.c.box_id == box.box_id, tree_heads.c.verified.is_(True))
+        .where(of_this, tree_heads.c.verified.is_(True))
         .order_by(tree_heads.c.epoch.desc(), tree_heads.c.size.desc())
         .limit(1)
     )
@@ -235,6 +236,7 @@ def _tree_head_values(box: Box, message: wire.TreeHead) -> dict[str, Any]:
         "root": from_words(message.root).hex(),
         "signature": from_words(message.signature).hex(),
         "verified": box.log_key is not None and verify_head(message, bytes.fromhex(box.log_key)),
+        "log_key": box.log_key,
     }
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, func, select
 from edge.delivery.outbox import Outbox
 from edge.delivery.sender import Sender, SenderSettings
 from pipeline import wire
-from pipeline.enrolment import parse_code
+from pipeline.enrolment import Enrol, parse_code
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
 from server.boxes import registry as boxes
@@ -87,7 +87,7 @@ def enrol_directly(store: Engine, place: Place, label: str, demo: bool = False) 
     box_id = boxes.new_box(store, place.province_id, place.agency_id, label, demo=demo)
     code = boxes.issue_code(store, place.province_id, box_id, time.time())
     keys = new_keys("box")
-    box = boxes.enrol(store, parse_code(code), keys.curve_public_z85, keys.signing_public, 0, time.time())
+    box = boxes.enrol(store, Enrol(1, parse_code(code), 0, keys.signing_public), keys.curve_public_z85, time.time())
     assert box is not None
     return EnrolledBox(box_id, box.epoch, keys)
 

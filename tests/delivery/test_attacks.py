@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import psutil
@@ -19,6 +20,7 @@ from pipeline.enrolment import Enrol, Enrolled, NotEnrolled, decode_answer, enco
 from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
+from pipeline.transparency.heads import make_head
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.changes import verify_changes
@@ -157,8 +159,9 @@ def test_an_old_code_is_not_valid(store: Engine, place: Place) -> None:
     code = parse_code(boxes.issue_code(store, place.province_id, box_id, now_s=1_000))
     keys = new_keys("box")
     late_s = 1_000 + boxes.CODE_LIFE_S + 1
-    assert boxes.enrol(store, code, keys.curve_public_z85, keys.signing_public, 0, late_s) is None
-    found = boxes.enrol(store, code, keys.curve_public_z85, keys.signing_public, 0, late_s - 2)
+    request = Enrol(1, code, 0, keys.signing_public)
+    assert boxes.enrol(store, request, keys.curve_public_z85, late_s) is None
+    found = boxes.enrol(store, request, keys.curve_public_z85, late_s - 2)
     assert found is not None
 
 
@@ -170,7 +173,9 @@ def test_rotation_lets_the_old_key_in_until_the_new_one_is_used(
     old.send(_pulse(1))
     assert old.reply() == wire.Ack(epoch=1, sequence=1)
     code = boxes.issue_code(store, place.province_id, box.box_id, time.time())
-    fresh = new_keys("box")
+    fresh = replace(  # the signing key stays: it is in the first leaf of the log
+        new_keys("box"), signing_public=box.keys.signing_public, signing_secret=box.keys.signing_secret
+    )
     assert _ask_door(ingest, server_keys, fresh, _request(code, fresh, epoch=1)) == Enrolled(
         1, server_keys.signing_public
     )
@@ -184,6 +189,52 @@ def test_rotation_lets_the_old_key_in_until_the_new_one_is_used(
     assert isinstance(answer, wire.Refusal)
     assert answer.reason is wire.RefusalReason.UNKNOWN_BOX
     assert count_deliveries(store) == 3
+
+
+def _enrol_disk(
+    ingest: Ingest, server_keys: KeyPair, store: Engine, place: Place, keys: KeyPair, label: str, floor: int
+) -> tuple[int, Enrolled]:
+    box_id = boxes.new_box(store, place.province_id, place.agency_id, label)
+    code = boxes.issue_code(store, place.province_id, box_id, time.time())
+    request = pad(encode(Enrol(2, parse_code(code), 0, keys.signing_public, floor)), REPLY_BYTES)
+    answer = _ask_door(ingest, server_keys, keys, request)
+    assert isinstance(answer, Enrolled)
+    return box_id, answer
+
+
+def test_an_old_disk_under_another_row_has_another_epoch_and_meets_the_heads_of_its_log(
+    ingest: Ingest, store: Engine, place: Place, server_keys: KeyPair, raw_client: Connect
+) -> None:
+    """Before, another row began with epoch 1 again and knew no head: the disk released its periods a second time."""
+    disk = new_keys("box")
+    first_box, first = _enrol_disk(ingest, server_keys, store, place, disk, "quầy 1", 0)
+    client = raw_client(disk)
+    head = make_head(1, 9, bytes(range(32)), disk.sign)
+    assert client.ask(msgspec.structs.replace(head, sequence=1)) == wire.Ack(epoch=1, sequence=1)
+    boxes.revoke(store, place.province_id, first_box)
+    copy = replace(
+        new_keys("box"), signing_public=disk.signing_public, signing_secret=disk.signing_secret
+    )  # with a new CURVE key, as the old one is bound to the other row
+    second_box, second = _enrol_disk(ingest, server_keys, store, place, copy, "quầy 2", 1)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert first.nonce != second.nonce
+    assert (first.box, second.box) == (first_box, second_box)
+    again = raw_client(copy)
+    anchor = again.ask(wire.Hello(version=1, epoch=2, sequence=0, nonce=1))
+    assert anchor == wire.Anchor(epoch=1, size=9, root=head.root)
+
+
+def test_a_row_s_epoch_goes_on_only_for_its_own_log(store: Engine, place: Place) -> None:
+    box_id = boxes.new_box(store, place.province_id, place.agency_id, "quầy 9")
+    own, stranger = new_keys("box"), new_keys("box")
+    epochs = []
+    for keys, known in ((own, 0), (own, 1), (stranger, 1), (own, 2)):
+        code = parse_code(boxes.issue_code(store, place.province_id, box_id, time.time()))
+        found = boxes.enrol(store, Enrol(2, code, known, keys.signing_public), keys.curve_public_z85, time.time())
+        assert found is not None
+        epochs.append((found.epoch, found.epoch_nonce))
+    assert [epoch for epoch, _ in epochs] == [1, 1, 2, 3]
+    assert len({nonce for _, nonce in epochs}) == 3
 
 
 def test_a_box_that_starts_empty_gets_a_new_epoch_and_the_old_one_is_retired(

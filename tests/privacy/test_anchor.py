@@ -9,6 +9,7 @@ import pytest
 
 from pipeline import wire
 from pipeline.errors import LogError, StoreError
+from pipeline.privacy.ledger import ReleaseStore, highest_epoch
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
 from pipeline.transparency.heads import verify_head
 from pipeline.transparency.leaves import Refused
@@ -118,3 +119,15 @@ def test_many_periods_wait_and_the_evidence_last(tmp_path: Path) -> None:
     given_up = [leaf for leaf in refusals(bench) if leaf.reason is Refused.WAITED_TOO_LONG]
     assert len(given_up) + len(released) == 62 * 6 + 2
     assert not any(leaf.evidence for leaf in given_up)
+
+
+def test_a_disk_of_another_epoch_of_the_same_number_is_refused(bench: Bench) -> None:
+    """Enrolled under another row or at another server, whose epochs begin with 1, too."""
+    bench.count(3)
+    bench.pass_time(DAY_S)
+    bench.curator.close()
+    for identity in (bytes(32), bytes([7]) * 32):
+        with pytest.raises(StoreError, match="enrolled elsewhere"):
+            ReleaseStore(bench.folder / "release.sqlite3", 1, identity)
+    assert highest_epoch(bench.folder / "release.sqlite3") == 1
+    assert highest_epoch(bench.folder / "nothing.sqlite3") == 0

@@ -28,6 +28,7 @@ boxes = Table(
     Column("previous_key", String(40)),
     Column("log_key", String(64)),
     Column("epoch", Integer, nullable=False, default=0),
+    Column("epoch_nonce", String(32)),
     Column("enrol_code_hash", String(64), unique=True),
     Column("enrol_code_expires_s", BigInteger),
     Column("enrolled_day", Integer),
@@ -45,7 +46,8 @@ boxes = Table(
 """`public_key`: CURVE, Z85, unset until the box has enrolled. `previous_key`: accepted until the new one is used
 (rotation). `log_key`: Ed25519 public key of its transparency log, hex.
 
-`epoch`: the only epoch accepted, 0 before the first message. `counter_id` is unset where one box pools several
+`epoch`: the only epoch accepted, 0 before the first message; `epoch_nonce`: 128 random bits of its identity, hex.
+`counter_id` is unset where one box pools several
 counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated.
 
 `clerks`: how many clerks it serves, as the operator stated; `pool`: label of the pool in which alone a one-clerk box is

@@ -75,9 +75,12 @@ tree_heads = Table(
     Column("root", String(64), nullable=False),
     Column("signature", String(128), nullable=False),
     Column("verified", Boolean, nullable=False),
+    Column("log_key", String(64)),
     Column("received_day", Integer, nullable=False),
     province_key(),
     same_province("box_id", "boxes"),
     UniqueConstraint("box_id", "epoch", "sequence"),
+    Index(None, "log_key"),
 )
-"""`root` and `signature` in hex. `verified`: the signature fits the box's `log_key`."""
+"""`root` and `signature` in hex. `verified`: the signature fits the box's `log_key` of then, which is kept beside it: a
+disk that comes back under another row still meets the heads of its log."""
