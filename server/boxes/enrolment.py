@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 
 import msgspec
@@ -19,12 +18,14 @@ from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.records import Tallies
 from server.boxes import registry as boxes
+from server.core.limits import RateLimiter
 
 _log = logging.getLogger(__name__)
 _POLL_MS = 200
-_PAUSE_S = 0.05
-"""After every request, so that strangers cannot keep the store busy (20 requests a second; a code has 128 random
-bits)."""
+REQUESTS_PER_ADDRESS = 60
+ADDRESS_WINDOW_S = 60.0
+"""A province that enrols its boxes from behind one address sends no more; a code has 128 random bits, so that this is
+about the store's peace, not about guessing. What is over hears "later", unread."""
 
 
 class EnrolmentDoor:
@@ -44,6 +45,7 @@ class EnrolmentDoor:
         self._keys = keys
         self._registry = registry
         self._now = now
+        self._by_address = RateLimiter(REQUESTS_PER_ADDRESS, ADDRESS_WINDOW_S)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._serve, name="enrolment", daemon=True)
 
@@ -61,7 +63,6 @@ class EnrolmentDoor:
             try:
                 if self._router.poll(_POLL_MS):
                     self._one()
-                    time.sleep(_PAUSE_S)
             except Exception:  # a supervisor: a request that fails must not end the service
                 self.tallies.drop("internal_error")
                 _log.exception("an enrolment request could not be handled")
@@ -69,7 +70,11 @@ class EnrolmentDoor:
 
     def _one(self) -> None:
         frames = self._router.recv_multipart(copy=False)
-        answer = self._answer(frames)
+        if self._by_address.allow(str(frames[-1].get("Peer-Address"))):
+            answer = self._answer(frames)
+        else:
+            self.tallies.drop("too_many")
+            answer = enrolment.NotEnrolled(later=True)
         try:
             payload = pad(enrolment.encode(answer), REPLY_BYTES)
             self._router.send_multipart([frames[0].bytes, payload], zmq.NOBLOCK)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func
 from pipeline.calendar import now_s
 from pipeline.language import Message
 from pipeline.wire import BoxState
+from server.boxes.release_gate import Held, held_by_box
 from server.core.provinces import province_by_id
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies
@@ -27,6 +28,16 @@ STATE_WORDS: dict[BoxState, Message] = {
     BoxState.DISK_FULL: Message("Disk full"),
     BoxState.BUDGET_REFUSED: Message("Privacy budget refused"),
     BoxState.STARTING: Message("Starting"),
+}
+
+HELD_WORDS: dict[Held, Message] = {
+    Held.REPEATED: Message("second table of one window"),
+    Held.FUTURE: Message("window that has not ended"),
+    Held.BEFORE_EPOCH: Message("window before the box was enrolled"),
+    Held.TERMS: Message("epsilon or window other than enrolled"),
+    Held.IMPOSSIBLE: Message("impossible counts"),
+    Held.OVER_TRANSACTIONS: Message("more visits than transactions allow"),
+    Held.OVER_RATINGS: Message("more rated visits than the tablet's ratings"),
 }
 
 
@@ -51,6 +62,8 @@ class BoxHealth:
     pulses: int
     evidence: int
     late: int
+    held: dict[str, int]
+    """Releases in no figure, by reason (`server.boxes.release_gate.Held`)."""
     missing: int
     """Sequence numbers below the newest one that never came."""
     log_size: int | None
@@ -60,7 +73,12 @@ class BoxHealth:
     def fine(self) -> bool:
         """Whether nobody needs to look at this box."""
         usable = self.enrolled and not self.revoked and not self.silent
-        return usable and self.state is BoxState.OK and self.missing == 0
+        return usable and self.state is BoxState.OK and self.missing == 0 and not self.held
+
+    @property
+    def held_words(self) -> list[tuple[int, Message]]:
+        """Releases in no figure: how many, and why."""
+        return [(count, HELD_WORDS[Held(reason)]) for reason, count in sorted(self.held.items())]
 
     @property
     def words(self) -> Message:
@@ -91,6 +109,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
         func.count().filter(releases.c.late).label("late"),
     )
     sent = {row.box_id: row for row in connection.execute(kinds.group_by(releases.c.box_id))}
+    held = held_by_box(connection, province_id)
     came = scope.select(
         deliveries, deliveries.c.box_id, deliveries.c.epoch, func.count(), func.max(deliveries.c.sequence)
     ).group_by(deliveries.c.box_id, deliveries.c.epoch)
@@ -132,6 +151,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
                 pulses=counts.pulses if counts else 0,
                 evidence=counts.evidence if counts else 0,
                 late=counts.late if counts else 0,
+                held=held.get(row.id, {}),
                 missing=missing.get(row.id, 0),
                 log_size=head.size if head else None,
                 log_verified=bool(head.verified) if head else None,

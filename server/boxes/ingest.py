@@ -33,7 +33,7 @@ from server.boxes.instrument_files import InstrumentFiles
 from server.boxes.rate_limit import RateLimit
 from server.boxes.registry import Box, BoxRegistry, read_boxes
 from server.boxes.store_messages import Answer, Incoming, store_batch
-from server.boxes.zap import ZapHandler
+from server.boxes.zap import Admission, ZapHandler
 from server.store.engine import write
 
 _log = logging.getLogger(__name__)
@@ -103,7 +103,9 @@ class Ingest:
     def start(self) -> None:
         """Bind and serve."""
         self.registry.refresh()
-        self._zap = ZapHandler(self._context, {BOXES: self.registry.is_allowed, ENROLMENT: lambda _key: True})
+        self._zap = ZapHandler(
+            self._context, {BOXES: self.registry.admission, ENROLMENT: lambda _key: Admission.ALLOWED}
+        )
         self._zap.start()
         self._router = self.open_router(BOXES, FRAME_BYTES)
         self._router.bind(self.settings.address)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.calendar import today
 from pipeline.enrolment import Enrol, code_hash, code_text, new_code, new_nonce, next_epoch
 from pipeline.errors import ConflictError, InvalidError, NotFoundError, StoreError
+from server.boxes.zap import Admission
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.engine import read, write
@@ -34,7 +36,8 @@ REFRESH_S = 2.0
 MAX_CLERKS = 64
 POOL_PATTERN = r"[A-Za-z0-9_.-]{0,40}"
 """Both as the box's own policy takes them (`pipeline/privacy/policy.py`)."""
-_UNKNOWN_REFRESH_S = 0.02
+_UNKNOWN_REFRESH_S = 0.1
+_MAX_STRANGERS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,11 @@ class Box:
     public_key: str
     previous_key: str | None
     log_key: str | None
+    clerks: int
+    pulse_epsilon_milli: int | None
+    evidence_epsilon_milli: int | None
+    pulse_period: int | None
+    epoch_day: int | None
     epoch_nonce: str | None = None
     """Of the epoch's identity, hex; None where it was begun before there were identities."""
 
@@ -65,6 +73,11 @@ def _box(row: Row[tuple[object, ...]]) -> Box:
         row.public_key,
         row.previous_key,
         row.log_key,
+        row.clerks,
+        row.pulse_epsilon_milli,
+        row.evidence_epsilon_milli,
+        row.pulse_period,
+        row.epoch_day,
         row.epoch_nonce,
     )
 
@@ -86,6 +99,7 @@ class BoxRegistry:
         self._clock = clock
         self._lock = threading.Lock()
         self._by_key: dict[str, Box] = {}
+        self._strangers: OrderedDict[str, float] = OrderedDict()
         self._read_s = float("-inf")
 
     def refresh(self) -> None:
@@ -112,21 +126,23 @@ class BoxRegistry:
                 self._refresh()
             return self._by_key.get(key)
 
-    def is_allowed(self, key: str) -> bool:
-        """The rule of the boxes' socket, on the handshakes' thread.
+    def admission(self, key: str) -> Admission:
+        """The rule of the boxes' socket, on the handshakes' thread; never waits.
 
-        libzmq's client never asks again after a refusal, so a key that is unknown to a list of a moment ago (a box that
-        was enrolled since) is looked up once more when the list may be read anew."""
+        A key that is unknown to a list of a moment ago (a box that was enrolled since) is asked to come again, and
+        refused once the list has been read after it first came. Strangers make the list be read ten times a second at
+        most, and the memory of them is bounded."""
         with self._lock:
-            was_read_s = self._read_s
-        if self.lookup(key) is not None:
-            return True
-        with self._lock:
-            is_fresh = self._read_s > was_read_s
-        if is_fresh:
-            return False
-        time.sleep(_UNKNOWN_REFRESH_S * 1.5)
-        return self.lookup(key) is not None
+            now_s = self._clock()
+            if now_s - self._read_s > (REFRESH_S if key in self._by_key else _UNKNOWN_REFRESH_S):
+                self._refresh()
+            if key in self._by_key:
+                self._strangers.pop(key, None)
+                return Admission.ALLOWED
+            came_s = self._strangers.setdefault(key, now_s)
+            while len(self._strangers) > _MAX_STRANGERS:
+                self._strangers.popitem(last=False)
+            return Admission.REFUSED if self._read_s >= came_s else Admission.LATER
 
 
 def _check_clerks(clerks: int, pool: str) -> None:
@@ -190,6 +206,35 @@ def state_clerks(engine: Engine, province_id: int, box_id: int, clerks: int, poo
         record_change(connection, province_id, None, "box clerks stated", detail)
 
 
+def state_terms(
+    engine: Engine,
+    province_id: int,
+    box_id: int,
+    *,
+    pulse_epsilon_milli: int | None = None,
+    evidence_epsilon_milli: int | None = None,
+    pulse_period: int | None = None,
+) -> int:
+    """Write down on which terms a box releases (None: as before): epsilons in thousandths, `pulse_period` a
+    `wire.PeriodKind` of at most a day. What it has sent is judged anew; returns how many releases that changed.
+
+    The statement stands in the log of changes. Raises `NotFoundError` where the province has no such box."""
+    from server.boxes.release_gate import rejudge_terms
+
+    given = {
+        "pulse_epsilon_milli": pulse_epsilon_milli,
+        "evidence_epsilon_milli": evidence_epsilon_milli,
+        "pulse_period": pulse_period,
+    }
+    values = {name: value for name, value in given.items() if value is not None}
+    with write(engine) as connection:
+        statement = Scope(province_id).update(boxes).where(boxes.c.id == box_id).values(values)
+        if not values or connection.execute(statement).rowcount != 1:
+            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+        record_change(connection, province_id, None, "box terms stated", {"box": box_id, **values})
+        return rejudge_terms(connection, province_id, box_id)
+
+
 def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, replace: bool = False) -> str:
     """A one-time code for a box, valid for a day, as people read it. `replace`: its keys so far are let in no more
     from now on.
@@ -244,6 +289,7 @@ def enrol(engine: Engine, request: Enrol, key: str, now_s: float) -> Box | None:
                 epoch_nonce=row.epoch_nonce if keeps else new_nonce().hex(),
                 enrol_code_expires_s=0,
                 enrolled_day=today(),
+                epoch_day=row.epoch_day if keeps else today(),
             )
         )
         detail = {"box": row.id, "key": key, "log_key": log_key.hex(), "rotated": rotated is not None}

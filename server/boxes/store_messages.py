@@ -15,6 +15,7 @@ from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
 from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes.registry import Box
+from server.boxes.release_gate import DEMO_KINDS, ReleaseGate
 from server.core.provinces import read_setting
 from server.ratings.admission import Admitted, admit
 from server.ratings.rating import Place, Rating, UnfitSheetError
@@ -25,7 +26,6 @@ from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
 from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
 
-DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
 Answer = wire.Ack | wire.Refusal | wire.Anchor
 _NOT_STORED = (wire.Heartbeat, wire.Hello)
 
@@ -84,6 +84,7 @@ def store_batch(
         for province_id in {box.province_id for box in boxes.values()}
     }
     rows = _Rows()
+    gate = ReleaseGate(connection, now_s)
     answers: list[Answer] = []
     for incoming in batch:
         message = incoming.message
@@ -102,7 +103,7 @@ def store_batch(
                     raise _Refused(wire.RefusalReason.CONFLICT)
                 tallies.repeated += 1
             else:
-                _gather(rows, box, incoming, today, late_days[box.province_id], instrument_of)
+                _gather(rows, box, incoming, today, late_days[box.province_id], instrument_of, gate)
                 known[number] = incoming.digest
             answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
         except _Refused as refused:
@@ -162,6 +163,7 @@ def _gather(
     today: int,
     late_days: int,
     instrument_of: Callable[[int], Instrument],
+    gate: ReleaseGate,
 ) -> None:
     message = incoming.message
     common: dict[str, Any] = {
@@ -173,7 +175,7 @@ def _gather(
     }
     kind = str(message.__struct_config__.tag)
     if isinstance(message, wire.Pulse | wire.Evidence):
-        rows.releases.append(common | _release_values(box, message, kind, today - late_days))
+        rows.releases.append(common | _release_values(box, message, kind, today - late_days, gate))
     elif isinstance(message, wire.Ratings):
         _gather_ratings(rows, box, message, today, instrument_of)
     elif isinstance(message, wire.TreeHead):
@@ -181,17 +183,20 @@ def _gather(
     rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
 
 
-def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, due_since: int) -> dict[str, Any]:
+def _release_values(
+    box: Box, message: wire.Pulse | wire.Evidence, kind: str, due_since: int, gate: ReleaseGate
+) -> dict[str, Any]:
     """Columns of a release; it is late where its period ended before the day `due_since`."""
     is_demo = message.period in DEMO_KINDS
     if is_demo and not box.demo:
         raise _Refused(wire.RefusalReason.DEMO_ONLY)
     late = False
-    if not is_demo:
-        try:
+    try:
+        if not is_demo:
             late = day_at(window_end_s(message.period, message.index)) < due_since
-        except (OverflowError, ValueError):
-            raise _Refused(wire.RefusalReason.MALFORMED) from None
+        held = gate.judge(box, message, kind)
+    except (OverflowError, ValueError):
+        raise _Refused(wire.RefusalReason.MALFORMED) from None
     return {
         "agency_id": box.agency_id,
         "kind": kind,
@@ -199,6 +204,7 @@ def _release_values(box: Box, message: wire.Pulse | wire.Evidence, kind: str, du
         "period_index": message.index,
         "epsilon_milli": message.epsilon_milli,
         "late": late,
+        "held": None if held is None else held.value,
         **cell_values(message.counts),
     }
 

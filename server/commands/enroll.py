@@ -4,10 +4,14 @@
   hailong server enroll --box 7               a new key for box 7 (its old key works until the new one is used)
   hailong server enroll --box 7 --replace     another machine takes box 7's place: its keys end now
   hailong server enroll --box 7 --clerks 2    box 7 serves two clerks: written down, no new code
+  hailong server enroll --box 7 --evidence-epsilon 1.5 --pulse-epsilon 0.5   its terms, as in its edge.toml
   hailong server enroll --list                every box with its state
 
 A box that serves one clerk sends that person's score: its evidence and pulses are left out until other boxes of the
 agency (with --pool: of that pool) serve clerks in the same period. Each statement stands in the log of changes.
+
+A box's releases are in figures only on the terms that were stated for it; where nobody stated them, its first release
+states them (epsilon 2 at most). What comes on other terms is held back until you state the new ones.
 
 The running server needs no restart. On the box: `hailong keys enroll --config edge.toml --code CODE`.
 """
@@ -25,6 +29,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 
+_PULSE_PERIODS = {"hour": 1, "four_hours": 2, "day": 3}
+"""As `[privacy] pulse_period` of a box names them, and on the wire (`pipeline.wire.PeriodKind`)."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     add_store_arguments(parser)
@@ -40,6 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pool", metavar="LABEL", help="with one clerk: show the box only together with boxes of this pool and agency"
     )
+    parser.add_argument("--pulse-epsilon", type=float, metavar="E", help="epsilon of its pulses; 0: it sends none")
+    parser.add_argument("--evidence-epsilon", type=float, metavar="E", help="epsilon of its monthly evidence")
+    parser.add_argument("--pulse-period", choices=sorted(_PULSE_PERIODS), help="window of its pulses")
     parser.add_argument("--replace", action="store_true", help="with --box: end its present keys now")
     parser.add_argument("--list", action="store_true", help="list the boxes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -63,14 +74,21 @@ def run(args: argparse.Namespace) -> int:
         return _list(boxes.list_boxes(store, province.province_id), args.json)
     if (args.box is None) == (args.agency is None or args.label is None):
         raise InvalidError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
+    terms = _terms(args)
     if args.box is not None and (args.clerks is not None or args.pool is not None):
+        if terms:
+            raise InvalidError("Clerks and terms are two statements.", "State the clerks first, then the terms.")
         return _state_clerks(store, province.province_id, args)
+    if args.box is not None and terms:
+        return _state_terms(store, province.province_id, args, terms)
     public_key = load_keys(config.keys_dir / KEY_FILE_NAME, "server").curve_public_z85
     box_id = args.box
     if box_id is None:
         agency_id, counter_id = boxes.find_place(store, province.province_id, args.agency, args.counter)
         serves = (1 if args.clerks is None else args.clerks, args.pool or "")
         box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo, *serves)
+        if terms:
+            boxes.state_terms(store, province.province_id, box_id, **terms)
     code = boxes.issue_code(store, province.province_id, box_id, time.time(), args.replace)
     address = config.ingest.address.replace("*", "SERVER")
     if args.json:
@@ -93,6 +111,38 @@ _ONE_CLERK = (
     "It serves one clerk: its evidence would be that person's score and is left out, unless other boxes of the agency "
     "send too.\nIf it serves more: hailong server enroll --box {box} --clerks N"
 )
+
+
+def _terms(args: argparse.Namespace) -> dict[str, int]:
+    """The terms that were given, as the store keeps them. Raises `InvalidError` for what is no epsilon."""
+    from pipeline.errors import InvalidError
+
+    found = {}
+    for name, least in (("pulse_epsilon", 0), ("evidence_epsilon", 1)):
+        epsilon = getattr(args, name)
+        if epsilon is None:
+            continue
+        milli = round(epsilon * 1000) if 0 <= epsilon <= 20 else -1
+        if milli < least:
+            raise InvalidError(f"--{name.replace('_', '-')} {epsilon} is no epsilon.", "Write it as in edge.toml: 1.5.")
+        found[f"{name}_milli"] = milli
+    if args.pulse_period is not None:
+        found["pulse_period"] = _PULSE_PERIODS[args.pulse_period]
+    return found
+
+
+def _state_terms(store: Engine, province_id: int, args: argparse.Namespace, terms: dict[str, int]) -> int:
+    from pipeline.errors import InvalidError
+    from server.boxes import registry as boxes
+
+    if args.replace:
+        raise InvalidError("--replace and terms are two steps.", "State the terms first, then replace the box.")
+    changed = boxes.state_terms(store, province_id, args.box, **terms)
+    if args.json:
+        print(json.dumps({"box": args.box, **terms, "releases_judged_anew": changed}))
+        return 0
+    print(f"Terms of box {args.box} written down. {changed} of its releases changed sides: held back or in figures.")
+    return 0
 
 
 def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> int:

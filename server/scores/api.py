@@ -67,6 +67,7 @@ class BoxAnswer(_Answer):
     pulses: int
     evidence: int
     late: int
+    held: dict[str, int]
     missing: int
 
 
@@ -117,6 +118,7 @@ def health(request: Request, user: HealthReader) -> HealthAnswer:
                 pulses=s.pulses,
                 evidence=s.evidence,
                 late=s.late,
+                held=s.held,
                 missing=s.missing,
             )
             for s in states

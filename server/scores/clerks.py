@@ -8,6 +8,7 @@ quarter that is shown: otherwise a quarter less its other months would be one cl
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Connection
@@ -34,7 +35,7 @@ def releases_table() -> Any:
     """The table of releases as the rule reads it, not yet bound to a data base."""
     import ibis
 
-    return ibis.table({"id": "int64", "box_id": "int64", **RELEASES}, name="releases")
+    return ibis.table({"id": "int64", "box_id": "int64", "held": "string", **RELEASES}, name="releases")
 
 
 def boxes_table() -> Any:
@@ -62,9 +63,9 @@ def marked_releases(releases: Any, boxes: Any) -> Any:
     return releases.inner_join(verdicts, [*window, "box_id"])
 
 
-def shown_releases(province_id: int, kind: str, agency_id: int | None = None) -> Any:
-    """The releases of one kind of a province (or of one agency) that may be used."""
-    marked = _marked(province_id, kind, agency_id)
+def shown_releases(province_id: int, kind: str, agency_id: int | None = None, but: Collection[int] = ()) -> Any:
+    """The releases of one kind of a province (or of one agency) that may be used, but for those of some ids."""
+    marked = _marked(province_id, kind, agency_id, but)
     return marked.filter(marked.shown)
 
 
@@ -77,6 +78,10 @@ def left_out(connection: Connection, province_id: int, kind: str, agency_id: int
     return run(connection, hidden.group_by(keys).aggregate(last_day=hidden.received_day.max()))
 
 
-def _marked(province_id: int, kind: str, agency_id: int | None) -> Any:
+def _marked(province_id: int, kind: str, agency_id: int | None, but: Collection[int] = ()) -> Any:
+    """What is held back (`server.boxes.release_gate`) is as if it had not come."""
     rows = Scope(province_id, agency_id).filter(releases_table())
-    return marked_releases(rows.filter(rows.kind == kind), boxes_table())
+    rows = rows.filter(rows.kind == kind, rows.held.isnull())
+    if but:
+        rows = rows.filter(~rows.id.isin(sorted(but)))
+    return marked_releases(rows, boxes_table())

@@ -15,6 +15,7 @@ from calibration.ratings import TABLET, DayCount
 from calibration.tables import EvidenceTable, cell_noise_variance
 from pipeline.calendar import DayRange, Period, day_date, month_of_day
 from pipeline.wire import PeriodKind
+from server.boxes.release_gate import implausible_evidence
 from server.core.scope import Scope
 from server.scores.clerks import left_out, shown_releases
 from server.scores.sums import rating_sums, release_sums, run, transaction_sums, unbound
@@ -94,7 +95,7 @@ def agency_months(
     """Every active agency in the period and in the months before it, for `calibration.analysis.analyze`.
 
     Evidence of demo boxes, whose periods are seconds, counts for the month in which it came. That of a lone clerk is
-    left out (`server/scores/clerks.py`)."""
+    left out (`server/scores/clerks.py`), and so is what cannot be true (`server/boxes/release_gate.py`)."""
     all_spans = spans(period, history)
     first, last = all_spans[0].first_month, period.last_month
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
@@ -111,7 +112,9 @@ def agency_months(
         if span is not None:
             known = figures[row.agency_id, span].transactions
             known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
-    for row in run(connection, release_sums(shown_releases(province_id, "evidence"), province_id, "evidence")):
+    held = {table.release_id for table in implausible_evidence(connection, province_id, first, last)}
+    usable = shown_releases(province_id, "evidence", but=held)
+    for row in run(connection, release_sums(usable, province_id, "evidence")):
         span = _span_of(_month_of_table(row), all_spans)
         if span is not None:
             cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)

@@ -22,7 +22,10 @@ from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
 from pipeline.transparency.heads import make_head
 from server.boxes import registry as boxes
+from server.boxes.enrolment import REQUESTS_PER_ADDRESS
 from server.boxes.ingest import Ingest, IngestSettings
+from server.boxes.registry import BoxRegistry
+from server.boxes.zap import Admission
 from server.core.changes import verify_changes
 from server.store.engine import read
 from tests.delivery.conftest import (
@@ -132,7 +135,9 @@ def test_a_code_works_once_and_for_one_key(
     client.send(_pulse(1))
     assert client.reply() == wire.Ack(epoch=1, sequence=1)
     with read(store) as connection:
-        assert verify_changes(connection, place.province_id)[0] == 3  # made, code issued, enrolled
+        assert (
+            verify_changes(connection, place.province_id)[0] == 4
+        )  # made, code issued, enrolled; its release of 2020 held back
 
 
 @pytest.mark.parametrize(
@@ -362,6 +367,66 @@ def test_a_flood_from_one_box_leaves_the_others_their_service(
     print(f"flood: {sent[0]} sent, {dropped} dropped, slowest answer to the other box {slowest_s:.3f} s")
     assert slowest_s < 3.0
     assert stored_pulses(store) == [(quiet_box.box_id, index) for index in range(1, 31)]
+
+
+STRANGERS = 800
+
+
+def test_strangers_who_knock_do_not_shut_the_boxes_out(
+    ingest: Ingest, server_keys: KeyPair, enrol_box: EnrolBox, raw_client: Callable[[KeyPair], RawClient]
+) -> None:
+    """Handshakes under keys that nobody knows, each with the server's public key: they need no more than that."""
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    knocking = []
+    for _ in range(STRANGERS):
+        keys = new_keys("box")
+        socket = context.socket(zmq.DEALER)
+        socket.linger = 0
+        socket.curve_serverkey = server_keys.curve_public
+        socket.curve_publickey, socket.curve_secretkey = keys.curve_public, keys.curve_secret
+        socket.connect(ingest.endpoint)
+        knocking.append(socket)
+    begun_s = time.monotonic()
+    client = raw_client(enrol_box().keys)
+    client.send(_pulse(1))
+    reply = client.reply(60.0)
+    waited_s = time.monotonic() - begun_s
+    assert reply == wire.Ack(epoch=1, sequence=1)
+    assert wait_for(lambda: ingest._zap.refused + ingest._zap.postponed >= STRANGERS, 30.0)
+    assert waited_s < 10.0
+    assert len(ingest.registry._strangers) <= STRANGERS
+    for socket in knocking:
+        socket.close()
+    context.term()
+
+
+def test_an_unknown_key_is_asked_to_come_again_until_the_list_is_newer(store: Engine, place: Place) -> None:
+    clock = [0.0]
+    registry = BoxRegistry(store, clock=lambda: clock[0])
+    registry.refresh()
+    clock[0] = 0.05
+    box = enrol_directly(store, place, "just enrolled")
+    key = box.keys.curve_public_z85
+    assert registry.admission(key) is Admission.LATER, "the list is of a moment before it was enrolled"
+    assert registry.admission("x" * 40) is Admission.LATER
+    clock[0] = 0.2
+    assert registry.admission(key) is Admission.ALLOWED
+    assert registry.admission("x" * 40) is Admission.REFUSED
+
+
+def test_guesses_at_codes_do_not_keep_the_store_busy(ingest: Ingest, server_keys: KeyPair) -> None:
+    client = RawClient(ingest.enrol_endpoint, server_keys.curve_public, new_keys("box"))
+    request = encode(Enrol(1, bytes(16), 0, bytes(32)))
+    answers = []
+    for _ in range(REQUESTS_PER_ADDRESS + 20):
+        client.socket.send(pad(request, REPLY_BYTES))
+        assert client.socket.poll(10_000)
+        answers.append(decode_answer(unpad(client.socket.recv(), REPLY_BYTES)))
+    client.close()
+    assert answers[0] == NotEnrolled()
+    assert answers[-1] == NotEnrolled(later=True)
+    assert ingest._door is not None
+    assert ingest._door.tallies.dropped == {"not_valid": REQUESTS_PER_ADDRESS, "too_many": 20}
 
 
 def _spoilt(rng: random.Random, good: list[bytes]) -> list[bytes]:

@@ -85,7 +85,7 @@ class Bench:
 def stored_periods(store: Engine) -> list[tuple[int, int]]:
     with read(store) as connection:
         rows = connection.execute(select(releases.c.period_kind, releases.c.period_index)).all()
-    return sorted((row.period_kind, row.window_index) for row in rows)
+    return sorted((row.period_kind, row.period_index) for row in rows)
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_bits_that_flip_on_the_way_change_nothing(
     assert stored_pulses(store) == [(box.box_id, index) for index in range(30)]
     with read(store) as connection:
         rows = connection.execute(select(releases.c.period_index, releases.c.c00)).all()
-    assert all(row.window_index == row.c00 for row in rows)
+    assert all(row.period_index == row.c00 for row in rows)
     assert proxy.connections >= 2  # a spoilt connection was given up and made anew
 
 

@@ -81,7 +81,7 @@ def fill_province(engine: Engine, code: str, *, simulated: bool = True, share: f
             }
             sent |= {"kind": "evidence", "received_day": PERIOD.last_day}
             connection.execute(insert(deliveries).values(**sent, digest="d"))
-            period = {"period_kind": 4, "period_index": PERIOD.last_month, "epsilon_milli": 1500}
+            period = {"period_kind": 4, "period_index": PERIOD.first_month, "epsilon_milli": 1500}
             connection.execute(insert(releases).values(agency_id=agency_id, **sent, **period, **cell_values(TABLE)))
     return made
 

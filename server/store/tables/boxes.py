@@ -36,6 +36,10 @@ boxes = Table(
     Column("demo", Boolean, nullable=False, default=False),
     Column("clerks", Integer, nullable=False, default=1, server_default="1"),
     Column("pool", String(40), nullable=False, default="", server_default=""),
+    Column("pulse_epsilon_milli", Integer),
+    Column("evidence_epsilon_milli", Integer),
+    Column("pulse_period", SmallInteger),
+    Column("epoch_day", Integer),
     CheckConstraint("clerks >= 1", name="clerks"),
     province_key(),
     same_province("agency_id", "agencies"),
@@ -51,7 +55,11 @@ boxes = Table(
 counters. `demo`: demo periods are taken from this box, and everything of it is labelled simulated.
 
 `clerks`: how many clerks it serves, as the operator stated; `pool`: label of the pool in which alone a one-clerk box is
-shown, or empty (`server/scores/clerks.py`)."""
+shown, or empty (`server/scores/clerks.py`).
+
+`pulse_epsilon_milli` (0: no pulse), `evidence_epsilon_milli`, `pulse_period` (`wire.PeriodKind`): the terms on which it
+releases, as stated at enrolment; unset until stated or first seen. `epoch_day`: the day on which its epoch began; no
+release is about an earlier window. All judged in `server/boxes/release_gate.py`."""
 
 heartbeats = Table(
     "heartbeats",

@@ -54,14 +54,23 @@ releases = Table(
     *(Column(name, Integer) for name in CELL_COLUMNS),
     Column("late", Boolean, nullable=False, default=False),
     Column("received_day", Integer, nullable=False),
+    Column("held", String(24)),
     province_key(),
     same_province("agency_id", "agencies"),
     same_province("box_id", "boxes"),
     UniqueConstraint("box_id", "epoch", "sequence"),
     Index(None, "province_id", "kind", "period_kind", "period_index"),
 )
+Index(
+    "uq_releases_one_of_a_window",
+    *(releases.c[name] for name in ("box_id", "epoch", "kind", "period_kind", "period_index")),
+    unique=True,
+    sqlite_where=releases.c.held.is_(None),
+    postgresql_where=releases.c.held.is_(None),
+)
 """`kind`: pulse or evidence. `agency_id` is the box's agency at the time of receipt. `late`: stored after its
-period's due day."""
+period's due day. `held`: why it is in no figure (`server.boxes.release_gate.Held`), unset where it is. Of one window of
+a box and epoch one release at most is in figures."""
 
 tree_heads = Table(
     "tree_heads",

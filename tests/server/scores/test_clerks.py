@@ -12,7 +12,7 @@ from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from hailong.cli import main
-from pipeline.calendar import parse_period
+from pipeline.calendar import day_index, month_date, parse_period
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.language import in_language
 from server.boxes.registry import list_boxes, new_box, state_clerks
@@ -23,13 +23,14 @@ from server.scores.tables import TABLES, material
 from server.scores.trends import pulses
 from server.store.engine import connect, insert_row, read, write
 from server.store.tables.boxes import boxes
+from server.store.tables.ratings import ratings
 from server.store.tables.releases import cell_values, releases
 from server.store.tables.users import Role
 from server.store.upgrade import newest_version, upgrade
 from tests.server.client import Browser
 from tests.server.province import PERIOD, TABLE, Province, application, fill_province
 
-MONTH = PERIOD.last_month
+MONTH = PERIOD.first_month + 1
 PULSE = (4_001, 4_002, 4_003, 4_004)
 """Counts that no other figure of a page has."""
 
@@ -52,6 +53,16 @@ def _send(connection: Any, province: Province, box: int, sequence: int, *, month
     sent |= {"box_id": box, "epoch": epoch}
     sent |= {"sequence": sequence, "kind": "evidence", "period_kind": 4, "period_index": month, "epsilon_milli": 1500}
     connection.execute(insert(releases).values(**sent, received_day=PERIOD.last_day, **cell_values(TABLE)))
+    _seen(connection, province, month)
+
+
+def _seen(connection: Any, province: Province, month: int) -> None:
+    """The tablet's ratings that `TABLE` rests on, set aside: they move no figure, and the table is believed."""
+    rating: dict[str, Any] = {"province_id": province.province_id, "agency_id": province.agencies["p1-a"]}
+    rating |= {"day": day_index(month_date(month)), "month": month, "channel": "counter_tablet", "instrument": "2640"}
+    rating |= {"service_group": 1, "instrument_version": 1, "state": 1}
+    answers = [2] * sum(TABLE[1::3]) + [5] * sum(TABLE[2::3])
+    connection.execute(insert(ratings), [{**rating, "a00": answer} for answer in answers])
 
 
 def _pulse(connection: Any, province: Province, box: int, sequence: int, index: int) -> None:
@@ -164,7 +175,7 @@ def test_a_lone_clerk_shows_nowhere(store: Engine, tmp_path: Path) -> None:
     with write(store) as connection:  # whatever the lone box sent: no page, file or table moves
         mine = releases.c.province_id == province.province_id
         connection.execute(
-            update(releases).where(mine).values(c00=90_001, c05=80_002, received_day=PERIOD.last_day - 1)
+            update(releases).where(mine).values(c00=90_001, c03=80_002, received_day=PERIOD.last_day - 1)
         )
     assert _everything(store, province, tmp_path) == before
     with write(store) as connection:

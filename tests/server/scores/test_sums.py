@@ -49,7 +49,7 @@ def _fill(engine: Engine, rows: dict[str, list[Row]]) -> None:
         )
         connection.execute(
             insert(releases),
-            [{**row, "box_id": row["agency_id"], "epoch": 1, "sequence": n} for n, row in enumerate(rows["releases"])],
+            [{**row, "box_id": row["agency_id"], "epoch": n, "sequence": n} for n, row in enumerate(rows["releases"])],
         )
         connection.execute(insert(transactions), rows["transactions"])
 

@@ -1,0 +1,295 @@
+"""The gate for releases: what an enrolled box sends is in figures only as far as it can be true.
+
+A box has a key, not a conscience: whoever holds one key could send tables at will. So a release is held back where
+
+- it is a second one of a window that its epoch has released already (`REPEATED`),
+- its window has not ended (`FUTURE`), or ended before the box's epoch began (`BEFORE_EPOCH`),
+- its epsilon or its window's length is not what the box was enrolled for (`TERMS`),
+- a cell lies further below zero, or the whole further above what its clerks can serve, than noise reaches
+  (`IMPOSSIBLE`),
+
+and evidence, once the other counts of its month are known, where even noise does not explain that it holds more visits
+than the agency's known transactions allow (`OVER_TRANSACTIONS`), or more rated visits than the tablet gave ratings
+(`OVER_RATINGS`). The first four are decided at arrival and kept; the last two follow from the store at every use, so
+that late ratings put a table right by themselves.
+
+What is held back is stored, acknowledged (the box does not send it for ever), counted, shown on the health page, and
+written into the log of changes. Nothing is deleted. Noise bounds: `calibration/noise.py`, probability 1e-9 a cell.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, case, func, update
+
+from calibration.noise import noise_bound
+from pipeline import wire
+from pipeline.calendar import day_at, window_end_s, window_start_s
+from server.boxes.registry import Box
+from server.core.changes import record_change
+from server.core.scope import Scope
+from server.store.channels import COUNTER_TABLET
+from server.store.tables.boxes import boxes as boxes_table
+from server.store.tables.ratings import ratings
+from server.store.tables.releases import CELL_COLUMNS, releases
+from server.store.tables.transactions import transactions
+
+DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
+MAX_UNSTATED_EPSILON_MILLI = 2_000
+"""Of a box whose terms nobody stated: the budget of a visit as it ships (`pipeline.privacy.policy`)."""
+MAX_VISITS_PER_CLERK_DAY = 200
+"""More than one visit in two and a half minutes of an eight-hour day: no counter serves so many."""
+VISITS_PER_TRANSACTION = 3.0
+"""Citizens come more than once, or without a dossier; a table with more visits than that is not believed."""
+
+
+class Held(StrEnum):
+    """Why a release is in no figure."""
+
+    REPEATED = "repeated"
+    FUTURE = "future"
+    BEFORE_EPOCH = "before_epoch"
+    TERMS = "terms"
+    IMPOSSIBLE = "impossible"
+    OVER_TRANSACTIONS = "over_transactions"
+    OVER_RATINGS = "over_ratings"
+
+
+class ReleaseGate:
+    """Judges the releases of one batch, within its transaction. One batch, one gate."""
+
+    def __init__(self, connection: Connection, now_s: float) -> None:
+        self.connection = connection
+        self.now_s = now_s
+        self._seen: set[tuple[int, int, str, int, int]] = set()
+        self._terms: dict[tuple[int, str], tuple[int, int | None]] = {}
+
+    def judge(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
+        """Why this release of a known box, new in the store, is held back; None where it is in figures.
+
+        Raises `OverflowError` or `ValueError` for a window that the calendar does not hold."""
+        held = self._window(box, message, kind) or self._what_it_says(box, message) or self._stated(box, message, kind)
+        if held is not None:
+            detail = {"box": box.box_id, "kind": kind, "period": int(message.period), "index": message.index}
+            record_change(self.connection, box.province_id, None, "release held", detail | {"reason": held.value})
+        return held
+
+    def _window(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
+        key = (box.box_id, message.epoch, kind, int(message.period), message.index)
+        if key in self._seen or self._is_stored(box, key):
+            return Held.REPEATED
+        self._seen.add(key)
+        if message.period in DEMO_KINDS:
+            return None
+        end_s = window_end_s(message.period, message.index)
+        if end_s > self.now_s + _CLOCKS_APART_S:
+            return Held.FUTURE
+        if box.epoch_day is not None and day_at(end_s - 1) < box.epoch_day:
+            return Held.BEFORE_EPOCH
+        return None
+
+    def _is_stored(self, box: Box, key: tuple[int, int, str, int, int]) -> bool:
+        names = ("box_id", "epoch", "kind", "period_kind", "period_index")
+        query = Scope(box.province_id).select(releases, releases.c.id).where(releases.c.held.is_(None))
+        query = query.where(*(releases.c[name] == value for name, value in zip(names, key, strict=True)))
+        return self.connection.execute(query.limit(1)).first() is not None
+
+    def _what_it_says(self, box: Box, message: wire.Pulse | wire.Evidence) -> Held | None:
+        epsilon = message.epsilon_milli / 1000
+        if min(message.counts) < -noise_bound(1, epsilon):
+            return Held.IMPOSSIBLE
+        if message.period in DEMO_KINDS:
+            return None
+        end_s, start_s = (find(message.period, message.index) for find in (window_end_s, window_start_s))
+        days = max(1.0, (end_s - start_s) / 86_400)
+        most = box.clerks * MAX_VISITS_PER_CLERK_DAY * days + noise_bound(len(message.counts), epsilon)
+        return Held.IMPOSSIBLE if sum(message.counts) > most else None
+
+    def _stated(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
+        """Whether the terms are the enrolled ones. Where nobody stated them, the box's first release within the
+        budget as it ships does, in the log of changes."""
+        if message.period in DEMO_KINDS:
+            return None
+        pulse = isinstance(message, wire.Pulse)
+        stated = self._terms.get((box.box_id, kind)) or (
+            (box.pulse_epsilon_milli, box.pulse_period) if pulse else (box.evidence_epsilon_milli, None)
+        )
+        if stated[0] is None:
+            if message.epsilon_milli > MAX_UNSTATED_EPSILON_MILLI:
+                return Held.TERMS
+            stated = (message.epsilon_milli, int(message.period) if pulse else None)
+            self._terms[box.box_id, kind] = stated
+            self._learn(box, kind, *stated)
+        is_month = message.period is wire.PeriodKind.MONTH
+        if message.epsilon_milli != stated[0] or is_month == pulse or (pulse and int(message.period) != stated[1]):
+            return Held.TERMS
+        return None
+
+    def _learn(self, box: Box, kind: str, epsilon_milli: int, period: int | None) -> None:
+        values = {f"{kind}_epsilon_milli": epsilon_milli} | ({} if period is None else {"pulse_period": period})
+        scope = Scope(box.province_id)
+        self.connection.execute(scope.update(boxes_table).where(boxes_table.c.id == box.box_id).values(values))
+        record_change(self.connection, box.province_id, None, "box terms seen", {"box": box.box_id, **values})
+
+
+_CLOCKS_APART_S = 3_600
+"""The box's clock may be ahead of the server's by so much."""
+
+
+def rejudge_terms(connection: Connection, province_id: int, box_id: int) -> int:
+    """After a box's terms were stated: releases held for other terms are in figures where they fit now, and those in
+    figures that do not fit are held. Returns how many changed."""
+    scope = Scope(province_id)
+    box = connection.execute(scope.select(boxes_table).where(boxes_table.c.id == box_id)).one()
+    of_box = (releases.c.box_id == box_id, releases.c.period_kind.not_in([int(kind) for kind in DEMO_KINDS]))
+    fits = case(
+        (
+            releases.c.kind == "pulse",
+            (releases.c.epsilon_milli == box.pulse_epsilon_milli) & (releases.c.period_kind == box.pulse_period),
+        ),
+        else_=releases.c.epsilon_milli == box.evidence_epsilon_milli,
+    )
+    changed = 0
+    query = scope.select(releases, releases.c.id, releases.c.kind, releases.c.period_kind, releases.c.period_index)
+    query = query.add_columns(releases.c.epoch, releases.c.held, fits.label("fits")).where(*of_box)
+    taken = set()
+    for row in connection.execute(query.order_by(releases.c.id)).all():
+        window = (row.epoch, row.kind, row.period_kind, row.period_index)
+        if row.held not in (None, Held.TERMS):
+            continue
+        held = None if row.fits and window not in taken else Held.REPEATED if row.fits else Held.TERMS
+        if held is None:
+            taken.add(window)
+        if held != row.held:
+            where = releases.c.id == row.id
+            connection.execute(update(releases).where(where).values(held=None if held is None else held.value))
+            changed += 1
+    return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Implausible:
+    """Evidence that other counts of its month contradict."""
+
+    release_id: int
+    box_id: int
+    month: int
+    held: Held
+
+
+def implausible_evidence(
+    connection: Connection, province_id: int, first_month: int = 0, last_month: int = 2**31 - 1
+) -> list[Implausible]:
+    """Evidence of these months (both included) that the agency's transactions or its tablets' ratings contradict,
+    beyond what noise explains with probability 1e-9. Months without known transactions are not held against them.
+
+    A box that serves one counter is held against that counter's ratings; several boxes of an agency against the
+    agency's: where only all of them together are too many, all are held back, as nobody can tell which."""
+    scope = Scope(province_id)
+    rows = _monthly_evidence(connection, scope, first_month, last_month)
+    if not rows:
+        return []
+    given = _tablet_ratings(connection, scope, first_month, last_month)
+    known = _transactions(connection, scope, first_month, last_month)
+    found: dict[int, Implausible] = {}
+
+    def hold(row: Any, held: Held) -> None:
+        found.setdefault(row.id, Implausible(row.id, row.box_id, row.period_index, held))
+
+    by_agency: dict[tuple[int, int], list[Any]] = defaultdict(list)
+    for row in rows:
+        month = row.period_index
+        if row.counter_id is not None and _more_rated(given[row.agency_id, row.counter_id, month], [row]):
+            hold(row, Held.OVER_RATINGS)
+        most = known.get((row.agency_id, month))
+        if most is not None and _visits(row) > VISITS_PER_TRANSACTION * most + noise_bound(
+            18, row.epsilon_milli / 1000
+        ):
+            hold(row, Held.OVER_TRANSACTIONS)
+        if row.id not in found:
+            by_agency[row.agency_id, month].append(row)
+    for (agency_id, month), of_agency in by_agency.items():
+        if _more_rated(given[agency_id, None, month], of_agency):
+            for row in of_agency:
+                hold(row, Held.OVER_RATINGS)
+    return list(found.values())
+
+
+def held_by_box(connection: Connection, province_id: int) -> dict[int, dict[str, int]]:
+    """Of every box that has any: how many of its releases are in no figure, by reason."""
+    keys = (releases.c.box_id, releases.c.held)
+    query = Scope(province_id).select(releases, *keys, func.count().label("tables")).where(releases.c.held.is_not(None))
+    found: dict[int, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in connection.execute(query.group_by(*keys)):
+        found[row.box_id][row.held] += row.tables
+    for table in implausible_evidence(connection, province_id):
+        found[table.box_id][table.held.value] += 1
+    return {box_id: dict(reasons) for box_id, reasons in found.items()}
+
+
+def _monthly_evidence(connection: Connection, scope: Scope, first_month: int, last_month: int) -> Sequence[Any]:
+    query = scope.select(
+        releases,
+        *(releases.c[name] for name in ("id", "agency_id", "box_id", "period_index", "epsilon_milli", *CELL_COLUMNS)),
+        boxes_table.c.counter_id,
+    ).join(boxes_table, boxes_table.c.id == releases.c.box_id)
+    query = query.where(
+        releases.c.kind == "evidence",
+        releases.c.held.is_(None),
+        releases.c.period_kind == int(wire.PeriodKind.MONTH),
+        releases.c.period_index.between(first_month, last_month),
+    )
+    return connection.execute(query).all()
+
+
+def _visits(row: Any) -> int:
+    return sum(getattr(row, name) for name in CELL_COLUMNS)
+
+
+def _column(row: Any, outcome: int) -> int:
+    return sum(getattr(row, name) for name in CELL_COLUMNS[outcome::3])
+
+
+def _more_rated(given: tuple[int, int], rows: Sequence[Any]) -> bool:
+    """Whether tables hold more not satisfied, more satisfied, or more rated visits than there are such ratings."""
+    epsilon = min(row.epsilon_milli for row in rows) / 1000
+    dissatisfied = sum(_column(row, 1) for row in rows)
+    satisfied = sum(_column(row, 2) for row in rows)
+    one, both = noise_bound(6 * len(rows), epsilon), noise_bound(12 * len(rows), epsilon)
+    return dissatisfied > given[0] + one or satisfied > given[1] + one or dissatisfied + satisfied > sum(given) + both
+
+
+def _tablet_ratings(
+    connection: Connection, scope: Scope, first_month: int, last_month: int
+) -> dict[tuple[int, int | None, int], tuple[int, int]]:
+    """(not satisfied, satisfied) ratings of the tablets by agency, counter (None: the whole agency) and month. Those
+    set aside as suspicious count: the box saw them too."""
+    satisfied = func.sum(case((ratings.c.a00 >= 4, 1), else_=0))
+    keys = (ratings.c.agency_id, ratings.c.counter_id, ratings.c.month)
+    query = scope.select(ratings, *keys, func.count().label("rated"), satisfied.label("satisfied")).where(
+        ratings.c.channel == COUNTER_TABLET.code,
+        ratings.c.a00 > 0,
+        ratings.c.month.between(first_month, last_month),
+    )
+    found: dict[tuple[int, int | None, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for row in connection.execute(query.group_by(*keys)):
+        counts = (int(row.rated - row.satisfied), int(row.satisfied))
+        places = {(row.agency_id, row.counter_id, row.month), (row.agency_id, None, row.month)}
+        for place in places:
+            before = found[place]
+            found[place] = (before[0] + counts[0], before[1] + counts[1])
+    return found
+
+
+def _transactions(
+    connection: Connection, scope: Scope, first_month: int, last_month: int
+) -> dict[tuple[int, int], int]:
+    keys = (transactions.c.agency_id, transactions.c.month)
+    query = scope.select(transactions, *keys, func.sum(transactions.c.count).label("known"))
+    query = query.where(transactions.c.month.between(first_month, last_month)).group_by(*keys)
+    return {(row.agency_id, row.month): int(row.known) for row in connection.execute(query)}
