@@ -212,6 +212,7 @@ def test_an_honest_table_is_never_held(
     noisy = true + discrete_laplace(rng, epsilon / 1000, (6, 3))
     message = evidence(1, noisy.ravel().tolist(), epsilon=epsilon)
     with store.connect() as connection, connection.begin() as transaction:
+        ingest.registry.refresh()
         known = ingest.registry.lookup(box.keys.curve_public_z85)
         assert known is not None
         rows = {known.box_id: known}
