@@ -23,6 +23,7 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from pipeline.language import Message
 from server.core.config import add_province_argument, add_store_arguments
 
 if TYPE_CHECKING:
@@ -77,7 +78,9 @@ def run(args: argparse.Namespace) -> int:
     terms = _terms(args)
     if args.box is not None and (args.clerks is not None or args.pool is not None):
         if terms:
-            raise InvalidError("Clerks and terms are two statements.", "State the clerks first, then the terms.")
+            raise InvalidError(
+                Message("Clerks and terms are two statements."), Message("State the clerks first, then the terms.")
+            )
         return _state_clerks(store, province.province_id, args)
     if args.box is not None and terms:
         return _state_terms(store, province.province_id, args, terms)
@@ -124,7 +127,10 @@ def _terms(args: argparse.Namespace) -> dict[str, int]:
             continue
         milli = round(epsilon * 1000) if 0 <= epsilon <= 20 else -1
         if milli < least:
-            raise InvalidError(f"--{name.replace('_', '-')} {epsilon} is no epsilon.", "Write it as in edge.toml: 1.5.")
+            option = f"--{name.replace('_', '-')} {epsilon:g}"
+            raise InvalidError(
+                Message("{option} is no epsilon.", option=option), Message("Write it as in edge.toml: 1.5.")
+            )
         found[f"{name}_milli"] = milli
     if args.pulse_period is not None:
         found["pulse_period"] = _PULSE_PERIODS[args.pulse_period]
@@ -136,7 +142,9 @@ def _state_terms(store: Engine, province_id: int, args: argparse.Namespace, term
     from server.boxes import registry as boxes
 
     if args.replace:
-        raise InvalidError("--replace and terms are two steps.", "State the terms first, then replace the box.")
+        raise InvalidError(
+            Message("--replace and terms are two steps."), Message("State the terms first, then replace the box.")
+        )
     changed = boxes.state_terms(store, province_id, args.box, **terms)
     if args.json:
         print(json.dumps({"box": args.box, **terms, "releases_judged_anew": changed}))
