@@ -22,6 +22,7 @@ from calibration.months import AgencyMonth, require_disjoint_months
 from calibration.ratings import TABLET, totals
 from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
 from calibration.results import Estimate, LabelledEstimates
+from calibration.staleness import Slope, added, contradicted, periods_that_hold
 from calibration.tables import EvidenceTable, pool
 from calibration.units import days_of_months
 from calibration.verdicts import Verdict
@@ -107,14 +108,8 @@ def _covered(month: AgencyMonth) -> tuple[int, int]:
     return sum(n for n, _ in pairs), sum(k for _, k in pairs)
 
 
-def group_curves(
-    months: Iterable[AgencyMonth],
-    before: DayRange,
-    *,
-    history: int = HISTORY_MONTHS,
-    minimum_pairs: int = MINIMUM_PAIRS,
-) -> dict[str, ResponseCurve]:
-    """The curve of every agency group from periods that ended before `before` starts, the latest `history` of each."""
+def _history(months: Iterable[AgencyMonth], before: DayRange, history: int) -> dict[str, list[AgencyMonth]]:
+    """The earlier periods that each group's curve rests on."""
     by_agency: dict[tuple[str, str], list[AgencyMonth]] = defaultdict(list)
     groups: set[str] = set()
     for month in months:
@@ -124,6 +119,37 @@ def group_curves(
     used: dict[str, list[AgencyMonth]] = {group: [] for group in groups}
     for (group, _), of_agency in by_agency.items():
         used[group] += sorted(of_agency, key=lambda month: month.period)[-history:]
+    for group, chosen in used.items():
+        periods = sorted({month.period for month in chosen})
+        slopes = [_slope(month for month in chosen if month.period == period) for period in periods]
+        held = set(periods[-periods_that_hold(slopes) :]) if periods else set()
+        used[group] = [month for month in chosen if month.period in held]
+    return used
+
+
+def _slope(months: Iterable[AgencyMonth]) -> Slope:
+    return added([Slope.of(pool(month.tables)) for month in months if month.tables])
+
+
+def stale_groups(months: Sequence[AgencyMonth], period: DayRange, *, history: int = HISTORY_MONTHS) -> frozenset[str]:
+    """Groups whose pairs of this period contradict the earlier ones that their curve rests on."""
+    return frozenset(
+        group
+        for group, earlier in _history(months, period, history).items()
+        if contradicted(_slope(m for m in months if m.group == group and m.period == period), _slope(earlier))
+    )
+
+
+def group_curves(
+    months: Iterable[AgencyMonth],
+    before: DayRange,
+    *,
+    history: int = HISTORY_MONTHS,
+    minimum_pairs: int = MINIMUM_PAIRS,
+) -> dict[str, ResponseCurve]:
+    """The curve of every agency group from periods that ended before `before` starts: the latest `history` of each
+    agency, less those that no longer hold (`calibration.staleness`)."""
+    used = _history(months, before, history)
     curves = {}
     for group, chosen in sorted(used.items()):
         covered = [_covered(month) for month in chosen]
@@ -164,9 +190,10 @@ def analyze(
     if not current:
         raise StatisticsError(f"No agency has figures for {period}.", "Check the period and the imported ratings.")
     curves = group_curves(months, period, history=history, minimum_pairs=minimum_pairs)
+    stale = stale_groups(months, period, history=history)
     days = days_of_months([month for month in months if month.period.end <= period.end])
     agencies = []
     for month in sorted(current, key=lambda m: m.agency):
-        fused, by_group = fuse_month(month, curves.get(month.group), settings, days)
+        fused, by_group = fuse_month(month, curves.get(month.group), settings, days, month.group in stale)
         agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month)))
     return Analysis(period, factor, tuple(agencies), curves, group_priors(months))

@@ -41,6 +41,9 @@ CURVE_SD: Final = 0.05
 HEIGHT_SD: Final = 0.3
 """How far agencies of a group differ in height (standard deviation of the log odds of satisfaction)."""
 NEWTON_STEPS: Final = 10
+MAX_NOISE: Final = 0.3
+"""Noise, in standard deviations of the curve over the visits, beyond which nothing is corrected: it would outweigh what
+a selection of that size does to the mean, and clipping it biases the levels with few answers (ADR 0173)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +169,9 @@ def correction_arrays(
     n_eff = smooth * (1 - smooth) / variance
     low, high = wilson(estimate, n_eff, t_quantile(effect.degrees, level), level)
     usable = curve.calibrated & (n >= 2) & (cells.visits.sum(axis=-1) > cells.rated.sum(axis=-1)) & (spread > 0)
+    curve_mean = (curve.level_share * curve.share).sum(axis=-1, keepdims=True)
+    mendable = (curve.level_share * (curve.share - curve_mean) ** 2).sum(axis=-1)
+    usable = usable & (noise <= MAX_NOISE**2 * mendable)
     return CorrectionArrays(estimate, variance, low, high, n_eff, np.clip(mu, 0.0, 1.0), usable)
 
 

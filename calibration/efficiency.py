@@ -17,8 +17,9 @@ group's curve share (empirical Bayes), the noise's variance added:
 The signal is used where n_eff = n V_explicit / V exceeds the explicit size by a margin; else the explicit one stands.
 The interval is Wilson's at n_eff with Student's quantile, or at the explicit size where that is narrower. The choice is
 made from n_eff, before the estimate is known, and the coverage benchmark runs the whole procedure, choice included.
-Where rated visits' mean score lies three standard errors from all visits', response at random is not believed and the
-explicit estimate stands: `calibration.correction` is the estimator for that.
+Where rated visits' mean score lies 2.5 standard errors from all visits', response at random is not believed and the
+explicit estimate stands: `calibration.correction` is the estimator for that. Pairs are those that the table holds; a
+rating that met no visit counts in Ybar as another channel's.
 
 Sources: Angelopoulos, Duchi, Zrnic 2023 (PPI++); arXiv 2505.20178 (when it cannot help); Cochran 1977, ch. 12 (double
 sampling: with the rated among the N, lam = 1 plays the role of PPI++'s 1/(1 + n/N)).
@@ -32,6 +33,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 
 from calibration.design_effect import DesignEffect
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
@@ -50,9 +52,12 @@ FUSED_DEGREES: Final = 22.0
 """Degrees of freedom of a fused interval (quantile 2.07), whatever n: its effective size is itself estimated, and where
 the lattice of k/n lets Wilson's own interval cover .97 the fused one, which has no lattice, must not fall far below.
 Chosen by simulation (ADR 0042): Student's n - 1 covers .974 at n = 15, the normal quantile falls .02 below Wilson."""
-RESPONSE_Z: Final = 3.0
+RESPONSE_Z: Final = 2.5
 """How many standard errors rated visits' mean score may lie from all visits' before response at random is not believed:
-either response depends on the level, or rating changes what is measured. Rings in .3 % of months where it holds."""
+either response depends on the level, or rating changes what is measured. Rings in 1.2 % of months where it holds. It
+sees only what is large against its error: `detectable`, not the absence of selection (ADR 0172)."""
+POWER: Final = 0.8
+"""The chance with which a selection as large as `detectable` rings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class EfficiencyArrays:
     verdict: NDArray[np.int64]
     response_z: FloatArray
     """Standard errors by which rated visits' mean score differs from all visits'."""
+    detectable: FloatArray
+    """Shift of the ratings' mean by selection on the level (share) that rings with probability `POWER`."""
     fused: FloatArray
     """The estimate before the choice."""
     fused_variance: FloatArray
@@ -122,8 +129,9 @@ def efficiency_arrays(
     effect = effect or DesignEffect.none(n)
     deff = effect.value
     n_safe = np.maximum(n, 1.0)
-    paired = np.maximum(n if tablet_rated is None else np.asarray(tablet_rated, dtype=np.float64), 1.0)
     table_n = np.maximum(cells.rated.sum(axis=-1), 1.0)
+    # pairs are what the table holds: a rating that met no visit is another channel's
+    paired = np.clip(n if tablet_rated is None else np.asarray(tablet_rated, dtype=np.float64), 1.0, table_n)
     visits = np.maximum(cells.visits.sum(axis=-1), table_n)
     share = np.where(n > 0, k / n_safe, 0.5)
 
@@ -180,8 +188,11 @@ def efficiency_arrays(
     helped, no_gain = Verdict.HELPED.number, Verdict.NO_GAIN.number
     verdict = np.where(usable & worthwhile, helped, np.where(curve.calibrated, no_gain, Verdict.NOT_CALIBRATED.number))
     verdict = np.where(usable & contradicted, Verdict.MISLEADS.number, verdict)
+    # what a selection along the curve does to the mean, for each unit that the score sees of it
+    curve_spread = (curve.level_share * group_centred**2).sum(axis=-1)
+    worth = np.where(group_covariance > 0, curve_spread / np.maximum(group_covariance, 1e-12), 0.0)
     response_z = shift / np.sqrt(np.maximum(power, 1e-18))
-    selected = (verdict == helped) & (np.abs(response_z) > RESPONSE_Z)
+    selected = ((verdict == helped) | (usable & (verdict == no_gain))) & (np.abs(response_z) > RESPONSE_Z)
     verdict = np.where(selected, Verdict.NOT_AT_RANDOM.number, verdict)
     use = verdict == helped
     estimate = np.where(use, fused, share)
@@ -198,6 +209,7 @@ def efficiency_arrays(
         rho=np.clip(covariance / np.sqrt(spread * score_spread), 0.0, 1.0),
         verdict=verdict.astype(np.int64),
         response_z=response_z,
+        detectable=(RESPONSE_Z + float(ndtri(POWER))) * worth * np.sqrt(np.maximum(power, 0.0)),
         fused=fused,
         fused_variance=fused_variance,
     )

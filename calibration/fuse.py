@@ -96,7 +96,7 @@ def _explicit(unit: Unit, settings: Settings) -> tuple[Estimate, float]:
 
 
 def _unit_efficiency(
-    unit: Unit, curve: ResponseCurve | None, explicit: Estimate, settings: Settings
+    unit: Unit, curve: ResponseCurve | None, stale: bool, explicit: Estimate, settings: Settings
 ) -> tuple[Estimate, EfficiencyArrays | None]:
     if unit.n < 2:
         return explicit.not_fused(Verdict.TOO_FEW, Reason(Why.FEWER_THAN_TWO)), None
@@ -105,6 +105,8 @@ def _unit_efficiency(
     if curve is None or not curve.calibrated:
         pairs = 0 if curve is None else curve.pairs
         return explicit.not_fused(Verdict.NOT_CALIBRATED, Reason.of(Why.FEW_PAIRS_BEFORE, pairs=pairs)), None
+    if stale:
+        return explicit.not_fused(Verdict.MISLEADS, Reason(Why.GROUP_CONTRADICTED)), None
     if not unit.separable:
         return explicit.not_fused(Verdict.NOT_SEPARABLE, Reason(Why.DIFFERENT_RESPONSE)), None
     if unit.tablet_n < 2:
@@ -123,14 +125,16 @@ def _unit_efficiency(
     if verdict is Verdict.HELPED:
         interval = Interval(float(arrays.low), float(arrays.high), settings.level)
         share, n_eff = float(arrays.estimate), float(arrays.n_eff)
-        return explicit.fused(share, interval, n_eff=n_eff, rho=float(arrays.rho), lam=float(arrays.lam)), arrays
+        fused = explicit.fused(share, interval, n_eff=n_eff, rho=float(arrays.rho), lam=float(arrays.lam))
+        unseen = Reason.of(Why.SELECTION_UNSEEN, points=f"{100 * float(arrays.detectable):.1f}")
+        return replace(fused, reasons=(*fused.reasons, unseen)), arrays
     if verdict is Verdict.MISLEADS:
         reason = Reason(Why.CONTRADICTED)
     elif verdict is Verdict.NOT_AT_RANDOM:
         reason = Reason.of(Why.SELECTED, z=f"{float(arrays.response_z):+.1f}")
     else:
         reason = Reason.of(Why.WEAK_SIGNAL, rho=f"{float(arrays.rho):.2f}", ratings=unit.n)
-    return explicit.not_fused(verdict, reason), arrays
+    return replace(explicit.not_fused(verdict, reason), rho=float(arrays.rho)), arrays
 
 
 def _unit_correction(
@@ -147,17 +151,14 @@ def _unit_correction(
         estimand=settings.estimand,
         level=settings.level,
     )
-    if not bool(corrected.usable):
+    if not bool(corrected.usable) or int(arrays.verdict) == Verdict.MISLEADS.number:
         return None
-    reasons = unit.reasons
-    if int(arrays.verdict) == Verdict.MISLEADS.number:
-        reasons = (*reasons, Reason(Why.CORRECTION_RESTS_ON_FEW))
     estimate = explicit.corrected(
         float(corrected.estimate),
         Interval(float(corrected.low), float(corrected.high), settings.level),
         n_eff=float(corrected.n_eff),
         rho=float(arrays.rho),
-        reasons=reasons,
+        reasons=unit.reasons,
     )
     bounds = []
     for ratio in settings.odds_ratios:
@@ -274,11 +275,12 @@ def fuse_month(
     curve: ResponseCurve | None,
     settings: Settings | None = None,
     days: DayCorrelation | None = None,
+    stale: bool = False,
 ) -> tuple[Fused, dict[str, Fused]]:
     """The agency's estimates, and those of each service group that can be told apart.
 
-    `curve`: learnt from earlier periods only. `days`: how the province's days hang
-    together. Service groups that share boxes get explicit estimates of their own."""
+    `curve`: learnt from earlier periods only; `stale`: this period's pairs of the whole group contradict it. `days`:
+    how the province's days hang together. Service groups that share boxes get explicit estimates of their own."""
     settings = settings or Settings()
     days = days or days_of_months([month])
     units = units_of(month, days)
@@ -286,8 +288,12 @@ def fuse_month(
     fused: list[tuple[Unit, Estimate, float, Estimate, float, tuple[CorrectedEstimate, CorrectionArrays] | None]] = []
     for unit in units:
         explicit, variance = _explicit(unit, settings)
-        efficiency, arrays = _unit_efficiency(unit, curve, explicit, settings)
+        efficiency, arrays = _unit_efficiency(unit, curve, stale, explicit, settings)
         correction = _unit_correction(unit, curve, explicit, arrays, settings)
+        if arrays is not None and correction is None:
+            misleads = efficiency.verdict is Verdict.MISLEADS
+            why = Why.CORRECTION_CONTRADICTED if misleads else Why.CORRECTION_NOISE
+            efficiency = replace(efficiency, reasons=(*efficiency.reasons, Reason(why)))
         helped = efficiency.verdict is Verdict.HELPED and arrays is not None
         fused_variance = float(arrays.fused_variance) if helped and arrays is not None else variance
         fused.append((unit, explicit, variance, efficiency, fused_variance, correction))

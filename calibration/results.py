@@ -58,7 +58,8 @@ class Estimate:
     verdict: Verdict
     estimand: Estimand
     rho: float = 0.0
-    """Correlation of rating and calibrated signal among rated visits, shrunken towards the group's; 0 if not used."""
+    """Correlation of rating and calibrated signal among rated visits, shrunken towards the group's; 0 where none was
+    computed."""
     lam: float = 0.0
     """Weight of the signal; 0: explicit only."""
     labels_saved: float = 0.0

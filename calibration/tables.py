@@ -27,7 +27,7 @@ LEVELS: Final = len(Level)
 OUTCOMES: Final = len(Outcome)
 SEEN_LEVELS: Final = int(Level.ABSTAINED)
 """Rows that are ordered levels; the row after them is abstained."""
-CONSISTENT_SD: Final = 4.0
+CONSISTENT_SD: Final = 2.0
 """How far a noisy column sum may lie from the exact one before the exact one is not believed to be the same visits."""
 
 FloatArray = NDArray[np.float64]
@@ -166,7 +166,7 @@ def noisy_cells(
 ) -> NoisyCells:
     """Wrap noisy cells [..., 6, 3]; project the rated columns on exact `rated`, `satisfied` [...] where they agree.
 
-    They agree when the noisy column sums lie within four standard deviations of the exact ones; where they do not,
+    They agree when the noisy column sums lie within two standard deviations of the exact ones; where they do not,
     some ratings met no visit (or visits of another box) and the table is left as released."""
     array = np.array(cells, dtype=np.float64)
     variance = np.broadcast_to(np.asarray(cell_variance, dtype=np.float64), array.shape[:-2])

@@ -41,10 +41,17 @@ REASONS: dict[Why, Message] = {
     Why.FEW_PAIRS_NOW: Message("Fewer than two ratings met a visit."),
     Why.WEAK_SIGNAL: Message("Correlation {rho} with {ratings} ratings and this noise would not narrow it."),
     Why.CONTRADICTED: Message("This agency's own pairs lie far below its group's curve."),
-    Why.CORRECTION_RESTS_ON_FEW: Message(
-        "This agency's own pairs contradict its group's curve: the correction rests on few answers."
-    ),
     Why.SELECTED: Message("Rated visits lie {z} standard errors off all visits in level."),
+    Why.SELECTION_UNSEEN: Message(
+        "A selection by level that moves the ratings' mean by less than {points} points would mostly go unseen."
+    ),
+    Why.GROUP_CONTRADICTED: Message(
+        "This period's pairs of the whole group contradict the earlier ones: nothing is fused or corrected."
+    ),
+    Why.CORRECTION_CONTRADICTED: Message("No correction: this agency's own pairs contradict its group's curve."),
+    Why.CORRECTION_NOISE: Message(
+        "No correction: the tables' noise would move it by more than the bias that it could mend."
+    ),
     Why.UNKNOWN_TRANSACTIONS: Message(
         "Transactions are not known for every service group: ratings are pooled without weights."
     ),

@@ -67,3 +67,69 @@ def agency_days(
     truth = (expit(centre[:, None] + sd[:, None] * nodes) * weights).sum(axis=1) / weights.sum()
     rated = rng.poisson(answers_a_day / counters, (agencies, days, counters))
     return Days(rng.binomial(rated, chance[:, :, None]), rated, truth)
+
+
+def laplace(rng: np.random.Generator, epsilon: float | None, shape: tuple[int, ...]) -> IntArray:
+    """Two-sided geometric noise of scale 1/epsilon; none for None."""
+    if epsilon is None:
+        return np.zeros(shape, dtype=np.int64)
+    chance = -np.expm1(-epsilon)
+    return rng.geometric(chance, shape) - rng.geometric(chance, shape)
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """How a visit looks: a logistic score of slope `slope` on satisfaction, cut into five levels; 10 % abstained."""
+
+    slope: float
+    cuts: tuple[float, ...] = (-2.0, -0.8, 0.6, 2.0)
+
+    def levels(self) -> FloatArray:
+        """[2, 6]: P(level | not satisfied, satisfied)."""
+        found = np.empty((2, 6))
+        for satisfied in (0, 1):
+            below = expit(np.array(self.cuts) - self.slope * (satisfied - 0.8))
+            found[satisfied, :5] = 0.9 * np.diff(np.concatenate([[0.0], below, [1.0]]))
+            found[satisfied, 5] = 0.1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """One agency's months, replicated: tables [r, 6, 3] with noise, ratings of all channels [r], truth."""
+
+    table: IntArray
+    rated: IntArray
+    satisfied: IntArray
+    truth: float
+
+
+def months(
+    rng: np.random.Generator,
+    signal: Signal,
+    share: float,
+    visits: int,
+    response: float,
+    runs: int,
+    *,
+    epsilon: float | None = 1.5,
+    boxes: int = 1,
+    met: float = 1.0,
+    odds: float = 1.0,
+    by_level: float = 0.0,
+) -> Month:
+    """`response`: about the share that answers; satisfied visitors at `odds` times the odds of others, and for each
+    level more at exp(`by_level`) times. A rating meets its visit with probability `met`."""
+    levels = signal.levels()
+    joint = np.stack([(1 - share) * levels[0], share * levels[1]], axis=1)
+    height = np.append(np.arange(5) - 2.0, 0.0)
+    chance = expit(logit(response) + by_level * height[:, None] + np.log(odds) * (np.arange(2)[None, :] - share))
+    cells = np.stack([joint * (1 - chance), joint * chance * met, joint * chance * (1 - met)], axis=2)
+    drawn = rng.multinomial(visits, cells.ravel() / cells.sum(), size=runs).reshape(runs, 6, 2, 3)
+    table = np.stack(
+        [drawn[..., 0].sum(axis=2) + drawn[..., 2].sum(axis=2), drawn[:, :, 0, 1], drawn[:, :, 1, 1]], axis=2
+    )
+    for _ in range(boxes):
+        table = table + laplace(rng, epsilon, table.shape)
+    rated = drawn[..., 1:].sum(axis=(1, 2, 3))
+    return Month(table, rated, drawn[:, :, 1, 1:].sum(axis=(1, 2)), share)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
-from calibration.analysis import analyze
+from calibration.analysis import analyze, group_curves, stale_groups
+from calibration.correction import CorrectionArrays, correction_arrays
 from calibration.days import day_correlation
 from calibration.design import Design
+from calibration.efficiency import POWER, RESPONSE_Z, EfficiencyArrays, efficiency_arrays
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import DayCount
+from calibration.reasons import Why
+from calibration.response_curve import curve_arrays
 from calibration.small_areas import fay_herriot, hierarchical_shares, pooled_variances, small_area_estimates
+from calibration.staleness import Slope, added, periods_that_hold
 from calibration.survey_shares import Answers, days_of, shares
-from calibration.tables import EvidenceTable
+from calibration.tables import EvidenceTable, cell_noise_variance, noisy_cells
 from calibration.units import units_of
+from calibration.verdicts import Verdict
 from pipeline.calendar import DayRange
 from tests.calibration import foreign
 
@@ -154,3 +162,129 @@ def test_the_correlation_of_days_is_found(icc: float, runs: float) -> None:
     assert same == pytest.approx(icc, abs=0.02)
     if icc:
         assert decay == pytest.approx(runs, abs=0.12)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the estimators made of replicated months [r]."""
+
+    month: foreign.Month
+    efficiency: EfficiencyArrays
+    correction: CorrectionArrays
+
+    @property
+    def naive(self) -> np.ndarray:
+        """[r] errors of the ratings' mean."""
+        return np.asarray(self.month.satisfied / self.month.rated - self.month.truth)
+
+    @property
+    def helped(self) -> np.ndarray:
+        """[r] whether the signal was used."""
+        return np.asarray(self.efficiency.verdict == Verdict.HELPED.number)
+
+    def covered(self) -> float:
+        """Share of the efficiency estimator's intervals that hold the truth."""
+        return float(np.mean((self.efficiency.low <= self.month.truth) & (self.month.truth <= self.efficiency.high)))
+
+
+def tried(now: foreign.Month, past: foreign.Month, variance: float, months: int) -> Outcome:
+    """The procedure on replicated months, with a curve from `months` earlier ones of the same noise."""
+    curve = curve_arrays(noisy_cells(past.table, months * variance, past.rated, past.satisfied))
+    cells = noisy_cells(now.table, variance, now.rated, now.satisfied)
+    fused = efficiency_arrays(cells, curve, now.rated, now.satisfied, tablet_rated=now.rated)
+    return Outcome(now, fused, correction_arrays(cells, curve, now.rated, now.satisfied))
+
+
+def try_months(seed: int, signal: foreign.Signal, epsilon: float | None, boxes: int, **world: float) -> Outcome:
+    """3,000 visits a month, twelve earlier months."""
+    rng = np.random.default_rng(seed)
+    response = world.pop("response", 0.04)
+    visits = int(world.pop("visits", 3000))
+    past = foreign.months(rng, signal, 0.83, 12 * visits, response, 1500, epsilon=epsilon, boxes=12 * boxes, **world)
+    now = foreign.months(rng, signal, 0.83, visits, response, 1500, epsilon=epsilon, boxes=boxes, **world)
+    return tried(now, past, boxes * cell_noise_variance(epsilon), 12)
+
+
+@pytest.mark.parametrize("met", [1.0, 0.8, 0.6, 0.4])
+@pytest.mark.parametrize(("epsilon", "boxes"), [(None, 1), (1.5, 1), (1.5, 3)])
+def test_ratings_that_met_no_visit_are_no_pairs(met: float, epsilon: float | None, boxes: int) -> None:
+    """Once claimed 1.25 times the answers where it was worth 1.00 (60 % met) and .94 (40 %), coverage .93."""
+    found = try_months(21, foreign.Signal(2.5), epsilon, boxes, met=met)
+    helped = found.helped
+    assert 0.935 <= found.covered() <= 0.975
+    if helped.mean() > 0.1:
+        claimed = float(np.mean((found.efficiency.n_eff / found.month.rated)[helped]))
+        errors = found.efficiency.estimate - found.month.truth
+        real = float(np.mean(found.naive[helped] ** 2) / np.mean(errors[helped] ** 2))
+        assert claimed == pytest.approx(real, abs=0.1)
+
+
+def test_what_the_check_of_response_at_random_can_tell() -> None:
+    """Selection by level: rung with the power that is claimed, seldom where there is none."""
+    none = try_months(22, foreign.Signal(2.5), 1.5, 1, response=0.035)
+    some = try_months(23, foreign.Signal(2.5), 1.5, 1, response=0.035, by_level=0.3)
+    more = try_months(24, foreign.Signal(2.5), 1.5, 1, response=0.12, by_level=0.3)
+    few = try_months(25, foreign.Signal(2.5), 1.5, 1, response=0.012, by_level=0.3)
+    rang = [
+        float(np.mean(found.efficiency.verdict == Verdict.NOT_AT_RANDOM.number)) for found in (none, some, more, few)
+    ]
+    assert rang[0] < 0.03
+    assert 0.55 < rang[1] < 0.85
+    assert rang[2] > 0.95
+    assert rang[3] < 0.5, "with 40 answers most selection goes unseen, and the result says how much"
+    for found, share in zip((some, more), rang[1:], strict=False):
+        error = float(np.median(found.efficiency.detectable)) / (RESPONSE_Z + norm.ppf(POWER))
+        assert share == pytest.approx(norm.cdf(float(found.naive.mean()) / error - RESPONSE_Z), abs=0.1)
+    assert np.mean(few.efficiency.detectable) > 0.06
+
+
+@pytest.mark.parametrize(("epsilon", "boxes", "visits", "response"), [(0.5, 3, 792, 0.12), (0.5, 3, 5000, 0.02)])
+def test_noise_that_outweighs_what_it_could_mend_is_not_let_in(
+    epsilon: float, boxes: int, visits: int, response: float
+) -> None:
+    """Once the correction added 3.6 to 3.9 points where nothing was wrong."""
+    found = try_months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response)
+    assert found.correction.usable.mean() < 0.1
+    quiet = try_months(26, foreign.Signal(2.5), 1.5, 1, visits=visits, response=response)
+    assert quiet.correction.usable.mean() > 0.95
+
+
+def group_months(rng: np.random.Generator, slopes: list[float], by_level: float = 0.0) -> list[AgencyMonth]:
+    """Twelve agencies of 800 visits (48 answers); the signal's slope in each month."""
+    months = []
+    for index, slope in enumerate(slopes):
+        period = DayRange.month(2025 + index // 12, index % 12 + 1)
+        drawn = foreign.months(rng, foreign.Signal(slope), 0.83, 800, 0.06, 12, by_level=by_level)
+        for agency in range(12):
+            rated, satisfied = int(drawn.rated[agency]), int(drawn.satisfied[agency])
+            spread = np.array_split(rng.permutation(np.repeat([1, 0], [satisfied, rated - satisfied])), 20)
+            counts = tuple(
+                DayCount(period.start + timedelta(day), len(part), int(part.sum())) for day, part in enumerate(spread)
+            )
+            table = EvidenceTable.released(drawn.table[agency], 1.5, period=period, box=str(agency))
+            months.append(AgencyMonth(str(agency), "g", period, (Stratum("s", 800, counts, (table,)),)))
+    return months
+
+
+def test_a_curve_that_died_corrects_nothing() -> None:
+    """Once it pulled every correction down by 2 to 5 points."""
+    rng = np.random.default_rng(27)
+    died = group_months(rng, [2.0] * 12 + [0.0], by_level=0.3)
+    assert stale_groups(died, died[-1].period) == {"g"}
+    for result in analyze(died, period=died[-1].period).agencies:
+        assert result.verdict is Verdict.MISLEADS
+        assert result.fused.correction is None
+        assert result.fused.efficiency.reasons[-1].why is Why.GROUP_CONTRADICTED
+
+
+def test_old_months_are_forgotten_on_evidence_and_only_then() -> None:
+    rng = np.random.default_rng(28)
+    died = group_months(rng, [2.0] * 8 + [0.0] * 5)
+    lasting = group_months(rng, [2.0] * 13)
+    assert group_curves(died, died[-1].period)["g"].tables == 4 * 12
+    assert group_curves(lasting, lasting[-1].period)["g"].tables == 12 * 12
+    assert stale_groups(lasting, lasting[-1].period) == frozenset()
+    kept = [periods_that_hold([added([Slope.of(EvidenceTable.released(t, 1.5)) for t in month.table]) for month in run])
+            for run in ([foreign.months(rng, foreign.Signal(2.0), 0.83, 800, 0.06, 12) for _ in range(12)]
+                        for _ in range(40))]  # fmt: skip
+    assert np.mean(np.array(kept) == 12) >= 0.92

@@ -83,11 +83,13 @@ def test_projection_on_exact_sums_removes_a_sixth_of_the_noise() -> None:
     truth = np.tile(np.array([40, 8, 20]), (6, 1))
     noisy = truth + discrete_laplace(rng, 1.5, (40_000, 6, 3))
     cells = noisy_cells(noisy, cell_noise_variance(1.5), np.full(40_000, 168), np.full(40_000, 120))
-    assert cells.projected.mean() > 0.999
+    assert 0.90 < cells.projected.mean() < 0.95, "two sums of six cells, two standard deviations each"
     projected = cells.projected
     assert cells.rated.sum(axis=-1)[projected] == pytest.approx(168.0)
+    # months whose noise happens to be large are left out, so that less is left to remove than a sixth of all noise
     ratio = (cells.cells[projected, :, 2] - 20).var() / (noisy[projected, :, 2] - 20).var()
-    assert ratio == pytest.approx(5 / 6, abs=0.02)
+    assert 0.83 < ratio < 0.89
+    assert (cells.cells[projected, :, 2] - 20).var() < 5 / 6 * cell_noise_variance(1.5)
     assert (cells.cells[..., 0] == noisy[..., 0]).all()
 
 

@@ -1,0 +1,92 @@
+"""Has the curve's meaning changed? Slopes of satisfied over the levels, period by period, within agencies.
+
+A curve that was learnt from months which no longer hold would correct in the wrong direction. Two guards:
+
+- *forgetting*: earlier periods are split into newer and older ones where their slopes differ most; where the difference
+  is beyond chance (1 % over all splits) the older ones are forgotten, and so on with the rest;
+- *contradiction*: where the pairs of this period, of the whole group together, lie far below the slope of the periods
+  that the curve rests on, the curve is not used: nothing is fused and nothing corrected.
+
+Whether one agency's own pairs contradict is seen by the efficiency estimator (`Verdict.MISLEADS`); a group's pairs show
+it at a tenth of the answers an agency would need. Heights do not matter, as each agency's own mean is taken off.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import ndtri
+
+from calibration.tables import SEEN_LEVELS, EvidenceTable
+
+FORGETTING_P: Final = 0.01
+CONTRADICTION_Z: Final = 2.5
+_SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Of satisfied over the level, by least squares within agencies: numerator, denominator and numerator's variance.
+    They add up over agencies and periods."""
+
+    numerator: float = 0.0
+    denominator: float = 0.0
+    variance: float = 0.0
+
+    @classmethod
+    def of(cls, table: EvidenceTable) -> Slope:
+        """Of one agency's (pooled) table in one period."""
+        counts = table.counts[:SEEN_LEVELS].astype(np.float64)
+        rated, satisfied = counts[:, 1] + counts[:, 2], counts[:, 2]
+        kept = np.maximum(rated, 0.0)
+        total = float(kept.sum())
+        if total < 2:
+            return cls()
+        centred = _SCORES - float(_SCORES @ kept) / total
+        share = float(np.clip((satisfied.sum() + 1) / (rated.sum() + 2), 0.02, 0.98)) if rated.sum() > 0 else 0.5
+        spread = float((kept * centred**2).sum())
+        noise = table.cell_variance * float((centred**2).sum()) * ((1 - share) ** 2 + share**2)
+        return cls(float(centred @ (satisfied - share * rated)), spread, share * (1 - share) * spread + noise)
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(
+            self.numerator + other.numerator, self.denominator + other.denominator, self.variance + other.variance
+        )
+
+    def differs(self, other: Slope) -> float:
+        """Standard errors by which this slope lies above the other; 0 where one of them is not known."""
+        if self.denominator <= 0 or other.denominator <= 0:
+            return 0.0
+        gap = self.numerator / self.denominator - other.numerator / other.denominator
+        error = math.sqrt(self.variance / self.denominator**2 + other.variance / other.denominator**2)
+        return gap / max(error, 1e-12)
+
+
+def added(slopes: Sequence[Slope]) -> Slope:
+    """All together."""
+    total = Slope()
+    for slope in slopes:
+        total = total + slope
+    return total
+
+
+def periods_that_hold(slopes: Sequence[Slope]) -> int:
+    """How many of the last periods (oldest first) tell one story; the others are to be forgotten. At least one."""
+    kept = len(slopes)
+    while kept > 1:
+        newest = slopes[-kept:]
+        gaps = [abs(added(newest[cut:]).differs(added(newest[:cut]))) for cut in range(1, kept)]
+        worst = int(np.argmax(gaps))
+        if gaps[worst] <= -float(ndtri(FORGETTING_P / 2 / len(gaps))):
+            break
+        kept -= worst + 1
+    return kept
+
+
+def contradicted(now: Slope, before: Slope) -> bool:
+    """Whether this period's pairs lie far below what the curve rests on."""
+    return now.differs(before) < -CONTRADICTION_Z
