@@ -36,8 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the files."""
     from pipeline.calendar import parse_period
     from pipeline.instruments import load_instrument
-    from server.boxes.log_heads import write_heads
     from server.commands.options import open_engine, province_id
+    from server.core.log_heads import write_heads
     from server.ratings.export import export_ratings, write_dictionary
     from server.reports.workbook import index_sheets
     from server.scores.index import compute_index

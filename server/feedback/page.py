@@ -21,11 +21,10 @@ from server.ratings.comments import store_comments
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source
 from server.ratings.store import add
-from server.rounds.page import back
 from server.rounds.rounds import all_rounds, find_round
 from server.store.channels import HOTLINE
 from server.store.engine import read, write
-from server.web.context import DataClerk, RowId, engine_of, language, render, row_id, web
+from server.web.context import DataClerk, RowId, back, engine_of, language, render, row_id, web
 
 router = APIRouter(include_in_schema=False)
 

@@ -13,8 +13,8 @@ from starlette.background import BackgroundTask
 
 from pipeline.calendar import parse_period
 from pipeline.instruments import load_instrument
-from server.boxes.log_heads import box_heads, changes_head
 from server.core.changes import record_change
+from server.core.log_heads import box_heads, changes_head
 from server.ratings.export import export_ratings, write_dictionary
 from server.store.engine import read, write
 from server.web.context import Exporter, download, engine_of

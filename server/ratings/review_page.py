@@ -15,13 +15,12 @@ from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.labels import COMMENT_CODES
 from server.ratings.store import restore, set_aside
-from server.rounds.page import back
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.comments import comments
 from server.store.tables.ratings import RatingState, ratings
-from server.web.context import Reviewer, RowId, engine_of, render
+from server.web.context import Reviewer, RowId, back, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 SHOWN = 200

@@ -10,8 +10,8 @@ from fastapi.responses import Response
 from pipeline.calendar import INDOCHINA, day_date
 from pipeline.errors import LogError
 from server.auth.access_log import newest_accesses
-from server.boxes.log_heads import newest_heads
 from server.core.changes import ACTIONS, newest_changes, verify_changes
+from server.core.log_heads import newest_heads
 from server.core.provinces import read_setting
 from server.retention.policy import findings
 from server.store.engine import read

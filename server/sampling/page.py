@@ -11,12 +11,11 @@ from fastapi.responses import Response
 
 from calibration.sampling import METHODS, SCOPES, PlanSettings
 from server.core.labels import PLAN_WORDS
-from server.rounds.page import back
 from server.rounds.rounds import all_rounds
 from server.sampling.plan import make_plan, plan_codes, plan_state
 from server.scores.fused import rated_quarters
 from server.store.engine import read, write
-from server.web.context import SurveyManager, download, engine_of, render
+from server.web.context import SurveyManager, back, download, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 

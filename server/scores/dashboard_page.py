@@ -9,9 +9,9 @@ from pipeline.calendar import Period, month_words, parse_period
 from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.boxes.health import box_states
+from server.catalogue.agencies import Agency, read_agencies
 from server.ratings.batches import unfinished
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
-from server.scores.evidence import Agency, read_agencies
 from server.scores.fused import AgencyScore, agency_scores, newest_period, rated_quarters
 from server.scores.plots import agency_plot, pulse_plot, trend_plot
 from server.scores.trends import channel_counts, pulses, trend

@@ -15,10 +15,11 @@ from calibration.fuse import Fused, Settings
 from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from pipeline.language import Joined, Message, in_language
+from server.catalogue.agencies import Agency, read_agencies
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
-from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
+from server.scores.evidence import agency_months, day_range, left_out_agencies
 from server.scores.words import VERDICTS
 from server.store.engine import read
 from server.store.tables.agencies import agencies

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -22,7 +21,7 @@ from server.scores.fused import newest_period, rated_quarters
 from server.scores.index import DIMENSIONS, WHOLE, IndexResult, compute_index
 from server.store.channels import CHANNELS
 from server.store.engine import read
-from server.web.context import ScoreReader, download, engine_of, language, render
+from server.web.context import ScoreReader, engine_of, render
 
 router = APIRouter()
 
@@ -112,17 +111,3 @@ def index_json(
     """The whole index: every dimension and figure, as `hailong server score --json` prints it (without the fused)."""
     with read(engine_of(request)) as connection:
         return index_for(connection, user, period, load_instrument(instrument), DIMENSIONS).to_dict()
-
-
-@router.get("/survey/index.xlsx", include_in_schema=False)
-def index_workbook(request: Request, user: ScoreReader, period: PeriodText = "", instrument: Code = "2640") -> Response:
-    """The whole index as a workbook, a sheet for each dimension."""
-    from server.reports.workbook import index_sheets
-
-    questionnaire = load_instrument(instrument)
-    with read(engine_of(request)) as connection:
-        result = index_for(connection, user, period, questionnaire, DIMENSIONS)
-    out = io.BytesIO()
-    index_sheets(result, questionnaire, language(request)).save(out)
-    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-    return download(out.getvalue(), f"chi-so-{result.period}.xlsx", kind)

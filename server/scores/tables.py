@@ -22,7 +22,8 @@ from calibration.small_areas import pooled_variances, small_area_estimates
 from calibration.tables import EvidenceTable, pool
 from pipeline.calendar import Period, month_name
 from pipeline.language import Message
-from server.scores.evidence import Agency, agency_months, day_range, left_out_agencies, read_agencies
+from server.catalogue.agencies import Agency, read_agencies
+from server.scores.evidence import agency_months, day_range, left_out_agencies
 from server.scores.fused import analysis_of
 from server.scores.words import DRIFTS
 from server.store.engine import read

@@ -18,8 +18,8 @@ from calibration.worlds import discrete_laplace, joint_distribution
 from pipeline.calendar import Period
 from pipeline.errors import InvalidError
 from pipeline.wire import PeriodKind
+from server.catalogue.agencies import read_agencies
 from server.core.provinces import province_by_id
-from server.scores.evidence import read_agencies
 from server.scores.sums import rating_sums, run, transaction_sums, unbound
 from server.store.channels import COUNTER_TABLET
 from server.store.engine import insert_row

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
+from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, HTTPException, Request
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -290,3 +291,8 @@ def application(request: Request) -> FastAPI:
     """The application of a request."""
     app: FastAPI = request.app
     return app
+
+
+def back(path: str, message: str = "") -> RedirectResponse:
+    """To a page after a change."""
+    return RedirectResponse(f"{path}?{urlencode({'message': message})}" if message else path, 303)

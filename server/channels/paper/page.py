@@ -31,14 +31,13 @@ from server.channels.paper.paper import (
 from server.channels.paper.paper_print import forms_pdf
 from server.core.changes import record_change
 from server.core.provinces import province_by_id, read_setting
-from server.rounds.page import back
 from server.rounds.rounds import all_rounds, find_round
 from server.store.engine import insert_row, read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.contacts import enumerators
 from server.store.tables.paper import paper_forms
 from server.tabular.values import read_day
-from server.web.context import DataClerk, GroupNumber, RowId, SurveyManager, download, engine_of, render, row_id
+from server.web.context import DataClerk, GroupNumber, RowId, SurveyManager, back, download, engine_of, render, row_id
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 

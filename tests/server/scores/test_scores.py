@@ -13,8 +13,9 @@ from calibration.intervals import wilson
 from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.errors import InvalidError
 from pipeline.language import in_language
+from server.catalogue.agencies import read_agencies
 from server.core.provinces import make_province, write_setting
-from server.scores.evidence import agency_months, read_agencies, spans
+from server.scores.evidence import agency_months, spans
 from server.scores.files import as_csv, as_parquet, columns_of, described, safe_cell
 from server.scores.fused import agency_scores, newest_period, rated_quarters
 from server.scores.tables import TABLES, material

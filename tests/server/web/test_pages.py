@@ -13,8 +13,8 @@ from sqlalchemy import Engine, insert, select, update
 from pipeline.calendar import now_s, today
 from pipeline.errors import ConflictError, ImportRowError, InvalidError, LogError, NotFoundError
 from pipeline.language import Number, in_language
-from server.auth.session_page import local_path
-from server.auth.settings_page import NAMES
+from server.accounts.session_page import local_path
+from server.accounts.settings_page import NAMES
 from server.boxes.health import box_states
 from server.catalogue.writing import import_catalogue
 from server.core import changes as changes_module

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.errors import NotFoundError, RequestError
 from pipeline.language import Message
 from server.auth.users import all_users, make_user, new_one_time_password, set_active, user_name
-from server.scores.evidence import read_agencies
+from server.catalogue.agencies import read_agencies
 from server.store.engine import read, write
 from server.store.tables.users import Role
 from server.web.context import RowId, UserManager, engine_of, error_text, render

@@ -8,7 +8,7 @@ from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from pipeline.calendar import day_date, day_index, today
 from pipeline.errors import NotFoundError
@@ -19,16 +19,9 @@ from server.channels.gateway.gateway import gateways_of, make_gateway
 from server.channels.online.invitations import issue, returns
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
-from server.web.context import GroupNumber, RowId, SurveyManager, download, engine_of, render, web
+from server.web.context import GroupNumber, RowId, SurveyManager, back, download, engine_of, render, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
-
-
-def back(path: str, message: str = "") -> RedirectResponse:
-    """To a page after a change."""
-    from urllib.parse import urlencode
-
-    return RedirectResponse(f"{path}?{urlencode({'message': message})}" if message else path, 303)
 
 
 @router.get("/rounds")

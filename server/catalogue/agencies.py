@@ -1,0 +1,48 @@
+"""The agencies of a province, as figures and pages list them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from server.core.scope import Scope
+from server.store.tables.agencies import agencies, levels
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """One agency of the catalogue."""
+
+    agency_id: int
+    code: str
+    name_vi: str
+    name_en: str
+    level: str
+    level_vi: str
+    level_en: str
+    rank: int
+
+
+def read_agencies(connection: Connection, province_id: int, agency_id: int | None = None) -> list[Agency]:
+    """The active agencies of a province (or one of them), by level and code."""
+    query = (
+        Scope(province_id)
+        .select(
+            agencies,
+            agencies,
+            levels.c.code.label("level"),
+            levels.c.name_vi.label("level_vi"),
+            levels.c.name_en.label("level_en"),
+            levels.c.rank,
+        )
+        .join(levels, levels.c.id == agencies.c.level_id)
+        .where(agencies.c.active)
+        .order_by(levels.c.rank, agencies.c.code)
+    )
+    if agency_id is not None:
+        query = query.where(agencies.c.id == agency_id)
+    return [
+        Agency(r.id, r.code, r.name_vi, r.name_en, r.level, r.level_vi, r.level_en, r.rank)
+        for r in connection.execute(query)
+    ]
