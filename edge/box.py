@@ -19,6 +19,7 @@ from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender, SenderSettings
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
+from edge.tablet.pairing import Pairing
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.version import SOFTWARE
@@ -121,7 +122,8 @@ class Box:
         pages = TabletPages.of(config, analysing=self.analysis is not None)
         tablet, queue = config.tablet, config.queue
         on_tablet = token if queue.port is None else None
-        app = make_app(pages, self.counter, on_tablet, self._status, tablet.host)
+        self.pairing = None if tablet.is_loopback else Pairing(config.box.data_dir)
+        app = make_app(pages, self.counter, on_tablet, self._status, tablet.host, self.pairing)
         failed = self.health.failed
         self.tablet = TabletServer(app, tablet.host, tablet.port, on_failed=failed("tablet", wire.BoxState.STARTING))
         self._stack.callback(self.tablet.close)
@@ -220,6 +222,9 @@ class Box:
         """Set everything in motion."""
         for sentence in self.config.warnings():
             _log.warning("%s", sentence)
+        code = "" if self.pairing is None else self.pairing.ensure_code()
+        if code:
+            _log.warning("a tablet waits to be paired: open the page on it and type the code %s", code)
         self.health.set(wire.BoxState.ANALYSIS_OFF, self.analysis is None)
         self.health.set(wire.BoxState.STARTING, False)
         self.tablet.start()

@@ -105,7 +105,7 @@ class TabletSection(_Section):
     host: str = "127.0.0.1"
     network_closed: bool = False
     """Outside a demo another address than this machine's own is served only where the operator states that nobody but
-    the tablet reaches it: whoever does can rate and opt out."""
+    the tablet reaches it: it is paired by a code, but the network has no encryption."""
     port: Port = 8090
     instrument: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] = "2640"
     """Code of the instrument whose kiosk questions are asked; its newest version on this box."""

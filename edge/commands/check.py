@@ -40,12 +40,17 @@ class Finding:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
+    parser.add_argument("--pair-tablet", action="store_true", help="make a one-time code for another tablet")
     parser.add_argument("--offline", action="store_true", help="do not knock at the server")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.pair_tablet:
+        from edge.tablet.pairing import Pairing
+
+        Pairing(load_config(args.config).box.data_dir).new_code()
     findings = check(args.config, args.offline, (lambda _finding: None) if args.json else _print)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if args.json:
@@ -147,6 +152,7 @@ def _enrolment(config: EdgeConfig) -> Finding:
 
 def _tablet(config: EdgeConfig) -> Finding:
     from edge.box import queue_token
+    from edge.tablet.pairing import Pairing
     from edge.tablet.questionnaire import make_questionnaire
     from pipeline.instruments.library import load_instrument
 
@@ -158,9 +164,15 @@ def _tablet(config: EdgeConfig) -> Finding:
     _can_be_served("tablet", host, port)
     if config.queue.enabled and config.queue.port is not None:
         _can_be_served("queue", config.queue.host, config.queue.port)
-    return Finding(
-        "tablet", "ok", f"{len(questions)} question(s) of instrument {config.tablet.instrument}, {host}:{port}"
-    )
+    found = f"{len(questions)} question(s) of instrument {config.tablet.instrument}, {host}:{port}"
+    pairing = Pairing(config.box.data_dir)
+    if config.tablet.is_loopback:
+        return Finding("tablet", "ok", found)
+    if pairing.code:
+        return Finding("tablet", "warning", found, f"Open the page on the tablet and type the code {pairing.code}.")
+    if not pairing.is_paired:
+        return Finding("tablet", "warning", found, "No tablet is paired: run hailong edge check --pair-tablet.")
+    return Finding("tablet", "ok", f"{found}, paired")
 
 
 def _can_be_served(section: str, host: str, port: int) -> None:

@@ -21,12 +21,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge.capture.queue_events import queue_routes
 from edge.config import EdgeConfig
 from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
+from edge.tablet.pairing import COOKIE, COOKIE_S, Pairing
 from edge.tablet.texts import Language, text
 from models.catalogue import all_cards
 from pipeline.errors import StoreError
@@ -68,8 +70,9 @@ class TabletPages:
 class _Pages:
     """Handlers of the tablet's addresses."""
 
-    def __init__(self, pages: TabletPages, counter: Counter) -> None:
+    def __init__(self, pages: TabletPages, counter: Counter, pairing: Pairing | None = None) -> None:
         self._pages = pages
+        self._pairing = pairing
         self._counter = counter
         self._page_token = secrets.token_urlsafe(16)
         self._templates = jinja2.Environment(
@@ -88,6 +91,8 @@ class _Pages:
             Route("/opt-out", self.opt_out_holds),
             Route("/opt-out", self.opt_out, methods=["POST"]),
             Route("/begin", self.begin, methods=["POST"]),
+            Route("/pair", self.pair),
+            Route("/pair", self.take_code, methods=["POST"]),
             Route("/thanks", self.thanks),
             Route("/already", self.already),
             Route("/over", self.over),
@@ -109,22 +114,47 @@ class _Pages:
         def t(name: str, **parts: object) -> str:
             return text(name, language, **parts)
 
+        # to a citizen's telephone, which may read the notice, nothing is told of visits
+        tells = self._pages.analysing and self._is_tablet(request)
         page = self._templates.get_template(template).render(
             t=t,
             language=language,
             pages=self._pages,
             page_token=self._page_token,
-            analysed=self._pages.analysing and self._counter.is_analysed,
-            opted_out=self._pages.analysing and self._counter.has_opted_out,
+            analysed=tells and self._counter.is_analysed,
+            opted_out=tells and self._counter.has_opted_out,
+            told_of=tells or not self._pages.analysing,
             path=request.url.path,
             warn_s=min(_WARN_S, self._pages.idle_s - 5) if self._pages.idle_s > 10 else 5,
             **values,
         )
         return HTMLResponse(page, status)
 
+    def _is_tablet(self, request: Request) -> bool:
+        return self._pairing is None or self._pairing.knows(request.cookies.get(COOKIE, ""))
+
     async def start(self, request: Request) -> Response:
         """The first page."""
-        return self._render(request, "start.html", count=len(self._counter.questionnaire.questions))
+        answer = self._render(request, "start.html", count=len(self._counter.questionnaire.questions))
+        if self._pairing is not None:
+            _give(answer, request.cookies[COOKIE])
+        return answer
+
+    async def pair(self, request: Request) -> Response:
+        """Where the one-time code is typed."""
+        return self._render(request, "pair.html", wrong=False)
+
+    async def take_code(self, request: Request) -> Response:
+        """Pair this browser, where the code is right."""
+        form = await request.form()
+        token = (
+            None if self._pairing is None else await run_in_threadpool(self._pairing.pair, str(form.get("code", "")))
+        )
+        if token is None:
+            return self._render(request, "pair.html", 403, wrong=True)
+        answer = RedirectResponse("/", 303)
+        _give(answer, token)
+        return answer
 
     async def notice(self, request: Request) -> Response:
         """The notice, on the screen."""
@@ -258,24 +288,54 @@ class _Pages:
         return self._render(request, "message.html", heading="over", hint="over_hint")
 
 
+def _give(answer: Response, token: str) -> None:
+    answer.set_cookie(COOKIE, token, max_age=COOKIE_S, samesite="strict", httponly=True)
+
+
+_FOR_ALL = ("/pair", "/notice", "/notice/print", "/models", "/language", "/status", "/visit/start", "/visit/end")
+"""What no pairing is asked for: public texts, the state of the box, which no visit moves, and the queue system's
+events, which have a token of their own."""
+
+
+class PairedOnly:
+    """Lets the paired tablet alone through to what shows or changes a visit."""
+
+    def __init__(self, app: ASGIApp, pairing: Pairing) -> None:
+        self._app, self._pairing = app, pairing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        is_open = scope["type"] != "http" or scope["path"] in _FOR_ALL or scope["path"].startswith("/static/")
+        if is_open or self._pairing.knows(Request(scope).cookies.get(COOKIE, "")):
+            await self._app(scope, receive, send)
+        elif scope["method"] == "GET" and scope["path"] == "/":
+            await RedirectResponse("/pair", 303)(scope, receive, send)
+        else:
+            await PlainTextResponse("this browser is not the counter's tablet", 401)(scope, receive, send)
+
+
 def make_app(
     pages: TabletPages,
     counter: Counter,
     queue_token: str | None = None,
     status: Callable[[], Mapping[str, Any]] = dict,
     host: str = "",
+    pairing: Pairing | None = None,
 ) -> Starlette:
     """The application. `queue_token`: the queue system's events are taken here with it; None: not here. `status`: told
-    at `/status`. `host`: the configured address."""
+    at `/status`. `host`: the configured address. `pairing`: whom the pages are for; None: whoever reaches them."""
 
     async def show_status(_request: Request) -> Response:
         return JSONResponse(dict(status()))
 
     routes: list[Route | Mount] = [
-        *_Pages(pages, counter).routes(),
+        *_Pages(pages, counter, pairing).routes(),
         Route("/status", show_status),
         Mount("/static", StaticFiles(directory=_HERE / "static")),
     ]
     if queue_token is not None:
         routes += queue_routes(counter, queue_token)
-    return Starlette(routes=routes, middleware=[Middleware(Guard, host=host)])
+    middleware = [Middleware(Guard, host=host)]
+    if pairing is not None:
+        middleware.append(Middleware(PairedOnly, pairing=pairing))
+    return Starlette(routes=routes, middleware=middleware)

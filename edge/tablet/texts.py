@@ -46,6 +46,17 @@ _TEXTS: dict[str, tuple[str, str]] = {
         "Hộp chỉ còn xem có người ở quầy hay không, để biết lượt này đã kết thúc. Ông/Bà vẫn có thể đánh giá nếu muốn.",
         "The box only looks whether somebody is at the counter, to know when this visit is over. You can still rate.",
     ),
+    "pair": ("Ghép máy tính bảng này với hộp", "Pair this tablet with the box"),
+    "pair_hint": (
+        "Nhập mã dùng một lần. Mã hiện trong nhật ký của hộp và khi chạy: hailong edge check.",
+        "Type the one-time code. It stands in the box's journal, and in: hailong edge check.",
+    ),
+    "pair_code": ("Mã ghép", "Code"),
+    "pair_send": ("Ghép", "Pair"),
+    "pair_wrong": (
+        "Mã không đúng hoặc đã hết hiệu lực. Tạo mã mới: hailong edge check --pair-tablet.",
+        "The code is wrong, or void. A new one: hailong edge check --pair-tablet.",
+    ),
     "question": ("Câu {number}/{count}", "Question {number} of {count}"),
     "skip": ("Bỏ qua câu này", "Skip this question"),
     "back": ("Quay lại", "Back"),
