@@ -123,6 +123,8 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
     if not container.streams.video:
         raise SourceError(f"{redacted(source)} holds no pictures.", "Name a film, not a sound.")
     stream = container.streams.video[0]
+    if stream.codec_context is None:
+        raise _no_decoder(source)
     stream.thread_type = "NONE"
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # refused before memory is taken
     rate = float(stream.average_rate or 0)
@@ -163,6 +165,8 @@ def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> 
     if not container.streams.audio:
         raise SourceError(f"{redacted(source)} holds no sound.", "Name a file with a sound track.")
     stream = container.streams.audio[0]
+    if stream.codec_context is None:
+        raise _no_decoder(source)
     if channel >= stream.codec_context.channels:
         raise _no_channel(source, stream.codec_context.channels, channel)
     sound = _Sound(source, channel, _origin_s(container), tallies)
@@ -180,6 +184,12 @@ def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> 
             yield from sound.chunks()
     sound.flush()
     yield from sound.chunks(rest=True)
+
+
+def _no_decoder(source: str) -> SourceError:
+    return SourceError(
+        f"{redacted(source)} is coded in a way that this FFmpeg cannot read.", "Convert it, as to H.264."
+    )
 
 
 def _no_channel(source: str, count: int, channel: int) -> SourceError:

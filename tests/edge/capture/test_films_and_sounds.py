@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -288,6 +289,36 @@ def test_every_pixel_format_is_read(tmp_path: Path, pixel_format: str, width: in
     (frame,), _ = see(path)
     assert frame.pixels.shape == (height * 2, width * 2, 3)
     assert abs(float(frame.pixels.mean()) - 200) < 12
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = film(tmp_path_factory.mktemp("whole") / "whole.mkv", [number / 10 for number in range(12)], (0.2, 0.8))
+    return path.read_bytes()
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    places=st.lists(st.tuples(st.floats(0.0, 1.0), st.binary(min_size=1, max_size=8)), max_size=12),
+    kept=st.floats(0.02, 1.0),
+)
+def test_a_damaged_film_ends_with_a_sentence(
+    tmp_path: Path, whole: bytes, places: list[tuple[float, bytes]], kept: float
+) -> None:
+    """Bytes that are changed, and an end that is missing: pictures, chunks and a `SourceError`, nothing else."""
+    damaged = bytearray(whole)
+    for place, content in places:
+        at = round(place * (len(damaged) - 10))
+        damaged[at : at + len(content)] = content
+    path = tmp_path / "damaged.mkv"
+    path.write_bytes(damaged[: max(1, round(kept * len(damaged)))])
+    last_s = 0.0
+    with contextlib.suppress(SourceError):
+        for item in Sources(str(path), None).read():
+            assert item.time_s <= last_s + 6 * 3_600 + 60
+            last_s = item.time_s
+    with contextlib.suppress(SourceError):
+        read_sound(path)
 
 
 @pytest.mark.parametrize("name", ["cam1:0800.mp4", "http:x.mp4", "concat:a|b.mp4", "Quầy số 3: sáng.mp4"])
