@@ -1,12 +1,12 @@
 """The questionnaire as a conversation by SMS or keys of a telephone: a pure state machine.
 
-Asked is the instrument's short form. 1 to 5 answers, 0 skips a question (not the first), `DUNG`/`STOP` or hanging up
-ends it. A wrong answer is asked again twice; then a first question ends the conversation, another one is skipped.
+Asked is the instrument's short form. 1 to 5 or a wording of the scale answers, 0 skips a question (not the first),
+`DUNG`/`STOP` or hanging up ends it (`understanding`). What is not understood is asked again twice; then a first
+question ends the conversation, another one is skipped.
 """
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,10 +14,9 @@ from enum import StrEnum
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.language import Message, in_language, translator
 from pipeline.wire import ANSWER_SLOTS
+from server.channels.gateway.understanding import SKIP, STOP, read_input
 
 MAX_RETRIES = 2
-_STOP = frozenset({"dung", "stop", "huy", "thoi", "khong"})
-_WORDS = {"mot": 1, "hai": 2, "ba": 3, "bon": 4, "tu": 4, "nam": 5}
 
 
 class Outcome(StrEnum):
@@ -74,35 +73,27 @@ def greeting(instrument: Instrument, agency: str, language: str = "vi", *, spoke
     return f"{who} {stop} {first}"
 
 
-def read_input(text: str) -> int | None:
-    """0..5 from a message or key; -1 to stop; None for anything else."""
-    decomposed = unicodedata.normalize("NFD", text.strip().casefold().replace("đ", "d"))
-    key = "".join(c for c in decomposed if c.isalnum() or c == "#")
-    if key in _STOP or key == "#":
-        return -1
-    if key in _WORDS:
-        return _WORDS[key]
-    return int(key) if len(key) == 1 and key in "012345" else None
-
-
 def turn(
     instrument: Instrument, conversation: Conversation, text: str, language: str = "vi", *, spoken: bool = False
 ) -> Turn:
     """One input, and what follows from it."""
     _ = translator(language)
-    value = read_input(text)
-    if value == -1:
+    value = read_input(text, instrument)
+    if not text.strip() and conversation.step == 0 and not conversation.answers:
+        # a call begins, or nobody has pressed a key yet: the question itself, and no try is lost
+        return Turn(conversation, Outcome.GOING_ON, question(instrument, 0, language, spoken=spoken))
+    if value == STOP:
         if not any(conversation.answers):
             thanks = _("Noted. We will not ask again.")
             return Turn(conversation, Outcome.DECLINED, thanks)
         return _end(conversation, language)
-    if value is None or (value == 0 and conversation.step == 0):
+    if value is None or (value == SKIP and conversation.step == 0):
         if conversation.retries < MAX_RETRIES:
             again = Conversation(conversation.step, conversation.retries + 1, conversation.answers)
-            hint = _("Only 1 to 5, please.")
-            return Turn(
-                again, Outcome.GOING_ON, f"{hint} {question(instrument, conversation.step, language, spoken=spoken)}"
-            )
+            asked = question(instrument, conversation.step, language, spoken=spoken)
+            # a voice asks again first, and explains only then: a slip of the finger is no fault
+            hint = "" if spoken and conversation.retries == 0 else _hint(instrument, language, spoken=spoken)
+            return Turn(again, Outcome.GOING_ON, f"{hint} {asked}".strip())
         if conversation.step == 0:
             sorry = _("Sorry, no answer was understood.")
             return Turn(conversation, Outcome.FAILED, sorry)
@@ -111,6 +102,15 @@ def turn(
     if after.step >= len(instrument.short):
         return _end(after, language)
     return Turn(after, Outcome.GOING_ON, question(instrument, after.step, language, spoken=spoken))
+
+
+def _hint(instrument: Instrument, language: str, *, spoken: bool) -> str:
+    """What an answer looks like, without blame."""
+    _ = translator(language)
+    if spoken:
+        return _("Please press a key from 1 to 5.")
+    worst, best = instrument.scale[0], instrument.scale[-1]
+    return _("Please answer with a number from 1 ({worst}) to 5 ({best}).", worst=worst, best=best)
 
 
 def _end(conversation: Conversation, language: str) -> Turn:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.instruments import check_answers, load_instrument
-from server.channels.gateway.conversation import Conversation, Outcome, greeting, question, read_input, sheet, turn
+from server.channels.gateway.conversation import Conversation, Outcome, greeting, question, sheet, turn
+from server.channels.gateway.understanding import read_input
 
 ASKED = load_instrument("2640")
 
@@ -75,6 +76,28 @@ def test_any_input_ends_or_goes_on_and_never_leaves_the_scale(inputs: list[str])
         assert state.answers[0] in (1, 2, 3, 4, 5)
 
 
-@pytest.mark.parametrize(("text", "expected"), [("５", None), ("55", None), ("", None), ("5 sao", None), ("#", -1)])
+@pytest.mark.parametrize(("text", "expected"), [("Không", None), ("55", None), ("", None), ("6 sao", None), ("#", -1)])
 def test_inputs_that_are_no_answer(text: str, expected: int | None) -> None:
     assert read_input(text) == expected
+
+
+def test_a_call_that_begins_hears_the_question_and_loses_no_try() -> None:
+    state = Conversation()
+    for _ in range(5):
+        result = turn(ASKED, state, "", spoken=True)
+        assert (result.conversation, result.outcome) == (state, Outcome.GOING_ON)
+        assert result.reply == question(ASKED, 0, spoken=True)
+
+
+def test_a_voice_never_begins_with_a_rebuke() -> None:
+    first = turn(ASKED, Conversation(), "*", spoken=True)
+    assert first.reply == question(ASKED, 0, spoken=True)
+    second = turn(ASKED, first.conversation, "9", spoken=True)
+    assert second.reply.startswith("Xin bấm một phím từ 1 đến 5.")
+
+
+def test_the_dissatisfied_are_asked_again_how_much() -> None:
+    result = turn(ASKED, Conversation(), "Không")
+    assert result.outcome is Outcome.GOING_ON
+    assert "1 (Rất không hài lòng)" in result.reply
+    assert turn(ASKED, result.conversation, "không hài lòng").conversation.answers == (2,)
