@@ -165,16 +165,25 @@ def upsert(
     rows: Sequence[Mapping[str, Any]],
     key: Sequence[str],
     change: Sequence[str] = (),
-) -> int:
+) -> None:
     """Insert rows; where one with the same `key` (columns of a unique constraint) is there, take over the columns
-    `change`, or leave it as it is. One statement of the data base, so that nobody comes between looking and writing.
-    Returns the number of rows inserted or changed where the driver tells it."""
+    `change`, or leave it as it is. One statement of the data base, so that nobody comes between looking and
+    writing."""
     if not rows:
-        return 0
+        return
     statement = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
     if change:
         taken = {name: statement.excluded[name] for name in change}
         done = statement.on_conflict_do_update(index_elements=list(key), set_=taken)
     else:
         done = statement.on_conflict_do_nothing(index_elements=list(key))
-    return int(connection.execute(done, [dict(row) for row in rows]).rowcount)
+    connection.execute(done, [dict(row) for row in rows])
+
+
+def insert_if_absent(connection: Connection, table: Table, values: Mapping[str, Any], key: Sequence[str]) -> bool:
+    """Insert a row unless one with the same `key` (columns of a unique constraint) is there; whether it was inserted.
+
+    Waits for another writer of the same key, so that what it wrote can be read afterwards."""
+    statement = (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+    inserted = statement.values(**values).on_conflict_do_nothing(index_elements=list(key))
+    return connection.execute(inserted.returning(*table.primary_key.columns)).first() is not None

@@ -22,6 +22,7 @@ from pipeline.instruments import Instrument
 from pipeline.language import Message
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
+from server.channels.gateway.understanding import read_input
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import admit
@@ -31,7 +32,7 @@ from server.ratings.store import add
 from server.ratings.suspicion import ArrivalWatch
 from server.rounds.rounds import Round, find_round
 from server.store.channels import CHANNELS, Channel
-from server.store.engine import insert_row
+from server.store.engine import insert_if_absent, insert_row
 from server.store.tables.agencies import agencies
 from server.store.tables.contacts import phone_contacts, phone_sessions
 from server.store.tables.gateways import gateway_events, gateways
@@ -128,7 +129,11 @@ def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[di
         phone_contacts.c.state == "to_ask",
     )
     rows = connection.execute(
-        select(phone_contacts).where(*is_this_call).order_by(phone_contacts.c.id).limit(count)
+        select(phone_contacts)
+        .where(*is_this_call)
+        .order_by(phone_contacts.c.id)
+        .limit(count)
+        .with_for_update(skip_locked=True)  # two gateways of a round never ask the same number
     ).all()
     found = []
     for row in rows:
@@ -172,20 +177,15 @@ def receive(
 ) -> GatewayReply:
     """One message or key of a person, by the gateway's event id. The caller's transaction keeps or drops it whole."""
     digest = hashlib.sha256(event.encode()).hexdigest()
-    before = (gateway_events.c.gateway_id == gateway.id, gateway_events.c.event == digest)
-    held = connection.execute(select(gateway_events.c.reply).where(*before)).scalar_one_or_none()
-    if held is not None:
-        return GatewayReply(held[1:], held[0] == "1")
+    row = {"province_id": gateway.province_id, "gateway_id": gateway.id, "event": digest, "day": today(), "reply": ""}
+    this_event = (gateway_events.c.gateway_id == gateway.id, gateway_events.c.event == digest)
+    # The row first: of two of the same event the second waits here for the first, and gets its reply.
+    if not insert_if_absent(connection, gateway_events, row, ("gateway_id", "event")):
+        held = str(connection.execute(select(gateway_events.c.reply).where(*this_event)).scalar_one())
+        return GatewayReply(held[1:], held[:1] == "1")
     reply = _receive(connection, gateway, phone, text, watch)
-    connection.execute(
-        insert(gateway_events).values(
-            province_id=gateway.province_id,
-            gateway_id=gateway.id,
-            event=digest,
-            day=today(),
-            reply=f"{int(reply.end)}{reply.reply}",
-        )
-    )
+    told = f"{int(reply.end)}{reply.reply}"
+    connection.execute(update(gateway_events).where(*this_event).values(reply=told))
     return reply
 
 
@@ -200,23 +200,32 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
         phone_sessions.c.channel == gateway.channel.code,
         phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
     )
-    session = connection.execute(select(phone_sessions).where(*is_this_call)).first()
     contact_where = (
         phone_contacts.c.province_id == gateway.province_id,
         phone_contacts.c.round_id == gateway.round_id,
         phone_contacts.c.phone == phone,
     )
-    contact = connection.execute(select(phone_contacts).where(*contact_where)).first()
+    # Locked until this message is stored: messages of one number follow each other, on every data base.
+    contact = connection.execute(select(phone_contacts).where(*contact_where).with_for_update()).first()
     if contact is None:
         return GatewayReply("Số này không có trong danh sách khảo sát.", True)
-    if contact.state in ("answered", "declined", "failed"):
+    session = connection.execute(select(phone_sessions).where(*is_this_call)).first()
+    if contact.state in ("answered", "declined"):
         return GatewayReply("Ông/Bà đã tham gia đợt khảo sát này. Xin cảm ơn.", True)
     instrument = survey_round.load_instrument()
-    if session is None:  # a call that the person began, or a conversation that was tidied away
+    hello = talk.greeting(instrument, _agency(connection, contact.agency_id), spoken=spoken)
+    state = Conversation()
+    if session is None:  # a call that the person began, or a conversation that was tidied away, or failed
         connection.execute(update(phone_contacts).where(*contact_where).values(state="asked"))
-        _open_session(connection, gateway, contact, Conversation())
-        return GatewayReply(talk.greeting(instrument, _agency(connection, contact.agency_id), spoken=spoken), False)
-    state = Conversation(session.step, session.retries, tuple(int(digit) for digit in session.answers))
+        _open_session(connection, gateway, contact, state)
+        session = connection.execute(select(phone_sessions).where(*is_this_call)).one()
+        late = contact.state == "failed" and read_input(text, instrument) is not None
+        if not late:  # who failed before and now answers is heard; everybody else is greeted
+            return GatewayReply(hello, False)
+    else:
+        state = Conversation(session.step, session.retries, tuple(int(digit) for digit in session.answers))
+    if not text.strip() and state == Conversation():
+        return GatewayReply(hello, False)  # the call begins
     result = talk.turn(instrument, state, text, spoken=spoken)
     if result.outcome is Outcome.GOING_ON:
         after = result.conversation
