@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import today
 from pipeline.instruments import Instrument, RatingFlag
 from pipeline.language import Joined, Message, reason_of
-from server.catalogue.reading import Catalogue, Named, read_catalogue
-from server.catalogue.writing import NOUNS
+from pipeline.text import match_key
+from server.catalogue.reading import Catalogue, known_agencies, known_groups, known_services, read_catalogue
 from server.core.progress import Progress
 from server.core.scope import Scope
 from server.ratings.admission import Admitted, admit
@@ -35,11 +35,10 @@ from server.store.tables.ratings import ANSWER_COLUMNS
 from server.tabular.balance import Balance
 from server.tabular.columns import recognise, recogniser
 from server.tabular.labels import plain
-from server.tabular.parse import clean
 from server.tabular.reading import no_file, opened
-from server.tabular.spec import ImportSpec, Options, file_bounds, reasons_of
+from server.tabular.spec import ImportSpec, Options, Problems, RowProblemsError, file_bounds, reasons_of
 from server.tabular.tables import Table, TableRow
-from server.tabular.values import read_answer, read_day
+from server.tabular.values import read_answer, read_day, read_whole
 
 BATCH = 2_000
 _COMPARED = ("agency_id", "day", "channel", "instrument", "instrument_version", *ANSWER_COLUMNS)
@@ -93,40 +92,38 @@ class _Sheets:
         self._channel = channel
         self._batch = batch
         self._not_answered = options.not_answered
-        self._agencies = by_text(catalogue.agencies)
-        self._groups = by_text(catalogue.groups)
-        self._services = by_text(catalogue.services)
+        self._agencies, self._groups = known_agencies(catalogue), known_groups(catalogue)
+        self._services = known_services(catalogue)
         self._service_group = {service.id: service.parent for service in catalogue.services.values()}
         self._facts = {item.code for item in instrument.facts}
-        self._reasons = {reason.code: reason.bit for reason in instrument.reasons}
-        self._reasons |= {plain(reason.vi): reason.bit for reason in instrument.reasons}
+        self._reasons = {match_key(reason.code): reason.bit for reason in instrument.reasons}
+        self._reasons |= {match_key(reason.vi): reason.bit for reason in instrument.reasons}
         self._channels = CHANNELS.by_text(plain)
         self._today = today()
+        self.not_answered: Counter[str] = Counter()
+        """Codes of no answer that were met, and how often."""
 
     def rating(self, row: TableRow) -> Rating:
-        """The rating of one row."""
-        if row.problem:
-            raise ValueError(row.problem)
-        cells = row.cells
-        agency = find(self._agencies, cells.get("agency", ""), NOUNS["agency"])
-        day = read_day(cells.get("day", "") or fail(Message("the day is missing")))
-        channel = self._read_channel(cells.get("channel", ""))
-        service = find(self._services, cells["service"], NOUNS["service"]) if cells.get("service") else None
+        """The rating of one row. Raises `RowProblemsError` with everything that is wrong."""
+        if row.problems:
+            raise RowProblemsError(list(row.problems))
+        problems, cells = Problems(), row.cells
+        agency = problems.of(self._agencies.find, cells.get("agency", ""), otherwise=0)
+        day = problems.of(_day, cells.get("day", ""), otherwise=0)
+        channel = problems.of(self._read_channel, cells.get("channel", ""), otherwise=None)
+        service = problems.of(self._services.find, cells["service"], otherwise=None) if cells.get("service") else None
         group = 0 if service is None else self._service_group[service]
-        if cells.get("service_group"):
-            group = find(self._groups, cells["service_group"], NOUNS["service_group"])
-        answers = [0] * len(ANSWER_COLUMNS)
-        for name, cell in cells.items():
-            if name.startswith("item:"):
-                code = name[5:]
-                try:
-                    answers[self._instrument.slot_of(code)] = read_answer(cell, code in self._facts, self._not_answered)
-                except ValueError as error:
-                    raise ValueError(Joined((code, reason_of(error)), ": ")) from None
-        reasons = self._read_reasons(cells.get("reasons", ""))
+        if cells.get("service_group") not in (None, "", "0"):
+            group = problems.of(self._groups.find, cells["service_group"], otherwise=0)
+        answers = self._read_answers(cells, problems)
+        reasons = problems.of(self._read_reasons, cells.get("reasons", ""), otherwise=0)
+        flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
+        problems.of(self._check_instrument, cells, otherwise=None)
         form = cells.get("form", "").upper()
         if len(form) > 40:
-            raise ValueError(Message("the form's code has more than 40 characters"))
+            problems.add(Message("the form's code has more than 40 characters"))
+        problems.end()
+        assert channel is not None
         try:
             return Rating.checked(
                 self._instrument,
@@ -136,13 +133,32 @@ class _Sheets:
                 day=day,
                 today=self._today,
                 reasons=reasons,
+                flag=flag,
                 origin=f"form:{form}" if form else f"file:{self._batch}:{row.key}",
             )
         except UnfitSheetError as error:
             raise ValueError(error.message) from None
 
+    def _read_answers(self, cells: Mapping[str, str], problems: Problems) -> list[int]:
+        answers = [0] * len(ANSWER_COLUMNS)
+        for name, cell in cells.items():
+            if not name.startswith("item:"):
+                continue
+            code = name[5:]
+            try:
+                answer = read_answer(cell, code in self._facts, self._not_answered)
+            except ValueError as error:
+                problems.add(Joined((code, reason_of(error)), ": "))
+                continue
+            if cell and answer == 0:
+                self.not_answered[cell] += 1
+            answers[self._instrument.slot_of(code)] = answer
+        return answers
+
     def _read_channel(self, cell: str) -> Channel:
-        text = cell or self._channel or fail(NO_CHANNEL)
+        text = cell or self._channel or ""
+        if not text:
+            raise ValueError(NO_CHANNEL)
         channel = self._channels.get(text) or self._channels.get(plain(text))
         if channel is None:
             raise ValueError(Message("unknown channel: '{text}'", text=text[:30]))
@@ -151,40 +167,47 @@ class _Sheets:
         return channel
 
     def _read_reasons(self, cell: str) -> int:
+        """Codes or wordings with commas between them, or the sum of codes that our own export writes."""
+        if cell.isascii() and cell.isdigit() and len(cell) <= 9:
+            return int(cell)
         mask = 0
         for part in cell.replace(";", ",").split(",") if cell else ():
-            key = part.strip()
-            bit = self._reasons.get(key, self._reasons.get(plain(key)))
+            bit = self._reasons.get(match_key(part))
             if bit is None:
-                raise ValueError(Message("unknown reason: '{key}'", key=key[:30]))
+                raise ValueError(Message("unknown reason: '{key}'", key=part.strip()[:30]))
             mask |= 1 << bit
         return mask
 
-
-def fail(reason: Message) -> Any:
-    """Raise `ValueError`; for the end of an `or`."""
-    raise ValueError(reason)
-
-
-def by_text(named: dict[int, Named]) -> dict[str, int]:
-    """Code, and Vietnamese and English name, to id; names that two share are left out."""
-    found: dict[str, int] = {}
-    shared: set[str] = set()
-    for number, one in named.items():
-        for text in {one.code.casefold(), one.name_vi.casefold(), one.name_en.casefold()}:
-            shared |= {text} if found.get(clean(text), number) != number else set()
-            found[clean(text)] = number
-    return {text: number for text, number in found.items() if text not in shared}
+    def _check_instrument(self, cells: Mapping[str, str]) -> None:
+        mine = self._instrument
+        code, version = cells.get("instrument", ""), cells.get("instrument_version", "")
+        if (code and match_key(code) != match_key(mine.code)) or (version and read_whole(version) != mine.version):
+            given = f"{code} {version}".strip()
+            raise ValueError(
+                Message(
+                    "the row is of instrument {given}, not {code} {version}",
+                    given=given,
+                    code=mine.code,
+                    version=mine.version,
+                )
+            )
 
 
-def find(known: dict[str, int], text: str, what: Message) -> int:
-    """The id of a code or name. Raises `ValueError`."""
+def _day(text: str) -> int:
     if not text:
-        raise ValueError(Message("the {what} is missing", what=what))
-    number = known.get(text.casefold())
-    if number is None:
-        raise ValueError(Message("unknown {what}: '{text}'", what=what, text=text[:40]))
-    return number
+        raise ValueError(Message("the day is missing"))
+    return read_day(text)
+
+
+def _flag(counted: str, flag: str) -> int:
+    """The suspicion of a row that an export says was set aside. One that was counted is judged anew, as every row of a
+    file: nobody can write suspicion away."""
+    if not counted or read_whole(counted, 0, 1) == 1:
+        return int(RatingFlag.NONE)
+    found = read_whole(flag or "0", 0, max(RatingFlag))
+    if found == RatingFlag.NONE:
+        raise ValueError(Message("set aside without a reason (column flag)"))
+    return found
 
 
 class _Keys:
@@ -304,7 +327,7 @@ def _check(
         except ValueError as error:
             table.refuse(row, reasons_of(error))
             continue
-        aside += watch.flag(rating) is not RatingFlag.NONE
+        aside += (rating.flag or watch.flag(rating)) is not RatingFlag.NONE
         code = catalogue.agencies[rating.place.agency_id].code
         by_agency[code] = by_agency.get(code, 0) + 1
         first = rating.day if first is None else min(first, rating.day)
@@ -314,6 +337,7 @@ def _check(
             compare()
     compare()
     keys.close()
+    table.balance.not_answered = Counter(sheets.not_answered)
     table.finish()
     return RatingImport(
         rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, table.balance
@@ -368,7 +392,17 @@ def _import_own(
 RATINGS = ImportSpec(
     "ratings",
     ("agency", "day"),
-    ("form", "channel", "service_group", "service", "reasons"),
+    (
+        "form",
+        "channel",
+        "service_group",
+        "service",
+        "reasons",
+        "flag",
+        "counted",
+        "instrument",
+        "instrument_version",
+    ),
     own=_import_own,
     options=("instrument", "channel", "batch", "not_answered"),
 )

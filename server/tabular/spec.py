@@ -262,6 +262,7 @@ class Known:
         self.what = what
         self._ids: dict[str, int] = {}
         self._shared: set[str] = set()
+        self._met: dict[str, int] = {}
 
     def add(self, number: int, *texts: str) -> None:
         """One more entry; a name that two share finds neither, a code always finds its own."""
@@ -277,6 +278,8 @@ class Known:
 
     def find(self, text: str) -> int:
         """The id of a code or name. Raises `ValueError`."""
+        if (found := self._met.get(text)) is not None:
+            return found
         if not text:
             raise ValueError(Message("the {what} is missing", what=self.what))
         key = match_key(text)
@@ -286,4 +289,6 @@ class Known:
             )
         if key not in self._ids:
             raise ValueError(Message("unknown {what}: '{text}'", what=self.what, text=text[:40]))
+        if len(self._met) < 10_000:  # a file names the same few over and over
+            self._met[text] = self._ids[key]
         return self._ids[key]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
 from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 
 from pipeline.calendar import INDOCHINA, day_index, month_of_day
 from pipeline.language import Message
@@ -91,7 +91,8 @@ def digits_of(text: str) -> str:
     return "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in text)
 
 
-def read_answer(text: str, fact: bool, missing: Collection[str] = NOT_ANSWERED) -> int:
+@lru_cache(maxsize=10_000)
+def read_answer(text: str, fact: bool, missing: frozenset[str] = NOT_ANSWERED) -> int:
     """An answer: 1..5, its wording (with or without marks), `5 - Rất hài lòng`, `5/5`, `5.0`; yes or no for a fact;
     0 for one of the codes `missing`."""
     if match_key(text) in missing:
