@@ -21,7 +21,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from pipeline.errors import HailongError, StoreError
 from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
-from server.core.config import ServerConfig
+from server.core.config import ServerConfig, own_folder
 from server.core.limits import RateLimiter
 from server.web.context import (
     LogInNeededError,
@@ -67,7 +67,7 @@ def read_secret(config: ServerConfig) -> bytes:
     """The secret that signs cookies: made at the first start, readable by its owner alone."""
     path = config.data_dir / "cookie.secret"
     if not path.exists():
-        config.data_dir.mkdir(parents=True, exist_ok=True)
+        own_folder(config.data_dir)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:

@@ -18,6 +18,7 @@ from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
 from server.retention.policy import enforce
+from server.retention.traces import forget
 from server.store.engine import write
 
 _log = logging.getLogger(__name__)
@@ -96,6 +97,7 @@ class Service:
             try:
                 with write(self.engine) as connection:
                     enforce(connection)
+                forget(self.engine)
             except Exception:  # a supervisor: told, and tried again in an hour
                 _log.exception("Retention could not be enforced; tried again in an hour.")
             if self._stop.wait(_RETENTION_EVERY_S):

@@ -1,9 +1,10 @@
 """Back the store up into one file, while the server runs.
 
-The file holds the whole store: ratings, releases, users with their password hashes. Keep it as safe as the server.
+The file holds the whole store: ratings, telephone numbers, users with their password hashes. It is sealed in the age
+format for the recipients named (age-keygen makes a pair; the secret half is kept elsewhere), or under a passphrase.
 With --with-keys it also holds the server's secret keys: without them every box has to enrol again after a restore.
 
-    hailong server backup hailong-2026-11-22.zip --with-keys
+    hailong server backup hailong-2026-11-22.zip.age --with-keys --recipient age1...
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.errors import InvalidError
 from server.core.config import add_store_arguments, load_config
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong server backup`."""
-    parser.add_argument("file", type=Path, help="the ZIP file to write; never over an existing one")
+    parser.add_argument("file", type=Path, help="the file to write; never over an existing one")
     parser.add_argument("--with-keys", action="store_true", help="take the server's secret keys along")
+    sealed = parser.add_mutually_exclusive_group(required=True)
+    sealed.add_argument("--recipient", action="append", default=[], metavar="AGE1...", help="who may open it (repeat)")
+    sealed.add_argument("--passphrase-file", type=Path, metavar="FILE", help="seal under the passphrase in it")
+    sealed.add_argument("--unencrypted", action="store_true", help="not sealed: whoever has the file reads everything")
     parser.add_argument("--json", action="store_true", help="print rows by table as JSON")
     add_store_arguments(parser)
 
@@ -33,10 +39,17 @@ def run(args: argparse.Namespace) -> int:
     """Write the backup."""
     from server.store.archive import backup
     from server.store.engine import connect
+    from server.store.sealing import Seal, read_passphrase
 
+    for_whom = None
+    if not args.unencrypted:
+        secret = read_passphrase(args.passphrase_file) if args.passphrase_file else ""
+        for_whom = Seal(tuple(args.recipient), secret)
+    elif args.with_keys:
+        raise InvalidError("Secret keys are never written in the clear.", "Name a --recipient or --passphrase-file.")
     config = load_config(args)
     engine = connect(config.store_url)
-    counts = backup(engine, args.file, config.keys_dir if args.with_keys else None, report_table)
+    counts = backup(engine, args.file, config.keys_dir if args.with_keys else None, report_table, for_whom=for_whom)
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "rows": counts}))

@@ -12,7 +12,7 @@ import argparse
 import json
 import re
 
-from server.core.config import add_store_arguments, load_config, own_keys
+from server.core.config import add_store_arguments, load_config, own_folder, own_keys
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", args.province):
         raise InvalidError(f"{args.province!r} is no code.", "Use up to 40 of a-z, 0-9 and dash.")
     config = load_config(args)
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    own_folder(config.data_dir)
     engine = connect(config.store_url)
     if store_version(engine) is None:
         upgrade(engine)

@@ -23,7 +23,7 @@ def open_engine(args: argparse.Namespace, *, make: bool = False) -> Engine:
     """The store that the arguments name; the server's own instruments become known. `make`: make or upgrade it first.
     Raises `StoreError`, `ConfigError`."""
     from pipeline.instruments import use_folder
-    from server.core.config import load_config, open_store
+    from server.core.config import load_config, open_store, own_folder
     from server.store.engine import connect
     from server.store.upgrade import upgrade
 
@@ -32,7 +32,7 @@ def open_engine(args: argparse.Namespace, *, make: bool = False) -> Engine:
     if not make:
         return open_store(config)
     if not config.store:
-        config.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        own_folder(config.data_dir)
     engine = connect(config.store_url)
     upgrade(engine)
     return engine

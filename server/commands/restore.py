@@ -2,7 +2,7 @@
 
 A backup of an older version is restored at that version and then upgraded. Nothing is ever restored over a store.
 
-    hailong server restore hailong-2026-11-22.zip --store postgresql://hailong@localhost/hailong
+    hailong server restore hailong-2026-11-22.zip.age --identity key.txt --store postgresql://hailong@localhost/hailong
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ import json
 from pathlib import Path
 
 from server.commands.backup import report_table
-from server.core.config import add_store_arguments, load_config
+from server.core.config import add_store_arguments, load_config, own_folder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong server restore`."""
     parser.add_argument("file", type=Path, help="the backup")
     parser.add_argument("--with-keys", action="store_true", help="restore the server's keys too, where it holds them")
+    parser.add_argument("--identity", type=Path, metavar="FILE", help="the age identity that opens a sealed backup")
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="the passphrase that opens it")
     parser.add_argument("--json", action="store_true", help="print rows by table as JSON")
     add_store_arguments(parser)
 
@@ -27,12 +29,17 @@ def run(args: argparse.Namespace) -> int:
     """Restore the backup."""
     from server.store.archive import read_manifest, restore
     from server.store.engine import connect
+    from server.store.sealing import Opener, read_identities, read_passphrase
 
     config = load_config(args)
-    manifest = read_manifest(args.file)
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    opener = Opener(
+        read_identities(args.identity) if args.identity else (),
+        read_passphrase(args.passphrase_file) if args.passphrase_file else "",
+    )
+    manifest = read_manifest(args.file, opener)
+    own_folder(config.data_dir)
     engine = connect(config.store_url)
-    counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, report_table)
+    counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, report_table, opener=opener)
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))

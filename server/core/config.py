@@ -136,6 +136,13 @@ def make_config(values: dict[str, Any], origin: str) -> ServerConfig:
         raise ConfigError(f"{origin}: {where}: {first['msg']}.", "Correct or remove this key.") from None
 
 
+def own_folder(path: Path) -> None:
+    """Make the server's folder, and keep others out of it (0700): store, keys and secrets lie there."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.stat().st_uid == os.getuid():
+        path.chmod(0o700)
+
+
 def own_keys(config: ServerConfig) -> KeyPair:
     """The server's keys, made where there are none yet."""
     path = config.keys_dir / KEY_FILE_NAME

@@ -14,7 +14,7 @@ import os
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Engine, MetaData, Table, func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.calendar import today
 from pipeline.errors import InvalidError, StoreError
 from server.store.engine import read, write
+from server.store.sealing import Opener, Seal, memory_file, opened, seal
 from server.store.upgrade import newest_version, store_version, upgrade, versions
 
 FORMAT = 1
@@ -44,16 +45,20 @@ def _rows(connection: Connection, table: Table) -> Iterator[bytes]:
 
 
 def backup(
-    engine: Engine, path: Path, keys_dir: Path | None = None, progress: Progress | None = None
+    engine: Engine,
+    path: Path,
+    keys_dir: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    for_whom: Seal | None = None,
 ) -> dict[str, int]:
     """Write a backup (mode 0600; never over a file) and return rows by table. `keys_dir`: the server's keys go along.
+    `for_whom`: sealed in the age format for them; None: in the clear.
 
     Raises `StoreError`."""
     version = store_version(engine)
     if version is None:
         raise StoreError("The store is empty: there is nothing to back up.")
-    counts: dict[str, int] = {}
-    tables: dict[str, dict[str, Any]] = {}
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -63,30 +68,41 @@ def backup(
     try:
         with (
             os.fdopen(handle, "wb") as file,
-            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive,
-            _one_view(engine) as connection,
+            memory_file() if for_whom else contextlib.nullcontext(file) as plain,
         ):
-            for table in _tables(connection):
-                digest, count = hashlib.sha256(), 0
-                with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as member:
-                    for line in _rows(connection, table):
-                        digest.update(line)
-                        member.write(line)
-                        count += 1
-                        if progress and count % 50_000 == 0:
-                            progress(table.name, count)
-                columns = [column.name for column in table.columns]
-                tables[table.name] = {"rows": count, "columns": columns, "sha256": digest.hexdigest()}
-                counts[table.name] = count
-            keys = []
-            for key_file in sorted(keys_dir.iterdir()) if keys_dir is not None and keys_dir.is_dir() else []:
-                archive.write(key_file, f"keys/{key_file.name}")
-                keys.append(key_file.name)
-            manifest = {"format": FORMAT, "version": version, "day": today(), "tables": tables, "keys": keys}
-            archive.writestr("manifest.json", json.dumps(manifest, indent=1))
+            counts = _write_archive(engine, plain, version, keys_dir, progress)
+            if for_whom:
+                seal(plain, file, for_whom)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+    return counts
+
+
+def _write_archive(
+    engine: Engine, file: BinaryIO, version: str, keys_dir: Path | None, progress: Progress | None
+) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive, _one_view(engine) as connection:
+        for table in _tables(connection):
+            digest, count = hashlib.sha256(), 0
+            with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as member:
+                for line in _rows(connection, table):
+                    digest.update(line)
+                    member.write(line)
+                    count += 1
+                    if progress and count % 50_000 == 0:
+                        progress(table.name, count)
+            columns = [column.name for column in table.columns]
+            tables[table.name] = {"rows": count, "columns": columns, "sha256": digest.hexdigest()}
+            counts[table.name] = count
+        keys = []
+        for key_file in sorted(keys_dir.iterdir()) if keys_dir is not None and keys_dir.is_dir() else []:
+            archive.write(key_file, f"keys/{key_file.name}")
+            keys.append(key_file.name)
+        manifest = {"format": FORMAT, "version": version, "day": today(), "tables": tables, "keys": keys}
+        archive.writestr("manifest.json", json.dumps(manifest, indent=1))
     return counts
 
 
@@ -101,10 +117,15 @@ def _one_view(engine: Engine) -> Iterator[Connection]:
             yield connection
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """A backup's manifest. Raises `StoreError` for a file that is none, or one of a newer program."""
+def read_manifest(path: Path, opener: Opener | None = None) -> dict[str, Any]:
+    """A backup's manifest. Raises `StoreError` for a file that is none, does not open, or is of a newer program."""
+    with opened(path, opener) as plain:
+        return _manifest(plain, path)
+
+
+def _manifest(plain: BinaryIO, path: Path) -> dict[str, Any]:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(plain) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError):
         raise StoreError(f"{path} is no backup of this program, or damaged.", "Choose another backup.") from None
@@ -114,19 +135,31 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def restore(
-    engine: Engine, path: Path, keys_dir: Path | None = None, progress: Progress | None = None
+    engine: Engine,
+    path: Path,
+    keys_dir: Path | None = None,
+    progress: Progress | None = None,
+    *,
+    opener: Opener | None = None,
 ) -> dict[str, int]:
     """Fill an empty store from a backup, upgrade it, and return rows by table. All or nothing.
 
-    Raises `StoreError` where the store is not empty, or the backup is damaged."""
-    manifest = read_manifest(path)
+    Raises `StoreError` where the store is not empty, or the backup is damaged or does not open."""
+    with opened(path, opener) as plain:
+        return _restore(engine, plain, path, keys_dir, progress)
+
+
+def _restore(
+    engine: Engine, plain: BinaryIO, path: Path, keys_dir: Path | None, progress: Progress | None
+) -> dict[str, int]:
+    manifest = _manifest(plain, path)
     if store_version(engine) is not None:
         raise StoreError("The store is not empty.", "Restore into a new one: give --store or --data-dir.")
     if keys_dir is not None and manifest["keys"] and keys_dir.exists():
         raise StoreError(f"{keys_dir} exists.", "Move it away, or restore without --with-keys.")
     upgrade(engine, manifest["version"])
     try:
-        with zipfile.ZipFile(path) as archive, write(engine) as connection:
+        with zipfile.ZipFile(plain) as archive, write(engine) as connection:
             tables = _tables(connection)
             for table in reversed(tables):  # a new store holds what every store holds: the codes of channels
                 connection.execute(table.delete())
@@ -137,7 +170,7 @@ def restore(
         raise StoreError(f"{path} is damaged ({reason}); nothing was restored.", "Choose another backup.") from None
     upgrade(engine, newest_version())
     if keys_dir is not None and manifest["keys"]:
-        _restore_keys(path, keys_dir, manifest["keys"])
+        _restore_keys(plain, path, keys_dir, manifest["keys"])
     return counts
 
 
@@ -176,9 +209,9 @@ def _empty(engine: Engine) -> None:
         reflected.drop_all(connection)
 
 
-def _restore_keys(path: Path, keys_dir: Path, names: list[str]) -> None:
+def _restore_keys(plain: BinaryIO, path: Path, keys_dir: Path, names: list[str]) -> None:
     keys_dir.mkdir(parents=True, mode=0o700)
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(plain) as archive:
         for name in names:
             if Path(name).name != name:
                 raise StoreError(f"{path} names a key file outside its folder.", "Do not trust this backup.")

@@ -6,9 +6,10 @@ that two writers wait for each other instead of failing when the second one has 
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,7 @@ def connect(text: str | URL) -> Engine:
     except NoSuchModuleError:  # pragma: no cover - store_url has refused it
         raise StoreError("The store's data base has no driver.") from None
     if url.get_backend_name() == "sqlite":
+        _keep_others_out(url)
         _prepare_sqlite(engine)
     _keep_text_clean(engine)
     try:
@@ -120,6 +122,19 @@ _DOES_NOT_FIT = (
 )
 
 
+def _keep_others_out(url: URL) -> None:
+    """The store's file belongs to its owner alone (0600); SQLite gives its log and index the same mode."""
+    if not url.database or url.database == ":memory:":
+        return
+    path = Path(url.database)
+    with suppress(OSError):  # a folder that is not there, a file of somebody else's: told when it is opened
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        path.chmod(0o600)
+        for ending in ("-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                path.with_name(path.name + ending).chmod(0o600)
+
+
 def _prepare_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(dbapi_connection: Any, _record: object) -> None:
@@ -127,6 +142,8 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor = dbapi_connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only unlinked
+        cursor.execute("PRAGMA temp_store = MEMORY")  # no sorting of telephone numbers in a temporary file
         cursor.execute("PRAGMA synchronous = FULL")  # an Ack promises that a power cut loses nothing
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()

@@ -74,14 +74,19 @@ def test_init_makes_keys_once_and_provinces_apart(folder: Path, capsys: pytest.C
 
 def test_backup_restore_upgrade(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     at = ("--data-dir", str(folder))
-    code, out, _ = call(capsys, "server", "backup", str(tmp_path / "b.zip"), "--with-keys", "--json", *at)
+    secret = tmp_path / "passphrase"
+    secret.write_text("a long enough passphrase\n")
+    opened = ("--passphrase-file", str(secret))
+    assert call(capsys, "server", "backup", str(tmp_path / "u.zip"), "--with-keys", "--unencrypted", *at)[0] == 1
+    code, out, _ = call(capsys, "server", "backup", str(tmp_path / "b.zip"), "--with-keys", "--json", *opened, *at)
     assert code == 0
     assert json.loads(out)["rows"]["users"] == 1
     other = ("--data-dir", str(tmp_path / "other"))
-    code, _, _ = call(capsys, "server", "restore", str(tmp_path / "b.zip"), "--with-keys", *other)
+    assert call(capsys, "server", "restore", str(tmp_path / "b.zip"), *other)[0] == 1
+    code, _, _ = call(capsys, "server", "restore", str(tmp_path / "b.zip"), "--with-keys", *opened, *other)
     assert code == 0
     assert (tmp_path / "other" / "keys" / "secret.keys").exists()
-    assert call(capsys, "server", "restore", str(tmp_path / "b.zip"), *other)[0] == 1
+    assert call(capsys, "server", "restore", str(tmp_path / "b.zip"), *opened, *other)[0] == 1
     code, out, _ = call(capsys, "server", "upgrade", "--json", *at)
     assert json.loads(out)["before"] == json.loads(out)["after"]
 
