@@ -1,6 +1,7 @@
 """Evaluate speech affect on labelled recordings of your own.
 
 hailong models eval speech --index FILE.csv --out predictions.csv [--json]
+hailong models eval speech --across --data DATA --cache FOLDER [--json]
 
 FILE.csv has the columns path,label,speaker; paths are relative to the file; speaker may be empty or missing. WAV, FLAC,
 OGG, Opus, MP3 and whatever else PyAV reads; any rate, any number of channels. Labels: neutral, happiness, sadness,
@@ -8,6 +9,9 @@ anger, fear, disgust, surprise, calm, boredom (another or empty label: predicted
 than 15 s is judged in equal pieces of at most 8 s, as the box cuts speech, and their mean counts; after two minutes the
 rest is left out. The table has one line for each row: path,found,arousal,p_negative,valence,uncertainty,
 arousal_own_middle,p_negative_own_middle,reason.
+
+`--across` trains on all corpora but one and reports that one, for every choice of features and threshold, by sex
+(`models.training.speech_across`).
 
 Measures of `arousal` (high: anger, happiness, fear, surprise; low: sadness, neutral, calm, boredom) and `valence`
 (negative: anger, sadness, fear, disgust, boredom; or not; surprise is left out), each with a 95 % bootstrap interval,
@@ -33,7 +37,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models import evaluate, metrics
+from models import across, evaluate, metrics
 from models.labels import HIGH_AROUSAL, POLARITY_OF
 from models.sound_file import read_sound
 from models.speech_affect import GREATEST_S, SpeechAffectNetwork, unheard
@@ -220,8 +224,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     evaluate.add_arguments(parser, "path,label,speaker", "speech-affect")
 
 
+def _across(args: argparse.Namespace) -> across.Json:
+    from models.training.speech_across import report
+
+    return report(*across.folders(args))
+
+
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
+    if args.across:
+        return across.show(lambda: _across(args), args.json)
     index, out = evaluate.index_and_out(args)
     rows = evaluate.read_index(index, ("path", "label"), ("speaker",))
     network = SpeechAffectNetwork(evaluate.weights_of("speech-affect", args.weights))

@@ -1,11 +1,13 @@
 """Evaluate sentiment on labelled sentences of your own.
 
 hailong models eval text --index FILE.csv --out predictions.csv [--prior uniform|counter|FILE] [--json]
+hailong models eval text --across --data DATA --cache FOLDER [--counter SENTENCES.csv] [--json]
 
 FILE.csv has the columns text,label; labels: negative, neutral, positive (another or empty label: predicted, but not
 measured). The table that is written has one line for each row: row,found,p_negative,p_neutral,p_positive,valence,
 uncertainty,reason - the row's number, not its text. Probabilities are those under `--prior` (uniform; counter: of
 `pipeline.fusion`; FILE: TOML with `prior = [negative, neutral, positive]`), which the answer names.
+`--across` trains on all sources but one and reports that one (`models.training.text_across`).
 The measures, each with a 95 % bootstrap interval:
 
   accuracy, macro_f1     most probable class against the label
@@ -19,10 +21,11 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
-from models import evaluate, metrics
+from models import across, evaluate, metrics
 from models.labels import POLARITIES
 from models.prior import UNIFORM, Prior, named_prior
 from models.text_sentiment import TextSentimentNetwork
@@ -74,11 +77,21 @@ def measure(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     evaluate.add_arguments(parser, "text,label", "text-sentiment")
+    parser.add_argument("--counter", type=Path, help="with --across: CSV with text,label of counter talk")
     parser.add_argument("--prior", default="uniform", help="uniform (default), counter, or a TOML file with `prior`")
+
+
+def _across(args: argparse.Namespace) -> across.Json:
+    from models.training.text_across import report
+
+    data, _ = across.folders(args)
+    return report(data, args.counter)
 
 
 def run(args: argparse.Namespace) -> int:
     """Predict every row, write the table, print the measures."""
+    if args.across:
+        return across.show(lambda: _across(args), args.json)
     prior = named_prior(args.prior)
     index, out = evaluate.index_and_out(args)
     rows = evaluate.read_index(index, ("text", "label"))
