@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from models import catalogue, metrics
 from models.face_affect import FaceAffectNetwork
 from models.fer_network import CALIBRATION, FerNetwork
-from models.likelihoods import GROUPS, Calibration, posterior
+from models.likelihoods import GROUPS, posterior
 from models.runtime import OnnxNetwork
 from models.training.face_curves import DEFAULT_WEIGHTS
 from models.training.face_data import load_split
@@ -30,18 +30,11 @@ from models.training.face_measure import measure
 from pipeline.records import EMOTIONS
 
 
-def under(likelihoods: NDArray[np.float32], calibration: Calibration, prior: str) -> NDArray[np.float32]:
-    """Probabilities [n, 8]: as answered, or with the shares of the training's classes put back."""
-    if prior == "uniform":
-        return likelihoods
-    return posterior(likelihoods, tuple(np.asarray(calibration.shares) @ GROUPS @ GROUPS.T))
-
-
 def ours(weights: Path, images: NDArray[np.uint8], prior: str) -> NDArray[np.float32]:
-    """Probabilities [n, 8] of the project's network."""
+    """Probabilities [n, 8] of the project's network: as its graph was calibrated, or its likelihoods."""
     network = FaceAffectNetwork(weights)
-    parts = [network.infer_arrays(part).likelihoods for part in np.array_split(images, 64)]
-    return under(np.concatenate(parts), network.calibration, prior)
+    probabilities, _ = network.probabilities(images)
+    return probabilities if prior == "training" else network.calibration.likelihoods(probabilities)
 
 
 def fer(images: NDArray[np.uint8], prior: str) -> NDArray[np.float32]:
@@ -49,7 +42,12 @@ def fer(images: NDArray[np.uint8], prior: str) -> NDArray[np.float32]:
     network = FerNetwork(OnnxNetwork(catalogue.model_files("fer")["fer.onnx"]))
     enlarged = [np.asarray(cv2.resize(image, (64, 64)), np.uint8) for image in images]
     parts = [enlarged[start : start + 64] for start in range(0, len(enlarged), 64)]
-    return under(np.stack([one.likelihoods for part in parts for one in network.infer(part)]), CALIBRATION, prior)
+    likelihoods = np.stack([one.likelihoods for part in parts for one in network.infer(part)])
+    return (
+        posterior(likelihoods, tuple(np.asarray(CALIBRATION.shares) @ GROUPS @ GROUPS.T))
+        if prior == "training"
+        else likelihoods
+    )
 
 
 def compared(
