@@ -16,7 +16,8 @@ setup: $(MEDIA) ## environment in .venv, third-party weights, the demo's media
 $(STAMP): requirements/dev.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Hài Lòng needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.lock
+	@echo "Installing $$(grep -c '^[a-z]' requirements/dev.lock) packages into $(VENV): some minutes, once"
+	$(BIN)/python -m pip install --require-hashes -r requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -37,6 +38,12 @@ test: setup $(VENV)/.speech ## all tests but the soak ones
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
 	$(BIN)/python -m pytest -m soak -s tests $(ARGS)
+
+test-distribution: setup ## the box's tests on the distribution's own Python
+	@sh requirements/on_distribution.sh $(BIN)/python $(DISTRIBUTION_PYTHON) -m pytest -n 2 --dist loadfile $(BOX_TESTS) $(ARGS)
+
+test-field: setup ## a box's life on a bare Debian in a container (root, debootstrap, systemd-container; ten minutes)
+	$(BIN)/python -m pytest -m field -s tests/field $(ARGS)
 
 test-spark: $(STAMP) ## the scoring sums on Apache Spark in local mode (needs Java 17)
 	@java -version 2>&1 | grep -q '"1[79]\|"2' || { echo "make test-spark needs Java 17 or newer: apt install openjdk-17-jre-headless"; exit 1; }

@@ -16,7 +16,7 @@ from edge.delivery.health import Health
 from edge.delivery.instruments import Instruments
 from edge.delivery.outbox import UNDATED, Outbox
 from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
-from edge.delivery.sender import Sender, SenderSettings
+from edge.delivery.sender import Sender, SenderSettings, require_record
 from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.pairing import Pairing
@@ -65,6 +65,7 @@ class Box:
         instruments = Instruments(config.box.data_dir / "instruments", signing)
         make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
         queue_token(config)
+        require_record(config.server.record)
         if config.analysis_wanted:
             from edge.perception.analysis import network_options
             from edge.perception.networks import needed_models
@@ -94,6 +95,7 @@ class Box:
         instruments = Instruments(config.box.data_dir / "instruments", enrolment.server_signing)
         questionnaire = make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
         token = queue_token(config)
+        require_record(config.server.record)
         clock = self._clock = SystemClock(assume_synchronised=config.box.demo)
         config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         memory = find_memory_folder(memory_folders())
@@ -123,7 +125,7 @@ class Box:
         tablet, queue = config.tablet, config.queue
         on_tablet = token if queue.port is None else None
         self.pairing = None if tablet.is_loopback else Pairing(config.box.data_dir)
-        app = make_app(pages, self.counter, on_tablet, self._status, tablet.host, self.pairing)
+        app = make_app(pages, self.counter, on_tablet, self.status, tablet.host, self.pairing)
         failed = self.health.failed
         self.tablet = TabletServer(app, tablet.host, tablet.port, on_failed=failed("tablet", wire.BoxState.STARTING))
         self._stack.callback(self.tablet.close)
@@ -146,6 +148,7 @@ class Box:
             self.curator.anchor,
             instruments.take,
             self.health.failed("sender", wire.BoxState.STARTING),
+            self.health.failed("files of the sender", wire.BoxState.DISK_FULL),
         )
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
         self.scheduler = PeriodScheduler(
@@ -195,12 +198,12 @@ class Box:
         self.visits += 1
         self.curator.count(visit, self._clock.wall_s())
 
-    def _status(self) -> dict[str, str | bool]:
+    def status(self) -> dict[str, str | bool]:
         """What the tablet's page tells at `/status`, for whoever looks after the box; nothing that visits move."""
         return {
             "state": self.health.state.name,
             "server_answers": self.sender.is_heard,
-            "problem": self.curator.problem,
+            "problem": self.curator.problem or self.sender.problem,
             "failing": ", ".join(self.health.failing),
         }
 

@@ -1,7 +1,8 @@
 """Enrol this box at its server by a one-time code.
 
 The server's operator runs `hailong server enroll` and reads out the code; it works once and for a day. The box makes
-its keys where it has none. If the connection breaks, run the same command again with the same code.
+its keys where it has none. If the connection breaks, run the same command again with the same code. As root on an
+installed box it runs as the box's service does, so that the keys are the service's.
 
   hailong keys enroll --config edge.toml --code ABCD-EFGH-...
   hailong keys enroll --config edge.toml --code ... --rotate     a new key for an enrolled box
@@ -28,8 +29,13 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from edge.config import load_config
     from edge.delivery.enrolment import enrol, own_keys
+    from edge.deploy.service import run_as_service
 
     config = load_config(args.config)
+    again = ["keys", "enroll", "--config", str(args.config.resolve()), "--code", args.code]
+    done = run_as_service(args.config, again + ["--rotate"] * args.rotate + ["--json"] * args.json)
+    if done is not None:
+        return done
     found = enrol(config, args.code, rotate=args.rotate)
     key = own_keys(config).curve_public_z85
     if args.json:

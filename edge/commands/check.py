@@ -1,7 +1,9 @@
 """Open everything that the box needs, one after the other, and say in words what is wrong and what to do.
 
 Nothing is analysed, stored or sent: a picture and a piece of sound are read and forgotten; at the server the box
-only knocks. Exit code 0 if the box would start and reach its server.
+only knocks. Exit code 0 if the box would start and reach its server. As root on an installed box it runs within the
+walls of the box's service, and finds what the service finds. A box that is at work meanwhile is asked how it is, and
+keeps its port and its devices.
 
   hailong edge check --config edge.toml
 """
@@ -20,6 +22,7 @@ from typing import Literal
 
 from edge.capture.redaction import redacted
 from edge.config import EdgeConfig, load_config
+from edge.deploy.service import ask_running_box
 from pipeline.errors import HailongError, StoreError
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
@@ -42,16 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
     parser.add_argument("--pair-tablet", action="store_true", help="make a one-time code for another tablet")
     parser.add_argument("--offline", action="store_true", help="do not knock at the server")
+    parser.add_argument("--beside", action="store_true", help="another release is at work: do not judge that one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from edge.deploy.service import run_as_service
+
+    again = ["edge", "check", "--config", str(args.config.resolve())]
+    flags = {"pair_tablet": "--pair-tablet", "offline": "--offline", "beside": "--beside", "json": "--json"}
+    again += [flag for name, flag in flags.items() if getattr(args, name)]
+    done = run_as_service(args.config, again)
+    if done is not None:
+        return done
     if args.pair_tablet:
         from edge.tablet.pairing import Pairing
 
         Pairing(load_config(args.config).box.data_dir).new_code()
-    findings = check(args.config, args.offline, (lambda _finding: None) if args.json else _print)
+    findings = check(args.config, args.offline, (lambda _finding: None) if args.json else _print, args.beside)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if args.json:
         found = {"ok": wrong == 0, "findings": [asdict(finding) for finding in findings]}
@@ -71,9 +83,13 @@ def _print(finding: Finding) -> None:
 
 
 def check(
-    path: Path, offline: bool = False, report: Callable[[Finding], None] = lambda _finding: None
+    path: Path,
+    offline: bool = False,
+    report: Callable[[Finding], None] = lambda _finding: None,
+    beside: bool = False,
 ) -> list[Finding]:
-    """Every check in order; `report` hears each as it is made. Never raises for what is wrong with the box."""
+    """Every check in order; `report` hears each as it is made. `beside`: this is another release than the one at work,
+    whose troubles are told but not judged. Never raises for what is wrong with the box."""
     findings: list[Finding] = []
 
     def note(found: Finding) -> None:
@@ -88,6 +104,9 @@ def check(
     note(Finding("configuration", "ok", f"{path.name} is valid"))
     for sentence in config.warnings():
         note(Finding("configuration", "warning", sentence))
+    running = ask_running_box(config)
+    if running is not None:
+        note(_running(running, judged=not beside))
     for what, look in _CHECKS:
         if what == "server" and offline:
             note(Finding(what, "skipped", "not asked (--offline)"))
@@ -95,8 +114,44 @@ def check(
         try:
             note(look(config))
         except HailongError as error:
-            note(Finding(what, "wrong", error.message, error.fix))
+            note(_judge(what, config, running is not None, error))
     return findings
+
+
+def _judge(what: str, config: EdgeConfig, is_running: bool, error: HailongError) -> Finding:
+    """A box at work keeps its ports, and most devices let one program in: whether it sees and hears, it says itself."""
+    if is_running and what in ("tablet port", "queue port"):
+        return Finding(what, "ok", "held by the box that is at work")
+    device = {"camera": config.camera.source, "microphone": config.microphone.source}.get(what)
+    if is_running and device is not None and (isinstance(device, int) or what == "microphone"):
+        return Finding(what, "warning", f"{error.message} The box that is at work may hold it.", error.fix)
+    return Finding(what, "wrong", error.message, error.fix)
+
+
+def _unit(config: EdgeConfig) -> Finding:
+    from edge.deploy.releases import Layout
+    from edge.deploy.unit import Needs, written_for
+
+    unit = Layout(Path("/")).unit
+    if not unit.exists():
+        return Finding("unit", "skipped", "not installed as a service")
+    if written_for(unit.read_text(encoding="utf-8")) != Needs.of(config).digest():
+        text = "the service's unit was not written for this configuration: the box would not start"
+        return Finding("unit", "wrong", text, "Run as root: hailong edge apply")
+    return Finding("unit", "ok", "fits the configuration")
+
+
+def _running(told: dict[str, object], judged: bool) -> Finding:
+    from edge.deploy.notify import status_text
+
+    text = status_text(told)
+    good = told["state"] in ("OK", "STARTING", "ANALYSIS_OFF") and not told["problem"] and not told["failing"]
+    if good and told["server_answers"]:
+        return Finding("running box", "ok", text)
+    # a clock that is not trusted yet has a finding of its own, with what to do
+    wrong = judged and not good and told["state"] != "CLOCK_UNTRUSTED"
+    fix = "Its journal says more: journalctl --namespace hailong"
+    return Finding("running box", "wrong" if wrong else "warning", text, fix)
 
 
 def _privacy(config: EdgeConfig) -> Finding:
@@ -138,6 +193,13 @@ def _disk(config: EdgeConfig) -> Finding:
     return Finding("disk", "ok", f"{free_mib} MiB free at {folder}")
 
 
+def _record(config: EdgeConfig) -> Finding:
+    from edge.delivery.sender import require_record
+
+    require_record(config.server.record)
+    return Finding("record", "ok" if config.server.record else "skipped", str(config.server.record or "none is kept"))
+
+
 def _keys(config: EdgeConfig) -> Finding:
     from edge.delivery.enrolment import own_keys
 
@@ -160,11 +222,7 @@ def _tablet(config: EdgeConfig) -> Finding:
         load_instrument(config.tablet.instrument, folder=config.box.data_dir / "instruments"), config.tablet.form
     ).questions
     queue_token(config)
-    host, port = config.tablet.host, config.tablet.port
-    _can_be_served("tablet", host, port)
-    if config.queue.enabled and config.queue.port is not None:
-        _can_be_served("queue", config.queue.host, config.queue.port)
-    found = f"{len(questions)} question(s) of instrument {config.tablet.instrument}, {host}:{port}"
+    found = f"{len(questions)} question(s) of instrument {config.tablet.instrument}"
     pairing = Pairing(config.box.data_dir)
     if config.tablet.is_loopback:
         return Finding("tablet", "ok", found)
@@ -173,6 +231,18 @@ def _tablet(config: EdgeConfig) -> Finding:
     if not pairing.is_paired:
         return Finding("tablet", "warning", found, "No tablet is paired: run hailong edge check --pair-tablet.")
     return Finding("tablet", "ok", f"{found}, paired")
+
+
+def _tablet_port(config: EdgeConfig) -> Finding:
+    _can_be_served("tablet", config.tablet.host, config.tablet.port)
+    return Finding("tablet port", "ok", f"{config.tablet.host}:{config.tablet.port} can be served")
+
+
+def _queue_port(config: EdgeConfig) -> Finding:
+    if not config.queue.enabled or config.queue.port is None:
+        return Finding("queue port", "skipped", "no address of its own")
+    _can_be_served("queue", config.queue.host, config.queue.port)
+    return Finding("queue port", "ok", f"{config.queue.host}:{config.queue.port} can be served")
 
 
 def _can_be_served(section: str, host: str, port: int) -> None:
@@ -184,7 +254,7 @@ def _can_be_served(section: str, host: str, port: int) -> None:
     except OSError as error:
         raise ConfigError(
             f"[{section}] cannot be served on {host}:{port} ({error.strerror}).",
-            f"If the box is running, this is the box itself; otherwise choose another [{section}] port.",
+            f"Choose another [{section}] port, or end what holds it.",
         ) from None
 
 
@@ -281,12 +351,16 @@ def _why_silent(address: str) -> str:
 
 
 _CHECKS: tuple[tuple[str, Callable[[EdgeConfig], Finding]], ...] = (
+    ("unit", _unit),
     ("privacy", _privacy),
     ("clock", _clock),
     ("disk", _disk),
+    ("record", _record),
     ("keys", _keys),
     ("enrolment", _enrolment),
     ("tablet", _tablet),
+    ("tablet port", _tablet_port),
+    ("queue port", _queue_port),
     ("models", _models),
     ("camera", _camera),
     ("microphone", _microphone),

@@ -1,4 +1,4 @@
-"""Go back to the release before the present one.
+"""Go back to the release before the present one (as root).
 
   hailong edge rollback
 
@@ -20,11 +20,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from edge.deploy.releases import Layout, roll_back, systemctl
+    from edge.deploy.releases import Layout, roll_back, run_in
+    from edge.deploy.service import is_wanted, restart_and_watch
+    from pipeline.errors import ConfigError
 
     layout = Layout(args.root)
     layout.trust()
+    wanted = is_wanted(layout)
     release = roll_back(layout)
-    systemctl(layout, "restart", "hailong-edge")
-    print(json.dumps({"release": release.name}) if args.json else f"Now running {release.name}.")
+    run_in(release, ["edge", "apply", "--unit-only", "--root", str(layout.root)])  # 0.1.0 has none: its unit stays
+    wrong = restart_and_watch(layout, watch_s=5.0) if wanted else ""
+    if wrong:
+        raise ConfigError(f"{release.name} is in place, but does not come up: {wrong}.", "Call rollback again.")
+    running = "Now running" if wanted else "In place, not started:"
+    print(json.dumps({"release": release.name, "running": wanted}) if args.json else f"{running} {release.name}.")
     return 0

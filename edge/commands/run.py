@@ -46,21 +46,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from edge.config import load_config
+    from edge.deploy.notify import StatusTeller, notify
+    from edge.deploy.unit import require_fitting_unit
     from edge.perception.scrub import scrub_freed_memory
     from pipeline.stopping import ReloadRequest, StopRequest
 
     scrub_freed_memory()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     config = load_config(args.config)
+    require_fitting_unit(config)
     stop, reload = StopRequest(), ReloadRequest()
     stop.listen()
     reload.listen()
     box = _begin(config, args.json)
+    teller = StatusTeller()
     while not stop.wait(0.2):
+        teller.tell(box.status())
         if args.until_file_ends and box.analysis is not None and box.analysis.has_ended:
             break
         if reload.answer():
             box = _begin_anew(box, args.config, args.json)
+    notify("STOPPING=1")
     totals = box.stop(args.flush_s)
     _tell(args.json, totals, "Stopped. " + ", ".join(f"{name}: {value}" for name, value in totals.items()))
     return 0
@@ -68,9 +74,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _begin(config: EdgeConfig, as_json: bool) -> Box:
     from edge.box import Box
+    from edge.deploy.notify import notify
 
     box = Box.open(config)
     box.start()
+    notify("READY=1")
     tablet = f"http://{_host(config.tablet.host)}:{box.tablet.port}"
     _tell(as_json, {"ready": True, "tablet": tablet}, f"The box is at work. Tablet: {tablet}")
     return box
@@ -79,6 +87,7 @@ def _begin(config: EdgeConfig, as_json: bool) -> Box:
 def _begin_anew(box: Box, path: Path, as_json: bool) -> Box:
     """The box with the configuration as it is in the file now, or the same one where that is wrong."""
     from edge.config import load_config
+    from edge.deploy.unit import require_fitting_unit
     from pipeline.errors import HailongError
 
     try:
@@ -86,6 +95,7 @@ def _begin_anew(box: Box, path: Path, as_json: bool) -> Box:
         if config == box.config:
             _log.info("the configuration has not changed")
             return box
+        require_fitting_unit(config)
         box.check(config)
     except HailongError as error:
         _log.error("the configuration is not taken, the one before stays: %s", error)

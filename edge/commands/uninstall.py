@@ -47,25 +47,37 @@ def _count(path: Path, query: str) -> int:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from edge.deploy.releases import Layout, systemctl, wipe
+    import subprocess
+
+    from edge.deploy.releases import Layout, wipe, wipe_file
+    from edge.deploy.service import has_systemd, is_wanted, systemctl
+    from edge.deploy.unit import USER
     from pipeline.errors import ConfigError
 
     layout = Layout(args.root)
     layout.trust()
     if not args.yes:
         raise ConfigError("This removes the box's keys and months for good.", "Add --yes.")
-    systemctl(layout, "disable", "--now", "hailong-edge")
+    was_running = is_wanted(layout)
+    systemctl(layout, "stop", "hailong-edge")
     unsent = waiting(layout.data, layout.runtime)
     if unsent and not args.lose_unsent:
+        if was_running:
+            systemctl(layout, "start", "--no-block", "hailong-edge")
         raise ConfigError(
             f"{unsent} releases and answer sheets have not been taken by the server.",
             "Let the box run until they are, or add --lose-unsent.",
         )
+    systemctl(layout, "disable", "hailong-edge")
     wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime) if folder.exists())
-    for path in (layout.unit, layout.journal, layout.config):
+    wiped += sum(wipe_file(path) for path in (layout.config, layout.credential) if path.exists())
+    for path in (layout.unit, layout.journal, layout.command):
         path.unlink(missing_ok=True)
+    shutil.rmtree(layout.drop_ins, ignore_errors=True)
     shutil.rmtree(layout.home)
     systemctl(layout, "daemon-reload")
+    if has_systemd(layout):
+        subprocess.run(["userdel", USER], capture_output=True)
     result = {"files_wiped": wiped, "unsent_lost": unsent}
     print(json.dumps(result) if args.json else f"Removed. {wiped} files wiped. Now: hailong server revoke")
     return 0

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 import zmq
@@ -23,7 +24,7 @@ import zmq
 from edge.delivery.outbox import Outbox
 from edge.worker import Worker
 from pipeline import wire
-from pipeline.errors import LogError, StoreError, WireError
+from pipeline.errors import ConfigError, LogError, StoreError, WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.records import Tallies
@@ -70,7 +71,8 @@ class Sender:
 
     `heartbeat`: called for every heartbeat sent. `on_anchor`: called with the server's answer to the greeting; a
     `LogError` from it is logged and the box goes on counting without releasing. `on_file`: called with a signed
-    public file. `on_failed`: called when the thread fails, and when it is at work again."""
+    public file. `on_failed`: called when the thread fails, and when it is at work again. `on_trouble`: called with
+    whether the outbox or the record cannot be read or written, after every attempt."""
 
     def __init__(
         self,
@@ -81,6 +83,7 @@ class Sender:
         on_anchor: Callable[[wire.Anchor], None] = lambda _anchor: None,
         on_file: Callable[[wire.SignedFile], object] = lambda _file: None,
         on_failed: Callable[[bool], None] = lambda _failed: None,
+        on_trouble: Callable[[bool], None] = lambda _cannot_write: None,
     ) -> None:
         self.settings = settings
         self.tallies = Tallies()
@@ -89,6 +92,8 @@ class Sender:
         self._heartbeat = heartbeat
         self._on_anchor = on_anchor
         self._on_file = on_file
+        self._on_trouble = on_trouble
+        self._problem = self._record_problem = ""
         self._hurry_s: float | None = None
         self._greeted = False
         self._skip = 0
@@ -123,6 +128,12 @@ class Sender:
         return self._outbox.totals()["waiting"] == 0
 
     @property
+    def problem(self) -> str:
+        """Why nothing, or not everything, is sent or recorded now; empty where nothing is wrong. A server that does
+        not answer is none (`is_heard`)."""
+        return self._problem or self._record_problem
+
+    @property
     def is_heard(self) -> bool:
         """Whether the server has answered within the last three bursts."""
         if self._last_reply_s is None:
@@ -140,9 +151,13 @@ class Sender:
                 if self._hurry_s is not None:
                     self._next_s = now_s + interval_s
                 self._burst()
+                self._problem = ""
+                self._on_trouble(bool(self._record_problem))
         except StoreError as error:
             self.tallies.drop("outbox_failed")
             _log.warning("%s", error)
+            self._problem = str(error)
+            self._on_trouble(True)
             self._worker.wait(1.0)
 
     def _after_error(self) -> None:
@@ -192,12 +207,20 @@ class Sender:
         return True
 
     def _record(self, path: Path, frame: bytes) -> None:
-        # ratings stand in it: for the box's user alone
-        with open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            if file.tell() < _RECORD_LIMIT_BYTES:
-                file.write(frame)
-            else:
-                self.tallies.drop("record_full")
+        """A record that cannot be written ends no burst, but is told: the audit of what was sent would have a gap."""
+        try:
+            with _open_record(path) as file:
+                if file.tell() < _RECORD_LIMIT_BYTES:
+                    file.write(frame)
+                else:
+                    self.tallies.drop("record_full")
+        except OSError as error:
+            self.tallies.drop("record_failed")
+            if not self._record_problem:
+                _log.error("the record %s cannot be written (%s)", path, error.strerror)
+            self._record_problem = f"The record of messages cannot be written ({error.strerror})."
+        else:
+            self._record_problem = ""
 
     def _receive(self) -> None:
         """Handle every answer that is there, waiting a moment for the first."""
@@ -267,6 +290,24 @@ class Sender:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def require_record(path: Path | None) -> None:
+    """Refuse a record that cannot be written, before anything starts. Raises `ConfigError`."""
+    if path is None:
+        return
+    try:
+        _open_record(path).close()
+    except OSError as error:
+        raise ConfigError(
+            f"[server] record: {path} cannot be written ({error.strerror}).",
+            "Name a file in the folder of [box] data_dir; a service may write nowhere else.",
+        ) from None
+
+
+def _open_record(path: Path) -> BinaryIO:
+    # ratings stand in it: for the box's user alone
+    return open(path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 def open_dealer(

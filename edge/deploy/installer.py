@@ -44,12 +44,12 @@ def verify_by_libcrypto(key: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """`install.sh BUNDLE.tar TRUST_KEY EDGE_TOML`, as root."""
-    if len(arguments) != 3:
-        print("usage: sh install.sh BUNDLE.tar TRUST_KEY EDGE_TOML", file=sys.stderr)
+    """`install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]`, as root."""
+    if len(arguments) not in (2, 3):
+        print("usage: sh install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]", file=sys.stderr)
         print("TRUST_KEY: the public signing key (40 characters) of whoever made the bundle", file=sys.stderr)
         return 2
-    bundle, trust, config = arguments
+    bundle, trust, *config = arguments
     if os.geteuid() != 0:
         print("install.sh: run it as root", file=sys.stderr)
         return 1
@@ -62,8 +62,8 @@ def main(arguments: list[str]) -> int:
     except BundleError as error:
         print(f"install.sh: {bundle} {error}. {error.fix}", file=sys.stderr)
         return 1
-    install = [str(release / "venv/bin/hailong"), "edge", "install"]
-    return subprocess.run([*install, "--bundle", bundle, "--trust", trust, "--config", config]).returncode
+    install = [str(release / "venv/bin/hailong"), "edge", "install", "--bundle", bundle, "--trust", trust]
+    return subprocess.run([*install, *(f"--config={path}" for path in config)]).returncode
 
 
 def installer_text() -> str:
@@ -77,7 +77,7 @@ def installer_text() -> str:
 
 
 _HEAD = """#!/bin/sh
-# First installation of a Hai Long box, without a network: sh install.sh BUNDLE.tar TRUST_KEY EDGE_TOML
+# First installation of a Hai Long box, without a network: sh install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]
 # Compare this script's sha256 with the one that was published before you run it; it checks the bundle itself.
 set -eu
 command -v python3 >/dev/null || { echo "install.sh needs Python: apt install python3 python3-venv" >&2; exit 1; }

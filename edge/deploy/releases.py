@@ -5,6 +5,7 @@
     ROOT/opt/hailong/trust.key                                              who may sign updates
     ROOT/etc/hailong/edge.toml, ROOT/var/lib/hailong/                       configuration, keys, months, outbox
     ROOT/etc/systemd/system/hailong-edge.service                            the hardened unit
+    ROOT/usr/local/bin/hailong                                              the current release's command
 
 `ROOT` is `/`; tests and images give another. A release is built under its final name and is complete only with its
 manifest, which is written last.
@@ -23,9 +24,10 @@ from pathlib import Path
 from edge.deploy.archive import BundleError
 from edge.deploy.building import build_release
 from edge.deploy.bundle import told
-from edge.deploy.unit import unit_text
+from edge.deploy.unit import JOURNAL, USER, unit_text
 from pipeline.errors import ConfigError
 from pipeline.keys import public_key_bytes, verify
+from pipeline.privacy.sealing import CREDENTIAL_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,24 @@ class Layout:
         return self.root / "etc/systemd/system/hailong-edge.service"
 
     @property
+    def drop_ins(self) -> Path:
+        """What the operator adds to the unit."""
+        return self.unit.with_name(self.unit.name + ".d")
+
+    @property
+    def credential(self) -> Path:
+        """The running month's key, sealed by systemd (`at_rest = "credential"`)."""
+        return self.root / "etc/credstore.encrypted" / CREDENTIAL_NAME
+
+    @property
     def journal(self) -> Path:
         """Limits of the box's own journal: it rotates by size and age."""
         return self.root / "etc/systemd/journald@hailong.conf"
+
+    @property
+    def command(self) -> Path:
+        """`hailong` on everybody's path."""
+        return self.root / "usr/local/bin/hailong"
 
     @property
     def current(self) -> Path:
@@ -93,10 +110,8 @@ def build(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]
 
 
 def run_in(release: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run `hailong ARGUMENTS` of a release, with its own weights."""
-    environment = {**os.environ, "HAILONG_CACHE": str(release / "cache")}
-    command = [str(release / "venv/bin/hailong"), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    """Run `hailong ARGUMENTS` of a release."""
+    return subprocess.run([str(release / "venv/bin/hailong"), *arguments], capture_output=True, text=True)
 
 
 def activate(layout: Layout, release: Path) -> None:
@@ -107,10 +122,11 @@ def activate(layout: Layout, release: Path) -> None:
     _link(layout.current, release)
 
 
-def _link(link: Path, target: Path) -> None:
+def _link(link: Path, target: Path, through: bool = False) -> None:
+    """`through`: keep the links in the target's path as they are."""
     new = link.with_name(link.name + ".new")
     new.unlink(missing_ok=True)
-    new.symlink_to(os.path.relpath(target.resolve(), link.parent.resolve()))
+    new.symlink_to(os.path.relpath(target if through else target.resolve(), link.parent.resolve()))
     new.replace(link)
 
 
@@ -131,22 +147,27 @@ def prune(layout: Layout) -> None:
             shutil.rmtree(release)
 
 
+def own_config(layout: Layout) -> None:
+    """Make the configuration the service's user's alone: a camera's password may stand in it. Under another root than
+    the machine's, only its mode is set. What lies in the data folder, systemd gives to that user."""
+    layout.config.chmod(0o600)
+    if layout.root == Path("/"):
+        shutil.chown(layout.config, USER, USER)
+
+
+def link_command(layout: Layout) -> None:
+    """Put `hailong` of the current release on the path."""
+    layout.command.parent.mkdir(parents=True, exist_ok=True)
+    _link(layout.command, layout.current / "venv/bin/hailong", through=True)
+
+
 def write_unit(layout: Layout) -> None:
-    """Write the systemd unit and the journal's limits, from the box's configuration."""
-    unit, journal = unit_text(layout.config)
-    for path, text in ((layout.unit, unit), (layout.journal, journal)):
+    """Write the systemd unit and the journal's limits, from the box's configuration. Raises `ConfigError`."""
+    from edge.config import load_config
+
+    for path, text in ((layout.unit, unit_text(load_config(layout.config))), (layout.journal, JOURNAL)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-
-
-def systemctl(layout: Layout, *words: str) -> None:
-    """Run systemctl where the root is the machine's own and systemd runs; elsewhere nothing."""
-    if layout.root == Path("/") and Path("/run/systemd/system").exists():
-        done = subprocess.run(["systemctl", *words], capture_output=True, text=True)
-        if done.returncode:
-            raise ConfigError(
-                f"systemctl {' '.join(words)} failed: {done.stderr.strip()}", "See journalctl -u hailong-edge."
-            )
 
 
 def wipe(folder: Path) -> int:
@@ -156,12 +177,18 @@ def wipe(folder: Path) -> int:
     count = 0
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_file() and not path.is_symlink():
-            with path.open("r+b") as file:
-                left = path.stat().st_size
-                while left > 0:
-                    left -= file.write(secrets.token_bytes(min(left, 1 << 20)))
-                file.flush()
-                os.fsync(file.fileno())
-            count += 1
+            count += wipe_file(path)
     shutil.rmtree(folder)
     return count
+
+
+def wipe_file(path: Path) -> int:
+    """Overwrite one file with random bytes, then remove it; returns 1."""
+    with path.open("r+b") as file:
+        left = path.stat().st_size
+        while left > 0:
+            left -= file.write(secrets.token_bytes(min(left, 1 << 20)))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
+    return 1

@@ -1,10 +1,30 @@
-"""The systemd unit of a box: no new privileges, a read-only system, an allow-list of addresses, limits of memory."""
+"""The systemd unit of a box: no new privileges, a read-only system, an allow-list of addresses, limits of memory.
+
+The unit depends on a few settings of the box (`Needs`). It carries their digest, and a box refuses to start, or to read
+its configuration anew, under a unit that was written for others (`require_fitting_unit`): a camera that no device rule
+lets in, or a server that no packet reaches, would fail for ever and look like a broken cable.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import socket
+from dataclasses import astuple, dataclass
+from ipaddress import ip_address, ip_interface
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge.config import EdgeConfig
+
+UNIT_NAME = "hailong-edge"
+USER = "hailong"
+NEEDS_VARIABLE = "HAILONG_UNIT_NEEDS"
 
 JOURNAL = """# The box's own journal rotates by size and by age.
 [Journal]
@@ -14,19 +34,23 @@ Compress=yes
 """
 
 _CREDENTIAL = "LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}\n"
-_HOST = re.compile(r"[a-z]+://(?:[^@/]*@)?\[?([A-Za-z0-9.:-]+?)\]?(?::\d+)?(?:/|$)")
 
-UNIT = """# Written by `hailong edge install`; see docs/hardening.md.
+UNIT = """# Written by `hailong edge apply`; see docs/hardening.md. Change edge.toml and apply it, or add a drop-in.
 [Unit]
 Description=Hai Long edge box
 Wants=network-online.target time-sync.target
 After=network-online.target time-sync.target
 
 [Service]
-Type=exec
+# Started only once every file, network, device and port is open: what cannot work is not called running.
+Type=notify
+NotifyAccess=main
+TimeoutStartSec=180
 ExecStart=/opt/hailong/current/venv/bin/hailong edge run --config /etc/hailong/edge.toml
-ExecReload=/bin/kill -HUP $MAINPID
-Environment=HAILONG_CACHE=/opt/hailong/current/cache PYTHONDONTWRITEBYTECODE=1
+# the shell's own kill: a bare Debian has no other
+ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
+Environment={needs_variable}={needs}
+Environment=PYTHONDONTWRITEBYTECODE=1
 # Small objects come from the C library's heap too, where freed memory is overwritten (edge/perception/scrub.py).
 Environment=PYTHONMALLOC=malloc
 User=hailong
@@ -59,8 +83,8 @@ ProtectSystem=strict
 ProtectHome=yes
 PrivateTmp=yes
 PrivateUsers={private_users}
+# Other users' processes are hidden; the rest of /proc is not, as ONNX Runtime reads /proc/cpuinfo.
 ProtectProc=invisible
-ProcSubset=pid
 # ProtectClock would also forbid to read whether the clock is synchronised; without CAP_SYS_TIME it cannot be set.
 ProtectHostname=yes
 ProtectKernelLogs=yes
@@ -76,55 +100,139 @@ SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources @obsolete
 SystemCallFilter=adjtimex
+# ZeroMQ and OpenBLAS set up their own threads so, and abort where they may not; RestrictRealtime stands before it.
+SystemCallFilter=sched_setscheduler sched_setparam sched_setaffinity
 SystemCallErrorNumber=EPERM
-RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX{netlink}
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
 
 DevicePolicy=closed
 {devices}
-IPAddressDeny=any
-IPAddressAllow=localhost
 {addresses}
+
 [Install]
 WantedBy=multi-user.target
 """
 
 
-def addresses_of(host: str) -> list[str]:
-    """The numeric addresses of a host name, or itself where it is one already or cannot be resolved now."""
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What of a box's configuration its unit depends on. `peers`: hosts that it talks to; `served`: addresses of its
+    own that others reach."""
+
+    credential: bool
+    camera_device: bool
+    microphone_device: bool
+    words: bool
+    peers: tuple[str, ...]
+    served: tuple[str, ...]
+
+    @classmethod
+    def of(cls, config: EdgeConfig) -> Needs:
+        """Those of a configuration."""
+        from pipeline.privacy.policy import AtRest
+
+        camera, microphone = config.camera.source, config.microphone.source
+        sound = str(microphone)
+        addresses = [config.server.address, config.server.enrolment_address(), str(camera), sound]
+        peers = {urlsplit(address).hostname for address in addresses if "://" in address}
+        hosts = [config.tablet.host, *([config.queue.host] if config.queue.port is not None else [])]
+        return cls(
+            credential=config.privacy.at_rest is AtRest.CREDENTIAL,
+            camera_device=isinstance(camera, int),
+            microphone_device=microphone != "none" and "://" not in sound and not Path(sound).exists(),
+            words=config.models.asr,
+            peers=tuple(sorted(host for host in peers if host and not _is_loopback(host))),
+            served=tuple(sorted({host for host in hosts if not _is_loopback(host)})),
+        )  # fmt: skip
+
+    def digest(self) -> str:
+        """Of these needs, for the unit (16 hex digits)."""
+        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return sorted({str(info[4][0]) for info in socket.getaddrinfo(host, None)})
-    except OSError:
-        return []
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
-def unit_text(config: Path) -> tuple[str, str]:
-    """Unit and journal configuration for the box that `config` describes.
+def require_fitting_unit(config: EdgeConfig) -> None:
+    """Refuse a configuration for which the unit that this process runs under was not written. Outside a unit nothing
+    is refused. Raises `ConfigError`."""
+    written_for = os.environ.get(NEEDS_VARIABLE)
+    if written_for and written_for != Needs.of(config).digest():
+        raise ConfigError(
+            "The configuration has changed in something that the system allows this service by name (a device, an "
+            "address, the month's key, memory).",
+            "Run as root: hailong edge apply",
+        )
 
-    Only the server, a network camera and the machine itself are in the allow-list of addresses; a tablet on another
-    machine needs its network in `IPAddressAllow`
-    by a drop-in. Raises `ConfigError` for a configuration that cannot be used."""
-    from edge.config import load_config
-    from pipeline.privacy.policy import AtRest
+
+def written_for(unit: str) -> str:
+    """The digest of the needs that a unit's text was written for; empty where it names none."""
+    found = re.search(rf"^Environment={NEEDS_VARIABLE}=([0-9a-f]{{16}})$", unit, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def unit_text(config: EdgeConfig) -> str:
+    """The unit for a box. Only what it names by an address, the tablet's network and the machine itself are in the
+    allow-list of addresses. Where it names its server or camera by a name there is no such list: addresses behind names
+    change, and the list would silence the box."""
     from pipeline.privacy.sealing import CREDENTIAL_NAME
 
-    found = load_config(config)
-    hosts = [found.server.address, str(found.camera.source)]
-    names = {
-        match.group(1)
-        for text in hosts
-        if (match := re.match(r"[a-z]+://(?:[^@/]*@)?\[?([A-Za-z0-9.:-]+?)\]?(?::\d+)?(?:/|$)", text))
-    }
-    allowed = sorted({address for name in names for address in addresses_of(name)} - {"127.0.0.1", "::1"})
-    camera = isinstance(found.camera.source, int)
-    microphone = found.microphone.source != "none" and not Path(str(found.microphone.source)).exists()
-    devices = ["DeviceAllow=char-video4linux rw"] * camera + ["DeviceAllow=char-alsa rw"] * microphone
-    unit = UNIT.format(
-        memory_high="1500M" if found.models.asr else "900M",
-        memory_max="2G" if found.models.asr else "1200M",
+    needs = Needs.of(config)
+    devices = ["DeviceAllow=char-video4linux rw"] * needs.camera_device
+    devices += ["DeviceAllow=char-alsa rw"] * needs.microphone_device
+    allowed = allowed_addresses(needs)
+    if allowed is None:
+        addresses = "# No allow-list of addresses: something is named by a name, or by a network that is not up."
+    else:
+        addresses = "\n".join(["IPAddressDeny=any", *(f"IPAddressAllow={each}" for each in ("localhost", *allowed))])
+    return UNIT.format(
+        needs_variable=NEEDS_VARIABLE,
+        needs=needs.digest(),
+        memory_high="1500M" if needs.words else "900M",
+        memory_max="2G" if needs.words else "1200M",
         private_users="no" if devices else "yes",  # a private user name space hides the groups of the devices
-        netlink="",
-        credential=_CREDENTIAL.format(name=CREDENTIAL_NAME) if found.privacy.at_rest is AtRest.CREDENTIAL else "",
+        credential=_CREDENTIAL.format(name=CREDENTIAL_NAME) if needs.credential else "",
         devices="\n".join(devices) or "# no device: sources are files or streams",
-        addresses="".join(f"IPAddressAllow={address}\n" for address in allowed),
+        addresses=addresses,
     )
-    return unit, JOURNAL
+
+
+def allowed_addresses(needs: Needs) -> list[str] | None:
+    """Addresses and networks that a box exchanges packets with; None where they cannot be told by numbers."""
+    found: set[str] = set()
+    for host in needs.peers:
+        try:
+            found.add(str(ip_address(host)))
+        except ValueError:
+            return None
+    for host in needs.served:
+        networks = _networks_of(host)
+        if not networks:
+            return None
+        found.update(networks)
+    return sorted(found)
+
+
+def _networks_of(host: str) -> list[str]:
+    """Networks of this machine's interfaces with that address; of all of them for an unspecified one."""
+    import psutil
+
+    try:
+        wanted = ip_address(host)
+    except ValueError:
+        return []
+    family = socket.AF_INET if wanted.version == 4 else socket.AF_INET6
+    found = []
+    for entries in psutil.net_if_addrs().values():
+        for entry in entries:
+            if entry.family != family or not entry.netmask:
+                continue
+            own = ip_address(entry.address.partition("%")[0])
+            if own == wanted or (wanted.is_unspecified and not own.is_loopback):
+                bits = bin(int(ip_address(entry.netmask))).count("1")
+                found.append(str(ip_interface(f"{own}/{bits}").network))
+    return sorted(set(found))

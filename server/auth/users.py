@@ -71,6 +71,14 @@ def user_name(connection: Connection, scope: Scope, user_id: int) -> str:
     return str(name)
 
 
+def find_user(connection: Connection, scope: Scope, name: str) -> int:
+    """Id of the user who logs in with this name. Raises `NotFoundError`."""
+    user_id = connection.execute(scope.select(users, users.c.id).where(users.c.name == name)).scalar_one_or_none()
+    if user_id is None:
+        raise NotFoundError(Message("There is no such user."))
+    return int(user_id)
+
+
 def new_one_time_password(connection: Connection, province_id: int, user_id: int, *, by: int | None) -> str:
     """Set a new one-time password and close the user's sessions."""
     password = new_password()

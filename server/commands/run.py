@@ -14,7 +14,7 @@ import sys
 import threading
 
 from pipeline.stopping import StopRequest
-from server.core.config import add_store_arguments, load_config, open_store
+from server.core.config import IngestConfig, ServerConfig, add_store_arguments, load_config, open_store
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,7 +27,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="send cookies over plain HTTP too: for trying things without TLS",
     )
     parser.add_argument(
-        "--demo", action="store_true", help="pages without log-in where the only province is a simulated one"
+        "--demo",
+        action="store_true",
+        help="pages without log-in of the only, simulated province; boxes connect from this machine alone",
     )
     add_store_arguments(parser)
 
@@ -39,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         update={name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
         | ({"secure_cookies": False} if args.insecure_cookies else {})
     )
-    config = config.model_copy(update={"web": web, "demo": config.demo or args.demo})
+    config = config.model_copy(update={"web": web, "demo": config.demo or args.demo, "ingest": door(config, args.demo)})
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     engine = open_store(config)
@@ -59,6 +61,16 @@ def run(args: argparse.Namespace) -> int:
     finally:
         engine.dispose()
     return 0
+
+
+def door(config: ServerConfig, demo: bool) -> IngestConfig:
+    """Where boxes connect: with `--demo`, and nothing said in server.toml, on this machine alone. Whoever tries pages
+    does not mean to open a port to a network."""
+    if not demo:
+        return config.ingest
+    here = {name: getattr(config.ingest, name).replace("//*:", "//127.0.0.1:") for name in ("address", "enrol_address")}
+    said = config.ingest.model_fields_set
+    return config.ingest.model_copy(update={name: text for name, text in here.items() if name not in said})
 
 
 def load_slow_parts() -> None:

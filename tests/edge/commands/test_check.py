@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from edge.box import Box
 from edge.commands.check import check
 from edge.config import load_config
 from edge.delivery.enrolment import enrol, load_enrolment, own_keys
+from edge.tablet.serve import TabletServer
 from hailong.cli import main
-from pipeline.errors import ConfigError, HailongError, SourceError
+from pipeline.errors import ConfigError, HailongError, SourceError, StoreError
 from pipeline.keys import KeyPair, new_keys
 from pipeline.wire import BoxState
 from server.boxes import registry as boxes
@@ -95,12 +101,16 @@ def test_a_box_that_can_start(config_path: Path, capsys: pytest.CaptureFixture[s
     assert found["ok"]
     assert {each["what"]: each["state"] for each in found["findings"]} == {
         "configuration": "warning",  # a demo
+        "unit": "skipped",
         "privacy": "ok",
         "clock": "ok",
         "disk": "ok",
+        "record": "skipped",
         "keys": "ok",
         "enrolment": "ok",
         "tablet": "ok",
+        "tablet port": "ok",
+        "queue port": "skipped",
         "models": "skipped",
         "camera": "skipped",
         "microphone": "skipped",
@@ -156,11 +166,108 @@ def test_what_is_wrong_is_said_and_nothing_starts(old: str, new: str, what: str,
 def test_a_taken_port_leaves_nothing_open(config_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         change(config_path, "[tablet]\nport = 0", f"[tablet]\nport = {listener.getsockname()[1]}")
-        assert states(config_path)["tablet"] == "wrong"
+        assert states(config_path)["tablet port"] == "wrong"
         with pytest.raises(ConfigError, match="cannot be served"):
             Box.open(load_config(config_path))
     box = Box.open(load_config(config_path))  # files were closed: the same box opens now
     box.stop()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_a_box_at_work_keeps_its_port_and_says_how_it_is(config_path: Path) -> None:
+    """Its own port in use is no reason to refuse it; a failure that it tells is one."""
+    change(config_path, "[tablet]\nport = 0", f"[tablet]\nport = {free_port()}")
+    box = Box.open(load_config(config_path))
+    box.start()
+    try:
+        assert wait_for(lambda: box.sender.is_heard)
+        found = {finding.what: finding for finding in check(config_path)}
+        assert found["tablet port"].text == "held by the box that is at work"
+        assert (found["running box"].state, "the server answers" in found["running box"].text) == ("ok", True)
+        box.health.failed("a test", BoxState.DISK_FULL)(True)
+        (told,) = [finding for finding in check(config_path, offline=True) if finding.what == "running box"]
+        assert (told.state, "DISK_FULL" in told.text) == ("wrong", True)
+        (told,) = [finding for finding in check(config_path, True, beside=True) if finding.what == "running box"]
+        assert told.state == "warning", "a new release is not refused for what it may mend"
+    finally:
+        box.stop(flush_s=20)
+
+
+def test_a_stranger_at_the_tablet_s_port_is_no_box(config_path: Path) -> None:
+    app = Starlette(routes=[Route("/status", lambda _request: JSONResponse({"state": "OK"}))])
+    stranger = TabletServer(app, "127.0.0.1", 0)
+    stranger.start()
+    try:
+        change(config_path, "[tablet]\nport = 0", f"[tablet]\nport = {stranger.port}")
+        assert states(config_path)["tablet port"] == "wrong"
+        assert "running box" not in states(config_path)
+    finally:
+        stranger.close()
+
+
+def test_a_record_that_cannot_be_written_is_refused_before_anything_starts(config_path: Path) -> None:
+    """Under a unit the folder of edge.toml is read-only: every burst failed for ever, and nothing said so."""
+    change(config_path, "interval_s = 0.2", f'interval_s = 0.2\nrecord = "{config_path.parent}"')
+    assert states(config_path)["record"] == "wrong"
+    for refused in (Box.open, Box.check):
+        with pytest.raises(ConfigError, match=r"record: .* cannot be written"):
+            refused(load_config(config_path))
+
+
+def test_a_record_that_is_lost_later_stops_nothing_and_is_told(config_path: Path) -> None:
+    folder = config_path.parent / "records"
+    folder.mkdir()
+    change(config_path, "interval_s = 0.2", f'interval_s = 0.2\nrecord = "{folder}/wire.record"')
+    box = Box.open(load_config(config_path))
+    box.start()
+    try:
+        assert wait_for(lambda: box.sender.is_heard and (folder / "wire.record").stat().st_size > 0)
+        shutil.rmtree(folder)
+        assert wait_for(lambda: "record of messages cannot be written" in str(box.status()["problem"]))
+        assert wait_for(lambda: box.health.state is BoxState.DISK_FULL), "the heartbeat tells it"
+        sent = box.sender.tallies.forwarded
+        assert wait_for(lambda: box.sender.tallies.forwarded > sent + 2), "bursts go on"
+        folder.mkdir()
+        assert wait_for(lambda: box.status()["problem"] == "" and box.health.state is not BoxState.DISK_FULL)
+    finally:
+        box.stop(flush_s=20)
+
+
+def is_failing(box: Box, parts: str) -> bool:
+    return box.status()["failing"] == parts
+
+
+def test_bursts_and_turns_that_fail_are_told(config_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever fails for ever on a thread of its own: `/status` and so `edge check` tell it, and the heartbeat does."""
+    change(config_path, "[tablet]\nport = 0", f"[tablet]\nport = {free_port()}")
+    box = Box.open(load_config(config_path))
+    box.start()
+    try:
+        assert wait_for(lambda: box.sender.is_heard)
+        for part, broken, name in (("sender", box.outbox, "waiting"), ("scheduler", box.curator, "close_due")):
+            with monkeypatch.context() as patch:
+                patch.setattr(broken, name, lambda _argument: 1 / 0)
+                assert wait_for(partial(is_failing, box, part))
+                assert box._heartbeat().state is BoxState.STARTING
+                (told,) = [each for each in check(config_path, offline=True) if each.what == "running box"]
+                assert (told.state, f"failing: {part}" in told.text) == ("wrong", True)
+            assert wait_for(partial(is_failing, box, ""), timeout_s=30)
+        full = StoreError("The outbox cannot be read.", "Free space.")
+
+        def fail(_most: int) -> None:
+            raise full
+
+        with monkeypatch.context() as patch:
+            patch.setattr(box.outbox, "waiting", fail)
+            assert wait_for(lambda: str(full) in str(box.status()["problem"]))
+            assert box.health.state is BoxState.DISK_FULL
+        assert wait_for(lambda: box.status()["problem"] == "" and box.health.state is not BoxState.DISK_FULL)
+    finally:
+        box.stop(flush_s=20)
 
 
 def test_keys_that_others_can_read(config_path: Path) -> None:

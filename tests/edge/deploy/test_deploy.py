@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.commands import update
 from edge.commands.uninstall import waiting
 from edge.delivery.outbox import Outbox
 from edge.deploy import building
@@ -22,8 +23,11 @@ from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, new_keys, save_keys
 
 ROOT = Path(__file__).parents[3]
-SMALL = {"msgspec", "platformdirs", "typing-extensions"}
-"""Enough to start the command; the whole lock file is installed by the soak test."""
+SMALL = {
+    "annotated-types", "cffi", "cryptography", "msgspec", "packaging", "platformdirs", "psutil", "pycparser",
+    "pydantic", "pydantic-core", "typing-extensions", "typing-inspection",
+}  # fmt: skip
+"""Enough to read a configuration and write a unit; the whole lock file is installed by `make test-field`."""
 
 
 def small_lock(folder: Path) -> Path:
@@ -160,6 +164,39 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, o
     return found
 
 
+def test_what_an_update_changed_is_put_back(tmp_path: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Links, unit and folder are as before, also where the release before the present one is another."""
+    monkeypatch.setattr(building, "build_environment", lambda venv, _content: venv.mkdir())
+    monkeypatch.setattr(
+        update, "_write_unit_of", lambda layout, _release: layout.unit.write_text("new") and "it is bad"
+    )
+    content = write_content(tmp_path / "content")
+    (content / "cache").mkdir()
+    (content / "cache/one").write_text("x")
+    layout = Layout(tmp_path / "root")
+    layout.unit.parent.mkdir(parents=True)
+    layout.unit.write_text("old")
+    layout.config.parent.mkdir(parents=True)
+    layout.config.write_text(edge_toml(tmp_path).read_text("utf-8"), "utf-8")
+    layout.home.mkdir(parents=True)
+    (layout.home / "trust.key").write_text(keys.signing_public_z85)
+    bundles = [tmp_path / f"{version}.tar" for version in ("1.0", "1.1", "1.2")]
+    for bundle in bundles:
+        write_bundle(content, bundle, bundle.stem, platform.machine(), keys)
+    first, second = (build(layout, bundle, keys.signing_public, lambda _text: None) for bundle in bundles[:2])
+    for before in (None, first):
+        if before is not None:
+            activate(layout, second)
+        else:
+            activate(layout, first)
+        there = (layout.current.resolve(), layout.previous.exists() and layout.previous.resolve())
+        given = ["edge", "update", "--root", str(layout.root), "--skip-check", "--bundle", str(bundles[2])]
+        assert main(given) == 1
+        assert (layout.current.resolve(), layout.previous.exists() and layout.previous.resolve()) == there
+        assert layout.unit.read_text() == "old"
+        assert {path.name for path in (layout.home / "releases").iterdir()} == {first.name, second.name}
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.CaptureFixture[str]) -> None:
@@ -182,6 +219,7 @@ def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.C
     unit = layout.unit.read_text()
     assert "NoNewPrivileges=yes" in unit
     assert "IPAddressDeny=any" in unit
+    assert layout.command.resolve() == layout.current.resolve() / "venv/bin/hailong"
     assert main(["edge", "install", "--bundle", str(first), "--trust", trust, "--config", str(config), *common]) == 1
 
     content = tmp_path / "second"
@@ -207,7 +245,9 @@ def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.C
     (layout.data / "keys").mkdir(parents=True)
     (layout.data / "keys/secret.keys").write_text("secret")
     assert main(["edge", "uninstall", *common]) == 1, "it asks for --yes"
-    assert run_json(capsys, "edge", "uninstall", "--yes", *common)["files_wiped"] == 1
+    wiped = run_json(capsys, "edge", "uninstall", "--yes", *common)["files_wiped"]
+    assert wiped == 2, "the key, and edge.toml with a camera's password"
+    assert not layout.config.exists()
     assert not layout.data.exists()
     assert not layout.home.exists()
     with pytest.raises(HailongError):

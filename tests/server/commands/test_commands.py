@@ -15,9 +15,15 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from hailong.cli import COMMANDS, main
-from server.store.engine import connect
+from server.auth.passwords import password_fits
+from server.auth.users import password_resets
+from server.commands.run import door
+from server.core.config import make_config
+from server.store.engine import connect, read
+from server.store.tables.users import users
 from server.store.upgrade import upgrade
 
 _MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
@@ -195,3 +201,34 @@ def test_a_port_that_is_taken_is_told(folder: Path, capsys: pytest.CaptureFixtur
         code, _, err = call(capsys, "server", "run", "--port", port, "--data-dir", str(folder))
     assert code == 1
     assert f"127.0.0.1:{port} cannot be opened" in err
+
+
+def test_a_lost_password_is_reset_on_the_server_and_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A province whose only administrator has lost the password is not locked out; who resets it cannot hide it."""
+    where = ["--data-dir", str(folder)]
+    code, out, _ = call(capsys, "server", "reset-password", "--user", "admin.p1", "--json", *where)
+    assert code == 0
+    password = json.loads(out)["password"]
+    with read(connect(str(folder / "store.sqlite"))) as connection:
+        row = connection.execute(select(users).where(users.c.name == "admin.p1")).one()
+        assert password_fits(row.password_hash, password)
+        assert row.must_change_password
+        assert [by for _, by in password_resets(connection, row.province_id, row.id)] == [None]
+    code, _, err = call(capsys, "server", "reset-password", "--user", "nobody", *where)
+    assert (code, "no such user" in err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("said", "demo", "expected"),
+    [
+        ({}, False, ("tcp://*:5870", "tcp://*:5871")),
+        ({}, True, ("tcp://127.0.0.1:5870", "tcp://127.0.0.1:5871")),
+        ({"address": "tcp://*:9000"}, True, ("tcp://*:9000", "tcp://127.0.0.1:5871")),
+    ],
+)
+def test_a_demonstration_opens_no_port_to_the_network(
+    said: dict[str, str], demo: bool, expected: tuple[str, str], tmp_path: Path
+) -> None:
+    config = make_config({"data_dir": tmp_path, "ingest": said}, "test")
+    found = door(config, demo)
+    assert (found.address, found.enrol_address) == expected

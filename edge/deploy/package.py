@@ -1,0 +1,110 @@
+"""A Debian package around a signed bundle: `apt install ./hailong-edge_0.1.0_amd64.deb` (by `dpkg-deb`).
+
+The package carries the bundle, the installer's text and the key that signs; its scripts do what the documented commands
+do, by the same code: the first configuration builds the release, a later one is `hailong edge update` (watched, and
+returned if it fails, which fails the package), a purge is `hailong edge uninstall`. A package that is removed but not
+purged leaves the software, stopped, for the purge to wipe the box's keys and months with.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from edge.deploy.archive import Manifest
+from edge.deploy.bundle import open_bundle
+from edge.deploy.installer import installer_text
+from pipeline.errors import ConfigError
+from pipeline.keys import public_key_bytes
+
+NAME = "hailong-edge"
+_SHARE = f"usr/share/{NAME}"
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+CONTROL = """Package: {name}
+Version: {version}
+Architecture: {architecture}
+Maintainer: Hai Long
+Section: misc
+Priority: optional
+Depends: python3 (>= {python}), python3 (<< {next_python}), python3-venv, libportaudio2, systemd
+Description: Hai Long edge box
+ Tells whether citizens are content with a public counter, from visits that are looked at in memory only; what leaves
+ the box has differential-privacy noise.
+"""
+
+POSTINST = """#!/bin/sh
+set -e
+[ "$1" = configure ] || exit 0
+share=/{share}
+if [ -e /opt/hailong/current ]; then
+  /opt/hailong/current/venv/bin/hailong edge update --bundle "$share/hailong-edge.tar"
+  [ ! -e /etc/hailong/edge.toml ] || systemctl enable --quiet hailong-edge || true
+else
+  if [ -e /etc/hailong/edge.toml ]; then set -- /etc/hailong/edge.toml; else set --; fi
+  sh "$share/install.sh" "$share/hailong-edge.tar" "$(cat "$share/trust.key")" "$@"
+fi
+"""
+
+PRERM = """#!/bin/sh
+set -e
+if [ "$1" = remove ] && [ -d /run/systemd/system ]; then systemctl disable --now hailong-edge || true; fi
+"""
+
+POSTRM = """#!/bin/sh
+set -e
+if [ "$1" = purge ] && [ -x /opt/hailong/current/venv/bin/hailong ]; then
+  /opt/hailong/current/venv/bin/hailong edge uninstall --yes --lose-unsent
+fi
+"""
+
+
+def write_package(bundle: Path, trust: str, folder: Path) -> Path:
+    """Check a bundle and write its package into `folder`; returns the package. `trust`: the signer's public key (Z85).
+
+    Raises `ConfigError`, `KeyFileError`; also where there is no `dpkg-deb`."""
+    if shutil.which("dpkg-deb") is None:
+        raise ConfigError("There is no dpkg-deb on this machine.", "Build the package on Debian.")
+    with tempfile.TemporaryDirectory() as place:
+        content, tree = Path(place) / "content", Path(place) / "tree"
+        content.mkdir()
+        manifest = open_bundle(bundle, public_key_bytes(trust), content)
+        shutil.rmtree(content)
+        share = tree / _SHARE
+        share.mkdir(parents=True)
+        shutil.copyfile(bundle, share / "hailong-edge.tar")
+        (share / "install.sh").write_text(installer_text(), encoding="utf-8")
+        (share / "trust.key").write_text(trust + "\n", encoding="ascii")
+        architecture = _architecture(manifest)
+        (tree / "DEBIAN").mkdir()
+        (tree / "DEBIAN/control").write_text(_control(manifest, architecture), encoding="utf-8")
+        for name, text in (("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)):
+            (tree / "DEBIAN" / name).write_text(text.format(share=_SHARE) if name == "postinst" else text, "utf-8")
+            (tree / "DEBIAN" / name).chmod(0o755)
+        out = folder / f"{NAME}_{manifest.version}_{architecture}.deb"
+        # wheels are packed already
+        command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(out)]
+        done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise ConfigError(f"dpkg-deb: {done.stderr.strip()[-300:]}")
+    return out
+
+
+def _architecture(manifest: Manifest) -> str:
+    found = [debian for machine, debian in _ARCHITECTURES.items() if manifest.platform.endswith(machine)]
+    if not found:
+        raise ConfigError(f"No Debian architecture is known for {manifest.platform}.")
+    return found[0]
+
+
+def _control(manifest: Manifest, architecture: str) -> str:
+    major, minor = manifest.python.split(".")
+    return CONTROL.format(
+        name=NAME,
+        version=manifest.version,
+        architecture=architecture,
+        python=manifest.python,
+        next_python=f"{major}.{int(minor) + 1}",
+    )

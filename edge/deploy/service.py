@@ -1,0 +1,143 @@
+"""The box as a service of this machine: systemctl, commands within the service's own walls, and watching a start."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge.deploy.releases import Layout, own_config
+from edge.deploy.unit import UNIT_NAME, unit_text
+from pipeline.errors import ConfigError
+
+if TYPE_CHECKING:
+    from edge.config import EdgeConfig
+
+WATCH_S = 60.0
+"""A release that has just taken its place is watched for so long before the one before is given up."""
+_START_S = 200.0
+"""Longer than the unit's TimeoutStartSec."""
+_INSIDE = "HAILONG_INSIDE"
+_NOT_HERE = frozenset(
+    {"Type", "NotifyAccess", "TimeoutStartSec", "ExecStart", "ExecReload", "LogNamespace", "Restart", "RestartSec"}
+    | {"TimeoutStopSec", "KillSignal"}
+)
+
+
+def has_systemd(layout: Layout) -> bool:
+    """Whether the layout's root is this machine's own and systemd runs it."""
+    return layout.root == Path("/") and Path("/run/systemd/system").exists()
+
+
+def systemctl(layout: Layout, *words: str) -> None:
+    """Run systemctl where there is one for this root; elsewhere nothing. Raises `ConfigError`."""
+    if has_systemd(layout):
+        done = subprocess.run(["systemctl", *words], capture_output=True, text=True)
+        if done.returncode:
+            raise ConfigError(
+                f"systemctl {' '.join(words)} failed: {done.stderr.strip()}", "See: journalctl --namespace hailong."
+            )
+
+
+def is_wanted(layout: Layout) -> bool:
+    """Whether the service runs, tries to, or is to run from the next start of the machine."""
+    if not has_systemd(layout):
+        return False
+    asked = [["is-active", UNIT_NAME], ["is-enabled", UNIT_NAME]]
+    said = [subprocess.run(["systemctl", *each], capture_output=True, text=True).stdout.strip() for each in asked]
+    return said[0] in ("active", "activating", "reloading") or said[1] == "enabled"
+
+
+def shown(*names: str) -> dict[str, str]:
+    """Properties of the service by name, as `systemctl show` tells them."""
+    asked = ["systemctl", "show", UNIT_NAME, *(f"--property={name}" for name in names)]
+    lines = subprocess.run(asked, capture_output=True, text=True).stdout.splitlines()
+    return dict(line.partition("=")[::2] for line in lines)
+
+
+def restart_and_watch(layout: Layout, watch_s: float) -> str:
+    """Restart the service and watch it: until it says that it is at work, and for `watch_s` seconds more. Returns what
+    went wrong, empty where nothing did."""
+    if not has_systemd(layout):
+        return ""
+    systemctl(layout, "reset-failed", UNIT_NAME)
+    systemctl(layout, "restart", "--no-block", UNIT_NAME)
+    begun_s, at_work_s, process = time.monotonic(), None, ""
+    while at_work_s is None or time.monotonic() - at_work_s < watch_s:
+        time.sleep(0.5)
+        now = shown("ActiveState", "SubState", "MainPID", "Result", "Job")
+        state = f"{now['ActiveState']} ({now['SubState']})"
+        if now["ActiveState"] == "active" and now.get("Job", "") in ("", "0"):
+            if at_work_s is None:
+                at_work_s, process = time.monotonic(), now["MainPID"]
+            if now["MainPID"] != process:
+                return f"it ended after {time.monotonic() - at_work_s:.0f} s and was started again"
+        elif now["SubState"] == "auto-restart" or now["ActiveState"] == "failed":
+            return f"it ended ({now['Result']})"
+        elif at_work_s is not None:
+            return f"it is {state} after {time.monotonic() - at_work_s:.0f} s"
+        elif time.monotonic() - begun_s > _START_S:
+            return f"it is still {state} after {_START_S:.0f} s"
+    return ""
+
+
+def ask_running_box(config: EdgeConfig) -> dict[str, object] | None:
+    """What a box that runs with this configuration tells of itself at its tablet's `/status`; None where none
+    answers. Nothing there is moved by visits."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.tablet.host, config.tablet.host)  # noqa: S104
+    address = f"http://[{host}]:{config.tablet.port}" if ":" in host else f"http://{host}:{config.tablet.port}"
+    if config.tablet.port == 0:
+        return None
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with ask.open(f"{address}/status", timeout=3.0) as answer:
+            told = json.loads(answer.read(16_384))
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+    return told if isinstance(told, dict) and {"state", "server_answers", "problem", "failing"} <= set(told) else None
+
+
+def run_as_service(config: Path, arguments: Sequence[str]) -> int | None:
+    """Run this program's `hailong ARGUMENTS` within the walls of the box's service: as its user, with its credential,
+    devices, addresses and system calls. Returns the exit code, or None where the command is to go on as it is: not
+    root, no systemd, another configuration than the installed box's, or inside already.
+
+    So a key that root makes belongs to the service, and a check finds what the service would find."""
+    layout = Layout(Path("/"))
+    if (
+        os.geteuid() != 0
+        or os.environ.get(_INSIDE)
+        or not has_systemd(layout)
+        or not layout.home.exists()
+        or not Path(sys.prefix).is_relative_to(layout.home)
+        or config.resolve() != layout.config
+    ):
+        return None
+    own_config(layout)  # whoever has just written it may have left it to root alone
+    command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--setenv={_INSIDE}=1"]
+    command += [f"--property={line}" for line in walls(layout)]
+    return subprocess.run([*command, "--", str(Path(sys.prefix) / "bin/hailong"), *arguments]).returncode
+
+
+def walls(layout: Layout) -> list[str]:
+    """Settings of the unit, and of its drop-ins, that hold for a command in the service's place, one `KEY=VALUE` each;
+    of the configuration as it is now. Raises `ConfigError`."""
+    from edge.config import load_config
+
+    texts = [unit_text(load_config(layout.config))]
+    texts += [path.read_text(encoding="utf-8") for path in sorted(layout.drop_ins.glob("*.conf"))]
+    found, section = [], ""
+    for line in (line.strip() for text in texts for line in text.splitlines()):
+        if line.startswith("["):
+            section = line
+        elif section == "[Service]" and re.match(r"[A-Za-z]+=", line) and line.partition("=")[0] not in _NOT_HERE:
+            found.append(line)
+    return found

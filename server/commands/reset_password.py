@@ -1,0 +1,43 @@
+"""Give a user a new one-time password, on the server itself: for an administrator who has lost the own one.
+
+    hailong server reset-password --user admin.tuyen-quang
+
+Whoever can read the server's store can run it; nobody can over the network. The user's sessions end, the password is
+shown once and has to be changed at the first log-in. The log of changes has it as made by a command on the server, and
+the user reads that after the log-in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from server.core.config import add_province_argument, add_store_arguments
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    add_store_arguments(parser)
+    add_province_argument(parser)
+    parser.add_argument("--user", required=True, metavar="NAME", help="the name that the user logs in with")
+    parser.add_argument("--json", action="store_true", help="print one JSON object (it holds the password)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    from server.auth.users import find_user, new_one_time_password
+    from server.core.config import load_config, open_store
+    from server.core.provinces import find_province
+    from server.core.scope import Scope
+    from server.store.engine import write
+
+    store = open_store(load_config(args))
+    with write(store) as connection:
+        province = find_province(connection, args.province)
+        user_id = find_user(connection, Scope(province.province_id), args.user)
+        password = new_one_time_password(connection, province.province_id, user_id, by=None)
+    if args.json:
+        print(json.dumps({"user": args.user, "password": password}))
+    else:
+        print(f"One-time password of {args.user}: {password}   (shown once; change it at the first log-in)")
+    return 0

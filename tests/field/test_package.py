@@ -1,0 +1,73 @@
+"""The Debian package of a box: `apt install`, start, upgrade, purge, in a booted Debian 12."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.deploy.package import write_package
+from pipeline.keys import new_keys, save_keys
+from tests.field.container import SERVER, Container, missing
+from tests.field.test_box import CONFIG, state
+from tests.field.world import Bundles, FieldServer, die_at_start, guide_with, tell, wait_for
+
+pytestmark = [pytest.mark.field, pytest.mark.timeout(1_800)]
+
+
+@pytest.fixture
+def box() -> Iterator[Container]:
+    if why := missing():
+        pytest.skip(f"no container on this machine: {why}")
+    with Container("package") as container:
+        yield container
+
+
+def apt(box: Container, *words: str, check: bool = True) -> str:
+    """apt-get without a network: what a package needs is there already."""
+    return box.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--quiet", *words, check=check)
+
+
+def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
+    keys = new_keys("server")
+    save_keys(keys, tmp_path / "signing")
+    bundles = Bundles(tmp_path, keys, tmp_path / "signing")
+    trust = keys.signing_public_z85
+    packages = [
+        write_package(bundle, trust, tmp_path)
+        for bundle in (bundles.first, bundles.another("8.0"), bundles.another("8.1", die_at_start, small=True))
+    ]
+    for package in packages:
+        box.put(package, f"/srv/{package.name}")
+    tell(f"{packages[0].name}: {packages[0].stat().st_size / 1e6:.0f} MB")
+    (tmp_path / "server").mkdir()
+    server = FieldServer(tmp_path / "server")
+    with server.running(box):
+        said = apt(box, "install", f"/srv/{packages[0].name}")
+        assert "write /etc/hailong/edge.toml" in said
+        tell("apt install: the software is there, the next steps are printed")
+        config = guide_with(
+            address=f'"tcp://{SERVER}:5870"', public_key=f'"{server.key}"', source='"none"', interval_s="2.0"
+        )
+        (tmp_path / "edge.toml").write_text(config, encoding="utf-8")
+        box.put(tmp_path / "edge.toml", CONFIG)
+        box.run("hailong", "keys", "enroll", "--config", CONFIG, "--code", server.enrol("--label", "quầy 1", "--demo"))
+        box.run("hailong", "edge", "apply")
+        box.run("systemctl", "enable", "--now", "hailong-edge")
+        wait_for("the server hears heartbeats", server.heartbeat)
+        tell(f"apply, enable --now: {' '.join(state(box).split())}")
+        said = apt(box, "install", f"/srv/{packages[1].name}")
+        assert "Now running 8.0-" in said
+        tell(next(line for line in said.splitlines() if "Now running" in line))
+        said = apt(box, "install", f"/srv/{packages[2].name}", check=False)
+        assert "does not accept this box" in said
+        assert "8.0-" in box.run("readlink", "/opt/hailong/current")
+        wait_for("the box is at work", lambda: "the server answers" in state(box))
+        tell(next(line for line in said.splitlines() if "does not accept" in line))
+        apt(box, "purge", "hailong-edge", check=False)
+        left = box.run(
+            "find", "/opt/hailong", CONFIG, "/var/lib/hailong", "/run/hailong", "/usr/local/bin/hailong", check=False
+        )
+        assert all("No such file" in line for line in left.splitlines()), left
+        tell("apt purge: software, keys, months and configuration are gone")

@@ -1,0 +1,179 @@
+"""What surrounds a box in the field tests: a server on the host that joins the container's network, bundles of this
+checkout (good, newer, and two that must be returned), and a log of what was seen."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edge.deploy.archive import unpack
+from edge.deploy.bundle import Target, lock_entries, write_bundle
+from pipeline.keys import KeyPair, verify
+from tests.edge.deploy.test_deploy import SMALL
+from tests.field.container import SERVER, Container
+
+ROOT = Path(__file__).parents[2]
+_MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
+_begun_s = time.monotonic()
+
+
+def tell(text: str) -> None:
+    """A line of the log that goes to docs/field.md."""
+    print(f"[{time.monotonic() - _begun_s:6.1f} s] {text.removeprefix('hailong edge update: ')}", flush=True)
+
+
+def hailong(*arguments: str) -> list[str]:
+    """The command of this checkout, on the host."""
+    return [sys.executable, "-c", _MAIN, *arguments]
+
+
+def host(*arguments: str) -> dict[str, Any]:
+    """Run a command of this checkout on the host; returns its JSON."""
+    done = subprocess.run(hailong(*arguments, "--json"), capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout))
+
+
+def wait_for(what: str, holds: Callable[[], object], within_s: float = 60) -> None:
+    """Wait until something holds, or fail in words."""
+    end_s = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end_s, f"{what}: not within {within_s:.0f} s"
+        time.sleep(1)
+
+
+class FieldServer:
+    """A province's server of this checkout, in the container's network at `SERVER`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._where = ["--data-dir", str(folder)]
+        made = host("server", "init", "--province", "thu", "--name", "Tỉnh Thử", *self._where)
+        self.key = str(made["server_key"])
+        (folder / "server.toml").write_text(
+            f'[web]\nport = 8080\n[ingest]\naddress = "tcp://{SERVER}:5870"\nenrol_address = "tcp://{SERVER}:5871"\n'
+        )
+        for kind, text in (
+            ("levels", "code,name_vi,rank\nct,Cấp tỉnh,1\n"),
+            ("agencies", "code,name_vi,level\nso-tu-phap,Sở Tư pháp,ct\n"),
+        ):
+            (folder / f"{kind}.csv").write_text(text, encoding="utf-8")
+            host("server", "import", kind, str(folder / f"{kind}.csv"), *self._where)
+        self._log = folder / "server.log"
+
+    @contextmanager
+    def running(self, network: Container) -> Iterator[FieldServer]:
+        """Serve until the block ends."""
+        with self._log.open("ab") as log:
+            server = subprocess.Popen(
+                network.beside(*hailong("server", "run", *self._where)), stdout=log, stderr=log, cwd=ROOT
+            )
+            try:
+                wait_for("the server runs", lambda: "Cổng thiết bị" in self._log.read_text("utf-8"))
+                yield self
+            finally:
+                server.terminate()
+                server.wait(30)
+
+    def enrol(self, *options: str) -> str:
+        """A new box's one-time code."""
+        made = host("server", "enroll", "--agency", "so-tu-phap", "--clerks", "2", *options, *self._where)
+        return str(made["code"])
+
+    def heartbeat(self) -> tuple[int, int] | None:
+        """State of the box as its last heartbeat told it, and when that came (seconds)."""
+        found = self._ask("SELECT state, received_s FROM heartbeats")
+        return (int(found[0][0]), int(found[0][1])) if found else None
+
+    def releases(self) -> int:
+        """How many releases are stored."""
+        return int(self._ask("SELECT count(*) FROM releases")[0][0])
+
+    def _ask(self, query: str) -> list[tuple[Any, ...]]:
+        store = f"file:{self._where[1]}/store.sqlite?mode=ro"
+        with contextlib.closing(sqlite3.connect(store, uri=True)) as connection:
+            return connection.execute(query).fetchall()
+
+
+class Bundles:
+    """A bundle of this checkout, and others made of it, all signed by `keys`."""
+
+    def __init__(self, folder: Path, keys: KeyPair, signing: Path) -> None:
+        self._folder, self._keys = folder, keys
+        self.first = folder / "first.tar"
+        self.made = host("edge", "bundle", "--keys", str(signing), "--out", str(self.first))
+        self.installer = folder / "install.sh"
+        self._content = folder / "content"
+        self._content.mkdir()
+        self._manifest = unpack(self.first, keys.signing_public, self._content, verify)
+
+    def another(
+        self, version: str, change: Callable[[str], str] | None = None, keys: KeyPair | None = None, small: bool = False
+    ) -> Path:
+        """A bundle of another version; `change`: of the text of the program that runs a box. `small`: with the packages
+        alone that read a configuration, which are built in seconds."""
+        content = self._folder / "changed"
+        shutil.copytree(self._content, content, copy_function=_link)
+        if change is not None:
+            (wheel,) = (content / "wheels").glob("hailong-*.whl")
+            _change_member(wheel, "edge/commands/run.py", change)
+        if small:
+            lock = content / "requirements.lock"
+            kept = {name: entry for name, entry in lock_entries(lock, Target()).items() if name in SMALL}
+            lock.unlink()  # it is a link to the other bundle's
+            lock.write_text("".join(kept.values()), encoding="utf-8")
+            names = {"hailong", *(name.replace("-", "_") for name in kept)}
+            for wheel in (content / "wheels").glob("*.whl"):
+                if wheel.name.partition("-")[0].lower() not in names:
+                    wheel.unlink()
+        bundle = self._folder / f"{version}.tar"
+        write_bundle(content, bundle, version, self._manifest.platform, keys or self._keys, self._manifest.python)
+        shutil.rmtree(content)
+        return bundle
+
+
+def _link(source: str, target: str) -> None:
+    Path(target).hardlink_to(source)
+
+
+def _change_member(wheel: Path, name: str, change: Callable[[str], str]) -> None:
+    members = {}
+    with zipfile.ZipFile(wheel) as archive:
+        members = {entry: archive.read(entry) for entry in archive.namelist()}
+    changed = change(members[name].decode("utf-8"))
+    assert changed.encode() != members[name]
+    members[name] = changed.encode()
+    wheel.unlink()  # it is a link to the other bundle's
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for entry, data in members.items():
+            archive.writestr(entry, data)
+
+
+def die_at_start(text: str) -> str:
+    """A release that ends before it is at work."""
+    return text.replace("    box = _begin(config, args.json)\n", '    raise RuntimeError("a broken release")\n', 1)
+
+
+def die_at_work(text: str) -> str:
+    """A release that comes up, says so, and ends six seconds later: only watching finds it."""
+    old = "    while not stop.wait(0.2):\n"
+    return text.replace(old, '    stop.wait(6)\n    raise RuntimeError("a broken release")\n' + old, 1)
+
+
+def guide_with(**changes: str) -> str:
+    """The guide's own edge.toml with the right-hand sides of some lines changed."""
+    text = (ROOT / "docs/guide/edge.toml").read_text(encoding="utf-8")
+    for name, value in changes.items():
+        text, count = re.subn(rf"(?m)^{name} = .*$", f"{name} = {value}", text)
+        assert count >= 1, name
+    return text
