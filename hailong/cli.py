@@ -55,6 +55,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "audit attack": ("hailong.audit_attack", "attack the real release code and the engine; lower bound on epsilon"),
     "audit trace": ("edge.audit.trace", "every file written and address contacted by a box at work"),
     "audit memory": ("edge.audit.memory", "what of a visit is still found in memory after it"),
+    "audit ratings": (
+        "server.commands.audit_ratings",
+        "no rating was changed, added or removed behind the server's back",
+    ),
     "audit retention": ("server.commands.audit_retention", "the server's store holds nothing finer than the policy"),
     "audit report": ("hailong.audit_report", "impact assessment, HTML and PDF, Vietnamese and English"),
     "server run": ("server.commands.run", "run the server"),

@@ -17,6 +17,7 @@ from pipeline.keys import KEY_FILE_NAME, load_keys
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
+from server.ratings.chain import seal_all
 from server.retention.policy import enforce
 from server.retention.traces import forget
 from server.store.engine import write
@@ -92,14 +93,15 @@ class Service:
         self._socket.close()
 
     def _keep_house(self) -> None:
-        """Retention periods are enforced by the server itself, at its start and every hour."""
+        """At its start and every hour the server enforces retention, and seals the ratings of days that are over."""
         while True:
             try:
                 with write(self.engine) as connection:
                     enforce(connection)
+                    seal_all(connection)
                 forget(self.engine)
             except Exception:  # a supervisor: told, and tried again in an hour
-                _log.exception("Retention could not be enforced; tried again in an hour.")
+                _log.exception("Retention and seals could not be carried out; tried again in an hour.")
             if self._stop.wait(_RETENTION_EVERY_S):
                 return
 

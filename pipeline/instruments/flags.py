@@ -29,6 +29,14 @@ class RatingFlag(IntEnum):
     """Second entry or re-check did not agree with the first."""
     WITHDRAWN = 8
     """Set aside by an analyst, with a reason in the transparency log."""
+    LATE = 9
+    """Came longer after its day than the province allows."""
+    CLOSED_PERIOD = 10
+    """Its day lies in a period that has been closed."""
+    OVER_PLAN = 11
+    """More from one source than the planning figures say that it can take."""
+    NO_FORM = 12
+    """Did not come back with the form that this server shows."""
 
     @property
     def label(self) -> Message:
@@ -46,4 +54,8 @@ _LABELS: dict[RatingFlag, Message] = {
     RatingFlag.DUPLICATE: Message("Duplicate form"),
     RatingFlag.INCONSISTENT: Message("Second entry or re-check disagrees"),
     RatingFlag.WITHDRAWN: Message("Set aside after review"),
+    RatingFlag.LATE: Message("Came too long after its day"),
+    RatingFlag.CLOSED_PERIOD: Message("Its period has been closed"),
+    RatingFlag.OVER_PLAN: Message("More than one source can take"),
+    RatingFlag.NO_FORM: Message("Not sent from the form that was shown"),
 }

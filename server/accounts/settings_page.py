@@ -22,6 +22,9 @@ class SettingsForm(BaseModel):
     access_log_days: int = Field(ge=30, le=3650)
     contact_days: int = Field(ge=1, le=365)
     late_days: int = Field(ge=0, le=60)
+    admit_days_box: int = Field(ge=1, le=366)
+    admit_days_staff: int = Field(ge=1, le=366)
+    admit_days_files: int = Field(ge=1, le=7_320)
     min_answers: int = Field(ge=5, le=1000)
     confidence: float = Field(ge=0.8, le=0.999)
     suspicion_fastest_s: float = Field(ge=0, le=60)
@@ -59,5 +62,6 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Setting
         for name, value in changed.items():
             write_setting(connection, user.province_id, name, value)
         if changed:
-            record_change(connection, user.province_id, user.user_id, "settings", changed)
+            named = {name: [old[name], value] for name, value in changed.items()}
+            record_change(connection, user.province_id, user.user_id, "settings", named)
     return RedirectResponse("/settings", 303)

@@ -17,7 +17,8 @@ from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes.registry import Box
 from server.boxes.release_gate import DEMO_KINDS, ReleaseGate
 from server.core.provinces import read_setting
-from server.ratings.admission import Admitted, admit
+from server.core.scope import Scope
+from server.ratings.admission import Gate
 from server.ratings.rating import Place, Rating, UnfitSheetError
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import UnfitSheet, add, add_unfit
@@ -54,7 +55,7 @@ class _Rows:
     deliveries: list[dict[str, Any]] = field(default_factory=list)
     releases: list[dict[str, Any]] = field(default_factory=list)
     tree_heads: list[dict[str, Any]] = field(default_factory=list)
-    ratings: dict[int, list[Admitted]] = field(default_factory=dict)
+    ratings: dict[int, list[Rating]] = field(default_factory=dict)
     unfit: list[UnfitSheet] = field(default_factory=list)
 
 
@@ -115,8 +116,9 @@ def store_batch(
     ):
         if found:
             connection.execute(table.insert(), found)
-    for sheets in rows.ratings.values():
-        add(connection, sheets, today)
+    for box_id, sheets in rows.ratings.items():
+        ratings_gate = Gate(connection, Scope(boxes[box_id].province_id), Source(SourceKind.BOX, box_id), today)
+        add(connection, [ratings_gate.admit(rating) for rating in sheets], today)
     add_unfit(connection, rows.unfit, today)
     _retire_previous_keys(connection, batch, boxes)
     return answers
@@ -214,7 +216,7 @@ def _gather_ratings(
 ) -> None:
     """A batch's sheets: those that fit go through the gate, the others are kept apart with their reason."""
     source = Source(SourceKind.BOX, box.box_id)
-    fit: list[Admitted] = []
+    fit: list[Rating] = []
     unfit: list[UnfitSheet] = []
     for row in message.rows:
         if row.instrument == 0:
@@ -231,7 +233,7 @@ def _gather_ratings(
             version = instrument.code, instrument.version
             unfit.append(UnfitSheet(place, source, COUNTER_TABLET.code, *version, row.answers, error.reason, **sent))
         else:
-            fit.append(admit(rating, source))
+            fit.append(rating)
     rows.ratings.setdefault(box.box_id, []).extend(fit)
     rows.unfit += unfit
 

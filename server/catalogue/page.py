@@ -75,7 +75,7 @@ def add_service(
 def _add(request: Request, user: CatalogueManager, kind: str, row: dict[str, str]) -> Response:
     try:
         with write(engine_of(request)) as connection:
-            done = import_catalogue(connection, user.province_id, kind, [(1, row)])
+            done = import_catalogue(connection, user.province_id, kind, [(1, row)], user_id=user.user_id)
             counts = {"kind": kind, "added": done.added, "changed": done.changed}
             record_change(connection, user.province_id, user.user_id, "catalogue", counts)
     except ImportRowError as error:

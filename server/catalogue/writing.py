@@ -150,7 +150,13 @@ SPECS = tuple(ImportSpec(kind, must, may, _reader_of(kind)) for kind, (must, may
 
 
 def import_catalogue(
-    connection: Connection, province_id: int, kind: str, rows: Iterable[tuple[int, Row]], *, preview: bool = False
+    connection: Connection,
+    province_id: int,
+    kind: str,
+    rows: Iterable[tuple[int, Row]],
+    *,
+    preview: bool = False,
+    user_id: int | None = None,
 ) -> ImportResult:
     """Add or change entries of one kind (`COLUMNS`) from (row number, row) pairs: all or nothing.
 
@@ -161,12 +167,16 @@ def import_catalogue(
             Message("Known: {columns}.", columns=", ".join(COLUMNS)),
         )
     scope = Scope(province_id)
-    return store_rows(connection, scope, CatalogueReader(connection, scope, kind), rows, preview=preview)
+    return store_rows(
+        connection, scope, CatalogueReader(connection, scope, kind), rows, preview=preview, user_id=user_id
+    )
 
 
 def switch_agency(connection: Connection, scope: Scope, agency_id: int, active: bool, by: int | None) -> None:
     """Take an agency out of the scores, or in again; its ratings stay. Raises `NotFoundError`."""
-    changed = scope.update(agencies).where(agencies.c.id == agency_id).values(active=active)
-    if connection.execute(changed).rowcount != 1:
+    held = connection.execute(scope.select(agencies, agencies.c.active).where(agencies.c.id == agency_id)).first()
+    if held is None:
         raise NotFoundError(Message("There is no such agency."))
-    record_change(connection, scope.province_id, by, "agency_active", {"agency": agency_id, "active": active})
+    connection.execute(scope.update(agencies).where(agencies.c.id == agency_id).values(active=active))
+    detail = {"agency": agency_id, "active": [bool(held.active), active]}
+    record_change(connection, scope.province_id, by, "agency_active", detail)

@@ -10,16 +10,17 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 
-from pipeline.calendar import day_date, day_index, today
+from pipeline.calendar import day_date, day_index, parse_period, today
 from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
 from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import gateways_of, make_gateway
 from server.channels.online.invitations import issue, returns
+from server.ratings.closing import close_period, closed_through
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
-from server.web.context import GroupNumber, RowId, SurveyManager, back, download, engine_of, render, web
+from server.web.context import GroupNumber, RowId, SurveyManager, back, download, engine_of, language, render, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 
@@ -29,9 +30,24 @@ def rounds_page(request: Request, user: SurveyManager) -> Response:
     """The province's rounds and a form for a new one."""
     with read(engine_of(request)) as connection:
         found = all_rounds(connection, user.province_id)
+        closed = closed_through(connection, user.scope)
     return render(
-        request, "survey_rounds.html", rounds=found, instruments=shipped_instruments(), day_date=day_date, today=today()
+        request,
+        "survey_rounds.html",
+        rounds=found,
+        instruments=shipped_instruments(),
+        day_date=day_date,
+        today=today(),
+        closed="" if closed is None else closed.words(language(request)),
     )
+
+
+@router.post("/closing")
+def close_books(request: Request, user: SurveyManager, period: Annotated[str, Form(max_length=30)]) -> Response:
+    """Close everything up to the end of a period: what comes later for it is set aside."""
+    with write(engine_of(request)) as connection:
+        close_period(connection, user.scope, parse_period(period), user.user_id)
+    return back("/survey/rounds")
 
 
 @router.post("/rounds")

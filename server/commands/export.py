@@ -37,6 +37,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.calendar import parse_period
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
+    from server.core.config import keys_if_any, load_config
     from server.core.log_heads import write_heads
     from server.ratings.export import export_ratings, write_dictionary
     from server.reports.workbook import index_sheets
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
             text = json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)
             files[1].write_text(text, encoding="utf-8")
             count = sum(place.sheets for place in result.of("province"))
-        files += write_heads(connection, province, args.out)
+        files += write_heads(connection, province, args.out, keys_if_any(load_config(args)))
     engine.dispose()
     if args.json:
         print(json.dumps({"files": [str(path) for path in files], "sheets": count}))

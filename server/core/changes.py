@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert
+from sqlalchemy import Connection, Row, insert, select
 
 from pipeline.calendar import today
 from pipeline.errors import LogError
@@ -20,6 +20,7 @@ from pipeline.language import Message
 from pipeline.text import tidy
 from server.core.scope import Scope
 from server.store.tables.changes import changes
+from server.store.tables.provinces import provinces
 from server.store.tables.users import users
 
 START = "0" * 64
@@ -48,6 +49,7 @@ ACTIONS: dict[str, Message] = {
     "gateway_made": Message("Gateway added"),
     "invitations_issued": Message("One-time links issued"),
     "levels_imported": Message("Levels imported"),
+    "objects_changed": Message("Entries changed, with old and new values"),
     "password_reset": Message("A user's password reset"),
     "phones_imported": Message("Phone numbers imported"),
     "plan_made": Message("Sampling plan made"),
@@ -67,6 +69,9 @@ ACTIONS: dict[str, Message] = {
     "user_active": Message("User let in again"),
     "user_inactive": Message("User shut out"),
     "user_made": Message("User added"),
+    "period_closed": Message("Period closed"),
+    "ratings_sealed": Message("Ratings of a day sealed"),
+    "withdrawal_asked": Message("Withdrawal of a rating asked for"),
 }
 """What an action of the log means, in Vietnamese and English; the log keeps the code."""
 
@@ -86,7 +91,10 @@ def record_change(
 ) -> str:
     """Append a change, in the caller's transaction, and return the new head of the chain.
 
-    `detail` never holds a name, a phone number or an answer; ids, codes and counts only."""
+    `detail` names the object, its old and its new value. It never holds a person's name, a phone number or an
+    answer."""
+    if connection.dialect.name == "postgresql":  # one after the other; SQLite's writers wait for each other anyway
+        connection.execute(select(provinces.c.id).where(provinces.c.id == province_id).with_for_update(key_share=True))
     query = Scope(province_id).select(changes, changes.c.position, changes.c.chain)
     last = connection.execute(query.order_by(changes.c.position.desc()).limit(1)).first()
     position, before = (last.position + 1, last.chain) if last else (1, START)

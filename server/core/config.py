@@ -151,6 +151,12 @@ def own_keys(config: ServerConfig) -> KeyPair:
     return load_keys(path, "server")
 
 
+def keys_if_any(config: ServerConfig) -> KeyPair | None:
+    """The server's keys, None where this machine has none. Raises `KeyFileError` for some that cannot be used."""
+    path = config.keys_dir / KEY_FILE_NAME
+    return load_keys(path, "server") if path.exists() else None
+
+
 def open_store(config: ServerConfig) -> Engine:
     """An engine on the configured store, checked to have this program's schema. Raises `StoreError`."""
     from server.store.engine import connect

@@ -27,6 +27,10 @@ SETTINGS: dict[str, Any] = {
     "access_log_days": 365,
     "contact_days": 90,
     "late_days": 5,
+    "admit_days_box": 31,
+    "admit_days_staff": 92,
+    "admit_days_files": 3_660,
+    "closed_through": "",
     "min_answers": 30,
     "confidence": 0.95,
     "portal_origin": "",
@@ -41,7 +45,9 @@ SETTINGS: dict[str, Any] = {
 }
 """Names and defaults of a province's settings. `access_log_days`: kept that long, enforced daily. `contact_days`: phone
 numbers and lists of enumerators, likewise. `late_days`: a release is late when it comes later after its period's end.
-`min_answers`: below, an index is suppressed in reports. `confidence`: level of every interval.
+`admit_days_*`: how many days back a rating may lie that a box delivers, the staff enters, a file brings; older ones
+are set aside. `closed_through`: the newest closed month (`2026-09`), up to which no rating counts any more; see
+`server.ratings.closing`. `min_answers`: below, an index is suppressed in reports. `confidence`: of every interval.
 `portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
 `suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""
 

@@ -112,11 +112,19 @@ def set_status(connection: Connection, province_id: int, feedback_id: int, statu
     if status not in FEEDBACK_STATES:
         raise InvalidError(Message("There is no status '{status}'.", status=status))
     values: dict[str, Any] = {"status": status, "answered_day": today() if status == "answered" else None}
-    changed = Scope(province_id).update(feedback).where(feedback.c.id == feedback_id).values(**values)
-    if connection.execute(changed).rowcount != 1:
+    scope = Scope(province_id)
+    old = connection.execute(scope.select(feedback, feedback.c.status).where(feedback.c.id == feedback_id)).scalar()
+    if old is None:
         raise NotFoundError(Message("There is no such feedback."))
-    detail = {"feedback": feedback_id, "status": status}
+    connection.execute(scope.update(feedback).where(feedback.c.id == feedback_id).values(**values))
+    detail = {"feedback": feedback_id, "status": [old, status]}
     record_change(connection, province_id, user_id, "feedback_status", detail)
+
+
+def ask_once(connection: Connection, scope: Scope, feedback_id: int) -> bool:
+    """Whether whoever sent a piece of feedback may be asked about its handling now: once in its life."""
+    is_unasked = (feedback.c.id == feedback_id, feedback.c.asked_day.is_(None))
+    return connection.execute(scope.update(feedback).where(*is_unasked).values(asked_day=today())).rowcount == 1
 
 
 def items(connection: Connection, province_id: int, *, open_only: bool = False, limit: int = 200) -> list[FeedbackItem]:

@@ -12,11 +12,11 @@ from pipeline.errors import InvalidError
 from pipeline.language import Joined, Message, in_language
 from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import issue
-from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of
+from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of, watch_of
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.provinces import province_by_code, province_by_id
-from server.feedback.feedback import MAX_TEXT, items, receive, set_status, state_of
-from server.ratings.admission import admit
+from server.feedback.feedback import MAX_TEXT, ask_once, items, receive, set_status, state_of
+from server.ratings.admission import Gate
 from server.ratings.comments import store_comments
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source
@@ -129,7 +129,7 @@ def feedback_status(
         opened = [one for one in all_rounds(connection, user.province_id) if one.open_now]
         if status == "answered" and opened:
             item = next((one for one in items(connection, user.province_id) if one.id == number), None)
-            if item is not None:
+            if item is not None and ask_once(connection, user.scope, number):
                 token = issue(
                     connection,
                     user.province_id,
@@ -174,6 +174,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
     chosen = [value for value in form.getlist("reason") if isinstance(value, str)]
 
     def work() -> str:
+        watch = watch_of(request, user.province_id)
         with write(engine_of(request)) as connection:
             survey_round = find_round(connection, user.province_id, round_id=row_id(texts.get("round", "")) or 0)
             agency, group = row_id(texts.get("agency", "")) or 0, row_id(texts.get("group", "").lstrip("0")) or 0
@@ -194,7 +195,15 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     reasons=reasons_of(instrument, chosen) if 0 < answers[0] <= 3 else 0,
                     part=True,
                 )
-                add(connection, [admit(rating, Source.staff(user.user_id))])
+                suspicion = watch.judge(
+                    instrument,
+                    answers,
+                    place=f"{user.province_id} {agency} {HOTLINE}",
+                    channel=HOTLINE,
+                    network=f"user {user.user_id}",
+                )
+                gate = Gate(connection, user.scope, Source.staff(user.user_id))
+                add(connection, [gate.admit(rating, suspicion)])
                 said.append(Message("Answers stored."))
             if texts.get("text", "").strip():
                 code = receive(

@@ -19,15 +19,15 @@ from pipeline.calendar import today
 from pipeline.errors import StoreError
 from server.core.changes import record_change
 from server.core.scope import Scope
-from server.ratings.admission import Admitted
+from server.ratings.admission import Admitted, Gate
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import SourceState, add, held_origins, state_of, take_back
 from server.store.engine import write
 from server.store.tables.imports import imports
 
 Batch = Sequence[Admitted]
-Batches = Callable[[Source], Iterable[Batch]]
-"""The file's sheets, once the source is known that they bear."""
+Batches = Callable[[Gate], Iterable[Batch]]
+"""The file's sheets, once their source has its gate."""
 RUNNING = -1
 """In `imports.added`: this file is being written, or was cut off."""
 
@@ -57,15 +57,15 @@ def store_batches(engine: Engine, record: FileRecord, batches: Batches) -> None:
         return
     if engine.dialect.name != "sqlite":
         with write(engine) as connection:
-            source = _begin(connection, record).source
-            for batch in batches(source):
+            begun = _begin(connection, record)
+            for batch in batches(begun.gate):
                 _add_new(connection, record.scope, batch)
             _finish(connection, record)
         return
     with write(engine) as connection:
         begun = _begin(connection, record)
     try:
-        for batch in batches(begun.source):
+        for batch in batches(begun.gate):
             with write(engine) as connection:
                 _add_new(connection, record.scope, batch)
         with write(engine) as connection:
@@ -98,7 +98,7 @@ def _is_this_file(record: FileRecord) -> tuple[Any, ...]:
 class _Begun:
     """What stood there when a file was begun. `added`: of its record before, None where there was none."""
 
-    source: Source
+    gate: Gate
     added: int | None
     state: SourceState
 
@@ -115,7 +115,8 @@ def _begin(connection: Connection, record: FileRecord) -> _Begun:
         number = int(held.id)
         connection.execute(record.scope.update(imports).where(imports.c.id == number).values(**values))
     source = Source(SourceKind.IMPORT, number, record.user_id)
-    return _Begun(source, held.added if held else None, state_of(connection, record.scope, source))
+    gate = Gate(connection, record.scope, source)
+    return _Begun(gate, held.added if held else None, state_of(connection, record.scope, source))
 
 
 def _finish(connection: Connection, record: FileRecord) -> None:

@@ -23,10 +23,10 @@ from pipeline.text import match_key
 from server.catalogue.reading import Catalogue, known_agencies, known_groups, known_services, read_catalogue
 from server.core.progress import Progress
 from server.core.scope import Scope
-from server.ratings.admission import Admitted, admit
+from server.ratings.admission import Admitted, Gate
 from server.ratings.batches import FileRecord, store_batches
 from server.ratings.rating import Place, Rating, UnfitSheetError
-from server.ratings.source import Source
+from server.ratings.source import Source, SourceKind
 from server.ratings.store import held_origins
 from server.ratings.suspicion import RepeatWatch, SuspicionRules
 from server.store.channels import CHANNELS, Channel
@@ -266,7 +266,7 @@ def import_ratings(
         detail = {"file": digest[:16], "rows": checked.rows, "added": checked.added, "set_aside": checked.set_aside}
         record = FileRecord(province_id, digest, batch or "", checked.rows, checked.added, user_id, detail | counts)
         second = _Part(progress, half, 1.0)
-        store_batches(engine, record, lambda source: _batches(table, sheets, instrument, second, source))
+        store_batches(engine, record, lambda gate: _batches(table, sheets, instrument, second, gate))
     return checked
 
 
@@ -299,6 +299,7 @@ def _check(
     keys, watch = _Keys(), RepeatWatch(instrument, sheets.rules)
     pending: list[tuple[TableRow, Rating]] = []
     scope = Scope(sheets.province_id)
+    gate = Gate(connection, scope, Source(SourceKind.IMPORT))
 
     def compare() -> None:
         nonlocal existing
@@ -327,7 +328,7 @@ def _check(
         except ValueError as error:
             table.refuse(row, reasons_of(error))
             continue
-        aside += (rating.flag or watch.flag(rating)) is not RatingFlag.NONE
+        aside += gate.verdict(rating, watch.flag(rating)) is not RatingFlag.NONE
         code = catalogue.agencies[rating.place.agency_id].code
         by_agency[code] = by_agency.get(code, 0) + 1
         first = rating.day if first is None else min(first, rating.day)
@@ -345,7 +346,7 @@ def _check(
 
 
 def _batches(
-    table: Table, sheets: _Sheets, instrument: Instrument, progress: _Part, source: Source
+    table: Table, sheets: _Sheets, instrument: Instrument, progress: _Part, gate: Gate
 ) -> Iterator[Sequence[Admitted]]:
     """The second pass: every sheet through the gate."""
     watch = RepeatWatch(instrument, sheets.rules)
@@ -353,7 +354,7 @@ def _batches(
     for rows, row in enumerate(table, start=1):
         progress.update(row.done, f"{rows:,} rows")
         rating = sheets.rating(row)
-        batch.append(admit(rating, source, watch.flag(rating)))
+        batch.append(gate.admit(rating, watch.flag(rating)))
         if len(batch) >= BATCH:
             yield batch
             batch = []

@@ -31,18 +31,18 @@ class Unfit(StrEnum):
     CHANNEL = "channel"
 
 
-UNFIT_NAMES: dict[str, tuple[str, str]] = {
-    Unfit.LENGTH: ("Sai số ô trả lời", "Wrong number of answers"),
-    Unfit.OFF_SCALE: ("Câu trả lời ngoài thang 1 đến 5", "An answer off the scale of 1 to 5"),
-    Unfit.NOT_YES_NO: ("Câu có/không trả lời khác", "A fact that is neither yes nor no"),
-    Unfit.UNUSED_SLOT: ("Ô mà bộ câu hỏi không dùng", "A slot that the instrument does not use"),
-    Unfit.TOO_FEW: ("Quá ít câu trả lời", "Too few answers"),
-    Unfit.REASONS: ("Lý do không có trong bộ câu hỏi", "A reason that the instrument does not know"),
-    Unfit.DAY: ("Ngày ở tương lai hoặc không có", "A day in the future, or none"),
-    Unfit.FLAG: ("Dấu nghi vấn không rõ", "An unknown mark of suspicion"),
-    Unfit.CHANNEL: ("Kênh không rõ", "An unknown channel"),
+UNFIT_NAMES: dict[str, Message] = {
+    Unfit.LENGTH: Message("Wrong number of answers"),
+    Unfit.OFF_SCALE: Message("An answer off the scale of 1 to 5"),
+    Unfit.NOT_YES_NO: Message("A fact that is neither yes nor no"),
+    Unfit.UNUSED_SLOT: Message("A slot that the instrument does not use"),
+    Unfit.TOO_FEW: Message("Too few answers"),
+    Unfit.REASONS: Message("A reason that the instrument does not know"),
+    Unfit.DAY: Message("A day in the future, or none"),
+    Unfit.FLAG: Message("An unknown mark of suspicion"),
+    Unfit.CHANNEL: Message("An unknown channel"),
 }
-"""What pages show for a reason, in Vietnamese and English."""
+"""What pages show for a reason."""
 
 
 class UnfitSheetError(InvalidError):

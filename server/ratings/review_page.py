@@ -8,19 +8,20 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy import select, update
 
-from pipeline.calendar import day_date
+from pipeline.calendar import day_date, day_words
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
-from pipeline.language import Message
+from pipeline.language import Message, in_language
 from server.core.changes import record_change
 from server.core.labels import COMMENT_CODES
-from server.ratings.store import restore, set_aside
+from server.ratings.held import held_sheets, rows_for_review
+from server.ratings.store import restore, withdraw
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.comments import comments
-from server.store.tables.ratings import RatingState, ratings
-from server.web.context import Reviewer, RowId, back, engine_of, render
+from server.store.tables.ratings import RatingState
+from server.web.context import Reviewer, RowId, back, engine_of, language, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 SHOWN = 200
@@ -29,15 +30,9 @@ SHOWN = 200
 @router.get("/review")
 def review_page(request: Request, user: Reviewer) -> Response:
     """Ratings that were set aside, newest first, each with its reason."""
-    query = (
-        select(ratings, agencies.c.name_vi, agencies.c.name_en)
-        .join(agencies, agencies.c.id == ratings.c.agency_id)
-        .where(ratings.c.province_id == user.province_id, ratings.c.flag != 0)
-        .order_by(ratings.c.state == int(RatingState.RESTORED), ratings.c.day.desc(), ratings.c.id.desc())
-        .limit(SHOWN)
-    )
     with read(engine_of(request)) as connection:
-        rows = connection.execute(query).all()
+        rows = rows_for_review(connection, user.scope, SHOWN)
+        held = held_sheets(connection, user.scope)
     return render(
         request,
         "survey_review.html",
@@ -46,6 +41,9 @@ def review_page(request: Request, user: Reviewer) -> Response:
         aside=int(RatingState.SET_ASIDE),
         channels=CHANNELS.names,
         day_date=day_date,
+        day=day_words,
+        held=held,
+        me=user.user_id,
         shown=SHOWN,
     )
 
@@ -54,13 +52,14 @@ def review_page(request: Request, user: Reviewer) -> Response:
 def decide(
     request: Request, user: Reviewer, number: RowId, what: Annotated[str, Form(pattern="^(restore|withdraw)$")]
 ) -> Response:
-    """Count a rating again, or set one aside; both are in the log of changes."""
+    """Count a rating again, or ask that one be set aside: done when a second person asks. All is in the log."""
+    message = ""
     with write(engine_of(request)) as connection:
         if what == "restore":
             restore(connection, user.scope, number, user.user_id)
-        else:
-            set_aside(connection, user.scope, number, RatingFlag.WITHDRAWN, user.user_id)
-    return back("/survey/review")
+        elif not withdraw(connection, user.scope, number, user.user_id):
+            message = in_language(Message("Noted; a second person has to confirm it."), language(request))
+    return back("/survey/review", message)
 
 
 @router.get("/comments")

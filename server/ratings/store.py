@@ -11,18 +11,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import ForbiddenError, NotFoundError
 from pipeline.instruments import RatingFlag
 from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import Admitted
+from server.ratings.chain import chains_of, extend, set_back
+from server.ratings.closing import require_open
 from server.ratings.rating import Place, Unfit
 from server.ratings.source import Source, SourceKind
 from server.store.engine import insert_row
+from server.store.tables.rating_chains import withdrawals
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.unfit_sheets import unfit_sheets
 
@@ -43,12 +46,17 @@ def add(connection: Connection, admitted: Sequence[Admitted], received_day: int 
     if not admitted:
         return
     day = today() if received_day is None else received_day
-    rows = [row_of(one, day) for one in admitted]
+    scope = Scope(admitted[0].rating.place.province_id)
     number = None
-    if len(rows) == 1:
-        number = insert_row(connection, ratings, rows[0])
-    else:
-        connection.execute(insert(ratings), rows)
+    by_channel: dict[str, list[dict[str, Any]]] = {}
+    for one in admitted:
+        by_channel.setdefault(one.rating.channel.code, []).append(row_of(one, day))
+    for rows in by_channel.values():
+        extend(connection, scope, rows)
+        if len(admitted) == 1:
+            number = insert_row(connection, ratings, rows[0])
+        else:
+            connection.execute(insert(ratings), rows)
     _log(connection, admitted, number)
 
 
@@ -113,13 +121,43 @@ def add_unfit(connection: Connection, sheets: Sequence[UnfitSheet], received_day
 
 
 def set_aside(connection: Connection, scope: Scope, rating_id: int, flag: RatingFlag, user_id: int | None) -> None:
-    """Set a rating aside for a reason. Raises `ConfigError` where there is none."""
+    """Set a rating aside for a reason. Raises `NotFoundError`; `ConflictError` where its period is closed."""
     _change(connection, scope, rating_id, "rating_set_aside", user_id, flag=flag, state=RatingState.SET_ASIDE)
 
 
 def restore(connection: Connection, scope: Scope, rating_id: int, user_id: int | None) -> None:
-    """Count a rating again that was set aside; its flag stays. Raises `ConfigError` where there is none."""
+    """Count a rating again that was set aside; its flag stays.
+
+    Raises `NotFoundError`, `ConflictError` where its period is closed, `ForbiddenError` for whoever entered it."""
     _change(connection, scope, rating_id, "rating_restored", user_id, flag=None, state=RatingState.RESTORED)
+
+
+def withdraw(connection: Connection, scope: Scope, rating_id: int, user_id: int | None) -> bool:
+    """Ask that a rating be set aside; True where another person has asked before, so that it is done now.
+
+    Raises as `set_aside`; `ForbiddenError` where nobody is logged in."""
+    if user_id is None:
+        raise ForbiddenError(Message("A withdrawal needs two people."))
+    held = _held(connection, scope, rating_id)
+    require_open(connection, scope, held.day)
+    query = scope.select(withdrawals).where(withdrawals.c.rating_id == rating_id).with_for_update()
+    asked = connection.execute(query).first()
+    if asked is None:
+        scope.insert(connection, withdrawals, {"rating_id": rating_id, "asked_by": user_id, "day": today()})
+        record_change(connection, scope.province_id, user_id, "withdrawal_asked", {"rating": rating_id})
+        return False
+    if asked.asked_by == user_id:
+        raise ForbiddenError(Message("Somebody else has to confirm the withdrawal."))
+    connection.execute(scope.delete(withdrawals).where(withdrawals.c.rating_id == rating_id))
+    set_aside(connection, scope, rating_id, RatingFlag.WITHDRAWN, user_id)
+    return True
+
+
+def _held(connection: Connection, scope: Scope, rating_id: int) -> Row[Any]:
+    held = connection.execute(scope.select(ratings).where(ratings.c.id == rating_id).with_for_update()).first()
+    if held is None:
+        raise NotFoundError(Message("There is no such rating."))
+    return held
 
 
 def _change(
@@ -133,10 +171,10 @@ def _change(
     state: RatingState,
 ) -> None:
     """Change flag and state of a rating; the log tells the old and the new ones."""
-    query = scope.select(ratings, ratings.c.flag, ratings.c.state).where(ratings.c.id == rating_id)
-    held = connection.execute(query).first()
-    if held is None:
-        raise ConfigError(Message("There is no such rating."))
+    held = _held(connection, scope, rating_id)
+    require_open(connection, scope, held.day)
+    if state is RatingState.RESTORED and held.author_id is not None and held.author_id == user_id:
+        raise ForbiddenError(Message("Whoever entered a rating may not count it again."))
     new = int(held.flag if flag is None else flag)
     connection.execute(scope.update(ratings).where(ratings.c.id == rating_id).values(flag=new, state=int(state)))
     detail = {"rating": rating_id, "flag": [held.flag, new], "state": [held.state, int(state)]}
@@ -145,21 +183,24 @@ def _change(
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How far the table was when a source began to write. `newest`: the newest id of all."""
+    """How far the table was when a source began to write. `newest`: the newest id of all; `chains`: the source's."""
 
     source: Source
     newest: int
+    chains: tuple[dict[str, Any], ...]
 
 
 def state_of(connection: Connection, scope: Scope, source: Source) -> SourceState:
     """Where a source begins: what it writes from here on can be taken back."""
-    return SourceState(source, int(connection.execute(select(func.coalesce(func.max(ratings.c.id), 0))).scalar_one()))
+    newest = int(connection.execute(select(func.coalesce(func.max(ratings.c.id), 0))).scalar_one())
+    return SourceState(source, newest, tuple(chains_of(connection, scope, str(source))))
 
 
 def take_back(connection: Connection, scope: Scope, since: SourceState) -> None:
     """Remove what a source has written since, as after an import that failed."""
     is_newer = (ratings.c.source == str(since.source), ratings.c.id > since.newest)
     connection.execute(scope.delete(ratings).where(*is_newer))
+    set_back(connection, scope, str(since.source), since.chains)
 
 
 def held_origins(

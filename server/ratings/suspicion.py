@@ -19,6 +19,7 @@ from pipeline.instruments import Instrument, RatingFlag
 from server.core.limits import RateLimiter
 from server.core.provinces import read_settings
 from server.ratings.rating import Rating
+from server.store.channels import AskedBy, Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class SuspicionRules:
     burst_ratings: int = 30
     burst_window_s: float = 600.0
     staff_ratings: int = 5
-    """Sheets of nothing but the best answer from one network within an hour."""
+    """Sheets of nothing but the best answer, one 4 at most, from one network within an hour."""
     repeats: int = 5
     """Identical full sheets in a row in an imported file."""
 
@@ -60,6 +61,7 @@ class ArrivalWatch:
         self._devices = RateLimiter(self.rules.device_a_day, 86_400.0)
         self._bursts = RateLimiter(self.rules.burst_ratings, self.rules.burst_window_s)
         self._staff = RateLimiter(self.rules.staff_ratings - 1, 3_600.0)
+        self._hours: dict[str, RateLimiter] = {}
 
     def _hash(self, *parts: str) -> str:
         return hashlib.blake2b("\x00".join(parts).encode(), key=self._key, digest_size=16).hexdigest()
@@ -70,6 +72,7 @@ class ArrivalWatch:
         answers: Sequence[int],
         *,
         place: str,
+        channel: Channel | None = None,
         taken_s: float | None = None,
         device: str = "",
         network: str = "",
@@ -77,13 +80,20 @@ class ArrivalWatch:
         """The flag of one sheet (`answers`: 32 integers). `place`: province, agency and channel, for bursts.
 
         `taken_s`: from showing the form to sending it, None where unknown. `device`, `network`: whatever tells them
-        apart; hashed at once."""
+        apart; hashed at once. `channel`: one that shows a form of this server expects its time back; of one that the
+        staff fills in, `network` is the member of the staff, who cannot take more than twice the planned in an hour."""
         rules = self.rules
         given = _criteria(instrument, answers)
         answered = max(1, sum(1 for answer in answers if answer))
         burst = not self._bursts.allow(self._hash("place", place))
         many = bool(device) and not self._devices.allow(self._hash("device", device))
-        best = len(given) >= 3 and set(given) == {5}
+        best = len(given) >= 3 and sum(given) >= 5 * len(given) - 1
+        if channel is not None and channel.shows_form and taken_s is None:
+            return RatingFlag.NO_FORM
+        if channel is not None and channel.asked_by is AskedBy.STAFF:
+            hour = self._hours.setdefault(channel.code, RateLimiter(max(1, channel.sheets_a_day // 4), 3_600.0))
+            if not hour.allow(self._hash("hour", network)):
+                return RatingFlag.OVER_PLAN
         staff = best and bool(network) and not self._staff.allow(self._hash("staff", place, network))
         if taken_s is not None and taken_s < rules.fastest_s * answered:
             return RatingFlag.TOO_FAST

@@ -13,6 +13,7 @@ from server.auth.access_log import newest_accesses
 from server.core.changes import ACTIONS, newest_changes, verify_changes
 from server.core.log_heads import newest_heads
 from server.core.provinces import read_setting
+from server.ratings.held import held_sheets
 from server.retention.policy import findings
 from server.store.engine import read
 from server.web.context import PrivacyReader, engine_of, error_text, render
@@ -35,6 +36,7 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         except LogError as error:
             length, head, broken = 0, "", error_text(request, error)
         found = findings(connection, province_id)
+        held = held_sheets(connection, user.scope)
         days = {name: read_setting(connection, province_id, name) for name in ("access_log_days", "contact_days")}
 
     def moment(at_s: int) -> str:
@@ -53,6 +55,7 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         broken=broken,
         findings=[finding.words for finding in found],
         days=days,
+        held=held,
         moment=moment,
         day=lambda index: day_date(index).strftime("%d/%m/%Y"),
     )

@@ -25,7 +25,7 @@ from pipeline.instruments import (
     load_service_groups,
 )
 from server.core.scope import Scope
-from server.ratings.admission import Admitted, admit
+from server.ratings.admission import Admitted, Gate
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
@@ -146,6 +146,7 @@ def simulate_province(
     )
     frame = _transactions(connection, province, places, months, rng)
     made = aside = 0
+    gate = Gate(connection, Scope(province), Source(SourceKind.SIMULATION), final.last_day)
     for month in months[::3]:
         quarter = quarter_of_month(month)
         _round(connection, province, quarter, questionnaire)
@@ -153,7 +154,7 @@ def simulate_province(
         drift = world.agency + rng.normal(0.02, 0.05, len(places))
         world = _World(drift, world.group, world.item)
         sheets = _sheets(
-            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, final.last_day
+            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate
         )
         add(connection, sheets)
         made += len(sheets)
@@ -295,9 +296,9 @@ def _sheets(
     questionnaire: Instrument,
     world: _World,
     rng: np.random.Generator,
-    today: int,
+    gate: Gate,
 ) -> list[Admitted]:
-    """The sheets of a quarter. `today`: the newest day that the simulated province knows."""
+    """The sheets of a quarter, through the gate of the simulation."""
     cells = [(key, n) for key, n in frame.items() if key[2] in quarter.months]
     weights = np.array([n for _, n in cells], dtype=np.float64)
     # Small agencies are asked more often than their share, as a plan would.
@@ -307,7 +308,6 @@ def _sheets(
     shares = np.array([channel.simulated_share for channel in channels])
     by_channel = rng.choice(len(channels), size=count, p=shares / shares.sum())
     daily: dict[tuple[int, int], float] = {}
-    source = Source(SourceKind.SIMULATION)
     found = []
     month_first = {month: parse_period_month(month) for month in quarter.months}
     for cell, channel_number in zip(chosen, by_channel, strict=True):
@@ -333,11 +333,11 @@ def _sheets(
             place=Place(province, place.id, counter, service, group),
             channel=channel,
             day=day,
-            today=today,
+            today=gate.today,
             reasons=reasons,
             flag=flag,
         )
-        found.append(admit(rating, source))
+        found.append(gate.admit(rating))
     return found
 
 

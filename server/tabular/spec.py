@@ -8,7 +8,7 @@ own (`server.ratings.imports`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -168,8 +168,9 @@ def _import_rows(
             if options.preview:
                 return _compared(connection, scope, reader, rows, table.balance)[0]
     with write(engine) as connection:
-        result, fresh = _compared(connection, scope, reader, rows, table.balance)
+        result, fresh, moves = _compared(connection, scope, reader, rows, table.balance)
         _store(connection, scope, reader, fresh)
+        _log_moves(connection, scope, user_id, reader, moves)
         kind = spec.kind
         detail = {"added": result.added, "changed": result.changed, **table.balance.counts()}
         record_change(connection, scope.province_id, user_id, f"{kind}_imported", detail)
@@ -202,7 +203,13 @@ def same_as(row: int, known_by: Message) -> Message:
 
 
 def store_rows(
-    connection: Connection, scope: Scope, reader: RowReader, rows: Iterable[tuple[int, Cells]], *, preview: bool = False
+    connection: Connection,
+    scope: Scope,
+    reader: RowReader,
+    rows: Iterable[tuple[int, Cells]],
+    *,
+    preview: bool = False,
+    user_id: int | None = None,
 ) -> ImportResult:
     """Check and write rows that came by a page, in the caller's transaction. Raises `ImportRowError`."""
     seen: dict[tuple[Any, ...], int] = {}
@@ -223,21 +230,36 @@ def store_rows(
             sorted(errors),
             Message("Correct them."),
         )
-    result, fresh = _compared(connection, scope, reader, checked, None)
+    result, fresh, moves = _compared(connection, scope, reader, checked, None)
     if not preview:
         _store(connection, scope, reader, fresh)
+        _log_moves(connection, scope, user_id, reader, moves)
     return result
+
+
+Move = dict[str, Any]
+"""What of one object changes: its key, and for each column that differs [old, new]."""
+MOVES_AN_ENTRY = 100
+
+
+def _log_moves(
+    connection: Connection, scope: Scope, user_id: int | None, reader: RowReader, moves: Sequence[Move]
+) -> None:
+    """The log of changes names every object that was changed, its old and its new values."""
+    for first in range(0, len(moves), MOVES_AN_ENTRY):
+        detail = {"kind": reader.table.name, "objects": moves[first : first + MOVES_AN_ENTRY]}
+        record_change(connection, scope.province_id, user_id, "objects_changed", detail)
 
 
 def _compared(
     connection: Connection, scope: Scope, reader: RowReader, rows: list[dict[str, Any]], balance: Balance | None
-) -> tuple[ImportResult, list[dict[str, Any]]]:
-    """What the rows would add and change, and those that do."""
+) -> tuple[ImportResult, list[dict[str, Any]], list[Move]]:
+    """What the rows would add and change, those that do, and what changes of objects that are there."""
     table = reader.table
     named = [table.c[name] for name in (*reader.key, *reader.change)]
     size = len(reader.key)
     held = {tuple(row[:size]): tuple(row[size:]) for row in connection.execute(scope.select(table, *named))}
-    fresh, added, unchanged = [], 0, 0
+    fresh, moves, added, unchanged = [], [], 0, 0
     for values in rows:
         before = held.get(tuple(values[name] for name in reader.key))
         if before is not None and before == tuple(values[name] for name in reader.change):
@@ -245,7 +267,11 @@ def _compared(
         else:
             added += before is None
             fresh.append(values)
-    return ImportResult(added, len(fresh) - added, unchanged, balance), fresh
+            if before is not None:
+                pairs = zip(reader.change, before, strict=True)
+                changed = {name: [old, values[name]] for name, old in pairs if old != values[name]}
+                moves.append({**{name: values[name] for name in reader.key}, **changed})
+    return ImportResult(added, len(fresh) - added, unchanged, balance), fresh, moves
 
 
 def _store(connection: Connection, scope: Scope, reader: RowReader, rows: list[dict[str, Any]]) -> None:

@@ -33,6 +33,8 @@ from tests.delivery.conftest import (
     wait_for,
 )
 
+DAY = today() - 20
+
 
 def _pulse(sequence: int, index: int = 1, nonce: int = 7, epoch: int = 1, **changes: object) -> wire.Message:
     message = pulse_builder(index)(epoch, sequence, nonce)
@@ -142,15 +144,15 @@ def test_ratings_become_rows_and_padding_does_not(
     client = raw_client(enrol_box().keys)
     answers = (4, 5) + (0,) * 30
     for reasons in range(3):
-        outbox.add_sheet(wire.RatingRow(201, 7, answers, reasons, flag=1 if reasons == 2 else 0), day=2_500)
-    assert outbox.make_batches(2_500) == 1
+        outbox.add_sheet(wire.RatingRow(201, 7, answers, reasons, flag=1 if reasons == 2 else 0), day=DAY)
+    assert outbox.make_batches(DAY) == 1
     ((_, _, payload),) = outbox.waiting(10)
     client.send(payload)
     assert client.reply() == wire.Ack(epoch=1, sequence=1)
     with read(store) as connection:
         rows = connection.execute(select(ratings)).all()
     assert [(r.instrument, r.day, r.service_group, r.a00, r.a01, r.channel) for r in rows] == [
-        ("2640", 2_500, 7, 4, 5, "counter_tablet")
+        ("2640", DAY, 7, 4, 5, "counter_tablet")
     ] * 3
     assert sorted((r.reasons, r.flag, r.state) for r in rows) == [(0, 0, 0), (1, 0, 0), (2, 1, 1)]
 
@@ -159,8 +161,8 @@ def test_a_rating_of_an_instrument_that_is_not_installed_waits(
     store: Engine, enrol_box: EnrolBox, raw_client: Callable[[KeyPair], RawClient], outbox: Outbox
 ) -> None:
     client = raw_client(enrol_box().keys)
-    outbox.add_sheet(wire.RatingRow(65_000, 0, (3,) + (0,) * 31, 0, 0), day=2_500)
-    outbox.make_batches(2_500)
+    outbox.add_sheet(wire.RatingRow(65_000, 0, (3,) + (0,) * 31, 0, 0), day=DAY)
+    outbox.make_batches(DAY)
     ((_, _, payload),) = outbox.waiting(10)
     client.send(payload)
     assert client.reply() == wire.Refusal(epoch=1, sequence=1, reason=wire.RefusalReason.STORE_UNAVAILABLE)

@@ -86,6 +86,15 @@ def fill_province(engine: Engine, code: str, *, simulated: bool = True, share: f
     return made
 
 
+def add_analyst(engine: Engine, province: Province, name: str = "second.analyst") -> str:
+    """Another analyst of the province; the name to log in with."""
+    row: dict[str, object] = {"province_id": province.province_id, "name": name, "role": Role.ANALYST.value}
+    row |= {"agency_id": None, "password_hash": _hash(), "must_change_password": False, "created_day": 1}
+    with write(engine) as connection:
+        connection.execute(insert(users).values(**row))
+    return name
+
+
 def add_ratings(
     connection: Connection, province_id: int, agency_id: int, rated: int, satisfied: int, **more: object
 ) -> None:

@@ -1,20 +1,23 @@
 """What gateways of SMS and of the 1022 call centre send, and the province's portal asks for.
 
-Every call is signed: `X-Hailong-Signature` = hex HMAC-SHA-256 under the gateway's key over `X-Hailong-Time` (Unix
-seconds, at most five minutes off), a dot, and the body. A repeated event gets the reply it got before. The phone's
-number meets the answers only while the conversation lasts, and there as a keyed hash.
+Every call is signed: `X-Hailong-Signature` = hex HMAC-SHA-256 under the gateway's key over method, path,
+`X-Hailong-Time` (Unix seconds, at most five minutes off), `X-Hailong-Nonce` (new in every call) and body; a call that
+is sent again is refused. A repeated *event* (under a new nonce) gets the reply it got before. The phone's number meets
+the answers only while the conversation lasts, and there as a keyed hash.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.calendar import today
 from pipeline.errors import ConfigError
@@ -25,7 +28,7 @@ from server.channels.gateway.conversation import Conversation, Outcome
 from server.channels.gateway.understanding import read_input
 from server.core.changes import record_change
 from server.core.scope import Scope
-from server.ratings.admission import admit
+from server.ratings.admission import Gate
 from server.ratings.rating import Place, Rating, UnfitSheetError
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
@@ -35,9 +38,12 @@ from server.store.channels import CHANNELS, Channel
 from server.store.engine import insert_if_absent, insert_row
 from server.store.tables.agencies import agencies
 from server.store.tables.contacts import phone_contacts, phone_sessions
-from server.store.tables.gateways import gateway_events, gateways
+from server.store.tables.gateways import gateway_events, gateway_nonces, gateways
 
 MAX_SKEW_S = 300
+_SPAN_S = 2 * MAX_SKEW_S
+_TIME = re.compile(r"[0-9]{1,12}")
+_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +105,43 @@ def find_gateway(connection: Connection, code: str) -> Gateway | None:
     return None if row is None else Gateway(row.id, row.province_id, row.code, row.kind, row.secret, row.round_id)
 
 
-def sign(secret: str, time_s: int, body: bytes) -> str:
-    """The signature of a call."""
-    return hmac.new(bytes.fromhex(secret), f"{time_s}.".encode() + body, hashlib.sha256).hexdigest()
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a gateway signs. `time`: Unix seconds, as text; `nonce`: 16 to 64 letters and digits, new in every call."""
+
+    method: str
+    path: str
+    time: str
+    nonce: str
+    body: bytes
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether time and nonce can be what they should."""
+        return bool(_TIME.fullmatch(self.time)) and bool(_NONCE.fullmatch(self.nonce))
+
+    def signature(self, secret: str) -> str:
+        """HMAC-SHA-256, hex, over method, path, time and nonce, each ended by a line break, and the body."""
+        head = f"{self.method}\n{self.path}\n{self.time}\n{self.nonce}\n"
+        return hmac.new(bytes.fromhex(secret), head.encode() + self.body, hashlib.sha256).hexdigest()
 
 
-def signature_fits(gateway: Gateway, time_text: str, signature: str, body: bytes, now_s: float | None = None) -> bool:
+def is_genuine(gateway: Gateway, call: Call, signature: str, now_s: float | None = None) -> bool:
     """Whether a call is the gateway's own and fresh."""
-    if not time_text.isascii() or not time_text.isdigit() or len(time_text) > 12:
+    if not call.is_well_formed:
         return False
     now = time.time() if now_s is None else now_s
-    fresh = abs(now - int(time_text)) <= MAX_SKEW_S
-    return fresh and hmac.compare_digest(sign(gateway.secret, int(time_text), body).encode(), signature.encode())
+    fresh = abs(now - int(call.time)) <= MAX_SKEW_S
+    return fresh and hmac.compare_digest(call.signature(gateway.secret).encode(), signature.encode())
+
+
+def is_first(connection: Connection, gateway: Gateway, call: Call) -> bool:
+    """Take a call's nonce; False where the call was taken before. A nonce is kept until its time has run out."""
+    scope, span = Scope(gateway.province_id), int(call.time) // _SPAN_S
+    connection.execute(scope.delete(gateway_nonces).where(gateway_nonces.c.span < int(time.time()) // _SPAN_S - 1))
+    values = {"province_id": gateway.province_id, "gateway_id": gateway.id, "nonce": call.nonce, "span": span}
+    insert_new = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    return connection.execute(insert_new(gateway_nonces).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
 def _phone_digest(gateway: Gateway, phone: str) -> str:
@@ -259,7 +290,8 @@ def _store(
     except UnfitSheetError:
         return False
     suspicion = watch.judge(instrument, answers, place=f"{gateway.province_id} {agency} {gateway.channel}")
-    add(connection, [admit(rating, Source(SourceKind.GATEWAY, gateway.id), suspicion)])
+    gate = Gate(connection, Scope(gateway.province_id), Source(SourceKind.GATEWAY, gateway.id))
+    add(connection, [gate.admit(rating, suspicion)])
     return True
 
 

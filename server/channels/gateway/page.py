@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import NotFoundError
 from server.catalogue.reading import read_catalogue
-from server.channels.gateway.gateway import Gateway, find_gateway, next_to_ask, receive, signature_fits
+from server.channels.gateway.gateway import Call, Gateway, find_gateway, is_first, is_genuine, next_to_ask, receive
 from server.channels.online.invitations import issue
 from server.channels.pages import public_limit, watch_of
 from server.store.engine import read, write
@@ -86,10 +86,18 @@ async def _signed(request: Request, code: str, model: type[_Model], kinds: tuple
             return find_gateway(connection, code)
 
     gateway = await to_thread.run_sync(look_up)
-    time_text = request.headers.get("x-hailong-time", "")
-    signature = request.headers.get("x-hailong-signature", "")
-    if gateway is None or gateway.kind not in kinds or not signature_fits(gateway, time_text, signature, body):
+    names = ("x-hailong-time", "x-hailong-nonce", "x-hailong-signature")
+    time_text, nonce, signature = (request.headers.get(name, "") for name in names)
+    call = Call(request.method, request.url.path, time_text, nonce, body)
+    if gateway is None or gateway.kind not in kinds or not is_genuine(gateway, call, signature):
         raise HTTPException(401, "The signature does not fit, or is older than five minutes.")
+
+    def take() -> bool:
+        with write(engine_of(request)) as connection:
+            return is_first(connection, gateway, call)
+
+    if not await to_thread.run_sync(take):
+        raise HTTPException(409, "This call has been taken before: sign every call with a new nonce.")
     try:
         return gateway, model.model_validate_json(body)
     except ValidationError as error:
@@ -103,9 +111,11 @@ def _documented(model: type[BaseModel]) -> dict[str, Any]:
     return {
         "parameters": [
             {"name": "X-Hailong-Time", "description": "Unix seconds, at most 300 s off", **header},
+            {"name": "X-Hailong-Nonce", "description": "16 to 64 letters, digits, - or _, new in every call", **header},
             {
                 "name": "X-Hailong-Signature",
-                "description": "hex HMAC-SHA-256 under the gateway's key over the time, a dot and the body",
+                "description": "hex HMAC-SHA-256 under the gateway's key over method, path, time and nonce, each "
+                "ended by a line break, and the body",
                 **header,
             },
         ],
@@ -115,6 +125,7 @@ def _documented(model: type[BaseModel]) -> dict[str, Any]:
 
 _SIGNED: dict[int | str, dict[str, Any]] = {
     401: {"description": "Signature missing, wrong or old"},
+    409: {"description": "This call has been taken before"},
     422: {"description": "Body not understood"},
 }
 

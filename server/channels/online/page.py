@@ -29,7 +29,8 @@ from server.channels.pages import (
     watch_of,
 )
 from server.core.provinces import province_by_id, read_setting
-from server.ratings.admission import admit
+from server.core.scope import Scope
+from server.ratings.admission import Gate
 from server.ratings.comments import MAX_COMMENT, store_comments
 from server.ratings.rating import Place, Rating, UnfitSheetError
 from server.ratings.source import Source, SourceKind
@@ -201,6 +202,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         survey_round.instrument,
         answers,
         place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
+        channel=rating.channel,
         taken_s=seconds_since(request, texts.get("shown", "")),
         device=device_of(request),
         network=network_of(request),
@@ -208,7 +210,8 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     with write(engine_of(request)) as connection:
         if not use(connection, invitation):
             raise HTTPException(410, _GONE["used"])
-        add(connection, [admit(rating, Source(SourceKind.LINK), suspicion)])
+        gate = Gate(connection, Scope(invitation.province_id), Source(SourceKind.LINK))
+        add(connection, [gate.admit(rating, suspicion)])
         store_comments(connection, place, {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")})
     response = render(request, "survey_thanks.html", embed=embed, simulated_survey=survey_round.simulated)
     return _framed(response, survey_round) if embed else response

@@ -17,7 +17,7 @@ from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
 from server.core.changes import record_change
 from server.core.scope import Scope
-from server.ratings.admission import admit
+from server.ratings.admission import Gate
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source
 from server.ratings.store import add, set_aside
@@ -257,7 +257,7 @@ def _set_state(connection: Connection, scope: Scope, form_id: int, state: str, d
 def _store(
     connection: Connection, scope: Scope, form: PaperForm, rating: Rating, day: int | None, user_id: int
 ) -> None:
-    add(connection, [admit(rating, Source.staff(user_id))])
+    add(connection, [Gate(connection, scope, Source.staff(user_id)).admit(rating)])
     _set_state(connection, scope, form.id, "entered", day)
 
 

@@ -20,6 +20,7 @@ feedback = Table(
     Column("received_day", Integer, nullable=False),
     Column("due_day", Integer, nullable=False),
     Column("answered_day", Integer),
+    Column("asked_day", Integer),
     Column("text", Text, nullable=False, default=""),
     province_key(),
     same_province("agency_id", "agencies"),
@@ -30,7 +31,7 @@ feedback = Table(
     Index(None, "province_id", "received_day"),
 )
 """`code`: random, told to the citizen, who can ask for the state with it. `text` stays on this server and is wiped
-with the contact."""
+with the contact. `asked_day`: when the one link about factor E was issued."""
 
 feedback_contacts = Table(
     "feedback_contacts",

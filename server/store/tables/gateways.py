@@ -39,3 +39,18 @@ gateway_events = Table(
 )
 """Events taken, by SHA-256 of their id, with the reply that was given: a gateway that repeats one gets the same reply.
 Deleted with the conversations."""
+
+gateway_nonces = Table(
+    "gateway_nonces",
+    metadata,
+    key(),
+    province_column(),
+    Column("gateway_id", Integer, nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("span", Integer, nullable=False),
+    province_key(),
+    same_province("gateway_id", "gateways"),
+    UniqueConstraint("gateway_id", "nonce"),
+)
+"""Nonces of calls that were signed in the last minutes, so that none is taken twice. `span`: the ten minutes that the
+call's time lies in, counted from 1970; older ones are deleted with the next call."""

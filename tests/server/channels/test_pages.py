@@ -25,7 +25,7 @@ from server.store.tables.changes import changes
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.users import Role
 from tests.server.client import Browser
-from tests.server.province import Province, fill_province
+from tests.server.province import Province, add_analyst, fill_province
 
 
 class World:
@@ -271,12 +271,19 @@ def test_set_aside_and_counted_again(world: World) -> None:
 
     assert counted() == sheets
     browser.post(f"/survey/review/{number}", {"what": "withdraw"}, form="/survey/rounds")
+    assert counted() == sheets, "one person alone takes nothing out"
+    assert browser.post(f"/survey/review/{number}", {"what": "withdraw"}, form="/survey/rounds").status_code == 403
+    assert "chờ người thứ hai xác nhận" in browser.get("/survey/review").text
+    second = add_analyst(world.store, world.mine)
+    other = Browser(world.app)
+    assert other.log_in(second).status_code == 303
+    other.post(f"/survey/review/{number}", {"what": "withdraw"}, form="/survey/rounds")
     assert counted() == sheets - 1
     assert "Đã tạm loại sau khi xem xét" in browser.get("/survey/review").text
     browser.post(f"/survey/review/{number}", {"what": "restore"}, form="/survey/rounds")
     assert counted() == sheets
     with read(world.store) as connection:
-        assert verify_changes(connection, world.mine.province_id)[0] == before + 2
+        assert verify_changes(connection, world.mine.province_id)[0] == before + 3
 
 
 def test_import_by_page_shows_bad_rows_then_imports(world: World) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 
-from server.channels.gateway.gateway import sign
+from server.channels.gateway.gateway import Call
 
 
 @dataclass(slots=True)
@@ -25,14 +26,27 @@ class GatewaySimulator:
 
     def call(self, path: str, body: dict[str, Any], *, time_s: int | None = None, secret: str = "") -> httpx.Response:
         """A signed call."""
+        return self.send(*self.signed(path, body, time_s=time_s, secret=secret))
+
+    def signed(
+        self, path: str, body: dict[str, Any], *, time_s: int | None = None, secret: str = "", nonce: str = ""
+    ) -> tuple[str, bytes, dict[str, str]]:
+        """(path, body, headers) of a signed call."""
         content = json.dumps(body).encode()
-        when = int(time.time()) if time_s is None else time_s
+        when = str(int(time.time()) if time_s is None else time_s)
+        whole = f"/gateway/{self.code}/{path}"
+        call = Call("POST", whole, when, nonce or secrets.token_hex(16), content)
         headers = {
-            "X-Hailong-Time": str(when),
-            "X-Hailong-Signature": sign(secret or self.secret, when, content),
+            "X-Hailong-Time": when,
+            "X-Hailong-Nonce": call.nonce,
+            "X-Hailong-Signature": call.signature(secret or self.secret),
             "Content-Type": "application/json",
         }
-        return httpx.post(f"{self.url}/gateway/{self.code}/{path}", content=content, headers=headers)
+        return whole, content, headers
+
+    def send(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
+        """Put a call on the wire: the first time, or again."""
+        return httpx.post(f"{self.url}{path}", content=content, headers=headers)
 
     def ask(self, count: int = 50) -> list[str]:
         """Fetch numbers to ask and send them the first message."""

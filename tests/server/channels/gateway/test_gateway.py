@@ -9,13 +9,14 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from pipeline.calendar import today
-from server.channels.gateway.gateway import make_gateway
+from server.channels.gateway.gateway import Call, find_gateway, is_first, make_gateway
 from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import close_round
 from server.store.engine import read, write
 from server.store.tables.contacts import phone_contacts, phone_sessions
-from server.store.tables.gateways import gateway_events
+from server.store.tables.gateways import gateway_events, gateway_nonces
 from server.store.tables.ratings import ratings
+from server.store.tables.rounds import invitations
 from tests.server.channels.gateway.gateway_simulator import GatewaySimulator
 from tests.server.conftest import Survey
 
@@ -151,3 +152,41 @@ def test_numbers_and_conversations_are_deleted_in_time(survey: Survey) -> None:
             for table in (phone_sessions, gateway_events, phone_contacts)
         ]
     assert (done["conversations"], done["phones"], left) == (3, 3, [0, 0, 0])
+
+
+def test_a_signed_call_counts_once_and_for_its_own_path_and_method(survey: Survey) -> None:
+    """One call of the portal, sent 21 times, was 21 one-time links: 21 ballots."""
+    with write(survey.engine) as connection:
+        number = survey.province.province_id
+        secret = make_gateway(connection, number, "gw_portal", "portal", survey.round.id, None)
+    gateway = GatewaySimulator(survey.url, "gw_portal", secret)
+    body = {"agency": "nho-a", "service_group": 0}
+    path, content, headers = gateway.signed("links", body)
+    answers = [gateway.send(path, content, headers).status_code for _ in range(21)]
+    assert answers == [200] + [409] * 20
+    with read(survey.engine) as connection:
+        assert len(connection.execute(select(invitations)).all()) == 1
+    sms = _gateway(survey, "sms")
+    path, content, headers = sms.signed("next", {"count": 1})
+    assert sms.send(path.replace("next", "events"), content, headers).status_code == 401
+    assert httpx.request("PUT", f"{survey.url}{path}", content=content, headers=headers).status_code in (401, 405)
+    for other in ({"X-Hailong-Nonce": "x" * 16}, {"X-Hailong-Nonce": ""}, {"X-Hailong-Time": "1"}):
+        assert sms.send(path, content, {**headers, **other}).status_code == 401
+    assert sms.send(path, content + b" ", headers).status_code == 401
+    assert sms.send(path, content, headers).status_code == 200, "what was refused has not used the nonce up"
+
+
+def test_a_nonce_is_kept_until_its_call_has_run_out(survey: Survey) -> None:
+    gateway = _gateway(survey)
+    with write(survey.engine) as connection:
+        known = find_gateway(connection, gateway.code)
+        assert known is not None
+        now = int(time.time())
+        late, early = (Call("POST", "/", str(now + skew), "n" * 16 + str(skew + 300), b"") for skew in (300, -300))
+        for call in (late, early):
+            assert is_first(connection, known, call)
+            assert not is_first(connection, known, call)
+        old = Call("POST", "/", str(now - 1_800), "old-old-old-old-", b"")
+        assert is_first(connection, known, old)
+        assert is_first(connection, known, Call("POST", "/", str(now), "another-one-here", b""))
+        assert connection.execute(select(gateway_nonces.c.nonce).where(gateway_nonces.c.nonce == old.nonce)).all() == []

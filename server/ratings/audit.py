@@ -1,0 +1,147 @@
+"""Checks the stored ratings against their chains and the log of changes: what was changed, added or removed behind the
+application's back.
+
+Flag and state may change later, by the application: each change is in the log with old and new value. So a row is
+chained with the flag and state that it had before its first entry, and has to have those of its last one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from server.core.changes import verify_changes
+from server.core.scope import Scope
+from server.ratings.chain import BEFORE, grow, row_text
+from server.store.tables.changes import changes
+from server.store.tables.rating_chains import rating_chains
+from server.store.tables.ratings import ratings
+
+_MOVES = ("rating_set_aside", "rating_restored")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Something that the application did not do. `rating`: the row's id, None where only its chain tells."""
+
+    source: str
+    channel: str
+    received_day: int
+    text: str
+    rating: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RatingsAudit:
+    """`ratings` rows in `chains` chains were checked, `sealed` of which stand in the log."""
+
+    ratings: int
+    chains: int
+    sealed: int
+    entries: int
+    head: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(slots=True)
+class _Move:
+    """(flag, state) of a rating before its first and after its last entry in the log."""
+
+    first: tuple[int, int]
+    last: tuple[int, int]
+
+
+def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
+    """Check every rating of a province. Raises `LogError` where the log of changes itself was altered."""
+    entries, head = verify_changes(connection, scope.province_id)
+    moves, sealed = _log(connection, scope)
+    chains = {_key(row): row for row in _chain_rows(connection, scope)}
+    known = set(chains)
+    found: list[Difference] = []
+    rows = seen = 0
+    for key, group in itertools.groupby(_rows(connection, scope), _key):
+        texts = []
+        for row in group:
+            rows += 1
+            move = moves.pop(row["id"], None)
+            now = (row["flag"], row["state"])
+            first = now if move is None else move.first
+            if move is not None and move.last != now:
+                found.append(Difference(*_place(key), f"flag and state are {now}, the log says {move.last}", row["id"]))
+            texts.append(row_text(row, *first))
+        chain = chains.pop(key, None)
+        seen += 1
+        found += _compare(key, chain, texts, sealed)
+    found += [Difference(*_place(key), f"all {chain['count']} rows are gone") for key, chain in chains.items()
+              if chain["count"]]  # fmt: skip
+    gone = set(sealed) - known
+    found += [Difference(*_place(key), "its chain is gone, the log names it") for key in sorted(gone)]
+    found += [Difference("", "", 0, "the row is gone, the log names it", number) for number in sorted(moves)]
+    return RatingsAudit(rows, seen, len(sealed), entries, head, tuple(found))
+
+
+def _chain_rows(connection: Connection, scope: Scope) -> list[Mapping[str, Any]]:
+    return [dict(row) for row in connection.execute(scope.select(rating_chains)).mappings()]
+
+
+def _key(row: Mapping[str, Any]) -> tuple[str, int, str]:
+    return row["source"], row["received_day"], row["channel"]
+
+
+def _place(key: tuple[str, int, str]) -> tuple[str, str, int]:
+    source, day, channel = key
+    return source, channel, day
+
+
+def _rows(connection: Connection, scope: Scope) -> Iterator[dict[str, Any]]:
+    columns = ratings.c
+    order = (columns.source, columns.received_day, columns.channel, columns.id)
+    query = scope.select(ratings).order_by(*order).execution_options(yield_per=2_000)
+    for row in connection.execute(query).mappings():
+        yield dict(row)
+
+
+def _log(connection: Connection, scope: Scope) -> tuple[dict[int, _Move], dict[tuple[str, int, str], str]]:
+    """What the log says: moves of ratings, and the newest sealed digest of each chain."""
+    moves: dict[int, _Move] = {}
+    sealed: dict[tuple[str, int, str], str] = {}
+    query = scope.select(changes).where(changes.c.action.in_((*_MOVES, "ratings_sealed"))).order_by(changes.c.position)
+    for row in connection.execute(query):
+        detail = json.loads(row.detail)
+        if row.action == "ratings_sealed":
+            for name, digest in detail["digests"].items():
+                source, _, channel = name.rpartition(" ")
+                sealed[source, detail["day"], channel] = digest
+        elif isinstance(detail.get("state"), list):
+            old, new = zip(detail["flag"], detail["state"], strict=True)
+            move = moves.setdefault(detail["rating"], _Move(old, new))
+            move.last = new
+    return moves, sealed
+
+
+def _compare(
+    key: tuple[str, int, str],
+    chain: Mapping[str, Any] | None,
+    texts: list[bytes],
+    sealed: Mapping[tuple[str, int, str], str],
+) -> list[Difference]:
+    place = _place(key)
+    if chain is None:
+        if (key[0], key[1]) == BEFORE:
+            return []  # chained when the server seals its first day
+        return [Difference(*place, f"{len(texts)} rows that no chain knows")]
+    digest, count = grow(chain["salt"], texts)
+    found = []
+    if count != chain["count"]:
+        what = "too many" if count > chain["count"] else "too few"
+        found.append(Difference(*place, f"{abs(count - chain['count'])} rows {what}"))
+    elif digest != chain["digest"]:
+        found.append(Difference(*place, "a row was changed, or its order"))
+    if chain["sealed"] and sealed.get(key) != chain["digest"]:
+        found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+    return found
