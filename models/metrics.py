@@ -2,9 +2,7 @@
 
 Conventions: `labels` and `predicted` are int arrays [n] of class indices in [0, classes); `probabilities` is float
 [n, classes], rows sum to one; a measure that does not exist for the data at hand (a class never seen, no row) is
-NaN, which
-`Interval.as_json` writes as null.
-"""
+NaN, which `Interval.as_json` writes as null."""
 
 from __future__ import annotations
 

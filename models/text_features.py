@@ -2,11 +2,8 @@
 it ends.
 
 Hashing (Weinberger et al. 2009, Feature hashing for large scale multitask learning) needs no vocabulary file, so an
-unseen
-word, a typing error or a missing tone mark still shares its pieces with what was seen in training.  Nothing is
-cached between
-calls: what was said is gone when the call returns.
-"""
+unseen word, a typing error or a missing tone mark still shares its pieces with what was seen in training. Nothing
+is cached between calls: what was said is gone when the call returns."""
 
 from __future__ import annotations
 

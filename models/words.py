@@ -1,11 +1,9 @@
 """Words of an utterance, as a sentiment and nothing else: recognised, gated, judged and forgotten in one call.
 
 The recogniser is faster-whisper on local weights (extra `edge-asr`). It invents words in noise and silence, so it
-only hears what the
-voice activity detector found, and a transcript passes only when every gate agrees that it is likely to be what was
-said.  Whatever fails, the
-caller gets an enumerated reason: no transcript is ever logged, raised, returned or kept.
-"""
+only hears what the voice activity detector found, and a transcript passes only when every gate agrees that it is
+likely to be what was said. Whatever fails, the caller gets an enumerated reason: no transcript is ever logged,
+raised, returned or kept."""
 
 from __future__ import annotations
 

@@ -6,9 +6,8 @@ installs it on a machine that has nothing yet.
   hailong edge bundle --keys signing/ --out arm.tar --platform manylinux_2_28_aarch64 --python 3.13
 
 Publish both files' sha256 beside them: the script checks the bundle, but nothing checks the script. A box takes
-updates only from the key that it was installed with. Boxes that recognise words need
-`--lock requirements/edge-asr.lock`; its weights come along.
-"""
+updates only from the key that it was installed with. Boxes that recognise words need `--lock
+requirements/edge-asr.lock`; its weights come along."""
 
 from __future__ import annotations
 

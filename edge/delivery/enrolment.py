@@ -73,8 +73,8 @@ def enrol(config: EdgeConfig, code: str, rotate: bool = False, timeout_s: float 
     """Show the server a one-time code. Makes keys where there are none; `rotate` makes a new CURVE key.
 
     May be repeated with the same code after any interruption: a new key is in a file before the server hears of it.
-    Raises
-    `ConfigError` where the server does not answer or does not accept the code, `WireError` where that is no code."""
+    Raises `ConfigError` where the server does not answer or does not accept the code, `WireError` where that is no
+    code."""
     secret = enrolment.parse_code(code)
     config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = config.keys_dir / KEY_FILE_NAME

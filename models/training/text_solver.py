@@ -56,8 +56,8 @@ def train(
     decay: float,
     seed: int,
 ) -> Mixture:
-    """Trains on `rows`; every other epoch, and the last, sees the first copy: the sentences
-    as they are; the others take turns over the damaged ones. `labels`, `weights`: of every sentence, [n]."""
+    """Trains on `rows`; every other epoch, and the last, sees the first copy: the sentences as
+    they are; the others take turns over the damaged ones. `labels`, `weights`: of every sentence, [n]."""
     rng = np.random.default_rng(seed)
     table = np.zeros((BUCKETS, 10), dtype=np.float32)
     bias = np.zeros(7)

@@ -1,9 +1,8 @@
 """The record of one version of an instrument, and how it is read from TOML.
 
-Answers of a sheet are a tuple of `ANSWER_SLOTS` small integers (`pipeline.wire.Answer`): slot 0 is the overall rating,
-slot k the item with `slot = k`; 0 not
-answered, 1..5 the scale (criteria), 6 yes and 7 no (facts). Slots of a version never change.
-"""
+Answers of a sheet are a tuple of `ANSWER_SLOTS` small integers (`pipeline.wire.Answer`): slot 0 is the overall
+rating, slot k the item with `slot = k`; 0 not answered, 1..5 the scale (criteria), 6 yes and 7 no (facts). Slots of
+a version never change."""
 
 from __future__ import annotations
 

@@ -29,9 +29,8 @@ def sign_file(name: str, content: bytes, key: Ed25519PrivateKey) -> SignedFile:
 def open_signed(file: SignedFile, key: Ed25519PublicKey, *, at_least: Instrument | None = None) -> Instrument:
     """The instrument in a signed file.
 
-    `at_least`: what the box holds; an older version of the same instrument is refused. Raises `WireError` for a wrong
-    signature or an older version,
-    `ConfigError` for a content that is no instrument."""
+    `at_least`: what the box holds; an older version of the same instrument is refused. Raises `WireError` for a
+    wrong signature or an older version, `ConfigError` for a content that is no instrument."""
     try:
         key.verify(file.signature, _signed_bytes(file.name, file.content))
     except (InvalidSignature, UnicodeEncodeError):

@@ -133,8 +133,7 @@ def export_ratings(
     """Write the sheets of a period (this version of the instrument) to `path`; the number of sheets.
 
     Set-aside sheets are in it with `counted` 0: the SIPAS index is 100 x (answers 4, 5) / (answers 1..5) over the
-    rows
-    with `counted` 1. Raises `ConfigError` for another format."""
+    rows with `counted` 1. Raises `ConfigError` for another format."""
     if form not in FORMATS:
         raise ConfigError(
             Message("There is no format '{form}'.", form=form),
