@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
+
+    from server.store.sealing import Opener
 
 
 def add_store(parser: argparse.ArgumentParser, *, province: bool = True) -> None:
@@ -43,3 +46,19 @@ def province_id(connection: Connection, args: argparse.Namespace) -> int:
     from server.core.provinces import find_province
 
     return find_province(connection, args.province).province_id
+
+
+def add_opener_arguments(parser: argparse.ArgumentParser) -> None:
+    """What opens a sealed backup: `--identity`, `--passphrase-file`."""
+    parser.add_argument("--identity", type=Path, metavar="FILE", help="the age identity that opens a sealed backup")
+    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="the passphrase that opens it")
+
+
+def opener_of(args: argparse.Namespace) -> Opener:
+    """What `add_opener_arguments` was given."""
+    from server.store.sealing import Opener, read_identities, read_passphrase
+
+    return Opener(
+        read_identities(args.identity) if args.identity else (),
+        read_passphrase(args.passphrase_file) if args.passphrase_file else "",
+    )

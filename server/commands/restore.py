@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 from server.commands.backup import report_table
+from server.commands.options import add_opener_arguments, opener_of
 from server.core.config import add_store_arguments, load_config, own_folder
 
 
@@ -19,8 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong server restore`."""
     parser.add_argument("file", type=Path, help="the backup")
     parser.add_argument("--with-keys", action="store_true", help="restore the server's keys too, where it holds them")
-    parser.add_argument("--identity", type=Path, metavar="FILE", help="the age identity that opens a sealed backup")
-    parser.add_argument("--passphrase-file", type=Path, metavar="FILE", help="the passphrase that opens it")
+    add_opener_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print rows by table as JSON")
     add_store_arguments(parser)
 
@@ -29,13 +29,9 @@ def run(args: argparse.Namespace) -> int:
     """Restore the backup."""
     from server.store.archive import read_manifest, restore
     from server.store.engine import connect
-    from server.store.sealing import Opener, read_identities, read_passphrase
 
     config = load_config(args)
-    opener = Opener(
-        read_identities(args.identity) if args.identity else (),
-        read_passphrase(args.passphrase_file) if args.passphrase_file else "",
-    )
+    opener = opener_of(args)
     manifest = read_manifest(args.file, opener)
     own_folder(config.data_dir)
     engine = connect(config.store_url)

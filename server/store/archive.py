@@ -30,14 +30,15 @@ _BATCH = 2_000
 Progress = Callable[[str, int], None]
 
 
-def _tables(connection: Connection) -> list[Table]:
+def tables_of(connection: Connection) -> list[Table]:
     """The store's tables as they are, in the order in which rows can be inserted."""
     reflected = MetaData()
     reflected.reflect(connection)
     return [table for table in reflected.sorted_tables if table.name != "alembic_version"]
 
 
-def _rows(connection: Connection, table: Table) -> Iterator[bytes]:
+def rows_of(connection: Connection, table: Table) -> Iterator[bytes]:
+    """The rows of a table in the order of their keys, each as a line of JSON: the same bytes on every data base."""
     order = list(table.primary_key.columns)
     result = connection.execution_options(yield_per=_BATCH).execute(select(table).order_by(*order))
     for row in result:
@@ -84,11 +85,11 @@ def _write_archive(
 ) -> dict[str, int]:
     counts: dict[str, int] = {}
     tables: dict[str, dict[str, Any]] = {}
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive, _one_view(engine) as connection:
-        for table in _tables(connection):
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive, one_view(engine) as connection:
+        for table in tables_of(connection):
             digest, count = hashlib.sha256(), 0
             with archive.open(f"tables/{table.name}.jsonl", "w", force_zip64=True) as member:
-                for line in _rows(connection, table):
+                for line in rows_of(connection, table):
                     digest.update(line)
                     member.write(line)
                     count += 1
@@ -107,7 +108,7 @@ def _write_archive(
 
 
 @contextlib.contextmanager
-def _one_view(engine: Engine) -> Iterator[Connection]:
+def one_view(engine: Engine) -> Iterator[Connection]:
     """A connection that sees one state of the store from beginning to end."""
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
@@ -160,7 +161,7 @@ def _restore(
     upgrade(engine, manifest["version"])
     try:
         with zipfile.ZipFile(plain) as archive, write(engine) as connection:
-            tables = _tables(connection)
+            tables = tables_of(connection)
             for table in reversed(tables):  # a new store holds what every store holds: the codes of channels
                 connection.execute(table.delete())
             counts = {table.name: _fill(connection, archive, table, manifest["tables"], progress) for table in tables}

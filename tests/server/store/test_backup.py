@@ -146,22 +146,22 @@ def test_a_backup_while_others_write_is_one_state(store: Engine, tmp_path: Path)
     path = tmp_path / "b.zip"
     agency = next(iter(province.agencies.values()))
 
-    def write_meanwhile(_table: str, _rows: int) -> None:
+    def write_meanwhile(_table: str, rows_of: int) -> None:
         row = {"province_id": province.province_id, "agency_id": agency, "channel": "paper", "day": 1, "month": 1}
         with write(store) as connection:
             connection.execute(insert(ratings).values(**row, instrument="2640", instrument_version=1))
 
     from server.store import archive
 
-    rows = archive._rows
+    rows = archive.rows_of
 
-    def slow_rows(connection: Any, table: Any) -> Any:
+    def slowrows_of(connection: Any, table: Any) -> Any:
         write_meanwhile(table.name, 0)
         return rows(connection, table)
 
-    archive._rows = slow_rows
+    archive.rows_of = slowrows_of
     try:
         counts = backup(store, path)
     finally:
-        archive._rows = rows
+        archive.rows_of = rows
     assert counts["ratings"] in (80, 81), "writes after the first read are not seen"
