@@ -42,6 +42,7 @@ from edge.perception.networks import FACE_NETWORKS, NetworkOptions, Networks, lo
 from edge.perception.settings import EngineSettings
 from models.runtime import OnnxNetwork, TfliteNetwork
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.records import Chunk, ClosedVisit, Frame
 
 PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "opencv-python-headless", "av")
@@ -282,7 +283,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print. Exit code 0 whether or not the aim is reached: the figure is the answer."""
     if min(args.streams, args.frames, args.rounds) < 1 or args.seconds <= 0:
-        raise ConfigError("--streams, --frames, --rounds and --seconds are above 0.")
+        raise ConfigError(Message("--streams, --frames, --rounds and --seconds are above 0."))
     video = args.video or str(_demo_film())
     # a film that cannot be read is told before any process is started
     first = next(islice(Sources(video, args.audio).read(), 1))

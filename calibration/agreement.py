@@ -29,6 +29,7 @@ from calibration.reasons import Reason, Why
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, noisy_cells
 from calibration.worlds import discrete_laplace
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 if TYPE_CHECKING:
     import altair
@@ -224,9 +225,11 @@ def index_agreement(
     vx, vy = np.asarray(explicit_variance, dtype=np.float64), np.asarray(implicit_variance, dtype=np.float64)
     m = len(names)
     if not x.shape == y.shape == vx.shape == vy.shape == (m,):
-        raise StatisticsError("Index agreement: one explicit and implicit figure and variance per agency.")
+        raise StatisticsError(Message("Index agreement: one explicit and implicit figure and variance per agency."))
     if not all(np.all(np.isfinite(a)) for a in (x, y, vx, vy)) or np.any(vx < 0) or np.any(vy < 0):
-        raise StatisticsError("Index agreement: a figure is missing.", "Leave agencies without ratings or tables out.")
+        raise StatisticsError(
+            Message("Index agreement: a figure is missing."), Message("Leave agencies without ratings or tables out.")
+        )
     points = tuple(zip(names, x.tolist(), y.tolist(), strict=True))
     if m < 4:
         none = Figure(None, reason=Reason.of(Why.FEW_AGENCIES, agencies=m))

@@ -28,6 +28,7 @@ from calibration.units import days_of_months
 from calibration.verdicts import Verdict
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 HISTORY_MONTHS: Final = 12
 """Earlier periods of an agency that a curve is learnt from: older ones may have drifted away."""
@@ -188,7 +189,10 @@ def analyze(
     require_disjoint_months(months)
     current = [month for month in months if month.period == period]
     if not current:
-        raise StatisticsError(f"No agency has figures for {period}.", "Check the period and the imported ratings.")
+        raise StatisticsError(
+            Message("No agency has figures for {period}.", period=period),
+            Message("Check the period and the imported ratings."),
+        )
     curves = group_curves(months, period, history=history, minimum_pairs=minimum_pairs)
     stale = stale_groups(months, period, history=history)
     days = days_of_months([month for month in months if month.period.end <= period.end])

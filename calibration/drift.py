@@ -35,6 +35,7 @@ from calibration.response_curve import ResponseCurve
 from calibration.tables import SEEN_LEVELS, EvidenceTable, pool
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 FloatArray = NDArray[np.float64]
 MONTHS_BETWEEN_FALSE_ALARMS: Final = 60.0
@@ -125,7 +126,7 @@ def cusum_limit(months: float, streams: int, slack: float = CUSUM_SLACK) -> floa
     """Limit at which `streams` independent CUSUMs together ring once in `months` when nothing drifts."""
     wanted = months * max(streams, 1)
     if not wanted > 1:
-        raise StatisticsError("The months between false alarms must be more than one.")
+        raise StatisticsError(Message("The months between false alarms must be more than one."))
     return float(brentq(lambda h: run_length(h, slack) - wanted, 0.0, 60.0))
 
 
@@ -251,7 +252,7 @@ def detect_drift(
 
     Raises `StatisticsError` where `months_between_false_alarms` is not above 1."""
     if not months_between_false_alarms > 1:
-        raise StatisticsError("The months between false alarms must be more than one.")
+        raise StatisticsError(Message("The months between false alarms must be more than one."))
     by_agency: dict[str, list[AgencyMonth]] = defaultdict(list)
     for month in months:
         if month.tables and (month.period == period or month.period.end <= period.start):

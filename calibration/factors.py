@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 OVERALL: Final = "overall"
 INFORMED_FACTORS: Final[frozenset[str]] = frozenset({"C", OVERALL})
@@ -26,6 +27,6 @@ def require_informed(factor: str) -> None:
     Raises `StatisticsError` for everything but "C" and "overall"."""
     if not may_inform(factor):
         raise StatisticsError(
-            f"Factor {factor!r} must not be informed by the implicit signal.",
-            "Only factor 'C' and 'overall' may be fused; report the explicit index of the other factors.",
+            Message("Factor '{factor}' must not be informed by the implicit signal.", factor=factor),
+            Message("Only factor 'C' and 'overall' may be fused; report the explicit index of the other factors."),
         )

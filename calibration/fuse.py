@@ -33,6 +33,7 @@ from calibration.results import CorrectedEstimate, Estimate, Interval, Sensitivi
 from calibration.units import Unit, days_of_months, units_of
 from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 FloatArray = NDArray[np.float64]
 
@@ -47,9 +48,16 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.level < 1.0:
-            raise StatisticsError(f"A level of confidence lies between .5 and 1, got {self.level}.")
+            raise StatisticsError(
+                Message("A level of confidence lies between .5 and 1, got {level}.", level=self.level)
+            )
         if any(not ratio >= 1.0 for ratio in self.odds_ratios):
-            raise StatisticsError(f"Odds ratios of the sensitivity bounds are at least 1, got {self.odds_ratios}.")
+            raise StatisticsError(
+                Message(
+                    "Odds ratios of the sensitivity bounds are at least 1, got {odds_ratios}.",
+                    odds_ratios=self.odds_ratios,
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from calibration.ratings import DayCount
 from calibration.tables import EvidenceTable
 from pipeline.calendar import DayRange, require_disjoint
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,13 @@ class Stratum:
 
     def __post_init__(self) -> None:
         if self.transactions is not None and self.transactions < 0:
-            raise StatisticsError(f"Transactions of {self.service_group!r} cannot be negative: {self.transactions}.")
+            raise StatisticsError(
+                Message(
+                    "Transactions of '{service_group}' cannot be negative: {transactions}.",
+                    service_group=self.service_group,
+                    transactions=self.transactions,
+                )
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +50,29 @@ class AgencyMonth:
     def __post_init__(self) -> None:
         names = [stratum.service_group for stratum in self.strata]
         if len(set(names)) != len(names):
-            raise StatisticsError(f"Agency {self.agency!r} lists a service group twice: {names}.")
+            raise StatisticsError(
+                Message("Agency '{agency}' lists a service group twice: {names}.", agency=self.agency, names=names)
+            )
         for stratum in self.strata:
             for count in stratum.ratings:
                 if count.day not in self.period:
                     raise StatisticsError(
-                        f"A rating of {self.agency!r} on {count.day} lies outside the period {self.period}."
+                        Message(
+                            "A rating of '{agency}' on {day} lies outside the period {period}.",
+                            agency=self.agency,
+                            day=count.day,
+                            period=self.period,
+                        )
                     )
         for table in self.tables:
             if table.period is not None and not table.period.overlaps(self.period):
                 raise StatisticsError(
-                    f"Evidence of {self.agency!r} for {table.period} lies outside the period {self.period}."
+                    Message(
+                        "Evidence of '{agency}' for {period} lies outside the period {period_2}.",
+                        agency=self.agency,
+                        period=table.period,
+                        period_2=self.period,
+                    )
                 )
 
     @property

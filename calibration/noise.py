@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 
 def noise_bound(cells: int, epsilon: float, tail: float = 1e-9) -> float:
@@ -25,7 +26,14 @@ def noise_bound(cells: int, epsilon: float, tail: float = 1e-9) -> float:
     True
     """
     if cells < 1 or not 0 < tail < 1 or not 0 < epsilon < math.inf:
-        raise StatisticsError(f"No bound for {cells} cells at epsilon {epsilon} and tail {tail}.")
+        raise StatisticsError(
+            Message(
+                "No bound for {cells} cells at epsilon {epsilon} and tail {tail}.",
+                cells=cells,
+                epsilon=epsilon,
+                tail=tail,
+            )
+        )
     decay = math.exp(-epsilon)
     t = epsilon * np.linspace(1e-4, 1 - 1e-6, 4_000)
     with np.errstate(divide="ignore"):

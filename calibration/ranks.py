@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 FloatArray = NDArray[np.float64]
 DRAWS: Final = 2000
@@ -56,13 +57,13 @@ def rank_sets(
     theta, error = np.asarray(estimates, dtype=np.float64), np.asarray(standard_errors, dtype=np.float64)
     p = len(theta)
     if theta.ndim != 1 or error.shape != theta.shape or len(names) != p:
-        raise StatisticsError("Ranks: one estimate, one standard error and one name per agency.")
+        raise StatisticsError(Message("Ranks: one estimate, one standard error and one name per agency."))
     if p == 0:
         return []
     if not np.all(np.isfinite(theta)) or not np.all(error > 0) or not np.all(np.isfinite(error)):
         raise StatisticsError(
-            "Ranks need a figure and a positive standard error for every agency.",
-            "Leave agencies without ratings out; smooth the variances of those where all answers are equal.",
+            Message("Ranks need a figure and a positive standard error for every agency."),
+            Message("Leave agencies without ratings out; smooth the variances of those where all answers are equal."),
         )
     scale = np.sqrt(error[:, None] ** 2 + error[None, :] ** 2)
     statistic = (theta[:, None] - theta[None, :]) / scale

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 TABLET: Final = "tablet"
 """The channel whose ratings meet a visit on the box; only they are in the evidence tables."""
@@ -26,7 +27,13 @@ class DayCount:
     def __post_init__(self) -> None:
         if self.rated < 0 or not 0 <= self.satisfied <= self.rated:
             raise StatisticsError(
-                f"Ratings of {self.day} ({self.channel}): {self.satisfied} satisfied of {self.rated} is impossible."
+                Message(
+                    "Ratings of {day} ({channel}): {satisfied} satisfied of {rated} is impossible.",
+                    day=self.day,
+                    channel=self.channel,
+                    satisfied=self.satisfied,
+                    rated=self.rated,
+                )
             )
 
 

@@ -21,6 +21,7 @@ from scipy.stats import chi2
 
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, noisy_cells
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 if TYPE_CHECKING:
     import altair
@@ -226,7 +227,9 @@ def learn_curve(
 
     No tables, or too few pairs: a flat curve that is not calibrated. Raises `StatisticsError` for impossible totals."""
     if rated is not None and satisfied is not None and not 0 <= satisfied <= rated:
-        raise StatisticsError(f"{satisfied} satisfied of {rated} rated is impossible.")
+        raise StatisticsError(
+            Message("{satisfied} satisfied of {rated} rated is impossible.", satisfied=satisfied, rated=rated)
+        )
     counts = np.sum([table.counts for table in tables], axis=0) if tables else np.zeros((LEVELS, 3))
     variance = float(sum(table.cell_variance for table in tables))
     cells = noisy_cells(counts, variance, rated, satisfied)

@@ -35,6 +35,7 @@ from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.reasons import Reason, Why
 from calibration.results import Estimate, Interval
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 
 if TYPE_CHECKING:
     import altair
@@ -112,17 +113,19 @@ def _checked(y: ArrayLike, variance: ArrayLike, x: ArrayLike | None) -> tuple[Fl
     design = np.ones((len(direct), 1)) if x is None else np.asarray(x, dtype=np.float64)
     design = design[:, None] if design.ndim == 1 else design
     if direct.ndim != 1 or psi.shape != direct.shape or design.shape[0] != len(direct):
-        raise StatisticsError("Estimates, sampling variances and covariates must have one row per area.")
+        raise StatisticsError(Message("Estimates, sampling variances and covariates must have one row per area."))
     if not (np.all(np.isfinite(direct)) and np.all(np.isfinite(psi)) and np.all(np.isfinite(design))):
         raise StatisticsError(
-            "Small areas: a figure is missing.", "Leave areas without ratings out, then predict them."
+            Message("Small areas: a figure is missing."), Message("Leave areas without ratings out, then predict them.")
         )
     if np.any(psi <= 0):
-        raise StatisticsError("A sampling variance is zero or negative.", "Use pooled_variances().")
+        raise StatisticsError(Message("A sampling variance is zero or negative."), Message("Use pooled_variances()."))
     if len(direct) <= design.shape[1]:
-        raise StatisticsError(f"{len(direct)} areas cannot carry {design.shape[1]} coefficients.")
+        raise StatisticsError(
+            Message("{count} areas cannot carry {shape} coefficients.", count=len(direct), shape=design.shape[1])
+        )
     if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise StatisticsError("Covariates are linearly dependent.", "Leave one of them out.")
+        raise StatisticsError(Message("Covariates are linearly dependent."), Message("Leave one of them out."))
     return direct, psi, design
 
 
@@ -190,7 +193,13 @@ def ybarra_lohr(
     error = np.asarray(covariance, dtype=np.float64)
     m, p = design.shape
     if error.shape != (m, p, p):
-        raise StatisticsError(f"The covariates' error covariance must have shape {(m, p, p)}, got {error.shape}.")
+        raise StatisticsError(
+            Message(
+                "The covariates' error covariance must have shape {value}, got {shape}.",
+                value=(m, p, p),
+                shape=error.shape,
+            )
+        )
 
     def fit(keep: NDArray[np.bool_]) -> tuple[FloatArray, float]:
         z, d, e, v = direct[keep], design[keep], error[keep], psi[keep]
@@ -257,7 +266,7 @@ def pooled_variances(
     Raises `StatisticsError` for areas with no ratings and impossible counts."""
     k, n = np.asarray(satisfied, dtype=np.float64), np.asarray(rated, dtype=np.float64)
     if np.any(n < 1) or np.any(k < 0) or np.any(k > n):
-        raise StatisticsError("Every area needs at least one rating, and no more satisfied than rated.")
+        raise StatisticsError(Message("Every area needs at least one rating, and no more satisfied than rated."))
     pooled = (k.sum() + 1.0) / (n.sum() + 2.0)
     return k / n, np.maximum(np.asarray(design_effect, dtype=np.float64), 1.0) * pooled * (1 - pooled) / n
 

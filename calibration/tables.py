@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
+from pipeline.language import Message
 from pipeline.records import Level, Outcome
 
 LEVELS: Final = len(Level)
@@ -42,7 +43,7 @@ def cell_noise_variance(epsilon: float | None) -> float:
     if epsilon is None:
         return 0.0
     if not epsilon > 0 or not math.isfinite(epsilon):
-        raise StatisticsError(f"epsilon must be a positive number, got {epsilon}.")
+        raise StatisticsError(Message("epsilon must be a positive number, got {epsilon}.", epsilon=epsilon))
     decay = math.exp(-epsilon)
     return 2.0 * decay / (1.0 - decay) ** 2
 
@@ -60,13 +61,25 @@ class EvidenceTable:
     def __post_init__(self) -> None:
         counts = np.asarray(self.counts)
         if counts.shape != (LEVELS, OUTCOMES):
-            raise StatisticsError(f"An evidence table is {LEVELS} x {OUTCOMES}, got shape {counts.shape}.")
+            raise StatisticsError(
+                Message(
+                    "An evidence table is {levels} x {outcomes}, got shape {shape}.",
+                    levels=LEVELS,
+                    outcomes=OUTCOMES,
+                    shape=counts.shape,
+                )
+            )
         if not np.all(np.isfinite(counts)) or np.any(counts != np.round(counts)):
-            raise StatisticsError("An evidence table holds whole numbers.")
+            raise StatisticsError(Message("An evidence table holds whole numbers."))
         if not self.cell_variance >= 0:
-            raise StatisticsError(f"Noise variance must be known and not negative, got {self.cell_variance}.")
+            raise StatisticsError(
+                Message(
+                    "Noise variance must be known and not negative, got {cell_variance}.",
+                    cell_variance=self.cell_variance,
+                )
+            )
         if self.cell_variance == 0 and np.any(counts < 0):
-            raise StatisticsError("Negative counts in a table that claims to hold no noise.")
+            raise StatisticsError(Message("Negative counts in a table that claims to hold no noise."))
         object.__setattr__(self, "counts", counts.astype(np.int64))
 
     @classmethod
@@ -104,15 +117,22 @@ def pool(tables: Sequence[EvidenceTable]) -> EvidenceTable:
 
     Raises `StatisticsError` for no tables and for overlapping periods of one box."""
     if not tables:
-        raise StatisticsError("No evidence tables to pool.", "Check that the boxes' monthly releases arrived.")
+        raise StatisticsError(
+            Message("No evidence tables to pool."), Message("Check that the boxes' monthly releases arrived.")
+        )
     seen: dict[str, list[DayRange]] = {}
     for table in tables:
         if table.box and table.period is not None:
             for other in seen.setdefault(table.box, []):
                 if other.overlaps(table.period):
                     raise StatisticsError(
-                        f"Evidence of box {table.box} overlaps: {other} and {table.period}.",
-                        "A visit would be counted twice; pass each period once.",
+                        Message(
+                            "Evidence of box {box} overlaps: {other} and {period}.",
+                            box=table.box,
+                            other=other,
+                            period=table.period,
+                        ),
+                        Message("A visit would be counted twice; pass each period once."),
                     )
             seen[table.box].append(table.period)
     periods = {table.period for table in tables}

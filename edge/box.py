@@ -28,6 +28,7 @@ from pipeline import wire
 from pipeline.calendar import day_at
 from pipeline.errors import ClockError, KeyFileError
 from pipeline.keys import public_key_bytes
+from pipeline.language import Message
 from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
@@ -285,10 +286,16 @@ def queue_token(config: EdgeConfig) -> str | None:
         token = path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise KeyFileError(
-            f"The queue system's token at {path} cannot be read.", "Write it there, mode 0600."
+            Message("The queue system's token at {path} cannot be read.", path=path),
+            Message("Write it there, mode 0600."),
         ) from None
     if mode & 0o077:
-        raise KeyFileError(f"The queue system's token at {path} can be read by others.", f"Run: chmod 600 {path}.")
+        raise KeyFileError(
+            Message("The queue system's token at {path} can be read by others.", path=path),
+            Message("Run: chmod 600 {path}.", path=path),
+        )
     if len(token) < 16:
-        raise KeyFileError("The queue system's token is shorter than 16 characters.", "Make a longer one.")
+        raise KeyFileError(
+            Message("The queue system's token is shorter than 16 characters."), Message("Make a longer one.")
+        )
     return token

@@ -14,14 +14,23 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.keys import public_key_bytes
+from pipeline.language import DEFAULT, Message, languages
 from pipeline.privacy.policy import PrivacyPolicy
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+def _language(code: str) -> str:
+    if code not in languages():
+        raise ValueError(f"is one of {', '.join(languages())}")
+    return code
+
+
 Port = Annotated[int, Field(ge=0, le=65_535)]
 _ADDRESS = re.compile(r"^tcp://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$")
 
@@ -111,7 +120,8 @@ class TabletSection(_Section):
     """Code of the instrument whose kiosk questions are asked; its newest version on this box."""
     form: Literal["one", "short", "kiosk"] = "short"
     """`one`: the overall question; `short`, `kiosk`: those of the instrument. Reasons are asked at 3 or below."""
-    language: Literal["vi", "en"] = "vi"
+    language: Annotated[str, AfterValidator(_language)] = DEFAULT
+    """Of the first page: one of the catalogues of `pipeline/language`."""
     idle_s: Annotated[int, Field(ge=5, le=300)] = 30
     """Without a touch for so long, the page goes back to its start and what was answered is forgotten."""
 
@@ -278,15 +288,20 @@ def load_config(path: Path) -> EdgeConfig:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise ConfigError(f"There is no configuration at {path}.", "Write one: see docs/guide/edge.toml.") from None
+        raise ConfigError(
+            Message("There is no configuration at {path}.", path=path), Message("Write one: see docs/guide/edge.toml.")
+        ) from None
     except (OSError, UnicodeDecodeError):
         raise ConfigError(
-            f"The configuration {path} cannot be read.", "It is a text file in UTF-8; check its owner."
+            Message("The configuration {path} cannot be read.", path=path),
+            Message("It is a text file in UTF-8; check its owner."),
         ) from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path.name} is not TOML: {error}.", "Correct that line.") from None
+        raise ConfigError(
+            Message("{name} is not TOML: {error}.", name=path.name, error=error), Message("Correct that line.")
+        ) from None
     return parse_config(values, text, path)
 
 
@@ -296,7 +311,9 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
         config = EdgeConfig.model_validate(values)
     except ValidationError as error:
         found = [_describe(each, text) for each in error.errors(include_url=False, include_input=False)]
-        raise ConfigError(f"{path.name}: {' '.join(found)}", "Nothing was started.") from None
+        raise ConfigError(
+            Message("{name}: {found}", name=path.name, found=" ".join(found)), Message("Nothing was started.")
+        ) from None
     folder = path.resolve().parent
     box = config.box.model_copy(update={"data_dir": _absolute(config.box.data_dir, folder)})
     queue = config.queue

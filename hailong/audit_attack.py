@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from pipeline.audit.attack import audit_attack
 from pipeline.audit.verdict import report
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.privacy.policy import PrivacyPolicy
 
 
@@ -54,12 +55,14 @@ def run(args: argparse.Namespace) -> int:
         )
     except ValidationError:
         raise ConfigError(
-            "An epsilon lies outside of 1..20000 thousandths.", "See hailong audit attack --help."
+            Message("An epsilon lies outside of 1..20000 thousandths."), Message("See hailong audit attack --help.")
         ) from None
     if not 180 <= args.canaries <= 1_000_000:
-        raise ConfigError("Between 180 and 1000000 canaries, please.", "1800 take some seconds.")
+        raise ConfigError(Message("Between 180 and 1000000 canaries, please."), Message("1800 take some seconds."))
     if not 0 <= args.days <= 100_000:
-        raise ConfigError("Between 0 and 100000 days, please.", "100 take some seconds; 0 leaves the engine out.")
+        raise ConfigError(
+            Message("Between 0 and 100000 days, please."), Message("100 take some seconds; 0 leaves the engine out.")
+        )
     if not args.json:
         print("attacking ...", file=sys.stderr)
     verdict = audit_attack(policy, args.canaries)

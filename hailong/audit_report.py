@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 
 _CLAIMS = {
     "retention": (
@@ -141,7 +142,10 @@ def _read_result(path: Path) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         holds = bool(result["holds"]) and result.get("provinces") != {}  # of no province, nothing was checked
     except (OSError, ValueError, KeyError, TypeError):
-        raise ConfigError(f"{path} is not the JSON of an audit.", "Make it with hailong audit NAME --json.") from None
+        raise ConfigError(
+            Message("{path} is not the JSON of an audit.", path=path),
+            Message("Make it with hailong audit NAME --json."),
+        ) from None
     if "audit" in result:
         return result
     date = datetime.fromtimestamp(path.stat().st_mtime).astimezone().date().isoformat()

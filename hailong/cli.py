@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import HailongError
+from pipeline.language import in_language, of_environment
 
 
 class CommandModule(Protocol):
@@ -127,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return module.run(args)
     except HailongError as error:
-        print(f"hailong {name}: {error}", file=sys.stderr)
+        print(f"hailong {name}: {in_language(error, of_environment(os.environ))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def own_sources(args: argparse.Namespace) -> Sources:
     """The user's sources. Raises `ConfigError` for a file that is not there."""
     for path in (args.video, args.audio):
         if path is not None and not path.exists():
-            raise ConfigError(f"There is no file {path}.", "Check the path.")
+            raise ConfigError(Message("There is no file {path}.", path=path), Message("Check the path."))
     camera = next((str(value) for value in (args.camera, args.rtsp, args.video) if value is not None), None)
     sound = "default" if args.microphone else args.audio or args.video
     return Sources(str(args.video.resolve()) if args.video else camera, None if sound is None else str(sound))
@@ -168,7 +169,11 @@ class Demo:
         """Run a command to its end; its JSON. Raises `ConfigError` with what it said."""
         done = subprocess.run(self._command(*words), capture_output=True, text=True)
         if done.returncode:
-            raise ConfigError(f"`hailong {' '.join(words[:2])}` failed: {done.stderr.strip()[-800:]}")
+            raise ConfigError(
+                Message(
+                    "`hailong {words}` failed: {stderr}", words=" ".join(words[:2]), stderr=done.stderr.strip()[-800:]
+                )
+            )
         found: dict[str, Any] = json.loads(done.stdout or "{}")
         return found
 
@@ -215,7 +220,9 @@ class Demo:
     def _wait_for_page(self, server: subprocess.Popen[str]) -> None:
         for _ in range(600):
             if server.poll() is not None:
-                raise ConfigError("The server did not start.", f"See {self.folder / 'server.log'}.")
+                raise ConfigError(
+                    Message("The server did not start."), Message("See {folder}.", folder=self.folder / "server.log")
+                )
             try:
                 socket.create_connection(("127.0.0.1", self._port), 1).close()
                 break
@@ -290,7 +297,10 @@ record = "{home / "sent.record"}"
         assert child.stdout is not None
         line = child.stdout.readline()
         if not line:
-            raise ConfigError(f"Box {number} did not start.", f"See {self.folder / f'box-{number}.log'}.")
+            raise ConfigError(
+                Message("Box {number} did not start.", number=number),
+                Message("See {folder}.", folder=self.folder / f"box-{number}.log"),
+            )
         address = str(json.loads(line)["tablet"])
         self.say(f"box {number} looks and listens. TABLET  {address}/")
         return child, address
@@ -322,7 +332,9 @@ record = "{home / "sent.record"}"
         output, _ = child.communicate(timeout=60)
         lines = [line for line in output.splitlines() if line.startswith("{")]
         if child.returncode or not lines:
-            raise ConfigError("A box ended with an error.", f"See the logs in {self.folder}.")
+            raise ConfigError(
+                Message("A box ended with an error."), Message("See the logs in {folder}.", folder=self.folder)
+            )
         totals: dict[str, Any] = json.loads(lines[-1])
         return totals
 
@@ -407,7 +419,9 @@ def _empty(folder: Path) -> None:
 
     mark = folder / "THIS-IS-A-DEMO"
     if folder.exists() and any(folder.iterdir()) and not mark.exists():
-        raise ConfigError(f"{folder} holds other files.", "Name another folder by --dir.")
+        raise ConfigError(
+            Message("{folder} holds other files.", folder=folder), Message("Name another folder by --dir.")
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     mark.touch()
@@ -419,7 +433,7 @@ def run(args: argparse.Namespace) -> int:
         prepare_films(lambda text: print(text, file=sys.stderr))
         return 0
     if args.json and not args.once:
-        raise ConfigError("--json needs --once.", "The demo otherwise runs until Ctrl-C.")
+        raise ConfigError(Message("--json needs --once."), Message("The demo otherwise runs until Ctrl-C."))
     demo = Demo(args.dir, own_sources(args), args.once, args.port)
     result = demo.run()
     if args.json:

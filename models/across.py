@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError, SourceError
+from pipeline.language import Message
 
 Json = dict[str, Any]
 Figures = Mapping[str, float]
@@ -91,9 +92,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def folders(args: argparse.Namespace) -> tuple[Path, Path]:
     """`--data` and `--cache`. Raises `SourceError` where one is missing."""
     if args.data is None or args.cache is None:
-        raise SourceError("--across needs --data and --cache.", "Give the folder of the data sets and one to write in.")
+        raise SourceError(
+            Message("--across needs --data and --cache."),
+            Message("Give the folder of the data sets and one to write in."),
+        )
     if not args.data.is_dir():
-        raise SourceError(f"{args.data} is no folder.", "Give the folder of the data sets.")
+        raise SourceError(Message("{data} is no folder.", data=args.data), Message("Give the folder of the data sets."))
     return args.data, args.cache
 
 
@@ -102,10 +106,14 @@ def show(report: Callable[[], Json], as_json: bool) -> int:
     try:
         made = report()
     except ImportError as error:
-        raise ModelError(f"--across needs what training needs: {error}.", "Run: pip install 'hailong[train]'") from None
+        raise ModelError(
+            Message("--across needs what training needs: {error}.", error=error),
+            Message("Run: pip install 'hailong[train]'"),
+        ) from None
     except OSError as error:
         raise SourceError(
-            f"A data set cannot be read: {error}.", "Compare --data with docs/models/README.md."
+            Message("A data set cannot be read: {error}.", error=error),
+            Message("Compare --data with docs/models/README.md."),
         ) from None
     print(json.dumps(made, indent=2) if as_json else "\n".join(_lines(made)))
     return 0

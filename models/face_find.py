@@ -19,6 +19,7 @@ from models.face_crop import FaceCrop, crop_face, whole_as_crop
 from models.face_detect import Detection, FaceDetector
 from models.face_landmarks import FaceLandmarks, cut_of
 from pipeline.errors import SourceError
+from pipeline.language import Message
 
 Pixels = NDArray[np.uint8]
 How = Literal["whole", "far", "near", "bordered", "tiled", "faint"]
@@ -116,15 +117,15 @@ def read_picture(path: Path) -> Pixels:
     try:
         stored = np.fromfile(path, np.uint8)
     except OSError as error:
-        raise SourceError(f"cannot be opened ({error.strerror})") from error
+        raise SourceError(Message("cannot be opened ({strerror})", strerror=error.strerror)) from error
     try:
         pixels = cv2.imdecode(stored, cv2.IMREAD_COLOR) if len(stored) else None
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise SourceError("is no picture that can be read")
+        raise SourceError(Message("is no picture that can be read"))
     if min(pixels.shape[:2]) < SMALLEST_PX:
-        raise SourceError(f"is smaller than {SMALLEST_PX} px")
+        raise SourceError(Message("is smaller than {smallest_px} px", smallest_px=SMALLEST_PX))
     scale = LARGEST_PX / max(pixels.shape[:2])
     if scale < 1:
         pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

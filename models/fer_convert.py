@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
+from pipeline.language import Message
 
 Array = NDArray[np.float32]
 EPSILON = 1e-3
@@ -49,7 +50,7 @@ def convert(folder: Path) -> bytes:
         try:
             return weights[name]
         except KeyError:
-            raise ModelError(f"emotion_model.hdf5 has no weights named {name}.") from None
+            raise ModelError(Message("emotion_model.hdf5 has no weights named {name}.", name=name)) from None
 
     def folded(kernel: Array, norm: int) -> tuple[Array, Array]:
         # kernel [h, w, in, out] -> [out, in, h, w], times the normalisation's gain, and the bias that is left

@@ -27,6 +27,7 @@ from pathlib import Path
 from models.catalogue import CardFile, SetName, all_cards, archives, cache_folder, demo_media, digest, model_folder
 from models.download import download
 from pipeline.errors import ModelError
+from pipeline.language import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +103,17 @@ def read_member(archive: Path, member: str) -> bytes:
                 if stream is not None:
                     return stream.read()
     except (zipfile.BadZipFile, tarfile.TarError, KeyError, OSError) as error:
-        raise ModelError(f"{archive.name} cannot be read: {error}.") from error
-    raise ModelError(f"{archive.name} has no member {member}.")
+        raise ModelError(Message("{name} cannot be read: {error}.", name=archive.name, error=error)) from error
+    raise ModelError(Message("{name} has no member {member}.", name=archive.name, member=member))
 
 
 def _store(wanted: Wanted, content: bytes) -> None:
     if hashlib.sha256(content).hexdigest() != wanted.file.sha256:
         raise ModelError(
-            f"{wanted.file.name} has another sha256 than its card says and was not kept.",
-            "Install the locked versions (requirements/) and run this again; if it stays, do not use this index.",
+            Message("{name} has another sha256 than its card says and was not kept.", name=wanted.file.name),
+            Message(
+                "Install the locked versions (requirements/) and run this again; if it stays, do not use this index."
+            ),
         )
     try:
         wanted.path.parent.mkdir(parents=True, exist_ok=True)
@@ -121,7 +124,8 @@ def _store(wanted: Wanted, content: bytes) -> None:
         os.replace(stream.name, wanted.path)
     except OSError as error:
         raise ModelError(
-            f"{wanted.path} cannot be written: {error.strerror}.", "Free space, or set HAILONG_CACHE."
+            Message("{path} cannot be written: {strerror}.", path=wanted.path, strerror=error.strerror),
+            Message("Free space, or set HAILONG_CACHE."),
         ) from error
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from models.labels import POLARITIES, POLARITY_OF
 from pipeline.errors import ModelError
+from pipeline.language import Message
 from pipeline.records import EMOTIONS, LogRatios
 
 Array = NDArray[np.float32]
@@ -43,9 +44,9 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if len(self.shares) != len(EMOTIONS) or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-3:
-            raise ModelError("A face network's class shares are eight numbers that sum to 1.")
+            raise ModelError(Message("A face network's class shares are eight numbers that sum to 1."))
         if not self.temperature > 0:
-            raise ModelError("A face network's temperature is above 0.")
+            raise ModelError(Message("A face network's temperature is above 0."))
 
     @classmethod
     def of_metadata(cls, metadata: dict[str, str]) -> Calibration:
@@ -55,8 +56,8 @@ class Calibration:
             return cls(shares, float(metadata["temperature"]))
         except (KeyError, ValueError) as error:
             raise ModelError(
-                "These face weights do not say at which shares of the classes they were calibrated.",
-                "Write them anew: python -m models.training.face_export",
+                Message("These face weights do not say at which shares of the classes they were calibrated."),
+                Message("Write them anew: python -m models.training.face_export"),
             ) from error
 
     def as_metadata(self) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from models.labels import POLARITIES
 from pipeline.errors import ConfigError
 from pipeline.fusion import FusionParameters
+from pipeline.language import Message
 from pipeline.records import EMOTIONS, EVEN
 
 
@@ -24,9 +25,16 @@ class Prior:
 
     def __post_init__(self) -> None:
         if len(self.shares) not in (len(POLARITIES), len(EMOTIONS)):
-            raise ConfigError(f"A prior is of {len(POLARITIES)} or {len(EMOTIONS)} numbers, not of {len(self.shares)}.")
+            raise ConfigError(
+                Message(
+                    "A prior is of {count} or {count_2} numbers, not of {count_3}.",
+                    count=len(POLARITIES),
+                    count_2=len(EMOTIONS),
+                    count_3=len(self.shares),
+                )
+            )
         if not all(math.isfinite(each) and each > 0 for each in self.shares) or abs(sum(self.shares) - 1) > 1e-3:
-            raise ConfigError("The numbers of a prior are above 0 and sum to 1.")
+            raise ConfigError(Message("The numbers of a prior are above 0 and sum to 1."))
 
     def as_json(self) -> dict[str, Any]:
         """Its name, and a share for each class."""
@@ -47,9 +55,12 @@ def named_prior(name: str) -> Prior:
         given = tomllib.loads(Path(name).read_text(encoding="utf-8"))["prior"]
         shares = tuple(float(each) for each in given)
     except KeyError:
-        raise ConfigError(f"{Path(name).name} holds no `prior`.", "Write: prior = [0.10, 0.75, 0.15]") from None
+        raise ConfigError(
+            Message("{name} holds no `prior`.", name=Path(name).name), Message("Write: prior = [0.10, 0.75, 0.15]")
+        ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError, ValueError) as error:
         raise ConfigError(
-            f"{name} is no prior that can be read: {error}.", "Give uniform, counter, or a TOML file with `prior`."
+            Message("{name} is no prior that can be read: {error}.", name=name, error=error),
+            Message("Give uniform, counter, or a TOML file with `prior`."),
         ) from None
     return Prior(Path(name).name, shares)

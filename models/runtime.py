@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
+from pipeline.language import Message
 
 Array = NDArray[np.float32]
 PROVIDER = "CPUExecutionProvider"
@@ -44,13 +45,17 @@ class TfliteNetwork:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
-            raise ModelError("LiteRT is not installed.", "Run: pip install 'hailong[edge]'") from error
+            raise ModelError(
+                Message("LiteRT is not installed."), Message("Run: pip install 'hailong[edge]'")
+            ) from error
         try:
             with _quiet_stderr():
                 self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path.name} is not a network that LiteRT can run: {error}.") from error
+            raise ModelError(
+                Message("{name} is not a network that LiteRT can run: {error}.", name=path.name, error=error)
+            ) from error
         details = self._interpreter.get_input_details()[0]
         self.shape: tuple[int, ...] = tuple(int(size) for size in details["shape"])
         self._index: int = details["index"]
@@ -77,7 +82,9 @@ class OnnxNetwork:
             os.environ["ORT_DISABLE_TELEMETRY"] = "1"
             import onnxruntime
         except ImportError as error:
-            raise ModelError("ONNX Runtime is not installed.", "Run: pip install 'hailong[edge]'") from error
+            raise ModelError(
+                Message("ONNX Runtime is not installed."), Message("Run: pip install 'hailong[edge]'")
+            ) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -86,9 +93,18 @@ class OnnxNetwork:
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
         except Exception as error:  # the runtime raises classes of its own, with no common root but this
-            raise ModelError(f"{path.name} is not a network that ONNX Runtime can run: {error}.") from error
+            raise ModelError(
+                Message("{name} is not a network that ONNX Runtime can run: {error}.", name=path.name, error=error)
+            ) from error
         if self._session.get_providers()[0] != PROVIDER:
-            raise ModelError(f"{path.name} runs on {self._session.get_providers()[0]}, not on {PROVIDER} as asked.")
+            raise ModelError(
+                Message(
+                    "{name} runs on {get_providers}, not on {provider} as asked.",
+                    name=path.name,
+                    get_providers=self._session.get_providers()[0],
+                    provider=PROVIDER,
+                )
+            )
         self.provider = PROVIDER
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs: dict[str, tuple[Any, ...]] = {each.name: tuple(each.shape) for each in self._session.get_inputs()}

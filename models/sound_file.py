@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import SourceError
+from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ
 
 
@@ -42,13 +43,13 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
                 if total < SAMPLE_RATE_HZ:
                     raise
     except FileNotFoundError:
-        raise SourceError("no such file") from None
+        raise SourceError(Message("no such file")) from None
     except IsADirectoryError:
-        raise SourceError("a folder, not a file") from None
+        raise SourceError(Message("a folder, not a file")) from None
     except (av.FFmpegError, OSError, ValueError, IndexError) as error:
-        raise SourceError(f"not a sound that can be read ({type(error).__name__})") from error
+        raise SourceError(Message("not a sound that can be read ({name})", name=type(error).__name__)) from error
     if not pieces:
-        raise SourceError("no sound in the file")
+        raise SourceError(Message("no sound in the file"))
     return np.concatenate(pieces)[:most]
 
 

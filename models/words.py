@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from models.text_normalise import syllables
 from pipeline.errors import ModelError
+from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ, WordsAffect
 
 
@@ -93,12 +94,17 @@ class WordsReader:
         self.gates = gates or WordsGates()
         self._sentiment = sentiment
         if not (folder / "model.bin").is_file():
-            raise ModelError(f"There is no recogniser in {folder}.", "Run: hailong models fetch --asr")
+            raise ModelError(
+                Message("There is no recogniser in {folder}.", folder=folder),
+                Message("Run: hailong models fetch --asr"),
+            )
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
         try:
             from faster_whisper import WhisperModel
         except ImportError as error:
-            raise ModelError("Recognising words needs an extra.", "Run: pip install 'hailong[edge-asr]'") from error
+            raise ModelError(
+                Message("Recognising words needs an extra."), Message("Run: pip install 'hailong[edge-asr]'")
+            ) from error
         silence_recogniser()
         try:
             self._recogniser: Any = WhisperModel(
@@ -110,7 +116,11 @@ class WordsReader:
                 local_files_only=True,
             )
         except (RuntimeError, ValueError, OSError) as error:
-            raise ModelError(f"{folder} is not a recogniser that faster-whisper can run: {error}.") from error
+            raise ModelError(
+                Message(
+                    "{folder} is not a recogniser that faster-whisper can run: {error}.", folder=folder, error=error
+                )
+            ) from error
 
     def read(self, samples: NDArray[np.float32]) -> WordsAffect | NoWords:
         """Sentiment of the words of one utterance (float32 [n], 16 kHz mono in [-1, 1]) that the detector of speech

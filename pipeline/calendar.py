@@ -104,7 +104,10 @@ class DayRange:
 
     def __post_init__(self) -> None:
         if self.end <= self.start:
-            raise StatisticsError(f"Period {self.start} to {self.end} is empty.", "Give an end after the start.")
+            raise StatisticsError(
+                Message("Period {start} to {end} is empty.", start=self.start, end=self.end),
+                Message("Give an end after the start."),
+            )
 
     @classmethod
     def month(cls, year: int, month: int) -> DayRange:
@@ -127,8 +130,8 @@ def require_disjoint(ranges: Iterable[DayRange], what: str) -> None:
     for earlier, later in pairwise(sorted(ranges)):
         if earlier.overlaps(later):
             raise StatisticsError(
-                f"Periods of {what} overlap: {earlier} and {later}.",
-                "A visit would be counted twice; pass each period once.",
+                Message("Periods of {what} overlap: {earlier} and {later}.", what=what, earlier=earlier, later=later),
+                Message("A visit would be counted twice; pass each period once."),
             )
 
 
@@ -240,7 +243,9 @@ def window_index(kind: PeriodKind, now_s: float, length_s: int = 0) -> int:
     day zero."""
     elapsed_s = now_s - DAY_ZERO_S
     if elapsed_s < 0:
-        raise ClockError("The clock stands before 2020.", "Set the box's clock, or wait until it is synchronised.")
+        raise ClockError(
+            Message("The clock stands before 2020."), Message("Set the box's clock, or wait until it is synchronised.")
+        )
     if kind is PeriodKind.MONTH:
         return month_of_date(datetime.fromtimestamp(now_s, INDOCHINA).date())
     return int(elapsed_s // _length_s(kind, length_s))
@@ -327,13 +332,17 @@ def parse_holidays(text: str) -> Holidays:
         off = {day: int(year) for year, table in tables.items() for day in table["off"]}
         worked = {day: int(year) for year, table in tables.items() for day in table.get("worked", ())}
     except (tomllib.TOMLDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ConfigError(f"The file of public holidays is no such file: {error}") from error
+        raise ConfigError(Message("The file of public holidays is no such file: {error}", error=error)) from error
     for day, year in (*off.items(), *worked.items()):
         if type(day) is not date or day.year != year:
-            raise ConfigError(f"The file of public holidays has {day} in the table of {year}.")
+            raise ConfigError(
+                Message("The file of public holidays has {day} in the table of {year}.", day=day, year=year)
+            )
     wrong = {day for day in worked if day.weekday() < 5} | (off.keys() & worked.keys())
     if wrong:
-        raise ConfigError(f"A day worked instead lies on a weekend and is not off: {sorted(wrong)[0]}.")
+        raise ConfigError(
+            Message("A day worked instead lies on a weekend and is not off: {wrong}.", wrong=sorted(wrong)[0])
+        )
     return Holidays(years, frozenset(off), frozenset(worked))
 
 

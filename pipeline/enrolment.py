@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from pipeline.errors import WireError
+from pipeline.language import Message
 
 CODE_BYTES = 16
 NONCE_BYTES = 16
@@ -66,7 +67,7 @@ def decode_enrol(data: bytes) -> Enrol:
     try:
         return _enrol.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
-        raise WireError("An enrolment request does not fit the schema.") from None
+        raise WireError(Message("An enrolment request does not fit the schema.")) from None
 
 
 def decode_answer(data: bytes) -> Answer:
@@ -74,7 +75,7 @@ def decode_answer(data: bytes) -> Answer:
     try:
         return _answer.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
-        raise WireError("The server's answer to the enrolment does not fit the schema.") from None
+        raise WireError(Message("The server's answer to the enrolment does not fit the schema.")) from None
 
 
 def epoch_identity(server_public: bytes, box: int, nonce: bytes) -> bytes:
@@ -109,7 +110,9 @@ def parse_code(text: str) -> bytes:
     """The code from what a person typed (case, spaces and hyphens do not matter). Raises `WireError`."""
     letters = [letter for letter in text.upper() if letter not in " -"]
     if len(letters) != 26 or any(letter not in _ALPHABET for letter in letters):
-        raise WireError("That is not an enrolment code.", "It is 26 letters and digits (2-7) in groups of four.")
+        raise WireError(
+            Message("That is not an enrolment code."), Message("It is 26 letters and digits (2-7) in groups of four.")
+        )
     return base64.b32decode("".join(letters) + "======")
 
 

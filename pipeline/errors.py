@@ -26,6 +26,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pipeline.language import NOTHING, Sentence, in_language
+
 
 class HailongError(Exception):
     """Root of the tree. `fix` says in one sentence what the reader can do."""
@@ -33,13 +35,17 @@ class HailongError(Exception):
     status: ClassVar[int] = 400
     """HTTP status of a page or interface that meets this error."""
 
-    def __init__(self, message: str, fix: str = "") -> None:
+    def __init__(self, message: Sentence, fix: Sentence = NOTHING) -> None:
         super().__init__(message)
         self.message = message
         self.fix = fix
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".strip()
+
+    def in_language(self, lang: str) -> str:
+        """What is wrong and what to do, in a language."""
+        return f"{in_language(self.message, lang)} {in_language(self.fix, lang)}".strip()
 
 
 class ConfigError(HailongError):
@@ -112,7 +118,9 @@ class ImportRowError(InvalidError):
     """Rows of an imported file that do not fit: `rows` holds (row number, reason), `balance` what became of the whole
     file where it was read to its end."""
 
-    def __init__(self, message: str, rows: list[tuple[int, str]], fix: str = "", balance: object | None = None) -> None:
+    def __init__(
+        self, message: Sentence, rows: list[tuple[int, str]], fix: Sentence = NOTHING, balance: object | None = None
+    ) -> None:
         super().__init__(message, fix)
         self.rows = rows
         self.balance = balance

@@ -9,6 +9,7 @@ length to whoever watches the network. A reply is padded likewise to
 from __future__ import annotations
 
 from pipeline.errors import WireError
+from pipeline.language import Message
 
 FRAME_BYTES = 4_096
 REPLY_BYTES = 128
@@ -18,15 +19,15 @@ _LENGTH_BYTES = 2
 def pad(payload: bytes, size: int = FRAME_BYTES) -> bytes:
     """`payload` in a frame of `size` bytes. Raises `WireError` where it does not fit."""
     if len(payload) > size - _LENGTH_BYTES:
-        raise WireError("A message does not fit its frame.")
+        raise WireError(Message("A message does not fit its frame."))
     return len(payload).to_bytes(_LENGTH_BYTES, "big") + payload + bytes(size - _LENGTH_BYTES - len(payload))
 
 
 def unpad(frame: bytes, size: int = FRAME_BYTES) -> bytes:
     """The payload of a frame. Raises `WireError` where the size, the length or the zeros are not as made by `pad`."""
     if len(frame) != size:
-        raise WireError("A frame has another size than the schema says.")
+        raise WireError(Message("A frame has another size than the schema says."))
     end = _LENGTH_BYTES + int.from_bytes(frame[:_LENGTH_BYTES], "big")
     if end > size or any(frame[end:]):
-        raise WireError("A frame is not padded as the schema says.")
+        raise WireError(Message("A frame is not padded as the schema says."))
     return frame[_LENGTH_BYTES:end]

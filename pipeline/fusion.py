@@ -34,6 +34,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.records import AbstainReason, Level, LogRatios, Modality, Shares, VisitLevel
 
 MIN_SHARE = 0.01
@@ -136,20 +137,24 @@ class FusionParameters:
 
     def __post_init__(self) -> None:
         if list(self.thresholds) != sorted(set(self.thresholds)):
-            raise ConfigError("The thresholds of the fusion do not rise.")
+            raise ConfigError(Message("The thresholds of the fusion do not rise."))
         if min(self.prior) < MIN_SHARE or abs(sum(self.prior) - 1.0) > 1e-6:
             raise ConfigError(
-                f"The fusion's prior {self.prior} is not of three shares that sum to 1, each at least {MIN_SHARE}.",
-                "Give (negative, neutral, positive), for example [0.10, 0.75, 0.15].",
+                Message(
+                    "The fusion's prior {prior} is not of three shares that sum to 1, each at least {min_share}.",
+                    prior=self.prior,
+                    min_share=MIN_SHARE,
+                ),
+                Message("Give (negative, neutral, positive), for example [0.10, 0.75, 0.15]."),
             )
         modalities = (self.face, self.speech, self.words)
         if not all(0.0 < m.shown < 1.0 for m in modalities):
-            raise ConfigError("A share `shown` of the fusion is not between 0 and 1.")
+            raise ConfigError(Message("A share `shown` of the fusion is not between 0 and 1."))
         positive = [self.leaving_s, self.arrival_s, self.maximum_sd]
         positive += [value for m in modalities for value in (m.max_observations, m.correlation_s)]
         if min(positive) <= 0:
             raise ConfigError(
-                "A standard deviation, a time or a number of observations of the fusion is not above zero."
+                Message("A standard deviation, a time or a number of observations of the fusion is not above zero.")
             )
 
 
@@ -256,21 +261,31 @@ def load_fusion(path: Path) -> FusionParameters:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The fusion's parameters in {path.name} cannot be read: {error}.") from None
+        raise ConfigError(
+            Message("The fusion's parameters in {name} cannot be read: {error}.", name=path.name, error=error)
+        ) from None
     known = {each.name for each in fields(FusionParameters)}
     modality_keys = {each.name for each in fields(ModalityParameters)}
     chosen: dict[str, object] = {}
     for key, value in values.items():
         if key not in known:
-            raise ConfigError(f"{path.name}: {key!r} is not known.", f"Known: {', '.join(sorted(known))}.")
+            raise ConfigError(
+                Message("{name}: '{key}' is not known.", name=path.name, key=key),
+                Message("Known: {known}.", known=", ".join(sorted(known))),
+            )
         if key in ("face", "speech", "words"):
             if not isinstance(value, dict) or not modality_keys >= value.keys():
-                raise ConfigError(f"{path.name}: [{key}] has an unknown key.", f"Known: {', '.join(modality_keys)}.")
+                raise ConfigError(
+                    Message("{name}: [{key}] has an unknown key.", name=path.name, key=key),
+                    Message("Known: {modality_keys}.", modality_keys=", ".join(modality_keys)),
+                )
             given = {name: _number(each, name, path) for name, each in value.items()}
             chosen[key] = replace(getattr(FusionParameters(), key), **given)
         elif key in LISTS:
             if not isinstance(value, list) or len(value) != LISTS[key]:
-                raise ConfigError(f"{path.name}: {key} is a list of {LISTS[key]} numbers.")
+                raise ConfigError(
+                    Message("{name}: {key} is a list of {lists} numbers.", name=path.name, key=key, lists=LISTS[key])
+                )
             chosen[key] = tuple(_number(each, key, path) for each in value)
         else:
             chosen[key] = _number(value, key, path)
@@ -279,5 +294,5 @@ def load_fusion(path: Path) -> FusionParameters:
 
 def _number(value: object, name: str, path: Path) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise ConfigError(f"{path.name}: {name} is not a number.")
+        raise ConfigError(Message("{name}: {name_2} is not a number.", name=path.name, name_2=name))
     return float(value)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from pipeline.errors import KeyFileError
+from pipeline.language import Message
 from pipeline.z85 import decode_z85, encode_z85
 
 Role = Literal["box", "server"]
@@ -38,7 +39,7 @@ def z85_decode(text: str) -> bytes:
         return decode_z85(text)
     except ValueError:
         raise KeyFileError(
-            "A key is not Z85 text.", "A public key is 40 characters, copied whole, without spaces."
+            Message("A key is not Z85 text."), Message("A public key is 40 characters, copied whole, without spaces.")
         ) from None
 
 
@@ -46,7 +47,9 @@ def public_key_bytes(text: str) -> bytes:
     """The 32 bytes of a public key in Z85. Raises `KeyFileError`."""
     data = z85_decode(text)
     if len(data) != KEY_BYTES:
-        raise KeyFileError("A public key does not have 32 bytes.", "It is 40 characters of Z85, copied whole.")
+        raise KeyFileError(
+            Message("A public key does not have 32 bytes."), Message("It is 40 characters of Z85, copied whole.")
+        )
     return data
 
 
@@ -109,7 +112,9 @@ def save_keys(keys: KeyPair, folder: Path, name: str = KEY_FILE_NAME, replace: b
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / name
     if path.exists() and not replace:
-        raise KeyFileError(f"There are keys already: {path}.", "Keep them, or move them away first.")
+        raise KeyFileError(
+            Message("There are keys already: {path}.", path=path), Message("Keep them, or move them away first.")
+        )
     secret = (
         f'role = "{keys.role}"\n'
         f'curve_public = "{keys.curve_public_z85}"\ncurve_secret = "{z85_encode(keys.curve_secret)}"\n'
@@ -150,23 +155,34 @@ def load_keys(path: Path, role: Role) -> KeyPair:
         mode = path.stat().st_mode
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:
-        raise KeyFileError(f"There are no keys at {path}.", f"Make them: hailong keys new --role {role}.") from None
+        raise KeyFileError(
+            Message("There are no keys at {path}.", path=path),
+            Message("Make them: hailong keys new --role {role}.", role=role),
+        ) from None
     except (OSError, UnicodeDecodeError):
-        raise KeyFileError(f"The keys at {path} cannot be read.", "Check the file's owner.") from None
+        raise KeyFileError(
+            Message("The keys at {path} cannot be read.", path=path), Message("Check the file's owner.")
+        ) from None
     if stat.S_IMODE(mode) & 0o077:
         raise KeyFileError(
-            f"The keys at {path} can be read by others.", f"Run: chmod 600 {path} (and consider new keys)."
+            Message("The keys at {path} can be read by others.", path=path),
+            Message("Run: chmod 600 {path} (and consider new keys).", path=path),
         )
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError:
-        raise KeyFileError(f"The keys at {path} are damaged.", "Make new ones and enrol again.") from None
+        raise KeyFileError(
+            Message("The keys at {path} are damaged.", path=path), Message("Make new ones and enrol again.")
+        ) from None
     names = ("curve_public", "curve_secret", "signing_public", "signing_secret")
     if set(values) != {"role", *names} or not all(isinstance(values[name], str) for name in names):
-        raise KeyFileError(f"The keys at {path} are damaged.", "Make new ones and enrol again.")
+        raise KeyFileError(
+            Message("The keys at {path} are damaged.", path=path), Message("Make new ones and enrol again.")
+        )
     if values["role"] != role:
         raise KeyFileError(
-            f"The keys at {path} are not those of a {role}.", f"Make keys for it: hailong keys new --role {role}."
+            Message("The keys at {path} are not those of a {role}.", path=path, role=role),
+            Message("Make keys for it: hailong keys new --role {role}.", role=role),
         )
     keys = KeyPair(role, *(public_key_bytes(values[name]) for name in names))
     _check_pairs(keys, path)
@@ -179,7 +195,8 @@ def _check_pairs(keys: KeyPair, path: Path) -> None:
     signing = Ed25519PrivateKey.from_private_bytes(keys.signing_secret).public_key().public_bytes(raw, PublicFormat.Raw)
     if (curve, signing) != (keys.curve_public, keys.signing_public):
         raise KeyFileError(
-            f"The public and secret keys at {path} do not belong together.", "Make new ones and enrol again."
+            Message("The public and secret keys at {path} do not belong together.", path=path),
+            Message("Make new ones and enrol again."),
         )
 
 
@@ -188,7 +205,9 @@ def load_public(path: Path) -> dict[str, str]:
     try:
         values = tomllib.loads(path.read_text(encoding="ascii"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-        raise KeyFileError(f"The public keys at {path} cannot be read.", "Make them: hailong keys new.") from None
+        raise KeyFileError(
+            Message("The public keys at {path} cannot be read.", path=path), Message("Make them: hailong keys new.")
+        ) from None
     for name in ("curve_public", "signing_public"):
         public_key_bytes(str(values.get(name, "")))
     return cast(dict[str, str], values)

@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pipeline import language
+
 SCHEMA_VERSION = 1
 EPOCH_DAY = "2020-01-01"
 """Day 0 of every day, hour and month index (UTC+7 calendar, Indochina time)."""
@@ -195,12 +197,12 @@ def decode(data: bytes) -> Message:
     from pipeline.errors import WireError
 
     if len(data) > MAX_MESSAGE_BYTES:
-        raise WireError("A message is larger than the schema allows.")
+        raise WireError(language.Message("A message is larger than the schema allows."))
     try:
         message: Message = _message_decoder.decode(data)
         return message
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
-        raise WireError("A message does not fit the closed schema.") from None
+        raise WireError(language.Message("A message does not fit the closed schema.")) from None
 
 
 def decode_reply(data: bytes) -> Reply:
@@ -211,4 +213,4 @@ def decode_reply(data: bytes) -> Reply:
         reply: Reply = _reply_decoder.decode(data)
         return reply
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
-        raise WireError("A reply does not fit the closed schema.") from None
+        raise WireError(language.Message("A reply does not fit the closed schema.")) from None

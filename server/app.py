@@ -76,7 +76,10 @@ def read_secret(config: ServerConfig) -> bytes:
             file.write(secrets.token_bytes(32))
     secret = path.read_bytes()
     if len(secret) != 32:
-        raise StoreError(f"{path} is damaged.", "Delete it: everybody has to log in again, nothing else is lost.")
+        raise StoreError(
+            Message("{path} is damaged.", path=path),
+            Message("Delete it: everybody has to log in again, nothing else is lost."),
+        )
     return secret
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, load_keys
+from pipeline.language import Message
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
@@ -59,7 +60,10 @@ class Service:
             self.ingest.start()
         except (OSError, zmq.ZMQError) as error:
             self._socket.close()
-            raise ConfigError(f"The boxes' address cannot be opened ({error}).", "Change [ingest] address.") from None
+            raise ConfigError(
+                Message("The boxes' address cannot be opened ({error}).", error=error),
+                Message("Change [ingest] address."),
+            ) from None
         settings = uvicorn.Config(
             create_app(self.engine, self.config),
             ws="none",
@@ -115,7 +119,12 @@ def _listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise ConfigError(
-            f"The address {host}:{port} cannot be opened ({error.strerror}).",
-            "Change [web] host or port in server.toml.",
+            Message(
+                "The address {host}:{port} cannot be opened ({strerror}).",
+                host=host,
+                port=port,
+                strerror=error.strerror,
+            ),
+            Message("Change [web] host or port in server.toml."),
         ) from None
     return listener

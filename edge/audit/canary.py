@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.catalogue import media_file
 from pipeline.errors import HailongError
+from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ
 
 WIDTH_PX, HEIGHT_PX = 640, 360
@@ -105,7 +106,7 @@ def _face(side_px: int) -> NDArray[np.uint8]:
     name, x, y, half = _FACE
     picture = cv2.imread(str(media_file(name)))
     if picture is None:
-        raise HailongError("The demo's portrait cannot be read.", "Run: hailong models fetch --demo.")
+        raise HailongError(Message("The demo's portrait cannot be read."), Message("Run: hailong models fetch --demo."))
     cut = picture[max(0, y - half) : y + half, x - half : x + half]
     return np.asarray(cv2.resize(cut, (side_px, side_px), interpolation=cv2.INTER_LINEAR), np.uint8)
 

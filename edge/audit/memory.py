@@ -26,6 +26,7 @@ from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary,
 from edge.audit.memory_child import HEADER
 from pipeline.audit.verdict import Verdict, report
 from pipeline.errors import SourceError
+from pipeline.language import Message
 
 CHILD = (sys.executable, "-m", "edge.audit.memory_child")
 VISIT_S = 3.0
@@ -57,7 +58,7 @@ def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD) -> Verd
         "in the process's memory.",
     )
     if not Path("/proc/self/mem").exists():
-        raise SourceError("This system has no /proc/PID/mem.", "Run the audit on Linux.")
+        raise SourceError(Message("This system has no /proc/PID/mem."), Message("Run the audit on Linux."))
     canary = make_canary()
     with subprocess.Popen(child, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
@@ -99,7 +100,10 @@ class _Child:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise SourceError("The engine under audit ended early.", "Try hailong edge check: weights may be missing.")
+            raise SourceError(
+                Message("The engine under audit ended early."),
+                Message("Try hailong edge check: weights may be missing."),
+            )
         found: dict[str, Any] = json.loads(line)
         return found
 

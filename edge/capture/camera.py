@@ -19,6 +19,7 @@ from edge.capture.media_file import open_media, read_frames
 from edge.capture.source import Source
 from edge.worker import Worker
 from pipeline.errors import SourceError
+from pipeline.language import Message
 from pipeline.records import Frame, Tallies
 
 
@@ -54,16 +55,18 @@ def _read_device(number: int, tallies: Tallies) -> Iterator[Frame]:
 
     if not Path(f"/dev/video{number}").exists() and Path("/dev").is_dir():
         raise SourceError(
-            f"There is no camera {number} on this machine.",
-            "List them with: ls /dev/video*; set [camera] source, or plug it in.",
+            Message("There is no camera {number} on this machine.", number=number),
+            Message("List them with: ls /dev/video*; set [camera] source, or plug it in."),
         )
     capture = cv2.VideoCapture(number, cv2.CAP_V4L2)
     try:
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         if not capture.isOpened():
             raise SourceError(
-                f"Camera {number} cannot be opened.",
-                "Another program may hold it; or this user is not in the group video (usermod -aG video USER).",
+                Message("Camera {number} cannot be opened.", number=number),
+                Message(
+                    "Another program may hold it; or this user is not in the group video (usermod -aG video USER)."
+                ),
             )
         while True:
             read, pixels = capture.read()

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from edge.capture.redaction import redacted
 from pipeline.errors import SourceError
+from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Frame, Tallies
 
 CHUNK = 1024
@@ -56,15 +57,18 @@ def _unreadable(source: str, error: Exception) -> SourceError:
     name = redacted(source)
     if "://" in source:
         return SourceError(
-            f"The stream {name} cannot be opened ({type(error).__name__}).",
-            "Check address, user and password, and that the camera answers on this network.",
+            Message("The stream {name} cannot be opened ({name_2}).", name=name, name_2=type(error).__name__),
+            Message("Check address, user and password, and that the camera answers on this network."),
         )
     path = Path(source)
     if not path.exists():
-        return SourceError(f"There is no file {name}.", "Check the path.")
+        return SourceError(Message("There is no file {name}.", name=name), Message("Check the path."))
     if path.is_file() and path.stat().st_size == 0:
-        return SourceError(f"The file {name} is empty.", "Record it anew, or name another.")
-    return SourceError(f"The file {name} is not a film or a recording that FFmpeg can read.", "Name another file.")
+        return SourceError(Message("The file {name} is empty.", name=name), Message("Record it anew, or name another."))
+    return SourceError(
+        Message("The file {name} is not a film or a recording that FFmpeg can read.", name=name),
+        Message("Name another file."),
+    )
 
 
 def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
@@ -74,7 +78,8 @@ def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
         yield from container.demux(stream)
     except av.FFmpegError:
         raise SourceError(
-            f"{redacted(source)} has stopped in the middle.", "Check the network and the camera."
+            Message("{redacted} has stopped in the middle.", redacted=redacted(source)),
+            Message("Check the network and the camera."),
         ) from None
 
 
@@ -121,7 +126,9 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
     import av
 
     if not container.streams.video:
-        raise SourceError(f"{redacted(source)} holds no pictures.", "Name a film, not a sound.")
+        raise SourceError(
+            Message("{redacted} holds no pictures.", redacted=redacted(source)), Message("Name a film, not a sound.")
+        )
     stream = container.streams.video[0]
     if stream.codec_context is None:
         raise _no_decoder(source)
@@ -150,7 +157,8 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
             yield frame
     if not found:
         raise SourceError(
-            f"{redacted(source)} holds no picture that can be decoded.", "It may be cut off: record anew."
+            Message("{redacted} holds no picture that can be decoded.", redacted=redacted(source)),
+            Message("It may be cut off: record anew."),
         )
 
 
@@ -163,7 +171,9 @@ def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> 
     import av
 
     if not container.streams.audio:
-        raise SourceError(f"{redacted(source)} holds no sound.", "Name a file with a sound track.")
+        raise SourceError(
+            Message("{redacted} holds no sound.", redacted=redacted(source)), Message("Name a file with a sound track.")
+        )
     stream = container.streams.audio[0]
     if stream.codec_context is None:
         raise _no_decoder(source)
@@ -188,14 +198,20 @@ def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> 
 
 def _no_decoder(source: str) -> SourceError:
     return SourceError(
-        f"{redacted(source)} is coded in a way that this FFmpeg cannot read.", "Convert it, as to H.264."
+        Message("{redacted} is coded in a way that this FFmpeg cannot read.", redacted=redacted(source)),
+        Message("Convert it, as to H.264."),
     )
 
 
 def _no_channel(source: str, count: int, channel: int) -> SourceError:
     return SourceError(
-        f"{redacted(source)} has {count} channel(s); channel {channel} is not one of them.",
-        "Channels are counted from 0: set [microphone] channel.",
+        Message(
+            "{redacted} has {count} channel(s); channel {channel} is not one of them.",
+            redacted=redacted(source),
+            count=count,
+            channel=channel,
+        ),
+        Message("Channels are counted from 0: set [microphone] channel."),
     )
 
 

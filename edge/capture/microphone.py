@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge.capture.media_file import Resampler, open_media, read_chunks
 from edge.capture.source import Source
 from pipeline.errors import SourceError
+from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Tallies
 
 MAX_WAITING_CHUNKS = 64
@@ -71,18 +72,25 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
     try:
         import sounddevice
     except OSError:
-        raise SourceError("The library for microphones is missing.", "Run: apt install libportaudio2") from None
+        raise SourceError(
+            Message("The library for microphones is missing."), Message("Run: apt install libportaudio2")
+        ) from None
     try:
         found: Any = sounddevice.query_devices(device, "input")
     except (ValueError, sounddevice.PortAudioError):
         raise SourceError(
-            f"There is no microphone {device!r} on this machine.",
-            "List them with: python -m sounddevice; set [microphone] source, or plug it in.",
+            Message("There is no microphone '{device}' on this machine.", device=device),
+            Message("List them with: python -m sounddevice; set [microphone] source, or plug it in."),
         ) from None
     if channel >= int(found["max_input_channels"]):
         raise SourceError(
-            f"The microphone {device!r} has {found['max_input_channels']} channel(s); channel {channel} is not one.",
-            "Channels are counted from 0: set [microphone] channel.",
+            Message(
+                "The microphone '{device}' has {found} channel(s); channel {channel} is not one.",
+                device=device,
+                found=found["max_input_channels"],
+                channel=channel,
+            ),
+            Message("Channels are counted from 0: set [microphone] channel."),
         )
     rate_hz = int(found["default_samplerate"])
     pieces: Queue[NDArray[np.float32]] = Queue(MAX_WAITING_CHUNKS)
@@ -110,10 +118,13 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
                 tallies.forwarded += 1
                 yield Chunk(samples, time.monotonic() - len(samples) / SAMPLE_RATE_HZ)
     except Empty:
-        raise SourceError(f"The microphone {device!r} has stopped.", "Check its cable.") from None
+        raise SourceError(
+            Message("The microphone '{device}' has stopped.", device=device), Message("Check its cable.")
+        ) from None
     except sounddevice.PortAudioError:
         raise SourceError(
-            f"The microphone {device!r} cannot be opened.", "Another program may hold it; or this user may not use it."
+            Message("The microphone '{device}' cannot be opened.", device=device),
+            Message("Another program may hold it; or this user may not use it."),
         ) from None
 
 

@@ -13,6 +13,7 @@ from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
 from edge.worker import Worker
 from pipeline.errors import SourceError
+from pipeline.language import Message
 from pipeline.records import Tallies
 
 T = TypeVar("T")
@@ -66,7 +67,12 @@ class Source(ABC, Generic[T]):
         with closing(self._items(Tallies())) as items:
             for item in items:
                 return item
-        raise SourceError(f"The {self.kind} {self.name} {self.gives_nothing}", "Check its cable and its power.")
+        raise SourceError(
+            Message(
+                "The {kind} {name} {gives_nothing}", kind=self.kind, name=self.name, gives_nothing=self.gives_nothing
+            ),
+            Message("Check its cable and its power."),
+        )
 
     def start(self) -> None:
         """Begin to read, on threads of its own."""

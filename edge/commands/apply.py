@@ -14,6 +14,8 @@ import argparse
 import json
 from pathlib import Path
 
+from pipeline.language import Message
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -40,11 +42,14 @@ def run(args: argparse.Namespace) -> int:
     restarted = False
     if not args.unit_only:
         if run_as_service(layout.config, ["edge", "check", "--beside", "--config", str(layout.config)]):
-            raise ConfigError("The box cannot work so: see above.", "A running box was left alone.")
+            raise ConfigError(Message("The box cannot work so: see above."), Message("A running box was left alone."))
         if is_wanted(layout):
             wrong = restart_and_watch(layout, watch_s=5.0)
             if wrong:
-                raise ConfigError(f"The service did not come up: {wrong}.", "See: journalctl --namespace hailong.")
+                raise ConfigError(
+                    Message("The service did not come up: {wrong}.", wrong=wrong),
+                    Message("See: journalctl --namespace hailong."),
+                )
             restarted = True
     if args.json:
         print(json.dumps({"unit_changed": changed, "restarted": restarted}))

@@ -24,6 +24,7 @@ from edge.capture.redaction import redacted
 from edge.config import EdgeConfig, load_config
 from edge.deploy.service import ask_running_box
 from pipeline.errors import HailongError, StoreError
+from pipeline.language import Message
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
 SERVER_WAIT_S = 8.0
@@ -185,7 +186,8 @@ def _disk(config: EdgeConfig) -> Finding:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         raise StoreError(
-            f"The data folder {folder} cannot be written ({error.strerror}).", "Check its owner and the disk."
+            Message("The data folder {folder} cannot be written ({strerror}).", folder=folder, strerror=error.strerror),
+            Message("Check its owner and the disk."),
         ) from None
     free_mib = free // 2**20
     if free < MIN_FREE_BYTES:
@@ -253,8 +255,14 @@ def _can_be_served(section: str, host: str, port: int) -> None:
             pass
     except OSError as error:
         raise ConfigError(
-            f"[{section}] cannot be served on {host}:{port} ({error.strerror}).",
-            f"Choose another [{section}] port, or end what holds it.",
+            Message(
+                "[{section}] cannot be served on {host}:{port} ({strerror}).",
+                section=section,
+                host=host,
+                port=port,
+                strerror=error.strerror,
+            ),
+            Message("Choose another [{section}] port, or end what holds it.", section=section),
         ) from None
 
 
@@ -314,7 +322,9 @@ def _server(config: EdgeConfig) -> Finding:
         if let_in:
             dealer.send(pad(wire.encode(hello)), zmq.NOBLOCK)
         if not let_in or not dealer.poll(int(SERVER_WAIT_S * 1000)):
-            raise ConfigError(f"The server at {address} does not answer.", _why_silent(address))
+            raise ConfigError(
+                Message("The server at {address} does not answer.", address=address), _why_silent(address)
+            )
         reply = wire.decode_reply(unpad(dealer.recv(), REPLY_BYTES))
     finally:
         dealer.close(linger=0)
@@ -333,18 +343,22 @@ _REFUSAL_FIX = {
 }
 
 
-def _why_silent(address: str) -> str:
+def _why_silent(address: str) -> Message:
     """Tell a dead address from a wrong key by whether the port takes a connection."""
     host, _, port = address.removeprefix("tcp://").rpartition(":")
     try:
         with socket.create_connection((host.strip("[]"), int(port)), timeout=3.0):
             pass
     except socket.gaierror:
-        return f"The name {host} is not known: check [server] address and the name server."
+        return Message("The name {host} is not known: check [server] address and the name server.", host=host)
     except OSError as error:
-        reason = error.strerror or "timed out"
-        return f"Port {port} of {host} takes no connection ({reason}): is it running, is a firewall between?"
-    return (
+        return Message(
+            "Port {port} of {host} takes no connection ({reason}): is it running, is a firewall between?",
+            port=port,
+            host=host,
+            reason=error.strerror or Message("timed out"),
+        )
+    return Message(
         "Something takes connections there, but does not let this box in: check [server] public_key, and whether the "
         "box was revoked (hailong server enroll --list)."
     )

@@ -17,6 +17,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from pipeline.language import Message
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -40,7 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
     layout = Layout(args.root)
     if layout.current.exists():
-        raise ConfigError(f"A box is installed under {args.root} already.", "Use `hailong edge update`.")
+        raise ConfigError(
+            Message("A box is installed under {root} already.", root=args.root), Message("Use `hailong edge update`.")
+        )
     if args.config is not None:
         load_config(args.config)
     trust = public_key_bytes(args.trust)

@@ -28,6 +28,7 @@ from edge.perception.settings import EngineSettings
 from models.labels import POLARITIES
 from pipeline.errors import ConfigError, SourceError
 from pipeline.fusion import FusionParameters, load_fusion
+from pipeline.language import Message
 from pipeline.records import EMOTIONS, Chunk, ClosedVisit, Frame, Modality, Tallies
 
 _ODD = {
@@ -167,9 +168,9 @@ def parse_region(corners: list[str]) -> tuple[tuple[float, float], ...]:
     try:
         found = tuple((float(x), float(y)) for x, y in (corner.split(",") for corner in corners))
     except ValueError:
-        raise ConfigError("A corner of the region reads X,Y with both between 0 and 1.") from None
+        raise ConfigError(Message("A corner of the region reads X,Y with both between 0 and 1.")) from None
     if found and (len(found) < 3 or not all(0 <= value <= 1 for corner in found for value in corner)):
-        raise ConfigError("A region has at least three corners X,Y, each between 0 and 1.")
+        raise ConfigError(Message("A region has at least three corners X,Y, each between 0 and 1."))
     return found
 
 
@@ -191,9 +192,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay and print."""
     if args.every <= 0:
-        raise ConfigError("--every is a number of seconds above 0.")
+        raise ConfigError(Message("--every is a number of seconds above 0."))
     if args.channel < 0:
-        raise SourceError("Channels are counted from 0.")
+        raise SourceError(Message("Channels are counted from 0."))
     settings = EngineSettings(
         region=parse_region(args.region),
         visits_by="queue" if args.whole else "presence",

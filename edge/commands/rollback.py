@@ -11,6 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
+from pipeline.language import Message
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -31,7 +33,10 @@ def run(args: argparse.Namespace) -> int:
     run_in(release, ["edge", "apply", "--unit-only", "--root", str(layout.root)])  # 0.1.0 has none: its unit stays
     wrong = restart_and_watch(layout, watch_s=5.0) if wanted else ""
     if wrong:
-        raise ConfigError(f"{release.name} is in place, but does not come up: {wrong}.", "Call rollback again.")
+        raise ConfigError(
+            Message("{name} is in place, but does not come up: {wrong}.", name=release.name, wrong=wrong),
+            Message("Call rollback again."),
+        )
     running = "Now running" if wanted else "In place, not started:"
     print(json.dumps({"release": release.name, "running": wanted}) if args.json else f"{running} {release.name}.")
     return 0

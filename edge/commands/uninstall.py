@@ -16,6 +16,8 @@ import json
 import shutil
 from pathlib import Path
 
+from pipeline.language import Message
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -57,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.root)
     layout.trust()
     if not args.yes:
-        raise ConfigError("This removes the box's keys and months for good.", "Add --yes.")
+        raise ConfigError(Message("This removes the box's keys and months for good."), Message("Add --yes."))
     was_running = is_wanted(layout)
     systemctl(layout, "stop", "hailong-edge")
     unsent = waiting(layout.data, layout.runtime)
@@ -65,8 +67,8 @@ def run(args: argparse.Namespace) -> int:
         if was_running:
             systemctl(layout, "start", "--no-block", "hailong-edge")
         raise ConfigError(
-            f"{unsent} releases and answer sheets have not been taken by the server.",
-            "Let the box run until they are, or add --lose-unsent.",
+            Message("{unsent} releases and answer sheets have not been taken by the server.", unsent=unsent),
+            Message("Let the box run until they are, or add --lose-unsent."),
         )
     systemctl(layout, "disable", "hailong-edge")
     wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime) if folder.exists())

@@ -17,6 +17,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.language import Joined, Message
+
 if TYPE_CHECKING:
     from edge.deploy.releases import Layout
 
@@ -54,8 +56,12 @@ def run(args: argparse.Namespace) -> int:
         done = run_in(release, ["edge", "check", "--offline", "--beside", "--config", str(layout.config)])
         if done.returncode:
             raise ConfigError(
-                f"Release {release.name} does not accept this box: {(done.stdout + done.stderr).strip()[-600:]}",
-                "The box goes on with its present release.",
+                Message(
+                    "Release {name} does not accept this box: {stdout}",
+                    name=release.name,
+                    stdout=(done.stdout + done.stderr).strip()[-600:],
+                ),
+                Message("The box goes on with its present release."),
             )
     place = _Place(layout)
     wanted = is_wanted(layout)
@@ -66,7 +72,10 @@ def run(args: argparse.Namespace) -> int:
         print(f"restarting the service, and watching it for {args.watch_s:.0f} s", file=sys.stderr)
         wrong = _try(layout, args.watch_s, heard)
     if wrong:
-        raise ConfigError(f"Release {release.name} was taken back: {wrong}.", place.restore(release, wanted))
+        raise ConfigError(
+            Message("Release {name} was taken back: {wrong}.", name=release.name, wrong=wrong),
+            Joined([place.restore(release, wanted)]),
+        )
     prune(layout)
     if args.json:
         print(json.dumps({"release": release.name, "changed": True, "running": wanted}))

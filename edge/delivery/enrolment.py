@@ -20,6 +20,7 @@ from pipeline.keys import (
     write_public,
     z85_encode,
 )
+from pipeline.language import Message
 from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.release import refused_mark
 
@@ -46,16 +47,17 @@ def load_enrolment(config: EdgeConfig) -> Enrolment:
         server = str(values["server_public"])
     except FileNotFoundError:
         raise ConfigError(
-            "This box has not been enrolled.", "Run: hailong keys enroll --config FILE --code CODE."
+            Message("This box has not been enrolled."), Message("Run: hailong keys enroll --config FILE --code CODE.")
         ) from None
     except (OSError, ValueError, KeyError, TypeError, KeyFileError):
         raise ConfigError(
-            f"The box's enrolment at {path} is damaged.", "Enrol it again: hailong keys enroll."
+            Message("The box's enrolment at {path} is damaged.", path=path),
+            Message("Enrol it again: hailong keys enroll."),
         ) from None
     if server != config.server.public_key:
         raise ConfigError(
-            "This box was enrolled at a server with another key.",
-            "Correct [server] public_key, or enrol it at this server: hailong keys enroll.",
+            Message("This box was enrolled at a server with another key."),
+            Message("Correct [server] public_key, or enrol it at this server: hailong keys enroll."),
         )
     return found
 
@@ -140,8 +142,11 @@ def _ask(config: EdgeConfig, keys: KeyPair, request: enrolment.Enrol, timeout_s:
         socket.send(pad(enrolment.encode(request), REPLY_BYTES))
         if not socket.poll(int(timeout_s * 1000)):
             raise ConfigError(
-                f"The server does not answer at {address}.",
-                "Check that it runs, that the network lets this port through, and that [server] public_key is its key.",
+                Message("The server does not answer at {address}.", address=address),
+                Message(
+                    "Check that it runs, that the network lets this port through, and that [server] "
+                    "public_key is its key."
+                ),
             )
         answer = enrolment.decode_answer(unpad(socket.recv(), REPLY_BYTES))
     finally:
@@ -150,8 +155,10 @@ def _ask(config: EdgeConfig, keys: KeyPair, request: enrolment.Enrol, timeout_s:
     if isinstance(answer, enrolment.Enrolled):
         return answer
     if answer.later:
-        raise ConfigError("The server cannot enrol a box just now.", "Try again in a minute; the code stays valid.")
+        raise ConfigError(
+            Message("The server cannot enrol a box just now."), Message("Try again in a minute; the code stays valid.")
+        )
     raise ConfigError(
-        "The server does not accept this code.",
-        "It may be used or older than a day: ask for a new one (hailong server enroll).",
+        Message("The server does not accept this code."),
+        Message("It may be used or older than a day: ask for a new one (hailong server enroll)."),
     )

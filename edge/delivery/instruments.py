@@ -12,6 +12,7 @@ from pipeline.errors import ConfigError, WireError
 from pipeline.instruments.instrument import Instrument, parse_instrument
 from pipeline.instruments.library import load_instrument
 from pipeline.instruments.signed import open_signed
+from pipeline.language import Message
 from pipeline.records import Tallies
 from pipeline.wire import SignedFile
 
@@ -42,7 +43,7 @@ class Instruments:
             before = parse_instrument(held, file.name) if held is not None else None
             instrument = open_signed(file, self._key, at_least=before)
             if held is None and len(list(self._folder.glob("*.toml"))) >= MAX_FILES:
-                raise ConfigError("There are too many instruments on this box.")
+                raise ConfigError(Message("There are too many instruments on this box."))
             self._keep(path, file.content)
         except (WireError, ConfigError, OSError) as error:
             self.tallies.drop("refused")

@@ -26,6 +26,7 @@ import msgspec
 
 from pipeline import wire
 from pipeline.errors import StoreError
+from pipeline.language import Message
 from pipeline.records import Tallies
 
 Builder = Callable[[int, int, int], wire.Message]
@@ -103,8 +104,8 @@ class Outbox:
                 self._db.execute("UPDATE box SET epoch = ?, next = 1", (epoch,))
             elif row[0] > epoch:
                 raise StoreError(
-                    "The outbox belongs to a later epoch than this box's enrolment.",
-                    "Enrol the box again: hailong keys enroll.",
+                    Message("The outbox belongs to a later epoch than this box's enrolment."),
+                    Message("Enrol the box again: hailong keys enroll."),
                 )
         self.epoch = epoch
 
@@ -376,6 +377,13 @@ def _memory_name(path: Path) -> str:
 
 def _store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
     full = getattr(error, "sqlite_errorname", "") in {"SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR"}
-    fix = "Free space on the box's disk; what is stored stays." if full else "Check the file's owner and the disk."
-    text = "The disk is full: the outbox" if full else "The outbox"
-    return StoreError(f"{text} {path.name} cannot be read or written ({type(error).__name__}).", fix)
+    kind = type(error).__name__
+    if full:
+        return StoreError(
+            Message("The disk is full: the outbox {name} cannot be written ({kind}).", name=path.name, kind=kind),
+            Message("Free space on the box's disk; what is stored stays."),
+        )
+    return StoreError(
+        Message("The outbox {name} cannot be read or written ({kind}).", name=path.name, kind=kind),
+        Message("Check the file's owner and the disk."),
+    )

@@ -27,6 +27,7 @@ from pipeline import wire
 from pipeline.errors import ConfigError, LogError, StoreError, WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
+from pipeline.language import Message
 from pipeline.records import Tallies
 
 _log = logging.getLogger(__name__)
@@ -300,8 +301,8 @@ def require_record(path: Path | None) -> None:
         _open_record(path).close()
     except OSError as error:
         raise ConfigError(
-            f"[server] record: {path} cannot be written ({error.strerror}).",
-            "Name a file in the folder of [box] data_dir; a service may write nowhere else.",
+            Message("[server] record: {path} cannot be written ({strerror}).", path=path, strerror=error.strerror),
+            Message("Name a file in the folder of [box] data_dir; a service may write nowhere else."),
         ) from None
 
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from edge.deploy.archive import MANIFEST, SIGNATURE, BundleError, Manifest, UntrustedError, parse_manifest, unpack
 from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, verify
+from pipeline.language import Joined, Message
 
 _MANYLINUX = re.compile(r"manylinux_2_(\d+)_(x86_64|aarch64)")
 _OLDEST_GLIBC_MINOR = 17
@@ -41,9 +42,14 @@ class Target:
 
     def __post_init__(self) -> None:
         if self.tag is not None and not _MANYLINUX.fullmatch(self.tag):
-            raise ConfigError(f"{self.tag!r} is not a platform.", "Such as manylinux_2_28_aarch64.")
+            raise ConfigError(
+                Message("'{tag}' is not a platform.", tag=self.tag), Message("Such as manylinux_2_28_aarch64.")
+            )
         if not re.fullmatch(r"3\.\d{2}", self.python):
-            raise ConfigError(f"{self.python!r} is not a version of Python.", "Such as 3.11 (Debian 12), 3.13 (13).")
+            raise ConfigError(
+                Message("'{python}' is not a version of Python.", python=self.python),
+                Message("Such as 3.11 (Debian 12), 3.13 (13)."),
+            )
 
     @property
     def machine(self) -> str:
@@ -86,7 +92,7 @@ def write_bundle(content: Path, out: Path, version: str, platform: str, keys: Ke
     try:
         parse_manifest(text)
     except BundleError as error:
-        raise ConfigError(f"The bundle {error}.") from None
+        raise ConfigError(Message("The bundle {error}.", error=error)) from None
     with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in ((MANIFEST, text), (SIGNATURE, keys.sign(text))):
             archive.addfile(_entry(name, len(data)), BytesIO(data))
@@ -120,7 +126,7 @@ def open_bundle(bundle: Path, trust: bytes, folder: Path) -> Manifest:
 def told(bundle: Path, error: BundleError) -> HailongError:
     """What was wrong with a bundle, in the error tree."""
     kind = KeyFileError if isinstance(error, UntrustedError) else ConfigError
-    return kind(f"{bundle} {error}.", error.fix)
+    return kind(Message("{bundle} {error}.", bundle=bundle, error=error), Joined([error.fix]))
 
 
 def collect(content: Path, source: Path, lock: Path, target: Target, say: Callable[[str], None]) -> None:
@@ -178,4 +184,4 @@ def _pip(arguments: list[str]) -> None:
     )
     if done.returncode:
         reason = next((line for line in done.stderr.splitlines() if line.startswith("ERROR")), "see pip's own output")
-        raise ConfigError(f"pip could not do `{arguments[0]}`: {reason}")
+        raise ConfigError(Message("pip could not do `{arguments}`: {reason}", arguments=arguments[0], reason=reason))

@@ -18,6 +18,7 @@ from edge.deploy.bundle import open_bundle
 from edge.deploy.installer import installer_text
 from pipeline.errors import ConfigError
 from pipeline.keys import public_key_bytes
+from pipeline.language import Message
 
 NAME = "hailong-edge"
 _SHARE = f"usr/share/{NAME}"
@@ -66,7 +67,7 @@ def write_package(bundle: Path, trust: str, folder: Path) -> Path:
 
     Raises `ConfigError`, `KeyFileError`; also where there is no `dpkg-deb`."""
     if shutil.which("dpkg-deb") is None:
-        raise ConfigError("There is no dpkg-deb on this machine.", "Build the package on Debian.")
+        raise ConfigError(Message("There is no dpkg-deb on this machine."), Message("Build the package on Debian."))
     with tempfile.TemporaryDirectory() as place:
         content, tree = Path(place) / "content", Path(place) / "tree"
         content.mkdir()
@@ -88,14 +89,14 @@ def write_package(bundle: Path, trust: str, folder: Path) -> Path:
         command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(out)]
         done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise ConfigError(f"dpkg-deb: {done.stderr.strip()[-300:]}")
+        raise ConfigError(Message("dpkg-deb: {stderr}", stderr=done.stderr.strip()[-300:]))
     return out
 
 
 def _architecture(manifest: Manifest) -> str:
     found = [debian for machine, debian in _ARCHITECTURES.items() if manifest.platform.endswith(machine)]
     if not found:
-        raise ConfigError(f"No Debian architecture is known for {manifest.platform}.")
+        raise ConfigError(Message("No Debian architecture is known for {platform}.", platform=manifest.platform))
     return found[0]
 
 

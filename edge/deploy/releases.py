@@ -27,6 +27,7 @@ from edge.deploy.bundle import told
 from edge.deploy.unit import JOURNAL, USER, unit_text
 from pipeline.errors import ConfigError
 from pipeline.keys import public_key_bytes, verify
+from pipeline.language import Message
 from pipeline.privacy.sealing import CREDENTIAL_NAME
 
 
@@ -96,7 +97,10 @@ class Layout:
         try:
             return public_key_bytes((self.home / "trust.key").read_text(encoding="ascii").strip())
         except OSError as error:
-            raise ConfigError(f"No box is installed under {self.root}.", "Run `hailong edge install` first.") from error
+            raise ConfigError(
+                Message("No box is installed under {root}.", root=self.root),
+                Message("Run `hailong edge install` first."),
+            ) from error
 
 
 def build(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]) -> Path:
@@ -133,7 +137,9 @@ def _link(link: Path, target: Path, through: bool = False) -> None:
 def roll_back(layout: Layout) -> Path:
     """Swap the current release with the one before. Raises `ConfigError` where there is none."""
     if not layout.previous.exists():
-        raise ConfigError("There is no earlier release on this box.", "Install one with `hailong edge update`.")
+        raise ConfigError(
+            Message("There is no earlier release on this box."), Message("Install one with `hailong edge update`.")
+        )
     release = layout.previous.resolve()
     activate(layout, release)
     return release

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from edge.deploy.releases import Layout, own_config
 from edge.deploy.unit import UNIT_NAME, unit_text
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
@@ -43,7 +44,8 @@ def systemctl(layout: Layout, *words: str) -> None:
         done = subprocess.run(["systemctl", *words], capture_output=True, text=True)
         if done.returncode:
             raise ConfigError(
-                f"systemctl {' '.join(words)} failed: {done.stderr.strip()}", "See: journalctl --namespace hailong."
+                Message("systemctl {words} failed: {stderr}", words=" ".join(words), stderr=done.stderr.strip()),
+                Message("See: journalctl --namespace hailong."),
             )
 
 

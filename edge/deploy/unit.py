@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
@@ -163,9 +164,11 @@ def require_fitting_unit(config: EdgeConfig) -> None:
     written_for = os.environ.get(NEEDS_VARIABLE)
     if written_for and written_for != Needs.of(config).digest():
         raise ConfigError(
-            "The configuration has changed in something that the system allows this service by name (a device, an "
-            "address, the month's key, memory).",
-            "Run as root: hailong edge apply",
+            Message(
+                "The configuration has changed in something that the system allows this service by name "
+                "(a device, an address, the month's key, memory)."
+            ),
+            Message("Run as root: hailong edge apply"),
         )
 
 

@@ -19,6 +19,7 @@ from models.runtime import OnnxNetwork
 from models.vad import VoiceActivity
 from models.words import WordsReader
 from pipeline.errors import ModelError
+from pipeline.language import Message
 
 FACE_NETWORKS = ("face-affect", "fer")
 """Networks of a face's affect, the preferred one first."""
@@ -74,7 +75,8 @@ def needed_models(options: NetworkOptions) -> tuple[str, ...]:
     """Names of the models that `load_networks` will load."""
     if options.face not in FACE_NETWORKS:
         raise ModelError(
-            f"{options.face} is not a network of faces' affect.", f"There are: {', '.join(FACE_NETWORKS)}."
+            Message("{face} is not a network of faces' affect.", face=options.face),
+            Message("There are: {face_networks}.", face_networks=", ".join(FACE_NETWORKS)),
         )
     names = ["face-detector-far", "face-detector-near", "face-landmarks", options.face, "voice-activity"]
     if speech_is_accepted(options):

@@ -29,9 +29,10 @@ from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
 from edge.tablet.pairing import COOKIE, COOKIE_S, Pairing
-from edge.tablet.texts import Language, text
+from edge.tablet.texts import TITLE, notice_parts
 from models.catalogue import all_cards
 from pipeline.errors import StoreError
+from pipeline.language import DEFAULT, Message, Plural, in_language, language, languages, translator
 
 _HERE = Path(__file__).parent
 _LANGUAGE_COOKIE = "language"
@@ -45,7 +46,7 @@ class TabletPages:
 
     agency: str
     counter: str
-    language: Language
+    language: str
     idle_s: int
     analysing: bool
     demo: bool
@@ -104,21 +105,18 @@ class _Pages:
             Route(sheet + "/send", self.send, methods=["POST"]),
         ]
 
-    def _language(self, request: Request) -> Language:
+    def _language(self, request: Request) -> str:
         asked = request.cookies.get(_LANGUAGE_COOKIE)
-        return asked if asked in ("vi", "en") else self._pages.language  # type: ignore[return-value]
+        return asked if asked in languages() else self._pages.language
 
     def _render(self, request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-        language = self._language(request)
-
-        def t(name: str, **parts: object) -> str:
-            return text(name, language, **parts)
-
+        lang = self._language(request)
         # to a citizen's telephone, which may read the notice, nothing is told of visits
         tells = self._pages.analysing and self._is_tablet(request)
         page = self._templates.get_template(template).render(
-            t=t,
-            language=language,
+            _=translator(lang),
+            language=lang,
+            languages=[(code, language(code).name) for code in languages() if code != lang],
             pages=self._pages,
             page_token=self._page_token,
             analysed=tells and self._counter.is_analysed,
@@ -135,7 +133,13 @@ class _Pages:
 
     async def start(self, request: Request) -> Response:
         """The first page."""
-        answer = self._render(request, "start.html", count=len(self._counter.questionnaire.questions))
+        count = len(self._counter.questionnaire.questions)
+        hint = Plural(
+            "1 question · voluntary, without your name",
+            "{count} questions · voluntary, without your name",
+            count=count,
+        )
+        answer = self._render(request, "start.html", hint=hint)
         if self._pairing is not None:
             _give(answer, request.cookies[COOKIE])
         return answer
@@ -158,11 +162,19 @@ class _Pages:
 
     async def notice(self, request: Request) -> Response:
         """The notice, on the screen."""
-        return self._render(request, "notice.html", qr=self._qr(request))
+        parts = notice_parts(self._pages.analysing)
+        return self._render(request, "notice.html", title=TITLE, parts=parts, qr=self._qr(request))
 
     async def notice_print(self, request: Request) -> Response:
-        """The notice for the wall: both languages on one A4 page."""
-        return self._render(request, "notice_print.html", qr=self._qr(request), text=text)
+        """The notice for the wall: every language, on one A4 page where they are two."""
+        page = self._templates.get_template("notice_print.html").render(
+            title=in_language(TITLE, DEFAULT),
+            parts=notice_parts(self._pages.analysing),
+            pages=self._pages,
+            qr=self._qr(request),
+            languages=[(code, language(code).name, translator(code)) for code in languages()],
+        )
+        return HTMLResponse(page)
 
     async def models(self, request: Request) -> Response:
         """The cards of the models that this box may load."""
@@ -172,14 +184,15 @@ class _Pages:
         return notice_qr(self._pages.notice_url or str(request.url_for("notice")))
 
     async def switch_language(self, request: Request) -> Response:
-        """The other language, for this browser until it is closed, and back to the page."""
+        """The language chosen, for this browser until it is closed, and back to the page."""
         form = await request.form()
         target = str(form.get("path", "/"))
         if not target.startswith("/") or target.startswith("//"):
             target = "/"
         answer = RedirectResponse(target, 303)
-        other = "en" if self._language(request) == "vi" else "vi"
-        answer.set_cookie(_LANGUAGE_COOKIE, other, samesite="strict", httponly=True)
+        chosen = str(form.get("language", ""))
+        if chosen in languages():
+            answer.set_cookie(_LANGUAGE_COOKIE, chosen, samesite="strict", httponly=True)
         return answer
 
     def _own_page(self, form: FormData) -> bool:
@@ -277,15 +290,33 @@ class _Pages:
 
     async def thanks(self, request: Request) -> Response:
         """After a rating."""
-        return self._render(request, "message.html", heading="thanks", hint="thanks_hint")
+        return self._render(
+            request,
+            "message.html",
+            heading=Message("Thank you!"),
+            hint=Message("Your rating has been taken, without your name."),
+            mood=5,
+        )
 
     async def already(self, request: Request) -> Response:
         """This visit has been rated."""
-        return self._render(request, "message.html", heading="already", hint="already_hint")
+        return self._render(
+            request,
+            "message.html",
+            heading=Message("This visit has been rated already."),
+            hint=Message("Each visit is rated once. Thank you!"),
+            mood=3,
+        )
 
     async def over(self, request: Request) -> Response:
         """The sheet timed out or belongs to the visit before."""
-        return self._render(request, "message.html", heading="over", hint="over_hint")
+        return self._render(
+            request,
+            "message.html",
+            heading=Message("This rating is over."),
+            hint=Message("Unfinished answers were not sent. You can start again."),
+            mood=3,
+        )
 
 
 def _give(answer: Response, token: str) -> None:

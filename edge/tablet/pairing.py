@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from pipeline.errors import StoreError
+from pipeline.language import Message
 
 COOKIE = "tablet"
 COOKIE_S = 400 * 86_400
@@ -108,5 +109,6 @@ def _write(path: Path, text: str) -> None:
         part.replace(path)
     except OSError as error:
         raise StoreError(
-            f"The tablet's pairing cannot be kept ({error.strerror}).", "Check the data folder's owner and the disk."
+            Message("The tablet's pairing cannot be kept ({strerror}).", strerror=error.strerror),
+            Message("Check the data folder's owner and the disk."),
         ) from None

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import OVERALL, Instrument, Reason, ScalePoint, Text
+from pipeline.language import Message
 
 Form = Literal["one", "short", "kiosk"]
 ASK_REASONS_AT = 3
@@ -51,8 +52,8 @@ def make_questionnaire(instrument: Instrument, form: Form) -> Questionnaire:
         questions = (*questions, overall) if questions else ()
     if not questions:
         raise ConfigError(
-            f"Instrument {instrument.code} has no {form} form.",
-            'Choose another with [tablet] form: "one", "short" or "kiosk".',
+            Message("Instrument {code} has no {form} form.", code=instrument.code, form=form),
+            Message('Choose another with [tablet] form: "one", "short" or "kiosk".'),
         )
     return Questionnaire(instrument.wire_code, questions, instrument.scale, instrument.reasons)
 

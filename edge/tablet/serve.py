@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 
 from edge.worker import Worker
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 
 
 class TabletServer:
@@ -34,8 +35,14 @@ class TabletServer:
         except OSError as error:
             self._socket.close()
             raise ConfigError(
-                f"[{section}] cannot be served on {host}:{port} ({error.strerror}).",
-                f"Choose another [{section}] port, or end what holds it.",
+                Message(
+                    "[{section}] cannot be served on {host}:{port} ({strerror}).",
+                    section=section,
+                    host=host,
+                    port=port,
+                    strerror=error.strerror,
+                ),
+                Message("Choose another [{section}] port, or end what holds it.", section=section),
             ) from None
         self.port = int(self._socket.getsockname()[1])
         self._app = app

@@ -22,6 +22,7 @@ from pipeline.audit.proof import check_proof, make_proof
 from pipeline.audit.verdict import report
 from pipeline.errors import ConfigError
 from pipeline.keys import public_key_bytes
+from pipeline.language import Message
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if args.check_proof is not None:
         return report(check_proof(args.check_proof, key), args.json)
     if args.store is None:
-        raise ConfigError("Which log?", "Name the box's release.sqlite3.")
+        raise ConfigError(Message("Which log?"), Message("Name the box's release.sqlite3."))
     if args.prove is not None:
         json.dump(make_proof(args.store, args.prove, args.epoch), sys.stdout)
         print()

@@ -10,6 +10,7 @@ from pipeline.audit.log import describe_leaf
 from pipeline.audit.sources import head_from_hex, head_line, read_store
 from pipeline.audit.verdict import Verdict
 from pipeline.errors import LogError, StoreError
+from pipeline.language import Message
 from pipeline.transparency.heads import from_words, verify_head
 from pipeline.transparency.leaves import decode_leaf
 from pipeline.transparency.merkle import inclusion_proof, leaf_hash, verify_inclusion
@@ -23,7 +24,10 @@ def make_proof(store: Path, index: int, epoch: int | None = None) -> dict[str, A
     leaves = [data for _, data in log.leaves.get(epoch, [])]
     heads = [head for head in log.heads if head.epoch == epoch and index < head.size <= len(leaves)]
     if not 0 <= index < len(leaves) or not heads:
-        raise LogError("There is no such leaf under a signed head.", f"Epoch {epoch} has {len(leaves)} leaves.")
+        raise LogError(
+            Message("There is no such leaf under a signed head."),
+            Message("Epoch {epoch} has {count} leaves.", epoch=epoch, count=len(leaves)),
+        )
     head = max(heads, key=lambda each: each.size)
     hashes = [leaf_hash(data) for data in leaves[: head.size]]
     return {
@@ -49,7 +53,8 @@ def check_proof(path: Path, signing_public: bytes | None) -> Verdict:
         head = head_from_hex(entry["epoch"], entry["size"], entry["root"], entry["signature"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, StoreError):
         raise LogError(
-            f"{path.name} is not a proof.", "Make one: hailong audit log release.sqlite3 --prove LEAF."
+            Message("{name} is not a proof.", name=path.name),
+            Message("Make one: hailong audit log release.sqlite3 --prove LEAF."),
         ) from None
     verdict.facts = {"entry": describe_leaf(decode_leaf(leaf)), "index": index, "size": head.size, "epoch": head.epoch}
     if not verify_inclusion(leaf_hash(leaf), index, head.size, nodes, from_words(head.root)):

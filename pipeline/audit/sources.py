@@ -21,6 +21,7 @@ import msgspec
 from pipeline import wire
 from pipeline.errors import StoreError, WireError
 from pipeline.framing import FRAME_BYTES, unpad
+from pipeline.language import Message
 from pipeline.transparency.heads import from_words, words
 
 _SQLITE = b"SQLite format 3\0"
@@ -96,8 +97,8 @@ def read_heads(path: Path, box: int | None = None) -> list[wire.TreeHead]:
             ]
         except (ValueError, KeyError, TypeError):
             raise StoreError(
-                f"{path.name} does not hold tree heads.",
-                'One JSON object a line: {"epoch", "size", "root", "signature"}, the last two in hex.',
+                Message("{name} does not hold tree heads.", name=path.name),
+                Message('One JSON object a line: {"epoch", "size", "root", "signature"}, the last two in hex.'),
             ) from None
     heads = []
     for _, frame in read_record(path):
@@ -129,7 +130,7 @@ def head_from_hex(epoch: int, size: int, root: str, signature: str) -> wire.Tree
         )
     except msgspec.ValidationError:
         raise StoreError(
-            "A tree head has a root or a signature of the wrong length.", "Export the heads again."
+            Message("A tree head has a root or a signature of the wrong length."), Message("Export the heads again.")
         ) from None
 
 
@@ -151,7 +152,8 @@ def _open(path: Path) -> Iterator[BinaryIO]:
         file = path.open("rb")
     except OSError as error:
         raise StoreError(
-            f"{path} cannot be read ({type(error).__name__}).", "Check the path and the file's owner."
+            Message("{path} cannot be read ({name}).", path=path, name=type(error).__name__),
+            Message("Check the path and the file's owner."),
         ) from None
     with file:
         yield file
@@ -160,7 +162,10 @@ def _open(path: Path) -> Iterator[BinaryIO]:
 @contextmanager
 def _copy(path: Path) -> Iterator[sqlite3.Connection]:
     if not is_database(path):
-        raise StoreError(f"{path} is not an SQLite data base.", "Name the box's release.sqlite3 or outbox.sqlite3.")
+        raise StoreError(
+            Message("{path} is not an SQLite data base.", path=path),
+            Message("Name the box's release.sqlite3 or outbox.sqlite3."),
+        )
     with tempfile.TemporaryDirectory() as folder:
         for suffix in ("", "-wal"):
             source = path.with_name(path.name + suffix)
@@ -171,7 +176,13 @@ def _copy(path: Path) -> Iterator[sqlite3.Connection]:
             yield database
         except sqlite3.Error as error:
             raise StoreError(
-                f"{path} cannot be read as expected ({type(error).__name__}: {error}).", "Name a file of this version."
+                Message(
+                    "{path} cannot be read as expected ({name}: {error}).",
+                    path=path,
+                    name=type(error).__name__,
+                    error=error,
+                ),
+                Message("Name a file of this version."),
             ) from None
         finally:
             database.close()

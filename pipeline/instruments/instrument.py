@@ -163,10 +163,15 @@ def parse_instrument(content: bytes, name: str = "instrument") -> Instrument:
     try:
         instrument = msgspec.convert(tomllib.loads(content.decode("utf-8")), Instrument)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
-        raise ConfigError(f"{name} is not an instrument: {error}.", "Compare it with the shipped 2640.toml.") from None
+        raise ConfigError(
+            Message("{name} is not an instrument: {error}.", name=name, error=error),
+            Message("Compare it with the shipped 2640.toml."),
+        ) from None
     problems = _problems(instrument)
     if problems:
-        raise ConfigError(f"{name}: {'; '.join(problems)}.", "Correct the file.")
+        raise ConfigError(
+            Message("{name}: {problems}.", name=name, problems="; ".join(problems)), Message("Correct the file.")
+        )
     return instrument
 
 

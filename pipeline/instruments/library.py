@@ -39,7 +39,10 @@ def _files(folder: Path | None) -> dict[str, bytes]:
     }
     for path in sorted(folder.glob("*.toml")) if folder else ():
         if path.name in found:
-            raise ConfigError(f"{path.name} is the name of a shipped instrument.", "Give your file another name.")
+            raise ConfigError(
+                Message("{name} is the name of a shipped instrument.", name=path.name),
+                Message("Give your file another name."),
+            )
         found[path.name] = path.read_bytes()
     return found
 
@@ -55,12 +58,21 @@ def shipped_instruments(folder: Path | None = None) -> tuple[Instrument, ...]:
         other = known.get(instrument.wire_code)
         if other is not None:
             raise ConfigError(
-                f"{name} has the wire code {instrument.wire_code} of {other.code} version {other.version}."
+                Message(
+                    "{name} has the wire code {wire_code} of {code} version {version}.",
+                    name=name,
+                    wire_code=instrument.wire_code,
+                    code=other.code,
+                    version=other.version,
+                )
             )
         known[instrument.wire_code] = instrument
     named = [(instrument.code, instrument.version) for instrument in known.values()]
     if len(set(named)) < len(named):
-        raise ConfigError("Two instrument files have the same code and version.", "Raise the version of the newer one.")
+        raise ConfigError(
+            Message("Two instrument files have the same code and version."),
+            Message("Raise the version of the newer one."),
+        )
     return tuple(known[wire_code] for wire_code in sorted(known))
 
 
@@ -83,7 +95,9 @@ def load_by_wire_code(wire_code: int, folder: Path | None = None) -> Instrument:
     for instrument in shipped_instruments(folder):
         if instrument.wire_code == wire_code:
             return instrument
-    raise ConfigError(f"No instrument has the wire code {wire_code}.", "Install its file first.")
+    raise ConfigError(
+        Message("No instrument has the wire code {wire_code}.", wire_code=wire_code), Message("Install its file first.")
+    )
 
 
 def instrument_bytes(code: str, version: int | None = None, folder: Path | None = None) -> tuple[str, bytes]:
@@ -92,7 +106,7 @@ def instrument_bytes(code: str, version: int | None = None, folder: Path | None 
     for name, content in _files(folder).items():
         if parse_instrument(content, name).wire_code == wanted.wire_code:
             return name, content
-    raise ConfigError(f"There is no file of instrument {code}.")
+    raise ConfigError(Message("There is no file of instrument {code}.", code=code))
 
 
 def load_service_groups() -> tuple[ServiceGroup, ...]:

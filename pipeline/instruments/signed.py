@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from pipeline.errors import WireError
 from pipeline.instruments.instrument import Instrument, parse_instrument
+from pipeline.language import Message
 from pipeline.wire import SignedFile
 
 _PREFIX = b"hailong signed file 1\x00"
@@ -34,8 +35,13 @@ def open_signed(file: SignedFile, key: Ed25519PublicKey, *, at_least: Instrument
     try:
         key.verify(file.signature, _signed_bytes(file.name, file.content))
     except (InvalidSignature, UnicodeEncodeError):
-        raise WireError(f"The signature of {file.name!r} is not the server's.", "The file was not taken.") from None
+        raise WireError(
+            Message("The signature of '{name}' is not the server's.", name=file.name),
+            Message("The file was not taken."),
+        ) from None
     instrument = parse_instrument(file.content, file.name)
     if at_least is not None and instrument.code == at_least.code and instrument.version < at_least.version:
-        raise WireError(f"{file.name} is older than the version at work.", "The file was not taken.")
+        raise WireError(
+            Message("{name} is older than the version at work.", name=file.name), Message("The file was not taken.")
+        )
     return instrument

@@ -7,12 +7,24 @@ The sentence in English is its identifier. `vi.po` beside this file holds the Vi
 missing and removes what nothing uses. Where a sentence is shown, `in_language(message, "vi")` says it.
 """
 
-from pipeline.language.catalogues import DEFAULT, SOURCE, Language, language, languages
-from pipeline.language.message import Joined, Message, Plural, Spoken, in_language, is_spoken, reason_of, translator
+from pipeline.language.catalogues import DEFAULT, SOURCE, Language, language, languages, of_environment
+from pipeline.language.message import (
+    NOTHING,
+    Joined,
+    Message,
+    Plural,
+    Sentence,
+    Spoken,
+    in_language,
+    is_spoken,
+    reason_of,
+    translator,
+)
 from pipeline.language.values import Day, Month, Number, Text
 
 __all__ = [
     "DEFAULT",
+    "NOTHING",
     "SOURCE",
     "Day",
     "Joined",
@@ -21,12 +33,14 @@ __all__ = [
     "Month",
     "Number",
     "Plural",
+    "Sentence",
     "Spoken",
     "Text",
     "in_language",
     "is_spoken",
     "language",
     "languages",
+    "of_environment",
     "reason_of",
     "translator",
 ]

@@ -13,6 +13,7 @@ from __future__ import annotations
 import gettext
 import io
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ SOURCE: Final = "en"
 FOLDERS: list[Path] = [Path(__file__).parent]
 """Where catalogues are looked for; a later folder's file takes the place of an earlier one's of the same name."""
 
+_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _CODE = re.compile(r"^[a-z]{2,3}(_[A-Za-z0-9]{2,8})*$")
 
 
@@ -58,6 +60,14 @@ def language(code: str) -> Language:
     """A language by its code; the default one where there is no such catalogue."""
     path = paths().get(code)
     return _load(code, path) if path else language(DEFAULT)
+
+
+def of_environment(environment: Mapping[str, str]) -> str:
+    """The language of a command line, as gettext takes it from the environment; English where it names none of ours."""
+    named = next((found for name in _VARIABLES if (found := environment.get(name))), "")
+    wanted = (part.split(".")[0].split("@")[0] for part in named.split(":"))
+    codes = (code for part in wanted for code in (part, part.split("_")[0]))
+    return next((code for code in codes if code in languages()), SOURCE)
 
 
 def forget() -> None:

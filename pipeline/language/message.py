@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Final, Protocol, TypeGuard
 
 from pipeline.language.catalogues import SOURCE, language
 
@@ -89,6 +89,11 @@ class Joined(str):
     def in_language(self, lang: str) -> str:
         """All of them in a language."""
         return self.between.join(in_language(each, lang) for each in self.texts)
+
+
+Sentence = Message | Plural | Joined
+"""What an error is raised with: never a plain text, which would be English on every page."""
+NOTHING: Final = Joined(())
 
 
 def _message(msgid: str, params: Mapping[str, Any]) -> Message:

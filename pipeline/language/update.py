@@ -5,6 +5,7 @@ and without places in the code, so that two people's additions rarely touch."""
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,10 +16,21 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
 
+from pipeline.language.catalogues import SOURCE
+
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("pipeline", "models", "calibration", "edge", "server", "hailong", "benchmarks")
 KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2)}
 """Whose first arguments are sentences."""
+_DATED: Final = (
+    '"POT-Creation-Date',
+    '"PO-Revision-Date',
+    '"Generated-By',
+    '"Project-Id',
+    '"Report-',
+    '"Last-',
+    '"Language-T',
+)
 
 
 def extracted(root: Path = ROOT) -> Catalog:
@@ -34,7 +46,8 @@ def extracted(root: Path = ROOT) -> Catalog:
 
 
 def updated(path: Path, found: Catalog) -> Catalog:
-    """A catalogue with all that is in use and nothing else; what is translated stays so."""
+    """A catalogue with all that is in use and nothing else; what is translated stays so. The catalogue of
+    the source language holds only what it says otherwise than the code."""
     with path.open("rb") as file:
         old = read_po(file, abort_invalid=True)
     new = Catalog(header_comment=old.header_comment, charset="utf-8", fuzzy=False)
@@ -42,7 +55,9 @@ def updated(path: Path, found: Catalog) -> Catalog:
     for message in found:
         if message.id:
             kept = old.get(message.id)
-            new.add(message.id, kept.string if kept and not kept.fuzzy else None)
+            said = kept.string if kept and not kept.fuzzy else None
+            if path.stem != SOURCE or (all(said) if isinstance(said, tuple | list) else said):
+                new.add(message.id, said)
     return new
 
 
@@ -53,15 +68,22 @@ def missing(catalogue: Catalog) -> Iterator[str]:
             yield str(message.id)
 
 
+def write(path: Path, catalogue: Catalog) -> None:
+    """A catalogue as its file: without the dates and programs of its header, on which every two changes would meet."""
+    out = io.BytesIO()
+    write_po(out, catalogue, width=0, sort_output=True)
+    lines = out.getvalue().decode().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith(_DATED)), encoding="utf-8")
+
+
 def main() -> int:
     """Rewrite every catalogue; 1 where one lacks a translation."""
     found = extracted()
     lacking = 0
     for path in sorted(Path(__file__).parent.glob("*.po")):
         new = updated(path, found)
-        with path.open("wb") as file:
-            write_po(file, new, width=0, sort_output=True, omit_header=False)
-        without = [] if path.stem == "en" else list(missing(new))
+        write(path, new)
+        without = [] if path.stem == SOURCE else list(missing(new))
         lacking += len(without)
         print(f"{path.name}: {len(new)} sentences, {len(without)} without a translation")
     return 1 if lacking else 0

@@ -17,6 +17,7 @@ import msgspec
 
 from pipeline import wire
 from pipeline.errors import BudgetError, LogError, StoreError
+from pipeline.language import Message
 from pipeline.transparency.leaves import EpochLeaf, Leaf, RefusalLeaf, ReleaseLeaf, decode_leaf, encode_leaf
 from pipeline.transparency.merkle import Frontier, leaf_hash, tree_root
 
@@ -73,8 +74,8 @@ class ReleaseStore:
             return False
         if row is not None and row[0] > epoch:
             raise StoreError(
-                "The release store belongs to a later epoch than this box's enrolment.",
-                "Enrol the box again: hailong keys enroll.",
+                Message("The release store belongs to a later epoch than this box's enrolment."),
+                Message("Enrol the box again: hailong keys enroll."),
             )
         with self.transaction():
             self._db.execute("INSERT OR REPLACE INTO epoch VALUES (1, ?)", (epoch,))
@@ -88,8 +89,10 @@ class ReleaseStore:
         first = None if row is None else decode_leaf(bytes(row[0]))
         if isinstance(first, EpochLeaf) and first.identity != identity:
             raise StoreError(
-                "The release store belongs to another epoch of the same number: this disk was enrolled elsewhere.",
-                "Enrol the box again: hailong keys enroll.",
+                Message(
+                    "The release store belongs to another epoch of the same number: this disk was enrolled elsewhere."
+                ),
+                Message("Enrol the box again: hailong keys enroll."),
             )
 
     @contextmanager
@@ -131,7 +134,8 @@ class ReleaseStore:
         released."""
         if self.is_charged(evidence, period, index):
             raise BudgetError(
-                "This period has been released already.", "Nothing was released; the first release stands."
+                Message("This period has been released already."),
+                Message("Nothing was released; the first release stands."),
             )
         self._db.execute(
             "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (self.epoch, evidence, int(period), index, epsilon_milli)
@@ -194,14 +198,20 @@ class ReleaseStore:
             "SELECT number, data FROM leaf WHERE epoch = (SELECT epoch FROM epoch) ORDER BY number"
         ).fetchall()
         if [number for number, _ in rows] != list(range(len(rows))):
-            raise LogError("The box's log lacks a leaf.", "Take the box out of service: hailong audit log.")
+            raise LogError(
+                Message("The box's log lacks a leaf."), Message("Take the box out of service: hailong audit log.")
+            )
         return [bytes(data) for _, data in rows]
 
     def _error(self, error: sqlite3.Error) -> StoreError:
         full = getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
         return StoreError(
-            f"The release store {self._path.name} cannot be written ({type(error).__name__}): nothing was released.",
-            "Free space on the box's disk." if full else "Check the file's owner and the disk.",
+            Message(
+                "The release store {name} cannot be written ({name_2}): nothing was released.",
+                name=self._path.name,
+                name_2=type(error).__name__,
+            ),
+            Message("Free space on the box's disk.") if full else Message("Check the file's owner and the disk."),
         )
 
 

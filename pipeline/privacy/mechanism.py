@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.errors import BudgetError
+from pipeline.language import Message
 
 CELL_LIMIT = 1_000_000
 """Bound of `pipeline.wire.Cell`; clamping a noisy value is post-processing."""
@@ -38,7 +39,8 @@ class DiscreteLaplace:
 
         if not 1 <= epsilon_milli <= 20_000:
             raise BudgetError(
-                "An epsilon must lie between 0.001 and 20.", "Check the [privacy] table of the configuration."
+                Message("An epsilon must lie between 0.001 and 20."),
+                Message("Check the [privacy] table of the configuration."),
             )
         enable_features("contrib")
         epsilon = epsilon_milli / 1_000
@@ -50,7 +52,8 @@ class DiscreteLaplace:
             scale = math.nextafter(scale, math.inf)
         else:
             raise BudgetError(
-                "The noise would cost more than its epsilon.", "This is a defect: report it; nothing was released."
+                Message("The noise would cost more than its epsilon."),
+                Message("This is a defect: report it; nothing was released."),
             )
         self.epsilon_milli = epsilon_milli
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.privacy.mechanism import noise_variance
 from pipeline.privacy.policy import PulsePeriod
 
@@ -86,7 +87,7 @@ def response_curve(figures: Figures) -> NDArray[np.float64]:
 
     low, high = 0.0, 30.0
     if correlation(curve(high)) < figures.rho:
-        raise ConfigError("No response curve has so high a correlation.", "Plan with a lower --rho.")
+        raise ConfigError(Message("No response curve has so high a correlation."), Message("Plan with a lower --rho."))
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if correlation(curve(middle)) < figures.rho else (low, middle)
@@ -110,7 +111,8 @@ def score_error(figures: Figures, epsilon: float | None, tables: int = 1) -> Sco
     expected = figures.visits * figures.response
     if expected < 2:
         raise ConfigError(
-            "Fewer than two ratings a month are to be expected.", "Plan for a longer period or more counters."
+            Message("Fewer than two ratings a month are to be expected."),
+            Message("Plan for a longer period or more counters."),
         )
     rng = np.random.default_rng(figures.seed)
     curve = response_curve(figures)

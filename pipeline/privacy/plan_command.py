@@ -17,6 +17,7 @@ import sys
 from dataclasses import asdict
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.privacy.alternatives import alternatives
 from pipeline.privacy.plan import (
     HOURS_PER_DAY,
@@ -73,14 +74,18 @@ def run(args: argparse.Namespace) -> int:
 def _check(figures: Figures) -> None:
     shares = (figures.response, figures.satisfied, figures.rho)
     if figures.visits_per_day <= 0 or min(figures.counters, figures.boxes, figures.days) < 1:
-        raise ConfigError("Visits, counters, boxes and days must be positive.", "See hailong privacy plan --help.")
+        raise ConfigError(
+            Message("Visits, counters, boxes and days must be positive."), Message("See hailong privacy plan --help.")
+        )
     in_range = (
         all(0 < share < 1 for share in shares) and 0 <= figures.abstained < 1 and 100 <= figures.runs <= 1_000_000
     )
     if not in_range:
         raise ConfigError(
-            "Response, satisfied, rho and abstained are shares between 0 and 1; runs lie between 100 and 1000000.",
-            "See hailong privacy plan --help.",
+            Message(
+                "Response, satisfied, rho and abstained are shares between 0 and 1; runs lie between 100 and 1000000."
+            ),
+            Message("See hailong privacy plan --help."),
         )
 
 

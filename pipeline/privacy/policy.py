@@ -14,6 +14,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.errors import ConfigError
+from pipeline.language import Message
 from pipeline.wire import PeriodKind
 
 EpsilonMilli = Annotated[int, Field(ge=0, le=20_000)]
@@ -101,14 +102,16 @@ class PrivacyPolicy(BaseModel):
             return
         if not self.pool_with:
             raise ConfigError(
-                "This box serves one clerk: its table would be that person's score.",
-                "Serve two or more clerks' counters with one box ([privacy] clerks_per_box = 2), or name the pool in"
-                ' which alone its evidence is shown ([privacy] pool_with = "agency-7").',
+                Message("This box serves one clerk: its table would be that person's score."),
+                Message(
+                    "Serve two or more clerks' counters with one box ([privacy] clerks_per_box = 2), or name "
+                    'the pool in which alone its evidence is shown ([privacy] pool_with = "agency-7").'
+                ),
             )
         if self.pulse_epsilon_milli:
             raise ConfigError(
-                "A box that serves one clerk sends no pulse, even when pooled: it would be that person's day.",
-                "Set [privacy] pulse_epsilon_milli = 0; its epsilon may go to the evidence.",
+                Message("A box that serves one clerk sends no pulse, even when pooled: it would be that person's day."),
+                Message("Set [privacy] pulse_epsilon_milli = 0; its epsilon may go to the evidence."),
             )
 
     def digest(self) -> bytes:

@@ -28,6 +28,7 @@ from pipeline import wire
 from pipeline.calendar import day_at
 from pipeline.errors import BudgetError, ClockError, LogError
 from pipeline.keys import KeyPair
+from pipeline.language import Message
 from pipeline.privacy.clock import Clock
 from pipeline.privacy.ledger import ReleaseStore, Staged
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
@@ -113,7 +114,8 @@ class ReleaseCurator:
                 self._refused = problem
                 self._mark.write_text(problem + "\n", encoding="utf-8")
                 raise LogError(
-                    problem, "Nothing is released. Enrol the box again, which begins a new epoch: hailong keys enroll."
+                    problem,
+                    Message("Nothing is released. Enrol the box again, which begins a new epoch: hailong keys enroll."),
                 )
             self._anchored = True
 
@@ -152,7 +154,7 @@ class ReleaseCurator:
         """Demo only: the demo ends, and with it the running periods; they never reopen. Raises `BudgetError` outside
         a demo."""
         if not self.policy.demo:
-            raise BudgetError("Only a demo may end a period early.", "Wait for the period's end.")
+            raise BudgetError(Message("Only a demo may end a period early."), Message("Wait for the period's end."))
         with self._lock:
             drawn = self.close_due(now)
             self._due += [
@@ -206,7 +208,7 @@ class ReleaseCurator:
     def problem(self) -> str:
         """Why the curator releases nothing, in words; empty where it does."""
         if self._held:
-            return "The clock is not trusted."
+            return Message("The clock is not trusted.")
         return self._refused
 
     def close(self) -> None:
@@ -279,16 +281,16 @@ class ReleaseCurator:
             policy.digest(),
         )
 
-    def _anchor_problem(self, anchor: wire.Anchor) -> str:
+    def _anchor_problem(self, anchor: wire.Anchor) -> Message | None:
         if anchor.epoch > self.epoch:
-            return "The server knows a later epoch of this box: this one is retired."
+            return Message("The server knows a later epoch of this box: this one is retired.")
         if anchor.epoch < self.epoch:
-            return ""
+            return None
         if anchor.size > self._store.size:
-            return "The server has committed a longer log of this box: this disk is an old copy."
+            return Message("The server has committed a longer log of this box: this disk is an old copy.")
         if anchor.size and self._store.root(anchor.size) != from_words(anchor.root):
-            return "The server has committed another log of this box: this disk is another history."
-        return ""
+            return Message("The server has committed another log of this box: this disk is another history.")
+        return None
 
     def _day(self) -> int:
         """Day for leaves; 0 while the clock stands before day 0."""

@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from pipeline.errors import ConfigError, KeyFileError, StoreError
+from pipeline.language import Message
 from pipeline.privacy.policy import AtRest
 
 PLAIN_BYTES = 16_384
@@ -40,14 +41,15 @@ class Sealer:
         """Write `data` (at most 16 KiB less 4 bytes) under the key, bound to `context`; replaces the file
         atomically."""
         if len(data) > PLAIN_BYTES - _LENGTH_BYTES:
-            raise StoreError("The running month does not fit its sealed file.")
+            raise StoreError(Message("The running month does not fit its sealed file."))
         plain = len(data).to_bytes(_LENGTH_BYTES, "big") + data + bytes(PLAIN_BYTES - _LENGTH_BYTES - len(data))
         nonce = secrets.token_bytes(_NONCE_BYTES)
         try:
             _replace(self._path, nonce + ChaCha20Poly1305(self._key).encrypt(nonce, plain, context))
         except OSError as error:
             raise StoreError(
-                f"The running month cannot be kept ({type(error).__name__}).", "Free space on the box's disk."
+                Message("The running month cannot be kept ({name}).", name=type(error).__name__),
+                Message("Free space on the box's disk."),
             ) from None
 
     def open(self, context: bytes) -> bytes | None:
@@ -92,8 +94,8 @@ class Sealer:
         if found is not None:
             return found / name
         raise ConfigError(
-            "No file system in memory was found for the running month's key.",
-            "Give the service a RuntimeDirectory on tmpfs, or set at_rest to credential (a demo: plain_demo).",
+            Message("No file system in memory was found for the running month's key."),
+            Message("Give the service a RuntimeDirectory on tmpfs, or set at_rest to credential (a demo: plain_demo)."),
         )
 
     def _load_key(self) -> bytes:
@@ -105,8 +107,10 @@ class Sealer:
                 secret = b""
             if len(secret) < _KEY_BYTES:
                 raise KeyFileError(
-                    "The service was given no month_key credential of at least 32 bytes.",
-                    "Make it with systemd-creds encrypt --with-key=tpm2 and name it in LoadCredentialEncrypted=.",
+                    Message("The service was given no month_key credential of at least 32 bytes."),
+                    Message(
+                        "Make it with systemd-creds encrypt --with-key=tpm2 and name it in LoadCredentialEncrypted=."
+                    ),
                 )
             return hashlib.sha256(b"hailong running month\0" + secret).digest()
         try:

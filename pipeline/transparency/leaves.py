@@ -11,6 +11,7 @@ from enum import IntEnum
 import msgspec
 
 from pipeline.errors import LogError
+from pipeline.language import Message
 from pipeline.wire import Evidence, PeriodKind, Pulse, encode
 
 
@@ -119,8 +120,8 @@ def decode_leaf(data: bytes) -> Leaf:
         return leaf
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError):
         raise LogError(
-            "A leaf of the log is none that this version writes.",
-            "Use the version that wrote it, or treat the log as altered.",
+            Message("A leaf of the log is none that this version writes."),
+            Message("Use the version that wrote it, or treat the log as altered."),
         ) from None
 
 

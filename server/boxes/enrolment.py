@@ -16,6 +16,7 @@ from pipeline import enrolment
 from pipeline.errors import InvalidError, StoreError, WireError
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
+from pipeline.language import Message
 from pipeline.records import Tallies
 from server.boxes import registry as boxes
 from server.core.limits import RateLimiter
@@ -84,7 +85,7 @@ class EnrolmentDoor:
     def _answer(self, frames: list[zmq.Frame]) -> enrolment.Answer:
         try:
             if len(frames) != 2:
-                raise WireError("An enrolment request is one frame.")
+                raise WireError(Message("An enrolment request is one frame."))
             request = enrolment.decode_enrol(unpad(frames[1].bytes, REPLY_BYTES))
         except WireError:
             self.tallies.drop("malformed")

@@ -27,6 +27,7 @@ from pipeline.enrolment import enrolment_address
 from pipeline.errors import InvalidError, StoreError, WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
+from pipeline.language import Message
 from pipeline.records import Tallies
 from server.boxes.enrolment import EnrolmentDoor
 from server.boxes.instrument_files import InstrumentFiles
@@ -206,7 +207,7 @@ class Ingest:
             return None
         try:
             if len(frames) != 2:
-                raise WireError("A message has another number of frames than the schema says.")
+                raise WireError(Message("A message has another number of frames than the schema says."))
             payload = unpad(frames[1].bytes)
             message = wire.decode(payload)
         except WireError:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.calendar import today
 from pipeline.enrolment import Enrol, code_hash, code_text, new_code, new_nonce, next_epoch
 from pipeline.errors import ConflictError, InvalidError, NotFoundError, StoreError
+from pipeline.language import Message
 from server.boxes.zap import Admission
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -147,10 +148,14 @@ class BoxRegistry:
 
 def _check_clerks(clerks: int, pool: str) -> None:
     if not 1 <= clerks <= MAX_CLERKS:
-        raise InvalidError(f"A box serves 1 to {MAX_CLERKS} clerks, not {clerks}.", "Write --clerks 2, for example.")
+        raise InvalidError(
+            Message("A box serves 1 to {max_clerks} clerks, not {clerks}.", max_clerks=MAX_CLERKS, clerks=clerks),
+            Message("Write --clerks 2, for example."),
+        )
     if re.fullmatch(POOL_PATTERN, pool) is None:
         raise InvalidError(
-            f"The pool {pool!r} is no label.", "Write up to 40 letters, digits, dots or dashes, as in edge.toml."
+            Message("The pool '{pool}' is no label.", pool=pool),
+            Message("Write up to 40 letters, digits, dots or dashes, as in edge.toml."),
         )
 
 
@@ -186,8 +191,8 @@ def new_box(
             return box_id
     except (IntegrityError, InvalidError):
         raise ConflictError(
-            f"The box {label!r} cannot be made.",
-            "Its label may be taken, or the agency or counter is not of this province.",
+            Message("The box '{label}' cannot be made.", label=label),
+            Message("Its label may be taken, or the agency or counter is not of this province."),
         ) from None
 
 
@@ -201,7 +206,10 @@ def state_clerks(engine: Engine, province_id: int, box_id: int, clerks: int, poo
         is_this_box = (boxes.c.id == box_id, Scope(province_id).where(boxes))
         done = connection.execute(update(boxes).where(*is_this_box).values(clerks=clerks, pool=pool))
         if done.rowcount != 1:
-            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(
+                Message("This province has no box {box_id}.", box_id=box_id),
+                Message("List them: hailong server enroll --list."),
+            )
         detail = {"box": box_id, "clerks": clerks, "pool": pool}
         record_change(connection, province_id, None, "box clerks stated", detail)
 
@@ -230,7 +238,10 @@ def state_terms(
     with write(engine) as connection:
         statement = Scope(province_id).update(boxes).where(boxes.c.id == box_id).values(values)
         if not values or connection.execute(statement).rowcount != 1:
-            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(
+                Message("This province has no box {box_id}.", box_id=box_id),
+                Message("List them: hailong server enroll --list."),
+            )
         record_change(connection, province_id, None, "box terms stated", {"box": box_id, **values})
         return rejudge_terms(connection, province_id, box_id)
 
@@ -251,7 +262,10 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
     with write(engine) as connection:
         done = connection.execute(Scope(province_id).update(boxes).where(boxes.c.id == box_id).values(values))
         if done.rowcount != 1:
-            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(
+                Message("This province has no box {box_id}.", box_id=box_id),
+                Message("List them: hailong server enroll --list."),
+            )
         record_change(connection, province_id, None, "box code issued", {"box": box_id, "replace": replace})
     return code_text(code)
 
@@ -307,7 +321,10 @@ def revoke(engine: Engine, province_id: int, box_id: int) -> None:
             .values(revoked_day=today(), enrol_code_hash=None, enrol_code_expires_s=None)
         )
         if done.rowcount != 1:
-            raise NotFoundError(f"This province has no box {box_id}.", "List them: hailong server enroll --list.")
+            raise NotFoundError(
+                Message("This province has no box {box_id}.", box_id=box_id),
+                Message("List them: hailong server enroll --list."),
+            )
         record_change(connection, province_id, None, "box revoked", {"box": box_id})
 
 
@@ -349,14 +366,20 @@ def find_place(engine: Engine, province_id: int, agency: str, counter: str | Non
             Scope(province_id).select(agencies, agencies.c.id).where(agencies.c.code == agency)
         ).scalar_one_or_none()
         if agency_id is None:
-            raise NotFoundError(f"This province has no agency {agency!r}.", "Import it: hailong server import.")
+            raise NotFoundError(
+                Message("This province has no agency '{agency}'.", agency=agency),
+                Message("Import it: hailong server import."),
+            )
         if counter is None:
             return agency_id, None
         counter_id = connection.execute(
             select(counters.c.id).where(counters.c.agency_id == agency_id, counters.c.code == counter)
         ).scalar_one_or_none()
     if counter_id is None:
-        raise NotFoundError(f"This agency has no counter {counter!r}.", "Import it: hailong server import.")
+        raise NotFoundError(
+            Message("This agency has no counter '{counter}'.", counter=counter),
+            Message("Import it: hailong server import."),
+        )
     return agency_id, counter_id
 
 

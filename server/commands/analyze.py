@@ -19,7 +19,7 @@ import json
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InvalidError
-from pipeline.language import in_language
+from pipeline.language import Message, in_language
 from server.core.config import add_province_argument, add_store_arguments, load_config, open_store
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     from server.store.engine import read
 
     if args.period is None and not args.drift:
-        raise InvalidError("Which period?", "Write for example --period 2026-Q3.")
+        raise InvalidError(Message("Which period?"), Message("Write for example --period 2026-Q3."))
     period = parse_period(args.period or month_name(month_of_day(today()) - 1))
     engine = open_store(load_config(args))
     with read(engine) as connection:

@@ -16,6 +16,7 @@ import dataclasses
 import json
 from pathlib import Path
 
+from pipeline.language import Message
 from server.core.config import add_store_arguments, load_config, open_store
 
 
@@ -55,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
             result[province.code] = dataclasses.asdict(found)
     engine.dispose()
     if kept is not None and kept.province not in result:
-        raise InvalidError(f"The head is of the province {kept.province!r}, which this store does not have.")
+        raise InvalidError(
+            Message("The head is of the province '{province}', which this store does not have.", province=kept.province)
+        )
     holds = holds and bool(result)
     if args.json:
         print(json.dumps({"holds": holds, "provinces": result}, ensure_ascii=False))

@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import InvalidError
+from pipeline.language import Message
 from server.core.config import add_store_arguments, load_config
 
 
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
         secret = read_passphrase(args.passphrase_file) if args.passphrase_file else ""
         for_whom = Seal(tuple(args.recipient), secret)
     elif args.with_keys:
-        raise InvalidError("Secret keys are never written in the clear.", "Name a --recipient or --passphrase-file.")
+        raise InvalidError(
+            Message("Secret keys are never written in the clear."), Message("Name a --recipient or --passphrase-file.")
+        )
     config = load_config(args)
     engine = connect(config.store_url)
     counts = backup(engine, args.file, config.keys_dir if args.with_keys else None, report_table, for_whom=for_whom)

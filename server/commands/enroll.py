@@ -74,7 +74,9 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         return _list(boxes.list_boxes(store, province.province_id), args.json)
     if (args.box is None) == (args.agency is None or args.label is None):
-        raise InvalidError("Name a new box by --agency and --label, or one that there is by --box.", "See --help.")
+        raise InvalidError(
+            Message("Name a new box by --agency and --label, or one that there is by --box."), Message("See --help.")
+        )
     terms = _terms(args)
     if args.box is not None and (args.clerks is not None or args.pool is not None):
         if terms:
@@ -158,7 +160,9 @@ def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> 
     from server.boxes import registry as boxes
 
     if args.replace:
-        raise InvalidError("--replace and --clerks are two steps.", "State the clerks first, then replace the box.")
+        raise InvalidError(
+            Message("--replace and --clerks are two steps."), Message("State the clerks first, then replace the box.")
+        )
     known = next((box for box in boxes.list_boxes(store, province_id) if box["box"] == args.box), {})
     clerks = known.get("clerks", 1) if args.clerks is None else args.clerks
     pool = known.get("pool", "") if args.pool is None else args.pool

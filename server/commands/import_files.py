@@ -19,6 +19,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.language import Message
+
 if TYPE_CHECKING:
     from server.tabular.balance import Balance
 
@@ -65,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
         print(_columns(args.instrument))
         return 0
     if args.kind is None or args.file is None:
-        raise InvalidError("A kind and a file are needed.", "For example: hailong server import ratings forms.xlsx")
+        raise InvalidError(
+            Message("A kind and a file are needed."), Message("For example: hailong server import ratings forms.xlsx")
+        )
     spec = find_kind(args.kind)
     engine = open_engine(args)
     progress = Progress(args.file.name, quiet=args.json or "instrument" not in spec.options)

@@ -12,6 +12,7 @@ import argparse
 import json
 import re
 
+from pipeline.language import Message
 from server.core.config import add_store_arguments, load_config, own_folder, own_keys
 
 
@@ -36,7 +37,9 @@ def run(args: argparse.Namespace) -> int:
     from server.store.upgrade import require_current, store_version, upgrade
 
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", args.province):
-        raise InvalidError(f"{args.province!r} is no code.", "Use up to 40 of a-z, 0-9 and dash.")
+        raise InvalidError(
+            Message("'{province}' is no code.", province=args.province), Message("Use up to 40 of a-z, 0-9 and dash.")
+        )
     config = load_config(args)
     own_folder(config.data_dir)
     engine = connect(config.store_url)

@@ -15,6 +15,8 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING
 
+from pipeline.language import Message
+
 if TYPE_CHECKING:
     from server.sampling.plan import PlanState
 
@@ -53,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     code = args.show
     if code is None:
         if not args.round or not args.frame:
-            raise InvalidError("A plan needs --round and --frame.", "Or show one with --show PLAN.")
+            raise InvalidError(Message("A plan needs --round and --frame."), Message("Or show one with --show PLAN."))
         settings = PlanSettings(
             frame=args.frame,
             seed=args.seed,
@@ -87,7 +89,9 @@ def _cost(text: str) -> tuple[str, float]:
     try:
         return level, float(value)
     except ValueError:
-        raise InvalidError(f"{text!r} is no cost.", "Write LEVEL=COST, such as xa=2.") from None
+        raise InvalidError(
+            Message("'{text}' is no cost.", text=text), Message("Write LEVEL=COST, such as xa=2.")
+        ) from None
 
 
 def _table(state: PlanState) -> str:

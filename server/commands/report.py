@@ -13,6 +13,8 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.language import Message
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -55,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     engine.dispose()
     if not data.result.of("province")[0].sheets:
         raise StatisticsError(
-            f"There are no ratings of instrument {instrument.code} in {period.name}.", "Import them, or name another."
+            Message("There are no ratings of instrument {code} in {name}.", code=instrument.code, name=period.name),
+            Message("Import them, or name another."),
         )
     args.out.mkdir(parents=True, exist_ok=True)
     progress.update(0.4, "plots")

@@ -14,7 +14,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.language import in_language
+from pipeline.language import Message, in_language
 
 if TYPE_CHECKING:
     from server.scores.fused import AgencyScore
@@ -54,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
     from server.store.engine import read
 
     if args.by not in _DIMENSIONS:
-        raise InvalidError(f"There is no dimension {args.by!r}.", f"Write one of {', '.join(_DIMENSIONS)}.")
+        raise InvalidError(
+            Message("There is no dimension '{by}'.", by=args.by),
+            Message("Write one of {dimensions}.", dimensions=", ".join(_DIMENSIONS)),
+        )
     period = parse_period(args.period)
     engine = open_engine(args)
     instrument = load_instrument(args.instrument, args.version)
@@ -104,7 +107,10 @@ def _table(result: IndexResult, dimension: str, item: str) -> str:
     places = result.of("province") + (result.of(dimension) if dimension != "province" else [])
     for place in places:
         if item not in {figure.item for figure in place.figures}:
-            raise InvalidError(f"There is no figure {item!r}.", "Write index, overall, a factor or a criterion.")
+            raise InvalidError(
+                Message("There is no figure '{item}'.", item=item),
+                Message("Write index, overall, a factor or a criterion."),
+            )
         lines.append(_line(place, place.figure(item)))
     aside = sum(one.sheets for one in result.set_aside)
     lines += ["", f"Để riêng vì nghi vấn / set aside as suspicious: {aside}", *result.notes]

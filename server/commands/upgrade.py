@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 
+from pipeline.language import Message
 from server.core.config import add_store_arguments, load_config
 
 
@@ -26,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     engine = connect(load_config(args).store_url)
     before = store_version(engine)
     if before is None:
-        raise StoreError("The store is empty.", "Run `hailong server init`.")
+        raise StoreError(Message("The store is empty."), Message("Run `hailong server init`."))
     after = upgrade(engine)
     engine.dispose()
     if args.json:

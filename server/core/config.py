@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys
+from pipeline.language import Message
 
 CONFIG_NAME = "server.toml"
 
@@ -118,9 +119,13 @@ def load_config(args: argparse.Namespace) -> ServerConfig:
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not TOML: {error}.", "Correct the line named.") from None
+            raise ConfigError(
+                Message("{path} is not TOML: {error}.", path=path, error=error), Message("Correct the line named.")
+            ) from None
         if "data_dir" in values:
-            raise ConfigError(f"{path}: data_dir is the folder of this file.", "Remove the key.")
+            raise ConfigError(
+                Message("{path}: data_dir is the folder of this file.", path=path), Message("Remove the key.")
+            )
     if args.store:
         values["store"] = args.store
     return make_config(values | {"data_dir": data_dir}, str(path))
@@ -133,7 +138,10 @@ def make_config(values: dict[str, Any], origin: str) -> ServerConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{origin}: {where}: {first['msg']}.", "Correct or remove this key.") from None
+        raise ConfigError(
+            Message("{origin}: {where}: {first}.", origin=origin, where=where, first=first["msg"]),
+            Message("Correct or remove this key."),
+        ) from None
 
 
 def own_folder(path: Path) -> None:

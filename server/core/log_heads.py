@@ -97,9 +97,14 @@ def read_head(path: Path, key: str | None = None) -> ChangesHead:
         found = ChangesHead(**json.loads(path.read_text(encoding="utf-8")))
         genuine = key is None or verify(z85_decode(key), bytes.fromhex(found.signature), found.text)
     except (OSError, ValueError, TypeError, KeyFileError):
-        raise InvalidError(f"{path} is no head of a log of changes.", "Give changes.json of an export.") from None
+        raise InvalidError(
+            Message("{path} is no head of a log of changes.", path=path), Message("Give changes.json of an export.")
+        ) from None
     if not genuine:
-        raise InvalidError(f"The signature of {path} is not that key's.", "Ask for the server's signing key.")
+        raise InvalidError(
+            Message("The signature of {path} is not that key's.", path=path),
+            Message("Ask for the server's signing key."),
+        )
     return found
 
 

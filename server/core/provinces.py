@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
+from pipeline.language import Message
 from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.agencies import levels
@@ -72,7 +73,9 @@ def make_province(
 ) -> Province:
     """A new province with the three usual levels. Raises `ConflictError` where the code is taken."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
-        raise ConflictError(f"There is a province with the code {code!r}.", "Choose another code.")
+        raise ConflictError(
+            Message("There is a province with the code '{code}'.", code=code), Message("Choose another code.")
+        )
     values = {"code": code, "name_vi": name_vi, "name_en": name_en or name_vi, "simulated": simulated}
     province_id = insert_row(connection, provinces, {**values, "created_day": today()})
     for level_code, vi, en, rank in DEFAULT_LEVELS:
@@ -102,16 +105,21 @@ def find_province(connection: Connection, code: str | None) -> Province:
     """The province of a code; without one the only province. Raises `NotFoundError`, `InvalidError`."""
     found = all_provinces(connection)
     if not found:
-        raise NotFoundError("The server has no province.", "Run `hailong server init`.")
+        raise NotFoundError(Message("The server has no province."), Message("Run `hailong server init`."))
     if code is None:
         if len(found) > 1:
             codes = ", ".join(p.code for p in found)
-            raise InvalidError("The server has several provinces.", f"Name one with --province: {codes}.")
+            raise InvalidError(
+                Message("The server has several provinces."), Message("Name one with --province: {codes}.", codes=codes)
+            )
         return found[0]
     for province in found:
         if province.code == code:
             return province
-    raise NotFoundError(f"There is no province {code!r}.", f"Known: {', '.join(p.code for p in found)}.")
+    raise NotFoundError(
+        Message("There is no province '{code}'.", code=code),
+        Message("Known: {code}.", code=", ".join(p.code for p in found)),
+    )
 
 
 def read_setting(connection: Connection, province_id: int, name: str) -> Any:
@@ -133,9 +141,14 @@ def read_settings(connection: Connection, province_id: int, names: Collection[st
 def write_setting(connection: Connection, province_id: int, name: str, value: Any) -> None:
     """Set a setting. Raises `InvalidError` for an unknown name or another type than the default's."""
     if name not in SETTINGS:
-        raise InvalidError(f"There is no setting {name!r}.", f"Known: {', '.join(SETTINGS)}.")
+        raise InvalidError(
+            Message("There is no setting '{name}'.", name=name),
+            Message("Known: {settings}.", settings=", ".join(SETTINGS)),
+        )
     if type(value) is not type(SETTINGS[name]):
-        raise InvalidError(f"The setting {name} takes a {type(SETTINGS[name]).__name__}.")
+        raise InvalidError(
+            Message("The setting {name} takes a {name_2}.", name=name, name_2=type(SETTINGS[name]).__name__)
+        )
     changed = Scope(province_id).update(settings).where(settings.c.name == name)
     done = connection.execute(changed.values(value=json.dumps(value)))
     if done.rowcount == 0:

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.calendar import month_of_day
 from pipeline.errors import InvalidError
 from pipeline.instruments import Instrument, Problem, RatingFlag, check_answers, drop_unasked
-from pipeline.language import Joined, Message
+from pipeline.language import Joined, Message, Sentence
 from server.store.channels import CHANNELS, Channel, Form
 from server.store.tables.ratings import ANSWER_COLUMNS
 
@@ -48,7 +48,7 @@ UNFIT_NAMES: dict[str, Message] = {
 class UnfitSheetError(InvalidError):
     """A sheet that is no rating: `reason` is the first that applies."""
 
-    def __init__(self, reason: Unfit, message: str) -> None:
+    def __init__(self, reason: Unfit, message: Sentence) -> None:
         super().__init__(message)
         self.reason = reason
 

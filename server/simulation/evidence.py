@@ -17,6 +17,7 @@ from sqlalchemy import Connection, insert
 from calibration.worlds import discrete_laplace, joint_distribution
 from pipeline.calendar import Period
 from pipeline.errors import InvalidError
+from pipeline.language import Message
 from pipeline.wire import PeriodKind
 from server.catalogue.agencies import read_agencies
 from server.core.provinces import province_by_id
@@ -60,7 +61,7 @@ def simulate_evidence(
 
     Raises `InvalidError` for a province that is not simulated."""
     if not province_by_id(connection, province_id).simulated:
-        raise InvalidError("Evidence is simulated for simulated provinces only.")
+        raise InvalidError(Message("Evidence is simulated for simulated provinces only."))
     rng = np.random.default_rng(seed)
     rated: dict[tuple[int, int], int] = defaultdict(int)
     satisfied: dict[tuple[int, int], int] = defaultdict(int)

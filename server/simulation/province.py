@@ -24,6 +24,7 @@ from pipeline.instruments import (
     load_instrument,
     load_service_groups,
 )
+from pipeline.language import Message
 from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
 from server.ratings.rating import Place, Rating
@@ -120,10 +121,15 @@ def simulate_province(
 
     Raises `ConflictError`, `InvalidError` where the code is taken or the period is no quarter."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
-        raise ConflictError(f"There is already a province {code!r}.", "Choose another --code, or another store.")
+        raise ConflictError(
+            Message("There is already a province '{code}'.", code=code),
+            Message("Choose another --code, or another store."),
+        )
     final = parse_period(last)
     if final.last_month - final.first_month != 2 or final.first_month % 3 or quarters < 1:
-        raise InvalidError(f"{last} is no quarter.", "Write for example 2026-Q3, and at least one quarter.")
+        raise InvalidError(
+            Message("{last} is no quarter.", last=last), Message("Write for example 2026-Q3, and at least one quarter.")
+        )
     rng = np.random.default_rng(seed)
     questionnaire = load_instrument(instrument)
     first_month = final.first_month - 3 * (quarters - 1)

@@ -21,6 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.calendar import today
 from pipeline.errors import InvalidError, StoreError
+from pipeline.language import Message
 from server.store.engine import read, write
 from server.store.sealing import Opener, Seal, memory_file, opened, seal
 from server.store.upgrade import newest_version, store_version, upgrade, versions
@@ -59,13 +60,18 @@ def backup(
     Raises `StoreError`."""
     version = store_version(engine)
     if version is None:
-        raise StoreError("The store is empty: there is nothing to back up.")
+        raise StoreError(Message("The store is empty: there is nothing to back up."))
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise StoreError(f"{path} exists.", "Choose another name: a backup never replaces a file.") from None
+        raise StoreError(
+            Message("{path} exists.", path=path), Message("Choose another name: a backup never replaces a file.")
+        ) from None
     except OSError as error:
-        raise StoreError(f"{path} cannot be written ({error.strerror}).", "Choose a folder that exists.") from None
+        raise StoreError(
+            Message("{path} cannot be written ({strerror}).", path=path, strerror=error.strerror),
+            Message("Choose a folder that exists."),
+        ) from None
     try:
         with (
             os.fdopen(handle, "wb") as file,
@@ -129,9 +135,13 @@ def _manifest(plain: BinaryIO, path: Path) -> dict[str, Any]:
         with zipfile.ZipFile(plain) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
     except (OSError, zipfile.BadZipFile, KeyError, ValueError):
-        raise StoreError(f"{path} is no backup of this program, or damaged.", "Choose another backup.") from None
+        raise StoreError(
+            Message("{path} is no backup of this program, or damaged.", path=path), Message("Choose another backup.")
+        ) from None
     if manifest.get("format") != FORMAT or manifest.get("version") not in versions():
-        raise StoreError(f"{path} was made by a newer program.", "Install that version, then restore.")
+        raise StoreError(
+            Message("{path} was made by a newer program.", path=path), Message("Install that version, then restore.")
+        )
     return manifest
 
 
@@ -155,9 +165,13 @@ def _restore(
 ) -> dict[str, int]:
     manifest = _manifest(plain, path)
     if store_version(engine) is not None:
-        raise StoreError("The store is not empty.", "Restore into a new one: give --store or --data-dir.")
+        raise StoreError(
+            Message("The store is not empty."), Message("Restore into a new one: give --store or --data-dir.")
+        )
     if keys_dir is not None and manifest["keys"] and keys_dir.exists():
-        raise StoreError(f"{keys_dir} exists.", "Move it away, or restore without --with-keys.")
+        raise StoreError(
+            Message("{keys_dir} exists.", keys_dir=keys_dir), Message("Move it away, or restore without --with-keys.")
+        )
     upgrade(engine, manifest["version"])
     try:
         with zipfile.ZipFile(plain) as archive, write(engine) as connection:
@@ -168,7 +182,10 @@ def _restore(
     except (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError, InvalidError) as error:
         _empty(engine)
         reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        raise StoreError(f"{path} is damaged ({reason}); nothing was restored.", "Choose another backup.") from None
+        raise StoreError(
+            Message("{path} is damaged ({reason}); nothing was restored.", path=path, reason=reason),
+            Message("Choose another backup."),
+        ) from None
     upgrade(engine, newest_version())
     if keys_dir is not None and manifest["keys"]:
         _restore_keys(plain, path, keys_dir, manifest["keys"])
@@ -215,7 +232,10 @@ def _restore_keys(plain: BinaryIO, path: Path, keys_dir: Path, names: list[str])
     with zipfile.ZipFile(plain) as archive:
         for name in names:
             if Path(name).name != name:
-                raise StoreError(f"{path} names a key file outside its folder.", "Do not trust this backup.")
+                raise StoreError(
+                    Message("{path} names a key file outside its folder.", path=path),
+                    Message("Do not trust this backup."),
+                )
             handle = os.open(keys_dir / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "wb") as file:
                 file.write(archive.read(f"keys/{name}"))

@@ -35,13 +35,17 @@ def store_url(text: str) -> URL:
         url = make_url(text)
     except ArgumentError:
         raise StoreError(
-            "The store's URL cannot be read.", "Write sqlite:///file or postgresql://user:password@host/name."
+            Message("The store's URL cannot be read."),
+            Message("Write sqlite:///file or postgresql://user:password@host/name."),
         ) from None
     if url.get_backend_name() == "sqlite":
         return url
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
-    raise StoreError(f"The store cannot be on {url.get_backend_name()}.", "Use SQLite or PostgreSQL.")
+    raise StoreError(
+        Message("The store cannot be on {get_backend_name}.", get_backend_name=url.get_backend_name()),
+        Message("Use SQLite or PostgreSQL."),
+    )
 
 
 def connect(text: str | URL) -> Engine:
@@ -53,7 +57,7 @@ def connect(text: str | URL) -> Engine:
         # hide_parameters: an error's text, which may be logged, never holds an answer or a phone number
         engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql", hide_parameters=True)
     except NoSuchModuleError:  # pragma: no cover - store_url has refused it
-        raise StoreError("The store's data base has no driver.") from None
+        raise StoreError(Message("The store's data base has no driver.")) from None
     if url.get_backend_name() == "sqlite":
         _keep_others_out(url)
         _prepare_sqlite(engine)
@@ -64,8 +68,12 @@ def connect(text: str | URL) -> Engine:
     except (DBAPIError, sqlite3.Error) as error:  # the driver's own come from the first PRAGMA
         reason = str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
         raise StoreError(
-            f"The store at {url.render_as_string()} cannot be opened ({reason}).",
-            "Check that the folder exists and is writable, or that the data base runs and lets this user in.",
+            Message(
+                "The store at {render_as_string} cannot be opened ({reason}).",
+                render_as_string=url.render_as_string(),
+                reason=reason,
+            ),
+            Message("Check that the folder exists and is writable, or that the data base runs and lets this user in."),
         ) from None
     event.listen(engine, "handle_error", _say)
     return engine
@@ -172,7 +180,7 @@ def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) 
     """Insert one row and return its id."""
     inserted = connection.execute(insert(table).values(**values)).inserted_primary_key
     if inserted is None:  # pragma: no cover - every table here has an integer key
-        raise StoreError(f"A row of {table.name} got no key.")
+        raise StoreError(Message("A row of {name} got no key.", name=table.name))
     return int(inserted[0])
 
 

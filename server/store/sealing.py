@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pipeline.errors import InvalidError, StoreError
+from pipeline.language import Message
 
 MAGIC = b"age-encryption.org/v1"
 MIN_PASSPHRASE = 12
@@ -50,7 +51,9 @@ def seal(plain: BinaryIO, out: BinaryIO, for_whom: Seal) -> None:
     try:
         keys = [pyrage.x25519.Recipient.from_str(text) for text in for_whom.recipients]
     except pyrage.RecipientError:
-        raise InvalidError("That is no age recipient.", "It begins with age1: make one with age-keygen.") from None
+        raise InvalidError(
+            Message("That is no age recipient."), Message("It begins with age1: make one with age-keygen.")
+        ) from None
     pyrage.encrypt_io(plain, out, keys)
 
 
@@ -60,7 +63,10 @@ def is_sealed(path: Path) -> bool:
         with path.open("rb") as file:
             return file.read(len(MAGIC)) == MAGIC
     except OSError as error:
-        raise StoreError(f"{path} cannot be read ({error.strerror}).", "Name the backup's file.") from None
+        raise StoreError(
+            Message("{path} cannot be read ({strerror}).", path=path, strerror=error.strerror),
+            Message("Name the backup's file."),
+        ) from None
 
 
 def opened(path: Path, opener: Opener | None) -> BinaryIO:
@@ -68,7 +74,9 @@ def opened(path: Path, opener: Opener | None) -> BinaryIO:
     if not is_sealed(path):
         return path.open("rb")
     if opener is None or not (opener.identities or opener.passphrase):
-        raise StoreError(f"{path} is sealed.", "Give --identity FILE or --passphrase-file FILE.")
+        raise StoreError(
+            Message("{path} is sealed.", path=path), Message("Give --identity FILE or --passphrase-file FILE.")
+        )
     import pyrage
 
     plain = memory_file()
@@ -82,7 +90,8 @@ def opened(path: Path, opener: Opener | None) -> BinaryIO:
     except (pyrage.DecryptError, pyrage.IdentityError, OSError):  # OSError: a part was cut off or altered
         plain.close()
         raise StoreError(
-            f"{path} does not open.", "The key or passphrase is another, or the file is damaged."
+            Message("{path} does not open.", path=path),
+            Message("The key or passphrase is another, or the file is damaged."),
         ) from None
     plain.seek(0)
     return plain
@@ -93,9 +102,14 @@ def read_passphrase(path: Path) -> str:
     try:
         text = path.read_text("utf-8").split("\n", 1)[0].strip()
     except (OSError, UnicodeDecodeError):
-        raise StoreError(f"{path} cannot be read.", "Write the passphrase into its first line.") from None
+        raise StoreError(
+            Message("{path} cannot be read.", path=path), Message("Write the passphrase into its first line.")
+        ) from None
     if len(text) < MIN_PASSPHRASE:
-        raise InvalidError("The passphrase is short.", f"Use {MIN_PASSPHRASE} characters or more.")
+        raise InvalidError(
+            Message("The passphrase is short."),
+            Message("Use {min_passphrase} characters or more.", min_passphrase=MIN_PASSPHRASE),
+        )
     return text
 
 
@@ -104,5 +118,7 @@ def read_identities(path: Path) -> tuple[str, ...]:
     try:
         lines: Sequence[str] = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
-        raise StoreError(f"{path} cannot be read.", "Name the file that age-keygen wrote.") from None
+        raise StoreError(
+            Message("{path} cannot be read.", path=path), Message("Name the file that age-keygen wrote.")
+        ) from None
     return tuple(line.strip() for line in lines if line.strip().startswith("AGE-SECRET-KEY-"))

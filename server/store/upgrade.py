@@ -11,6 +11,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, inspect, select
 
 from pipeline.errors import StoreError
+from pipeline.language import Message
 from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.store.tables.channels import channels
@@ -45,7 +46,8 @@ def upgrade(engine: Engine, version: str = "head") -> str:
     current = store_version(engine)
     if current is not None and current not in versions():
         raise StoreError(
-            f"The store has version {current}, which this program does not know.", "Install the newer program."
+            Message("The store has version {current}, which this program does not know.", current=current),
+            Message("Install the newer program."),
         )
     config = _config()
     with engine.connect().execution_options(writes=True) as connection:
@@ -58,7 +60,10 @@ def upgrade(engine: Engine, version: str = "head") -> str:
             command.upgrade(config, version)
             _fill_channels(connection)
             if engine.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise StoreError("The store holds rows that point nowhere; nothing was changed.", "Restore a backup.")
+                raise StoreError(
+                    Message("The store holds rows that point nowhere; nothing was changed."),
+                    Message("Restore a backup."),
+                )
         connection.invalidate()  # the next user of the pool gets a connection with foreign keys on
     return store_version(engine) or ""
 
@@ -77,9 +82,13 @@ def require_current(engine: Engine) -> None:
     """Raises `StoreError` unless the store's schema is this program's."""
     current = store_version(engine)
     if current is None:
-        raise StoreError("The store is empty.", "Run `hailong server init`.")
+        raise StoreError(Message("The store is empty."), Message("Run `hailong server init`."))
     if current != newest_version():
         raise StoreError(
-            f"The store has version {current}, this program works with {newest_version()}.",
-            "Run `hailong server backup`, then `hailong server upgrade`.",
+            Message(
+                "The store has version {current}, this program works with {newest_version}.",
+                current=current,
+                newest_version=newest_version(),
+            ),
+            Message("Run `hailong server backup`, then `hailong server upgrade`."),
         )

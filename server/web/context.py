@@ -25,8 +25,8 @@ from markupsafe import Markup
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine
 
-from pipeline.errors import ConfigError, HailongError, ImportRowError, InvalidError, StoreError
-from pipeline.language import DEFAULT, SOURCE, Message, Number, Text, in_language, is_spoken, languages, translator
+from pipeline.errors import HailongError, ImportRowError, InvalidError
+from pipeline.language import DEFAULT, Message, Number, Text, in_language, is_spoken, languages, translator
 from pipeline.language import language as language_of
 from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
@@ -192,23 +192,9 @@ def province_of(request: Request, user: User) -> Province:
         return province_by_id(connection, user.province_id)
 
 
-_UNTOLD = (
-    (StoreError, Message("The store does not answer, or is damaged. Tell the administrator.")),
-    (ConfigError, Message("This request holds a value that cannot be used; nothing was changed.")),
-    (HailongError, Message("This could not be carried out; nothing was changed.")),
-)
-
-
 def error_text(request: Request, error: HailongError) -> str:
-    """An error in the page's language. One that is raised with a plain text is told by its kind: no English stands on
-    a page in another language."""
-    lang = language(request)
-    if lang == SOURCE:
-        return str(error)
-    if not is_spoken(error.message):
-        return in_language(next(words for kind, words in _UNTOLD if isinstance(error, kind)), lang)
-    fix = in_language(error.fix, lang) if is_spoken(error.fix) else ""
-    return f"{in_language(error.message, lang)} {fix}".strip()
+    """An error in the page's language."""
+    return in_language(error, language(request))
 
 
 def row_errors_text(request: Request, error: ImportRowError, limit: int) -> list[tuple[int, str]]:

@@ -20,6 +20,7 @@ from pipeline import wire
 from pipeline.calendar import window_start_s
 from pipeline.errors import StoreError
 from pipeline.keys import KeyPair
+from pipeline.language import Message
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
 from pipeline.privacy.release import ReleaseCurator
@@ -225,7 +226,7 @@ def test_a_crash_between_put_and_confirm_sends_nothing_twice(
     ingest: Ingest, store: Engine, server_keys: KeyPair, box: EnrolledBox, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def crash(_number: int) -> None:
-        raise StoreError("the power went")
+        raise StoreError(Message("the power went"))
 
     with monkeypatch.context() as patch:
         patch.setattr(bench.curator, "confirm", crash)

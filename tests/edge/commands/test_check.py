@@ -29,6 +29,7 @@ from edge.tablet.serve import TabletServer
 from hailong.cli import main
 from pipeline.errors import ConfigError, HailongError, SourceError, StoreError
 from pipeline.keys import KeyPair, new_keys
+from pipeline.language import Message
 from pipeline.wire import BoxState
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest
@@ -256,7 +257,7 @@ def test_bursts_and_turns_that_fail_are_told(config_path: Path, monkeypatch: pyt
                 (told,) = [each for each in check(config_path, offline=True) if each.what == "running box"]
                 assert (told.state, f"failing: {part}" in told.text) == ("wrong", True)
             assert wait_for(partial(is_failing, box, ""), timeout_s=30)
-        full = StoreError("The outbox cannot be read.", "Free space.")
+        full = StoreError(Message("The outbox cannot be read."), Message("Free space."))
 
         def fail(_most: int) -> None:
             raise full

@@ -73,7 +73,7 @@ def test_the_code_pairs_once(pairing: Pairing) -> None:
     assert tablet.post("/pair", data={"code": "AAAA-AAAA"}).status_code == 403
     page = tablet.post("/pair", data={"code": f" {code.lower().replace('-', ' ')} "})
     assert page.status_code == 200
-    assert "Không phân tích tôi" in page.text
+    assert "Tôi không đồng ý phân tích" in page.text
     assert tablet.get("/opt-out").status_code == 410
     assert pairing.code == ""
     assert pairing.ensure_code() == ""

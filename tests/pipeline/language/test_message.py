@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import ConfigError
 from pipeline.language import (
     Day,
     Joined,
@@ -21,6 +22,7 @@ from pipeline.language import (
     in_language,
     language,
     languages,
+    of_environment,
     reason_of,
     translator,
 )
@@ -116,6 +118,28 @@ def test_a_language_that_babel_does_not_know_says_its_name(tmp_path: Path, monke
         assert in_language(Number(1234), "tyz") == "1.234"
     finally:
         forget()
+
+
+@pytest.mark.parametrize(
+    ("environment", "lang"),
+    [
+        ({"LANG": "vi_VN.UTF-8"}, "vi"),
+        ({"LANG": "vi_VN.UTF-8", "LC_ALL": "C.UTF-8"}, "en"),
+        ({"LANG": "C", "LANGUAGE": "fr:vi"}, "vi"),
+        ({"LANG": "fr_FR"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_a_command_line_speaks_the_language_of_its_environment(environment: dict[str, str], lang: str) -> None:
+    assert of_environment(environment) == lang
+
+
+def test_an_error_says_itself_with_what_to_do() -> None:
+    error = ConfigError(Message(MISSING), Message("Correct them."))
+    assert (str(error), in_language(error, "vi")) == (
+        "the day is missing Correct them.",
+        "thiếu ngày Hãy sửa các dòng này.",
+    )
 
 
 def test_a_language_that_there_is_not_is_the_default() -> None:
