@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
+from pipeline.fusion import FusionParameters
 from pipeline.keys import public_key_bytes
 from pipeline.language import DEFAULT, Message, languages
 from pipeline.privacy.policy import PrivacyPolicy
@@ -94,6 +95,17 @@ class VisitSection(_Section):
 
     by: Literal["presence", "queue"] = "presence"
     """`presence` of a face in the region, or the queue system's events (`[queue]`)."""
+    prior: tuple[float, float, float] = FusionParameters().prior
+    """The counter's prior of negative, neutral and positive, mostly neutral: three shares of at least 0.01 that sum to
+    1 (docs/fusion.md). `hailong analyze --json` names the learnt one where pairs are enough."""
+
+    @field_validator("prior")
+    @classmethod
+    def _is_a_prior(cls, prior: tuple[float, float, float]) -> tuple[float, float, float]:
+        try:
+            return FusionParameters(prior=prior).prior
+        except ConfigError as error:
+            raise ValueError(error.message) from None
 
 
 class NoticeSection(_Section):

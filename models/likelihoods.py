@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,9 +67,15 @@ class Calibration:
 
     def likelihoods(self, probabilities: Array) -> Array:
         """Calibrated probabilities [n, 8] -> likelihoods [n, 8], even over the four classes, rows sum to 1."""
-        of_group = np.asarray(self.shares) @ GROUPS
-        logs = np.log(np.maximum(probabilities, _FLOOR)) - np.log(np.maximum(of_group[_GROUP], _FLOOR))
+        logs = np.log(np.maximum(probabilities, _FLOOR)) - _log_shares(self.shares)
         return _normalised(np.exp((logs - logs.max(1, keepdims=True)) / self.temperature))
+
+
+@cache
+def _log_shares(shares: tuple[float, ...]) -> Array:
+    """Logarithm of the share of each emotion's class, float32 [8]."""
+    of_class = (np.asarray(shares) @ GROUPS)[_GROUP]
+    return np.asarray(np.log(np.maximum(of_class, _FLOOR)), np.float32)
 
 
 def ratios(likelihoods: Array) -> list[LogRatios]:

@@ -17,6 +17,7 @@ from edge.perception.networks import NetworkOptions, load_networks
 from edge.perception.settings import EngineSettings
 from edge.worker import Worker
 from pipeline.errors import SourceError
+from pipeline.fusion import FusionParameters
 from pipeline.records import ClosedVisit
 from pipeline.wire import BoxState
 
@@ -33,6 +34,7 @@ def engine_settings(config: EdgeConfig) -> EngineSettings:
         visits_by=config.visit.by,
         has_camera=config.camera.source != "none",
         empty_first=not config.box.demo,
+        fusion=FusionParameters(prior=config.visit.prior),
     )
     return settings.for_demo() if config.box.demo else settings
 

@@ -8,7 +8,9 @@ import pytest
 
 from edge.capture.redaction import redacted
 from edge.config import EdgeConfig, load_config
+from edge.perception.analysis import engine_settings
 from pipeline.errors import ConfigError
+from pipeline.fusion import FusionParameters
 from pipeline.keys import z85_encode
 
 KEY = z85_encode(bytes(range(32)))
@@ -46,6 +48,14 @@ def test_a_small_configuration_has_safe_defaults(tmp_path: Path) -> None:
     assert config.server.enrolment_address() == "tcp://score.example:5571"
 
 
+def test_the_counters_prior_reaches_the_fusion(tmp_path: Path) -> None:
+    """Stated in the configuration, or that of the fusion's defaults; a demo's shorter times leave it."""
+    stated = load_config(write(tmp_path, GOOD + "\n[visit]\nprior = [0.2, 0.7, 0.1]\n"))
+    assert engine_settings(stated).fusion.prior == (0.2, 0.7, 0.1)
+    assert engine_settings(stated).for_demo().fusion.prior == (0.2, 0.7, 0.1)
+    assert engine_settings(load_config(write(tmp_path, GOOD))).fusion == FusionParameters()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
@@ -78,6 +88,9 @@ def test_a_small_configuration_has_safe_defaults(tmp_path: Path) -> None:
             "pulse_epsilon_milli + evidence_epsilon_milli must not exceed",
         ),
         ("[privacy]", "[queue]\nenabled = true\n[privacy]", "token_file is needed where enabled = true."),
+        ("[privacy]", "[visit]\nprior = [0.5, 0.6, 0.1]\n[privacy]", "not of three shares that sum to 1"),
+        ("[privacy]", "[visit]\nprior = [0.1, 0.9]\n[privacy]", "visit.prior"),
+        ("[privacy]", "[visit]\nprior = [0.0, 0.9, 0.1]\n[privacy]", "not of three shares"),
         ("[privacy]", '[visit]\nby = "queue"\n[privacy]', '[visit] by = "queue" needs [queue] enabled = true.'),
         (
             "[privacy]",
