@@ -11,6 +11,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # controls
@@ -47,6 +50,22 @@ def tidy(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _UNSAFE.sub("", unicodedata.normalize("NFC", text))
+
+
+def tidy_all(value: Any) -> Any:
+    """Whatever holds texts (mappings, sequences, dataclasses) with every text tidy: the last guard before a plot, a
+    document or a statement of the store."""
+    if isinstance(value, str):
+        return tidy(value)
+    if isinstance(value, Mapping):
+        return {name: tidy_all(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [tidy_all(one) for one in value]
+    if type(value) is tuple:
+        return tuple(tidy_all(one) for one in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{one.name: tidy_all(getattr(value, one.name)) for one in fields(value) if one.init})
+    return value
 
 
 def one_line(text: str) -> str:

@@ -23,6 +23,7 @@ from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
 from server.core.config import ServerConfig, own_folder
 from server.core.limits import RateLimiter
+from server.web.bodies import BodyGuard
 from server.web.context import (
     LogInNeededError,
     PasswordChangeNeededError,
@@ -58,8 +59,8 @@ ROUTERS = (
 )
 """Modules with a `router`, in the order in which their paths are tried."""
 
-MAX_BODY_BYTES = 200_000_000
-"""A request larger than that is refused: an import of 500,000 rows is about 60 MB."""
+MAX_BODY_BYTES = 1 << 20
+"""A request larger than that is refused, unless its route says more: only the import of files does."""
 STATIC = Path(__file__).parent / "web" / "static"
 
 
@@ -109,6 +110,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(BodyGuard)
     app.add_middleware(WebMiddleware, state=state)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(config.web.trusted_proxies))
     _add_error_pages(app)

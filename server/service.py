@@ -22,9 +22,12 @@ from server.ratings.chain import seal_all
 from server.retention.policy import enforce
 from server.retention.traces import forget
 from server.store.engine import write
+from server.web.connections import PromptProtocol
 
 _log = logging.getLogger(__name__)
 _RETENTION_EVERY_S = 3600.0
+CONNECTIONS = 1_000
+"""Beyond so many at once, pages answer 503."""
 
 
 class Service:
@@ -67,6 +70,8 @@ class Service:
         settings = uvicorn.Config(
             create_app(self.engine, self.config),
             ws="none",
+            http=PromptProtocol,
+            limit_concurrency=CONNECTIONS,
             log_level="warning",
             access_log=False,
             server_header=False,

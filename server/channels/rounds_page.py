@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from datetime import date
 from typing import Annotated
@@ -20,6 +19,7 @@ from server.channels.online.invitations import issue, returns
 from server.ratings.closing import close_period, closed_through
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
+from server.tabular.writing import CsvWriter
 from server.web.context import GroupNumber, RowId, SurveyManager, back, download, engine_of, language, render, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
@@ -141,10 +141,10 @@ def links(
 
         return download(qr_sheet(urls, named.name_vi, found.name_vi), f"qr-{named.code}.pdf", "application/pdf")
     out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["link", "agency", "service_group", "valid_until"])
+    rows = CsvWriter(out)
+    rows.row(["link", "agency", "service_group", "valid_until"])
     for url in urls:
-        rows.writerow([url, named.code, group, day_date(today() + days).isoformat()])
+        rows.row([url, named.code, group, day_date(today() + days).isoformat()])
     return download("\ufeff" + out.getvalue(), f"links-{named.code}.csv", "text/csv; charset=utf-8")
 
 

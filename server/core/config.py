@@ -11,6 +11,7 @@ import os
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from sqlalchemy import Engine
@@ -39,6 +40,21 @@ class WebConfig(_Section):
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     """Addresses or networks of web servers before this one, whose X-Forwarded-For and X-Forwarded-Proto are believed:
     limits then count the client. From everybody else these headers are ignored."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_origin(cls, given: str) -> str:
+        """Pages, cookies and links stand at the root: an address with a path could not work."""
+        if not given:
+            return given
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError("is no address such as https://hailong.example.vn")
+        if parts.path not in ("", "/") or parts.fragment:
+            raise ValueError("has a path: the server stands at the root of a name of its own")
+        if parts.port is not None and not 0 < parts.port < 65_536:
+            raise ValueError("has a port that is none")
+        return given.rstrip("/")
 
     @field_validator("trusted_proxies")
     @classmethod

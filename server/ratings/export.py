@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.services import services
+from server.tabular.writing import CsvWriter
 
 BATCH = 5_000
 FORMATS = ("csv", "parquet")
@@ -148,11 +148,12 @@ def export_ratings(
 
 
 def _csv(file: TextIO, wanted: list[ExportColumn], batches: Iterator[list[dict[str, Any]]]) -> int:
-    writer = csv.DictWriter(file, [column.name for column in wanted])
-    writer.writeheader()
+    writer = CsvWriter(file)
+    names = [column.name for column in wanted]
+    writer.row(names)
     count = 0
     for batch in batches:
-        writer.writerows(batch)
+        writer.rows([row[name] for name in names] for row in batch)
         count += len(batch)
     return count
 
@@ -174,9 +175,9 @@ def _parquet(path: Path, wanted: list[ExportColumn], batches: Iterator[list[dict
 def write_dictionary(instrument: Instrument, path: Path) -> None:
     """The data dictionary as CSV: a line for each column, and one for each of its values."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["column", "kind", "value", "label_vi", "label_en"])
+        writer = CsvWriter(file)
+        writer.row(["column", "kind", "value", "label_vi", "label_en"])
         for column in columns(instrument):
-            writer.writerow([column.name, column.kind, "", column.vi, column.en])
+            writer.row([column.name, column.kind, "", column.vi, column.en])
             for value, label in column.values:
-                writer.writerow([column.name, "value", value, label, ""])
+                writer.row([column.name, "value", value, label, ""])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calibration.ranks import RankSet, plot_ranks
+from pipeline.text import tidy_all
 from server.reports.blocks import ChartBlock
 from server.scores.index import Figure
 
@@ -34,6 +35,7 @@ def _finish(chart: Any, name: str, caption: str) -> ChartBlock:
         .configure_view(stroke=None)
         .to_dict()
     )
+    spec = tidy_all(spec)
     svg = vl_convert.vegalite_to_svg(spec, vl_version="5.21")
     png = vl_convert.vegalite_to_png(spec, vl_version="5.21", scale=_SCALE)
     return ChartBlock(name, caption, svg, bytes(png))

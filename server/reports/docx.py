@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from pipeline.text import tidy_all
 from server.reports.blocks import ChartBlock, Heading, Paragraph, Report, TableBlock
 
 FONT = "Times New Roman"
@@ -17,6 +18,7 @@ def report_docx(report: Report) -> bytes:
     from docx.oxml.ns import qn
     from docx.shared import Cm, Pt, RGBColor
 
+    report = tidy_all(report)
     document = Document()
     section = document.sections[0]
     section.page_width, section.page_height = Cm(21), Cm(29.7)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.text import tidy_all
 from server.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
 
 TEMPLATE = Path(__file__).parent / "report.typ"
@@ -38,4 +39,6 @@ def report_pdf(report: Report) -> bytes:
         "notice": report.notice,
         "blocks": [_block(block) for block in report.blocks],
     }
-    return bytes(typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)}))
+    return bytes(
+        typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(tidy_all(data), ensure_ascii=False)})
+    )

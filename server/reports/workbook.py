@@ -11,6 +11,7 @@ from pipeline.instruments import OVERALL, Instrument
 from pipeline.language import Message, Text, translator
 from server.core.labels import DIMENSION_NAMES, POOLING_NAMES
 from server.scores.index import WHOLE, IndexResult
+from server.tabular.writing import add_row
 
 _HEAD = (
     Message("Code"),
@@ -60,21 +61,21 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
         (_("Not confirmed in a text"), ", ".join(instrument.recalled)),
     ]
     for row in about:
-        first.append(row)
+        add_row(first, row)
     first.column_dimensions["A"].width, first.column_dimensions["B"].width = 28, 70
     texts = _texts(instrument, lang)
-    wide = frozenset({_("Name"), _("Figure"), _("Reason")})
     wide = frozenset({_("Name"), _("Figure"), _("Reason")})
     for dimension, title in DIMENSION_NAMES.items():
         places = result.of(dimension)
         if not places:
             continue
         sheet = book.create_sheet(_(title))
-        sheet.append([_(name) for name in _HEAD])
+        add_row(sheet, [_(name) for name in _HEAD])
         for place in places:
             for f in place.figures:
                 note = _("too few answers") if f.suppressed else ""
-                sheet.append(
+                add_row(
+                    sheet,
                     (
                         place.key,
                         _(Text.named(vi=place.name_vi, en=place.name_en)),
@@ -94,18 +95,18 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
                         f.weighted_high,
                         f.adjusted,
                         note,
-                    )
+                    ),
                 )
         _dress(sheet, wide)
     effects = book.create_sheet(_("Channel effects"))
-    effects.append((_("Channel"), _("Figure"), _("Effect"), _("Error"), _("Answers")))  # fmt: skip
+    add_row(effects, (_("Channel"), _("Figure"), _("Effect"), _("Error"), _("Answers")))  # fmt: skip
     for one in result.effects:
-        effects.append((one.channel, one.item, one.effect, one.error, one.valid))
+        add_row(effects, (one.channel, one.item, one.effect, one.error, one.valid))
     _dress(effects, wide)
     aside = book.create_sheet(_("Sheets set aside"))
-    aside.append((_("Agency"), _("Channel"), _("Reason"), _("Sheets")))
+    add_row(aside, (_("Agency"), _("Channel"), _("Reason"), _("Sheets")))
     for held in result.set_aside:
-        aside.append((held.agency, held.channel, _(Text.named(vi=held.reason_vi, en=held.reason_en)), held.sheets))
+        add_row(aside, (held.agency, held.channel, _(Text.named(vi=held.reason_vi, en=held.reason_en)), held.sheets))
     _dress(aside, wide)
     return book
 

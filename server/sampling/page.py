@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from server.rounds.rounds import all_rounds
 from server.sampling.plan import make_plan, plan_codes, plan_state
 from server.scores.fused import rated_quarters
 from server.store.engine import read, write
+from server.tabular.writing import CsvWriter
 from server.web.context import SurveyManager, back, download, engine_of, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
@@ -79,8 +79,8 @@ def draw_list(request: Request, user: SurveyManager, code: str) -> Response:
     with read(engine_of(request)) as connection:
         state = plan_state(connection, user.province_id, code)
     out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["agency", "service_group", "transaction_number", "of"])
+    rows = CsvWriter(out)
+    rows.row(["agency", "service_group", "transaction_number", "of"])
     for row in state.rows:
-        rows.writerows([row.agency, row.service_group, pick, row.transactions] for pick in row.picks)
+        rows.rows([row.agency, row.service_group, pick, row.transactions] for pick in row.picks)
     return download("\ufeff" + out.getvalue(), f"plan-{state.code}.csv", "text/csv; charset=utf-8")

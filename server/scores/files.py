@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Sequence
 from typing import Any
 
 from pipeline.language import Joined, Message
+from server.tabular.writing import CsvWriter
 
 Row = dict[str, Any]
 
@@ -93,17 +93,11 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
 def as_csv(rows: Sequence[Row]) -> bytes:
     """CSV in UTF-8 with a byte-order mark, which spreadsheets need for Vietnamese; a missing value is empty."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, columns_of(rows), lineterminator="\r\n")
-    writer.writeheader()
-    writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
+    names = columns_of(rows)
+    writer = CsvWriter(text)
+    writer.row(names)
+    writer.rows([row.get(name, "") for name in names] for row in rows)
     return text.getvalue().encode("utf-8-sig")
-
-
-def safe_cell(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection)."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
 
 
 def as_parquet(rows: Sequence[Row], *, simulated: bool) -> bytes:

@@ -24,6 +24,7 @@ from server.scores.words import VERDICTS
 from server.store.engine import read
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
+from server.store.tables.changes import changes
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.releases import releases
 from server.store.tables.transactions import transactions
@@ -135,8 +136,14 @@ _cache = _Cache()
 
 
 def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
-    """What changes whenever a figure of the province can change; cheap to read."""
-    parts: list[Any] = [read_setting(connection, province_id, "confidence")]
+    """The version of what a province's figures are made of; cheap to read.
+
+    Whatever changes a row is an entry of the log of changes, written in the same transaction: its length moves also
+    where one is taken from here and given there, so that a sum stays. What boxes and citizens bring is added, and seen
+    by the tables' growth; sums stand beside, for a store that somebody mends by hand."""
+    logged = Scope(province_id).select(changes, func.max(changes.c.position))
+    parts: list[Any] = [today(), connection.execute(logged).scalar_one()]
+    parts.append(read_setting(connection, province_id, "confidence"))
     for table, extra in (
         (ratings, func.count().filter(ratings.c.state == RatingState.SET_ASIDE)),
         (ratings, func.sum(ratings.c.a00)),

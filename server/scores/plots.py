@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 from pipeline.calendar import month_words
 from pipeline.language import Text, in_language, translator
+from pipeline.text import tidy_all
 from server.scores.fused import AgencyScore
 from server.scores.trends import Pulse, TrendPoint
 
@@ -37,7 +38,7 @@ def svg(chart: Any, description: str) -> Markup:
         .configure_legend(labelFontSize=12, titleFontSize=12, orient="top")
         .configure_view(stroke=None)
     )
-    text = vl_convert.vegalite_to_svg(configured.to_dict(), vl_version="5.21")
+    text = vl_convert.vegalite_to_svg(tidy_all(configured.to_dict()), vl_version="5.21")
     text = re.sub(r'\sstyle="([^"]*)"', _style_to_attributes, text)
     text = re.sub(r"<svg\b", f'<svg role="img" aria-label="{escape(description)}"', text, count=1)
     return Markup(text)  # noqa: S704 - made by the plot library from numbers and escaped names

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 
 from pipeline.errors import HailongError, InvalidError, StoreError
 from pipeline.language import Message
-from pipeline.text import tidy
+from pipeline.text import tidy_all
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -87,19 +87,7 @@ def _keep_text_clean(engine: Engine) -> None:
     def _tidy(
         _connection: object, _cursor: object, statement: str, parameters: Any, _context: object, _many: bool
     ) -> tuple[str, Any]:
-        return statement, _tidied(parameters)
-
-
-def _tidied(value: Any) -> Any:
-    """Parameters of a statement with every text tidy."""
-    if isinstance(value, str):
-        return tidy(value)
-    if isinstance(value, Mapping):
-        return {name: _tidied(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        kind = list if isinstance(value, list) else tuple
-        return kind(_tidied(one) for one in value)
-    return value
+        return statement, tidy_all(parameters)
 
 
 def _say(context: ExceptionContext) -> HailongError | None:

@@ -33,6 +33,7 @@ from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
 from server.core.provinces import Province, province_by_id
 from server.store.engine import read
+from server.tabular.writing import disposition
 from server.web.navigation import ENTRIES, home_path
 
 SESSION_COOKIE = "hl_session"
@@ -270,7 +271,7 @@ def new_browser_id() -> str:
 
 def download(content: bytes | str, name: str, media_type: str) -> Response:
     """A file to keep."""
-    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Response(content, media_type=media_type, headers={"Content-Disposition": disposition(name)})
 
 
 def application(request: Request) -> FastAPI:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from typing import Annotated, Any
 
@@ -37,6 +36,7 @@ from server.store.tables.agencies import agencies
 from server.store.tables.contacts import enumerators
 from server.store.tables.paper import paper_forms
 from server.tabular.values import read_day
+from server.tabular.writing import CsvWriter
 from server.web.context import DataClerk, GroupNumber, RowId, SurveyManager, back, download, engine_of, render, row_id
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
@@ -207,12 +207,12 @@ def forms_list(request: Request, user: SurveyManager, round_id: RowId) -> Respon
         )
         forms = connection.execute(query).all()
     out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(["enumerator", "form", "agency", "service_group", "state", "recheck"])
+    rows = CsvWriter(out)
+    rows.row(["enumerator", "form", "agency", "service_group", "state", "recheck"])
     for form in forms:
         place = (form.enumerator or "", form.code, form.agency, form.service_group)
         # Which forms will be re-checked is not told before they have come back.
-        rows.writerow([*place, form.state, int(form.recheck) if form.state == "entered" else ""])
+        rows.row([*place, form.state, int(form.recheck) if form.state == "entered" else ""])
     return download("\ufeff" + out.getvalue(), f"forms-{found.code}.csv", "text/csv; charset=utf-8")
 
 

@@ -1,0 +1,92 @@
+"""Who asks, then whether he may, and only then what he sends.
+
+FastAPI reads a form before any dependency of its route runs: an upload of a stranger would lie on the disk before he is
+asked who he is. Here the route's permission is looked up first; without it the request goes on with an empty body, and
+is refused as ever. A body that trickles is cut off.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from anyio import move_on_after
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from server.auth.roles import Permission, User
+from server.web.context import SAFE_METHODS
+
+FIRST_S = 20.0
+SLOWEST_BYTES_S = 16_384
+"""A body may take 20 s, and a second more for every 16 KiB that have come."""
+_OF_THE_BODY = frozenset({b"content-type", b"content-length"})
+
+
+class BodyGuard:
+    """Stands behind the middleware that finds the user, before the routes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._routes: list[tuple[APIRoute, Permission | None]] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+            await self.app(scope, receive, send)
+            return
+        permission = self._permission(scope)
+        user: User | None = scope.get("hailong.user")
+        may = permission is None or (user is not None and not user.must_change_password and user.may(permission))
+        if not may:  # as if nothing had been sent; the route's own check refuses
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OF_THE_BODY]
+        await self.app(scope, _in_time(receive) if may else _nothing, send)
+
+    def _permission(self, scope: Scope) -> Permission | None:
+        if not self._routes:
+            self._routes = list(_flat(scope["app"].router.routes))
+        for route, permission in self._routes:
+            if route.matches(scope)[0] is Match.FULL:
+                return permission
+        return None
+
+
+def _flat(routes: Iterable[Any]) -> Iterator[tuple[APIRoute, Permission | None]]:
+    """Every route with the permission that it needs; FastAPI keeps those of an included router within it."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route, next(_permissions(route.dependant), None)
+        elif hasattr(route, "original_router"):
+            yield from _flat(route.original_router.routes)
+
+
+def _permissions(dependant: Dependant) -> Iterator[Permission]:
+    found: Any = getattr(dependant.call, "permission", None)
+    if isinstance(found, Permission):
+        yield found
+    for one in dependant.dependencies:
+        yield from _permissions(one)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.request", "body": b"", "more_body": False}
+
+
+def _in_time(receive: Receive) -> Receive:
+    began, came, whole = time.monotonic(), 0, False
+
+    async def limited() -> Message:
+        nonlocal came, whole
+        if whole:
+            return await receive()
+        left = began + FIRST_S + came / SLOWEST_BYTES_S - time.monotonic()
+        with move_on_after(max(0.0, left)):
+            message = await receive()
+            came += len(message.get("body", b""))
+            whole = not message.get("more_body", False)
+            return message
+        return {"type": "http.disconnect"}
+
+    return limited

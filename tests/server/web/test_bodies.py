@@ -1,0 +1,98 @@
+"""Who asks, then permission, then the body; half requests are not held."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from sqlalchemy import Engine
+
+from server.app import MAX_BODY_BYTES, create_app
+from server.core.config import make_config
+from server.store.engine import connect
+from server.store.upgrade import upgrade
+from server.web import bodies, connections
+from server.web.connections import PromptProtocol
+
+HEAD = (
+    "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    "Content-Length: {length}\r\n\r\n"
+)
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(connections, "HEAD_S", 0.5)
+    monkeypatch.setattr(bodies, "FIRST_S", 0.5)
+    engine: Engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
+    upgrade(engine)
+    config = make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test")
+    listener = socket.create_server(("127.0.0.1", 0))
+    settings = uvicorn.Config(
+        create_app(engine, config), http=PromptProtocol, log_level="warning", lifespan="off", ws="none"
+    )
+    server = uvicorn.Server(settings)
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield listener.getsockname()[1]
+    server.should_exit = True
+    thread.join(10)
+    listener.close()
+    engine.dispose()
+
+
+def _answer(connection: socket.socket) -> bytes:
+    connection.settimeout(10)
+    return connection.recv(200)
+
+
+def test_a_stranger_is_refused_before_his_body_is_read(port: int) -> None:
+    """He has sent 60 bytes of 40 MB, and has his answer."""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(HEAD.format(path="/survey/import", length=40 << 20).encode() + b"--b\r\n" + b"x" * 55)
+        assert re.match(rb"HTTP/1.1 (303|401|403) ", _answer(connection))
+
+
+@pytest.mark.parametrize("path", ["/log-in", "/feedback/none", "/s/none"])
+def test_other_bodies_are_small(port: int, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(HEAD.format(path=path, length=MAX_BODY_BYTES + 1).encode() + b"--b\r\n")
+        assert b" 413 " in _answer(connection)
+
+
+def test_half_a_head_is_not_held(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET /log-in HTTP/1.1\r\nHost: x\r\nX-A: ")
+        assert _answer(connection) == b""
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(b"GET /api/v1/alive HTTP/1.1\r\nHost: x\r\n\r\nGET /api")
+        while data := _answer(connection):
+            assert b"HTTP/1.1 4" not in data[:12]
+
+
+def test_a_body_that_trickles_is_cut_off(port: int) -> None:
+    began = time.monotonic()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(HEAD.format(path="/log-in", length=1000).encode() + b"--b\r\n")
+        assert b"HTTP/1.1 4" in _answer(connection) or _answer(connection) == b""
+    assert time.monotonic() - began < 8
+
+
+@pytest.mark.parametrize(
+    "url", ["https://x.vn/hailong", "ftp://x.vn", "x.vn", "https://", "https://a@x.vn", "https://x.vn/?a=1"]
+)
+def test_a_public_address_that_cannot_work_is_refused_at_start(tmp_path: Path, url: str) -> None:
+    from pipeline.errors import ConfigError
+
+    with pytest.raises(ConfigError, match="public_url"):
+        make_config({"data_dir": tmp_path, "web": {"public_url": url}}, "test")
+    good = make_config({"data_dir": tmp_path, "web": {"public_url": "https://x.vn/"}}, "test")
+    assert good.web.public_url == "https://x.vn"
