@@ -115,7 +115,7 @@ def test_every_cell_has_noise_of_its_own_and_of_the_right_size(epsilon_milli: in
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "attack", "--canaries", "900", "--json"]) == 0
+    assert main(["audit", "attack", "--canaries", "900", "--days", "10", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["facts"]
     assert facts["lower_bounds"]["evidence"] < facts["claims"]["evidence"] == 1.5
     assert main(["audit", "attack", "--canaries", "3"]) == 1
