@@ -201,7 +201,7 @@ class Presence:
     def blind(self, time_s: float) -> Change | None:
         """Nothing has been seen up to `time_s`. For `end_after_s` without a picture: whoever was there has gone, and
         whoever is there when pictures come again may be the same, and has to go first."""
-        if self.looked_s is None or time_s - self.looked_s < self.parameters.end_after_s:
+        if self.looked_s is None or time_s - self.looked_s < max(self.parameters.end_after_s, MAX_BLIND_S):
             return None
         self.waits_for_empty = True
         return self._end()
