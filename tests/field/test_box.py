@@ -72,6 +72,7 @@ def test_the_life_of_a_box(box: Container, tmp_path: Path) -> None:
         install(box, server, bundles, trust, tmp_path)
         first_steps(box, server)
         nothing_is_silent(box)
+        the_key_by_a_credential(box)
         releases_arrive(box, server, tmp_path)
         updates(box, bundles, tmp_path)
         restarts(box, server)
@@ -148,6 +149,20 @@ def nothing_is_silent(box: Container) -> None:
     box.run("sed", "-i", f"s|198.51.100.7:5870|{SERVER}:5870|", CONFIG)
     box.run("hailong", "edge", "apply")
     tell("a setting that the unit depends on: told by edge check and by the journal, taken by edge apply")
+
+
+def the_key_by_a_credential(box: Container) -> None:
+    """The running month's key comes from systemd, sealed by the machine's own key (here there is no TPM to seal it)."""
+    box.run("sed", "-i", 's|^at_rest = .*|at_rest = "credential"|', CONFIG)
+    assert check(box)["unit"]["state"] == "wrong"
+    box.run("mkdir", "-p", "/etc/credstore.encrypted")
+    seal = "head -c 32 /dev/urandom | systemd-creds encrypt --with-key=host --name=month_key - {}"
+    box.run("sh", "-c", seal.format("/etc/credstore.encrypted/month_key"))
+    box.run("hailong", "edge", "apply")
+    assert "LoadCredentialEncrypted=month_key" in box.run("systemctl", "cat", "hailong-edge")
+    found = check(box)
+    assert found["privacy"]["state"] == found["unit"]["state"] == "ok", "root's check has the service's credential"
+    tell("at_rest = credential: taken by edge apply; edge check outside the service is right")
 
 
 def releases_arrive(box: Container, server: FieldServer, tmp_path: Path) -> None:
