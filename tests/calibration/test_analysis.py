@@ -74,6 +74,11 @@ def test_a_province_end_to_end(province: SimulatedProvince) -> None:
         assert agency.response_rate is not None
     text = json.dumps(analysis.to_dict(), allow_nan=False)
     assert "helped" in text
+    assert set(analysis.counter_priors) == set(analysis.curves)
+    for prior in analysis.counter_priors.values():
+        assert prior.enough == (prior.pairs >= prior.needed)
+        assert sum(prior.prior) == pytest.approx(1)
+    assert json.loads(text)["counter_priors"].keys() == analysis.counter_priors.keys()
 
 
 def test_summaries_hold_figures_and_codes(province: SimulatedProvince) -> None:
