@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from pipeline.calendar import month_of_day, today
 from server.core.scope import Scope
@@ -23,6 +24,7 @@ def store_comments(connection: Connection, place: Place, texts: Mapping[str, str
                 connection,
                 comments,
                 {
+                    "id": _free_number(connection),
                     "agency_id": place.agency_id,
                     "service_group": place.service_group,
                     "month": month,
@@ -30,3 +32,12 @@ def store_comments(connection: Connection, place: Place, texts: Mapping[str, str
                     "text": text.strip()[:MAX_COMMENT],
                 },
             )
+
+
+def _free_number(connection: Connection) -> int:
+    """A random number that no comment has: rows in the order in which they came would tell which sheet each one came
+    with, since a sheet and its texts are stored together."""
+    while True:
+        number = 1 + secrets.randbelow(2**31 - 1)
+        if connection.execute(select(comments.c.id).where(comments.c.id == number)).first() is None:
+            return number

@@ -3,19 +3,23 @@
 Every call is signed: `X-Hailong-Signature` = hex HMAC-SHA-256 under the gateway's key over method, path,
 `X-Hailong-Time` (Unix seconds, at most five minutes off), `X-Hailong-Nonce` (new in every call) and body; a call that
 is sent again is refused. A repeated *event* (under a new nonce) gets the reply it got before. The phone's number meets
-the answers only while the conversation lasts, and there as a keyed hash.
+the answers only while the conversation lasts, there as a keyed hash, both under a key that is in memory alone.
 """
 
 from __future__ import annotations
 
+import base64
+import functools
 import hashlib
 import hmac
 import re
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -44,6 +48,7 @@ MAX_SKEW_S = 300
 _SPAN_S = 2 * MAX_SKEW_S
 _TIME = re.compile(r"[0-9]{1,12}")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
+_MAX_ANSWERS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +149,29 @@ def is_first(connection: Connection, gateway: Gateway, call: Call) -> bool:
     return connection.execute(insert_new(gateway_nonces).values(**values).on_conflict_do_nothing()).rowcount == 1
 
 
+@functools.cache
+def _conversation_key() -> bytes:
+    """The key of the conversations under way: in this process's memory alone, gone with it. What a write-ahead log, a
+    backup or a free page keeps of a conversation can be opened by nobody afterwards; a restarted server greets anew."""
+    return AESGCM.generate_key(256)
+
+
 def _phone_digest(gateway: Gateway, phone: str) -> str:
-    return hmac.new(bytes.fromhex(gateway.secret), f"phone {phone}".encode(), hashlib.sha256).hexdigest()
+    return hmac.new(_conversation_key(), f"{gateway.id} phone {phone}".encode(), hashlib.sha256).hexdigest()
+
+
+def _sealed(answers: Sequence[int]) -> str:
+    """The answers of a conversation as its row keeps them: 64 characters, however many there are."""
+    digits = "".join(map(str, answers)).ljust(_MAX_ANSWERS).encode()
+    nonce = secrets.token_bytes(12)
+    return base64.b64encode(nonce + AESGCM(_conversation_key()).encrypt(nonce, digits, None)).decode()
+
+
+def answers_of(sealed: str) -> tuple[int, ...]:
+    """The answers in a row that this process has written."""
+    raw = base64.b64decode(sealed)
+    digits = AESGCM(_conversation_key()).decrypt(raw[:12], raw[12:], None).decode().strip()
+    return tuple(int(digit) for digit in digits)
 
 
 def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[dict[str, str]]:
@@ -190,7 +216,7 @@ def _open_session(connection: Connection, gateway: Gateway, contact: object, sta
         "phone_digest": digest,
         "step": state.step,
         "retries": state.retries,
-        "answers": "".join(map(str, state.answers)),
+        "answers": _sealed(state.answers),
         "day": today(),
     }
     old = (
@@ -254,13 +280,13 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
         if not late:  # who failed before and now answers is heard; everybody else is greeted
             return GatewayReply(hello, False)
     else:
-        state = Conversation(session.step, session.retries, tuple(int(digit) for digit in session.answers))
+        state = Conversation(session.step, session.retries, answers_of(session.answers))
     if not text.strip() and state == Conversation():
         return GatewayReply(hello, False)  # the call begins
     result = talk.turn(instrument, state, text, spoken=spoken)
     if result.outcome is Outcome.GOING_ON:
         after = result.conversation
-        values = {"step": after.step, "retries": after.retries, "answers": "".join(map(str, after.answers))}
+        values = {"step": after.step, "retries": after.retries, "answers": _sealed(after.answers)}
         connection.execute(update(phone_sessions).where(*is_this_call).values(**values))
         return GatewayReply(result.reply, False)
     connection.execute(delete(phone_sessions).where(*is_this_call))

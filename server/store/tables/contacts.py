@@ -58,7 +58,8 @@ phone_sessions = Table(
     Index(None, "province_id", "day"),
 )
 """A conversation under way; deleted in the transaction that stores its rating, or at the latest two days after `day`.
-`phone_digest`: HMAC-SHA-256 of the number under the server's key."""
+`phone_digest`, `answers`: under a key in the server's
+memory alone (`server.channels.gateway.gateway`), so that no file that keeps an old page tells them."""
 
 enumerators = Table(
     "enumerators",

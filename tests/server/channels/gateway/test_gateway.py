@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import time
 
 import httpx
 import pytest
+from cryptography.exceptions import InvalidTag
 from sqlalchemy import func, insert, select, update
 
 from pipeline.calendar import today
-from server.channels.gateway.gateway import Call, find_gateway, is_first, make_gateway
+from server.channels.gateway.gateway import Call, _conversation_key, answers_of, find_gateway, is_first, make_gateway
 from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import close_round
 from server.store.engine import read, write
 from server.store.tables.contacts import phone_contacts, phone_sessions
-from server.store.tables.gateways import gateway_events, gateway_nonces
+from server.store.tables.gateways import gateway_events, gateway_nonces, gateways
 from server.store.tables.ratings import ratings
 from server.store.tables.rounds import invitations
 from tests.server.channels.gateway.gateway_simulator import GatewaySimulator
@@ -97,7 +100,27 @@ def test_a_repeated_event_gets_the_same_reply_and_counts_once(survey: Survey) ->
     again = gateway.hear(PHONES[0], "4", event="same")
     assert first == again
     with read(survey.engine) as connection:
-        assert connection.execute(select(phone_sessions.c.answers, phone_sessions.c.step)).first() == ("4", 1)
+        row = connection.execute(select(phone_sessions)).one()
+    assert (answers_of(row.answers), row.step) == ((4,), 1)
+
+
+def test_a_stolen_disk_tells_nothing_of_a_conversation(survey: Survey) -> None:
+    """Data base, log and gateway's key in the thief's hands; the server's memory is not."""
+    gateway = _gateway(survey)
+    gateway.ask()
+    gateway.hear(PHONES[0], "4")
+    with read(survey.engine) as connection:
+        rows = connection.execute(select(phone_sessions)).all()
+        secret = bytes.fromhex(connection.execute(select(gateways.c.secret)).scalar_one())
+    guesses = {hmac.new(secret, f"phone {phone}".encode(), hashlib.sha256).hexdigest() for phone in PHONES}
+    assert not guesses & {row.phone_digest for row in rows}
+    assert {len(row.answers) for row in rows} == {64}, "how many were answered does not show either"
+    assert not any(set(row.answers) <= set("0123456789") for row in rows)
+    _conversation_key.cache_clear()  # the server was stopped
+    for row in rows:
+        with pytest.raises(InvalidTag):
+            answers_of(row.answers)
+    assert "Tự nguyện" in gateway.hear(PHONES[0], "5")["reply"], "a restarted server greets anew"
 
 
 def test_only_the_gateway_itself_and_only_fresh_calls(survey: Survey) -> None:

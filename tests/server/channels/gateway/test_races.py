@@ -13,7 +13,15 @@ import pytest
 from sqlalchemy import Engine, func, insert, select
 
 from pipeline.calendar import today
-from server.channels.gateway.gateway import Gateway, GatewayReply, find_gateway, make_gateway, next_to_ask, receive
+from server.channels.gateway.gateway import (
+    Gateway,
+    GatewayReply,
+    answers_of,
+    find_gateway,
+    make_gateway,
+    next_to_ask,
+    receive,
+)
 from server.core.scope import Scope
 from server.imports.kinds import find_kind
 from server.ratings.suspicion import ArrivalWatch
@@ -88,7 +96,7 @@ def test_the_same_event_four_times_at_once_gets_one_answer(any_store: Engine, ga
     assert replies[0].reply.startswith("2/5."), replies
     with read(any_store) as connection:
         assert connection.execute(select(func.count()).select_from(gateway_events)).scalar_one() == 1
-        assert connection.execute(select(phone_sessions.c.step).where(phone_sessions.c.answers != "")).scalar_one() == 1
+        assert connection.execute(select(phone_sessions.c.step).where(phone_sessions.c.step > 0)).scalar_one() == 1
 
 
 def test_three_messages_of_one_number_at_once_are_three_answers(any_store: Engine, gateway: Gateway) -> None:
@@ -97,9 +105,9 @@ def test_three_messages_of_one_number_at_once_are_three_answers(any_store: Engin
     _at_once(3, lambda n: _hear(any_store, gateway, f"event {n}", str(n + 2)))
     with read(any_store) as connection:
         step, answers = connection.execute(
-            select(phone_sessions.c.step, phone_sessions.c.answers).where(phone_sessions.c.answers != "")
+            select(phone_sessions.c.step, phone_sessions.c.answers).where(phone_sessions.c.step > 0)
         ).one()
-    assert (step, sorted(answers)) == (3, ["2", "3", "4"])
+    assert (step, sorted(answers_of(answers))) == (3, [2, 3, 4])
 
 
 def test_no_number_is_handed_out_twice(any_store: Engine, gateway: Gateway) -> None:
