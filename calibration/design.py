@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +14,54 @@ IntArray = NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class Weights:
     """Weighting cells and what they stand for. `cell`: int64 [rows], a number below len(size); `size`: float64 [cells]
-    transactions of each."""
+    transactions of each.
+
+    Of a plan that draws agencies or service groups first: `chance` float64 [cells] in (0, 1], with which the cell was
+    drawn, 0 where it was not (its answers came otherwise, and stand for itself alone); `unit`, `unit_stratum` int64
+    [cells], what was drawn and among which. Without one everything was certain."""
 
     cell: IntArray
     size: FloatArray
+    chance: FloatArray
+    unit: IntArray
+    unit_stratum: IntArray
+
+    @classmethod
+    def certain(cls, cell: IntArray, size: FloatArray) -> Weights:
+        """Of cells that were not drawn, but are all there are."""
+        cells = np.arange(len(size), dtype=np.int64)
+        return cls(cell, size, np.ones(len(size)), cells, np.zeros(len(size), dtype=np.int64))
 
     def take(self, rows: NDArray[np.bool_]) -> Weights:
         """The chosen rows (bool [rows]); the cells stay."""
-        return Weights(self.cell[rows], self.size)
+        return replace(self, cell=self.cell[rows])
+
+    def standing_for(self) -> FloatArray:
+        """[cells] transactions that each cell with a row stands for: size over chance. Where any of them was drawn,
+        those that were not stand for nothing; cells without a row are 0."""
+        seen = np.zeros(len(self.size), dtype=bool)
+        seen[self.cell] = True
+        drawn = seen & (self.chance > 0)
+        if not drawn.any():
+            return np.where(seen, self.size, 0.0)
+        return np.where(drawn, self.size / np.where(self.chance > 0, self.chance, 1.0), 0.0)
+
+
+def first_stage_variance(totals: FloatArray, chance: FloatArray, stratum: IntArray) -> tuple[FloatArray, float]:
+    """(Variance [k], degrees of freedom) of sums of units' `totals` [units, k], which add to about 0, over a draw with
+    probability `chance` [units] within `stratum` [units].
+
+    Hajek's approximation for draws without replacement with unequal probabilities (Hajek 1964; Berger 1998). A stratum
+    with one unit that was not certain adds its square (an upper estimate)."""
+    variance, degrees = np.zeros(totals.shape[1]), 0.0
+    for one in np.unique(stratum[chance < 1.0]):
+        chosen = (stratum == one) & (chance < 1.0)
+        left, z = (1.0 - chance[chosen])[:, None], totals[chosen]
+        count = len(z)
+        mean = (left * z).sum(axis=0) / left.sum() if count > 1 else 0.0
+        variance = variance + max(count / max(count - 1, 1), 1.0) * (left * (z - mean) ** 2).sum(axis=0)
+        degrees += max(count - 1, 1)
+    return variance, degrees
 
 
 @dataclass(frozen=True, slots=True)

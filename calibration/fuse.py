@@ -116,7 +116,11 @@ def _unit_efficiency(
     if stale:
         return explicit.not_fused(Verdict.MISLEADS, Reason(Why.GROUP_CONTRADICTED)), None
     if not unit.separable:
-        return explicit.not_fused(Verdict.NOT_SEPARABLE, Reason(Why.DIFFERENT_RESPONSE)), None
+        if unit.spread is None:
+            return explicit.not_fused(Verdict.NOT_SEPARABLE, Reason(Why.RESPONSE_UNKNOWN)), None
+        spread, low, high = (f"{100 * end:.0f}" for end in unit.spread)
+        reason = Reason.of(Why.DIFFERENT_RESPONSE, spread=spread, low=low, high=high)
+        return explicit.not_fused(Verdict.NOT_SEPARABLE, reason), None
     if unit.tablet_n < 2:
         return explicit.not_fused(Verdict.NO_GAIN, Reason(Why.FEW_PAIRS_NOW)), None
     arrays = efficiency_arrays(

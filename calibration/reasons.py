@@ -28,7 +28,10 @@ class Why(StrEnum):
     FEW_PAIRS_BEFORE = "few_pairs_before"
     """Only {pairs} earlier pairs of level and rating: no curve."""
     DIFFERENT_RESPONSE = "different_response"
-    """Service groups share boxes and respond differently."""
+    """Service groups share boxes, and their response rates lie {spread} % apart (coefficient of variation, {low} to
+    {high})."""
+    RESPONSE_UNKNOWN = "response_unknown"
+    """Service groups share boxes, and their response rates cannot be compared: transactions are not known."""
     FEW_PAIRS_NOW = "few_pairs_now"
     """Fewer than two ratings met a visit."""
     WEAK_SIGNAL = "weak_signal"

@@ -70,7 +70,10 @@ def required_size(population: int, error: float) -> int:
 
 def allocate(weights: Sequence[float], limits: Sequence[int], total: int, least: int = MIN_A_STRATUM) -> list[int]:
     """`total` in proportion to `weights`, at most `limits`, at least `least` where the limit allows; sums to `total`
-    unless the limits or minima do not let it. Rounding by largest remainder."""
+    unless the limits do not let it. Where the minima alone are more than `total` they are lowered for all alike: no
+    plan asks for more forms than it was given. Rounding by largest remainder."""
+    while least > 0 and sum(min(limit, least) for limit in limits) > total:
+        least -= 1
     share = np.asarray(weights, dtype=np.float64)
     low = np.minimum(np.asarray(limits, dtype=np.int64), least)
     high = np.where(share > 0, np.asarray(limits, dtype=np.int64), low)

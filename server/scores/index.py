@@ -25,6 +25,7 @@ from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
 from server.core.provinces import read_setting
+from server.scores.chances import Chances, chances
 from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
 from server.scores.sums import run
 from server.store.channels import CHANNELS
@@ -164,11 +165,18 @@ def _figures(instrument: Instrument) -> _Figures:
     return _Figures(tuple(slots), tuple(names), combine)
 
 
+def _valid(sums: SheetSums, facts: set[int]) -> NDArray[np.float64]:
+    """[rows, slots] sheets with a valid answer in each slot."""
+    valid: NDArray[np.float64] = sums.answers[:, :, 1:6].sum(axis=2).astype(np.float64)
+    for slot in facts:
+        valid[:, slot] = sums.answers[:, slot, 6:8].sum(axis=1)
+    return valid
+
+
 def _answers(sums: SheetSums, figures: _Figures, facts: set[int], weights: Weights) -> Answers:
-    valid_slot = sums.answers[:, :, 1:6].sum(axis=2).astype(np.float64)
+    valid_slot = _valid(sums, facts)
     satisfied_slot = sums.answers[:, :, 4:6].sum(axis=2).astype(np.float64)
     for slot in facts:
-        valid_slot[:, slot] = sums.answers[:, slot, 6:8].sum(axis=1)
         satisfied_slot[:, slot] = sums.answers[:, slot, 6]
     columns = [list(slots) for slots in figures.base_slots]
     valid = np.stack([valid_slot[:, c].sum(axis=1) for c in columns], axis=1)
@@ -178,22 +186,35 @@ def _answers(sums: SheetSums, figures: _Figures, facts: set[int], weights: Weigh
     return Answers(satisfied, valid, sums.sheets.astype(np.float64), Design(cluster, sums.agency, weights))
 
 
-def _weights(sums: SheetSums, frame: dict[tuple[int, int], int]) -> Weights:
+def _weights(
+    sums: SheetSums, frame: dict[tuple[int, int], int], plan: Chances | None, level_of: dict[int, int]
+) -> Weights:
     """Weighting cells of the rows: (agency, service group) with the frame's transactions; small groups of an agency are
-    taken together, and its transactions in groups without a sheet are left out."""
+    taken together, and its transactions in groups without a sheet are left out. `plan`: with what chance cells were
+    drawn; cells that a plan left out are apart, since their answers came otherwise."""
     sheets: dict[tuple[int, int], int] = {}
     pairs = list(zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True))
     for pair, count in zip(pairs, sums.sheets.tolist(), strict=True):
         sheets[pair] = sheets.get(pair, 0) + count
     cell_of: dict[tuple[int, int], int] = {}
-    number: dict[tuple[int, int], int] = {}
+    number: dict[tuple[int, int, bool], int] = {}
     for agency, group in sorted(sheets):
         own = sheets[agency, group] >= SMALL_STRATUM and frame.get((agency, group), 0) > 0
-        cell_of[agency, group] = number.setdefault((agency, group if own else -1), len(number))
-    size = np.zeros(len(number))
+        drawn = plan is None or (agency, group) in plan.of
+        cell_of[agency, group] = number.setdefault((agency, group if own else -1, drawn), len(number))
+    size, stands = np.zeros(len(number)), np.zeros(len(number))
     for pair, cell in cell_of.items():
         size[cell] += frame.get(pair, 0)
-    return Weights(np.array([cell_of[pair] for pair in pairs], dtype=np.int64), size)
+        if plan is not None and pair in plan.of:
+            stands[cell] += frame.get(pair, 0) / plan.of[pair]
+    rows = np.array([cell_of[pair] for pair in pairs], dtype=np.int64)
+    if plan is None:
+        return Weights.certain(rows, size)
+    chance = np.where(stands > 0, size / np.where(stands > 0, stands, 1.0), 0.0)
+    agency_of = np.array([agency for agency, _, _ in number], dtype=np.int64)
+    if not plan.by_agency:
+        return Weights(rows, size, chance, np.arange(len(number), dtype=np.int64), agency_of)
+    return Weights(rows, size, chance, agency_of, np.array([level_of.get(int(a), -1) for a in agency_of]))
 
 
 def compute_index(
@@ -207,16 +228,19 @@ def compute_index(
 ) -> IndexResult:
     """The index of one province, instrument (this version) and period, from the counted sheets alone.
 
-    `suppress_below`: figures of fewer valid answers are hidden; None: the province's setting `min_answers`."""
+    `suppress_below`: figures that fewer sheets answered are hidden; None: the province's setting `min_answers`."""
     if suppress_below is None:
         suppress_below = int(read_setting(connection, province_id, "min_answers"))
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
     sums = sheet_sums(connection, province_id, instrument, period)
     figures = _figures(instrument)
-    answers = _answers(sums, figures, {item.slot for item in instrument.facts}, _weights(sums, frame))
+    plan = chances(connection, province_id, instrument, period)
+    weights = _weights(sums, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
+    answers = _answers(sums, figures, {item.slot for item in instrument.facts}, weights)
     effects = mode_effects(answers, sums.channel) if len(sums) else None
-    one = _Request(answers, figures, sums, days_of(answers), effects, suppress_below)
+    valid = _valid(sums, {item.slot for item in instrument.facts})
+    one = _Request(answers, figures, sums, valid, days_of(answers), effects, suppress_below)
     places = []
     for dimension in dimensions:
         for named, rows, total in _places(dimension, catalogue, sums, period, frame):
@@ -249,6 +273,7 @@ class _Request:
     answers: Answers
     figures: _Figures
     sums: SheetSums
+    valid: NDArray[np.float64]
     days: DayCorrelation
     effects: ModeEffects | None
     suppress_below: int
@@ -303,7 +328,7 @@ def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: 
         plain = shares(answers.unweighted(), one.figures.combine, one.days)
         standing_for = 0.0
         if (weight := answers.design.weight) is not None:
-            standing_for = float(weight.size[np.unique(weight.cell)].sum())
+            standing_for = float(weight.standing_for().sum())
         if standing_for > 0:
             weighted = shares(answers, one.figures.combine, one.days)
             covered = min(1.0, standing_for / transactions) if transactions else None
@@ -312,6 +337,10 @@ def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: 
             shift = _combine(base, answers, one.figures.combine)
     valid = answers.valid.sum(axis=0) @ (one.figures.combine > 0)
     satisfied = answers.satisfied.sum(axis=0) @ (one.figures.combine > 0)
+    # sheets behind a figure: at least as many as answered its most answered question
+    by_slot = one.valid[rows].sum(axis=0)
+    by_base = np.array([by_slot[list(slots)].max(initial=0.0) for slots in one.figures.base_slots])
+    behind = ((one.figures.combine > 0) * by_base[:, None]).max(axis=0)
     return Place(
         dimension=dimension,
         key=named.code,
@@ -327,6 +356,7 @@ def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: 
                 kind,
                 int(valid[j]),
                 int(satisfied[j]),
+                int(behind[j]),
                 plain[j],
                 weighted[j],
                 None if kind == "fact" else float(shift[j]),
@@ -352,10 +382,18 @@ def _points(share: float | None) -> float | None:
 
 
 def _figure(
-    name: str, kind: str, valid: int, satisfied: int, plain: Share, weighted: Share, shift: float | None, below: int
+    name: str,
+    kind: str,
+    valid: int,
+    satisfied: int,
+    sheets: int,
+    plain: Share,
+    weighted: Share,
+    shift: float | None,
+    below: int,
 ) -> Figure:
-    if valid < below or plain.estimate is None:
-        few = 0 < valid < below
+    if sheets < below or plain.estimate is None:
+        few = 0 < sheets < below
         nothing = (None,) * 8
         return Figure(name, kind, None if few else valid, None if few else satisfied, *nothing, suppressed=few)
     adjusted = None

@@ -37,7 +37,10 @@ REASONS: dict[Why, Message] = {
     Why.NO_TABLE: Message("No evidence table that can be told from its noise."),
     Why.SHARED_BOXES: Message("Its boxes serve other service groups too: no table of its own."),
     Why.FEW_PAIRS_BEFORE: Message("{pairs} earlier pairs of level and rating."),
-    Why.DIFFERENT_RESPONSE: Message("Service groups share boxes and respond differently."),
+    Why.DIFFERENT_RESPONSE: Message(
+        "Service groups share boxes, and their response rates differ by {spread} % ({low} to {high})."
+    ),
+    Why.RESPONSE_UNKNOWN: Message("Service groups share boxes, and their response rates cannot be compared."),
     Why.FEW_PAIRS_NOW: Message("Fewer than two ratings met a visit."),
     Why.WEAK_SIGNAL: Message("Correlation {rho} with {ratings} ratings and this noise would not narrow it."),
     Why.CONTRADICTED: Message("This agency's own pairs lie far below its group's curve."),

@@ -133,3 +133,30 @@ def months(
         table = table + laplace(rng, epsilon, table.shape)
     rated = drawn[..., 1:].sum(axis=(1, 2, 3))
     return Month(table, rated, drawn[:, :, 1, 1:].sum(axis=(1, 2)), share)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A finite province: transactions of each agency and how many of them are satisfied."""
+
+    transactions: IntArray
+    satisfied: IntArray
+
+    @property
+    def truth(self) -> float:
+        """Share satisfied of all transactions."""
+        return float(self.satisfied.sum() / self.transactions.sum())
+
+
+def frame(rng: np.random.Generator, agencies: int, middle: int, worse_by_size: float) -> Frame:
+    """Sizes lognormal about `middle`; on the logit scale satisfaction falls by `worse_by_size` per unit of log size."""
+    sizes = np.maximum(rng.lognormal(np.log(middle), 0.9, agencies).astype(np.int64), 60)
+    relative = np.log(sizes / middle)
+    return Frame(sizes, rng.binomial(sizes, expit(1.6 - worse_by_size * relative + 0.3 * rng.normal(size=agencies))))
+
+
+def asked(rng: np.random.Generator, found: Frame, agency: int, forms: int) -> IntArray:
+    """[forms] 0/1 answers of transactions drawn from the agency's register without replacement."""
+    n, k = int(found.transactions[agency]), int(found.satisfied[agency])
+    yes = int(rng.hypergeometric(k, n - k, min(forms, n)))
+    return rng.permutation(np.repeat([1, 0], [yes, min(forms, n) - yes]))

@@ -44,7 +44,9 @@ def test_neyman_allocation_by_hand() -> None:
 def test_allocation_keeps_limits_minima_and_the_total(strata: list[tuple[float, int]], total: int, least: int) -> None:
     weights, limits = [w for w, _ in strata], [n for _, n in strata]
     sizes = allocate(weights, limits, total, least)
-    minima = [min(least, limit) for limit in limits]
+    assert sum(sizes) <= total
+    lowered = max(level for level in range(least + 1) if sum(min(level, limit) for limit in limits) <= total)
+    minima = [min(lowered, limit) for limit in limits]
     assert all(low <= size <= limit for low, size, limit in zip(minima, sizes, limits, strict=True))
     open_room = sum(limit for w, limit in strata if w > 0)
     closed = sum(low for (w, _), low in zip(strata, minima, strict=True) if w == 0)

@@ -14,9 +14,13 @@ from sqlalchemy import Engine
 
 from calibration.days import DayCorrelation
 from calibration.design import Design
+from calibration.sampling import PlanSettings
 from calibration.survey_shares import Answers, days_of, shares
 from pipeline.calendar import parse_period
 from pipeline.instruments import Instrument, Pooling, load_instrument
+from server.catalogue.reading import read_catalogue
+from server.rounds.rounds import make_round
+from server.sampling.plan import make_plan
 from server.scores.index import Figure, IndexResult, compute_index
 from server.store.engine import read, write
 from server.store.tables.ratings import RatingState
@@ -108,6 +112,37 @@ def test_weighted_cells_are_agency_and_group_where_there_are_enough_sheets(store
     assert _compute(store, province).of("province")[0].covered == pytest.approx(0.4)
 
 
+def test_what_a_plan_drew_stands_for_what_it_left_out(store: Engine) -> None:
+    """One of so-a and so-b is drawn by size, huyen-c is certain: the drawn one stands for size / chance."""
+    size = {"so-a": 900, "so-b": 300, "huyen-c": 600}
+    with write(store) as connection:
+        province = small_province(connection)
+        add_transactions(connection, province, {(agency, 1): n for agency, n in size.items()})
+        make_round(
+            connection, province, code="r", name_vi="Đợt", name_en="", instrument="2640",
+            first_day=JULY.first_day, last_day=JULY.last_day, user_id=None,
+        )  # fmt: skip
+        settings = PlanSettings("2026-07", seed=3, agencies=0.5, forms=60, scope="province")
+        strata = make_plan(connection, province, "r", "k", settings, None)
+        catalogue = read_catalogue(connection, province)
+        code = {agency.id: agency.code for agency in catalogue.agencies.values()}
+        for agency in size:
+            good = {"so-a": 8, "so-b": 4, "huyen-c": 10}[agency]
+            add_sheets(connection, province, agency, [{"overall": 5}] * good + [{"overall": 2}] * (10 - good))
+    (drawn,) = (code[s.agency_id] for s in strata if s.forms and code[s.agency_id] != "huyen-c")
+    chance = size[drawn] / 1200
+    for one in strata:
+        if code[one.agency_id] == drawn:
+            assert one.probability == pytest.approx(chance * one.forms / one.transactions)
+    result = _compute(store, province)
+    found = result.of("province")[0].figure("overall")
+    share = {"so-a": 0.8, "so-b": 0.4}[drawn]
+    assert found.weighted == pytest.approx(100 * (1200 * share + 600 * 1.0) / 1800, abs=1e-3)
+    assert found.index == pytest.approx(100 * 22 / 30, abs=1e-3)
+    other = next(place for place in result.of("agency") if place.key not in (drawn, "huyen-c"))
+    assert other.figure("overall").weighted == other.figure("overall").index
+
+
 @pytest.mark.parametrize(
     ("pooling", "expected"),
     [
@@ -149,6 +184,18 @@ def test_too_few_answers_are_not_shown(store: Engine) -> None:
     assert (place.figure("overall").index, place.figure("overall").suppressed) == (90.0, False)
     hidden = place.figure("A1")
     assert (hidden.index, hidden.valid, hidden.satisfied, hidden.suppressed) == (None, None, None, True)
+
+
+def test_sheets_count_for_what_is_shown_not_their_answers(store: Engine) -> None:
+    """Eight sheets hold 32 answers of factor C: once enough for thirty, though eight people gave them."""
+    with write(store) as connection:
+        province = small_province(connection)
+        sheet = {"overall": 4, "C1": 5, "C2": 4, "C3": 2, "C4": 5}
+        add_sheets(connection, province, "so-a", [sheet] * 8)
+    hidden = _compute(store, province, below=30).of("agency")[0]
+    assert all(figure.suppressed for figure in (hidden.figure("C"), hidden.figure("index"), hidden.figure("overall")))
+    shown = _compute(store, province, below=8).of("agency")[0]
+    assert (shown.figure("C").valid, shown.figure("C").index) == (32, 75.0)
 
 
 def test_an_empty_period_says_so(store: Engine) -> None:
