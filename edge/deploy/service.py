@@ -18,6 +18,7 @@ from edge.deploy.releases import Layout, own_config
 from edge.deploy.unit import UNIT_NAME, unit_text
 from pipeline.errors import ConfigError
 from pipeline.language import Message
+from pipeline.privacy.sealing import CREDENTIAL_NAME
 
 if TYPE_CHECKING:
     from edge.config import EdgeConfig
@@ -27,6 +28,8 @@ WATCH_S = 60.0
 _START_S = 200.0
 """Longer than the unit's TimeoutStartSec."""
 _INSIDE = "HAILONG_INSIDE"
+_SYSTEMD_S_OWN = range(200, 246)
+"""Exit codes of a service that ended before its program began; nothing is said by anybody then."""
 _NOT_HERE = frozenset(
     {"Type", "NotifyAccess", "TimeoutStartSec", "ExecStart", "ExecReload", "LogNamespace", "Restart", "RestartSec"}
     | {"TimeoutStopSec", "KillSignal"}
@@ -124,9 +127,22 @@ def run_as_service(config: Path, arguments: Sequence[str]) -> int | None:
     ):
         return None
     own_config(layout)  # whoever has just written it may have left it to root alone
+    lines = walls(layout)
+    if any(line.startswith("LoadCredentialEncrypted=") for line in lines) and not layout.credential.exists():
+        seal = f"systemd-creds encrypt --with-key=tpm2 --name={CREDENTIAL_NAME} - {layout.credential}"
+        raise ConfigError(
+            f'at_rest = "credential" needs {layout.credential}.',
+            f"Make it: head -c 32 /dev/urandom | {seal} (--with-key=host where there is no TPM).",
+        )
     command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--setenv={_INSIDE}=1"]
-    command += [f"--property={line}" for line in walls(layout)]
-    return subprocess.run([*command, "--", str(Path(sys.prefix) / "bin/hailong"), *arguments]).returncode
+    command += [f"--property={line}" for line in lines]
+    code = subprocess.run([*command, "--", str(Path(sys.prefix) / "bin/hailong"), *arguments]).returncode
+    if code in _SYSTEMD_S_OWN:
+        raise ConfigError(
+            f"systemd cannot set the service up (exit code {code}, see systemd.exec(5)): it would not start either.",
+            "See: journalctl --priority=warning --boot.",
+        )
+    return code
 
 
 def walls(layout: Layout) -> list[str]:

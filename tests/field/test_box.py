@@ -154,10 +154,12 @@ def nothing_is_silent(box: Container) -> None:
 def the_key_by_a_credential(box: Container) -> None:
     """The running month's key comes from systemd, sealed by the machine's own key (here there is no TPM to seal it)."""
     box.run("sed", "-i", 's|^at_rest = .*|at_rest = "credential"|', CONFIG)
-    assert check(box)["unit"]["state"] == "wrong"
+    said = box.run("hailong", "edge", "check", "--config", CONFIG, check=False)
+    assert "systemd-creds encrypt" in said, "a credential that is missing is told, with what to do"
     box.run("mkdir", "-p", "/etc/credstore.encrypted")
     seal = "head -c 32 /dev/urandom | systemd-creds encrypt --with-key=host --name=month_key - {}"
     box.run("sh", "-c", seal.format("/etc/credstore.encrypted/month_key"))
+    assert check(box)["unit"]["state"] == "wrong"
     box.run("hailong", "edge", "apply")
     assert "LoadCredentialEncrypted=month_key" in box.run("systemctl", "cat", "hailong-edge")
     found = check(box)
