@@ -129,18 +129,22 @@ def run_as_service(config: Path, arguments: Sequence[str]) -> int | None:
     own_config(layout)  # whoever has just written it may have left it to root alone
     lines = walls(layout)
     if any(line.startswith("LoadCredentialEncrypted=") for line in lines) and not layout.credential.exists():
-        seal = f"systemd-creds encrypt --with-key=tpm2 --name={CREDENTIAL_NAME} - {layout.credential}"
         raise ConfigError(
-            f'at_rest = "credential" needs {layout.credential}.',
-            f"Make it: head -c 32 /dev/urandom | {seal} (--with-key=host where there is no TPM).",
+            Message('at_rest = "credential" needs {path}.', path=str(layout.credential)),
+            Message(
+                "Make it: head -c 32 /dev/urandom | systemd-creds encrypt --with-key=tpm2 --name={name} - {path} "
+                "(--with-key=host where there is no TPM).",
+                name=CREDENTIAL_NAME,
+                path=str(layout.credential),
+            ),
         )
     command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--setenv={_INSIDE}=1"]
     command += [f"--property={line}" for line in lines]
     code = subprocess.run([*command, "--", str(Path(sys.prefix) / "bin/hailong"), *arguments]).returncode
     if code in _SYSTEMD_S_OWN:
         raise ConfigError(
-            f"systemd cannot set the service up (exit code {code}, see systemd.exec(5)): it would not start either.",
-            "See: journalctl --priority=warning --boot.",
+            Message("systemd cannot set the service up (exit code {code}): it would not start either.", code=code),
+            Message("See: journalctl --priority=warning --boot."),
         )
     return code
 
