@@ -18,7 +18,7 @@ from importlib import resources
 from itertools import pairwise
 
 from pipeline.errors import ClockError, ConfigError, InvalidError, StatisticsError
-from pipeline.language import Message
+from pipeline.language import Day, Message, Month, in_language
 from pipeline.wire import EPOCH_DAY, PeriodKind
 
 INDOCHINA = timezone(timedelta(hours=7))
@@ -26,8 +26,7 @@ DAY_ZERO = date.fromisoformat(EPOCH_DAY)
 DAY_ZERO_S = int(datetime(DAY_ZERO.year, DAY_ZERO.month, DAY_ZERO.day, tzinfo=INDOCHINA).timestamp())
 """Unix seconds at which day zero begins."""
 _WINDOW_S = {PeriodKind.HOUR: 3_600, PeriodKind.FOUR_HOURS: 14_400, PeriodKind.DAY: 86_400}
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_QUARTERS = ("I", "II", "III", "IV")
+_QUARTERS = (Message("Q1 {year}"), Message("Q2 {year}"), Message("Q3 {year}"), Message("Q4 {year}"))
 
 
 # days ----------------------------------------------------------------------------------------------------------------
@@ -58,9 +57,9 @@ def now_s() -> int:
     return int(time.time())
 
 
-def day_words(index: int) -> str:
-    """`31/07/2026`: the day as pages write it in both languages."""
-    return day_date(index).strftime("%d/%m/%Y")
+def day_words(index: int) -> Day:
+    """`31/07/2026`: the day as pages write it."""
+    return Day(day_date(index))
 
 
 # months --------------------------------------------------------------------------------------------------------------
@@ -89,7 +88,7 @@ def month_name(month: int) -> str:
 def month_words(month: int, lang: str) -> str:
     """`Tháng 7/2026` (vi) or `Jul 2026` (en) of a month index."""
     first = month_date(month)
-    return f"Tháng {first.month}/{first.year}" if lang == "vi" else f"{_MONTHS[first.month - 1]} {first.year}"
+    return in_language(Message("{month} {year}", month=Month(first.month), year=first.year), lang)
 
 
 # scoring periods -----------------------------------------------------------------------------------------------------
@@ -175,10 +174,9 @@ class Period:
         if length == 1:
             return first
         if length == 12 and month == 0:
-            return f"Năm {self.year}" if lang == "vi" else f"{self.year}"
+            return in_language(Message("{year}", year=self.year), lang)
         if length == 3 and month % 3 == 0:
-            quarter = month // 3
-            return f"Quý {_QUARTERS[quarter]}/{self.year}" if lang == "vi" else f"Q{quarter + 1} {self.year}"
+            return in_language(_QUARTERS[month // 3].with_params(year=self.year), lang)
         return f"{first} – {last}"
 
     def before(self) -> Period:

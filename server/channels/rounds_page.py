@@ -36,7 +36,6 @@ def rounds_page(request: Request, user: SurveyManager) -> Response:
         "survey_rounds.html",
         rounds=found,
         instruments=shipped_instruments(),
-        day_date=day_date,
         today=today(),
         closed="" if closed is None else closed.words(language(request)),
     )
@@ -93,7 +92,6 @@ def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
         catalogue=catalogue,
         issued=issued,
         gateways=known,
-        day_date=day_date,
         key="",
     )
 

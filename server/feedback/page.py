@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 
-from pipeline.calendar import day_date, today
+from pipeline.calendar import today
 from pipeline.errors import InvalidError
 from pipeline.language import Joined, Message, in_language
 from server.catalogue.reading import read_catalogue
@@ -57,7 +57,6 @@ def feedback_form(request: Request, province: str, code: str = "") -> Response:
         states=FEEDBACK_STATES,
         asked_code=code,
         state=state,
-        day_date=day_date,
         max_text=MAX_TEXT,
         problem="",
         new_code="",
@@ -93,7 +92,6 @@ def send_feedback(
         states=FEEDBACK_STATES,
         asked_code="",
         state=None,
-        day_date=day_date,
         max_text=MAX_TEXT,
         problem="",
         new_code=code,
@@ -112,7 +110,6 @@ def feedback_list(request: Request, user: DataClerk, link: str = "") -> Response
         found=found,
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
-        day_date=day_date,
         public=f"/feedback/{province.code}",
         link=link,
     )

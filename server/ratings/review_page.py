@@ -8,7 +8,6 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
 from sqlalchemy import select, update
 
-from pipeline.calendar import day_date, day_words
 from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
 from pipeline.language import Message, in_language
@@ -40,8 +39,6 @@ def review_page(request: Request, user: Reviewer) -> Response:
         flags=RatingFlag,
         aside=int(RatingState.SET_ASIDE),
         channels=CHANNELS.names,
-        day_date=day_date,
-        day=day_words,
         held=held,
         me=user.user_id,
         shown=SHOWN,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from pipeline.calendar import INDOCHINA, day_date
+from pipeline.calendar import INDOCHINA
 from pipeline.errors import LogError
 from server.auth.access_log import newest_accesses
 from server.core.changes import ACTIONS, newest_changes, verify_changes
@@ -57,5 +57,4 @@ def privacy_page(request: Request, user: PrivacyReader) -> Response:
         days=days,
         held=held,
         moment=moment,
-        day=lambda index: day_date(index).strftime("%d/%m/%Y"),
     )

@@ -26,7 +26,7 @@ def svg(chart: Any, description: str) -> Markup:
     import vl_convert
 
     configured = (
-        chart.configure(font=_FONT, background="#ffffff")
+        chart.configure(font=_FONT, background="#ffffff", aria=False)
         .configure_axis(
             labelFontSize=12,
             titleFontSize=12,
@@ -110,7 +110,7 @@ def trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
     import altair as alt
 
     rows = [
-        {"month": month_words(p.month, lang).removeprefix("Tháng "), "index": p.index, "low": p.low, "high": p.high}
+        {"month": month_words(p.month, lang), "index": p.index, "low": p.low, "high": p.high}
         for p in points
         if p.index is not None
     ]

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, func
 
 from calibration.intervals import wilson
 from pipeline.calendar import Period, day_words, month_words
+from pipeline.language import in_language
 from pipeline.wire import PeriodKind
 from server.core.provinces import read_setting
 from server.core.scope import Scope
@@ -45,13 +46,13 @@ class Pulse:
     def window(self, lang: str) -> str:
         """The window's name as people write it."""
         if self.kind == PeriodKind.DAY:
-            return day_words(self.index)
+            return in_language(day_words(self.index), lang)
         if self.kind == PeriodKind.MONTH:
             return month_words(self.index, lang)
         if self.kind in (PeriodKind.HOUR, PeriodKind.FOUR_HOURS):
             hours = 1 if self.kind == PeriodKind.HOUR else 4
             day, part = divmod(self.index * hours, 24)
-            return f"{day_words(day)} {part:02d}–{part + hours:02d}"
+            return f"{in_language(day_words(day), lang)} {part:02d}–{part + hours:02d}"
         return f"demo {self.index}"
 
 

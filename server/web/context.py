@@ -25,6 +25,7 @@ from markupsafe import Markup
 from pydantic import Field, TypeAdapter, ValidationError
 from sqlalchemy import Engine
 
+from pipeline.calendar import day_words
 from pipeline.errors import HailongError, ImportRowError, InvalidError
 from pipeline.language import DEFAULT, Message, Number, Text, in_language, is_spoken, languages, translator
 from pipeline.language import language as language_of
@@ -237,6 +238,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "languages": _languages(request),
         "csrf_field": csrf_field,
         "name_of": name_of,
+        "day": day_words,
         "number": number,
         "Permission": Permission,
         "message": request.query_params.get("message", ""),

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 
-from pipeline.calendar import day_date, today
+from pipeline.calendar import today
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.language import Message, reason_of
@@ -237,7 +237,7 @@ def enumerators_page(request: Request, user: SurveyManager) -> Response:
     with read(engine_of(request)) as connection:
         query = select(enumerators).where(enumerators.c.province_id == user.province_id).order_by(enumerators.c.code)
         people = connection.execute(query).all()
-    return render(request, "survey_enumerators.html", people=people, day_date=day_date)
+    return render(request, "survey_enumerators.html", people=people)
 
 
 @router.post("/enumerators")
