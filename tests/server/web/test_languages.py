@@ -48,7 +48,7 @@ PAGES: list[tuple[Role | None, str]] = [
 NOT_WORDS = re.compile(
     rf"\((?:{'|'.join(TABLES)})\)|/[\w/.-]+|\beff\b|Fay–Herriot|Kappa|Alpha|"
     r"Hài Lòng|SIPAS|CSV|XLSX|Parquet|JSON|PDF|GPU|CPU|SMS|QR|n_eff|rho|lambda|Pearson|Spearman|CCC \(Lin\)|kappa|alpha"
-    r"|\b[nexv]\b|\b\d[\w.–-]*|[\w.-]+\.[\w-]+|[a-z]+(?:_[a-z0-9.]+)+|p1[\w.-]*|[A-Z]\d+|\bp\b|\d{4}-Q\d",
+    r"|\b[nexv]\b|\b\d[\w.–-]*|[\w.-]+\.[\w-]+|[a-z]+(?:_[a-z0-9.]+)+|[A-Z]\d+|\bp\b|\d{4}-Q\d",
 )
 """Names of programs, files, formats, tables, codes, paths and measures, which no language writes otherwise."""
 
