@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, literal, select
 
 from pipeline.calendar import Period, day_date, month_name
 from pipeline.errors import ConfigError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
 from pipeline.language import Message, in_language
+from server.core.disclosure import published
 from server.store.channels import CHANNELS
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
@@ -74,6 +75,9 @@ def _rows(
     """Batches of rows in random order within a day: the order of arrival is not exported."""
     from server.store.tables.agencies import levels
 
+    shown = published(connection, province_id, period)
+    greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
+    may_be_seen = shown.condition(ratings.c, greatest(ratings.c.day, ratings.c.received_day), "in_")
     query = (
         select(
             ratings,
@@ -91,6 +95,8 @@ def _rows(
             ratings.c.instrument == instrument.code,
             ratings.c.instrument_version == instrument.version,
             ratings.c.day.between(period.first_day, period.last_day),
+            ratings.c.agency_id.not_in(shown.hidden_agencies()),
+            literal(False) if may_be_seen is None else may_be_seen,
         )
         .order_by(ratings.c.day, func.random())
         .execution_options(yield_per=BATCH)
@@ -103,7 +109,7 @@ def _rows(
             {
                 "agency": row["agency"],
                 "level": row["level"],
-                "counter": row["counter"] or "",
+                "counter": "",  # with the day it would be one clerk's day
                 "service_group": row["service_group"],
                 "service": row["service"] or "",
                 "channel": row["channel"],

@@ -17,8 +17,9 @@ from pipeline.calendar import DayRange, Period, day_date, month_of_day
 from pipeline.wire import PeriodKind
 from server.boxes.release_gate import implausible_evidence
 from server.catalogue.agencies import Agency, read_agencies
+from server.core.disclosure import published
 from server.scores.clerks import left_out, shown_releases
-from server.scores.sums import rating_sums, release_sums, run, transaction_sums, unbound
+from server.scores.sums import rating_sums, release_sums, run, shown_ratings_table, transaction_sums, unbound
 from server.store.channels import COUNTER_TABLET
 from server.store.tables.releases import CELL_COLUMNS
 
@@ -60,7 +61,8 @@ def agency_months(
     all_spans = spans(period, history)
     first, last = all_spans[0].first_month, period.last_month
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
-    for row in run(connection, rating_sums(unbound("ratings"), province_id, first, last)):
+    shown = published(connection, province_id, Period(period.name, first, last))
+    for row in run(connection, rating_sums(shown_ratings_table(shown), province_id, first, last)):
         # by the day: a row whose month does not go with its day must not stop the whole province's analysis
         span = _span_of(month_of_day(row.day), all_spans)
         if span is not None:

@@ -16,6 +16,7 @@ from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from pipeline.language import Joined, Message, in_language
 from server.catalogue.agencies import Agency, read_agencies
+from server.core.disclosure import published
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
@@ -79,8 +80,11 @@ _FUSED = frozenset({Verdict.HELPED, Verdict.NO_GAIN, Verdict.MISLEADS})
 
 
 def _score(
-    agency: Agency, fused: Fused, visits: float, known: int | None, response: float | None, left_out: bool
+    agency: Agency, fused: Fused, visits: float, known: int | None, response: float | None, left_out: bool, few: bool
 ) -> AgencyScore:
+    """`few`: what ratings alone or with the tables would say is hidden."""
+    if few:
+        return _hidden_score(agency, visits, known)
     explicit, efficiency = fused.explicit, fused.efficiency
     has_fused = efficiency.verdict in _FUSED and efficiency.estimate is not None
     shown = efficiency if has_fused else explicit
@@ -114,6 +118,34 @@ def _score(
     )
 
 
+def _hidden_score(agency: Agency, visits: float, known: int | None) -> AgencyScore:
+    """An agency of which too few sheets may be seen: no figure, and no count of them either."""
+    return AgencyScore(
+        id=agency.code,
+        name_vi=agency.name_vi,
+        name_en=agency.name_en,
+        level=agency.level,
+        index_explicit=None,
+        explicit_low=0.0,
+        explicit_high=100.0,
+        index_fused=None,
+        fused_low=None,
+        fused_high=None,
+        index_corrected=None,
+        corrected_low=None,
+        corrected_high=None,
+        verdict=str(Verdict.SUPPRESSED),
+        verdict_words=Joined([VERDICTS[Verdict.SUPPRESSED]], " "),
+        ci_low=0.0,
+        ci_high=100.0,
+        n_explicit=0,
+        n_implicit=max(0, round(visits)),
+        transactions=known,
+        response_rate=None,
+        labels_saved=0.0,
+    )
+
+
 class _Cache:
     """Analyses by what they rest on; the oldest go first."""
 
@@ -143,7 +175,7 @@ def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
     by the tables' growth; sums stand beside, for a store that somebody mends by hand."""
     logged = Scope(province_id).select(changes, func.max(changes.c.position))
     parts: list[Any] = [today(), connection.execute(logged).scalar_one()]
-    parts.append(read_setting(connection, province_id, "confidence"))
+    parts += [read_setting(connection, province_id, name) for name in ("confidence", "min_answers")]
     for table, extra in (
         (ratings, func.count().filter(ratings.c.state == RatingState.SET_ASIDE)),
         (ratings, func.sum(ratings.c.a00)),
@@ -192,9 +224,18 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
             return []
         analysis, seen = analysis_of(connection, province_id, period, str(engine.url))
         hidden = left_out_agencies(connection, province_id, period)
+        shown_of = published(connection, province_id, period)
+    few = shown_of.hidden_agencies()
     results = {result.agency: result for result in analysis.agencies}
     return [
-        _score(agency, result.fused, *seen[result.agency], result.response_rate, agency.agency_id in hidden)
+        _score(
+            agency,
+            result.fused,
+            *seen[result.agency],
+            result.response_rate,
+            agency.agency_id in hidden,
+            agency.agency_id in few or 0 < result.fused.explicit.n < shown_of.below,
+        )
         for agency in shown
         if (result := results.get(str(agency.agency_id))) is not None
     ]
@@ -219,7 +260,8 @@ def rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarte
     """Quarters that hold ratings, newest first; the present one where there are none."""
     counted = func.count().filter(ratings.c.state != RatingState.SET_ASIDE)
     query = Scope(province_id).select(ratings, ratings.c.month, ratings.c.agency_id, counted.label("counted"))
-    grouped = query.group_by(ratings.c.month, ratings.c.agency_id)
+    grouped = query.where(ratings.c.day < today(), ratings.c.received_day < today())
+    grouped = grouped.group_by(ratings.c.month, ratings.c.agency_id)
     by_agency: dict[Period, Counter[int]] = {}
     for month, agency, count in connection.execute(grouped):
         by_agency.setdefault(quarter_of_month(int(month)), Counter())[agency] += count

@@ -24,6 +24,7 @@ from pipeline.calendar import Period, day_date, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
+from server.core.disclosure import Published, hidden_places, published
 from server.core.provinces import read_setting
 from server.scores.chances import Chances, chances
 from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
@@ -228,12 +229,14 @@ def compute_index(
 ) -> IndexResult:
     """The index of one province, instrument (this version) and period, from the counted sheets alone.
 
-    `suppress_below`: figures that fewer sheets answered are hidden; None: the province's setting `min_answers`."""
+    What may be seen of them is decided by `server.core.disclosure`, with `suppress_below` sheets; None: the province's
+    setting `min_answers`."""
     if suppress_below is None:
         suppress_below = int(read_setting(connection, province_id, "min_answers"))
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
-    sums = sheet_sums(connection, province_id, instrument, period)
+    shown = published(connection, province_id, period, below=suppress_below)
+    sums = sheet_sums(connection, province_id, instrument, period, shown)
     figures = _figures(instrument)
     plan = chances(connection, province_id, instrument, period)
     weights = _weights(sums, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
@@ -243,9 +246,11 @@ def compute_index(
     one = _Request(answers, figures, sums, valid, days_of(answers), effects, suppress_below)
     places = []
     for dimension in dimensions:
-        for named, rows, total in _places(dimension, catalogue, sums, period, frame):
+        found = list(_places(dimension, catalogue, sums, period, frame))
+        hidden = _hidden(dimension, found, shown, sums, catalogue, instrument)
+        for named, rows, total in found:
             if rows.any() or dimension in ("province", "agency", "level", "channel"):
-                places.append(_place(dimension, named, rows, total or None, one))
+                places.append(_place(dimension, named, rows, total or None, one, named.code in hidden))
     notes = []
     if not frame:
         notes.append(NO_FRAME)
@@ -262,10 +267,40 @@ def compute_index(
         pooling=str(instrument.pooling),
         suppress_below=suppress_below,
         places=tuple(places),
-        effects=_channel_effects(effects, figures, suppress_below),
+        effects=_channel_effects(effects, figures, suppress_below) if shown.shows("channel") else (),
         set_aside=_set_aside(connection, province_id, catalogue, period),
         notes=tuple(notes),
     )
+
+
+def _hidden(
+    dimension: str,
+    places: list[tuple[Named, NDArray[np.bool_], int]],
+    shown: Published,
+    sums: SheetSums,
+    catalogue: Catalogue,
+    instrument: Instrument,
+) -> frozenset[str]:
+    """Codes of the places of a dimension that are hidden."""
+    sheets = {named.code: int(sums.sheets[rows].sum()) for named, rows, _ in places}
+    if not shown.shows(dimension):
+        return frozenset(sheets)
+    hidden = set(hidden_places(sheets, shown.below))
+    within: dict[str, list[int]] = {
+        "province": list(catalogue.agencies),
+        **{one.code: [one.id] for one in catalogue.agencies.values() if dimension == "agency"},
+        **{
+            level.code: [one.id for one in catalogue.agencies.values() if one.parent == level.id]
+            for level in catalogue.levels.values()
+            if dimension == "level"
+        },
+    }
+    of_instrument = (instrument.code, instrument.version)
+    for named, _, _ in places:
+        agencies = within["province"] if dimension == "province" else within.get(named.code)
+        if agencies is not None and not shown.is_safe(shown.months_of(agencies, of_instrument)):
+            hidden.add(named.code)
+    return frozenset(hidden)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,7 +353,9 @@ def _places(
             yield Named(month, month_name(month), *names), sums.month == month, 0
 
 
-def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: int | None, one: _Request) -> Place:
+def _place(
+    dimension: str, named: Named, rows: NDArray[np.bool_], transactions: int | None, one: _Request, hidden: bool
+) -> Place:
     answers = one.answers.take(rows)
     sheets = int(answers.sheets.sum())
     m = len(one.figures.names)
@@ -356,11 +393,10 @@ def _place(dimension: str, named: Named, rows: NDArray[np.bool_], transactions: 
                 kind,
                 int(valid[j]),
                 int(satisfied[j]),
-                int(behind[j]),
                 plain[j],
                 weighted[j],
                 None if kind == "fact" else float(shift[j]),
-                one.suppress_below,
+                bool((hidden and sheets > 0) or 0 < behind[j] < one.suppress_below),
             )
             for j, (name, kind) in enumerate(one.figures.names)
         ),
@@ -382,18 +418,9 @@ def _points(share: float | None) -> float | None:
 
 
 def _figure(
-    name: str,
-    kind: str,
-    valid: int,
-    satisfied: int,
-    sheets: int,
-    plain: Share,
-    weighted: Share,
-    shift: float | None,
-    below: int,
+    name: str, kind: str, valid: int, satisfied: int, plain: Share, weighted: Share, shift: float | None, few: bool
 ) -> Figure:
-    if sheets < below or plain.estimate is None:
-        few = 0 < sheets < below
+    if few or plain.estimate is None:
         nothing = (None,) * 8
         return Figure(name, kind, None if few else valid, None if few else satisfied, *nothing, suppressed=few)
     adjusted = None

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from pipeline.calendar import Period
+from pipeline.calendar import Period, today
 from pipeline.instruments import Instrument
 from pipeline.wire import ANSWER_SLOTS
+from server.core.disclosure import Published, shown_ratings
 from server.core.scope import Scope
 from server.scores.sums import run
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
@@ -23,7 +24,7 @@ from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 IntArray = NDArray[np.int64]
 _KEYS = ("agency_id", "service_group", "service_id", "channel", "month", "day", "counter_id")
 _RATING_COLUMNS = {
-    **dict.fromkeys(("province_id", *_KEYS, "instrument_version", "reasons", "flag", "state"), "int64"),
+    **dict.fromkeys(("province_id", *_KEYS, "instrument_version", "reasons", "flag", "state", "received_day"), "int64"),
     "channel": "string",
     "instrument": "string",
     **dict.fromkeys(ANSWER_COLUMNS, "int64"),
@@ -55,11 +56,14 @@ def _ratings(ibis: Any) -> Any:
     return ibis.table(_RATING_COLUMNS, name="ratings")
 
 
-def sheet_expression(province_id: int, instrument: Instrument, first_day: int, last_day: int) -> Any:
-    """The Ibis expression of `SheetSums`: counted sheets of one province, instrument and range of days."""
+def sheet_expression(
+    province_id: int, instrument: Instrument, first_day: int, last_day: int, shown: Published | None = None
+) -> Any:
+    """The Ibis expression of `SheetSums`: counted sheets of one province, instrument and range of days; of those that
+    may be seen where `shown` says so."""
     import ibis
 
-    rows = Scope(province_id).filter(_ratings(ibis))
+    rows = Scope(province_id).filter(_ratings(ibis) if shown is None else shown_ratings(_ratings(ibis), shown))
     chosen = rows.filter(
         rows.day.between(first_day, last_day),
         rows.instrument == instrument.code,
@@ -81,15 +85,18 @@ def set_aside_expression(province_id: int, first_day: int, last_day: int) -> Any
 
     rows = Scope(province_id).filter(_ratings(ibis))
     chosen = rows.filter(
-        rows.day.between(first_day, last_day),
+        rows.day.between(first_day, min(last_day, today() - 1)),
+        rows.received_day < today(),
         rows.state == int(RatingState.SET_ASIDE),
     )
     return chosen.group_by(["agency_id", "channel", "flag"]).aggregate(sheets=ibis._.count())
 
 
-def sheet_sums(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> SheetSums:
-    """Sums of the counted sheets of one province, instrument (this version) and period."""
-    rows = run(connection, sheet_expression(province_id, instrument, period.first_day, period.last_day))
+def sheet_sums(
+    connection: Connection, province_id: int, instrument: Instrument, period: Period, shown: Published
+) -> SheetSums:
+    """Sums of the counted sheets of one province, instrument (this version) and period, of those that may be seen."""
+    rows = run(connection, sheet_expression(province_id, instrument, period.first_day, period.last_day, shown))
 
     def column(name: str) -> IntArray:
         return np.array([getattr(row, name) or 0 for row in rows], dtype=np.int64)

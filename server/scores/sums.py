@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from server.core.disclosure import Published, shown_ratings
 from server.core.scope import Scope
 from server.store.tables.ratings import RatingState
 from server.store.tables.releases import CELL_COLUMNS
@@ -53,6 +54,14 @@ def unbound(name: str) -> Any:
     import ibis
 
     return ibis.table(dict(SCHEMAS[name]), name=name)
+
+
+def shown_ratings_table(shown: Published) -> Any:
+    """The ratings that may be seen (`server.core.disclosure`), for `rating_sums`."""
+    import ibis
+
+    more = {"instrument": "string", "instrument_version": "int64", "received_day": "int64"}
+    return shown_ratings(ibis.table({**RATINGS, **more}, name="ratings"), shown)
 
 
 def rating_sums(table: Any, province_id: int | None, first_month: int, last_month: int) -> Any:

@@ -23,6 +23,7 @@ from calibration.tables import EvidenceTable, pool
 from pipeline.calendar import Period, month_name
 from pipeline.language import Message
 from server.catalogue.agencies import Agency, read_agencies
+from server.core.disclosure import hidden_places, published
 from server.scores.evidence import agency_months, day_range, left_out_agencies
 from server.scores.fused import analysis_of
 from server.scores.words import DRIFTS
@@ -47,6 +48,12 @@ class Material:
     """That month and those before it."""
     left_out: frozenset[str] = frozenset()
     """Agencies of which evidence is not used, as it would be one clerk's."""
+    below: int = 0
+    """Sheets without which no figure is shown (`server.core.disclosure`)."""
+    few: frozenset[str] = frozenset()
+    """Agencies of which no figure that rests on sheets is shown."""
+    parts: bool = True
+    """Whether the parts of an agency (its service groups) are shown."""
 
     @property
     def current(self) -> dict[str, AgencyMonth]:
@@ -63,8 +70,21 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         latest = Period(month_name(period.last_month), period.last_month, period.last_month)
         monthly = agency_months(connection, province_id, latest)
         left_out = frozenset(str(found) for found in left_out_agencies(connection, province_id, period))
+        shown = published(connection, province_id, period)
     level = analysis.agencies[0].fused.explicit.interval.level if analysis.agencies else 0.95
-    return Material(period, agencies, analysis, tuple(months), level, latest, tuple(monthly), left_out)
+    return Material(
+        period,
+        agencies,
+        analysis,
+        tuple(months),
+        level,
+        latest,
+        tuple(monthly),
+        left_out,
+        shown.below,
+        frozenset(str(found) for found in shown.hidden_agencies()),
+        shown.shows("service_group"),
+    )
 
 
 def _names(agency: Agency) -> Row:
@@ -79,7 +99,16 @@ def estimate_rows(m: Material) -> list[Row]:
     """One row for each agency, service group and estimator."""
     rows = []
     for result in m.analysis.agencies:
-        for row in result.rows():
+        if result.agency in m.few:
+            continue
+        found = list(result.rows())
+        parts = {
+            row["service_group"]: row["n"] for row in found if row["method"] == "explicit" and row["service_group"]
+        }
+        hidden = hidden_places(parts, m.below) if m.parts else frozenset(parts)
+        for row in found:
+            if row["service_group"] in hidden or (not row["service_group"] and 0 < row["n"] < m.below):
+                continue
             agency = m.agencies[row.pop("agency")]
             row.pop("group")
             sensitivity = row.pop("sensitivity", [])
@@ -123,7 +152,7 @@ def within_rows(m: Material) -> list[Row]:
     rows = []
     for key, month in m.current.items():
         names = {"period": m.period.name, **_names(m.agencies[key])}
-        if month.tables:
+        if month.tables and key not in m.few:
             rows.append({**names, "service_group": "", **_table_row(pool(month.tables), month, m.level)})
     return rows
 
@@ -132,6 +161,8 @@ def _pairs(m: Material) -> list[tuple[AgencyResult, EvidenceTable, np.ndarray[An
     found = []
     for result in m.analysis.agencies:
         month, curve = m.current[result.agency], m.analysis.curves.get(result.group)
+        if result.agency in m.few or result.fused.explicit.n < m.below:
+            continue
         if month.tables and curve is not None and curve.calibrated and result.fused.explicit.estimate is not None:
             found.append((result, pool(month.tables), np.asarray(curve.share, dtype=np.float64)))
     return found
@@ -175,7 +206,11 @@ def difference_rows(m: Material) -> list[Row]:
 
 
 def _rated(m: Material) -> tuple[list[AgencyResult], list[int], list[int], list[float]]:
-    results = [r for r in m.analysis.agencies if r.fused.explicit.estimate is not None and r.fused.explicit.n > 0]
+    results = [
+        r
+        for r in m.analysis.agencies
+        if r.fused.explicit.estimate is not None and r.fused.explicit.n >= max(1, m.below) and r.agency not in m.few
+    ]
     rated = [r.fused.explicit.n for r in results]
     satisfied = [round((r.fused.explicit.estimate or 0.0) * r.fused.explicit.n) for r in results]
     return results, satisfied, rated, [r.fused.explicit.design_effect for r in results]
@@ -216,7 +251,7 @@ def drift_rows(m: Material) -> list[Row]:
     """What was tested for drift in the period's last month, and what rang; false alarms are controlled."""
     month = day_range(m.latest)
     curves = group_curves(m.monthly, month)
-    found = detect_drift(m.monthly, month, curves)
+    found = detect_drift([one for one in m.monthly if one.agency not in m.few], month, curves)
     rows = [
         {"period": m.latest.name, **_names(m.agencies[row["agency"]])}
         | {name: value for name, value in row.items() if name != "agency"}

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func
 
 from calibration.intervals import wilson
-from pipeline.calendar import Period, day_words, month_words
+from pipeline.calendar import Period, day_words, month_words, today
 from pipeline.language import in_language
 from pipeline.wire import PeriodKind
+from server.core.disclosure import published
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import shown_releases
-from server.scores.sums import rating_sums, run, unbound
+from server.scores.sums import rating_sums, run, shown_ratings_table
 from server.store.tables.ratings import RatingState, ratings
 
 PULSES_SHOWN = 36
@@ -73,10 +74,16 @@ def trend(
     first = last - months + 1
     rated: dict[int, int] = defaultdict(int)
     satisfied: dict[int, int] = defaultdict(int)
-    for row in run(connection, rating_sums(unbound("ratings"), province_id, first, last)):
+    shown = published(connection, province_id, Period(period.name, first, last))
+    for row in run(connection, rating_sums(shown_ratings_table(shown), province_id, first, last)):
         if row.agency_id == agency_id:
             rated[row.month] += int(row.rated)
             satisfied[row.month] += int(row.satisfied)
+    sheets = shown.months_of([agency_id])
+    for month in range(first, last + 1):
+        one = shown.month(month)
+        if not one.is_safe(sheets) or rated[month] < shown.below:
+            rated[month] = 0
     level = float(read_setting(connection, province_id, "confidence"))
     points = []
     for month in range(first, last + 1):
@@ -122,7 +129,11 @@ def channel_counts(
             func.count().filter(ratings.c.state != RatingState.SET_ASIDE),
             func.count().filter(ratings.c.state == RatingState.SET_ASIDE),
         )
-        .where(ratings.c.month.between(period.first_month, period.last_month))
+        .where(
+            ratings.c.month.between(period.first_month, period.last_month),
+            ratings.c.day < today(),
+            ratings.c.received_day < today(),
+        )
         .group_by(ratings.c.channel)
         .order_by(ratings.c.channel)
     )

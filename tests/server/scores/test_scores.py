@@ -92,6 +92,11 @@ def test_few_or_equal_answers(store: Engine, rated: int, satisfied: int) -> None
         connection.execute(ratings.delete())
         if rated:
             add_ratings(connection, province.province_id, province.agencies["p2-a"], rated, satisfied)
+    if rated:
+        hidden = agency_scores(store, province.province_id, PERIOD)[0]
+        assert (hidden.n_explicit, hidden.index_explicit) == (0, None), "fewer sheets than may be shown"
+    with write(store) as connection:
+        write_setting(connection, province.province_id, "min_answers", 1)  # what the figures are where it may be
     score = agency_scores(store, province.province_id, PERIOD)[0]
     assert score.n_explicit == rated
     assert (score.index_explicit is None) == (rated == 0)

@@ -1,0 +1,214 @@
+"""What of the citizens' answers may be seen, by whomever and on whatever route: the one place that decides.
+
+Three rules, all in *sheets*, with `below` the province's setting `min_answers` (30):
+
+1. **Nobody sees an answer as it is given.** A sheet is known from the later of its own day and the day on which it was
+   stored; only days that are over (Indochina time) count. The sheets of an agency, instrument and calendar quarter come
+   into figures in blocks of whole days with at least `below` sheets each, and until the quarter is settled
+   (`SETTLED_AFTER_DAYS` after its end) the newest block is held back: so two views at two times differ by nothing or by
+   `below` sheets, also on the day when the rest comes in. What is stored later still waits for its own block.
+2. **No figure of fewer than `below` sheets.** Answers are no measure: three sheets have seventy answers.
+3. **No difference of two views either.** Where one place of a dimension is hidden, the places hidden with it have
+   `below` sheets together (`hidden_places`), or a further one is hidden. Breakdowns by channel, field, service and
+   month come with the settled quarter; of a part of a quarter neither it nor the rest may be small (`is_safe`).
+
+A quarter that is small within a year that is not remains a limit (ADR 0185).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, func, literal
+
+from pipeline.calendar import Period, quarter_of_month, today
+from server.core.provinces import read_setting
+from server.core.scope import Scope
+from server.store.tables.ratings import RatingState, ratings
+
+SETTLED_AFTER_DAYS = 45
+"""Days after a quarter's end by which late sheets (paper, boxes without a network) have come."""
+PROVINCE_DIMENSIONS = frozenset({"province", "agency", "level"})
+"""Dimensions whose places are unions of whole agencies: shown while a quarter is not settled."""
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+def last_shown(known: Mapping[int, int], below: int, now: int, settles: int) -> int:
+    """The day up to which a set of sheets is shown, -1 for none; `known`: sheets by the day on which they were known.
+
+    `now`: today; `settles`: the day after which the set is settled."""
+    days = sorted(day for day in known if day < now)
+    if below <= 1:
+        return now - 1
+    last, waiting = -1, 0
+    if now > settles:
+        last = settles
+        days = [day for day in days if day > settles]
+        held_back = 0
+    else:
+        held_back = 1
+    ends = [last]
+    for day in days:
+        waiting += known[day]
+        if waiting >= below:
+            ends.append(day)
+            waiting = 0
+    return ends[-1 - held_back] if len(ends) > held_back else -1
+
+
+def hidden_places(sheets: Mapping[Key, int], below: int) -> frozenset[Key]:
+    """Places of one dimension that are hidden: those with fewer than `below` sheets, and where these have fewer
+    together (so that the whole less the shown would tell them), the next smallest as well."""
+    hidden = {place for place, count in sheets.items() if 0 < count < below}
+    total = sum(sheets[place] for place in hidden)
+    others = sorted((place for place in sheets if place not in hidden and sheets[place]), key=lambda one: sheets[one])
+    for place in others:
+        if not 0 < total < below:
+            break
+        hidden.add(place)
+        total += sheets[place]
+    return frozenset(hidden)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What is shown of a province's sheets in the quarters that a period touches.
+
+    `cutoffs`: (agency, instrument, version, first month of a quarter) -> last day of being known that is shown.
+    `months`: (agency, instrument, version, month) -> sheets shown."""
+
+    below: int
+    period: Period
+    settled: bool
+    cutoffs: Mapping[tuple[int, str, int, int], int]
+    months: Mapping[tuple[int, str, int, int], int]
+
+    def shows(self, dimension: str) -> bool:
+        """Whether places of a dimension are shown at all."""
+        return dimension in PROVINCE_DIMENSIONS or self.below <= 1 or (self.settled and not self._is_part)
+
+    @property
+    def _is_part(self) -> bool:
+        """Whether the period cuts a quarter."""
+        return self.period.first_month % 3 != 0 or self.period.last_month % 3 != 2
+
+    def is_safe(self, sheets: Mapping[int, int]) -> bool:
+        """Whether a place's sheets by month (of all quarters touched) may be shown for the period: of a quarter that it
+        cuts, neither the part within nor the part outside is small."""
+        if self.below <= 1 or not self._is_part:
+            return True
+        if not self.settled:
+            return False
+        within: dict[int, int] = defaultdict(int)
+        outside: dict[int, int] = defaultdict(int)
+        for month, count in sheets.items():
+            side = within if self.period.first_month <= month <= self.period.last_month else outside
+            side[quarter_of_month(month).first_month] += count
+        return all(
+            not 0 < outside[q] < self.below and not 0 < within[q] < self.below
+            for q in {*within, *outside}
+            if outside[q]
+        )
+
+    def month(self, month: int) -> Published:
+        """The same for a single month of the period."""
+        quarter_over = today() > quarter_of_month(month).last_day + SETTLED_AFTER_DAYS
+        return replace(self, period=Period(str(month), month, month), settled=quarter_over)
+
+    def months_of(self, agencies: Iterable[int], instrument: tuple[str, int] | None = None) -> dict[int, int]:
+        """Sheets shown of some agencies by month."""
+        chosen, found = set(agencies), defaultdict[int, int](int)
+        for (agency, code, version, month), count in self.months.items():
+            if agency in chosen and instrument in (None, (code, version)):
+                found[month] += count
+        return dict(found)
+
+    def hidden_agencies(self) -> frozenset[int]:
+        """Agencies without a figure in the period, over all instruments: what one instrument's table hides is hidden in
+        the figures of all, else the difference would tell it."""
+        by_instrument: dict[tuple[str, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        total: dict[int, int] = defaultdict(int)
+        for (agency, code, version, month), count in self.months.items():
+            if self.period.first_month <= month <= self.period.last_month:
+                by_instrument[code, version][agency] += count
+                total[agency] += count
+        hidden = set(hidden_places(total, self.below))
+        for sheets in by_instrument.values():
+            hidden |= hidden_places(sheets, self.below)
+        return frozenset(hidden | {agency for agency in total if not self.is_safe(self.months_of([agency]))})
+
+    def condition(self, rows: Any, known: Any, is_in: str) -> Any:
+        """The condition on rows of `ratings` that are shown: SQLAlchemy's columns (`is_in` "in_") or Ibis's ("isin").
+        `known`: the expression of the day on which a row was known."""
+        groups: dict[tuple[str, int, int, int], list[int]] = defaultdict(list)
+        for (agency, code, version, quarter), last in self.cutoffs.items():
+            if last >= 0:
+                groups[code, version, quarter, last].append(agency)
+        parts = [
+            (rows.instrument == code)
+            & (rows.instrument_version == version)
+            & rows.month.between(quarter, quarter + 2)
+            & (known <= last)
+            & getattr(rows.agency_id, is_in)(agencies)
+            for (code, version, quarter, last), agencies in sorted(groups.items())
+        ]
+        return _any_of(parts) if parts else None
+
+
+def _any_of(parts: list[Any]) -> Any:
+    """The disjunction as a balanced tree: SQLite takes no expression deeper than 1,000."""
+    while len(parts) > 1:
+        parts = [reduce(or_, parts[i : i + 2]) for i in range(0, len(parts), 2)]
+    return parts[0]
+
+
+def published(
+    connection: Connection, province_id: int, period: Period, *, below: int | None = None, now: int | None = None
+) -> Published:
+    """What is shown of a province for a period. `below`: the province's setting unless told."""
+    floor = int(read_setting(connection, province_id, "min_answers")) if below is None else below
+    day = today() if now is None else now
+    first, last = (
+        quarter_of_month(max(0, period.first_month)).first_month,
+        quarter_of_month(period.last_month).last_month,
+    )
+    known = (
+        func.max(ratings.c.day, ratings.c.received_day)
+        if connection.dialect.name == "sqlite"
+        else func.greatest(ratings.c.day, ratings.c.received_day)
+    )
+    keys = (ratings.c.agency_id, ratings.c.instrument, ratings.c.instrument_version, ratings.c.month, known)
+    query = (
+        Scope(province_id)
+        .select(ratings, *keys, func.count(literal(1)))
+        .where(ratings.c.month.between(first, last), ratings.c.state != int(RatingState.SET_ASIDE))
+        .group_by(*keys)
+    )
+    by_quarter: dict[tuple[int, str, int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
+    rows = [(*row,) for row in connection.execute(query)]
+    for agency, code, version, month, known_day, count in rows:
+        by_quarter[agency, code, version, month - month % 3][known_day] += count
+    cutoffs = {
+        key: last_shown(days, floor, day, quarter_of_month(key[3]).last_day + SETTLED_AFTER_DAYS)
+        for key, days in by_quarter.items()
+    }
+    months: dict[tuple[int, str, int, int], int] = defaultdict(int)
+    for agency, code, version, month, known_day, count in rows:
+        if known_day <= cutoffs[agency, code, version, month - month % 3]:
+            months[agency, code, version, month] += count
+    settled = day > quarter_of_month(period.last_month).last_day + SETTLED_AFTER_DAYS
+    return Published(floor, period, settled, cutoffs, dict(months))
+
+
+def shown_ratings(rows: Any, shown: Published) -> Any:
+    """The rows of an Ibis table `ratings` (with `instrument`, `instrument_version`, `received_day`) that are shown."""
+    import ibis
+
+    condition = shown.condition(rows, ibis.greatest(rows.day, rows.received_day), "isin")
+    return rows.filter(condition if condition is not None else ibis.literal(False))
