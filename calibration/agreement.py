@@ -29,7 +29,7 @@ from calibration.reasons import Reason, Why
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, noisy_cells
 from calibration.worlds import discrete_laplace
 from pipeline.errors import StatisticsError
-from pipeline.language import Message
+from pipeline.language import Message, translator
 
 if TYPE_CHECKING:
     import altair
@@ -104,9 +104,8 @@ class IndexAgreement:
         """Bland and Altman's plot: difference against mean, with the limits."""
         import altair as alt
 
-        vi = language == "vi"
-        x = "Trung bình của hai chỉ số" if vi else "Mean of both indices"
-        y = "Chỉ số ngầm trừ chỉ số từ phiếu" if vi else "Implicit minus explicit index"
+        _ = translator(language)
+        x, y = _("Mean of both indices"), _("Implicit minus explicit")
         points = (
             alt.Chart(alt.InlineData(values=self.rows()), width=420)
             .mark_point(filled=True, size=60)

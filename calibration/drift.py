@@ -54,17 +54,6 @@ class DriftKind(StrEnum):
     SLOW = "slow_change"
 
 
-MESSAGES: Final[dict[DriftKind, tuple[str, str]]] = {
-    DriftKind.LEVELS: ("Tỷ lệ các mức ngầm đã thay đổi.", "The shares of the levels changed."),
-    DriftKind.ABSTENTION: ("Tỷ lệ lượt không nhận diện đã thay đổi.", "The share of visits without a level changed."),
-    DriftKind.CALIBRATION: (
-        "Mức ngầm không còn ứng với đánh giá như trước.",
-        "Levels no longer go with ratings as they did.",
-    ),
-    DriftKind.SLOW: ("Mức ngầm trung bình trôi dần.", "The mean level is drifting slowly."),
-}
-
-
 @dataclass(frozen=True, slots=True)
 class DriftAlarm:
     """One alarm. `p_value` after dispersion, before Holm's adjustment; None for the CUSUM."""
@@ -74,10 +63,6 @@ class DriftAlarm:
     kind: DriftKind
     statistic: float
     p_value: float | None
-
-    def message(self, language: str = "vi") -> str:
-        """One sentence in Vietnamese or English."""
-        return f"{self.agency}, {self.period}: {MESSAGES[self.kind][0 if language == 'vi' else 1]}"
 
 
 @dataclass(frozen=True, slots=True)

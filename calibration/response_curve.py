@@ -21,7 +21,7 @@ from scipy.stats import chi2
 
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, noisy_cells
 from pipeline.errors import StatisticsError
-from pipeline.language import Message
+from pipeline.language import Message, translator
 
 if TYPE_CHECKING:
     import altair
@@ -34,10 +34,14 @@ MINIMUM_EACH: Final = 10
 MONOTONE_P: Final = 0.01
 """A curve is left unordered only where order is rejected at this level."""
 LEVEL_NAMES: Final = (
-    ("rất thấp", "thấp", "trung bình", "cao", "rất cao", "không nhận diện"),
-    ("very low", "low", "middle", "high", "very high", "abstained"),
+    Message("very low"),
+    Message("low"),
+    Message("middle"),
+    Message("high"),
+    Message("very high"),
+    Message("abstained"),
 )
-"""Rows of a table in Vietnamese and in English."""
+"""Rows of a table."""
 _SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
 
 
@@ -199,13 +203,13 @@ class ResponseCurve:
         """Share satisfied by level with its uncertainty."""
         import altair as alt
 
-        vi = language == "vi"
-        names = LEVEL_NAMES[0 if vi else 1]
+        _ = translator(language)
+        names = [_(name) for name in LEVEL_NAMES]
         rows = [{**row, "name": names[row["level"]]} for row in self.rows()]
         base = alt.Chart(alt.InlineData(values=rows), title=self.group, width=320).encode(
-            x=alt.X("name:N", title="Mức ngầm" if vi else "Implicit level", sort=list(names))
+            x=alt.X("name:N", title=_("Implicit level"), sort=names)
         )
-        title = "Hài lòng (%)" if vi else "Satisfied (%)"
+        title = _("Share satisfied (%)")
         band = base.mark_rule(strokeWidth=2).encode(
             y=alt.Y("low:Q", title=title, scale=alt.Scale(domain=[0, 100])), y2="high:Q"
         )

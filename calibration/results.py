@@ -10,17 +10,18 @@ import numpy as np
 
 from calibration.reasons import Reason
 from calibration.verdicts import Estimand, Method, Verdict
+from pipeline.language import Message, in_language
 
 if TYPE_CHECKING:
     import altair
 
-METHOD_NAMES: dict[Method, tuple[str, str]] = {
-    Method.EXPLICIT: ("Chỉ từ phiếu", "Ratings alone"),
-    Method.EFFICIENCY: ("Hợp nhất", "Fused"),
-    Method.CORRECTION: ("Hiệu chỉnh", "Corrected"),
-    Method.SMALL_AREA: ("Vay mượn thông tin", "Borrowing strength"),
+METHOD_NAMES: dict[Method, Message] = {
+    Method.EXPLICIT: Message("Ratings alone"),
+    Method.EFFICIENCY: Message("Fused"),
+    Method.CORRECTION: Message("Corrected"),
+    Method.SMALL_AREA: Message("Borrowing strength"),
 }
-"""Method -> (Vietnamese, English), in charts."""
+"""What charts call a method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,8 +257,8 @@ def chart_rows(rows: Sequence[tuple[str, Estimate]], language: str = "vi") -> li
     """The chart's data, as downloadable rows."""
     return [
         {
-            "label": label or METHOD_NAMES[estimate.method][0 if language == "vi" else 1],
-            "method": METHOD_NAMES[estimate.method][0 if language == "vi" else 1],
+            "label": label or in_language(METHOD_NAMES[estimate.method], language),
+            "method": in_language(METHOD_NAMES[estimate.method], language),
             "index": estimate.index,
             "low": 100 * estimate.interval.low,
             "high": 100 * estimate.interval.high,
@@ -281,7 +282,7 @@ def plot_estimates(
         yOffset=alt.YOffset("method:N"),
         color=alt.Color("method:N", title=None, legend=alt.Legend(orient="top")),
     )
-    words = "Chỉ số hài lòng (0-100), khoảng tin cậy" if language == "vi" else "Satisfaction index (0-100), interval"
+    words = in_language(Message("Satisfaction index (0–100), interval"), language)
     x = alt.X("low:Q", title=words, scale=alt.Scale(domain=[floor, 100]))
     bars = base.mark_rule(strokeWidth=2).encode(x=x, x2="high:Q")
     points = base.mark_point(filled=True, size=60).encode(

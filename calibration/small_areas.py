@@ -35,7 +35,7 @@ from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.reasons import Reason, Why
 from calibration.results import Estimate, Interval
 from pipeline.errors import StatisticsError
-from pipeline.language import Message
+from pipeline.language import Message, in_language
 
 if TYPE_CHECKING:
     import altair
@@ -99,7 +99,7 @@ class SmallAreaFit:
         """Direct figures and borrowed ones with their intervals."""
         import altair as alt
 
-        words = "Ước lượng (vạch xám: số liệu riêng)" if language == "vi" else "Estimate (grey tick: own figure)"
+        words = in_language(Message("Estimate (grey tick: own figure)"), language)
         base = alt.Chart(alt.InlineData(values=self.rows()), width=420).encode(y=alt.Y("area:N", title=None, sort=None))
         return alt.layer(
             base.mark_rule().encode(x=alt.X("low:Q", title=words, scale=alt.Scale(zero=False)), x2="high:Q"),

@@ -64,7 +64,7 @@ def test_real_changes_ring(threat: Threat, kind: DriftKind | None) -> None:
     report = detect_drift(province.months, period, group_curves(province.months, period))
     kinds = {alarm.kind for alarm in report.alarms}
     assert (kind or DriftKind.CALIBRATION) in kinds
-    assert report.alarms[0].message("vi").startswith("agency")
+    assert report.alarms[0].agency.startswith("agency")
     assert report.to_dict()["tests"] == report.tests > 8
 
 
