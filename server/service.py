@@ -18,6 +18,7 @@ from pipeline.language import Message
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
+from server.metrics import serve_figures
 from server.ratings.chain import seal_all
 from server.retention.policy import enforce
 from server.retention.traces import forget
@@ -42,6 +43,7 @@ class Service:
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
         self.web_address = ""
+        self.metrics_address = ""
 
     @property
     def server_key(self) -> str:
@@ -79,6 +81,10 @@ class Service:
             lifespan="off",
         )
         self._server = uvicorn.Server(settings)
+        self._figures = None
+        if self.config.metrics.port is not None:
+            self._figures = serve_figures(self.config.metrics.port, self.engine, self.ingest)
+            self.metrics_address = f"http://127.0.0.1:{self._figures.server_port}/metrics"
         self._web = threading.Thread(target=self._serve_web, name="web", daemon=True)
         self._web.start()
         self._housekeeper.start()
@@ -98,6 +104,9 @@ class Service:
         self._stop.set()
         self._server.should_exit = True
         self._web.join(10)
+        if self._figures is not None:
+            self._figures.shutdown()
+            self._figures.server_close()
         self.ingest.stop()
         self._socket.close()
 

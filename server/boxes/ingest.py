@@ -136,6 +136,10 @@ class Ingest:
         router.sndhwm = 1_000
         return router
 
+    def turned_away(self) -> dict[str, int]:
+        """Handshakes that were refused, and that were asked to come again."""
+        return {"refused": self._zap.refused, "postponed": self._zap.postponed}
+
     def stop(self) -> None:
         """Stop taking messages, finish the batch at hand, close everything."""
         self._stop.set()

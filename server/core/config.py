@@ -72,6 +72,13 @@ class IngestConfig(_Section):
     """Where a box shows its one-time enrolment code; empty: enrolment is closed."""
 
 
+class MetricsConfig(_Section):
+    """Figures for monitoring (Prometheus), on this machine alone."""
+
+    port: int | None = Field(default=None, ge=0, le=65_535)
+    """Unset: none are served."""
+
+
 class ServerConfig(_Section):
     """Everything that a server is told."""
 
@@ -82,6 +89,7 @@ class ServerConfig(_Section):
     """Pages can be read without log-in, demo periods are taken, everything is labelled simulated."""
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
     @property
     def store_url(self) -> str:
