@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
 from pipeline.calendar import month_of_day, today
+from pipeline.errors import InvalidError, NotFoundError
+from pipeline.language import Message
+from server.core.changes import record_change
+from server.core.labels import COMMENT_CODES
 from server.core.scope import Scope
 from server.ratings.rating import Place
+from server.store.tables.agencies import agencies
 from server.store.tables.comments import comments
 
 MAX_COMMENT = 2_000
@@ -41,3 +47,25 @@ def _free_number(connection: Connection) -> int:
         number = 1 + secrets.randbelow(2**31 - 1)
         if connection.execute(select(comments.c.id).where(comments.c.id == number)).first() is None:
             return number
+
+
+def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Row[Any]]:
+    """Texts that nobody has coded yet, with their agencies' names."""
+    query = (
+        scope.select(comments, comments, agencies.c.name_vi, agencies.c.name_en)
+        .join(agencies, agencies.c.id == comments.c.agency_id)
+        .where(comments.c.code.is_(None))
+        .order_by(comments.c.id)
+        .limit(limit)
+    )
+    return list(connection.execute(query))
+
+
+def give_code(connection: Connection, scope: Scope, number: int, code: str, by: int | None) -> None:
+    """Give a text its code. Raises `InvalidError`, `NotFoundError`."""
+    if code not in COMMENT_CODES:
+        raise InvalidError(Message("There is no code '{code}'.", code=code), Message("Choose one from the list."))
+    changed = scope.update(comments).where(comments.c.id == number).values(code=code, coded_by=by)
+    if connection.execute(changed).rowcount != 1:
+        raise NotFoundError(Message("There is no such comment."))
+    record_change(connection, scope.province_id, by, "comment_coded", {"comment": number, "code": code})

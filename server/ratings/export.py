@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from sqlalchemy import Connection, func, literal, select
+from sqlalchemy import Connection, func, literal
 
 from pipeline.calendar import Period, day_date, month_name
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
 from pipeline.language import Message, in_language
 from server.core.disclosure import published
+from server.core.scope import Scope
 from server.store.channels import CHANNELS
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
@@ -79,7 +80,9 @@ def _rows(
     greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
     may_be_seen = shown.condition(ratings.c, greatest(ratings.c.day, ratings.c.received_day), "in_")
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            ratings,
             ratings,
             agencies.c.code.label("agency"),
             levels.c.code.label("level"),
@@ -91,7 +94,6 @@ def _rows(
         .outerjoin(counters, counters.c.id == ratings.c.counter_id)
         .outerjoin(services, services.c.id == ratings.c.service_id)
         .where(
-            ratings.c.province_id == province_id,
             ratings.c.instrument == instrument.code,
             ratings.c.instrument_version == instrument.version,
             ratings.c.day.between(period.first_day, period.last_day),
@@ -139,9 +141,9 @@ def export_ratings(
     """Write the sheets of a period (this version of the instrument) to `path`; the number of sheets.
 
     Set-aside sheets are in it with `counted` 0: the SIPAS index is 100 x (answers 4, 5) / (answers 1..5) over the
-    rows with `counted` 1. Raises `ConfigError` for another format."""
+    rows with `counted` 1. Raises `InvalidError` for another format."""
     if form not in FORMATS:
-        raise ConfigError(
+        raise InvalidError(
             Message("There is no format '{form}'.", form=form),
             Message("Write one of: {formats}.", formats=", ".join(FORMATS)),
         )

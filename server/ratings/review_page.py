@@ -6,19 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
-from sqlalchemy import select, update
 
-from pipeline.errors import ConfigError
 from pipeline.instruments import RatingFlag
 from pipeline.language import Message, in_language
-from server.core.changes import record_change
 from server.core.labels import COMMENT_CODES
+from server.ratings.comments import give_code, uncoded
 from server.ratings.held import held_sheets, rows_for_review
 from server.ratings.store import restore, withdraw
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
-from server.store.tables.agencies import agencies
-from server.store.tables.comments import comments
 from server.store.tables.ratings import RatingState
 from server.web.context import Reviewer, RowId, back, engine_of, language, render
 
@@ -62,15 +58,8 @@ def decide(
 @router.get("/comments")
 def comments_page(request: Request, user: Reviewer) -> Response:
     """Texts that nobody has coded yet."""
-    query = (
-        select(comments, agencies.c.name_vi, agencies.c.name_en)
-        .join(agencies, agencies.c.id == comments.c.agency_id)
-        .where(comments.c.province_id == user.province_id, comments.c.code.is_(None))
-        .order_by(comments.c.id)
-        .limit(50)
-    )
     with read(engine_of(request)) as connection:
-        rows = connection.execute(query).all()
+        rows = uncoded(connection, user.scope, 50)
     return render(request, "survey_comments.html", rows=rows, codes=COMMENT_CODES)
 
 
@@ -79,16 +68,6 @@ def code_comment(
     request: Request, user: Reviewer, number: RowId, code: Annotated[str, Form(max_length=30)]
 ) -> Response:
     """Give a text its code."""
-    if code not in COMMENT_CODES:
-        raise ConfigError(
-            Message("There is no code '{code}'.", code=code),
-            Message("Choose one from the list."),
-        )
     with write(engine_of(request)) as connection:
-        is_this_comment = (comments.c.province_id == user.province_id, comments.c.id == number)
-        done = connection.execute(update(comments).where(*is_this_comment).values(code=code, coded_by=user.user_id))
-        if done.rowcount:
-            record_change(
-                connection, user.province_id, user.user_id, "comment_coded", {"comment": number, "code": code}
-            )
+        give_code(connection, user.scope, number, code, user.user_id)
     return back("/survey/comments")

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import ConflictError, InvalidError
 from pipeline.instruments import Instrument
 from pipeline.language import Message
 from server.channels.gateway import conversation as talk
@@ -64,10 +64,10 @@ class Gateway:
 
     @property
     def channel(self) -> Channel:
-        """The channel whose answers it brings. Raises `ConfigError` for one that brings none (a portal)."""
+        """The channel whose answers it brings. Raises `InvalidError` for one that brings none (a portal)."""
         found = CHANNELS.of_gateway(self.kind)
         if found is None:
-            raise ConfigError(Message("This gateway brings no answers."))
+            raise InvalidError(Message("This gateway brings no answers."))
         return found
 
 
@@ -88,12 +88,14 @@ def gateways_of(connection: Connection, scope: Scope, round_id: int) -> list[Row
 def make_gateway(
     connection: Connection, province_id: int, code: str, kind: str, round_id: int, user_id: int | None
 ) -> str:
-    """Make a gateway and return its key (hex), shown once to whoever sets the gateway up. Raises `ConfigError`."""
+    """Make a gateway and return its key (hex), shown once to whoever sets the gateway up.
+
+    Raises `ConflictError`, `InvalidError`."""
     find_round(connection, province_id, round_id=round_id)
     if kind not in ("sms", "call", "portal") or not code.isidentifier() or len(code) > 40:
-        raise ConfigError(Message("A gateway has a code of letters and digits, and is sms, call or portal."))
+        raise InvalidError(Message("A gateway has a code of letters and digits, and is sms, call or portal."))
     if connection.execute(select(gateways.c.id).where(gateways.c.code == code)).first():
-        raise ConfigError(
+        raise ConflictError(
             Message("There is a gateway '{code}'.", code=code),
             Message("Choose another code."),
         )
@@ -181,7 +183,7 @@ def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[di
         return []
     instrument = survey_round.load_instrument()
     is_this_call = (
-        phone_contacts.c.province_id == gateway.province_id,
+        Scope(gateway.province_id).where(phone_contacts),
         phone_contacts.c.round_id == gateway.round_id,
         phone_contacts.c.state == "to_ask",
     )
@@ -220,7 +222,7 @@ def _open_session(connection: Connection, gateway: Gateway, contact: object, sta
         "day": today(),
     }
     old = (
-        phone_sessions.c.province_id == gateway.province_id,
+        Scope(gateway.province_id).where(phone_sessions),
         phone_sessions.c.round_id == gateway.round_id,
         phone_sessions.c.channel == values["channel"],
         phone_sessions.c.phone_digest == digest,
@@ -252,13 +254,13 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
     if not survey_round.open_now:
         return GatewayReply("Đợt khảo sát đã kết thúc. Xin cảm ơn.", True)
     is_this_call = (
-        phone_sessions.c.province_id == gateway.province_id,
+        Scope(gateway.province_id).where(phone_sessions),
         phone_sessions.c.round_id == gateway.round_id,
         phone_sessions.c.channel == gateway.channel.code,
         phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
     )
     contact_where = (
-        phone_contacts.c.province_id == gateway.province_id,
+        Scope(gateway.province_id).where(phone_contacts),
         phone_contacts.c.round_id == gateway.round_id,
         phone_contacts.c.phone == phone,
     )
@@ -324,10 +326,6 @@ def _store(
 def expire_conversations(connection: Connection, province_id: int) -> int:
     """Delete conversations and events older than two days; answers in them are lost, as if never given."""
     oldest = today() - 2
-    gone = connection.execute(
-        delete(phone_sessions).where(phone_sessions.c.province_id == province_id, phone_sessions.c.day < oldest)
-    ).rowcount
-    connection.execute(
-        delete(gateway_events).where(gateway_events.c.province_id == province_id, gateway_events.c.day < oldest)
-    )
+    gone = connection.execute(Scope(province_id).delete(phone_sessions).where(phone_sessions.c.day < oldest)).rowcount
+    connection.execute(Scope(province_id).delete(gateway_events).where(gateway_events.c.day < oldest))
     return int(gone)

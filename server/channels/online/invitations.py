@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, insert, select, update
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import InvalidError
 from pipeline.language import Message
 from server.core.changes import record_change
+from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.rounds import invitations
 
@@ -53,9 +54,9 @@ def issue(
     days: int = 30,
     user_id: int | None = None,
 ) -> list[str]:
-    """Issue invitations and return their tokens, which are nowhere stored. Raises `ConfigError`."""
+    """Issue invitations and return their tokens, which are nowhere stored. Raises `InvalidError`."""
     if not 1 <= count <= MAX_AT_ONCE or not 1 <= days <= 366:
-        raise ConfigError(Message("At most {max_at_once} links at once, for 1 to 366 days.", max_at_once=MAX_AT_ONCE))
+        raise InvalidError(Message("At most {max_at_once} links at once, for 1 to 366 days.", max_at_once=MAX_AT_ONCE))
     tokens = ["".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH)) for _ in range(count)]
     fixed = {
         "province_id": province_id,
@@ -103,7 +104,7 @@ def use(connection: Connection, invitation: Invitation) -> bool:
 
 def returns(connection: Connection, province_id: int, round_id: int) -> dict[tuple[int, int], tuple[int, int]]:
     """(agency, service group) -> (issued, used)."""
-    is_unused = (invitations.c.province_id == province_id, invitations.c.round_id == round_id)
+    is_unused = (Scope(province_id).where(invitations), invitations.c.round_id == round_id)
     query = (
         select(
             invitations.c.agency_id,

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
-from sqlalchemy import select
 
 from pipeline.calendar import today
 from pipeline.instruments import Instrument
 from pipeline.language import Message, in_language
+from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import Invitation, find, use
 from server.channels.pages import (
     NOT_FOUND,
@@ -38,7 +38,6 @@ from server.ratings.store import add
 from server.rounds.rounds import Round, find_round
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
-from server.store.tables.agencies import agencies
 from server.web.context import engine_of, language, no_csrf, render
 
 router = APIRouter(include_in_schema=False)
@@ -76,7 +75,7 @@ def _look_up(request: Request, token: str) -> _Asked:
         if invitation is None:
             raise HTTPException(404, NOT_FOUND)
         survey_round = find_round(connection, invitation.province_id, round_id=invitation.round_id)
-        agency = connection.execute(select(agencies).where(agencies.c.id == invitation.agency_id)).one()
+        agency = read_catalogue(connection, invitation.province_id).agencies[invitation.agency_id]
         portal = str(read_setting(connection, invitation.province_id, "portal_origin"))
         simulated = province_by_id(connection, invitation.province_id).simulated
     return _Asked(

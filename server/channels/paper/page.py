@@ -8,16 +8,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import select
 
-from pipeline.calendar import today
-from pipeline.errors import ConfigError
+from pipeline.errors import NotFoundError
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.language import Message, reason_of
 from pipeline.wire import ANSWER_SLOTS
 from server.auth.roles import Permission
 from server.catalogue.reading import read_catalogue
 from server.channels.pages import NOT_FOUND
+from server.channels.paper import enumerators as people
+from server.channels.paper.enumerators import all_enumerators, forms_by_enumerator
 from server.channels.paper.paper import (
     agreement,
     enter_form,
@@ -28,13 +28,9 @@ from server.channels.paper.paper import (
     supervision,
 )
 from server.channels.paper.paper_print import forms_pdf
-from server.core.changes import record_change
-from server.core.provinces import province_by_id, read_setting
+from server.core.provinces import province_by_id
 from server.rounds.rounds import all_rounds, find_round
-from server.store.engine import insert_row, read, write
-from server.store.tables.agencies import agencies
-from server.store.tables.contacts import enumerators
-from server.store.tables.paper import paper_forms
+from server.store.engine import read, write
 from server.tabular.values import read_day
 from server.tabular.writing import CsvWriter
 from server.web.context import DataClerk, GroupNumber, RowId, SurveyManager, back, download, engine_of, render, row_id
@@ -47,13 +43,12 @@ def paper_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
     """Printing, progress by enumerator, agreement of double entry, forms that wait."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
-        query = select(enumerators).where(enumerators.c.province_id == user.province_id, enumerators.c.active)
         return render(
             request,
             "survey_paper.html",
             round=found,
             catalogue=read_catalogue(connection, user.province_id),
-            people=connection.execute(query.order_by(enumerators.c.code)).all(),
+            people=all_enumerators(connection, user.scope, active=True),
             progress=supervision(connection, user.province_id, round_id),
             agreement=agreement(connection, user.province_id, round_id),
             waiting=forms_in(connection, user.province_id, round_id, what="half"),
@@ -80,7 +75,7 @@ def print_page(
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
         if agency not in catalogue.agencies:
-            raise ConfigError(Message("There is no such agency."))
+            raise NotFoundError(Message("There is no such agency."))
         codes = print_forms(
             connection,
             user.province_id,
@@ -198,14 +193,7 @@ def forms_list(request: Request, user: SurveyManager, round_id: RowId) -> Respon
     """Every form of a round: whose list it is on, where it stands, whether it is to be re-checked."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
-        query = (
-            select(paper_forms, agencies.c.code.label("agency"), enumerators.c.code.label("enumerator"))
-            .join(agencies, agencies.c.id == paper_forms.c.agency_id)
-            .outerjoin(enumerators, enumerators.c.id == paper_forms.c.enumerator_id)
-            .where(paper_forms.c.province_id == user.province_id, paper_forms.c.round_id == round_id)
-            .order_by(enumerators.c.code, agencies.c.code, paper_forms.c.code)
-        )
-        forms = connection.execute(query).all()
+        forms = forms_by_enumerator(connection, user.scope, round_id)
     out = io.StringIO()
     rows = CsvWriter(out)
     rows.row(["enumerator", "form", "agency", "service_group", "state", "recheck"])
@@ -235,9 +223,8 @@ def recheck_page(
 def enumerators_page(request: Request, user: SurveyManager) -> Response:
     """The list of enumerators."""
     with read(engine_of(request)) as connection:
-        query = select(enumerators).where(enumerators.c.province_id == user.province_id).order_by(enumerators.c.code)
-        people = connection.execute(query).all()
-    return render(request, "survey_enumerators.html", people=people)
+        found = all_enumerators(connection, user.scope)
+    return render(request, "survey_enumerators.html", people=found)
 
 
 @router.post("/enumerators")
@@ -251,14 +238,13 @@ def add_enumerator(
 ) -> Response:
     """Add an enumerator."""
     with write(engine_of(request)) as connection:
-        taken = select(enumerators.c.id).where(
-            enumerators.c.province_id == user.province_id, enumerators.c.code == code.strip()
+        people.add_enumerator(
+            connection,
+            user.scope,
+            code=code.strip(),
+            name=name.strip(),
+            organisation=organisation.strip(),
+            phone=phone.strip(),
+            by=user.user_id,
         )
-        if connection.execute(taken).first():
-            raise ConfigError(Message("The code {code} is taken.", code=code))
-        expires = today() + int(read_setting(connection, user.province_id, "contact_days"))
-        values = {"code": code.strip(), "name": name.strip(), "organisation": organisation.strip(), "active": True}
-        row = {"province_id": user.province_id, **values, "phone": phone.strip(), "expires_day": expires}
-        number = insert_row(connection, enumerators, row)
-        record_change(connection, user.province_id, user.user_id, "enumerator_added", {"enumerator": number})
     return back("/survey/enumerators")

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError, ForbiddenError
+from pipeline.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from pipeline.instruments import RatingFlag
 from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
@@ -47,11 +47,11 @@ def new_code() -> str:
 
 
 def read_code(text: str) -> str:
-    """A code as typed or scanned, without blanks and dashes. Raises `ConfigError` where the check letter is wrong."""
+    """A code as typed or scanned, without blanks and dashes. Raises `InvalidError` where the check letter is wrong."""
     code = "".join(text.upper().split()).replace("-", "")
     body = code[:-1]
     if len(code) != CODE_LENGTH or any(c not in _ALPHABET for c in code) or check_letter(body) != code[-1]:
-        raise ConfigError(Message("This is no form code, type it again."))
+        raise InvalidError(Message("This is no form code, type it again."))
     return code
 
 
@@ -85,17 +85,17 @@ def print_forms(
     user_id: int | None = None,
 ) -> list[str]:
     """Make `count` forms and return their codes. Which of them are entered twice and which are re-checked is drawn now,
-    so that nobody can choose. Raises `ConfigError`."""
+    so that nobody can choose. Raises `InvalidError`."""
     find_round(connection, province_id, round_id=round_id)
     if not 1 <= count <= MAX_FORMS or not 0 <= double_share <= 1 or not 0 <= recheck_share <= 1:
-        raise ConfigError(Message("1 to {max_forms} forms at once, shares from 0 to 1.", max_forms=MAX_FORMS))
+        raise InvalidError(Message("1 to {max_forms} forms at once, shares from 0 to 1.", max_forms=MAX_FORMS))
     draw = secrets.SystemRandom()
     doubles = set(draw.sample(range(count), round(double_share * count)))
     rechecks = set(draw.sample(range(count), round(recheck_share * count)))
     codes: list[str] = []
     while len(codes) < count:
         code = new_code()
-        taken = select(paper_forms.c.id).where(paper_forms.c.province_id == province_id, paper_forms.c.code == code)
+        taken = Scope(province_id).select(paper_forms, paper_forms.c.id).where(paper_forms.c.code == code)
         if code not in codes and connection.execute(taken).first() is None:
             codes.append(code)
     connection.execute(
@@ -122,15 +122,16 @@ def print_forms(
 
 
 def find_form(connection: Connection, province_id: int, code: str) -> PaperForm:
-    """A printed form by its code. Raises `ConfigError`."""
+    """A printed form by its code. Raises `NotFoundError`."""
     query = (
-        select(paper_forms, agencies.c.name_vi)
+        Scope(province_id)
+        .select(paper_forms, paper_forms, agencies.c.name_vi)
         .join(agencies, agencies.c.id == paper_forms.c.agency_id)
-        .where(paper_forms.c.province_id == province_id, paper_forms.c.code == read_code(code))
+        .where(paper_forms.c.code == read_code(code))
     )
     row = connection.execute(query).first()
     if row is None:
-        raise ConfigError(Message("No form has this code."))
+        raise NotFoundError(Message("No form has this code."))
     return PaperForm(
         row.id,
         row.round_id,
@@ -174,11 +175,11 @@ def enter_form(
 ) -> Entered:
     """Enter a form's answers (32 slots): once, or by two persons where it was drawn for that.
 
-    `decide`: the last word on a form whose entries differ. Raises `ConfigError` where it cannot be entered now or the
+    `decide`: the last word on a form whose entries differ. Raises `RequestError` where it cannot be entered now or the
     sheet is not valid."""
     survey_round = find_round(connection, province_id, round_id=form.round_id)
     if day is not None and not survey_round.first_day <= day <= min(today(), survey_round.last_day):
-        raise ConfigError(Message("The day lies outside the round."))
+        raise InvalidError(Message("The day lies outside the round."))
     scope = Scope(province_id)
     if form.state == "half" or day is None:  # the day of the first entry stands
         held = scope.select(paper_forms, paper_forms.c.answered_day).where(paper_forms.c.id == form.id)
@@ -210,7 +211,7 @@ def enter_form(
         return Entered.STORED
     if form.state == "half" and first is not None:
         if first.user_id == user_id:
-            raise ConfigError(Message("Somebody else has to enter this form again."))
+            raise ForbiddenError(Message("Somebody else has to enter this form again."))
         same = first.answers == _digits(rating.answers) and first.reasons == reasons
         _keep(connection, scope, form, "second", user_id, rating, "same" if same else "differs")
         if same:
@@ -219,8 +220,8 @@ def enter_form(
         _set_state(connection, scope, form.id, "differs", None)
         return Entered.DIFFERS
     if form.state == "differs":
-        raise ConfigError(Message("The entries differ: it waits for a decision."))
-    raise ConfigError(Message("This form has been entered, or is void."))
+        raise ConflictError(Message("The entries differ: it waits for a decision."))
+    raise ConflictError(Message("This form has been entered, or is void."))
 
 
 def _entry(connection: Connection, scope: Scope, form_id: int, step: str) -> Any:
@@ -264,12 +265,12 @@ def _store(
 def recheck(connection: Connection, province_id: int, form: PaperForm, result: str, user_id: int) -> None:
     """Note a re-check: somebody asked the citizen again. `result`: same, differs, unreached.
 
-    A rating that is not confirmed is set aside. Raises `ConfigError`."""
+    A rating that is not confirmed is set aside. Raises `ConflictError`."""
     if result not in ("same", "differs", "unreached") or form.state != "entered":
-        raise ConfigError(Message("This form has not been entered yet."))
+        raise ConflictError(Message("This form has not been entered yet."))
     scope = Scope(province_id)
     if _entry(connection, scope, form.id, "recheck") is not None:
-        raise ConfigError(Message("This form has been re-checked."))
+        raise ConflictError(Message("This form has been re-checked."))
     _keep(connection, scope, form, "recheck", user_id, None, result)
     if result == "differs":
         query = scope.select(ratings, ratings.c.id).where(ratings.c.origin == f"form:{form.code}")
@@ -301,10 +302,11 @@ def agreement(connection: Connection, province_id: int, round_id: int) -> Agreem
     slots = sorted(instrument.slots.values())
     first, second = paper_entries.alias("first"), paper_entries.alias("second")
     query = (
-        select(first.c.answers, second.c.answers)
+        Scope(province_id)
+        .select(paper_forms, first.c.answers, second.c.answers)
         .join(second, (second.c.form_id == first.c.form_id) & (second.c.step == "second"))
         .join(paper_forms, paper_forms.c.id == first.c.form_id)
-        .where(paper_forms.c.province_id == province_id, paper_forms.c.round_id == round_id, first.c.step == "first")
+        .where(paper_forms.c.round_id == round_id, first.c.step == "first")
     )
     forms = same_forms = fields = same_fields = 0
     differing: dict[int, int] = {}
@@ -338,7 +340,9 @@ def supervision(connection: Connection, province_id: int, round_id: int) -> list
     """Forms by enumerator (and those without one) with what re-checks found."""
     check = paper_entries.alias("check")
     query = (
-        select(
+        Scope(province_id)
+        .select(
+            paper_forms,
             enumerators.c.code,
             enumerators.c.name,
             func.count(),
@@ -351,7 +355,7 @@ def supervision(connection: Connection, province_id: int, round_id: int) -> list
         .select_from(paper_forms)
         .outerjoin(enumerators, enumerators.c.id == paper_forms.c.enumerator_id)
         .outerjoin(check, (check.c.form_id == paper_forms.c.id) & (check.c.step == "recheck"))
-        .where(paper_forms.c.province_id == province_id, paper_forms.c.round_id == round_id)
+        .where(paper_forms.c.round_id == round_id)
         .group_by(enumerators.c.code, enumerators.c.name)
         .order_by(enumerators.c.code)
     )
@@ -361,9 +365,10 @@ def supervision(connection: Connection, province_id: int, round_id: int) -> list
 def forms_in(connection: Connection, province_id: int, round_id: int, *, what: str) -> list[PaperForm]:
     """Forms of a round that wait: `half`, `differs`, or `recheck` (drawn for it, entered, not yet re-checked)."""
     query = (
-        select(paper_forms, agencies.c.name_vi)
+        Scope(province_id)
+        .select(paper_forms, paper_forms, agencies.c.name_vi)
         .join(agencies, agencies.c.id == paper_forms.c.agency_id)
-        .where(paper_forms.c.province_id == province_id, paper_forms.c.round_id == round_id)
+        .where(paper_forms.c.round_id == round_id)
         .order_by(paper_forms.c.code)
         .limit(500)
     )

@@ -19,8 +19,6 @@ from tests.server.province import fill_province
 SERVER = Path(server.__file__).parent
 ALLOWED = ("core/scope.py", "store/migrations/")
 STATEMENTS = {"select", "insert", "update", "delete"}
-YET_TO_COME = {"filters": 32, "statements of pages": 8}
-"""What is left while folder after folder is being converted: may only shrink."""
 
 
 def _sources() -> list[tuple[str, ast.Module]]:
@@ -74,7 +72,7 @@ def test_the_lint_sees_what_it_forbids() -> None:
 
 def test_nobody_compares_with_province_id_but_the_scope() -> None:
     found = {name: len(lines) for name, tree in _sources() if (lines := inline_filters(tree))}
-    assert sum(found.values()) <= YET_TO_COME["filters"], f"use server.core.scope.Scope: {found}"
+    assert found == {}, "use server.core.scope.Scope"
 
 
 def _is_page(name: str) -> bool:
@@ -95,7 +93,7 @@ def test_pages_hold_no_statement() -> None:
         ]
         if count := sum(name in STATEMENTS for name in names):
             found[name] = count
-    assert sum(found.values()) <= YET_TO_COME["statements of pages"], f"a page asks a function of its noun: {found}"
+    assert found == {}, "a page asks a function of its noun"
 
 
 @pytest.fixture

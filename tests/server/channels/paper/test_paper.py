@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError, ForbiddenError, InvalidError, NotFoundError
+from pipeline.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from pipeline.instruments import RatingFlag, load_instrument
 from server.channels.paper.paper import (
     Entered,
@@ -60,7 +60,7 @@ def test_codes_find_wrong_letters_and_swapped_neighbours() -> None:
     wrong = [code[:k] + letter + code[k + 1 :] for k in range(8) for letter in letters if letter != code[k]]
     swapped = [code[:k] + code[k + 1] + code[k] + code[k + 2 :] for k in range(7) if code[k] != code[k + 1]]
     for text in (*wrong, *swapped, "", code[:-1], code + "2", "????????"):
-        with pytest.raises(ConfigError):
+        with pytest.raises(InvalidError):
             read_code(text)
     assert check_letter(code[:-1]) == code[-1]
 
@@ -105,17 +105,17 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
         assert enter_form(connection, number, find_form(connection, number, first), SHEET, user_id=clerk) is (
             Entered.WAITING
         )
-        with pytest.raises(ConfigError, match="Somebody else"):
+        with pytest.raises(ForbiddenError, match="Somebody else"):
             enter_form(connection, number, find_form(connection, number, first), SHEET, user_id=clerk)
         form = find_form(connection, number, first)
         assert enter_form(connection, number, form, SHEET, user_id=analyst) is Entered.AGREED
-        with pytest.raises(ConfigError, match="has been entered"):
+        with pytest.raises(ConflictError, match="has been entered"):
             enter_form(connection, number, find_form(connection, number, first), SHEET, user_id=analyst)
 
         enter_form(connection, number, find_form(connection, number, second), SHEET, user_id=clerk)
         form = find_form(connection, number, second)
         assert enter_form(connection, number, form, other, user_id=analyst) is Entered.DIFFERS
-        with pytest.raises(ConfigError, match="waits for a decision"):
+        with pytest.raises(ConflictError, match="waits for a decision"):
             enter_form(connection, number, find_form(connection, number, second), other, user_id=clerk)
         form = find_form(connection, number, second)
         for who in (clerk, analyst):
@@ -131,7 +131,7 @@ def test_double_entry_agreement_decision_and_recheck(store: Engine) -> None:
 
         recheck(connection, number, find_form(connection, number, first), "same", analyst)
         recheck(connection, number, find_form(connection, number, second), "differs", analyst)
-        with pytest.raises(ConfigError, match="has been re-checked"):
+        with pytest.raises(ConflictError, match="has been re-checked"):
             recheck(connection, number, find_form(connection, number, first), "same", analyst)
         (row,) = supervision(connection, number, survey_round.id)
         assert (row.code, row.forms, row.entered, row.to_recheck, row.confirmed, row.differing) == (
@@ -175,7 +175,7 @@ def test_a_form_of_another_province_is_not_found(store: Engine) -> None:
     with write(store) as connection:
         agency = theirs.agencies["khac-a"]
         (code,) = print_forms(connection, theirs.province_id, survey_round.id, agency, count=1)
-        with pytest.raises(ConfigError, match="No form"):
+        with pytest.raises(NotFoundError, match="No form"):
             find_form(connection, mine.province_id, code)
         with pytest.raises(NotFoundError, match="no such round"):
             print_forms(connection, mine.province_id, survey_round.id, mine.agencies["nho-a"], count=1)
