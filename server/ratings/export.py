@@ -13,7 +13,7 @@ from pipeline.calendar import Period, day_date, month_name
 from pipeline.errors import InvalidError
 from pipeline.instruments import OVERALL, Instrument, RatingFlag
 from pipeline.language import Message, in_language
-from server.core.disclosure import published
+from server.core.disclosure import Published
 from server.core.scope import Scope
 from server.store.channels import CHANNELS
 from server.store.tables.agencies import agencies
@@ -71,14 +71,16 @@ def columns(instrument: Instrument) -> list[ExportColumn]:
 
 
 def _rows(
-    connection: Connection, province_id: int, instrument: Instrument, period: Period, agency_id: int | None
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    agency_id: int | None,
+    shown: Published | None,
 ) -> Iterator[list[dict[str, Any]]]:
     """Batches of rows in random order within a day: the order of arrival is not exported."""
     from server.store.tables.agencies import levels
 
-    shown = published(connection, province_id, period)
-    greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
-    may_be_seen = shown.condition(ratings.c, greatest(ratings.c.day, ratings.c.received_day), "in_")
     query = (
         Scope(province_id)
         .select(
@@ -97,12 +99,15 @@ def _rows(
             ratings.c.instrument == instrument.code,
             ratings.c.instrument_version == instrument.version,
             ratings.c.day.between(period.first_day, period.last_day),
-            ratings.c.agency_id.not_in(shown.hidden_agencies()),
-            literal(False) if may_be_seen is None else may_be_seen,
         )
         .order_by(ratings.c.day, func.random())
         .execution_options(yield_per=BATCH)
     )
+    if shown is not None:
+        greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
+        may_be_seen = shown.condition(ratings.c, greatest(ratings.c.day, ratings.c.received_day), "in_")
+        query = query.where(literal(False) if may_be_seen is None else may_be_seen)
+        query = query.where(ratings.c.agency_id.not_in(shown.hidden_agencies()))
     if agency_id is not None:
         query = query.where(ratings.c.agency_id == agency_id)
     slots = instrument.slots
@@ -111,7 +116,8 @@ def _rows(
             {
                 "agency": row["agency"],
                 "level": row["level"],
-                "counter": "",  # with the day it would be one clerk's day
+                # with the day it would be one clerk's day
+                "counter": row["counter"] or "" if shown is None else "",
                 "service_group": row["service_group"],
                 "service": row["service"] or "",
                 "channel": row["channel"],
@@ -137,9 +143,11 @@ def export_ratings(
     *,
     form: str = "csv",
     agency_id: int | None = None,
+    shown: Published | None = None,
 ) -> int:
     """Write the sheets of a period (this version of the instrument) to `path`; the number of sheets.
 
+    `shown`: what may be seen (every route says so); None: all of it, counters too, for the operator at the store.
     Set-aside sheets are in it with `counted` 0: the SIPAS index is 100 x (answers 4, 5) / (answers 1..5) over the
     rows with `counted` 1. Raises `InvalidError` for another format."""
     if form not in FORMATS:
@@ -148,7 +156,7 @@ def export_ratings(
             Message("Write one of: {formats}.", formats=", ".join(FORMATS)),
         )
     wanted = columns(instrument)
-    batches = _rows(connection, province_id, instrument, period, agency_id)
+    batches = _rows(connection, province_id, instrument, period, agency_id, shown)
     if form == "parquet":
         return _parquet(path, wanted, batches)
     with path.open("w", encoding="utf-8-sig", newline="") as file:

@@ -15,6 +15,7 @@ from pipeline.calendar import parse_period
 from pipeline.instruments import load_instrument
 from server.core.changes import record_change
 from server.core.config import keys_if_any
+from server.core.disclosure import published
 from server.core.log_heads import box_heads, changes_head
 from server.ratings.export import export_ratings, write_dictionary
 from server.store.engine import read, write
@@ -38,7 +39,14 @@ def ratings_file(
     path = Path(folder.name) / name
     with read(engine_of(request)) as connection:
         count = export_ratings(
-            connection, user.province_id, questionnaire, chosen, path, form=format, agency_id=user.agency_id
+            connection,
+            user.province_id,
+            questionnaire,
+            chosen,
+            path,
+            form=format,
+            agency_id=user.agency_id,
+            shown=published(connection, user.province_id, chosen),
         )
     with write(engine_of(request)) as connection:
         detail = {"period": chosen.name, "instrument": questionnaire.wire_code, "sheets": count}

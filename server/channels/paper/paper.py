@@ -304,8 +304,8 @@ def agreement(connection: Connection, province_id: int, round_id: int) -> Agreem
     query = (
         Scope(province_id)
         .select(paper_forms, first.c.answers, second.c.answers)
+        .join(first, first.c.form_id == paper_forms.c.id)
         .join(second, (second.c.form_id == first.c.form_id) & (second.c.step == "second"))
-        .join(paper_forms, paper_forms.c.id == first.c.form_id)
         .where(paper_forms.c.round_id == round_id, first.c.step == "first")
     )
     forms = same_forms = fields = same_fields = 0
@@ -352,7 +352,6 @@ def supervision(connection: Connection, province_id: int, round_id: int) -> list
             func.count().filter(check.c.result == "differs"),
             func.count().filter(check.c.result == "unreached"),
         )
-        .select_from(paper_forms)
         .outerjoin(enumerators, enumerators.c.id == paper_forms.c.enumerator_id)
         .outerjoin(check, (check.c.form_id == paper_forms.c.id) & (check.c.step == "recheck"))
         .where(paper_forms.c.round_id == round_id)

@@ -16,6 +16,7 @@ from pipeline.calendar import day_index, parse_period
 from pipeline.instruments import load_instrument
 from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
+from server.core.scope import Scope
 from server.ratings.export import columns, export_ratings
 from server.ratings.imports import import_ratings
 from server.reports.content import make_report
@@ -71,6 +72,8 @@ def test_a_new_channel_is_seen_everywhere(store: Engine, tmp_path: Path, post: C
         connection.execute(insert(transactions).values(**place, month=78, count=500))
         make_plan(connection, number, "r", "k", PlanSettings("2026-07", seed=1, forms=50, scope="province"), None)
     assert _import(store, number, tmp_path, name) == SHEETS
+    with write(store) as connection:  # figures are made of days that are over: they came on their own days
+        connection.execute(Scope(number).update(ratings).values(received_day=ratings.c.day))
 
     with read(store) as connection:
         assert plan_state(connection, number, "k").returned == SHEETS
