@@ -457,5 +457,8 @@ def summary(result: dict[str, Any], demo: Demo) -> str:
             f"  {agency['id']:<20} explicit {index} [{agency['ci_low']:.1f}, {agency['ci_high']:.1f}], fused: {fused} "
             f"({agency['n_explicit']} ratings, about {agency['n_implicit']} visits)"
         )
+    lines.append(
+        "  Figures are made of days that are over: today's ratings come into them when the quarter has enough."
+    )
     lines.append(f"Files for the audits: {demo.folder}. Visits, citizens and ratings were simulated.")
     return "\n".join(lines)
