@@ -100,8 +100,9 @@ def test_a_repeated_event_gets_the_same_reply_and_counts_once(survey: Survey) ->
     again = gateway.hear(PHONES[0], "4", event="same")
     assert first == again
     with read(survey.engine) as connection:
-        row = connection.execute(select(phone_sessions)).one()
-    assert (answers_of(row.answers), row.step) == ((4,), 1)
+        rows = connection.execute(select(phone_sessions)).all()
+    answered = [(answers_of(row.answers), row.step) for row in rows if answers_of(row.answers)]
+    assert answered == [((4,), 1)]
 
 
 def test_a_stolen_disk_tells_nothing_of_a_conversation(survey: Survey) -> None:
