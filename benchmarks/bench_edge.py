@@ -103,11 +103,11 @@ class Job:
     audio: str | None = None
 
 
-def new_engine(job: Job, networks: Networks) -> Engine:
-    """An engine with a visit open."""
+def new_engine(job: Job, networks: Networks, begun_s: float = 0.0) -> Engine:
+    """An engine with a visit open since `begun_s`, on the clock of the frames."""
     networks.voice.reset()
     engine = Engine(EngineSettings(region=job.region, visits_by="queue"), networks, _forget)
-    engine.visit_started(0, 0.0)
+    engine.visit_started(0, begun_s)
     return engine
 
 
@@ -180,7 +180,7 @@ def fast_phase(job: Job, networks: Networks) -> dict[str, Any]:
 
 def live_phase(job: Job, networks: Networks) -> dict[str, Any]:
     """The film as a camera would give it, looped for `seconds`."""
-    engine = new_engine(job, networks)
+    engine = new_engine(job, networks, time.monotonic())
     camera = Camera(job.video, loop=True)
     latencies: list[float] = []
     camera.start()
