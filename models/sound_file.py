@@ -54,7 +54,6 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
 
 
 def _samples(piece: Any) -> NDArray[np.float32]:
-    """Samples float32 [n] of a decoded piece; what is no number counts as silence."""
+    """Samples float32 [n] of a decoded piece, as they are: a recording that holds what is no number is not judged."""
     samples: NDArray[np.float32] = piece.to_ndarray()[0].astype(np.float32)
-    samples[~np.isfinite(samples)] = 0.0
     return samples

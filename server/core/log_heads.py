@@ -31,9 +31,15 @@ def newest_heads(connection: Connection, scope: Scope, *, verified: bool = False
     newest = scope.select(tree_heads, func.max(tree_heads.c.id)).group_by(tree_heads.c.box_id)
     if verified:
         newest = newest.where(tree_heads.c.verified)
-    query = scope.select(tree_heads, tree_heads, boxes.c.label, boxes.c.log_key)
+    query = scope.select(tree_heads, tree_heads, boxes.c.label, boxes.c.log_key.label("box_log_key"))
     query = query.join(boxes, boxes.c.id == tree_heads.c.box_id).where(tree_heads.c.id.in_(newest))
     return list(connection.execute(query.order_by(boxes.c.label)))
+
+
+def _key_of(row: Row[Any]) -> str:
+    """The log's key that a head was signed with, in Z85: its own, or of before it was kept beside heads, the box's."""
+    key = row.log_key or row.box_log_key
+    return z85_encode(bytes.fromhex(key)) if key else ""
 
 
 def box_heads(connection: Connection, province_id: int) -> list[dict[str, Any]]:
@@ -46,7 +52,7 @@ def box_heads(connection: Connection, province_id: int) -> list[dict[str, Any]]:
             "size": row.size,
             "root": row.root,
             "signature": row.signature,
-            "key": z85_encode(bytes.fromhex(row.log_key)) if row.log_key else "",
+            "key": _key_of(row),
             "received": day_date(row.received_day).isoformat(),
         }
         for row in newest_heads(connection, Scope(province_id), verified=True)

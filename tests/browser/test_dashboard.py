@@ -166,20 +166,25 @@ def test_an_administrator_makes_an_agency_and_a_user(page: Page, url: str, provi
 
 def test_a_file_is_previewed_then_stored(page: Page, url: str, province: Province, tmp_path: Path) -> None:
     log_in(page, url, province.users[Role.ADMINISTRATOR])
-    page.goto(f"{url}/catalogue")
+    page.goto(f"{url}/survey/import?kind=agencies")
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
     good.write_text("code;name_vi;level\nx-1;Sở Một;tinh\nx-2;Sở Hai;huyen\n", encoding="utf-8-sig")
     bad.write_text("code,name_vi,level\nx-3,Sở Ba,tinh\nx-4,,nowhere\n", encoding="utf-8")
     page.set_input_files("#file", bad)
-    page.get_by_role("button", name="Ghi").first.click()
+    page.locator("button[value=import]").click()
     expect(page.locator(".problem")).to_contain_text("dòng 3")
+    page.goto(f"{url}/survey/import?kind=agencies")
     page.set_input_files("#file", good)
-    page.get_by_role("button", name="Xem trước").click()
-    expect(page.locator(".notice")).to_contain_text("thêm 2")
+    page.locator("button[value=preview]").click()
+    expect(page.locator(".notice")).to_contain_text("chưa ghi")
+    expect(page.locator("#balance")).to_be_visible()
+    page.goto(f"{url}/catalogue")
     expect(page.locator("main")).not_to_contain_text("Sở Một")
+    page.goto(f"{url}/survey/import?kind=agencies")
     page.set_input_files("#file", good)
-    page.get_by_role("button", name="Ghi").first.click()
-    expect(page.locator(".notice")).to_contain_text("Đã ghi")
+    page.locator("button[value=import]").click()
+    expect(page.locator(".notice")).to_be_visible()
+    page.goto(f"{url}/catalogue")
     expect(page.locator("main")).to_contain_text("Sở Một")
 
 

@@ -233,7 +233,7 @@ def test_a_release_past_the_log_is_seen(kept: Kept) -> None:
 
 def test_commands_exit_with_the_verdict(kept: Kept, capsys: pytest.CaptureFixture[str]) -> None:
     key = kept.bench.keys.signing_public_z85
-    assert main(["audit", "log", str(kept.store), "--heads", str(kept.heads), "--key", key]) == 0
+    assert main(["audit", "log", str(kept.store), "--heads", str(kept.heads), f"--key={key}"]) == 0
     assert "KẾT LUẬN: ĐÚNG" in capsys.readouterr().out
     assert main(["audit", "budget", str(kept.store), "--sent", str(kept.record), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["holds"] is True
