@@ -162,7 +162,7 @@ def simulate_province(
         sheets = _sheets(
             province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate
         )
-        add(connection, sheets)
+        add(connection, sheets, gate.today)
         made += len(sheets)
         aside += sum(sheet.state is RatingState.SET_ASIDE for sheet in sheets)
     _comments(connection, province, places, months, rng)

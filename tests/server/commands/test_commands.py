@@ -149,7 +149,8 @@ def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: 
     assert (server_folder / "keys" / "secret.keys").exists(), "what is said to run next can run"
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", "--json", *at)
     answer = json.loads(out)
-    assert (code, answer["simulated"], len(answer["ranks"])) == (0, True, 26)
+    assert (code, answer["simulated"]) == (0, True)
+    assert len(answer["ranks"]) == 23, "three of the 26 agencies have fewer sheets than may be shown"
     assert {row["method"] for row in answer["estimates"]} >= {"explicit", "efficiency"}
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", *at)
     assert (code, out.startswith("Số liệu mô phỏng")) == (0, True)
