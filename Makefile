@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MEDIA := $(VENV)/.media
+DISTRIBUTION_PYTHON ?= /usr/bin/python3
+BOX_TESTS := tests/edge/deploy tests/edge/delivery tests/edge/test_config.py tests/delivery/test_keys.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-spark check messages format lock clean
+.PHONY: help setup demo test test-slow test-distribution test-field test-spark check messages format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

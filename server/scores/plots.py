@@ -40,6 +40,8 @@ def svg(chart: Any, description: str) -> Markup:
     )
     text = vl_convert.vegalite_to_svg(tidy_all(configured.to_dict()), vl_version="5.21")
     text = re.sub(r'\sstyle="([^"]*)"', _style_to_attributes, text)
+    # Vega's own roles are for English labels, which are off: the picture has one role and one description
+    text = re.sub(r'\s(?:role|aria-roledescription|aria-label)="[^"]*"', "", text)
     text = re.sub(r"<svg\b", f'<svg role="img" aria-label="{escape(description)}"', text, count=1)
     return Markup(text)  # noqa: S704 - made by the plot library from numbers and escaped names
 
