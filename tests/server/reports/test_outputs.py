@@ -13,7 +13,7 @@ import openpyxl
 import pytest
 from docx import Document
 from pyarrow import parquet
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 
 from hailong.cli import main
 from pipeline.calendar import parse_period
@@ -27,6 +27,7 @@ from server.reports.sources import gather, year_before
 from server.scores.index import compute_index
 from server.simulation.province import simulate_province
 from server.store.engine import connect, read, write
+from server.store.tables.ratings import ratings
 from server.store.upgrade import upgrade
 from tests.server.worlds import small_province
 
@@ -208,6 +209,8 @@ def test_a_new_instrument_is_a_file_and_no_code(
     sheets.write_text("form,agency,day,overall,C1\n" + "\n".join(lines), encoding="utf-8")
     where = ["--data-dir", str(tmp_path / "data"), "--store", str(store.url), "--instrument", "1001"]
     assert main(["server", "import", "ratings", str(sheets), *where, "--channel", "sms"]) == 0
+    with write(store) as connection:  # a file counts from the day after it came
+        connection.execute(update(ratings).values(received_day=ratings.c.day))
     shown = ["--period", "2026-07", "--json", "--no-fused", "--suppress-below", "1"]
     assert main(["server", "score", *where, *shown]) == 0
     scored = json.loads(capsys.readouterr().out.splitlines()[-1])
