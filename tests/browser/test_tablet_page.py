@@ -67,6 +67,7 @@ def make_tablet() -> Iterator[Callable[..., Tablet]]:
 
 
 def assert_accessible(page: Page) -> None:
+    page.wait_for_load_state()  # its style sheet, too
     found = Axe().run(page, options=RULES)
     assert found.violations_count == 0, found.generate_report()
 
