@@ -24,8 +24,8 @@ from pipeline.keys import KeyPair, new_keys, save_keys
 
 ROOT = Path(__file__).parents[3]
 SMALL = {
-    "annotated-types", "babel", "cffi", "cryptography", "msgspec", "numpy", "packaging", "platformdirs", "psutil", "pycparser",
-    "pydantic", "pydantic-core", "typing-extensions", "typing-inspection",
+    "annotated-types", "babel", "cffi", "cryptography", "msgspec", "numpy", "packaging", "platformdirs", "psutil",
+    "pycparser", "pydantic", "pydantic-core", "typing-extensions", "typing-inspection",
 }  # fmt: skip
 """Enough to read a configuration and write a unit; the whole lock file is installed by `make test-field`."""
 
