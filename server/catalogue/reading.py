@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
 
 from pipeline.calendar import Period
 from pipeline.errors import NotFoundError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.catalogue.writing import NOUNS
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
@@ -30,6 +30,11 @@ class Named:
     name_vi: str
     name_en: str
     parent: int = 0
+
+    @property
+    def name(self) -> Text:
+        """The name in any language."""
+        return Text.named(vi=self.name_vi, en=self.name_en)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,11 @@ def links(
     if form == "qr":
         from server.channels.online.qr_print import qr_sheet
 
-        return download(qr_sheet(urls, named.name_vi, found.name_vi), f"qr-{named.code}.pdf", "application/pdf")
+        return download(
+            qr_sheet(urls, named.name, found.name),
+            f"qr-{named.code}.pdf",
+            "application/pdf",
+        )
     out = io.StringIO()
     rows = CsvWriter(out)
     rows.row(["link", "agency", "service_group", "valid_until"])

@@ -13,9 +13,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 from typing import TYPE_CHECKING
 
-from pipeline.language import Message
+from pipeline.language import Message, of_environment, translator
 
 if TYPE_CHECKING:
     from server.sampling.plan import PlanState
@@ -95,10 +96,18 @@ def _cost(text: str) -> tuple[str, float]:
 
 
 def _table(state: PlanState) -> str:
-    lines = [f"Kế hoạch {state.code}, đợt {state.round.code}: {state.returned} / {state.forms} phiếu", ""]
-    lines.append(f"{'cơ quan':<38}{'lĩnh vực':<34}{'giao dịch':>10}{'phiếu':>7}{'đã thu':>7}{'còn hỏi':>9}")
+    _ = translator(of_environment(os.environ))
+    title = _(
+        "Plan {plan}, round {round}: {returned} of {forms} sheets",
+        plan=state.code,
+        round=state.round.code,
+        returned=state.returned,
+        forms=state.forms,
+    )
+    heads = (_("Agency"), _("Field"), _("Transactions"), _("Sheets"), _("Returned"), _("To ask"))
+    lines = [title, "", "{:<38}{:<34}{:>12}{:>8}{:>9}{:>9}".format(*heads)]
     lines += [
-        f"{row.agency_vi[:37]:<38}{row.group_vi[:33]:<34}{row.transactions:>10,}{row.forms:>7}{row.returned:>7}"
+        f"{row.agency_vi[:37]:<38}{row.group_vi[:33]:<34}{row.transactions:>12,}{row.forms:>8}{row.returned:>9}"
         f"{row.to_ask:>9}"
         for row in state.rows
     ]

@@ -1,7 +1,7 @@
-"""The report of a province for a year or a quarter: DOCX and PDF in Vietnamese, tables as XLSX, plots as SVG and PNG.
+"""The report of a province for a year or a quarter: DOCX and PDF, tables as XLSX, plots as SVG and PNG.
 
     hailong server report --period 2026-Q3 --out report/
-    hailong server report --period 2025 --instrument 2640 --out report/
+    hailong server report --period 2025 --instrument 2640 --out report/ --lang en
 
 Agencies are ranked with rank intervals: those that the figures cannot tell apart are shown as such.
 """
@@ -18,6 +18,7 @@ from pipeline.language import Message
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    from pipeline.language import languages
     from server.commands.options import add_store
 
     add_store(parser)
@@ -25,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instrument", default="2640", help="code of the instrument (2640)")
     parser.add_argument("--version", type=int, help="version of the instrument (the newest)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the files; made where there is none")
+    parser.add_argument("--lang", default="vi", choices=languages(), help="language of the report (vi)")
     parser.add_argument("--json", action="store_true", help="list the files as JSON")
 
 
@@ -62,13 +64,13 @@ def run(args: argparse.Namespace) -> int:
         )
     args.out.mkdir(parents=True, exist_ok=True)
     progress.update(0.4, "plots")
-    report = make_report(data)
+    report = make_report(data, args.lang)
     stem = f"{data.result.province}-{period.name}-{instrument.code}"
     files = [args.out / f"bao-cao-{stem}.docx", args.out / f"bao-cao-{stem}.pdf", args.out / f"so-lieu-{stem}.xlsx"]
     files[0].write_bytes(report_docx(report))
     progress.update(0.7, "PDF")
     files[1].write_bytes(report_pdf(report))
-    index_sheets(data.result, instrument).save(files[2])
+    index_sheets(data.result, instrument, args.lang).save(files[2])
     for block in report.blocks:
         if isinstance(block, ChartBlock):
             for suffix, content in ((".svg", block.svg.encode()), (".png", block.png)):

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import TYPE_CHECKING
 
-from pipeline.language import Message, in_language
+from pipeline.language import Message, Text, of_environment
 
 if TYPE_CHECKING:
+    from server.reports.figures import Writer
     from server.scores.fused import AgencyScore
     from server.scores.index import Figure, IndexResult, Place
 
@@ -84,7 +86,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fused_table(scores: list[AgencyScore]) -> str:
-    lines = ["", f"{'Câu hỏi hài lòng chung, hợp nhất với tín hiệu ngầm':<60}{'phiếu':>14}{'hợp nhất':>24}"]
+    from server.reports.figures import Writer
+
+    _ = Writer(of_environment(os.environ))
+    heads = (_("Overall satisfaction: from sheets, and combined"), _("From sheets"), _("Combined estimate"))
+    lines = ["", "{:<50}{:>18}{:>24}".format(*heads)]
     for one in scores:
         plain, fused = (
             "-" if value is None else f"{value:.1f} ({low:.1f} - {high:.1f})"
@@ -93,17 +99,29 @@ def _fused_table(scores: list[AgencyScore]) -> str:
                 (one.index_fused, one.fused_low, one.fused_high),
             )
         )
-        lines.append(f"{one.name_vi[:43]:<44}{plain:>24}{fused:>24}  {in_language(one.verdict_words, 'vi')}")
+        lines.append(f"{_(one.name)[:43]:<44}{plain:>24}{fused:>24}  {_(one.verdict_words)}")
     return "\n".join(lines)
 
 
 def _table(result: IndexResult, dimension: str, item: str) -> str:
     from pipeline.errors import InvalidError
+    from server.reports.figures import Writer
 
-    head = f"{result.province_vi} - {result.period} - {result.instrument} v{result.instrument_version} - {item}"
-    lines = [head + (" - SỐ LIỆU MÔ PHỎNG / SIMULATED" if result.simulated else ""), ""]
-    columns = (("phiếu", 7), ("hợp lệ", 8), ("tỷ lệ", 8), ("chỉ số", 8), ("95 %", 15), ("deff", 7), ("có TS", 8))
-    lines.append(f"{'':<44}" + "".join(f"{name:>{width}}" for name, width in columns) + f"{'theo kênh':>11}")
+    _ = Writer(of_environment(os.environ))
+    name = _(Text.named(vi=result.province_vi, en=result.province_en))
+    head = f"{name} - {result.period} - {result.instrument} v{result.instrument_version} - {item}"
+    lines = [head + (f" - {_('SIMULATED')}" if result.simulated else ""), ""]
+    columns = (
+        (_("Sheets"), 9),
+        (_("valid"), 8),
+        (_("rate"), 8),
+        (_("index"), 8),
+        ("95 %", 15),
+        ("deff", 7),
+        (_("weighted"), 9),
+        (_("by channel"), 11),
+    )
+    lines.append(f"{'':<44}" + "".join(f"{name:>{width}}" for name, width in columns))
     places = result.of("province") + (result.of(dimension) if dimension != "province" else [])
     for place in places:
         if item not in {figure.item for figure in place.figures}:
@@ -111,21 +129,21 @@ def _table(result: IndexResult, dimension: str, item: str) -> str:
                 Message("There is no figure '{item}'.", item=item),
                 Message("Write index, overall, a factor or a criterion."),
             )
-        lines.append(_line(place, place.figure(item)))
+        lines.append(_line(place, place.figure(item), _))
     aside = sum(one.sheets for one in result.set_aside)
-    lines += ["", f"Để riêng vì nghi vấn / set aside as suspicious: {aside}", *result.notes]
+    lines += ["", f"{_('Sheets set aside')}: {aside}", *(_(note) for note in result.notes)]
     return "\n".join(lines)
 
 
-def _line(place: Place, figure: Figure) -> str:
-    name = f"{place.name_vi[:43]:<44}{place.sheets:>7}"
+def _line(place: Place, figure: Figure, _: Writer) -> str:
+    name = f"{_(place.name)[:43]:<44}{place.sheets:>9}"
     rate = "-" if place.response_rate is None else f"{100 * place.response_rate:.1f} %"
     if figure.index is None:
-        reason = "quá ít câu trả lời / too few answers" if figure.suppressed else "-"
+        reason = _("too few answers") if figure.suppressed else "-"
         return f"{name}{'':>8}{rate:>8}   {reason}"
     span = f"{figure.low:.1f} - {figure.high:.1f}"
     weighted, adjusted = ("-" if value is None else f"{value:.1f}" for value in (figure.weighted, figure.adjusted))
     return (
         f"{name}{figure.valid:>8}{rate:>8}{figure.index:>8.1f}{span:>15}{figure.design_effect:>7.2f}"
-        f"{weighted:>8}{adjusted:>11}"
+        f"{weighted:>9}{adjusted:>11}"
     )

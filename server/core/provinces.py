@@ -11,7 +11,7 @@ from sqlalchemy import Connection, insert, select
 
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.scope import Scope
 from server.store.engine import insert_row
 from server.store.tables.agencies import levels
@@ -62,6 +62,11 @@ class Province:
     name_vi: str
     name_en: str
     simulated: bool
+
+    @property
+    def name(self) -> Text:
+        """The name in any language."""
+        return Text.named(vi=self.name_vi, en=self.name_en)
 
 
 def _province(row: Any) -> Province:

@@ -47,9 +47,10 @@ Block = Heading | Paragraph | TableBlock | ChartBlock
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A report. `notice`: printed on every page where figures are simulated."""
+    """A report in one language. `notice`: printed on every page where figures are simulated."""
 
     title: str
     subtitle: str
     notice: str
     blocks: tuple[Block, ...]
+    lang: str = "vi"

@@ -9,6 +9,7 @@ from typing import Any
 from calibration.ranks import RankSet, plot_ranks
 from pipeline.text import tidy_all
 from server.reports.blocks import ChartBlock
+from server.reports.figures import Writer
 from server.scores.index import Figure
 
 BLUE, ORANGE = "#0b4f6c", "#b45f06"
@@ -47,7 +48,9 @@ def _base(rows: list[dict[str, Any]], height_px: int) -> Any:
     return alt.Chart(alt.Data(values=rows), width=420, height=height_px)  # type: ignore[no-untyped-call]
 
 
-def interval_chart(rows: Sequence[Labelled], name: str, caption: str, *, reference: float | None = None) -> ChartBlock:
+def interval_chart(
+    rows: Sequence[Labelled], name: str, caption: str, _: Writer, *, reference: float | None = None
+) -> ChartBlock:
     """Points with 95 % intervals, one line a label, from 0..100 cut to where they lie; a dashed line at `reference`."""
     import altair as alt
 
@@ -66,7 +69,7 @@ def interval_chart(rows: Sequence[Labelled], name: str, caption: str, *, referen
         colour = alt.Color("group:N", title=None, scale=alt.Scale(range=[BLUE, ORANGE]))
     layers = [
         base.mark_rule(strokeWidth=2.5, opacity=0.55).encode(
-            x=alt.X("low:Q", scale=scale, title="Chỉ số (0-100), khoảng tin cậy 95 %"), x2="high:Q", color=colour
+            x=alt.X("low:Q", scale=scale, title=_("Index (0–100), 95 % confidence interval")), x2="high:Q", color=colour
         ),
         base.mark_point(filled=True, size=55).encode(x=alt.X("index:Q", scale=scale), color=colour),
     ]
@@ -78,9 +81,9 @@ def interval_chart(rows: Sequence[Labelled], name: str, caption: str, *, referen
     return _finish(alt.layer(*layers), name, caption)
 
 
-def rank_chart(sets: Sequence[RankSet], names: dict[str, str], name: str, caption: str) -> ChartBlock:
+def rank_chart(sets: Sequence[RankSet], names: dict[str, str], name: str, caption: str, _: Writer) -> ChartBlock:
     """A bar from the best to the worst rank that the figures allow, for every agency."""
-    return _finish(plot_ranks(sets, "Các thứ hạng không thể loại trừ", names), name, caption)
+    return _finish(plot_ranks(sets, _("Ranks that cannot be ruled out"), names), name, caption)
 
 
 def bar_chart(rows: Sequence[tuple[str, int]], name: str, caption: str, axis: str) -> ChartBlock:

@@ -1,254 +1,328 @@
-"""The content of a province's yearly or quarterly report, in Vietnamese."""
+"""The content of a province's yearly or quarterly report, in one language."""
 
 from __future__ import annotations
 
-from pipeline.calendar import Period
-from pipeline.language import in_language
+from pipeline.calendar import Period, parse_period
+from pipeline.instruments import RatingFlag
+from pipeline.language import DEFAULT, Message, Text
 from server.core.labels import COMMENT_CODES, POOLING_NAMES
 from server.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
 from server.reports.charts import Labelled, bar_chart, interval_chart, rank_chart
-from server.reports.figures import HEAD, cells, difference, interval, number, ranking
+from server.reports.figures import Writer, difference, ranking
 from server.reports.sources import ReportInput, year_before
 from server.scores.index import WHOLE, Figure, Place
+from server.store.channels import CHANNELS
 
-SIMULATED = "SỐ LIỆU MÔ PHỎNG - không nói gì về một cơ quan có thật"
+SIMULATED = Message("SIMULATED DATA: they say nothing about an agency that exists")
+_QUARTERS = (
+    Message("the first quarter of {year}"),
+    Message("the second quarter of {year}"),
+    Message("the third quarter of {year}"),
+    Message("the fourth quarter of {year}"),
+)
 
 
-def make_report(data: ReportInput) -> Report:
-    """The report's blocks, charts drawn."""
-    yearly = len(data.period.name) == 4
-    when = f"năm {data.period.name}" if yearly else _quarter_words(data.period)
+def make_report(data: ReportInput, lang: str = DEFAULT) -> Report:
+    """The report's blocks in a language, charts drawn."""
+    _ = Writer(lang)
+    when = _period_words(data.period, _)
     blocks: list[Block] = [
-        *_summary(data, when),
-        *_method(data),
-        *_factors(data),
-        *_agencies(data),
-        *_groups(data),
-        *_channels(data),
-        *_compared(data),
-        *_feedback(data),
-        *_wishes(data),
-        *_fused(data),
-        *_suspicious(data),
+        *_summary(data, when, _),
+        *_method(data, _),
+        *_factors(data, _),
+        *_agencies(data, _),
+        *_groups(data, _),
+        *_channels(data, _),
+        *_compared(data, _),
+        *_feedback(data, _),
+        *_wishes(data, _),
+        *_fused(data, _),
+        *_suspicious(data, _),
     ]
+    province = Text.named(vi=data.result.province_vi, en=data.result.province_en)
     return Report(
-        title="Báo cáo chỉ số hài lòng của người dân, tổ chức đối với sự phục vụ của cơ quan hành chính nhà nước",
-        subtitle=f"{data.result.province_vi}, {when}",
-        notice=SIMULATED if data.result.simulated else "",
+        title=_("Report on the satisfaction of citizens and organisations with the service of public agencies"),
+        subtitle=_("{province}, {when}", province=province, when=when),
+        notice=_(SIMULATED) if data.result.simulated else "",
         blocks=tuple(blocks),
+        lang=lang,
     )
 
 
-def _quarter_words(period: Period) -> str:
+def _period_words(period: Period, _: Writer) -> str:
+    """The period within a sentence."""
     year, dash, quarter = period.name.partition("-Q")
-    if not dash:
-        return f"kỳ {period.name}"
-    return f"quý {('I', 'II', 'III', 'IV')[int(quarter) - 1]} năm {year}"
+    if dash:
+        return _(_QUARTERS[int(quarter) - 1].with_params(year=year))
+    if len(period.name) == 4:
+        return _("the year {year}", year=period.name)
+    return _("the period {period}", period=period.name)
 
 
 def _province(data: ReportInput) -> Place:
     return data.result.of("province")[0]
 
 
-def _summary(data: ReportInput, when: str) -> list[Block]:
+def _summary(data: ReportInput, when: str, _: Writer) -> list[Block]:
     place = _province(data)
     whole, overall = place.figure(WHOLE), place.figure("overall")
-    blocks: list[Block] = [Heading("1. Tóm tắt")]
+    blocks: list[Block] = [Heading(_("1. Summary"))]
     if data.result.simulated:
-        blocks.append(Paragraph(f"{SIMULATED}.", strong=True))
+        blocks.append(Paragraph(f"{_(SIMULATED)}.", strong=True))
     if whole.index is None:
-        blocks.append(Paragraph(f"Trong {when} chưa có đủ câu trả lời để công bố chỉ số.", strong=True))
-        return blocks
-    text = (
-        f"Trong {when}, {number(place.sheets, 0)} phiếu hợp lệ được tính, với {number(whole.valid, 0)} câu trả lời cho "
-        f"các tiêu chí. Chỉ số hài lòng chung là {number(whole.index)} (khoảng tin cậy 95 %: {interval(whole)}). "
-        f"Câu hỏi hài lòng chung: {number(overall.index)} ({interval(overall)})."
-    )
-    if place.response_rate is not None:
-        text += f" Số phiếu bằng {number(100 * place.response_rate)} % số giao dịch đã hoàn thành trong kỳ."
-    if whole.weighted is not None:
-        text += (
-            f" Tính theo trọng số khung mẫu, chỉ số là {number(whole.weighted)} "
-            f"({number(whole.weighted_low)} – {number(whole.weighted_high)})."
+        blocks.append(
+            Paragraph(_("There are not enough answers in {when} to publish an index.", when=when), strong=True)
         )
-    blocks.append(Paragraph(text))
+        return blocks
+    said = [
+        _(
+            "In {when}, {sheets} valid sheets count, with {answers} answers to the criteria.",
+            when=when,
+            sheets=_.number(place.sheets, 0),
+            answers=_.number(whole.valid, 0),
+        ),
+        _(
+            "The SIPAS index is {index} (95 % confidence interval: {interval}).",
+            index=_.number(whole.index),
+            interval=_.interval(whole),
+        ),
+        _(
+            "The question of overall satisfaction: {index} ({interval}).",
+            index=_.number(overall.index),
+            interval=_.interval(overall),
+        ),
+    ]
+    if place.response_rate is not None:
+        said.append(
+            _(
+                "The sheets are {rate} % of the transactions that were finished in the period.",
+                rate=_.number(100 * place.response_rate),
+            )
+        )
+    if whole.weighted is not None:
+        said.append(
+            _(
+                "Weighted to the sampling frame, the index is {index} ({interval}).",
+                index=_.number(whole.weighted),
+                interval=_.limits(whole.weighted_low, whole.weighted_high),
+            )
+        )
+    blocks.append(Paragraph(" ".join(said)))
     best = [f for factor in data.instrument.factors if (f := place.figure(factor.code)).index is not None]
     if best:
-        names = {factor.code: factor.vi for factor in data.instrument.factors}
+        names = {factor.code: _(factor) for factor in data.instrument.factors}
         high = max(best, key=lambda f: f.index or 0.0)
         low = min(best, key=lambda f: f.index or 0.0)
         blocks.append(
             Paragraph(
-                f"Yếu tố cao nhất: {names[high.item]} ({number(high.index)}); thấp nhất: {names[low.item]} "
-                f"({number(low.index)})."
+                _(
+                    "Highest factor: {high} ({high_index}); lowest: {low} ({low_index}).",
+                    high=names[high.item],
+                    high_index=_.number(high.index),
+                    low=names[low.item],
+                    low_index=_.number(low.index),
+                )
             )
         )
     sets = ranking(data.result.of("agency"))
     apart = sum(1 for one in sets if one.worst - one.best + 1 < one.of)
     blocks.append(
         Paragraph(
-            f"Thứ hạng của {len(sets)} cơ quan chỉ được nêu bằng khoảng hạng. Với {apart} cơ quan, số liệu cho "
-            "phép loại "
-            "trừ ít nhất một thứ hạng; các cơ quan có khoảng hạng chồng lên nhau không được coi là hơn kém nhau."
+            _(
+                "The ranks of {agencies} agencies are given as ranges alone. For {apart} of them the figures rule out "
+                "at least one rank; agencies whose ranges overlap are not to be called better or worse than each "
+                "other.",
+                agencies=len(sets),
+                apart=apart,
+            )
         )
     )
     return blocks
 
 
-def _method(data: ReportInput) -> list[Block]:
+def _method(data: ReportInput, _: Writer) -> list[Block]:
     recalled = ", ".join(data.instrument.recalled)
     lines = [
-        f"Bộ câu hỏi: {data.instrument.title.vi}, phiên bản {data.instrument.version}. Thang đo năm mức; chỉ số = "
-        "100 × "
-        "(số câu trả lời “hài lòng” + “rất hài lòng”) / số câu trả lời hợp lệ. "
-        f"Chỉ số chung: {in_language(POOLING_NAMES[data.result.pooling], 'vi')}.",
-        "Khoảng tin cậy là khoảng Wilson với số câu trả lời hiệu dụng: các câu trong một phiếu và các phiếu trong một "
-        "ngày của một cơ quan giống nhau, nên được coi là một cụm; “Deff” là hiệu ứng thiết kế. “Trọng số”: theo số "
-        "giao dịch của từng cơ quan và lĩnh vực. “Theo kênh”: nếu mọi cơ quan có cùng cơ cấu kênh như toàn tỉnh.",
-        f"Không công bố số liệu dựa trên dưới {data.result.suppress_below} câu trả lời. Chỉ số SIPAS chỉ "
-        "tính từ câu "
-        "trả lời của người dân, tổ chức; tín hiệu ngầm (khuôn mặt, giọng nói) không tham gia chỉ số này.",
+        _(
+            "Instrument: {title}, version {version}. Five levels; index = 100 × (number of answers “satisfied” and "
+            "“very satisfied”) / number of valid answers. The SIPAS index: {pooling}.",
+            title=data.instrument.title,
+            version=data.instrument.version,
+            pooling=POOLING_NAMES[data.result.pooling],
+        ),
+        _(
+            "The confidence interval is Wilson's, at the effective number of answers: the answers of one sheet, and "
+            "the sheets of one day at one agency, are alike and count as a cluster; the “design effect” tells by how "
+            "much. “Weighted”: by the transactions of every agency and field. “Adjusted for channels”: as if every "
+            "agency had the province's mix of channels."
+        ),
+        _(
+            "Figures of fewer than {below} answers are not published. The SIPAS index is made of the answers of "
+            "citizens and organisations alone; the implicit signal (face, voice) has no part in it.",
+            below=data.result.suppress_below,
+        ),
     ]
     if recalled:
         lines.append(
-            f"Các phần của bộ câu hỏi chưa đối chiếu với văn bản gốc, có thể cấu hình lại: {recalled}. "
-            "Cần xác nhận trước khi công bố chính thức."
+            _(
+                "Parts of the instrument that have not been compared with the original text, and can be configured: "
+                "{parts}. They need confirmation before anything is published officially.",
+                parts=recalled,
+            )
         )
-    lines += [in_language(note, "vi") for note in data.result.notes]
-    return [Heading("2. Phương pháp"), *(Paragraph(line) for line in lines)]
+    lines += [_(note) for note in data.result.notes]
+    return [Heading(_("2. Method")), *(Paragraph(line) for line in lines)]
 
 
-def _factors(data: ReportInput) -> list[Block]:
+def _factors(data: ReportInput, _: Writer) -> list[Block]:
     place = _province(data)
-    rows: list[tuple[str, ...]] = [("Chỉ số chung", *cells(place.figure(WHOLE)))]
-    rows.append(("Hài lòng chung (câu 0)", *cells(place.figure("overall"))))
+    rows: list[tuple[str, ...]] = [(_("SIPAS index"), *_.cells(place.figure(WHOLE)))]
+    rows.append((_("Overall satisfaction (question 0)"), *_.cells(place.figure("overall"))))
     bold = {0, 1}
     charted = []
     for factor in data.instrument.factors:
         bold.add(len(rows))
-        rows.append((f"{factor.code}. {factor.vi}", *cells(place.figure(factor.code))))
-        charted.append(Labelled(f"{factor.code}. {factor.vi}", place.figure(factor.code)))
+        label = f"{factor.code}. {_(factor)}"
+        rows.append((label, *_.cells(place.figure(factor.code))))
+        charted.append(Labelled(label, place.figure(factor.code)))
         rows += [
-            (f"{item.code}. {item.vi}", *cells(place.figure(item.code)))
+            (f"{item.code}. {_(item)}", *_.cells(place.figure(item.code)))
             for item in data.instrument.items
             if item.factor == factor.code and item.kind == "criterion"
         ]
-    criteria = [Labelled(f"{item.code}. {item.vi}", place.figure(item.code)) for item in data.instrument.criteria]
-    blocks: list[Block] = [Heading("3. Kết quả theo yếu tố và tiêu chí")]
+    criteria = [Labelled(f"{item.code}. {_(item)}", place.figure(item.code)) for item in data.instrument.criteria]
+    blocks: list[Block] = [Heading(_("3. Results by factor and criterion"))]
     blocks.append(
-        TableBlock("Chỉ số theo yếu tố và tiêu chí, toàn tỉnh", ("Nội dung", *HEAD), tuple(rows), bold=frozenset(bold))
+        TableBlock(
+            _("Index by factor and criterion, whole province"),
+            (_("Content"), *_.head()),
+            tuple(rows),
+            bold=frozenset(bold),
+        )
     )
     if any(row.figure.index is not None for row in charted):
-        blocks.append(interval_chart(charted, "yeu-to", "Chỉ số theo yếu tố với khoảng tin cậy 95 %"))
+        caption = _("Index by factor, with 95 % confidence intervals")
+        blocks.append(interval_chart(charted, "yeu-to", caption, _))
     if any(row.figure.index is not None for row in criteria):
-        blocks.append(interval_chart(criteria, "tieu-chi", "Chỉ số theo tiêu chí với khoảng tin cậy 95 %"))
-    facts = [(f"{item.code}. {item.vi}", place.figure(item.code)) for item in data.instrument.facts]
+        caption = _("Index by criterion, with 95 % confidence intervals")
+        blocks.append(interval_chart(criteria, "tieu-chi", caption, _))
+    facts = [(f"{item.code}. {_(item)}", place.figure(item.code)) for item in data.instrument.facts]
     if facts:
-        fact_rows = tuple((text, number(f.valid, 0), number(f.index), interval(f)) for text, f in facts)
+        fact_rows = tuple((text, _.number(f.valid, 0), _.number(f.index), _.interval(f)) for text, f in facts)
         blocks.append(
             TableBlock(
-                "Câu hỏi thực tế: tỷ lệ trả lời “Có” (%), không tính vào chỉ số",
-                ("Nội dung", "Câu trả lời", "Tỷ lệ", "Khoảng 95 %"),
+                _("Questions of fact: share of “yes” (%), no part of the index"),
+                (_("Content"), _("Answers"), _("Share"), _("95 % interval")),
                 fact_rows,
             )
         )
     return blocks
 
 
-def _agencies(data: ReportInput) -> list[Block]:
+def _agencies(data: ReportInput, _: Writer) -> list[Block]:
     places = data.result.of("agency")
     sets = {one.name: one for one in ranking(places)}
-    names = {place.key: place.name_vi for place in places}
+    names = {place.key: _(place.name) for place in places}
     ordered = sorted(places, key=lambda place: -(place.figure(WHOLE).index or -1.0))
     rows = [
         (
-            place.name_vi,
-            number(place.sheets, 0),
-            number(None if place.response_rate is None else 100 * place.response_rate),
-            *cells(place.figure(WHOLE))[1:],
+            names[place.key],
+            _.number(place.sheets, 0),
+            _.number(None if place.response_rate is None else 100 * place.response_rate),
+            *_.cells(place.figure(WHOLE))[1:],
             str(sets[place.key]).replace("-", "–") if place.key in sets else "–",
         )
         for place in ordered
     ]
+    head = (_("Agency"), _("Sheets"), _("Rate (%)"), *_.head()[1:], _("Range of ranks"))
     blocks: list[Block] = [
-        Heading("4. Kết quả theo cơ quan"),
+        Heading(_("4. Results by agency")),
         Paragraph(
-            "Cột “Khoảng hạng” nêu mọi thứ hạng mà số liệu không thể loại trừ, đúng đồng thời cho tất cả các cơ "
-            "quan với "
-            "độ tin cậy 95 %. Bảng xếp theo chỉ số để dễ tra cứu, không phải là thứ hạng."
+            _(
+                "The column “Range of ranks” holds every rank that the figures cannot rule out, right for all agencies "
+                "at once with a confidence of 95 %. The table is sorted by the index to be looked up, which is no "
+                "ranking."
+            )
         ),
-        TableBlock("Chỉ số chung theo cơ quan", ("Cơ quan", "Phiếu", "TL (%)", *HEAD[1:], "Khoảng hạng"), tuple(rows)),
+        TableBlock(_("SIPAS index by agency"), head, tuple(rows)),
     ]
-    shown = [Labelled(place.name_vi, place.figure(WHOLE)) for place in ordered]
+    shown = [Labelled(names[place.key], place.figure(WHOLE)) for place in ordered]
     if sets:
         reference = _province(data).figure(WHOLE).index
-        caption = "Chỉ số chung theo cơ quan với khoảng tin cậy 95 %; đường đứt: toàn tỉnh"
-        blocks.append(interval_chart(shown, "co-quan", caption, reference=reference))
-        caption = "Khoảng hạng của từng cơ quan (đồng thời 95 %)"
-        blocks.append(rank_chart(list(sets.values()), names, "khoang-hang", caption))
+        caption = _("SIPAS index by agency, with 95 % confidence intervals; dashed line: whole province")
+        blocks.append(interval_chart(shown, "co-quan", caption, _, reference=reference))
+        caption = _("Range of ranks of every agency (95 % for all at once)")
+        blocks.append(rank_chart(list(sets.values()), names, "khoang-hang", caption, _))
     return blocks
 
 
-def _groups(data: ReportInput) -> list[Block]:
-    blocks: list[Block] = [Heading("5. Theo cấp hành chính, lĩnh vực và tháng")]
+def _groups(data: ReportInput, _: Writer) -> list[Block]:
+    blocks: list[Block] = [Heading(_("5. By level of the administration, field and month"))]
     for dimension, caption, first in (
-        ("level", "Chỉ số chung theo cấp hành chính", "Cấp"),
-        ("field", "Chỉ số chung theo lĩnh vực", "Lĩnh vực"),
-        ("month", "Chỉ số chung theo tháng", "Tháng"),
+        ("level", _("SIPAS index by level of the administration"), _("Level of the administration")),
+        ("field", _("SIPAS index by field"), _("Field")),
+        ("month", _("SIPAS index by month"), _("Month")),
     ):
         rows = tuple(
-            (place.name_vi, number(place.sheets, 0), *cells(place.figure(WHOLE))[1:])
+            (
+                parse_period(place.key).words(_.lang) if dimension == "month" else _(place.name),
+                _.number(place.sheets, 0),
+                *_.cells(place.figure(WHOLE))[1:],
+            )
             for place in data.result.of(dimension)
         )
         if rows:
-            blocks.append(TableBlock(caption, (first, "Phiếu", *HEAD[1:]), rows))
+            blocks.append(TableBlock(caption, (first, _("Sheets"), *_.head()[1:]), rows))
     return blocks
 
 
-def _channels(data: ReportInput) -> list[Block]:
+def _channels(data: ReportInput, _: Writer) -> list[Block]:
     effects = {one.channel: one for one in data.result.effects if one.item == WHOLE}
     rows = []
     for place in data.result.of("channel"):
         if not place.sheets:
             continue
         effect = effects.get(place.key)
-        sign = "–" if effect is None else f"{'+' if effect.effect > 0 else ''}{number(effect.effect)}"
-        error = "–" if effect is None else f"± {number(effect.error)}"
-        rows.append((place.name_vi, number(place.sheets, 0), *cells(place.figure(WHOLE))[1:4], sign, error))
+        change = "–" if effect is None else _.change(effect.effect)
+        error = "–" if effect is None else f"± {_.number(effect.error)}"
+        name = _(CHANNELS.names[place.key])
+        rows.append((name, _.number(place.sheets, 0), *_.cells(place.figure(WHOLE))[1:4], change, error))
     return [
-        Heading("6. Khác biệt giữa các kênh"),
+        Heading(_("6. Differences between channels")),
         Paragraph(
-            "Cùng một cơ quan có thể được đánh giá khác nhau ở các kênh khác nhau. Cột “Chênh lệch” so với trung "
-            "bình toàn "
-            "tỉnh, trong cùng cơ quan (điểm chỉ số, ± sai số chuẩn). Chênh lệch gồm cả cách kênh tác động tới "
-            "câu trả lời "
-            "lẫn việc ai trả lời ở kênh đó."
+            _(
+                "One agency may be rated differently through different channels. The column “Difference” is against "
+                "the province's mean within the same agencies (points of the index, ± standard error). It holds both "
+                "how a channel acts on an answer and who answers through it."
+            )
         ),
         TableBlock(
-            "Chỉ số chung theo kênh",
-            ("Kênh", "Phiếu", "Chỉ số", "Khoảng 95 %", "Deff", "Chênh lệch", "Sai số"),
+            _("SIPAS index by channel"),
+            (_("Channel"), _("Sheets"), *_.head()[1:4], _("Difference"), _("Standard error")),
             tuple(rows),
         ),
     ]
 
 
-def _compared(data: ReportInput) -> list[Block]:
-    blocks: list[Block] = [Heading("7. So với cùng kỳ năm trước")]
-    before_words = year_before(data.period).words("vi")
+def _compared(data: ReportInput, _: Writer) -> list[Block]:
+    blocks: list[Block] = [Heading(_("7. Against the same period a year ago"))]
+    before_words = year_before(data.period).words(_.lang)
     if not data.before.of("province")[0].sheets:
-        blocks.append(Paragraph(f"Không có số liệu của {before_words} với cùng bộ câu hỏi và phiên bản."))
+        blocks.append(
+            Paragraph(_("There are no figures of {before} with the same instrument and version.", before=before_words))
+        )
         return blocks
     before = {place.key: place for place in data.before.of("agency")}
     pairs: list[tuple[str, Figure, Figure]] = []
     now_place, then_place = _province(data), data.before.of("province")[0]
-    pairs.append(("Chỉ số chung toàn tỉnh", now_place.figure(WHOLE), then_place.figure(WHOLE)))
+    pairs.append((_("SIPAS index, whole province"), now_place.figure(WHOLE), then_place.figure(WHOLE)))
     pairs += [
-        (f"{factor.code}. {factor.vi}", now_place.figure(factor.code), then_place.figure(factor.code))
+        (f"{factor.code}. {_(factor)}", now_place.figure(factor.code), then_place.figure(factor.code))
         for factor in data.instrument.factors
     ]
     bold = frozenset(range(len(pairs)))
     pairs += [
-        (place.name_vi, place.figure(WHOLE), before[place.key].figure(WHOLE))
+        (_(place.name), place.figure(WHOLE), before[place.key].figure(WHOLE))
         for place in data.result.of("agency")
         if place.key in before
     ]
@@ -256,118 +330,129 @@ def _compared(data: ReportInput) -> list[Block]:
     for name, now, then in pairs:
         change = difference(now, then)
         if change is None:
-            rows.append((name, number(then.index), number(now.index), "–", "–", "không so được"))
+            rows.append((name, _.number(then.index), _.number(now.index), "–", "–", _("cannot be compared")))
             continue
-        verdict = "tăng" if change[1] > 0 else "giảm" if change[2] < 0 else "chưa thấy khác"
-        sign = "+" if change[0] > 0 else ""
+        verdict = _("rises") if change[1] > 0 else _("falls") if change[2] < 0 else _("no difference seen")
         rows.append(
             (
                 name,
-                number(then.index),
-                number(now.index),
-                f"{sign}{number(change[0])}",
-                f"{number(change[1])} đến {number(change[2])}",
+                _.number(then.index),
+                _.number(now.index),
+                _.change(change[0]),
+                _("{low} to {high}", low=_.number(change[1]), high=_.number(change[2])),
                 verdict,
             )
         )
     blocks.append(
         Paragraph(
-            "“Tăng” hoặc “giảm” chỉ được nêu khi khoảng tin cậy 95 % của chênh lệch không chứa 0; xét từng dòng "
-            "riêng, trong "
-            "hai mươi dòng thì trung bình một dòng có thể sai vì ngẫu nhiên."
+            _(
+                "“Rises” or “falls” is said only where the 95 % confidence interval of the difference does not hold 0; "
+                "each line is judged by itself, so that of twenty lines one may be wrong by chance."
+            )
         )
     )
-    header = ("Nội dung", before_words, data.period.words("vi"), "Chênh lệch", "Khoảng 95 %", "Kết luận")
-    blocks.append(TableBlock("So sánh với cùng kỳ năm trước", header, tuple(rows), bold=bold))
+    header = (
+        _("Content"),
+        before_words,
+        data.period.words(_.lang),
+        _("Difference"),
+        _("95 % interval"),
+        _("Conclusion"),
+    )
+    blocks.append(TableBlock(_("Against the same period a year ago"), header, tuple(rows), bold=bold))
     return blocks
 
 
-def _feedback(data: ReportInput) -> list[Block]:
+def _feedback(data: ReportInput, _: Writer) -> list[Block]:
     rows = tuple(
         (
-            data.catalogue.agencies[one.agency_id].name_vi,
-            number(one.received, 0),
-            number(one.answered, 0),
-            number(one.in_time, 0),
-            number(100 * one.in_time / one.received if one.received else None),
+            _(data.catalogue.agencies[one.agency_id].name),
+            _.number(one.received, 0),
+            _.number(one.answered, 0),
+            _.number(one.in_time, 0),
+            _.number(100 * one.in_time / one.received if one.received else None),
         )
         for one in data.feedback
     )
     total = sum(one.received for one in data.feedback)
-    return [
-        Heading("8. Phản ánh, kiến nghị (bên cạnh yếu tố E)"),
-        Paragraph(f"Tiếp nhận {number(total, 0)} phản ánh, kiến nghị thuộc thẩm quyền trong kỳ."),
-        *(
-            [
-                TableBlock(
-                    "Tiếp nhận và trả lời phản ánh, kiến nghị",
-                    ("Cơ quan", "Tiếp nhận", "Đã trả lời", "Đúng hạn", "Đúng hạn (%)"),
-                    rows,
-                )
-            ]
-            if rows
-            else []
-        ),
+    blocks: list[Block] = [
+        Heading(_("8. Feedback (beside factor E)")),
+        Paragraph(_("{count} pieces of feedback within competence were received.", count=_.number(total, 0))),
     ]
-
-
-def _wishes(data: ReportInput) -> list[Block]:
-    blocks: list[Block] = [Heading("9. Mong đợi và giải pháp đề xuất")]
-    blocks.append(
-        Paragraph(
-            f"Ý kiến bằng lời do cán bộ đọc và mã hóa. {number(data.uncoded, 0)} ý kiến của kỳ này chưa được mã hóa."
-        )
-    )
-    for kind, caption, name in (
-        ("expectation", "Mong đợi của người dân, tổ chức", "mong-doi"),
-        ("suggestion", "Giải pháp được đề xuất", "giai-phap"),
-    ):
-        rows = [(in_language(COMMENT_CODES.get(code, code), "vi"), count) for k, code, count in data.coded if k == kind]
-        if rows:
-            blocks.append(bar_chart(rows, name, caption, "Số ý kiến"))
-            table = tuple((label, number(count, 0)) for label, count in rows)
-            blocks.append(TableBlock(caption, ("Nội dung", "Số ý kiến"), table))
+    if rows:
+        head = (_("Agency"), _("Received"), _("Answered"), _("In time"), _("In time (%)"))
+        blocks.append(TableBlock(_("Feedback received and answered"), head, rows))
     return blocks
 
 
-def _fused(data: ReportInput) -> list[Block]:
+def _wishes(data: ReportInput, _: Writer) -> list[Block]:
+    blocks: list[Block] = [Heading(_("9. Expectations and proposed solutions"))]
+    blocks.append(
+        Paragraph(
+            _(
+                "What people write is read and sorted by the staff. {count} texts of this period are not sorted yet.",
+                count=_.number(data.uncoded, 0),
+            )
+        )
+    )
+    for kind, caption, name in (
+        ("expectation", _("What citizens and organisations expect"), "mong-doi"),
+        ("suggestion", _("Solutions that were proposed"), "giai-phap"),
+    ):
+        rows = [(_(COMMENT_CODES.get(code, Text.named(vi=code))), count) for k, code, count in data.coded if k == kind]
+        if rows:
+            blocks.append(bar_chart(rows, name, caption, _("Number of texts")))
+            table = tuple((label, _.number(count, 0)) for label, count in rows)
+            blocks.append(TableBlock(caption, (_("Content"), _("Number of texts")), table))
+    return blocks
+
+
+def _fused(data: ReportInput, _: Writer) -> list[Block]:
     shown = [one for one in data.fused if one.index_fused is not None]
     if not shown:
         return []
     rows = tuple(
         (
-            one.name_vi,
-            number(one.index_explicit),
-            f"{number(one.explicit_low)} – {number(one.explicit_high)}",
-            number(one.index_fused),
-            f"{number(one.fused_low)} – {number(one.fused_high)}",
-            in_language(one.verdict_words, "vi"),
+            _(one.name),
+            _.number(one.index_explicit),
+            _.limits(one.explicit_low, one.explicit_high),
+            _.number(one.index_fused),
+            _.limits(one.fused_low, one.fused_high),
+            _(one.verdict_words),
         )
         for one in shown
     )
-    header = ("Cơ quan", "Từ phiếu", "95 %", "Hợp nhất", "95 %", "Tín hiệu ngầm")
+    header = (_("Agency"), _("From sheets"), "95 %", _("Combined estimate"), "95 %", _("Implicit signal"))
     return [
-        Heading("10. Ước lượng hợp nhất với tín hiệu ngầm (tham khảo)"),
+        Heading(_("10. Combined estimate with the implicit signal (for information)")),
         Paragraph(
-            "Chỉ cho câu hỏi hài lòng chung; đặt bên cạnh, không thay chỉ số SIPAS. Tín hiệu ngầm không nói "
-            "gì về phí, "
-            "thời hạn hay tính hợp pháp, và không tính cho từng công chức."
+            _(
+                "Of the question of overall satisfaction alone; beside the SIPAS index, not in its place. The implicit "
+                "signal says nothing about fees, deadlines or lawfulness, and is not made for single civil servants."
+            )
         ),
-        TableBlock("Hài lòng chung: từ phiếu và hợp nhất", header, rows),
+        TableBlock(_("Overall satisfaction: from sheets, and combined"), header, rows),
     ]
 
 
-def _suspicious(data: ReportInput) -> list[Block]:
+def _suspicious(data: ReportInput, _: Writer) -> list[Block]:
     by_reason: dict[str, int] = {}
     for one in data.result.set_aside:
-        by_reason[one.reason_vi] = by_reason.get(one.reason_vi, 0) + one.sheets
-    rows = tuple((reason, number(count, 0)) for reason, count in sorted(by_reason.items(), key=lambda r: -r[1]))
-    return [
-        Heading("11. Phiếu nghi vấn và nhật ký thay đổi"),
+        reason = _(RatingFlag[one.flag.upper()].label)
+        by_reason[reason] = by_reason.get(reason, 0) + one.sheets
+    rows = tuple((reason, _.number(count, 0)) for reason, count in sorted(by_reason.items(), key=lambda r: -r[1]))
+    blocks: list[Block] = [
+        Heading(_("11. Suspicious sheets and the log of changes")),
         Paragraph(
-            f"{number(sum(by_reason.values()), 0)} phiếu được để riêng vì nghi vấn: không tính, không xóa. Mọi "
-            "thay đổi được ghi "
-            f"vào nhật ký {number(data.log_entries, 0)} mục; mã kiểm tra cuối: {data.log_head[:32]}."
+            _(
+                "{count} sheets were set aside as suspicious: neither counted nor deleted. Every change stands in a "
+                "log of {entries} entries; its last checksum: {head}.",
+                count=_.number(sum(by_reason.values()), 0),
+                entries=_.number(data.log_entries, 0),
+                head=data.log_head[:32],
+            )
         ),
-        *([TableBlock("Phiếu để riêng theo lý do", ("Lý do", "Số phiếu"), rows)] if rows else []),
     ]
+    if rows:
+        blocks.append(TableBlock(_("Sheets set aside, by reason"), (_("Reason"), _("Sheets")), rows))
+    return blocks

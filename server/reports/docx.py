@@ -12,7 +12,7 @@ FONT = "Times New Roman"
 
 
 def report_docx(report: Report) -> bytes:
-    """The report as a DOCX (A4, Vietnamese)."""
+    """The report as a DOCX (A4)."""
     from docx import Document
     from docx.enum.text import WD_ALIGN_PARAGRAPH
     from docx.oxml.ns import qn
@@ -28,7 +28,7 @@ def report_docx(report: Report) -> bytes:
     normal.font.name, normal.font.size = FONT, Pt(12)
     normal.element.rPr.rFonts.set(qn("w:eastAsia"), FONT)
     document.core_properties.title = report.title
-    document.core_properties.language = "vi-VN"
+    document.core_properties.language = report.lang
     if report.notice:
         header = section.header.paragraphs[0]
         run = header.add_run(report.notice)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from calibration.intervals import normal_quantile
 from calibration.ranks import RankSet, rank_shares, smoothed_error
+from pipeline.language import Number, Spoken, in_language, is_spoken, translator
 from server.scores.index import WHOLE, Figure, Place
 
 
@@ -30,34 +32,57 @@ def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
     return rank_shares([share for _, share, _ in known], [n for _, _, n in known], [name for name, _, _ in known])
 
 
-def number(value: float | None, digits: int = 1) -> str:
-    """A figure as Vietnamese writes it; a dash for None."""
-    if value is None:
-        return "–"
-    return f"{value:,.{digits}f}".translate(str.maketrans(",.", ".,"))
+class Writer:
+    """Writes sentences and figures in one language: `_("Month")`, `_.number(82.25)`."""
 
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self._say = translator(lang)
 
-def interval(figure: Figure) -> str:
-    """A figure's 95 % interval, or a dash."""
-    return "–" if figure.low is None else f"{number(figure.low)} – {number(figure.high)}"
+    def __call__(self, text: str | Spoken, /, **params: Any) -> str:
+        """A sentence, or what speaks for itself, in the language."""
+        return in_language(text, self.lang) if is_spoken(text) else self._say(str(text), **params)
 
+    def number(self, value: float | None, digits: int = 1) -> str:
+        """A figure; a dash for None."""
+        return in_language(Number(value, digits), self.lang)
 
-def cells(figure: Figure) -> tuple[str, ...]:
-    """A figure as cells of a table, under `HEAD`."""
-    if figure.index is None:
-        return ("quá ít" if figure.suppressed else "–", "–", "–", "–", "–", "–")
-    return (
-        number(figure.valid, 0),
-        number(figure.index),
-        interval(figure),
-        number(figure.design_effect, 2),
-        number(figure.weighted),
-        number(figure.adjusted),
-    )
+    def change(self, value: float) -> str:
+        """A figure with its sign."""
+        return f"{'+' if value > 0 else ''}{self.number(value)}"
 
+    def limits(self, low: float | None, high: float | None) -> str:
+        """The ends of an interval, or a dash."""
+        return "–" if low is None else f"{self.number(low)} – {self.number(high)}"
 
-HEAD = ("Câu trả lời", "Chỉ số", "Khoảng 95 %", "Deff", "Trọng số", "Theo kênh")
-"""The heads of `cells`."""
+    def interval(self, figure: Figure) -> str:
+        """A figure's 95 % interval, or a dash."""
+        return self.limits(figure.low, figure.high)
+
+    def cells(self, figure: Figure) -> tuple[str, ...]:
+        """A figure as cells of a table, under `head()`."""
+        if figure.index is None:
+            return (self("too few") if figure.suppressed else "–", "–", "–", "–", "–", "–")
+        return (
+            self.number(figure.valid, 0),
+            self.number(figure.index),
+            self.interval(figure),
+            self.number(figure.design_effect, 2),
+            self.number(figure.weighted),
+            self.number(figure.adjusted),
+        )
+
+    def head(self) -> tuple[str, ...]:
+        """The heads of `cells`."""
+        _ = self
+        return (
+            _("Answers"),
+            _("Index"),
+            _("95 % interval"),
+            _("Design effect"),
+            _("Weighted"),
+            _("Adjusted for channels"),
+        )
 
 
 def difference(now: Figure, before: Figure) -> tuple[float, float, float] | None:

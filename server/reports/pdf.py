@@ -35,6 +35,7 @@ def report_pdf(report: Report) -> bytes:
 
     data = {
         "title": report.title,
+        "lang": report.lang,
         "subtitle": report.subtitle,
         "notice": report.notice,
         "blocks": [_block(block) for block in report.blocks],

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.instruments import Instrument, load_instrument
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.engine import insert_row
@@ -33,6 +33,11 @@ class Round:
     first_day: int
     last_day: int
     active: bool
+
+    @property
+    def name(self) -> Text:
+        """The name in any language."""
+        return Text.named(vi=self.name_vi, en=self.name_en)
 
     @property
     def open_now(self) -> bool:

@@ -14,7 +14,7 @@ from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
 from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
-from pipeline.language import Joined, Message, in_language
+from pipeline.language import Joined, Message, Text, in_language
 from server.catalogue.agencies import Agency, read_agencies
 from server.core.disclosure import published
 from server.core.provinces import read_setting
@@ -65,6 +65,11 @@ class AgencyScore:
     transactions: int | None
     response_rate: float | None
     labels_saved: float
+
+    @property
+    def name(self) -> Text:
+        """The name in any language."""
+        return Text.named(vi=self.name_vi, en=self.name_en)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""

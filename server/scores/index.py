@@ -22,7 +22,7 @@ from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import NO_SHARE, Answers, Share, days_of, shares
 from pipeline.calendar import Period, day_date, month_name, month_words
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
-from pipeline.language import Message, in_language
+from pipeline.language import Message, Text, in_language
 from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
 from server.core.disclosure import Published, hidden_places, published
 from server.core.provinces import read_setting
@@ -77,6 +77,11 @@ class Place:
     response_rate: float | None
     covered: float | None
     figures: tuple[Figure, ...]
+
+    @property
+    def name(self) -> Text:
+        """The name in any language."""
+        return Text.named(vi=self.name_vi, en=self.name_en)
 
     def figure(self, item: str) -> Figure:
         """The figure of an item, factor, `overall` or `index`."""

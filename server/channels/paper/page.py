@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import NotFoundError
 from pipeline.instruments import OVERALL, Instrument
-from pipeline.language import Message, reason_of
+from pipeline.language import Message, reason_of, translator
 from pipeline.wire import ANSWER_SLOTS
 from server.auth.roles import Permission
 from server.catalogue.reading import read_catalogue
@@ -33,9 +33,30 @@ from server.rounds.rounds import all_rounds, find_round
 from server.store.engine import read, write
 from server.tabular.values import read_day
 from server.tabular.writing import CsvWriter
-from server.web.context import DataClerk, GroupNumber, RowId, SurveyManager, back, download, engine_of, render, row_id
+from server.web.context import (
+    DataClerk,
+    GroupNumber,
+    RowId,
+    SurveyManager,
+    back,
+    download,
+    engine_of,
+    language,
+    render,
+    row_id,
+)
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
+_ENTRY_WORDS = {
+    "stored": Message("stored"),
+    "waiting": Message("stored, waits for a second entry"),
+    "agreed": Message("both entries agree, stored"),
+    "decided": Message("decided"),
+    "differs": Message("the entries DIFFER: keep this form for whoever decides"),
+    "second": Message("second entry"),
+    "only": Message("{question}: only {keys} or space"),
+}
+"""What the entry page's script says."""
 
 
 @router.get("/rounds/{round_id}/paper")
@@ -92,8 +113,8 @@ def print_page(
     pdf = forms_pdf(
         found.load_instrument(),
         codes,
-        province=province.name_vi,
-        agency=catalogue.agencies[agency].name_vi,
+        province=province.name,
+        agency=catalogue.agencies[agency].name,
         round_name=found.code,
         simulated=province.simulated,
     )
@@ -107,22 +128,22 @@ def entry_page(request: Request, user: DataClerk) -> Response:
         opened = [one for one in all_rounds(connection, user.province_id) if one.active]
     if not opened:
         return render(request, "survey_no_round.html")
-    instruments: dict[int, Instrument] = {one.id: one.load_instrument() for one in opened}
+    _ = translator(language(request))
     return render(
         request,
         "survey_entry.html",
-        fields=_fields(instruments[opened[0].id]),
-        scripts={one.id: _fields(instrument) for one, instrument in zip(opened, instruments.values(), strict=True)},
-        reasons=instruments[opened[0].id].reasons,
+        words={name: _(sentence) for name, sentence in _ENTRY_WORDS.items()},
+        reasons=opened[0].load_instrument().reasons,
         may_decide=user.may(Permission.MANAGE_SURVEY),
     )
 
 
-def _fields(instrument: Instrument) -> list[dict[str, Any]]:
+def _fields(instrument: Instrument, lang: str) -> list[dict[str, Any]]:
     """The entry page's fields in the order of the paper."""
-    fields = [{"code": OVERALL, "slot": 0, "fact": False, "vi": instrument.overall.vi, "en": instrument.overall.en}]
+    _ = translator(lang)
+    fields = [{"code": OVERALL, "slot": 0, "fact": False, "text": _(instrument.overall)}]
     fields += [
-        {"code": item.code, "slot": item.slot, "fact": item.kind == "fact", "vi": item.vi, "en": item.en}
+        {"code": item.code, "slot": item.slot, "fact": item.kind == "fact", "text": _(item)}
         for item in instrument.items
     ]
     return fields
@@ -151,7 +172,7 @@ def form_state(request: Request, user: DataClerk, code: str) -> dict[str, Any]:
         "agency": form.agency,
         "state": form.state,
         "round": found.code,
-        "fields": _fields(found.load_instrument()),
+        "fields": _fields(found.load_instrument(), language(request)),
     }
 
 

@@ -9,16 +9,45 @@ from pathlib import Path
 import segno
 
 from pipeline.instruments import Instrument
+from pipeline.language import DEFAULT, Message, Text, translator
 
 TEMPLATE = Path(__file__).parent / "paper_form.typ"
+_WORDS = {
+    "page": Message("Page"),
+    "agency": Message("Agency that handled the matter"),
+    "round": Message("Round"),
+    "simulated": Message("SIMULATED"),
+    "how": Message(
+        "Taking part is voluntary; the form bears no name. Please put an x into one box for each question. Leave it "
+        "empty where you have no opinion."
+    ),
+    "day": Message("Day of the answer"),
+    "question": Message("No."),
+    "content": Message("Content"),
+    "yes": Message("Yes"),
+    "no": Message("No"),
+    "why": Message("If question 0 was answered 3 or lower, why?"),
+    "several": Message("(several are possible)"),
+    "expectation": Message("What you expect"),
+    "no_names": Message("(please write nobody's name)"),
+    "solution": Message("What you propose"),
+}
 
 
 def forms_pdf(
-    instrument: Instrument, codes: list[str], *, province: str, agency: str, round_name: str, simulated: bool
+    instrument: Instrument,
+    codes: list[str],
+    *,
+    province: Text,
+    agency: Text,
+    round_name: str,
+    simulated: bool,
+    lang: str = DEFAULT,
 ) -> bytes:
-    """A PDF with one form for each code (Vietnamese, as the decisions word it)."""
+    """A PDF with one form for each code, in one language (in Vietnamese as the decisions word it)."""
     import typst
 
+    _ = translator(lang)
     # Small QR codes so that a scanner can read the code into the entry page.
     images = {}
     for code in codes:
@@ -28,25 +57,32 @@ def forms_pdf(
     data = {
         "codes": codes,
         "qr": images,
-        "province": province,
-        "agency": agency,
+        "lang": lang,
+        "words": {name: _(sentence) for name, sentence in _WORDS.items()},
+        "province": _(province),
+        "agency": _(agency),
         "round": round_name,
         "simulated": simulated,
-        "title": instrument.title.vi,
-        "overall": instrument.overall.vi,
-        "scale": [point.vi for point in instrument.scale],
+        "title": _(instrument.title),
+        "overall": _(instrument.overall),
+        "scale": [_(point) for point in instrument.scale],
         "factors": [
             {
                 "code": factor.code,
-                "text": factor.vi,
+                "text": _(factor),
                 "items": [
-                    {"code": item.code, "text": item.vi, "fact": item.kind == "fact", "asked_if": item.asked_if or ""}
+                    {
+                        "code": item.code,
+                        "text": _(item),
+                        "fact": item.kind == "fact",
+                        "asked_if": _("(if {item} was answered “yes”)", item=item.asked_if) if item.asked_if else "",
+                    }
                     for item in instrument.items
                     if item.factor == factor.code
                 ],
             }
             for factor in instrument.factors
         ],
-        "reasons": [{"code": reason.code, "text": reason.vi} for reason in instrument.reasons],
+        "reasons": [{"code": reason.code, "text": _(reason)} for reason in instrument.reasons],
     }
     return bytes(typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)}))

@@ -3,13 +3,9 @@
 (() => {
   const get = (id) => document.getElementById(id);
   const form = get("entry"), code = get("code"), fields = get("fields"), problem = get("problem");
-  const vi = form.dataset.lang === "vi";
+  const words = JSON.parse(form.dataset.words);
+  const say = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   const token = form.querySelector("input[name=csrf]").value;
-  const words = {
-    stored: ["đã lưu", "stored"], waiting: ["đã lưu, chờ người khác nhập lần hai", "stored, waits for a second entry"],
-    agreed: ["hai lần nhập khớp, đã lưu", "both entries agree, stored"], decided: ["đã quyết định", "decided"],
-    differs: ["hai lần nhập KHÁC nhau, để lại phiếu này cho người phụ trách", "the entries DIFFER: keep this form for whoever decides"],
-  };
   let inputs = [], busy = false, entered = 0;
 
   const tell = (text) => { problem.textContent = text; problem.hidden = !text; };
@@ -33,7 +29,7 @@
       input.maxLength = 1; input.inputMode = "numeric"; input.id = `q_${field.code}`; input.dataset.code = field.code;
       if (field.fact) input.dataset.fact = "1";
       const text = document.createElement("span");
-      text.textContent = vi ? field.vi : field.en;
+      text.textContent = field.text;
       label.append(name, input, text);
       return label;
     }));
@@ -53,7 +49,7 @@
     try {
       const found = await call(`/survey/entry/forms/${encodeURIComponent(code.value.trim())}`);
       code.value = found.code; tell("");
-      get("which").textContent = `${found.agency} · ${found.round}${found.state === "half" ? (vi ? " · nhập lần hai" : " · second entry") : ""}`;
+      get("which").textContent = `${found.agency} · ${found.round}${found.state === "half" ? ` · ${words.second}` : ""}`;
       build(found.fields);
       inputs[0].focus();
     } catch (error) { tell(error.message); code.select(); } finally { busy = false; }
@@ -76,7 +72,7 @@
     else if (event.key.length === 1 && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
       if (allowed(input).includes(event.key)) { input.value = event.key; input.classList.remove("wrong"); tell(""); next(input); }
-      else { input.classList.add("wrong"); tell(vi ? `Câu ${input.dataset.code}: chỉ nhận ${[...allowed(input)].join(", ")} hoặc phím cách` : `${input.dataset.code}: only ${[...allowed(input)].join(", ")} or space`); }
+      else { input.classList.add("wrong"); tell(say(words.only, { question: input.dataset.code, keys: [...allowed(input)].join(", ") })); }
     }
   });
 
@@ -96,7 +92,7 @@
     const answers = Object.fromEntries(inputs.filter((input) => input.value).map((input) => [input.dataset.code, Number(input.value)]));
     try {
       const done = await call("/survey/entry/forms", { code: code.value, day: get("day").value.trim(), answers, reasons, decide: Boolean(get("decide")?.checked) });
-      const text = `${done.code}: ${words[done.result][vi ? 0 : 1]}`;
+      const text = `${done.code}: ${words[done.result]}`;
       get("done").textContent = text;
       const line = document.createElement("li");
       line.textContent = text;

@@ -8,6 +8,7 @@ from sqlalchemy import Engine, select
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from pipeline.instruments import RatingFlag, load_instrument
+from pipeline.language import Text
 from server.channels.paper.paper import (
     Entered,
     agreement,
@@ -76,7 +77,14 @@ def test_forms_are_drawn_for_double_entry_and_recheck_when_printed(store: Engine
     assert len(set(codes)) == 40
     assert sum(form.double_entry for form in forms) == 10
     assert sum(form.recheck for form in forms) == 4
-    pdf = forms_pdf(load_instrument("2640"), codes[:2], province="Tỉnh", agency="Sở", round_name="r", simulated=True)
+    pdf = forms_pdf(
+        load_instrument("2640"),
+        codes[:2],
+        province=Text.named(vi="Tỉnh"),
+        agency=Text.named(vi="Sở"),
+        round_name="r",
+        simulated=True,
+    )
     assert pdf.startswith(b"%PDF")
 
 
