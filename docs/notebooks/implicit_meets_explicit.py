@@ -47,9 +47,7 @@ def _():
     upgrade(engine)
     period = parse_period("2026-Q3")
     with write(engine) as connection:
-        made = simulate_province(
-            connection, seed=4, code="mau", instrument="2640", last=period.name, quarters=3, sheets_a_quarter=3_000
-        )
+        made = simulate_province(connection, seed=4, last=period.name, quarters=3, sheets_a_quarter=3_000, communes=12)
         months = Period("", month_of_day(made.first_day), month_of_day(made.last_day))
         boxes = simulate_evidence(connection, made.province_id, months, seed=4, rho=0.55)
     return boxes, engine, folder, made, period

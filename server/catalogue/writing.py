@@ -20,7 +20,7 @@ from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
 from server.tabular.spec import ImportResult, ImportSpec, Options, Problems, store_rows
-from server.tabular.values import read_whole
+from server.tabular.values import read_day, read_whole
 
 Row = Mapping[str, str]
 
@@ -36,17 +36,19 @@ NOUNS: dict[str, Message] = {
 COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "levels": (("code", "name_vi", "rank"), ("name_en",)),
     "fields": (("code", "name_vi"), ("name_en",)),
-    "agencies": (("code", "name_vi", "level"), ("name_en",)),
+    "agencies": (("code", "name_vi", "level"), ("name_en", "official_code", "area_code", "first_day", "last_day")),
     "counters": (("agency", "code", "name_vi"), ("name_en",)),
     "service_groups": (("number", "name_vi"), ("name_en", "field")),
     "services": (("code", "name_vi"), ("name_en", "service_group")),
 }
 """Kind -> (columns that must be there, columns that may)."""
 
+_OF_AN_AGENCY = ("official_code", "area_code", "first_day", "last_day")
+"""Columns of an agency that a row may leave out: what is there stays."""
 _TABLES: dict[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
     "levels": (levels, ("code",), ("name_vi", "name_en", "rank")),
     "fields": (fields, ("code",), ("name_vi", "name_en")),
-    "agencies": (agencies, ("code",), ("name_vi", "name_en", "level_id")),
+    "agencies": (agencies, ("code",), ("name_vi", "name_en", "level_id", *_OF_AN_AGENCY)),
     "counters": (counters, ("agency_id", "code"), ("name_vi", "name_en")),
     "service_groups": (service_groups, ("number",), ("name_vi", "name_en", "field_id")),
     "services": (services, ("code",), ("name_vi", "name_en", "service_group")),
@@ -67,6 +69,12 @@ class CatalogueReader:
         groups = scope.select(service_groups, service_groups.c.number)
         self._groups = {int(number) for number in connection.execute(groups).scalars()}
         self._spelt: dict[str, str] = {}
+        self._held = {}
+        self._official: dict[str, str] = {}
+        if kind == "agencies":
+            query = scope.select(agencies, agencies.c.code, *(agencies.c[name] for name in _OF_AN_AGENCY))
+            self._held = {match_key(row.code): row._asdict() for row in connection.execute(query)}
+            self._official = {match_key(row["official_code"]): code for code, row in self._held.items()}
         if "code" in self.table.c and kind != "counters":
             query = scope.select(self.table, self.table.c.code)
             self._spelt = {match_key(code): code for code in connection.execute(query).scalars()}
@@ -89,16 +97,38 @@ class CatalogueReader:
         if "code" in texts:
             key = match_key(texts["code"])
             values["code"] = self._spelt.setdefault(key, texts["code"]) if self.kind != "counters" else texts["code"]
-        values |= self._more(texts, problems)
+        values |= self._more(texts, cells, problems)
         problems.end()
         return values
 
-    def _more(self, texts: Row, problems: Problems) -> dict[str, Any]:
+    def _of_an_agency(self, texts: Row, given: Row, problems: Problems) -> dict[str, Any]:
+        """Official codes and validity; a column that the row does not have leaves what is there."""
+        key = match_key(texts["code"])
+        held = self._held.get(key, {"official_code": "", "area_code": "", "first_day": None, "last_day": None})
+        found = {name: held[name] for name in _OF_AN_AGENCY}
+        for name, limit in (("official_code", 40), ("area_code", 10)):
+            if name in given:
+                found[name] = texts[name].upper()
+                if len(texts[name]) > limit:
+                    problems.add(Message("{name} is longer than {limit} characters", name=name, limit=limit))
+        for name in ("first_day", "last_day"):
+            if name in given:
+                found[name] = problems.of(read_day, texts[name], otherwise=None) if texts[name] else None
+        first, last = found["first_day"], found["last_day"]
+        if first is not None and last is not None and last < first:
+            problems.add(Message("the last day lies before the first"))
+        official = match_key(found["official_code"])
+        if official and self._official.setdefault(official, key) != key:
+            problems.add(Message("another agency has the official code {code}", code=found["official_code"]))
+        return found
+
+    def _more(self, texts: Row, given: Row, problems: Problems) -> dict[str, Any]:
         match self.kind:
             case "levels":
                 return {"rank": problems.of(_whole, texts["rank"], "rank", 1, 9, otherwise=1)}
             case "agencies":
-                return {"level_id": problems.of(_known, self._levels, texts["level"], "level", otherwise=0)}
+                level = problems.of(_known, self._levels, texts["level"], "level", otherwise=0)
+                return {"level_id": level, **self._of_an_agency(texts, given, problems)}
             case "counters":
                 return {"agency_id": problems.of(_known, self._agencies, texts["agency"], "agency", otherwise=0)}
             case "service_groups":
@@ -108,8 +138,7 @@ class CatalogueReader:
                     "field_id": problems.of(_known, self._fields, field, "field", otherwise=0) if field else None,
                 }
             case "services":
-                given = texts["service_group"] or "0"
-                group = problems.of(_whole, given, "service_group", 0, 255, otherwise=0)
+                group = problems.of(_whole, texts["service_group"] or "0", "service_group", 0, 255, otherwise=0)
                 if group and group not in self._groups:
                     problems.add(Message("unknown service group: {group}", group=group))
                 return {"service_group": group}

@@ -22,6 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="name in Vietnamese")
     parser.add_argument("--name-en", default="", help="name in English")
     parser.add_argument("--administrator", default="", metavar="NAME", help="user name (default: admin.CODE)")
+    parser.add_argument(
+        "--tiers",
+        type=int,
+        choices=(2, 3),
+        default=2,
+        help="levels to begin with: 2 province and commune, 3 districts too (2)",
+    )
     parser.add_argument("--simulated", action="store_true", help="a province for trying things: every page says so")
     parser.add_argument("--json", action="store_true", help="print the result as JSON (it holds the password)")
     add_store_arguments(parser)
@@ -49,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     keys = own_keys(config)
     name = args.administrator or f"admin.{args.province}"
     with write(engine) as connection:
-        province = make_province(connection, args.province, args.name, args.name_en, simulated=args.simulated)
+        province = make_province(
+            connection, args.province, args.name, args.name_en, simulated=args.simulated, tiers=args.tiers
+        )
         password = make_user(connection, province.province_id, name, Role.ADMINISTRATOR)
     engine.dispose()
     if args.json:

@@ -1,6 +1,6 @@
-"""Generate a province for trying things: 26 agencies (19 departments, 7 districts), services, transactions, and ratings
-on every channel for several quarters. Everything is simulated and labelled so on every page, file and report; the same
-seed gives the same province.
+"""Generate a province for trying things: 14 departments, 100 communes and wards, services, transactions, and ratings on
+every channel for several quarters. Two tiers, as provinces are since July 2025; `--tiers 3` has districts.
+Everything is simulated and labelled so on every page, file and report; the same seed gives the same province.
 
     hailong server sample-province --seed 1 --store sqlite:///province.sqlite
     hailong server score --store sqlite:///province.sqlite --period 2026-Q3 --instrument 2640
@@ -24,7 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instrument", default="2640", help="instrument of the ratings (2640)")
     parser.add_argument("--last", default="2026-Q3", help="last quarter (2026-Q3)")
     parser.add_argument("--quarters", type=int, default=7, help="how many quarters up to the last (7)")
-    parser.add_argument("--sheets", type=int, default=3_000, help="ratings a quarter, about (3000)")
+    parser.add_argument("--sheets", type=int, default=8_000, help="ratings a quarter, about (8000)")
+    parser.add_argument("--communes", type=int, default=100, help="communes and wards, 1 to 200 (100)")
+    parser.add_argument("--tiers", type=int, choices=(2, 3), default=2, help="2, or 3 with districts (2)")
     parser.add_argument(
         "--rho",
         type=float,
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             last=args.last,
             quarters=args.quarters,
             sheets_a_quarter=args.sheets,
+            communes=args.communes,
+            tiers=args.tiers,
         )
         evidence = None
         if not args.no_boxes:

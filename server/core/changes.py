@@ -65,6 +65,7 @@ ACTIONS: dict[str, Message] = {
     "service_groups_imported": Message("Service groups imported"),
     "services_imported": Message("Services imported"),
     "settings": Message("Settings changed"),
+    "successors_imported": Message("Successors of agencies imported"),
     "transactions_imported": Message("Transactions imported"),
     "user_active": Message("User let in again"),
     "user_inactive": Message("User shut out"),

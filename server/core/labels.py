@@ -67,6 +67,7 @@ IMPORT_KINDS: dict[str, Message] = {
     "levels": Message("levels"),
     "fields": Message("fields"),
     "agencies": Message("agencies"),
+    "successors": Message("successors of agencies (mergers)"),
     "counters": Message("counters"),
     "service_groups": Message("service groups"),
     "services": Message("services"),

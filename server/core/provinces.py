@@ -17,12 +17,13 @@ from server.store.engine import insert_row
 from server.store.tables.agencies import levels
 from server.store.tables.provinces import provinces, settings
 
-DEFAULT_LEVELS = (
-    ("tinh", "Cấp tỉnh", "Province", 1),
-    ("huyen", "Cấp huyện", "District", 2),
-    ("xa", "Cấp xã", "Commune", 3),
-)
-"""Made with a province; they can be changed, added to and removed: levels are data."""
+LEVELS: dict[int, tuple[tuple[str, str, str], ...]] = {
+    2: (("tinh", "Cấp tỉnh", "Province"), ("xa", "Cấp xã", "Commune")),
+    3: (("tinh", "Cấp tỉnh", "Province"), ("huyen", "Cấp huyện", "District"), ("xa", "Cấp xã", "Commune")),
+}
+"""Number of tiers -> levels made with a province, the highest first: code, Vietnamese, English. Since 1 July 2025 there
+are two. They can be changed and added to: levels are data."""
+TIERS = 2
 
 SETTINGS: dict[str, Any] = {
     "access_log_days": 365,
@@ -74,16 +75,16 @@ def _province(row: Any) -> Province:
 
 
 def make_province(
-    connection: Connection, code: str, name_vi: str, name_en: str = "", *, simulated: bool = False
+    connection: Connection, code: str, name_vi: str, name_en: str = "", *, simulated: bool = False, tiers: int = TIERS
 ) -> Province:
-    """A new province with the three usual levels. Raises `ConflictError` where the code is taken."""
+    """A new province with the levels of `tiers` (2 or 3). Raises `ConflictError` where the code is taken."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
         raise ConflictError(
             Message("There is a province with the code '{code}'.", code=code), Message("Choose another code.")
         )
     values = {"code": code, "name_vi": name_vi, "name_en": name_en or name_vi, "simulated": simulated}
     province_id = insert_row(connection, provinces, {**values, "created_day": today()})
-    for level_code, vi, en, rank in DEFAULT_LEVELS:
+    for rank, (level_code, vi, en) in enumerate(LEVELS[tiers], start=1):
         connection.execute(
             insert(levels).values(province_id=province_id, code=level_code, name_vi=vi, name_en=en, rank=rank)
         )

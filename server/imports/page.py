@@ -14,9 +14,8 @@ from pipeline.errors import ForbiddenError, ImportRowError, InvalidError, Reques
 from pipeline.instruments import load_instrument, shipped_instruments
 from pipeline.language import Message
 from server.auth.roles import Permission, User
-from server.catalogue.writing import COLUMNS as CATALOGUE
 from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
-from server.imports.kinds import KINDS, find_kind
+from server.imports.kinds import KINDS, OF_CATALOGUE, find_kind
 from server.ratings.batches import unfinished
 from server.rounds.rounds import all_rounds
 from server.store.channels import CHANNELS
@@ -36,7 +35,7 @@ _SHOWN = 200
 def kinds_for(user: User) -> dict[str, ImportSpec]:
     """The kinds that a user may import: who manages the survey but not the catalogue leaves the catalogue alone."""
     may = user.may(Permission.MANAGE_CATALOGUE)
-    return {kind: spec for kind, spec in KINDS.items() if may or kind not in CATALOGUE}
+    return {kind: spec for kind, spec in KINDS.items() if may or kind not in OF_CATALOGUE}
 
 
 def _page(request: Request, user: User, status: int = 200, **values: Any) -> Response:

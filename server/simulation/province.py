@@ -25,11 +25,14 @@ from pipeline.instruments import (
     load_service_groups,
 )
 from pipeline.language import Message
+from server.catalogue.fields import load_fields
+from server.core.provinces import LEVELS, TIERS
 from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
+from server.simulation.places import COMMUNES, MAX_COMMUNES, place_names
 from server.store.channels import CHANNELS, AskedBy, Channel, Form
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.comments import comments
@@ -41,37 +44,6 @@ from server.store.tables.rounds import rounds
 from server.store.tables.services import fields, service_groups, services
 from server.store.tables.transactions import transactions
 
-DEPARTMENTS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
-    ("so-noi-vu", "Sở Nội vụ", "Department of Home Affairs", (15, 19)),
-    ("so-tu-phap", "Sở Tư pháp", "Department of Justice", (1, 4)),
-    ("so-ke-hoach-dau-tu", "Sở Kế hoạch và Đầu tư", "Department of Planning and Investment", (2,)),
-    ("so-tai-chinh", "Sở Tài chính", "Department of Finance", (11,)),
-    ("so-cong-thuong", "Sở Công Thương", "Department of Industry and Trade", (12,)),
-    ("so-nong-nghiep", "Sở Nông nghiệp và Phát triển nông thôn", "Department of Agriculture", (10,)),
-    ("so-giao-thong", "Sở Giao thông vận tải", "Department of Transport", (7,)),
-    ("so-xay-dung", "Sở Xây dựng", "Department of Construction", (6,)),
-    ("so-tai-nguyen", "Sở Tài nguyên và Môi trường", "Department of Natural Resources and Environment", (3,)),
-    ("so-thong-tin", "Sở Thông tin và Truyền thông", "Department of Information and Communications", (14,)),
-    ("so-lao-dong", "Sở Lao động - Thương binh và Xã hội", "Department of Labour and Social Affairs", (5,)),
-    ("so-van-hoa", "Sở Văn hóa, Thể thao và Du lịch", "Department of Culture, Sport and Tourism", (13,)),
-    ("so-khoa-hoc", "Sở Khoa học và Công nghệ", "Department of Science and Technology", (16,)),
-    ("so-giao-duc", "Sở Giáo dục và Đào tạo", "Department of Education", (9,)),
-    ("so-y-te", "Sở Y tế", "Department of Health", (8,)),
-    ("ban-dan-toc", "Ban Dân tộc", "Committee for Ethnic Affairs", (19,)),
-    ("cong-an-tinh", "Công an tỉnh", "Provincial Police", (17,)),
-    ("bao-hiem-xa-hoi", "Bảo hiểm xã hội tỉnh", "Provincial Social Insurance", (18,)),
-    ("bql-khu-cong-nghiep", "Ban Quản lý các khu công nghiệp", "Industrial Zones Authority", (2, 6)),
-)
-DISTRICTS: tuple[tuple[str, str, str], ...] = (
-    ("tp-mau", "Thành phố Mẫu", "Mẫu City"),
-    ("huyen-song-xanh", "Huyện Sông Xanh", "Sông Xanh District"),
-    ("huyen-nui-cao", "Huyện Núi Cao", "Núi Cao District"),
-    ("huyen-dong-bang", "Huyện Đồng Bằng", "Đồng Bằng District"),
-    ("huyen-rung-tho", "Huyện Rừng Thọ", "Rừng Thọ District"),
-    ("huyen-ho-lon", "Huyện Hồ Lớn", "Hồ Lớn District"),
-    ("huyen-bien-giang", "Huyện Biên Giang", "Biên Giang District"),
-)
-DISTRICT_GROUPS = (1, 3, 5, 6, 17)
 CUTS = (-2.4, -1.6, -0.9, 0.9)
 """Latent value below which an answer is 1, 2, 3, 4; above the last it is 5."""
 _TEXTS = (
@@ -115,9 +87,12 @@ def simulate_province(
     instrument: str = "2640",
     last: str = "2026-Q3",
     quarters: int = 7,
-    sheets_a_quarter: int = 3_000,
+    sheets_a_quarter: int = 8_000,
+    communes: int = COMMUNES,
+    tiers: int = TIERS,
 ) -> SimulatedProvince:
-    """Generate a province of 26 agencies (19 departments, 7 districts) into the store, the same for the same arguments.
+    """Generate a province into the store, the same for the same arguments: 14 departments, `communes` (1 to 200)
+    communes and wards, and with `tiers` = 3 six districts.
 
     Raises `ConflictError`, `InvalidError` where the code is taken or the period is no quarter."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
@@ -129,6 +104,10 @@ def simulate_province(
     if final.last_month - final.first_month != 2 or final.first_month % 3 or quarters < 1:
         raise InvalidError(
             Message("{last} is no quarter.", last=last), Message("Write for example 2026-Q3, and at least one quarter.")
+        )
+    if tiers not in LEVELS or not 1 <= communes <= MAX_COMMUNES:
+        raise InvalidError(
+            Message("A province has two or three tiers and 1 to {most} communes.", most=MAX_COMMUNES),
         )
     rng = np.random.default_rng(seed)
     questionnaire = load_instrument(instrument)
@@ -144,7 +123,7 @@ def simulate_province(
         created_day=today(),
     )
     _services(connection, province)
-    places = _agencies(connection, province)
+    places = _agencies(connection, province, communes, tiers)
     world = _World(
         agency=rng.normal(0.0, 0.35, len(places)),
         group=rng.normal(0.0, 0.15, 256),
@@ -194,10 +173,11 @@ def _one(connection: Connection, table: Table, **values: object) -> int:
 
 
 def _services(connection: Connection, province: int) -> None:
+    field_of: dict[int, int] = {}
+    for field in load_fields():
+        key = _one(connection, fields, province_id=province, code=field.code, name_vi=field.vi, name_en=field.en)
+        field_of |= dict.fromkeys(field.groups, key)
     for group in load_service_groups():
-        field = None
-        if group.number:
-            field = _one(connection, fields, province_id=province, code=group.code, name_vi=group.vi, name_en=group.en)
         _one(
             connection,
             service_groups,
@@ -205,7 +185,7 @@ def _services(connection: Connection, province: int) -> None:
             number=group.number,
             name_vi=group.vi,
             name_en=group.en,
-            field_id=field,
+            field_id=field_of.get(group.number),
         )
         for step, (vi, en) in enumerate((("Cấp mới", "New"), ("Cấp đổi, cấp lại", "Renewal")) if group.number else ()):
             _one(
@@ -219,35 +199,32 @@ def _services(connection: Connection, province: int) -> None:
             )
 
 
-def _agencies(connection: Connection, province: int) -> list[_Place]:
+def _agencies(connection: Connection, province: int, communes: int, tiers: int) -> list[_Place]:
     level_ids = [
         _one(connection, levels, province_id=province, code=code, name_vi=vi, name_en=en, rank=rank)
-        for rank, (code, vi, en) in enumerate(
-            (("tinh", "Cấp tỉnh", "Province"), ("huyen", "Cấp huyện", "District")), start=1
-        )
+        for rank, (code, vi, en) in enumerate(LEVELS[tiers], start=1)
     ]
     by_group: dict[int, list[int]] = {}
     query = Scope(province).select(services, services.c.id, services.c.service_group)
     for service, group in connection.execute(query):
         by_group.setdefault(group, []).append(service)
     places = []
-    described = [(*department, level_ids[0], 2) for department in DEPARTMENTS]
-    described += [(*district, DISTRICT_GROUPS, level_ids[1], 3) for district in DISTRICTS]
-    for code, vi, en, groups, level, counter_count in described:
-        agency = _one(connection, agencies, province_id=province, code=code, name_vi=vi, name_en=en, level_id=level)
-        ids = tuple(
-            _one(
-                connection,
-                counters,
-                province_id=province,
-                agency_id=agency,
-                code=f"quay-{number}",
-                name_vi=f"Quầy {number}",
-                name_en=f"Counter {number}",
-            )
-            for number in range(1, counter_count + 1)
+    for name in place_names(communes, tiers):
+        agency = _one(
+            connection,
+            agencies,
+            province_id=province,
+            code=name.code,
+            name_vi=name.vi,
+            name_en=name.en,
+            level_id=level_ids[name.rank - 1],
+            official_code=name.official_code,
         )
-        places.append(_Place(agency, ids, groups, {group: tuple(by_group[group]) for group in groups}))
+        ids = tuple(
+            _one(connection, counters, province_id=province, agency_id=agency, code=code, name_vi=vi, name_en=en)
+            for code, vi, en in name.counter_names()
+        )
+        places.append(_Place(agency, ids, name.groups, {group: tuple(by_group[group]) for group in name.groups}))
     return places
 
 

@@ -168,7 +168,7 @@ def test_a_file_is_previewed_then_stored(page: Page, url: str, province: Provinc
     log_in(page, url, province.users[Role.ADMINISTRATOR])
     page.goto(f"{url}/survey/import?kind=agencies")
     good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
-    good.write_text("code;name_vi;level\nx-1;Sở Một;tinh\nx-2;Sở Hai;huyen\n", encoding="utf-8-sig")
+    good.write_text("code;name_vi;level\nx-1;Sở Một;tinh\nx-2;Sở Hai;xa\n", encoding="utf-8-sig")
     bad.write_text("code,name_vi,level\nx-3,Sở Ba,tinh\nx-4,,nowhere\n", encoding="utf-8")
     page.set_input_files("#file", bad)
     page.locator("button[value=import]").click()

@@ -19,16 +19,16 @@ from server.store.tables.transactions import transactions
 
 
 def small_province(connection: Connection, code: str = "nho") -> int:
-    """A province of two levels, three agencies (`so-a`, `so-b`, `huyen-c`) and two service groups (1, 2) in two
+    """A province of two levels, three agencies (`so-a`, `so-b`, `xa-c`) and two service groups (1, 2) in two
     fields."""
     names = {"name_vi": f"Tỉnh {code}", "name_en": f"{code} Province"}
     province = insert_row(connection, provinces, {"code": code, **names, "simulated": True, "created_day": today()})
     place = {"province_id": province}
-    for rank, level in enumerate(("tinh", "huyen"), start=1):
+    for rank, level in enumerate(("tinh", "xa"), start=1):
         level_id = insert_row(
             connection, levels, {**place, "code": level, "name_vi": level, "name_en": level, "rank": rank}
         )
-        for agency in ("so-a", "so-b") if rank == 1 else ("huyen-c",):
+        for agency in ("so-a", "so-b") if rank == 1 else ("xa-c",):
             row = {**place, "code": agency, "name_vi": f"Cơ quan {agency}", "name_en": agency, "level_id": level_id}
             insert_row(connection, agencies, row)
     for number, name in ((1, "Hộ tịch"), (2, "Đất đai")):

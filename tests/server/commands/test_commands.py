@@ -145,7 +145,10 @@ def test_audit_retention(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.slow
 def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     at = ("--store", f"sqlite:///{tmp_path / 's.sqlite'}")
-    assert call(capsys, "server", "sample-province", "--quarters", "2", "--sheets", "2000", *at)[0] == 0
+    assert (
+        call(capsys, "server", "sample-province", "--quarters", "2", "--sheets", "2000", "--communes", "12", *at)[0]
+        == 0
+    )
     assert (server_folder / "keys" / "secret.keys").exists(), "what is said to run next can run"
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", "--json", *at)
     answer = json.loads(out)

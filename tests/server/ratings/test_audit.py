@@ -164,7 +164,7 @@ def test_the_command_tells(store: Engine, tmp_path: Path, capsys: pytest.Capture
     province = fill_province(store, "nho")
     where = ["--store", str(store.url), "--data-dir", str(tmp_path)]
     with write(store) as connection:
-        simulate_province(connection, seed=1, quarters=1, sheets_a_quarter=200)
+        simulate_province(connection, seed=1, quarters=1, sheets_a_quarter=200, communes=12)
         seal_all(connection)
     assert main(["audit", "ratings", *where]) == 0
     assert "nothing was changed" in capsys.readouterr().out
@@ -179,7 +179,7 @@ def test_the_command_tells(store: Engine, tmp_path: Path, capsys: pytest.Capture
 def test_a_backup_keeps_the_chains(store: Engine, tmp_path: Path) -> None:
     province = fill_province(store, "nho")
     with write(store) as connection:
-        simulate_province(connection, seed=1, quarters=1, sheets_a_quarter=100)
+        simulate_province(connection, seed=1, quarters=1, sheets_a_quarter=100, communes=12)
         seal_all(connection)
     backup(store, tmp_path / "b.zip")
     other = connect(f"sqlite:///{tmp_path / 'other.sqlite'}")

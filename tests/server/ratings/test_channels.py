@@ -99,7 +99,7 @@ def test_a_new_channel_is_seen_everywhere(store: Engine, tmp_path: Path, post: C
 def test_a_new_channel_is_simulated(store: Engine, post: Channel) -> None:
     upgrade(store)
     with write(store) as connection:
-        made = simulate_province(connection, seed=1, quarters=1, sheets_a_quarter=400)
+        made = simulate_province(connection, seed=1, quarters=1, sheets_a_quarter=400, communes=12)
         query = select(ratings.c.channel, func.count()).group_by(ratings.c.channel)
         counts = {code: int(count) for code, count in connection.execute(query)}
         assert read_catalogue(connection, made.province_id)

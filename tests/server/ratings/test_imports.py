@@ -181,9 +181,9 @@ def test_rows_without_form_codes_are_keyed_by_the_file(store: Engine, province: 
 
 
 def test_a_preview_writes_nothing(store: Engine, province: int, tmp_path: Path) -> None:
-    path = _csv(tmp_path, "P1,so-a,5/7/2026,4,4,4", "P2,huyen-c,1/8/2026,2,4,4")
+    path = _csv(tmp_path, "P1,so-a,5/7/2026,4,4,4", "P2,xa-c,1/8/2026,2,4,4")
     result = _import(store, province, path, preview=True)
-    assert (result.added, result.by_agency) == (2, {"huyen-c": 1, "so-a": 1})
+    assert (result.added, result.by_agency) == (2, {"xa-c": 1, "so-a": 1})
     assert (result.first_day, result.last_day) == (day_index(date(2026, 7, 5)), day_index(date(2026, 8, 1)))
     assert _count(store) == 0
 

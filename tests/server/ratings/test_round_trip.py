@@ -42,7 +42,7 @@ def test_exported_sheets_come_back_as_they_were(store: Engine, tmp_path: Path) -
         answers = ",".join(str(draw.randint(1, 5)) for _ in codes)
         overall = draw.randint(1, 5)
         reasons = "waiting" if overall <= 2 and any(r.code == "waiting" for r in INSTRUMENT.reasons) else ""
-        agency, channel = draw.choice(["so-a", "so-b", "huyen-c"]), draw.choice(["paper", "online", "hotline"])
+        agency, channel = draw.choice(["so-a", "so-b", "xa-c"]), draw.choice(["paper", "online", "hotline"])
         lines.append(f"P{n},{agency},{n % 28 + 1}/8/2026,{channel},{n % 3},{reasons},{overall},{answers}")
     path = tmp_path / "in.csv"
     path.write_text("\n".join(lines), encoding="utf-8")

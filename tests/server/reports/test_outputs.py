@@ -37,19 +37,19 @@ pytestmark = [pytest.mark.slow]
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Engine, str]]:
-    """A generated province of 26 agencies, five quarters."""
+    """A generated province of 26 agencies (14 departments, 12 communes and wards), five quarters."""
     url = f"sqlite:///{tmp_path_factory.mktemp('province') / 'store.sqlite'}"
     engine = connect(url)
     upgrade(engine)
     with write(engine) as connection:
-        simulate_province(connection, seed=1, quarters=5, sheets_a_quarter=900)
+        simulate_province(connection, seed=1, quarters=5, sheets_a_quarter=900, communes=12)
     yield engine, url
     engine.dispose()
 
 
 def test_a_generated_province_is_the_same_for_the_same_seed(simulated: tuple[Engine, str], store: Engine) -> None:
     with write(store) as connection:
-        made = simulate_province(connection, seed=1, quarters=5, sheets_a_quarter=900)
+        made = simulate_province(connection, seed=1, quarters=5, sheets_a_quarter=900, communes=12)
     assert made.agencies == 26
     figures = []
     for engine in (simulated[0], store):

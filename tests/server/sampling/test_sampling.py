@@ -18,7 +18,7 @@ from server.sampling.plan import agency_levels, make_plan, plan_state
 from server.store.engine import read, write
 from tests.server.worlds import add_sheets, add_transactions, small_province
 
-FRAME = {("so-a", 1): 900, ("so-a", 2): 100, ("so-b", 1): 400, ("huyen-c", 1): 3_000, ("huyen-c", 2): 600}
+FRAME = {("so-a", 1): 900, ("so-a", 2): 100, ("so-b", 1): 400, ("xa-c", 1): 3_000, ("xa-c", 2): 600}
 
 
 def _frame(store: Engine) -> tuple[int, dict[tuple[int, int], int]]:
@@ -38,7 +38,7 @@ def test_sizes_by_level_and_the_same_draw_for_the_same_seed(store: Engine) -> No
     for stratum in plan:
         level = catalogue.levels[catalogue.agencies[stratum.agency_id].parent].code
         by_level[level] = by_level.get(level, 0) + stratum.forms
-    assert by_level == {"tinh": required_size(1_400, 0.05), "huyen": required_size(3_600, 0.05)}
+    assert by_level == {"tinh": required_size(1_400, 0.05), "xa": required_size(3_600, 0.05)}
     assert all(stratum.probability == stratum.forms / stratum.transactions for stratum in plan)
     assert plan == draw_plan(frame, agency_levels(catalogue), PlanSettings("2026-07", seed=4))
     assert plan != draw_plan(frame, agency_levels(catalogue), PlanSettings("2026-07", seed=5))

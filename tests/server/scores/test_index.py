@@ -40,7 +40,7 @@ def test_a_small_province_by_hand(any_store: Engine) -> None:
 
     so-a, group 1 (paper):  overall 5 4 3 2, A1 5 4 4 3, C1 4 . 5 1
     so-a, group 2 (online): overall 4 4,     A1 2 5,     C1 5 4
-    huyen-c, group 1:       overall 1 5,     A1 1 5,     C1 3 3
+    xa-c, group 1:       overall 1 5,     A1 1 5,     C1 3 3
     One more of so-a is set aside as a burst, one is of another instrument, one lies in June."""
     with write(any_store) as connection:
         province = small_province(connection)
@@ -58,12 +58,12 @@ def test_a_small_province_by_hand(any_store: Engine) -> None:
         online = [{"overall": 4, "A1": 2, "C1": 5}, {"overall": 4, "A1": 5, "C1": 4}]
         add_sheets(connection, province, "so-a", online, channel="online", group=2)
         far = [{"overall": 1, "A1": 1, "C1": 3}, {"overall": 5, "A1": 5, "C1": 3}]
-        add_sheets(connection, province, "huyen-c", far)
+        add_sheets(connection, province, "xa-c", far)
         burst = [{"overall": 5, "A1": 5}]
         add_sheets(connection, province, "so-a", burst, channel="online", flag=3, state=int(RatingState.SET_ASIDE))
         add_sheets(connection, province, "so-a", [{"overall": 1}], instrument=load_instrument("1383"))
         add_sheets(connection, province, "so-a", [{"overall": 1}], day=date(2026, 6, 30))
-        add_transactions(connection, province, {("so-a", 1): 300, ("so-a", 2): 100, ("huyen-c", 1): 600})
+        add_transactions(connection, province, {("so-a", 1): 300, ("so-a", 2): 100, ("xa-c", 1): 600})
     result = _compute(any_store, province)
 
     so_a = next(place for place in result.of("agency") if place.key == "so-a")
@@ -88,7 +88,7 @@ def test_a_small_province_by_hand(any_store: Engine) -> None:
     by_channel = {place.key: place.figure("overall").index for place in result.of("channel")}
     assert (by_channel["paper"], by_channel["online"]) == (50.0, 100.0)
     by_level = {place.key: place.figure("overall").index for place in result.of("level")}
-    assert by_level == {"tinh": pytest.approx(66.6667, abs=1e-4), "huyen": 50.0}
+    assert by_level == {"tinh": pytest.approx(66.6667, abs=1e-4), "xa": 50.0}
     by_field = {place.key: place.figure("overall").valid for place in result.of("field")}
     assert by_field == {"lv-1": 6, "lv-2": 2}
     assert [(one.flag, one.sheets) for one in result.set_aside] == [("burst", 1)]
@@ -113,8 +113,8 @@ def test_weighted_cells_are_agency_and_group_where_there_are_enough_sheets(store
 
 
 def test_what_a_plan_drew_stands_for_what_it_left_out(store: Engine) -> None:
-    """One of so-a and so-b is drawn by size, huyen-c is certain: the drawn one stands for size / chance."""
-    size = {"so-a": 900, "so-b": 300, "huyen-c": 600}
+    """One of so-a and so-b is drawn by size, xa-c is certain: the drawn one stands for size / chance."""
+    size = {"so-a": 900, "so-b": 300, "xa-c": 600}
     with write(store) as connection:
         province = small_province(connection)
         add_transactions(connection, province, {(agency, 1): n for agency, n in size.items()})
@@ -127,9 +127,9 @@ def test_what_a_plan_drew_stands_for_what_it_left_out(store: Engine) -> None:
         catalogue = read_catalogue(connection, province)
         code = {agency.id: agency.code for agency in catalogue.agencies.values()}
         for agency in size:
-            good = {"so-a": 8, "so-b": 4, "huyen-c": 10}[agency]
+            good = {"so-a": 8, "so-b": 4, "xa-c": 10}[agency]
             add_sheets(connection, province, agency, [{"overall": 5}] * good + [{"overall": 2}] * (10 - good))
-    (drawn,) = (code[s.agency_id] for s in strata if s.forms and code[s.agency_id] != "huyen-c")
+    (drawn,) = (code[s.agency_id] for s in strata if s.forms and code[s.agency_id] != "xa-c")
     chance = size[drawn] / 1200
     for one in strata:
         if code[one.agency_id] == drawn:
@@ -139,7 +139,7 @@ def test_what_a_plan_drew_stands_for_what_it_left_out(store: Engine) -> None:
     share = {"so-a": 0.8, "so-b": 0.4}[drawn]
     assert found.weighted == pytest.approx(100 * (1200 * share + 600 * 1.0) / 1800, abs=1e-3)
     assert found.index == pytest.approx(100 * 22 / 30, abs=1e-3)
-    other = next(place for place in result.of("agency") if place.key not in (drawn, "huyen-c"))
+    other = next(place for place in result.of("agency") if place.key not in (drawn, "xa-c"))
     assert other.figure("overall").weighted == other.figure("overall").index
 
 

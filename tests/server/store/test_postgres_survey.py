@@ -38,7 +38,7 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
     results, plans, exported = [], [], []
     for engine in (store, other):
         with write(engine) as connection:
-            made = simulate_province(connection, seed=2, quarters=2, sheets_a_quarter=400)
+            made = simulate_province(connection, seed=2, quarters=2, sheets_a_quarter=400, communes=12)
         number = made.province_id
         settings = PlanSettings("2026-Q3", seed=3, method="neyman", agencies=0.6)
         with write(engine) as connection:
@@ -65,7 +65,9 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
             assert feedback.items(connection, number)[0].contact in ("y", "")
             enforce_survey_retention(connection, number)
         path = tmp_path / "in.csv"
-        path.write_text("form,agency,day,overall\nP1,so-y-te,1/8/2026,4\nP2,tp-mau,2/8/2026,2\n", encoding="utf-8")
+        path.write_text(
+            "form,agency,day,overall\nP1,so-y-te,1/8/2026,4\nP2,xa-song-xanh,2/8/2026,2\n", encoding="utf-8"
+        )
         assert import_ratings(engine, number, path, instrument, channel="sms").added == 2
         assert import_ratings(engine, number, path, instrument, channel="sms").existing == 2
         with read(engine) as connection:

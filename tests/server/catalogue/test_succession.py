@@ -1,0 +1,163 @@
+"""Official codes, validity and successors of agencies; and the province of two tiers or three."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, select
+
+from pipeline.calendar import day_index
+from pipeline.errors import ImportRowError, InvalidError
+from pipeline.instruments import load_service_groups
+from server.catalogue.fields import load_fields
+from server.catalogue.reading import read_catalogue
+from server.catalogue.succession import SUCCESSORS, line_of
+from server.core.provinces import make_province
+from server.core.scope import Scope
+from server.imports.kinds import KINDS
+from server.simulation.places import DEPARTMENTS, place_names
+from server.simulation.province import simulate_province
+from server.store.engine import read, write
+from server.store.tables.agencies import agencies
+from server.tabular.spec import import_file
+from tests.server.worlds import agency_id, small_province
+
+MERGER = day_index(date(2025, 7, 1))
+
+
+def _import(store: Engine, province: int, kind: str, folder: Path, text: str) -> int:
+    path = folder / f"{kind}.csv"
+    path.write_text(text, encoding="utf-8")
+    return int(import_file(store, Scope(province), KINDS[kind], path).added)
+
+
+@pytest.fixture
+def merged(store: Engine, tmp_path: Path) -> tuple[Engine, int]:
+    """`xa-c` took over from `xa-1` and `xa-2` on 1 July 2025; `xa-2` had taken over from `xa-0` before; `xa-s` was
+    split among `xa-c` and `so-b`."""
+    with write(store) as connection:
+        province = small_province(connection)
+    ends = "".join(f"xa-{one},Xã {one},xa,H1.{one},30/06/2025\n" for one in ("0", "1", "2", "s"))
+    _import(store, province, "agencies", tmp_path, "code,name_vi,level,official_code,last_day\n" + ends)
+    rows = "xa-1,xa-c,1/7/2025\nxa-2,xa-c,1/7/2025\nxa-0,xa-2,1/1/2020\nxa-s,xa-c,1/7/2025\nxa-s,so-b,1/7/2025\n"
+    assert _import(store, province, "successors", tmp_path, "agency,successor,day\n" + rows) == 5
+    return store, province
+
+
+def test_a_line_goes_through_mergers_and_leaves_out_what_was_split(merged: tuple[Engine, int]) -> None:
+    store, province = merged
+    with read(store) as connection:
+        ids = {code: agency_id(connection, province, code) for code in ("xa-0", "xa-1", "xa-2", "xa-s", "xa-c")}
+        line = line_of(connection, Scope(province), ids["xa-c"])
+        alone = line_of(connection, Scope(province), ids["xa-1"])
+    first = day_index(date(2020, 1, 1))
+    assert line.members == {ids["xa-c"]: None, ids["xa-1"]: MERGER, ids["xa-2"]: MERGER, ids["xa-0"]: first}
+    assert line.split == {ids["xa-s"]}
+    assert line.breaks == (first, MERGER)
+    assert line.break_months == (0, 66)
+    assert (alone.members, alone.breaks) == ({ids["xa-1"]: None}, ())
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("xa-c,xa-c,1/7/2025", "come from itself"),
+        ("xa-c,xa-0,1/7/2025", "come from itself"),
+        ("xa-9,xa-c,1/7/2025", "unknown agency"),
+        ("xa-1,so-a,", "the day is missing"),
+        ("xa-1,so-a,31/6/2025", "day"),
+    ],
+)
+def test_successors_that_cannot_be(merged: tuple[Engine, int], tmp_path: Path, row: str, reason: str) -> None:
+    store, province = merged
+    with pytest.raises(ImportRowError) as refused:
+        _import(store, province, "successors", tmp_path, f"agency,successor,day\n{row}\n")
+    assert reason in str(refused.value.rows[0][1])
+
+
+@settings(max_examples=25, deadline=None)
+@given(pairs=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), max_size=12))
+def test_no_order_of_rows_makes_a_circle(pairs: list[tuple[int, int]]) -> None:
+    """Whatever rows are taken, in whatever order, no agency ever comes from itself."""
+    from collections import defaultdict
+
+    from server.catalogue.succession import SuccessorReader
+
+    reader = SuccessorReader.__new__(SuccessorReader)
+    reader._after = defaultdict(set)
+    taken = set()
+    for old, new in pairs:
+        if not reader._leads_to(new, old):
+            reader._after[old].add(new)
+            taken.add((old, new))
+    for start in range(5):
+        reached, waiting = set(), [new for old, new in taken if old == start]
+        while waiting:
+            one = waiting.pop()
+            if one not in reached:
+                reached.add(one)
+                waiting += [new for old, new in taken if old == one]
+        assert start not in reached
+
+
+def test_a_row_without_codes_keeps_them_and_two_agencies_never_share_one(store: Engine, tmp_path: Path) -> None:
+    with write(store) as connection:
+        province = small_province(connection)
+    _import(
+        store,
+        province,
+        "agencies",
+        tmp_path,
+        "code,name_vi,level,official_code,area_code,first_day\nxa-c,Xã C,xa,h15.50.05.13,07894,1/7/2025\n",
+    )
+    _import(store, province, "agencies", tmp_path, "code,name_vi,level\nxa-c,Xã C mới,xa\n")
+    with read(store) as connection:
+        row = connection.execute(select(agencies).where(agencies.c.code == "xa-c")).one()
+    assert (row.name_vi, row.official_code, row.area_code) == ("Xã C mới", "H15.50.05.13", "07894")
+    assert (row.first_day, row.last_day) == (MERGER, None)
+    for text, reason in (
+        ("so-a,A,tinh,H15.50.05.13,,", "another agency has the official code"),
+        ("so-a,A,tinh,,2/1/2026,1/1/2026", "before the first"),
+    ):
+        header = "code,name_vi,level,official_code,first_day,last_day\n"
+        with pytest.raises(ImportRowError) as refused:
+            _import(store, province, "agencies", tmp_path, f"{header}{text}\n")
+        assert reason in str(refused.value.rows[0][1])
+
+
+@pytest.mark.parametrize(("tiers", "codes"), [(2, ["tinh", "xa"]), (3, ["tinh", "huyen", "xa"])])
+def test_provinces_have_two_tiers_unless_three_are_asked_for(store: Engine, tiers: int, codes: list[str]) -> None:
+    with write(store) as connection:
+        made = make_province(connection, "p", "Tỉnh P", tiers=tiers)
+        simulated = simulate_province(
+            connection, seed=1, quarters=1, sheets_a_quarter=40, communes=3, tiers=tiers
+        ).province_id
+    with read(store) as connection:
+        for province in (made.province_id, simulated):
+            assert [level.code for level in read_catalogue(connection, province).levels.values()] == codes
+        catalogue = read_catalogue(connection, simulated)
+    assert len(catalogue.agencies) == 14 + 3 + (6 if tiers == 3 else 0)
+    with pytest.raises(InvalidError, match="two or three tiers"), write(store) as connection:
+        simulate_province(connection, seed=1, code="q", communes=0)
+
+
+def test_names_and_codes_of_places_are_their_own() -> None:
+    for tiers in (2, 3):
+        names = place_names(200, tiers)
+        for attribute in ("code", "vi", "official_code"):
+            assert len({getattr(name, attribute) for name in names}) == len(names)
+    assert {branch for name in place_names(100, 2) for branch in [name.branches]} == {0, 1, 2}
+
+
+def test_every_group_stands_in_one_field_and_one_department() -> None:
+    groups = sorted(group for field in load_fields() for group in field.groups)
+    assert groups == [group.number for group in load_service_groups() if group.number]
+    assert {group for *_, served in DEPARTMENTS for group in served} == set(groups)
+
+
+def test_successors_are_a_kind_of_the_catalogue() -> None:
+    assert KINDS["successors"] is SUCCESSORS
