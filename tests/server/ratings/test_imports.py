@@ -342,7 +342,7 @@ def test_catalogue_and_enumerators(store: Engine, province: int, tmp_path: Path)
     path = _csv(tmp_path, "so-d,Sở D,tinh", "so-e,Sở E,tinh", header="Mã,Tên,Cấp")
     assert _file(store, province, "agencies", path).added == 2
     assert _file(store, province, "agencies", path).unchanged == 2
-    bad = _csv(tmp_path, "so-f,Sở F,xa", header="Mã,Tên,Cấp", name="bad.csv")
+    bad = _csv(tmp_path, "so-f,Sở F,huyen", header="Mã,Tên,Cấp", name="bad.csv")
     with pytest.raises(ImportRowError, match="1 of 1 rows"):
         _file(store, province, "agencies", bad)
     people = _csv(tmp_path, "BD01,Nguyễn Văn A,Bưu điện,912345678", header="Mã,Họ tên,Bưu cục,Điện thoại", name="p.csv")
