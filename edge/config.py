@@ -213,6 +213,8 @@ class ModelsSection(_Section):
     """Names of restricted licences that the operator accepts (`hailong models list`)."""
     asr: bool = False
     """Recognise words (needs the package extra `edge-asr`)."""
+    face: Literal["face-affect", "fer", "face-geometry"] = "face-affect"
+    """What reads faces. `face-geometry` needs no restricted licence, and sees little but smiles."""
 
 
 class EdgeConfig(_Section):

@@ -257,8 +257,18 @@ def check_licence(entry: Card, accepted: tuple[str, ...], demo: bool = False) ->
             ),
             " ",
         ),
-        Message(
-            'If your use is within these terms, add "{restriction}" to licences under [models].',
-            restriction=entry.restriction,
+        Joined(
+            (
+                Message(
+                    'If your use is within these terms, add "{restriction}" to licences under [models].',
+                    restriction=entry.restriction,
+                ),
+                *(
+                    [Message('If not: face = "face-geometry" under [models] needs no such licence, and sees less.')]
+                    if entry.task == "face affect"
+                    else []
+                ),
+            ),
+            " ",
         ),
     )

@@ -122,7 +122,7 @@ def weights_of(model: str, own: Path | None) -> Path:
     notice = catalogue.check_licence(catalogue.card(model), (), demo=True)
     if notice:
         print(notice, file=sys.stderr)
-    return next(path for name, path in catalogue.model_files(model).items() if name.endswith(".onnx"))
+    return next(path for name, path in catalogue.model_files(model).items() if name.endswith((".onnx", ".toml")))
 
 
 def show(summary: Json, as_json: bool) -> None:

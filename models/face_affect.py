@@ -51,13 +51,17 @@ def uncertainty_of(likelihoods: NDArray[np.float32], usable: NDArray[np.float32]
 class FaceAffectNetwork:
     """The loaded network (an `AffectNetwork`). `weights`: face_affect.onnx, checked by the catalogue."""
 
+    compares = False
+
     def __init__(self, weights: Path, threads: int = 1) -> None:
         self._network = OnnxNetwork(weights, threads)
         self.calibration = Calibration.of_metadata(self._network.metadata)
         self.trained_on: tuple[str, ...] = tuple(self._network.metadata.get("trained_on", "ferplus").split(","))
         """Names of the sources that the weights have seen (`models.training.face_sources`)."""
 
-    def crop(self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def crop(
+        self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32], points: NDArray[np.float32] | None = None
+    ) -> NDArray[np.uint8]:
         """Grey uint8 [48, 48] from a BGR picture and six keypoints [6, 2] (see `models.face_crop`)."""
         return crop_face(pixels, keypoints).pixels
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.face_crop import FaceCrop, crop_face, whole_as_crop
 from models.face_detect import Detection, FaceDetector
-from models.face_landmarks import FaceLandmarks, cut_of
+from models.face_landmarks import Cut, FaceLandmarks, cut_of
 from pipeline.errors import SourceError
 from pipeline.language import Message
 
@@ -42,6 +42,8 @@ class FoundFace:
     crops: tuple[FaceCrop, ...]
     how: How
     keypoints: NDArray[np.float32] | None = None
+    cut: Cut | None = None
+    """Where its landmarks are looked for, in pixels of the picture."""
 
 
 class FaceFinder:
@@ -65,10 +67,19 @@ class FaceFinder:
             return FoundFace((whole_as_crop(pixels),), "whole") if small_square else None
         found = crop_face(seen, best.keypoints)
         keypoints = (best.keypoints / scale).astype(np.float32)
+        enlarged = cut_of(best)
+        around = Cut(enlarged.x_px / scale, enlarged.y_px / scale, enlarged.side_px / scale, enlarged.angle)
         least, most = CROP_OF_PICTURE
         if small_square and (tiny or least <= found.side_px / shortest <= most):
-            return FoundFace((found, whole_as_crop(pixels)), how, keypoints)
-        return FoundFace((found,), how, keypoints)
+            return FoundFace((found, whole_as_crop(pixels)), how, keypoints, around)
+        return FoundFace((found,), how, keypoints, around)
+
+    def landmarks(self, pixels: Pixels, found: FoundFace) -> NDArray[np.float32] | None:
+        """Landmarks of a found face, float32 [468, 3] (x, y, depth) px; None where there are none."""
+        if found.cut is None:
+            return None
+        landmarks = self._landmarks.find(pixels, found.cut)
+        return landmarks.solid if landmarks.score >= SURE else None
 
     def _detect(self, pixels: Pixels) -> tuple[Detection | None, How]:
         import cv2

@@ -54,6 +54,13 @@ class Landmarks:
     score: float
     box_px: tuple[float, float, float, float]
     """(x, y, width, height) of the points."""
+    depth_px: NDArray[np.float32] | None = None
+    """float32 [468]: how far each point lies behind the face's middle, in the same pixels."""
+
+    @property
+    def solid(self) -> NDArray[np.float32] | None:
+        """The points with their depth, float32 [468, 3]."""
+        return None if self.depth_px is None else np.column_stack([self.points, self.depth_px])
 
     @property
     def keypoints(self) -> NDArray[np.float32]:
@@ -107,9 +114,11 @@ class FaceLandmarks:
         np.multiply(cv2.cvtColor(upright, cv2.COLOR_BGR2RGB), np.float32(1 / 255), out=self._input[0])
         points, logit = self._network.run(self._input)
         score = 1 / (1 + math.exp(-max(-60.0, min(60.0, float(logit.flat[0])))))
-        placed = np.asarray(cv2.transform(points.reshape(468, 1, 3)[..., :2], back)[:, 0], np.float32)
+        solid = points.reshape(468, 1, 3)
+        placed = np.asarray(cv2.transform(solid[..., :2], back)[:, 0], np.float32)
+        depth = np.asarray(solid[:, 0, 2] * np.float32(scale), np.float32)
         (left, top), (right, bottom) = placed.min(axis=0).tolist(), placed.max(axis=0).tolist()
-        return Landmarks(placed, score, (left, top, right - left, bottom - top))
+        return Landmarks(placed, score, (left, top, right - left, bottom - top), depth)
 
     def forget(self) -> None:
         """Keep nothing of the last picture."""

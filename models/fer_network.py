@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,13 +32,18 @@ _MAX_ENTROPY = float(np.log(len(CLASSES)))
 class AffectNetwork(Protocol):
     """A network that tells the affect of faces, with its own geometry of the crop."""
 
-    def crop(self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """The face as the network wants it, from a BGR picture and six keypoints float32 [6, 2]
-        (`models.face_detect.KEYPOINTS`).
+    compares: bool
+    """Whether it reads a face beside the same person's at rest (`pipeline.visit.RestingFace`)."""
+
+    def crop(
+        self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32], points: NDArray[np.float32] | None = None
+    ) -> NDArray[Any]:
+        """The face as the network wants it, from a BGR picture, six keypoints float32 [6, 2]
+        (`models.face_detect.KEYPOINTS`) and, where there are any, all landmarks float32 [468, 3] (x, y, depth).
         """
         ...
 
-    def infer(self, crops: Sequence[NDArray[np.uint8]]) -> list[FaceAffect]:
+    def infer(self, crops: Sequence[NDArray[Any]]) -> list[FaceAffect]:
         """Affect of each crop."""
         ...
 
@@ -46,10 +51,14 @@ class AffectNetwork(Protocol):
 class FerNetwork:
     """mini-XCEPTION on upright grey crops of 64 px."""
 
+    compares = False
+
     def __init__(self, network: OnnxNetwork) -> None:
         self._network = network
 
-    def crop(self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def crop(
+        self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32], points: NDArray[np.float32] | None = None
+    ) -> NDArray[np.uint8]:
         """Grey uint8 [64, 64]: the eyes level, the face from brow to chin (FER2013's framing)."""
         import cv2
 

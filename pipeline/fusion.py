@@ -117,6 +117,11 @@ class FusionParameters:
     `calibration.counter_prior` learns it where pairs are enough."""
     # the limit is the face network's own (models.face_affect.ABSTAIN_ABOVE, measured; a test holds them together)
     face: ModalityParameters = ModalityParameters(change=0.3, uncertainty_limit=0.6)
+    geometry: ModalityParameters = ModalityParameters(
+        shown=0.2, change=0.3, max_observations=3.0, uncertainty_limit=0.95
+    )
+    """In the place of `face` where a face is read from its landmarks (`models.face_geometry`), which sees less and errs
+    in other ways."""
     # a voice's doubt is near 1 by design, and gives it little weight by itself: no limit
     speech: ModalityParameters = ModalityParameters(shown=0.2, correlation_s=2.0, max_observations=1.0)
     # above .95 of the greatest entropy the three probabilities are all but equal
@@ -147,7 +152,7 @@ class FusionParameters:
                 ),
                 Message("Give (negative, neutral, positive), for example [0.10, 0.75, 0.15]."),
             )
-        modalities = (self.face, self.speech, self.words)
+        modalities = (self.face, self.geometry, self.speech, self.words)
         if not all(0.0 < m.shown < 1.0 for m in modalities):
             raise ConfigError(Message("A share `shown` of the fusion is not between 0 and 1."))
         positive = [self.leaving_s, self.arrival_s, self.maximum_sd]
@@ -156,6 +161,10 @@ class FusionParameters:
             raise ConfigError(
                 Message("A standard deviation, a time or a number of observations of the fusion is not above zero.")
             )
+
+    def by_geometry(self) -> FusionParameters:
+        """The same for faces that are read from their landmarks."""
+        return replace(self, face=self.geometry)
 
 
 @dataclass(slots=True)
@@ -255,7 +264,8 @@ def decide(
 
 
 def load_fusion(path: Path) -> FusionParameters:
-    """Parameters from a TOML file (as calibration writes it): top-level keys and tables [face], [speech], [words].
+    """Parameters from a TOML file (as calibration writes it): top-level keys and the tables [face], [geometry],
+    [speech], [words].
 
     Raises `ConfigError` for what is unknown or does not fit."""
     try:
@@ -273,7 +283,7 @@ def load_fusion(path: Path) -> FusionParameters:
                 Message("{name}: '{key}' is not known.", name=path.name, key=key),
                 Message("Known: {known}.", known=", ".join(sorted(known))),
             )
-        if key in ("face", "speech", "words"):
+        if key in ("face", "geometry", "speech", "words"):
             if not isinstance(value, dict) or not modality_keys >= value.keys():
                 raise ConfigError(
                     Message("{name}: [{key}] has an unknown key.", name=path.name, key=key),

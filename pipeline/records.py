@@ -78,7 +78,8 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FaceTrack:
-    """A face followed over frames. Box in pixels of the frame; keypoints float32 [k, 2] (x, y) px."""
+    """A face followed over frames. Box in pixels of the frame; keypoints float32 [k, 2] (x, y) px; `points` float32
+    [468, 3] (x, y, depth) px, where landmarks were found."""
 
     track_id: int
     x_px: float
@@ -88,6 +89,7 @@ class FaceTrack:
     score: float
     keypoints: NDArray[np.float32]
     time_s: float
+    points: NDArray[np.float32] | None = None
 
 
 Shares = tuple[float, float, float]

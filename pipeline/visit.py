@@ -10,6 +10,9 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import Enum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.fusion import Fused, FusionParameters, ModalitySummary, decide, fuse
 from pipeline.records import (
     AbstainReason,
@@ -29,6 +32,35 @@ MAX_BLIND_S = 2.0
 """A place that no picture has shown for longer cannot be said to have been empty."""
 
 
+REST_S = 4.0
+"""Seconds of the face from which on a resting face is known."""
+
+
+@dataclass(slots=True)
+class RestingFace:
+    """What the measures of the citizen's face were in the visit's first seconds: a running mean, personal as any sum.
+
+    Measures: float32 [k + 1], the last one the share in [0, 1] that they are to be trusted (`models.face_geometry`)."""
+
+    mean: NDArray[np.float32] | None = None
+    seconds: float = 0.0
+    _last_s: float | None = None
+
+    def beside(self, measures: NDArray[np.float32], time_s: float) -> NDArray[np.float32]:
+        """The measures with those at rest below them, [2, k + 1]. Until the rest is known nothing is to be trusted."""
+        before_s, self._last_s = self._last_s, time_s
+        told = measures.copy()
+        if self.seconds < REST_S:
+            told[-1] = 0.0
+            since = 0.0 if before_s is None else min(max(0.0, time_s - before_s), MAX_GAP_S)
+            weight = since * float(measures[-1])
+            if weight > 0:
+                self.seconds += weight
+                before = measures if self.mean is None else self.mean
+                self.mean = before + (measures - before) * np.float32(weight / self.seconds)
+        return np.stack([told, measures if self.mean is None else self.mean])
+
+
 @dataclass(slots=True)
 class Sums:
     """What was seen and heard of a visit, summed up."""
@@ -36,6 +68,7 @@ class Sums:
     face: ModalitySummary = field(default_factory=ModalitySummary)
     speech: ModalitySummary = field(default_factory=ModalitySummary)
     words: ModalitySummary = field(default_factory=ModalitySummary)
+    rest: RestingFace = field(default_factory=RestingFace)
 
 
 @dataclass(slots=True)

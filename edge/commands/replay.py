@@ -195,11 +195,12 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(Message("--every is a number of seconds above 0."))
     if args.channel < 0:
         raise SourceError(Message("Channels are counted from 0."))
+    fusion = load_fusion(args.fusion) if args.fusion else FusionParameters()
     settings = EngineSettings(
         region=parse_region(args.region),
         visits_by="queue" if args.whole else "presence",
         gone_after_s=math.inf,
-        fusion=load_fusion(args.fusion) if args.fusion else FusionParameters(),
+        fusion=fusion.by_geometry() if args.face == "face-geometry" else fusion,
     )
     networks = load_networks(NetworkOptions(demo=True, asr=args.asr, face=args.face))
     for line in (NOTICE, *networks.notices):

@@ -29,19 +29,21 @@ _WORDS_PAUSE_S = 0.2
 def engine_settings(config: EdgeConfig) -> EngineSettings:
     """The engine's settings from the configuration. A box that restarts does not know who had opted out, as that is
     kept nowhere: so whoever is there is left alone (a demo has nobody to protect, and its films begin at once)."""
+    fusion = FusionParameters(prior=config.visit.prior)
     settings = EngineSettings(
         region=config.camera.region,
         visits_by=config.visit.by,
         has_camera=config.camera.source != "none",
         empty_first=not config.box.demo,
-        fusion=FusionParameters(prior=config.visit.prior),
+        fusion=fusion.by_geometry() if config.models.face == "face-geometry" else fusion,
     )
     return settings.for_demo() if config.box.demo else settings
 
 
 def network_options(config: EdgeConfig) -> NetworkOptions:
     """Which networks, under which licences."""
-    return NetworkOptions(accepted=config.models.licences, demo=config.box.demo, asr=config.models.asr)
+    chosen = config.models
+    return NetworkOptions(accepted=chosen.licences, demo=config.box.demo, asr=chosen.asr, face=chosen.face)
 
 
 class Analysis:

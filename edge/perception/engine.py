@@ -149,7 +149,9 @@ class Engine:
             due = frame.time_s - self._affect_s >= self.settings.affect_every_s - 1e-6
             if visit is not None and visit.takes_evidence and citizen is not None and due:
                 self._affect_s = frame.time_s
-                crop = self._networks.face.crop(pixels, citizen.keypoints)
+                crop = self._networks.face.crop(pixels, citizen.keypoints, citizen.points)
+                if self._networks.face.compares:
+                    crop = visit.sums.rest.beside(crop, frame.time_s)
                 (affect,) = self._networks.face.infer([crop])
                 self._now.affect = affect
                 visit.add_face(affect, frame.time_s)

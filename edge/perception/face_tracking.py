@@ -130,7 +130,8 @@ class FaceTracker:
         self.tallies.forwarded += 1
         x, y, width, height = each.landmarks.box_px
         score = min(each.landmarks.score, each.detection_score)
-        return FaceTrack(each.track_id, x, y, width, height, score, each.landmarks.keypoints, time_s)
+        landmarks = each.landmarks
+        return FaceTrack(each.track_id, x, y, width, height, score, landmarks.keypoints, time_s, landmarks.solid)
 
 
 class CitizenChoice:

@@ -12,6 +12,7 @@ import numpy as np
 from models.catalogue import card, check_licence, model_files
 from models.face_affect import FaceAffectNetwork
 from models.face_detect import FaceDetector
+from models.face_geometry import FaceGeometry
 from models.face_landmarks import FaceLandmarks
 from models.fer_network import AffectNetwork, FerNetwork
 from models.prosody import ProsodicArousal, SpeechNetwork
@@ -21,8 +22,8 @@ from models.words import WordsReader
 from pipeline.errors import ModelError
 from pipeline.language import Message
 
-FACE_NETWORKS = ("face-affect", "fer")
-"""Networks of a face's affect, the preferred one first."""
+FACE_NETWORKS = ("face-affect", "fer", "face-geometry")
+"""Readers of a face's affect, the preferred one first; the last one needs no licence to be accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ def load_networks(options: NetworkOptions) -> Networks:
     face: AffectNetwork
     if options.face == "fer":
         face = FerNetwork(OnnxNetwork(first("fer", ".onnx")))
+    elif options.face == "face-geometry":
+        face = FaceGeometry(first("face-geometry", ".toml"))
     else:
         face = FaceAffectNetwork(first("face-affect", ".onnx"))
     speech: SpeechNetwork = ProsodicArousal()

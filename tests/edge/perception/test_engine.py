@@ -494,3 +494,19 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
 
 def test_the_fusion_ignores_the_faces_that_the_network_abstains_from() -> None:
     assert FusionParameters().face.uncertainty_limit == ABSTAIN_ABOVE
+
+
+def test_a_box_without_any_licence_accepted_reads_faces_by_their_landmarks() -> None:
+    """No restricted weights are loaded, and what is loaded is named for the transparency log."""
+    with pytest.raises(ModelError) as refused:
+        load_networks(NetworkOptions())
+    assert "face-geometry" in str(refused.value.fix)
+    networks = load_networks(NetworkOptions(face="face-geometry"))
+    assert "face-geometry/face_geometry.toml" in networks.digests
+    assert not any(name.startswith(("face-affect", "fer/")) for name in networks.digests)
+    counter = Counter(networks, replace(SETTINGS, fusion=SETTINGS.fusion.by_geometry()))
+    counter.show(1.0, HAPPY)
+    assert counter.engine.visit_open
+    counter.show(6.0, HAPPY).show(3.0)
+    (closed,) = counter.visits
+    assert closed.level in set(Level)
