@@ -58,13 +58,17 @@ def settings(by: By) -> EngineSettings:
 class _Eyes:
     """Stands for the face networks: the first pixel is 0, or somebody's mood."""
 
+    compares = False
+
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
         return [Detection((0.0, 0.0, 40.0, 40.0), _KEYPOINTS, 1.0)] if pixels[0, 0, 0] else []
 
     def find(self, pixels: NDArray[np.uint8], cut: object) -> _Seen:
         return _Seen(1.0 if pixels[0, 0, 0] else 0.0)
 
-    def crop(self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:
+    def crop(
+        self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32], points: NDArray[np.float32] | None = None
+    ) -> NDArray[np.uint8]:
         return pixels
 
     def infer(self, crops: list[NDArray[np.uint8]]) -> list[FaceAffect]:
@@ -79,6 +83,7 @@ class _Seen:
     score: float
     box_px: tuple[float, float, float, float] = (0.0, 0.0, 40.0, 40.0)
     keypoints: NDArray[np.float32] = field(default_factory=lambda: _KEYPOINTS)
+    solid: None = None
 
     def next_cut(self) -> None:
         pass
