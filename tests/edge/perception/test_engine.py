@@ -505,8 +505,6 @@ def test_a_box_without_any_licence_accepted_reads_faces_by_their_landmarks() -> 
     assert "face-geometry/face_geometry.toml" in networks.digests
     assert not any(name.startswith(("face-affect", "fer/")) for name in networks.digests)
     counter = Counter(networks, replace(SETTINGS, fusion=SETTINGS.fusion.by_geometry()))
-    counter.show(1.0, HAPPY)
-    assert counter.engine.visit_open
-    counter.show(6.0, HAPPY).show(3.0)
+    counter.show(8.0, HAPPY).show(3.0)
     (closed,) = counter.visits
     assert closed.level in set(Level)
