@@ -54,10 +54,12 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
     """Enrol boxes in an empty store, send from all at once, and count what is stored."""
     from sqlalchemy import event, func, select
 
+    from pipeline import wire
+    from pipeline.calendar import window_index
     from pipeline.keys import KeyPair, new_keys
     from server.boxes.ingest import Ingest, IngestSettings
     from server.store.engine import connect, read
-    from server.store.tables.releases import deliveries
+    from server.store.tables.releases import deliveries, releases
     from server.store.upgrade import upgrade
 
     engine = connect(store_url)
@@ -65,16 +67,20 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
     keys = [_enrol(engine, number) for number in range(boxes)]
     server_keys: KeyPair = new_keys("server")
     settings = IngestSettings("tcp://127.0.0.1:*", None, rate_per_s=1e9, burst=10**9, waiting_per_box=window)
-    ingest = Ingest(engine, server_keys, settings)
+    # the server's clock stands behind every window that is sent: each release is judged, and none is held
+    each = messages // boxes
+    first_hour = window_index(wire.PeriodKind.HOUR, time.time()) + 24
+    later_s = (each + 48) * 3600
+    ingest = Ingest(engine, server_keys, settings, now=lambda: time.time() + later_s)
     commit_s = _commit_s(engine)
     commits = [0]
     event.listen(engine, "commit", lambda _connection: commits.__setitem__(0, commits[0] + 1))
     ingest.start()
-    each = messages // boxes
     latencies: list[list[float]] = [[] for _ in keys]
     threads = [
         threading.Thread(
-            target=_send, args=(ingest.endpoint, server_keys.curve_public, pair, each, window, latencies[number])
+            target=_send,
+            args=(ingest.endpoint, server_keys.curve_public, pair, each, window, latencies[number], first_hour),
         )
         for number, pair in enumerate(keys)
     ]
@@ -87,6 +93,11 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
     ingest.stop()
     with read(engine) as connection:
         stored = int(connection.execute(select(func.count()).select_from(deliveries)).scalar_one())
+        held = int(
+            connection.execute(
+                select(func.count()).select_from(releases).where(releases.c.held.is_not(None))
+            ).scalar_one()
+        )
     engine.dispose()
     ack_ms = 1000 * np.array([value for found in latencies for value in found])
     return {
@@ -96,6 +107,7 @@ def bench(store_url: str, boxes: int, messages: int, window: int) -> dict[str, A
         "window": window,
         "messages": each * boxes,
         "stored": stored,
+        "held": held,
         "duration_s": round(duration_s, 3),
         "messages_per_s": round(stored / duration_s, 1),
         "ack_ms_p50": round(float(np.percentile(ack_ms, 50)), 2),
@@ -142,7 +154,9 @@ def _commit_s(engine: Any) -> float:
     return sorted(found)[len(found) // 2]
 
 
-def _send(endpoint: str, server_public: bytes, keys: Any, count: int, window: int, latencies: list[float]) -> None:
+def _send(
+    endpoint: str, server_public: bytes, keys: Any, count: int, window: int, latencies: list[float], first_hour: int
+) -> None:
     import zmq
 
     from pipeline import wire
@@ -158,7 +172,9 @@ def _send(endpoint: str, server_public: bytes, keys: Any, count: int, window: in
     following = 1
     while len(latencies) < count:
         while following <= count and len(sent_s) < window:
-            pulse = wire.Pulse(1, 1, following, following, wire.PeriodKind.HOUR, following, 500, (1, 2, 3, 4))
+            pulse = wire.Pulse(
+                1, 1, following, following, wire.PeriodKind.HOUR, first_hour + following, 500, (1, 2, 3, 4)
+            )
             sent_s[following] = time.perf_counter()
             dealer.send(pad(wire.encode(pulse)))
             following += 1

@@ -10,6 +10,7 @@ Sources: Ghosh, Roughgarden, Sundararajan 2012 (the mechanism); Boucheron, Lugos
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from pipeline.errors import StatisticsError
 from pipeline.language import Message
 
 
+@lru_cache(maxsize=4096)  # every message of a box asks for one of a few
 def noise_bound(cells: int, epsilon: float, tail: float = 1e-9) -> float:
     """What the noise of a sum of `cells` cells (1 or more) exceeds with a probability of at most `tail` (0 to 1).
 

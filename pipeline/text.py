@@ -52,17 +52,21 @@ def tidy(text: str) -> str:
     return _UNSAFE.sub("", unicodedata.normalize("NFC", text))
 
 
+_WITHOUT_TEXT = frozenset((int, float, bool, bytes, type(None)))
+
+
 def tidy_all(value: Any) -> Any:
     """Whatever holds texts (mappings, sequences, dataclasses) with every text tidy: the last guard before a plot, a
     document or a statement of the store."""
     if isinstance(value, str):
         return tidy(value)
-    if isinstance(value, Mapping):
-        return {name: tidy_all(one) for name, one in value.items()}
+    # statements of the store come here with thousands of numbers each: these are passed by without a call
+    if isinstance(value, dict | Mapping):
+        return {name: one if type(one) in _WITHOUT_TEXT else tidy_all(one) for name, one in value.items()}
     if isinstance(value, list):
-        return [tidy_all(one) for one in value]
+        return [one if type(one) in _WITHOUT_TEXT else tidy_all(one) for one in value]
     if type(value) is tuple:
-        return tuple(tidy_all(one) for one in value)
+        return tuple([one if type(one) in _WITHOUT_TEXT else tidy_all(one) for one in value])
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{one.name: tidy_all(getattr(value, one.name)) for one in fields(value) if one.init})
     return value

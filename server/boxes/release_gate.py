@@ -20,12 +20,12 @@ written into the log of changes. Nothing is deleted. Noise bounds: `calibration/
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, case, func, update
+from sqlalchemy import Connection, case, func, select, update
 
 from calibration.noise import noise_bound
 from pipeline import wire
@@ -60,14 +60,47 @@ class Held(StrEnum):
     OVER_RATINGS = "over_ratings"
 
 
-class ReleaseGate:
-    """Judges the releases of one batch, within its transaction. One batch, one gate."""
+Window = tuple[int, int, str, int, int]
+"""Box, epoch, kind, kind of the period and its index: what is released once."""
+_WINDOW_COLUMNS = ("box_id", "epoch", "kind", "period_kind", "period_index")
 
-    def __init__(self, connection: Connection, now_s: float) -> None:
+
+def _window_of(box_id: int, message: wire.Pulse | wire.Evidence) -> Window:
+    return box_id, message.epoch, str(message.__struct_config__.tag), int(message.period), message.index
+
+
+def _stored(connection: Connection, windows: set[Window]) -> set[Window]:
+    """Those of these windows that the store holds already, in figures."""
+    if not windows:
+        return set()
+    columns = [releases.c[name] for name in _WINDOW_COLUMNS]
+    # by each number apart: as the index of the store stands, and a fifth of the numbers in the statement
+    query = select(*columns).where(releases.c.held.is_(None))
+    query = query.where(
+        *(column.in_(set(numbers)) for column, numbers in zip(columns, zip(*windows, strict=True), strict=True))
+    )
+    return windows & {(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query)}
+
+
+class ReleaseGate:
+    """Judges the releases of one batch, within its transaction. One batch, one gate: what the store holds of the
+    batch's windows is read once, and `write_down` tells the log of changes what was held, once for each box, kind and
+    reason, so that a box that floods cannot fill the log."""
+
+    def __init__(self, connection: Connection, now_s: float, batch: Iterable[tuple[int, wire.Message]] = ()) -> None:
+        """`batch`: boxes and their messages, whether releases or not."""
         self.connection = connection
         self.now_s = now_s
-        self._seen: set[tuple[int, int, str, int, int]] = set()
+        self._taken = _stored(
+            connection,
+            {
+                _window_of(box_id, message)
+                for box_id, message in batch
+                if isinstance(message, wire.Pulse | wire.Evidence)
+            },
+        )
         self._terms: dict[tuple[int, str], tuple[int, int | None]] = {}
+        self._held: dict[tuple[int, int, str, Held], list[tuple[int, int]]] = defaultdict(list)
 
     def judge(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
         """Why this release of a known box, new in the store, is held back; None where it is in figures.
@@ -75,15 +108,24 @@ class ReleaseGate:
         Raises `OverflowError` or `ValueError` for a window that the calendar does not hold."""
         held = self._window(box, message, kind) or self._what_it_says(box, message) or self._stated(box, message, kind)
         if held is not None:
-            detail = {"box": box.box_id, "kind": kind, "period": int(message.period), "index": message.index}
-            record_change(self.connection, box.province_id, None, "release held", detail | {"reason": held.value})
+            windows = self._held[box.province_id, box.box_id, kind, held]
+            windows.append((int(message.period), message.index))
         return held
 
+    def write_down(self) -> None:
+        """Tell the log of changes what was held: the first window of each box, kind and reason, and how many more."""
+        for (province_id, box_id, kind, held), windows in self._held.items():
+            period, index = windows[0]
+            detail = {"box": box_id, "kind": kind, "period": period, "index": index, "reason": held.value}
+            more = {"tables": len(windows)} if len(windows) > 1 else {}
+            record_change(self.connection, province_id, None, "release held", detail | more)
+        self._held.clear()
+
     def _window(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
-        key = (box.box_id, message.epoch, kind, int(message.period), message.index)
-        if key in self._seen or self._is_stored(box, key):
+        window = _window_of(box.box_id, message)
+        if window in self._taken:
             return Held.REPEATED
-        self._seen.add(key)
+        self._taken.add(window)
         if message.period in DEMO_KINDS:
             return None
         end_s = window_end_s(message.period, message.index)
@@ -92,12 +134,6 @@ class ReleaseGate:
         if box.epoch_day is not None and day_at(end_s - 1) < box.epoch_day:
             return Held.BEFORE_EPOCH
         return None
-
-    def _is_stored(self, box: Box, key: tuple[int, int, str, int, int]) -> bool:
-        names = ("box_id", "epoch", "kind", "period_kind", "period_index")
-        query = Scope(box.province_id).select(releases, releases.c.id).where(releases.c.held.is_(None))
-        query = query.where(*(releases.c[name] == value for name, value in zip(names, key, strict=True)))
-        return self.connection.execute(query.limit(1)).first() is not None
 
     def _what_it_says(self, box: Box, message: wire.Pulse | wire.Evidence) -> Held | None:
         epsilon = message.epsilon_milli / 1000

@@ -85,7 +85,7 @@ def store_batch(
         for province_id in {box.province_id for box in boxes.values()}
     }
     rows = _Rows()
-    gate = ReleaseGate(connection, now_s)
+    gate = ReleaseGate(connection, now_s, ((each.box.box_id, each.message) for each in batch))
     answers: list[Answer] = []
     for incoming in batch:
         message = incoming.message
@@ -109,6 +109,7 @@ def store_batch(
             answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
         except _Refused as refused:
             answers.append(wire.Refusal(epoch=message.epoch, sequence=message.sequence, reason=refused.reason))
+    gate.write_down()
     for table, found in (
         (deliveries, rows.deliveries),
         (releases, rows.releases),

@@ -18,8 +18,8 @@ from pipeline import wire
 from pipeline.calendar import day_index, month_date, month_of_day, today, window_index
 from pipeline.keys import KeyPair
 from server.boxes.health import box_states
-from server.boxes.ingest import Ingest
-from server.boxes.registry import state_terms
+from server.boxes.ingest import Ingest, IngestTallies
+from server.boxes.registry import read_boxes, state_terms
 from server.boxes.release_gate import Held, implausible_evidence
 from server.boxes.store_messages import Incoming, store_batch
 from server.core.changes import verify_changes
@@ -104,6 +104,25 @@ def test_a_window_counts_once(ask: Ask, store: Engine, place: Place, box: Enroll
         assert (state.held, state.fine) == ({"repeated": 9}, False)
         logged = connection.execute(select(changes.c.action).where(changes.c.action == "release held")).all()
         assert len(logged) == 9
+        assert verify_changes(connection, place.province_id)
+
+
+def test_a_flood_of_held_tables_is_one_line_of_the_log(store: Engine, place: Place, box: EnrolledBox) -> None:
+    """What comes in one batch is told once for each reason, with the number of tables; every table is stored."""
+    with write(store) as connection:
+        [row] = read_boxes(connection, [box.box_id])
+        month = month_of_day(today())
+        batch = [
+            Incoming(b"", row.public_key, row, evidence(sequence, index=month + sequence), f"{sequence:064x}")
+            for sequence in range(1, 41)
+        ]
+        answers = store_batch(connection, batch, {row.box_id: row}, time.time(), IngestTallies())
+    assert all(isinstance(answer, wire.Ack) for answer in answers)
+    assert held_of(store) == [(sequence, "future") for sequence in range(1, 41)]
+    with read(store) as connection:
+        query = select(changes.c.detail).where(changes.c.action == "release held")
+        (told,) = connection.execute(query).scalars()
+        assert '"tables":40' in told.replace(" ", "")
         assert verify_changes(connection, place.province_id)
 
 
