@@ -1,4 +1,4 @@
-"""Settings of the province: retention, lateness, suppression, confidence, thresholds of suspicion."""
+"""Settings of the province: retention, lateness, suppression, confidence, suspicion, the head of documents."""
 
 from __future__ import annotations
 
@@ -35,14 +35,20 @@ class SettingsForm(BaseModel):
     suspicion_burst_window_s: float = Field(ge=10, le=86_400)
     suspicion_staff_ratings: int = Field(ge=2, le=1000)
     suspicion_repeats: int = Field(ge=2, le=1000)
+    office_superior: str = Field("", max_length=120)
+    office_issuer: str = Field("", max_length=120)
+    office_symbol: str = Field("", max_length=20)
+    office_place: str = Field("", max_length=60)
+    office_signer_title: str = Field("", max_length=80)
 
 
 NAMES = tuple(SettingsForm.model_fields)
 
 
 def _limits(name: str) -> tuple[float, float]:
+    """Least and greatest number; of a text its length."""
     bounds = {type(bound).__name__: bound for bound in SettingsForm.model_fields[name].metadata}
-    return bounds["Ge"].ge, bounds["Le"].le
+    return (0, bounds["MaxLen"].max_length) if "MaxLen" in bounds else (bounds["Ge"].ge, bounds["Le"].le)
 
 
 @router.get("/settings")
@@ -58,7 +64,8 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Setting
     """Change the settings; what changed stands in the log of changes."""
     with write(engine_of(request)) as connection:
         old = read_settings(connection, user.province_id, NAMES)
-        changed = {name: value for name, value in sent.model_dump().items() if value != old[name]}
+        stripped = {n: v.strip() if isinstance(v, str) else v for n, v in sent.model_dump().items()}
+        changed = {name: value for name, value in stripped.items() if value != old[name]}
         for name, value in changed.items():
             write_setting(connection, user.province_id, name, value)
         if changed:

@@ -16,6 +16,7 @@ from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import gateways_of, make_gateway
 from server.channels.online.invitations import issue, returns
+from server.core.labels import INSTRUMENT_PARTS
 from server.ratings.closing import close_period, closed_through
 from server.rounds.rounds import all_rounds, close_round, find_round, make_round
 from server.store.engine import read, write
@@ -87,6 +88,7 @@ def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
     return render(
         request,
         "survey_round.html",
+        parts=INSTRUMENT_PARTS,
         round=found,
         instrument=found.load_instrument(),
         catalogue=catalogue,

@@ -3,6 +3,7 @@
     hailong server plan --round 2026-Q4 --frame 2026-Q3 --code main --seed 2026
     hailong server plan --show main
     hailong server plan --show main --json
+    hailong server plan --show main --out plan/
 
 Sizes follow n = N / (1 + N e^2) for the province, each level or each agency (--scope), allocated in proportion to the
 transactions or by Neyman's rule with cost (--method neyman --cost xa=2). The draw follows from the seed alone.
@@ -14,6 +15,8 @@ import argparse
 import dataclasses
 import json
 import os
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.language import Message, of_environment, translator
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    from pipeline.language import languages
     from server.commands.options import add_store
 
     add_store(parser)
@@ -39,6 +43,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agencies", type=float, default=1.0, help="share of each level's agencies drawn (1.0)")
     parser.add_argument("--groups", type=int, default=0, help="service groups drawn in an agency (0: all)")
     parser.add_argument("--forms", type=int, default=0, help="forms in all, instead of the formula")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write the plan as DOCX and PDF into this folder")
+    parser.add_argument("--lang", default="vi", choices=languages(), help="language of these files (vi)")
     parser.add_argument("--json", action="store_true", help="the plan as JSON, with every transaction drawn")
 
 
@@ -47,6 +53,11 @@ def run(args: argparse.Namespace) -> int:
     from calibration.sampling import PlanSettings
     from pipeline.errors import InvalidError
     from server.commands.options import open_engine, province_id
+    from server.core.provinces import province_by_id
+    from server.documents.docx import report_docx
+    from server.documents.office import read_office
+    from server.documents.pdf import report_pdf
+    from server.sampling.document import plan_document
     from server.sampling.plan import make_plan, plan_state
     from server.store.engine import read, write
 
@@ -73,7 +84,15 @@ def run(args: argparse.Namespace) -> int:
             make_plan(connection, province, args.round, code, settings, None)
     with read(engine) as connection:
         state = plan_state(connection, province, code)
+        office, named = read_office(connection, province), province_by_id(connection, province)
     engine.dispose()
+    if args.out is not None:
+        args.out.mkdir(parents=True, exist_ok=True)
+        document = plan_document(state, named, office, args.lang)
+        for suffix, content in ((".docx", report_docx(document)), (".pdf", report_pdf(document))):
+            path = args.out / f"ke-hoach-{named.code}-{state.code}{suffix}"
+            path.write_bytes(content)
+            print(path, file=sys.stderr if args.json else sys.stdout)
     if args.json:
         rows = [{**dataclasses.asdict(row), "to_ask": row.to_ask} for row in state.rows]
         values = {"plan": state.code, "round": state.round.code, "settings": state.settings, "strata": rows}

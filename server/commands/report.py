@@ -37,10 +37,10 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
     from server.core.progress import Progress
-    from server.reports.blocks import ChartBlock
+    from server.documents.blocks import ChartBlock
+    from server.documents.docx import report_docx
+    from server.documents.pdf import report_pdf
     from server.reports.content import make_report
-    from server.reports.docx import report_docx
-    from server.reports.pdf import report_pdf
     from server.reports.sources import gather
     from server.reports.workbook import index_sheets
     from server.scores.fused import agency_scores

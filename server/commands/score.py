@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pipeline.language import Message, Text, of_environment
 
 if TYPE_CHECKING:
-    from server.reports.figures import Writer
+    from server.documents.writer import Writer
     from server.scores.fused import AgencyScore
     from server.scores.index import Figure, IndexResult, Place
 
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _fused_table(scores: list[AgencyScore]) -> str:
-    from server.reports.figures import Writer
+    from server.documents.writer import Writer
 
     _ = Writer(of_environment(os.environ))
     heads = (_("Overall satisfaction: from sheets, and combined"), _("From sheets"), _("Combined estimate"))
@@ -105,7 +105,7 @@ def _fused_table(scores: list[AgencyScore]) -> str:
 
 def _table(result: IndexResult, dimension: str, item: str) -> str:
     from pipeline.errors import InvalidError
-    from server.reports.figures import Writer
+    from server.documents.writer import Writer
 
     _ = Writer(of_environment(os.environ))
     name = _(Text.named(vi=result.province_vi, en=result.province_en))

@@ -19,6 +19,16 @@ DIMENSION_NAMES: dict[str, Message] = {
     "channel": Message("Channel"),
     "month": Message("Month"),
 }
+INSTRUMENT_PARTS: dict[str, Message] = {
+    "items": Message("criteria"),
+    "pooling": Message("pooling of the whole"),
+    "factors.weight": Message("weights of the factors"),
+    "validity": Message("rules of validity"),
+    "kiosk": Message("the tablet's questions"),
+    "short": Message("the short form"),
+    "reasons": Message("reasons of dissatisfaction"),
+}
+"""Parts of an instrument that may be recalled and not confirmed in a text."""
 FEEDBACK_CATEGORIES: dict[str, Message] = {
     "procedure": Message("Procedure, dossier"),
     "attitude": Message("Attitude"),

@@ -36,6 +36,11 @@ SETTINGS: dict[str, Any] = {
     "min_answers": 30,
     "confidence": 0.95,
     "portal_origin": "",
+    "office_superior": "",
+    "office_issuer": "",
+    "office_symbol": "",
+    "office_place": "",
+    "office_signer_title": "",
     "suspicion_fastest_s": 0.8,
     "suspicion_straight_s": 2.5,
     "suspicion_straight_answers": 8,
@@ -51,6 +56,7 @@ numbers and lists of enumerators, likewise. `late_days`: a release is late when 
 are set aside. `closed_through`: the newest closed month (`2026-09`), up to which no rating counts any more; see
 `server.ratings.closing`. `min_answers`: below, an index is suppressed in reports. `confidence`: of every interval.
 `portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
+`office_*`: head and signature of documents (`server.documents.frame`), empty where nobody has said it.
 `suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""
 
 

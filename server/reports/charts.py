@@ -8,8 +8,8 @@ from typing import Any
 
 from calibration.ranks import RankSet, plot_ranks
 from pipeline.text import tidy_all
-from server.reports.blocks import ChartBlock
-from server.reports.figures import Writer
+from server.documents.blocks import ChartBlock
+from server.documents.writer import Writer
 from server.scores.index import Figure
 
 BLUE, ORANGE = "#0b4f6c", "#b45f06"

@@ -5,15 +5,16 @@ from __future__ import annotations
 from pipeline.calendar import Period, parse_period
 from pipeline.instruments import RatingFlag
 from pipeline.language import DEFAULT, Message, Text
-from server.core.labels import COMMENT_CODES, POOLING_NAMES
-from server.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
+from server.core.labels import COMMENT_CODES, INSTRUMENT_PARTS, POOLING_NAMES
+from server.documents.blocks import Block, Heading, Paragraph, Report, TableBlock
+from server.documents.frame import make_frame
+from server.documents.writer import NO_BREAK, SIMULATED
 from server.reports.charts import Labelled, bar_chart, interval_chart, rank_chart
-from server.reports.figures import Writer, difference, ranking
+from server.reports.figures import FigureWriter, difference, ranking
 from server.reports.sources import ReportInput, year_before
 from server.scores.index import WHOLE, Figure, Place
 from server.store.channels import CHANNELS
 
-SIMULATED = Message("SIMULATED DATA: they say nothing about an agency that exists")
 _QUARTERS = (
     Message("the first quarter of {year}"),
     Message("the second quarter of {year}"),
@@ -24,7 +25,7 @@ _QUARTERS = (
 
 def make_report(data: ReportInput, lang: str = DEFAULT) -> Report:
     """The report's blocks in a language, charts drawn."""
-    _ = Writer(lang)
+    _ = FigureWriter(lang)
     when = _period_words(data.period, _)
     blocks: list[Block] = [
         *_summary(data, when, _),
@@ -40,16 +41,18 @@ def make_report(data: ReportInput, lang: str = DEFAULT) -> Report:
         *_suspicious(data, _),
     ]
     province = Text.named(vi=data.result.province_vi, en=data.result.province_en)
+    recipients = (_("The People's Committee of the province"), _("The agencies of the province"))
     return Report(
-        title=_("Report on the satisfaction of citizens and organisations with the service of public agencies"),
+        title=_("On the satisfaction of citizens and organisations with the service of public agencies"),
         subtitle=_("{province}, {when}", province=province, when=when),
         notice=_(SIMULATED) if data.result.simulated else "",
         blocks=tuple(blocks),
+        frame=make_frame(data.office, _(province), _(Message("REPORT")), "BC", recipients, _),
         lang=lang,
     )
 
 
-def _period_words(period: Period, _: Writer) -> str:
+def _period_words(period: Period, _: FigureWriter) -> str:
     """The period within a sentence."""
     year, dash, quarter = period.name.partition("-Q")
     if dash:
@@ -63,7 +66,7 @@ def _province(data: ReportInput) -> Place:
     return data.result.of("province")[0]
 
 
-def _summary(data: ReportInput, when: str, _: Writer) -> list[Block]:
+def _summary(data: ReportInput, when: str, _: FigureWriter) -> list[Block]:
     place = _province(data)
     whole, overall = place.figure(WHOLE), place.figure("overall")
     blocks: list[Block] = [Heading(_("1. Summary"))]
@@ -140,8 +143,8 @@ def _summary(data: ReportInput, when: str, _: Writer) -> list[Block]:
     return blocks
 
 
-def _method(data: ReportInput, _: Writer) -> list[Block]:
-    recalled = ", ".join(data.instrument.recalled)
+def _method(data: ReportInput, _: FigureWriter) -> list[Block]:
+    recalled = ", ".join(_(INSTRUMENT_PARTS.get(part, part)) for part in data.instrument.recalled)
     lines = [
         _(
             "Instrument: {title}, version {version}. Five levels; index = 100 × (number of answers “satisfied” and "
@@ -174,7 +177,7 @@ def _method(data: ReportInput, _: Writer) -> list[Block]:
     return [Heading(_("2. Method")), *(Paragraph(line) for line in lines)]
 
 
-def _factors(data: ReportInput, _: Writer) -> list[Block]:
+def _factors(data: ReportInput, _: FigureWriter) -> list[Block]:
     place = _province(data)
     rows: list[tuple[str, ...]] = [(_("SIPAS index"), *_.cells(place.figure(WHOLE)))]
     rows.append((_("Overall satisfaction (question 0)"), *_.cells(place.figure("overall"))))
@@ -219,7 +222,7 @@ def _factors(data: ReportInput, _: Writer) -> list[Block]:
     return blocks
 
 
-def _agencies(data: ReportInput, _: Writer) -> list[Block]:
+def _agencies(data: ReportInput, _: FigureWriter) -> list[Block]:
     places = data.result.of("agency")
     sets = {one.name: one for one in ranking(places)}
     names = {place.key: _(place.name) for place in places}
@@ -256,7 +259,7 @@ def _agencies(data: ReportInput, _: Writer) -> list[Block]:
     return blocks
 
 
-def _groups(data: ReportInput, _: Writer) -> list[Block]:
+def _groups(data: ReportInput, _: FigureWriter) -> list[Block]:
     blocks: list[Block] = [Heading(_("5. By level of the administration, field and month"))]
     for dimension, caption, first in (
         ("level", _("SIPAS index by level of the administration"), _("Level of the administration")),
@@ -276,7 +279,7 @@ def _groups(data: ReportInput, _: Writer) -> list[Block]:
     return blocks
 
 
-def _channels(data: ReportInput, _: Writer) -> list[Block]:
+def _channels(data: ReportInput, _: FigureWriter) -> list[Block]:
     effects = {one.channel: one for one in data.result.effects if one.item == WHOLE}
     rows = []
     for place in data.result.of("channel"):
@@ -304,7 +307,7 @@ def _channels(data: ReportInput, _: Writer) -> list[Block]:
     ]
 
 
-def _compared(data: ReportInput, _: Writer) -> list[Block]:
+def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
     blocks: list[Block] = [Heading(_("7. Against the same period a year ago"))]
     before_words = year_before(data.period).words(_.lang)
     if not data.before.of("province")[0].sheets:
@@ -339,7 +342,7 @@ def _compared(data: ReportInput, _: Writer) -> list[Block]:
                 _.number(then.index),
                 _.number(now.index),
                 _.change(change[0]),
-                _("{low} to {high}", low=_.number(change[1]), high=_.number(change[2])),
+                _("{low} to {high}", low=_.number(change[1]), high=_.number(change[2])).replace(" ", NO_BREAK),
                 verdict,
             )
         )
@@ -359,11 +362,12 @@ def _compared(data: ReportInput, _: Writer) -> list[Block]:
         _("95 % interval"),
         _("Conclusion"),
     )
-    blocks.append(TableBlock(_("Against the same period a year ago"), header, tuple(rows), bold=bold))
+    caption, widths = _("Against the same period a year ago"), (30.0, 10.0, 10.0, 11.0, 18.0, 17.0)
+    blocks.append(TableBlock(caption, header, tuple(rows), bold=bold, widths=widths))
     return blocks
 
 
-def _feedback(data: ReportInput, _: Writer) -> list[Block]:
+def _feedback(data: ReportInput, _: FigureWriter) -> list[Block]:
     rows = tuple(
         (
             _(data.catalogue.agencies[one.agency_id].name),
@@ -385,7 +389,7 @@ def _feedback(data: ReportInput, _: Writer) -> list[Block]:
     return blocks
 
 
-def _wishes(data: ReportInput, _: Writer) -> list[Block]:
+def _wishes(data: ReportInput, _: FigureWriter) -> list[Block]:
     blocks: list[Block] = [Heading(_("9. Expectations and proposed solutions"))]
     blocks.append(
         Paragraph(
@@ -407,10 +411,11 @@ def _wishes(data: ReportInput, _: Writer) -> list[Block]:
     return blocks
 
 
-def _fused(data: ReportInput, _: Writer) -> list[Block]:
+def _fused(data: ReportInput, _: FigureWriter) -> list[Block]:
     shown = [one for one in data.fused if one.index_fused is not None]
+    heading = Heading(_("10. Combined estimate with the implicit signal (for information)"))
     if not shown:
-        return []
+        return [heading, Paragraph(_("There is no combined estimate for this period."))]
     rows = tuple(
         (
             _(one.name),
@@ -424,7 +429,7 @@ def _fused(data: ReportInput, _: Writer) -> list[Block]:
     )
     header = (_("Agency"), _("From sheets"), "95 %", _("Combined estimate"), "95 %", _("Implicit signal"))
     return [
-        Heading(_("10. Combined estimate with the implicit signal (for information)")),
+        heading,
         Paragraph(
             _(
                 "Of the question of overall satisfaction alone; beside the SIPAS index, not in its place. The implicit "
@@ -435,7 +440,7 @@ def _fused(data: ReportInput, _: Writer) -> list[Block]:
     ]
 
 
-def _suspicious(data: ReportInput, _: Writer) -> list[Block]:
+def _suspicious(data: ReportInput, _: FigureWriter) -> list[Block]:
     by_reason: dict[str, int] = {}
     for one in data.result.set_aside:
         reason = _(RatingFlag[one.flag.upper()].label)

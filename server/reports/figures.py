@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from calibration.intervals import normal_quantile
 from calibration.ranks import RankSet, rank_shares, smoothed_error
-from pipeline.language import Number, Spoken, in_language, is_spoken, translator
+from server.documents.writer import Writer
 from server.scores.index import WHOLE, Figure, Place
 
 
@@ -32,28 +31,8 @@ def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
     return rank_shares([share for _, share, _ in known], [n for _, _, n in known], [name for name, _, _ in known])
 
 
-class Writer:
-    """Writes sentences and figures in one language: `_("Month")`, `_.number(82.25)`."""
-
-    def __init__(self, lang: str) -> None:
-        self.lang = lang
-        self._say = translator(lang)
-
-    def __call__(self, text: str | Spoken, /, **params: Any) -> str:
-        """A sentence, or what speaks for itself, in the language."""
-        return in_language(text, self.lang) if is_spoken(text) else self._say(str(text), **params)
-
-    def number(self, value: float | None, digits: int = 1) -> str:
-        """A figure; a dash for None."""
-        return in_language(Number(value, digits), self.lang)
-
-    def change(self, value: float) -> str:
-        """A figure with its sign."""
-        return f"{'+' if value > 0 else ''}{self.number(value)}"
-
-    def limits(self, low: float | None, high: float | None) -> str:
-        """The ends of an interval, or a dash."""
-        return "–" if low is None else f"{self.number(low)} – {self.number(high)}"
+class FigureWriter(Writer):
+    """Writes a place's figures, too."""
 
     def interval(self, figure: Figure) -> str:
         """A figure's 95 % interval, or a dash."""

@@ -12,6 +12,8 @@ from pipeline.instruments import Instrument
 from server.catalogue.reading import Catalogue, read_catalogue
 from server.core.changes import verify_changes
 from server.core.scope import Scope
+from server.documents.frame import Office
+from server.documents.office import read_office
 from server.feedback import feedback as complaints
 from server.scores.fused import AgencyScore
 from server.scores.index import IndexResult, compute_index
@@ -33,6 +35,7 @@ class ReportInput:
     uncoded: int
     log_entries: int
     log_head: str
+    office: Office
 
 
 def gather(
@@ -68,6 +71,7 @@ def gather(
         uncoded=sum(count for _, code, count in rows if code is None),
         log_entries=entries,
         log_head=head,
+        office=read_office(connection, province_id),
     )
 
 

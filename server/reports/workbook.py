@@ -9,7 +9,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.language import Message, Text, translator
-from server.core.labels import DIMENSION_NAMES, POOLING_NAMES
+from server.core.labels import DIMENSION_NAMES, INSTRUMENT_PARTS, POOLING_NAMES
 from server.scores.index import WHOLE, IndexResult
 from server.tabular.writing import add_row
 
@@ -58,7 +58,7 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
         (_("The whole"), _(POOLING_NAMES[result.pooling])),
         (_("Suppressed below"), result.suppress_below),
         (_("Simulated"), _("yes") if result.simulated else _("no")),
-        (_("Not confirmed in a text"), ", ".join(instrument.recalled)),
+        (_("Not confirmed in a text"), ", ".join(_(INSTRUMENT_PARTS.get(part, part)) for part in instrument.recalled)),
     ]
     for row in about:
         add_row(first, row)

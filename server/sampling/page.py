@@ -10,12 +10,16 @@ from fastapi.responses import Response
 
 from calibration.sampling import METHODS, SCOPES, PlanSettings
 from server.core.labels import PLAN_WORDS
+from server.core.provinces import province_by_id
+from server.documents.docx import DOCX, report_docx
+from server.documents.office import read_office
 from server.rounds.rounds import all_rounds
+from server.sampling.document import plan_document
 from server.sampling.plan import make_plan, plan_codes, plan_state
 from server.scores.fused import rated_quarters
 from server.store.engine import read, write
 from server.tabular.writing import CsvWriter
-from server.web.context import SurveyManager, back, download, engine_of, render
+from server.web.context import SurveyManager, back, download, engine_of, language, render
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 
@@ -71,6 +75,16 @@ def new_plan(
     with write(engine_of(request)) as connection:
         make_plan(connection, user.province_id, round_code, code.strip(), settings, user.user_id)
     return back(f"/survey/plan?code={code.strip()}")
+
+
+@router.get("/plan.docx")
+def plan_docx(request: Request, user: SurveyManager, code: str) -> Response:
+    """The plan as a document to be signed."""
+    with read(engine_of(request)) as connection:
+        state = plan_state(connection, user.province_id, code)
+        office, province = read_office(connection, user.province_id), province_by_id(connection, user.province_id)
+    content = report_docx(plan_document(state, province, office, language(request)))
+    return download(content, f"plan-{state.code}.docx", DOCX)
 
 
 @router.get("/plan.csv")

@@ -18,9 +18,9 @@ from pipeline.language import Text
 from pipeline.language.update import FOLDERS, ROOT
 from server.channels.online.qr_print import qr_sheet
 from server.channels.paper.paper_print import forms_pdf
+from server.documents.docx import report_docx
+from server.documents.pdf import report_pdf
 from server.reports.content import make_report
-from server.reports.docx import report_docx
-from server.reports.pdf import report_pdf
 from server.reports.sources import ReportInput, gather
 from server.scores.fused import agency_scores
 from server.simulation.province import simulate_province

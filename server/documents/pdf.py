@@ -1,22 +1,27 @@
-"""A report as PDF, made with Typst."""
+"""A document as PDF, made with Typst; laid out as the DOCX is."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pipeline.text import tidy_all
-from server.reports.blocks import Block, Heading, Paragraph, Report, TableBlock
+from server.documents.blocks import Block, Heading, ListBlock, Paragraph, Report, TableBlock
+from server.documents.docx import column_widths
+from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, TABLE_PT, WIDE_FROM, WIDE_TABLE_PT
 
-TEMPLATE = Path(__file__).parent / "report.typ"
+TEMPLATE = Path(__file__).parent / "document.typ"
 
 
 def _block(block: Block) -> dict[str, Any]:
     if isinstance(block, Heading):
-        return {"kind": "heading", "text": block.text, "level": block.level}
+        return {"kind": "heading", "text": block.text, "level": block.level, "new_page": block.new_page}
     if isinstance(block, Paragraph):
         return {"kind": "paragraph", "text": block.text, "strong": block.strong}
+    if isinstance(block, ListBlock):
+        return {"kind": "list", "items": block.items}
     if isinstance(block, TableBlock):
         return {
             "kind": "table",
@@ -25,12 +30,14 @@ def _block(block: Block) -> dict[str, Any]:
             "rows": block.rows,
             "words": block.words,
             "bold": sorted(block.bold),
+            "widths": column_widths(block),
+            "size": WIDE_TABLE_PT if len(block.header) > WIDE_FROM else TABLE_PT,
         }
     return {"kind": "chart", "caption": block.caption, "svg": block.svg}
 
 
 def report_pdf(report: Report) -> bytes:
-    """The report as PDF."""
+    """The document as PDF."""
     import typst
 
     data = {
@@ -38,7 +45,11 @@ def report_pdf(report: Report) -> bytes:
         "lang": report.lang,
         "subtitle": report.subtitle,
         "notice": report.notice,
+        "frame": asdict(report.frame),
         "blocks": [_block(block) for block in report.blocks],
+        "fonts": FONTS,
+        "size": BODY_PT,
+        "margins": MARGINS_MM,
     }
     return bytes(
         typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(tidy_all(data), ensure_ascii=False)})

@@ -1,0 +1,99 @@
+"""A DOCX is laid out as Decree 30/2020/NĐ-CP, appendix I, says, and its parts say what they have to."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from docx import Document
+from docx.oxml.ns import qn
+from docx.shared import Pt
+
+from pipeline.language import languages
+from server.documents.blocks import Heading, ListBlock, Paragraph, Report, TableBlock
+from server.documents.docx import column_widths, report_docx
+from server.documents.frame import Office, make_frame
+from server.documents.pdf import report_pdf
+from server.documents.writer import Writer
+
+OFFICE = Office("UBND tỉnh Mẫu", "Sở Nội vụ", "SNV", "Mẫu", "Giám đốc")
+TABLE = TableBlock("Bảng", ("Cơ quan", "Chỉ số"), tuple((f"Cơ quan số {n}", f"{n},0") for n in range(90)))
+
+
+def _report(office: Office = OFFICE, lang: str = "vi") -> Report:
+    _ = Writer(lang)
+    blocks = (Heading("I. PHẦN", 1), Heading("1. Mục"), Paragraph("Nội dung. " * 30), ListBlock(("a", "b")), TABLE)
+    frame = make_frame(office, "tỉnh Mẫu", "Báo cáo", "BC", ("Sở A",), _)
+    return Report("Về một việc", "quý III năm 2026", "", blocks, frame, lang)
+
+
+def _document(report: Report) -> Any:
+    return Document(io.BytesIO(report_docx(report)))
+
+
+def test_page_and_type_are_the_decrees() -> None:
+    """A4; top and bottom 20-25 mm, left 30-35, right 15-20; Times New Roman, 13 to 14 points, black."""
+    document = _document(_report())
+    section = document.sections[0]
+    assert [round(size.mm, 1) for size in (section.page_width, section.page_height)] == [210, 297]
+    assert all(20 <= round(edge.mm, 1) <= 25 for edge in (section.top_margin, section.bottom_margin))
+    assert 30 <= round(section.left_margin.mm, 1) <= 35
+    assert 15 <= round(section.right_margin.mm, 1) <= 20
+    for name in ("Normal", "Heading 1", "Heading 2", "Heading 3"):
+        style = document.styles[name]
+        assert Pt(13) <= style.font.size <= Pt(14)
+        assert str(style.font.color.rgb) == "000000"
+        fonts = style.element.rPr.rFonts
+        assert {fonts.get(qn(f"w:{kind}")) for kind in ("ascii", "hAnsi", "cs", "eastAsia")} == {"Times New Roman"}
+        assert fonts.get(qn("w:asciiTheme")) is None, "a theme's font would win over the name"
+
+
+def test_head_and_foot_hold_what_the_decree_names() -> None:
+    document = _document(_report())
+    left, right = (cell.text.split("\n") for cell in document.tables[0].rows[0].cells)
+    assert left[:2] == ["UBND TỈNH MẪU", "SỞ NỘI VỤ"]
+    assert left[-1] == "Số: ……/BC-SNV"
+    assert right[:2] == ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc"]
+    assert right[-1] == "Mẫu, ngày …… tháng …… năm 20……"
+    assert [p.text for p in document.paragraphs if p.text][:3] == ["BÁO CÁO", "Về một việc", "quý III năm 2026"]
+    recipients, signature = (cell.text.split("\n") for cell in document.tables[-1].rows[0].cells)
+    assert recipients == ["Nơi nhận:", "- Sở A;", "- Lưu: VT, ……."]
+    assert signature[0] == "GIÁM ĐỐC"
+
+
+def test_an_office_that_nobody_named_leaves_blanks() -> None:
+    document = _document(_report(Office()))
+    left, right = (cell.text.split("\n") for cell in document.tables[0].rows[0].cells)
+    assert left[0] == "ỦY BAN NHÂN DÂN TỈNH MẪU"
+    assert left[-1] == "Số: ……/BC-……"
+    assert right[-1].startswith("……………, ngày ……")
+    assert document.tables[-1].rows[0].cells[1].text.startswith("THỦ TRƯỞNG CƠ QUAN")
+
+
+def test_pages_are_numbered_from_the_second_on() -> None:
+    section = _document(_report()).sections[0]
+    assert section.different_first_page_header_footer
+    assert "PAGE" not in section.first_page_header._element.xml
+    assert "PAGE" in section.header._element.xml
+
+
+@pytest.mark.parametrize("lang", languages())
+def test_the_pdf_is_laid_out_the_same(lang: str, tmp_path: Path) -> None:
+    path = tmp_path / "r.pdf"
+    path.write_bytes(report_pdf(_report(lang=lang)))
+    pages = subprocess.run(["pdftotext", "-layout", path, "-"], capture_output=True, text=True, check=True).stdout
+    first, second = pages.split("\f")[:2]
+    _ = Writer(lang)
+    assert _("SOCIALIST REPUBLIC OF VIET NAM") in first
+    assert first.strip().split()[0] != "1", "no number on the first page"
+    assert second.strip().split("\n")[0].strip() == "2"
+
+
+def test_columns_fill_the_page_and_intervals_are_whole() -> None:
+    shares = column_widths(TABLE)
+    assert sum(shares) == pytest.approx(1)
+    assert " " not in Writer("vi").limits(80.04, 98.5)
+    assert column_widths(TableBlock("", ("a", "b"), (), widths=(3, 1))) == (0.75, 0.25)
