@@ -13,6 +13,7 @@ DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 """Media type of a DOCX."""
 FONT = FONTS[0]
 TEXT_MM = 210 - MARGINS_MM["left"] - MARGINS_MM["right"]
+_CELL_MARGIN_TWIPS = 60
 _RED = (0xA1, 0x1D, 0x2C)
 
 
@@ -232,6 +233,13 @@ def _table(document: Any, block: TableBlock) -> None:
     mark = OxmlElement("w:tblHeader")
     mark.set(qn("w:val"), "true")
     table.rows[0]._tr.get_or_add_trPr().append(mark)
+    margins = OxmlElement("w:tblCellMar")
+    for side in ("left", "right"):
+        margin = OxmlElement(f"w:{side}")
+        margin.set(qn("w:w"), str(_CELL_MARGIN_TWIPS))
+        margin.set(qn("w:type"), "dxa")
+        margins.append(margin)
+    table._tbl.tblPr.append(margins)
     widths = [Mm(TEXT_MM * share) for share in column_widths(block)]
     for column, width in zip(table.columns, widths, strict=True):
         column.width = width

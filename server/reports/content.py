@@ -362,7 +362,7 @@ def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
         _("95 % interval"),
         _("Conclusion"),
     )
-    caption, widths = _("Against the same period a year ago"), (30.0, 10.0, 10.0, 11.0, 18.0, 17.0)
+    caption, widths = _("Against the same period a year ago"), (25.0, 14.0, 14.0, 12.0, 18.0, 17.0)
     blocks.append(TableBlock(caption, header, tuple(rows), bold=bold, widths=widths))
     return blocks
 
