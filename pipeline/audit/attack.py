@@ -28,9 +28,9 @@ from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.policy import AtRest, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
-from pipeline.privacy.running import EVIDENCE_CELLS, PULSE_CELLS, evidence_cell, pulse_cell
 from pipeline.privacy.sealing import in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
+from pipeline.release_kind import EVIDENCE, PULSE, Release, kind_of
 
 PULSE_S = 10
 CONFIDENCE = 0.999
@@ -133,7 +133,7 @@ def _canary_attacks(
 ) -> tuple[list[Attack], list[Attack]]:
     """(`canary_attack`, the same on every cell alone): one cell without noise hardly moves the whole. The confidence
     of a cell is such that all of them together err as rarely as one attack."""
-    rounds = max(1, canaries // EVIDENCE_CELLS)
+    rounds = max(1, canaries // EVIDENCE.cells)
     scores: dict[str, list[tuple[float, bool]]] = {"evidence": [], "pulse": [], "pulse and evidence": []}
     pulse_epsilon, evidence_epsilon = policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000
     with _curator(policy, mechanism) as (curator, clock):
@@ -154,14 +154,14 @@ def _canary_attacks(
         ]  # abstain where the two disagree
         right = sum((score > 0) == present for score, present in taken)
         attacks.append(Attack(name, claims[name], len(taken), right, epsilon_lower_bound(right, len(taken))))
-    families: list[tuple[str, int, Callable[[int], int]]] = [("evidence", EVIDENCE_CELLS, lambda cell: cell)]
+    families: list[tuple[str, int, Callable[[int], int]]] = [("evidence", EVIDENCE.cells, lambda cell: cell)]
     if pulse_epsilon:
-        families.append(("pulse", PULSE_CELLS, lambda cell: pulse_cell(_visit_of(cell))))
+        families.append(("pulse", PULSE.cells, lambda cell: PULSE.cell_of(_visit_of(cell))))
     confidence = 1.0 - (1.0 - CONFIDENCE) / sum(number for _, number, _ in families)
     cells = []
     for name, number, cell_of in families:
         for cell in range(number):
-            own = [scored for at, scored in enumerate(scores[name]) if cell_of(at % EVIDENCE_CELLS) == cell]
+            own = [scored for at, scored in enumerate(scores[name]) if cell_of(at % EVIDENCE.cells) == cell]
             right = sum((score > 0) == present for score, present in own)
             bound = epsilon_lower_bound(right, len(own), confidence)
             cells.append(Attack(f"{name} cell {cell}", claims[name], len(own), right, bound, confidence))
@@ -179,17 +179,17 @@ def _round(
     pulse_epsilon: float,
     evidence_epsilon: float,
 ) -> None:
-    known = [0] * EVIDENCE_CELLS
+    known = [0] * EVIDENCE.cells
     canaries: list[tuple[ClosedVisit, bool, float]] = []
     evidence: wire.Evidence | None = None
-    for cell in range(EVIDENCE_CELLS):
+    for cell in range(EVIDENCE.cells):
         visit = _visit_of(cell)
-        known_pulse = [0] * 4
+        known_pulse = [0] * PULSE.cells
         for _ in range(BACKGROUND_VISITS):
             other = ClosedVisit(Level(secrets.randbelow(6)), Outcome(secrets.randbelow(3)))
             curator.count(other, clock.wall)
-            known[evidence_cell(other)] += 1
-            known_pulse[pulse_cell(other)] += 1
+            known[EVIDENCE.cell_of(other)] += 1
+            known_pulse[PULSE.cell_of(other)] += 1
         present = bool(secrets.randbits(1))
         if present:
             curator.count(visit, clock.wall)
@@ -199,11 +199,11 @@ def _round(
             if isinstance(message, wire.Evidence):
                 evidence = message
             else:
-                score = _score(message.counts[pulse_cell(visit)] - known_pulse[pulse_cell(visit)], pulse_epsilon)
+                score = _score(message.counts[PULSE.cell_of(visit)] - known_pulse[PULSE.cell_of(visit)], pulse_epsilon)
         canaries.append((visit, present, score))
     assert evidence is not None
     for visit, present, pulse_score in canaries:
-        cell = evidence_cell(visit)
+        cell = EVIDENCE.cell_of(visit)
         score = _score(evidence.counts[cell] - known[cell], evidence_epsilon)
         scores["evidence"].append((score, present))
         scores["pulse"].append((pulse_score, present))
@@ -259,19 +259,19 @@ def differencing_attack(
             curator = start(folder)
             if require_anchor:
                 curator.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
-            clock.advance(PULSE_S * EVIDENCE_CELLS)
+            clock.advance(PULSE_S * EVIDENCE.cells)
             tables: dict[tuple[str, int], set[tuple[int, ...]]] = {}
             _collect(tables, curator, clock)
             anchor = _last_head(curator)
             for _ in range(3):  # restarts, and the clock set back into the period that was released
                 tries += 1
                 curator.close()
-                clock.jump(-PULSE_S * EVIDENCE_CELLS)
+                clock.jump(-PULSE_S * EVIDENCE.cells)
                 curator = start(folder)
                 if require_anchor:
                     curator.anchor(anchor)
                 _collect(tables, curator, clock)
-                clock.advance(PULSE_S * EVIDENCE_CELLS)
+                clock.advance(PULSE_S * EVIDENCE.cells)
                 _collect(tables, curator, clock)
                 anchor = _last_head(curator)
             curator.close()
@@ -308,8 +308,8 @@ def differencing_attack(
 def _collect(tables: dict[tuple[str, int], set[tuple[int, ...]]], curator: ReleaseCurator, clock: ManualClock) -> None:
     curator.close_due(clock.wall)
     for staged in curator.pending():
-        if isinstance(staged.message, (wire.Pulse, wire.Evidence)):
-            tables.setdefault((type(staged.message).__name__, staged.message.index), set()).add(
+        if isinstance(staged.message, Release):
+            tables.setdefault((kind_of(staged.message).name, staged.message.index), set()).add(
                 tuple(staged.message.counts)
             )
 
@@ -330,12 +330,12 @@ def _short(policy: PrivacyPolicy) -> PrivacyPolicy:
         at_rest=AtRest.PLAIN_DEMO,
         demo=True,
         demo_pulse_s=PULSE_S,
-        demo_evidence_s=PULSE_S * EVIDENCE_CELLS,
+        demo_evidence_s=PULSE_S * EVIDENCE.cells,
     )
 
 
 def _clock() -> ManualClock:
-    return ManualClock(DAY_ZERO_S + 100_000 * PULSE_S * EVIDENCE_CELLS + 1.0)
+    return ManualClock(DAY_ZERO_S + 100_000 * PULSE_S * EVIDENCE.cells + 1.0)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from pipeline.audit.verdict import Verdict
 from pipeline.audit.wire_records import messages_in
 from pipeline.calendar import window_end_s, window_label, window_start_s
 from pipeline.errors import LogError
+from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
 from pipeline.transparency.leaves import PolicyLeaf, RefusalLeaf, ReleaseLeaf, decode_leaf, release_digest
 
 
@@ -57,14 +58,13 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
         if releases and not policies:
             verdict.problems.append(f"epoch {epoch} has releases and no policy")
         digests[epoch] = Counter(leaf.digest for leaf in releases)
-        keys = Counter((leaf.evidence, leaf.period, leaf.index) for leaf in releases)
-        for (evidence, period, index), times in keys.items():
+        keys = Counter((leaf.kind, leaf.period, leaf.index) for leaf in releases)
+        for (kind, period, index), times in keys.items():
             if times > 1:
-                family = "evidence" if evidence else "pulse"
                 verdict.problems.append(
-                    f"{family} {window_label(period, index)} was released {times} times in epoch {epoch}"
+                    f"{kind.name} {window_label(period, index)} was released {times} times in epoch {epoch}"
                 )
-        counts.update("evidence" if leaf.evidence else "pulse" for leaf in releases)
+        counts.update(leaf.kind.name for leaf in releases)
         cost, pair = _worst_visit(releases)
         worst = max(worst, cost)
         if epoch_budgets and cost > max(epoch_budgets):
@@ -72,7 +72,7 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
                 f"a visit in {pair} of epoch {epoch} cost {cost / 1000:g}, the budget is {max(epoch_budgets) / 1000:g}"
             )
         charged = Counter((evidence, period, index) for at, evidence, period, index, _ in log.charges if at == epoch)
-        if charged != Counter((leaf.evidence, int(leaf.period), leaf.index) for leaf in releases):
+        if charged != Counter((leaf.kind.on_disk, int(leaf.period), leaf.index) for leaf in releases):
             verdict.problems.append(f"the ledger and the log of epoch {epoch} differ")
     sent_count = _compare_with_sent(verdict, digests, messages_in(sent))
     verdict.facts = {
@@ -96,17 +96,17 @@ def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, str]:
     """The most that a visit can have cost: the dearest pair of a pulse and an evidence whose periods overlap (demo
     kinds: any pair)."""
 
-    def spans(evidence: bool) -> list[_Span]:
+    def spans(kind: ReleaseKind) -> list[_Span]:
         found = []
         for leaf in releases:
-            if leaf.evidence is evidence:
+            if leaf.kind is kind:
                 demo = leaf.period >= wire.PeriodKind.DEMO_PULSE
                 start, end = (0.0, float("inf")) if demo else _times(leaf)
                 found.append(_Span(leaf.epsilon_milli, start, end, window_label(leaf.period, leaf.index)))
         return found
 
     nothing = _Span(0, 0.0, float("inf"), "no other release")
-    pulses, evidences = [nothing, *spans(False)], [nothing, *spans(True)]
+    pulses, evidences = [nothing, *spans(PULSE)], [nothing, *spans(EVIDENCE)]
     best, label = 0, ""
     for evidence in evidences:
         for pulse in pulses:
@@ -123,12 +123,12 @@ def _times(leaf: ReleaseLeaf) -> tuple[float, float]:
 def _compare_with_sent(verdict: Verdict, digests: dict[int, Counter[bytes]], messages: list[wire.Message]) -> int:
     found = 0
     for message in messages:
-        if isinstance(message, (wire.Pulse, wire.Evidence)):
+        if isinstance(message, Release):
             if release_digest(message) in digests.get(message.epoch, Counter()):
                 found += 1
             else:
                 label = window_label(message.period, message.index)
                 verdict.problems.append(
-                    f"{type(message).__name__} {label} (epoch {message.epoch}) was sent, but is not in the log"
+                    f"{kind_of(message).name} {label} (epoch {message.epoch}) was sent, but is not in the log"
                 )
     return found

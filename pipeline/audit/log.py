@@ -194,12 +194,10 @@ class _LogAudit:
 def describe_leaf(leaf: object) -> str:
     """One leaf in words."""
     if isinstance(leaf, ReleaseLeaf):
-        family = "evidence" if leaf.evidence else "pulse"
-        return f"release {family} {window_label(leaf.period, leaf.index)} epsilon {leaf.epsilon_milli / 1000:g}"
+        return f"release {leaf.kind.name} {window_label(leaf.period, leaf.index)} epsilon {leaf.epsilon_milli / 1000:g}"
     if isinstance(leaf, RefusalLeaf):
-        family = "evidence" if leaf.evidence else "pulse"
         first, last = window_label(leaf.period, leaf.first), window_label(leaf.period, leaf.last)
-        return f"refused {family} {first} .. {last}: {leaf.reason.name.lower()}"
+        return f"refused {leaf.kind.name} {first} .. {last}: {leaf.reason.name.lower()}"
     if isinstance(leaf, PolicyLeaf):
         return (
             f"policy pulse {leaf.pulse_kind.name} {leaf.pulse_epsilon_milli / 1000:g}, evidence "

@@ -14,6 +14,7 @@ from pipeline.audit.sources import is_database, read_outbox, read_record
 from pipeline.audit.verdict import Verdict
 from pipeline.errors import WireError
 from pipeline.framing import unpad
+from pipeline.release_kind import Release, kind_of
 
 MAX_SHOWN = 20
 SHOWN_BYTES = 48
@@ -96,18 +97,21 @@ class _WireAudit:
             self._seen.setdefault(key, payload)
         elif not isinstance(message, (wire.Heartbeat, wire.Hello)):
             self._show(place, payload, "it has no sequence number")
-        if isinstance(message, (wire.Pulse, wire.Evidence)):
+        if isinstance(message, Release):
             self._release(place, payload, message)
         elif isinstance(message, wire.Ratings) and message.day >= _DAYS:
             self._show(place, payload, "its day lies after 2044: a finer time may stand in it")
 
-    def _release(self, place: str, payload: bytes, message: wire.Pulse | wire.Evidence) -> None:
+    def _release(self, place: str, payload: bytes, message: Release) -> None:
         self.epsilons.add(message.epsilon_milli)
         if message.period >= wire.PeriodKind.DEMO_PULSE and not self._demo:
             self._show(place, payload, "it is of a demo's period (--demo allows them)")
         if message.index >= _PERIODS.get(message.period, 2**31):
             self._show(place, payload, "its period lies after 2044: a finer time may stand in its index")
-        period = (type(message).__name__, message.epoch, int(message.period), message.index)
+        kind = kind_of(message)
+        if message.period not in kind.periods:
+            self._show(place, payload, f"a {kind.name} has no period of the kind {message.period.name}")
+        period = (kind.name, message.epoch, int(message.period), message.index)
         if self._periods.setdefault(period, message.sequence) != message.sequence:
             self._show(place, payload, "its period was released before under another sequence number: a second noise")
 

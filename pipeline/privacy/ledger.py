@@ -18,6 +18,7 @@ import msgspec
 from pipeline import wire
 from pipeline.errors import BudgetError, LogError, StoreError
 from pipeline.language import Message
+from pipeline.release_kind import Release, ReleaseKind
 from pipeline.transparency.leaves import EpochLeaf, Leaf, RefusalLeaf, ReleaseLeaf, decode_leaf, encode_leaf
 from pipeline.transparency.merkle import Frontier, leaf_hash, tree_root
 
@@ -41,7 +42,7 @@ class Staged:
 
     number: int
     key: str
-    message: wire.Pulse | wire.Evidence | wire.TreeHead
+    message: Release | wire.TreeHead
 
     def build(self, epoch: int, sequence: int, nonce: int) -> wire.Message:
         """The message under the outbox's sequence number. `nonce` is not used: the release has had one since its
@@ -129,23 +130,23 @@ class ReleaseStore:
         self._hashes.append(leaf_hash(data))
         self._frontier.append(self._hashes[-1])
 
-    def charge(self, evidence: bool, period: wire.PeriodKind, index: int, epsilon_milli: int) -> None:
+    def charge(self, kind: ReleaseKind, period: wire.PeriodKind, index: int, epsilon_milli: int) -> None:
         """Enter a release into the ledger; inside a transaction. Raises `BudgetError` where the period has been
         released."""
-        if self.is_charged(evidence, period, index):
+        if self.is_charged(kind, period, index):
             raise BudgetError(
                 Message("This period has been released already."),
                 Message("Nothing was released; the first release stands."),
             )
         self._db.execute(
-            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (self.epoch, evidence, int(period), index, epsilon_milli)
+            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (self.epoch, kind.on_disk, int(period), index, epsilon_milli)
         )
 
-    def is_charged(self, evidence: bool, period: wire.PeriodKind, index: int) -> bool:
+    def is_charged(self, kind: ReleaseKind, period: wire.PeriodKind, index: int) -> bool:
         """Whether the period has been released in this epoch."""
         row = self._db.execute(
             "SELECT 1 FROM charge WHERE epoch = ? AND evidence = ? AND period = ? AND number = ?",
-            (self.epoch, evidence, int(period), index),
+            (self.epoch, kind.on_disk, int(period), index),
         ).fetchone()
         return row is not None
 
@@ -180,12 +181,12 @@ class ReleaseStore:
         """This epoch's leaves in order. Raises `LogError` where one cannot be read."""
         return [decode_leaf(data) for data in self._leaf_data()]
 
-    def last_indices(self) -> dict[tuple[bool, wire.PeriodKind], int]:
-        """The highest index, by family and kind, that was released or refused."""
-        last: dict[tuple[bool, wire.PeriodKind], int] = {}
+    def last_indices(self) -> dict[tuple[ReleaseKind, wire.PeriodKind], int]:
+        """The highest index, by kind and length of period, that was released or refused."""
+        last: dict[tuple[ReleaseKind, wire.PeriodKind], int] = {}
         for leaf in self.leaves():
             if isinstance(leaf, (ReleaseLeaf, RefusalLeaf)):
-                key = (leaf.evidence, leaf.period)
+                key = (leaf.kind, leaf.period)
                 last[key] = max(last.get(key, -1), leaf.index if isinstance(leaf, ReleaseLeaf) else leaf.last)
         return last
 

@@ -36,6 +36,7 @@ from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.running import MAX_WAITING, UNPLACED, Period, Running, Terms, decode_running, encode_running
 from pipeline.privacy.sealing import Sealer
 from pipeline.records import ClosedVisit, Tallies
+from pipeline.release_kind import EVIDENCE, KINDS, PULSE, Release, ReleaseKind, kind_of
 from pipeline.transparency import leaves
 from pipeline.transparency.heads import from_words, make_head
 
@@ -97,7 +98,7 @@ class ReleaseCurator:
         self._last = self._store.last_indices()
         self._skipped: list[leaves.RefusalLeaf] = []
         self._terms = Terms.of(policy)
-        self._current: dict[bool, Period | None] = {False: None, True: None}
+        self._current: dict[ReleaseKind, Period | None] = dict.fromkeys(KINDS)
         self._due: list[Period] = []
         self._open()
 
@@ -127,14 +128,14 @@ class ReleaseCurator:
                 return
             if self._observe(now):
                 self._roll(now)
-            pulse, evidence = self._period(False), self._period(True)
+            pulse, evidence = self._period(PULSE), self._period(EVIDENCE)
             assert evidence is not None
             evidence.add(visit)
             if pulse is not None and pulse.epsilon_milli + evidence.epsilon_milli <= self._terms.budget_epsilon_milli:
                 pulse.add(visit)
             self.tallies.forwarded += 1
 
-    def close_due(self, now: float) -> list[wire.Pulse | wire.Evidence]:
+    def close_due(self, now: float) -> list[Release]:
         """Release every period that has ended, empty or not; returns what was drawn in this call (it is in `pending`
         too).
 
@@ -150,7 +151,7 @@ class ReleaseCurator:
             self._seal_if_due(bool(drawn))
             return drawn
 
-    def finish_demo(self, now: float) -> list[wire.Pulse | wire.Evidence]:
+    def finish_demo(self, now: float) -> list[Release]:
         """Demo only: the demo ends, and with it the running periods; they never reopen. Raises `BudgetError` outside
         a demo."""
         if not self.policy.demo:
@@ -160,7 +161,7 @@ class ReleaseCurator:
             self._due += [
                 period for period in self._current.values() if period is not None and period.index != UNPLACED
             ]
-            self._current = {False: None, True: None}
+            self._current = dict.fromkeys(KINDS)
             drawn += self._draw() if self._anchored and not self._held else []
             self._finished = True
             self._seal()
@@ -222,7 +223,7 @@ class ReleaseCurator:
         """Decommissioning: the running counts and their key are destroyed; the ledger and the log stay for the
         officer."""
         with self._lock:
-            self._current, self._due, self._finished = {False: None, True: None}, [], True
+            self._current, self._due, self._finished = dict.fromkeys(KINDS), [], True
             self._sealer.wipe()
             self._store.close()
 
@@ -252,17 +253,17 @@ class ReleaseCurator:
         with contextlib.suppress(msgspec.MsgspecError):
             running = decode_running(sealed)
             self._terms = running.terms
-            self._current = {False: self._unreleased(running.pulse), True: self._unreleased(running.evidence)}
+            self._current = {EVIDENCE: self._unreleased(running.evidence), PULSE: self._unreleased(running.pulse)}
             self._due = [period for period in map(self._unreleased, running.due) if period is not None]
             for period in (*self._due, *self._current.values()):
                 if period is not None and period.index != UNPLACED:
-                    self._note_index(period.evidence, period.kind, period.index)
-            if self._current[True] is None:  # its evidence has been released: the policy of now holds
+                    self._note_index(period)
+            if self._current[EVIDENCE] is None:  # its evidence has been released: the policy of now holds
                 self._terms = Terms.of(self.policy)
 
     def _unreleased(self, period: Period | None) -> Period | None:
         """None for a period that was released after it was sealed last."""
-        if period is None or self._store.is_charged(period.evidence, period.kind, period.index):
+        if period is None or self._store.is_charged(period.kind, period.period, period.index):
             return None
         return period
 
@@ -321,21 +322,21 @@ class ReleaseCurator:
     def _leap(self, now: float) -> None:
         """The box did not live through the time up to now: what was running ends, what lies between was not
         observed."""
-        for evidence in (True, False):
-            period = self._current[evidence]
-            if period is not None and period.end_s <= now:
-                self._due.append(period)
-                self._current[evidence] = None
-                if evidence:
-                    self._terms = Terms.of(self.policy)
-        for evidence in (True, False):
-            kind, _, epsilon_milli = self._terms.kind(evidence)
-            if self._current[evidence] is None and epsilon_milli and (evidence, kind) in self._last:
-                first = self._last[evidence, kind] + 1
-                last = Period.new(self._terms, evidence, 0).index_at(now) - 1
-                if last >= first:
-                    self._skipped.append(leaves.RefusalLeaf(evidence, kind, first, last, leaves.Refused.NOT_OBSERVED))
-                    self._note_index(evidence, kind, last)
+        for kind in KINDS:
+            running = self._current[kind]
+            if running is not None and running.end_s <= now:
+                self._end(running)
+        for kind in KINDS:
+            period, _, epsilon_milli = self._terms.of_kind(kind)
+            if self._current[kind] is None and epsilon_milli and (kind, period) in self._last:
+                first = self._last[kind, period] + 1
+                missed = Period.new(self._terms, kind, 0)
+                missed.index = missed.index_at(now) - 1
+                if missed.index >= first:
+                    self._skipped.append(
+                        leaves.RefusalLeaf(kind, period, first, missed.index, leaves.Refused.NOT_OBSERVED)
+                    )
+                    self._note_index(missed)
 
     def _roll(self, now: float) -> None:
         """End what has ended, in the order of time, and open what follows; evidence before a pulse of the same
@@ -345,40 +346,41 @@ class ReleaseCurator:
             ended = [period for period in self._current.values() if period is not None and period.end_s <= now]
             if not ended:
                 return
-            period = min(ended, key=lambda each: (each.end_s, not each.evidence))
-            self._due.append(period)
-            self._current[period.evidence] = None
-            if period.evidence:
-                self._terms = Terms.of(self.policy)
+            period = min(ended, key=lambda each: (each.end_s, KINDS.index(each.kind)))
+            self._end(period)
             self._place(period.end_s)
 
+    def _end(self, period: Period) -> None:
+        """A running period waits for its release; with an evidence the policy of now takes effect."""
+        self._due.append(period)
+        self._current[period.kind] = None
+        if period.kind is EVIDENCE:
+            self._terms = Terms.of(self.policy)
+
     def _place(self, at_s: float) -> None:
-        for evidence in (True, False):
-            if not self._terms.kind(evidence)[2]:
-                continue
-            period = self._current[evidence]
-            if period is None:
-                period = self._current[evidence] = Period.new(self._terms, evidence, UNPLACED)
-            if period.index == UNPLACED:
+        for kind in KINDS:
+            period = self._period(kind)
+            if period is not None and period.index == UNPLACED:
                 # A clock that was set back never reopens a period: the next one that was not used takes the visits.
-                period.index = max(period.index_at(at_s), self._last.get((evidence, period.kind), -1) + 1)
-                self._note_index(evidence, period.kind, period.index)
+                period.index = max(period.index_at(at_s), self._last.get((kind, period.period), -1) + 1)
+                self._note_index(period)
 
-    def _period(self, evidence: bool) -> Period | None:
-        """The running period; without a trusted clock one that has no place yet. None where there is no pulse."""
-        if self._current[evidence] is None and self._terms.kind(evidence)[2]:
-            self._current[evidence] = Period.new(self._terms, evidence, UNPLACED)
-        return self._current[evidence]
+    def _period(self, kind: ReleaseKind) -> Period | None:
+        """The running period, a new one without a place if there is none. None where the terms have no such kind."""
+        if self._current[kind] is None and self._terms.of_kind(kind)[2]:
+            self._current[kind] = Period.new(self._terms, kind, UNPLACED)
+        return self._current[kind]
 
-    def _note_index(self, evidence: bool, kind: wire.PeriodKind, index: int) -> None:
-        self._last[evidence, kind] = max(self._last.get((evidence, kind), -1), index)
+    def _note_index(self, period: Period) -> None:
+        key = period.kind, period.period
+        self._last[key] = max(self._last.get(key, -1), period.index)
 
     # -- release
 
-    def _draw(self) -> list[wire.Pulse | wire.Evidence]:
+    def _draw(self) -> list[Release]:
         if not self._due and not self._skipped and self._store.head_size() == self._store.size:
             return []
-        drawn: list[wire.Pulse | wire.Evidence] = []
+        drawn: list[Release] = []
         with self._store.transaction():
             for leaf in self._skipped:
                 self._store.append(leaf)
@@ -389,45 +391,43 @@ class ReleaseCurator:
             # The head goes first: once the server has a release, it has the head that anchors it.
             self._store.stage_head(make_head(self.epoch, self._store.size, self._store.root(), self._keys.sign))
             for message in drawn:
-                family = "evidence" if isinstance(message, wire.Evidence) else "pulse"
-                self._store.stage(f"{family}:{int(message.period)}:{message.index}", message)
-        evidence_closed = any(period.evidence for period in self._due)
+                self._store.stage(f"{kind_of(message).name}:{int(message.period)}:{message.index}", message)
+        evidence_closed = any(period.kind is EVIDENCE for period in self._due)
         self._due, self._skipped = [], []
         if evidence_closed:
             self._sealer.rotate()
             self._seal()
         return drawn
 
-    def _release(self, period: Period) -> wire.Pulse | wire.Evidence | None:
+    def _release(self, period: Period) -> Release | None:
         """Charge, draw, log; inside the transaction."""
-        if self._store.is_charged(period.evidence, period.kind, period.index):
+        if self._store.is_charged(period.kind, period.period, period.index):
             self.tallies.drop("already_released")
             return None
         if period.epsilon_milli > self.policy.budget_epsilon_milli:
             self._refuse(period, leaves.Refused.BUDGET)
             return None
-        self._store.charge(period.evidence, period.kind, period.index, period.epsilon_milli)
+        self._store.charge(period.kind, period.period, period.index, period.epsilon_milli)
         counts = self._mechanism(period.epsilon_milli).release(period.counts)
-        message_type = wire.Evidence if period.evidence else wire.Pulse
-        message = message_type(
+        message = period.kind.message(
             version=1,
             epoch=self.epoch,
             sequence=0,
             nonce=secrets.randbits(64),
-            period=period.kind,
+            period=period.period,
             index=period.index,
             epsilon_milli=period.epsilon_milli,
             counts=counts,  # type: ignore[arg-type]
         )
         self._store.append(
             leaves.ReleaseLeaf(
-                period.evidence, period.kind, period.index, period.epsilon_milli, leaves.release_digest(message)
+                period.kind, period.period, period.index, period.epsilon_milli, leaves.release_digest(message)
             )
         )
         return message
 
     def _refuse(self, period: Period, reason: leaves.Refused) -> None:
-        self._store.append(leaves.RefusalLeaf(period.evidence, period.kind, period.index, period.index, reason))
+        self._store.append(leaves.RefusalLeaf(period.kind, period.period, period.index, period.index, reason))
         self.tallies.drop(reason.name.lower())
 
     def _trim(self) -> None:
@@ -435,8 +435,8 @@ class ReleaseCurator:
         excess = len(self._due) - MAX_WAITING
         if excess <= 0:
             return
-        given_up = [period for period in self._due if not period.evidence][:excess]
-        given_up += [period for period in self._due if period.evidence][: excess - len(given_up)]
+        given_up = [period for period in self._due if period.kind is PULSE][:excess]
+        given_up += [period for period in self._due if period.kind is EVIDENCE][: excess - len(given_up)]
         with self._store.transaction():
             for period in given_up:
                 self._refuse(period, leaves.Refused.WAITED_TOO_LONG)
@@ -450,6 +450,6 @@ class ReleaseCurator:
             self._seal()
 
     def _seal(self) -> None:
-        running = Running(self._terms, self._current[False], self._current[True], self._due)
+        running = Running(self._terms, self._current[PULSE], self._current[EVIDENCE], self._due)
         self._sealer.seal(encode_running(running), self._context)
         self._sealed_at = self._clock.monotonic_s()

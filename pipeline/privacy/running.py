@@ -6,11 +6,10 @@ import msgspec
 
 from pipeline.calendar import window_end_s, window_index
 from pipeline.privacy.policy import PrivacyPolicy
-from pipeline.records import ClosedVisit, Level
+from pipeline.records import ClosedVisit
+from pipeline.release_kind import EVIDENCE, ReleaseKind, decode_kind, encode_kind
 from pipeline.wire import PeriodKind
 
-PULSE_CELLS = 4
-EVIDENCE_CELLS = 18
 UNPLACED = -1
 """Index of a period opened while the clock was not trusted; it gets its place when the clock is."""
 MAX_WAITING = 64
@@ -42,9 +41,9 @@ class Terms(msgspec.Struct, frozen=True):
             policy.budget_epsilon_milli,
         )
 
-    def kind(self, evidence: bool) -> tuple[PeriodKind, int, int]:
-        """(period kind, its length for demo kinds, epsilon in thousandths) of the evidence or of the pulse."""
-        if evidence:
+    def of_kind(self, kind: ReleaseKind) -> tuple[PeriodKind, int, int]:
+        """(period, its length for a demo's, epsilon in thousandths) of a kind; epsilon 0: there is none of it."""
+        if kind is EVIDENCE:
             return self.evidence_kind, self.evidence_length_s, self.evidence_epsilon_milli
         return self.pulse_kind, self.pulse_length_s, self.pulse_epsilon_milli
 
@@ -52,8 +51,8 @@ class Terms(msgspec.Struct, frozen=True):
 class Period(msgspec.Struct):
     """One period's counts. `index` may be `UNPLACED`."""
 
-    evidence: bool
-    kind: PeriodKind
+    kind: ReleaseKind = msgspec.field(name="evidence")
+    period: PeriodKind = msgspec.field(name="kind")
     index: int
     length_s: int
     epsilon_milli: int
@@ -62,21 +61,21 @@ class Period(msgspec.Struct):
     @property
     def end_s(self) -> float:
         """Unix seconds; never, while the period has no place."""
-        return float("inf") if self.index == UNPLACED else window_end_s(self.kind, self.index, self.length_s)
+        return float("inf") if self.index == UNPLACED else window_end_s(self.period, self.index, self.length_s)
 
     def index_at(self, now_s: float) -> int:
         """Index of the period of this kind that holds the instant."""
-        return window_index(self.kind, now_s, self.length_s)
+        return window_index(self.period, now_s, self.length_s)
 
     @classmethod
-    def new(cls, terms: Terms, evidence: bool, index: int) -> Period:
+    def new(cls, terms: Terms, kind: ReleaseKind, index: int) -> Period:
         """An empty period under the terms."""
-        kind, length_s, epsilon_milli = terms.kind(evidence)
-        return cls(evidence, kind, index, length_s, epsilon_milli, [0] * (EVIDENCE_CELLS if evidence else PULSE_CELLS))
+        period, length_s, epsilon_milli = terms.of_kind(kind)
+        return cls(kind, period, index, length_s, epsilon_milli, [0] * kind.cells)
 
     def add(self, visit: ClosedVisit) -> None:
         """Count one visit: one more in exactly one cell."""
-        self.counts[evidence_cell(visit) if self.evidence else pulse_cell(visit)] += 1
+        self.counts[self.kind.cell_of(visit)] += 1
 
 
 class Running(msgspec.Struct):
@@ -88,15 +87,5 @@ class Running(msgspec.Struct):
     due: list[Period]
 
 
-def pulse_cell(visit: ClosedVisit) -> int:
-    """0 low (levels 0-1), 1 middle (2), 2 high (3-4), 3 abstained."""
-    return (0, 0, 1, 2, 2, 3)[Level(visit.level)]
-
-
-def evidence_cell(visit: ClosedVisit) -> int:
-    """Row-major [6 levels][3 outcomes]."""
-    return 3 * int(visit.level) + int(visit.outcome)
-
-
-encode_running = msgspec.msgpack.Encoder().encode
-decode_running = msgspec.msgpack.Decoder(Running).decode
+encode_running = msgspec.msgpack.Encoder(enc_hook=encode_kind).encode
+decode_running = msgspec.msgpack.Decoder(Running, dec_hook=decode_kind).decode

@@ -12,7 +12,8 @@ import msgspec
 
 from pipeline.errors import LogError
 from pipeline.language import Message
-from pipeline.wire import Evidence, PeriodKind, Pulse, encode
+from pipeline.release_kind import Release, ReleaseKind, decode_kind, encode_kind
+from pipeline.wire import PeriodKind, encode
 
 
 class Refused(IntEnum):
@@ -58,7 +59,7 @@ class PolicyLeaf(_Leaf, frozen=True, tag="policy"):
 class ReleaseLeaf(_Leaf, frozen=True, tag="release"):
     """One release: what it cost and the SHA-256 of its content (`release_digest`)."""
 
-    evidence: bool
+    kind: ReleaseKind = msgspec.field(name="evidence")
     period: PeriodKind
     index: int
     epsilon_milli: int
@@ -68,7 +69,7 @@ class ReleaseLeaf(_Leaf, frozen=True, tag="release"):
 class RefusalLeaf(_Leaf, frozen=True, tag="refusal"):
     """Periods `first` to `last` of one kind that are not released and never will be."""
 
-    evidence: bool
+    kind: ReleaseKind = msgspec.field(name="evidence")
     period: PeriodKind
     first: int
     last: int
@@ -109,8 +110,8 @@ class CountsLostLeaf(_Leaf, frozen=True, tag="counts_lost"):
 Leaf = EpochLeaf | PolicyLeaf | ReleaseLeaf | RefusalLeaf | NoticeLeaf | ModelLeaf | KeyLeaf | CountsLostLeaf
 StateLeaf = NoticeLeaf | ModelLeaf | KeyLeaf
 
-encode_leaf = msgspec.msgpack.Encoder().encode
-_decoder = msgspec.msgpack.Decoder(Leaf)
+encode_leaf = msgspec.msgpack.Encoder(enc_hook=encode_kind).encode
+_decoder = msgspec.msgpack.Decoder(Leaf, dec_hook=decode_kind)
 
 
 def decode_leaf(data: bytes) -> Leaf:
@@ -132,7 +133,7 @@ def state_key(leaf: StateLeaf) -> str:
     return f"key:{leaf.role}" if isinstance(leaf, KeyLeaf) else "notice"
 
 
-def release_digest(message: Pulse | Evidence) -> bytes:
+def release_digest(message: Release) -> bytes:
     """SHA-256 of a release without its sequence number, which the outbox gives."""
     import hashlib
 

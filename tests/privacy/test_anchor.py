@@ -12,6 +12,7 @@ from pipeline.errors import LogError, StoreError
 from pipeline.privacy.ledger import ReleaseStore, highest_epoch
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
 from pipeline.transparency.heads import verify_head
+from pipeline.release_kind import PULSE
 from pipeline.transparency.leaves import Refused
 from tests.privacy.bench import NO_HEAD, Bench, NoNoise, refusals
 
@@ -118,7 +119,7 @@ def test_many_periods_wait_and_the_evidence_last(tmp_path: Path) -> None:
     assert [sum(message.counts) for message in evidence] == [5, 0]
     given_up = [leaf for leaf in refusals(bench) if leaf.reason is Refused.WAITED_TOO_LONG]
     assert len(given_up) + len(released) == 62 * 6 + 2
-    assert not any(leaf.evidence for leaf in given_up)
+    assert all(leaf.kind is PULSE for leaf in given_up)
 
 
 def test_a_disk_of_another_epoch_of_the_same_number_is_refused(bench: Bench) -> None:

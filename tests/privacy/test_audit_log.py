@@ -17,6 +17,7 @@ from pipeline.audit.log import audit_log
 from pipeline.audit.sources import head_line, read_store
 from pipeline.errors import LogError, StoreError
 from pipeline.framing import pad
+from pipeline.release_kind import PULSE
 from pipeline.transparency.leaves import Leaf, RefusalLeaf, Refused, ReleaseLeaf, decode_leaf, encode_leaf
 from tests.privacy.bench import Bench
 
@@ -129,7 +130,7 @@ def test_a_rewritten_log_without_its_own_heads_is_altered(kept: Kept) -> None:
     kept.change("DELETE FROM head")
     kept.change(
         "UPDATE leaf SET data = ? WHERE number = 5",
-        encode_leaf(RefusalLeaf(False, wire.PeriodKind.DAY, 1, 1, Refused.BUDGET)),
+        encode_leaf(RefusalLeaf(PULSE, wire.PeriodKind.DAY, 1, 1, Refused.BUDGET)),
     )
     assert names(audit_log(kept.store, [], kept.key).problems) == {"UNSIGNED"}
     assert names(audit_log(kept.store, [kept.heads], kept.key).problems) == {"ALTERED"}

@@ -17,6 +17,7 @@ from pipeline.privacy.policy import AtRest, PrivacyPolicy, PulsePeriod
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import Sealer, in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
+from pipeline.release_kind import EVIDENCE, PULSE, ReleaseKind, kind_of
 from pipeline.transparency import leaves
 from pipeline.transparency.leaves import Refused
 from pipeline.wire import PeriodKind
@@ -240,11 +241,11 @@ def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: P
         ),
     ]
     bench = Bench(tmp_path, mechanism=NoNoise)
-    costs, counted, released = set(), 0, {True: 0, False: 0}
+    costs, counted, released = set(), 0, {EVIDENCE: 0, PULSE: 0}
 
-    def tables() -> dict[tuple[bool, PeriodKind, int], int]:
+    def tables() -> dict[tuple[ReleaseKind, PeriodKind, int], int]:
         running = [*bench.curator._due, *(period for period in bench.curator._current.values() if period is not None)]
-        return {(period.evidence, period.kind, period.index): sum(period.counts) for period in running}
+        return {(period.kind, period.period, period.index): sum(period.counts) for period in running}
 
     for _ in range(600):
         move = rng.random()
@@ -254,25 +255,25 @@ def test_no_visit_costs_more_than_the_budget_whatever_the_clock_does(tmp_path: P
             counted += 1
             moved = [key for key, total in tables().items() if total > before.get(key, 0)]
             epsilons = {
-                (period.evidence, period.kind, period.index): period.epsilon_milli
+                (period.kind, period.period, period.index): period.epsilon_milli
                 for period in bench.curator._current.values()
                 if period is not None
             }
-            assert len(moved) == len({evidence for evidence, _, _ in moved})  # one pulse and one evidence at most
+            assert len(moved) == len({kind for kind, _, _ in moved})  # one pulse and one evidence at most
             costs.add(sum(epsilons[key] for key in moved))
         elif move < 0.8:
             for message in bench.pass_time(rng.choice([60, 7_200, 2 * DAY_S, 20 * DAY_S])):
-                released[isinstance(message, wire.Evidence)] += sum(message.counts)
+                released[kind_of(message)] += sum(message.counts)
         elif move < 0.9:
             bench.clock.jump(rng.choice([-3 * DAY_S, -600, 600, 4 * DAY_S]))
         else:
             bench.policy = rng.choice(policies)
             bench.restart()
     assert max(costs) == 2_000
-    keys = [(leaf.evidence, leaf.period, leaf.index) for leaf in releases(bench)]
+    keys = [(leaf.kind, leaf.period, leaf.index) for leaf in releases(bench)]
     assert len(keys) == len(set(keys)) > 20
-    assert 0 < released[False] <= counted
-    assert 0 < released[True] <= counted
+    assert 0 < released[PULSE] <= counted
+    assert 0 < released[EVIDENCE] <= counted
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ def test_a_period_that_was_charged_is_not_charged_again(bench: Bench) -> None:
     bench.pass_time(DAY_S)
     (leaf,) = releases(bench)
     with pytest.raises(BudgetError), bench.curator._store.transaction():
-        bench.curator._store.charge(leaf.evidence, leaf.period, leaf.index, 1)
+        bench.curator._store.charge(leaf.kind, leaf.period, leaf.index, 1)
 
 
 def test_a_full_disk_releases_nothing_and_the_next_try_does(bench: Bench) -> None:
@@ -334,7 +335,7 @@ def test_a_full_disk_releases_nothing_and_the_next_try_does(bench: Bench) -> Non
     bench.curator._store._db.execute("PRAGMA max_page_count=100000")
     assert len(bench.curator.close_due(bench.clock.wall)) >= 1
     assert len(releases(bench)) > before
-    indices = [leaf.index for leaf in releases(bench) if not leaf.evidence]
+    indices = [leaf.index for leaf in releases(bench) if leaf.kind is PULSE]
     assert indices == list(range(indices[0], indices[0] + len(indices)))
 
 
