@@ -91,6 +91,7 @@ def measure(windows: int, threads: int) -> dict[str, Any]:
     """Write one size, run the sums `REPEATS` times each, and say how long and with how much memory."""
     import ibis
 
+    from pipeline.release_kind import EVIDENCE
     from server.scores.sums import rating_sums, release_sums, transaction_sums, window_sums
 
     with tempfile.TemporaryDirectory(prefix="hailong-scoring-") as folder:
@@ -104,7 +105,7 @@ def measure(windows: int, threads: int) -> dict[str, Any]:
         tables = {name: backend.read_parquet(path, table_name=name) for name, path in paths.items()}
         sums = {
             "windows": window_sums(tables["releases"], None, 1, 0, 10**9),
-            "evidence": release_sums(tables["releases"], None, "evidence"),
+            "evidence": release_sums(tables["releases"], None, EVIDENCE),
             "ratings": rating_sums(tables["ratings"], None, 68, 79),
             "transactions": transaction_sums(tables["transactions"], None, 68, 79),
         }

@@ -158,9 +158,8 @@ class ReleaseCurator:
             raise BudgetError(Message("Only a demo may end a period early."), Message("Wait for the period's end."))
         with self._lock:
             drawn = self.close_due(now)
-            self._due += [
-                period for period in self._current.values() if period is not None and period.index != UNPLACED
-            ]
+            running = [self._current[kind] for kind in reversed(KINDS)]
+            self._due += [period for period in running if period is not None and period.index != UNPLACED]
             self._current = dict.fromkeys(KINDS)
             drawn += self._draw() if self._anchored and not self._held else []
             self._finished = True

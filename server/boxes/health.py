@@ -8,6 +8,7 @@ from sqlalchemy import Connection, func
 
 from pipeline.calendar import now_s
 from pipeline.language import Message
+from pipeline.release_kind import EVIDENCE, PULSE
 from pipeline.wire import BoxState
 from server.boxes.release_gate import Held, held_by_box
 from server.core.provinces import province_by_id
@@ -104,8 +105,8 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
     kinds = scope.select(
         releases,
         releases.c.box_id,
-        func.count().filter(releases.c.kind == "pulse").label("pulses"),
-        func.count().filter(releases.c.kind == "evidence").label("evidence"),
+        func.count().filter(releases.c.kind == PULSE.name).label("pulses"),
+        func.count().filter(releases.c.kind == EVIDENCE.name).label("evidence"),
         func.count().filter(releases.c.late).label("late"),
     )
     sent = {row.box_id: row for row in connection.execute(kinds.group_by(releases.c.box_id))}

@@ -30,6 +30,7 @@ from sqlalchemy import Connection, case, func, select, update
 from calibration.noise import noise_bound
 from pipeline import wire
 from pipeline.calendar import day_at, window_end_s, window_start_s
+from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
 from server.boxes.registry import Box
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -65,8 +66,8 @@ Window = tuple[int, int, str, int, int]
 _WINDOW_COLUMNS = ("box_id", "epoch", "kind", "period_kind", "period_index")
 
 
-def _window_of(box_id: int, message: wire.Pulse | wire.Evidence) -> Window:
-    return box_id, message.epoch, str(message.__struct_config__.tag), int(message.period), message.index
+def _window_of(box_id: int, message: Release) -> Window:
+    return box_id, message.epoch, kind_of(message).name, int(message.period), message.index
 
 
 def _stored(connection: Connection, windows: set[Window]) -> set[Window]:
@@ -93,22 +94,18 @@ class ReleaseGate:
         self.now_s = now_s
         self._taken = _stored(
             connection,
-            {
-                _window_of(box_id, message)
-                for box_id, message in batch
-                if isinstance(message, wire.Pulse | wire.Evidence)
-            },
+            {_window_of(box_id, message) for box_id, message in batch if isinstance(message, Release)},
         )
-        self._terms: dict[tuple[int, str], tuple[int, int | None]] = {}
-        self._held: dict[tuple[int, int, str, Held], list[tuple[int, int]]] = defaultdict(list)
+        self._terms: dict[tuple[int, ReleaseKind], tuple[int, int | None]] = {}
+        self._held: dict[tuple[int, int, ReleaseKind, Held], list[tuple[int, int]]] = defaultdict(list)
 
-    def judge(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
+    def judge(self, box: Box, message: Release) -> Held | None:
         """Why this release of a known box, new in the store, is held back; None where it is in figures.
 
         Raises `OverflowError` or `ValueError` for a window that the calendar does not hold."""
-        held = self._window(box, message, kind) or self._what_it_says(box, message) or self._stated(box, message, kind)
+        held = self._window(box, message) or self._what_it_says(box, message) or self._stated(box, message)
         if held is not None:
-            windows = self._held[box.province_id, box.box_id, kind, held]
+            windows = self._held[box.province_id, box.box_id, kind_of(message), held]
             windows.append((int(message.period), message.index))
         return held
 
@@ -116,12 +113,12 @@ class ReleaseGate:
         """Tell the log of changes what was held: the first window of each box, kind and reason, and how many more."""
         for (province_id, box_id, kind, held), windows in self._held.items():
             period, index = windows[0]
-            detail = {"box": box_id, "kind": kind, "period": period, "index": index, "reason": held.value}
+            detail = {"box": box_id, "kind": kind.name, "period": period, "index": index, "reason": held.value}
             more = {"tables": len(windows)} if len(windows) > 1 else {}
             record_change(self.connection, province_id, None, "release held", detail | more)
         self._held.clear()
 
-    def _window(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
+    def _window(self, box: Box, message: Release) -> Held | None:
         window = _window_of(box.box_id, message)
         if window in self._taken:
             return Held.REPEATED
@@ -135,7 +132,7 @@ class ReleaseGate:
             return Held.BEFORE_EPOCH
         return None
 
-    def _what_it_says(self, box: Box, message: wire.Pulse | wire.Evidence) -> Held | None:
+    def _what_it_says(self, box: Box, message: Release) -> Held | None:
         epsilon = message.epsilon_milli / 1000
         if min(message.counts) < -noise_bound(1, epsilon):
             return Held.IMPOSSIBLE
@@ -146,12 +143,13 @@ class ReleaseGate:
         most = box.clerks * MAX_VISITS_PER_CLERK_DAY * days + noise_bound(len(message.counts), epsilon)
         return Held.IMPOSSIBLE if sum(message.counts) > most else None
 
-    def _stated(self, box: Box, message: wire.Pulse | wire.Evidence, kind: str) -> Held | None:
+    def _stated(self, box: Box, message: Release) -> Held | None:
         """Whether the terms are the enrolled ones. Where nobody stated them, the box's first release within the
         budget as it ships does, in the log of changes."""
         if message.period in DEMO_KINDS:
             return None
-        pulse = isinstance(message, wire.Pulse)
+        kind = kind_of(message)
+        pulse = kind is PULSE
         stated = self._terms.get((box.box_id, kind)) or (
             (box.pulse_epsilon_milli, box.pulse_period) if pulse else (box.evidence_epsilon_milli, None)
         )
@@ -161,13 +159,11 @@ class ReleaseGate:
             stated = (message.epsilon_milli, int(message.period) if pulse else None)
             self._terms[box.box_id, kind] = stated
             self._learn(box, kind, *stated)
-        is_month = message.period is wire.PeriodKind.MONTH
-        if message.epsilon_milli != stated[0] or is_month == pulse or (pulse and int(message.period) != stated[1]):
-            return Held.TERMS
-        return None
+        fits = message.epsilon_milli == stated[0] and message.period in kind.periods
+        return None if fits and (not pulse or int(message.period) == stated[1]) else Held.TERMS
 
-    def _learn(self, box: Box, kind: str, epsilon_milli: int, period: int | None) -> None:
-        values = {f"{kind}_epsilon_milli": epsilon_milli} | ({} if period is None else {"pulse_period": period})
+    def _learn(self, box: Box, kind: ReleaseKind, epsilon_milli: int, period: int | None) -> None:
+        values = {f"{kind.name}_epsilon_milli": epsilon_milli} | ({} if period is None else {"pulse_period": period})
         scope = Scope(box.province_id)
         self.connection.execute(scope.update(boxes_table).where(boxes_table.c.id == box.box_id).values(values))
         record_change(self.connection, box.province_id, None, "box terms seen", {"box": box.box_id, **values})
@@ -185,7 +181,7 @@ def rejudge_terms(connection: Connection, province_id: int, box_id: int) -> int:
     of_box = (releases.c.box_id == box_id, releases.c.period_kind.not_in([int(kind) for kind in DEMO_KINDS]))
     fits = case(
         (
-            releases.c.kind == "pulse",
+            releases.c.kind == PULSE.name,
             (releases.c.epsilon_milli == box.pulse_epsilon_milli) & (releases.c.period_kind == box.pulse_period),
         ),
         else_=releases.c.epsilon_milli == box.evidence_epsilon_milli,
@@ -275,7 +271,7 @@ def _monthly_evidence(connection: Connection, scope: Scope, first_month: int, la
         boxes_table.c.counter_id,
     ).join(boxes_table, boxes_table.c.id == releases.c.box_id)
     query = query.where(
-        releases.c.kind == "evidence",
+        releases.c.kind == EVIDENCE.name,
         releases.c.held.is_(None),
         releases.c.period_kind == int(wire.PeriodKind.MONTH),
         releases.c.period_index.between(first_month, last_month),

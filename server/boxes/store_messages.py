@@ -13,6 +13,7 @@ from pipeline.calendar import day_at, window_end_s
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
+from pipeline.release_kind import Release, kind_of
 from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes.registry import Box
 from server.boxes.release_gate import DEMO_KINDS, ReleaseGate
@@ -177,8 +178,8 @@ def _gather(
         "received_day": today,
     }
     kind = str(message.__struct_config__.tag)
-    if isinstance(message, wire.Pulse | wire.Evidence):
-        rows.releases.append(common | _release_values(box, message, kind, today - late_days, gate))
+    if isinstance(message, Release):
+        rows.releases.append(common | _release_values(box, message, today - late_days, gate))
     elif isinstance(message, wire.Ratings):
         _gather_ratings(rows, box, message, today, instrument_of)
     elif isinstance(message, wire.TreeHead):
@@ -186,9 +187,7 @@ def _gather(
     rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
 
 
-def _release_values(
-    box: Box, message: wire.Pulse | wire.Evidence, kind: str, due_since: int, gate: ReleaseGate
-) -> dict[str, Any]:
+def _release_values(box: Box, message: Release, due_since: int, gate: ReleaseGate) -> dict[str, Any]:
     """Columns of a release; it is late where its period ended before the day `due_since`."""
     is_demo = message.period in DEMO_KINDS
     if is_demo and not box.demo:
@@ -197,12 +196,12 @@ def _release_values(
     try:
         if not is_demo:
             late = day_at(window_end_s(message.period, message.index)) < due_since
-        held = gate.judge(box, message, kind)
+        held = gate.judge(box, message)
     except (OverflowError, ValueError):
         raise _Refused(wire.RefusalReason.MALFORMED) from None
     return {
         "agency_id": box.agency_id,
-        "kind": kind,
+        "kind": kind_of(message).name,
         "period_kind": int(message.period),
         "period_index": message.index,
         "epsilon_milli": message.epsilon_milli,

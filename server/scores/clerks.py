@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipeline.language import Message
+from pipeline.release_kind import ReleaseKind
 from server.core.scope import Scope
 from server.scores.sums import RELEASES, run
 
@@ -63,13 +64,13 @@ def marked_releases(releases: Any, boxes: Any) -> Any:
     return releases.inner_join(verdicts, [*window, "box_id"])
 
 
-def shown_releases(province_id: int, kind: str, agency_id: int | None = None, but: Collection[int] = ()) -> Any:
+def shown_releases(province_id: int, kind: ReleaseKind, agency_id: int | None = None, but: Collection[int] = ()) -> Any:
     """The releases of one kind of a province (or of one agency) that may be used, but for those of some ids."""
     marked = _marked(province_id, kind, agency_id, but)
     return marked.filter(marked.shown)
 
 
-def left_out(connection: Connection, province_id: int, kind: str, agency_id: int | None = None) -> list[Any]:
+def left_out(connection: Connection, province_id: int, kind: ReleaseKind, agency_id: int | None = None) -> list[Any]:
     """The windows of which something may not be used. Rows: agency_id, period_kind, period_index, last_day (of
     receipt)."""
     marked = _marked(province_id, kind, agency_id)
@@ -78,10 +79,10 @@ def left_out(connection: Connection, province_id: int, kind: str, agency_id: int
     return run(connection, hidden.group_by(keys).aggregate(last_day=hidden.received_day.max()))
 
 
-def _marked(province_id: int, kind: str, agency_id: int | None, but: Collection[int] = ()) -> Any:
+def _marked(province_id: int, kind: ReleaseKind, agency_id: int | None, but: Collection[int] = ()) -> Any:
     """What is held back (`server.boxes.release_gate`) is as if it had not come."""
     rows = Scope(province_id, agency_id).filter(releases_table())
-    rows = rows.filter(rows.kind == kind, rows.held.isnull())
+    rows = rows.filter(rows.kind == kind.name, rows.held.isnull())
     if but:
         rows = rows.filter(~rows.id.isin(sorted(but)))
     return marked_releases(rows, boxes_table())

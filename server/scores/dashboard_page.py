@@ -7,6 +7,7 @@ from fastapi.responses import Response
 
 from pipeline.calendar import Period, month_words, parse_period
 from pipeline.language import Message
+from pipeline.release_kind import PULSE
 from server.auth.roles import Permission, User
 from server.boxes.health import box_states
 from server.catalogue.agencies import Agency, read_agencies
@@ -85,7 +86,7 @@ def agency_page(request: Request, user: ScoreReader, code: str, period: str = ""
     with read(engine) as connection:
         points = trend(connection, user.province_id, agency.agency_id, chosen)
         windows = pulses(connection, user.province_id, agency.agency_id)
-        hidden = left_out(connection, user.province_id, "pulse", agency.agency_id)
+        hidden = left_out(connection, user.province_id, PULSE, agency.agency_id)
         channels = channel_counts(connection, user.province_id, agency.agency_id, chosen)
         periods = rated_quarters(connection, user.province_id)
     lang = language(request)

@@ -14,6 +14,7 @@ from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount
 from calibration.tables import EvidenceTable, cell_noise_variance
 from pipeline.calendar import DayRange, Period, day_date, month_of_day
+from pipeline.release_kind import EVIDENCE
 from pipeline.wire import PeriodKind
 from server.boxes.release_gate import implausible_evidence
 from server.catalogue.agencies import Agency, read_agencies
@@ -76,8 +77,8 @@ def agency_months(
             known = figures[row.agency_id, span].transactions
             known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
     held = {table.release_id for table in implausible_evidence(connection, province_id, first, last)}
-    usable = shown_releases(province_id, "evidence", but=held)
-    for row in run(connection, release_sums(usable, province_id, "evidence")):
+    usable = shown_releases(province_id, EVIDENCE, but=held)
+    for row in run(connection, release_sums(usable, province_id, EVIDENCE)):
         span = _span_of(_month_of_table(row), all_spans)
         if span is not None:
             cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
@@ -100,7 +101,7 @@ def _month_of_table(row: Any) -> int:
 
 def left_out_agencies(connection: Connection, province_id: int, period: Period) -> frozenset[int]:
     """Ids of the agencies of which evidence of the period is not used, as it would be one clerk's."""
-    found = left_out(connection, province_id, "evidence")
+    found = left_out(connection, province_id, EVIDENCE)
     return frozenset(r.agency_id for r in found if period.first_month <= _month_of_table(r) <= period.last_month)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.release_kind import PULSE, ReleaseKind
 from server.core.disclosure import Published, shown_ratings
 from server.core.scope import Scope
 from server.store.tables.ratings import RatingState
@@ -77,11 +78,11 @@ def rating_sums(table: Any, province_id: int | None, first_month: int, last_mont
     return rows.group_by(keys).aggregate(rated=rows.count(), satisfied=(rows.a00 >= 4).ifelse(1, 0).sum().cast("int64"))
 
 
-def release_sums(table: Any, province_id: int | None, kind: str) -> Any:
+def release_sums(table: Any, province_id: int | None, kind: ReleaseKind) -> Any:
     """Releases of one kind, added up by agency, period and epsilon: noise adds up with them (`releases` times).
 
     Columns: agency_id, period_kind, period_index, epsilon_milli, releases, c00..c17, first_day, last_day of receipt."""
-    rows = table.filter(table.kind == kind)
+    rows = table.filter(table.kind == kind.name)
     if province_id is not None:
         rows = Scope(province_id).filter(rows)
     keys = ["agency_id", "period_kind", "period_index", "epsilon_milli"]
@@ -97,7 +98,7 @@ def window_sums(table: Any, province_id: int | None, period_kind: int, first_ind
     Columns: agency_id, epsilon_milli, windows, low, middle, high, abstained. The noise of each sum has `windows` times
     the variance of one cell's."""
     rows = table.filter(
-        table.kind == "pulse",
+        table.kind == PULSE.name,
         table.period_kind == period_kind,
         table.period_index >= first_index,
         table.period_index <= last_index,

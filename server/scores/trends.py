@@ -10,6 +10,7 @@ from sqlalchemy import Connection, func
 from calibration.intervals import wilson
 from pipeline.calendar import Period, day_words, month_words, today
 from pipeline.language import in_language
+from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
 from server.core.disclosure import published
 from server.core.provinces import read_setting
@@ -103,7 +104,7 @@ def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pul
 
     from calibration.tables import cell_noise_variance
 
-    rows = shown_releases(province_id, "pulse", agency_id)
+    rows = shown_releases(province_id, PULSE, agency_id)
     sums = {f"s{slot}": rows[f"c{slot:02d}"].sum().cast("int64") for slot in range(4)}
     windows = rows.group_by(["period_kind", "period_index"]).aggregate(
         epsilon_milli=rows.epsilon_milli.min(), count=rows.count(), **sums, newest=rows.id.max()

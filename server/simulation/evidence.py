@@ -18,6 +18,7 @@ from calibration.worlds import discrete_laplace, joint_distribution
 from pipeline.calendar import Period
 from pipeline.errors import InvalidError
 from pipeline.language import Message
+from pipeline.release_kind import EVIDENCE
 from pipeline.wire import PeriodKind
 from server.catalogue.agencies import read_agencies
 from server.core.provinces import province_by_id
@@ -88,7 +89,7 @@ def simulate_evidence(
         made += 1
         for sequence, key in enumerate(of_agency, start=1):
             table = _table(rng, joint, max(visits[key], rated[key]), rated[key], satisfied[key])
-            sent = {"box_id": box_id, "epoch": 1, "sequence": sequence, "kind": "evidence", "received_day": last_day}
+            sent = {"box_id": box_id, "epoch": 1, "sequence": sequence, "kind": EVIDENCE.name, "received_day": last_day}
             digest = f"simulated {box_id} {sequence}"
             connection.execute(insert(deliveries).values(province_id=province_id, digest=digest, **sent))
             period = {"period_kind": int(PeriodKind.MONTH), "period_index": key[1], "epsilon_milli": EPSILON_MILLI}

@@ -17,6 +17,7 @@ from calibration.worlds import discrete_laplace
 from pipeline import wire
 from pipeline.calendar import day_index, month_date, month_of_day, today, window_index
 from pipeline.keys import KeyPair
+from pipeline.release_kind import EVIDENCE, ReleaseKind
 from server.boxes.health import box_states
 from server.boxes.ingest import Ingest, IngestTallies
 from server.boxes.registry import read_boxes, state_terms
@@ -65,7 +66,7 @@ def held_of(store: Engine) -> list[tuple[int, str | None]]:
     return [(row.sequence, row.held) for row in rows]
 
 
-def used(store: Engine, province_id: int, kind: str = "evidence") -> list[int]:
+def used(store: Engine, province_id: int, kind: ReleaseKind = EVIDENCE) -> list[int]:
     """Numbers of the releases that are in figures."""
     with read(store) as connection:
         held = {table.release_id for table in implausible_evidence(connection, province_id)}

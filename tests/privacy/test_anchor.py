@@ -11,8 +11,8 @@ from pipeline import wire
 from pipeline.errors import LogError, StoreError
 from pipeline.privacy.ledger import ReleaseStore, highest_epoch
 from pipeline.privacy.policy import PrivacyPolicy, PulsePeriod
-from pipeline.transparency.heads import verify_head
 from pipeline.release_kind import PULSE
+from pipeline.transparency.heads import verify_head
 from pipeline.transparency.leaves import Refused
 from tests.privacy.bench import NO_HEAD, Bench, NoNoise, refusals
 

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
 
+from pipeline.release_kind import KINDS
 from server.store.metadata import key, metadata, province_column, province_key, same_province
 
-CELLS = 18
-"""Columns `c00`..`c17`: a pulse uses the first four, an evidence table all (6 levels x 3 outcomes, row-major)."""
-
-CELL_COLUMNS = tuple(f"c{slot:02d}" for slot in range(CELLS))
+CELL_COLUMNS = tuple(f"c{slot:02d}" for slot in range(max(kind.cells for kind in KINDS)))
+"""A release uses as many as its kind has cells, from the first on: a pulse four, an evidence table all."""
 
 
 def cell_values(counts: Sequence[int]) -> dict[str, int | None]:
     """Column values of the 4 or 18 counts of a release; cells that its grid lacks are NULL."""
-    if len(counts) not in (4, CELLS):
+    if len(counts) not in {kind.cells for kind in KINDS}:
         raise ValueError("A release has 4 or 18 counts.")
     return {name: counts[slot] if slot < len(counts) else None for slot, name in enumerate(CELL_COLUMNS)}
 
@@ -68,9 +67,9 @@ Index(
     sqlite_where=releases.c.held.is_(None),
     postgresql_where=releases.c.held.is_(None),
 )
-"""`kind`: pulse or evidence. `agency_id` is the box's agency at the time of receipt. `late`: stored after its
-period's due day. `held`: why it is in no figure (`server.boxes.release_gate.Held`), unset where it is. Of one window of
-a box and epoch one release at most is in figures."""
+"""`kind`: name of its `pipeline.release_kind.ReleaseKind`. `agency_id` is the box's agency at the time of receipt.
+`late`: stored after its period's due day. `held`: why it is in no figure (`server.boxes.release_gate.Held`), unset
+where it is. Of one window of a box and epoch one release at most is in figures."""
 
 tree_heads = Table(
     "tree_heads",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.release_kind import EVIDENCE, PULSE
 from server.scores.sums import SCHEMAS, rating_sums, release_sums, transaction_sums, window_sums
 from server.store.tables.releases import CELL_COLUMNS
 
@@ -54,8 +55,8 @@ def expressions(tables: dict[str, Any]) -> dict[str, Any]:
     found = {}
     for province in (1, None):
         found[f"ratings {province}"] = rating_sums(tables["ratings"], province, 72, 77)
-        found[f"evidence {province}"] = release_sums(tables["releases"], province, "evidence")
-        found[f"pulse {province}"] = release_sums(tables["releases"], province, "pulse")
+        found[f"evidence {province}"] = release_sums(tables["releases"], province, EVIDENCE)
+        found[f"pulse {province}"] = release_sums(tables["releases"], province, PULSE)
         found[f"windows {province}"] = window_sums(tables["releases"], province, 3, 2150, 2350)
         found[f"transactions {province}"] = transaction_sums(tables["transactions"], province, 72, 77)
     return found

@@ -15,6 +15,8 @@ from hailong.cli import main
 from pipeline.calendar import day_index, month_date, parse_period
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.language import in_language
+from pipeline.release_kind import EVIDENCE
+from pipeline.release_kind import PULSE as PULSE_KIND
 from server.boxes.registry import list_boxes, new_box, state_clerks
 from server.scores.clerks import LEFT_OUT, PULSES_LEFT_OUT, left_out
 from server.scores.evidence import agency_months
@@ -126,7 +128,7 @@ def test_a_box_counts_once_and_each_month_for_itself(store: Engine) -> None:
         _send(connection, province, other, 2)
     assert _visits(store, province) == 3 * ONE_TABLE
     with read(store) as connection:
-        hidden = left_out(connection, province.province_id, "evidence", province.agencies["p1-a"])
+        hidden = left_out(connection, province.province_id, EVIDENCE, province.agencies["p1-a"])
     assert [row.period_index for row in hidden] == [MONTH + 1]
     assert LEFT_OUT in agency_scores(store, province.province_id, PERIOD)[0].verdict_words
     only_last = agency_scores(store, province.province_id, parse_period("2026-07"))[0]
@@ -153,7 +155,7 @@ def test_a_lone_clerk_s_pulses_are_left_out(any_store: Engine) -> None:
         _serving(connection, province, 1)
         _pulse(connection, province, province.boxes["p1-a"], 10, 2430)
         assert pulses(connection, province.province_id, agency) == []
-        assert left_out(connection, province.province_id, "pulse", agency)
+        assert left_out(connection, province.province_id, PULSE_KIND, agency)
         _pulse(connection, province, _box(connection, province, "second", 1), 10, 2430)
         assert [found.low for found in pulses(connection, province.province_id, agency)] == [2 * PULSE[0]]
 
@@ -222,7 +224,7 @@ def test_pulses_of_many_windows(store: Engine) -> None:
             if index % 2:
                 _pulse(connection, province, other, 10 + index, 2400 + index)
         found = pulses(connection, province.province_id, agency)
-        hidden = left_out(connection, province.province_id, "pulse", agency)
+        hidden = left_out(connection, province.province_id, PULSE_KIND, agency)
     assert len(found) == 25
     assert {(p.low, p.abstained) for p in found} == {(2 * PULSE[0], 2 * PULSE[3])}
     assert sorted(row.period_index for row in hidden) == list(range(2400, 2450, 2))
