@@ -7,6 +7,7 @@ import logging
 import secrets
 import time
 from contextlib import ExitStack
+from datetime import date
 from typing import TYPE_CHECKING
 
 from edge.capture.queue_events import make_queue_app
@@ -22,10 +23,11 @@ from edge.tablet.counter import Counter
 from edge.tablet.pairing import Pairing
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
+from edge.tablet.texts import notice_digest
 from edge.version import SOFTWARE
 from edge.worker import Worker
 from pipeline import wire
-from pipeline.calendar import day_at
+from pipeline.calendar import day_at, day_date
 from pipeline.errors import ClockError, KeyFileError
 from pipeline.keys import public_key_bytes
 from pipeline.language import Message
@@ -33,7 +35,7 @@ from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import ClosedVisit
-from pipeline.transparency.leaves import KeyLeaf, ModelLeaf, NoticeLeaf
+from pipeline.transparency.leaves import BasisLeaf, KeyLeaf, ModelLeaf, NoticeLeaf
 
 if TYPE_CHECKING:
     from edge.perception.analysis import Analysis
@@ -113,7 +115,7 @@ class Box:
             identity=enrolment.identity,
         )
         self._stack.callback(self.curator.close)
-        self.analysis: Analysis | None = self._open_analysis() if config.analysis_wanted else None
+        self.analysis: Analysis | None = self._open_analysis() if self.analysis_due else None
         self.counter = Counter(
             questionnaire,
             None if self.analysis is None else self.analysis.engine,
@@ -182,6 +184,14 @@ class Box:
         config = self.config
         self.curator.record(
             NoticeLeaf(day, config.notice.confirmed, opt_out_offered=True),
+            BasisLeaf(
+                day,
+                config.legal.basis,
+                notice_digest(config.notice.contact, config.notice.url),
+                config.legal.decision_number,
+                str(config.legal.decision_date or ""),
+                str(config.legal.last_check or ""),
+            ),
             KeyLeaf(day, "box", self.keys.curve_public),
             KeyLeaf(day, "server", public_key_bytes(config.server.public_key)),
             *(
@@ -190,10 +200,24 @@ class Box:
             ),
         )
 
+    @property
+    def _today(self) -> date | None:
+        """The day, None while the clock is not trusted."""
+        return day_date(day_at(self._clock.wall_s())) if self._clock.trusted() else None
+
+    @property
+    def analysis_due(self) -> bool:
+        """Whether anybody may be analysed now: sources, notice, and a legal basis that holds today. Where it differs
+        from what the box was opened for, the box has to be opened anew."""
+        return self.config.analysis_wanted and self.config.legal.allows(self._today)
+
     def _knows_visits(self) -> bool:
-        return self.config.queue.enabled or (
-            self.analysis is not None and not self.health.holds(wire.BoxState.CAMERA_LOST)
-        )
+        if self.config.queue.enabled:
+            return True
+        if self.analysis is None or self.health.holds(wire.BoxState.CAMERA_LOST):
+            return False
+        # where a touch begins a visit, nothing is known of whoever has touched nothing
+        return not self.config.legal.asks_consent or self.analysis.engine.visit_open
 
     def _on_visit(self, visit: ClosedVisit) -> None:
         self.visits += 1
@@ -203,6 +227,7 @@ class Box:
         """What the tablet's page tells at `/status`, for whoever looks after the box; nothing that visits move."""
         return {
             "state": self.health.state.name,
+            "basis": self.config.legal.basis,
             "server_answers": self.sender.is_heard,
             "problem": self.curator.problem or self.sender.problem,
             "failing": ", ".join(self.health.failing),
@@ -224,7 +249,7 @@ class Box:
 
     def start(self) -> None:
         """Set everything in motion."""
-        for sentence in self.config.warnings():
+        for sentence in self.config.warnings(self._today):
             _log.warning("%s", sentence)
         code = "" if self.pairing is None else self.pairing.ensure_code()
         if code:

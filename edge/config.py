@@ -10,12 +10,14 @@ import difflib
 import hashlib
 import re
 import tomllib
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from edge.legal import HOW_TO_STATE_A_BASIS, NO_BASIS, LegalSection
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.fusion import FusionParameters
@@ -223,6 +225,8 @@ class EdgeConfig(_Section):
     box: BoxSection
     camera: CameraSection
     microphone: MicrophoneSection = MicrophoneSection()
+    legal: LegalSection
+    """Without a default (`edge.legal.NO_BASIS`)."""
     visit: VisitSection = VisitSection()
     notice: NoticeSection = NoticeSection()
     privacy: PrivacyPolicy = PrivacyPolicy()
@@ -286,9 +290,10 @@ class EdgeConfig(_Section):
         count."""
         return hashlib.sha256(self.model_dump_json().encode()).digest()
 
-    def warnings(self) -> list[str]:
-        """What is allowed but should be known, as sentences."""
-        found = []
+    def warnings(self, today: date | None) -> list[str]:
+        """What is allowed but should be known, as sentences. `today`: None where the clock is not trusted."""
+        legal = self.legal.warning(today) if self.has_source else None
+        found = [] if legal is None else [str(legal)]
         if self.has_source and not self.notice.confirmed:
             found.append("The notice is not confirmed: nothing is analysed, the tablet takes ratings only.")
         if self.box.demo:
@@ -324,9 +329,12 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
     try:
         config = EdgeConfig.model_validate(values)
     except ValidationError as error:
-        found = [_describe(each, text) for each in error.errors(include_url=False, include_input=False)]
+        errors = error.errors(include_url=False, include_input=False)
+        found = [_describe(each, text) for each in errors]
+        unstated = any(_is_unstated_basis(each) for each in errors)
         raise ConfigError(
-            Message("{name}: {found}", name=path.name, found=" ".join(found)), Message("Nothing was started.")
+            Message("{name}: {found}", name=path.name, found=" ".join(found)),
+            HOW_TO_STATE_A_BASIS if unstated else Message("Nothing was started."),
         ) from None
     folder = path.resolve().parent
     box = config.box.model_copy(update={"data_dir": _absolute(config.box.data_dir, folder)})
@@ -356,6 +364,10 @@ def _source(source: int | str, folder: Path) -> int | str:
     return str(path) if path.is_file() else source
 
 
+def _is_unstated_basis(error: Any) -> bool:
+    return error["type"] == "missing" and error["loc"] in (("legal",), ("legal", "basis"))
+
+
 def _describe(error: Any, text: str) -> str:
     """One of pydantic's errors as a sentence with a line number; the wrong value is not repeated (it may be a
     secret)."""
@@ -367,6 +379,8 @@ def _describe(error: Any, text: str) -> str:
         near = difflib.get_close_matches(place[-1], _known_names(place[:-1]), n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else f" Known here: {', '.join(_known_names(place[:-1]))}."
         return f"{where}{name!r} is not known.{hint}"
+    if _is_unstated_basis(error):
+        return str(NO_BASIS)
     if error["type"] == "missing":
         return f"{name!r} is missing."
     return f"{where}{name}: {error['msg'].removeprefix('Value error, ')}."

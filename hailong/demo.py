@@ -40,6 +40,8 @@ AGENCIES = (
     ("phuong-minh-xuan", "UBND phường Minh Xuân (trình diễn)", "Minh Xuan Ward (demo)"),
 )
 VISITS = 7
+END_S = 4.0
+"""So long after its film a pass of `--once` ends."""
 TOKEN = "demo-queue-token-0123456789"  # noqa: S105  (of a demo that listens on this machine only)
 
 
@@ -152,7 +154,7 @@ class Demo:
             for number, (script, (_, address)) in enumerate(zip(scripts(VISITS), running, strict=True), start=1)
             if number > 1 or self._sources.camera is None
         ]
-        self._watch([child for child, _ in running])
+        self._watch([child for child, _ in running], self._length_s() + END_S if self.once else float("inf"))
         self._stop.set()
         for each in citizens:
             each.join(15)
@@ -270,6 +272,8 @@ enabled = {"true" if by_queue else "false"}
 token_file = "{token}"
 [notice]
 confirmed = true
+[legal]
+basis = "consent"
 [privacy]
 demo = true
 clerks_per_box = 2
@@ -292,8 +296,7 @@ record = "{home / "sent.record"}"
         return config, film
 
     def _start_box(self, number: int, config: Path, _film: Path) -> tuple[subprocess.Popen[str], str]:
-        words = ["edge", "run", "--config", str(config), "--json", "--flush-s", "30"]
-        child = self._spawn(f"box-{number}", *words, *(["--until-file-ends"] if self.once else []))
+        child = self._spawn(f"box-{number}", "edge", "run", "--config", str(config), "--json", "--flush-s", "30")
         assert child.stdout is not None
         line = child.stdout.readline()
         if not line:
@@ -313,13 +316,25 @@ record = "{home / "sent.record"}"
         citizens.start()
         return citizens
 
-    def _watch(self, boxes: list[subprocess.Popen[str]]) -> None:
-        """Tell what arrives at the server until the boxes end or the user does."""
+    def _length_s(self) -> float:
+        """Length of one pass: a box whose camera is closed until somebody agrees does not know when a film ends."""
+        from edge.capture.media_file import length_s
+        from hailong.demo_media import scripts
+
+        films = [script.duration_s for script in scripts(VISITS)]
+        own = self._sources.camera
+        return max(*films, (length_s(own) or 0.0) if own is not None and Path(own).is_file() else 0.0)
+
+    def _watch(self, boxes: list[subprocess.Popen[str]], for_s: float) -> None:
+        """Tell what arrives at the server until the boxes end, so many seconds have passed, or the user ends it."""
+        end_s = time.monotonic() + for_s
         self._asked_to_stop.listen()  # from here on Ctrl-C is an orderly end
         if not self.once:
             self.say("runs until Ctrl-C; evidence closes every minute. Rate on a tablet yourself, if you like.")
         told: tuple[int, ...] = ()
-        while not self._asked_to_stop.wait(1.0) and any(box.poll() is None for box in boxes):
+        while (
+            not self._asked_to_stop.wait(1.0) and any(box.poll() is None for box in boxes) and time.monotonic() < end_s
+        ):
             stored = self._stored()
             arrived = tuple(stored[name] for name in ("pulse", "evidence", "ratings"))
             if arrived != told:

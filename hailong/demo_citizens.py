@@ -21,17 +21,18 @@ READING_S = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What one citizen does in a visit: gives an overall rating of 1..5, or opts out, or neither."""
+    """What one citizen does in a visit: touches yes, no, or nothing when the page asks whether a machine may look and
+    listen; and gives an overall rating of 1..5, or none."""
 
     rating: int = 0
-    opts_out: bool = False
+    agrees: bool | None = True
 
 
 _LOOK_AGAIN_S = 0.3
 
 DEEDS = {
-    1: (Deed(5), Deed(4), Deed(opts_out=True), Deed(5), Deed(2), Deed(), Deed(4)),
-    2: (Deed(4), Deed(3), Deed(5), Deed(), Deed(2), Deed(4), Deed()),
+    1: (Deed(5), Deed(4), Deed(agrees=False), Deed(5), Deed(2), Deed(), Deed(4, agrees=None)),
+    2: (Deed(4), Deed(3), Deed(5), Deed(agrees=None), Deed(2), Deed(4, agrees=False), Deed()),
 }
 """What the citizens of each film do, in the order of its scenes."""
 
@@ -66,17 +67,18 @@ class TabletVisitor:
         with self._opener.open(urllib.parse.urljoin(self._address, path), data, timeout=10) as answer:
             self._page, self._url = answer.read().decode(), answer.url
 
-    def _submit(self, ending: str, **fields: str) -> bool:
+    def _submit(self, ending: str, to: str = "", **fields: str) -> bool:
+        """Send the form that leads to `ending`; `to`: by a button that leads elsewhere."""
         parser = _Forms()
         parser.feed(self._page)
         for action, hidden in parser.forms:
             if action.endswith(ending):
-                self._open(action, {**hidden, **fields})
+                self._open(to or action, {**hidden, **fields})
                 return True
         return False
 
     def is_asked(self) -> bool:
-        """Whether the page offers to rate: the box has seen that somebody is there."""
+        """Whether the page offers to rate."""
         self._open("/")
         parser = _Forms()
         parser.feed(self._page)
@@ -97,10 +99,10 @@ class TabletVisitor:
                 break
         return self._url.endswith("/thanks")
 
-    def opt_out(self) -> bool:
-        """Touch "do not analyse this visit"."""
+    def choose(self, agrees: bool) -> bool:
+        """Touch yes or no where the page asks; False where it does not ask."""
         self._open("/")
-        return self._submit("/opt-out")
+        return self._submit("/consent", to="" if agrees else "/opt-out")
 
 
 class QueueSystem:
@@ -149,9 +151,9 @@ class Citizens(threading.Thread):
                 if self._queue is not None:
                     self._do(partial(self._queue.post, "start", b'{"service_group": 1}'))
                 deed = deeds[number % len(deeds)]
-                if deed.opts_out and not self._wait_until(scene.start_s + 1.0):
-                    self._do(self._visitor.opt_out)
-                if deed.rating and not self._wait_until(scene.start_s + 2.4):
+                if deed.agrees is not None and not self._wait_until(scene.start_s + 0.5):
+                    self._do(partial(self._visitor.choose, deed.agrees))
+                if deed.rating and not self._wait_until(scene.start_s + 3.2):
                     self._rate(deed.rating, scene.end_s - 1.0)
                 if self._wait_until(scene.end_s - 0.1):
                     return

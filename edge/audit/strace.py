@@ -24,6 +24,8 @@ _LOCAL = re.compile(r'sa_family=AF_UNIX, sun_path=(@?)"((?:[^"\\]|\\.)*)"')
 class Seen:
     """What a process did. Addresses read `host:port` or `unix:path`."""
 
+    opened: set[str] = field(default_factory=set)
+    """Files opened at all, for reading too."""
     written: set[str] = field(default_factory=set)
     contacted: set[str] = field(default_factory=set)
     listened: set[str] = field(default_factory=set)
@@ -67,6 +69,7 @@ def _note(seen: Seen, name: str, arguments: str, result: str, folder: Path) -> N
     elif name == "execve":
         seen.started.append(_paths(arguments, folder)[0])
     elif name in ("open", "openat", "openat2"):
+        seen.opened.add(_paths(arguments, folder)[0])
         if re.search(r"O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_APPEND", arguments):
             seen.written.add(_paths(arguments, folder)[0])
     else:

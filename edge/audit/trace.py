@@ -5,8 +5,12 @@ The clip, its sound and the server's stand-in are synthetic and on this machine.
 under strace, or, where that is not installed, under Python's audit hook, which sees less (said in the verdict). What
 the box wrote is then searched for pictures, sounds and text.
 
-Example:
+Under the legal basis `consent` the box runs twice: in the first run nobody touches yes, and neither the film nor the
+sound may even be opened; in the second one citizen does.
+
+Examples:
   hailong audit trace --json
+  hailong audit trace --basis consent
 """
 
 from __future__ import annotations
@@ -17,11 +21,15 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
+import time
+import urllib.parse
+import urllib.request
 import wave
 from pathlib import Path
 
@@ -31,12 +39,15 @@ from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary,
 from edge.audit.server import StandIn
 from edge.audit.strace import CALLS, Seen, read_strace
 from pipeline.audit.verdict import Verdict, report
+from pipeline.calendar import day_at, day_date
 from pipeline.keys import new_keys, save_keys, z85_encode
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import SAMPLE_RATE_HZ
 
 CHILD = "edge.audit.trace_child"
+BASES = ("state_activity", "consent")
 CLIP_S = 12
+TOUCH_S = 3.0
 RATE_HZ = 10
 TIMEOUT_S = 400
 _MAGIC = {
@@ -76,6 +87,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-strace", action="store_true", help="use Python's audit hook even where strace is installed"
     )
+    parser.add_argument(
+        "--basis", choices=BASES, default=BASES[0], help="legal basis of the box (default: the one that opens more)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
@@ -83,11 +97,12 @@ def run(args: argparse.Namespace) -> int:
     """Entry point."""
     if not args.json:
         print("running the box on a clip; this takes a minute ...", file=sys.stderr)
-    return report(audit_trace(use_strace=not args.no_strace), args.json)
+    return report(audit_trace(use_strace=not args.no_strace, basis=args.basis), args.json)
 
 
-def audit_trace(use_strace: bool = True, child: str = CHILD) -> Verdict:
-    """Run the audit. `child`: the module that is the box; another than the real one only to see a leak caught."""
+def audit_trace(use_strace: bool = True, child: str = CHILD, basis: str = BASES[0]) -> Verdict:
+    """Run the audit. `child`: the module that is the box; another than the real one only to see a leak caught.
+    `basis`: one of `BASES`."""
     verdict = Verdict(
         "trace",
         "Thiết bị chỉ ghi các tệp và chỉ liên lạc các địa chỉ trong danh sách cho phép; không có ảnh, âm thanh hay "
@@ -95,22 +110,27 @@ def audit_trace(use_strace: bool = True, child: str = CHILD) -> Verdict:
         "The box writes only the files and contacts only the addresses on the allow-list; no picture, sound or text "
         "is written anywhere.",
     )
-    strace = shutil.which("strace") if use_strace else None
+    for touches in (False, True) if basis == "consent" else (False,):
+        _run(verdict, shutil.which("strace") if use_strace else None, child, basis, touches)
+    return verdict
+
+
+def _run(verdict: Verdict, strace: str | None, child: str, basis: str, touches: bool) -> None:
     with (
         tempfile.TemporaryDirectory(prefix="hailong-audit-") as name,
         # the box's own folder in memory: of the audit's box, nothing is left there either
         tempfile.TemporaryDirectory(prefix="hailong-audit-", dir=find_memory_folder(memory_folders())) as memory,
     ):
-        trial = _Trial(Path(name), Path(memory), strace, child)
+        trial = _Trial(Path(name), Path(memory), strace, child, basis, touches)
         trial.prepare()
         trial.run()
         trial.judge(verdict)
-    return verdict
 
 
 class _Trial:
-    def __init__(self, folder: Path, memory: Path, strace: str | None, child: str) -> None:
+    def __init__(self, folder: Path, memory: Path, strace: str | None, child: str, basis: str, touches: bool) -> None:
         self.folder, self.data, self.memory = folder, folder / "box", memory
+        self.basis, self.touches = basis, touches
         self.strace, self.child = strace, child
         self.canary: Canary = make_canary()
         self.trace = folder / "trace.txt"
@@ -131,7 +151,10 @@ class _Trial:
         _write_sound(self.canary, self.folder / "clip.wav")
         self.config = self.folder / "edge.toml"
         self.config.write_text(
-            _CONFIG.format(folder=self.folder, server=self.server.address, public=json.dumps(public)), "utf-8"
+            _CONFIG.format(
+                folder=self.folder, server=self.server.address, public=json.dumps(public), legal=_legal(self.basis)
+            ),
+            "utf-8",
         )
         self.before = {path for path in self.folder.rglob("*") if path.is_file()}
 
@@ -157,16 +180,57 @@ class _Trial:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "RUNTIME_DIRECTORY": str(self.memory)}
         serving = threading.Thread(target=self.server.serve, daemon=True)
         serving.start()
-        try:
-            done = subprocess.run(command, env=environment, capture_output=True, timeout=TIMEOUT_S, check=False)
-            self.output, self.exit_code = done.stdout + done.stderr, done.returncode
-            lines = [line for line in done.stdout.decode("utf-8", "replace").splitlines() if line.startswith("{")]
+        with tempfile.TemporaryFile() as said:
+            box = subprocess.Popen(
+                command, env=environment, stdout=subprocess.PIPE, stderr=said, start_new_session=True
+            )
+            assert box.stdout is not None
+            ending = threading.Timer(TIMEOUT_S, os.killpg, (box.pid, signal.SIGKILL))
+            ending.start()
+            try:
+                first = box.stdout.readline()
+                if self.basis == "consent" and first.startswith(b"{"):
+                    self._live_through(str(json.loads(first)["tablet"]))
+                    os.killpg(box.pid, signal.SIGTERM)
+                rest = box.stdout.read()
+                self.exit_code = box.wait()
+            finally:
+                ending.cancel()
+                self.server.stop()
+                serving.join()
+            lines = [line for line in (first + rest).decode("utf-8", "replace").splitlines() if line.startswith("{")]
             self.totals = json.loads(lines[-1]) if lines else {}
-        except subprocess.TimeoutExpired as expired:
-            self.output = (expired.stdout or b"") + (expired.stderr or b"")
-        finally:
-            self.server.stop()
-            serving.join()
+            said.seek(0)
+            self.output = first + rest + said.read()
+
+    def _live_through(self, tablet: str) -> None:
+        """The clip's time at the counter; where somebody touches, by the page's own form, with a browser's cookies."""
+        end_s = time.monotonic() + CLIP_S
+        if self.touches:
+            time.sleep(TOUCH_S)
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            page = opener.open(tablet, timeout=30).read().decode()
+            token = re.search(r'name="page_token" value="([^"]+)"', page)
+            assert token is not None, "the page asks for consent"
+            form = urllib.parse.urlencode({"page_token": token[1]}).encode()
+            opener.open(f"{tablet}/consent", form, timeout=30).read()
+        time.sleep(max(0.0, end_s - time.monotonic()))
+
+    def _judge_opened(self, verdict: Verdict, seen: Seen) -> None:
+        """Under consent: no film and no sound is so much as opened without a touch; with one, exactly one visit."""
+        opened = sorted(Path(each).name for each in seen.opened if Path(each) in self._sources())
+        name = "with_a_touch" if self.touches else "without_a_touch"
+        visits = self.totals.get("visits", 0)
+        verdict.facts[name] = {"visits": visits, "opened": opened}
+        if not self.touches and (visits or opened):
+            verdict.problems.append(f"without a touch: {visits} visits, opened: {', '.join(opened) or 'nothing'}")
+        if self.touches and visits != 1:
+            verdict.problems.append(f"with one touch: {visits} visits")
+        if self.touches and self.strace and len(opened) != 2:
+            verdict.problems.append("with a touch camera and microphone were not both opened: nothing was to be seen")
+
+    def _sources(self) -> set[Path]:
+        return {self.folder / "clip.avi", self.folder / "clip.wav"}
 
     def judge(self, verdict: Verdict) -> None:
         """What was seen against what is allowed."""
@@ -192,7 +256,8 @@ class _Trial:
         verdict.problems += [
             f"in its messages: {each}" for each in _contents("output", self.output, needles, text=False)
         ]
-        verdict.facts = {
+        verdict.facts |= {
+            "basis": self.basis,
             "seen_by": "strace" if self.strace else "Python's audit hook",
             "calls": seen.calls,
             "visits": self.totals.get("visits", 0),
@@ -202,7 +267,9 @@ class _Trial:
             "addresses_listened_at": sorted(seen.listened),
             "files_searched": [f"{path.relative_to(self.data)} ({path.stat().st_size} bytes)" for path in files],
         }
-        if not self.totals.get("visits"):
+        if self.basis == "consent":
+            self._judge_opened(verdict, seen)
+        elif not self.totals.get("visits"):
             verdict.problems.append(
                 "no visit took place, so that nothing was there to leak: hailong models fetch --demo"
             )
@@ -211,7 +278,7 @@ class _Trial:
             "a picture or sound in a form that is not searched for, such as encrypted: the sealed running month is "
             "bounded by its constant size.",
         ]
-        if not self.strace:
+        if not self.strace and not self.touches:
             verdict.cannot_check.append(
                 "files and sockets of native libraries, ZeroMQ's too: install strace and repeat."
             )
@@ -286,6 +353,16 @@ def _columns(path: Path) -> list[str]:
     return [f"{path.name} has a column of its own: {each}" for each in sorted(found - known - _SQLITES_OWN)]
 
 
+def _legal(basis: str) -> str:
+    if basis == "consent":
+        return 'basis = "consent"'
+    today = day_date(day_at(time.time()))
+    return (
+        'basis = "state_activity"\ndecision_number = "1/QĐ"\noffice = "Audit"\ncomplaints = "Audit"\n'
+        f"decision_date = {today}\nlast_check = {today}"
+    )
+
+
 def _write_clip(canary: Canary, path: Path) -> None:
     """The canary's picture as a film: empty, then a face for most of it, then empty."""
     import av
@@ -325,6 +402,9 @@ source = "{folder}/clip.wav"
 
 [notice]
 confirmed = true
+
+[legal]
+{legal}
 
 [privacy]
 demo = true

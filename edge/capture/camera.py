@@ -35,8 +35,11 @@ class CameraSettings:
     longest_pause_s: float = 30.0
 
 
-def read_camera(source: int | str, settings: CameraSettings, tallies: Tallies) -> Generator[Frame]:
-    """Pictures of a source as fast as it gives them; of a file with its media time, else with the monotonic time.
+def read_camera(
+    source: int | str, settings: CameraSettings, tallies: Tallies, passed_s: float = 0.0
+) -> Generator[Frame]:
+    """Pictures of a source as fast as it gives them; of a file with its media time, from `passed_s` on, else with the
+    monotonic time.
 
     Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
     if isinstance(source, int):
@@ -44,7 +47,7 @@ def read_camera(source: int | str, settings: CameraSettings, tallies: Tallies) -
         return
     container = open_media(source, settings.open_s, settings.read_s)
     try:
-        for frame in read_frames(container, source, tallies):
+        for frame in read_frames(container, source, tallies, passed_s):
             yield replace(frame, time_s=time.monotonic()) if "://" in source else frame
     finally:
         container.close()
@@ -101,8 +104,8 @@ class Camera(Source[Frame]):
         self._generation = 0
         self._beat_s = 0.0
 
-    def _items(self, tallies: Tallies) -> Generator[Frame]:
-        return read_camera(self.source, self._settings, tallies)
+    def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Generator[Frame]:
+        return read_camera(self.source, self._settings, tallies, passed_s)
 
     # -- the watching thread ---------------------------------------------------------------------------------------
 
@@ -147,13 +150,13 @@ class Camera(Source[Frame]):
         return False
 
     def _read(self, generation: int) -> None:
-        start_s = time.monotonic()
         try:
+            start_s, passed_s = self._file_start() if self.is_file else (time.monotonic(), 0.0)
             while True:
-                length_s = self._read_once(generation, start_s)
+                length_s = self._read_once(generation, start_s, passed_s)
                 if not (self.is_file and self._loop) or self._over(generation):
                     break
-                start_s += length_s
+                start_s, passed_s = start_s + length_s, 0.0
         except SourceError as error:
             if not self._over(generation):
                 self.tallies.drop("lost")
@@ -167,10 +170,10 @@ class Camera(Source[Frame]):
             self.tallies.drop("lost")
             self._set_lost(f"The camera {self.name} has ended its stream.")
 
-    def _read_once(self, generation: int, start_s: float) -> float:
+    def _read_once(self, generation: int, start_s: float, passed_s: float) -> float:
         """Read the source to its end; returns its length where it is a file."""
         time_s = step_s = 0.0
-        for frame in self._items(self.tallies):
+        for frame in self._items(self.tallies, passed_s):
             if self._over(generation):
                 break
             if self.is_file:

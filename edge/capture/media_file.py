@@ -71,6 +71,25 @@ def _unreadable(source: str, error: Exception) -> SourceError:
     )
 
 
+def go_to(container: Any, passed_s: float) -> None:
+    """Go on from before `passed_s` of media time: what is before the picture that stands alone there is not read."""
+    import av
+
+    if passed_s > 0:
+        container.seek(int((passed_s + (_origin_s(container) or 0.0)) * av.time_base), backward=True)
+
+
+def length_s(path: str) -> float | None:
+    """How long a file is, as it says itself; None where it does not."""
+    import av
+
+    container = open_media(path)
+    try:
+        return None if container.duration is None else float(container.duration / av.time_base)
+    finally:
+        container.close()
+
+
 def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
     import av
 
@@ -81,6 +100,10 @@ def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
             Message("{redacted} has stopped in the middle.", redacted=redacted(source)),
             Message("Check the network and the camera."),
         ) from None
+
+
+def _media_s(packet: Any, origin_s: float | None) -> float:
+    return float(packet.pts * packet.time_base) - (origin_s or 0.0)
 
 
 def _origin_s(container: Any) -> float | None:
@@ -101,6 +124,8 @@ class _Times:
         self._step_s = step_s
         self._tallies = tallies
         self._last_s = -step_s
+        self.begins_anywhere = False
+        """Whether the next picture may be of any time: after `go_to`."""
 
     def next(self, stamped_s: float | None) -> float:
         """The time of the next picture, after the one before; from 0."""
@@ -111,16 +136,19 @@ class _Times:
         if not self._knows_origin:
             self._shift_s, self._knows_origin = stamped_s, True
         time_s = stamped_s - self._shift_s
-        if time_s > self._last_s + MAX_JUMP_S or time_s <= self._last_s:
+        if self.begins_anywhere:
+            self.begins_anywhere = False
+        elif time_s > self._last_s + MAX_JUMP_S or time_s <= self._last_s:
             self._tallies.drop("time_jump")
             self._shift_s, time_s = stamped_s - following_s, following_s
         self._last_s = time_s
         return time_s
 
 
-def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame]:
+def read_frames(container: Any, source: str, tallies: Tallies, passed_s: float = 0.0) -> Iterator[Frame]:
     """Pictures of a container with their media time, from 0, upright: turned as the film says. Damaged ones are counted
-    (`corrupt`) and left out; their size and the turn may change from one to the next.
+    (`corrupt`) and left out; their size and the turn may change from one to the next. Pictures before `passed_s` are
+    not turned into any.
 
     Raises `SourceError` where the container has no pictures at all."""
     import av
@@ -135,8 +163,11 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
     stream.thread_type = "NONE"
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # refused before memory is taken
     rate = float(stream.average_rate or 0)
-    times = _Times(_origin_s(container), 1 / rate if 1 <= rate <= 1_000 else 1 / 25, tallies)
-    found = False
+    origin_s = _origin_s(container)
+    times = _Times(origin_s, 1 / rate if 1 <= rate <= 1_000 else 1 / 25, tallies)
+    times.begins_anywhere = passed_s > 0
+    go_to(container, passed_s)
+    found = passed_s > 0
     for packet in _packets(container, stream, source):
         try:
             pictures = packet.decode()
@@ -144,6 +175,8 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
             tallies.drop("corrupt")
             continue
         for picture in pictures:
+            if passed_s > 0 and (picture.time or 0.0) - (origin_s or 0.0) < passed_s:
+                continue
             try:
                 pixels = picture.to_ndarray(format="bgr24")
                 turns = round((picture.rotation or 0) / 90) % 4  # counter-clockwise, as numpy turns
@@ -162,9 +195,10 @@ def read_frames(container: Any, source: str, tallies: Tallies) -> Iterator[Frame
         )
 
 
-def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> Iterator[Chunk]:
+def read_chunks(container: Any, source: str, channel: int, tallies: Tallies, passed_s: float = 0.0) -> Iterator[Chunk]:
     """Sound of a container: one of its channels, 16 kHz, in chunks with their media time, on the clock of the
-    container's pictures. Sound that begins later stays later, its gaps are filled with silence.
+    container's pictures. Sound that begins later stays later, its gaps are filled with silence. What is before
+    `passed_s` is left out.
 
     Rate, format and layout may change from one piece to the next. The channel is taken before resampling: the other
     ones are never mixed in. Raises `SourceError` where the container has no sound, or not that channel."""
@@ -179,8 +213,12 @@ def read_chunks(container: Any, source: str, channel: int, tallies: Tallies) -> 
         raise _no_decoder(source)
     if channel >= stream.codec_context.channels:
         raise _no_channel(source, stream.codec_context.channels, channel)
-    sound = _Sound(source, channel, _origin_s(container), tallies)
+    origin_s = _origin_s(container)
+    sound = _Sound(source, channel, origin_s, tallies)
+    go_to(container, passed_s)
     for packet in _packets(container, stream, source):
+        if passed_s > 0 and packet.pts is not None and _media_s(packet, origin_s) < passed_s:
+            continue
         try:
             pieces = packet.decode()
         except (av.FFmpegError, ValueError):

@@ -46,13 +46,14 @@ def is_file(source: int | str) -> bool:
 
 
 def read_microphone(
-    source: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies
+    source: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies, passed_s: float = 0.0
 ) -> Generator[Chunk]:
-    """Chunks of a source: of a file with its media time, else with the monotonic time. Raises `SourceError`."""
+    """Chunks of a source: of a file with its media time, from `passed_s` on, else with the monotonic time. Raises
+    `SourceError`."""
     if is_file(source):
         container = open_media(str(source))
         try:
-            yield from read_chunks(container, str(source), channel, tallies)
+            yield from read_chunks(container, str(source), channel, tallies, passed_s)
         finally:
             container.close()
     else:
@@ -153,16 +154,19 @@ class Microphone(Source[Chunk]):
         self._was_heard = False
         self._is_silent = False
 
-    def _items(self, tallies: Tallies) -> Generator[Chunk]:
-        return read_microphone(self.source, self._channel, self._settings, tallies)
+    def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Generator[Chunk]:
+        return read_microphone(self.source, self._channel, self._settings, tallies, passed_s)
 
     def _run(self) -> None:
         pause_s = self._settings.first_pause_s
-        start_s = time.monotonic()
+        start_s, passed_s = time.monotonic(), 0.0
+        opened = False
         while not self._worker.stopping:
             before = self.tallies.forwarded
             try:
-                start_s += self._read_once(start_s)
+                if self.is_file and not opened:
+                    start_s, passed_s = self._file_start()
+                start_s, passed_s, opened = start_s + self._read_once(start_s, passed_s), 0.0, True
             except SourceError as error:
                 self.tallies.drop("lost")
                 self._set_lost(str(error))
@@ -177,10 +181,10 @@ class Microphone(Source[Chunk]):
             pause_s = min(2 * pause_s, self._settings.longest_pause_s)
             start_s = time.monotonic()
 
-    def _read_once(self, start_s: float) -> float:
+    def _read_once(self, start_s: float, passed_s: float) -> float:
         length_s = 0.0
         self._opened_s = time.monotonic()
-        for chunk in self._items(self.tallies):
+        for chunk in self._items(self.tallies, passed_s):
             if self.is_file:
                 length_s = chunk.time_s + len(chunk.samples) / SAMPLE_RATE_HZ
                 chunk = replace(chunk, time_s=start_s + chunk.time_s)

@@ -34,5 +34,10 @@ class Slots(Generic[T]):
                 self._filled.wait(timeout_s)
             return self._items.popleft() if self._items else None
 
+    def clear(self) -> None:
+        """Forget what waits."""
+        with self._filled:
+            self._items.clear()
+
     def __len__(self) -> int:
         return len(self._items)

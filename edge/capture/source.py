@@ -4,11 +4,13 @@ source is lost."""
 from __future__ import annotations
 
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Generic, TypeVar
 
+from edge.capture.media_file import length_s
 from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
 from edge.worker import Worker
@@ -43,11 +45,12 @@ class Source(ABC, Generic[T]):
         self._slots: Slots[T] = Slots(size, self.tallies)
         self._ended = threading.Event()
         self._lost = False
+        self._live_s: float | None = None
         self._worker = Worker(self.kind, self._turn, on_error=self._failed)
 
     @abstractmethod
-    def _items(self, tallies: Tallies) -> Generator[T]:
-        """Open the source and read it to its end. Raises `SourceError`."""
+    def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Generator[T]:
+        """Open the source and read it to its end; of a file, what is after `passed_s`. Raises `SourceError`."""
 
     @abstractmethod
     def _run(self) -> None:
@@ -74,13 +77,36 @@ class Source(ABC, Generic[T]):
             Message("Check its cable and its power."),
         )
 
+    def play_from_now(self) -> None:
+        """A file goes on from now, as the world does before a camera that is closed: opened later, it is read from
+        where it would be by then. Otherwise it begins whenever it is opened."""
+        self._live_s = time.monotonic()
+
     def start(self) -> None:
-        """Begin to read, on threads of its own."""
+        """Begin to read, on threads of its own; also anew, after a stop."""
+        self._slots.clear()
         self._worker.start()
 
     def stop(self) -> None:
-        """Stop reading; waits a moment for the thread."""
+        """Stop reading; waits a moment for the thread. Nothing that was read is kept."""
         self._worker.stop(2.0)
+        self._slots.clear()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it reads, or tries to."""
+        return self._worker.is_alive
+
+    def _file_start(self) -> tuple[float, float]:
+        """When a file that is opened now has begun (monotonic clock), and how much of it has passed, in seconds. Raises
+        `SourceError`."""
+        start_s = now_s = time.monotonic()
+        if self._live_s is not None:
+            start_s = self._live_s
+            length = length_s(str(self.source)) if self._loop else None
+            if length:
+                start_s += (now_s - start_s) // length * length
+        return start_s, now_s - start_s
 
     def next(self, timeout_s: float) -> T | None:
         """The oldest item that waits, None where none came in time."""

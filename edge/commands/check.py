@@ -17,6 +17,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -103,7 +104,7 @@ def check(
         note(Finding("configuration", "wrong", error.message, error.fix))
         return findings
     note(Finding("configuration", "ok", f"{path.name} is valid"))
-    for sentence in config.warnings():
+    for sentence in config.warnings(_today(config)):
         note(Finding("configuration", "warning", sentence))
     running = ask_running_box(config)
     if running is not None:
@@ -117,6 +118,26 @@ def check(
         except HailongError as error:
             note(_judge(what, config, running is not None, error))
     return findings
+
+
+def _today(config: EdgeConfig) -> date | None:
+    from pipeline.calendar import day_at, day_date
+    from pipeline.privacy.clock import SystemClock
+
+    clock = SystemClock(assume_synchronised=config.box.demo)
+    return day_date(day_at(clock.wall_s())) if clock.trusted() else None
+
+
+def _legal(config: EdgeConfig) -> Finding:
+    legal = config.legal
+    if legal.asks_consent:
+        return Finding("legal basis", "ok", "consent: nothing is opened before the citizen touches yes")
+    held = f"state_activity by decision {legal.decision_number}, next check due {legal.check_due}"
+    today = _today(config)
+    if config.has_source and today is not None and not legal.allows(today):
+        fix = "Make the periodic check and set [legal] last_check; until then only ratings are taken."
+        return Finding("legal basis", "wrong", f"{held}: it does not hold today", fix)
+    return Finding("legal basis", "ok", held)
 
 
 def _judge(what: str, config: EdgeConfig, is_running: bool, error: HailongError) -> Finding:
@@ -365,6 +386,7 @@ def _why_silent(address: str) -> Message:
 
 
 _CHECKS: tuple[tuple[str, Callable[[EdgeConfig], Finding]], ...] = (
+    ("legal basis", _legal),
     ("unit", _unit),
     ("privacy", _privacy),
     ("clock", _clock),

@@ -66,6 +66,10 @@ def run(args: argparse.Namespace) -> int:
             break
         if reload.answer():
             box = _begin_anew(box, args.config, args.json)
+        elif box.analysis_due != (box.analysis is not None):
+            _log.warning("the legal basis has begun or ceased to hold: the box begins anew")
+            box.stop(for_good=False)
+            box = _begin(box.config, args.json)
     notify("STOPPING=1")
     totals = box.stop(args.flush_s)
     _tell(args.json, totals, "Stopped. " + ", ".join(f"{name}: {value}" for name, value in totals.items()))

@@ -1,5 +1,5 @@
 """What looks and listens: camera and microphone feed one engine, on threads of their own. Only opened where the
-notice is confirmed."""
+notice is confirmed and the legal basis holds; where that is consent, only while a citizen's yes holds."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ def engine_settings(config: EdgeConfig) -> EngineSettings:
         visits_by=config.visit.by,
         has_camera=config.camera.source != "none",
         empty_first=not config.box.demo,
+        asks_consent=config.legal.asks_consent,
         fusion=fusion.by_geometry() if config.models.face == "face-geometry" else fusion,
     )
     return settings.for_demo() if config.box.demo else settings
@@ -48,7 +49,7 @@ def network_options(config: EdgeConfig) -> NetworkOptions:
 
 class Analysis:
     """Loads the networks and opens each source once, at construction: raises `ModelError`, and `SourceError` for a
-    file."""
+    file. Where consent is asked nothing is opened: whoever looks after the box tries them by `hailong edge check`."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class Analysis:
         self._digests = dict(networks.digests)
         self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
         self._health = health
+        self._asks_consent, self._stopping = config.legal.asks_consent, False
         self.camera: Camera | None = None
         self.microphone: Microphone | None = None
         if config.camera.source != "none":
@@ -93,8 +95,10 @@ class Analysis:
         ]
 
     def _check(self, source: Camera | Microphone, lost: BoxState) -> None:
-        """Read once. A file that cannot be read is a wrong configuration; a device may be slower to start than the box
-        after a power cut, so the box goes on without it, says so, and tries again."""
+        """Read once, unless consent is asked first. A file that cannot be read is a wrong configuration; a device may
+        be slower to start than the box after a power cut, so the box goes on without it, says so, and tries again."""
+        if self._asks_consent:
+            return
         try:
             source.check()
         except SourceError as error:
@@ -116,7 +120,9 @@ class Analysis:
     def start(self) -> None:
         """Begin to look and listen."""
         for source in (self.camera, self.microphone):
-            if source is not None:
+            if source is not None and self._asks_consent:
+                source.play_from_now()
+            elif source is not None:
                 source.start()
         for worker in self._workers:
             worker.start()
@@ -130,13 +136,27 @@ class Analysis:
 
     def close(self) -> None:
         """Look and listen no more."""
+        self._stopping = True
         for worker in self._workers:
             worker.ask_to_stop()
         for source in (self.camera, self.microphone):
             if source is not None:
                 source.stop()
 
+    def _tend(self, source: Camera | Microphone | None) -> None:
+        """Open a source where a yes begins to hold, and close it as soon as none does."""
+        if source is None or not self._asks_consent:
+            return
+        wanted = self.engine.wants_sources and not self._stopping
+        if wanted and not source.is_open and not source.finished:
+            source.start()
+        elif not wanted and source.is_open:
+            source.stop()
+
     def _look(self) -> None:
+        if self._asks_consent:
+            self.engine.tick(time.monotonic())
+            self._tend(self.camera)
         frame = self.camera.next(_WAIT_S) if self.camera is not None else None
         if frame is not None:
             self.engine.feed_frame(frame)
@@ -150,6 +170,7 @@ class Analysis:
         if self.microphone is None:
             self._workers[1].wait(_WAIT_S)
             return
+        self._tend(self.microphone)
         chunk = self.microphone.next(_WAIT_S)
         if chunk is not None:
             self.engine.feed_chunk(chunk)

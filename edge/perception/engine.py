@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from edge.perception.face_tracking import CitizenChoice, FaceTracker
 from edge.perception.region import Region
 from edge.perception.settings import EngineSettings
-from edge.perception.visits import ByPresence, ByQueue, Visits
+from edge.perception.visits import ByPresence, ByQueue, ByTouch, Visits
 from models.words import NoWords
 from pipeline.fusion import Fused
 from pipeline.records import (
@@ -79,8 +79,8 @@ class Engine:
         """Chunks listened to, and dropped by reason: `not_listening`, `words_late`, `words_REASON`, `short`."""
         self._networks = networks
         self._lock = threading.RLock()
-        kind = ByQueue if settings.visits_by == "queue" else ByPresence
-        self._visits: Visits = kind(settings, self)
+        kind: type[Visits] = ByTouch if settings.asks_consent else ByPresence
+        self._visits: Visits = (ByQueue if settings.visits_by == "queue" else kind)(settings, self)
         self.visit_counts, self.citizen_comes = on_visit, on_started
         self._region = Region(settings.region)
         self._tracker = FaceTracker(networks.far, networks.near, networks.landmarks, settings.tracking)
@@ -144,10 +144,10 @@ class Engine:
             tracks = self._tracker.update(pixels, frame.time_s)
             citizen = self._choice.choose(tracks, frame.time_s)
             self._now.faces, self._now.citizen = len(tracks), citizen
-            self._visits.seen(citizen is not None, frame.time_s)
-            visit = self._visits.visit
+            self._visits.sees(citizen, frame.time_s)
+            visit = self._visits.visit if self._visits.reads(frame.time_s) else None
             due = frame.time_s - self._affect_s >= self.settings.affect_every_s - 1e-6
-            if visit is not None and visit.takes_evidence and citizen is not None and due:
+            if visit is not None and citizen is not None and due:
                 self._affect_s = frame.time_s
                 crop = self._networks.face.crop(pixels, citizen.keypoints, citizen.points)
                 if self._networks.face.compares:
@@ -235,6 +235,24 @@ class Engine:
             self._advance(time_s)
             self._visits.ended(self._now_s)
 
+    @property
+    def wants_sources(self) -> bool:
+        """Whether camera and microphone have to be open now: always, or, where consent is asked, while a yes holds."""
+        with self._lock:
+            return not self.settings.asks_consent or self._visits.reads(self._now_s)
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether a yes is still to be asked of whoever is there."""
+        with self._lock:
+            return self.settings.asks_consent and not self._visits.reads(self._now_s) and not self._visits.has_opted_out
+
+    def agree(self, time_s: float) -> bool:
+        """The citizen touched yes, where consent is asked. False where the touch can be nobody's."""
+        with self._lock:
+            self._advance(time_s)
+            return self._visits.agree(self._now_s)
+
     def opt_out(self) -> None:
         """The citizen does not want to be analysed: forgets what was summed up, infers nothing from now on."""
         with self._lock:
@@ -260,7 +278,7 @@ class Engine:
         """The citizen of that number rated (1..5). False where the visit is over: then no pair is counted."""
         with self._lock:
             paired = self._visits.rated(overall, self._visits.number if number is None else number, self._now_s)
-            if not self._visits.reads:
+            if not self._visits.reads(self._now_s):
                 self._stop_listening()
             return paired
 
@@ -284,6 +302,8 @@ class Engine:
     def _advance(self, time_s: float) -> None:
         self._now_s = max(self._now_s, time_s)
         self._visits.advance(self._now_s)
+        if self.settings.asks_consent and self._listening and not self._visits.reads(self._now_s):
+            self._stop_listening()
 
     def visit_begins(self) -> None:
         """Of `self._visits`. Each is looked at on a grid of its own, so that none moves what is seen of others."""

@@ -36,6 +36,13 @@ class EngineSettings:
     """By the queue system, where nobody tells an end: a visit is over when nobody was seen or heard for so long."""
     longest_s: float = 3_600.0
     """By the queue system: a call so long after the visit's first is another citizen's, whatever was seen."""
+    asks_consent: bool = False
+    """Nothing is looked at or listened to before the citizen touched yes (`edge.perception.consent`)."""
+    consent_opening_s: float = 20.0
+    """So long after the touch the citizen has to be seen first: a camera takes seconds to open."""
+    consent_gap_s: float = 4.0
+    """A yes ends when its citizen was not seen for so long: after that another may sit there. Bending down for a paper
+    costs the rest of the visit's signal, unless the citizen touches yes again."""
     presence: PresenceParameters = field(default_factory=PresenceParameters)
     tracking: TrackingParameters = field(default_factory=TrackingParameters)
     fusion: FusionParameters = field(default_factory=FusionParameters)
@@ -51,4 +58,4 @@ class EngineSettings:
             leaving_s=1.5,
         )
         presence = PresenceParameters(start_after_s=0.4, end_after_s=1.0, away_after_s=0.8)
-        return replace(self, presence=presence, fusion=fusion, change_after_s=0.5, rating_wait_s=8.0)
+        return replace(self, presence=presence, fusion=fusion, change_after_s=0.5, rating_wait_s=8.0, consent_gap_s=1.0)

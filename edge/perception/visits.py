@@ -1,4 +1,5 @@
-"""What begins, ends and opts out a visit: by presence in the citizen's region, or by the queue system's events.
+"""What begins, ends and opts out a visit: by presence in the citizen's region, by the queue system's events, or, where
+consent is asked, by a touch.
 
 One visit may change one cell of a release. So where a visit begins and ends depends on events and on whether somebody
 was seen, never on whether somebody opted out or rated; and what a visit counts for depends on itself alone. An opt-out
@@ -16,8 +17,9 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
+from edge.perception.consent import Consent
 from edge.perception.settings import EngineSettings
-from pipeline.records import ClosedVisit, VisitLevel
+from pipeline.records import ClosedVisit, FaceTrack, VisitLevel
 from pipeline.visit import MAX_BLIND_S, Change, Presence, Visit
 
 
@@ -65,6 +67,8 @@ class Visits(ABC):
         self._waiting: list[_Waiting] = []
         self._touched_first = False
         """Whether the open visit was begun by an opt-out, before anybody was seen or called."""
+        self.consent = Consent(settings) if settings.asks_consent else None
+        """The yes of whoever is there; None where the box's legal basis asks for none."""
 
     # -- what the engine asks
 
@@ -74,12 +78,12 @@ class Visits(ABC):
 
     def hears(self, time_s: float) -> bool:
         """Whether a piece of sound that begins at `time_s` is this visit's. It may have waited for seconds."""
-        return self.visit is not None and self.visit.takes_evidence and time_s >= self.visit.start_s
+        return self.visit is not None and self.reads(time_s) and time_s >= self.visit.start_s
 
-    @property
-    def reads(self) -> bool:
-        """Whether affect is inferred."""
-        return self.visit is not None and self.visit.takes_evidence
+    def reads(self, time_s: float) -> bool:
+        """Whether affect is inferred of what is of this moment."""
+        allowed = self.consent is None or self.consent.holds(time_s)
+        return allowed and self.visit is not None and self.visit.takes_evidence
 
     @property
     def has_opted_out(self) -> bool:
@@ -87,6 +91,12 @@ class Visits(ABC):
         return self.visit is not None and self.visit.opted_out
 
     # -- what happens
+
+    def sees(self, citizen: FaceTrack | None, time_s: float) -> None:
+        """A picture was looked at; the citizen's face in it, if any."""
+        if self.consent is not None:
+            self.consent.seen(citizen, time_s)
+        self.seen(citizen is not None, time_s)
 
     @abstractmethod
     def seen(self, somebody: bool, time_s: float) -> None:
@@ -104,6 +114,13 @@ class Visits(ABC):
     def ended(self, time_s: float) -> None:
         """The queue system told an end."""
 
+    def agree(self, time_s: float) -> bool:
+        """A touch of yes, where consent is asked. False where it can be nobody's: then nothing is opened."""
+        if self.consent is None or self.visit is None or not self.visit.takes_evidence:
+            return False
+        self.consent.give(time_s)
+        return True
+
     def opt_out(self, time_s: float) -> None:
         """A touch: what was summed up of the open visit is forgotten. Where none is open, one begins that counts as
         abstained, and holds for whoever comes next."""
@@ -113,6 +130,8 @@ class Visits(ABC):
             self._touched_first = True
         if self.visit is not None:
             self.visit.opt_out()
+        if self.consent is not None:
+            self.consent.end()
 
     def screen_shown(self, number: int, time_s: float) -> bool:
         """A sheet of that citizen appears. False where the visit is not open."""
@@ -142,6 +161,8 @@ class Visits(ABC):
 
     def advance(self, time_s: float) -> None:
         """Count what is due."""
+        if self.consent is not None:
+            self.consent.advance(time_s)
         for waiting in [each for each in self._waiting if each.due_s <= time_s]:
             self._waiting.remove(waiting)
             self._count(waiting.visit, waiting.end_s)
@@ -164,6 +185,8 @@ class Visits(ABC):
 
     def _start(self, time_s: float, service_group: int = 0) -> None:
         self.visit = Visit(time_s, self.settings.fusion, service_group)
+        if self.consent is not None:
+            self.consent.end()  # whose yes it was is another visit
         self._touched_first = False
         self._observer.visit_begins()
         self._next_number()
@@ -177,6 +200,8 @@ class Visits(ABC):
         visit, self.visit = self.visit, None
         assert visit is not None
         self._observer.visit_ends(visit)
+        if self.consent is not None:
+            self.consent.end()
         self._waiting.append(_Waiting(visit, self.number, end_s, due_s))
 
     def _count(self, visit: Visit, end_s: float) -> None:
@@ -248,7 +273,10 @@ class ByQueue(Visits):
 
     def __init__(self, settings: EngineSettings, observer: Observer) -> None:
         super().__init__(settings, observer)
-        self._left = not (settings.empty_first and settings.has_camera)
+        self._sees_places = settings.has_camera and not settings.asks_consent
+        """Whether pictures tell that a place was empty. Where consent is asked nothing looks at it, and every call
+        begins another visit."""
+        self._left = not (settings.empty_first and self._sees_places)
         """Whether the one before has left, as far as can be seen."""
         self._called_s: float | None = None
         """The first call of whoever is there."""
@@ -260,8 +288,8 @@ class ByQueue(Visits):
         """Whether whoever was there last had opted out."""
 
     def looks(self, time_s: float) -> bool:
-        """In a visit, and after one until the place was seen empty."""
-        return self.visit is not None or not self._left
+        """In a visit, and after one until the place was seen empty. Where consent is asked: while affect is read."""
+        return self.reads(time_s) if self.settings.asks_consent else self.visit is not None or not self._left
 
     @property
     def has_opted_out(self) -> bool:
@@ -269,7 +297,10 @@ class ByQueue(Visits):
         return super().has_opted_out or (self.visit is None and self._opted_out and not self._left)
 
     def opt_out(self, time_s: float) -> None:
-        """After the visit's end, whoever is still there is not analysed anyway; it holds if they are called again."""
+        """After the visit's end, whoever is still there is not analysed anyway; it holds if they are called again.
+        Where consent is asked, nobody is without a yes."""
+        if self.visit is None and self.settings.asks_consent:
+            return
         if self.visit is None and not self._left:
             self._opted_out = True
         else:
@@ -285,7 +316,7 @@ class ByQueue(Visits):
         if somebody and self.visit is not None:
             self.visit.last_sign_s = max(self.visit.last_sign_s, time_s)
             if not self._was_seen:
-                self._was_seen, self._left = True, not self.settings.has_camera
+                self._was_seen, self._left = True, not self._sees_places
         elif time_s - self._taken_s >= self.settings.change_after_s:
             self._left = True
 
@@ -327,7 +358,9 @@ class ByQueue(Visits):
     def advance(self, time_s: float) -> None:
         """A visit whose citizen has gone without a word is over, too."""
         super().advance(time_s)
-        if self.visit is not None and time_s - self.visit.last_sign_s >= self.settings.gone_after_s:
+        # nobody who has not agreed gives a sign
+        gone_s = self.settings.longest_s if self.settings.asks_consent else self.settings.gone_after_s
+        if self.visit is not None and time_s - self.visit.last_sign_s >= gone_s:
             self._opted_out = self.visit.opted_out
             self._end(self.visit.last_sign_s, time_s)
             super().advance(time_s)
@@ -335,10 +368,91 @@ class ByQueue(Visits):
     def _begin_watch(self, time_s: float) -> None:
         self._called_s, self._was_seen, self._taken_s = time_s, False, time_s
         self._looked_s = time_s
-        self._left = not self.settings.has_camera
+        self._left = not self._sees_places
 
     def _touch(self, time_s: float) -> None:
         self._begin_watch(time_s)
 
     def _end_s(self, visit: Visit, time_s: float) -> float:
         return time_s
+
+
+class ByTouch(Visits):
+    """Where consent is asked and no queue system calls: a touch begins a visit, and nothing else is known of anybody.
+
+    Yes begins one that is looked at until its citizen has rated, or was not seen for `consent_gap_s`. No begins one
+    that counts as abstained; nothing looks whether its citizen is still there, so it is open for a rating for
+    `rating_wait_s` and no longer. Whoever touches neither is in no count."""
+
+    looks_anew = True
+    DOUBLE_TOUCH_S = 2.0
+
+    def looks(self, time_s: float) -> bool:
+        """While affect is read."""
+        return self.reads(time_s)
+
+    def seen(self, somebody: bool, time_s: float) -> None:
+        """Keep when the citizen was seen last."""
+        if somebody and self.visit is not None:
+            self.visit.last_sign_s = max(self.visit.last_sign_s, time_s)
+
+    def blind(self, time_s: float) -> None:
+        """Nothing: `advance` ends what is not seen."""
+
+    def called(self, service_group: int, time_s: float) -> None:
+        """Nothing."""
+
+    def ended(self, time_s: float) -> None:
+        """Nothing."""
+
+    def agree(self, time_s: float) -> bool:
+        """Begin a visit: a yes is that of whoever touches now. Twice at once is one touch."""
+        if self.visit is not None and self.visit.takes_evidence and time_s - self.visit.start_s < self.DOUBLE_TOUCH_S:
+            return True
+        if self.visit is not None:
+            self._end(self._end_s(self.visit, time_s), time_s)
+            self.advance(time_s)
+        self._start(time_s)
+        return super().agree(time_s)
+
+    def opt_out(self, time_s: float) -> None:
+        """No, or no more: nothing looks from now on; the visit is open for its rating for a while."""
+        super().opt_out(time_s)
+        if self.visit is not None:
+            self.visit.last_sign_s = time_s
+
+    def screen_shown(self, number: int, time_s: float) -> bool:
+        """A sheet appears: it is a sign of its citizen."""
+        shown = super().screen_shown(number, time_s)
+        if shown and self.visit is not None:
+            self.visit.last_sign_s = time_s
+        return shown
+
+    def rated(self, overall: int, number: int, time_s: float) -> bool:
+        """A visit that was rated is over."""
+        paired = super().rated(overall, number, time_s)
+        if paired and self.visit is not None and self.visit.outcome:
+            self._end(time_s, time_s)
+            self.advance(time_s)
+        return paired
+
+    def advance(self, time_s: float) -> None:
+        """A visit that nothing looks at any more is over: at once, or after the time for its rating."""
+        super().advance(time_s)
+        visit = self.visit
+        if visit is None or self.reads(time_s):
+            return
+        due_s = visit.last_sign_s + self.settings.rating_wait_s
+        if visit.opted_out or visit.shows_screen:
+            if time_s >= due_s:
+                self._end(visit.last_sign_s, time_s)
+                super().advance(time_s)
+        else:
+            self._end(visit.last_sign_s, time_s)
+            super().advance(time_s)
+
+    def _touch(self, time_s: float) -> None:
+        pass
+
+    def _end_s(self, visit: Visit, time_s: float) -> float:
+        return min(time_s, visit.last_sign_s)

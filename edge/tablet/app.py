@@ -52,6 +52,7 @@ class TabletPages:
     demo: bool
     notice_url: str
     contact: str
+    asks_consent: bool = False
 
     @classmethod
     def of(cls, config: EdgeConfig, analysing: bool) -> TabletPages:
@@ -65,6 +66,7 @@ class TabletPages:
             config.box.demo,
             config.notice.url,
             config.notice.contact,
+            config.legal.asks_consent,
         )
 
 
@@ -91,9 +93,12 @@ class _Pages:
             Route("/language", self.switch_language, methods=["POST"]),
             Route("/opt-out", self.opt_out_holds),
             Route("/opt-out", self.opt_out, methods=["POST"]),
+            Route("/consent", self.consent_stands),
+            Route("/consent", self.consent, methods=["POST"]),
             Route("/begin", self.begin, methods=["POST"]),
             Route("/pair", self.pair),
             Route("/pair", self.take_code, methods=["POST"]),
+            Route("/not-yet", self.not_yet),
             Route("/thanks", self.thanks),
             Route("/already", self.already),
             Route("/over", self.over),
@@ -121,6 +126,7 @@ class _Pages:
             page_token=self._page_token,
             analysed=tells and self._counter.is_analysed,
             opted_out=tells and self._counter.has_opted_out,
+            asked=tells and self._counter.asks_consent,
             told_of=tells or not self._pages.analysing,
             path=request.url.path,
             warn_s=min(_WARN_S, self._pages.idle_s - 5) if self._pages.idle_s > 10 else 5,
@@ -210,6 +216,29 @@ class _Pages:
     async def opt_out_holds(self, request: Request) -> Response:
         """Whether the opt-out that the page tells of still holds: 204, or 410 where it does not."""
         return Response(status_code=204 if self._counter.has_opted_out else 410)
+
+    async def consent(self, request: Request) -> Response:
+        """Yes, for this visit: the one way to it. No event of the queue system, command or setting says it."""
+        form = await request.form()
+        if not self._own_page(form):
+            return RedirectResponse("/", 303)
+        if not await run_in_threadpool(self._counter.agree):
+            return RedirectResponse("/not-yet", 303)
+        return RedirectResponse("/", 303)
+
+    async def consent_stands(self, request: Request) -> Response:
+        """Whether the yes that the page tells of still holds: 204, or 410 where it does not."""
+        return Response(status_code=204 if self._counter.is_analysed else 410)
+
+    async def not_yet(self, request: Request) -> Response:
+        """A yes that could be nobody's."""
+        return self._render(
+            request,
+            "message.html",
+            heading=Message("Nothing is analysed."),
+            hint=Message("Your visit has not begun, or is over. You can agree once you have been called."),
+            mood=3,
+        )
 
     async def begin(self, request: Request) -> Response:
         """Show the first question."""

@@ -40,6 +40,11 @@ class Visits(Protocol):
     @property
     def has_opted_out(self) -> bool: ...
 
+    @property
+    def asks_consent(self) -> bool: ...
+
+    def agree(self, time_s: float) -> bool: ...
+
     def opt_out(self) -> None: ...
 
     def screen_shown(self, number: int) -> None: ...
@@ -138,7 +143,16 @@ class Counter:
     @property
     def is_analysed(self) -> bool:
         """Whether the page has to say that a visit is being analysed now."""
-        return self._visits is not None and not self.has_opted_out
+        return self._visits is not None and not self.has_opted_out and not self._visits.asks_consent
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether the page asks for a yes, without which nothing is opened."""
+        return self._visits is not None and self._visits.asks_consent
+
+    def agree(self) -> bool:
+        """One touch of yes, for this visit alone. False where nobody's visit can be meant."""
+        return self._visits is not None and self._visits.agree(self._clock())
 
     @property
     def has_opted_out(self) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pipeline.language import Message
+import hashlib
+import json
+
+from pipeline.language import Message, in_language, languages
 
 TITLE = Message("How satisfaction is measured here")
 _IN_ANY_CASE = frozenset({"rating", "purpose"})
@@ -49,3 +52,12 @@ _PARTS: dict[str, tuple[Message, Message]] = {
 def notice_parts(analysing: bool) -> list[tuple[Message, Message]]:
     """Headings and texts of the notice; where nothing is analysed, of the voluntary rating alone."""
     return [words for name, words in _PARTS.items() if analysing or name in _IN_ANY_CASE]
+
+
+def notice_digest(contact: str, url: str) -> bytes:
+    """SHA-256 (32 bytes) of what the notice says in every language, for the transparency log: its version."""
+    words = [
+        [in_language(text, lang) for part in ((TITLE, TITLE), *notice_parts(True)) for text in part]
+        for lang in sorted(languages())
+    ]
+    return hashlib.sha256(json.dumps([words, contact, url], ensure_ascii=False).encode()).digest()

@@ -13,6 +13,7 @@ from pipeline.calendar import window_label
 from pipeline.errors import LogError
 from pipeline.transparency.heads import from_words, verify_head
 from pipeline.transparency.leaves import (
+    BasisLeaf,
     EpochLeaf,
     KeyLeaf,
     ModelLeaf,
@@ -209,6 +210,10 @@ def describe_leaf(leaf: object) -> str:
     if isinstance(leaf, NoticeLeaf):
         confirmed = "confirmed" if leaf.notice_confirmed else "not confirmed"
         return f"notice {confirmed}, opt-out {'offered' if leaf.opt_out_offered else 'not offered'}"
+    if isinstance(leaf, BasisLeaf):
+        papers = f" by decision {leaf.decision_number} of {leaf.decision_date}, last check {leaf.last_check}"
+        stated = papers if leaf.basis == "state_activity" else ""
+        return f"legal basis {leaf.basis}{stated}, notice sha256 {leaf.notice.hex()[:16]}"
     if isinstance(leaf, ModelLeaf):
         return f"model {leaf.name} sha256 {leaf.sha256.hex()[:16]}"
     if isinstance(leaf, KeyLeaf):

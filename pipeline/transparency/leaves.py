@@ -7,6 +7,7 @@ A leaf is msgpack of one of these structs. Times are days or period indices.
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Literal
 
 import msgspec
 
@@ -84,6 +85,18 @@ class NoticeLeaf(_Leaf, frozen=True, tag="notice"):
     opt_out_offered: bool
 
 
+class BasisLeaf(_Leaf, frozen=True, tag="basis"):
+    """The legal basis on which anybody is analysed, and the SHA-256 of the notice that says so. Under `state_activity`
+    its decision and the last periodic check, whose days are written YYYY-MM-DD."""
+
+    day: int
+    basis: Literal["consent", "state_activity"]
+    notice: bytes
+    decision_number: str = ""
+    decision_date: str = ""
+    last_check: str = ""
+
+
 class ModelLeaf(_Leaf, frozen=True, tag="model"):
     """A model's weights in use."""
 
@@ -107,8 +120,8 @@ class CountsLostLeaf(_Leaf, frozen=True, tag="counts_lost"):
     day: int
 
 
-Leaf = EpochLeaf | PolicyLeaf | ReleaseLeaf | RefusalLeaf | NoticeLeaf | ModelLeaf | KeyLeaf | CountsLostLeaf
-StateLeaf = NoticeLeaf | ModelLeaf | KeyLeaf
+StateLeaf = NoticeLeaf | BasisLeaf | ModelLeaf | KeyLeaf
+Leaf = EpochLeaf | PolicyLeaf | ReleaseLeaf | RefusalLeaf | StateLeaf | CountsLostLeaf
 
 encode_leaf = msgspec.msgpack.Encoder(enc_hook=encode_kind).encode
 _decoder = msgspec.msgpack.Decoder(Leaf, dec_hook=decode_kind)
@@ -130,7 +143,9 @@ def state_key(leaf: StateLeaf) -> str:
     """What the leaf is the state of: a later leaf of the same key replaces it."""
     if isinstance(leaf, ModelLeaf):
         return f"model:{leaf.name}"
-    return f"key:{leaf.role}" if isinstance(leaf, KeyLeaf) else "notice"
+    if isinstance(leaf, KeyLeaf):
+        return f"key:{leaf.role}"
+    return "basis" if isinstance(leaf, BasisLeaf) else "notice"
 
 
 def release_digest(message: Release) -> bytes:

@@ -24,6 +24,11 @@ class OneVisit:
 
     open_visit: int | None = 1
     has_opted_out = False
+    asks_consent = False
+
+    def agree(self, time_s: float) -> bool:
+        self.asks_consent = False
+        return True
 
     def opt_out(self) -> None:
         self.has_opted_out = True

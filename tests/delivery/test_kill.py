@@ -40,6 +40,9 @@ agency_label = "Sở Tư pháp"
 demo = true
 [camera]
 source = "none"
+[legal]
+basis = "consent"
+
 [privacy]
 demo = true
 demo_pulse_s = 1

@@ -29,6 +29,9 @@ clerks_per_box = 2
 [server]
 address = "tcp://score.example:5570"
 public_key = "{KEY}"
+
+[legal]
+basis = "consent"
 """
 
 
@@ -134,7 +137,7 @@ def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None
     with_camera = GOOD.replace('source = "none"', "source = 0\nregion = [[0, 0], [0.6, 0], [0.6, 1], [0, 1]]", 1)
     config = load_config(write(tmp_path, with_camera))
     assert not config.analysis_wanted
-    assert any("notice is not confirmed" in sentence for sentence in config.warnings())
+    assert any("notice is not confirmed" in sentence for sentence in config.warnings(None))
     assert load_config(write(tmp_path, with_camera + "\n[notice]\nconfirmed = true\n")).analysis_wanted
 
 

@@ -26,6 +26,8 @@ source = "/var/lib/hailong/film.mp4"
 loop = true
 [notice]
 confirmed = true
+[legal]
+basis = "consent"
 [privacy]
 demo = true
 clerks_per_box = 2

@@ -52,6 +52,9 @@ source = "rtsp://admin:matkhau@10.0.0.9/stream"
 region = [[0.0, 0.0], [0.6, 0.0], [0.6, 1.0], [0.0, 1.0]]
 [notice]
 contact = "Văn phòng, tầng 1"
+[legal]
+basis = "consent"
+
 [privacy]
 clerks_per_box = 3
 [server]

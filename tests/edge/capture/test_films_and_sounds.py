@@ -371,7 +371,7 @@ class _Failing(Microphone):
 
     tries = 0
 
-    def _items(self, tallies: Tallies) -> Any:
+    def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Any:
         self.tries += 1
         if self.tries < 3:
             raise RuntimeError("unforeseen")

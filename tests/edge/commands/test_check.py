@@ -43,6 +43,9 @@ agency_label = "Sở Tư pháp"
 demo = true
 [camera]
 source = "none"
+[legal]
+basis = "consent"
+
 [privacy]
 demo = true
 clerks_per_box = 2

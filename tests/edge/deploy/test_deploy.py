@@ -47,7 +47,7 @@ def edge_toml(folder: Path) -> Path:
         f'[box]\ndata_dir = "{folder}/var/lib/hailong"\nagency_label = "Sở Tư pháp"\nclerks_meet = true\n'
         '[camera]\nsource = "none"\n'
         f'[server]\naddress = "tcp://127.0.0.1:5570"\npublic_key = "{server.curve_public_z85}"\n'
-        "[privacy]\nclerks_per_box = 3\n",
+        '[legal]\nbasis = "consent"\n[privacy]\nclerks_per_box = 3\n',
         encoding="utf-8",
     )
     return path

@@ -23,6 +23,7 @@ def config(**sections: dict[str, object]) -> EdgeConfig:
     values: dict[str, dict[str, object]] = {
         "box": {"data_dir": "/var/lib/hailong", "agency_label": "Sở Tư pháp", "clerks_meet": True},
         "camera": {"source": "none"},
+        "legal": {"basis": "consent"},
         "privacy": {"clerks_per_box": 3},
         "server": {"address": "tcp://192.0.2.10:5870", "public_key": KEY},
     }

@@ -34,7 +34,13 @@ class Visits:
     def __init__(self) -> None:
         self.open_visit: int | None = 1
         self.has_opted_out = False
+        self.asks_consent = False
         self.calls: list[str] = []
+
+    def agree(self, time_s: float) -> bool:
+        self.calls.append("agree")
+        self.asks_consent = self.open_visit is None
+        return self.open_visit is not None
 
     def opt_out(self) -> None:
         self.calls.append("opt_out")

@@ -1,0 +1,59 @@
+"""What the law says, from one data file (`law.toml`): documentation, refusals, notices and reports cite it from here.
+
+Not legal advice: an entry says what its author read, and `read` whether that was the text itself.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib import resources
+
+from pipeline.language import NOTHING, Day, Message, Sentence, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """One article. `since`: in force from that day, None where the file does not know it. `read`: whether the text
+    itself was read."""
+
+    key: str
+    act: Text
+    article: str
+    says: Text
+    since: date | None = None
+    read: bool = True
+
+    @property
+    def cite(self) -> Sentence:
+        """`Decree 356/2025/NĐ-CP, Art. 6.3`."""
+        return Message("{act}, Art. {article}", act=self.act, article=self.article)
+
+    @property
+    def in_force(self) -> Sentence:
+        """Since when, empty where the file does not know it."""
+        return Message("in force since {day}", day=Day(self.since)) if self.since else NOTHING
+
+
+@cache
+def provisions() -> dict[str, Provision]:
+    """All articles by their key, in the file's order."""
+    found = {}
+    text = resources.files("pipeline").joinpath("law.toml").read_text("utf-8")
+    for entry in tomllib.loads(text)["provision"]:
+        found[entry["key"]] = Provision(
+            key=entry["key"],
+            act=Text.named(vi=entry["act_vi"], en=entry["act_en"]),
+            article=entry["article"],
+            says=Text.named(vi=entry["vi"], en=entry["en"]),
+            since=entry.get("since"),
+            read=entry.get("read", True),
+        )
+    return found
+
+
+def provision(key: str) -> Provision:
+    """One article. Raises `KeyError` for a key that the file does not have."""
+    return provisions()[key]
