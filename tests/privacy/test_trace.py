@@ -90,3 +90,21 @@ def test_a_leaking_box_is_caught(use_strace: bool, tmp_path: Path, monkeypatch: 
     assert "NumPy array" in said
     assert "contacted outside of the allow-list" in said
     assert "127.0.0.9" in said
+
+
+@pytest.mark.slow
+def test_under_consent_nothing_is_opened_without_a_touch_and_one_touch_is_one_visit(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A day of film with a face and a voice in it: neither is so much as opened, by strace's account."""
+    assert shutil.which("strace"), "install strace (apt install strace)"
+    assert main(["audit", "trace", "--basis", "consent", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)["facts"]
+    assert facts["without_a_touch"] == {"visits": 0, "opened": []}
+    assert facts["with_a_touch"] == {"visits": 1, "opened": ["clip.avi", "clip.wav"]}
+
+
+@pytest.mark.slow
+def test_a_box_that_opens_its_camera_without_a_touch_is_caught() -> None:
+    said = "\n".join(audit_trace(child="tests.privacy.eager_box", basis="consent").problems)
+    assert "without a touch: 0 visits, opened: clip.avi, clip.wav" in said

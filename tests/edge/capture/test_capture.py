@@ -20,7 +20,7 @@ from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
 from pipeline.errors import SourceError
 from pipeline.records import SAMPLE_RATE_HZ, Tallies
-from tests.edge.clips import RATE_HZ, frames, scene, silence, voice, write_film, write_sound
+from tests.edge.clips import HEIGHT_PX, RATE_HZ, WIDTH_PX, frames, scene, silence, voice, write_film, write_sound
 
 QUICK = CameraSettings(open_s=2.0, read_s=2.0, stale_s=1.0, first_pause_s=0.1, longest_pause_s=0.2)
 
@@ -349,3 +349,23 @@ def test_sound_that_nobody_takes_is_bounded() -> None:
     assert len(slots) == 3
     assert tallies.dropped == {"late": 7}
     assert [slots.get(0) for _ in range(4)] == [7, 8, 9, None]
+
+
+def test_a_file_that_plays_before_a_closed_camera_goes_on_meanwhile(tmp_path: Path) -> None:
+    """Opened late, closed, opened again: each time at the moment of the film that the clock has reached."""
+    shades = [np.full((HEIGHT_PX, WIDTH_PX, 3), 40 + 8 * (number // 5), np.uint8) for number in range(100)]
+    camera = Camera(str(write_film(tmp_path / "day.mp4", shades)), settings=QUICK)
+    camera.play_from_now()
+    begun_s = time.monotonic()
+    seen = []
+    for pause_s in (1.0, 1.5):
+        time.sleep(pause_s)
+        assert len(seen) == camera.tallies.forwarded == 0 or not camera.is_open
+        camera.start()
+        frame = camera.next(5.0)
+        assert frame is not None
+        expected = 40 + 8 * ((frame.time_s - begun_s) * RATE_HZ // 5)
+        seen.append(abs(float(frame.pixels.mean()) - expected))
+        camera.stop()
+        assert camera.next(0.05) is None, "nothing that was read is kept"
+    assert max(seen) < 12, seen
