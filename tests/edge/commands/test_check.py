@@ -105,6 +105,7 @@ def test_a_box_that_can_start(config_path: Path, capsys: pytest.CaptureFixture[s
     assert found["ok"]
     assert {each["what"]: each["state"] for each in found["findings"]} == {
         "configuration": "warning",  # a demo
+        "legal basis": "ok",
         "unit": "skipped",
         "privacy": "ok",
         "clock": "ok",
