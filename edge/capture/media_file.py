@@ -53,6 +53,16 @@ def file_url(path: str) -> str:
     return f"file:{path}"
 
 
+def require_file(path: str) -> None:
+    """Raises `SourceError` where there is no such file; does not open it."""
+    if not Path(path).exists():
+        raise _missing(redacted(path))
+
+
+def _missing(name: str) -> SourceError:
+    return SourceError(Message("There is no file {name}.", name=name), Message("Check the path."))
+
+
 def _unreadable(source: str, error: Exception) -> SourceError:
     name = redacted(source)
     if "://" in source:
@@ -62,7 +72,7 @@ def _unreadable(source: str, error: Exception) -> SourceError:
         )
     path = Path(source)
     if not path.exists():
-        return SourceError(Message("There is no file {name}.", name=name), Message("Check the path."))
+        return _missing(name)
     if path.is_file() and path.stat().st_size == 0:
         return SourceError(Message("The file {name} is empty.", name=name), Message("Record it anew, or name another."))
     return SourceError(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from edge.capture.camera import Camera
+from edge.capture.media_file import require_file
 from edge.capture.microphone import Microphone
 from edge.config import EdgeConfig
 from edge.delivery.health import Health
@@ -24,6 +25,7 @@ from pipeline.wire import BoxState
 _log = logging.getLogger(__name__)
 _WAIT_S = 0.25
 _WORDS_PAUSE_S = 0.2
+DAY_S = 86_400
 
 
 def engine_settings(config: EdgeConfig) -> EngineSettings:
@@ -66,6 +68,7 @@ class Analysis:
         self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
         self._health = health
         self._asks_consent, self._stopping = config.legal.asks_consent, False
+        self._told_day: int | None = None
         self.camera: Camera | None = None
         self.microphone: Microphone | None = None
         if config.camera.source != "none":
@@ -98,6 +101,8 @@ class Analysis:
         """Read once, unless consent is asked first. A file that cannot be read is a wrong configuration; a device may
         be slower to start than the box after a power cut, so the box goes on without it, says so, and tries again."""
         if self._asks_consent:
+            if source.is_file:
+                require_file(str(source.source))
             return
         try:
             source.check()
@@ -157,6 +162,7 @@ class Analysis:
         if self._asks_consent:
             self.engine.tick(time.monotonic())
             self._tend(self.camera)
+            self.tell_of_day(int(time.time() // DAY_S))
         frame = self.camera.next(_WAIT_S) if self.camera is not None else None
         if frame is not None:
             self.engine.feed_frame(frame)
@@ -179,11 +185,25 @@ class Analysis:
         if not self.engine.work_words():
             self._workers[2].wait(_WORDS_PAUSE_S)
 
+    def tell_of_day(self, day: int) -> None:
+        """Under consent sources open because somebody touched yes, and whether they do is told with the next day:
+        earlier, heartbeats and journal would tell of the touch."""
+        if day != self._told_day:
+            self._told_day = day
+            for state, name, source in (
+                (BoxState.CAMERA_LOST, "camera", self.camera),
+                (BoxState.MICROPHONE_LOST, "microphone", self.microphone),
+            ):
+                if source is not None:
+                    self._tell(state, source.lost, name, source)
+
     def _camera_lost(self, lost: bool) -> None:
-        self._tell(BoxState.CAMERA_LOST, lost, "camera", self.camera)
+        if not self._asks_consent:
+            self._tell(BoxState.CAMERA_LOST, lost, "camera", self.camera)
 
     def _microphone_lost(self, lost: bool) -> None:
-        self._tell(BoxState.MICROPHONE_LOST, lost, "microphone", self.microphone)
+        if not self._asks_consent:
+            self._tell(BoxState.MICROPHONE_LOST, lost, "microphone", self.microphone)
 
     def _tell(self, state: BoxState, lost: bool, name: str, source: Camera | Microphone | None) -> None:
         if self._health.set(state, lost):

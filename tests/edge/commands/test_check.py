@@ -27,6 +27,7 @@ from edge.config import load_config
 from edge.delivery.enrolment import enrol, load_enrolment, own_keys
 from edge.tablet.serve import TabletServer
 from hailong.cli import main
+from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError, HailongError, SourceError, StoreError
 from pipeline.keys import KeyPair, new_keys
 from pipeline.language import Message
@@ -91,6 +92,14 @@ def config_path(tmp_path: Path, store: Engine, place: Place, server_keys: KeyPai
 
 def states(path: Path) -> dict[str, str]:
     return {finding.what: finding.state for finding in check(path)}
+
+
+STATE_ACTIVITY = f"""basis = "state_activity"
+decision_number = "45/QĐ-UBND"
+decision_date = 2026-06-01
+office = "Văn phòng"
+complaints = "0207 3822 222"
+last_check = {day_date(today())}"""
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -330,6 +339,7 @@ def test_without_a_notice_nothing_is_analysed(config_path: Path, tmp_path: Path)
 def test_a_camera_that_is_not_there_yet_does_not_keep_the_box_from_starting(config_path: Path) -> None:
     """It may be slower than the box after a power cut; ratings go on. A file that is missing is a mistake."""
     change(config_path, '[camera]\nsource = "none"', "[notice]\nconfirmed = true\n[camera]\nsource = 63")
+    change(config_path, 'basis = "consent"', STATE_ACTIVITY)
     box = Box.open(load_config(config_path))
     box.start()
     assert wait_for(lambda: box.sender.is_heard)
@@ -337,8 +347,25 @@ def test_a_camera_that_is_not_there_yet_does_not_keep_the_box_from_starting(conf
     assert httpx.get(f"http://127.0.0.1:{box.tablet.port}/status").json()["state"] == "CAMERA_LOST"
     box.stop(flush_s=20)
     change(config_path, "source = 63", 'source = "nothing.mp4"')
-    with pytest.raises(SourceError):
-        Box.open(load_config(config_path))
+    for basis in (STATE_ACTIVITY, 'basis = "consent"'):
+        with pytest.raises(SourceError):
+            Box.open(load_config(config_path))
+        change(config_path, STATE_ACTIVITY, basis)
+
+
+@pytest.mark.slow
+def test_under_consent_a_camera_that_fails_at_a_touch_is_told_with_the_next_day(config_path: Path) -> None:
+    """At once, heartbeats and the journal would tell when somebody agreed."""
+    change(config_path, '[camera]\nsource = "none"', "[notice]\nconfirmed = true\n[camera]\nsource = 63")
+    box = Box.open(load_config(config_path))
+    box.start()
+    assert box.analysis is not None
+    assert box.counter.agree()
+    assert wait_for(lambda: box.analysis is not None and box.analysis.camera is not None and box.analysis.camera.lost)
+    assert not box.health.holds(BoxState.CAMERA_LOST)
+    box.analysis.tell_of_day(0)
+    assert box.health.holds(BoxState.CAMERA_LOST)
+    box.stop(flush_s=20)
 
 
 def test_commands_of_the_server(

@@ -480,35 +480,35 @@ def test_every_model_s_card_is_on_a_page(one: Tablet) -> None:
             assert limit[:12].split("'")[0].split('"')[0] in page
 
 
-def test_a_yes_is_said_by_the_page_of_the_tablet_alone(tablet: Tablet) -> None:
+def test_a_yes_is_said_by_the_page_of_the_tablet_alone(one: Tablet) -> None:
     """Not by the queue system, nor by a request that did not come from the page."""
-    tablet.visits.asks_consent = True
-    page = tablet.client.get("/").text
+    one.visits.asks_consent = True
+    page = one.client.get("/").text
     assert "Máy quay và micrô đang tắt" in page
     assert page.count('class="choice"') == 3
     assert "trẻ em dưới 16 tuổi" in page
     headers = {"X-Queue-Token": TOKEN}
     for body in ('{"consent": true}', '{"service_group": 3, "consent": true}', '{"agree": 1}'):
-        assert tablet.client.post("/visit/start", content=body, headers=headers).status_code == 422
-    tablet.client.post("/visit/start", headers=headers)
-    tablet.client.post("/consent", data={"page_token": "guessed"})
-    tablet.client.get("/consent")
-    assert "agree" not in tablet.visits.calls
-    assert tablet.visits.asks_consent
-    tablet.client.post("/consent", data={"page_token": tablet.page_token()})
-    assert tablet.visits.calls[-1] == "agree"
-    assert tablet.client.get("/consent").status_code == 204
+        assert one.client.post("/visit/start", content=body, headers=headers).status_code == 422
+    one.client.post("/visit/start", headers=headers)
+    one.client.post("/consent", data={"page_token": "guessed"})
+    one.client.get("/consent")
+    assert "agree" not in one.visits.calls
+    assert one.visits.asks_consent
+    one.client.post("/consent", data={"page_token": one.page_token()})
+    assert one.visits.calls[-1] == "agree"
+    assert one.client.get("/consent").status_code == 204
 
 
-def test_a_yes_that_is_nobodys_is_told(tablet: Tablet) -> None:
-    tablet.visits.asks_consent, tablet.visits.open_visit = True, None
-    page = tablet.client.post("/consent", data={"page_token": tablet.page_token()})
+def test_a_yes_that_is_nobodys_is_told(one: Tablet) -> None:
+    one.visits.asks_consent, one.visits.open_visit = True, None
+    page = one.client.post("/consent", data={"page_token": one.page_token()})
     assert page.url.path == "/not-yet"
     assert "Không có gì được phân tích" in page.text
-    assert tablet.client.get("/consent").status_code == 410
+    assert one.client.get("/consent").status_code == 410
 
 
-def test_who_brings_a_child_is_not_analysed_under_either_basis(tablet: Tablet) -> None:
-    assert "trẻ em dưới 16 tuổi" in tablet.client.get("/").text
-    tablet.client.post("/opt-out", data={"page_token": tablet.page_token()})
-    assert tablet.visits.has_opted_out
+def test_who_brings_a_child_is_not_analysed_under_either_basis(one: Tablet) -> None:
+    assert "trẻ em dưới 16 tuổi" in one.client.get("/").text
+    one.client.post("/opt-out", data={"page_token": one.page_token()})
+    assert one.visits.has_opted_out
