@@ -73,6 +73,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "server export": ("server.commands.export", "export ratings and scores with a data dictionary"),
     "server score": ("server.commands.score", "the SIPAS index, and beside it overall satisfaction, fused"),
+    "server indicators766": (
+        "server.commands.indicators766",
+        "Decision 766, satisfaction group: every unit's points and what the counts support",
+    ),
     "server plan": ("server.commands.plan", "sampling plan: sizes, draw, returns"),
     "server report": ("server.commands.report", "yearly and quarterly report (DOCX, PDF, XLSX)"),
     "server sample-province": ("server.commands.sample_province", "generate a province for trying things, seeded"),

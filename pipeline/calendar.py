@@ -181,10 +181,11 @@ class Period:
 
     def before(self) -> Period:
         """The period of the same length just before."""
-        return _of_months(self.first_month - len(self.months), self.first_month - 1)
+        return period_of_months(self.first_month - len(self.months), self.first_month - 1)
 
 
-def _of_months(first: int, last: int) -> Period:
+def period_of_months(first: int, last: int) -> Period:
+    """The period from one month index to another, both included, under its usual name."""
     year, month, length = month_date(first).year, first % 12, last - first + 1
     if length == 12 and month == 0:
         name = f"{year}"
@@ -210,7 +211,7 @@ def parse_period(text: str) -> Period:
                 Message("The period {text} ends before it begins.", text=text),
                 Message("Write the earlier month first."),
             )
-        return _of_months(left.first_month, right.last_month)
+        return period_of_months(left.first_month, right.last_month)
     match = _PERIOD.fullmatch(first)
     if match is None or not DAY_ZERO.year <= int(match[1]) < date.max.year:
         raise InvalidError(
@@ -220,17 +221,17 @@ def parse_period(text: str) -> Period:
     start = (int(match[1]) - DAY_ZERO.year) * 12
     if match[2]:
         start += 3 * (int(match[2]) - 1)
-        return _of_months(start, start + 2)
+        return period_of_months(start, start + 2)
     if match[3]:
         start += int(match[3]) - 1
-        return _of_months(start, start)
-    return _of_months(start, start + 11)
+        return period_of_months(start, start)
+    return period_of_months(start, start + 11)
 
 
 def quarter_of_month(month: int) -> Period:
     """The calendar quarter that a month lies in."""
     first = month - month % 3
-    return _of_months(first, first + 2)
+    return period_of_months(first, first + 2)
 
 
 # release windows -----------------------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ ROUTERS = (
     "server.channels.gateway.page",
     "server.feedback.page",
     "server.scores.index_page",
+    "server.indicators.page",
     "server.reports.page",
     "server.channels.rounds_page",
     "server.channels.paper.page",

@@ -1,7 +1,9 @@
-"""Import agencies and services, transactions, answer sheets, enumerators and phone numbers from CSV or XLSX.
+"""Import agencies and services, transactions, answer sheets, enumerators, phone numbers and the counts of Decision 766
+from CSV or XLSX (those of the national portal from its JSON, too).
 
     hailong server import agencies coquan.xlsx
     hailong server import transactions hoso-2026.csv --preview
+    hailong server import indicators766 cong.json --period 2026-09
     hailong server import ratings phieu.xlsx --instrument 2640 --channel paper --not-answered "-1 -99"
 
 All or nothing: where one row does not fit, nothing is imported and every bad row is told by number with all its
@@ -34,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from server.store.channels import CHANNELS
 
     parser.add_argument("kind", nargs="?", help="what the file holds: see --columns")
-    parser.add_argument("file", nargs="?", type=Path, help="CSV or XLSX")
+    parser.add_argument("file", nargs="?", type=Path, help="CSV, XLSX or JSON")
     add_store(parser)
     parser.add_argument("--columns", action="store_true", help="list the columns of every kind, and stop")
     parser.add_argument("--preview", action="store_true", help="check and count; write nothing")
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     codes = ", ".join(channel.code for channel in CHANNELS if channel.in_files)
     parser.add_argument("--channel", help=f"of ratings whose rows name none: {codes}")
     parser.add_argument("--batch", help="name of the delivery; keys rows without form codes (the file's content)")
+    parser.add_argument("--period", help="of counts of Decision 766 whose rows name none: 2026-09, 2026-Q3, 2026")
     parser.add_argument("--round", help="code of the round, for phones")
     parser.add_argument("--not-answered", metavar="CODES", help='codes that stand for no answer, such as "-1 -99"')
     parser.add_argument(
@@ -53,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Import, or say what is wrong with which row."""
+    from pipeline.calendar import parse_period
     from pipeline.errors import ImportRowError, InvalidError
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
@@ -80,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
             instrument=load_instrument(args.instrument, args.version) if "instrument" in spec.options else None,
             channel=args.channel or "",
             batch=args.batch or "",
+            period=parse_period(args.period) if args.period else None,
             round_code=args.round or "",
             not_answered=read_missing(args.not_answered or ""),
             ignored=tuple(args.ignore or ()),

@@ -47,6 +47,7 @@ ACTIONS: dict[str, Message] = {
     "form_rechecked": Message("Form re-checked"),
     "forms_printed": Message("Forms printed"),
     "gateway_made": Message("Gateway added"),
+    "indicators766_imported": Message("Counts of Decision 766 imported"),
     "invitations_issued": Message("One-time links issued"),
     "levels_imported": Message("Levels imported"),
     "objects_changed": Message("Entries changed, with old and new values"),

@@ -74,6 +74,7 @@ IMPORT_FIGURES: dict[str, Message] = {
 IMPORT_KINDS: dict[str, Message] = {
     "ratings": Message("answer sheets"),
     "transactions": Message("transactions (sampling frame)"),
+    "indicators766": Message("Decision 766: counts of the national portal"),
     "levels": Message("levels"),
     "fields": Message("fields"),
     "agencies": Message("agencies"),

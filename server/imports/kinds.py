@@ -6,13 +6,16 @@ from pipeline.errors import NotFoundError
 from pipeline.language import Message
 from server.catalogue.succession import SUCCESSORS
 from server.catalogue.writing import SPECS
+from server.indicators.imports import INDICATORS766
 from server.ratings.frame import TRANSACTIONS
 from server.ratings.imports import RATINGS
 from server.ratings.people import ENUMERATORS, PHONES
 from server.tabular.spec import ImportSpec
 
 _CATALOGUE = (*SPECS, SUCCESSORS)
-KINDS: dict[str, ImportSpec] = {spec.kind: spec for spec in (RATINGS, TRANSACTIONS, *_CATALOGUE, ENUMERATORS, PHONES)}
+KINDS: dict[str, ImportSpec] = {
+    spec.kind: spec for spec in (RATINGS, TRANSACTIONS, INDICATORS766, *_CATALOGUE, ENUMERATORS, PHONES)
+}
 """Kind -> what it is, in the order in which pages list them."""
 OF_CATALOGUE = frozenset(spec.kind for spec in _CATALOGUE)
 """Kinds that whoever manages the catalogue alone may import."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import Response
 
+from pipeline.calendar import parse_period
 from pipeline.errors import ForbiddenError, ImportRowError, InvalidError, RequestError
 from pipeline.instruments import load_instrument, shipped_instruments
 from pipeline.language import Message
@@ -28,7 +29,7 @@ from server.web.context import SurveyManager, engine_of, error_text, render, row
 router = APIRouter(prefix="/survey", include_in_schema=False)
 MAX_BYTES = 64 << 20
 """Of an upload; larger files are read by the command, which has no other program's patience to think of."""
-_SUFFIXES = (".csv", ".xlsx", ".xlsm", ".xls", ".txt", ".tsv")
+_SUFFIXES = (".csv", ".xlsx", ".xlsm", ".xls", ".txt", ".tsv", ".json")
 _SHOWN = 200
 
 
@@ -73,6 +74,7 @@ def import_upload(
     instrument: Annotated[str, Form(max_length=40)] = "2640",
     channel: Annotated[str, Form(max_length=20)] = "",
     round_code: Annotated[str, Form(max_length=40)] = "",
+    period: Annotated[str, Form(max_length=30)] = "",
     not_answered: Annotated[str, Form(max_length=200)] = "",
     ignored: Annotated[str, Form(max_length=4_000)] = "",
 ) -> Response:
@@ -87,6 +89,7 @@ def import_upload(
         instrument=load_instrument(instrument) if "instrument" in spec.options else None,
         channel=channel,
         round_code=round_code,
+        period=parse_period(period) if "period" in spec.options and period.strip() else None,
         not_answered=read_missing(not_answered),
         ignored=tuple(line.strip() for line in ignored.splitlines() if line.strip()),
         preview=preview,

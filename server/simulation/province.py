@@ -239,6 +239,9 @@ def _transactions(
             for month in months:
                 season = 1.0 + 0.15 * np.sin(2 * np.pi * month / 12)
                 frame[position, group, month] = max(5, int(rng.poisson(usual * season)))
+    # how many were late and how many met a petition: from a stream of its own, so that no other figure changes
+    own = np.random.default_rng([len(places), months[0], 766])
+    late_share = own.beta(2.0, 16.0, len(places))
     connection.execute(
         insert(transactions),
         [
@@ -248,6 +251,8 @@ def _transactions(
                 "service_group": group,
                 "month": month,
                 "count": count,
+                "late": (late := int(own.binomial(count, late_share[position]))),
+                "complained": int(own.binomial(count - late, 0.004)),
             }
             for (position, group, month), count in frame.items()
         ],
@@ -385,7 +390,7 @@ def _feedback(
     number = 0
     for month in months:
         first, last = parse_period_month(month)
-        for _ in range(int(rng.poisson(9))):
+        for _ in range(int(rng.poisson(1.5 * len(places)))):
             place = places[int(rng.integers(len(places)))]
             received = int(rng.integers(first, last + 1))
             took = int(rng.gamma(4.0, 2.0)) + 1

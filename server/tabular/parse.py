@@ -1,4 +1,4 @@
-"""The reading process' work: a CSV or XLSX file as raw rows, whatever its encoding; nothing believed, nothing dropped.
+"""The reading process' work: a CSV, XLSX or JSON file as raw rows, in whatever encoding; nothing believed or dropped.
 
 CSV: UTF-8 with or without BOM, UTF-16 (with BOM, or recognised by its zero bytes), Windows-1258, TCVN3, VNI. Separator
 `,` `;` tab or `|`: the one with which most cells of the header are known. XLSX: every worksheet, its rows as they are.
@@ -18,6 +18,7 @@ from typing import Any
 
 from pipeline.text import first_unsafe, has_unseen, one_line
 from server.tabular.encodings import encoding_of, font_code_of, ungarbled
+from server.tabular.json_records import json_rows
 from server.tabular.labels import plain
 from server.tabular.records import SHEET_ROWS, Bounds, Outcome, Part, RawRow, RefusedError, SheetStart
 
@@ -43,6 +44,8 @@ def parse(path: Path, suffix: str, known: Collection[str], bounds: Bounds, send:
     counted = _Counted(bounds, send)
     if suffix in (".xlsx", ".xlsm"):
         return _xlsx(path, counted)
+    if suffix == ".json":
+        return _json(path, counted)
     if suffix == ".xls":
         raise RefusedError("old_xls")
     return _csv(path, known, counted)
@@ -163,6 +166,14 @@ def _csv(path: Path, known: Collection[str], out: _Counted) -> Outcome:
                 values, marks = [], [(0, "csv", "")]
             out.row(reader.line_num, values, marks, _share(raw, size), len(values))
     return Outcome(encoding=encoding.name, separator=separator)
+
+
+def _json(path: Path, out: _Counted) -> Outcome:
+    out.start("")
+    rows = json_rows(path)
+    for number, values in enumerate(rows, start=1):
+        out.row(number, values, [], number / len(rows), len(values))
+    return Outcome(encoding="UTF-8")
 
 
 def _share(raw: Any, size: int) -> float:

@@ -46,6 +46,10 @@ REFUSALS: dict[str, tuple[Message, Message]] = {
         Message("{name} is in the old XLS format."),
         Message("Save it as XLSX or CSV and import that."),
     ),
+    "not_json": (
+        Message("{name} is no JSON, or holds a name twice."),
+        Message("Save the portal's answer again, as it is."),
+    ),
     "not_xlsx": (Message("{name} is no XLSX file, or is damaged."), _SAVE_AGAIN),
     "locked": (
         Message("{name} is locked with a password, or in the old XLS format."),

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy
 from sqlalchemy import Connection, Engine
 
+from pipeline.calendar import Period
 from pipeline.errors import ImportRowError
 from pipeline.instruments import Instrument
 from pipeline.language import Message, reason_of
@@ -37,13 +38,14 @@ Cells = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a person says about a file: the instrument and channel of answer sheets, the delivery's name, the round of
-    phone numbers; codes that stand for no answer; headings and worksheets to leave out. `preview`: write nothing.
-    `patience`: how much longer than an upload the reading may take."""
+    """What a person says about a file: the instrument and channel of answer sheets, the delivery's name, the period of
+    figures whose rows name none, the round of phone numbers; codes that stand for no answer; headings and worksheets to
+    leave out. `preview`: write nothing. `patience`: how much longer than an upload the reading may take."""
 
     instrument: Instrument | None = None
     channel: str = ""
     batch: str = ""
+    period: Period | None = None
     round_code: str = ""
     not_answered: frozenset[str] = NOT_ANSWERED
     ignored: tuple[str, ...] = ()

@@ -1,0 +1,280 @@
+"""Files of the national portal: its JSON, CSV and XLSX; every published row from file to page; bad input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import Workbook
+from sqlalchemy import Engine, func, select
+
+from pipeline.calendar import day_date, month_date, month_of_day, parse_period, today
+from pipeline.errors import ImportRowError, InvalidError
+from server.core.scope import Scope
+from server.imports.kinds import KINDS
+from server.indicators.board import Board, make_board
+from server.indicators.counts import Origin, held_periods
+from server.store.engine import read, write
+from server.store.tables.agencies import agencies
+from server.store.tables.indicators import indicator_counts
+from server.tabular.json_records import json_rows
+from server.tabular.records import RefusedError
+from server.tabular.spec import Options, import_file
+from tests.calibration.test_decision766 import PUBLISHED
+from tests.server.worlds import agency_id, small_province
+
+NAMES = {"Sở Công Thương": "so-a", "Phường Việt Trì": "so-b", "Xã Hy Cương": "xa-c"}
+YEAR = PUBLISHED[:6]
+
+
+@pytest.fixture
+def province(store: Engine) -> int:
+    """The units of the published rows, by their names."""
+    with write(store) as connection:
+        number = small_province(connection)
+        for name, code in NAMES.items():
+            mine = agencies.c.id == agency_id(connection, number, code)
+            connection.execute(agencies.update().where(mine).values(name_vi=name, official_code=f"H44.{code}"))
+    return number
+
+
+def unit(name: str, dossiers: Sequence[int], petitions: Sequence[int], good: int, total: float) -> dict[str, Any]:
+    """A unit of the portal's answer."""
+
+    def metric(code: str, numerator: int, denominator: int) -> dict[str, Any]:
+        ratio = 100 * numerator / denominator if denominator else 0
+        return {"code": code, "name": code, "numerator": numerator, "denominator": denominator, "ratio": ratio}
+
+    return {
+        "departmentId": f"000.{len(name)}.{name}",
+        "departmentName": name,
+        "departmentType": "PROVINCE" if name == "province" else "COMMUNE_PEOPLE_COMMITTEE",
+        "departmentLevel": 1,
+        "totalScore": total,
+        "totalMaxScore": 18,
+        "scoreDelta": None,
+        "metrics": [
+            metric("DOSSIER_RECEIVING_SATISFACTION", *dossiers),
+            metric("PETITION_PROCESSING_ON_TIME", *petitions),
+            metric("PETITION_HANDLING_SATISFACTION", good, petitions[1]),
+            metric("PETITION_CLASSIFICATION_TTHC", min(1, petitions[1]), petitions[1]),
+            metric("PETITION_CLASSIFICATION_STAFF", 0, petitions[1]),
+        ],
+        "totalPetitions": petitions[1],
+        "totalDossiers": dossiers[1],
+    }
+
+
+def answer(units: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The portal's answer."""
+    return {"code": 200, "data": {"overview": units[0], "evaluation": list(units[1:])}}
+
+
+def put(store: Engine, province: int, path: Path, period: str = "", **more: Any) -> Any:
+    options = Options(period=parse_period(period) if period else None, **more)
+    return import_file(store, Scope(province), KINDS["indicators766"], path, options)
+
+
+def published_file(path: Path) -> Path:
+    rows = [(row[0], row[1], row[2], row[3], row[5]) for row in YEAR if row[0] in {"province", *NAMES}]
+    path.write_text(json.dumps(answer([unit(*row) for row in rows]), ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+def board(store: Engine, province: int, period: str, origin: Origin = Origin.PORTAL) -> Board:
+    with read(store) as connection:
+        return make_board(connection, Scope(province), parse_period(period), origin)
+
+
+def test_the_portals_answer_from_file_to_points(store: Engine, province: int, tmp_path: Path) -> None:
+    path = published_file(tmp_path / "answer.json")
+    done = put(store, province, path, "2025")
+    assert (done.added, done.changed, done.balance.rows_used) == (4, 0, 4)
+    assert put(store, province, path, "2025").unchanged == 4
+    found = board(store, province, "2025")
+    assert found.province is not None
+    assert found.province.score.total.published == 11.43
+    scores = {row.unit.name_vi: row for row in found.rows}
+    expected = {row[0]: row for row in YEAR}
+    assert list(scores) == ["Xã Hy Cương", "Sở Công Thương", "Phường Việt Trì"]
+    for name, row in scores.items():
+        assert tuple(part.published for part in row.score.parts.values()) == expected[name][4]
+        assert row.score.total.published == expected[name][5]
+        assert not row.differs
+    assert {(a.unit.name_vi, b.unit.name_vi) for a, b, _ in found.unsupported} >= {("Xã Hy Cương", "Phường Việt Trì")}
+    assert found.moves[0].row.unit.name_vi in NAMES
+    assert found.to_dict()["units"][0]["total"]["points"] == 17.37
+
+
+def test_csv_and_xlsx_with_vietnamese_headings(store: Engine, province: int, tmp_path: Path) -> None:
+    header = [
+        "Đơn vị",
+        "Kỳ",
+        "Tổng số hồ sơ",
+        "Hồ sơ hài lòng",
+        "Tổng số phản ánh, kiến nghị",
+        "Phản ánh, kiến nghị đúng hạn",
+        "Phản ánh, kiến nghị hài lòng",
+    ]
+    row = ["Xã Hy Cương", "8/2025", "1.270", "854", "0", "0", "0"]
+    text = tmp_path / "thang.csv"
+    text.write_text("\n".join(";".join(cells) for cells in (header, row)), encoding="utf-8")
+    assert put(store, province, text).added == 1
+    book = Workbook()
+    sheet: Any = book.active
+    sheet.append(header)
+    sheet.append(["Tỉnh nho", "2025-08", 184513, 144574, 247, 182, 137])
+    book.save(tmp_path / "thang.xlsx")
+    assert put(store, province, tmp_path / "thang.xlsx").added == 1
+    found = board(store, province, "2025-08")
+    assert found.province is not None
+    assert (found.rows[0].score.total.published, found.province.score.total.published) == (16.48, 12.97)
+    quarter = board(store, province, "2025-Q3")
+    assert quarter.province is not None
+    assert (quarter.province.told.months, quarter.province.score.total.published) == (1, 12.97)
+    with read(store) as connection:
+        assert [one.name for one in held_periods(connection, Scope(province))] == ["2025", "2025-Q3", "2025-08"]
+
+
+GOOD = {
+    "agency": "xa-c",
+    "period": "2025-08",
+    "dossiers": "10",
+    "dossiers_good": "9",
+    "petitions": "3",
+    "petitions_in_time": "2",
+    "petitions_good": "1",
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"agency": "Xã Không Có"}, "unknown agency"),
+        ({"dossiers": "-1"}, "dossiers: no whole number"),
+        ({"dossiers_good": ""}, "dossiers_good: the count is missing"),
+        ({"dossiers_good": "11"}, "More dossiers without fault than dossiers"),
+        ({"petitions_good": "4"}, "More petitions answered in time, or well"),
+        ({"petitions_in_time": "1.5"}, "petitions_in_time: no whole number"),
+        ({"period": ""}, "the period is missing"),
+        ({"period": "2025-07..2025-08"}, "a month, a quarter or a year"),
+        ({"period": "13/2025"}, "no period"),
+        ({"period": "2099"}, "has not begun"),
+        ({"total_score": "9"}, "the counts give"),
+        ({"total_score": "x"}, "from 0 to 18"),
+        ({"petitions_handled": "4"}, "denominators of petitions differ"),
+        ({"petitions_staff": "4"}, "of a kind than petitions"),
+    ],
+)
+def test_rows_that_cannot_be(store: Engine, province: int, tmp_path: Path, change: dict[str, str], reason: str) -> None:
+    """Refused with the reason, and nothing of the file is stored, the good row neither."""
+    row = {**GOOD, **change}
+    good = {**dict.fromkeys(row, ""), **GOOD, "agency": "so-a"}
+    path = tmp_path / "x.csv"
+    lines = [";".join(row), ";".join(good[name] for name in row), ";".join(row.values())]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ImportRowError) as refused:
+        put(store, province, path)
+    assert [number for number, _ in refused.value.rows] == [3]
+    assert reason in str(refused.value.rows[0][1])
+    with read(store) as connection:
+        assert connection.execute(select(func.count()).select_from(indicator_counts)).scalar() == 0
+
+
+def test_one_unit_twice_in_a_month_however_it_is_written(store: Engine, province: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    rows = [GOOD, {**GOOD, "agency": "Xã Hy Cương", "period": "tháng 8/2025"}]
+    path.write_text("\n".join([";".join(GOOD), *(";".join(row.values()) for row in rows)]), encoding="utf-8")
+    with pytest.raises(ImportRowError) as refused:
+        put(store, province, path)
+    assert "the same unit and period as in row 2" in str(refused.value.rows[0][1])
+
+
+def test_official_codes_go_before_names(store: Engine, province: int, tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    row = {**GOOD, "agency": "Tên khác", "official_code": "h44.xa-c"}
+    path.write_text("\n".join([";".join(row), ";".join(row.values())]), encoding="utf-8")
+    assert put(store, province, path).added == 1
+    assert board(store, province, "2025-08").rows[0].unit.code == "xa-c"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        '{"data": {"overview": {"a": 1, "a": 2}}}',
+        "[" * 5_000 + "]" * 5_000,
+        '{"data": [{"metrics": [{"code": "X", "n": 1}, {"code": "X", "n": 2}]}]}',
+        "\udcff",
+    ],
+)
+def test_no_json(store: Engine, province: int, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    with pytest.raises(InvalidError, match=r"no JSON|no header"):
+        put(store, province, path, "2025-08")
+
+
+@pytest.mark.parametrize("text", ['{"code": 401, "data": null}', "[]", "3", '{"data": {"x": 1}}', '{"data": [1, "a"]}'])
+def test_json_of_another_shape_is_refused(store: Engine, province: int, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidError, match="no header"):
+        put(store, province, path, "2025-08")
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abc") | st.just("code"), inner, max_size=4)
+    ),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(values)
+def test_any_json_is_rows_or_refused(tmp_path_factory: pytest.TempPathFactory, value: Any) -> None:
+    """Every row has the header's width; nothing but our refusal is raised."""
+    path = tmp_path_factory.mktemp("json") / "x.json"
+    path.write_text(json.dumps({"data": value}), encoding="utf-8")
+    try:
+        rows = json_rows(path)
+    except RefusedError:
+        return
+    assert all(len(row) == len(rows[0]) for row in rows)
+
+
+def test_a_running_month_is_of_its_day_and_forecast(store: Engine, province: int, tmp_path: Path) -> None:
+    """While the month runs a file is of the day it came; the forecast holds what the end may bring."""
+    first = month_date(month_of_day(today()))
+    months = [month_of_day(today()) - back for back in range(6, -1, -1)]
+    rows = [
+        {**GOOD, "period": month_date(month).strftime("%Y-%m"), "dossiers": "300", "dossiers_good": "240"}
+        for month in months
+    ]
+    rows[-1] |= {
+        "dossiers": "90",
+        "dossiers_good": "72",
+        "petitions": "0",
+        "petitions_in_time": "0",
+        "petitions_good": "0",
+    }
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([";".join(GOOD), *(";".join(row.values()) for row in rows)]), encoding="utf-8")
+    assert put(store, province, path).added == 7
+    (row,) = board(store, province, first.strftime("%Y-%m")).rows
+    assert row.told.known_day == today()
+    assert row.score.total.published == 17.33
+    if (day_date(today()) + timedelta(days=1)).month == first.month:  # on the last day nothing is left to come
+        assert row.coming is not None
+        assert row.coming.low <= row.coming.middle <= row.coming.high <= 18
+    over = board(store, province, month_date(months[-2]).strftime("%Y-%m")).rows[0]
+    assert (over.told.known_day, over.coming) == (None, None)

@@ -1,0 +1,158 @@
+"""Our own dossiers, ratings and feedback as counts of Decision 766; the line through a merger; the pages."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from pipeline.calendar import day_index, parse_period
+from server.core.scope import Scope
+from server.imports.kinds import KINDS
+from server.indicators.board import make_board, part_over, series
+from server.indicators.counts import Origin, low_ratings
+from server.store.engine import read, write
+from server.store.tables.agencies import agency_successors
+from server.store.tables.feedback import feedback
+from server.store.tables.users import Role
+from server.tabular.spec import import_file
+from tests.server.client import Browser
+from tests.server.province import application, fill_province
+from tests.server.worlds import add_sheets, agency_id, small_province
+
+PERIOD = parse_period("2026-07")
+
+
+def _dossiers(store: Engine, province: int, folder: Path, text: str) -> Any:
+    path = folder / "hoso.csv"
+    path.write_text(text, encoding="utf-8")
+    return import_file(store, Scope(province), KINDS["transactions"], path)
+
+
+def _petition(province: int, agency: int, received: date, answered: date | None, days: int = 15) -> dict[str, Any]:
+    day = day_index(received)
+    row: dict[str, Any] = {"province_id": province, "agency_id": agency, "channel": "online", "category": "delay"}
+    row |= {"code": f"X{province}{agency}{day}", "status": "answered" if answered else "received", "text": ""}
+    return row | {"received_day": day, "due_day": day + days, "answered_day": day_index(answered) if answered else None}
+
+
+@pytest.fixture
+def province(store: Engine, tmp_path: Path) -> int:
+    with write(store) as connection:
+        number = small_province(connection)
+        agency = agency_id(connection, number, "so-a")
+        for row in (
+            _petition(number, agency, date(2026, 7, 2), date(2026, 7, 10)),  # in time
+            _petition(number, agency, date(2026, 7, 3), date(2026, 7, 31)),  # late
+            _petition(number, agency, date(2026, 7, 4), None),  # never
+            _petition(number, agency, date(2026, 7, 30), None, days=400),  # open, not yet due
+            _petition(number, agency, date(2026, 6, 30), None),  # of another month
+        ):
+            connection.execute(insert(feedback).values(**row))
+    _dossiers(
+        store,
+        number,
+        tmp_path,
+        "agency,month,count,service_group,late,complained\n"
+        "so-a,2026-07,100,1,12,3\nso-a,2026-07,50,2,0,0\nxa-c,2026-07,200,1,10,\nso-b,2026-07,40,1,,\n",
+    )
+    return number
+
+
+def test_own_counts(store: Engine, province: int) -> None:
+    with read(store) as connection:
+        board = make_board(connection, Scope(province), PERIOD, Origin.OWN)
+    counts = {row.unit.code: row.told.counts.astuple() for row in board.rows}
+    # late is not told of so-b: nothing is known of its dossiers
+    assert counts == {"so-a": (150, 135, 3, 1, 1), "xa-c": (200, 190, 0, 0, 0)}
+    told = {row.unit.code: row.told for row in board.rows}
+    assert (told["so-a"].open_petitions, told["so-a"].months, told["so-a"].known_day) == (1, 1, None)
+    assert board.province is not None
+    assert board.province.told.counts.astuple() == (350, 325, 3, 1, 1)
+    assert board.province.told.open_petitions == 1
+    with read(store) as connection:
+        agency = agency_id(connection, province, "so-a")
+        own = make_board(connection, Scope(province, agency), PERIOD, Origin.OWN)
+    assert [row.unit.code for row in own.rows] == ["so-a"]
+    assert (own.province, own.rows[0].ranks) == (None, None)
+
+
+def test_a_file_without_the_columns_leaves_what_is_there(store: Engine, province: int, tmp_path: Path) -> None:
+    done = _dossiers(store, province, tmp_path, "agency,month,count,service_group\nso-a,2026-07,110,1\n")
+    assert done.changed == 1
+    with read(store) as connection:
+        board = make_board(connection, Scope(province), PERIOD, Origin.OWN)
+    assert {row.unit.code: row.told.counts.dossiers_good for row in board.rows}["so-a"] == 145
+    with pytest.raises(Exception, match="do not fit"):
+        _dossiers(store, province, tmp_path, "agency,month,count,late\nso-a,2026-07,5,6\n")
+
+
+def test_low_ratings_of_too_few_sheets_are_in_no_figure(store: Engine, province: int, tmp_path: Path) -> None:
+    """Ratings stand for dislikes where none are told; never below the province's `min_answers`."""
+    with write(store) as connection:
+        add_sheets(connection, province, "xa-c", [{"overall": 1}] * 5 + [{"overall": 4}] * 40)
+        add_sheets(connection, province, "so-b", [{"overall": 1}] * 12)
+        ids = {code: agency_id(connection, province, code) for code in ("xa-c", "so-b")}
+    with read(store) as connection:
+        quarter = low_ratings(connection, Scope(province), parse_period("2026-Q3"))
+        month = low_ratings(connection, Scope(province), PERIOD)
+    assert ids["so-b"] not in quarter
+    assert ids["so-b"] not in month
+
+
+def test_a_line_through_a_merger_adds_up_what_was_merged(store: Engine, province: int, tmp_path: Path) -> None:
+    _dossiers(
+        store,
+        province,
+        tmp_path,
+        "agency,month,count,late\nso-b,2026-05,100,10\nxa-c,2026-05,100,30\nso-b,2026-06,50,0\nxa-c,2026-06,150,15\n",
+    )
+    with write(store) as connection:
+        old, new = (agency_id(connection, province, code) for code in ("so-b", "xa-c"))
+        row = {"province_id": province, "agency_id": old, "successor_id": new}
+        connection.execute(insert(agency_successors).values(**row, day=day_index(date(2026, 7, 1))))
+    with read(store) as connection:
+        line = series(connection, Scope(province), new, PERIOD, Origin.OWN)
+    told = {point.month: point.counts for point in line.points if point.counts}
+    assert {month: (one.dossiers_good, one.dossiers) for month, one in told.items()} == {
+        76: (160, 200),
+        77: (185, 200),
+        78: (190, 200),
+    }
+    assert line.breaks == (78,)
+
+
+def test_working_days_make_the_part_that_is_over() -> None:
+    september = parse_period("2026-09")
+    parts = [part_over(september, september.first_day + day) for day in range(-1, 30)]
+    assert (parts[0], parts[-1], parts == sorted(parts)) == (0.0, 1.0, True)
+    assert part_over(september, september.last_day + 9) == 1.0
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_pages_of_a_province_and_of_its_reader(store: Engine, tmp_path: Path, lang: str) -> None:
+    made = fill_province(store, "aaa")
+    text = "agency,month,count,late\naaa-a,2026-08,300,40\naaa-b,2026-08,200,60\n"
+    _dossiers(store, made.province_id, tmp_path, text)
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ANALYST])
+    page = browser.get(f"/survey/766?period=2026-08&lang={lang}").text
+    for words in {"vi": ("chưa đo được", "Điều chưa thể khẳng định"), "en": ("not measured", "What may not be said")}[
+        lang
+    ]:
+        assert words in page
+    unit = browser.get("/survey/766/aaa-b?period=2026-08").text
+    assert "Sở aaa b" in unit
+    assert browser.get("/survey/766/aaa-x?period=2026-08").status_code == 404
+    assert browser.get("/survey/766?period=2026-13").status_code == 422
+    told = browser.get("/api/v1/indicators766?period=2026-08").json()
+    assert [(one["code"], one["total"]["points"]) for one in told["units"]] == [("aaa-a", 17.78), ("aaa-b", 16.67)]
+    reader = Browser(application(store, tmp_path))
+    reader.log_in(made.users[Role.AGENCY_READER])
+    own = reader.get("/survey/766?period=2026-08").text
+    assert "Sở aaa a" in own
+    assert "Sở aaa b" not in own
+    assert reader.get("/survey/766/aaa-b?period=2026-08").status_code == 404
