@@ -29,12 +29,13 @@ FloatArray = NDArray[np.float64]
 @dataclass(frozen=True, slots=True)
 class Share:
     """A share in [0, 1] with its 95 % interval; None where there is no valid answer. `design_effect` > 0, at least 1 of
-    an unweighted one."""
+    an unweighted one; `degrees` of freedom behind it, at least 1."""
 
     estimate: float | None
     low: float | None
     high: float | None
     design_effect: float | None
+    degrees: float | None = None
 
 
 NO_SHARE = Share(None, None, None, None)
@@ -43,7 +44,7 @@ NO_SHARE = Share(None, None, None, None)
 def _share(estimate: float, valid: float, effect: DesignEffect) -> Share:
     """The share with its interval."""
     low, high = wilson(estimate, valid / effect.value, t_quantile(effect.degrees))
-    return Share(float(estimate), float(low), float(high), float(effect.value))
+    return Share(float(estimate), float(low), float(high), float(effect.value), float(effect.degrees))
 
 
 @dataclass(frozen=True, slots=True)

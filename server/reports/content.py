@@ -330,8 +330,10 @@ def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
         if place.key in before
     ]
     rows = []
-    for name, now, then in pairs:
-        change = difference(now, then)
+    # the whole province's line is looked for by itself; of the others the eye takes the largest
+    together = max(1, sum(now.index is not None and then.index is not None for _name, now, then in pairs[1:]))
+    for place, (name, now, then) in enumerate(pairs):
+        change = difference(now, then, together if place else 1)
         if change is None:
             rows.append((name, _.number(then.index), _.number(now.index), "–", "–", _("cannot be compared")))
             continue
@@ -349,8 +351,11 @@ def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
     blocks.append(
         Paragraph(
             _(
-                "“Rises” or “falls” is said only where the 95 % confidence interval of the difference does not hold 0; "
-                "each line is judged by itself, so that of twenty lines one may be wrong by chance."
+                "“Rises” or “falls” is said only where the confidence interval of the difference does not hold 0. The "
+                "whole province's line holds by itself with 95 %. The intervals of the other {lines} lines are wider: "
+                "they hold all at once with 95 %, so that in nineteen of twenty reports none of them tells a change "
+                "that there was not.",
+                lines=together,
             )
         )
     )

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
-from calibration.intervals import normal_quantile
-from calibration.ranks import RankSet, rank_shares, smoothed_error
+from calibration.changes import changes
+from calibration.ranks import RankSet, rank_shares
 from server.documents.writer import Writer
 from server.scores.index import WHOLE, Figure, Place
-
-
-def standard_error(figure: Figure) -> float | None:
-    """Standard error of a figure in points, at its effective number of answers, never zero."""
-    if figure.index is None or figure.valid is None:
-        return None
-    return 100 * float(smoothed_error(figure.index / 100, effective(figure)))
 
 
 def effective(figure: Figure) -> float:
@@ -64,10 +56,20 @@ class FigureWriter(Writer):
         )
 
 
-def difference(now: Figure, before: Figure) -> tuple[float, float, float] | None:
-    """Change in points with its 95 % interval; None where either figure is missing."""
-    one, other = standard_error(now), standard_error(before)
-    if one is None or other is None or now.index is None or before.index is None:
+def difference(now: Figure, before: Figure, lines: int = 1) -> tuple[float, float, float] | None:
+    """Change in points with its 95 % interval (0 outside it: a change); None where either figure is missing.
+
+    `lines`: how many differences are read together; their intervals hold all at once (`calibration.changes`)."""
+    if now.index is None or before.index is None:
         return None
-    change, half = now.index - before.index, normal_quantile() * math.hypot(one, other)
-    return change, change - half, change + half
+    found = changes(
+        now.index / 100,
+        effective(now),
+        before.index / 100,
+        effective(before),
+        degrees_now=now.degrees or 1.0,
+        degrees_before=before.degrees or 1.0,
+        lines=lines,
+    )
+    change, low, high = (100 * float(x) for x in found)
+    return change, low, high

@@ -45,7 +45,8 @@ class Figure:
     """One figure of one place. All indices are 0..100; None where there is nothing or too little to show.
 
     `kind`: criterion, fact, factor, overall or index. `valid`, `satisfied`: answers (of a fact: yes). `design_effect`:
-    of the plain figure. `weighted*`: to the sampling frame. `adjusted`: to the province's mix of channels."""
+    of the plain figure, with `degrees` of freedom. `weighted*`: to the sampling frame. `adjusted`: to the province's
+    mix of channels."""
 
     item: str
     kind: str
@@ -60,6 +61,7 @@ class Figure:
     weighted_high: float | None
     adjusted: float | None
     suppressed: bool
+    degrees: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,6 +447,7 @@ def _figure(
         weighted_high=_points(weighted.high),
         adjusted=_points(adjusted),
         suppressed=False,
+        degrees=None if plain.degrees is None else round(plain.degrees, 1),
     )
 
 

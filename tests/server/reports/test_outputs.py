@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from server.documents.blocks import Heading
 from server.ratings.export import export_ratings, write_dictionary
 from server.ratings.imports import import_ratings
 from server.reports.content import make_report
-from server.reports.figures import difference, ranking, standard_error
+from server.reports.figures import difference, effective, ranking
 from server.reports.sources import gather, year_before
 from server.scores.index import compute_index
 from server.simulation.province import simulate_province
@@ -120,12 +121,19 @@ def test_change_between_years_carries_both_errors(simulated: tuple[Engine, str])
     with read(simulated[0]) as connection:
         now = compute_index(connection, 1, load_instrument("2640"), PERIOD, dimensions=("province",))
     figure = now.of("province")[0].figure("index")
-    error = standard_error(figure)
-    assert error is not None
+    assert figure.index is not None
+    assert figure.low is not None
+    assert figure.high is not None
+    assert figure.degrees is not None
     change = difference(figure, figure)
     assert change is not None
     assert change[0] == 0.0
-    assert change[2] == pytest.approx(1.96 * error * 2**0.5, rel=1e-3)
+    # the figure's own ends, squared and added: both errors count
+    assert change[2] == pytest.approx(math.hypot(figure.high - figure.index, figure.index - figure.low), rel=1e-3)
+    of_many = difference(figure, figure, lines=33)
+    assert of_many is not None
+    assert of_many[2] > 1.4 * change[2]
+    assert effective(figure) < (figure.valid or 0)
 
 
 def test_commands(simulated: tuple[Engine, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
