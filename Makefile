@@ -44,7 +44,7 @@ test-slow: setup ## the soak tests: 200 kills, long fuzzing
 test-distribution: setup ## the box's tests on the distribution's own Python
 	@sh requirements/on_distribution.sh $(BIN)/python $(DISTRIBUTION_PYTHON) -m pytest -n 2 --dist loadfile $(BOX_TESTS) $(ARGS)
 
-test-field: setup ## a box's life on a bare Debian in a container (root, debootstrap, systemd-container; ten minutes)
+test-field: setup ## a box's and a server's life on a bare Debian in a container (root, debootstrap, systemd-container)
 	$(BIN)/python -m pytest -m field -s tests/field $(ARGS)
 
 test-spark: $(STAMP) ## the scoring sums on Apache Spark in local mode (needs Java 17)

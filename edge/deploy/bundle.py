@@ -134,6 +134,17 @@ def collect(content: Path, source: Path, lock: Path, target: Target, say: Callab
     only where the lock file has what recognises them.
 
     Raises `ConfigError` where a wheel cannot be had for the target, or weights are not in the cache."""
+    entries = collect_wheels(content, source, lock, target, say)
+    say("adding weights")
+    _add_weights(content / "cache" / "models", words=_WORDS_PACKAGE in entries)
+
+
+def collect_wheels(
+    content: Path, source: Path, lock: Path, target: Target, say: Callable[[str], None]
+) -> dict[str, str]:
+    """Fill `content` with `wheels/` and `requirements.lock`; returns the lock's entries that apply to the target.
+
+    Raises `ConfigError` where a wheel cannot be had for it."""
     wheels = content / "wheels"
     wheels.mkdir(parents=True)
     entries = lock_entries(lock, target)
@@ -147,8 +158,7 @@ def collect(content: Path, source: Path, lock: Path, target: Target, say: Callab
         copy = Path(folder) / "source"
         shutil.copytree(source, copy, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "tests", "docs"))
         _pip(["wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(wheels), str(copy)])
-    say("adding weights")
-    _add_weights(content / "cache" / "models", words=_WORDS_PACKAGE in entries)
+    return entries
 
 
 def lock_entries(lock: Path, target: Target) -> dict[str, str]:

@@ -13,7 +13,6 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from edge.deploy.archive import Manifest
 from edge.deploy.bundle import open_bundle
 from edge.deploy.installer import installer_text
 from pipeline.errors import ConfigError
@@ -66,8 +65,6 @@ def write_package(bundle: Path, trust: str, folder: Path) -> Path:
     """Check a bundle and write its package into `folder`; returns the package. `trust`: the signer's public key (Z85).
 
     Raises `ConfigError`, `KeyFileError`; also where there is no `dpkg-deb`."""
-    if shutil.which("dpkg-deb") is None:
-        raise ConfigError(Message("There is no dpkg-deb on this machine."), Message("Build the package on Debian."))
     with tempfile.TemporaryDirectory() as place:
         content, tree = Path(place) / "content", Path(place) / "tree"
         content.mkdir()
@@ -78,34 +75,40 @@ def write_package(bundle: Path, trust: str, folder: Path) -> Path:
         shutil.copyfile(bundle, share / "hailong-edge.tar")
         (share / "install.sh").write_text(installer_text(), encoding="utf-8")
         (share / "trust.key").write_text(trust + "\n", encoding="ascii")
-        architecture = _architecture(manifest)
-        (tree / "DEBIAN").mkdir()
-        (tree / "DEBIAN/control").write_text(_control(manifest, architecture), encoding="utf-8")
-        for name, text in (("postinst", POSTINST), ("prerm", PRERM), ("postrm", POSTRM)):
-            (tree / "DEBIAN" / name).write_text(text.format(share=_SHARE) if name == "postinst" else text, "utf-8")
-            (tree / "DEBIAN" / name).chmod(0o755)
-        out = folder / f"{NAME}_{manifest.version}_{architecture}.deb"
-        # wheels are packed already
-        command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(out)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        scripts = {"postinst": POSTINST.format(share=_SHARE), "prerm": PRERM, "postrm": POSTRM}
+        fields = control_fields(NAME, manifest.version, manifest.platform, manifest.python)
+        return build_package(tree, CONTROL, fields, scripts, folder)
+
+
+def control_fields(name: str, version: str, platform: str, python: str) -> dict[str, str]:
+    """What a control file says, for software that a bundle's `platform` and `python` ("3.11") fit.
+
+    Raises `ConfigError` for a platform of which Debian has none."""
+    found = [debian for machine, debian in _ARCHITECTURES.items() if platform.endswith(machine)]
+    if not found:
+        raise ConfigError(Message("No Debian architecture is known for {platform}.", platform=platform))
+    major, minor = python.split(".")
+    following = f"{major}.{int(minor) + 1}"
+    return {
+        "name": name, "version": version, "architecture": found[0], "python": python, "next_python": following,
+    }  # fmt: skip
+
+
+def build_package(tree: Path, control: str, fields: dict[str, str], scripts: dict[str, str], folder: Path) -> Path:
+    """Add control file and maintainer's scripts to a package's `tree`, and build it into `folder`; returns the package.
+
+    Raises `ConfigError` where there is no `dpkg-deb`, or it refuses."""
+    if shutil.which("dpkg-deb") is None:
+        raise ConfigError(Message("There is no dpkg-deb on this machine."), Message("Build the package on Debian."))
+    (tree / "DEBIAN").mkdir()
+    (tree / "DEBIAN/control").write_text(control.format(**fields), encoding="utf-8")
+    for name, text in scripts.items():
+        (tree / "DEBIAN" / name).write_text(text, "utf-8")
+        (tree / "DEBIAN" / name).chmod(0o755)
+    out = folder / f"{fields['name']}_{fields['version']}_{fields['architecture']}.deb"
+    # wheels are packed already
+    command = ["dpkg-deb", "--root-owner-group", "-Znone", "--build", str(tree), str(out)]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ConfigError(Message("dpkg-deb: {stderr}", stderr=done.stderr.strip()[-300:]))
     return out
-
-
-def _architecture(manifest: Manifest) -> str:
-    found = [debian for machine, debian in _ARCHITECTURES.items() if manifest.platform.endswith(machine)]
-    if not found:
-        raise ConfigError(Message("No Debian architecture is known for {platform}.", platform=manifest.platform))
-    return found[0]
-
-
-def _control(manifest: Manifest, architecture: str) -> str:
-    major, minor = manifest.python.split(".")
-    return CONTROL.format(
-        name=NAME,
-        version=manifest.version,
-        architecture=architecture,
-        python=manifest.python,
-        next_python=f"{major}.{int(minor) + 1}",
-    )
