@@ -183,6 +183,10 @@ class Period:
         """The period of the same length just before."""
         return period_of_months(self.first_month - len(self.months), self.first_month - 1)
 
+    def year_before(self) -> Period:
+        """The same months a year earlier."""
+        return _of_months(self.first_month - 12, self.last_month - 12)
+
 
 def period_of_months(first: int, last: int) -> Period:
     """The period from one month index to another, both included, under its usual name."""

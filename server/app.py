@@ -38,7 +38,9 @@ from server.web.middleware import HEADERS, WebMiddleware
 
 ROUTERS = (
     "server.accounts.session_page",
-    "server.scores.dashboard_page",
+    "server.scores.overview_page",
+    "server.scores.agency_page",
+    "server.boxes.page",
     "server.scores.analysis_page",
     "server.catalogue.page",
     "server.accounts.users_page",

@@ -127,6 +127,13 @@ def ask_once(connection: Connection, scope: Scope, feedback_id: int) -> bool:
     return connection.execute(scope.update(feedback).where(*is_unasked).values(asked_day=today())).rowcount == 1
 
 
+def overdue(connection: Connection, scope: Scope) -> int:
+    """How many pieces of feedback are unanswered past their day."""
+    is_open = feedback.c.status.in_(("received", "forwarded"))
+    query = scope.select(feedback, func.count()).where(is_open, feedback.c.due_day < today())
+    return int(connection.execute(query).scalar_one())
+
+
 def items(connection: Connection, province_id: int, *, open_only: bool = False, limit: int = 200) -> list[FeedbackItem]:
     """Feedback of a province, the most urgent first."""
     query = (

@@ -10,8 +10,9 @@ from server.documents.blocks import Block, Heading, Paragraph, Report, TableBloc
 from server.documents.frame import make_frame
 from server.documents.writer import NO_BREAK, SIMULATED
 from server.reports.charts import Labelled, bar_chart, interval_chart, rank_chart
-from server.reports.figures import FigureWriter, difference, ranking
-from server.reports.sources import ReportInput, year_before
+from server.reports.figures import FigureWriter
+from server.reports.sources import ReportInput
+from server.scores.comparing import NOT_COMPARABLE, difference, ranking
 from server.scores.index import WHOLE, Figure, Place
 from server.store.channels import CHANNELS
 
@@ -309,7 +310,7 @@ def _channels(data: ReportInput, _: FigureWriter) -> list[Block]:
 
 def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
     blocks: list[Block] = [Heading(_("7. Against the same period a year ago"))]
-    before_words = year_before(data.period).words(_.lang)
+    before_words = data.period.year_before().words(_.lang)
     if not data.before.of("province")[0].sheets:
         blocks.append(
             Paragraph(_("There are no figures of {before} with the same instrument and version.", before=before_words))
@@ -335,17 +336,16 @@ def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
     for place, (name, now, then) in enumerate(pairs):
         change = difference(now, then, together if place else 1)
         if change is None:
-            rows.append((name, _.number(then.index), _.number(now.index), "–", "–", _("cannot be compared")))
+            rows.append((name, _.number(then.index), _.number(now.index), "–", "–", _(NOT_COMPARABLE)))
             continue
-        verdict = _("rises") if change[1] > 0 else _("falls") if change[2] < 0 else _("no difference seen")
         rows.append(
             (
                 name,
                 _.number(then.index),
                 _.number(now.index),
-                _.change(change[0]),
-                _("{low} to {high}", low=_.number(change[1]), high=_.number(change[2])).replace(" ", NO_BREAK),
-                verdict,
+                _.change(change.points),
+                _("{low} to {high}", low=_.number(change.low), high=_.number(change.high)).replace(" ", NO_BREAK),
+                _(change.words),
             )
         )
     blocks.append(

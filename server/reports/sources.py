@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func
 
-from pipeline.calendar import Period, parse_period
+from pipeline.calendar import Period
 from pipeline.instruments import Instrument
 from server.catalogue.reading import Catalogue, read_catalogue
 from server.core.changes import verify_changes
@@ -60,7 +60,7 @@ def gather(
     return ReportInput(
         result=compute_index(connection, province_id, instrument, period),
         before=compute_index(
-            connection, province_id, instrument, year_before(period), dimensions=("province", "agency")
+            connection, province_id, instrument, period.year_before(), dimensions=("province", "agency")
         ),
         instrument=instrument,
         period=period,
@@ -73,13 +73,3 @@ def gather(
         log_head=head,
         office=read_office(connection, province_id),
     )
-
-
-def year_before(period: Period) -> Period:
-    """The same months a year earlier."""
-    first, last = period.first_month - 12, period.last_month - 12
-    if period.name[4:].startswith("-Q"):
-        return parse_period(f"{int(period.name[:4]) - 1}{period.name[4:]}")
-    if len(period.name) == 4:
-        return parse_period(str(int(period.name) - 1))
-    return Period(f"{period.name} (năm trước)", first, last)

@@ -12,8 +12,8 @@ from pipeline.calendar import parse_period
 from pipeline.language import Message, Text, in_language
 from server.catalogue.reading import listing
 from server.scores.analysis_plots import curve_plot, difference_plot, rank_plot
+from server.scores.asked import asked_period
 from server.scores.clerks import LEFT_OUT
-from server.scores.dashboard_page import chosen_period
 from server.scores.files import as_csv, as_parquet, columns_of, described
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
@@ -30,7 +30,7 @@ CSV = "text/csv; charset=utf-8"
 @router.get("/analysis")
 def analysis_page(request: Request, user: Analyst, period: str = "") -> Response:
     """All figures of a period on one page."""
-    chosen = chosen_period(request, user, period)
+    chosen = asked_period(request, user, period)
     engine, lang = engine_of(request), language(request)
     found = material(engine, user.province_id, chosen)
     rows = {name: make(found) for name, make in TABLES.items()}
@@ -79,7 +79,7 @@ def analysis_file(
     """One table of the analysis as a file."""
     if table not in TABLES:
         raise HTTPException(404, Message("There is no such table."))
-    chosen = chosen_period(request, user, period)
+    chosen = asked_period(request, user, period)
     rows = TABLES[table](material(engine_of(request), user.province_id, chosen))
     name = f"{table}-{chosen.name}.{ending}"
     if ending == "csv":
@@ -91,7 +91,7 @@ def analysis_file(
 @router.get("/scores.csv")
 def scores_file(request: Request, user: ScoreReader, period: str = "") -> Response:
     """The overview's table as CSV."""
-    chosen = chosen_period(request, user, period)
+    chosen = asked_period(request, user, period)
     found = agency_scores(engine_of(request), user.province_id, chosen, user.agency_id)
     rows = [{"period": chosen.name, **score.to_dict()} for score in found]
     return download(as_csv(rows), f"scores-{chosen.name}.csv", CSV)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.boxes.health import box_states
-from server.scores.dashboard_page import chosen_period
+from server.scores.asked import asked_period
 from server.scores.fused import agency_scores
 from server.store.engine import read
 from server.web.context import HealthReader, ScoreReader, engine_of, province_of, web
@@ -94,7 +94,7 @@ def alive(request: Request) -> AliveAnswer:
 @router.get("/scores")
 def scores(request: Request, user: ScoreReader, period: str = "") -> ScoresAnswer:
     """Scores of a period: 2026, 2026-Q3 (default: the newest quarter with enough ratings) or 2026-07."""
-    chosen = chosen_period(request, user, period)
+    chosen = asked_period(request, user, period)
     found = agency_scores(engine_of(request), user.province_id, chosen, user.agency_id)
     simulated = web(request).config.demo or province_of(request, user).simulated
     return ScoresAnswer(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, func
@@ -21,16 +21,10 @@ from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import agency_months, day_range, left_out_agencies
+from server.scores.held import Held, version_of
 from server.scores.words import VERDICTS
 from server.store.engine import read
-from server.store.tables.agencies import agencies
-from server.store.tables.boxes import boxes
-from server.store.tables.changes import changes
 from server.store.tables.ratings import RatingState, ratings
-from server.store.tables.releases import releases
-from server.store.tables.transactions import transactions
-
-_CACHED = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,71 +145,32 @@ def _hidden_score(agency: Agency, visits: float, known: int | None) -> AgencySco
     )
 
 
-class _Cache:
-    """Analyses by what they rest on; the oldest go first."""
-
-    def __init__(self) -> None:
-        self._held: OrderedDict[tuple[Any, ...], tuple[Analysis, dict[str, tuple[float, int | None]]]] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[Any, ...]) -> tuple[Analysis, dict[str, tuple[float, int | None]]] | None:
-        with self._lock:
-            return self._held.get(key)
-
-    def put(self, key: tuple[Any, ...], value: tuple[Analysis, dict[str, tuple[float, int | None]]]) -> None:
-        with self._lock:
-            self._held[key] = value
-            while len(self._held) > _CACHED:
-                self._held.popitem(last=False)
-
-
-_cache = _Cache()
-
-
-def _state(connection: Connection, province_id: int) -> tuple[Any, ...]:
-    """The version of what a province's figures are made of; cheap to read.
-
-    Whatever changes a row is an entry of the log of changes, written in the same transaction: its length moves also
-    where one is taken from here and given there, so that a sum stays. What boxes and citizens bring is added, and seen
-    by the tables' growth; sums stand beside, for a store that somebody mends by hand."""
-    logged = Scope(province_id).select(changes, func.max(changes.c.position))
-    parts: list[Any] = [today(), connection.execute(logged).scalar_one()]
-    parts += [read_setting(connection, province_id, name) for name in ("confidence", "min_answers")]
-    for table, extra in (
-        (ratings, func.count().filter(ratings.c.state == RatingState.SET_ASIDE)),
-        (ratings, func.sum(ratings.c.a00)),
-        (releases, func.max(releases.c.received_day)),
-        (transactions, func.sum(transactions.c.count)),
-        (agencies, func.count().filter(agencies.c.active)),
-    ):
-        query = Scope(province_id).select(table, func.count(), func.max(table.c.id), extra)
-        parts += connection.execute(query).one()
-    serving = Scope(province_id).select(boxes, boxes.c.id, boxes.c.clerks, boxes.c.pool)
-    parts += [tuple(row) for row in connection.execute(serving.order_by(boxes.c.id))]
-    return tuple(parts)
+Seen = dict[str, tuple[float, int | None]]
+"""By agency: noisy visits in the tables, known transactions."""
+_analyses: Held[tuple[Analysis, Seen]] = Held(12)
 
 
 def analysis_of(
     connection: Connection, province_id: int, period: Period, cache_scope: str = ""
-) -> tuple[Analysis, dict[str, tuple[float, int | None]]]:
-    """The analysis of a province's period, and by agency (noisy visits in the tables, known transactions).
+) -> tuple[Analysis, Seen]:
+    """The analysis of a province's period, and what was seen. `cache_scope` names the store; empty: not held."""
+    if not cache_scope:
+        return _analyse(connection, province_id, period)
+    version = version_of(connection, province_id)
+    made = partial(_analyse, connection, province_id, period)
+    return _analyses.get((cache_scope, province_id, period), version, made)
 
-    `cache_scope` names the store; empty: not cached."""
-    key = (cache_scope, province_id, period, *_state(connection, province_id))
-    held = _cache.get(key) if cache_scope else None
-    if held is not None:
-        return held
+
+def _analyse(connection: Connection, province_id: int, period: Period) -> tuple[Analysis, Seen]:
     months = agency_months(connection, province_id, period)
     level = float(read_setting(connection, province_id, "confidence"))
     analysis = analyze(months, period=day_range(period), settings=Settings(level=level))
-    seen: dict[str, tuple[float, int | None]] = {}
+    seen: Seen = {}
     for month in months:
         if month.period == analysis.period:
             known = [stratum.transactions for stratum in month.strata if stratum.transactions is not None]
             visits = float(sum(table.counts.sum() for table in month.tables))
             seen[month.agency] = (visits, sum(known) if known else None)
-    if cache_scope:
-        _cache.put(key, (analysis, seen))
     return analysis, seen
 
 

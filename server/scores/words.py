@@ -26,6 +26,21 @@ VERDICTS: dict[Verdict, Message] = {
     Verdict.SUPPRESSED: Message("Not shown: too little to publish."),
 }
 
+SHORT_VERDICTS: dict[Verdict, Message] = {
+    Verdict.EXPLICIT: Message("not used"),
+    Verdict.NOT_CALIBRATED: Message("not calibrated yet"),
+    Verdict.HELPED: Message("narrower"),
+    Verdict.NO_GAIN: Message("adds nothing"),
+    Verdict.MISLEADS: Message("contradicts"),
+    Verdict.NOT_AT_RANDOM: Message("read the corrected one"),
+    Verdict.CORRECTED: Message("corrected"),
+    Verdict.TOO_FEW: Message("too few ratings"),
+    Verdict.NO_EVIDENCE: Message("no signal"),
+    Verdict.NOT_SEPARABLE: Message("cannot be separated"),
+    Verdict.SUPPRESSED: Message("not shown"),
+}
+"""For a column: what the implicit signal adds, in two or three words. What they mean stands once below the table."""
+
 
 REASONS: dict[Why, Message] = {
     Why.NO_RATINGS: Message("No ratings in this period."),

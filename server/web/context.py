@@ -41,6 +41,7 @@ SESSION_COOKIE = "hl_session"
 BROWSER_COOKIE = "hl_browser"
 LANGUAGE_COOKIE = "hl_lang"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+DEMO_REFRESH_S, REFRESH_S = 3, 60
 TEMPLATES = Path(__file__).parent / "templates"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -73,6 +74,11 @@ def language(request: Request) -> str:
     """The code of one of the `languages()`: by `?lang=`, else by the cookie, else Vietnamese."""
     chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
     return chosen if chosen in languages() else DEFAULT
+
+
+def refresh_s(request: Request) -> int:
+    """How often a page that is left open asks for its newest state."""
+    return DEMO_REFRESH_S if web(request).config.demo else REFRESH_S
 
 
 def current_user(request: Request) -> User | None:

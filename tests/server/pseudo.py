@@ -18,7 +18,7 @@ from server.scores.tables import TABLES
 from server.store.engine import read
 from server.store.metadata import metadata
 
-HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8"\n\n'
+HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=1; plural=0;\\n"\n\n'
 NOT_WORDS = re.compile(
     rf"\((?:{'|'.join(TABLES)})\)|/[\w/.-]+|\beff\b|Fay–Herriot|Kappa|Alpha|"
     r"Hài Lòng|SIPAS|CSV|XLSX|Parquet|JSON|PDF|GPU|CPU|SMS|QR|n_eff|rho|lambda|Pearson|Spearman|CCC \(Lin\)|kappa|alpha"

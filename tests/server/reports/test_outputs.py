@@ -23,8 +23,8 @@ from server.documents.blocks import Heading
 from server.ratings.export import export_ratings, write_dictionary
 from server.ratings.imports import import_ratings
 from server.reports.content import make_report
-from server.reports.figures import difference, effective, ranking
-from server.reports.sources import gather, year_before
+from server.reports.sources import gather
+from server.scores.comparing import difference, effective, ranking
 from server.scores.index import compute_index
 from server.simulation.province import simulate_province
 from server.store.engine import connect, read, write
@@ -110,7 +110,7 @@ def test_report_content(simulated: tuple[Engine, str]) -> None:
     assert "7. So với cùng kỳ năm trước" in headings
     assert "MÔ PHỎNG" in report.notice
     assert data.before.period == "2025-Q3"
-    assert year_before(parse_period("2026")).name == "2025"
+    assert parse_period("2026").year_before().name == "2025"
     sets = ranking(data.result.of("agency"))
     assert any(one.worst > one.best for one in sets)
     best = max(data.result.of("agency"), key=lambda place: place.figure("index").index or 0.0)
@@ -127,12 +127,12 @@ def test_change_between_years_carries_both_errors(simulated: tuple[Engine, str])
     assert figure.degrees is not None
     change = difference(figure, figure)
     assert change is not None
-    assert change[0] == 0.0
+    assert change.points == 0.0
     # the figure's own ends, squared and added: both errors count
-    assert change[2] == pytest.approx(math.hypot(figure.high - figure.index, figure.index - figure.low), rel=1e-3)
+    assert change.high == pytest.approx(math.hypot(figure.high - figure.index, figure.index - figure.low), rel=1e-3)
     of_many = difference(figure, figure, lines=33)
     assert of_many is not None
-    assert of_many[2] > 1.4 * change[2]
+    assert of_many.high > 1.4 * change.high
     assert effective(figure) < (figure.valid or 0)
 
 

@@ -117,13 +117,13 @@ def test_the_status_of_every_error() -> None:
 
 def test_a_fault_is_told_without_a_traceback(app: FastAPI, province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
     import server.scores.api as api
-    import server.scores.dashboard_page as page
+    import server.scores.overview_page as page
 
     def fails(*_: object) -> None:
         raise RuntimeError("secret of the inside")
 
-    monkeypatch.setattr(page, "chosen_period", fails)
-    monkeypatch.setattr(api, "chosen_period", fails)
+    monkeypatch.setattr(page, "asked_period", fails)
+    monkeypatch.setattr(api, "asked_period", fails)
     browser = Browser(app)
     browser.http = type(browser.http)(app, follow_redirects=False, raise_server_exceptions=False)
     browser.log_in(province.users[Role.ANALYST])

@@ -75,7 +75,7 @@ def test_pages_load_nothing_from_outside_and_hold_no_inline_script(analyst: Brow
 def test_vietnamese_first_and_english_is_remembered(analyst: Browser) -> None:
     assert '<html lang="vi">' in analyst.get("/").text
     assert '<html lang="en">' in analyst.get("/?lang=en").text
-    assert "Satisfaction index" in analyst.get("/").text
+    assert "SIPAS index of the province" in analyst.get("/").text
     assert '<html lang="vi">' in analyst.get("/?lang=vi").text
 
 

@@ -1,0 +1,20 @@
+"""The health of the boxes as a page."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from server.boxes.health import box_states
+from server.store.engine import read
+from server.web.context import HealthReader, engine_of, refresh_s, render
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/health")
+def health_page(request: Request, user: HealthReader) -> Response:
+    """The boxes: state, when last heard, what they sent, what is missing."""
+    with read(engine_of(request)) as connection:
+        states = box_states(connection, user.province_id)
+    return render(request, "health.html", states=states, refresh_s=refresh_s(request))

@@ -1,0 +1,62 @@
+"""Figures of the index against each other: how far one may be off, how two periods differ, what ranks are left."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from calibration.changes import changes
+from calibration.ranks import RankSet, rank_shares
+from pipeline.language import Message
+from server.scores.index import WHOLE, Figure, Place
+
+RISES = Message("rises")
+FALLS = Message("falls")
+NO_DIFFERENCE = Message("no difference seen")
+NOT_COMPARABLE = Message("cannot be compared")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure less another, in points of the index, with its interval."""
+
+    points: float
+    low: float
+    high: float
+
+    @property
+    def words(self) -> Message:
+        """What may be said: a difference only where the interval does not hold 0."""
+        return RISES if self.low > 0 else FALLS if self.high < 0 else NO_DIFFERENCE
+
+
+def effective(figure: Figure) -> float:
+    """The answers that a figure would need if they did not hang together."""
+    return (figure.valid or 0) / (figure.design_effect or 1.0)
+
+
+def difference(now: Figure, before: Figure, lines: int = 1) -> Change | None:
+    """`now` less `before` with its 95 % interval; None where either figure is missing.
+
+    `lines`: how many differences are read together; their intervals hold all at once (`calibration.changes`). Figures
+    that share answers differ by less than that: then it errs on the safe side."""
+    if now.index is None or before.index is None:
+        return None
+    found = changes(
+        now.index / 100,
+        effective(now),
+        before.index / 100,
+        effective(before),
+        degrees_now=now.degrees or 1.0,
+        degrees_before=before.degrees or 1.0,
+        lines=lines,
+    )
+    return Change(*(100 * float(x) for x in found))
+
+
+def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
+    """Rank sets of the agencies that have a figure; all hold at once with 95 %."""
+    known = [
+        (place.key, f.index / 100, effective(f)) for place in places if (f := place.figure(item)).index is not None
+    ]
+    return rank_shares([share for _, share, _ in known], [n for _, _, n in known], [name for name, _, _ in known])

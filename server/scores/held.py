@@ -1,0 +1,93 @@
+"""Results that are held until what they are made of changes: one maker at a time, the newest version of each alone."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, func
+
+from pipeline.calendar import today
+from server.core.provinces import read_settings
+from server.core.scope import Scope
+from server.store.tables.agencies import agencies
+from server.store.tables.boxes import boxes
+from server.store.tables.changes import changes
+from server.store.tables.ratings import RatingState, ratings
+from server.store.tables.releases import releases
+from server.store.tables.transactions import transactions
+
+T = TypeVar("T")
+Version = tuple[Any, ...]
+
+
+def version_of(connection: Connection, province_id: int) -> Version:
+    """The version of what a province's figures are made of; cheap to read.
+
+    Whatever changes a row is an entry of the log of changes, written in the same transaction: its length moves also
+    where one is taken from here and given there, so that a sum stays. What boxes and citizens bring is added, and seen
+    by the tables' growth; sums stand beside, for a store that somebody mends by hand."""
+    scope = Scope(province_id)
+    logged = scope.select(changes, func.max(changes.c.position))
+    parts: list[Any] = [today(), connection.execute(logged).scalar_one()]
+    parts += read_settings(connection, province_id, ("confidence", "min_answers")).values()
+    for table, extra in (
+        (ratings, func.count().filter(ratings.c.state == RatingState.SET_ASIDE)),
+        (ratings, func.sum(ratings.c.a00)),
+        (releases, func.max(releases.c.received_day)),
+        (transactions, func.sum(transactions.c.count)),
+        (agencies, func.count().filter(agencies.c.active)),
+    ):
+        parts += connection.execute(scope.select(table, func.count(), func.max(table.c.id), extra)).one()
+    serving = scope.select(boxes, boxes.c.id, boxes.c.clerks, boxes.c.pool)
+    parts += [tuple(row) for row in connection.execute(serving.order_by(boxes.c.id))]
+    return tuple(parts)
+
+
+class Held(Generic[T]):
+    """Results by what they are of; of each the newest version alone, of all the `most` that were used last.
+
+    Whoever asks while one is made waits for it rather than make it again."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: OrderedDict[Hashable, tuple[Version, T]] = OrderedDict()
+        self._making: dict[tuple[Hashable, Version], threading.Event] = {}
+        self._lock = threading.Lock()
+
+    def look(self, of: Hashable, version: Version) -> T | None:
+        """The result where it is there."""
+        with self._lock:
+            found = self._held.get(of)
+            if found is None or found[0] != version:
+                return None
+            self._held.move_to_end(of)
+            return found[1]
+
+    def get(self, of: Hashable, version: Version, make: Callable[[], T]) -> T:
+        """The result; made where it is not there."""
+        while True:
+            found = self.look(of, version)
+            if found is not None:
+                return found
+            with self._lock:
+                being_made = self._making.get((of, version))
+                if being_made is None:
+                    mine = self._making[of, version] = threading.Event()
+            if being_made is not None:
+                being_made.wait()
+                continue  # it is there now, or failed: then this one tries
+            try:
+                made = make()
+                with self._lock:
+                    self._held[of] = (version, made)
+                    self._held.move_to_end(of)
+                    while len(self._held) > self._most:
+                        self._held.popitem(last=False)
+                return made
+            finally:
+                with self._lock:
+                    del self._making[of, version]
+                mine.set()

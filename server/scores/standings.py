@@ -1,0 +1,198 @@
+"""Where a province and its agencies stand in a period by the official index, what changed, and what can surely be said.
+
+Every statement that singles an agency out (surely low, surely falling) holds with 95 % for all agencies at once: among
+three hundred, five in a hundred of single comparisons would be fifteen accused by chance.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Connection
+
+from pipeline.calendar import Period
+from pipeline.errors import NotFoundError
+from pipeline.instruments import Instrument, load_instrument
+from pipeline.language import Text
+from server.catalogue.agencies import read_agencies
+from server.core.disclosure import published
+from server.scores.comparing import Change, difference
+from server.scores.held import Held, version_of
+from server.scores.index import WHOLE, Figure, IndexResult, Place, compute_index
+
+USUAL_INSTRUMENT = "2640"
+_MOST_HELD = 10
+_results: Held[IndexResult] = Held(_MOST_HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """The same place in another period. `figure`: there; `change`: this period's less that one's, None where either
+    has no figure."""
+
+    period: Period
+    figure: Figure | None
+    change: Change | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One agency. `low`: surely below the province. `falling`: surely below its own last period or year. `few`: too
+    few answers to tell."""
+
+    code: str
+    name_vi: str
+    name_en: str
+    level: str
+    level_name: Text
+    sheets: int
+    figure: Figure
+    last: Against
+    year: Against
+    low: bool
+    falling: bool
+
+    @property
+    def few(self) -> bool:
+        """Whether there are too few answers to tell."""
+        return self.figure.index is None
+
+    @property
+    def name(self) -> Text:
+        """The name in any language."""
+        return Text.named(vi=self.name_vi, en=self.name_en)
+
+
+@dataclass(frozen=True, slots=True)
+class Standings:
+    """A province in a period. `figure`: its official index. `agencies`: the highest index first, those without one
+    last."""
+
+    period: Period
+    instrument: Instrument
+    sheets: int
+    response_rate: float | None
+    transactions: int | None
+    below: int
+    figure: Figure
+    last: Against
+    year: Against
+    agencies: tuple[Standing, ...]
+
+    @property
+    def low(self) -> tuple[Standing, ...]:
+        """Surely below the province, the lowest first."""
+        return tuple(one for one in reversed(self.agencies) if one.low)
+
+    @property
+    def falling(self) -> tuple[Standing, ...]:
+        """Surely falling, the steepest first."""
+        return tuple(sorted((one for one in self.agencies if one.falling), key=_steepest))
+
+    @property
+    def few(self) -> tuple[Standing, ...]:
+        """Too few answers to tell."""
+        return tuple(one for one in self.agencies if one.few)
+
+
+def _steepest(one: Standing) -> float:
+    return min(c.points for c in (one.last.change, one.year.change) if c is not None)
+
+
+def main_instrument(connection: Connection, province_id: int, period: Period) -> Instrument:
+    """The instrument with the most sheets of the period; the usual one where there are none, or its file is gone."""
+    sheets: dict[tuple[str, int], int] = defaultdict(int)
+    for (_, code, version, month), count in published(connection, province_id, period).months.items():
+        if period.first_month <= month <= period.last_month:
+            sheets[code, version] += count
+    if sheets:
+        code, version = max(sheets, key=lambda one: sheets[one])
+        try:
+            return load_instrument(code, version)
+        except NotFoundError:
+            pass
+    return load_instrument(USUAL_INSTRUMENT)
+
+
+def index_of(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    dimensions: tuple[str, ...],
+    scope: str,
+) -> IndexResult:
+    """`compute_index`, held while the store stays as it is. `scope` names the store."""
+    of = (scope, province_id, instrument.code, instrument.version, period, dimensions)
+    version = version_of(connection, province_id)
+    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions)
+    return _results.get(of, version, made)
+
+
+def standings(
+    connection: Connection, province_id: int, period: Period, instrument: Instrument, scope: str
+) -> Standings:
+    """Where the active agencies of a province stand. `scope` names the store."""
+    wanted = ("province", "agency")
+    now, last, year = (
+        index_of(connection, province_id, instrument, one, wanted, scope)
+        for one in (period, period.before(), period.year_before())
+    )
+    whole = now.of("province")[0]
+    active = {agency.code: agency for agency in read_agencies(connection, province_id)}
+    places = [place for place in now.of("agency") if place.key in active]
+    # every agency is judged against the province and twice against its own past
+    lines = 3 * max(1, sum(place.figure(WHOLE).index is not None for place in places))
+    last_figures, year_figures = (
+        {(place.dimension, place.key): place.figure(WHOLE) for place in result.places} for result in (last, year)
+    )
+    found = []
+    for place in places:
+        figure, agency, key = place.figure(WHOLE), active[place.key], (place.dimension, place.key)
+        past = (last_figures.get(key), year_figures.get(key))
+        found.append(
+            Standing(
+                code=place.key,
+                name_vi=place.name_vi,
+                name_en=place.name_en,
+                level=agency.level,
+                level_name=Text.named(vi=agency.level_vi, en=agency.level_en),
+                sheets=place.sheets,
+                figure=figure,
+                last=_against(period.before(), figure, past[0]),
+                year=_against(period.year_before(), figure, past[1]),
+                low=_surely_below(figure, whole.figure(WHOLE), lines),
+                falling=any(_surely_below(figure, one, lines) for one in past),
+            )
+        )
+    figure, key = whole.figure(WHOLE), (whole.dimension, whole.key)
+    return Standings(
+        period=period,
+        instrument=instrument,
+        sheets=whole.sheets,
+        response_rate=whole.response_rate,
+        transactions=whole.transactions,
+        below=now.suppress_below,
+        figure=figure,
+        last=_against(period.before(), figure, last_figures.get(key)),
+        year=_against(period.year_before(), figure, year_figures.get(key)),
+        agencies=tuple(sorted(found, key=lambda one: (one.few, -(one.figure.index or 0.0), one.code))),
+    )
+
+
+def _against(period: Period, now: Figure, then: Figure | None) -> Against:
+    return Against(period, then, None if then is None else difference(now, then))
+
+
+def _surely_below(one: Figure, other: Figure | None, lines: int) -> bool:
+    found = None if other is None else difference(one, other, lines)
+    return found is not None and found.high < 0
+
+
+def worst(place: Place, codes: Sequence[str], count: int = 5) -> list[Figure]:
+    """The lowest figures of a place among those of some items, the lowest first."""
+    known = [figure for code in codes if (figure := place.figure(code)).index is not None]
+    return sorted(known, key=lambda figure: figure.index or 0.0)[:count]

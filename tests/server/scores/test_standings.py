@@ -1,0 +1,180 @@
+"""The first page's statements: the official index, what changed, who surely stands out, and who only seems to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Connection, Engine
+
+from pipeline.calendar import parse_period
+from pipeline.instruments import load_instrument
+from server.scores.comparing import Change
+from server.scores.held import Held
+from server.scores.index import compute_index
+from server.scores.interval_svg import Interval, interval_plot
+from server.scores.standings import Standings, main_instrument, standings
+from server.store.engine import read, write
+from server.web.listing import holds, listing
+from tests.server.worlds import add_sheets, small_province
+
+PERIOD = parse_period("2026-Q2")
+CODES = [item.code for item in load_instrument("2640").criteria]
+
+
+def _sheets(number: int, satisfied: float) -> list[dict[str, int]]:
+    good = round(number * satisfied)
+    return [dict.fromkeys(CODES, 5 if one < good else 2) for one in range(number)]
+
+
+def _fill(connection: Connection, shares: dict[tuple[str, int], float], number: int = 400) -> int:
+    """Sheets of every agency on 40 days around the middle of a month: (agency, month) -> share satisfied."""
+    province = small_province(connection)
+    for (agency, month), share in shares.items():
+        sheets = _sheets(number, share)
+        np.random.default_rng(1).shuffle(sheets)
+        for day in range(20):
+            day_of = date(2025 if month < 0 else 2026, abs(month), day + 1)
+            add_sheets(connection, province, agency, sheets[day::20], day=day_of)
+    return province
+
+
+def _standings(store: Engine, province: int) -> Standings:
+    with read(store) as connection:
+        return standings(connection, province, PERIOD, main_instrument(connection, province, PERIOD), str(store.url))
+
+
+def test_the_figure_is_the_official_index(store: Engine) -> None:
+    with write(store) as connection:
+        province = _fill(connection, {("so-a", 5): 0.9, ("so-b", 5): 0.5, ("xa-c", 5): 0.9})
+    found = _standings(store, province)
+    with read(store) as connection:
+        official = compute_index(connection, province, load_instrument("2640"), PERIOD)
+    assert found.figure == official.of("province")[0].figure("index")
+    assert {one.code: one.figure for one in found.agencies} == {
+        place.key: place.figure("index") for place in official.of("agency")
+    }
+    assert [one.code for one in found.low] == ["so-b"]
+    assert not found.falling, "there is nothing to fall from"
+    assert found.last.figure is None or found.last.figure.index is None
+
+
+def test_who_falls_is_told_and_who_only_wobbles_is_not(store: Engine) -> None:
+    with write(store) as connection:
+        province = _fill(
+            connection,
+            {
+                ("so-a", 2): 0.9,
+                ("so-a", 5): 0.6,
+                ("so-b", 2): 0.80,
+                ("so-b", 5): 0.78,
+                ("xa-c", -5): 0.9,
+                ("xa-c", 5): 0.6,
+            },
+        )
+    found = _standings(store, province)
+    assert {one.code for one in found.falling} == {"so-a", "xa-c"}, "against last quarter, and against last year"
+    by_code = {one.code: one for one in found.agencies}
+    change = by_code["so-b"].last.change
+    assert change is not None
+    assert change.points == pytest.approx(-2.0)
+    assert str(change.words) == "no difference seen"
+    assert str(found.last.period.name) == "2026-Q1"
+    assert str(found.year.period.name) == "2025-Q2"
+
+
+def test_too_few_sheets_are_told_and_have_no_figure(store: Engine) -> None:
+    with write(store) as connection:
+        province = _fill(connection, {("so-a", 5): 0.9, ("so-b", 5): 0.5})
+        add_sheets(connection, province, "xa-c", _sheets(35, 0.0)[:29], day=date(2026, 5, 5))
+    found = _standings(store, province)
+    few = {one.code for one in found.few}
+    assert "xa-c" in few
+    for one in found.few:
+        assert not one.low, "nothing is said of whom too few answered about"
+        assert not one.falling
+        assert one.figure.valid is None
+
+
+@given(st.floats(-50, 50), st.floats(0.01, 30))
+def test_a_change_is_named_only_beyond_its_interval(points: float, half: float) -> None:
+    words = str(Change(points, points - half, points + half).words)
+    assert words == ("rises" if points > half else "falls" if points < -half else "no difference seen")
+
+
+NAMES = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=120)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.tuples(NAMES, st.floats(0, 100), st.floats(0, 40)), min_size=1, max_size=6))
+def test_a_plot_is_well_formed_and_cuts_no_name(rows: Iterable[tuple[str, float, float]]) -> None:
+    from xml.etree import ElementTree
+
+    chosen = [Interval(name, x, max(0.0, x - half), min(100.0, x + half)) for name, x, half in rows]
+    root = ElementTree.fromstring(interval_plot(chosen, "Chỉ số", "vi"))
+    assert [child.tag for child in root][:2] == ["title", "desc"]
+    assert root.get("role") == "img"
+    drawn = ["".join(text.itertext()) for text in root.iter("text") if text.get("text-anchor") == "end"]
+    assert ["".join(name.split()) for name in drawn] == ["".join(one.name.split()) for one in chosen]
+    for path in root.iter("path"):
+        assert "style" not in path.attrib, "the pages' policy allows no inline style"
+    assert float(root.get("font-size", "0")) >= 12
+
+
+def test_a_plot_of_nothing_is_empty() -> None:
+    assert interval_plot([], "x", "vi") == ""
+
+
+def test_a_list_is_sorted_cut_and_keeps_its_choices_in_the_address() -> None:
+    rows: list[tuple[str, float | None]] = [("a", 3.0), ("b", None), ("c", 9.0), ("d", 1.0)]
+    keys = {"x": lambda row: row[1]}
+    found = listing("/", {"q": "xã", "sort": ""}, rows, keys, sort="-x", page=1, page_rows=3)
+    assert [row[0] for row in found.rows] == ["c", "a", "d"]
+    assert (found.found, found.pages) == (4, 2)
+    assert found.href(page=2) == "/?q=x%C3%A3&page=2"
+    assert found.href(only="low") == "/?q=x%C3%A3&only=low", "another choice begins at the first page"
+    assert listing("/", {}, rows, keys, sort="x", page=99, page_rows=3).rows == [("b", None)], "no value: last"
+    assert found.sort_href("x", "-") == "/?q=x%C3%A3&sort=x"
+    assert found.aria_sort("x") == "descending"
+    assert holds("xa song", "Xã Sông Xanh")
+    assert not holds("xa nui", "Xã Sông Xanh")
+
+
+def test_what_is_held_is_made_once_and_again_when_it_changes() -> None:
+    made: list[int] = []
+    held: Held[int] = Held(2)
+
+    def make() -> int:
+        made.append(len(made))
+        return len(made)
+
+    assert [held.get("a", (version,), make) for version in (1, 1, 2, 2, 1)] == [1, 1, 2, 2, 3]
+    with pytest.raises(ZeroDivisionError):
+        held.get("b", (1,), lambda: 1 // 0)
+    assert held.get("b", (1,), lambda: 5) == 5, "a failure holds nobody up"
+    held.get("c", (1,), lambda: 6)
+    assert held.look("a", (1,)) is None, "the least used goes first"
+
+
+def test_who_asks_while_it_is_made_waits_for_it() -> None:
+    import threading
+    import time
+
+    held: Held[int] = Held(2)
+    made: list[int] = []
+
+    def slowly() -> int:
+        time.sleep(0.1)
+        made.append(1)
+        return 1
+
+    threads = [threading.Thread(target=lambda: held.get("a", (1,), slowly)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert made == [1]
