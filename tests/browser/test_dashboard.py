@@ -186,7 +186,7 @@ def test_an_administrator_makes_an_agency_and_a_user(page: Page, url: str, provi
     page.fill("#name", "doc.gia")
     page.fill("#password", "my very own password")
     page.press("#password", "Enter")
-    expect(page.locator("#agencies tbody tr")).to_have_count(1)
+    expect(page.locator("h1")).to_have_text("Sở Mới")
     expect(page.locator("#agencies")).to_contain_text("Sở Mới")
 
 
