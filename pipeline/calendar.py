@@ -185,7 +185,7 @@ class Period:
 
     def year_before(self) -> Period:
         """The same months a year earlier."""
-        return _of_months(self.first_month - 12, self.last_month - 12)
+        return period_of_months(self.first_month - 12, self.last_month - 12)
 
 
 def period_of_months(first: int, last: int) -> Period:
