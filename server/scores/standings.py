@@ -24,8 +24,8 @@ from server.scores.held import Held, version_of
 from server.scores.index import WHOLE, Figure, IndexResult, Place, compute_index
 
 USUAL_INSTRUMENT = "2640"
-_MOST_HELD = 10
-_results: Held[IndexResult] = Held(_MOST_HELD)
+_MAX_HELD = 10
+_results: Held[IndexResult] = Held(_MAX_HELD)
 
 
 @dataclass(frozen=True, slots=True)
