@@ -12,7 +12,9 @@ from hailong.audit_report_blocks import Block, Document, bullets, heading, table
 from hailong.audit_report_words import FIGURES
 from models.catalogue import Card
 from pipeline.audit.schema import evidence_bits, guess_among_levels
-from pipeline.language import Day, Number, Text, translator
+from pipeline.language import Day, Message, Number, Text, translator
+from pipeline.law import provision
+from pipeline.law import table as law_table
 
 Language = Literal["vi", "en"]
 _LEFT_OUT = frozenset({"fields", "why"})
@@ -33,9 +35,8 @@ class Assessment:
 
     @property
     def next_review(self) -> date:
-        """Six months from now (Decree 356/2025)."""
-        month = self.today.month + 6
-        return date(self.today.year + (month > 12), (month - 1) % 12 + 1, min(self.today.day, 28))
+        """A year from now at the latest (`pipeline.law`, `d356-10-5`); on every change before."""
+        return date(self.today.year + 1, self.today.month, min(self.today.day, 28))
 
 
 def write(assessment: Assessment, language: Language) -> Document:
@@ -47,6 +48,7 @@ def write(assessment: Assessment, language: Language) -> Document:
 class _Page:
     def __init__(self, assessment: Assessment, language: Language) -> None:
         self.a = assessment
+        self.language = language
         self._ = _ = translator(language)
         self.title = _("Data protection impact assessment")
         self.subtitle = _(
@@ -165,14 +167,38 @@ class _Page:
                     "Less intrusive: no picture, sound or word is kept or sent; nobody is recognised; there "
                     "is no score of a citizen or a named civil servant."
                 ),
+                _("Legal basis: {basis}.", basis=self._basis()),
                 _(
-                    "Law: Personal Data Protection Law 91/2025/QH15 and Decree 356/2025 (de-identification "
-                    "documented, audited, never reversed; assessment every six months); AI Law "
-                    "134/2025/QH15. For reference: EU AI Act Art. 5(1)(f), 50(3), Annex III 1(c); NIST SP "
-                    "800-226."
+                    "Nobody is identified and no identifying trait is computed ({biometric}); face and voice are "
+                    "treated as sensitive data all the same, by choice. De-identification is documented, audited and "
+                    "never reversed (NIST SP 800-226).",
+                    biometric=provision("pdpl-31-2").cite,
+                ),
+                _(
+                    "This assessment is made anew on every change ({change}) and compliance evaluated every year "
+                    "({year}).",
+                    change=provision("pdpl-22").cite,
+                    year=provision("d356-10-5").cite,
                 ),
             ),
+            table((_("Article"), _("In force since"), _("What it says")), *law_table(self.language)),
+            text(_("Not legal advice: what the articles say is as they were read for this software.")),
         ]
+
+    def _basis(self) -> Message:
+        legal = self.a.config.legal
+        if legal.asks_consent:
+            return Message("consent of each citizen for the visit, by touch ({cite})", cite=provision("d356-6-3").cite)
+        return Message(
+            "lawful activity of a state agency ({cite}): decision {number} of {day}, responsible {office}, complaints "
+            "{complaints}, last periodic check {check}",
+            cite=provision("pdpl-19-1").cite,
+            number=legal.decision_number,
+            day="–" if legal.decision_date is None else Day(legal.decision_date),
+            office=legal.office,
+            complaints=legal.complaints,
+            check="–" if legal.last_check is None else Day(legal.last_check),
+        )
 
     def _guarantee(self) -> list[Block]:
         _, policy = self._, self.a.config.privacy
@@ -282,7 +308,7 @@ class _Page:
                 ),
                 (
                     _("Citizens are not aware"),
-                    _("no analysis before the notice is confirmed; one touch opts out"),
+                    _("no analysis without a legal basis and a confirmed notice; one touch ends it"),
                     _("the log (notice)"),
                     _("the paper is taken down"),
                 ),

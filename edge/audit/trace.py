@@ -180,10 +180,12 @@ class _Trial:
         environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "RUNTIME_DIRECTORY": str(self.memory)}
         serving = threading.Thread(target=self.server.serve, daemon=True)
         serving.start()
-        with tempfile.TemporaryFile() as said:
-            box = subprocess.Popen(
+        with (
+            tempfile.TemporaryFile() as said,
+            subprocess.Popen(
                 command, env=environment, stdout=subprocess.PIPE, stderr=said, start_new_session=True
-            )
+            ) as box,
+        ):
             assert box.stdout is not None
             ending = threading.Timer(TIMEOUT_S, os.killpg, (box.pid, signal.SIGKILL))
             ending.start()
@@ -209,11 +211,12 @@ class _Trial:
         if self.touches:
             time.sleep(TOUCH_S)
             opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            page = opener.open(tablet, timeout=30).read().decode()
+            with opener.open(tablet, timeout=30) as answer:
+                page = answer.read().decode()
             token = re.search(r'name="page_token" value="([^"]+)"', page)
             assert token is not None, "the page asks for consent"
             form = urllib.parse.urlencode({"page_token": token[1]}).encode()
-            opener.open(f"{tablet}/consent", form, timeout=30).read()
+            opener.open(f"{tablet}/consent", form, timeout=30).close()
         time.sleep(max(0.0, end_s - time.monotonic()))
 
     def _judge_opened(self, verdict: Verdict, seen: Seen) -> None:
