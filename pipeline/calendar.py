@@ -293,14 +293,18 @@ def _length_s(kind: PeriodKind, length_s: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Holidays:
-    """Public holidays of the years that a file knows: days off, and weekend days worked instead."""
+    """Public holidays of the years that a file knows: days off, and weekend days worked instead. Not `strict`: in other
+    years Mondays to Fridays are worked."""
 
     years: frozenset[int]
     off: frozenset[date]
     worked: frozenset[date]
+    strict: bool = True
 
     def is_working(self, day: date) -> bool:
         """Whether public offices work on that day. Raises `ConfigError` for a year that the file lacks."""
+        if day.year not in self.years and not self.strict:
+            return day.weekday() < 5
         if day.year not in self.years:
             raise ConfigError(
                 Message("The public holidays of {year} are not known.", year=day.year),

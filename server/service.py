@@ -18,6 +18,8 @@ from pipeline.language import Message
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
+from server.core.provinces import all_provinces
+from server.feedback.cases import remind
 from server.metrics import serve_figures
 from server.ratings.chain import seal_all
 from server.retention.policy import enforce
@@ -117,6 +119,8 @@ class Service:
                 with write(self.engine) as connection:
                     enforce(connection)
                     seal_all(connection)
+                    for province in all_provinces(connection):
+                        remind(connection, province.province_id)
                 forget(self.engine)
             except Exception:  # a supervisor: told, and tried again in an hour
                 _log.exception("Retention and seals could not be carried out; tried again in an hour.")

@@ -11,6 +11,7 @@ from pipeline.errors import NotFoundError, RequestError
 from pipeline.language import Message
 from server.auth.users import all_users, make_user, new_one_time_password, set_active, user_name
 from server.catalogue.agencies import read_agencies
+from server.core.labels import ROLE_NAMES
 from server.store.engine import read, write
 from server.store.tables.users import Role
 from server.web.context import RowId, UserManager, engine_of, error_text, render
@@ -24,7 +25,14 @@ def _page(request: Request, user: UserManager, status: int = 200, **values: obje
         agencies = read_agencies(connection, user.province_id)
     empty: dict[str, object] = {"problem": "", "made": None}
     return render(
-        request, "users.html", status, users=found, agencies=agencies, roles=list(Role), **{**empty, **values}
+        request,
+        "users.html",
+        status,
+        users=found,
+        agencies=agencies,
+        roles=list(Role),
+        role_names=ROLE_NAMES,
+        **{**empty, **values},
     )
 
 

@@ -42,6 +42,8 @@ ACTIONS: dict[str, Message] = {
     "entry_decided": Message("Differing double entry decided"),
     "enumerator_added": Message("Enumerator added"),
     "enumerators_imported": Message("Enumerators imported"),
+    "feedback_escalated": Message("Cases past their day, handed to the administrators"),
+    "feedback_reminded": Message("Cases whose day is near"),
     "feedback_status": Message("State of a feedback changed"),
     "fields_imported": Message("Fields imported"),
     "form_rechecked": Message("Form re-checked"),

@@ -40,8 +40,16 @@ FEEDBACK_CATEGORIES: dict[str, Message] = {
 FEEDBACK_STATES: dict[str, Message] = {
     "received": Message("Received"),
     "forwarded": Message("Forwarded"),
+    "supplement": Message("More asked for"),
     "answered": Message("Answered"),
     "rejected": Message("Not within competence"),
+}
+ROLE_NAMES: dict[str, Message] = {
+    "administrator": Message("Administrator"),
+    "data_entry": Message("Data entry"),
+    "analyst": Message("Analyst"),
+    "privacy_officer": Message("Privacy officer"),
+    "agency_reader": Message("Agency reader"),
 }
 COMMENT_CODES: dict[str, Message] = {
     "shorter_time": Message("Shorter time"),

@@ -33,6 +33,12 @@ SETTINGS: dict[str, Any] = {
     "admit_days_staff": 92,
     "admit_days_files": 3_660,
     "closed_through": "",
+    "case_refuse_days": 2,
+    "case_supplement_days": 5,
+    "case_answer_days": 15,
+    "case_publish_days": 2,
+    "case_reminder_days": 2,
+    "case_reopen_days": 15,
     "min_answers": 30,
     "confidence": 0.95,
     "portal_origin": "",
@@ -54,7 +60,10 @@ SETTINGS: dict[str, Any] = {
 numbers and lists of enumerators, likewise. `late_days`: a release is late when it comes later after its period's end.
 `admit_days_*`: how many days back a rating may lie that a box delivers, the staff enters, a file brings; older ones
 are set aside. `closed_through`: the newest closed month (`2026-09`), up to which no rating counts any more; see
-`server.ratings.closing`. `min_answers`: below, an index is suppressed in reports. `confidence`: of every interval.
+`server.ratings.closing`. `case_*_days`: working days in which a case is refused,
+more is asked for, it is answered, its answer is published; before its day, in which it is reminded of; after its
+answer, in which whoever wrote may reopen it. `min_answers`: below, an index is suppressed in reports. `confidence`: of
+every interval.
 `portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
 `office_*`: head and signature of documents (`server.documents.frame`), empty where nobody has said it.
 `suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""

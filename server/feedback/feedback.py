@@ -1,26 +1,23 @@
-"""Feedback (phản ánh, kiến nghị): taken in, forwarded, answered in time or not; beside factor E of the index."""
+"""Feedback (phản ánh, kiến nghị): taken in, listed, counted; beside factor E of the index. Its steps: `cases`."""
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, case, func, insert
 
 from pipeline.calendar import Period, today
-from pipeline.errors import InvalidError, NotFoundError
+from pipeline.errors import InvalidError
 from pipeline.language import Message
-from server.core.changes import record_change
-from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
+from server.core.labels import FEEDBACK_CATEGORIES
 from server.core.provinces import read_setting
 from server.core.scope import Scope
+from server.feedback.deadlines import Deadlines, due_day
 from server.store.engine import insert_row
 from server.store.tables.agencies import agencies
-from server.store.tables.feedback import feedback, feedback_contacts
+from server.store.tables.feedback import OPEN_STATES, feedback, feedback_contacts
 
-ANSWER_DAYS = 15
-"""Days in which an answer is due [R: Decree 20/2008 and its successors name 5 to 20 days by the case]."""
 MAX_TEXT = 4_000
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -42,6 +39,20 @@ class FeedbackItem:
     answered_day: int | None
     text: str
     contact: str
+    responsible_id: int
+    role: str
+    answer: str
+    changed: str
+    published_day: int | None
+    liked: bool | None
+    reopened: int
+    reminded_day: int | None
+    escalated_day: int | None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.status in OPEN_STATES
 
     @property
     def late(self) -> bool:
@@ -51,12 +62,15 @@ class FeedbackItem:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackCount:
-    """Feedback of one agency in a period. `in_time`: answered by the day it was due."""
+    """Feedback of one agency in a period. `in_time`: answered by the day it was due. `disliked`, `repeated`: whose
+    writer does not like the answer; reopened."""
 
     agency_id: int
     received: int
     answered: int
     in_time: int
+    disliked: int
+    repeated: int
 
 
 def receive(
@@ -86,7 +100,7 @@ def receive(
         "category": category,
         "status": "received",
         "received_day": today(),
-        "due_day": today() + ANSWER_DAYS,
+        "due_day": due_day(today(), Deadlines.of(connection, province_id).answer),
         "text": text,
     }
     number = insert_row(connection, feedback, values)
@@ -100,27 +114,6 @@ def receive(
     return code
 
 
-def state_of(connection: Connection, code: str) -> tuple[str, int, int | None] | None:
-    """(status, due day, day of the answer) for a code that a citizen holds; None for an unknown one."""
-    query = select(feedback).where(feedback.c.code == code.strip().upper())
-    row = connection.execute(query).first()
-    return None if row is None else (row.status, row.due_day, row.answered_day)
-
-
-def set_status(connection: Connection, province_id: int, feedback_id: int, status: str, user_id: int | None) -> None:
-    """Note where a piece of feedback stands. Raises `InvalidError`, `NotFoundError`."""
-    if status not in FEEDBACK_STATES:
-        raise InvalidError(Message("There is no status '{status}'.", status=status))
-    values: dict[str, Any] = {"status": status, "answered_day": today() if status == "answered" else None}
-    scope = Scope(province_id)
-    old = connection.execute(scope.select(feedback, feedback.c.status).where(feedback.c.id == feedback_id)).scalar()
-    if old is None:
-        raise NotFoundError(Message("There is no such feedback."))
-    connection.execute(scope.update(feedback).where(feedback.c.id == feedback_id).values(**values))
-    detail = {"feedback": feedback_id, "status": [old, status]}
-    record_change(connection, province_id, user_id, "feedback_status", detail)
-
-
 def ask_once(connection: Connection, scope: Scope, feedback_id: int) -> bool:
     """Whether whoever sent a piece of feedback may be asked about its handling now: once in its life."""
     is_unasked = (feedback.c.id == feedback_id, feedback.c.asked_day.is_(None))
@@ -129,23 +122,36 @@ def ask_once(connection: Connection, scope: Scope, feedback_id: int) -> bool:
 
 def overdue(connection: Connection, scope: Scope) -> int:
     """How many pieces of feedback are unanswered past their day."""
-    is_open = feedback.c.status.in_(("received", "forwarded"))
+    is_open = feedback.c.status.in_(OPEN_STATES)
     query = scope.select(feedback, func.count()).where(is_open, feedback.c.due_day < today())
     return int(connection.execute(query).scalar_one())
 
 
-def items(connection: Connection, province_id: int, *, open_only: bool = False, limit: int = 200) -> list[FeedbackItem]:
-    """Feedback of a province, the most urgent first."""
+def items(
+    connection: Connection,
+    province_id: int,
+    *,
+    open_only: bool = False,
+    feedback_id: int | None = None,
+    limit: int = 200,
+) -> list[FeedbackItem]:
+    """Feedback of a province: what is open first, the longest overdue before all; then what is closed, the newest
+    first. `limit` leaves out the least urgent."""
+    is_open = feedback.c.status.in_(OPEN_STATES)
     query = (
         Scope(province_id)
         .select(feedback, feedback, agencies.c.name_vi, agencies.c.name_en, feedback_contacts.c.contact)
         .join(agencies, agencies.c.id == feedback.c.agency_id)
         .outerjoin(feedback_contacts, feedback_contacts.c.feedback_id == feedback.c.id)
-        .order_by(feedback.c.answered_day.is_not(None), feedback.c.due_day.desc())
+        .order_by(
+            case((is_open, 0), else_=1), case((is_open, feedback.c.due_day), else_=-feedback.c.due_day), feedback.c.id
+        )
         .limit(limit)
     )
     if open_only:
-        query = query.where(feedback.c.status.in_(("received", "forwarded")))
+        query = query.where(is_open)
+    if feedback_id is not None:
+        query = query.where(feedback.c.id == feedback_id)
     return [
         FeedbackItem(
             row.id,
@@ -161,9 +167,24 @@ def items(connection: Connection, province_id: int, *, open_only: bool = False, 
             row.answered_day,
             row.text,
             row.contact or "",
+            row.responsible_id or row.agency_id,
+            row.role,
+            row.answer,
+            row.changed,
+            row.published_day,
+            row.liked,
+            row.reopened,
+            row.reminded_day,
+            row.escalated_day,
         )
         for row in connection.execute(query)
     ]
+
+
+def open_count(connection: Connection, province_id: int) -> int:
+    """How many wait for an answer."""
+    query = Scope(province_id).select(feedback, func.count()).where(feedback.c.status.in_(OPEN_STATES))
+    return int(connection.execute(query).scalar_one())
 
 
 def counts(connection: Connection, province_id: int, period: Period) -> list[FeedbackCount]:
@@ -177,6 +198,8 @@ def counts(connection: Connection, province_id: int, period: Period) -> list[Fee
             func.count(),
             func.count().filter(answered),
             func.count().filter(answered & (feedback.c.answered_day <= feedback.c.due_day)),
+            func.count().filter(feedback.c.liked.is_(False)),
+            func.count().filter(feedback.c.reopened > 0),
         )
         .where(
             feedback.c.received_day.between(period.first_day, period.last_day),

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, HTTPException, Query, Request
 from fastapi.responses import Response
 
-from pipeline.calendar import today
+from pipeline.calendar import month_words, today
 from pipeline.errors import InvalidError
 from pipeline.language import Joined, Message, in_language
 from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of, watch_of
-from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
+from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES, ROLE_NAMES
 from server.core.provinces import province_by_code, province_by_id
-from server.feedback.feedback import MAX_TEXT, ask_once, items, receive, set_status, state_of
+from server.feedback.cases import (
+    MAX_CHANGED,
+    Answer,
+    judge,
+    published_answers,
+    reopen_by_code,
+    set_status,
+    told,
+)
+from server.feedback.deadlines import Deadlines, due_day, holidays_known
+from server.feedback.feedback import MAX_TEXT, ask_once, items, open_count, receive
 from server.ratings.admission import Gate
 from server.ratings.comments import store_comments
 from server.ratings.rating import Place, Rating
@@ -27,6 +37,14 @@ from server.store.engine import read, write
 from server.web.context import DataClerk, RowId, back, engine_of, language, render, row_id, web
 
 router = APIRouter(include_in_schema=False)
+_SAID = {
+    "like": Message("Thank you. It is noted that the answer helped."),
+    "dislike": Message(
+        "Thank you. It is noted that the answer did not help. You may have the case opened again below."
+    ),
+    "reopen": Message("The case is open again; you will find the new answer under the same code."),
+}
+_NOT_POSSIBLE = Message("This is not possible: there is no answer yet, or its days are over.")
 
 
 def _province(request: Request, code: str) -> int:
@@ -37,15 +55,15 @@ def _province(request: Request, code: str) -> int:
     return found.province_id
 
 
-@router.get("/feedback/{province}")
-def feedback_form(request: Request, province: str, code: str = "") -> Response:
-    """The form for citizens, and the state of a piece of feedback by its code."""
-    public_limit(request, "feedback", 60, 600.0)
-    number = _province(request, province)
+def _form(
+    request: Request, number: int, *, asked_code: str = "", new_code: str = "", said: Message | str = ""
+) -> Response:
+    """The public page: what was changed, the form, and what stands under a code."""
     with read(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
-        state = state_of(connection, code) if code else None
+        state = told(connection, asked_code) if asked_code else None
         named = province_by_id(connection, number)
+        answers = published_answers(connection, number)
     return render(
         request,
         "survey_feedback_form.html",
@@ -55,12 +73,37 @@ def feedback_form(request: Request, province: str, code: str = "") -> Response:
         agencies=catalogue.agencies,
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
-        asked_code=code,
+        asked_code=asked_code,
         state=state,
         max_text=MAX_TEXT,
-        problem="",
-        new_code="",
+        new_code=new_code,
+        said=said,
+        answers=answers,
+        month_words=month_words,
     )
+
+
+@router.get("/feedback/{province}")
+def feedback_form(request: Request, province: str, code: Annotated[str, Query(max_length=20)] = "") -> Response:
+    """The form for citizens, the state of a piece of feedback and its answer by its code, and what was changed."""
+    public_limit(request, "feedback", 60, 600.0)
+    return _form(request, _province(request, province), asked_code=code)
+
+
+@router.post("/feedback/{province}/answer")
+def judge_answer(
+    request: Request,
+    province: str,
+    code: Annotated[str, Form(max_length=20)],
+    what: Annotated[str, Form(pattern="^(like|dislike|reopen)$")],
+    more: Annotated[str, Form(max_length=MAX_TEXT)] = "",
+) -> Response:
+    """The holder of a code likes the answer or not, or has the case opened again."""
+    public_limit(request, "feedback answer", 20, 3_600.0)
+    number = _province(request, province)
+    with write(engine_of(request)) as connection:
+        done = reopen_by_code(connection, code, more) if what == "reopen" else judge(connection, code, what == "like")
+    return _form(request, number, asked_code=code, said=_SAID[what] if done else _NOT_POSSIBLE)
 
 
 @router.post("/feedback/{province}")
@@ -80,30 +123,16 @@ def send_feedback(
         if agency not in catalogue.agencies:
             raise HTTPException(422, Message("There is no such agency."))
         code = receive(connection, number, agency, category=category, text=text, contact=contact)
-        named = province_by_id(connection, number)
-    return render(
-        request,
-        "survey_feedback_form.html",
-        embed=False,
-        simulated_survey=named.simulated,
-        asking=named,
-        agencies=catalogue.agencies,
-        categories=FEEDBACK_CATEGORIES,
-        states=FEEDBACK_STATES,
-        asked_code="",
-        state=None,
-        max_text=MAX_TEXT,
-        problem="",
-        new_code=code,
-    )
+    return _form(request, number, new_code=code)
 
 
 @router.get("/survey/feedback")
 def feedback_list(request: Request, user: DataClerk, link: str = "") -> Response:
-    """What was received, the most urgent first."""
+    """What was received, the longest overdue first."""
     with read(engine_of(request)) as connection:
         found = items(connection, user.province_id)
         province = province_by_id(connection, user.province_id)
+        waiting = open_count(connection, user.province_id)
     return render(
         request,
         "survey_feedback.html",
@@ -112,20 +141,65 @@ def feedback_list(request: Request, user: DataClerk, link: str = "") -> Response
         states=FEEDBACK_STATES,
         public=f"/feedback/{province.code}",
         link=link,
+        today=today(),
+        waiting=waiting,
+    )
+
+
+@router.get("/survey/feedback/{number}")
+def case_page(request: Request, user: DataClerk, number: RowId) -> Response:
+    """One case: what was written, its days, and the steps that can be taken."""
+    with read(engine_of(request)) as connection:
+        found = items(connection, user.province_id, feedback_id=number)
+        if not found:
+            raise HTTPException(404, Message("There is no such feedback."))
+        limits = Deadlines.of(connection, user.province_id)
+        catalogue = read_catalogue(connection, user.province_id)
+    (one,) = found
+    return render(
+        request,
+        "survey_case.html",
+        one=one,
+        categories=FEEDBACK_CATEGORIES,
+        states=FEEDBACK_STATES,
+        roles=ROLE_NAMES,
+        agencies=catalogue.agencies,
+        refuse_by=due_day(one.received_day, limits.refuse),
+        supplement_by=due_day(one.received_day, limits.supplement),
+        publish_by=None if one.answered_day is None else due_day(one.answered_day, limits.publish),
+        known=holidays_known(one.due_day),
+        max_text=MAX_TEXT,
+        max_changed=MAX_CHANGED,
+        today=today(),
     )
 
 
 @router.post("/survey/feedback/{number}")
 def feedback_status(
-    request: Request, user: DataClerk, number: RowId, status: Annotated[str, Form(max_length=12)]
+    request: Request,
+    user: DataClerk,
+    number: RowId,
+    status: Annotated[str, Form(max_length=12)],
+    answer: Annotated[str, Form(max_length=MAX_TEXT)] = "",
+    changed: Annotated[str, Form(max_length=MAX_CHANGED)] = "",
+    public: Annotated[bool, Form()] = False,
+    responsible: Annotated[RowId | None, Form()] = None,
 ) -> Response:
     """Note where it stands. With an answer comes a one-time link about factor E, to send along."""
     token = ""
     with write(engine_of(request)) as connection:
-        set_status(connection, user.province_id, number, status, user.user_id)
+        set_status(
+            connection,
+            user.province_id,
+            number,
+            status,
+            user.user_id,
+            answer=Answer(answer, public, changed),
+            responsible_id=responsible,
+        )
         opened = [one for one in all_rounds(connection, user.province_id) if one.open_now]
         if status == "answered" and opened:
-            item = next((one for one in items(connection, user.province_id) if one.id == number), None)
+            item = next(iter(items(connection, user.province_id, feedback_id=number)), None)
             if item is not None and ask_once(connection, user.scope, number):
                 token = issue(
                     connection,

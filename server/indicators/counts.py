@@ -108,7 +108,8 @@ def own_counts(connection: Connection, scope: Scope, period: Period) -> dict[int
 
     Dossiers: the finished transactions of which it is told how many were late. With a petition or a dislike: as told,
     else the ratings of 1 or 2 that may be shown (`server.core.disclosure`). Petitions: feedback received in the period
-    and not refused, of which the outcome is known: answered, or past its day."""
+    and not refused, of which the outcome is known: answered, or past its day; well where it was neither disliked nor
+    reopened."""
     now = today()
     found: dict[int, _Own] = defaultdict(_Own)
     dossiers = scope.select(
@@ -154,11 +155,11 @@ def _of_own(one: _Own, disliked: int) -> Counts:
 
 
 def _petitions(connection: Connection, scope: Scope, period: Period, found: Mapping[int, _Own], now: int) -> None:
-    columns = [feedback.c[name] for name in ("agency_id", "due_day", "answered_day")]
+    columns = [feedback.c[name] for name in ("agency_id", "due_day", "answered_day", "liked", "reopened")]
     query = scope.select(feedback, *columns).where(
         feedback.c.received_day.between(period.first_day, period.last_day), feedback.c.status != "rejected"
     )
-    for agency, due, answered in connection.execute(query):
+    for agency, due, answered, liked, reopened in connection.execute(query):
         one = found[agency]
         if answered is None and due >= now:
             one.open += 1
@@ -166,7 +167,7 @@ def _petitions(connection: Connection, scope: Scope, period: Period, found: Mapp
         in_time = answered is not None and answered <= due
         one.petitions += 1
         one.in_time += in_time
-        one.good += in_time
+        one.good += in_time and liked is not False and not reopened
 
 
 def low_ratings(connection: Connection, scope: Scope, period: Period) -> dict[int, int]:

@@ -28,6 +28,7 @@ from pipeline.language import Message
 from server.catalogue.fields import load_fields
 from server.core.provinces import LEVELS, TIERS
 from server.core.scope import Scope
+from server.feedback.deadlines import due_day
 from server.ratings.admission import Admitted, Gate
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
@@ -394,7 +395,7 @@ def _feedback(
             place = places[int(rng.integers(len(places)))]
             received = int(rng.integers(first, last + 1))
             took = int(rng.gamma(4.0, 2.0)) + 1
-            answered = rng.random() < 0.9
+            answered, liked = rng.random() < 0.9, rng.random()
             number += 1
             rows.append(
                 {
@@ -406,9 +407,11 @@ def _feedback(
                     "category": str(rng.choice(["procedure", "attitude", "delay", "cost", "facility", "other"])),
                     "status": "answered" if answered else "received",
                     "received_day": received,
-                    "due_day": received + 15,
+                    "due_day": due_day(received, 15),
                     "answered_day": received + took if answered else None,
                     "text": "",
+                    "liked": bool(liked > 0.25) if answered and liked < 0.5 else None,
+                    "reopened": int(answered and liked > 0.97),
                 }
             )
     connection.execute(insert(feedback), rows)

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+
+OPEN_STATES = ("received", "forwarded", "supplement")
+"""States in which an answer is waited for; the others are closed."""
 
 feedback = Table(
     "feedback",
@@ -22,16 +36,29 @@ feedback = Table(
     Column("answered_day", Integer),
     Column("asked_day", Integer),
     Column("text", Text, nullable=False, default=""),
+    Column("responsible_id", Integer),
+    Column("role", String(20), nullable=False, server_default="data_entry"),
+    Column("answer", Text, nullable=False, server_default=""),
+    Column("changed", Text, nullable=False, server_default=""),
+    Column("published_day", Integer),
+    Column("liked", Boolean),
+    Column("reopened", SmallInteger, nullable=False, server_default="0"),
+    Column("reminded_day", Integer),
+    Column("escalated_day", Integer),
     province_key(),
     same_province("agency_id", "agencies"),
+    same_province("responsible_id", "agencies"),
     UniqueConstraint("province_id", "id"),
     UniqueConstraint("code"),
     CheckConstraint("category IN ('procedure', 'attitude', 'delay', 'cost', 'facility', 'other')", name="category"),
-    CheckConstraint("status IN ('received', 'forwarded', 'answered', 'rejected')", name="status"),
+    CheckConstraint("status IN ('received', 'forwarded', 'supplement', 'answered', 'rejected')", name="status"),
     Index(None, "province_id", "received_day"),
 )
 """`code`: random, told to the citizen, who can ask for the state with it. `text` stays on this server and is wiped
-with the contact. `asked_day`: when the one link about factor E was issued."""
+with the contact. `asked_day`: when the one link about factor E was issued. `responsible_id`: the agency that has to
+answer, where it is another; `role`: of the staff that does. `answered_day`: of the answer or the refusal, whose words
+are `answer`; `published_day`: for everybody, with what was `changed`; else for the holder of the code alone, and wiped
+after `contact_days`. `liked`: what the writer thinks of it. `reopened`: how often."""
 
 feedback_contacts = Table(
     "feedback_contacts",

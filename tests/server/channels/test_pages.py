@@ -225,7 +225,11 @@ def test_feedback_from_intake_to_its_rating_in_factor_e(world: World) -> None:
     assert "0912345678" in clerk.get("/survey/feedback").text
     with read(world.store) as connection:
         (item,) = items(connection, world.mine.province_id)
-    answered = clerk.post(f"/survey/feedback/{item.id}", {"status": "answered"}, form="/survey/feedback")
+    answered = clerk.post(
+        f"/survey/feedback/{item.id}",
+        {"status": "answered", "answer": "Đã trả kết quả."},
+        form=f"/survey/feedback/{item.id}",
+    )
     link = re.search(r"/s/([a-z2-9]{22})", answered.text)
     assert link
     assert "Đã trả lời" in citizen.get(f"/feedback/nho?code={found[1]}").text
