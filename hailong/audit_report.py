@@ -1,11 +1,16 @@
 """Write the impact assessment in Vietnamese and English, as HTML and PDF, from the configuration, the cards and the
-audits' own results.
+audits' own results; or, with --form, a paper that the law asks for.
 
 Audits that need a minute (trace, memory) are run unless --quick is given. Results of others, such as `hailong audit
 retention --json` from the server, are taken in with --result. Exit code 0 only if every audit in the document holds.
 
-Example:
+With --form one of the papers that the law asks for is written instead, for a province, as DOCX and PDF in the frame of
+an administrative document, filled from the server's store, boxes' configurations and the audits' results. What the
+program cannot know is blank, with the role that fills it in. We are not lawyers.
+
+Examples:
   hailong audit report --config /etc/hailong/edge.toml --result retention.json --out report
+  hailong audit report --form dpia10 --config box1.toml --config box2.toml --result attack.json --out papers
 """
 
 from __future__ import annotations
@@ -34,8 +39,23 @@ _CLAIMS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    from hailong.papers.names import NAMES
+    from pipeline.language import languages
+    from server.core.config import add_province_argument, add_store_arguments
+
     add = parser.add_argument
-    add("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
+    add(
+        "--config",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="the box's edge.toml; with --form of any number of boxes",
+    )
+    add("--form", choices=NAMES, help="write this paper for a province, from the server's store")
+    add("--lang", default="vi", choices=languages(), help="language of the paper (vi)")
+    add_store_arguments(parser)
+    add_province_argument(parser)
     add("--out", type=Path, default=Path("report"), metavar="DIR", help="folder for the four documents (report)")
     add(
         "--heads",
@@ -57,17 +77,26 @@ def run(args: argparse.Namespace) -> int:
     from hailong.audit_report_text import Assessment, write
     from pipeline.calendar import INDOCHINA
 
-    config = load_config(args.config)
-    results = [*_own_results(config, args), *(_read_result(path) for path in args.result)]
+    if args.form:
+        from hailong.papers.write import write_paper
+
+        return write_paper(args)
+    if len(args.config) != 1:
+        raise ConfigError(
+            Message("This document is about one box."), Message("Name its configuration with --config, or a --form.")
+        )
+    (config_path,) = args.config
+    config = load_config(config_path)
+    results = [*_own_results(config, args), *(read_result(path) for path in args.result)]
     args.out.mkdir(parents=True, exist_ok=True)
     raw = args.out / "results.json"
     raw.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
     assessment = Assessment(
         config,
-        args.config.name,
+        config_path.name,
         tuple(_cards(config)),
         tuple(results),
-        tuple(_hashes(config, args.config, raw)),
+        tuple(_hashes(config, config_path, raw)),
         importlib.metadata.version("hailong"),
         datetime.now(INDOCHINA).date(),
     )
@@ -137,7 +166,8 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
     return found
 
 
-def _read_result(path: Path) -> dict[str, Any]:
+def read_result(path: Path) -> dict[str, Any]:
+    """An audit's JSON. Raises `ConfigError`."""
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         holds = bool(result["holds"]) and result.get("provinces") != {}  # of no province, nothing was checked

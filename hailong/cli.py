@@ -62,7 +62,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "no rating was changed, added or removed behind the server's back",
     ),
     "audit retention": ("server.commands.audit_retention", "the server's store holds nothing finer than the policy"),
-    "audit report": ("hailong.audit_report", "impact assessment, HTML and PDF, Vietnamese and English"),
+    "audit report": ("hailong.audit_report", "impact assessment of a box; papers that the law asks for"),
     "server run": ("server.commands.run", "run the server"),
     "server init": ("server.commands.init", "make a province, its administrator and the server's keys"),
     "server enroll": ("server.commands.enroll", "allow a box: print a one-time enrolment code"),

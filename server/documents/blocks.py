@@ -60,7 +60,7 @@ Block = Heading | Paragraph | ListBlock | TableBlock | ChartBlock
 @dataclass(frozen=True, slots=True)
 class Report:
     """A document in one language. `notice`: printed on every page where figures are simulated. `frame`: letterhead and
-    signature of an administrative document."""
+    signature of an administrative document. `annexes`: after the signature."""
 
     title: str
     subtitle: str
@@ -68,3 +68,4 @@ class Report:
     blocks: tuple[Block, ...]
     frame: Frame
     lang: str = "vi"
+    annexes: tuple[Block, ...] = ()

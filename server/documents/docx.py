@@ -35,6 +35,8 @@ def report_docx(report: Report) -> bytes:
     for block in report.blocks:
         _block(document, block, WD_ALIGN_PARAGRAPH)
     _signature(document, report.frame)
+    for block in report.annexes:
+        _block(document, block, WD_ALIGN_PARAGRAPH)
     out = io.BytesIO()
     document.save(out)
     return out.getvalue()
@@ -65,7 +67,7 @@ def _set_up(document: Any, report: Report) -> None:
         layout.space_before, layout.space_after, layout.line_spacing = Pt(0), Pt(6), 1.0
     for level in (1, 2, 3):
         style = document.styles[f"Heading {level}"]
-        style.font.bold, style.font.italic = True, level == 3
+        style.font.bold, style.font.italic = True, False
         style.paragraph_format.space_before = Pt(12 if level == 1 else 6)
         style.paragraph_format.keep_with_next = True
     document.core_properties.title = report.title
@@ -113,8 +115,14 @@ def _letterhead(document: Any, frame: Frame) -> None:
 
 def _signature(document: Any, frame: Frame) -> None:
     from docx.enum.text import WD_ALIGN_PARAGRAPH
+    from docx.oxml.ns import qn
+    from docx.text.paragraph import Paragraph as Paragraphs
 
     document.add_paragraph()
+    for part in list(document.element.body)[-5:]:  # a signature never stands on a page of its own
+        rows = part.findall(qn("w:tr"))
+        for paragraph in (rows[-1] if rows else part).iter(qn("w:p")):
+            Paragraphs(paragraph, document).paragraph_format.keep_with_next = True
     table = _bare_table(document, (TEXT_MM / 2, TEXT_MM / 2))
     _keep_whole(table.rows[0])
     left, right = table.rows[0].cells

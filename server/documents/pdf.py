@@ -47,6 +47,7 @@ def report_pdf(report: Report) -> bytes:
         "notice": report.notice,
         "frame": asdict(report.frame),
         "blocks": [_block(block) for block in report.blocks],
+        "annexes": [_block(block) for block in report.annexes],
         "fonts": FONTS,
         "size": BODY_PT,
         "margins": MARGINS_MM,

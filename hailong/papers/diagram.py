@@ -1,0 +1,58 @@
+"""The flow of data as a picture: what exists where, and what crosses."""
+
+from __future__ import annotations
+
+from html import escape
+
+from pipeline.language import Message
+from server.documents.blocks import ChartBlock
+from server.documents.writer import Writer
+
+_BOXES = (
+    (10, 20, 150, Message("Camera, microphone: frames and sound")),
+    (10, 110, 150, Message("Tablet: voluntary answers, one touch opts out")),
+    (220, 20, 190, Message("Box, memory only: region and channel, then faces, voice, level of the visit")),
+    (220, 110, 190, Message("Box, disk: tables with noise, answers of days that are over, log, ledger")),
+    (470, 65, 180, Message("Server: tables with noise, answer sheets by day; index with interval")),
+)
+_ARROWS = ((160, 45, 220, 45), (160, 135, 220, 135), (315, 78, 315, 110), (410, 135, 470, 100))
+_NOTE = Message("Between box and server: bounded integers alone, encrypted, at fixed times")
+_WIDTH, _HEIGHT, _BOX_HEIGHT = 660, 200, 58
+_CHARACTERS = 6.4
+"""Width of a character in the picture's units, to break lines."""
+
+
+def flow_chart(_: Writer) -> ChartBlock:
+    """The diagram in one language."""
+    import vl_convert
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
+        f'height="{_HEIGHT}" font-family="Noto Sans, DejaVu Sans, Liberation Sans" font-size="11">',
+        '<defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
+        '<path d="M0,0 L8,4 L0,8 z" fill="#333333"/></marker></defs>',
+        f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>',
+    ]
+    for x, y, width, words in _BOXES:
+        parts.append(
+            f'<rect x="{x}" y="{y}" width="{width}" height="{_BOX_HEIGHT}" fill="#ffffff" stroke="#0b4f6c" rx="4"/>'
+        )
+        for number, line in enumerate(_lines(_(words), width)):
+            parts.append(f'<text x="{x + 7}" y="{y + 16 + 13 * number}">{escape(line)}</text>')
+    for x1, y1, x2, y2 in _ARROWS:
+        parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="#333333" marker-end="url(#tip)"/>')
+    parts.append(f'<text x="{_WIDTH / 2}" y="190" text-anchor="middle" font-style="italic">{escape(_(_NOTE))}</text>')
+    svg = "".join([*parts, "</svg>"])
+    return ChartBlock("flow", _("Flow of the data"), svg, bytes(vl_convert.svg_to_png(svg, scale=3)))
+
+
+def _lines(text: str, width: float) -> list[str]:
+    """The text in lines that fit a box."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}".strip()
+        if len(longer) * _CHARACTERS > width - 10 and lines[-1]:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
