@@ -23,7 +23,7 @@ from edge.tablet.counter import Counter
 from edge.tablet.pairing import Pairing
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
-from edge.tablet.texts import notice_digest
+from edge.tablet.texts import NoticeFacts, notice_digest
 from edge.version import SOFTWARE
 from edge.worker import Worker
 from pipeline import wire
@@ -187,7 +187,7 @@ class Box:
             BasisLeaf(
                 day,
                 config.legal.basis,
-                notice_digest(config.notice.contact, config.notice.url),
+                notice_digest(NoticeFacts.of(config)),
                 config.legal.decision_number,
                 str(config.legal.decision_date or ""),
                 str(config.legal.last_check or ""),

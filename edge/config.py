@@ -119,7 +119,7 @@ class NoticeSection(_Section):
     url: Annotated[str, Field(max_length=200, pattern=r"^(https?://.*)?$")] = ""
     """Page with the full explanation, as QR code on the notice. Empty: the tablet's own page."""
     contact: Annotated[str, Field(max_length=200)] = ""
-    """Who answers questions and objections (office, telephone)."""
+    """Who answers questions and objections (office, telephone). Needed where the notice is confirmed."""
 
 
 class TabletSection(_Section):
@@ -243,6 +243,8 @@ class EdgeConfig(_Section):
             raise ValueError('[visit] by = "queue" needs [queue] enabled = true')
         if self.visit.by == "presence" and self.camera.source == "none" and self.microphone.source != "none":
             raise ValueError('[visit] by = "presence" needs a camera: with a microphone alone it is by = "queue"')
+        if self.notice.confirmed and not self.notice.contact.strip():
+            raise ValueError("[notice] contact is needed where confirmed = true: the citizen has to know whom to ask")
         if not self.box.demo:
             self._refuse_what_staff_or_strangers_could_suffer()
         return self

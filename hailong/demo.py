@@ -272,6 +272,7 @@ enabled = {"true" if by_queue else "false"}
 token_file = "{token}"
 [notice]
 confirmed = true
+contact = "Bàn hướng dẫn (trình diễn)"
 [legal]
 basis = "consent"
 [privacy]

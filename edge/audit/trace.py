@@ -405,6 +405,7 @@ source = "{folder}/clip.wav"
 
 [notice]
 confirmed = true
+contact = "Audit"
 
 [legal]
 {legal}

@@ -25,17 +25,19 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge.capture.queue_events import queue_routes
 from edge.config import EdgeConfig
+from edge.tablet.aloud import can_read_aloud, read_aloud
 from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
 from edge.tablet.pairing import COOKIE, COOKIE_S, Pairing
-from edge.tablet.texts import TITLE, notice_parts
+from edge.tablet.texts import EXPLAINED, TITLE, NoticeFacts, notice_parts, steps
 from models.catalogue import all_cards
 from pipeline.errors import StoreError
 from pipeline.language import DEFAULT, Message, Plural, in_language, language, languages, translator
 
 _HERE = Path(__file__).parent
 _LANGUAGE_COOKIE = "language"
+_TEXT_COOKIE = "text"
 _WARN_S = 20
 """The page warns so long before it goes back to the start (WCAG 2.2.1: at least 20 s to stay by one touch)."""
 
@@ -52,7 +54,12 @@ class TabletPages:
     demo: bool
     notice_url: str
     contact: str
-    asks_consent: bool = False
+    facts: NoticeFacts = NoticeFacts()  # noqa: RUF009  (frozen)
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether nothing is opened before a yes."""
+        return self.facts.legal.asks_consent
 
     @classmethod
     def of(cls, config: EdgeConfig, analysing: bool) -> TabletPages:
@@ -66,7 +73,7 @@ class TabletPages:
             config.box.demo,
             config.notice.url,
             config.notice.contact,
-            config.legal.asks_consent,
+            NoticeFacts.of(config),
         )
 
 
@@ -89,8 +96,11 @@ class _Pages:
             Route("/", self.start),
             Route("/notice", self.notice),
             Route("/notice/print", self.notice_print),
+            Route("/machine", self.machine),
+            Route("/machine/aloud", self.machine_aloud),
             Route("/models", self.models),
             Route("/language", self.switch_language, methods=["POST"]),
+            Route("/text-size", self.switch_text_size, methods=["POST"]),
             Route("/opt-out", self.opt_out_holds),
             Route("/opt-out", self.opt_out, methods=["POST"]),
             Route("/consent", self.consent_stands),
@@ -129,6 +139,7 @@ class _Pages:
             asked=tells and self._counter.asks_consent,
             told_of=tells or not self._pages.analysing,
             path=request.url.path,
+            large=request.cookies.get(_TEXT_COOKIE) == "large",
             warn_s=min(_WARN_S, self._pages.idle_s - 5) if self._pages.idle_s > 10 else 5,
             **values,
         )
@@ -168,19 +179,47 @@ class _Pages:
 
     async def notice(self, request: Request) -> Response:
         """The notice, on the screen."""
-        parts = notice_parts(self._pages.analysing)
+        parts = notice_parts(self._pages.facts, self._pages.analysing)
         return self._render(request, "notice.html", title=TITLE, parts=parts, qr=self._qr(request))
 
     async def notice_print(self, request: Request) -> Response:
-        """The notice for the wall: every language, on one A4 page where they are two."""
+        """The notice for the wall: a page A4 for each language."""
         page = self._templates.get_template("notice_print.html").render(
             title=in_language(TITLE, DEFAULT),
-            parts=notice_parts(self._pages.analysing),
+            parts=notice_parts(self._pages.facts, self._pages.analysing),
             pages=self._pages,
             qr=self._qr(request),
             languages=[(code, language(code).name, translator(code)) for code in languages()],
         )
         return HTMLResponse(page)
+
+    async def machine(self, request: Request) -> Response:
+        """What the machine does, in pictures, for everybody."""
+        return self._render(
+            request,
+            "machine.html",
+            title=EXPLAINED,
+            steps=steps(self._pages.facts.legal),
+            aloud=can_read_aloud(),
+            qr=self._qr(request),
+        )
+
+    async def machine_aloud(self, request: Request) -> Response:
+        """That page's sentences, read by a machine."""
+        asked = request.query_params.get("language", "")
+        lang = asked if asked in languages() else self._pages.language
+        words = [EXPLAINED, *(step.text for step in steps(self._pages.facts.legal))]
+        said = await run_in_threadpool(read_aloud, "\n".join(in_language(text, lang) for text in words), lang)
+        return Response(status_code=404) if said is None else Response(said, media_type="audio/wav")
+
+    async def switch_text_size(self, request: Request) -> Response:
+        """Large text or not, for this browser until it is closed, and back to the page."""
+        form = await request.form()
+        answer = RedirectResponse(_own_path(form), 303)
+        answer.set_cookie(
+            _TEXT_COOKIE, "large" if form.get("size") == "large" else "usual", samesite="strict", httponly=True
+        )
+        return answer
 
     async def models(self, request: Request) -> Response:
         """The cards of the models that this box may load."""
@@ -192,10 +231,7 @@ class _Pages:
     async def switch_language(self, request: Request) -> Response:
         """The language chosen, for this browser until it is closed, and back to the page."""
         form = await request.form()
-        target = str(form.get("path", "/"))
-        if not target.startswith("/") or target.startswith("//"):
-            target = "/"
-        answer = RedirectResponse(target, 303)
+        answer = RedirectResponse(_own_path(form), 303)
         chosen = str(form.get("language", ""))
         if chosen in languages():
             answer.set_cookie(_LANGUAGE_COOKIE, chosen, samesite="strict", httponly=True)
@@ -348,11 +384,20 @@ class _Pages:
         )
 
 
+def _own_path(form: FormData) -> str:
+    """The page that a form came from, where it is one of this box's."""
+    target = str(form.get("path", "/"))
+    return target if target.startswith("/") and not target.startswith("//") else "/"
+
+
 def _give(answer: Response, token: str) -> None:
     answer.set_cookie(COOKIE, token, max_age=COOKIE_S, samesite="strict", httponly=True)
 
 
-_FOR_ALL = ("/pair", "/notice", "/notice/print", "/models", "/language", "/status", "/visit/start", "/visit/end")
+_FOR_ALL = (
+    *("/pair", "/notice", "/notice/print", "/machine", "/machine/aloud", "/models", "/language", "/text-size"),
+    *("/status", "/visit/start", "/visit/end"),
+)
 """What no pairing is asked for: public texts, the state of the box, which no visit moves, and the queue system's
 events, which have a token of their own."""
 

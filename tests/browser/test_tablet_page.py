@@ -87,7 +87,7 @@ def test_every_screen_is_accessible(page: Page, make_tablet: Callable[..., Table
         page.get_by_role("button", name="English").click()
     expect(page.locator("html")).to_have_attribute("lang", language)
     assert_accessible(page)
-    for path in ("/notice", "/models", "/notice/print", "/thanks", "/already", "/over"):
+    for path in ("/notice", "/machine", "/models", "/notice/print", "/thanks", "/already", "/over", "/not-yet"):
         page.goto(tablet.url + path)
         assert_accessible(page)
     page.goto(tablet.url)
@@ -104,6 +104,31 @@ def test_every_screen_is_accessible(page: Page, make_tablet: Callable[..., Table
     expect(page.locator("footer [role=status]")).to_be_visible()
     assert tablet.visit.has_opted_out
     assert_accessible(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_consent_is_asked_and_given_by_touch_or_by_one_switch(
+    page: Page, make_tablet: Callable[..., Tablet], width: int
+) -> None:
+    """Yes and no are alike; the page says that all is off; with one key alone either can be chosen."""
+    tablet = make_tablet()
+    tablet.visit.asks_consent = True
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(tablet.url)
+    yes, no, child = page.locator(".choice").all()
+    sizes = [button.bounding_box() for button in (yes, no)]
+    assert sizes[0] is not None
+    assert sizes[1] is not None
+    assert (sizes[0]["width"], sizes[0]["height"]) == (sizes[1]["width"], sizes[1]["height"])
+    assert_accessible(page)
+    page.keyboard.press("Space")
+    expect(no).to_be_focused()
+    expect(child).to_be_focused(timeout=5_000)
+    assert tablet.visit.asks_consent, "nothing was chosen by going through the choices"
+    expect(yes).to_be_focused(timeout=5_000)
+    page.keyboard.press("Enter")
+    expect(page.locator(".opt-out")).to_be_visible()
+    assert not tablet.visit.asks_consent
 
 
 def test_an_opt_out_that_is_over_does_not_stay_on_the_screen(page: Page, make_tablet: Callable[..., Tablet]) -> None:

@@ -137,8 +137,12 @@ def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None
     with_camera = GOOD.replace('source = "none"', "source = 0\nregion = [[0, 0], [0.6, 0], [0.6, 1], [0, 1]]", 1)
     config = load_config(write(tmp_path, with_camera))
     assert not config.analysis_wanted
+    with pytest.raises(ConfigError, match="contact is needed"):
+        load_config(write(tmp_path, with_camera + '\n[notice]\nconfirmed = true\ncontact = " "\n'))
     assert any("notice is not confirmed" in sentence for sentence in config.warnings(None))
-    assert load_config(write(tmp_path, with_camera + "\n[notice]\nconfirmed = true\n")).analysis_wanted
+    assert load_config(
+        write(tmp_path, with_camera + '\n[notice]\nconfirmed = true\ncontact = "Văn phòng"\n')
+    ).analysis_wanted
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_what_staff_or_strangers_could_suffer_is_refused(tmp_path: Path, added: 
 def test_the_digest_follows_the_values_not_the_comments(tmp_path: Path) -> None:
     one = load_config(write(tmp_path, GOOD)).digest()
     assert load_config(write(tmp_path, GOOD + "\n# a comment\n")).digest() == one
-    assert load_config(write(tmp_path, GOOD + "\n[notice]\nconfirmed = true\n")).digest() != one
+    assert load_config(write(tmp_path, GOOD + '\n[notice]\nconfirmed = true\ncontact = "Văn phòng"\n')).digest() != one
 
 
 def _undocumented(model: type, place: str = "") -> list[str]:

@@ -26,6 +26,7 @@ source = "/var/lib/hailong/film.mp4"
 loop = true
 [notice]
 confirmed = true
+contact = "Văn phòng"
 [legal]
 basis = "consent"
 [privacy]

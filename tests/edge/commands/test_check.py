@@ -338,7 +338,11 @@ def test_without_a_notice_nothing_is_analysed(config_path: Path, tmp_path: Path)
 @pytest.mark.slow
 def test_a_camera_that_is_not_there_yet_does_not_keep_the_box_from_starting(config_path: Path) -> None:
     """It may be slower than the box after a power cut; ratings go on. A file that is missing is a mistake."""
-    change(config_path, '[camera]\nsource = "none"', "[notice]\nconfirmed = true\n[camera]\nsource = 63")
+    change(
+        config_path,
+        '[camera]\nsource = "none"',
+        '[notice]\nconfirmed = true\ncontact = "Văn phòng"\n[camera]\nsource = 63',
+    )
     change(config_path, 'basis = "consent"', STATE_ACTIVITY)
     box = Box.open(load_config(config_path))
     box.start()
@@ -356,7 +360,11 @@ def test_a_camera_that_is_not_there_yet_does_not_keep_the_box_from_starting(conf
 @pytest.mark.slow
 def test_under_consent_a_camera_that_fails_at_a_touch_is_told_with_the_next_day(config_path: Path) -> None:
     """At once, heartbeats and the journal would tell when somebody agreed."""
-    change(config_path, '[camera]\nsource = "none"', "[notice]\nconfirmed = true\n[camera]\nsource = 63")
+    change(
+        config_path,
+        '[camera]\nsource = "none"',
+        '[notice]\nconfirmed = true\ncontact = "Văn phòng"\n[camera]\nsource = 63',
+    )
     box = Box.open(load_config(config_path))
     box.start()
     assert box.analysis is not None
