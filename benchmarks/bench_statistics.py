@@ -7,6 +7,7 @@ explicit, Wilson's interval, and PPI++ as the package ppi-python computes it. Se
 
     hailong bench statistics --json > statistics.json     10,000 replications a cell, about a quarter of an hour
     hailong bench statistics --quick                       a coarse grid, a few seconds
+    hailong bench statistics --scale                       time and memory against the number of agencies
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks import statistics_scale
 from benchmarks.provenance import provenance
 from calibration.coverage import METHODS, Cell, Clusters, ppi_mean, row, score_cell, score_clustered
 from calibration.province_check import score_provinces
@@ -54,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `hailong bench statistics`."""
     parser.add_argument("--replications", type=int, default=10_000, help="simulated months per cell (default 10000)")
     parser.add_argument("--quick", action="store_true", help="coarse grid, 400 replications: a smoke test")
+    parser.add_argument("--scale", action="store_true", help="time and memory at 26, 300 and 3,000 agencies instead")
     parser.add_argument("--seed", type=int, default=2026, help="seed of the simulation (default 2026)")
     parser.add_argument("--json", action="store_true", help="all rows and claims as JSON on standard output")
     parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
@@ -255,8 +258,20 @@ def _print(result: dict[str, Any]) -> None:
         print(r["threat"].ljust(27), f"{r['rated']:4d} {r['epsilon'] or 'none':<5}", *cells)
 
 
+def _run_scale(args: argparse.Namespace) -> int:
+    """0 where no estimator's time grows faster than aimed at, else 1."""
+    rows = statistics_scale.measure(seed=args.seed)
+    result = {**provenance(("numpy", "scipy")), "benchmark": "statistics --scale", "seed": args.seed, "rows": rows}
+    if args.output is not None:
+        args.output.write_text(json.dumps(result, indent=1), encoding="utf-8")
+    print(json.dumps(result, indent=1) if args.json else statistics_scale.as_table(rows))
+    return 0 if all(row["seconds_exponent"] <= statistics_scale.MOST for row in rows) else 1
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark; 0 when every claim holds, else 1 (the table says which does not)."""
+    if args.scale:
+        return _run_scale(args)
     if args.replications < 100:
         print("hailong bench statistics: at least 100 replications, else the figures say nothing.", file=sys.stderr)
         return 2

@@ -26,7 +26,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.design import Design
+from calibration.design import Design, Nested, sum_rows
 from calibration.design_effect import DesignEffect
 
 FloatArray = NDArray[np.float64]
@@ -160,9 +160,20 @@ def day_correlation(
 def expected_effect(valid: FloatArray, scale: FloatArray, design: Design, days: DayCorrelation) -> FloatArray:
     """[k] design effect that the model lets expect of sums of answers, each weighing `scale` [rows, k] (summing to 1
     over the `valid` [rows, k]): unequal weights and days together."""
-    weighted = by_day(scale * valid, design)
-    apart = days.base * (scale**2 * valid).sum(axis=0)
-    return np.asarray(valid.sum(axis=0) * (apart + days.between(weighted, weighted)))
+    return expected_effects(valid, scale, Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1), days).reshape(-1)
+
+
+def expected_effects(valid: FloatArray, scale: FloatArray, nested: Nested, days: DayCorrelation) -> FloatArray:
+    """[places, k] of the same by place."""
+    place = nested.place[nested.stratum]
+    weighted = nested.totals(scale * valid)
+    near = np.square(weighted)
+    if days.decay.any():
+        near += 2.0 * weighted * nested.earlier(weighted, days.decay)
+    sums = np.concatenate([valid, scale**2 * valid], axis=1)
+    by_place = sum_rows(sums, place[nested.row_cluster], nested.places)
+    answers, apart = by_place[:, : valid.shape[1]], by_place[:, valid.shape[1] :]
+    return np.asarray(answers * (days.base * apart + days.same_day * sum_rows(near, place, nested.places)))
 
 
 def place_effect(

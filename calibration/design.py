@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -39,29 +41,39 @@ class Weights:
     def standing_for(self) -> FloatArray:
         """[cells] transactions that each cell with a row stands for: size over chance. Where any of them was drawn,
         those that were not stand for nothing; cells without a row are 0."""
-        seen = np.zeros(len(self.size), dtype=bool)
-        seen[self.cell] = True
-        drawn = seen & (self.chance > 0)
-        if not drawn.any():
-            return np.where(seen, self.size, 0.0)
-        return np.where(drawn, self.size / np.where(self.chance > 0, self.chance, 1.0), 0.0)
+        cells = np.unique(self.cell)
+        found = np.zeros(len(self.size))
+        found[cells] = self.standing_in(cells, np.zeros(len(cells), dtype=np.int64), 1)
+        return found
+
+    def standing_in(self, cells: IntArray, place: IntArray, places: int) -> FloatArray:
+        """The same for the `cells` [n] with a row, each in a `place` [n] of its own account."""
+        drawn = self.chance[cells] > 0
+        counts = np.bincount(place, weights=drawn, minlength=places)[place] > 0
+        chance = np.where(drawn, self.chance[cells], 1.0)
+        return np.where(counts & ~drawn, 0.0, self.size[cells] / chance)
 
 
-def first_stage_variance(totals: FloatArray, chance: FloatArray, stratum: IntArray) -> tuple[FloatArray, float]:
-    """(Variance [k], degrees of freedom) of sums of units' `totals` [units, k], which add to about 0, over a draw with
-    probability `chance` [units] within `stratum` [units].
+def first_stage_variance(
+    totals: FloatArray, chance: FloatArray, stratum: IntArray, place: IntArray, places: int
+) -> tuple[FloatArray, FloatArray]:
+    """(Variance [places, k], degrees of freedom [places]) of sums of units' `totals` [units, k], which add to about 0
+    in each `place` [units], over a draw with probability `chance` [units] within `stratum` [units].
 
     Hajek's approximation for draws without replacement with unequal probabilities (Hajek 1964; Berger 1998). A stratum
     with one unit that was not certain adds its square (an upper estimate)."""
-    variance, degrees = np.zeros(totals.shape[1]), 0.0
-    for one in np.unique(stratum[chance < 1.0]):
-        chosen = (stratum == one) & (chance < 1.0)
-        left, z = (1.0 - chance[chosen])[:, None], totals[chosen]
-        count = len(z)
-        mean = (left * z).sum(axis=0) / left.sum() if count > 1 else 0.0
-        variance = variance + max(count / max(count - 1, 1), 1.0) * (left * (z - mean) ** 2).sum(axis=0)
-        degrees += max(count - 1, 1)
-    return variance, degrees
+    drawn = chance < 1.0
+    left, z = (1.0 - chance[drawn])[:, None], totals[drawn]
+    keys, row = np.unique(np.stack([place[drawn], stratum[drawn]]), axis=1, return_inverse=True)
+    strata, row = keys.shape[1], row.ravel()
+    count = np.bincount(row, minlength=strata).astype(np.float64)
+    mean = sum_rows(left * z, row, strata) / np.maximum(sum_rows(left, row, strata), 1e-300)
+    mean[count < 2] = 0.0
+    spread = sum_rows(left * (z - mean[row]) ** 2, row, strata) * (count / np.maximum(count - 1, 1))[:, None]
+    return (
+        sum_rows(spread, keys[0], places),
+        sum_rows(np.maximum(count - 1, 1)[:, None], keys[0], places)[:, 0],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +102,70 @@ class Design:
         degrees of freedom (clusters - strata).
 
         A stratum with one cluster adds its squared total (an upper estimate: it is not centred)."""
-        totals, row_cluster = sums_by(residuals, self.clusters)
-        stratum_of = np.zeros(len(totals), dtype=np.int64)
-        stratum_of[row_cluster] = self.stratum
-        strata, place = np.unique(stratum_of, return_inverse=True)
-        sizes = np.bincount(place).astype(np.float64)
-        means = np.zeros((len(strata), residuals.shape[1]))
-        np.add.at(means, place, totals)
-        means /= sizes[:, None]
+        nested = Nested.of(self, np.zeros(len(residuals), dtype=np.int64), 1)
+        return nested.variance(nested.totals(residuals))[0], int(nested.degrees[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Nested:
+    """Clusters in strata in places: `row_cluster` int64 [rows]; `stratum`, `day` int64 [clusters], in order of stratum
+    and day; `place` int64 [strata], below `places`."""
+
+    row_cluster: IntArray
+    stratum: IntArray
+    day: IntArray
+    place: IntArray
+    places: int
+
+    @classmethod
+    def of(cls, design: Design, place: IntArray, places: int) -> Nested:
+        """Of the rows of a design, each in one `place` [rows]."""
+        stratum, row_stratum = np.unique(
+            place * (int(design.stratum.max(initial=0)) + 1) + design.stratum, return_inverse=True
+        )
+        place_of = np.zeros(len(stratum), dtype=np.int64)
+        place_of[row_stratum] = place
+        days = int(design.cluster.max(initial=0)) + 1
+        cluster, row_cluster = np.unique(row_stratum * days + design.cluster, return_inverse=True)
+        return cls(row_cluster, cluster // days, cluster % days, place_of, places)
+
+    @property
+    def degrees(self) -> IntArray:
+        """[places] clusters less strata."""
+        clusters = np.bincount(self.place[self.stratum], minlength=self.places)
+        return np.asarray(clusters - np.bincount(self.place, minlength=self.places), dtype=np.int64)
+
+    def totals(self, values: FloatArray) -> FloatArray:
+        """Sums [clusters, k] of `values` [rows, k]."""
+        return sum_rows(values, self.row_cluster, len(self.stratum))
+
+    def variance(self, totals: FloatArray) -> FloatArray:
+        """[places, k] spread of `totals` [clusters, k] within strata, added up by place."""
+        strata = len(self.place)
+        sizes = np.bincount(self.stratum, minlength=strata).astype(np.float64)
+        means = sum_rows(totals, self.stratum, strata) / sizes[:, None]
         means[sizes == 1] = 0.0
         factor = np.where(sizes > 1, sizes / np.maximum(sizes - 1, 1), 1.0)
-        variance = (factor[place][:, None] * np.square(totals - means[place])).sum(axis=0)
-        return variance, len(totals) - len(strata)
+        squares = factor[self.stratum][:, None] * np.square(totals - means[self.stratum])
+        return sum_rows(squares, self.place[self.stratum], self.places)
+
+    def earlier(self, totals: FloatArray, decay: FloatArray) -> FloatArray:
+        """[clusters, k] of each day: `totals` [clusters, k] of the stratum's earlier days, each times decay^lag, decay
+        [k]."""
+        first = np.searchsorted(self.stratum, np.arange(len(self.place)))
+        step = np.arange(len(self.stratum)) - first[self.stratum]
+        order = np.argsort(step, kind="stable")
+        ends = np.searchsorted(step[order], np.arange(1, int(step.max(initial=0)) + 2))
+        found = np.zeros_like(totals)
+        for start, end in itertools.pairwise(ends):
+            now = order[start:end]
+            lag = (self.day[now] - self.day[now - 1])[:, None]
+            found[now] = (found[now - 1] + totals[now - 1]) * decay**lag
+        return found
 
 
-def sums_by(values: FloatArray, group: IntArray) -> tuple[FloatArray, IntArray]:
-    """Sums of `values` [rows, k] by `group` [rows]: [groups, k], and each row's place among the groups."""
-    groups, place = np.unique(group, return_inverse=True)
-    sums = np.zeros((len(groups), values.shape[1]))
-    np.add.at(sums, place, values)
-    return sums, place
+def sum_rows(values: FloatArray, group: IntArray, groups: int) -> FloatArray:
+    """Sums [groups, k] of `values` [rows, k] by `group` [rows]."""
+    rows = len(group)
+    member = csr_array((np.ones(rows), group, np.arange(rows + 1)), shape=(rows, groups))
+    return np.asarray(member.T @ values, dtype=np.float64)

@@ -196,14 +196,26 @@ def _statistics(history: Sequence[EvidenceTable], agency: str, period: DayRange,
     return found
 
 
-def _p_value(statistic: _Statistic, earlier: Sequence[_Statistic]) -> float:
-    """P-value after dividing by the dispersion of the same kind's earlier statistics (F where it is estimated)."""
-    same = [s for s in earlier if s.kind is statistic.kind]
-    degrees = sum(s.degrees for s in same)
-    dispersion = sum(s.value for s in same) / degrees if degrees else 1.0
-    if len(same) < MINIMUM_DISPERSION_STATISTICS or dispersion <= 1.0:
-        return float(chi2.sf(statistic.value, statistic.degrees))
-    return float(f_distribution.sf(statistic.value / statistic.degrees / dispersion, statistic.degrees, degrees))
+class _Dispersion:
+    """How far earlier statistics of one group and kind lie above their expectation."""
+
+    def __init__(self) -> None:
+        self._count = self._degrees = 0
+        self._value = 0.0
+
+    def add(self, statistic: _Statistic) -> None:
+        self._count += 1
+        self._degrees += statistic.degrees
+        self._value += statistic.value
+
+    def p_value(self, statistic: _Statistic) -> float:
+        """P-value after dividing by the dispersion (F where it is estimated)."""
+        dispersion = self._value / self._degrees if self._degrees else 1.0
+        if self._count < MINIMUM_DISPERSION_STATISTICS or dispersion <= 1.0:
+            return float(chi2.sf(statistic.value, statistic.degrees))
+        return float(
+            f_distribution.sf(statistic.value / statistic.degrees / dispersion, statistic.degrees, self._degrees)
+        )
 
 
 def _holm(p_values: Sequence[float], alpha: float) -> list[bool]:
@@ -243,7 +255,7 @@ def detect_drift(
         if month.tables and (month.period == period or month.period.end <= period.start):
             by_agency[month.agency].append(month)
     now: list[_Statistic] = []
-    earlier: dict[str, list[_Statistic]] = defaultdict(list)
+    earlier: dict[tuple[str, DriftKind], _Dispersion] = defaultdict(_Dispersion)
     group_of: dict[str, str] = {}
     series: dict[str, list[EvidenceTable]] = {}
     for agency, of_agency in sorted(by_agency.items()):
@@ -256,8 +268,9 @@ def detect_drift(
                 now += statistics
                 series[agency] = tables
             else:
-                earlier[month.group] += statistics
-    p_values = [_p_value(statistic, earlier[group_of[statistic.agency]]) for statistic in now]
+                for statistic in statistics:
+                    earlier[month.group, statistic.kind].add(statistic)
+    p_values = [earlier[group_of[s.agency], s.kind].p_value(s) for s in now]
     rejected = _holm(p_values, 1.0 / months_between_false_alarms)
     alarms = [
         DriftAlarm(s.agency, s.period, s.kind, s.value, p)

@@ -10,7 +10,7 @@ Source: Mogstad, Romano, Shaikh, Wilhelm 2024 (Inference for ranks), simultaneou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +21,14 @@ from pipeline.errors import StatisticsError
 from pipeline.language import Message
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 DRAWS: Final = 2000
+DRAWS_AT_ONCE: Final = 250
+PAIRS_AT_ONCE: Final = 128
+"""Rows of pairs, and draws, in memory at one time: both bound it by the number of agencies, not of pairs."""
+PAIRS_OF_DRAWS_AT_ONCE: Final = 1_000_000
+FIRST_LOOK: Final = 8
+"""Agencies furthest out on either side that a draw's largest difference is looked for in first."""
 COLOUR: Final = "#0b4f6c"
 
 
@@ -65,21 +72,14 @@ def rank_sets(
             Message("Ranks need a figure and a positive standard error for every agency."),
             Message("Leave agencies without ratings out; smooth the variances of those where all answers are equal."),
         )
-    scale = np.sqrt(error[:, None] ** 2 + error[None, :] ** 2)
-    statistic = (theta[:, None] - theta[None, :]) / scale
-    noise = np.random.default_rng(seed).standard_normal((draws, p)) * error
-    open_pairs = ~np.eye(p, dtype=bool)
-    above = np.zeros((p, p), dtype=bool)
-    while open_pairs.any():
-        critical = np.quantile(_largest(noise, scale, open_pairs), level)
-        decided = open_pairs & (statistic > critical)
-        if not decided.any():
+    # pairs decided are those whose statistic lies above the last critical value: no table of pairs is kept
+    critical = np.inf
+    while p > 1:
+        last, critical = critical, float(np.quantile(_largest(theta, error, critical, draws, seed), level))
+        if _none_between(theta, error, critical, last):
+            critical = last
             break
-        above |= decided
-        # only the one-sided hypothesis "i is not above j" is rejected; its mirror stays to be tested
-        open_pairs &= ~decided
-    best = 1 + above.sum(axis=0)
-    worst = p - above.sum(axis=1)
+    best, worst = _counts(theta, error, critical)
     return [RankSet(name, int(b), int(w), p) for name, b, w in zip(names, best, worst, strict=True)]
 
 
@@ -96,15 +96,84 @@ def rank_shares(shares: ArrayLike, n_eff: ArrayLike, names: Sequence[str], level
     return rank_sets(shares, smoothed_error(shares, n_eff), names, level)
 
 
-def _largest(noise: FloatArray, scale: FloatArray, pairs: NDArray[np.bool_]) -> FloatArray:
-    """Largest standardised difference [draws] over ordered `pairs` [p, p], row minus column."""
-    largest = np.full(len(noise), -np.inf)
-    for i in range(len(scale)):
-        others = pairs[i]
-        if others.any():
-            differences = (noise[:, i, None] - noise[:, others]) / scale[i, others]
-            largest = np.maximum(largest, differences.max(axis=1))
+def _statistics(theta: FloatArray, error: FloatArray) -> Iterator[tuple[int, FloatArray]]:
+    """Standardised differences, row minus column: (first row, float64 [some rows, p]); the diagonal is -infinity."""
+    for first in range(0, len(theta), PAIRS_AT_ONCE):
+        rows = slice(first, first + PAIRS_AT_ONCE)
+        statistic = theta[rows, None] - theta
+        statistic /= np.sqrt(error[rows, None] ** 2 + error**2)
+        np.fill_diagonal(statistic[:, first:], -np.inf)
+        yield first, statistic
+
+
+def _none_between(theta: FloatArray, error: FloatArray, critical: float, last: float) -> bool:
+    """Whether no pair is decided at `critical` that was not at `last`."""
+    return not any(((s > critical) & (s <= last)).any() for _, s in _statistics(theta, error))
+
+
+def _counts(theta: FloatArray, error: FloatArray, critical: float) -> tuple[IntArray, IntArray]:
+    """Best and worst rank [p] where pairs with a statistic above `critical` are decided."""
+    p = len(theta)
+    best, worst = np.ones(p, dtype=np.int64), np.full(p, p, dtype=np.int64)
+    for first, statistic in _statistics(theta, error):
+        above = statistic > critical
+        best += above.sum(axis=0)
+        worst[first : first + len(above)] -= above.sum(axis=1)
+    return best, worst
+
+
+def _largest(theta: FloatArray, error: FloatArray, critical: float, draws: int, seed: int) -> FloatArray:
+    """Largest standardised difference of errors [draws] over the ordered pairs not decided at `critical`.
+
+    (s_i z_i - s_j z_j) / sqrt(s_i^2 + s_j^2) is at most sqrt(z_i^2 + z_j^2) (Cauchy, Schwarz), so that the pair sought
+    is among the agencies whose z lie furthest out on either side; how many have to be looked at is told by the largest
+    value found. Exact: the bound leaves out nothing that could be larger."""
+    rng = np.random.default_rng(seed)
+    found = [
+        _largest_of(rng.standard_normal((min(DRAWS_AT_ONCE, draws - first), len(theta))), theta, error, critical)
+        for first in range(0, draws, DRAWS_AT_ONCE)
+    ]
+    return np.concatenate(found)
+
+
+def _largest_of(z: FloatArray, theta: FloatArray, error: FloatArray, critical: float) -> FloatArray:
+    """`_largest` for some draws z [draws, p]."""
+    p = len(theta)
+    largest = np.full(len(z), -np.inf)
+    left, count = np.arange(len(z)), min(FIRST_LOOK, p)
+    while len(left):
+        bound = np.empty(len(left))
+        step = max(1, PAIRS_OF_DRAWS_AT_ONCE // count**2)
+        for first in range(0, len(left), step):
+            chosen = left[first : first + step]
+            largest[chosen], bound[first : first + step] = _furthest(z[chosen], theta, error, critical, count)
+        left, count = left[largest[left] < bound], min(3 * count, p)
     return largest
+
+
+def _furthest(
+    z: FloatArray, theta: FloatArray, error: FloatArray, critical: float, count: int
+) -> tuple[FloatArray, FloatArray]:
+    """(Largest difference [draws] over pairs of the `count` agencies with the highest and the lowest z [draws, p]; what
+    any pair left out could reach at most)."""
+    p, rows = z.shape[1], np.arange(len(z))
+    if count < p:
+        order = np.argpartition(z, (count - 1, p - count), axis=1)
+        low, high = order[:, :count], order[:, p - count :]
+    else:
+        order = low = high = np.broadcast_to(np.arange(p), z.shape)
+    noise = z * error
+    scale = np.sqrt(error[high][:, :, None] ** 2 + error[low][:, None, :] ** 2)
+    far, near = np.take_along_axis(noise, high, axis=1), np.take_along_axis(noise, low, axis=1)
+    differences = (far[:, :, None] - near[:, None, :]) / scale
+    decided = (theta[high][:, :, None] - theta[low][:, None, :]) / scale > critical
+    differences[decided | (high[:, :, None] == low[:, None, :])] = -np.inf
+    found: FloatArray = differences.max(axis=(1, 2))
+    if count == p:
+        return found, found
+    top, bottom = np.maximum(z.max(axis=1), 0.0), np.minimum(z.min(axis=1), 0.0)
+    next_high, next_low = np.maximum(z[rows, order[:, p - count]], 0.0), np.minimum(z[rows, order[:, count - 1]], 0.0)
+    return found, np.maximum(np.hypot(next_high, bottom), np.hypot(top, next_low))
 
 
 def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:

@@ -188,13 +188,18 @@ def _first_two_stages(
 ) -> dict[tuple[int, int], float]:
     """Probability of every stratum that was drawn."""
     reach: dict[tuple[int, int], float] = {}
-    for level in dict.fromkeys(level_of.values()):
-        members = sorted({agency for agency, _ in frame if level_of[agency] == level})
-        sizes = [sum(count for (agency, _), count in frame.items() if agency == member) for member in members]
+    groups_of: dict[int, dict[int, int]] = {}
+    for (agency, group), count in frame.items():
+        groups_of.setdefault(agency, {})[group] = count
+    members_of: dict[str, list[int]] = {level: [] for level in level_of.values()}
+    for agency in sorted(groups_of):
+        members_of[level_of[agency]].append(agency)
+    for members in members_of.values():
+        sizes = [sum(groups_of[member].values()) for member in members]
         taken, chance = draw_by_size(sizes, math.ceil(settings.agencies * len(members)), rng)
         for place in taken:
-            groups = sorted(group for agency, group in frame if agency == members[place])
-            counts = [frame[members[place], group] for group in groups]
+            groups = sorted(groups_of[members[place]])
+            counts = [groups_of[members[place]][group] for group in groups]
             kept, within = draw_by_size(counts, settings.groups or len(groups), rng)
             for position in kept:
                 reach[members[place], groups[position]] = chance[place] * within[position]

@@ -140,11 +140,14 @@ def fay_herriot(
     while iterations < ITERATIONS:
         iterations += 1
         weight = 1.0 / (s2 + psi)
-        xtvx = (design * weight[:, None]).T @ design
-        projection = np.diag(weight) - (weight[:, None] * design) @ np.linalg.solve(xtvx, design.T * weight)
-        py = projection @ direct
-        score = -0.5 * np.trace(projection) + 0.5 * float(py @ py)
-        information = 0.5 * float((projection * projection.T).sum())
+        # P = W - W X (X'WX)^-1 X'W in pieces of the size of the coefficients: P itself has areas x areas
+        by_power = [(design * (weight**power)[:, None]).T @ design for power in (1, 2, 3)]
+        first, second, third = by_power
+        inverse = np.linalg.inv(first)
+        py = weight * (direct - design @ (inverse @ ((design * weight[:, None]).T @ direct)))
+        shrunk = inverse @ second
+        score = -0.5 * (weight.sum() - np.trace(shrunk)) + 0.5 * float(py @ py)
+        information = 0.5 * float((weight**2).sum() - 2 * np.trace(inverse @ third) + np.trace(shrunk @ shrunk))
         step = score / information
         new = max(s2 + step, 0.0)
         done = abs(new - s2) <= TOLERANCE * max(1.0, s2)

@@ -13,17 +13,18 @@ let expect (`calibration.days`).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibration.days import DayCorrelation, day_correlation, expected_effect, place_effect
-from calibration.design import Design, first_stage_variance, sums_by
-from calibration.design_effect import DesignEffect
+from calibration.days import DayCorrelation, day_correlation, expected_effects, place_effect
+from calibration.design import Design, Nested, first_stage_variance, sum_rows
 from calibration.intervals import t_quantile, wilson
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,6 @@ class Share:
 
 
 NO_SHARE = Share(None, None, None, None)
-
-
-def _share(estimate: float, valid: float, effect: DesignEffect) -> Share:
-    """The share with its interval."""
-    low, high = wilson(estimate, valid / effect.value, t_quantile(effect.degrees))
-    return Share(float(estimate), float(low), float(high), float(effect.value), float(effect.degrees))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +68,35 @@ def days_of(answers: Answers) -> DayCorrelation:
     return day_correlation(answers.satisfied, answers.valid, answers.design, one_answer)
 
 
+@dataclass(frozen=True, slots=True)
+class ShareArrays:
+    """float64 [places, k] each, NaN where there is no valid answer (`Share`). `standing_for` [places]: transactions
+    that the weighting cells with an answer stand for; 0 without weights."""
+
+    estimate: FloatArray
+    low: FloatArray
+    high: FloatArray
+    design_effect: FloatArray
+    degrees: FloatArray
+    standing_for: FloatArray
+
+    def of(self, place: int) -> list[Share]:
+        """The shares of one place."""
+        columns = (a[place].tolist() for a in (self.estimate, self.low, self.high, self.design_effect, self.degrees))
+        return [NO_SHARE if math.isnan(row[0]) else Share(*row) for row in zip(*columns, strict=True)]
+
+
 def shares(answers: Answers, combine: FloatArray, days: DayCorrelation) -> list[Share]:
-    """Shares of `combine` [k, k]: figure j is the mean of base figures weighted by column j (a base figure itself: a
-    one). `days`: `days_of` the whole province.
+    """The shares of all rows as one place (`place_shares`)."""
+    return place_shares(answers, np.zeros(len(answers.sheets), dtype=np.int64), 1, combine, days).of(0)
+
+
+def place_shares(
+    answers: Answers, place: IntArray, places: int, combine: FloatArray, days: DayCorrelation
+) -> ShareArrays:
+    """Shares of every place, each row belonging to one (`place` [rows] below `places`), of `combine` [k, k]: figure j
+    is the mean of base figures weighted by column j (a base figure itself: a one). `days`: `days_of` the whole
+    province. Time and memory grow with rows and places, not with their product.
 
     Without weights each answer counts the same: the SIPAS index, reproducible from the exported sheets by hand. With
     them a figure is the mean of the cells' shares by the cells' transactions; a cell without a valid answer to a
@@ -83,52 +104,56 @@ def shares(answers: Answers, combine: FloatArray, days: DayCorrelation) -> list[
     is the share of the frame's transactions: those asked are no chance any more (finite population correction), and
     cells that a plan drew stand for size / chance, the draw's variance added (two-stage; Cochran 1977, ch. 11)."""
     if answers.design.weight is None:
-        valid, satisfied = answers.valid.sum(axis=0), answers.satisfied.sum(axis=0)
+        valid, satisfied = (sum_rows(one, place, places) for one in (answers.valid, answers.satisfied))
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(valid > 0, satisfied / valid, np.nan)
             scale = np.where(valid > 0, 1.0 / valid, 0.0)
-        residuals = scale * (answers.satisfied - np.nan_to_num(share) * answers.valid)
-        return _combined(share, residuals, np.broadcast_to(scale, answers.valid.shape), answers, combine, days)
+        residuals = scale[place] * (answers.satisfied - np.nan_to_num(share)[place] * answers.valid)
+        return _combined(share, residuals, scale[place], answers, place, combine, days, np.zeros(places))
     weights = answers.design.weight
-    valid, row_cell = sums_by(answers.valid, weights.cell)
-    satisfied, _ = sums_by(answers.satisfied, weights.cell)
-    cells = np.unique(weights.cell)
-    weight = weights.standing_for()[cells][:, None] * (valid > 0)
-    total = weight.sum(axis=0)
+    keys, row_cell = np.unique(place * len(weights.size) + weights.cell, return_inverse=True)
+    cells, cell_place = keys % len(weights.size), keys // len(weights.size)
+    valid, satisfied = (sum_rows(one, row_cell, len(cells)) for one in (answers.valid, answers.satisfied))
+    standing_for = weights.standing_in(cells, cell_place, places)
+    weight = standing_for[:, None] * (valid > 0)
+    total = sum_rows(weight, cell_place, places)
     with np.errstate(divide="ignore", invalid="ignore"):
-        weight = np.where(total > 0, weight / total, 0.0)
+        weight = np.where(total[cell_place] > 0, weight / total[cell_place], 0.0)
         cell_share = np.where(valid > 0, satisfied / valid, 0.0)
-        share = np.where(total > 0, (weight * cell_share).sum(axis=0), np.nan)
+        share = np.where(total > 0, sum_rows(weight * cell_share, cell_place, places), np.nan)
         scale = np.where(valid > 0, weight / valid, 0.0)
     residuals = scale[row_cell] * (answers.satisfied - cell_share[row_cell] * answers.valid)
     # what is left to chance within the cells: the transactions not asked, and cells that another draw would leave out
-    asked = sums_by(answers.sheets[:, None], weights.cell)[0][:, 0] / np.maximum(weights.size[cells], 1e-12)
+    asked = sum_rows(answers.sheets[:, None], row_cell, len(cells))[:, 0] / np.maximum(weights.size[cells], 1e-12)
     chance = np.where(weights.chance[cells] > 0, weights.chance[cells], 1.0)
     left = np.where(asked <= 1.0, 1.0 - asked, 1.0) * chance
     noise = np.square(scale) * valid
     with np.errstate(divide="ignore", invalid="ignore"):
-        left_share = np.where(total > 0, (left[:, None] * noise).sum(axis=0) / noise.sum(axis=0), 1.0)
-    units, place = np.unique(weights.unit[cells], return_inverse=True)
-    unit_totals = np.zeros((len(units), valid.shape[1]))
-    np.add.at(unit_totals, place, weight * (cell_share - np.nan_to_num(share)))
+        kept = sum_rows(left[:, None] * noise, cell_place, places) / sum_rows(noise, cell_place, places)
+        left_share = np.where(total > 0, kept, 1.0)
+    units, unit = np.unique(np.stack([cell_place, weights.unit[cells]]), axis=1, return_inverse=True)
+    unit = unit.ravel()
+    deviations = sum_rows(weight * (cell_share - np.nan_to_num(share)[cell_place]), unit, units.shape[1])
     # groups of one agency were drawn with it: the likeliest has about the agency's chance
-    unit_chance, unit_stratum = np.zeros(len(units)), np.zeros(len(units), dtype=np.int64)
-    np.maximum.at(unit_chance, place, weights.chance[cells])
+    unit_chance, unit_stratum = np.zeros(units.shape[1]), np.zeros(units.shape[1], dtype=np.int64)
+    np.maximum.at(unit_chance, unit, weights.chance[cells])
     unit_chance[unit_chance <= 0] = 1.0
-    unit_stratum[place] = weights.unit_stratum[cells]
-    draw = _Draw(left_share, unit_totals, unit_chance, unit_stratum)
-    return _combined(share, residuals, scale[row_cell], answers, combine, days, draw)
+    unit_stratum[unit] = weights.unit_stratum[cells]
+    draw = _Draw(left_share, deviations, unit_chance, unit_stratum, units[0])
+    known = sum_rows(standing_for[:, None], cell_place, places)[:, 0]
+    return _combined(share, residuals, scale[row_cell], answers, place, combine, days, known, draw)
 
 
 @dataclass(frozen=True, slots=True)
 class _Draw:
-    """The stages before the answers: share [k] of the answers' variance that stays, and the units' weighted deviations
-    [units, k] with their chance and stratum [units]."""
+    """The stages before the answers: share [places, k] of the answers' variance that stays, and the units' weighted
+    deviations [units, k] with their chance, stratum and place [units]."""
 
     left: FloatArray
     totals: FloatArray
     chance: FloatArray
-    stratum: NDArray[np.int64]
+    stratum: IntArray
+    place: IntArray
 
 
 def _combined(
@@ -136,37 +161,45 @@ def _combined(
     residuals: FloatArray,
     scale: FloatArray,
     answers: Answers,
+    place: IntArray,
     combine: FloatArray,
     days: DayCorrelation,
+    standing_for: FloatArray,
     draw: _Draw | None = None,
-) -> list[Share]:
-    used = combine * ~np.isnan(share)[:, None]
-    total = used.sum(axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        used = np.where(total > 0, used / total, 0.0)
-    estimates = np.nan_to_num(share) @ used
-    variance, degrees = answers.design.variance(residuals @ used)
-    valid = answers.valid.sum(axis=0) @ (combine > 0)
-    simple = estimates * (1 - estimates) / np.maximum(valid, 1e-12)
+) -> ShareArrays:
+    """From the base figures' shares [places, k] and the rows' residuals and scales [rows, k]."""
+    places = len(share)
+    # base figures without an answer leave a combined figure's mean: their residuals are zero already
+    total = ~np.isnan(share) @ combine
+    known = total > 0
+    total = np.where(known, total, 1.0)
+    estimates = np.where(known, np.nan_to_num(share) @ combine / total, np.nan)
+    nested = Nested.of(answers.design, place, places)
+    variance = nested.variance(nested.totals(residuals) @ combine) / total**2
+    degrees = nested.degrees.astype(np.float64)[:, None]
+    valid = sum_rows(answers.valid, place, places) @ (combine > 0)
+    simple = np.where(known, estimates * (1 - estimates) / np.maximum(valid, 1e-12), 0.0)
     expected, without_runs = (
-        expected_effect(answers.valid, scale, answers.design, model) for model in (days, days.without_runs())
+        expected_effects(answers.valid, scale, nested, model) for model in (days, days.without_runs())
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(simple > 0, variance / simple, 1.0)
     # where all answer alike no variance can be seen: the place's own days say nothing
-    free = np.where(simple > 0, float(degrees), 0.0)
+    free = np.where(simple > 0, degrees, 0.0)
     effect = place_effect(own, expected, without_runs, free, days.degrees)
     if draw is not None:
-        between, freedom = first_stage_variance(draw.totals @ used, draw.chance, draw.stratum)
+        between, freedom = first_stage_variance(draw.totals @ combine, draw.chance, draw.stratum, draw.place, places)
+        several = np.bincount(draw.place, minlength=places)[:, None] > 1
         with np.errstate(divide="ignore", invalid="ignore"):
-            first = np.where((simple > 0) & (len(draw.chance) > 1), between / simple, 0.0)
+            first = np.where((simple > 0) & several, between / total**2 / simple, 0.0)
         second = effect.value * draw.left
         # Satterthwaite: degrees of freedom of a sum of two variances
         degrees_of_both = (first + second) ** 2 / np.maximum(
-            first**2 / max(freedom, 1.0) + second**2 / effect.degrees, 1e-12
+            first**2 / np.maximum(freedom, 1.0)[:, None] + second**2 / effect.degrees, 1e-12
         )
         effect = replace(effect, value=np.maximum(first + second, 1e-3), degrees=degrees_of_both)
-    return [
-        _share(float(estimates[j]), float(valid[j]), effect.at(j)) if total[j] > 0 else NO_SHARE
-        for j in range(combine.shape[1])
-    ]
+    low, high = wilson(np.nan_to_num(estimates), valid / effect.value, t_quantile(effect.degrees))
+    low, high, value, free = (
+        np.where(known, part, np.nan) for part in (low, high, effect.value, np.maximum(effect.degrees, 1.0))
+    )
+    return ShareArrays(estimates, low, high, value, free, standing_for)

@@ -121,13 +121,17 @@ class Published:
         quarter_over = today() > quarter_of_month(month).last_day + SETTLED_AFTER_DAYS
         return replace(self, period=Period(str(month), month, month), settled=quarter_over)
 
+    def months_by_agency(self, instrument: tuple[str, int] | None = None) -> dict[int, dict[int, int]]:
+        """Sheets shown of every agency by month, of one instrument (code, version) or of all."""
+        found: dict[int, dict[int, int]] = defaultdict(lambda: defaultdict(int))
+        for (agency, code, version, month), count in self.months.items():
+            if instrument in (None, (code, version)):
+                found[agency][month] += count
+        return found
+
     def months_of(self, agencies: Iterable[int], instrument: tuple[str, int] | None = None) -> dict[int, int]:
         """Sheets shown of some agencies by month."""
-        chosen, found = set(agencies), defaultdict[int, int](int)
-        for (agency, code, version, month), count in self.months.items():
-            if agency in chosen and instrument in (None, (code, version)):
-                found[month] += count
-        return dict(found)
+        return added_months(self.months_by_agency(instrument), agencies)
 
     def hidden_agencies(self) -> frozenset[int]:
         """Agencies without a figure in the period, over all instruments: what one instrument's table hides is hidden in
@@ -141,7 +145,8 @@ class Published:
         hidden = set(hidden_places(total, self.below))
         for sheets in by_instrument.values():
             hidden |= hidden_places(sheets, self.below)
-        return frozenset(hidden | {agency for agency in total if not self.is_safe(self.months_of([agency]))})
+        months = self.months_by_agency()
+        return frozenset(hidden | {agency for agency in total if not self.is_safe(months[agency])})
 
     def condition(self, rows: Any, known: Any, is_in: str) -> Any:
         """The condition on rows of `ratings` that are shown: SQLAlchemy's columns (`is_in` "in_") or Ibis's ("isin").
@@ -159,6 +164,15 @@ class Published:
             for (code, version, quarter, last), agencies in sorted(groups.items())
         ]
         return _any_of(parts) if parts else None
+
+
+def added_months(months: Mapping[int, Mapping[int, int]], agencies: Iterable[int]) -> dict[int, int]:
+    """Sheets by month of some agencies together."""
+    found: dict[int, int] = defaultdict(int)
+    for agency in set(agencies):
+        for month, count in months.get(agency, {}).items():
+            found[month] += count
+    return dict(found)
 
 
 def _any_of(parts: list[Any]) -> Any:

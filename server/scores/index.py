@@ -8,7 +8,7 @@ sampling frame, and the figure adjusted for the channels' mix.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,19 +17,19 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.days import DayCorrelation, day_numbers
-from calibration.design import Design, Weights
+from calibration.design import Design, Weights, sum_rows
 from calibration.mode_effects import ModeEffects, mode_effects
-from calibration.survey_shares import NO_SHARE, Answers, Share, days_of, shares
-from pipeline.calendar import Period, day_date, month_name, month_words
+from calibration.survey_shares import NO_SHARE, Answers, Share, days_of, place_shares
+from pipeline.calendar import Period, day_date
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, Text, in_language
-from server.catalogue.reading import Catalogue, Named, frame_counts, read_catalogue
-from server.core.disclosure import Published, hidden_places, published
+from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
+from server.core.disclosure import Published, added_months, hidden_places, published
 from server.core.provinces import read_setting
 from server.scores.chances import Chances, chances
+from server.scores.grouping import Grouped, grouped
 from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
 from server.scores.sums import run
-from server.store.channels import CHANNELS
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
@@ -251,13 +251,11 @@ def compute_index(
     effects = mode_effects(answers, sums.channel) if len(sums) else None
     valid = _valid(sums, {item.slot for item in instrument.facts})
     one = _Request(answers, figures, sums, valid, days_of(answers), effects, suppress_below)
-    places = []
+    places: list[Place] = []
     for dimension in dimensions:
-        found = list(_places(dimension, catalogue, sums, period, frame))
-        hidden = _hidden(dimension, found, shown, sums, catalogue, instrument)
-        for named, rows, total in found:
-            if rows.any() or dimension in ("province", "agency", "level", "channel"):
-                places.append(_place(dimension, named, rows, total or None, one, named.code in hidden))
+        found = grouped(dimension, catalogue, sums, period, frame)
+        hidden = _hidden(dimension, found, shown, catalogue, instrument)
+        places += _places(dimension, found, one, hidden)
     notes = []
     if not frame:
         notes.append(NO_FRAME)
@@ -281,31 +279,27 @@ def compute_index(
 
 
 def _hidden(
-    dimension: str,
-    places: list[tuple[Named, NDArray[np.bool_], int]],
-    shown: Published,
-    sums: SheetSums,
-    catalogue: Catalogue,
-    instrument: Instrument,
+    dimension: str, found: Grouped, shown: Published, catalogue: Catalogue, instrument: Instrument
 ) -> frozenset[str]:
     """Codes of the places of a dimension that are hidden."""
-    sheets = {named.code: int(sums.sheets[rows].sum()) for named, rows, _ in places}
+    sheets = {named.code: int(count) for named, count in zip(found.names, found.sheets, strict=True)}
     if not shown.shows(dimension):
         return frozenset(sheets)
     hidden = set(hidden_places(sheets, shown.below))
-    within: dict[str, list[int]] = {
-        "province": list(catalogue.agencies),
-        **{one.code: [one.id] for one in catalogue.agencies.values() if dimension == "agency"},
-        **{
-            level.code: [one.id for one in catalogue.agencies.values() if one.parent == level.id]
-            for level in catalogue.levels.values()
-            if dimension == "level"
-        },
-    }
-    of_instrument = (instrument.code, instrument.version)
-    for named, _, _ in places:
-        agencies = within["province"] if dimension == "province" else within.get(named.code)
-        if agencies is not None and not shown.is_safe(shown.months_of(agencies, of_instrument)):
+    within: dict[str, list[int]] = {}
+    if dimension == "province":
+        within = {named.code: list(catalogue.agencies) for named in found.names}
+    elif dimension == "agency":
+        within = {one.code: [one.id] for one in catalogue.agencies.values()}
+    elif dimension == "level":
+        within = {level.code: [] for level in catalogue.levels.values()}
+        for one in catalogue.agencies.values():
+            if one.parent in catalogue.levels:
+                within[catalogue.levels[one.parent].code].append(one.id)
+    months = shown.months_by_agency((instrument.code, instrument.version))
+    for named in found.names:
+        agencies = within.get(named.code)
+        if agencies is not None and not shown.is_safe(added_months(months, agencies)):
             hidden.add(named.code)
     return frozenset(hidden)
 
@@ -321,103 +315,67 @@ class _Request:
     suppress_below: int
 
 
-def _places(
-    dimension: str, catalogue: Catalogue, sums: SheetSums, period: Period, frame: dict[tuple[int, int], int]
-) -> Iterable[tuple[Named, NDArray[np.bool_], int]]:
-    """Name, rows and transactions (0 where the frame does not tell) of every place of a dimension."""
-    level_of = {agency.id: agency.parent for agency in catalogue.agencies.values()}
-    field_of = {group.id: group.parent for group in catalogue.groups.values()}
-    every = unknown = -1
-    of_pair: dict[str, Callable[[int, int], int]] = {
-        "province": lambda _agency, _group: every,
-        "agency": lambda agency, _group: agency,
-        "level": lambda agency, _group: level_of.get(agency, unknown),
-        "field": lambda _agency, group: field_of.get(group, unknown),
-        "service_group": lambda _agency, group: group,
-    }
-    named: dict[str, dict[int, Named]] = {
-        "province": {every: catalogue.province},
-        "agency": catalogue.agencies,
-        "level": catalogue.levels,
-        "field": catalogue.fields,
-        "service_group": catalogue.groups,
-    }
-    if dimension in of_pair:
-        belongs = of_pair[dimension]
-        pairs = zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True)
-        key = np.array([belongs(*pair) for pair in pairs], dtype=np.int64)
-        for number, one in named[dimension].items():
-            yield one, key == number, sum(count for pair, count in frame.items() if belongs(*pair) == number)
-    elif dimension == "service":
-        for one in catalogue.services.values():
-            yield one, sums.service == one.id, 0
-    elif dimension == "channel":
-        for code, name in CHANNELS.names.items():
-            yield Named(0, code, in_language(name, "vi"), in_language(name, "en")), sums.channel == code, 0
-    elif dimension == "month":
-        for month in period.months:
-            names = (month_words(month, "vi"), month_words(month, "en"))
-            yield Named(month, month_name(month), *names), sums.month == month, 0
-
-
-def _place(
-    dimension: str, named: Named, rows: NDArray[np.bool_], transactions: int | None, one: _Request, hidden: bool
-) -> Place:
-    answers = one.answers.take(rows)
-    sheets = int(answers.sheets.sum())
-    m = len(one.figures.names)
-    plain, weighted, shift = [NO_SHARE] * m, [NO_SHARE] * m, np.full(m, np.nan)
-    covered = None
-    if sheets:
-        plain = shares(answers.unweighted(), one.figures.combine, one.days)
-        standing_for = 0.0
-        if (weight := answers.design.weight) is not None:
-            standing_for = float(weight.standing_for().sum())
-        if standing_for > 0:
-            weighted = shares(answers, one.figures.combine, one.days)
-            covered = min(1.0, standing_for / transactions) if transactions else None
-        if one.effects is not None and dimension != "channel":
-            base = one.effects.adjustment(one.sums.channel[rows], answers.valid)
-            shift = _combine(base, answers, one.figures.combine)
-    valid = answers.valid.sum(axis=0) @ (one.figures.combine > 0)
-    satisfied = answers.satisfied.sum(axis=0) @ (one.figures.combine > 0)
+def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str]) -> Iterator[Place]:
+    """The places of a dimension that have sheets, or are shown without."""
+    count, m, combine = len(found.names), len(one.figures.names), one.figures.combine
+    rows = found.place >= 0
+    place, answers = found.place[rows], one.answers.take(rows)
+    plain = place_shares(answers.unweighted(), place, count, combine, one.days)
+    weighted = place_shares(answers, place, count, combine, one.days)
+    of_base = sum_rows(answers.valid, place, count)
+    shift = np.full((count, m), np.nan)
+    if one.effects is not None and dimension != "channel":
+        base = one.effects.adjustments(one.sums.channel[rows], answers.valid, place, count)
+        shift = _combine(base, of_base, combine)
+    valid = of_base @ (combine > 0)
+    satisfied = sum_rows(answers.satisfied, place, count) @ (combine > 0)
     # sheets behind a figure: at least as many as answered its most answered question
-    by_slot = one.valid[rows].sum(axis=0)
-    by_base = np.array([by_slot[list(slots)].max(initial=0.0) for slots in one.figures.base_slots])
-    behind = ((one.figures.combine > 0) * by_base[:, None]).max(axis=0)
-    return Place(
-        dimension=dimension,
-        key=named.code,
-        name_vi=named.name_vi,
-        name_en=named.name_en,
-        sheets=sheets,
-        transactions=transactions,
-        response_rate=sheets / transactions if transactions else None,
-        covered=covered,
-        figures=tuple(
-            _figure(
-                name,
-                kind,
-                int(valid[j]),
-                int(satisfied[j]),
-                plain[j],
-                weighted[j],
-                None if kind == "fact" else float(shift[j]),
-                bool((hidden and sheets > 0) or 0 < behind[j] < one.suppress_below),
-            )
-            for j, (name, kind) in enumerate(one.figures.names)
-        ),
-    )
+    by_slot = sum_rows(one.valid[rows], place, count)
+    by_base = np.stack([by_slot[:, list(s)].max(axis=1, initial=0.0) for s in one.figures.base_slots], axis=1)
+    for number, named in enumerate(found.names):
+        sheets, transactions = int(found.sheets[number]), found.transactions[number] or None
+        if not sheets and dimension not in ("province", "agency", "level", "channel"):
+            continue
+        behind = ((combine > 0) * by_base[number][:, None]).max(axis=0)
+        standing_for = float(weighted.standing_for[number])
+        plain_of = plain.of(number)
+        weighted_of = weighted.of(number) if standing_for > 0 else [NO_SHARE] * m
+        yield Place(
+            dimension=dimension,
+            key=named.code,
+            name_vi=named.name_vi,
+            name_en=named.name_en,
+            sheets=sheets,
+            transactions=transactions,
+            response_rate=sheets / transactions if transactions else None,
+            covered=min(1.0, standing_for / transactions) if transactions and standing_for > 0 else None,
+            figures=tuple(
+                _figure(
+                    name,
+                    kind,
+                    int(valid[number, j]),
+                    int(satisfied[number, j]),
+                    plain_of[j],
+                    weighted_of[j],
+                    None if kind == "fact" else float(shift[number, j]),
+                    bool((named.code in hidden and sheets > 0) or 0 < behind[j] < one.suppress_below),
+                )
+                for j, (name, kind) in enumerate(one.figures.names)
+            ),
+        )
 
 
-def _combine(base: NDArray[np.float64], answers: Answers, combine: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Shifts of the base figures [k] as shifts of the figures [m], over the base figures that have answers."""
-    used = combine * (answers.valid.sum(axis=0) > 0)[:, None]
-    total = used.sum(axis=0)
+def _combine(
+    base: NDArray[np.float64], valid: NDArray[np.float64], combine: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Shifts of the base figures [places, k] as shifts of the figures [places, m], over the base figures that have
+    `valid` answers [places, k]."""
+    has = valid > 0
+    total = has @ combine
+    unknown = (np.isnan(base) & has) @ (combine > 0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        used = np.where(total > 0, used / total, 0.0)
-    unknown = (np.isnan(base)[:, None] & (used > 0)).any(axis=0)
-    return np.asarray(np.where(unknown | (total == 0), np.nan, np.nan_to_num(base) @ used))
+        shift = (np.nan_to_num(base) * has) @ combine / total
+    return np.asarray(np.where(unknown | (total == 0), np.nan, shift))
 
 
 def _points(share: float | None) -> float | None:

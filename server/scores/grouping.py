@@ -1,0 +1,79 @@
+"""The places of a dimension: agencies, levels, fields ..., and which rows of the sums are whose."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.calendar import Period, month_name, month_words
+from pipeline.language import in_language
+from server.catalogue.reading import Catalogue, Named
+from server.scores.sheet_sums import SheetSums
+from server.store.channels import CHANNELS
+
+
+@dataclass(frozen=True, slots=True)
+class Grouped:
+    """Places of one dimension: names, `place` int64 [rows] of every row (-1: of none), `sheets` and `transactions` (0
+    where the frame does not tell) of each."""
+
+    names: list[Named]
+    place: NDArray[np.int64]
+    sheets: NDArray[np.int64]
+    transactions: list[int]
+
+    @classmethod
+    def by(
+        cls,
+        names: Mapping[Any, Named],
+        keys: Sequence[Any],
+        sums: SheetSums,
+        frame: Mapping[Any, int],
+    ) -> Grouped:
+        """`keys` [rows]: of which name each row is."""
+        number = {key: position for position, key in enumerate(names)}
+        place = np.array([number.get(key, -1) for key in keys], dtype=np.int64)
+        sheets = np.zeros(len(names), dtype=np.int64)
+        np.add.at(sheets, place[place >= 0], sums.sheets[place >= 0])
+        return cls(list(names.values()), place, sheets, [frame.get(key, 0) for key in names])
+
+
+def grouped(
+    dimension: str, catalogue: Catalogue, sums: SheetSums, period: Period, frame: dict[tuple[int, int], int]
+) -> Grouped:
+    """The places of a dimension, and which rows are theirs."""
+    level_of = {agency.id: agency.parent for agency in catalogue.agencies.values()}
+    field_of = {group.id: group.parent for group in catalogue.groups.values()}
+    every = unknown = -1
+    of_pair: dict[str, tuple[Mapping[Any, Named], Callable[[int, int], int]]] = {
+        "province": ({every: catalogue.province}, lambda _agency, _group: every),
+        "agency": (catalogue.agencies, lambda agency, _group: agency),
+        "level": (catalogue.levels, lambda agency, _group: level_of.get(agency, unknown)),
+        "field": (catalogue.fields, lambda _agency, group: field_of.get(group, unknown)),
+        "service_group": (catalogue.groups, lambda _agency, group: group),
+    }
+    if dimension in of_pair:
+        names, belongs = of_pair[dimension]
+        totals: Counter[Any] = Counter()
+        for pair, count in frame.items():
+            totals[belongs(*pair)] += count
+        keys = [belongs(*pair) for pair in zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True)]
+        return Grouped.by(names, keys, sums, totals)
+    if dimension == "service":
+        return Grouped.by({one.id: one for one in catalogue.services.values()}, sums.service.tolist(), sums, {})
+    if dimension == "channel":
+        channels = {
+            code: Named(0, code, in_language(name, "vi"), in_language(name, "en"))
+            for code, name in CHANNELS.names.items()
+        }
+        return Grouped.by(channels, sums.channel.tolist(), sums, {})
+    months = {
+        month: Named(month, month_name(month), month_words(month, "vi"), month_words(month, "en"))
+        for month in period.months
+    }
+    return Grouped.by(months, sums.month.tolist(), sums, {})
