@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from calibration.intervals import LEVEL, t_quantile, wilson
+from calibration.sequences import share_sequence, sure
 from pipeline.errors import StatisticsError
 from pipeline.language import Message
 
@@ -40,14 +41,19 @@ def changes(
     degrees_before: ArrayLike = np.inf,
     level: float = LEVEL,
     lines: int = 1,
+    watched: bool = False,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(now - before, low, high) [...] of shares in 0..1 at `n_*` [...] effective answers, -1..1.
 
     `degrees_*`: of freedom behind the effective numbers (infinite: known). `lines`: how many such differences are read
-    together. Raises `StatisticsError` for fewer than one line."""
+    together. `watched`: `now` is not over, and is looked at day by day (`calibration.sequences`). Raises
+    `StatisticsError` for fewer than one line."""
     each = level_of_each(level, lines)
     one, other = np.asarray(now, dtype=np.float64), np.asarray(before, dtype=np.float64)
-    low_now, high_now = wilson(one, n_now, t_quantile(degrees_now, each))
+    if watched:
+        low_now, high_now = share_sequence(one, sure(n_now, degrees_now, each), each)
+    else:
+        low_now, high_now = wilson(one, n_now, t_quantile(degrees_now, each))
     low_before, high_before = wilson(other, n_before, t_quantile(degrees_before, each))
     change = one - other
     low = change - np.hypot(one - low_now, high_before - other)

@@ -11,6 +11,7 @@ Covariances hold sampling and privacy noise; months also differ beyond both (sea
 divided by its dispersion over the group's earlier months. Sudden changes: Holm's procedure over all agencies and
 statistics of a month at alpha = 1 / (months between false alarms). Slow ones: a two-sided CUSUM on the recursive
 residual of the mean level, its limit set by Siegmund's formula for the wanted average run length over all agencies.
+Many small changes at once: the agencies' p-values as e-values, averaged and added up over the months.
 
 Sources: Holm 1979; Page 1954; Siegmund 1985 (run length); Brown, Durbin, Evans 1975 (recursive residuals).
 """
@@ -32,6 +33,7 @@ from scipy.stats import f as f_distribution
 
 from calibration.months import AgencyMonth
 from calibration.response_curve import ResponseCurve
+from calibration.sequences import e_value, evidence_of_change
 from calibration.tables import SEEN_LEVELS, EvidenceTable, pool
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
@@ -77,6 +79,14 @@ class DriftReport:
     cusum_limit: float
     rows: tuple[dict[str, Any], ...]
     """Every statistic tested, for a table or a file."""
+    evidence: float = 0.0
+    """That the whole province has been changing, from all its months (`calibration.sequences`): reaches
+    `months_between_false_alarms` at the earliest after so many months, on average, if nothing drifts."""
+
+    @property
+    def changing(self) -> bool:
+        """Whether the evidence over all months rings."""
+        return self.evidence >= self.months_between_false_alarms
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -88,6 +98,7 @@ class DriftReport:
             "tests": self.tests,
             "months_between_false_alarms": self.months_between_false_alarms,
             "cusum_limit": self.cusum_limit,
+            "evidence": self.evidence,
             "rows": list(self.rows),
         }
 
@@ -254,8 +265,7 @@ def detect_drift(
     for month in months:
         if month.tables and (month.period == period or month.period.end <= period.start):
             by_agency[month.agency].append(month)
-    now: list[_Statistic] = []
-    earlier: dict[tuple[str, DriftKind], _Dispersion] = defaultdict(_Dispersion)
+    of_period: dict[DayRange, list[_Statistic]] = defaultdict(list)
     group_of: dict[str, str] = {}
     series: dict[str, list[EvidenceTable]] = {}
     for agency, of_agency in sorted(by_agency.items()):
@@ -263,14 +273,26 @@ def detect_drift(
         tables = [pool(month.tables) for month in ordered]
         group_of[agency] = ordered[-1].group
         for index, month in enumerate(ordered):
-            statistics = _statistics(tables[:index], agency, month.period, tables[index], curves.get(month.group))
+            of_period[month.period] += _statistics(
+                tables[:index], agency, month.period, tables[index], curves.get(month.group)
+            )
             if month.period == period:
-                now += statistics
                 series[agency] = tables
-            else:
-                for statistic in statistics:
-                    earlier[month.group, statistic.kind].add(statistic)
-    p_values = [earlier[group_of[s.agency], s.kind].p_value(s) for s in now]
+    now = of_period.pop(period, [])
+    earlier: dict[tuple[str, DriftKind], _Dispersion] = defaultdict(_Dispersion)
+    monthly: list[float] = []
+
+    def p_values_of(statistics: Sequence[_Statistic]) -> list[float]:
+        found = [earlier[group_of[s.agency], s.kind].p_value(s) for s in statistics]
+        if found:
+            monthly.append(float(e_value(found).mean()))
+        for statistic in statistics:
+            earlier[group_of[statistic.agency], statistic.kind].add(statistic)
+        return found
+
+    for before in sorted(of_period):
+        p_values_of(of_period[before])
+    p_values = p_values_of(now)
     rejected = _holm(p_values, 1.0 / months_between_false_alarms)
     alarms = [
         DriftAlarm(s.agency, s.period, s.kind, s.value, p)
@@ -287,4 +309,5 @@ def detect_drift(
         {"agency": s.agency, "kind": str(s.kind), "statistic": s.value, "degrees": s.degrees, "p_value": p, "alarm": r}
         for s, p, r in zip(now, p_values, rejected, strict=True)
     )
-    return DriftReport(period, tuple(alarms), len(now), months_between_false_alarms, limit, rows)
+    evidence = evidence_of_change(monthly)
+    return DriftReport(period, tuple(alarms), len(now), months_between_false_alarms, limit, rows, evidence)

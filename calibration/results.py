@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from calibration.reasons import Reason
+from calibration.sequences import share_sequence
 from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.language import Message, in_language
 
@@ -159,6 +160,13 @@ class Estimate:
             verdict=Verdict.CORRECTED,
             reasons=tuple(reasons),
         )
+
+    def watched(self) -> Estimate:
+        """The same with an interval that holds however often it is looked at (`calibration.sequences`)."""
+        if self.estimate is None:
+            return self
+        low, high = share_sequence(self.estimate, self.n_eff, self.interval.level)
+        return replace(self, interval=Interval(float(low), float(high), self.interval.level))
 
     @property
     def index(self) -> float | None:

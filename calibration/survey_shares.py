@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from calibration.days import DayCorrelation, day_correlation, expected_effects, place_effect
 from calibration.design import Design, Nested, first_stage_variance, sum_rows
 from calibration.intervals import t_quantile, wilson
+from calibration.sequences import share_sequence, sure
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -70,20 +71,27 @@ def days_of(answers: Answers) -> DayCorrelation:
 
 @dataclass(frozen=True, slots=True)
 class ShareArrays:
-    """float64 [places, k] each, NaN where there is no valid answer (`Share`). `standing_for` [places]: transactions
-    that the weighting cells with an answer stand for; 0 without weights."""
+    """float64 [places, k] each, NaN where there is no valid answer (`Share`). `n_eff`: effective answers.
+    `standing_for` [places]: transactions that the weighting cells with an answer stand for; 0 without weights."""
 
     estimate: FloatArray
     low: FloatArray
     high: FloatArray
     design_effect: FloatArray
     degrees: FloatArray
+    n_eff: FloatArray
     standing_for: FloatArray
 
     def of(self, place: int) -> list[Share]:
         """The shares of one place."""
         columns = (a[place].tolist() for a in (self.estimate, self.low, self.high, self.design_effect, self.degrees))
         return [NO_SHARE if math.isnan(row[0]) else Share(*row) for row in zip(*columns, strict=True)]
+
+    def watched(self) -> ShareArrays:
+        """The same with intervals that hold however often they are looked at (`calibration.sequences`)."""
+        known = ~np.isnan(self.estimate)
+        low, high = share_sequence(np.nan_to_num(self.estimate), np.where(known, sure(self.n_eff, self.degrees), 0.0))
+        return replace(self, low=np.where(known, low, np.nan), high=np.where(known, high, np.nan))
 
 
 def shares(answers: Answers, combine: FloatArray, days: DayCorrelation) -> list[Share]:
@@ -199,7 +207,8 @@ def _combined(
         )
         effect = replace(effect, value=np.maximum(first + second, 1e-3), degrees=degrees_of_both)
     low, high = wilson(np.nan_to_num(estimates), valid / effect.value, t_quantile(effect.degrees))
-    low, high, value, free = (
-        np.where(known, part, np.nan) for part in (low, high, effect.value, np.maximum(effect.degrees, 1.0))
+    low, high, value, free, n_eff = (
+        np.where(known, part, np.nan)
+        for part in (low, high, effect.value, np.maximum(effect.degrees, 1.0), valid / effect.value)
     )
-    return ShareArrays(estimates, low, high, value, free, standing_for)
+    return ShareArrays(estimates, low, high, value, free, n_eff, standing_for)

@@ -50,6 +50,7 @@ def difference(now: Figure, before: Figure, lines: int = 1) -> Change | None:
         degrees_now=now.degrees or 1.0,
         degrees_before=before.degrees or 1.0,
         lines=lines,
+        watched=now.watched,
     )
     return Change(*(100 * float(x) for x in found))
 

@@ -79,9 +79,17 @@ _FUSED = frozenset({Verdict.HELPED, Verdict.NO_GAIN, Verdict.MISLEADS})
 
 
 def _score(
-    agency: Agency, fused: Fused, visits: float, known: int | None, response: float | None, left_out: bool, few: bool
+    agency: Agency,
+    fused: Fused,
+    visits: float,
+    known: int | None,
+    response: float | None,
+    left_out: bool,
+    few: bool,
+    running: bool,
 ) -> AgencyScore:
-    """`few`: what ratings alone or with the tables would say is hidden."""
+    """`few`: what ratings alone or with the tables would say is hidden. `running`: the period is not over, so that the
+    figures are looked at day by day."""
     if few:
         return _hidden_score(agency, visits, known)
     explicit, efficiency = fused.explicit, fused.efficiency
@@ -90,6 +98,9 @@ def _score(
     corrected = fused.correction.estimate if fused.correction is not None else None
     if corrected is not None and corrected.estimate is None:
         corrected = None
+    if running:
+        explicit, efficiency, shown = explicit.watched(), efficiency.watched(), shown.watched()
+        corrected = corrected.watched() if corrected else None
     words = [VERDICTS[efficiency.verdict] if explicit.n else NO_RATINGS, *([LEFT_OUT] if left_out else [])]
     return AgencyScore(
         id=agency.code,
@@ -195,6 +206,7 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
             result.response_rate,
             agency.agency_id in hidden,
             agency.agency_id in few or 0 < result.fused.explicit.n < shown_of.below,
+            period.last_day >= today(),
         )
         for agency in shown
         if (result := results.get(str(agency.agency_id))) is not None

@@ -20,7 +20,7 @@ from calibration.days import DayCorrelation, day_numbers
 from calibration.design import Design, Weights, sum_rows
 from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import NO_SHARE, Answers, Share, days_of, place_shares
-from pipeline.calendar import Period, day_date
+from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, Text, in_language
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
@@ -34,6 +34,9 @@ from server.scores.sums import run
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
 NO_FRAME = Message("The sampling frame has no transactions for this period: nothing is weighted, no response rate.")
+NOT_OVER = Message(
+    "The period is not over: its intervals hold however often they are looked at, and are wider than the final ones."
+)
 ONE_CHANNEL = Message("Only one channel answered: nothing is adjusted for channels.")
 SMALL_STRATUM = 5
 """Service groups of an agency with fewer sheets are weighted together."""
@@ -46,7 +49,7 @@ class Figure:
 
     `kind`: criterion, fact, factor, overall or index. `valid`, `satisfied`: answers (of a fact: yes). `design_effect`:
     of the plain figure, with `degrees` of freedom. `weighted*`: to the sampling frame. `adjusted`: to the province's
-    mix of channels."""
+    mix of channels. `watched`: the period is not over, and the intervals hold however often they are looked at."""
 
     item: str
     kind: str
@@ -62,6 +65,7 @@ class Figure:
     adjusted: float | None
     suppressed: bool
     degrees: float | None = None
+    watched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,13 +254,14 @@ def compute_index(
     answers = _answers(sums, figures, {item.slot for item in instrument.facts}, weights)
     effects = mode_effects(answers, sums.channel) if len(sums) else None
     valid = _valid(sums, {item.slot for item in instrument.facts})
-    one = _Request(answers, figures, sums, valid, days_of(answers), effects, suppress_below)
+    watched = period.last_day >= today()
+    one = _Request(answers, figures, sums, valid, days_of(answers), effects, suppress_below, watched)
     places: list[Place] = []
     for dimension in dimensions:
         found = grouped(dimension, catalogue, sums, period, frame)
         hidden = _hidden(dimension, found, shown, catalogue, instrument)
         places += _places(dimension, found, one, hidden)
-    notes = []
+    notes = [NOT_OVER] if watched else []
     if not frame:
         notes.append(NO_FRAME)
     if len(sums) and effects is None:
@@ -313,6 +318,7 @@ class _Request:
     days: DayCorrelation
     effects: ModeEffects | None
     suppress_below: int
+    watched: bool
 
 
 def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str]) -> Iterator[Place]:
@@ -322,6 +328,8 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
     place, answers = found.place[rows], one.answers.take(rows)
     plain = place_shares(answers.unweighted(), place, count, combine, one.days)
     weighted = place_shares(answers, place, count, combine, one.days)
+    if one.watched:
+        plain, weighted = plain.watched(), weighted.watched()
     of_base = sum_rows(answers.valid, place, count)
     shift = np.full((count, m), np.nan)
     if one.effects is not None and dimension != "channel":
@@ -359,6 +367,7 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
                     weighted_of[j],
                     None if kind == "fact" else float(shift[number, j]),
                     bool((named.code in hidden and sheets > 0) or 0 < behind[j] < one.suppress_below),
+                    one.watched,
                 )
                 for j, (name, kind) in enumerate(one.figures.names)
             ),
@@ -383,7 +392,15 @@ def _points(share: float | None) -> float | None:
 
 
 def _figure(
-    name: str, kind: str, valid: int, satisfied: int, plain: Share, weighted: Share, shift: float | None, few: bool
+    name: str,
+    kind: str,
+    valid: int,
+    satisfied: int,
+    plain: Share,
+    weighted: Share,
+    shift: float | None,
+    few: bool,
+    watched: bool,
 ) -> Figure:
     if few or plain.estimate is None:
         nothing = (None,) * 8
@@ -406,6 +423,7 @@ def _figure(
         adjusted=_points(adjusted),
         suppressed=False,
         degrees=None if plain.degrees is None else round(plain.degrees, 1),
+        watched=watched,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func
 
 from calibration.intervals import wilson
+from calibration.sequences import share_sequence
 from pipeline.calendar import Period, day_words, month_words, today
 from pipeline.language import in_language
 from pipeline.release_kind import PULSE
@@ -70,7 +71,8 @@ class ChannelCount:
 def trend(
     connection: Connection, province_id: int, agency_id: int, period: Period, months: int = 12
 ) -> list[TrendPoint]:
-    """The explicit index of the `months` months that end with the period (Wilson intervals, plain pooling)."""
+    """The explicit index of the `months` months that end with the period (plain pooling; Wilson intervals, a
+    confidence sequence in a month that is not over)."""
     last = period.last_month
     first = last - months + 1
     rated: dict[int, int] = defaultdict(int)
@@ -92,7 +94,9 @@ def trend(
         if n == 0:
             points.append(TrendPoint(month, None, None, None, 0))
             continue
-        low, high = wilson(k / n, n, level=level)
+        # a month that is not over is looked at day by day
+        over = Period(str(month), month, month).last_day < today()
+        low, high = wilson(k / n, n, level=level) if over else share_sequence(k / n, n, level)
         points.append(TrendPoint(month, 100 * k / n, 100 * float(low), 100 * float(high), n))
     return points
 

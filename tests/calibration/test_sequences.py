@@ -1,0 +1,104 @@
+"""Confidence sequences hold at every look, on 0/1 answers; e-values of drift ring as seldom as they say."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import betaln
+
+from calibration.changes import changes
+from calibration.days import place_effect
+from calibration.intervals import wilson
+from calibration.sequences import MIXTURE, e_value, evidence_of_change, share_sequence, sure
+from tests.calibration.foreign import agency_days
+
+LOOKS = 65
+"""Working days of a quarter."""
+
+
+@pytest.mark.parametrize("share", [0.75, 0.85, 0.93])
+@pytest.mark.parametrize("a_day", [1, 4, 10])
+def test_daily_looks_over_a_quarter(share: float, a_day: int) -> None:
+    """Whoever looks daily at Wilson's interval sees it miss the truth in a quarter of agencies and more; at the
+    sequence, in one of twenty at most."""
+    rng = np.random.default_rng(a_day)
+    asked = rng.poisson(a_day, (2000, LOOKS))
+    n, k = asked.cumsum(axis=1), rng.binomial(asked, share).cumsum(axis=1)
+    shown = k / np.maximum(n, 1)
+
+    def ever_wrong(ends: tuple[np.ndarray, np.ndarray]) -> float:
+        return float(((share < ends[0]) | (share > ends[1])).any(axis=1).mean())
+
+    assert ever_wrong(share_sequence(shown, n)) <= 0.05
+    assert ever_wrong(wilson(shown, n)) >= 0.20
+
+
+def test_width_against_wilsons() -> None:
+    """The price: 1.36 to 1.67 times the width between 30 and 300 answers."""
+    share, n = np.meshgrid([0.7, 0.85, 0.95], [30, 100, 300])
+    (low, high), (plain_low, plain_high) = share_sequence(share, n), wilson(share, n)
+    ratio = (high - low) / (plain_high - plain_low)
+    assert ratio.min() == pytest.approx(1.36, abs=0.02)
+    assert ratio.max() == pytest.approx(1.67, abs=0.02)
+
+
+def test_ends_are_where_the_mixture_reaches_one_in_alpha() -> None:
+    a, b = MIXTURE
+    for end in share_sequence(0.8, 50):
+        ratio = betaln(a + 40, b + 10) - betaln(a, b) - 40 * np.log(end) - 10 * np.log1p(-end)
+        assert float(np.exp(ratio)) == pytest.approx(20.0, rel=1e-6)
+    low, high = share_sequence([0.0, 1.0, 0.5], [0, 30, 0])
+    assert low.tolist()[::2] == [0.0, 0.0]
+    assert high.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("runs", [0.0, 0.5])
+def test_days_that_hang_together(runs: float) -> None:
+    """Foreign days with ICC .05: at the effective number of answers the sequence still holds at all looks."""
+    rng = np.random.default_rng(8)
+    days = agency_days(rng, 400, LOOKS, 3, 6.0, icc=0.05, runs=runs)
+    n, k = (x.sum(axis=2).cumsum(axis=1).astype(float) for x in (days.rated, days.satisfied))
+    # what the answers of one day and of near days share, at the true correlation
+    lag = np.abs(np.subtract.outer(np.arange(LOOKS), np.arange(LOOKS)))
+    daily = days.rated.sum(axis=2).astype(float)
+    near = np.array([[d[: t + 1] @ (runs ** lag[: t + 1, : t + 1]) @ d[: t + 1] for t in range(LOOKS)] for d in daily])
+    effect = place_effect(1.0, 0.95 + 0.05 * near / np.maximum(n, 1), 1.0, 0.0, 30.0).value
+    low, high = share_sequence(k / np.maximum(n, 1), n / effect)
+    wrong = ((days.truth[:, None] < low) | (days.truth[:, None] > high)).any(axis=1).mean()
+    assert wrong <= 0.05 + 2 * 0.011
+
+
+def test_few_degrees_count_as_fewer_answers() -> None:
+    assert float(sure(100, np.inf)) == pytest.approx(100)
+    assert float(sure(100, 10)) == pytest.approx(100 * (1.959964 / 2.228139) ** 2, rel=1e-5)
+    _, low, high = changes(0.85, 100, 0.85, 100)
+    _, watched_low, watched_high = changes(0.85, 100, 0.85, 100, watched=True)
+    assert watched_low < low
+    assert watched_high > high
+
+
+def test_e_values_are_fair_bets() -> None:
+    """The calibrator integrates to 1 over chance (Vovk, Wang 2021), and falls from infinity to 1/2."""
+    p = (np.arange(2_000_000) + 0.5) / 2_000_000
+    assert float(e_value(p).mean()) == pytest.approx(1.0, abs=0.12)  # the pole at 0 escapes any grid
+    assert float(e_value(1.0)) == 0.5
+    assert float(e_value(1 - 1e-5)) == pytest.approx(0.5, abs=1e-4)
+    assert float(e_value(0.001)) == pytest.approx((1 - 0.001 + 0.001 * np.log(0.001)) / (0.001 * np.log(0.001) ** 2))
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.6], ids=["agencies apart", "agencies move together"])
+def test_evidence_of_change_rings_as_seldom_as_it_says(shared: float) -> None:
+    """26 agencies, nothing drifts: the mean time to an alarm at 20 is 20 months or more, whatever the dependence; a
+    small shift of all is found soon."""
+    rng = np.random.default_rng(4)
+    from scipy.stats import norm
+
+    def months(shift: float) -> list[float]:
+        z = np.sqrt(shared) * rng.normal(size=(120, 1)) + np.sqrt(1 - shared) * rng.normal(size=(120, 26)) + shift
+        return [float(one) for one in e_value(2 * norm.sf(np.abs(z))).mean(axis=1)]
+
+    def length(values: list[float]) -> int:
+        return next((t for t in range(1, 121) if evidence_of_change(values[:t]) >= 20), 121)
+
+    assert np.mean([length(months(0.0)) for _ in range(200)]) >= 20
+    assert np.median([length(months(1.5)) for _ in range(60)]) <= 8
