@@ -48,6 +48,7 @@ ROUTERS = (
     "server.retention.page",
     "server.scores.api",
     "server.channels.online.page",
+    "server.channels.online.receipts_page",
     "server.channels.gateway.page",
     "server.feedback.page",
     "server.scores.index_page",
@@ -67,22 +68,31 @@ MAX_BODY_BYTES = 1 << 20
 STATIC = Path(__file__).parent / "web" / "static"
 
 
-def read_secret(config: ServerConfig) -> bytes:
-    """The secret that signs cookies: made at the first start, readable by its owner alone."""
-    path = config.data_dir / "cookie.secret"
+COOKIE_KEY = "cookie.secret"
+RECEIPT_KEY = "receipts.secret"
+_LOST = {
+    COOKIE_KEY: Message("Delete it: everybody has to log in again, nothing else is lost."),
+    RECEIPT_KEY: Message("Delete it: dossiers that have a link may get a second one, nothing else is lost."),
+}
+
+
+def read_secret(config: ServerConfig, name: str = COOKIE_KEY) -> bytes:
+    """A secret of 32 bytes beside the store, never in it: what signs cookies, what makes the tokens of receipts. Made
+    at the first start, readable by its owner alone."""
+    path = config.data_dir / name
     if not path.exists():
         own_folder(config.data_dir)
         try:
             handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            return read_secret(config)
+            return read_secret(config, name)
         with os.fdopen(handle, "wb") as file:
             file.write(secrets.token_bytes(32))
     secret = path.read_bytes()
     if len(secret) != 32:
         raise StoreError(
             Message("{path} is damaged.", path=path),
-            Message("Delete it: everybody has to log in again, nothing else is lost."),
+            _LOST[name],
         )
     return secret
 
@@ -105,6 +115,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         engine=engine,
         config=config,
         secret=read_secret(config),
+        receipt_key=read_secret(config, RECEIPT_KEY),
         templates=make_templates(),
         log_in_by_name=RateLimiter(5, 900.0),
         log_in_by_address=RateLimiter(30, 900.0),

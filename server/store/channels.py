@@ -148,6 +148,17 @@ ONLINE = Channel(
     simulated_share=0.15,
     simulated_shift=-0.40,
 )
+RECEIPT = Channel(
+    "receipt",
+    Message("Link on the receipt"),
+    Form.FULL,
+    AskedBy.SELF,
+    sheets_a_day=2_000,
+    aliases=("giaytiepnhan", "maqrgiaytiepnhan"),
+    shows_form=True,
+    simulated_share=0.05,
+    simulated_shift=-0.30,
+)
 SMS = Channel(
     "sms",
     Message("SMS"),
@@ -190,4 +201,4 @@ PAPER = Channel(
     simulated_share=0.25,
     simulated_shift=0.30,
 )
-CHANNELS = ChannelRegistry(COUNTER_TABLET, ONLINE, SMS, CALL_1022, HOTLINE, PAPER)
+CHANNELS = ChannelRegistry(COUNTER_TABLET, ONLINE, RECEIPT, SMS, CALL_1022, HOTLINE, PAPER)

@@ -54,6 +54,7 @@ class WebState:
     engine: Engine
     config: ServerConfig
     secret: bytes
+    receipt_key: bytes
     templates: Environment
     log_in_by_name: RateLimiter
     log_in_by_address: RateLimiter

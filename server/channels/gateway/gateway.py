@@ -92,8 +92,8 @@ def make_gateway(
 
     Raises `ConflictError`, `InvalidError`."""
     find_round(connection, province_id, round_id=round_id)
-    if kind not in ("sms", "call", "portal") or not code.isidentifier() or len(code) > 40:
-        raise InvalidError(Message("A gateway has a code of letters and digits, and is sms, call or portal."))
+    if kind not in ("sms", "call", "portal", "one_stop") or not code.isidentifier() or len(code) > 40:
+        raise InvalidError(Message("A gateway has a code of letters and digits, and is sms, call, portal or one_stop."))
     if connection.execute(select(gateways.c.id).where(gateways.c.code == code)).first():
         raise ConflictError(
             Message("There is a gateway '{code}'.", code=code),

@@ -21,11 +21,13 @@ router = APIRouter(prefix="/gateway", tags=["gateways"])
 MAX_BODY_BYTES = 8_192
 
 
-class _Body(BaseModel):
+class Body(BaseModel):
+    """What a gateway sends or gets: nothing that is not named."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Incoming(_Body):
+class Incoming(Body):
     """A message or key of a person."""
 
     event: Annotated[str, Field(min_length=1, max_length=200)]
@@ -35,44 +37,44 @@ class Incoming(_Body):
     """Text of the message or the key pressed; empty when a call begins; `#` when it ends."""
 
 
-class Spoken(_Body):
+class Spoken(Body):
     """What the gateway says."""
 
     reply: str
     end: bool
 
 
-class Wanted(_Body):
+class Wanted(Body):
     """Numbers that the gateway is ready to ask."""
 
     count: Annotated[int, Field(ge=1, le=500)] = 50
 
 
-class ToAsk(_Body):
+class ToAsk(Body):
     """A number and its first message."""
 
     phone: str
     text: str
 
 
-class LinkWanted(_Body):
+class LinkWanted(Body):
     """The portal wants a one-time link for somebody who has finished a transaction."""
 
     agency: Annotated[str, Field(max_length=40)]
     service_group: Annotated[int, Field(ge=0, le=255)] = 0
 
 
-class Link(_Body):
+class Link(Body):
     """A one-time link, and the same page for a frame."""
 
     url: str
     embed: str
 
 
-_Model = TypeVar("_Model", bound=_Body)
+_Model = TypeVar("_Model", bound=Body)
 
 
-async def _signed(request: Request, code: str, model: type[_Model], kinds: tuple[str, ...]) -> tuple[Gateway, _Model]:
+async def signed(request: Request, code: str, model: type[_Model], kinds: tuple[str, ...]) -> tuple[Gateway, _Model]:
     """The gateway that signed this call, and its body. 401 for anything else."""
     public_limit(request, "gateway", 6_000, 60.0)
     body = b""
@@ -105,11 +107,13 @@ async def _signed(request: Request, code: str, model: type[_Model], kinds: tuple
         raise HTTPException(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
-def _documented(model: type[BaseModel]) -> dict[str, Any]:
-    """What the OpenAPI description says about a signed call's headers and body (the body is read raw, to be signed)."""
+def documented(model: type[BaseModel], *, named: bool = False) -> dict[str, Any]:
+    """What the OpenAPI description says about a signed call's headers and body (the body is read raw, to be signed).
+    `named`: the gateway's code is a header, not a part of the path."""
     header = {"in": "header", "required": True, "schema": {"type": "string"}}
     return {
         "parameters": [
+            *([{"name": "X-Hailong-Gateway", "description": "the gateway's code", **header}] if named else []),
             {"name": "X-Hailong-Time", "description": "Unix seconds, at most 300 s off", **header},
             {"name": "X-Hailong-Nonce", "description": "16 to 64 letters, digits, - or _, new in every call", **header},
             {
@@ -123,18 +127,18 @@ def _documented(model: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-_SIGNED: dict[int | str, dict[str, Any]] = {
+SIGNED: dict[int | str, dict[str, Any]] = {
     401: {"description": "Signature missing, wrong or old"},
     409: {"description": "This call has been taken before"},
     422: {"description": "Body not understood"},
 }
 
 
-@router.post("/{code}/events", response_model=Spoken, responses=_SIGNED, openapi_extra=_documented(Incoming))
+@router.post("/{code}/events", response_model=Spoken, responses=SIGNED, openapi_extra=documented(Incoming))
 @no_csrf
 async def event(request: Request, code: str) -> Spoken:
     """One inbound message or key (body: `Incoming`); the reply is to be sent or spoken."""
-    gateway, incoming = await _signed(request, code, Incoming, ("sms", "call"))
+    gateway, incoming = await signed(request, code, Incoming, ("sms", "call"))
     try:
         phone = read_phone(incoming.phone)
     except ValueError:
@@ -149,11 +153,11 @@ async def event(request: Request, code: str) -> Spoken:
     return await to_thread.run_sync(work)
 
 
-@router.post("/{code}/next", response_model=list[ToAsk], responses=_SIGNED, openapi_extra=_documented(Wanted))
+@router.post("/{code}/next", response_model=list[ToAsk], responses=SIGNED, openapi_extra=documented(Wanted))
 @no_csrf
 async def to_ask(request: Request, code: str) -> list[ToAsk]:
     """Numbers to ask next (body: `Wanted`), each with its first message; they count as asked."""
-    gateway, wanted = await _signed(request, code, Wanted, ("sms", "call"))
+    gateway, wanted = await signed(request, code, Wanted, ("sms", "call"))
 
     def work() -> list[ToAsk]:
         with write(engine_of(request)) as connection:
@@ -162,11 +166,11 @@ async def to_ask(request: Request, code: str) -> list[ToAsk]:
     return await to_thread.run_sync(work)
 
 
-@router.post("/{code}/links", response_model=Link, responses=_SIGNED, openapi_extra=_documented(LinkWanted))
+@router.post("/{code}/links", response_model=Link, responses=SIGNED, openapi_extra=documented(LinkWanted))
 @no_csrf
 async def link(request: Request, code: str) -> Link:
     """A one-time link for the portal (body: `LinkWanted`)."""
-    gateway, wanted = await _signed(request, code, LinkWanted, ("portal",))
+    gateway, wanted = await signed(request, code, LinkWanted, ("portal",))
 
     def work() -> str:
         with write(engine_of(request)) as connection:

@@ -13,11 +13,12 @@ from pipeline.errors import InvalidError
 from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.scope import Scope
+from server.store.channels import RECEIPT
 from server.store.engine import insert_row
 from server.store.tables.rounds import invitations
 
 MAX_AT_ONCE = 10_000
-_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 TOKEN_LENGTH = 22
 """Letters of an alphabet of 31: 109 bits."""
 
@@ -35,9 +36,16 @@ class Invitation:
     scope: str
     used: bool
     expired: bool
+    service_id: int | None = None
+
+    @property
+    def of_dossier(self) -> bool:
+        """Whether it belongs to a dossier, and so to no round: whichever is open asks."""
+        return self.channel == RECEIPT.code
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """What of a token is stored: SHA-256, hex."""
     return hashlib.sha256(token.strip().lower().encode()).hexdigest()
 
 
@@ -57,7 +65,7 @@ def issue(
     """Issue invitations and return their tokens, which are nowhere stored. Raises `InvalidError`."""
     if not 1 <= count <= MAX_AT_ONCE or not 1 <= days <= 366:
         raise InvalidError(Message("At most {max_at_once} links at once, for 1 to 366 days.", max_at_once=MAX_AT_ONCE))
-    tokens = ["".join(secrets.choice(_ALPHABET) for _ in range(TOKEN_LENGTH)) for _ in range(count)]
+    tokens = ["".join(secrets.choice(ALPHABET) for _ in range(TOKEN_LENGTH)) for _ in range(count)]
     fixed = {
         "province_id": province_id,
         "round_id": round_id,
@@ -70,9 +78,9 @@ def issue(
         "used": False,
     }
     if count == 1:
-        insert_row(connection, invitations, {**fixed, "token_hash": _digest(tokens[0])})
+        insert_row(connection, invitations, {**fixed, "token_hash": digest(tokens[0])})
     else:
-        connection.execute(insert(invitations), [{**fixed, "token_hash": _digest(token)} for token in tokens])
+        connection.execute(insert(invitations), [{**fixed, "token_hash": digest(token)} for token in tokens])
     detail = {"round": round_id, "agency": agency_id, "count": count, "channel": channel}
     record_change(connection, province_id, user_id, "invitations_issued", detail)
     return tokens
@@ -80,7 +88,7 @@ def issue(
 
 def find(connection: Connection, token: str) -> Invitation | None:
     """The invitation of a token, used or not; None for an unknown one."""
-    row = connection.execute(select(invitations).where(invitations.c.token_hash == _digest(token))).first()
+    row = connection.execute(select(invitations).where(invitations.c.token_hash == digest(token))).first()
     if row is None:
         return None
     return Invitation(
@@ -93,6 +101,7 @@ def find(connection: Connection, token: str) -> Invitation | None:
         row.scope,
         bool(row.used),
         row.expires_day < today(),
+        row.service_id,
     )
 
 

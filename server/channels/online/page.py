@@ -35,12 +35,14 @@ from server.ratings.comments import MAX_COMMENT, store_comments
 from server.ratings.rating import Place, Rating, UnfitSheetError
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
-from server.rounds.rounds import Round, find_round
+from server.rounds.rounds import Round, all_rounds, find_round
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
 from server.web.context import engine_of, language, no_csrf, render
 
 router = APIRouter(include_in_schema=False)
+LOW = 2
+"""An overall answer up to which the thanks offer to be called back."""
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(:\d+)?$")
 _TOO_FEW = {
     True: Message(
@@ -50,6 +52,7 @@ _TOO_FEW = {
 }
 _GONE = {
     "used": Message("This link has been used. Each link works once."),
+    "dossier": Message("This dossier has been rated. Thank you: every dossier is rated once."),
     "expired": Message("This link has expired."),
     "closed": Message("The survey has ended."),
 }
@@ -66,6 +69,7 @@ class _Asked:
     agency_en: str
     portal: str
     simulated: bool
+    province: str
 
 
 def _look_up(request: Request, token: str) -> _Asked:
@@ -75,11 +79,21 @@ def _look_up(request: Request, token: str) -> _Asked:
         if invitation is None:
             raise HTTPException(404, NOT_FOUND)
         survey_round = find_round(connection, invitation.province_id, round_id=invitation.round_id)
+        if invitation.of_dossier and not survey_round.open_now:
+            opened = (one for one in all_rounds(connection, invitation.province_id) if one.open_now)
+            survey_round = next(opened, survey_round)
         agency = read_catalogue(connection, invitation.province_id).agencies[invitation.agency_id]
         portal = str(read_setting(connection, invitation.province_id, "portal_origin"))
-        simulated = province_by_id(connection, invitation.province_id).simulated
+        province = province_by_id(connection, invitation.province_id)
     return _Asked(
-        invitation, survey_round, survey_round.load_instrument(), agency.name_vi, agency.name_en, portal, simulated
+        invitation,
+        survey_round,
+        survey_round.load_instrument(),
+        agency.name_vi,
+        agency.name_en,
+        portal,
+        province.simulated,
+        province.code,
     )
 
 
@@ -102,7 +116,8 @@ def _show(
     given_reasons: Sequence[str] = (),
 ) -> Response:
     """The form, with what was `given` already ticked: nobody answers twenty questions twice."""
-    gone = "used" if survey_round.invitation.used else "expired" if survey_round.invitation.expired else ""
+    of_dossier = "dossier" if survey_round.invitation.of_dossier else "used"
+    gone = of_dossier if survey_round.invitation.used else "expired" if survey_round.invitation.expired else ""
     gone = gone or ("" if survey_round.round.open_now else "closed")
     response = render(
         request,
@@ -180,7 +195,12 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         kept = {item.slot for item in survey_round.instrument.of_factor("E")}
         answers = tuple(answer if slot in kept else 0 for slot, answer in enumerate(answers))
     invitation = survey_round.invitation
-    place = Place(invitation.province_id, invitation.agency_id, service_group=invitation.service_group)
+    place = Place(
+        invitation.province_id,
+        invitation.agency_id,
+        service_id=invitation.service_id,
+        service_group=invitation.service_group,
+    )
     try:
         rating = Rating.checked(
             survey_round.instrument,
@@ -212,5 +232,14 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         gate = Gate(connection, Scope(invitation.province_id), Source(SourceKind.LINK))
         add(connection, [gate.admit(rating, suspicion)])
         store_comments(connection, place, {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")})
-    response = render(request, "survey_thanks.html", embed=embed, simulated_survey=survey_round.simulated)
+    # who is not content may leave a contact and gets a case; within a portal's frame there is no form of ours to send
+    low = 0 < answers[0] <= LOW and not embed
+    response = render(
+        request,
+        "survey_thanks.html",
+        embed=embed,
+        simulated_survey=survey_round.simulated,
+        callback={"province": survey_round.province, "agency": invitation.agency_id} if low else None,
+        max_comment=MAX_COMMENT,
+    )
     return _framed(response, survey_round) if embed else response

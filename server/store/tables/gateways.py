@@ -19,7 +19,7 @@ gateways = Table(
     province_key(),
     same_province("round_id", "rounds"),
     UniqueConstraint("province_id", "id"),
-    CheckConstraint("kind IN ('sms', 'call', 'portal')", name="kind"),
+    CheckConstraint("kind IN ('sms', 'call', 'portal', 'one_stop')", name="kind"),
 )
 """`secret`: hex of the key under which the gateway signs (HMAC-SHA-256). `round_id`: the round it asks for."""
 

@@ -27,6 +27,8 @@ OPEN = {
     "/gateway/{code}/events": "a gateway signs its calls",
     "/gateway/{code}/next": "a gateway signs its calls",
     "/gateway/{code}/links": "a gateway signs its calls",
+    "/api/receipts": "a gateway signs its calls",
+    "/feedback/{province}/answer": "whoever holds the code of a case judges its answer",
     "/feedback/{province}/answer": "whoever holds the code of a case judges its answer",
     "/feedback/{province}": "a citizen writes; what is there is read by its code alone",
 }
