@@ -207,12 +207,9 @@ def test_tokens_differ_by_key_province_and_dossier(key: bytes, province: int, se
     token = token_of(key, province, code)
     assert re.fullmatch("[a-z2-9]{22}", token)
     other = DossierCode.read(f"H15.50.05.13-{DAY}-{serial + 1:04d}")
-    others = {
-        token_of(key, province + 1, code),
-        token_of(key, province, other),
-        token_of(bytes(31) + b"x", province, code),
-    }
-    assert token not in others or key == bytes(31) + b"x"
+    turned = bytes(byte ^ 255 for byte in key)
+    others = (key, province + 1, code), (key, province, other), (turned, province, code)
+    assert token not in {token_of(*one) for one in others}
 
 
 @pytest.mark.parametrize(("answer", "offered"), [("1", True), ("2", True), ("3", False), ("5", False)])
@@ -232,7 +229,7 @@ def test_a_low_rating_becomes_a_case_only_with_a_contact(world: World, answer: s
             "csrf": found[1],
             "agency": world.mine.agencies["nho-a"],
             "category": "other",
-            "text": "Gọi lại cho tôi",
+            "text": "Gọi lại",
         }
         assert citizen.http.post("/feedback/nho", data={**sent, "contact": "0912345678"}).status_code == 200
         with read(world.store) as connection:

@@ -29,7 +29,6 @@ OPEN = {
     "/gateway/{code}/links": "a gateway signs its calls",
     "/api/receipts": "a gateway signs its calls",
     "/feedback/{province}/answer": "whoever holds the code of a case judges its answer",
-    "/feedback/{province}/answer": "whoever holds the code of a case judges its answer",
     "/feedback/{province}": "a citizen writes; what is there is read by its code alone",
 }
 """Routes that ask for no permission, each with its reason."""
