@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the box's edge.toml; with --form of any number of boxes",
     )
     add("--form", choices=NAMES, help="write this paper for a province, from the server's store")
+    add("--incident", type=int, help="number in the rights desk's register, for the forms breach08 and ai01a")
     add("--lang", default="vi", choices=languages(), help="language of the paper (vi)")
     add_store_arguments(parser)
     add_province_argument(parser)

@@ -46,6 +46,7 @@ ROUTERS = (
     "server.accounts.users_page",
     "server.accounts.settings_page",
     "server.retention.page",
+    "server.rights.page",
     "server.scores.api",
     "server.channels.online.page",
     "server.channels.online.receipts_page",

@@ -23,6 +23,8 @@ from server.core.scope import Scope
 from server.documents.frame import Office
 from server.documents.office import read_office
 from server.retention.policy import findings
+from server.rights import incidents, requests
+from server.rights.incidents import Incident
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.feedback import feedback
 from server.store.tables.ratings import ratings
@@ -120,6 +122,10 @@ class PaperFacts:
     configs: tuple[ConfigFact, ...]
     cards: tuple[Card, ...]
     audits: tuple[AuditFact, ...]
+    requests: tuple[requests.YearCount, ...]
+    incidents: tuple[int, int]
+    """Noticed in the year of `today`, and notified within 72 hours."""
+    incident: Incident | None
 
     @property
     def boxes(self) -> tuple[BoxFact, ...]:
@@ -135,8 +141,10 @@ def gather_facts(
     configs: Sequence[ConfigFact] = (),
     cards: Sequence[Card] = (),
     audits: Sequence[AuditFact] = (),
+    incident: int | None = None,
 ) -> PaperFacts:
-    """The facts of one province over the twelve months before `today`."""
+    """The facts of one province over the twelve months before `today`. `incident`: number of the one that a form is
+    about. Raises `NotFoundError`."""
     scope, month = Scope(province_id), month_of_date(today)
     year = Period("", month - MONTHS, month - 1)
     catalogue = read_catalogue(connection, province_id)
@@ -200,6 +208,9 @@ def gather_facts(
         configs=tuple(configs),
         cards=tuple(cards),
         audits=tuple(audits),
+        requests=tuple(requests.year_counts(connection, scope, today.year)),
+        incidents=incidents.year_counts(connection, scope, today.year),
+        incident=None if incident is None else incidents.find(connection, scope, incident),
     )
 
 

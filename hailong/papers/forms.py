@@ -248,12 +248,6 @@ AI02 = Form(
     ),
 )
 
-_INCIDENT = (
-    (Message("Day and hour at which it was noticed"), OFFICER),
-    (Message("Day and hour at which it happened"), OFFICER),
-    (Message("What happened, where"), OFFICER),
-)
-
 AI01A = Form(
     Message("Report of a serious incident of an artificial intelligence system (form AI01a)"),
     Message("REPORT"),
@@ -261,7 +255,7 @@ AI01A = Form(
     (
         Section(Message("1. Who reports"), 2, Parts.parties),
         Section(Message("2. The system"), 2, Parts.purpose),
-        Section(Message("3. The incident"), 2, _blank(*_INCIDENT, (Message("Whom it touched, and how many"), OFFICER))),
+        Section(Message("3. The incident"), 2, Parts.incident),
         Section(Message("4. Causes, as far as they are known"), 2, _blank((Message("Causes"), OPERATOR))),
         Section(Message("5. What was done"), 2, _blank((Message("Measures, with day and hour"), OPERATOR))),
         Section(Message("6. State of the system's checks"), 2, Parts.audits),
@@ -284,7 +278,7 @@ BREACH08 = Form(
     "TB",
     (
         Section(Message("1. Who notifies"), 2, Parts.parties),
-        Section(Message("2. The breach"), 2, _blank(*_INCIDENT)),
+        Section(Message("2. The breach"), 2, Parts.incident),
         Section(
             Message("3. Data and people concerned"),
             2,

@@ -6,11 +6,13 @@ from edge.capture.redaction import redacted
 from hailong.papers.diagram import flow_chart
 from hailong.papers.facts import AgencyFact, PaperFacts
 from hailong.papers.noise import EVIDENCE_LEVELS, PULSE_LEVELS, odds_sentence, width_sentence
+from pipeline.calendar import day_words
 from pipeline.language import Day, Message, Spoken
 from pipeline.law import provision
 from server.documents.blocks import Block, Heading, ListBlock, Paragraph, TableBlock
 from server.documents.frame import BLANK
 from server.documents.writer import Writer
+from server.rights.requests import KINDS as REQUESTS
 
 HEAD = Message("the head of the agency")
 OFFICER = Message("the data protection officer")
@@ -394,12 +396,44 @@ class Parts:
         ]
 
     def requests(self) -> list[Block]:
-        """Requests of data subjects and incidents of the last twelve months."""
-        return [
-            self.unknown(
-                (Message("Requests received, answered in time, late"), OFFICER),
-                (Message("Incidents, notified within 72 hours"), OFFICER),
+        """Requests of data subjects and incidents of this year, from the rights desk."""
+        _, facts = self._, self.facts
+        rows = [
+            (
+                _(REQUESTS[one.kind].name),
+                _(
+                    "{count} requests received, {in_time} done in time, {late} late",
+                    count=one.received,
+                    in_time=one.in_time,
+                    late=one.late,
+                ),
             )
+            for one in facts.requests
+        ]
+        noticed, in_time = facts.incidents
+        said = _("{count} incidents, {in_time} notified within 72 hours", count=noticed, in_time=in_time)
+        return [self.table(*rows, (Message("Incidents"), said))]
+
+    def incident(self) -> list[Block]:
+        """The incident that the form is about, from the register; blanks where none was named."""
+        _, one = self._, self.facts.incident
+        happened = (Message("Day and hour at which it happened"), OFFICER)
+        what = (Message("What happened, where"), OFFICER)
+        if one is None:
+            noticed = (Message("Day and hour at which it was noticed"), OFFICER)
+            return [self.unknown(noticed, happened, what, (Message("Whom it touched, and how many"), OFFICER))]
+        people = self.blank(OFFICER) if one.people is None else _.number(one.people, 0)
+        at = _("{hour}:00, {day}", hour=one.noticed_hour, day=day_words(one.noticed_day))
+        until = _("{hour}:00, {day}", hour=one.due[1], day=day_words(one.due[0]))
+        named = Message("Incident {number}, file {reference}", number=one.id, reference=one.reference)
+        return [
+            self.table(
+                (Message("Register"), named),
+                (Message("Day and hour at which it was noticed"), at),
+                (Message("Notify before"), until),
+                (Message("People concerned"), people),
+            ),
+            self.unknown(happened, what),
         ]
 
     def signed(self, role: Message = HEAD) -> list[Block]:

@@ -44,6 +44,7 @@ def write_paper(args: argparse.Namespace) -> int:
             configs,
             tuple(cards.values()),
             tuple(audits.values()),
+            args.incident,
         )
     engine.dispose()
     paper = make_paper(args.form, facts, args.lang)

@@ -26,6 +26,8 @@ class Permission(StrEnum):
     MANAGE_USERS = "manage_users"
     READ_PRIVACY = "read_privacy"
     """Access log, log of changes, tree heads, retention."""
+    HANDLE_RIGHTS = "handle_rights"
+    """Requests of data subjects, incidents."""
 
 
 _P = Permission
@@ -48,7 +50,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.ANALYST: frozenset(
         {_P.READ_SCORES, _P.READ_HEALTH, _P.ANALYSE, _P.EXPORT, _P.REVIEW_RATINGS, _P.MANAGE_SURVEY}
     ),
-    Role.PRIVACY_OFFICER: frozenset({_P.READ_SCORES, _P.READ_HEALTH, _P.READ_PRIVACY}),
+    Role.PRIVACY_OFFICER: frozenset({_P.READ_SCORES, _P.READ_HEALTH, _P.READ_PRIVACY, _P.HANDLE_RIGHTS}),
     Role.AGENCY_READER: frozenset({_P.READ_SCORES}),
 }
 """An administrator does not read the access log: those whom it watches do not keep it."""

@@ -142,6 +142,7 @@ CatalogueManager = Annotated[User, needs(Permission.MANAGE_CATALOGUE)]
 BoxManager = Annotated[User, needs(Permission.MANAGE_BOXES)]
 UserManager = Annotated[User, needs(Permission.MANAGE_USERS)]
 PrivacyReader = Annotated[User, needs(Permission.READ_PRIVACY)]
+RightsOfficer = Annotated[User, needs(Permission.HANDLE_RIGHTS)]
 """What a route's parameter `user` is annotated with: the user of the request, who has this permission."""
 
 

@@ -26,6 +26,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("/settings", Message("Settings"), Permission.MANAGE_USERS),
     Entry("/users", Message("Users"), Permission.MANAGE_USERS),
     Entry("/privacy", Message("Privacy"), Permission.READ_PRIVACY),
+    Entry("/privacy/rights", Message("Rights desk"), Permission.HANDLE_RIGHTS),
 )
 
 

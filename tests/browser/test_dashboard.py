@@ -26,7 +26,7 @@ PAGES: dict[Role | None, tuple[str, ...]] = {
         "/account",
     ),
     Role.ADMINISTRATOR: ("/catalogue", "/users", "/settings", "/nowhere"),
-    Role.PRIVACY_OFFICER: ("/privacy",),
+    Role.PRIVACY_OFFICER: ("/privacy", "/privacy/rights"),
 }
 
 
@@ -224,3 +224,23 @@ def test_the_analysis_shows_and_gives_its_figures(page: Page, url: str, province
     content = Path(caught.value.path()).read_text(encoding="utf-8-sig")
     assert content.startswith("period,agency,")
     assert content.count("\n") >= 5
+
+
+def test_the_officer_enters_answers_and_closes_a_request(page: Page, url: str, province: Province) -> None:
+    log_in(page, url, province.users[Role.PRIVACY_OFFICER])
+    page.goto(f"{url}/privacy/rights")
+    page.select_option("#kind", "erase")
+    page.fill("#reference", "12/ĐN")
+    page.click("form[action='/privacy/rights'] button")
+    row = page.locator("#requests tbody tr")
+    expect(row).to_contain_text("12/ĐN")
+    expect(row).to_contain_text("ngày làm việc")
+    page.click("#requests form[action$='/answer'] button")
+    expect(row).to_contain_text("Đã trả lời ngày")
+    page.select_option("#outcome1", "refused")
+    page.click("#requests form[action$='/close'] button")
+    expect(row).to_contain_text("Không chấp nhận")
+    expect(row.locator("button")).to_have_count(0)
+    expect(page.locator("#figures tbody tr", has_text="Xóa dữ liệu").locator("td")).to_have_text(
+        ["1", "1", "1", "0", "0"]
+    )

@@ -23,13 +23,17 @@ from hailong.papers.forms import FORMS, make_paper
 from hailong.papers.names import NAMES
 from hailong.papers.parts import AUDITS
 from models.catalogue import card
+from pipeline.calendar import day_index
+from pipeline.errors import NotFoundError
 from pipeline.language import in_language
 from pipeline.law import provisions
+from server.core.scope import Scope
 from server.documents.blocks import Heading
 from server.documents.docx import report_docx
 from server.documents.pdf import report_pdf
 from server.store.engine import connect, read, store_url, write
 from server.store.tables.boxes import boxes
+from server.store.tables.rights import incidents
 from server.store.upgrade import upgrade
 from tests.privacy.test_report import config_path as config_path
 from tests.server.province import fill_province
@@ -144,6 +148,23 @@ def test_law_is_said_from_the_one_file(store: Engine) -> None:
     root = Path(__file__).parents[2] / "hailong" / "papers"
     for path in root.glob("*.py"):
         assert not re.search(r"\d+/20\d\d|Art\. \d|Điều \d", path.read_text(encoding="utf-8")), path
+
+
+def test_a_form_is_filled_from_the_register_of_incidents(store: Engine) -> None:
+    """Hour, deadline, people and the year's figures; what only people know stays blank."""
+    province, now = Scope(fill_province(store, "p1").province_id), date(2026, 11, 28)
+    with write(store) as connection:
+        values = {"kind": "data", "reference": "5/SC", "noticed_day": day_index(now) - 1, "noticed_hour": 9}
+        number = province.insert(connection, incidents, {**values, "people": 12})
+    with read(store) as connection:
+        facts = gather_facts(connection, province.province_id, now, "0.1.0", incident=number)
+        with pytest.raises(NotFoundError):
+            gather_facts(connection, province.province_id, now, "0.1.0", incident=number + 1)
+    said = _said(make_paper("breach08", facts, "vi"))
+    hours = ("9 giờ, 27/11/2026", "9 giờ, 30/11/2026")
+    for words in (*hours, "5/SC", "Số người liên quan\n12", "Diễn biến, địa điểm\n……"):
+        assert words in said, words
+    assert "1 sự cố, 0 thông báo trong 72 giờ" in _said(make_paper("yearly", facts, "vi"))
 
 
 @pytest.fixture

@@ -14,10 +14,12 @@ from sqlalchemy import Engine, select
 from pipeline.instruments import load_instrument
 from pipeline.language.catalogues import FOLDERS, forget
 from pipeline.language.update import extracted
+from pipeline.law import provisions
 from server.scores.tables import TABLES
 from server.store.engine import read
 from server.store.metadata import metadata
 
+SENTENCE = 40
 HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=1; plural=0;\\n"\n\n'
 NOT_WORDS = re.compile(
     rf"\((?:{'|'.join(TABLES)})\)|/[\w/.-]+|\beff\b|Fay–Herriot|Kappa|Alpha|"
@@ -95,6 +97,8 @@ def names_of(engine: Engine) -> set[str]:
         found |= {word for text in (instrument.title, instrument.overall) for word in (text.vi, text.en)}
         parts = (*instrument.scale, *instrument.factors, *instrument.items, *instrument.reasons)
         found |= {word for part in parts for word in (part.vi, part.en)}
+    for article in provisions().values():
+        found |= {word for text in (article.says, article.act) for _, word in text.words}
     return found
 
 
@@ -112,6 +116,9 @@ def plain_of(texts: list[str], names: set[str]) -> list[str]:
         shown = text
         while re.search("⟦[^⟦⟧]*⟧", shown):
             shown = re.sub("⟦[^⟦⟧]*⟧", " ", shown)
+        for name in sorted(names, key=len, reverse=True):
+            if len(name) > SENTENCE:  # a sentence of the data, before its numbers go
+                shown = shown.replace(name, " ")
         shown = NOT_WORDS.sub(" ", shown)
         for name in sorted(names, key=len, reverse=True):
             shown = shown.replace(name, " ")

@@ -37,6 +37,7 @@ PAGES: list[tuple[Role | None, str]] = [
     (Role.DATA_ENTRY, "/survey/hotline"),
     (Role.DATA_ENTRY, "/survey/feedback"),
     (Role.PRIVACY_OFFICER, "/privacy"),
+    (Role.PRIVACY_OFFICER, "/privacy/rights"),
 ]
 
 
