@@ -73,6 +73,7 @@ ACTIONS: dict[str, Message] = {
     "round_made": Message("Round made"),
     "sheets_unfit": Message("Sheets that do not fit, kept apart"),
     "service_groups_imported": Message("Service groups imported"),
+    "scores61_imported": Message("Points of the quarterly sheet imported"),
     "services_imported": Message("Services imported"),
     "settings": Message("Settings changed"),
     "successors_imported": Message("Successors of agencies imported"),

@@ -83,6 +83,7 @@ IMPORT_KINDS: dict[str, Message] = {
     "ratings": Message("answer sheets"),
     "transactions": Message("transactions (sampling frame)"),
     "indicators766": Message("Decision 766: counts of the national portal"),
+    "scores61": Message("quarterly sheet 61: points"),
     "levels": Message("levels"),
     "fields": Message("fields"),
     "agencies": Message("agencies"),

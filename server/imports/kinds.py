@@ -7,6 +7,7 @@ from pipeline.language import Message
 from server.catalogue.succession import SUCCESSORS
 from server.catalogue.writing import SPECS
 from server.indicators.imports import INDICATORS766
+from server.indicators.sheet61 import SCORES61
 from server.ratings.frame import TRANSACTIONS
 from server.ratings.imports import RATINGS
 from server.ratings.people import ENUMERATORS, PHONES
@@ -14,7 +15,7 @@ from server.tabular.spec import ImportSpec
 
 _CATALOGUE = (*SPECS, SUCCESSORS)
 KINDS: dict[str, ImportSpec] = {
-    spec.kind: spec for spec in (RATINGS, TRANSACTIONS, INDICATORS766, *_CATALOGUE, ENUMERATORS, PHONES)
+    spec.kind: spec for spec in (RATINGS, TRANSACTIONS, INDICATORS766, SCORES61, *_CATALOGUE, ENUMERATORS, PHONES)
 }
 """Kind -> what it is, in the order in which pages list them."""
 OF_CATALOGUE = frozenset(spec.kind for spec in _CATALOGUE)

@@ -69,6 +69,9 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "petitions_handled": ("petitions_handled", "PETITION_HANDLING_SATISFACTION.denominator"),
     "petitions_procedure": ("petitions_procedure", "PETITION_CLASSIFICATION_TTHC.numerator"),
     "petitions_staff": ("petitions_staff", "PETITION_CLASSIFICATION_STAFF.numerator"),
+    "indicator": ("indicator", "chỉ tiêu", "tiêu chí"),
+    "self_score": ("self_score", "tự chấm", "điểm tự chấm"),
+    "verified_score": ("verified_score", "thẩm định", "điểm thẩm định"),
     "total_score": ("total_score", "totalScore", "tổng điểm"),
     "suggestion": ("suggestion", "giải pháp", "đề xuất", "kiến nghị giải pháp"),
 }

@@ -38,3 +38,21 @@ indicator_counts = Table(
 """`unit`: the agency, 0 the whole province (a key may not be empty). `total_score`: as published, to be compared.
 `known_day`: the day that the counts are of, where the period was not over; None: of the whole period.
 `petitions_procedure`, `petitions_staff`: of those received, how many were about procedures, about staff."""
+
+sheet61_scores = Table(
+    "sheet61_scores",
+    metadata,
+    key(),
+    province_column(),
+    Column("agency_id", Integer, nullable=False),
+    Column("first_month", SmallInteger, nullable=False),
+    Column("indicator", SmallInteger, nullable=False),
+    Column("self_score", SmallInteger, nullable=False),
+    Column("verified_score", SmallInteger),
+    province_key(),
+    same_province("agency_id", "agencies"),
+    UniqueConstraint("province_id", "agency_id", "first_month", "indicator"),
+    CheckConstraint("self_score >= 0 AND coalesce(verified_score, 0) >= 0", name="points"),
+)
+"""Points of the quarterly sheet 61 (`server.indicators.sheet61`): one indicator of an agency and quarter a row.
+`verified_score`: None until somebody else has verified it."""
