@@ -14,6 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount
@@ -51,6 +52,9 @@ class Threat(StrEnum):
     """Satisfaction was eight points higher when the curve was learnt (another season, other services)."""
     MODE_EFFECT = "mode_effect"
     """Three ratings in ten come by other channels, which answer ten points lower for the same service."""
+    CONSENT_BY_SATISFACTION = "consent_by_satisfaction"
+    """Half of the visitors agree to be looked at, satisfied ones at twice the odds of others; who does not agree is a
+    visit without a level, and rates a third as often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,22 @@ def raise_levels(joint: FloatArray, share: float) -> FloatArray:
     moved[: SEEN_LEVELS - 1] -= step
     moved[1:SEEN_LEVELS] += step
     return moved
+
+
+def agreeing(joint: FloatArray, share: float, odds: float) -> FloatArray:
+    """The joint distribution [6, 2] where `share` of all visitors agree to be looked at, satisfied ones at `odds` times
+    the odds of others: whoever does not is without a level."""
+    weight = joint.sum(axis=0)
+
+    def agree(other: float) -> FloatArray:
+        satisfied = odds * other / (1.0 - other + odds * other)
+        return np.array([other, satisfied])
+
+    other = float(brentq(lambda x: float((weight * agree(x)).sum()) - share, 1e-9, 1.0 - 1e-9))
+    found = joint.copy()
+    found[:SEEN_LEVELS] *= agree(other)
+    found[SEEN_LEVELS] = weight - found[:SEEN_LEVELS].sum(axis=0)
+    return found
 
 
 def threatened_world(p: float, rho: float, threat: Threat, rate: float, strength: float = 1.0) -> ThreatenedWorld:
@@ -105,6 +125,9 @@ def threatened_world(p: float, rho: float, threat: Threat, rate: float, strength
             seen[:SEEN_LEVELS, y] *= (joint[:, y].sum() - wanted) / joint[:SEEN_LEVELS, y].sum()
             seen[SEEN_LEVELS, y] = wanted
         now = past = (seen, seen)
+    elif threat is Threat.CONSENT_BY_SATISFACTION:
+        # also where the curve was learnt: consent was asked from the first month on
+        now = past = split_by_response(agreeing(joint, 0.5, 2.0**strength), rate, abstained=3.0**-strength)
     elif threat is Threat.DRIFT:
         drifted = joint_distribution(p, rho, shift=-0.3 * strength)
         now = (drifted, drifted)

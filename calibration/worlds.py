@@ -66,16 +66,17 @@ def discrete_laplace(
 
 
 def split_by_response(
-    joint: ArrayLike, rate: float, by_level: float = 0.0, by_satisfaction: float = 0.0
+    joint: ArrayLike, rate: float, by_level: float = 0.0, by_satisfaction: float = 0.0, abstained: float = 1.0
 ) -> tuple[FloatArray, FloatArray]:
     """(rated, silent) joint distributions [6, 2], each summing to 1, at response `rate` (0..1, not included).
 
-    P(answers | level, Y) is proportional to exp(by_level (level - 2) / 2 + by_satisfaction Y), abstained as the middle
-    level, scaled to `rate` and cut at .98."""
+    P(answers | level, Y) is proportional to exp(by_level (level - 2) / 2 + by_satisfaction Y), without a level to
+    `abstained` times that of the middle one, scaled to `rate` and cut at .98."""
     full = np.asarray(joint, dtype=np.float64)
     full = full / full.sum()
     offset = np.append((np.arange(SEEN_LEVELS) - 2.0) / 2.0, 0.0)[:, None]
     odds = np.exp(by_level * offset + by_satisfaction * np.arange(2.0)[None, :])
+    odds[SEEN_LEVELS] *= abstained
 
     def answers(scale: float) -> FloatArray:
         return np.asarray(np.minimum(scale * odds, 0.98))

@@ -43,6 +43,7 @@ def test_every_threat_is_a_proper_world(threat: Threat) -> None:
         (Threat.TRANSFER_CHANNEL, "efficiency"),
         (Threat.TRANSFER_AGENCY, "correction"),
         (Threat.MODE_EFFECT, "wilson"),
+        (Threat.CONSENT_BY_SATISFACTION, "wilson"),
     ],
 )
 def test_threats_break_what_they_are_said_to_break(threat: Threat, method: str) -> None:

@@ -68,6 +68,29 @@ def test_response_by_level_is_corrected(rho: float, p: float, epsilon: float | N
     assert scores["wilson"].coverage < 0.82
 
 
+@pytest.mark.parametrize(("epsilon", "most"), [(None, 0.005), (1.5, 0.006)])
+def test_who_does_not_consent_is_a_stratum_of_its_own(epsilon: float | None, most: float) -> None:
+    """Satisfied visitors agree more often, and who does not agree rates less often: the answers alone are too good, the
+    correction is not, since those without a level are weighted by their number and by their own answers."""
+    world = threatened_world(0.82, 0.4, Threat.CONSENT_BY_SATISFACTION, 0.02)
+    for n, visits in ((100, 5000), (400, 8000)):
+        scores = score_cell(np.random.default_rng(11), world, Cell(n, visits, epsilon), 3000)
+        assert scores["wilson"].bias > 0.015
+        assert abs(scores["correction"].bias) < most
+        assert scores["correction"].coverage >= 0.94
+
+
+def test_nothing_assumed_about_who_does_not_consent_still_holds_the_truth() -> None:
+    """Whatever those without a level think: the bounds hold the share that is sought."""
+    world = threatened_world(0.82, 0.4, Threat.CONSENT_BY_SATISFACTION, 0.05)
+    visits, rate = 1_000_000, 0.05
+    table = np.concatenate([(1 - rate) * world.silent.sum(axis=1, keepdims=True), rate * world.rated], axis=1)
+    by_level = world.rated[:, 1] / world.rated.sum(axis=1)
+    low, high = abstained_bounds(noisy_cells(np.round(visits * table), 0.0), by_level)
+    assert float(low) < 0.82 < float(high)
+    assert float(high - low) > 0.4, "half of the visitors do not agree: the bounds are as wide as that"
+
+
 def test_tilt_by_hand() -> None:
     table = cells_of([100, 0, 0, 0, 0, 0], [20, 0, 0, 0, 0, 0], [15, 0, 0, 0, 0, 0])
     by_level = np.array([0.75, 0.5, 0.5, 0.5, 0.5, 0.5])
