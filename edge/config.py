@@ -245,13 +245,15 @@ class EdgeConfig(_Section):
             raise ValueError('[visit] by = "presence" needs a camera: with a microphone alone it is by = "queue"')
         if self.notice.confirmed and not self.notice.contact.strip():
             raise ValueError("[notice] contact is needed where confirmed = true: the citizen has to know whom to ask")
+        if self.privacy.pools:
+            raise ValueError("[[privacy.pools]]: this version has one counter a box, and so one pool")
         if not self.box.demo:
             self._refuse_what_staff_or_strangers_could_suffer()
         return self
 
     def _refuse_what_staff_or_strangers_could_suffer(self) -> None:
         """Refusals, not warnings: nobody reads a warning at a counter."""
-        if self.privacy.clerks_per_box >= 2 and self.privacy.pulse_epsilon_milli and not self.box.clerks_meet:
+        if self.privacy.clerks >= 2 and self.privacy.pulse_epsilon_milli and not self.box.clerks_meet:
             raise ValueError(
                 "[box] clerks_meet = true is needed for a pulse: the operator states that two clerks or more serve in "
                 "every window of it; where they take turns, set [privacy] pulse_epsilon_milli = 0"

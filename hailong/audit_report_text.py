@@ -252,9 +252,9 @@ class _Page:
                 ),
                 (
                     _("Clerks on this box"),
-                    _("{clerks}, pooled: {pool}", clerks=policy.clerks_per_box, pool=policy.pool_with)
+                    _("{clerks}, pooled: {pool}", clerks=policy.clerks, pool=policy.pool_with)
                     if policy.pool_with
-                    else str(policy.clerks_per_box),
+                    else str(policy.clerks),
                 ),
             ),
             text(

@@ -3,6 +3,9 @@
 Integers and enumerations on public grids; no text, bytes or floats; no time finer than the period (a day for ratings);
 no persistent identifier of a person. Who sent a message is not in it: the server binds the CURVE key of the connection
 to the box. Changing anything here needs a new `SCHEMA_VERSION` and an ADR; `tests/privacy/test_wire.py` pins it.
+
+Version 2 names the pool of a hall's counters in releases and ratings (ADR 0210). A message of pool 1, and every message
+that has no pool, is written as version 1, which has no such field: what a box of one pool sends is what it always was.
 """
 
 from __future__ import annotations
@@ -15,18 +18,21 @@ from msgspec import Meta
 
 from pipeline import language
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 EPOCH_DAY = "2020-01-01"
 """Day 0 of every day, hour and month index (UTC+7 calendar, Indochina time)."""
 ANSWER_SLOTS = 32
 RATING_ROWS = 16
 """Rows of a rating batch, always: unused ones are padding."""
+MAX_POOLS = 64
 
 Uint = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Uint64 = Annotated[int, Meta(ge=0)]
 """The upper bound 2^64 - 1 is msgpack's own: its integers hold no more (msgspec cannot state it)."""
 Cell = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 EpsilonMilli = Annotated[int, Meta(ge=1, le=20_000)]
+Pool = Annotated[int, Meta(ge=1, le=MAX_POOLS)]
+"""Number of a pool of counters within its box; the server knows which agency it is."""
 Answer = Annotated[int, Meta(ge=0, le=7)]
 """0 not answered, 1..5 the scale, 6 yes, 7 no."""
 
@@ -45,30 +51,42 @@ class PeriodKind(IntEnum):
 class _Message(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
     """Common to all messages: the box's epoch (a replaced or restored box gets a new one) and its gapless sequence."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
+    """2 where the message names a pool other than 1, and nowhere else (`version_of`)."""
     epoch: Uint
     sequence: Uint
     nonce: Uint64
     """Random; drawn once, so that a resend is identical."""
 
+    def __post_init__(self) -> None:
+        if self.version != version_of(getattr(self, "pool", 1)):
+            raise ValueError("version 2 is for messages that name a pool above 1")
 
-class Pulse(_Message, frozen=True, tag="pulse"):
-    """Noisy counts of low (0-1), middle (2), high (3-4) and abstained visits of one window of one box."""
+
+def version_of(pool: int) -> Literal[1, 2]:
+    """The version in which a message of this pool is written."""
+    return 2 if pool > 1 else 1
+
+
+class Pulse(_Message, frozen=True, tag="pulse", omit_defaults=True):
+    """Noisy counts of low (0-1), middle (2), high (3-4) and abstained visits of one window of one box's pool."""
 
     period: PeriodKind
     index: Uint
     epsilon_milli: EpsilonMilli
     counts: tuple[Cell, Cell, Cell, Cell]
+    pool: Pool = 1
 
 
-class Evidence(_Message, frozen=True, tag="evidence"):
-    """Noisy table of one box and month, row-major [6 levels (5 = abstained)] x [not rated, not satisfied,
+class Evidence(_Message, frozen=True, tag="evidence", omit_defaults=True):
+    """Noisy table of one box's pool and month, row-major [6 levels (5 = abstained)] x [not rated, not satisfied,
     satisfied]."""
 
     period: PeriodKind
     index: Uint
     epsilon_milli: EpsilonMilli
     counts: Annotated[tuple[Cell, ...], Meta(min_length=18, max_length=18)]
+    pool: Pool = 1
 
 
 class RatingRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -85,11 +103,12 @@ class RatingRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_l
     """Suspicion raised where the answer arrived (`pipeline.instruments.RatingFlag`); 0 none."""
 
 
-class Ratings(_Message, frozen=True, tag="ratings"):
-    """A padded, shuffled batch of one day's tablet ratings."""
+class Ratings(_Message, frozen=True, tag="ratings", omit_defaults=True):
+    """A padded, shuffled batch of one day's tablet ratings at the counters of one pool."""
 
     day: Uint
     rows: Annotated[tuple[RatingRow, ...], Meta(min_length=RATING_ROWS, max_length=RATING_ROWS)]
+    pool: Pool = 1
 
 
 class BoxState(IntEnum):
@@ -141,6 +160,8 @@ class RefusalReason(IntEnum):
     DEMO_ONLY = 5
     RATE_LIMITED = 6
     STORE_UNAVAILABLE = 7
+    UNKNOWN_POOL = 8
+    """Nobody has said which agency that pool of the box is; told to a box of version 2 alone."""
 
 
 class Ack(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="ack"):

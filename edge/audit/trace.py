@@ -73,6 +73,7 @@ _TABLES = {
         "epoch": "one epoch",
         "leaf": "epoch number data",
         "charge": "epoch evidence period number epsilon_milli",
+        "pool_charge": "epoch pool evidence period number epsilon_milli",
         "head": "epoch size payload",
         "staged": "number key payload",
     },

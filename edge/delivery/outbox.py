@@ -48,7 +48,21 @@ UNDATED = -1
 _BATCH_DAYS = 31
 _FORGET_ONE = "DELETE FROM message WHERE epoch = ? AND sequence = ? AND settled = 1 AND payload IS NULL"
 _PADDING = wire.RatingRow(instrument=0, service_group=0, answers=(0,) * wire.ANSWER_SLOTS, reasons=0, flag=0)
-_rows = msgspec.msgpack.Decoder(wire.RatingRow)
+_sheets: msgspec.msgpack.Decoder[wire.RatingRow | dict[int, wire.RatingRow]] = msgspec.msgpack.Decoder(
+    wire.RatingRow | dict[int, wire.RatingRow]
+)
+
+
+def _encode_sheet(row: wire.RatingRow, pool: int) -> bytes:
+    """A sheet of a pool above 1 is {pool: row}; of pool 1 the bare row, as before there were pools, so that the release
+    before this one can be brought back."""
+    return wire.encode(row if pool == 1 else {pool: row})
+
+
+def _decode_sheet(data: bytes) -> tuple[int, wire.RatingRow]:
+    """(pool, row)."""
+    sheet = _sheets.decode(data)
+    return next(iter(sheet.items())) if isinstance(sheet, dict) else (1, sheet)
 
 
 class Outbox:
@@ -57,10 +71,19 @@ class Outbox:
 
     `page_limit`: the largest size in pages of 4 KiB (a full disk in tests; in the field a bound on what an endless
     outage can fill). `memory`: a folder on a file system in memory, where sheets wait for `keep_sheets`; None: they go
-    to the disk as they come, and the file's times tell when the last one did."""
+    to the disk as they come, and the file's times tell when the last one did. `pools`: each gets its batches, whether
+    or not it has sheets."""
 
-    def __init__(self, path: Path, epoch: int, page_limit: int = 65_536, memory: Path | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        epoch: int,
+        page_limit: int = 65_536,
+        memory: Path | None = None,
+        pools: Collection[int] = (1,),
+    ) -> None:
         self.tallies = Tallies()
+        self._pools = frozenset(pools)
         self._lock = threading.Lock()
         self._path = path
         self._not_kept = False
@@ -146,10 +169,10 @@ class Outbox:
         self.tallies.forwarded += 1
         return message
 
-    def add_sheet(self, row: wire.RatingRow, day: int) -> None:
-        """Keep one answer sheet until its day's batch is made. Once this has returned, the sheet survives the end of
-        the process; the loss of power only after the next `keep_sheets`."""
-        sheet = (secrets.randbits(63), day, wire.encode(row))
+    def add_sheet(self, row: wire.RatingRow, day: int, pool: int = 1) -> None:
+        """Keep one answer sheet of a pool's tablet until its day's batch is made. Once this has returned, the sheet
+        survives the end of the process; the loss of power only after the next `keep_sheets`."""
+        sheet = (secrets.randbits(63), day, _encode_sheet(row, pool))
         with self._lock:
             try:
                 if self._memory is None:
@@ -207,8 +230,8 @@ class Outbox:
             self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def make_batches(self, day: int) -> int:
-        """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day`,
-        empty or not. Undated ones wait for `date_sheets`.
+        """Turn the waiting sheets of every day up to `day` into padded, shuffled batches; at least one for `day` and
+        every pool, empty or not. Undated ones wait for `date_sheets`.
 
         Returns the number of batches. Rows and batches change in one transaction: a sheet is in exactly one of the
         two."""
@@ -231,10 +254,16 @@ class Outbox:
             return made
 
     def _batches_of_day(self, day: int) -> int:
-        rows = [_rows.decode(row) for (row,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,))]
-        secrets.SystemRandom().shuffle(rows)
+        rows: dict[int, list[wire.RatingRow]] = {pool: [] for pool in self._pools}
+        for (data,) in self._db.execute("SELECT row FROM sheet WHERE day = ?", (day,)):
+            pool, row = _decode_sheet(data)
+            rows.setdefault(pool, []).append(row)
         self._db.execute("DELETE FROM sheet WHERE day = ?", (day,))
         self._db.execute("DELETE FROM batch WHERE day < ?", (day - _BATCH_DAYS,))
+        return sum(self._batches_of_pool(day, pool, rows[pool]) for pool in sorted(rows))
+
+    def _batches_of_pool(self, day: int, pool: int, rows: list[wire.RatingRow]) -> int:
+        secrets.SystemRandom().shuffle(rows)
         count = max(1, -(-len(rows) // wire.RATING_ROWS))
         for start in range(0, count * wire.RATING_ROWS, wire.RATING_ROWS):
             page = rows[start : start + wire.RATING_ROWS]
@@ -244,18 +273,20 @@ class Outbox:
                 "INSERT INTO batch VALUES (?, 1) ON CONFLICT (day) DO UPDATE SET number = number + 1", (day,)
             )
             (number,) = self._db.execute("SELECT number FROM batch WHERE day = ?", (day,)).fetchone()
-            self._put(f"ratings:{day}:{number}", _ratings_builder(day, tuple(padded)))
+            self._put(f"ratings:{day}:{number}", _ratings_builder(day, tuple(padded), pool))
         return count
 
-    def waiting(self, limit: int) -> list[tuple[int, int, bytes]]:
-        """The oldest `limit` messages that are not acknowledged, as (epoch, sequence, payload)."""
+    def waiting(self, limit: int, but: Collection[tuple[int, int]] = ()) -> list[tuple[int, int, bytes]]:
+        """The oldest `limit` messages that are not acknowledged, as (epoch, sequence, payload); `but`: (epoch,
+        sequence) of some that are left out."""
         with self._lock:
             try:
-                return self._db.execute(
+                found = self._db.execute(
                     "SELECT epoch, sequence, payload FROM message WHERE payload IS NOT NULL AND refused = 0"
                     " ORDER BY epoch, sequence LIMIT ?",
-                    (limit,),
+                    (limit + len(but),),
                 ).fetchall()
+                return [each for each in found if (each[0], each[1]) not in but][:limit]
             except sqlite3.Error as error:
                 raise _store_error(self._path, error) from None
 
@@ -363,9 +394,10 @@ class _Transaction:
             self._db.execute("ROLLBACK")
 
 
-def _ratings_builder(day: int, rows: tuple[wire.RatingRow, ...]) -> Builder:
+def _ratings_builder(day: int, rows: tuple[wire.RatingRow, ...], pool: int) -> Builder:
     def build(epoch: int, sequence: int, nonce: int) -> wire.Message:
-        return wire.Ratings(version=1, epoch=epoch, sequence=sequence, nonce=nonce, day=day, rows=rows)
+        header = {"epoch": epoch, "sequence": sequence, "nonce": nonce}
+        return wire.Ratings(version=wire.version_of(pool), **header, day=day, rows=rows, pool=pool)
 
     return build
 

@@ -45,6 +45,8 @@ _STOP_S = 30.0
 _MAX_SIGNED_FILE = 270_000
 _GREET_EVERY = 288
 """A greeting again after so many bursts (a day, by default): new instruments come, a forked log is noticed."""
+_PUT_OFF_BURSTS = 12
+_MAX_PUT_OFF = 10_000
 _SILENT_BURSTS = 3
 _SILENT_S = 5.0
 """A connection on which nothing came for so many bursts, and for so long, is given up."""
@@ -97,6 +99,9 @@ class Sender:
         self._problem = self._record_problem = ""
         self._hurry_s: float | None = None
         self._greeted = False
+        self._put_off: dict[tuple[int, int], int] = {}
+        """(epoch, sequence) of what is of a pool that the server does not know yet -> bursts until it is offered again:
+        it must not keep the other pools' messages back."""
         self._skip = 0
         self._backoff = 1
         self._silent = 0
@@ -191,7 +196,8 @@ class Sender:
         first: wire.Message = heartbeat
         if not self._greeted or self.tallies.forwarded % _GREET_EVERY == 0:
             first = wire.Hello(version=1, epoch=self._outbox.epoch, sequence=0, nonce=secrets.randbits(64))
-        waiting = [payload for _, _, payload in self._outbox.waiting(self.settings.slots - 1)]
+        self._put_off = {number: left - 1 for number, left in self._put_off.items() if left > 1}
+        waiting = [payload for _, _, payload in self._outbox.waiting(self.settings.slots - 1, self._put_off)]
         fill = self.settings.slots - 1 - len(waiting)
         beats = [msgspec.structs.replace(heartbeat, nonce=secrets.randbits(64)) for _ in range(fill)]
         return [wire.encode(first), *waiting, *map(wire.encode, beats)]
@@ -274,6 +280,10 @@ class Sender:
                     refusal.epoch,
                     refusal.reason.name,
                 )
+            return
+        if refusal.reason is wire.RefusalReason.UNKNOWN_POOL:
+            if refusal.sequence and len(self._put_off) < _MAX_PUT_OFF:
+                self._put_off[refusal.epoch, refusal.sequence] = _PUT_OFF_BURSTS
             return
         if self._skip == 0:
             self._backoff = min(self._backoff * 2, _MAX_SKIPPED_BURSTS)

@@ -26,7 +26,7 @@ from pipeline.keys import KeyPair, new_keys
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
-from pipeline.privacy.policy import AtRest, PrivacyPolicy
+from pipeline.privacy.policy import AtRest, PoolPolicy, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
@@ -102,6 +102,11 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
     mutant = canary_attack(policy, canaries, lambda epsilon_milli: DiscreteLaplace(min(20_000, 2 * epsilon_milli)))
     weak = [attack for attack in mutant if attack.lower_bound <= attack.claim]
     verdict.problems += [f"the audit is too weak to see half the noise: {attack.text()}" for attack in weak]
+    counter, split = _counter_attacks(policy, canaries, mechanism)
+    if counter.lower_bound > counter.claim:
+        verdict.problems.append(f"what leaves the box tells the counter: {counter.text()}")
+    if split.lower_bound <= split.claim:
+        verdict.problems.append(f"the audit is too weak to find a counter that has a pool of its own: {split.text()}")
     distinct, tries, refusals = differencing_attack(policy, mechanism)
     if distinct > 1:
         verdict.problems.append(f"one period was released with {distinct} different noises: averaging removes it")
@@ -113,6 +118,8 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
         "lower_bounds": {attack.name: attack.lower_bound for attack in attacks},
         "claims": {attack.name: attack.claim for attack in attacks},
         "confidence": CONFIDENCE,
+        "counter": counter.text(),
+        "mutant_with_a_pool_for_each_counter": split.text(),
         "mutant_with_half_the_noise": [attack.text() for attack in mutant],
         "differencing": f"{tries} tries at a second release: {distinct} noise drawn, {refusals} old disks refused",
     }
@@ -121,6 +128,14 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
         "a server that, together with whoever restores an old disk, tells the box an old tree head (docs/privacy.md).",
     ]
     return verdict
+
+
+def _counter_attacks(policy: PrivacyPolicy, canaries: int, mechanism: MechanismMaker) -> tuple[Attack, Attack]:
+    """(the attack on the counters of a pool, the same where each of the two has a pool of its own)."""
+    from pipeline.audit.attack_counter import SPLIT, counter_attack
+
+    half = canaries // 2
+    return counter_attack(policy, half, mechanism), counter_attack(policy, half, mechanism, SPLIT)
 
 
 def canary_attack(policy: PrivacyPolicy, canaries: int, mechanism: MechanismMaker) -> list[Attack]:
@@ -136,7 +151,7 @@ def _canary_attacks(
     rounds = max(1, canaries // EVIDENCE.cells)
     scores: dict[str, list[tuple[float, bool]]] = {"evidence": [], "pulse": [], "pulse and evidence": []}
     pulse_epsilon, evidence_epsilon = policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000
-    with _curator(policy, mechanism) as (curator, clock):
+    with short_curator(policy, mechanism) as (curator, clock):
         for _ in range(rounds):
             _round(curator, clock, scores, pulse_epsilon, evidence_epsilon)
     claims = {
@@ -156,7 +171,7 @@ def _canary_attacks(
         attacks.append(Attack(name, claims[name], len(taken), right, epsilon_lower_bound(right, len(taken))))
     families: list[tuple[str, int, Callable[[int], int]]] = [("evidence", EVIDENCE.cells, lambda cell: cell)]
     if pulse_epsilon:
-        families.append(("pulse", PULSE.cells, lambda cell: PULSE.cell_of(_visit_of(cell))))
+        families.append(("pulse", PULSE.cells, lambda cell: PULSE.cell_of(visit_of(cell))))
     confidence = 1.0 - (1.0 - CONFIDENCE) / sum(number for _, number, _ in families)
     cells = []
     for name, number, cell_of in families:
@@ -168,7 +183,8 @@ def _canary_attacks(
     return attacks, cells
 
 
-def _visit_of(cell: int) -> ClosedVisit:
+def visit_of(cell: int) -> ClosedVisit:
+    """The visit that falls into a cell of the evidence."""
     return ClosedVisit(Level(cell // 3), Outcome(cell % 3))
 
 
@@ -183,7 +199,7 @@ def _round(
     canaries: list[tuple[ClosedVisit, bool, float]] = []
     evidence: wire.Evidence | None = None
     for cell in range(EVIDENCE.cells):
-        visit = _visit_of(cell)
+        visit = visit_of(cell)
         known_pulse = [0] * PULSE.cells
         for _ in range(BACKGROUND_VISITS):
             other = ClosedVisit(Level(secrets.randbelow(6)), Outcome(secrets.randbelow(3)))
@@ -320,13 +336,14 @@ def _last_head(curator: ReleaseCurator) -> wire.Anchor:
     return wire.Anchor(last.epoch, last.size, last.root)
 
 
-def _short(policy: PrivacyPolicy) -> PrivacyPolicy:
+def _short(policy: PrivacyPolicy, pools: tuple[PoolPolicy, ...] = ()) -> PrivacyPolicy:
     """The same epsilons on periods of seconds, so that a run takes seconds; the code is the same."""
     return PrivacyPolicy(
         pulse_epsilon_milli=policy.pulse_epsilon_milli,
         evidence_epsilon_milli=policy.evidence_epsilon_milli,
         budget_epsilon_milli=policy.budget_epsilon_milli,
         clerks_per_box=2,
+        pools=pools,
         at_rest=AtRest.PLAIN_DEMO,
         demo=True,
         demo_pulse_s=PULSE_S,
@@ -346,12 +363,15 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _curator(policy: PrivacyPolicy, mechanism: MechanismMaker) -> Iterator[tuple[ReleaseCurator, ManualClock]]:
+def short_curator(
+    policy: PrivacyPolicy, mechanism: MechanismMaker, pools: tuple[PoolPolicy, ...] = ()
+) -> Iterator[tuple[ReleaseCurator, ManualClock]]:
+    """The real curator under a policy's epsilons, with periods of seconds and these pools."""
     with _folder() as folder:
         clock = _clock()
         keys = new_keys("box")
         curator = ReleaseCurator(
-            _short(policy), folder / "release.sqlite3", clock, keys, 1, require_anchor=False, mechanism=mechanism
+            _short(policy, pools), folder / "release.sqlite3", clock, keys, 1, require_anchor=False, mechanism=mechanism
         )
         curator.close_due(clock.wall)
         yield curator, clock

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import wire
+from pipeline.audit.log import pool_words
 from pipeline.audit.sources import read_store
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.wire_records import messages_in
@@ -39,6 +40,7 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
     counts: Counter[str] = Counter()
     refused = 0
     budgets: set[int] = set()
+    pools: set[int] = set()
     for epoch, numbered in sorted(log.leaves.items()):
         releases, policies = [], []
         for number, data in numbered:
@@ -58,25 +60,27 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
         if releases and not policies:
             verdict.problems.append(f"epoch {epoch} has releases and no policy")
         digests[epoch] = Counter(leaf.digest for leaf in releases)
-        keys = Counter((leaf.kind, leaf.period, leaf.index) for leaf in releases)
-        for (kind, period, index), times in keys.items():
+        keys = Counter((leaf.pool, leaf.kind, leaf.period, leaf.index) for leaf in releases)
+        for (pool, kind, period, index), times in keys.items():
             if times > 1:
-                verdict.problems.append(
-                    f"{kind.name} {window_label(period, index)} was released {times} times in epoch {epoch}"
-                )
+                window = window_label(period, index) + pool_words(pool)
+                verdict.problems.append(f"{kind.name} {window} was released {times} times in epoch {epoch}")
         counts.update(leaf.kind.name for leaf in releases)
+        pools |= {leaf.pool for leaf in releases}
+        _check_pools(verdict, epoch, releases, policies)
         cost, pair = _worst_visit(releases)
         worst = max(worst, cost)
         if epoch_budgets and cost > max(epoch_budgets):
             verdict.problems.append(
                 f"a visit in {pair} of epoch {epoch} cost {cost / 1000:g}, the budget is {max(epoch_budgets) / 1000:g}"
             )
-        charged = Counter((evidence, period, index) for at, evidence, period, index, _ in log.charges if at == epoch)
-        if charged != Counter((leaf.kind.on_disk, int(leaf.period), leaf.index) for leaf in releases):
+        charged = Counter(charge[1:5] for charge in log.charges if charge[0] == epoch)
+        if charged != Counter((leaf.pool, leaf.kind.on_disk, int(leaf.period), leaf.index) for leaf in releases):
             verdict.problems.append(f"the ledger and the log of epoch {epoch} differ")
     sent_count = _compare_with_sent(verdict, digests, messages_in(sent))
     verdict.facts = {
         "releases": dict(counts),
+        "pools": sorted(pools),
         "periods_refused": refused,
         "worst_visit_epsilon": worst / 1000,
         "worst_visit_epsilon_replace_one": 2 * worst / 1000,
@@ -85,16 +89,37 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
     }
     verdict.cannot_check = [
         "that the noise had the logged scale: see hailong audit attack;",
-        "that one visit was counted once: a visit that the tracker splits counts as several, and a person with k "
-        "visits pays k times;",
+        "that one visit was counted once, in one pool: a visit that the tracker splits counts as several, and a person "
+        "with k visits, or at k counters, pays k times;",
         "ratings, which are voluntary answers and outside the budget.",
     ]
     return verdict
 
 
+def _check_pools(verdict: Verdict, epoch: int, releases: list[ReleaseLeaf], policies: list[PolicyLeaf]) -> None:
+    """Every pool that was released stands in a policy, with two clerks or more."""
+    planned = {pool: clerks for policy in policies for pool, clerks in policy.pools or ((1, 0),)}
+    for pool in sorted({leaf.pool for leaf in releases} - set(planned)):
+        verdict.problems.append(f"pool {pool} was released in epoch {epoch}, and stands in no policy of it")
+    for policy in policies:
+        for pool, clerks in policy.pools:
+            if clerks < 2:
+                verdict.problems.append(f"pool {pool} of epoch {epoch} serves one clerk alone")
+
+
 def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, str]:
-    """The most that a visit can have cost: the dearest pair of a pulse and an evidence whose periods overlap (demo
-    kinds: any pair)."""
+    """The most that a visit can have cost. It falls into one pool, so this is the most of any pool, not their sum."""
+    by_pool: dict[int, list[ReleaseLeaf]] = {}
+    for leaf in releases:
+        by_pool.setdefault(leaf.pool, []).append(leaf)
+    return max(
+        ((cost, label + pool_words(pool)) for pool, own in by_pool.items() for cost, label in [_worst_of_pool(own)]),
+        default=(0, ""),
+    )
+
+
+def _worst_of_pool(releases: list[ReleaseLeaf]) -> tuple[int, str]:
+    """The dearest pair of a pulse and an evidence whose periods overlap (demo kinds: any pair)."""
 
     def spans(kind: ReleaseKind) -> list[_Span]:
         found = []

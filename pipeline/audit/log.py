@@ -192,20 +192,29 @@ class _LogAudit:
             self.verdict.problems.append(problem)
 
 
+def pool_words(pool: int) -> str:
+    """How a pool is named after what it did: not at all where it is the first, which may be the only one."""
+    return "" if pool == 1 else f" of pool {pool}"
+
+
 def describe_leaf(leaf: object) -> str:
     """One leaf in words."""
     if isinstance(leaf, ReleaseLeaf):
-        return f"release {leaf.kind.name} {window_label(leaf.period, leaf.index)} epsilon {leaf.epsilon_milli / 1000:g}"
+        return (
+            f"release {leaf.kind.name} {window_label(leaf.period, leaf.index)}{pool_words(leaf.pool)} epsilon "
+            f"{leaf.epsilon_milli / 1000:g}"
+        )
     if isinstance(leaf, RefusalLeaf):
         first, last = window_label(leaf.period, leaf.first), window_label(leaf.period, leaf.last)
-        return f"refused {leaf.kind.name} {first} .. {last}: {leaf.reason.name.lower()}"
+        return f"refused {leaf.kind.name} {first} .. {last}{pool_words(leaf.pool)}: {leaf.reason.name.lower()}"
     if isinstance(leaf, PolicyLeaf):
         return (
             f"policy pulse {leaf.pulse_kind.name} {leaf.pulse_epsilon_milli / 1000:g}, evidence "
             f"{leaf.evidence_kind.name} "
             f"{leaf.evidence_epsilon_milli / 1000:g}, budget {leaf.budget_epsilon_milli / 1000:g}, clerks "
             f"{leaf.clerks_per_box}"
-            f"{', pooled' if leaf.pooled else ''}, at rest {leaf.at_rest}"
+            f"{', pooled' if leaf.pooled else ''}{', pools ' * bool(leaf.pools)}"
+            f"{' '.join(f'{pool} ({clerks})' for pool, clerks in leaf.pools)}, at rest {leaf.at_rest}"
         )
     if isinstance(leaf, NoticeLeaf):
         confirmed = "confirmed" if leaf.notice_confirmed else "not confirmed"

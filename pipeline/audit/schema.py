@@ -51,9 +51,15 @@ def _struct(
     if not struct.forbid_unknown_fields and not struct.array_like:
         problems.append(f"{message}: unknown fields are allowed")
     for entry in struct.fields:
-        if not entry.required:
+        if not entry.required and not _has_one_spelling(struct.cls, entry):
             problems.append(f"{message}.{prefix}{entry.name} may be left out")
         _value(entry.type, message, prefix + entry.name, times, fields, problems)
+
+
+def _has_one_spelling(cls: Any, entry: msgspec.inspect.Field) -> bool:
+    """Whether leaving the field out is how one of its values is written, and the only way: then its absence says no
+    more than that value would. `audit wire` shows a message that writes the value out all the same."""
+    return bool(cls.__struct_config__.omit_defaults) and isinstance(entry.default, int)
 
 
 def _value(kind: Any, message: str, name: str, times: int, fields: list[Field], problems: list[str]) -> None:

@@ -33,8 +33,8 @@ class StoredLog:
 
     leaves: dict[int, list[tuple[int, bytes]]]
     heads: list[wire.TreeHead]
-    charges: list[tuple[int, bool, int, int, int]]
-    """(epoch, evidence, period kind, index, epsilon in thousandths)."""
+    charges: list[tuple[int, int, bool, int, int, int]]
+    """(epoch, pool, evidence, period kind, index, epsilon in thousandths)."""
 
 
 def read_store(path: Path) -> StoredLog:
@@ -46,8 +46,10 @@ def read_store(path: Path) -> StoredLog:
         heads = [
             wire.decode(payload) for (payload,) in database.execute("SELECT payload FROM head ORDER BY epoch, size")
         ]
-        rows = database.execute("SELECT epoch, evidence, period, number, epsilon_milli FROM charge").fetchall()
-    charges = [(epoch, bool(evidence), period, index, epsilon) for epoch, evidence, period, index, epsilon in rows]
+        rows = database.execute("SELECT epoch, 1, evidence, period, number, epsilon_milli FROM charge").fetchall()
+        if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'pool_charge'").fetchone():
+            rows += database.execute("SELECT epoch, pool, evidence, period, number, epsilon_milli FROM pool_charge")
+    charges = [(epoch, pool, bool(evidence), *charge) for epoch, pool, evidence, *charge in rows]
     return StoredLog(leaves, [head for head in heads if isinstance(head, wire.TreeHead)], charges)
 
 

@@ -51,6 +51,7 @@ def audit_wire(paths: Iterable[Path], demo: bool = False) -> Verdict:
         "messages": sum(audit.messages.values()),
         "by_kind": dict(audit.messages),
         "sent_again": audit.repeated,
+        "pools": sorted(audit.pools),
         "distinct_epsilons_milli": sorted(audit.epsilons),
     }
     verdict.cannot_check = ["what was sent by another program or while nothing was recorded: see hailong audit trace."]
@@ -65,7 +66,8 @@ class _WireAudit:
         self.repeated = 0
         self._demo = demo
         self._seen: dict[tuple[int, int], bytes] = {}
-        self._periods: dict[tuple[str, int, int, int], int] = {}
+        self.pools: set[int] = set()
+        self._periods: dict[tuple[str, int, int, int, int], int] = {}
 
     def frame(self, place: str, frame: bytes) -> None:
         try:
@@ -111,7 +113,8 @@ class _WireAudit:
         kind = kind_of(message)
         if message.period not in kind.periods:
             self._show(place, payload, f"a {kind.name} has no period of the kind {message.period.name}")
-        period = (kind.name, message.epoch, int(message.period), message.index)
+        self.pools.add(message.pool)
+        period = (kind.name, message.pool, message.epoch, int(message.period), message.index)
         if self._periods.setdefault(period, message.sequence) != message.sequence:
             self._show(place, payload, "its period was released before under another sequence number: a second noise")
 

@@ -3,6 +3,8 @@ together or not at all.
 
 SQLite with a write-ahead log and `synchronous=FULL`. Everything in it has its noise already: a running month lies
 elsewhere (`pipeline.privacy.sealing`).
+
+`charge` holds pool 1 alone, as before there were pools, so that the release before this one can be brought back.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ CREATE TABLE IF NOT EXISTS leaf (epoch INTEGER NOT NULL, number INTEGER NOT NULL
 (epoch, number)) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS charge (
     epoch INTEGER NOT NULL, evidence INTEGER NOT NULL, period INTEGER NOT NULL, number INTEGER NOT NULL, epsilon_milli
     INTEGER NOT NULL, PRIMARY KEY (epoch, evidence, period, number)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pool_charge (
+    epoch INTEGER NOT NULL, pool INTEGER NOT NULL CHECK (pool > 1), evidence INTEGER NOT NULL, period INTEGER NOT NULL,
+    number INTEGER NOT NULL, epsilon_milli INTEGER NOT NULL, PRIMARY KEY (epoch, pool, evidence, period, number)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS head (epoch INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY
 (epoch, size)) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS staged (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT
@@ -130,23 +136,27 @@ class ReleaseStore:
         self._hashes.append(leaf_hash(data))
         self._frontier.append(self._hashes[-1])
 
-    def charge(self, kind: ReleaseKind, period: wire.PeriodKind, index: int, epsilon_milli: int) -> None:
-        """Enter a release into the ledger; inside a transaction. Raises `BudgetError` where the period has been
+    def charge(self, kind: ReleaseKind, period: wire.PeriodKind, index: int, epsilon_milli: int, pool: int = 1) -> None:
+        """Enter a release into the ledger; inside a transaction. Raises `BudgetError` where the pool's period has been
         released."""
-        if self.is_charged(kind, period, index):
+        if self.is_charged(kind, period, index, pool):
             raise BudgetError(
                 Message("This period has been released already."),
                 Message("Nothing was released; the first release stands."),
             )
-        self._db.execute(
-            "INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (self.epoch, kind.on_disk, int(period), index, epsilon_milli)
-        )
+        release = (kind.on_disk, int(period), index, epsilon_milli)
+        if pool == 1:
+            self._db.execute("INSERT INTO charge VALUES (?, ?, ?, ?, ?)", (self.epoch, *release))
+        else:
+            self._db.execute("INSERT INTO pool_charge VALUES (?, ?, ?, ?, ?, ?)", (self.epoch, pool, *release))
 
-    def is_charged(self, kind: ReleaseKind, period: wire.PeriodKind, index: int) -> bool:
-        """Whether the period has been released in this epoch."""
+    def is_charged(self, kind: ReleaseKind, period: wire.PeriodKind, index: int, pool: int = 1) -> bool:
+        """Whether the pool's period has been released in this epoch."""
+        window = "epoch = ? AND evidence = ? AND period = ? AND number = ?"
         row = self._db.execute(
-            "SELECT 1 FROM charge WHERE epoch = ? AND evidence = ? AND period = ? AND number = ?",
-            (self.epoch, kind.on_disk, int(period), index),
+            f"SELECT 1 FROM charge WHERE ? = 1 AND {window}"  # noqa: S608
+            f" UNION ALL SELECT 1 FROM pool_charge WHERE pool = ? AND {window}",
+            (pool, self.epoch, kind.on_disk, int(period), index) * 2,
         ).fetchone()
         return row is not None
 
@@ -182,7 +192,8 @@ class ReleaseStore:
         return [decode_leaf(data) for data in self._leaf_data()]
 
     def last_indices(self) -> dict[tuple[ReleaseKind, wire.PeriodKind], int]:
-        """The highest index, by kind and length of period, that was released or refused."""
+        """The highest index, by kind and length of period, that was released or refused, of whatever pool: pools run in
+        step."""
         last: dict[tuple[ReleaseKind, wire.PeriodKind], int] = {}
         for leaf in self.leaves():
             if isinstance(leaf, (ReleaseLeaf, RefusalLeaf)):

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipeline.errors import ConfigError
 from pipeline.language import Message
-from pipeline.wire import PeriodKind
+from pipeline.wire import MAX_POOLS, PeriodKind
 
 EpsilonMilli = Annotated[int, Field(ge=0, le=20_000)]
 """Epsilon in thousandths, so that sums are exact."""
@@ -41,6 +41,29 @@ class AtRest(StrEnum):
     PLAIN_DEMO = "plain_demo"
 
 
+class PoolPolicy(BaseModel):
+    """One `[[privacy.pools]]` table: counters of one agency, whose visits are added up before the noise."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    number: Annotated[int, Field(ge=1, le=MAX_POOLS)]
+    """On the wire; which agency it is, the server is told (`hailong server enroll --pool AGENCY=NUMBER`)."""
+    agency: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+    """Its code, for who reads this file; never sent."""
+    counters: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")], ...], Field(max_length=64)] = ()
+    """Names of its counters. A counter is in one pool."""
+    clerks: Annotated[int, Field(ge=0, le=64)] = 0
+    """Civil servants at its counters; 0: one at each counter."""
+    joins: Annotated[int, Field(ge=0, le=MAX_POOLS)] = 0
+    """Number of the pool in which its visits are counted instead: a pool of one clerk has to. Its ratings stay its
+    own."""
+
+    @property
+    def all_clerks(self) -> int:
+        """Its clerks."""
+        return self.clerks or len(self.counters)
+
+
 class PrivacyPolicy(BaseModel):
     """The `[privacy]` table of a box's configuration. Unknown keys are refused.
 
@@ -59,6 +82,8 @@ class PrivacyPolicy(BaseModel):
     `pool_with`."""
     pool_with: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")] = ""
     """Label of the pool in which a one-clerk box's evidence is shown, never alone. Such a box sends no pulse."""
+    pools: Annotated[tuple[PoolPolicy, ...], Field(max_length=MAX_POOLS)] = ()
+    """The pools of a hall, number 1 among them, in place of `clerks_per_box` and `pool_with`; empty: one pool."""
     at_rest: AtRest = AtRest.MEMORY
     seal_interval_s: Annotated[int, Field(ge=1, le=3_600)] = 60
     """The running month is sealed to the disk at this fixed interval, whether or not there was a visit. A killed
@@ -76,7 +101,48 @@ class PrivacyPolicy(BaseModel):
             raise ValueError("demo_evidence_s must be a multiple of demo_pulse_s")
         if self.at_rest is AtRest.PLAIN_DEMO and not self.demo:
             raise ValueError('at_rest = "plain_demo" protects nothing and is for the demo only')
+        self._check_pools()
         return self
+
+    def _check_pools(self) -> None:
+        if not self.pools:
+            return
+        if self.pool_with:
+            raise ValueError("a box with pools has no pool_with: let a small pool join another one (joins)")
+        by_number = {pool.number: pool for pool in self.pools}
+        named = [name for pool in self.pools for name in pool.counters]
+        if len(by_number) != len(self.pools) or len(set(named)) != len(named):
+            raise ValueError("every pool has a number of its own, and every counter is in one pool")
+        if 1 not in by_number or by_number[1].joins:
+            raise ValueError("one of the pools has the number 1, and joins no other")
+        for pool in self.pools:
+            if pool.joins and (pool.joins not in by_number or by_number[pool.joins].joins):
+                raise ValueError(f"pool {pool.number} joins {pool.joins}, which is no pool that is released")
+
+    @property
+    def released_pools(self) -> dict[int, int]:
+        """Number -> clerks of every pool that is released, those of the pools that join it among them."""
+        if not self.pools:
+            return {1: self.clerks_per_box}
+        found = {pool.number: 0 for pool in sorted(self.pools, key=lambda each: each.number) if not pool.joins}
+        for pool in self.pools:
+            found[pool.joins or pool.number] += pool.all_clerks
+        return found
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Counter -> the pool in which its visits are counted."""
+        return {name: pool.joins or pool.number for pool in self.pools for name in pool.counters}
+
+    @property
+    def rating_pools(self) -> tuple[int, ...]:
+        """Numbers of the pools whose ratings are sent: all of them, whatever they join."""
+        return tuple(sorted(pool.number for pool in self.pools)) or (1,)
+
+    @property
+    def clerks(self) -> int:
+        """Civil servants at all counters of the box."""
+        return sum(self.released_pools.values())
 
     @property
     def pulse_kind(self) -> PeriodKind:
@@ -98,6 +164,14 @@ class PrivacyPolicy(BaseModel):
         """Refuse a box whose table would be one clerk's score. Raises `ConfigError`.
 
         Differential privacy for a visit does not protect the clerk, who is in every visit."""
+        if self.pools:
+            for number, clerks in self.released_pools.items():
+                if clerks < 2:
+                    raise ConfigError(
+                        Message("Pool {pool} serves one clerk: its table would be that person's score.", pool=number),
+                        Message("Name the pool in which its visits are counted: [[privacy.pools]] joins = 1."),
+                    )
+            return
         if self.clerks_per_box >= 2:
             return
         if not self.pool_with:
@@ -116,4 +190,5 @@ class PrivacyPolicy(BaseModel):
 
     def digest(self) -> bytes:
         """SHA-256 (32 bytes) of the policy, as it stands in the transparency log."""
-        return hashlib.sha256(self.model_dump_json().encode()).digest()
+        unused = None if self.pools else {"pools"}  # a box of one pool: as before there were pools
+        return hashlib.sha256(self.model_dump_json(exclude=unused).encode()).digest()

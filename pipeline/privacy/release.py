@@ -7,7 +7,7 @@ doubt, nothing is released.
 
     curator = ReleaseCurator(policy, data_dir / "release.sqlite3", SystemClock(), keys, epoch)
     curator.anchor(reply)                      # the server's answer to `wire.Hello`
-    curator.count(visit, now)                  # at a visit's end, in memory
+    curator.count(visit, now, counter="3")     # at a visit's end, in memory, in the pool of its counter
     curator.close_due(now)                     # at a fixed interval, such as every second
     for staged in curator.pending():
         outbox.put(staged.key, staged.build)
@@ -120,8 +120,11 @@ class ReleaseCurator:
                 )
             self._anchored = True
 
-    def count(self, visit: ClosedVisit, now: float) -> None:
-        """Count a visit that has ended, once, in the running pulse and evidence. Touches no file."""
+    def count(self, visit: ClosedVisit, now: float, counter: str = "") -> None:
+        """Count a visit that has ended, once, in the running pulse and evidence of one pool. Touches no file.
+
+        `counter`: where it took place; it is in no release, and kept nowhere. A counter that was moved counts in its
+        former pool until the running evidence ends; a new one at once, if its pool is running."""
         with self._lock:
             if self._refused or self._finished:
                 self.tallies.drop("curator_closed")
@@ -130,9 +133,17 @@ class ReleaseCurator:
                 self._roll(now)
             pulse, evidence = self._period(PULSE), self._period(EVIDENCE)
             assert evidence is not None
-            evidence.add(visit)
-            if pulse is not None and pulse.epsilon_milli + evidence.epsilon_milli <= self._terms.budget_epsilon_milli:
-                pulse.add(visit)
+            pool = self._pool_of(counter)
+            if pool not in evidence.tables:
+                self.tallies.drop("pool_not_begun")
+                return
+            evidence.add(visit, pool)
+            if (
+                pulse is not None
+                and pool in pulse.tables
+                and pulse.epsilon_milli + evidence.epsilon_milli <= self._terms.budget_epsilon_milli
+            ):
+                pulse.add(visit, pool)
             self.tallies.forwarded += 1
 
     def close_due(self, now: float) -> list[Release]:
@@ -261,10 +272,19 @@ class ReleaseCurator:
                 self._terms = Terms.of(self.policy)
 
     def _unreleased(self, period: Period | None) -> Period | None:
-        """None for a period that was released after it was sealed last."""
-        if period is None or self._store.is_charged(period.kind, period.period, period.index):
+        """None for a period that was released after it was sealed last: its pools are released together."""
+        if period is None or self._is_charged(period):
             return None
         return period
+
+    def _is_charged(self, period: Period) -> bool:
+        return any(self._store.is_charged(period.kind, period.period, period.index, pool) for pool in period.tables)
+
+    def _pool_of(self, counter: str) -> int:
+        """Where a counter's visits are counted: as the running terms say, or the policy of now of a counter that they
+        do not know."""
+        running = self._terms.counters.get(counter)
+        return self.policy.counters.get(counter, 1) if running is None else running
 
     def _policy_leaf(self, day: int) -> leaves.PolicyLeaf:
         policy = self.policy
@@ -275,10 +295,11 @@ class ReleaseCurator:
             policy.evidence_kind,
             policy.evidence_epsilon_milli,
             policy.budget_epsilon_milli,
-            policy.clerks_per_box,
+            policy.clerks,
             bool(policy.pool_with),
             policy.at_rest.value,
             policy.digest(),
+            tuple(policy.released_pools.items()) if policy.pools else (),
         )
 
     def _anchor_problem(self, anchor: wire.Anchor) -> Message | None:
@@ -332,9 +353,10 @@ class ReleaseCurator:
                 missed = Period.new(self._terms, kind, 0)
                 missed.index = missed.index_at(now) - 1
                 if missed.index >= first:
-                    self._skipped.append(
-                        leaves.RefusalLeaf(kind, period, first, missed.index, leaves.Refused.NOT_OBSERVED)
-                    )
+                    self._skipped += [
+                        leaves.RefusalLeaf(kind, period, first, missed.index, leaves.Refused.NOT_OBSERVED, pool)
+                        for pool in missed.tables
+                    ]
                     self._note_index(missed)
 
     def _roll(self, now: float) -> None:
@@ -384,13 +406,11 @@ class ReleaseCurator:
             for leaf in self._skipped:
                 self._store.append(leaf)
             for period in self._due:
-                message = self._release(period)
-                if message is not None:
-                    drawn.append(message)
+                drawn += self._release(period)
             # The head goes first: once the server has a release, it has the head that anchors it.
             self._store.stage_head(make_head(self.epoch, self._store.size, self._store.root(), self._keys.sign))
             for message in drawn:
-                self._store.stage(f"{kind_of(message).name}:{int(message.period)}:{message.index}", message)
+                self._store.stage(_key(message), message)
         evidence_closed = any(period.kind is EVIDENCE for period in self._due)
         self._due, self._skipped = [], []
         if evidence_closed:
@@ -398,35 +418,37 @@ class ReleaseCurator:
             self._seal()
         return drawn
 
-    def _release(self, period: Period) -> Release | None:
-        """Charge, draw, log; inside the transaction."""
-        if self._store.is_charged(period.kind, period.period, period.index):
+    def _release(self, period: Period) -> list[Release]:
+        """Charge, draw, log, pool by pool; inside the transaction, so that all pools are released or none."""
+        if self._is_charged(period):
             self.tallies.drop("already_released")
-            return None
+            return []
         if period.epsilon_milli > self.policy.budget_epsilon_milli:
             self._refuse(period, leaves.Refused.BUDGET)
-            return None
-        self._store.charge(period.kind, period.period, period.index, period.epsilon_milli)
-        counts = self._mechanism(period.epsilon_milli).release(period.counts)
-        message = period.kind.message(
-            version=1,
-            epoch=self.epoch,
-            sequence=0,
-            nonce=secrets.randbits(64),
-            period=period.period,
-            index=period.index,
-            epsilon_milli=period.epsilon_milli,
-            counts=counts,  # type: ignore[arg-type]
-        )
-        self._store.append(
-            leaves.ReleaseLeaf(
-                period.kind, period.period, period.index, period.epsilon_milli, leaves.release_digest(message)
+            return []
+        window = period.kind, period.period, period.index, period.epsilon_milli
+        mechanism = self._mechanism(period.epsilon_milli)
+        released = []
+        for pool, counts in period.tables.items():
+            self._store.charge(*window, pool)
+            message = period.kind.message(
+                version=wire.version_of(pool),
+                epoch=self.epoch,
+                sequence=0,
+                nonce=secrets.randbits(64),
+                period=period.period,
+                index=period.index,
+                epsilon_milli=period.epsilon_milli,
+                counts=mechanism.release(counts),  # type: ignore[arg-type]
+                pool=pool,
             )
-        )
-        return message
+            self._store.append(leaves.ReleaseLeaf(*window, leaves.release_digest(message), pool))
+            released.append(message)
+        return released
 
     def _refuse(self, period: Period, reason: leaves.Refused) -> None:
-        self._store.append(leaves.RefusalLeaf(period.kind, period.period, period.index, period.index, reason))
+        for pool in period.tables:
+            self._store.append(leaves.RefusalLeaf(period.kind, period.period, period.index, period.index, reason, pool))
         self.tallies.drop(reason.name.lower())
 
     def _trim(self) -> None:
@@ -450,5 +472,12 @@ class ReleaseCurator:
 
     def _seal(self) -> None:
         running = Running(self._terms, self._current[PULSE], self._current[EVIDENCE], self._due)
-        self._sealer.seal(encode_running(running), self._context)
+        pools = max(len(self._terms.numbers), len(self.policy.released_pools))
+        self._sealer.seal(encode_running(running), self._context, pools)
         self._sealed_at = self._clock.monotonic_s()
+
+
+def _key(message: Release) -> str:
+    """Under which the outbox takes a release once; of pool 1 as before there were pools."""
+    key = f"{kind_of(message).name}:{int(message.period)}:{message.index}"
+    return key if message.pool == 1 else f"{key}:{message.pool}"

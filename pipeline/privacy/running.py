@@ -1,4 +1,8 @@
-"""The counts of the running periods: in memory, and sealed on the disk at fixed times."""
+"""The counts of the running periods: in memory, and sealed on the disk at fixed times.
+
+The pools of a hall run in step: one period has one table for each of them, and they end together. What is sealed of a
+box with one pool is written as it was before there were pools.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ MAX_WAITING = 64
 file (tested)."""
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     """What of a policy governs releases. They change together, at the end of an evidence period."""
 
     pulse_kind: PeriodKind
@@ -27,6 +31,10 @@ class Terms(msgspec.Struct, frozen=True):
     evidence_epsilon_milli: int
     evidence_length_s: int
     budget_epsilon_milli: int
+    pools: tuple[int, ...] = ()
+    """Numbers of the pools that are released; empty: pool 1 alone."""
+    counters: dict[str, int] = {}
+    """Counter -> the pool in which its visits are counted."""
 
     @classmethod
     def of(cls, policy: PrivacyPolicy) -> Terms:
@@ -39,7 +47,14 @@ class Terms(msgspec.Struct, frozen=True):
             policy.evidence_epsilon_milli,
             policy.demo_evidence_s if policy.demo else 0,
             policy.budget_epsilon_milli,
+            tuple(policy.released_pools) if policy.pools else (),
+            policy.counters,
         )
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The pools that are released, at least one."""
+        return self.pools or (1,)
 
     def of_kind(self, kind: ReleaseKind) -> tuple[PeriodKind, int, int]:
         """(period, its length for a demo's, epsilon in thousandths) of a kind; epsilon 0: there is none of it."""
@@ -48,8 +63,8 @@ class Terms(msgspec.Struct, frozen=True):
         return self.pulse_kind, self.pulse_length_s, self.pulse_epsilon_milli
 
 
-class Period(msgspec.Struct):
-    """One period's counts. `index` may be `UNPLACED`."""
+class Period(msgspec.Struct, omit_defaults=True):
+    """One period's counts, of every pool. `index` may be `UNPLACED`."""
 
     kind: ReleaseKind = msgspec.field(name="evidence")
     period: PeriodKind = msgspec.field(name="kind")
@@ -57,6 +72,14 @@ class Period(msgspec.Struct):
     length_s: int
     epsilon_milli: int
     counts: list[int]
+    """Of pool 1."""
+    others: dict[int, list[int]] = {}
+    """Pool -> its counts, of the pools above 1."""
+
+    @property
+    def tables(self) -> dict[int, list[int]]:
+        """Pool -> its counts."""
+        return {1: self.counts, **self.others}
 
     @property
     def end_s(self) -> float:
@@ -71,11 +94,12 @@ class Period(msgspec.Struct):
     def new(cls, terms: Terms, kind: ReleaseKind, index: int) -> Period:
         """An empty period under the terms."""
         period, length_s, epsilon_milli = terms.of_kind(kind)
-        return cls(kind, period, index, length_s, epsilon_milli, [0] * kind.cells)
+        others = {pool: [0] * kind.cells for pool in terms.numbers if pool != 1}
+        return cls(kind, period, index, length_s, epsilon_milli, [0] * kind.cells, others)
 
-    def add(self, visit: ClosedVisit) -> None:
-        """Count one visit: one more in exactly one cell."""
-        self.counts[self.kind.cell_of(visit)] += 1
+    def add(self, visit: ClosedVisit, pool: int = 1) -> None:
+        """Count one visit: one more in exactly one cell of one pool's table."""
+        self.tables[pool][self.kind.cell_of(visit)] += 1
 
 
 class Running(msgspec.Struct):

@@ -37,12 +37,13 @@ class Sealer:
         self._key_path = self._find_key_path(memory_folder)
         self._key = self._load_key()
 
-    def seal(self, data: bytes, context: bytes) -> None:
-        """Write `data` (at most 16 KiB less 4 bytes) under the key, bound to `context`; replaces the file
-        atomically."""
-        if len(data) > PLAIN_BYTES - _LENGTH_BYTES:
+    def seal(self, data: bytes, context: bytes, pools: int = 1) -> None:
+        """Write `data` (at most 16 KiB for each pool, less 4 bytes) under the key, bound to `context`; replaces the
+        file atomically. Its size depends on the number of pools alone."""
+        size = PLAIN_BYTES * pools
+        if len(data) > size - _LENGTH_BYTES:
             raise StoreError(Message("The running month does not fit its sealed file."))
-        plain = len(data).to_bytes(_LENGTH_BYTES, "big") + data + bytes(PLAIN_BYTES - _LENGTH_BYTES - len(data))
+        plain = len(data).to_bytes(_LENGTH_BYTES, "big") + data + bytes(size - _LENGTH_BYTES - len(data))
         nonce = secrets.token_bytes(_NONCE_BYTES)
         try:
             _replace(self._path, nonce + ChaCha20Poly1305(self._key).encrypt(nonce, plain, context))

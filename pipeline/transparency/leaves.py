@@ -42,7 +42,7 @@ class EpochLeaf(_Leaf, frozen=True, tag="epoch"):
     identity: bytes = b""
 
 
-class PolicyLeaf(_Leaf, frozen=True, tag="policy"):
+class PolicyLeaf(_Leaf, frozen=True, tag="policy", omit_defaults=True):
     """The privacy policy that holds from the next evidence period on (at the log's start: at once)."""
 
     day: int
@@ -55,9 +55,11 @@ class PolicyLeaf(_Leaf, frozen=True, tag="policy"):
     pooled: bool
     at_rest: str
     digest: bytes
+    pools: tuple[tuple[int, int], ...] = ()
+    """(number, clerks) of every pool of a hall that is released; empty for a box that has one."""
 
 
-class ReleaseLeaf(_Leaf, frozen=True, tag="release"):
+class ReleaseLeaf(_Leaf, frozen=True, tag="release", omit_defaults=True):
     """One release: what it cost and the SHA-256 of its content (`release_digest`)."""
 
     kind: ReleaseKind = msgspec.field(name="evidence")
@@ -65,9 +67,10 @@ class ReleaseLeaf(_Leaf, frozen=True, tag="release"):
     index: int
     epsilon_milli: int
     digest: bytes
+    pool: int = 1
 
 
-class RefusalLeaf(_Leaf, frozen=True, tag="refusal"):
+class RefusalLeaf(_Leaf, frozen=True, tag="refusal", omit_defaults=True):
     """Periods `first` to `last` of one kind that are not released and never will be."""
 
     kind: ReleaseKind = msgspec.field(name="evidence")
@@ -75,6 +78,7 @@ class RefusalLeaf(_Leaf, frozen=True, tag="refusal"):
     first: int
     last: int
     reason: Refused
+    pool: int = 1
 
 
 class NoticeLeaf(_Leaf, frozen=True, tag="notice"):

@@ -10,6 +10,7 @@ from pipeline.calendar import now_s
 from pipeline.language import Message
 from pipeline.release_kind import EVIDENCE, PULSE
 from pipeline.wire import BoxState
+from server.boxes.pools import PoolHealth, pool_states
 from server.boxes.release_gate import Held, held_by_box
 from server.core.provinces import province_by_id
 from server.core.scope import Scope
@@ -67,6 +68,8 @@ class BoxHealth:
     """Releases in no figure, by reason (`server.boxes.release_gate.Held`)."""
     missing: int
     """Sequence numbers below the newest one that never came."""
+    pools: list[PoolHealth]
+    """Of a hall's box, each of its pools; empty for a box of one."""
     log_size: int | None
     log_verified: bool | None
 
@@ -74,7 +77,12 @@ class BoxHealth:
     def fine(self) -> bool:
         """Whether nobody needs to look at this box."""
         usable = self.enrolled and not self.revoked and not self.silent
-        return usable and self.state is BoxState.OK and self.missing == 0 and not self.held
+        return usable and self.state is BoxState.OK and self.missing == 0 and not self.held and self.pools_fine
+
+    @property
+    def pools_fine(self) -> bool:
+        """Whether every pool is an agency's and lacks no window."""
+        return all(pool.fine for pool in self.pools)
 
     @property
     def held_words(self) -> list[tuple[int, Message]]:
@@ -111,6 +119,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
     )
     sent = {row.box_id: row for row in connection.execute(kinds.group_by(releases.c.box_id))}
     held = held_by_box(connection, province_id)
+    pools = pool_states(connection, province_id)
     came = scope.select(
         deliveries, deliveries.c.box_id, deliveries.c.epoch, func.count(), func.max(deliveries.c.sequence)
     ).group_by(deliveries.c.box_id, deliveries.c.epoch)
@@ -154,6 +163,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
                 late=counts.late if counts else 0,
                 held=held.get(row.id, {}),
                 missing=missing.get(row.id, 0),
+                pools=pools.get(row.id, []),
                 log_size=head.size if head else None,
                 log_verified=bool(head.verified) if head else None,
             )

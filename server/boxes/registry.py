@@ -23,6 +23,7 @@ from pipeline.calendar import today
 from pipeline.enrolment import Enrol, code_hash, code_text, new_code, new_nonce, next_epoch
 from pipeline.errors import ConflictError, InvalidError, NotFoundError, StoreError
 from pipeline.language import Message
+from server.boxes.pools import MAX_CLERKS, PoolPlace, place_in, read_pools
 from server.boxes.zap import Admission
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -34,7 +35,6 @@ from server.store.tables.releases import deliveries
 
 CODE_LIFE_S = 24 * 3600
 REFRESH_S = 2.0
-MAX_CLERKS = 64
 POOL_PATTERN = r"[A-Za-z0-9_.-]{0,40}"
 """Both as the box's own policy takes them (`pipeline/privacy/policy.py`)."""
 _UNKNOWN_REFRESH_S = 0.1
@@ -61,9 +61,23 @@ class Box:
     epoch_day: int | None
     epoch_nonce: str | None = None
     """Of the epoch's identity, hex; None where it was begun before there were identities."""
+    pools: tuple[PoolPlace, ...] = ()
+    """What was said of the pools of a hall's box, oldest first."""
+
+    def agency_of(self, pool: int, month: int) -> int | None:
+        """Whose a pool is in a month: pool 1 is the box's agency where nothing else was said. None: nobody knows."""
+        place = place_in(self.pools, pool, month)
+        if place is not None:
+            return place.agency_id
+        return self.agency_id if pool == 1 else None
+
+    def clerks_of(self, pool: int, month: int) -> int:
+        """Who serve at the counters of a pool, as stated."""
+        place = place_in(self.pools, pool, month)
+        return self.clerks if place is None else place.clerks
 
 
-def _box(row: Row[tuple[object, ...]]) -> Box:
+def _box(row: Row[tuple[object, ...]], pools: tuple[PoolPlace, ...] = ()) -> Box:
     return Box(
         row.id,
         row.province_id,
@@ -80,6 +94,7 @@ def _box(row: Row[tuple[object, ...]]) -> Box:
         row.pulse_period,
         row.epoch_day,
         row.epoch_nonce,
+        pools,
     )
 
 
@@ -88,7 +103,9 @@ def read_boxes(connection: Connection, box_ids: list[int] | None = None) -> list
     query = select(boxes).where(boxes.c.public_key.is_not(None), boxes.c.revoked_day.is_(None))
     if box_ids is not None:
         query = query.where(boxes.c.id.in_(box_ids))
-    return [_box(row) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
+    pools = read_pools(connection, [row.id for row in rows])
+    return [_box(row, pools.get(row.id, ())) for row in rows]
 
 
 class BoxRegistry:
@@ -393,6 +410,9 @@ def list_boxes(engine: Engine, province_id: int) -> list[dict[str, Any]]:
     )
     with read(engine) as connection:
         rows = connection.execute(query).all()
+        pools = read_pools(connection, [row.id for row in rows])
+        names = connection.execute(Scope(province_id).select(agencies, agencies.c.id, agencies.c.code))
+        codes = {row.id: row.code for row in names}
     return [
         {
             "box": row.id,
@@ -404,6 +424,15 @@ def list_boxes(engine: Engine, province_id: int) -> list[dict[str, Any]]:
             "demo": bool(row.demo),
             "clerks": row.clerks,
             "pool": row.pool,
+            "pools": [
+                {
+                    "pool": place.pool,
+                    "agency": codes.get(place.agency_id),
+                    "clerks": place.clerks,
+                    "first_month": place.first_month,
+                }
+                for place in pools.get(row.id, ())
+            ],
         }
         for row in rows
     ]

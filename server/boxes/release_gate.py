@@ -2,7 +2,7 @@
 
 A box has a key, not a conscience: whoever holds one key could send tables at will. So a release is held back where
 
-- it is a second one of a window that its epoch has released already (`REPEATED`),
+- it is a second one of a pool's window that its epoch has released already (`REPEATED`),
 - its window has not ended (`FUTURE`), or ended before the box's epoch began (`BEFORE_EPOCH`),
 - its epsilon or its window's length is not what the box was enrolled for (`TERMS`),
 - a cell lies further below zero, or the whole further above what its clerks can serve, than noise reaches
@@ -29,7 +29,7 @@ from sqlalchemy import Connection, case, func, select, update
 
 from calibration.noise import noise_bound
 from pipeline import wire
-from pipeline.calendar import day_at, window_end_s, window_start_s
+from pipeline.calendar import day_at, month_of_day, window_end_s, window_start_s
 from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
 from server.boxes.registry import Box
 from server.core.changes import record_change
@@ -61,13 +61,13 @@ class Held(StrEnum):
     OVER_RATINGS = "over_ratings"
 
 
-Window = tuple[int, int, str, int, int]
-"""Box, epoch, kind, kind of the period and its index: what is released once."""
-_WINDOW_COLUMNS = ("box_id", "epoch", "kind", "period_kind", "period_index")
+Window = tuple[int, int, int, str, int, int]
+"""Box, epoch, pool, kind, kind of the period and its index: what is released once."""
+_WINDOW_COLUMNS = ("box_id", "epoch", "pool", "kind", "period_kind", "period_index")
 
 
 def _window_of(box_id: int, message: Release) -> Window:
-    return box_id, message.epoch, kind_of(message).name, int(message.period), message.index
+    return box_id, message.epoch, message.pool, kind_of(message).name, int(message.period), message.index
 
 
 def _stored(connection: Connection, windows: set[Window]) -> set[Window]:
@@ -75,12 +75,12 @@ def _stored(connection: Connection, windows: set[Window]) -> set[Window]:
     if not windows:
         return set()
     columns = [releases.c[name] for name in _WINDOW_COLUMNS]
-    # by each number apart: as the index of the store stands, and a fifth of the numbers in the statement
+    # by each number apart: as the index of the store stands, and a sixth of the numbers in the statement
     query = select(*columns).where(releases.c.held.is_(None))
     query = query.where(
         *(column.in_(set(numbers)) for column, numbers in zip(columns, zip(*windows, strict=True), strict=True))
     )
-    return windows & {(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query)}
+    return windows & {(row[0], row[1], row[2], row[3], row[4], row[5]) for row in connection.execute(query)}
 
 
 class ReleaseGate:
@@ -140,7 +140,8 @@ class ReleaseGate:
             return None
         end_s, start_s = (find(message.period, message.index) for find in (window_end_s, window_start_s))
         days = max(1.0, (end_s - start_s) / 86_400)
-        most = box.clerks * MAX_VISITS_PER_CLERK_DAY * days + noise_bound(len(message.counts), epsilon)
+        clerks = box.clerks_of(message.pool, month_of_day(day_at(start_s)))
+        most = clerks * MAX_VISITS_PER_CLERK_DAY * days + noise_bound(len(message.counts), epsilon)
         return Held.IMPOSSIBLE if sum(message.counts) > most else None
 
     def _stated(self, box: Box, message: Release) -> Held | None:
@@ -188,10 +189,10 @@ def rejudge_terms(connection: Connection, province_id: int, box_id: int) -> int:
     )
     changed = 0
     query = scope.select(releases, releases.c.id, releases.c.kind, releases.c.period_kind, releases.c.period_index)
-    query = query.add_columns(releases.c.epoch, releases.c.held, fits.label("fits")).where(*of_box)
+    query = query.add_columns(releases.c.epoch, releases.c.pool, releases.c.held, fits.label("fits")).where(*of_box)
     taken = set()
     for row in connection.execute(query.order_by(releases.c.id)).all():
-        window = (row.epoch, row.kind, row.period_kind, row.period_index)
+        window = (row.epoch, row.pool, row.kind, row.period_kind, row.period_index)
         if row.held not in (None, Held.TERMS):
             continue
         held = None if row.fits and window not in taken else Held.REPEATED if row.fits else Held.TERMS
@@ -236,7 +237,11 @@ def implausible_evidence(
     by_agency: dict[tuple[int, int], list[Any]] = defaultdict(list)
     for row in rows:
         month = row.period_index
-        if row.counter_id is not None and _more_rated(given[row.agency_id, row.counter_id, month], [row]):
+        if (
+            row.counter_id is not None
+            and row.pool == 1
+            and _more_rated(given[row.agency_id, row.counter_id, month], [row])
+        ):
             hold(row, Held.OVER_RATINGS)
         most = known.get((row.agency_id, month))
         if most is not None and _visits(row) > VISITS_PER_TRANSACTION * most + noise_bound(
@@ -267,7 +272,10 @@ def held_by_box(connection: Connection, province_id: int) -> dict[int, dict[str,
 def _monthly_evidence(connection: Connection, scope: Scope, first_month: int, last_month: int) -> Sequence[Any]:
     query = scope.select(
         releases,
-        *(releases.c[name] for name in ("id", "agency_id", "box_id", "period_index", "epsilon_milli", *CELL_COLUMNS)),
+        *(
+            releases.c[name]
+            for name in ("id", "agency_id", "box_id", "pool", "period_index", "epsilon_milli", *CELL_COLUMNS)
+        ),
         boxes_table.c.counter_id,
     ).join(boxes_table, boxes_table.c.id == releases.c.box_id)
     query = query.where(

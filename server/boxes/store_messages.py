@@ -9,12 +9,13 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, or_, select, tuple_, update
 
 from pipeline import wire
-from pipeline.calendar import day_at, window_end_s
+from pipeline.calendar import day_at, month_of_day, window_end_s, window_start_s
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
 from pipeline.release_kind import Release, kind_of
 from pipeline.transparency.heads import from_words, verify_head, words
+from server.boxes.pools import note_unknown_pool
 from server.boxes.registry import Box
 from server.boxes.release_gate import DEMO_KINDS, ReleaseGate
 from server.core.provinces import read_setting
@@ -30,6 +31,7 @@ from server.store.tables.releases import cell_values, deliveries, releases, tree
 
 Answer = wire.Ack | wire.Refusal | wire.Anchor
 _NOT_STORED = (wire.Heartbeat, wire.Hello)
+_OF_A_POOL = (wire.Pulse, wire.Evidence, wire.Ratings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def store_batch(
             answers.append(wire.Ack(epoch=message.epoch, sequence=message.sequence))
         except _Refused as refused:
             answers.append(wire.Refusal(epoch=message.epoch, sequence=message.sequence, reason=refused.reason))
+            if refused.reason is wire.RefusalReason.UNKNOWN_POOL and isinstance(message, _OF_A_POOL):
+                note_unknown_pool(connection, incoming.box.province_id, incoming.box.box_id, message.pool)
     gate.write_down()
     for table, found in (
         (deliveries, rows.deliveries),
@@ -189,6 +193,7 @@ def _gather(
 
 def _release_values(box: Box, message: Release, due_since: int, gate: ReleaseGate) -> dict[str, Any]:
     """Columns of a release; it is late where its period ended before the day `due_since`."""
+    today = day_at(gate.now_s)
     is_demo = message.period in DEMO_KINDS
     if is_demo and not box.demo:
         raise _Refused(wire.RefusalReason.DEMO_ONLY)
@@ -196,11 +201,14 @@ def _release_values(box: Box, message: Release, due_since: int, gate: ReleaseGat
     try:
         if not is_demo:
             late = day_at(window_end_s(message.period, message.index)) < due_since
+            today = min(today, day_at(window_start_s(message.period, message.index)))
+        agency_id = _agency(box, message.pool, today)
         held = gate.judge(box, message)
     except (OverflowError, ValueError):
         raise _Refused(wire.RefusalReason.MALFORMED) from None
     return {
-        "agency_id": box.agency_id,
+        "agency_id": agency_id,
+        "pool": message.pool,
         "kind": kind_of(message).name,
         "period_kind": int(message.period),
         "period_index": message.index,
@@ -211,11 +219,22 @@ def _release_values(box: Box, message: Release, due_since: int, gate: ReleaseGat
     }
 
 
+def _agency(box: Box, pool: int, day: int) -> int:
+    """Whose the pool is on a day. What is of a pool that nobody named is refused: the box keeps it until somebody
+    does."""
+    agency_id = box.agency_of(pool, month_of_day(day))
+    if agency_id is None:
+        raise _Refused(wire.RefusalReason.UNKNOWN_POOL)
+    return agency_id
+
+
 def _gather_ratings(
     rows: _Rows, box: Box, message: wire.Ratings, today: int, instrument_of: Callable[[int], Instrument]
 ) -> None:
     """A batch's sheets: those that fit go through the gate, the others are kept apart with their reason."""
     source = Source(SourceKind.BOX, box.box_id)
+    agency_id = _agency(box, message.pool, min(message.day, today))
+    counter_id = box.counter_id if message.pool == 1 else None
     fit: list[Rating] = []
     unfit: list[UnfitSheet] = []
     for row in message.rows:
@@ -225,7 +244,7 @@ def _gather_ratings(
             instrument = instrument_of(row.instrument)
         except ConfigError:  # the file is not installed here yet: the box keeps the batch and tries again
             raise _Refused(wire.RefusalReason.STORE_UNAVAILABLE) from None
-        place = Place(box.province_id, box.agency_id, box.counter_id, service_group=row.service_group)
+        place = Place(box.province_id, agency_id, counter_id, service_group=row.service_group)
         sent: dict[str, Any] = {"day": message.day, "reasons": row.reasons, "flag": row.flag}
         try:
             rating = Rating.checked(instrument, row.answers, place=place, channel=COUNTER_TABLET, today=today, **sent)

@@ -5,6 +5,8 @@
   hailong server enroll --box 7 --replace     another machine takes box 7's place: its keys end now
   hailong server enroll --box 7 --clerks 2    box 7 serves two clerks: written down, no new code
   hailong server enroll --box 7 --evidence-epsilon 1.5 --pulse-epsilon 0.5   its terms, as in its edge.toml
+  hailong server enroll --agency so-tu-phap --label "Hall" --pool so-tu-phap=1:3 --pool so-y-te=2:2   a hall's box
+  hailong server enroll --box 7 --pool ubnd-phuong=2:2 --from 2027-01   its pool 2 is another agency's from then on
   hailong server enroll --list                every box with its state
 
 A box that serves one clerk sends that person's score: its evidence and pulses are left out until other boxes of the
@@ -12,6 +14,10 @@ agency (with --pool: of that pool) serve clerks in the same period. Each stateme
 
 A box's releases are in figures only on the terms that were stated for it; where nobody stated them, its first release
 states them (epsilon 2 at most). What comes on other terms is held back until you state the new ones.
+
+A hall's box sends the tables of its pools by number; --pool AGENCY=NUMBER:CLERKS says which agency each is. Of a pool
+that nobody named nothing is taken: the box keeps it, and the health page says so. Whose a pool was is never changed
+backwards: name the first month of the new agency (--from).
 
 The running server needs no restart. On the box: `hailong keys enroll --config edge.toml --code CODE`.
 """
@@ -27,7 +33,11 @@ from pipeline.language import Message
 from server.core.config import add_province_argument, add_store_arguments
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
+
+    from server.boxes.pools import PoolStatement
 
 
 _PULSE_PERIODS = {"hour": 1, "four_hours": 2, "day": 3}
@@ -47,8 +57,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--box", type=int, metavar="ID", help="a box that there is")
     parser.add_argument("--clerks", type=int, metavar="N", help="how many clerks the box serves (a new box: 1)")
     parser.add_argument(
-        "--pool", metavar="LABEL", help="with one clerk: show the box only together with boxes of this pool and agency"
+        "--pool",
+        metavar="POOL",
+        action="append",
+        default=[],
+        help="AGENCY=NUMBER:CLERKS: whose a pool of a hall's box is (again for each); a label: with one clerk, show "
+        "the box only together with boxes of this label and agency",
     )
+    parser.add_argument("--from", dest="first_month", metavar="YYYY-MM", help="with --pool AGENCY=NUMBER: from when on")
     parser.add_argument("--pulse-epsilon", type=float, metavar="E", help="epsilon of its pulses; 0: it sends none")
     parser.add_argument("--evidence-epsilon", type=float, metavar="E", help="epsilon of its monthly evidence")
     parser.add_argument("--pulse-period", choices=sorted(_PULSE_PERIODS), help="window of its pulses")
@@ -63,6 +79,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.errors import InvalidError
     from pipeline.keys import KEY_FILE_NAME, load_keys
     from server.boxes import registry as boxes
+    from server.boxes.pools import PoolStatement, state_pools
     from server.core.config import load_config, open_store
     from server.core.provinces import find_province
     from server.store.engine import read
@@ -77,7 +94,17 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidError(
             Message("Name a new box by --agency and --label, or one that there is by --box."), Message("See --help.")
         )
+    statements = [PoolStatement.parse(text) for text in args.pool if "=" in text]
+    args.pool = next((text for text in args.pool if "=" not in text), None)
+    if args.first_month is not None and not statements:
+        raise InvalidError(Message("--from is of pools alone."), Message("Name them: --pool AGENCY=NUMBER:CLERKS."))
     terms = _terms(args)
+    if args.box is not None and statements:
+        if terms or args.replace or args.clerks is not None or args.pool is not None:
+            raise InvalidError(
+                Message("Pools and other statements are two steps."), Message("State the pools first, then the rest.")
+            )
+        return _state_pools(store, province.province_id, args, statements)
     if args.box is not None and (args.clerks is not None or args.pool is not None):
         if terms:
             raise InvalidError(
@@ -94,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
         box_id = boxes.new_box(store, province.province_id, agency_id, args.label, counter_id, args.demo, *serves)
         if terms:
             boxes.state_terms(store, province.province_id, box_id, **terms)
+        if statements:
+            state_pools(store, province.province_id, box_id, statements, _first_month(args))
     code = boxes.issue_code(store, province.province_id, box_id, time.time(), args.replace)
     address = config.ingest.address.replace("*", "SERVER")
     if args.json:
@@ -101,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found | {"enrol_address": config.ingest.enrol_address.replace("*", "SERVER")}))
         return 0
     print(f"Box {box_id}. One-time code, valid for a day: {code}")
-    if args.box is None and args.clerks in (None, 1):
+    if args.box is None and args.clerks in (None, 1) and not statements:
         print(_ONE_CLERK.format(box=box_id))
     print(f'In the box\'s edge.toml:\n  [server]\n  address = "{address}"  # SERVER: as the box reaches this machine')
     print(f'  public_key = "{public_key}"')
@@ -155,6 +184,37 @@ def _state_terms(store: Engine, province_id: int, args: argparse.Namespace, term
     return 0
 
 
+def _state_pools(store: Engine, province_id: int, args: argparse.Namespace, statements: Sequence[PoolStatement]) -> int:
+    from server.boxes.pools import state_pools
+
+    state_pools(store, province_id, args.box, statements, _first_month(args))
+    if args.json:
+        pools = [{"pool": each.pool, "agency": each.agency, "clerks": each.clerks} for each in statements]
+        print(json.dumps({"box": args.box, "pools": pools}))
+        return 0
+    for each in statements:
+        since = f", from {args.first_month} on" if args.first_month else ""
+        print(f"Pool {each.pool} of box {args.box} is {each.agency}, {each.clerks} clerks{since}.")
+    return 0
+
+
+def _first_month(args: argparse.Namespace) -> int | None:
+    """Index of the month of --from. Raises `InvalidError`."""
+    from datetime import date
+
+    from pipeline.calendar import month_of_date
+    from pipeline.errors import InvalidError
+
+    if args.first_month is None:
+        return None
+    try:
+        return month_of_date(date.fromisoformat(f"{args.first_month}-01"))
+    except ValueError:
+        raise InvalidError(
+            Message("--from {month} is no month.", month=args.first_month), Message("Write it as 2027-01.")
+        ) from None
+
+
 def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> int:
     from pipeline.errors import InvalidError
     from server.boxes import registry as boxes
@@ -181,6 +241,10 @@ def _list(found: list[dict[str, Any]], as_json: bool) -> int:
     for box in found:
         state = f"{box['box']:>5}  {box['state']:<12} epoch {box['epoch']:<3} clerks {box['clerks']:<3}"
         print(f"{state} {box['agency']:<24} {box['label']}")
+        for pool in box["pools"]:
+            print(
+                f"{'':>7}pool {pool['pool']:<3} {pool['agency'] or '(nobody has said whose)'}, clerks {pool['clerks']}"
+            )
     if not found:
         print("No boxes yet.")
     return 0

@@ -32,6 +32,8 @@ ACTIONS: dict[str, Message] = {
     "box code issued": Message("Enrolment code issued"),
     "box enrolled": Message("Box enrolled"),
     "box made": Message("Box added"),
+    "box pool stated": Message("Agency of a box's pool stated"),
+    "box pool unknown": Message("A pool of a box that is no agency's yet"),
     "box terms seen": Message("Terms of a box seen for the first time"),
     "box terms stated": Message("Terms of a box stated"),
     "release held": Message("Release of a box held back"),

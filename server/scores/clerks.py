@@ -46,22 +46,32 @@ def boxes_table() -> Any:
     return ibis.table({"id": "int64", "clerks": "int64", "pool": "string"}, name="boxes")
 
 
-def marked_releases(releases: Any, boxes: Any) -> Any:
+def pools_table() -> Any:
+    """The table of a hall's pools as the rule reads it, not yet bound to a data base."""
+    import ibis
+
+    return ibis.table({"box_id": "int64", "pool": "int64", "clerks": "int64"}, name="box_pools")
+
+
+def marked_releases(releases: Any, boxes: Any, pools: Any) -> Any:
     """The releases with one more column, `shown` (boolean): whether they may be used.
 
-    `releases`: all of a window or none (it may be narrowed by province, agency, kind and period, never by box). A box
-    counts once in a window, however many releases it sent."""
+    `releases`: all of a window or none (it may be narrowed by province, agency, kind and period, never by box). A
+    box's pool counts once in a window, however many releases it sent, with the fewest clerks that were ever stated."""
     import ibis
 
     window = list(_WINDOW)
-    serving = boxes.select(box_id=boxes.id, clerks=boxes.clerks, pool=boxes.pool)
-    sent = releases.select(*window, "box_id").distinct().inner_join(serving, "box_id")
-    sent = sent.mutate(of_pool=sent.clerks.sum().over(ibis.window(group_by=[*window, "pool"])))
-    counted = (sent.pool == "") | (sent.of_pool >= CLERKS_NEEDED)
+    serving = boxes.select(box_id=boxes.id, of_box=boxes.clerks, label=boxes.pool)
+    stated = pools.group_by(["box_id", "pool"]).aggregate(stated=pools.clerks.min())
+    sent = releases.select(*window, "box_id", "pool").distinct().inner_join(serving, "box_id")
+    sent = sent.left_join(stated, ["box_id", "pool"]).select(*window, "box_id", "pool", "of_box", "label", "stated")
+    sent = sent.mutate(clerks=sent.stated.coalesce(sent.of_box))
+    sent = sent.mutate(of_label=sent.clerks.sum().over(ibis.window(group_by=[*window, "label"])))
+    counted = (sent.label == "") | (sent.of_label >= CLERKS_NEEDED)
     sent = sent.mutate(counted=counted, counting=counted.ifelse(sent.clerks, 0))
     sent = sent.mutate(together=sent.counting.sum().over(ibis.window(group_by=window)))
-    verdicts = sent.select(*window, "box_id", shown=sent.counted & (sent.together >= CLERKS_NEEDED))
-    return releases.inner_join(verdicts, [*window, "box_id"])
+    verdicts = sent.select(*window, "box_id", "pool", shown=sent.counted & (sent.together >= CLERKS_NEEDED))
+    return releases.inner_join(verdicts, [*window, "box_id", "pool"])
 
 
 def shown_releases(province_id: int, kind: ReleaseKind, agency_id: int | None = None, but: Collection[int] = ()) -> Any:
@@ -85,4 +95,4 @@ def _marked(province_id: int, kind: ReleaseKind, agency_id: int | None, but: Col
     rows = rows.filter(rows.kind == kind.name, rows.held.isnull())
     if but:
         rows = rows.filter(~rows.id.isin(sorted(but)))
-    return marked_releases(rows, boxes_table())
+    return marked_releases(rows, boxes_table(), pools_table())

@@ -13,6 +13,7 @@ from pipeline.calendar import today
 from server.core.provinces import read_settings
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies
+from server.store.tables.box_pools import box_pools
 from server.store.tables.boxes import boxes
 from server.store.tables.changes import changes
 from server.store.tables.ratings import RatingState, ratings
@@ -41,6 +42,8 @@ def version_of(connection: Connection, province_id: int) -> Version:
         (agencies, func.count().filter(agencies.c.active)),
     ):
         parts += connection.execute(scope.select(table, func.count(), func.max(table.c.id), extra)).one()
+    stated = scope.select(box_pools, box_pools.c.id, box_pools.c.clerks).order_by(box_pools.c.id)
+    parts += [tuple(row) for row in connection.execute(stated)]
     serving = scope.select(boxes, boxes.c.id, boxes.c.clerks, boxes.c.pool)
     parts += [tuple(row) for row in connection.execute(serving.order_by(boxes.c.id))]
     return tuple(parts)

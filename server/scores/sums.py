@@ -32,6 +32,7 @@ RATINGS = {
 RELEASES = {
     "province_id": "int64",
     "agency_id": "int64",
+    "pool": "int64",
     "kind": "string",
     "period_kind": "int64",
     "period_index": "int64",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.store.metadata import metadata
 from server.store.tables import (
     agencies,
+    box_pools,
     boxes,
     changes,
     channels,
@@ -31,6 +32,7 @@ from server.store.tables import (
 
 __all__ = [
     "agencies",
+    "box_pools",
     "boxes",
     "changes",
     "channels",

@@ -17,7 +17,7 @@ from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad
 from pipeline.privacy.mechanism import DiscreteLaplace
 
-PINNED = Path(__file__).with_name("wire_schema_1.txt")
+PINNED = {version: Path(__file__).with_name(f"wire_schema_{version}.txt") for version in (1, 2)}
 PULSE = wire.Pulse(1, 1, 5, 7, wire.PeriodKind.DAY, 2_500, 500, (1, -2, 3, 4))
 EVIDENCE = wire.Evidence(1, 1, 6, 2**64 - 1, wire.PeriodKind.MONTH, 82, 1_500, tuple(range(18)))
 HEAD = wire.TreeHead(1, 1, 7, 9, 34, (2**64 - 1, 0, 1, 2), (1, 2, 3, 4, 5, 6, 7, 2**64 - 1))
@@ -25,7 +25,9 @@ HELLO = wire.Hello(1, 1, 0, 3)
 BEAT = wire.Heartbeat(1, 1, 0, 4, wire.BoxState.OK, (0, 1, 0), 0)
 ROW = wire.RatingRow(0, 0, (0,) * wire.ANSWER_SLOTS, 0, 0)
 RATINGS = wire.Ratings(1, 1, 8, 5, 2_500, (ROW,) * wire.RATING_ROWS)
-ALL = [PULSE, EVIDENCE, HEAD, HELLO, BEAT, RATINGS]
+OF_A_POOL = wire.Evidence(2, 1, 9, 2**64 - 1, wire.PeriodKind.MONTH, 82, 1_500, tuple(range(18)), 64)
+RATINGS_OF_A_POOL = wire.Ratings(2, 1, 10, 5, 2_500, (ROW,) * wire.RATING_ROWS, 2)
+ALL = [PULSE, EVIDENCE, HEAD, HELLO, BEAT, RATINGS, OF_A_POOL, RATINGS_OF_A_POOL]
 
 
 def test_the_schema_is_pinned() -> None:
@@ -35,12 +37,26 @@ def test_the_schema_is_pinned() -> None:
         f"{each.message}.{each.name} {each.kind} {each.count} x {each.low}..{each.high}\n" for each in fields
     )
     assert problems == []
-    assert text == PINNED.read_text(encoding="ascii")
-    assert wire.SCHEMA_VERSION == 1
+    assert text == PINNED[2].read_text(encoding="ascii")
+    assert wire.SCHEMA_VERSION == 2
     assert {kind: int(kind) for kind in wire.PeriodKind} == {
         wire.PeriodKind.HOUR: 1, wire.PeriodKind.FOUR_HOURS: 2, wire.PeriodKind.DAY: 3, wire.PeriodKind.MONTH: 4,
         wire.PeriodKind.DEMO_PULSE: 101, wire.PeriodKind.DEMO_EVIDENCE: 102,
     }  # fmt: skip
+
+
+def test_version_one_is_written_as_it_was() -> None:
+    """Version 2 has the pool and nothing else more; a message of pool 1 is version 1's, byte by byte."""
+    one, two = (path.read_text(encoding="ascii").splitlines() for path in PINNED.values())
+    assert [line.replace("constant 1 x 1..2", "constant 1 x 1..1") for line in two if ".pool " not in line] == one
+    assert [line for line in two if ".pool " in line] == [
+        f"{name}.pool integer 1 x 1..64" for name in ("Pulse", "Evidence", "Ratings")
+    ]
+    fields = {"kind": "pulse", "version": 1, "epoch": 1, "sequence": 5, "nonce": 7, "period": 3, "index": 2_500}
+    before = msgspec.msgpack.encode(fields | {"epsilon_milli": 500, "counts": (1, -2, 3, 4)})
+    assert wire.encode(PULSE) == before
+    assert wire.decode(before) == PULSE
+    assert PULSE.pool == 1
 
 
 @pytest.mark.parametrize("message", ALL, ids=lambda message: type(message).__name__)
@@ -53,7 +69,7 @@ def test_every_message_travels_and_fits_its_frame(message: wire.Message) -> None
 def test_the_largest_messages_fit_their_frames() -> None:
     big = 2**31 - 1
     row = wire.RatingRow(65_535, 255, (7,) * wire.ANSWER_SLOTS, 65_535, 15)
-    assert pad(wire.encode(wire.Ratings(1, big, big, 2**64 - 1, big, (row,) * wire.RATING_ROWS)))
+    assert pad(wire.encode(wire.Ratings(2, big, big, 2**64 - 1, big, (row,) * wire.RATING_ROWS, wire.MAX_POOLS)))
     anchor = wire.Anchor(big, big, (2**64 - 1,) * 4)
     assert wire.decode_reply(wire.encode(anchor)) == anchor
     assert len(pad(wire.encode(anchor), REPLY_BYTES)) == REPLY_BYTES

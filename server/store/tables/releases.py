@@ -46,6 +46,7 @@ releases = Table(
     Column("box_id", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("sequence", Integer, nullable=False),
+    Column("pool", SmallInteger, nullable=False, default=1, server_default="1"),
     Column("kind", String(20), nullable=False),
     Column("period_kind", SmallInteger, nullable=False),
     Column("period_index", Integer, nullable=False),
@@ -62,14 +63,16 @@ releases = Table(
 )
 Index(
     "uq_releases_one_of_a_window",
-    *(releases.c[name] for name in ("box_id", "epoch", "kind", "period_kind", "period_index")),
+    *(releases.c[name] for name in ("box_id", "epoch", "pool", "kind", "period_kind", "period_index")),
     unique=True,
     sqlite_where=releases.c.held.is_(None),
     postgresql_where=releases.c.held.is_(None),
 )
-"""`kind`: name of its `pipeline.release_kind.ReleaseKind`. `agency_id` is the box's agency at the time of receipt.
+"""`kind`: name of its `pipeline.release_kind.ReleaseKind`. `agency_id`: whose the box's pool is in that
+window (`server.boxes.pools`), as known at the time of receipt.
 `late`: stored after its period's due day. `held`: why it is in no figure (`server.boxes.release_gate.Held`), unset
-where it is. Of one window of a box and epoch one release at most is in figures."""
+where it is. Of one window of a box, epoch
+and pool one release at most is in figures."""
 
 tree_heads = Table(
     "tree_heads",
