@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -40,6 +41,7 @@ ROUTERS = (
     "server.accounts.session_page",
     "server.scores.overview_page",
     "server.scores.agency_page",
+    "server.scores.reasons_page",
     "server.boxes.page",
     "server.scores.analysis_page",
     "server.catalogue.page",
@@ -125,6 +127,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
     app.add_middleware(BodyGuard)
     app.add_middleware(WebMiddleware, state=state)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(config.web.trusted_proxies))

@@ -6,9 +6,9 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
-from pipeline.calendar import month_of_day, today
+from pipeline.calendar import Period, month_of_day, today
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.language import Message
 from server.core.changes import record_change
@@ -19,6 +19,8 @@ from server.store.tables.agencies import agencies
 from server.store.tables.comments import comments
 
 MAX_COMMENT = 2_000
+MIN_TEXTS = 5
+"""Topics with fewer texts are not told apart."""
 
 
 def store_comments(connection: Connection, place: Place, texts: Mapping[str, str]) -> None:
@@ -59,6 +61,18 @@ def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Row[Any]]:
         .limit(limit)
     )
     return list(connection.execute(query))
+
+
+def coded_counts(connection: Connection, scope: Scope, period: Period) -> list[tuple[str, str, int]]:
+    """(kind, code, texts) of a period, the most frequent first; counts of fewer than five texts are left out."""
+    query = (
+        scope.select(comments, comments.c.kind, comments.c.code, func.count())
+        .where(comments.c.month.between(period.first_month, period.last_month), comments.c.code.is_not(None))
+        .group_by(comments.c.kind, comments.c.code)
+        .having(func.count() >= MIN_TEXTS)
+        .order_by(comments.c.kind, func.count().desc(), comments.c.code)
+    )
+    return [(kind, code, int(count)) for kind, code, count in connection.execute(query)]
 
 
 def give_code(connection: Connection, scope: Scope, number: int, code: str, by: int | None) -> None:

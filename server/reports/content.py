@@ -394,6 +394,41 @@ def _feedback(data: ReportInput, _: FigureWriter) -> list[Block]:
     return blocks
 
 
+def _reasons(data: ReportInput, _: FigureWriter) -> list[Block]:
+    """Why people were not satisfied: the province's reasons, and each agency's first."""
+    blocks: list[Block] = [Heading(_("Why people are not satisfied"), 2)]
+    whole = data.reasons[0] if data.reasons else None
+    if whole is None or whole.hidden or not whole.reasons:
+        words = _("Too few people who were not satisfied answered in this period to publish their reasons.")
+        return [*blocks, Paragraph(words)]
+    said = _(
+        "Of {count} sheets whose overall answer was not “satisfied”, so many per cent named each reason; one sheet may "
+        "name several.",
+        count=_.number(whole.unsatisfied, 0),
+    )
+    head = (_("Reason"), _("Sheets"), _("Share (%)"), _("95 % interval"))
+    rows = tuple(
+        (_(one.name), _.number(one.sheets, 0), _.number(one.share), _.limits(one.low, one.high))
+        for one in whole.reasons
+    )
+    blocks += [Paragraph(said), TableBlock(_("Reasons, whole province"), head, rows)]
+    of_agencies = tuple(
+        (
+            _(one.name),
+            _.number(one.unsatisfied, 0),
+            _(first.name),
+            _.number(first.share),
+            _.limits(first.low, first.high),
+        )
+        for one in data.reasons_by_agency
+        if one.reasons and (first := one.reasons[0])
+    )
+    if of_agencies:
+        of_agency = (_("Agency"), _("Not satisfied"), _("Reason named most"), _("Share (%)"), _("95 % interval"))
+        blocks.append(TableBlock(_("The reason named most, by agency"), of_agency, of_agencies))
+    return blocks
+
+
 def _wishes(data: ReportInput, _: FigureWriter) -> list[Block]:
     blocks: list[Block] = [Heading(_("9. Expectations and proposed solutions"))]
     blocks.append(
@@ -404,6 +439,7 @@ def _wishes(data: ReportInput, _: FigureWriter) -> list[Block]:
             )
         )
     )
+    blocks += _reasons(data, _)
     for kind, caption, name in (
         ("expectation", _("What citizens and organisations expect"), "mong-doi"),
         ("suggestion", _("Solutions that were proposed"), "giai-phap"),

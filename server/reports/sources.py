@@ -17,6 +17,7 @@ from server.documents.office import read_office
 from server.feedback import feedback as complaints
 from server.scores.fused import AgencyScore
 from server.scores.index import IndexResult, compute_index
+from server.scores.reasons import ReasonPlace, reasons_of
 from server.store.tables.comments import comments
 
 
@@ -33,6 +34,8 @@ class ReportInput:
     feedback: tuple[complaints.FeedbackCount, ...]
     coded: tuple[tuple[str, str, int], ...]
     uncoded: int
+    reasons: tuple[ReasonPlace, ...]
+    reasons_by_agency: tuple[ReasonPlace, ...]
     log_entries: int
     log_head: str
     office: Office
@@ -69,6 +72,8 @@ def gather(
         feedback=tuple(complaints.counts(connection, province_id, period)),
         coded=tuple((kind, code, count) for kind, code, count in rows if code is not None),
         uncoded=sum(count for _, code, count in rows if code is None),
+        reasons=tuple(reasons_of(connection, province_id, instrument, period)),
+        reasons_by_agency=tuple(reasons_of(connection, province_id, instrument, period, "agency")),
         log_entries=entries,
         log_head=head,
         office=read_office(connection, province_id),

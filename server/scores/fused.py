@@ -228,8 +228,16 @@ class RatedQuarter:
         return self.period.last_day >= today()
 
 
+_quarters: Held[list[RatedQuarter]] = Held(100)
+
+
 def rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarter]:
-    """Quarters that hold ratings, newest first; the present one where there are none."""
+    """Quarters that hold ratings, newest first; the present one where there are none. Held while nothing changes."""
+    version = version_of(connection, province_id)
+    return _quarters.get(province_id, version, partial(_rated_quarters, connection, province_id))
+
+
+def _rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarter]:
     counted = func.count().filter(ratings.c.state != RatingState.SET_ASIDE)
     query = Scope(province_id).select(ratings, ratings.c.month, ratings.c.agency_id, counted.label("counted"))
     grouped = query.where(ratings.c.day < today(), ratings.c.received_day < today())

@@ -15,10 +15,11 @@ from server.boxes.health import box_states
 from server.ratings.batches import unfinished
 from server.scores.agency_page import agency_view
 from server.scores.asked import asked_period, own_agency
-from server.scores.fused import agency_scores, rated_quarters
+from server.scores.fused import rated_quarters
 from server.scores.interval_svg import Interval, interval_plot
 from server.scores.next_steps import next_steps
-from server.scores.standings import Standing, Standings, main_instrument, standings
+from server.scores.signals import signals
+from server.scores.standings import Standing, Standings, standings
 from server.scores.trends import channel_counts
 from server.scores.words import SHORT_VERDICTS, VERDICTS
 from server.store.channels import CHANNELS
@@ -62,8 +63,7 @@ def overview(
         return agency_view(request, user, own_agency(request, user), period)
     chosen = asked_period(request, user, period)
     with read(engine) as connection:
-        instrument = main_instrument(connection, user.province_id, chosen)
-        found = standings(connection, user.province_id, chosen, instrument, str(engine.url))
+        found = standings(connection, user.province_id, chosen)
         periods = rated_quarters(connection, user.province_id)
         states = box_states(connection, user.province_id) if user.may(Permission.READ_HEALTH) else []
         channels = channel_counts(connection, user.province_id, None, chosen)
@@ -80,7 +80,8 @@ def overview(
         and holds(q, one.name_vi, one.name_en, one.code)
     ]
     table = listing("/", asked, rows, keys, sort=sort, page=page)
-    signal = {score.id: score for score in agency_scores(engine, user.province_id, chosen)}
+    signal = signals(engine, user.province_id, chosen)
+    verdict_of = {code: Verdict(score.verdict) for code, score in (signal or {}).items()}
     return render(
         request,
         "overview.html",
@@ -96,8 +97,9 @@ def overview(
         only=asked["only"],
         levels={one.level: one.level_name for one in found.agencies},
         plot=_plot(found, table, lang),
-        signal={code: (score.verdict, SHORT_VERDICTS[Verdict(score.verdict)]) for code, score in signal.items()},
-        verdicts=[(SHORT_VERDICTS[v], VERDICTS[v]) for v in dict.fromkeys(Verdict(s.verdict) for s in signal.values())],
+        signal_waits=signal is None,
+        signal={code: SHORT_VERDICTS[verdict] for code, verdict in verdict_of.items()},
+        verdicts=[(SHORT_VERDICTS[verdict], VERDICTS[verdict]) for verdict in dict.fromkeys(verdict_of.values())],
         channels=channels,
         channel_names=CHANNELS.names,
         set_aside=sum(c.set_aside for c in channels),

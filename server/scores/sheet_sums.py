@@ -52,7 +52,10 @@ class SheetSums:
         return len(self.sheets)
 
 
-def _ratings(ibis: Any) -> Any:
+def ratings_table() -> Any:
+    """The table of ratings as the sums read it, not yet bound to a data base."""
+    import ibis
+
     return ibis.table(_RATING_COLUMNS, name="ratings")
 
 
@@ -63,7 +66,7 @@ def sheet_expression(
     may be seen where `shown` says so."""
     import ibis
 
-    rows = Scope(province_id).filter(_ratings(ibis) if shown is None else shown_ratings(_ratings(ibis), shown))
+    rows = Scope(province_id).filter(ratings_table() if shown is None else shown_ratings(ratings_table(), shown))
     chosen = rows.filter(
         rows.day.between(first_day, last_day),
         rows.instrument == instrument.code,
@@ -83,7 +86,7 @@ def set_aside_expression(province_id: int, first_day: int, last_day: int) -> Any
     """The Ibis expression of how many sheets are set aside, by agency, channel and flag."""
     import ibis
 
-    rows = Scope(province_id).filter(_ratings(ibis))
+    rows = Scope(province_id).filter(ratings_table())
     chosen = rows.filter(
         rows.day.between(first_day, min(last_day, today() - 1)),
         rows.received_day < today(),

@@ -24,8 +24,6 @@ from server.scores.held import Held, version_of
 from server.scores.index import WHOLE, Figure, IndexResult, Place, compute_index
 
 USUAL_INSTRUMENT = "2640"
-_MAX_HELD = 10
-_results: Held[IndexResult] = Held(_MAX_HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +100,10 @@ def _steepest(one: Standing) -> float:
     return min(c.points for c in (one.last.change, one.year.change) if c is not None)
 
 
+_held: Held[Standings] = Held(6)
+_results: Held[IndexResult] = Held(6)
+
+
 def main_instrument(connection: Connection, province_id: int, period: Period) -> Instrument:
     """The instrument with the most sheets of the period; the usual one where there are none, or its file is gone."""
     sheets: dict[tuple[str, int], int] = defaultdict(int)
@@ -117,28 +119,23 @@ def main_instrument(connection: Connection, province_id: int, period: Period) ->
     return load_instrument(USUAL_INSTRUMENT)
 
 
-def index_of(
-    connection: Connection,
-    province_id: int,
-    instrument: Instrument,
-    period: Period,
-    dimensions: tuple[str, ...],
-    scope: str,
-) -> IndexResult:
-    """`compute_index`, held while the store stays as it is. `scope` names the store."""
-    of = (scope, province_id, instrument.code, instrument.version, period, dimensions)
+def agency_index(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> IndexResult:
+    """Every figure of the province and its agencies; held while nothing changes."""
+    of = (province_id, instrument.code, instrument.version, period)
+    made = partial(compute_index, connection, province_id, instrument, period, dimensions=("province", "agency"))
+    return _results.get(of, version_of(connection, province_id), made)
+
+
+def standings(connection: Connection, province_id: int, period: Period) -> Standings:
+    """Where the active agencies of a province stand by the period's main instrument; held while nothing changes."""
     version = version_of(connection, province_id)
-    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions)
-    return _results.get(of, version, made)
+    return _held.get((province_id, period), version, partial(_standings, connection, province_id, period))
 
 
-def standings(
-    connection: Connection, province_id: int, period: Period, instrument: Instrument, scope: str
-) -> Standings:
-    """Where the active agencies of a province stand. `scope` names the store."""
-    wanted = ("province", "agency")
+def _standings(connection: Connection, province_id: int, period: Period) -> Standings:
+    instrument = main_instrument(connection, province_id, period)
     now, last, year = (
-        index_of(connection, province_id, instrument, one, wanted, scope)
+        agency_index(connection, province_id, instrument, one)
         for one in (period, period.before(), period.year_before())
     )
     whole = now.of("province")[0]

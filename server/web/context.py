@@ -42,6 +42,7 @@ BROWSER_COOKIE = "hl_browser"
 LANGUAGE_COOKIE = "hl_lang"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEMO_REFRESH_S, REFRESH_S = 3, 60
+_SALT_CHARS = 32
 TEMPLATES = Path(__file__).parent / "templates"
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -152,11 +153,14 @@ def no_csrf(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
-def csrf_token(request: Request) -> str:
-    """The forgery token: an HMAC over this browser's cookie and its session (signed double submit, OWASP)."""
+def csrf_token(request: Request, salt: str | None = None) -> str:
+    """The forgery token: a salt, and an HMAC over it, this browser's cookie and its session (signed double submit,
+    OWASP). The salt is new on every page: pages are packed, and a secret that stays the same beside text that somebody
+    else chooses could be guessed from their lengths (BREACH)."""
+    salt = secrets.token_hex(_SALT_CHARS // 2) if salt is None else salt
     browser = request.scope.get("hailong.browser", "")
     session = request.cookies.get(SESSION_COOKIE, "")
-    return hmac.new(web(request).secret, f"csrf|{browser}|{session}".encode(), sha256).hexdigest()
+    return salt + hmac.new(web(request).secret, f"csrf|{salt}|{browser}|{session}".encode(), sha256).hexdigest()
 
 
 async def check_csrf(request: Request) -> None:
@@ -168,7 +172,7 @@ async def check_csrf(request: Request) -> None:
     if given is None and "form" in request.headers.get("content-type", ""):
         value = (await request.form()).get("csrf")
         given = value if isinstance(value, str) else None
-    if not given or not hmac.compare_digest(given.encode(), csrf_token(request).encode()):
+    if not given or not hmac.compare_digest(given.encode(), csrf_token(request, given[:_SALT_CHARS]).encode()):
         raise HTTPException(
             403,
             Message("The page has expired: load it again, then send again."),

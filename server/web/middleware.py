@@ -35,6 +35,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Set unless the route has set its own (a page that the province's portal embeds widens frame-ancestors)."""
+NOT_PERSONAL = {"Cache-Control": "public, max-age=600"}
+"""Of what is the same for everybody: styles, scripts, pictures."""
 
 
 def sign_session(secret: bytes, token: str) -> str:
@@ -84,7 +86,8 @@ class WebMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                shared = NOT_PERSONAL if request.url.path.startswith("/static/") and status in (200, 304) else {}
+                for name, value in {**HEADERS, **shared}.items():
                     headers.setdefault(name, value)
                 if fresh and not request.url.path.startswith("/static/"):
                     secure = "; Secure" if self.state.config.web.secure_cookies else ""

@@ -21,6 +21,7 @@ PAGES: dict[Role | None, tuple[str, ...]] = {
     Role.ANALYST: (
         "/?period=2026-Q3",
         "/agencies/p1-a?period=2026-Q3",
+        "/reasons?period=2026-Q3",
         "/health",
         "/analysis?period=2026-Q3",
         "/account",

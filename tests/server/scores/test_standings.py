@@ -17,7 +17,7 @@ from server.scores.comparing import Change
 from server.scores.held import Held
 from server.scores.index import compute_index
 from server.scores.interval_svg import Interval, interval_plot
-from server.scores.standings import Standings, main_instrument, standings
+from server.scores.standings import Standings, standings
 from server.store.engine import read, write
 from server.web.listing import holds, listing
 from tests.server.worlds import add_sheets, small_province
@@ -45,7 +45,7 @@ def _fill(connection: Connection, shares: dict[tuple[str, int], float], number: 
 
 def _standings(store: Engine, province: int) -> Standings:
     with read(store) as connection:
-        return standings(connection, province, PERIOD, main_instrument(connection, province, PERIOD), str(store.url))
+        return standings(connection, province, PERIOD)
 
 
 def test_the_figure_is_the_official_index(store: Engine) -> None:
@@ -178,3 +178,26 @@ def test_who_asks_while_it_is_made_waits_for_it() -> None:
     for thread in threads:
         thread.join()
     assert made == [1]
+
+
+def test_the_version_moves_with_every_write_and_is_read_once_between(store: Engine) -> None:
+    from sqlalchemy import event
+
+    from server.scores.held import version_of
+
+    with write(store) as connection:
+        province = small_province(connection)
+        add_sheets(connection, province, "so-a", _sheets(2, 0.5), day=date(2026, 5, 5))
+    statements: list[str] = []
+    event.listen(store, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    with read(store) as connection:
+        first = version_of(connection, province)
+        read_at_first = len(statements)
+        assert version_of(connection, province) == first
+        assert len(statements) == read_at_first + 1, "one PRAGMA"
+    with write(store) as connection:
+        add_sheets(connection, province, "so-a", _sheets(1, 1.0), day=date(2026, 5, 5))
+        inside = version_of(connection, province)
+        assert inside != first, "also on the connection that wrote"
+    with read(store) as connection:
+        assert version_of(connection, province) == inside

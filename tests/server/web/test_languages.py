@@ -19,6 +19,7 @@ PAGES: list[tuple[Role | None, str]] = [
     (None, "/feedback/p1"),
     (Role.ANALYST, "/?period=2026-Q3"),
     (Role.ANALYST, "/agencies/p1-a?period=2026-Q3"),
+    (Role.ANALYST, "/reasons?period=2026-Q3"),
     (Role.ANALYST, "/analysis?period=2026-Q3"),
     (Role.ANALYST, "/survey/index?period=2026-Q3"),
     (Role.ANALYST, "/survey/review"),

@@ -72,6 +72,24 @@ def test_pages_load_nothing_from_outside_and_hold_no_inline_script(analyst: Brow
     assert not re.search(r'\s(style|on[a-z]+)="', text)
 
 
+def test_pages_are_packed_and_only_what_is_nobodys_is_kept(analyst: Browser) -> None:
+    page = analyst.get("/?period=2026-Q3", headers={"accept-encoding": "gzip"})
+    assert page.headers["content-encoding"] == "gzip"
+    assert page.headers["cache-control"] == "no-store"
+    style = analyst.get("/static/style.css")
+    assert style.headers["cache-control"] == "public, max-age=600"
+    assert analyst.get("/static/nothing.css").headers["cache-control"] == "no-store"
+
+
+def test_the_forgery_token_is_another_on_every_page_and_holds(analyst: Browser) -> None:
+    """Packed pages tell a secret that stays the same beside a text that a stranger chooses (BREACH)."""
+    one, other = analyst.token("/account"), analyst.token("/account")
+    assert one != other
+    for token in (other[:-1] + "x", other[1:] + "0", one[:32], ""):
+        assert analyst.http.post("/log-out", data={"csrf": token}).status_code == 403
+    assert analyst.http.post("/log-out", data={"csrf": one}).status_code == 303
+
+
 def test_vietnamese_first_and_english_is_remembered(analyst: Browser) -> None:
     assert '<html lang="vi">' in analyst.get("/").text
     assert '<html lang="en">' in analyst.get("/?lang=en").text

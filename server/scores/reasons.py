@@ -1,0 +1,240 @@
+"""Why people are not satisfied: the reasons that they ticked, with intervals, by agency, criterion, channel and month.
+
+A reason is asked where the overall answer is 1 to 3. A share is of these sheets: "of those who were not satisfied, so
+many in a hundred named the waiting". It has the interval of any other share (days are clusters), and is under the same
+rule of disclosure (`server.core.disclosure`): no share of fewer than `below` such sheets, and none that a difference
+of two views would tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from calibration.days import day_numbers
+from calibration.design import Design
+from calibration.survey_shares import Answers, days_of, shares
+from pipeline.calendar import Period, day_date, month_words
+from pipeline.instruments import Instrument
+from pipeline.language import Text, in_language
+from server.catalogue.reading import read_catalogue
+from server.core.disclosure import Published, hidden_places, published, shown_ratings
+from server.core.scope import Scope
+from server.scores.sheet_sums import ratings_table
+from server.scores.sums import run
+from server.store.channels import CHANNELS
+from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
+
+DIMENSIONS = ("province", "agency", "criterion", "channel", "month")
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonShare:
+    """One reason at one place: 0..100 of the sheets that were not satisfied, with its 95 % interval."""
+
+    code: str
+    name: Text
+    sheets: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonPlace:
+    """The reasons of one place, the most frequent first. `unsatisfied`: sheets that were asked; None where the place is
+    hidden, and then there are no reasons."""
+
+    dimension: str
+    key: str
+    name: Text
+    unsatisfied: int | None
+    reasons: tuple[ReasonShare, ...]
+
+    @property
+    def hidden(self) -> bool:
+        """Whether there is too little to publish."""
+        return self.unsatisfied is None
+
+    def share(self, code: str) -> ReasonShare | None:
+        """The share of a reason; None where nobody named it, or the place is hidden."""
+        return next((one for one in self.reasons if one.code == code), None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Sheets that were asked for reasons, one row an agency, channel, month and day (and criterion). Keys [rows];
+    `asked` int64 [rows]; `named` int64 [rows, reasons]."""
+
+    agency: NDArray[np.int64]
+    channel: NDArray[np.str_]
+    month: NDArray[np.int64]
+    day: NDArray[np.int64]
+    criterion: NDArray[np.int64]
+    asked: NDArray[np.int64]
+    named: NDArray[np.int64]
+
+
+def reasons_of(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    dimension: str = "province",
+    agency_id: int | None = None,
+) -> list[ReasonPlace]:
+    """The reasons at every place of a dimension, of the whole province or within one agency.
+
+    An instrument without reasons has none."""
+    if not instrument.reasons:
+        return []
+    shown = published(connection, province_id, period)
+    sums = _sums(connection, province_id, instrument, period, shown, by_criterion=dimension == "criterion")
+    by_criterion = dimension == "criterion"
+    # a sheet stands under each of its criteria: agencies are judged by whole sheets
+    whole = _sums(connection, province_id, instrument, period, shown, by_criterion=False) if by_criterion else sums
+    of_agency = {str(agency): int(whole.asked[whole.agency == agency].sum()) for agency in np.unique(whole.agency)}
+    hidden = hidden_places(of_agency, shown.below) | {str(one) for one in shown.hidden_agencies()}
+    if agency_id is not None:
+        sums = _taken(sums, (sums.agency == agency_id) & (str(agency_id) not in hidden))
+    places = _places(connection, province_id, instrument, period, dimension)
+    keys = _keys(sums, dimension)
+    asked = {key: int(sums.asked[keys == key].sum()) for key, _ in places}
+    secret = hidden_places(asked, shown.below)
+    if dimension == "agency":
+        secret |= hidden
+    if dimension == "criterion":
+        # the same sheets stand under many criteria: one that is hidden cannot be told from the others
+        secret = frozenset(key for key, count in asked.items() if 0 < count < shown.below)
+    elif dimension in ("channel", "month") and not shown.shows(dimension):
+        secret = frozenset(asked)
+    return [
+        _place(sums, keys == key, instrument, dimension, key, name, hidden=key in secret)
+        for key, name in places
+        if asked[key] or dimension == "province"
+    ]
+
+
+def _sums(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    shown: Published,
+    *,
+    by_criterion: bool,
+) -> _Sums:
+    """The sheets that were asked for reasons: counted, shown, with an overall answer of 1 to 3."""
+    table = Scope(province_id).filter(shown_ratings(ratings_table(), shown))
+    rows = table.filter(
+        table.day.between(period.first_day, period.last_day),
+        table.instrument == instrument.code,
+        table.instrument_version == instrument.version,
+        table.state != int(RatingState.SET_ASIDE),
+        table.a00.between(1, 3),
+    )
+    found: list[tuple[int, Any]] = []
+    slots = [item.slot for item in instrument.criteria] if by_criterion else [0]
+    for slot in slots:
+        chosen = rows.filter(rows[ANSWER_COLUMNS[slot]].between(1, 3))
+        named = {
+            f"r{reason.bit}": ((chosen.reasons >> reason.bit) & 1).sum().cast("int64") for reason in instrument.reasons
+        }
+        grouped = chosen.group_by(["agency_id", "channel", "month", "day"])
+        found += [(slot, row) for row in run(connection, grouped.aggregate(asked=chosen.count(), **named))]
+    bits = [reason.bit for reason in instrument.reasons]
+
+    def column(values: Iterable[int]) -> NDArray[np.int64]:
+        return np.array(list(values), dtype=np.int64)
+
+    return _Sums(
+        agency=column(row.agency_id for _, row in found),
+        channel=np.array([row.channel for _, row in found], dtype=np.str_),
+        month=column(row.month for _, row in found),
+        day=column(row.day for _, row in found),
+        criterion=column(slot for slot, _ in found),
+        asked=column(row.asked for _, row in found),
+        named=np.array([[getattr(row, f"r{bit}") for bit in bits] for _, row in found], dtype=np.int64).reshape(
+            len(found), len(bits)
+        ),
+    )
+
+
+def _taken(sums: _Sums, rows: NDArray[np.bool_]) -> _Sums:
+    return _Sums(*(getattr(sums, name)[rows] for name in _Sums.__slots__))
+
+
+def _keys(sums: _Sums, dimension: str) -> NDArray[np.str_]:
+    of: dict[str, Callable[[], Any]] = {
+        "province": lambda: np.full(len(sums.asked), "province"),
+        "agency": lambda: sums.agency.astype(np.str_),
+        "criterion": lambda: sums.criterion.astype(np.str_),
+        "channel": lambda: sums.channel,
+        "month": lambda: sums.month.astype(np.str_),
+    }
+    return np.asarray(of[dimension](), dtype=np.str_)
+
+
+def _places(
+    connection: Connection, province_id: int, instrument: Instrument, period: Period, dimension: str
+) -> list[tuple[str, Text]]:
+    catalogue = read_catalogue(connection, province_id)
+    of: dict[str, Callable[[], list[tuple[str, Text]]]] = {
+        "province": lambda: [("province", catalogue.province.name)],
+        "agency": lambda: [(str(one.id), one.name) for one in catalogue.agencies.values()],
+        "criterion": lambda: [
+            (str(item.slot), Text.named(vi=f"{item.code}. {item.vi}", en=f"{item.code}. {item.en}"))
+            for item in instrument.criteria
+        ],
+        "channel": lambda: [
+            (code, Text.named(vi=in_language(name, "vi"), en=in_language(name, "en")))
+            for code, name in CHANNELS.names.items()
+        ],
+        "month": lambda: [
+            (str(month), Text.named(vi=month_words(month, "vi"), en=month_words(month, "en")))
+            for month in period.months
+        ],
+    }
+    return of[dimension]()
+
+
+def _place(
+    sums: _Sums,
+    rows: NDArray[np.bool_],
+    instrument: Instrument,
+    dimension: str,
+    key: str,
+    name: Text,
+    *,
+    hidden: bool,
+) -> ReasonPlace:
+    asked = int(sums.asked[rows].sum())
+    if hidden or not asked:
+        return ReasonPlace(dimension, key, name, None, ())
+    one = _taken(sums, rows)
+    days = [day_date(int(day)) for day in one.day]
+    valid = np.repeat(one.asked[:, None], one.named.shape[1], axis=1).astype(np.float64)
+    design = Design(day_numbers(days, min(days)), one.agency, None)
+    answers = Answers(one.named.astype(np.float64), valid, one.asked.astype(np.float64), design)
+    found = shares(answers, np.eye(one.named.shape[1]), days_of(answers))
+    counts = one.named.sum(axis=0)
+    reasons = [
+        ReasonShare(
+            reason.code,
+            Text.named(vi=reason.vi, en=reason.en),
+            int(counts[place]),
+            100 * share.estimate,
+            100 * (share.low or 0.0),
+            100 * (1.0 if share.high is None else share.high),
+        )
+        for place, (reason, share) in enumerate(zip(instrument.reasons, found, strict=True))
+        if share.estimate is not None and counts[place]
+    ]
+    return ReasonPlace(
+        dimension, key, name, asked, tuple(sorted(reasons, key=lambda reason: (-reason.share, reason.code)))
+    )
