@@ -5,8 +5,12 @@ The memory is searched three times: during the visit (they must be found, or the
 visit has ended, and after some seconds of an empty counter, when nothing of them may be left. Needs Linux
 (/proc/PID/mem).
 
-Example:
+Under the legal basis `consent` the citizen agrees at the visit's beginning, and afterwards camera and microphone are
+closed: no empty counter is fed, which would overwrite what the networks last held.
+
+Examples:
   hailong audit memory
+  hailong audit memory --basis consent
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ import argparse
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +29,7 @@ from numpy.typing import NDArray
 
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary, needles_of
 from edge.audit.memory_child import HEADER
+from edge.audit.trace import BASES
 from pipeline.audit.verdict import Verdict, report
 from pipeline.errors import SourceError
 from pipeline.language import Message
@@ -40,16 +46,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--empty-s", type=float, default=EMPTY_S, help=f"seconds of an empty counter afterwards (default {EMPTY_S:g})"
     )
+    parser.add_argument("--basis", choices=BASES, default=BASES[0], help="legal basis of the box")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Entry point."""
-    return report(audit_memory(args.empty_s), args.json)
+    return report(audit_memory(args.empty_s, basis=args.basis), args.json)
 
 
-def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD) -> Verdict:
-    """Run the audit. `child`: the process to search; another than the real one only to see a leak caught."""
+def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD, basis: str = BASES[0]) -> Verdict:
+    """Run the audit. `child`: the process to search; another than the real one only to see a leak caught. `basis`: one
+    of `edge.audit.trace.BASES`."""
     verdict = Verdict(
         "memory",
         "Sau khi lượt giao dịch kết thúc và quầy trống, không còn tìm thấy ảnh, âm thanh hay câu nói thử trong bộ nhớ "
@@ -60,9 +68,9 @@ def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD) -> Verd
     if not Path("/proc/self/mem").exists():
         raise SourceError(Message("This system has no /proc/PID/mem."), Message("Run the audit on Linux."))
     canary = make_canary()
-    with subprocess.Popen(child, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen([*child, basis], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         try:
-            _Run(verdict, _Child(process), canary, empty_s).go()
+            _Run(verdict, _Child(process), canary, empty_s, basis == "consent").go()
         finally:
             process.kill()
     verdict.cannot_check += [
@@ -109,8 +117,10 @@ class _Child:
 
 
 class _Run:
-    def __init__(self, verdict: Verdict, child: _Child, canary: Canary, empty_s: float) -> None:
+    def __init__(self, verdict: Verdict, child: _Child, canary: Canary, empty_s: float, closes: bool) -> None:
         self._verdict, self._child, self._canary, self._empty_s = verdict, child, canary, empty_s
+        self._closes = closes
+        """Whether camera and microphone are closed after the visit."""
         self._empty = np.full((HEIGHT_PX, WIDTH_PX, 3), 90, np.uint8)
 
     def go(self) -> None:
@@ -127,18 +137,24 @@ class _Run:
         during = search(child.pid, needles)
         ended = child.send(b"E", VISIT_S + 0.1)
         at_end = search(child.pid, needles)
-        # the counter is empty, then the next citizen comes, of whom nothing is known here
-        silence = np.zeros(CHUNK, np.float32)
-        self._play(VISIT_S + 1.0, VISIT_S + 1.0 + self._empty_s, self._empty, silence)
-        child.send(b"V", VISIT_S + 2.0 + self._empty_s)
-        self._play(VISIT_S + 2.0 + self._empty_s, VISIT_S + 3.0 + self._empty_s, self._empty, silence)
-        child.send(b"S", 0.0, ("bình thường " * 8).encode())
-        child.send(b"E", VISIT_S + 3.1 + self._empty_s)
+        if self._closes:
+            time.sleep(self._empty_s)
+        else:
+            self._next_citizen()
         after = search(child.pid, needles)
         self._judge(needles, during, at_end, after, read)
         self._verdict.facts["visit_level_was_inferred"] = ended["level"] != 5
         self._verdict.facts["face_was_found"] = keypoints is not None
         child.send(b"X", 0.0)
+
+    def _next_citizen(self) -> None:
+        """The counter is empty, then the next citizen comes, of whom nothing is known here."""
+        child, silence = self._child, np.zeros(CHUNK, np.float32)
+        self._play(VISIT_S + 1.0, VISIT_S + 1.0 + self._empty_s, self._empty, silence)
+        child.send(b"V", VISIT_S + 2.0 + self._empty_s)
+        self._play(VISIT_S + 2.0 + self._empty_s, VISIT_S + 3.0 + self._empty_s, self._empty, silence)
+        child.send(b"S", 0.0, ("bình thường " * 8).encode())
+        child.send(b"E", VISIT_S + 3.1 + self._empty_s)
 
     def _check_search(self) -> None:
         """Another canary, held on purpose, must be found, and not be found when it is let go."""

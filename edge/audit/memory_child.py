@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
 from collections.abc import Callable
 from io import FileIO
 
@@ -65,6 +66,7 @@ def serve(source: FileIO, engine: Engine, closed: list[ClosedVisit]) -> None:
                 sentiment(bytes(view).decode())
         elif kind == b"V":
             engine.visit_started(0, time_s)
+            engine.agree(time_s)  # nothing where no consent is asked
         elif kind == b"E":
             engine.visit_ended(time_s)
             answer["level"] = int(closed[-1].level)
@@ -94,7 +96,8 @@ def main(engine_type: type[Engine] = Engine, scrub: bool = True) -> None:
         scrub_freed_memory()
     closed: list[ClosedVisit] = []
     networks = load_networks(NetworkOptions(demo=True))
-    engine = engine_type(EngineSettings(visits_by="queue").for_demo(), networks, closed.append)
+    settings = EngineSettings(visits_by="queue", asks_consent="consent" in sys.argv)
+    engine = engine_type(settings.for_demo(), networks, closed.append)
     print(json.dumps({"ready": True}), flush=True)
     serve(FileIO(0, "rb", closefd=False), engine, closed)  # no buffer in which canaries would stay
 

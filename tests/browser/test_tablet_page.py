@@ -12,8 +12,10 @@ from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
+from edge.tablet.texts import NoticeFacts
 from pipeline import wire
 from pipeline.instruments.library import load_instrument
+from tests.edge.test_legal import STATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -52,7 +54,8 @@ class Tablet:
         questionnaire = make_questionnaire(load_instrument("2640"), "short")
         self.counter = Counter(questionnaire, self.visit, self.rows.append, idle_s)
         self.counter.note_visit(1)
-        pages = TabletPages("Sở Tư pháp", "Quầy 3–4", "vi", idle_s, True, False, "", "")
+        facts = NoticeFacts("Sở Tư pháp", "Tầng 1", "", STATE)
+        pages = TabletPages("Sở Tư pháp", "Quầy 3–4", "vi", idle_s, True, False, "", "Tầng 1", facts)
         self.server = TabletServer(make_app(pages, self.counter), "127.0.0.1", 0)
         self.server.start()
         self.url = f"http://127.0.0.1:{self.server.port}"

@@ -17,12 +17,14 @@ from edge.tablet.app import TabletPages, make_app
 from edge.tablet.counter import Begin, Counter
 from edge.tablet.questionnaire import Form, make_questionnaire
 from edge.tablet.serve import TabletServer
+from edge.tablet.texts import NoticeFacts
 from models.catalogue import all_cards
 from pipeline import wire
 from pipeline.errors import ConfigError, StoreError
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.library import load_instrument
 from pipeline.language import Message
+from tests.edge.test_legal import STATE
 
 FORM = "application/x-www-form-urlencoded"
 TOKEN = "a-shared-token-of-the-queue"
@@ -115,7 +117,8 @@ def make_tablet(form: Form) -> Iterator[Tablet]:
         clock=lambda: tablet.now_s,
     )
     counter.note_visit(1)
-    pages = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, "https://example.vn/giai-thich", "Tầng 1")
+    facts = NoticeFacts("Sở Tư pháp", "Tầng 1", "https://example.vn/giai-thich", STATE)
+    pages = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, facts.url, facts.contact, facts)
     server = TabletServer(make_app(pages, counter, TOKEN), "127.0.0.1", 0)
     server.start()
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", follow_redirects=True) as client:
