@@ -11,13 +11,16 @@ import pytest
 
 from edge.audit.canary import make_canary, needles_of
 from edge.audit.memory import audit_memory
+from edge.audit.trace import BASES
 from edge.perception.scrub import scrub_freed_memory
 from hailong.cli import main
 
 
 @pytest.mark.slow
-def test_nothing_of_a_visit_is_found_after_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "memory", "--json"]) == 0
+@pytest.mark.parametrize("basis", BASES)
+def test_nothing_of_a_visit_is_found_after_it(basis: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under consent nothing is fed after the visit that would overwrite what was held."""
+    assert main(["audit", "memory", "--basis", basis, "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["facts"]
     assert facts["face_was_found"]
     assert facts["visit_level_was_inferred"]
