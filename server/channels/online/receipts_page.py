@@ -22,7 +22,7 @@ from server.channels.online.receipts import (
 from server.core.scope import Scope
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
-from server.web.context import ScoreReader, engine_of, no_csrf, render, web
+from server.web.context import SurveyManager, engine_of, no_csrf, render, web
 
 router = APIRouter()
 
@@ -77,7 +77,7 @@ async def receipt(request: Request) -> Receipt:
 
 
 @router.get("/survey/response", include_in_schema=False)
-def response_page(request: Request, user: ScoreReader, period: Annotated[str, Query(max_length=30)] = "") -> Response:
+def response_page(request: Request, user: SurveyManager, period: Annotated[str, Query(max_length=30)] = "") -> Response:
     """Response rates of one-time links, by procedure and by channel."""
     month = month_of_day(today())
     chosen = parse_period(period) if period else period_of_months(month - month % 3, month - month % 3 + 2)

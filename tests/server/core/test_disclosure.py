@@ -14,6 +14,7 @@ from pipeline.calendar import month_of_day, parse_period, quarter_of_month, toda
 from server.core.disclosure import SETTLED_AFTER_DAYS, hidden_places, last_shown, published
 from server.store.engine import write
 from server.store.tables.ratings import ratings
+from server.store.tables.transactions import transactions
 from server.store.tables.users import Role
 from tests.server.client import Browser
 from tests.server.province import PERIOD, Province, add_ratings, application, fill_province
@@ -61,6 +62,9 @@ FIGURES = (
     "/analysis?period={p}",
     "/analysis/estimates.csv?period={p}",
     "/api/v1/ratings?period={p}",
+    "/survey/766?period={p}&origin=own",
+    "/survey/766/aaa-a?period={p}&origin=own",
+    "/api/v1/indicators766?period={p}&origin=own",
 )
 """Every route that shows a figure of sheets."""
 NO_FIGURES = (
@@ -68,14 +72,25 @@ NO_FIGURES = (
     "/survey/entry", "/survey/enumerators", "/survey/hotline", "/survey/import", "/survey/review", "/survey/comments",
     "/api/v1/alive", "/api/v1/health", "/api/v1/heads.jsonl", "/api/v1/changes-head", "/api/v1/dictionary", "/s/",
     "/embed/", "/survey/feedback", "/survey/plan", "/import", "/survey/index.xlsx",
-    "/survey/releases", "/releases", "/unfit",
+    "/survey/releases", "/releases", "/unfit", "/survey/response",
 )  # fmt: skip
 """Routes without a figure of answers (a count of forms, a state, one's own sheet to judge); the workbook is a ZIP."""
 
 
 @pytest.fixture
 def province(store: Engine) -> Province:
-    return fill_province(store, "aaa", simulated=False)
+    """With dossiers of which the late ones are told: then ratings of 1 or 2 count as dislikes (Decision 766)."""
+    made = fill_province(store, "aaa", simulated=False)
+    months = {*PERIOD.months, month_of_day(today())}
+    with write(store) as connection:
+        for agency in made.agencies.values():
+            for month in months:
+                row = {"province_id": made.province_id, "agency_id": agency, "month": month, "service_group": 0}
+                connection.execute(
+                    transactions.delete().where(transactions.c.agency_id == agency, transactions.c.month == month)
+                )
+                connection.execute(transactions.insert().values(**row, count=500, late=20))
+    return made
 
 
 def _bodies(browser: Browser, period: str) -> dict[str, str]:
