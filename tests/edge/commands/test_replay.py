@@ -32,7 +32,7 @@ def test_replay_as_json(film: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = capsys.readouterr()
     found = json.loads(out)
     assert "never leaves this machine" in err
-    assert "fer2013-research-only" in err
+    assert "fer2013-rafdb-research-only" in err
     assert found["frames"] == 100
     (visit,) = found["visits"]
     assert visit["level"] in ("HIGH", "VERY_HIGH")

@@ -459,12 +459,12 @@ def test_calls_from_several_threads_take_turns(networks: Networks) -> None:
 
 
 def test_restricted_weights_are_refused_without_acceptance() -> None:
-    with pytest.raises(ModelError, match="fer2013-research-only"):
+    with pytest.raises(ModelError, match="fer2013-rafdb-research-only"):
         load_networks(NetworkOptions())
     face_only = load_networks(NetworkOptions(accepted=("fer2013-research-only",), face="fer"))
     assert isinstance(face_only.speech, ProsodicArousal)
     assert [notice for notice in face_only.notices if "acted-speech-non-commercial is not accepted" in notice]
-    both = load_networks(NetworkOptions(accepted=("fer2013-research-only", "acted-speech-non-commercial")))
+    both = load_networks(NetworkOptions(accepted=("fer2013-rafdb-research-only", "acted-speech-non-commercial")))
     assert both.notices == ()
     assert isinstance(both.speech, SpeechAffectNetwork)
     assert all(len(digest) == 32 for digest in both.digests.values())
