@@ -116,7 +116,7 @@ class FusionParameters:
     """The counter's prior of negative, neutral and positive, of visits and of moments: mostly neutral.
     `calibration.counter_prior` learns it where pairs are enough."""
     # the limit is the face network's own (models.face_affect.ABSTAIN_ABOVE, measured; a test holds them together)
-    face: ModalityParameters = ModalityParameters(change=0.3, uncertainty_limit=0.6)
+    face: ModalityParameters = ModalityParameters(change=0.3, uncertainty_limit=0.7)
     geometry: ModalityParameters = ModalityParameters(
         shown=0.2, change=0.3, max_observations=3.0, uncertainty_limit=0.95
     )

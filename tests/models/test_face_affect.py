@@ -180,7 +180,7 @@ def wall(rng: np.random.Generator) -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("picture", "median", "abstained"),
-    [(wall, 0.9, 0.95), (drawn_face, 0.45, 0.2), (back_of_a_head, 0.45, 0.1)],
+    [(wall, 0.9, 0.95), (drawn_face, 0.75, 0.75), (back_of_a_head, 0.9, 0.95)],
 )
 def test_what_is_no_living_face_is_doubted(
     network: FaceAffectNetwork,
@@ -189,8 +189,8 @@ def test_what_is_no_living_face_is_doubted(
     median: float,
     abstained: float,
 ) -> None:
-    """Walls always; drawings and backs of heads more than most faces, and not enough: a third and a sixth abstain
-    (docs/models/face.md). In the box the detector stands before the network."""
+    """Walls and backs of heads always, drawings mostly (docs/models/face.md). These pictures are of another make than
+    those of `models.training.face_doubt`. In the box the detector stands before the network."""
     rng = np.random.default_rng(0)
     doubts = network.infer_arrays(np.stack([picture(rng) for _ in range(40)])).uncertainty
     assert np.median(doubts) > median
