@@ -13,8 +13,8 @@ from pipeline.language import Day, Joined, Message, Number, Sentence, in_languag
 from pipeline.law import provision
 
 TITLE = Message("How satisfaction is measured here")
-WRONG = "wrong among what is answered, source left out"
-ANSWERED = "answered, source left out"
+WRONG = "wrong among what is answered, held-out faces"
+ANSWERED = "answered, held-out faces"
 VOICE = "UAR of valence, mean over corpora left out in turn"
 """Names of the cards' metrics from which the notice says how often the machine errs and abstains."""
 

@@ -62,8 +62,8 @@ def test_how_often_it_errs_is_the_cards_figure() -> None:
     face = {metric.name: metric.value for metric in all_cards()["face-affect"].metrics}
     voice = {metric.name: metric.value for metric in all_cards()["speech-affect"].metrics}
     said = words_of(CONSENT, "en")
-    wrong = round(100 * face["wrong among what is answered, source left out"])
-    silent = round(100 * (1 - face["answered, source left out"]))
+    wrong = round(100 * face["wrong among what is answered, held-out faces"])
+    silent = round(100 * (1 - face["answered, held-out faces"]))
     assert f"read {wrong} of 100 faces wrongly, and said nothing of {silent} of 100" in said
     assert f"{round(100 * (1 - voice['UAR of valence, mean over corpora left out in turn']))} times of 100" in said
     assert "has not been measured" in words_of(BY_LAW, "en")
