@@ -87,11 +87,14 @@ def back_of_a_head(rng: np.random.Generator) -> Image:
     if rng.random() < 0.5:
         cv2.rectangle(ground, (0, int(0.85 * side)), (side, side), (float(rng.uniform(10, 240)),), -1)
     grain, along = rng.uniform(0.7, 2.5), rng.uniform(4, 25)
-    hair = cv2.GaussianBlur(rng.normal(0, 1, (side, side)).astype(np.float32), (0, 0), sigmaX=grain, sigmaY=along)
-    hair = hair / max(float(hair.std()), 1e-6) * rng.uniform(4, 30) + rng.uniform(15, 150)
+    loose = rng.normal(0, 1, (side, side)).astype(np.float32)
+    hair = np.asarray(cv2.GaussianBlur(loose, (0, 0), sigmaX=grain, sigmaY=along), np.float32)
+    hair = hair / np.float32(max(float(hair.std()), 1e-6)) * np.float32(rng.uniform(4, 30)) + np.float32(
+        rng.uniform(15, 150)
+    )
     if rng.random() < 0.5:  # combed to one side
         turn = cv2.getRotationMatrix2D((side / 2, side / 2), float(rng.uniform(-70, 70)), 1.0)
-        hair = cv2.warpAffine(hair, turn, (side, side), borderMode=cv2.BORDER_REFLECT)
+        hair = np.asarray(cv2.warpAffine(hair, turn, (side, side), borderMode=cv2.BORDER_REFLECT), np.float32)
     shape = np.zeros((side, side), np.uint8)
     axes = (int(rng.uniform(0.30, 0.48) * side), int(rng.uniform(0.34, 0.52) * side))
     cv2.ellipse(shape, (side // 2, int(rng.uniform(0.38, 0.52) * side)), axes, 0, 0, 360, (255,), -1)
@@ -115,9 +118,9 @@ def back_of_a_head(rng: np.random.Generator) -> Image:
 
 def _seen(picture: Image, rng: np.random.Generator) -> Image:
     """As a camera sees it: small, blurred, noisy, of some contrast."""
-    small = cv2.resize(picture, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small = np.asarray(cv2.resize(picture, (SIZE_PX, SIZE_PX), interpolation=cv2.INTER_AREA), np.float64)
     if rng.random() < 0.6:
-        small = cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.3, 1.4)))
+        small = np.asarray(cv2.GaussianBlur(small, (0, 0), float(rng.uniform(0.3, 1.4))), np.float64)
     small = (small - small.mean()) * rng.uniform(0.4, 1.1) + small.mean() + rng.normal(0, 15)
     return np.asarray(np.clip(small + rng.normal(0, rng.uniform(0, 8), small.shape), 0, 255), np.uint8)
 
