@@ -7,6 +7,7 @@ about anybody.
 Examples:
   hailong privacy plan --visits-per-day 12 --counters 3 --response 0.15
   hailong privacy plan --visits-per-day 120 --boxes 3 --rho 0.3 --compare --json
+  hailong privacy plan --pool so-tu-phap=8x33 --pool so-y-te=3x40 --rho 0.5    a hall: counters x visits a day of each
 """
 
 from __future__ import annotations
@@ -29,12 +30,16 @@ from pipeline.privacy.plan import (
     Recommendation,
     recommend,
 )
+from pipeline.privacy.plan_hall import PlannedPool, hall_text, recommend_hall
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong privacy plan`."""
     add = parser.add_argument
-    add("--visits-per-day", type=float, required=True, help="visits a day at one box, all its counters together")
+    add("--visits-per-day", type=float, default=0.0, help="visits a day at one box, all its counters together")
+    add(
+        "--pool", action="append", default=[], metavar="NAME=NxV", help="a hall's pool: N counters, V visits a day each"
+    )
     add("--counters", type=int, default=2, help="counters (clerks) that one box serves (default 2)")
     add("--response", type=float, default=0.15, help="share of visits that rate (default 0.15)")
     add("--boxes", type=int, default=1, help="boxes of the agency; each adds its own noise (default 1)")
@@ -54,6 +59,8 @@ def run(args: argparse.Namespace) -> int:
         args.visits_per_day, args.counters, args.response, args.boxes, args.days, args.satisfied, args.rho,
         args.abstained, args.runs, args.seed,
     )  # fmt: skip
+    if args.pool:
+        return _plan_hall(args, figures)
     _check(figures)
     if not args.json:
         print("simulating ...", file=sys.stderr)
@@ -68,6 +75,20 @@ def run(args: argparse.Namespace) -> int:
         for each in others:
             numbers = f"variance of a number {each.number_variance:9.2f}   ratio {each.ratio:.2f}"
             print(f"  {each.name:<42} {numbers}   {each.remark}")
+    return 0
+
+
+def _plan_hall(args: argparse.Namespace, figures: Figures) -> int:
+    pools = tuple(PlannedPool.parse(text) for text in args.pool)
+    if args.visits_per_day or args.compare or args.boxes != 1:
+        raise ConfigError(Message("A hall is planned by its pools alone."), Message("See hailong privacy plan --help."))
+    for pool in pools:
+        _check(pool.figures(figures))
+    advice = recommend_hall(pools, figures)
+    if args.json:
+        print(json.dumps(asdict(advice) | {"figures": asdict(figures)}))
+    else:
+        print(hall_text(advice))
     return 0
 
 

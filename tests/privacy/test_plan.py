@@ -137,3 +137,26 @@ def test_seeded() -> None:
     figures = Figures(12)
     assert score_error(figures, 1.5) == score_error(figures, 1.5)
     assert score_error(figures, 1.5) != score_error(replace(figures, seed=1), 1.5)
+
+
+def test_a_hall_is_planned_by_its_pools(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["--pool", "so-tu-phap=8x33", "--pool", "so-y-te=2x4", "--rho", "0.5", "--runs", "20000", "--json"]
+    assert main(["privacy", "plan", *words]) == 0
+    advice = json.loads(capsys.readouterr().out)
+    assert (advice["pulse"], advice["pulse_epsilon"]) == (None, 0.0)  # the small pool has too few visits for any window
+    large, small = advice["pools"]
+    assert large["pooled"]["ratio"] <= 0.82
+    assert large["pooled"]["ratio"] < large["apart"]["ratio"]
+    assert small["pooled"]["ratio"] < small["apart"]["ratio"]
+    assert advice["evidence_epsilon"] == 2.0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--pool", "x"], ["--pool", "x=0x9"], ["--pool", "x=2x0"], ["--pool", "x=65x9"], ["--pool", "x=1x30"],
+        ["--pool", "x=2x30", "--visits-per-day", "9"], ["--pool", "x=2x30", "--boxes", "2"], [],
+    ],
+)  # fmt: skip
+def test_halls_that_cannot_be_planned(words: list[str]) -> None:
+    assert main(["privacy", "plan", *words]) != 0
