@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import betaincinv, ndtri, stdtrit
 
 FloatArray = NDArray[np.float64]
 LEVEL: Final = 0.95
@@ -42,3 +42,16 @@ def wilson(
     high = np.where(n > 0, np.clip(centre + half, 0.0, 1.0), 1.0)
     # the interval always holds the share itself; rounding must not say otherwise
     return np.minimum(low, p), np.maximum(high, p)
+
+
+def beta_interval(
+    share: ArrayLike, variance: ArrayLike, degrees: ArrayLike, level: float = LEVEL
+) -> tuple[FloatArray, FloatArray]:
+    """Quantiles (low, high) [...] of the beta distribution with mean `share` [...] in 0..1 and `variance` [...], which
+    is stretched by Student's quantile at `degrees` of freedom over the normal one."""
+    p = np.clip(np.asarray(share, dtype=np.float64), 1e-6, 1 - 1e-6)
+    stretch = np.square(t_quantile(degrees, level) / normal_quantile(level))
+    spread = np.minimum(np.asarray(variance, dtype=np.float64) * stretch, 0.999 * p * (1 - p))
+    size = p * (1 - p) / spread - 1.0
+    a, b = p * size, (1 - p) * size
+    return np.asarray(betaincinv(a, b, 0.5 - level / 2)), np.asarray(betaincinv(a, b, 0.5 + level / 2))

@@ -13,11 +13,9 @@ approximation, a posterior over the spread between areas in place of an estimate
 
     k_i ~ Binomial(n_i, theta_i),  theta_i ~ Beta(mu M, (1 - mu) M),  answers divided by their design effect
 
-Where a covariate is itself a noisy estimate with known covariance C_i (a share from a privacy-noised table), Ybarra and
-Lohr's form adds b'C_i b to the model variance in g_i and corrects X'X; the covariate's error must not be the area's own
-sampling error.
+Areas with earlier quarters borrow from these as well: `calibration.areas_over_time`.
 
-Sources: Fay, Herriot 1979; Prasad, Rao 1990; Datta, Lahiri 2000; Rao, Molina 2015; Ybarra, Lohr 2008; Tang, Morris 2011
+Sources: Fay, Herriot 1979; Prasad, Rao 1990; Datta, Lahiri 2000; Rao, Molina 2015; Tang, Morris 2011
 (a prior that keeps the spread off zero). Why our own and not a library: ADR 0043.
 """
 
@@ -29,9 +27,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, betaln
+from scipy.special import betaln
 
-from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
+from calibration.intervals import LEVEL, beta_interval, t_quantile, wilson
 from calibration.reasons import Reason, Why
 from calibration.results import Estimate, Interval
 from pipeline.errors import StatisticsError
@@ -180,87 +178,6 @@ def fay_herriot(
     )
 
 
-def ybarra_lohr(
-    y: ArrayLike,
-    variance: ArrayLike,
-    x: ArrayLike,
-    covariance: ArrayLike,
-    names: Sequence[str] = (),
-) -> SmallAreaFit:
-    """Fay-Herriot where covariates x [m, p] are estimates with known error `covariance` [m, p, p] (0 for exact ones).
-
-    b and s2 by the modified least squares and moments of Ybarra and Lohr (2008); MSE from g1 with the error of the
-    covariate, and a jackknife over areas for the estimation of b and s2. With zero `covariance` the estimates are
-    those of a moment-fitted Fay-Herriot model. Raises as `fay_herriot`."""
-    direct, psi, design = _checked(y, variance, x)
-    error = np.asarray(covariance, dtype=np.float64)
-    m, p = design.shape
-    if error.shape != (m, p, p):
-        raise StatisticsError(
-            Message(
-                "The covariates' error covariance must have shape {value}, got {shape}.",
-                value=(m, p, p),
-                shape=error.shape,
-            )
-        )
-
-    def fit(keep: NDArray[np.bool_]) -> tuple[FloatArray, float]:
-        z, d, e, v = direct[keep], design[keep], error[keep], psi[keep]
-        weights, s2 = np.ones(len(z)), 0.0
-        beta = np.zeros(p)
-        for _ in range(30):
-            gram = np.einsum("i,ij,ik->jk", weights, d, d) - np.einsum("i,ijk->jk", weights, e)
-            plain = np.einsum("i,ij,ik->jk", weights, d, d)
-            # a correction that leaves no information in a direction is not made: it would divide by noise
-            if np.linalg.eigvalsh(gram).min() < 0.05 * np.linalg.eigvalsh(plain).min():
-                gram = plain
-            beta = np.linalg.solve(gram, np.einsum("i,ij,i->j", weights, d, z))
-            extra = np.einsum("j,ijk,k->i", beta, e, beta)
-            s2 = max(float(((z - d @ beta) ** 2 - v - extra).sum() / (len(z) - p)), 0.0)
-            new = 1.0 / np.maximum(s2 + v + extra, 1e-12)
-            if np.allclose(new, weights, rtol=1e-8):
-                break
-            weights = new
-        return beta, s2
-
-    def predict(beta: FloatArray, s2: float) -> tuple[FloatArray, FloatArray]:
-        extra = np.einsum("j,ijk,k->i", beta, error, beta)
-        g = (s2 + extra) / (s2 + extra + psi)
-        return g, g * direct + (1 - g) * (design @ beta)
-
-    everything = np.ones(m, dtype=bool)
-    beta, s2 = fit(everything)
-    g, estimate = predict(beta, s2)
-    spread, coefficients, leading = np.zeros(m), [], g * psi
-    bias = np.zeros(m)
-    for left_out in range(m):
-        keep = everything.copy()
-        keep[left_out] = False
-        beta_j, s2_j = fit(keep)
-        g_j, estimate_j = predict(beta_j, s2_j)
-        spread += (estimate_j - estimate) ** 2
-        bias += g_j * psi - leading
-        coefficients.append(beta_j)
-    factor = (m - 1) / m
-    mse = np.maximum(leading - factor * bias, 0.25 * leading) + factor * spread
-    errors = np.sqrt(factor * ((np.array(coefficients) - beta) ** 2).sum(axis=0))
-    total = s2 + psi + np.einsum("j,ijk,k->i", beta, error, beta)
-    log_likelihood = -0.5 * float((np.log(2 * np.pi * total) + (direct - design @ beta) ** 2 / total).sum())
-    return SmallAreaFit(
-        estimate=estimate,
-        mse=mse,
-        trust=g,
-        coefficients=beta,
-        coefficient_errors=errors,
-        model_variance=s2,
-        log_likelihood=log_likelihood,
-        iterations=0,
-        direct=direct,
-        sampling_variance=psi,
-        names=tuple(names),
-    )
-
-
 def pooled_variances(
     satisfied: ArrayLike, rated: ArrayLike, design_effect: ArrayLike = 1.0
 ) -> tuple[FloatArray, FloatArray]:
@@ -285,12 +202,7 @@ class HierarchicalShares:
     def interval(self, level: float = LEVEL) -> tuple[FloatArray, FloatArray]:
         """Quantiles [m] of the beta distribution with this mean and variance, stretched by Student's quantile at
         m - 1 degrees of freedom over the normal one: with few areas the spread between them is hardly known."""
-        m = len(self.estimate)
-        stretch = (float(t_quantile(m - 1, level)) / normal_quantile(level)) ** 2
-        most = 0.999 * self.estimate * (1 - self.estimate)
-        size = self.estimate * (1 - self.estimate) / np.minimum(self.variance * stretch, most) - 1.0
-        a, b = self.estimate * size, (1 - self.estimate) * size
-        return np.asarray(betaincinv(a, b, 0.5 - level / 2)), np.asarray(betaincinv(a, b, 0.5 + level / 2))
+        return beta_interval(self.estimate, self.variance, len(self.estimate) - 1, level)
 
 
 def hierarchical_shares(satisfied: ArrayLike, rated: ArrayLike, design_effect: ArrayLike = 1.0) -> HierarchicalShares:
@@ -333,13 +245,11 @@ def small_area_estimates(
     names: Sequence[str],
     design_effect: ArrayLike = 1.0,
     x: ArrayLike | None = None,
-    covariance: ArrayLike | None = None,
     level: float = LEVEL,
 ) -> list[Estimate]:
     """One result per area [m], borrowing strength; fewer than five areas cannot lend, and are returned as they are.
 
-    Without covariates by `hierarchical_shares`; with `x` by Fay-Herriot, with noisy `x` (their error `covariance`) by
-    Ybarra-Lohr."""
+    Without covariates by `hierarchical_shares`; with `x` by Fay-Herriot."""
     share, psi = pooled_variances(satisfied, rated, design_effect)
     n = np.asarray(rated, dtype=np.float64)
     reasons = [Reason(Why.FEW_AREAS)] * len(share)
@@ -352,7 +262,7 @@ def small_area_estimates(
         low, high = posterior.interval(level)
         reasons = [Reason.of(Why.BORROWS, trust=f"{g:.2f}") for g in posterior.trust]
     else:
-        fit = fay_herriot(share, psi, x, names) if covariance is None else ybarra_lohr(share, psi, x, covariance, names)
+        fit = fay_herriot(share, psi, x, names)
         estimate, mse = np.clip(fit.estimate, 0, 1), fit.mse
         low, high = fit.interval(level)
         reasons = [Reason.of(Why.BORROWS, trust=f"{g:.2f}") for g in fit.trust]

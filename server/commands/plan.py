@@ -4,9 +4,14 @@
     hailong server plan --show main
     hailong server plan --show main --json
     hailong server plan --show main --out plan/
+    hailong server plan --show main --call-back 300 --seed 7
+    hailong server plan --show main --call-back-answers calls.csv
 
 Sizes follow n = N / (1 + N e^2) for the province, each level or each agency (--scope), allocated in proportion to the
 transactions or by Neyman's rule with cost (--method neyman --cost xa=2). The draw follows from the seed alone.
+
+--call-back draws who is called of those who were asked, and tells the price before a call is made; its answers (a CSV
+of agency, reached, satisfied) mend every figure for a response that depends on satisfaction (ADR 0178).
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from typing import TYPE_CHECKING
 from pipeline.language import Message, of_environment, translator
 
 if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
     from server.sampling.plan import PlanState
 
 
@@ -43,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--agencies", type=float, default=1.0, help="share of each level's agencies drawn (1.0)")
     parser.add_argument("--groups", type=int, default=0, help="service groups drawn in an agency (0: all)")
     parser.add_argument("--forms", type=int, default=0, help="forms in all, instead of the formula")
+    parser.add_argument("--call-back", type=int, metavar="CALLS", help="draw a call-back of those who did not answer")
+    parser.add_argument("--call-back-answers", type=Path, metavar="CSV", help="figures corrected by its answers")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the plan as DOCX and PDF into this folder")
     parser.add_argument("--lang", default="vi", choices=languages(), help="language of these files (vi)")
     parser.add_argument("--json", action="store_true", help="the plan as JSON, with every transaction drawn")
@@ -65,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
     with read(engine) as connection:
         province = province_id(connection, args)
     code = args.show
+    if args.call_back or args.call_back_answers:
+        return _call_back(args, engine, province)
     if code is None:
         if not args.round or not args.frame:
             raise InvalidError(Message("A plan needs --round and --frame."), Message("Or show one with --show PLAN."))
@@ -99,6 +110,26 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({**values, "forms": state.forms, "returned": state.returned}, ensure_ascii=False))
         return 0
     print(_table(state))
+    return 0
+
+
+def _call_back(args: argparse.Namespace, engine: Engine, province: int) -> int:
+    """The draw of a call-back with its price and script, or the figures that its answers give."""
+    from pipeline.errors import InvalidError
+    from server.sampling.call_back import answers_of, corrected_text, draw_text
+    from server.sampling.plan import plan_state
+    from server.store.engine import read
+
+    if args.show is None:
+        raise InvalidError(Message("A call-back is of a plan."), Message("Name it with --show PLAN."))
+    _ = translator(of_environment(os.environ))
+    with read(engine) as connection:
+        state = plan_state(connection, province, args.show)
+        if args.call_back_answers is not None:
+            print(corrected_text(connection, province, state, answers_of(args.call_back_answers), _))
+        else:
+            print(draw_text(connection, province, state, args.call_back, args.seed, _))
+    engine.dispose()
     return 0
 
 

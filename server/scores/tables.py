@@ -5,26 +5,30 @@ A table is a list of plain rows (name -> number, text or None), ready for CSV, P
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from calibration.agreement import Figure, implicit_index, index_agreement, table_agreement
 from calibration.analysis import AgencyResult, Analysis, group_curves
+from calibration.areas_over_time import FEWEST, areas_over_time
 from calibration.drift import DriftKind, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_shares
 from calibration.ratings import TABLET, totals
+from calibration.reasons import Reason, Why
+from calibration.results import Estimate, Interval
 from calibration.small_areas import pooled_variances, small_area_estimates
 from calibration.tables import EvidenceTable, pool
-from pipeline.calendar import Period, month_name
+from pipeline.calendar import Period, month_name, month_of_date
 from pipeline.language import Message
 from server.catalogue.agencies import Agency, read_agencies
 from server.core.disclosure import hidden_places, published
-from server.scores.evidence import agency_months, day_range, left_out_agencies
+from server.scores.evidence import HISTORY_MONTHS, agency_months, day_range, left_out_agencies
 from server.scores.fused import analysis_of
 from server.scores.words import DRIFTS
 from server.store.engine import read
@@ -231,17 +235,71 @@ def rank_rows_of(m: Material) -> list[Row]:
     return sorted(rows, key=lambda row: (row["agency_level"], row["best"] + row["worst"], row["agency"]))
 
 
+def _earlier(m: Material, agencies: Sequence[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(satisfied, rated) [agencies, periods] of spans as long as the period before it, oldest first; spans in which
+    fewer than half of the agencies have answers are left out."""
+    first, length = m.period.first_month, len(m.period.months)
+    place = {agency: number for number, agency in enumerate(agencies)}
+    spans = -(-HISTORY_MONTHS // length)
+    counts = np.zeros((2, len(agencies), spans))
+    for month in m.months:
+        back = (first - 1 - month_of_date(month.period.start)) // length
+        if month.agency in place and month.period != m.analysis.period and 0 <= back < spans:
+            rated, satisfied = totals(month.ratings)
+            counts[:, place[month.agency], spans - 1 - back] += satisfied, rated
+    kept = (counts[1] > 0).sum(axis=0) * 2 >= len(agencies)
+    return counts[0][:, kept], counts[1][:, kept]
+
+
+def _over_time(
+    m: Material, chosen: Sequence[AgencyResult], satisfied: Sequence[int], effects: Sequence[float]
+) -> list[Estimate]:
+    """Estimates that borrow from earlier periods, too; empty where there are none, or too few agencies."""
+    good, rated = _earlier(m, [result.agency for result in chosen])
+    periods = good.shape[1]
+    if not periods or len(chosen) < FEWEST:
+        return []
+    now = np.array([[result.fused.explicit.n for result in chosen]], dtype=np.float64).T
+    newest = np.array([satisfied], dtype=np.float64).T
+    found = areas_over_time(
+        np.concatenate([good, newest], axis=1), np.concatenate([rated, now], axis=1), np.array([effects]).T, m.level
+    )
+    borrows, stands = Reason.of(Why.BORROWS_OVER_TIME, periods=periods), Reason(Why.CHANGED_ABRUPTLY)
+    return [
+        Estimate.borrowed(
+            float(found.estimate[i]),
+            Interval(float(found.low[i]), float(found.high[i]), m.level),
+            n=result.fused.explicit.n,
+            n_eff=float(max(found.estimate[i] * (1 - found.estimate[i]), 1e-9) / found.mse[i]),
+            reason=stands if found.changed[i] else borrows,
+        )
+        for i, result in enumerate(chosen)
+    ]
+
+
 def small_area_rows(m: Material) -> list[Row]:
-    """Explicit indices that borrow strength within a level (Fay-Herriot), with the error of doing so."""
+    """Explicit indices that borrow strength within a level, from earlier periods where there are, with the error of
+    doing so (ADR 0170, 0177)."""
     rows = []
     results, satisfied, rated, effects = _rated(m)
     for level in sorted({m.agencies[r.agency].level for r in results}):
         chosen = [i for i, r in enumerate(results) if m.agencies[r.agency].level == level]
-        names = [results[i].agency for i in chosen]
-        good, all_of = [satisfied[i] for i in chosen], [rated[i] for i in chosen]
-        found = small_area_estimates(good, all_of, names, [effects[i] for i in chosen], level=m.level)
-        for name, own, estimate in zip(names, (results[i].fused.explicit for i in chosen), found, strict=True):
-            row = {"period": m.period.name, **_names(m.agencies[name]), "n": own.n, "index_explicit": own.index}
+        of_level, good, effect = (
+            [results[i] for i in chosen],
+            [satisfied[i] for i in chosen],
+            [effects[i] for i in chosen],
+        )
+        found = _over_time(m, of_level, good, effect) or small_area_estimates(
+            good, [rated[i] for i in chosen], [r.agency for r in of_level], effect, level=m.level
+        )
+        for result, estimate in zip(of_level, found, strict=True):
+            own = result.fused.explicit
+            row = {
+                "period": m.period.name,
+                **_names(m.agencies[result.agency]),
+                "n": own.n,
+                "index_explicit": own.index,
+            }
             bounds = {"low": 100 * estimate.interval.low, "high": 100 * estimate.interval.high}
             rows.append({**row, "index": estimate.index, **bounds, "reasons": ", ".join(map(str, estimate.reasons))})
     return rows

@@ -79,6 +79,8 @@ REASONS: dict[Why, Message] = {
     ),
     Why.FEW_AREAS: Message("Fewer than five areas: nothing was borrowed."),
     Why.BORROWS: Message("Borrows from the other areas; its own figure weighs {trust}."),
+    Why.BORROWS_OVER_TIME: Message("Borrows from its own {periods} earlier periods and from the other areas."),
+    Why.CHANGED_ABRUPTLY: Message("Changed abruptly against its own past: nothing was borrowed. Look at it."),
     Why.NO_VISITS: Message("No visits that can be told from noise."),
     Why.FEW_PAIRS: Message("{pairs} pairs of level and rating: too few."),
     Why.NO_VARIATION: Message("Level or rating does not vary."),

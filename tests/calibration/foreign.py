@@ -32,6 +32,35 @@ def areas(
     return rng.binomial(rated, truth), rated, truth
 
 
+def areas_in_time(
+    rng: np.random.Generator,
+    share: float,
+    count: int,
+    mean_answers: int,
+    quarters: int,
+    *,
+    spread: float = 0.35,
+    lasting: float = 0.8,
+    shape: str = "steps",
+) -> tuple[IntArray, IntArray, FloatArray]:
+    """(satisfied, rated, truth) [count, quarters]. On the logit scale an area has a height of its own (`lasting` of the
+    variance `spread`^2) and a passing part: new heads, one in four quarters, move it for as long as they stay (steps),
+    or it drifts by a random walk that is pulled back (walk). A season moves all; some areas skip a quarter."""
+    own = np.sqrt(lasting) * spread * rng.standard_t(6, count) / np.sqrt(1.5)
+    passing = np.zeros((count, quarters))
+    passing[:, 0] = rng.normal(size=count)
+    for t in range(1, quarters):
+        if shape == "steps":
+            passing[:, t] = np.where(rng.random(count) < 0.25, rng.normal(size=count), passing[:, t - 1])
+        else:
+            passing[:, t] = 0.8 * passing[:, t - 1] + 0.6 * rng.normal(size=count)
+    season = 0.15 * np.sin(np.arange(quarters) * np.pi / 2)
+    truth = expit(logit(share) + own[:, None] + np.sqrt(1 - lasting) * spread * passing + season)
+    rated = 3 + rng.poisson(mean_answers - 3, (count, quarters))
+    rated[:, :-1] *= rng.random((count, quarters - 1)) > 0.05
+    return rng.binomial(rated, truth), rated, truth
+
+
 @dataclass(frozen=True, slots=True)
 class Days:
     """Answers of agencies over working days: `satisfied`, `rated` [agencies, days, counters]; truth [agencies]."""

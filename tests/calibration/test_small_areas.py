@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from calibration.reasons import Reason, Why
-from calibration.small_areas import fay_herriot, pooled_variances, small_area_estimates, ybarra_lohr
+from calibration.small_areas import fay_herriot, pooled_variances, small_area_estimates
 from pipeline.errors import StatisticsError
 
 # Fresh milk expenditure of 43 areas (direct estimate, its standard deviation, major area): Arora and Lahiri 1997,
@@ -86,41 +86,6 @@ def test_the_mse_is_the_mean_squared_error() -> None:
     assert np.mean(claimed) == pytest.approx(np.mean(errors), rel=0.05)
     assert np.mean(errors) < 0.65 * np.mean(direct)
     assert np.mean(inside) >= 0.93
-
-
-def test_ybarra_lohr_does_not_trust_a_noisy_covariate() -> None:
-    rng = np.random.default_rng(2)
-    psi, noise = np.full(40, 0.002), np.linspace(0.0, 0.004, 40)
-    slopes, naive_slopes, honest, direct, noisiest = [], [], [], [], []
-    for _ in range(40):
-        x = rng.normal(0, 0.06, 40)
-        theta = 0.8 + 1.0 * x + rng.normal(0, 0.02, 40)
-        y, seen = theta + rng.normal(0, np.sqrt(psi)), x + rng.normal(0, np.sqrt(noise))
-        design = np.stack([np.ones(40), seen], axis=1)
-        error = np.zeros((40, 2, 2))
-        error[:, 1, 1] = noise
-        fit = ybarra_lohr(y, psi, design, error)
-        assert (fit.mse > 0).all()
-        slopes.append(fit.coefficients[1])
-        naive_slopes.append(fay_herriot(y, psi, design).coefficients[1])
-        honest.append((fit.estimate - theta) ** 2)
-        direct.append((y - theta) ** 2)
-        noisiest.append(fit.trust[-1] - fit.trust[0])
-    assert np.median(naive_slopes) < 0.8
-    assert np.median(slopes) == pytest.approx(1.0, abs=0.12)
-    assert np.mean(honest) < 0.8 * np.mean(direct)
-    assert np.mean(noisiest) > 0.1
-
-
-def test_ybarra_lohr_by_hand_without_noise() -> None:
-    y, psi, x = milk()
-    fit = ybarra_lohr(y, psi, x, np.zeros((43, 4, 4)))
-    weight = 1 / (fit.model_variance + psi)
-    beta = np.linalg.solve((x * weight[:, None]).T @ x, (x * weight[:, None]).T @ y)
-    assert fit.coefficients == pytest.approx(beta, abs=1e-6)
-    assert fit.model_variance == pytest.approx(((y - x @ beta) ** 2 - psi).sum() / 39, abs=1e-6)
-    g = fit.model_variance / (fit.model_variance + psi)
-    assert fit.estimate == pytest.approx(g * y + (1 - g) * (x @ beta), abs=1e-6)
 
 
 def test_an_area_where_everyone_is_satisfied_keeps_a_variance() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sqlalchemy import Engine
 
 from calibration.sampling import PlanSettings, draw_plan, required_size
+from hailong.cli import main
 from pipeline.calendar import day_index
 from pipeline.errors import ConflictError, InvalidError, StatisticsError
 from server.catalogue.reading import read_catalogue
@@ -113,3 +115,32 @@ def test_returns_and_who_still_has_to_be_asked(store: Engine) -> None:
     assert (state.forms, state.returned) == (100, 3)
     assert (so_b.returned, so_b.to_ask) == (3, so_b.forms - 3)
     assert len(so_b.picks) == so_b.forms
+
+
+def test_a_call_back_is_drawn_priced_and_mends_the_figures(
+    store: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    province, _ = _frame(store)
+    with write(store) as connection:
+        days = {"first_day": day_index(date(2026, 7, 1)), "last_day": day_index(date(2026, 7, 31))}
+        make_round(connection, province, code="r", name_vi="Đợt", name_en="", instrument="2640", user_id=None, **days)
+        make_plan(connection, province, "r", "k", PlanSettings("2026-07", seed=1, forms=200, scope="province"), None)
+        state = plan_state(connection, province, "k")
+        largest = max(state.rows, key=lambda row: row.forms)
+        add_sheets(connection, province, largest.agency, [{"overall": 5}] * 36 + [{"overall": 2}] * 4)
+    command = ["server", "plan", "--store", str(store.url), "--show", "k"]
+    assert main([*command, "--call-back", "50", "--seed", "7"]) == 0
+    drawn = capsys.readouterr().out
+    assert main([*command, "--call-back", "50", "--seed", "7"]) == 0
+    assert capsys.readouterr().out == drawn
+    assert largest.agency_vi in drawn
+    calls = tmp_path / "calls.csv"
+    calls.write_text(f"agency,reached,satisfied\n{largest.agency},40,28\n", encoding="utf-8")
+    assert main([*command, "--call-back-answers", str(calls)]) == 0
+    told = capsys.readouterr().out
+    assert "3.42" in told.replace(",", ".").splitlines()[0]  # (36 x 12 / 80 + 1/4) / (4 x 28 / 80 + 1/4)
+    calls.write_text("agency,reached,satisfied\nno-such,4,2\n", encoding="utf-8")
+    assert main([*command, "--call-back-answers", str(calls)]) == 1
+    calls.write_text(f"agency,reached,satisfied\n{largest.agency},4,5\n", encoding="utf-8")
+    assert main([*command, "--call-back-answers", str(calls)]) == 1
+    assert main(["server", "plan", "--store", str(store.url), "--call-back", "5"]) == 1

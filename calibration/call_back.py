@@ -1,0 +1,174 @@
+"""A call-back of those who did not answer: the one remedy against response by satisfaction itself.
+
+Where satisfied people answer more readily, every figure is too high, and no data of those who answered can tell. A
+small random sample of the others is called (double sampling). In every agency the odds of being satisfied among those
+who answered are `ratio` times the odds among those who did not; one ratio for the province is estimated from agencies'
+two-by-two tables (Mantel and Haenszel: consistent however thin they are, with Robins, Breslow and Greenland's variance)
+and mends all figures:
+
+    theta_i = r_i p_i + (1 - r_i) q_i,   logit q_i = logit p_i - ln ratio,   r_i = answered / asked.
+
+The uncertainty of the ratio is common to all agencies: it stays in the province's figure however many these are. The
+covariance of p_i and the ratio is left out; it would narrow the interval.
+
+Assumes that those who are reached stand for those who are not, and that the ratio is about the same everywhere; a test
+of the latter would need far more calls. Sources: Hansen, Hurwitz 1946 (double sampling); Mantel, Haenszel 1959; Robins,
+Breslow, Greenland 1986.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit, logit
+
+from calibration.intervals import LEVEL, normal_quantile, wilson
+from pipeline.errors import StatisticsError
+from pipeline.language import Message
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """Odds of being satisfied among those who answered over those who did not, with `error` of its logarithm."""
+
+    ratio: float
+    error: float
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """(low, high) of the ratio."""
+        half = normal_quantile(level) * self.error
+        return self.ratio * math.exp(-half), self.ratio * math.exp(half)
+
+
+@dataclass(frozen=True, slots=True)
+class CalledBack:
+    """Shares in 0..1 [agencies] with `error`, `low`, `high`; `plain`: of those who answered.
+
+    `province`: (estimate, low, high, plain), agencies weighted by those asked or as told."""
+
+    ratio: Ratio
+    estimate: FloatArray
+    error: FloatArray
+    low: FloatArray
+    high: FloatArray
+    plain: FloatArray
+    province: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a call-back brings and costs at most, known before a call is made. Standard errors in shares.
+
+    `before`: of the province's figure now, right only if response does not depend on satisfaction. `after`: of the
+    corrected one, right in either case. `pays_beyond`: bias (share) from which on the corrected figure is nearer the
+    truth."""
+
+    calls: int
+    reached: int
+    before: float
+    after: float
+
+    @property
+    def pays_beyond(self) -> float:
+        """sqrt(after^2 - before^2)."""
+        return math.sqrt(max(self.after**2 - self.before**2, 0.0))
+
+
+def odds_ratio(satisfied: ArrayLike, answered: ArrayLike, called_satisfied: ArrayLike, called: ArrayLike) -> Ratio:
+    """Mantel and Haenszel's ratio over agencies [m]; half an answer of each kind is added to the whole so that it is
+    finite. Raises `StatisticsError` where nobody was reached or nobody answered."""
+    a, n = np.asarray(satisfied, dtype=np.float64), np.asarray(answered, dtype=np.float64)
+    c, m = np.asarray(called_satisfied, dtype=np.float64), np.asarray(called, dtype=np.float64)
+    if not a.shape == n.shape == c.shape == m.shape or np.any((a < 0) | (c < 0) | (a > n) | (c > m)):
+        raise StatisticsError(Message("A call-back: satisfied and all answers of every agency, none larger than all."))
+    both = (n > 0) & (m > 0)
+    if not both.any():
+        raise StatisticsError(Message("A call-back needs agencies with answers and with people reached."))
+    a, b, c, d = a[both], (n - a)[both], c[both], (m - c)[both]
+    total = a + b + c + d
+    up, down = a * d / total, b * c / total
+    p, q = (a + d) / total, (b + c) / total
+    r, s = float(up.sum()) + 0.25, float(down.sum()) + 0.25
+    variance = (
+        float((p * up).sum()) / (2 * r**2)
+        + float((p * down + q * up).sum()) / (2 * r * s)
+        + float((q * down).sum()) / (2 * s**2)
+    )
+    return Ratio(r / s, math.sqrt(variance))
+
+
+def corrected(
+    asked: ArrayLike,
+    satisfied: ArrayLike,
+    answered: ArrayLike,
+    called_satisfied: ArrayLike,
+    called: ArrayLike,
+    *,
+    weights: ArrayLike | None = None,
+    design_effect: ArrayLike = 1.0,
+    level: float = LEVEL,
+) -> CalledBack:
+    """Figures of agencies [m]: `asked` >= `answered` >= `satisfied`, and of those reached by call-back `called`.
+
+    `weights` [m]: of the province's figure (default: those asked). Raises as `odds_ratio`."""
+    ratio = odds_ratio(satisfied, answered, called_satisfied, called)
+    n, k = np.asarray(answered, dtype=np.float64), np.asarray(satisfied, dtype=np.float64)
+    invited = np.maximum(np.asarray(asked, dtype=np.float64), n)
+    rate = np.divide(n, invited, out=np.zeros_like(n), where=invited > 0)
+    plain = np.divide(k, n, out=np.full_like(n, np.nan), where=n > 0)
+    near = (k + 0.5) / (n + 1.0)
+    silent = expit(logit(near) - math.log(ratio.ratio))
+    estimate = rate * np.nan_to_num(plain) + (1 - rate) * silent
+    # how the estimate moves with the agency's own share, and with the ratio's logarithm
+    by_share = rate + (1 - rate) * silent * (1 - silent) / (near * (1 - near))
+    by_ratio = (1 - rate) * silent * (1 - silent)
+    effect = np.maximum(np.asarray(design_effect, dtype=np.float64), 1.0)
+    own = np.square(by_share) * effect * near * (1 - near) / np.maximum(n, 1.0)
+    error = np.sqrt(own + np.square(by_ratio * ratio.error))
+    low, high = wilson(estimate, estimate * (1 - estimate) / np.square(error), level=level)
+    weight = np.where(n > 0, invited if weights is None else np.asarray(weights, dtype=np.float64), 0.0)
+    weight = weight / weight.sum()
+    whole = float(weight @ estimate)
+    spread = float(np.square(weight) @ own) + (float(weight @ by_ratio) * ratio.error) ** 2
+    ends = wilson(whole, whole * (1 - whole) / spread, level=level)
+    province = (whole, float(ends[0]), float(ends[1]), float(weight @ np.nan_to_num(plain)))
+    return CalledBack(ratio, estimate, error, low, high, plain, province)
+
+
+def price(asked: int, answered: int, calls: int, *, share: float = 0.85, reached: float = 0.6) -> Price:
+    """Of `calls` in a province with `answered` of `asked`, at a likely `share` satisfied, if response did not depend on
+    satisfaction. `reached`: share of calls that are answered."""
+    if not 0 < answered <= asked or calls < 1 or not 0 < reached <= 1 or not 0 < share < 1:
+        raise StatisticsError(Message("A call-back needs answers, no more than were asked, and at least one call."))
+    people = max(1, round(calls * reached))
+    spread = share * (1 - share)
+    before = math.sqrt(spread / answered)
+    # at a ratio of 1: variance of its logarithm, and how far the silent ones' share follows it
+    of_ratio = 1.0 / (people * spread) + 1.0 / (answered * spread)
+    after = math.sqrt(spread / answered + ((1 - answered / asked) * spread) ** 2 * of_ratio)
+    return Price(calls, people, before, after)
+
+
+def draw_calls(picks: Sequence[Sequence[int]], missing: Sequence[int], calls: int, seed: int) -> list[tuple[int, ...]]:
+    """Transactions to call [strata]: `calls` of those asked (`picks`, numbers in the register), in proportion to the
+    `missing` forms of each stratum and at random within it, from the seed alone.
+
+    Answers bear no name, so that nobody can tell who among the `picks` did not answer: more are drawn, by asked over
+    missing, and the caller asks first. All of the stratum where that is more than it has."""
+    wanted = np.asarray(missing, dtype=np.float64)
+    if calls < 1 or not wanted.sum() > 0:
+        raise StatisticsError(Message("A call-back needs at least one call, and forms that are missing."))
+    asked = np.array([len(one) for one in picks], dtype=np.float64)
+    share = calls * wanted / wanted.sum() * asked / np.maximum(wanted, 1.0)
+    rng = np.random.default_rng(seed)
+    sizes = np.minimum(np.floor(share + rng.uniform(size=len(share))), asked).astype(np.int64)
+    return [
+        tuple(sorted(int(number) for number in rng.choice(np.asarray(one, dtype=np.int64), size=size, replace=False)))
+        for one, size in zip(picks, sizes.tolist(), strict=True)
+    ]

@@ -1,0 +1,80 @@
+"""Before and after with controls, on 0/1 answers: no effect is found where there is none, one where there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from calibration.before_after import before_after
+from pipeline.errors import StatisticsError
+from tests.calibration import foreign
+
+
+@pytest.mark.parametrize(("improved", "answers"), [(1, 60), (3, 25), (8, 60)])
+def test_nothing_is_found_where_nothing_was_done(improved: int, answers: int) -> None:
+    """Agencies that move by steps of their own, a season that moves all: coverage of 0 and false alarms; a plain
+    comparison of before and after would take the season for the improvement."""
+    rng = np.random.default_rng(improved)
+    inside, rang, placebo, plain = [], [], [], []
+    for _ in range(300):
+        satisfied, rated, _ = foreign.areas_in_time(rng, 0.82, 30, answers, 6)
+        treated = np.arange(30) < improved
+        found = before_after(satisfied, rated, treated, 4)
+        inside.append(found.effect.low <= 0 <= found.effect.high)
+        rang.append(found.effect.p_value <= 0.05)
+        if found.placebo is not None:
+            placebo.append(found.placebo.p_value <= 0.05)
+        plain.append(found.improved[4] - found.improved[3])
+    assert 0.92 <= np.mean(inside) <= 0.985
+    assert np.mean(rang) <= 0.08
+    assert np.mean(placebo) <= 0.08
+    assert abs(np.nanmean(plain)) > 0.01
+
+
+def test_an_improvement_is_found_and_its_interval_covers() -> None:
+    rng = np.random.default_rng(9)
+    estimates, inside, rang = [], [], []
+    for _ in range(200):
+        satisfied, rated, truth = foreign.areas_in_time(rng, 0.78, 30, 60, 6)
+        treated = np.arange(30) < 5
+        satisfied[:5, 4:] = rng.binomial(rated[:5, 4:], np.minimum(truth[:5, 4:] + 0.1, 1.0))
+        effect = before_after(satisfied, rated, treated, 4).effect
+        estimates.append(effect.estimate)
+        inside.append(effect.low <= 0.1 <= effect.high)
+        rang.append(effect.p_value <= 0.05)
+    assert np.mean(estimates) == pytest.approx(0.1, abs=0.01)
+    assert np.mean(inside) >= 0.90
+    assert np.mean(rang) >= 0.7
+
+
+def test_agencies_on_another_way_ring_in_the_placebo() -> None:
+    """The improved agencies had been falling for two quarters already: the placebo says so."""
+    rng = np.random.default_rng(2)
+    rang = []
+    for _ in range(60):
+        satisfied, rated, truth = foreign.areas_in_time(rng, 0.8, 30, 80, 6)
+        fall = np.array([0, 0, 0, 0.15, 0.15, 0.15])
+        satisfied[:6] = rng.binomial(rated[:6], np.clip(truth[:6] - fall, 0.02, 1))
+        found = before_after(satisfied, rated, np.arange(30) < 6, 4)
+        assert found.placebo is not None
+        rang.append(found.placebo.p_value <= 0.05)
+    assert np.mean(rang) >= 0.8
+
+
+def test_difference_by_hand() -> None:
+    rated = np.full((12, 2), 100)
+    satisfied = np.full((12, 2), 80)
+    satisfied[:, 1] = 84
+    satisfied[0, 1] = 95
+    found = before_after(satisfied, rated, np.arange(12) == 0, 1)
+    assert found.effect.estimate == pytest.approx(0.11)
+    assert found.placebo is None
+    assert found.plot("en").to_dict()
+    assert [row["index"] for row in found.rows("en")][:2] == [80.0, 95.0]
+
+
+@pytest.mark.parametrize(("agencies", "first"), [(12, 0), (12, 2), (5, 1)])
+def test_what_cannot_be(agencies: int, first: int) -> None:
+    counts = np.full((agencies, 2), 10)
+    with pytest.raises(StatisticsError):
+        before_after(counts, counts, np.arange(agencies) == 0, first)
