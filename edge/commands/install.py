@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"Installed {release.name}. Next, as root:")
         if args.config is None:
-            print(f"  write {layout.config}; docs/guide/edge.toml names every setting")
+            print(f"  write {layout.config}; docs/guide/edge.toml names every setting ([legal] basis has no default)")
         print(f"  hailong keys enroll --config {layout.config} --code CODE")
         print("  hailong edge apply" if args.config is None else f"  hailong edge check --config {layout.config}")
         print("  systemctl enable --now hailong-edge")
