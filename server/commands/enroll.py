@@ -137,9 +137,7 @@ def run(args: argparse.Namespace) -> int:
     enrol_address = config.ingest.enrol_address.replace("*", "SERVER")
     if enrol_address != enrolment_address(address):
         print(f'  enrol_address = "{enrol_address}"')
-    print(
-        '  [legal]\n  basis = "consent"  # or "state_activity" with its papers: there is no default (docs/privacy.md, Law)'
-    )
+    print('  [legal]\n  basis = "consent"  # or "state_activity" with its papers; there is no default')
     print(f"On the box: hailong keys enroll --config edge.toml --code {code}")
     return 0
 
