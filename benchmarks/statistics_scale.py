@@ -32,7 +32,7 @@ AGENCIES: Final = (26, 300, 3000)
 DAYS: Final = 22
 FIGURES: Final = 8
 GROUPS: Final = 3
-SECONDS: Final = 0.5
+SECONDS: Final = 0.3
 """A run that takes less is repeated up to this long."""
 MOST: Final = 1.1
 """Exponent of time that is aimed at."""
@@ -65,7 +65,11 @@ def _estimators(agencies: int, seed: int) -> dict[str, Callable[[], object]]:
     names = [str(number) for number in range(agencies)]
     drawn = simulate_province(Scenario(agencies=26, months=4, visits=(300, 900), seed=seed)).months
     months = [
-        replace(month, agency=f"{month.agency}/{copy}")
+        replace(
+            month,
+            agency=f"{month.agency}/{copy}",
+            shared_tables=tuple(replace(table, box=f"{table.box}/{copy}") for table in month.shared_tables),
+        )
         for copy in range(-(-agencies // 26))
         for month in drawn
         if int(month.agency[-2:]) + 26 * copy <= agencies
