@@ -70,15 +70,15 @@ def write_windows(folder: Path, windows: int, threads: int) -> dict[str, Path]:
     months = 12
     many = {"releases": windows, "ratings": windows // 10, "transactions": min(windows, agencies * months * 4)}
     columns = {
-        "releases": f"{place}, 'pulse' AS kind, 1 AS period_kind, 57000 + i // {agencies} AS period_index, "
-        f"500 AS epsilon_milli, 2400 AS received_day, {cells}, {empty}",
+        "releases": f"{place}, 1 + i % {agencies} AS box_id, 'pulse' AS kind, 1 AS period_kind, "
+        f"57000 + i // {agencies} AS period_index, 500 AS epsilon_milli, 2400 AS received_day, {cells}, {empty}",
         "ratings": f"{place}, CAST(NULL AS BIGINT) AS counter_id, i % 20 AS service_group, "
         "'counter_tablet' AS channel, 2100 + i % 360 AS day, 68 + (i % 360) // 30 AS month, "
         "CAST(1 + random() * 4 AS BIGINT) AS a00, CAST(random() < 0.01 AS BIGINT) AS state",
         "transactions": f"{place}, i % 20 AS service_group, 68 + i % {months} AS month, "
         "CAST(random() * 900 AS BIGINT) AS count",
     }
-    tables = f"{place}, 'evidence', 4, 68 + i // {agencies}, 1500, 2400, {full}"
+    tables = f"{place}, 1 + i % {agencies}, 'evidence', 4, 68 + i // {agencies}, 1500, 2400, {full}"
     queries = {name: _select(columns[name], count) for name, count in many.items()}
     queries["releases"] += " UNION ALL " + _select(tables, min(windows, agencies * months))
     for name, query in queries.items():

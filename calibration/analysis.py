@@ -13,25 +13,22 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from calibration.counter_prior import CounterPrior, counter_prior
+from calibration.curves import HISTORY_MONTHS, histories, named_tables
 from calibration.factors import OVERALL, require_informed
 from calibration.fuse import Fused, Settings, fuse_month, response_rate
+from calibration.influence import Support, support_of, with_support
 from calibration.months import AgencyMonth, require_disjoint_months
-from calibration.ratings import TABLET, totals
-from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
+from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, bounded_table
 from calibration.results import Estimate, LabelledEstimates
-from calibration.staleness import Slope, added, contradicted, periods_that_hold
-from calibration.tables import EvidenceTable, pool
+from calibration.tables import EvidenceTable
 from calibration.units import days_of_months
 from calibration.verdicts import Verdict
 from pipeline.calendar import DayRange
 from pipeline.errors import StatisticsError
 from pipeline.language import Message
-
-HISTORY_MONTHS: Final = 12
-"""Earlier periods of an agency that a curve is learnt from: older ones may have drifted away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +40,8 @@ class AgencyResult:
     fused: Fused
     service_groups: dict[str, Fused]
     response_rate: float | None
+    support: Support
+    """The boxes that its curve rests on."""
 
     @property
     def verdict(self) -> Verdict:
@@ -102,74 +101,12 @@ class Analysis:
         return "\n\n".join(f"{a.agency}\n{a.fused.efficiency.summary()}" for a in self.agencies)
 
 
-def _covered(month: AgencyMonth) -> tuple[int, int]:
-    """(rated, satisfied) of tablet ratings whose visits are in the month's tables."""
-    strata = month.strata if month.shared_tables else tuple(s for s in month.strata if s.tables)
-    pairs = [totals(stratum.ratings, TABLET) for stratum in strata]
-    return sum(n for n, _ in pairs), sum(k for _, k in pairs)
-
-
-def _history(months: Iterable[AgencyMonth], before: DayRange, history: int) -> dict[str, list[AgencyMonth]]:
-    """The earlier periods that each group's curve rests on."""
-    by_agency: dict[tuple[str, str], list[AgencyMonth]] = defaultdict(list)
-    groups: set[str] = set()
-    for month in months:
-        groups.add(month.group)
-        if month.period.end <= before.start and month.tables:
-            by_agency[(month.group, month.agency)].append(month)
-    used: dict[str, list[AgencyMonth]] = {group: [] for group in groups}
-    for (group, _), of_agency in by_agency.items():
-        used[group] += sorted(of_agency, key=lambda month: month.period)[-history:]
-    for group, chosen in used.items():
-        periods = sorted({month.period for month in chosen})
-        slopes = [_slope(month for month in chosen if month.period == period) for period in periods]
-        held = set(periods[-periods_that_hold(slopes) :]) if periods else set()
-        used[group] = [month for month in chosen if month.period in held]
-    return used
-
-
-def _slope(months: Iterable[AgencyMonth]) -> Slope:
-    return added([Slope.of(pool(month.tables)) for month in months if month.tables])
-
-
-def stale_groups(months: Sequence[AgencyMonth], period: DayRange, *, history: int = HISTORY_MONTHS) -> frozenset[str]:
-    """Groups whose pairs of this period contradict the earlier ones that their curve rests on."""
-    return frozenset(
-        group
-        for group, earlier in _history(months, period, history).items()
-        if contradicted(_slope(m for m in months if m.group == group and m.period == period), _slope(earlier))
-    )
-
-
-def group_curves(
-    months: Iterable[AgencyMonth],
-    before: DayRange,
-    *,
-    history: int = HISTORY_MONTHS,
-    minimum_pairs: int = MINIMUM_PAIRS,
-) -> dict[str, ResponseCurve]:
-    """The curve of every agency group from periods that ended before `before` starts: the latest `history` of each
-    agency, less those that no longer hold (`calibration.staleness`)."""
-    used = _history(months, before, history)
-    curves = {}
-    for group, chosen in sorted(used.items()):
-        covered = [_covered(month) for month in chosen]
-        curves[group] = learn_curve(
-            [table for month in chosen for table in month.tables],
-            group,
-            rated=sum(n for n, _ in covered),
-            satisfied=sum(k for _, k in covered),
-            minimum_pairs=minimum_pairs,
-        )
-    return curves
-
-
 def group_priors(months: Iterable[AgencyMonth]) -> dict[str, CounterPrior]:
     """The counter's prior of every agency group that has releases, from all its months."""
     tables: dict[str, list[EvidenceTable]] = defaultdict(list)
     for month in months:
-        tables[month.group] += month.tables
-    return {group: counter_prior(pool(found)) for group, found in sorted(tables.items()) if found}
+        tables[month.group] += named_tables(month)
+    return {group: counter_prior(bounded_table(found)) for group, found in sorted(tables.items()) if found}
 
 
 def analyze(
@@ -193,11 +130,15 @@ def analyze(
             Message("No agency has figures for {period}.", period=period),
             Message("Check the period and the imported ratings."),
         )
-    curves = group_curves(months, period, history=history, minimum_pairs=minimum_pairs)
-    stale = stale_groups(months, period, history=history)
+    found = histories(months, period, history=history, minimum_pairs=minimum_pairs)
     days = days_of_months([month for month in months if month.period.end <= period.end])
+    settings = settings or Settings()
     agencies = []
     for month in sorted(current, key=lambda m: m.agency):
-        fused, by_group = fuse_month(month, curves.get(month.group), settings, days, month.group in stale)
-        agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month)))
+        of_group = found[month.group]
+        fused, by_group = fuse_month(month, of_group.curve_of(month.agency), settings, days, of_group.stale)
+        support = support_of(month, of_group, fused, days, settings)
+        fused = with_support(fused, support)
+        agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month), support))
+    curves = {group: of_group.whole for group, of_group in found.items()}
     return Analysis(period, factor, tuple(agencies), curves, group_priors(months))

@@ -12,6 +12,7 @@ All array functions broadcast over leading axes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
-from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, noisy_cells
+from calibration.bounded import MINIMUM_BOXES, bounded_shares, caps
+from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, added_up, noisy_cells
 from pipeline.errors import StatisticsError
 from pipeline.language import Message, translator
 
@@ -162,6 +164,10 @@ class ResponseCurve:
     fitted: FloatArray
     """As `share`, not shrunken."""
     fitted_error: FloatArray
+    boxes: int = 0
+    """Boxes behind it."""
+    held: tuple[str, ...] = ()
+    """Those whose pairs lie too far from the others' to count in full."""
 
     def arrays(self) -> CurveArrays:
         """The curve for the array functions."""
@@ -219,6 +225,41 @@ class ResponseCurve:
         return alt.layer(band, points)
 
 
+def bounded_cells(tables: Sequence[EvidenceTable]) -> tuple[FloatArray, float, int, tuple[str, ...]]:
+    """(cells [6, 3], noise variance of a cell, boxes, boxes held) of all tables, no box moving them far.
+
+    Each box's visits are capped, by level too, and its satisfied of rated held to the others' (`calibration.bounded`).
+    Tables without a box's name are boxes of their own; fewer than `MINIMUM_BOXES` boxes are simply added up."""
+    by_box: dict[str, list[EvidenceTable]] = {}
+    for number, table in enumerate(tables):
+        by_box.setdefault(table.box or f" {number}", []).append(table)
+    pooled = [added_up(of_box) for of_box in by_box.values()]
+    if len(pooled) < MINIMUM_BOXES:
+        counts = np.sum([table.counts for table in pooled], axis=0) if pooled else np.zeros((LEVELS, 3))
+        return counts.astype(np.float64), float(sum(table.cell_variance for table in pooled)), len(pooled), ()
+    cells = np.array([table.counts for table in pooled], dtype=np.float64)
+    noise = np.array([table.cell_variance for table in pooled])
+    visits = np.maximum(cells.sum(axis=(1, 2)), 1.0)
+    scale = np.minimum(1.0, caps(visits) / visits)
+    cells, noise = cells * scale[:, None, None], noise * scale**2
+    silent, rated, satisfied = cells[..., 0], cells[..., 1:].sum(axis=-1), cells[..., 2]
+    silent = np.minimum(silent, caps(silent))
+    kept = np.minimum(1.0, caps(rated) / np.maximum(rated, 1.0))
+    rated, satisfied = rated * kept, satisfied * kept
+    seen = np.maximum(rated, 0.0)
+    informative = rated > 2.0 * np.sqrt(2.0 * noise)[:, None]
+    bounded, off = bounded_shares(satisfied, seen, noise, informative)
+    counts = np.stack([silent, rated - bounded, bounded], axis=-1).sum(axis=0)
+    held = tuple(sorted(box.strip() for box, any_off in zip(by_box, off, strict=True) if any_off))
+    return counts, float(noise.sum()), len(pooled), held
+
+
+def bounded_table(tables: Sequence[EvidenceTable]) -> EvidenceTable:
+    """All tables as one (whole numbers), no box moving it far. At least one."""
+    counts, variance, _, _ = bounded_cells(tables)
+    return EvidenceTable(np.round(counts), variance, releases=sum(table.releases for table in tables))
+
+
 def learn_curve(
     tables: list[EvidenceTable] | tuple[EvidenceTable, ...],
     group: str = "",
@@ -234,8 +275,7 @@ def learn_curve(
         raise StatisticsError(
             Message("{satisfied} satisfied of {rated} rated is impossible.", satisfied=satisfied, rated=rated)
         )
-    counts = np.sum([table.counts for table in tables], axis=0) if tables else np.zeros((LEVELS, 3))
-    variance = float(sum(table.cell_variance for table in tables))
+    counts, variance, boxes, held = bounded_cells(tables)
     cells = noisy_cells(counts, variance, rated, satisfied)
     arrays = curve_arrays(cells, minimum_pairs)
     spread = float((arrays.level_share * (arrays.share - (arrays.level_share * arrays.share).sum()) ** 2).sum())
@@ -253,4 +293,6 @@ def learn_curve(
         monotone=bool(arrays.monotone),
         fitted=arrays.fitted,
         fitted_error=np.sqrt(arrays.fitted_variance),
+        boxes=boxes,
+        held=held,
     )

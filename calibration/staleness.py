@@ -21,10 +21,13 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtri
 
+from calibration.bounded import CAP, MINIMUM_BOXES, bounded_ratio, weighted_median
 from calibration.tables import SEEN_LEVELS, EvidenceTable
 
 FORGETTING_P: Final = 0.01
 CONTRADICTION_Z: Final = 2.5
+SLOPE_SD: Final = 0.02
+"""How far honest boxes' slopes are taken to lie apart (satisfied by level; a counter of 85 % has about .07)."""
 _SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
 
 
@@ -72,6 +75,20 @@ def added(slopes: Sequence[Slope]) -> Slope:
     for slope in slopes:
         total = total + slope
     return total
+
+
+def bounded_sum(slopes: Sequence[Slope]) -> Slope:
+    """All boxes' together, so that no single one of three or more moves it far (`calibration.bounded`)."""
+    known = [slope for slope in slopes if slope.denominator > 0]
+    if len(known) < MINIMUM_BOXES:
+        return added(known)
+    numerator, denominator, variance = np.array([(s.numerator, s.denominator, s.variance) for s in known]).T
+    scale = np.minimum(1.0, CAP * np.median(denominator) / denominator)
+    numerator, denominator, variance = numerator * scale, denominator * scale, variance * scale
+    start = weighted_median((numerator / denominator)[:, None], denominator[:, None])
+    spread = variance + (SLOPE_SD * denominator) ** 2
+    held, _ = bounded_ratio(numerator[:, None], denominator[:, None], spread[:, None], start)
+    return Slope(float(held.sum()), float(denominator.sum()), float(variance.sum()))
 
 
 def periods_that_hold(slopes: Sequence[Slope]) -> int:

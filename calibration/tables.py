@@ -146,6 +146,16 @@ def pool(tables: Sequence[EvidenceTable]) -> EvidenceTable:
     )
 
 
+def added_up(tables: Sequence[EvidenceTable]) -> EvidenceTable:
+    """Sum of tables that are known to be disjoint (of one box over periods and agencies); variances add."""
+    return EvidenceTable(
+        counts=np.sum([table.counts for table in tables], axis=0),
+        cell_variance=float(sum(table.cell_variance for table in tables)),
+        box=tables[0].box,
+        releases=sum(table.releases for table in tables),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class NoisyCells:
     """Tables ready for the estimators, over any leading axes (one estimate: none; a simulation: replications).

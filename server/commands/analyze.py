@@ -67,6 +67,9 @@ def run(args: argparse.Namespace) -> int:
         print(f"{agency.name_en if args.english else agency.name_vi} ({agency.code})")
         print(estimate_words(result.fused.explicit, language))
         print(estimate_words(result.fused.efficiency, language), end="\n\n")
+        corrected = result.fused.correction
+        if corrected is not None and result.agency not in found.few:
+            print(estimate_words(corrected.estimate, language), end="\n\n")
     return 0
 
 

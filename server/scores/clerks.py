@@ -36,7 +36,7 @@ def releases_table() -> Any:
     """The table of releases as the rule reads it, not yet bound to a data base."""
     import ibis
 
-    return ibis.table({"id": "int64", "box_id": "int64", "held": "string", **RELEASES}, name="releases")
+    return ibis.table({"id": "int64", "held": "string", **RELEASES}, name="releases")
 
 
 def boxes_table() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount
-from calibration.tables import EvidenceTable, cell_noise_variance
+from calibration.tables import EvidenceTable, added_up, cell_noise_variance
 from pipeline.calendar import DayRange, Period, day_date, month_of_day
 from pipeline.release_kind import EVIDENCE
 from pipeline.wire import PeriodKind
@@ -33,7 +33,8 @@ class _Figures:
 
     ratings: dict[int, list[DayCount]] = field(default_factory=lambda: defaultdict(list))
     transactions: dict[int, int] = field(default_factory=dict)
-    tables: list[EvidenceTable] = field(default_factory=list)
+    tables: dict[str, list[EvidenceTable]] = field(default_factory=lambda: defaultdict(list))
+    """By box: one table a box in the end, its months and epochs added up."""
 
 
 def day_range(period: Period) -> DayRange:
@@ -83,8 +84,8 @@ def agency_months(
         if span is not None:
             cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
             noise = row.releases * cell_noise_variance(row.epsilon_milli / 1000)
-            table = EvidenceTable(cells, noise, day_range(span), releases=int(row.releases))
-            figures[row.agency_id, span].tables.append(table)
+            table = EvidenceTable(cells, noise, day_range(span), str(row.box_id), int(row.releases))
+            figures[row.agency_id, span].tables[table.box].append(table)
     months = []
     for agency in read_agencies(connection, province_id):
         for span in all_spans:
@@ -109,15 +110,14 @@ def _agency_month(agency: Agency, span: Period, figures: _Figures) -> AgencyMont
     """One service group: its tables are the stratum's; several: the boxes' tables are shared by them."""
     groups = sorted(set(figures.ratings) | set(figures.transactions)) or [0]
     alone = len(groups) == 1
+    tables = tuple(replace(added_up(of_box), period=day_range(span)) for _, of_box in sorted(figures.tables.items()))
     strata = tuple(
         Stratum(
             str(group),
             figures.transactions.get(group),
             tuple(figures.ratings.get(group, ())),
-            tuple(figures.tables) if alone else (),
+            tables if alone else (),
         )
         for group in groups
     )
-    return AgencyMonth(
-        str(agency.agency_id), agency.level, day_range(span), strata, () if alone else tuple(figures.tables)
-    )
+    return AgencyMonth(str(agency.agency_id), agency.level, day_range(span), strata, () if alone else tables)

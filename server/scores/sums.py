@@ -32,6 +32,7 @@ RATINGS = {
 RELEASES = {
     "province_id": "int64",
     "agency_id": "int64",
+    "box_id": "int64",
     "pool": "int64",
     "kind": "string",
     "period_kind": "int64",
@@ -80,13 +81,14 @@ def rating_sums(table: Any, province_id: int | None, first_month: int, last_mont
 
 
 def release_sums(table: Any, province_id: int | None, kind: ReleaseKind) -> Any:
-    """Releases of one kind, added up by agency, period and epsilon: noise adds up with them (`releases` times).
+    """Releases of one kind, added up by agency, box, period and epsilon: noise adds up with them (`releases` times).
 
-    Columns: agency_id, period_kind, period_index, epsilon_milli, releases, c00..c17, first_day, last_day of receipt."""
+    Columns: agency_id, box_id, period_kind, period_index, epsilon_milli, releases, c00..c17, first_day and
+    last_day of receipt."""
     rows = table.filter(table.kind == kind.name)
     if province_id is not None:
         rows = Scope(province_id).filter(rows)
-    keys = ["agency_id", "period_kind", "period_index", "epsilon_milli"]
+    keys = ["agency_id", "box_id", "period_kind", "period_index", "epsilon_milli"]
     cells = {name: rows[name].sum().cast("int64") for name in CELL_COLUMNS}
     return rows.group_by(keys).aggregate(
         releases=rows.count(), first_day=rows.received_day.min(), last_day=rows.received_day.max(), **cells

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from calibration.agreement import Figure, implicit_index, index_agreement, table_agreement
-from calibration.analysis import AgencyResult, Analysis, group_curves
+from calibration.analysis import AgencyResult, Analysis
 from calibration.areas_over_time import FEWEST, areas_over_time
+from calibration.curves import group_curves
 from calibration.drift import DriftKind, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_shares
@@ -132,6 +133,22 @@ def curve_rows(m: Material) -> list[Row]:
         for row in curve.rows():
             level = row.pop("level")
             rows.append({"period": m.period.name, "calibrated": curve.calibrated, "implicit_level": level, **row})
+    return rows
+
+
+def support_rows(m: Material) -> list[Row]:
+    """What each agency's curve rests on: boxes, and how far the corrected index moves without any one.
+
+    `held`: boxes of the group whose pairs lie too far from the others' to count in full."""
+    rows = []
+    for result in m.analysis.agencies:
+        support, curve = result.support, m.analysis.curves[result.group]
+        row = {"period": m.period.name, **_names(m.agencies[result.agency]), "boxes": support.boxes}
+        shift = None if result.agency in m.few else _percent(support.shift)
+        moved_by = support.box if shift is not None else None
+        rows.append(
+            {**row, "own_curve": support.own, "moves": shift, "moved_by": moved_by, "held": ", ".join(curve.held)}
+        )
     return rows
 
 
@@ -332,6 +349,7 @@ def drift_words(kind: str) -> Message:
 TABLES: dict[str, Callable[[Material], list[Row]]] = {
     "estimates": estimate_rows,
     "curves": curve_rows,
+    "support": support_rows,
     "agreement": within_rows,
     "agencies": between_rows,
     "differences": difference_rows,

@@ -66,6 +66,13 @@ REASONS: dict[Why, Message] = {
     Why.GROUP_CONTRADICTED: Message(
         "This period's pairs of the whole group contradict the earlier ones: nothing is fused or corrected."
     ),
+    Why.RESTS_ON: Message(
+        "The levels' meaning rests on {boxes} boxes; without any one of them the corrected figure would move by "
+        "at most {points} points."
+    ),
+    Why.FEW_BOXES: Message(
+        "Boxes that the levels' meaning rests on: {boxes}. Too few to tell whether one of them is wrong."
+    ),
     Why.CORRECTION_CONTRADICTED: Message("No correction: this agency's own pairs contradict its group's curve."),
     Why.CORRECTION_NOISE: Message(
         "No correction: the tables' noise would move it by more than the bias that it could mend."

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from calibration.analysis import analyze, group_curves
+from calibration.analysis import analyze
+from calibration.curves import group_curves
 from calibration.fuse import Settings
 from calibration.months import AgencyMonth, Stratum
 from calibration.province_check import score_provinces

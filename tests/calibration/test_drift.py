@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.analysis import group_curves
+from calibration.curves import group_curves
 from calibration.drift import DriftKind, cusum, cusum_limit, detect_drift, recursive_residuals, run_length
 from calibration.months import AgencyMonth, Stratum
 from calibration.simulate import Scenario, Threat, simulate_province

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from calibration.analysis import analyze, group_curves, stale_groups
+from calibration.analysis import analyze
 from calibration.correction import CorrectionArrays, correction_arrays
+from calibration.curves import group_curves, stale_groups
 from calibration.days import day_correlation
 from calibration.design import Design, Weights
 from calibration.efficiency import POWER, RESPONSE_Z, EfficiencyArrays, efficiency_arrays

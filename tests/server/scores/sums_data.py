@@ -37,6 +37,7 @@ def draw_rows(seed: int = 7) -> dict[str, list[Row]]:
         pulse = number % 3 > 0
         cells = {name: whole(-4, 60) if i < 4 or not pulse else None for i, name in enumerate(CELL_COLUMNS)}
         row = {"province_id": 1 + number % 2, "agency_id": 1 + number % 8, "kind": "pulse" if pulse else "evidence"}
+        row["box_id"] = 1 + number % 16
         row |= {"period_kind": 3 if pulse else 4, "period_index": whole(2100, 2400) if pulse else whole(70, 80)}
         releases.append({**row, "epsilon_milli": 500 if pulse else 1500, "received_day": whole(2100, 2500), **cells})
     for number in range(300):

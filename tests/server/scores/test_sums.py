@@ -35,9 +35,10 @@ def _fill(engine: Engine, rows: dict[str, list[Row]]) -> None:
             names = {"province_id": province, "name_vi": "x", "name_en": "x"}
             row = {**names, "id": agency, "code": f"a{agency}", "level_id": 1 + 3 * (province - 1)}
             connection.execute(insert(agencies).values(**row))
-            connection.execute(
-                insert(boxes).values(id=agency, province_id=province, agency_id=agency, label=f"b{agency}")
-            )
+            for box in (agency, agency + 8):
+                connection.execute(
+                    insert(boxes).values(id=box, province_id=province, agency_id=agency, label=f"b{box}")
+                )
         for province in (1, 2):
             names = {"province_id": province, "name_vi": "x", "name_en": "x"}
             connection.execute(insert(counters).values(id=province, agency_id=province, code="c", **names))
@@ -49,7 +50,7 @@ def _fill(engine: Engine, rows: dict[str, list[Row]]) -> None:
         )
         connection.execute(
             insert(releases),
-            [{**row, "box_id": row["agency_id"], "epoch": n, "sequence": n} for n, row in enumerate(rows["releases"])],
+            [{**row, "epoch": n, "sequence": n} for n, row in enumerate(rows["releases"])],
         )
         connection.execute(insert(transactions), rows["transactions"])
 
