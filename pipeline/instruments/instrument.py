@@ -23,6 +23,13 @@ YES, NO = 6, 7
 SATISFIED = (4, 5)
 """Answers that count as satisfied (hài lòng, rất hài lòng)."""
 
+MAX_BYTES = 65_536
+"""Of an instrument's file; the shipped ones have 8 KiB."""
+MAX_LINE_CHARS = 2_000
+MAX_LINES = 2_000
+MAX_LINE_DOTS = 32
+"""In a line: a dotted key costs the square of its parts, so that 200 KB of one took 15.5 GB."""
+
 Wording = Annotated[str, Meta(min_length=1, max_length=400)]
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,15}$")]
 
@@ -161,8 +168,9 @@ def parse_instrument(content: bytes, name: str = "instrument") -> Instrument:
 
     Raises `ConfigError` that names the file and what is wrong with it."""
     try:
-        instrument = msgspec.convert(tomllib.loads(content.decode("utf-8")), Instrument)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        instrument = msgspec.convert(tomllib.loads(_bounded(content)), Instrument)
+    # a number of thousands of digits is a plain ValueError, brackets within brackets are a RecursionError
+    except (ValueError, RecursionError, msgspec.ValidationError) as error:
         raise ConfigError(
             Message("{name} is not an instrument: {error}.", name=name, error=error),
             Message("Compare it with the shipped 2640.toml."),
@@ -173,6 +181,19 @@ def parse_instrument(content: bytes, name: str = "instrument") -> Instrument:
             Message("{name}: {problems}.", name=name, problems="; ".join(problems)), Message("Correct the file.")
         )
     return instrument
+
+
+def _bounded(content: bytes) -> str:
+    """The file's text, if it is small enough to be parsed. Raises `ValueError`."""
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{len(content)} bytes, at most {MAX_BYTES}")
+    lines = content.decode("utf-8").split("\n")
+    if len(lines) > MAX_LINES:
+        raise ValueError(f"{len(lines)} lines, at most {MAX_LINES}")
+    for number, line in enumerate(lines, 1):
+        if len(line) > MAX_LINE_CHARS or line.count(".") > MAX_LINE_DOTS:
+            raise ValueError(f"line {number} is too long, or has too many dots")
+    return "\n".join(lines)
 
 
 def _problems(instrument: Instrument) -> list[str]:

@@ -10,7 +10,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipeline.errors import WireError
-from pipeline.instruments.instrument import Instrument, parse_instrument
+from pipeline.instruments.instrument import MAX_BYTES, Instrument, parse_instrument
 from pipeline.language import Message
 from pipeline.wire import SignedFile
 
@@ -31,7 +31,9 @@ def open_signed(file: SignedFile, key: Ed25519PublicKey, *, at_least: Instrument
     """The instrument in a signed file.
 
     `at_least`: what the box holds; an older version of the same instrument is refused. Raises `WireError` for a
-    wrong signature or an older version, `ConfigError` for a content that is no instrument."""
+    wrong signature, an older version or a file too large, `ConfigError` for a content that is no instrument."""
+    if len(file.content) > MAX_BYTES:
+        raise WireError(Message("{name} is too large.", name=file.name), Message("The file was not taken."))
     try:
         key.verify(file.signature, _signed_bytes(file.name, file.content))
     except (InvalidSignature, UnicodeEncodeError):

@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipeline.errors import ConfigError
-from pipeline.instruments.instrument import Instrument, parse_instrument
+from pipeline.instruments.instrument import MAX_BYTES, Instrument, parse_instrument
 from pipeline.instruments.library import load_by_wire_code
 from pipeline.instruments.signed import sign_file
 from pipeline.keys import KeyPair
@@ -39,7 +39,9 @@ class InstrumentFiles:
             mark = (status.st_mtime_ns, status.st_size)
             if path not in self._signed or self._signed[path][0] != mark:
                 self._signed[path] = (mark, None)
-                self._signed[path] = (mark, sign_file(path.name, path.read_bytes(), self._key))
+                with path.open("rb") as file:  # no more than it takes to see that it is too large
+                    content = file.read(MAX_BYTES + 1)
+                self._signed[path] = (mark, sign_file(path.name, content, self._key))
                 self._known.clear()
         except (OSError, ConfigError) as error:
             _log.error("the instrument %s is not sent to the boxes: %s", path.name, error)

@@ -3,11 +3,15 @@ only the server's files."""
 
 from __future__ import annotations
 
+import contextlib
+import tracemalloc
 from pathlib import Path
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, WireError
 from pipeline.instruments import (
@@ -22,9 +26,10 @@ from pipeline.instruments import (
     parse_instrument,
     shipped_instruments,
 )
-from pipeline.instruments.signed import open_signed, sign_file
+from pipeline.instruments.instrument import MAX_BYTES
+from pipeline.instruments.signed import _signed_bytes, open_signed, sign_file
 from pipeline.language import in_language
-from pipeline.wire import ANSWER_SLOTS
+from pipeline.wire import ANSWER_SLOTS, SignedFile
 
 
 def sheet(**answers: int) -> tuple[int, ...]:
@@ -165,3 +170,52 @@ def test_boxes_take_only_signed_instruments_and_never_older_ones() -> None:
         open_signed(file, key.public_key(), at_least=msgspec.structs.replace(instrument, version=2))
     with pytest.raises(ConfigError):
         sign_file("other.toml", b"x = 1", key)
+
+
+BOMBS = {
+    "dotted key": b".".join([b"a"] * 100_000) + b" = 1",
+    "dotted key in a table": b"x = {" + b".".join([b"a"] * 30_000) + b" = 1}",
+    "quoted dotted key": b".".join([b'""'] * 20_000) + b" = 1",
+    "dotted keys in many lines": b"\n".join(b".".join([b"a"] * 900) + b".b%d = 1" % n for n in range(30)),
+    "tables": b"[" + b".".join([b"a"] * 30_000) + b"]",
+    "arrays": b"x = " + b"[" * 30_000 + b"]" * 30_000,
+    "arrays in many lines": b"x = " + b"[\n" * 1_900,
+    "inline tables": b"x = " + b"{a = " * 10_000 + b"1" + b"}" * 10_000,
+    "digits": b"x = " + b"9" * 60_000,
+    "digits within bounds": b"x = [" + b"9" * 1_900 + b"]\ny = " + b"9" * 1_900,
+    "lines": b"\n" * 60_000,
+    "one long line": b"#" + b"x" * 60_000,
+    "no text": bytes(range(256)) * 100,
+    "large": b"# " + b"x" * 300_000,
+}
+
+
+@pytest.mark.parametrize("name", list(BOMBS))
+def test_what_is_no_instrument_costs_next_to_nothing(name: str) -> None:
+    """200 KB under the server's own signature took 15.5 GB: a signature says whose it is, not that it is harmless."""
+    content, key = BOMBS[name], Ed25519PrivateKey.generate()
+    signed = SignedFile("x.toml", content, key.sign(_signed_bytes("x.toml", content)))
+    tracemalloc.start()
+    try:
+        with pytest.raises((ConfigError, WireError)):
+            open_signed(signed, key.public_key())
+        with pytest.raises(ConfigError):
+            parse_instrument(content)
+        with pytest.raises(ConfigError):
+            sign_file("x.toml", content, key)
+        assert tracemalloc.get_traced_memory()[1] < 20e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_file_that_is_too_large_is_not_even_checked_for_its_signature() -> None:
+    key = Ed25519PrivateKey.generate().public_key()
+    with pytest.raises(WireError, match="too large"):
+        open_signed(SignedFile("x.toml", b"x" * (MAX_BYTES + 1), bytes(64)), key)
+
+
+@given(st.binary(max_size=3_000) | st.text("[]{}.=\"'#\n ax1_-", max_size=3_000).map(str.encode))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_an_instrument_or_a_config_error(content: bytes) -> None:
+    with contextlib.suppress(ConfigError):
+        parse_instrument(content)
