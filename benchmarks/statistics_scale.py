@@ -17,8 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from calibration.agreement import index_agreement
-from calibration.analysis import analyze, group_curves
+from calibration.analysis import analyze
 from calibration.changes import changes
+from calibration.curves import group_curves
 from calibration.design import Design, Weights
 from calibration.drift import detect_drift
 from calibration.mode_effects import mode_effects
