@@ -65,7 +65,8 @@ def postgres_cluster() -> Iterator[str]:
         yield url
 
 
-def _new_database(cluster_url: str, template: str = "template1") -> str:
+def new_database(cluster_url: str, template: str = "template1") -> str:
+    """URL of a new data base of a cluster, copied from `template`."""
     name = f"test_{next(_numbers)}"
     admin = create_engine(store_url(cluster_url), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -77,7 +78,7 @@ def _new_database(cluster_url: str, template: str = "template1") -> str:
 @pytest.fixture
 def postgres_url(postgres_cluster: str) -> str:
     """URL of a new, empty PostgreSQL data base."""
-    return _new_database(postgres_cluster)
+    return new_database(postgres_cluster)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -85,13 +86,13 @@ def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """URL of a new, empty data base: every test that uses it runs on both."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'store.sqlite'}"
-    return _new_database(request.getfixturevalue("postgres_cluster"))
+    return new_database(request.getfixturevalue("postgres_cluster"))
 
 
 @pytest.fixture(scope="session")
 def postgres_template(postgres_cluster: str) -> str:
     """Name of a PostgreSQL data base with the newest schema, made once: tests copy it."""
-    url = _new_database(postgres_cluster)
+    url = new_database(postgres_cluster)
     engine = connect(url)
     upgrade(engine)
     engine.dispose()
@@ -106,7 +107,7 @@ def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine
         shutil.copy(request.getfixturevalue("store_template"), tmp_path / "store.sqlite")
     else:
         cluster = request.getfixturevalue("postgres_cluster")
-        url = _new_database(cluster, request.getfixturevalue("postgres_template"))
+        url = new_database(cluster, request.getfixturevalue("postgres_template"))
     engine = connect(url)
     yield engine
     engine.dispose()

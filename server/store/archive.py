@@ -61,12 +61,12 @@ def backup(
     version = store_version(engine)
     if version is None:
         raise StoreError(Message("The store is empty: there is nothing to back up."))
+    part = path.with_name(f"{path.name}.part")
+    if path.exists():
+        raise _exists(path)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise StoreError(
-            Message("{path} exists.", path=path), Message("Choose another name: a backup never replaces a file.")
-        ) from None
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.fchmod(handle, 0o600)
     except OSError as error:
         raise StoreError(
             Message("{path} cannot be written ({strerror}).", path=path, strerror=error.strerror),
@@ -80,10 +80,32 @@ def backup(
             counts = _write_archive(engine, plain, version, keys_dir, progress)
             if for_whom:
                 seal(plain, file, for_whom)
+            file.flush()
+            os.fsync(file.fileno())
+        _name(part, path)
     except BaseException:
-        path.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise
     return counts
+
+
+def _exists(path: Path) -> StoreError:
+    return StoreError(
+        Message("{path} exists.", path=path), Message("Choose another name: a backup never replaces a file.")
+    )
+
+
+def _name(part: Path, path: Path) -> None:
+    """Give a whole backup its name, which a cut off one never has; a file that came there meanwhile stays."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise _exists(path) from None
+    except OSError:  # a file system without hard links
+        if path.exists():
+            raise _exists(path) from None
+        part.rename(path)
+    part.unlink(missing_ok=True)
 
 
 def _write_archive(
