@@ -8,7 +8,7 @@ DISTRIBUTION_PYTHON ?= /usr/bin/python3
 BOX_TESTS := tests/edge/deploy tests/edge/delivery tests/edge/test_config.py tests/delivery/test_keys.py
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-distribution test-field test-spark check messages format lock clean
+.PHONY: sbom help setup demo test test-slow test-distribution test-field test-spark check messages format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,6 +70,12 @@ format: $(STAMP) ## format the code
 
 lock: ## write the lock files anew from pyproject.toml (needs uv)
 	sh requirements/lock.sh
+
+sbom: $(STAMP) ## bills of materials of the lock files (build/*.cdx.json, CycloneDX); AUDIT=address of an index: asks it for vulnerabilities
+	@mkdir -p build
+	@for lock in server edge edge-asr; do $(BIN)/python requirements/sbom.py requirements/$$lock.lock > build/$$lock.cdx.json || exit 1; done
+	@ls build/*.cdx.json
+	@if [ -n "$(AUDIT)" ]; then for lock in server edge edge-asr; do $(BIN)/python requirements/sbom.py requirements/$$lock.lock --audit $(AUDIT) || exit; done; fi
 
 clean: ## remove what was built here (not the weights' cache)
 	rm -rf $(VENV) .venv-spark build *.egg-info .mypy_cache .ruff_cache .pytest_cache
