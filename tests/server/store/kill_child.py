@@ -13,7 +13,7 @@ def run(words: Sequence[str], said: str) -> None:
     from hailong.cli import main
     from server.ratings import imports
 
-    imports.BATCH = 50  # type: ignore[misc]
+    imports.BATCH = 50
     with Path(said).open("a") as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

@@ -182,9 +182,9 @@ def fill_old(engine: Engine) -> None:
     upgrade(engine, "0001")
     with write(engine) as connection:
         names = {"code": "p1", "name_vi": "p", "name_en": "p", "simulated": True, "created_day": 2500}
-        province = connection.execute(insert(provinces).values(names)).inserted_primary_key[0]
+        province = connection.execute(insert(provinces).values(names).returning(provinces.c.id)).scalar_one()
         names = {"province_id": province, "code": "tinh", "name_vi": "Tỉnh", "name_en": "Province", "rank": 1}
-        level = connection.execute(insert(levels).values(names)).inserted_primary_key[0]
+        level = connection.execute(insert(levels).values(names).returning(levels.c.id)).scalar_one()
         columns = "province_id, code, name_vi, name_en, level_id, active"
         connection.execute(
             text(f"INSERT INTO agencies ({columns}) VALUES (:province_id, 'so-1', 'Sở', 'Dept', :level_id, :active)"),
@@ -210,7 +210,7 @@ def kill_often(folder: Path, engine: Engine, new_database: _NEW_DATABASE, kills:
         names = {"province_id": province.province_id, "code": "so-1", "name_vi": "Sở Một", "name_en": "One"}
         connection.execute(insert(agencies).values(**names, level_id=level))
     work = Work(folder, engine, new_database, random.Random(seed))
-    tasks = (work.import_, work.backup, work.restore, work.upgrade)
+    tasks: tuple[Callable[..., None], ...] = (work.import_, work.backup, work.restore, work.upgrade)
     tasks += (work.score, work.report) if reading else ()
     for task in tasks:  # once whole: how long it takes
         task(kill=False)
