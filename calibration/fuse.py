@@ -327,8 +327,10 @@ def fuse_month(
     common = _shared_days(units, days)
     explicit = _combined([(u.weight, e, v) for u, e, v, _, _, _ in fused], settings, common)
     efficiency = _combined([(u.weight, f, v) for u, _, _, f, v, _ in fused], settings, common, explicit)
-    corrected = [(u.weight, c[0], float(c[1].variance)) for u, _, _, _, _, c in fused if c is not None]
-    complete = len(corrected) == len([u for u, e, *_ in fused if u.weight > 0])
+    weighty = [(u.weight, c) for u, _, _, _, _, c in fused if u.weight > 0]
+    corrected = [(weight, c[0], float(c[1].variance)) for weight, c in weighty if c is not None]
+    # a unit of no weight does not stand in for one without a correction
+    complete = all(c is not None for _, c in weighty)
     both = _combined_correction(corrected, explicit, settings, common) if corrected and complete else None
     return Fused(explicit, efficiency, both), by_group
 

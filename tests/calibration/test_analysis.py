@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from calibration.analysis import analyze
 from calibration.curves import group_curves
-from calibration.fuse import Settings
+from calibration.fuse import Settings, fuse_month
 from calibration.months import AgencyMonth, Stratum
 from calibration.province_check import score_provinces
 from calibration.ratings import DayCount
 from calibration.reasons import Reason, Why
+from calibration.response_curve import learn_curve
 from calibration.simulate import Scenario, SimulatedProvince, Threat, simulate_province
 from calibration.tables import EvidenceTable
 from calibration.verdicts import Estimand, Verdict
@@ -269,3 +272,30 @@ def test_provinces_where_response_follows_the_level_are_corrected() -> None:
     bias = {m: np.mean([r["bias"] for r in rows if r["method"] == m]) for m in ("explicit", "correction")}
     assert bias["explicit"] > 0.035
     assert abs(bias["correction"]) < 0.012
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 700, 3_000]), st.booleans(), st.integers(0, 9)), min_size=2, max_size=4))
+@settings(max_examples=40, deadline=None)
+@example([(0, True, 4), (1_000, True, 9), (1_000, False, 2)])
+@example([(0, True, 4), (1_000, False, 9)])
+def test_a_figure_is_corrected_whole_or_not_at_all(parts: list[tuple[int, bool, int]]) -> None:
+    """Service groups of (transactions, whether boxes serve it, satisfied of ten a day): "corrected .794" once came from
+    one of two, where the explicit figure was .550, since a group without transactions made up the number."""
+    learnt = np.array([[20, 6, 2], [30, 8, 6], [60, 9, 20], [90, 4, 40], [80, 2, 50], [20, 2, 6]]) * 20
+    curve = learn_curve([EvidenceTable.released(learnt, 1.5)], "g")
+    strata = tuple(
+        Stratum(
+            f"s{number}",
+            transactions,
+            tuple(DayCount(date(2026, 5, day), 10, satisfied) for day in range(3, 13)),
+            (EvidenceTable.released(learnt // 4, 1.5, period=MAY, box=f"b{number}"),) if served else (),
+        )
+        for number, (transactions, served, satisfied) in enumerate(parts)
+    )
+    fused, by_group = fuse_month(AgencyMonth("a", "g", MAY, strata), curve)
+    heavy = [f"s{number}" for number, (transactions, *_) in enumerate(parts) if transactions > 0]
+    if fused.correction is not None:
+        separate = [name for name in heavy if parts[int(name[1:])][1]]
+        assert separate == heavy, "every group that counts has boxes"
+        assert all(by_group[name].correction is not None for name in heavy)
+        assert 0.0 <= (fused.correction.estimate.estimate or 0.0) <= 1.0
