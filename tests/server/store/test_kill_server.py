@@ -32,6 +32,7 @@ from server.store.upgrade import newest_version, store_version, upgrade
 from tests.server.store import kill_child
 
 SHEETS = 400
+EARLIER = 80
 CUT_OFF = "an import was cut off"
 _NEW_DATABASE = Callable[[], str]
 
@@ -208,8 +209,16 @@ def kill_often(folder: Path, engine: Engine, new_database: _NEW_DATABASE, kills:
         province = make_province(connection, "p1", "p1")
         level = connection.execute(select(levels.c.id).order_by(levels.c.id)).scalars().first()
         names = {"province_id": province.province_id, "code": "so-1", "name_vi": "Sở Một", "name_en": "One"}
-        connection.execute(insert(agencies).values(**names, level_id=level))
-    work = Work(folder, engine, new_database, random.Random(seed))
+        agency = connection.execute(
+            insert(agencies).values(**names, level_id=level).returning(agencies.c.id)
+        ).scalar_one()
+        # what is received today is in no figure before tomorrow: sheets of yesterday, to be scored and reported
+        answers = {f"a{slot:02d}": 4 for slot in range(6)}
+        day = today() - 1
+        row = {"province_id": province.province_id, "agency_id": agency, "channel": "online", "day": day, **answers}
+        row |= {"month": month_of_day(day), "instrument": "2640", "instrument_version": 1, "received_day": day}
+        connection.execute(insert(ratings), [row] * EARLIER)
+    work = Work(folder, engine, new_database, random.Random(seed), imported=EARLIER)
     tasks: tuple[Callable[..., None], ...] = (work.import_, work.backup, work.restore, work.upgrade)
     tasks += (work.score, work.report) if reading else ()
     for task in tasks:  # once whole: how long it takes
