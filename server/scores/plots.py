@@ -9,11 +9,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from pipeline.calendar import month_words
 from pipeline.language import Text, in_language, translator
 from pipeline.text import tidy_all
 from server.scores.fused import AgencyScore
-from server.scores.trends import Pulse, TrendPoint
+from server.scores.trends import Pulse
 
 EXPLICIT_COLOUR, FUSED_COLOUR = "#0b4f6c", "#b45f06"
 _FONT = "Noto Sans, DejaVu Sans, Arial, sans-serif"
@@ -104,29 +103,6 @@ def agency_plot(scores: Sequence[AgencyScore], lang: str) -> Markup:
     )
     chart = alt.layer(span, point).properties(width=900, height=alt.Step(15))
     text = _("Index and interval of every agency; the figures stand in the table below.")
-    return svg(chart, text)
-
-
-def trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
-    """One agency's explicit index by month, with its interval as a band."""
-    import altair as alt
-
-    rows = [
-        {"month": month_words(p.month, lang), "index": p.index, "low": p.low, "high": p.high}
-        for p in points
-        if p.index is not None
-    ]
-    if not rows:
-        return Markup("")
-    _ = translator(lang)
-    title = _("Satisfaction index")
-    base = chart_of(rows).encode(x=alt.X("month:O", sort=None, title=_("Month"), axis=alt.Axis(labelAngle=-40)))
-    band = base.mark_rule(color=EXPLICIT_COLOUR, strokeWidth=7, opacity=0.3).encode(
-        y=alt.Y("low:Q", scale=alt.Scale(domain=[0, 100]), title=title), y2="high:Q"
-    )
-    line = base.mark_line(color=EXPLICIT_COLOUR, point=alt.OverlayMarkDef(filled=True, size=50, color=EXPLICIT_COLOUR))
-    chart = alt.layer(band, line.encode(y="index:Q")).properties(width=900, height=240)
-    text = _("Explicit index by month with its interval.")
     return svg(chart, text)
 
 
