@@ -96,6 +96,21 @@ def test_the_first_page_leads_with_the_official_index(page: Page, url: str, stor
     expect(row).to_contain_text("not calibrated yet")
 
 
+def test_the_main_tasks_and_their_clicks(page: Page, url: str, store: Engine, province: Province) -> None:
+    """Index and change without a click, the lowest criteria and the reasons with one."""
+    answer_the_criteria(store)
+    log_in(page, url, province.users[Role.ANALYST])
+    page.goto(f"{url}/?period=2026-Q3")
+    expect(page.locator("#province-index")).to_have_text("80,0")
+    expect(page.locator(".headline")).to_contain_text("Kỳ trước (Quý II/2026)")
+    page.locator("#agencies").get_by_role("link", name="Sở p1 a").click()
+    expect(page.locator("#agency-index")).to_have_text("80,0")
+    expect(page.locator("#lowest tbody tr")).to_have_count(5)
+    page.goto(f"{url}/?period=2026-Q3")
+    page.get_by_role("navigation", name="Chính").get_by_role("link", name="Vì sao chưa hài lòng").click()
+    expect(page.locator("h1")).to_have_text("Vì sao người dân chưa hài lòng")
+
+
 def test_the_first_page_finds_sorts_and_keeps_it_in_the_address(
     page: Page, url: str, store: Engine, province: Province
 ) -> None:
