@@ -107,7 +107,7 @@ def test_the_main_tasks_and_their_clicks(page: Page, url: str, store: Engine, pr
     expect(page.locator("#agency-index")).to_have_text("80,0")
     expect(page.locator("#lowest tbody tr")).to_have_count(5)
     page.goto(f"{url}/?period=2026-Q3")
-    page.get_by_role("navigation", name="Chính").get_by_role("link", name="Vì sao chưa hài lòng").click()
+    page.get_by_role("navigation", name="Chính").get_by_role("link", name="Lý do chưa hài lòng").click()
     expect(page.locator("h1")).to_have_text("Vì sao người dân chưa hài lòng")
 
 
