@@ -33,6 +33,7 @@ from tests.server.store import kill_child
 
 SHEETS = 400
 EARLIER = 80
+DAYS_BACK = 200
 CUT_OFF = "an import was cut off"
 _NEW_DATABASE = Callable[[], str]
 
@@ -174,8 +175,8 @@ class Work:
 
 
 def quarter() -> str:
-    """Yesterday's, in which some of the sheets are."""
-    return quarter_of_month(month_of_day(today() - 1)).name
+    """That of the earlier sheets."""
+    return quarter_of_month(month_of_day(today() - DAYS_BACK)).name
 
 
 def fill_old(engine: Engine) -> None:
@@ -212,9 +213,9 @@ def kill_often(folder: Path, engine: Engine, new_database: _NEW_DATABASE, kills:
         agency = connection.execute(
             insert(agencies).values(**names, level_id=level).returning(agencies.c.id)
         ).scalar_one()
-        # what is received today is in no figure before tomorrow: sheets of yesterday, to be scored and reported
+        # what is received today is in no figure yet: older sheets, to be scored and reported
         answers = {f"a{slot:02d}": 4 for slot in range(6)}
-        day = today() - 1
+        day = today() - DAYS_BACK
         row = {"province_id": province.province_id, "agency_id": agency, "channel": "online", "day": day, **answers}
         row |= {"month": month_of_day(day), "instrument": "2640", "instrument_version": 1, "received_day": day}
         connection.execute(insert(ratings), [row] * EARLIER)
