@@ -297,11 +297,11 @@ class EdgeConfig(_Section):
     def warnings(self, today: date | None) -> list[str]:
         """What is allowed but should be known, as sentences. `today`: None where the clock is not trusted."""
         legal = self.legal.warning(today) if self.has_source else None
-        found = [] if legal is None else [str(legal)]
+        found: list[str] = [] if legal is None else [legal]
         if self.has_source and not self.notice.confirmed:
-            found.append("The notice is not confirmed: nothing is analysed, the tablet takes ratings only.")
+            found.append(Message("The notice is not confirmed: nothing is analysed, the tablet takes ratings only."))
         if self.box.demo:
-            found.append("This is a demo: periods are seconds long and everything is labelled simulated.")
+            found.append(Message("This is a demo: periods are seconds long and everything is labelled simulated."))
         return found
 
 

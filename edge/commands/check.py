@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import socket
 import time
@@ -25,7 +26,7 @@ from edge.capture.redaction import redacted
 from edge.config import EdgeConfig, load_config
 from edge.deploy.service import ask_running_box
 from pipeline.errors import HailongError, StoreError
-from pipeline.language import Message
+from pipeline.language import Day, Joined, Message, of_environment, translator
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
 SERVER_WAIT_S = 8.0
@@ -71,17 +72,44 @@ def run(args: argparse.Namespace) -> int:
         found = {"ok": wrong == 0, "findings": [asdict(finding) for finding in findings]}
         print(json.dumps(found, ensure_ascii=False))
     else:
-        print("The box can start." if wrong == 0 else f"The box cannot work yet: {wrong} thing(s) to mend.")
+        _ = translator(of_environment(os.environ))
+        print(
+            _("The box can start.")
+            if wrong == 0
+            else _("The box cannot work yet: {wrong} thing(s) to mend.", wrong=wrong)
+        )
     return 0 if wrong == 0 else 1
 
 
-_MARKS = {"ok": "  ok     ", "warning": "  note   ", "wrong": "  WRONG  ", "skipped": "  -      "}
+_MARKS = {"ok": Message("ok"), "warning": Message("note"), "wrong": Message("WRONG"), "skipped": Message("–")}
+_PLACES = {
+    "configuration": Message("configuration"),
+    "running box": Message("running box"),
+    "legal basis": Message("legal basis"),
+    "unit": Message("unit of the service"),
+    "privacy": Message("privacy"),
+    "clock": Message("clock"),
+    "disk": Message("disk"),
+    "record": Message("record"),
+    "keys": Message("keys"),
+    "enrolment": Message("enrolment"),
+    "tablet": Message("tablet"),
+    "tablet port": Message("tablet port"),
+    "queue port": Message("queue port"),
+    "models": Message("models"),
+    "camera": Message("camera"),
+    "microphone": Message("microphone"),
+    "server": Message("server"),
+}
+"""What a finding's place is called; its own word is for the JSON."""
 
 
 def _print(finding: Finding) -> None:
-    print(f"{_MARKS[finding.state]}{finding.what}: {finding.text}", flush=True)
+    """In the language of the terminal."""
+    _ = translator(of_environment(os.environ))
+    print(f"  {_(_MARKS[finding.state]):<7}{_(_PLACES[finding.what])}: {_(finding.text)}", flush=True)
     if finding.fix:
-        print(f"         -> {finding.fix}", flush=True)
+        print(f"         -> {_(finding.fix)}", flush=True)
 
 
 def check(
@@ -103,7 +131,7 @@ def check(
     except HailongError as error:
         note(Finding("configuration", "wrong", error.message, error.fix))
         return findings
-    note(Finding("configuration", "ok", f"{path.name} is valid"))
+    note(Finding("configuration", "ok", Message("{name} is valid", name=path.name)))
     for sentence in config.warnings(_today(config)):
         note(Finding("configuration", "warning", sentence))
     running = ask_running_box(config)
@@ -111,7 +139,7 @@ def check(
         note(_running(running, judged=not beside))
     for what, look in _CHECKS:
         if what == "server" and offline:
-            note(Finding(what, "skipped", "not asked (--offline)"))
+            note(Finding(what, "skipped", Message("not asked (--offline)")))
             continue
         try:
             note(look(config))
@@ -131,22 +159,25 @@ def _today(config: EdgeConfig) -> date | None:
 def _legal(config: EdgeConfig) -> Finding:
     legal = config.legal
     if legal.asks_consent:
-        return Finding("legal basis", "ok", "consent: nothing is opened before the citizen touches yes")
-    held = f"state_activity by decision {legal.decision_number}, next check due {legal.check_due}"
+        return Finding("legal basis", "ok", Message("consent: nothing is opened before the citizen touches yes"))
+    due = Day(legal.check_due) if legal.check_due else "–"
+    held = Message("state_activity by decision {number}, next check due {due}", number=legal.decision_number, due=due)
     today = _today(config)
     if config.has_source and today is not None and not legal.allows(today):
-        fix = "Make the periodic check and set [legal] last_check; until then only ratings are taken."
-        return Finding("legal basis", "wrong", f"{held}: it does not hold today", fix)
+        fix = Message("Make the periodic check and set [legal] last_check; until then only ratings are taken.")
+        return Finding("legal basis", "wrong", Message("{held}: it does not hold today", held=held), fix)
     return Finding("legal basis", "ok", held)
 
 
 def _judge(what: str, config: EdgeConfig, is_running: bool, error: HailongError) -> Finding:
     """A box at work keeps its ports, and most devices let one program in: whether it sees and hears, it says itself."""
     if is_running and what in ("tablet port", "queue port"):
-        return Finding(what, "ok", "held by the box that is at work")
+        return Finding(what, "ok", Message("held by the box that is at work"))
     device = {"camera": config.camera.source, "microphone": config.microphone.source}.get(what)
     if is_running and device is not None and (isinstance(device, int) or what == "microphone"):
-        return Finding(what, "warning", f"{error.message} The box that is at work may hold it.", error.fix)
+        return Finding(
+            what, "warning", Message("{reason} The box that is at work may hold it.", reason=error.message), error.fix
+        )
     return Finding(what, "wrong", error.message, error.fix)
 
 
@@ -156,11 +187,11 @@ def _unit(config: EdgeConfig) -> Finding:
 
     unit = Layout(Path("/")).unit
     if not unit.exists():
-        return Finding("unit", "skipped", "not installed as a service")
+        return Finding("unit", "skipped", Message("not installed as a service"))
     if written_for(unit.read_text(encoding="utf-8")) != Needs.of(config).digest():
-        text = "the service's unit was not written for this configuration: the box would not start"
-        return Finding("unit", "wrong", text, "Run as root: hailong edge apply")
-    return Finding("unit", "ok", "fits the configuration")
+        text = Message("the service's unit was not written for this configuration: the box would not start")
+        return Finding("unit", "wrong", text, Message("Run as root: hailong edge apply"))
+    return Finding("unit", "ok", Message("fits the configuration"))
 
 
 def _running(told: dict[str, object], judged: bool) -> Finding:
@@ -172,7 +203,7 @@ def _running(told: dict[str, object], judged: bool) -> Finding:
         return Finding("running box", "ok", text)
     # a clock that is not trusted yet has a finding of its own, with what to do
     wrong = judged and not good and told["state"] != "CLOCK_UNTRUSTED"
-    fix = "Its journal says more: journalctl --namespace hailong"
+    fix = Message("Its journal says more: journalctl --namespace hailong")
     return Finding("running box", "wrong" if wrong else "warning", text, fix)
 
 
@@ -184,7 +215,9 @@ def _privacy(config: EdgeConfig) -> Finding:
     policy = config.privacy
     spent = (policy.pulse_epsilon_milli + policy.evidence_epsilon_milli) / 1000
     return Finding(
-        "privacy", "ok", f"a visit costs at most epsilon {spent:g}; the running month's key has a safe place"
+        "privacy",
+        "ok",
+        Message("a visit costs at most epsilon {spent}; the running month's key has a safe place", spent=f"{spent:g}"),
     )
 
 
@@ -192,9 +225,11 @@ def _clock(config: EdgeConfig) -> Finding:
     from pipeline.privacy.clock import SystemClock
 
     if SystemClock(assume_synchronised=config.box.demo).trusted():
-        return Finding("clock", "ok", "taken as it is (demo)" if config.box.demo else "synchronised")
-    fix = "Enable time synchronisation: timedatectl set-ntp true, or run chrony."
-    return Finding("clock", "warning", "not synchronised: the box counts, but releases nothing until it is", fix)
+        return Finding("clock", "ok", Message("taken as it is (demo)") if config.box.demo else Message("synchronised"))
+    fix = Message("Enable time synchronisation: timedatectl set-ntp true, or run chrony.")
+    return Finding(
+        "clock", "warning", Message("not synchronised: the box counts, but releases nothing until it is"), fix
+    )
 
 
 def _disk(config: EdgeConfig) -> Finding:
@@ -212,27 +247,30 @@ def _disk(config: EdgeConfig) -> Finding:
         ) from None
     free_mib = free // 2**20
     if free < MIN_FREE_BYTES:
-        return Finding("disk", "wrong", f"only {free_mib} MiB are free at {folder}", "Free 200 MiB at least.")
-    return Finding("disk", "ok", f"{free_mib} MiB free at {folder}")
+        text = Message("only {free} MiB are free at {folder}", free=free_mib, folder=folder)
+        return Finding("disk", "wrong", text, Message("Free 200 MiB at least."))
+    return Finding("disk", "ok", Message("{free} MiB free at {folder}", free=free_mib, folder=folder))
 
 
 def _record(config: EdgeConfig) -> Finding:
     from edge.delivery.sender import require_record
 
     require_record(config.server.record)
-    return Finding("record", "ok" if config.server.record else "skipped", str(config.server.record or "none is kept"))
+    if config.server.record is None:
+        return Finding("record", "skipped", Message("none is kept"))
+    return Finding("record", "ok", str(config.server.record))
 
 
 def _keys(config: EdgeConfig) -> Finding:
     from edge.delivery.enrolment import own_keys
 
-    return Finding("keys", "ok", f"public key {own_keys(config).curve_public_z85}")
+    return Finding("keys", "ok", Message("public key {key}", key=own_keys(config).curve_public_z85))
 
 
 def _enrolment(config: EdgeConfig) -> Finding:
     from edge.delivery.enrolment import load_enrolment
 
-    return Finding("enrolment", "ok", f"epoch {load_enrolment(config).epoch}")
+    return Finding("enrolment", "ok", Message("epoch {number}", number=load_enrolment(config).epoch))
 
 
 def _tablet(config: EdgeConfig) -> Finding:
@@ -245,27 +283,38 @@ def _tablet(config: EdgeConfig) -> Finding:
         load_instrument(config.tablet.instrument, folder=config.box.data_dir / "instruments"), config.tablet.form
     ).questions
     queue_token(config)
-    found = f"{len(questions)} question(s) of instrument {config.tablet.instrument}"
+    found = Message("{count} question(s) of instrument {code}", count=len(questions), code=config.tablet.instrument)
     pairing = Pairing(config.box.data_dir)
     if config.tablet.is_loopback:
         return Finding("tablet", "ok", found)
     if pairing.code:
-        return Finding("tablet", "warning", found, f"Open the page on the tablet and type the code {pairing.code}.")
+        return Finding(
+            "tablet",
+            "warning",
+            found,
+            Message("Open the page on the tablet and type the code {code}.", code=pairing.code),
+        )
     if not pairing.is_paired:
-        return Finding("tablet", "warning", found, "No tablet is paired: run hailong edge check --pair-tablet.")
-    return Finding("tablet", "ok", f"{found}, paired")
+        return Finding(
+            "tablet", "warning", found, Message("No tablet is paired: run hailong edge check --pair-tablet.")
+        )
+    return Finding("tablet", "ok", Message("{found}, paired", found=found))
 
 
 def _tablet_port(config: EdgeConfig) -> Finding:
     _can_be_served("tablet", config.tablet.host, config.tablet.port)
-    return Finding("tablet port", "ok", f"{config.tablet.host}:{config.tablet.port} can be served")
+    return Finding("tablet port", "ok", _served(config.tablet.host, config.tablet.port))
 
 
 def _queue_port(config: EdgeConfig) -> Finding:
     if not config.queue.enabled or config.queue.port is None:
-        return Finding("queue port", "skipped", "no address of its own")
+        return Finding("queue port", "skipped", Message("no address of its own"))
     _can_be_served("queue", config.queue.host, config.queue.port)
-    return Finding("queue port", "ok", f"{config.queue.host}:{config.queue.port} can be served")
+    return Finding("queue port", "ok", _served(config.queue.host, config.queue.port))
+
+
+def _served(host: str, port: int) -> Message:
+    return Message("{host}:{port} can be served", host=host, port=port)
 
 
 def _can_be_served(section: str, host: str, port: int) -> None:
@@ -289,34 +338,50 @@ def _can_be_served(section: str, host: str, port: int) -> None:
 
 def _models(config: EdgeConfig) -> Finding:
     if not config.has_source:
-        return Finding("models", "skipped", "no camera and no microphone")
+        return Finding("models", "skipped", Message("no camera and no microphone"))
     from edge.perception.analysis import network_options
     from edge.perception.networks import load_networks
 
     networks = load_networks(network_options(config))
-    notes = " ".join(networks.notices)
     return Finding(
-        "models", "warning" if notes else "ok", f"{len(networks.digests)} files of weights loaded. {notes}".strip()
+        "models",
+        "warning" if networks.notices else "ok",
+        Joined((Message("{count} files of weights loaded.", count=len(networks.digests)), *networks.notices), " "),
     )
 
 
 def _camera(config: EdgeConfig) -> Finding:
     if config.camera.source == "none":
-        return Finding("camera", "skipped", "none is named")
+        return Finding("camera", "skipped", Message("none is named"))
     from edge.capture.camera import Camera
 
     frame = Camera(config.camera.source).check()
     height_px, width_px = frame.pixels.shape[:2]
-    return Finding("camera", "ok", f"{redacted(config.camera.source)} gives {width_px} x {height_px} pixels")
+    return Finding(
+        "camera",
+        "ok",
+        Message(
+            "{source} gives {width} x {height} pixels",
+            source=redacted(config.camera.source),
+            width=width_px,
+            height=height_px,
+        ),
+    )
 
 
 def _microphone(config: EdgeConfig) -> Finding:
     if config.microphone.source == "none":
-        return Finding("microphone", "skipped", "none is named")
+        return Finding("microphone", "skipped", Message("none is named"))
     from edge.capture.microphone import Microphone
 
     Microphone(config.microphone.source, channel=config.microphone.channel).check()
-    return Finding("microphone", "ok", f"{redacted(config.microphone.source)}, channel {config.microphone.channel}")
+    return Finding(
+        "microphone",
+        "ok",
+        Message(
+            "{source}, channel {channel}", source=redacted(config.microphone.source), channel=config.microphone.channel
+        ),
+    )
 
 
 def _server(config: EdgeConfig) -> Finding:
@@ -352,15 +417,24 @@ def _server(config: EdgeConfig) -> Finding:
         context.term()
     if isinstance(reply, wire.Refusal):
         return Finding(
-            "server", "wrong", f"refuses this box: {reply.reason.name}", _REFUSAL_FIX.get(reply.reason.name, "")
+            "server",
+            "wrong",
+            Message("refuses this box: {reason}", reason=reply.reason.name),
+            _REFUSAL_FIX.get(reply.reason.name, ""),
         )
-    return Finding("server", "ok", f"{address} knows this box ({1000 * (time.monotonic() - begun_s):.0f} ms)")
+    return Finding(
+        "server",
+        "ok",
+        Message("{address} knows this box ({ms} ms)", address=address, ms=round(1000 * (time.monotonic() - begun_s))),
+    )
 
 
 _REFUSAL_FIX = {
-    "UNKNOWN_BOX": "Its key is not allowed any more: ask for a code and run hailong keys enroll.",
-    "EPOCH_RETIRED": "Another machine has taken this box's place: ask for a code and run hailong keys enroll.",
-    "STORE_UNAVAILABLE": "The server's data base does not answer; the box will keep its releases and try again.",
+    "UNKNOWN_BOX": Message("Its key is not allowed any more: ask for a code and run hailong keys enroll."),
+    "EPOCH_RETIRED": Message("Another machine has taken this box's place: ask for a code and run hailong keys enroll."),
+    "STORE_UNAVAILABLE": Message(
+        "The server's data base does not answer; the box will keep its releases and try again."
+    ),
 }
 
 

@@ -18,6 +18,7 @@ from edge.deploy.releases import Layout, own_config
 from edge.deploy.unit import UNIT_NAME, unit_text
 from pipeline.errors import ConfigError
 from pipeline.language import Message
+from pipeline.language.catalogues import VARIABLES
 from pipeline.privacy.sealing import CREDENTIAL_NAME
 
 if TYPE_CHECKING:
@@ -139,6 +140,7 @@ def run_as_service(config: Path, arguments: Sequence[str]) -> int | None:
             ),
         )
     command = ["systemd-run", "--quiet", "--pipe", "--wait", "--collect", f"--setenv={_INSIDE}=1"]
+    command += [f"--setenv={name}={value}" for name in VARIABLES if (value := os.environ.get(name))]
     command += [f"--property={line}" for line in lines]
     code = subprocess.run([*command, "--", str(Path(sys.prefix) / "bin/hailong"), *arguments]).returncode
     if code in _SYSTEMD_S_OWN:

@@ -29,7 +29,7 @@ SOURCE: Final = "en"
 FOLDERS: list[Path] = [Path(__file__).parent]
 """Where catalogues are looked for; a later folder's file takes the place of an earlier one's of the same name."""
 
-_VARIABLES = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _CODE = re.compile(r"^[a-z]{2,3}(_[A-Za-z0-9]{2,8})*$")
 
 
@@ -64,7 +64,7 @@ def language(code: str) -> Language:
 
 def of_environment(environment: Mapping[str, str]) -> str:
     """The language of a command line, as gettext takes it from the environment; English where it names none of ours."""
-    named = next((found for name in _VARIABLES if (found := environment.get(name))), "")
+    named = next((found for name in VARIABLES if (found := environment.get(name))), "")
     wanted = (part.split(".")[0].split("@")[0] for part in named.split(":"))
     codes = (code for part in wanted for code in (part, part.split("_")[0]))
     return next((code for code in codes if code in languages()), SOURCE)

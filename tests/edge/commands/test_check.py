@@ -434,3 +434,18 @@ def test_a_configuration_is_read_anew_or_left_as_it_was(config_path: Path, tmp_p
         assert box.wait(20) == 0
     assert totals["refused"] == 0
     assert "Traceback" not in log.read_text("utf-8")
+
+
+def test_the_check_speaks_vietnamese_where_the_terminal_does(
+    config_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a word of English in what is found, but for names and codes; the JSON keeps its own words."""
+    monkeypatch.setenv("LC_ALL", "vi_VN.UTF-8")
+    main(["edge", "check", "--config", str(config_path), "--offline"])
+    said = capsys.readouterr().out
+    for words in ("đạt", "cấu hình", "còn ", "Thiết bị"):
+        assert words in said
+    for english in ("is valid", "can be served", "The box", "free at", "none is", "not asked", "note ", "WRONG"):
+        assert english not in said, english
+    main(["edge", "check", "--config", str(config_path), "--offline", "--json"])
+    assert "configuration" in {each["what"] for each in json.loads(capsys.readouterr().out)["findings"]}
