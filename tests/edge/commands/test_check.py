@@ -272,7 +272,7 @@ def test_bursts_and_turns_that_fail_are_told(config_path: Path, monkeypatch: pyt
             assert wait_for(partial(is_failing, box, ""), timeout_s=30)
         full = StoreError(Message("The outbox cannot be read."), Message("Free space."))
 
-        def fail(_most: int) -> None:
+        def fail(*_arguments: object) -> None:
             raise full
 
         with monkeypatch.context() as patch:
