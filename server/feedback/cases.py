@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from pipeline.calendar import month_of_day, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
@@ -231,15 +231,15 @@ def remind(connection: Connection, province_id: int) -> Reminded:
     is_open = feedback.c.status.in_(OPEN_STATES)
     late = (is_open, feedback.c.due_day < now, feedback.c.escalated_day.is_(None))
     soon = (is_open, feedback.c.due_day.between(now, near), feedback.c.reminded_day.is_(None))
-    marks = (
-        (late, {"escalated_day": now, "role": Role.ADMINISTRATOR.value}, "feedback_escalated"),
-        (soon, {"reminded_day": now}, "feedback_reminded"),
-    )
-    done = []
-    for conditions, values, action in marks:
+
+    def mark(conditions: tuple[ColumnElement[bool], ...], values: dict[str, int | str]) -> list[int]:
         ids = list(connection.execute(scope.select(feedback, feedback.c.id).where(*conditions)).scalars())
         if ids:
             connection.execute(scope.update(feedback).where(feedback.c.id.in_(ids)).values(**values))
-            record_change(connection, province_id, None, action, {"feedback": ids})
-        done.append(len(ids))
-    return Reminded(done[1], done[0])
+        return ids
+
+    if escalated := mark(late, {"escalated_day": now, "role": Role.ADMINISTRATOR.value}):
+        record_change(connection, province_id, None, "feedback_escalated", {"feedback": escalated})
+    if reminded := mark(soon, {"reminded_day": now}):
+        record_change(connection, province_id, None, "feedback_reminded", {"feedback": reminded})
+    return Reminded(len(reminded), len(escalated))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ import pytest
 from sqlalchemy import select
 
 from hailong.cli import COMMANDS, main
+from pipeline.calendar import month_of_date
 from server.auth.passwords import password_fits
 from server.auth.users import password_resets
 from server.commands.run import door
@@ -153,7 +157,12 @@ def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: 
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", "--json", *at)
     answer = json.loads(out)
     assert (code, answer["simulated"]) == (0, True)
-    assert len(answer["ranks"]) == 23, "three of the 26 agencies have fewer sheets than may be shown"
+    query = "SELECT count(*) FROM ratings WHERE month BETWEEN ? AND ? GROUP BY agency_id"
+    with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as connection:
+        quarter = [month_of_date(date(2026, month, 1)) for month in (7, 9)]
+        sheets = [int(row[0]) for row in connection.execute(query, quarter)]
+    assert len(sheets) == 26
+    assert 0 < len(answer["ranks"]) == sum(count >= 30 for count in sheets) < 26, "fewer sheets are not shown"
     assert {row["method"] for row in answer["estimates"]} >= {"explicit", "efficiency"}
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", *at)
     assert (code, out.startswith("Số liệu mô phỏng")) == (0, True)
