@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipeline.language import Text, in_language
 from server.catalogue.reading import read_catalogue
 from server.core.disclosure import Published, hidden_places, published, shown_ratings
 from server.core.scope import Scope
+from server.scores.held import Held, version_of
 from server.scores.sheet_sums import ratings_table
 from server.scores.sums import run
 from server.store.channels import CHANNELS
@@ -88,11 +90,28 @@ def reasons_of(
     dimension: str = "province",
     agency_id: int | None = None,
 ) -> list[ReasonPlace]:
-    """The reasons at every place of a dimension, of the whole province or within one agency.
+    """The reasons at every place of a dimension, of the whole province or within one agency; held while nothing that
+    figures are made of changes.
 
     An instrument without reasons has none."""
     if not instrument.reasons:
         return []
+    of = (province_id, instrument.code, instrument.version, period, dimension, agency_id)
+    make = partial(_reasons_of, connection, province_id, instrument, period, dimension, agency_id)
+    return list(_held.get(of, version_of(connection, province_id), make))
+
+
+_held: Held[list[ReasonPlace]] = Held(200)
+
+
+def _reasons_of(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    dimension: str,
+    agency_id: int | None,
+) -> list[ReasonPlace]:
     shown = published(connection, province_id, period)
     sums = _sums(connection, province_id, instrument, period, shown, by_criterion=dimension == "criterion")
     by_criterion = dimension == "criterion"

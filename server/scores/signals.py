@@ -15,6 +15,8 @@ from server.store.engine import read
 
 WAIT_S = 4.0
 """How long a page waits; then it is sent without, and says so."""
+AGAIN_S = 0.2
+"""How long it waits where another page has begun to: for hundreds of agencies the analysis takes minutes."""
 _log = logging.getLogger(__name__)
 _held: Held[Mapping[str, AgencyScore]] = Held(6)
 _making: dict[Hashable, threading.Thread] = {}
@@ -38,10 +40,11 @@ def signals(engine: Engine, province_id: int, period: Period) -> Mapping[str, Ag
 
     with _lock:
         thread = _making.get((of, version))
-        if thread is None or not thread.is_alive():
+        begun = thread is None or not thread.is_alive()
+        if thread is None or begun:
             for old in [key for key, one in _making.items() if not one.is_alive()]:
                 del _making[old]
             thread = _making[of, version] = threading.Thread(target=make, name="signals", daemon=True)
             thread.start()
-    thread.join(WAIT_S)
+    thread.join(WAIT_S if begun else AGAIN_S)
     return _held.look(of, version)
