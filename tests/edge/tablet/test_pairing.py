@@ -47,7 +47,9 @@ def test_every_page_is_closed_but_those_that_tell_nothing_of_visits(pairing: Pai
     pages = {}
     for has_opted_out in (False, True):
         visits.has_opted_out = has_opted_out
-        pages[has_opted_out] = [stranger.get(path).text for path in ("/notice", "/notice/print", "/models", "/pair")]
+        pages[has_opted_out] = [
+            stranger.get(path).text for path in ("/notice", "/notice/print", "/machine", "/models", "/pair")
+        ]
     assert pages[False] == pages[True]
     open_paths = {
         route.path
@@ -58,8 +60,11 @@ def test_every_page_is_closed_but_those_that_tell_nothing_of_visits(pairing: Pai
         "/pair",
         "/notice",
         "/notice/print",
+        "/machine",
+        "/machine/aloud",
         "/models",
         "/language",
+        "/text-size",
         "/status",
         "/visit/start",
         "/visit/end",

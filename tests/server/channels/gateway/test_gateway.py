@@ -165,7 +165,7 @@ def test_numbers_and_conversations_are_deleted_in_time(survey: Survey) -> None:
     province = survey.province.province_id
     with write(survey.engine) as connection:
         assert enforce_survey_retention(connection, province) == dict.fromkeys(
-            ("conversations", "phones", "contacts", "texts", "enumerators"), 0
+            ("conversations", "phones", "contacts", "texts", "answers", "enumerators"), 0
         )
         connection.execute(update(phone_sessions).values(day=today() - 3))
         connection.execute(update(gateway_events).values(day=today() - 3))
