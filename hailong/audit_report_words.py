@@ -21,6 +21,7 @@ FIGURES = {
     "claims": Message("claims"),
     "confidence": Message("confidence"),
     "consistency_proofs_verified": Message("consistency proofs verified"),
+    "counter": Message("guesses at which counter of a pool a visit was"),
     "differencing": Message("differencing"),
     "distinct_epsilons_milli": Message("distinct epsilons milli"),
     "engine": Message("attacks on the engine: how many cells one visit changes"),
@@ -39,11 +40,13 @@ FIGURES = {
     "lower_bounds": Message("lower bounds"),
     "messages": Message("messages"),
     "messages_sent": Message("messages sent"),
+    "mutant_with_a_pool_for_each_counter": Message("mutant with a pool for each counter"),
     "mutant_with_half_the_noise": Message("mutant with half the noise"),
     "needles": Message("needles"),
     "outside_heads": Message("outside heads"),
     "own_heads": Message("own heads"),
     "periods_refused": Message("periods refused"),
+    "pools": Message("pools"),
     "provinces": Message("provinces"),
     "releases": Message("releases"),
     "schema_version": Message("schema version"),
@@ -77,8 +80,8 @@ SENTENCES = frozenset(
         ),
         Message("that the noise had the logged scale: see hailong audit attack;"),
         Message(
-            "that one visit was counted once: a visit that the tracker splits counts as several, and "
-            "a person with k visits pays k times;"
+            "that one visit was counted once, in one pool: a visit that the tracker splits counts as several, and a "
+            "person with k visits, or at k counters, pays k times;"
         ),
         Message("ratings, which are voluntary answers and outside the budget."),
         Message(
