@@ -101,7 +101,7 @@ def stratified_mean(strata: Sequence[Stratum]) -> tuple[int, float, float, list[
         weights = np.where(silent, 0.0, weights)
     weights = weights / weights.sum() if weights.sum() > 0 else n_h / n
     share_h = np.divide(k_h, n_h, out=np.zeros_like(k_h), where=n_h > 0)
-    share = float((weights * share_h).sum())
+    share = min(1.0, float((weights * share_h).sum()))  # weights sum to one but for rounding
     _, variance_h = explicit_variance(np.maximum(n_h, 1), k_h, np.maximum(n_h, 1))
     variance = float((weights**2 * variance_h)[n_h > 0].sum())
     pooled, _ = explicit_variance(n, share * n, n)
@@ -151,7 +151,7 @@ def _clusters(strata: Sequence[Stratum], period: DayRange, days: DayCorrelation)
     share_of = np.where(n_h > 0, weights, 0.0)
     share_of = share_of / share_of.sum() if share_of.sum() > 0 else n_h / n_h.sum()
     scale = (share_of / np.maximum(n_h, 1.0))[place][:, None]
-    share = float((share_of * k_h / np.maximum(n_h, 1.0)).sum())
+    share = min(1.0, float((share_of * k_h / np.maximum(n_h, 1.0)).sum()))  # shares sum to one but for rounding
     simple = share * (1 - share) / n_h.sum()
     kish = float(n_h.sum() * (scale**2 * rated).sum())
     variance, degrees = design.variance(scale * (satisfied - (k_h / np.maximum(n_h, 1.0))[place][:, None] * rated))

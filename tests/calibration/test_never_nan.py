@@ -14,6 +14,7 @@ from calibration.analysis import analyze
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import DayCount
 from calibration.tables import EvidenceTable
+from calibration.units import stratified_mean
 from pipeline.calendar import DayRange
 
 MAY, JUNE = DayRange.month(2026, 5), DayRange.month(2026, 6)
@@ -59,3 +60,17 @@ def test_every_figure_is_a_number_or_none(
         assert row["n_eff"] >= 0
         assert 0 <= row["rho"] <= 1
     assert date(2026, 6, 1) in JUNE
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(1, 90), st.integers(1, 5_000)), min_size=1, max_size=24),
+    satisfied=st.sampled_from([0.0, 1.0]),
+)
+def test_weights_that_round_make_no_share_beyond_its_scale(sizes: list[tuple[int, int]], satisfied: float) -> None:
+    """A commune whose 201 sheets were all satisfied had an index of 100.00000000000003."""
+    strata = [stratum(str(i), JUNE, [(0, n, satisfied, "tablet")], visits) for i, (n, visits) in enumerate(sizes)]
+    n, times_share, _, _ = stratified_mean(strata)
+    assert n == sum(size for size, _ in sizes)
+    assert 0 <= times_share <= n
+    assert times_share / n == satisfied or abs(times_share / n - satisfied) < 1e-12
