@@ -116,6 +116,27 @@ def find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     return None, list(argv)
 
 
+def joined(parser: argparse.ArgumentParser, argv: Sequence[str]) -> list[str]:
+    """`argv` with each option and its value in one word ("--key=-u8…"), so that a value may begin with a dash.
+
+    One key of 85 in Z85 does, and argparse would take it for an option. A word is the value of the option before it
+    unless it is itself an option of `parser`; what stands after "--", and options that take no value, stay as they are.
+    """
+    options = parser._option_string_actions
+    joint: list[str] = []
+    takes_value = False  # the word before is an option that takes one value
+    for at, word in enumerate(argv):
+        if word == "--":
+            return [*joint, *argv[at:]]
+        if takes_value and word not in options:
+            joint[-1] = f"{joint[-1]}={word}"
+            takes_value = False
+            continue
+        joint.append(word)
+        takes_value = word.startswith("--") and word in options and options[word].nargs is None
+    return joint
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Exit codes: 0 done, 1 failed or does not hold, 2 wrong usage, 130 interrupted."""
     argv = sys.argv[1:] if argv is None else argv
@@ -131,7 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog=f"hailong {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     module.add_arguments(parser)
-    args = parser.parse_args(rest)
+    args = parser.parse_args(joined(parser, rest))
     try:
         return module.run(args)
     except HailongError as error:
