@@ -8,7 +8,7 @@ DISTRIBUTION_PYTHON ?= /usr/bin/python3
 BOX_TESTS := tests/edge/deploy tests/edge/delivery tests/edge/test_config.py tests/delivery/test_keys.py
 
 .DEFAULT_GOAL := help
-.PHONY: sbom help setup demo test test-slow test-distribution test-field test-spark check messages format lock clean
+.PHONY: sbom help setup demo test test-slow fuzz test-distribution test-field test-spark check messages format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,9 @@ test: setup $(VENV)/.speech ## all tests but the soak ones
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
 	$(BIN)/python -m pytest -m soak -s tests $(ARGS)
+
+fuzz: setup ## the property tests with examples that no run has seen
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile default tests $(ARGS)
 
 test-distribution: setup ## the box's tests on the distribution's own Python
 	@sh requirements/on_distribution.sh $(BIN)/python $(DISTRIBUTION_PYTHON) -m pytest -n 2 --dist loadfile $(BOX_TESTS) $(ARGS)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
@@ -18,6 +19,10 @@ from server.store.upgrade import upgrade
 from tests.postgres import throw_away_cluster
 
 _numbers = itertools.count()
+
+# The same examples in every run, so that a run tells of the commit and not of its luck; `make fuzz` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session", autouse=True)
