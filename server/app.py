@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -19,11 +17,13 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from pipeline.errors import HailongError, StoreError
+from pipeline.errors import HailongError
 from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
-from server.core.config import ServerConfig, own_folder
+from server.channels.gateway.sealed_keys import seal_open_keys
+from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
+from server.core.secret_keys import COOKIE_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
 from server.web.bodies import BodyGuard
 from server.web.context import (
     LogInNeededError,
@@ -71,35 +71,6 @@ MAX_BODY_BYTES = 1 << 20
 STATIC = Path(__file__).parent / "web" / "static"
 
 
-COOKIE_KEY = "cookie.secret"
-RECEIPT_KEY = "receipts.secret"
-_LOST = {
-    COOKIE_KEY: Message("Delete it: everybody has to log in again, nothing else is lost."),
-    RECEIPT_KEY: Message("Delete it: dossiers that have a link may get a second one, nothing else is lost."),
-}
-
-
-def read_secret(config: ServerConfig, name: str = COOKIE_KEY) -> bytes:
-    """A secret of 32 bytes beside the store, never in it: what signs cookies, what makes the tokens of receipts. Made
-    at the first start, readable by its owner alone."""
-    path = config.data_dir / name
-    if not path.exists():
-        own_folder(config.data_dir)
-        try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return read_secret(config, name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(secrets.token_bytes(32))
-    secret = path.read_bytes()
-    if len(secret) != 32:
-        raise StoreError(
-            Message("{path} is damaged.", path=path),
-            _LOST[name],
-        )
-    return secret
-
-
 def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     """The application on a store that has the newest schema."""
     use_folder(config.data_dir / "instruments")
@@ -117,13 +88,15 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     state = WebState(
         engine=engine,
         config=config,
-        secret=read_secret(config),
+        secret=read_secret(config, COOKIE_KEY),
         receipt_key=read_secret(config, RECEIPT_KEY),
+        gateway_key=read_secret(config, GATEWAY_KEY),
         templates=make_templates(),
         log_in_by_name=RateLimiter(5, 900.0),
         log_in_by_address=RateLimiter(30, 900.0),
     )
     app.state.web = state
+    seal_open_keys(engine, state.gateway_key)
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -14,7 +14,7 @@ from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
 from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
-from server.channels.gateway.gateway import gateways_of, make_gateway
+from server.channels.gateway.gateway import gateways_of, make_gateway, renew_key
 from server.channels.online.invitations import issue, returns
 from server.core.labels import INSTRUMENT_PARTS
 from server.ratings.closing import close_period, closed_through
@@ -158,9 +158,20 @@ def gateway(
     user: SurveyManager,
     round_id: RowId,
     code: Annotated[str, Form(max_length=40)],
-    kind: Annotated[str, Form(pattern="^(sms|call|portal)$")],
+    kind: Annotated[str, Form(pattern="^(sms|call|portal|one_stop)$")],
 ) -> Response:
     """Make a gateway; its key is shown this once."""
     with write(engine_of(request)) as connection:
-        key = make_gateway(connection, user.province_id, code.strip(), kind, round_id, user.user_id)
+        sealed_under = web(request).gateway_key
+        key = make_gateway(connection, user.province_id, code.strip(), kind, round_id, user.user_id, sealed_under)
     return render(request, "survey_gateway.html", code=code.strip(), kind=kind, key=key, round_id=round_id)
+
+
+@router.post("/rounds/{round_id}/gateways/key")
+def new_key(
+    request: Request, user: SurveyManager, round_id: RowId, code: Annotated[str, Form(max_length=40)]
+) -> Response:
+    """Give a gateway a new key, shown this once; the old one ends."""
+    with write(engine_of(request)) as connection:
+        kind, key = renew_key(connection, user.scope, round_id, code, user.user_id, web(request).gateway_key)
+    return render(request, "survey_gateway.html", code=code, kind=kind, key=key, round_id=round_id)

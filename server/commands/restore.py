@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Restore the backup."""
+    from server.channels.gateway.sealed_keys import seal_open_keys
+    from server.core.secret_keys import GATEWAY_KEY, read_secret
     from server.store.archive import read_manifest, restore
     from server.store.engine import connect
 
@@ -36,11 +38,14 @@ def run(args: argparse.Namespace) -> int:
     own_folder(config.data_dir)
     engine = connect(config.store_url)
     counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, report_table, opener=opener)
+    seal_open_keys(engine, read_secret(config, GATEWAY_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))
     else:
         print(f"{sum(counts.values()):,} rows restored from version {manifest['version']}")
         if not manifest["keys"]:
-            print("The backup holds no keys: run `hailong server init` and enrol the boxes again.")
+            print(
+                "The backup holds no keys: run `hailong server init`, enrol the boxes anew, renew the gateways' keys."
+            )
     return 0

@@ -21,14 +21,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Upgrade the store."""
     from pipeline.errors import StoreError
+    from server.channels.gateway.sealed_keys import seal_open_keys
+    from server.core.secret_keys import GATEWAY_KEY, read_secret
     from server.store.engine import connect
     from server.store.upgrade import store_version, upgrade
 
-    engine = connect(load_config(args).store_url)
+    config = load_config(args)
+    engine = connect(config.store_url)
     before = store_version(engine)
     if before is None:
         raise StoreError(Message("The store is empty."), Message("Run `hailong server init`."))
     after = upgrade(engine)
+    seal_open_keys(engine, read_secret(config, GATEWAY_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"before": before, "after": after}))

@@ -19,6 +19,7 @@ from server.retention.survey import enforce_survey_retention
 from server.store.schema import metadata
 from server.store.tables.contacts import phone_contacts
 from server.store.tables.feedback import feedback_contacts
+from server.store.tables.gateways import SEALED, gateways
 from server.store.tables.releases import releases
 from server.store.tables.users import access_log
 
@@ -109,6 +110,12 @@ def findings(connection: Connection, province_id: int) -> list[Finding]:
         if overdue:
             words = Message("{table}: {count} contacts past their day", table=contacts.name, count=overdue)
             found.append(Finding(contacts.name, words))
+    clear = Scope(province_id).select(gateways, func.count()).where(gateways.c.secret.not_like(f"{SEALED}%"))
+    if plain := connection.execute(clear.where(gateways.c.secret != "")).scalar_one():
+        words = Message(
+            "{table}: {count} keys in the clear; a start of the server seals them", table="gateways", count=plain
+        )
+        found.append(Finding("gateways", words))
     negative = Scope(province_id).select(releases, func.count()).where(releases.c.epsilon_milli <= 0)
     if connection.execute(negative).scalar_one():
         found.append(Finding("releases", Message("{table}: a table states no noise", table="releases")))

@@ -22,8 +22,8 @@ from server.store.engine import read
 from server.store.sealing import is_sealed
 
 _log = logging.getLogger(__name__)
-TABLES_OF_PEOPLE = ("phone_contacts", "feedback_contacts", "feedback", "enumerators", "comments")
-"""Tables with what a person can be found by, or words: small, and written anew after a deletion on PostgreSQL."""
+TABLES_OF_PEOPLE = ("phone_contacts", "feedback_contacts", "feedback", "enumerators", "comments", "gateways")
+"""Tables with what a person can be found by, words, or keys: small, and written anew after a deletion on PostgreSQL."""
 TEMPORARY = ("hailong-table-", "hailong-import-", "hailong-export-")
 """How the folders begin that this program makes for files on their way in and out."""
 _CHUNK = 4 << 20

@@ -65,8 +65,8 @@ def backup(
     if path.exists():
         raise _exists(path)
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        os.fchmod(handle, 0o600)
+        part.unlink(missing_ok=True)  # of one that was killed, or laid there by somebody else: never written into
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StoreError(
             Message("{path} cannot be written ({strerror}).", path=path, strerror=error.strerror),

@@ -56,6 +56,7 @@ class WebState:
     config: ServerConfig
     secret: bytes
     receipt_key: bytes
+    gateway_key: bytes
     templates: Environment
     log_in_by_name: RateLimiter
     log_in_by_address: RateLimiter

@@ -30,6 +30,8 @@ class Survey:
     engine: Engine
     province: Province
     round: Round
+    key: bytes
+    """What the gateways' keys are sealed under."""
 
     @property
     def agency(self) -> int:
@@ -56,14 +58,15 @@ def survey(tmp_path: Path) -> Iterator[Survey]:
             user_id=None,
         )
     config = make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test")
+    app = create_app(engine, config)
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(engine, config), log_level="warning", lifespan="off", ws="none"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()
     while not server.started:
         time.sleep(0.01)
     port = listener.getsockname()[1]
-    yield Survey(f"http://127.0.0.1:{port}", engine, province, opened)
+    yield Survey(f"http://127.0.0.1:{port}", engine, province, opened, app.state.web.gateway_key)
     server.should_exit = True
     thread.join(10)
     listener.close()

@@ -24,11 +24,12 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.calendar import today
-from pipeline.errors import ConflictError, InvalidError
+from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.instruments import Instrument
 from pipeline.language import Message
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
+from server.channels.gateway.sealed_keys import open_key, seal_key
 from server.channels.gateway.understanding import read_input
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -51,7 +52,7 @@ _NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MAX_ANSWERS = 20
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Gateway:
     """A gateway and the province and round it works for."""
 
@@ -86,9 +87,9 @@ def gateways_of(connection: Connection, scope: Scope, round_id: int) -> list[Row
 
 
 def make_gateway(
-    connection: Connection, province_id: int, code: str, kind: str, round_id: int, user_id: int | None
+    connection: Connection, province_id: int, code: str, kind: str, round_id: int, user_id: int | None, key: bytes
 ) -> str:
-    """Make a gateway and return its key (hex), shown once to whoever sets the gateway up.
+    """Make a gateway and return its key (hex), shown once to whoever sets the gateway up; sealed under `key`.
 
     Raises `ConflictError`, `InvalidError`."""
     find_round(connection, province_id, round_id=round_id)
@@ -100,16 +101,37 @@ def make_gateway(
             Message("Choose another code."),
         )
     secret = secrets.token_hex(32)
-    values = {"code": code, "kind": kind, "secret": secret, "round_id": round_id, "active": True}
+    sealed = seal_key(secret, code, key)
+    values = {"code": code, "kind": kind, "secret": sealed, "round_id": round_id, "active": True}
     gateway = insert_row(connection, gateways, {"province_id": province_id, **values})
     record_change(connection, province_id, user_id, "gateway_made", {"gateway": gateway, "kind": kind})
     return secret
 
 
-def find_gateway(connection: Connection, code: str) -> Gateway | None:
-    """The active gateway of that code."""
+def renew_key(
+    connection: Connection, scope: Scope, round_id: int, code: str, user_id: int | None, key: bytes
+) -> tuple[str, str]:
+    """Kind and new key (hex) of a gateway whose key was lost or may be known; the old one ends now.
+
+    Raises `NotFoundError`."""
+    is_this = (gateways.c.code == code, gateways.c.round_id == round_id)
+    row = connection.execute(scope.select(gateways, gateways.c.id, gateways.c.kind).where(*is_this)).first()
+    if row is None:
+        raise NotFoundError(Message("There is no such gateway."))
+    secret = secrets.token_hex(32)
+    values = {"secret": seal_key(secret, code, key)}
+    connection.execute(scope.update(gateways).where(gateways.c.id == row.id).values(**values))
+    record_change(connection, scope.province_id, user_id, "gateway_key_renewed", {"gateway": row.id})
+    return row.kind, secret
+
+
+def find_gateway(connection: Connection, code: str, key: bytes) -> Gateway | None:
+    """The active gateway of that code; None also where its key does not open under `key`, and so proves nothing."""
     row = connection.execute(select(gateways).where(gateways.c.code == code, gateways.c.active)).first()
-    return None if row is None else Gateway(row.id, row.province_id, row.code, row.kind, row.secret, row.round_id)
+    secret = None if row is None else open_key(row.secret, row.code, key)
+    if row is None or secret is None:
+        return None
+    return Gateway(row.id, row.province_id, row.code, row.kind, secret, row.round_id)
 
 
 @dataclass(frozen=True, slots=True)

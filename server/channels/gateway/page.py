@@ -85,7 +85,7 @@ async def signed(request: Request, code: str, model: type[_Model], kinds: tuple[
 
     def look_up() -> Gateway | None:
         with read(engine_of(request)) as connection:
-            return find_gateway(connection, code)
+            return find_gateway(connection, code, web(request).gateway_key)
 
     gateway = await to_thread.run_sync(look_up)
     names = ("x-hailong-time", "x-hailong-nonce", "x-hailong-signature")

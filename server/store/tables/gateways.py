@@ -6,6 +6,9 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, String,
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
 
+SEALED = "v1."
+"""How the sealed form of a key begins (`server.channels.gateway.sealed_keys`)."""
+
 gateways = Table(
     "gateways",
     metadata,
@@ -13,7 +16,7 @@ gateways = Table(
     province_column(),
     Column("code", String(40), nullable=False, unique=True),
     Column("kind", String(10), nullable=False),
-    Column("secret", String(64), nullable=False),
+    Column("secret", String(100), nullable=False),
     Column("round_id", Integer, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
     province_key(),
@@ -21,7 +24,8 @@ gateways = Table(
     UniqueConstraint("province_id", "id"),
     CheckConstraint("kind IN ('sms', 'call', 'portal', 'one_stop')", name="kind"),
 )
-"""`secret`: hex of the key under which the gateway signs (HMAC-SHA-256). `round_id`: the round it asks for."""
+"""`secret`: the key under which the gateway signs (HMAC-SHA-256), sealed under a key that is not in the store.
+`round_id`: the round it asks for."""
 
 gateway_events = Table(
     "gateway_events",

@@ -51,7 +51,9 @@ def _ask(world: World, body: dict[str, Any], nonce: int = 0) -> Any:
     if not hasattr(world, "secret"):
         with write(world.store) as connection:
             opened = world.round(world.mine).id
-            secret = make_gateway(connection, world.mine.province_id, "motcua", "one_stop", opened, None)
+            secret = make_gateway(
+                connection, world.mine.province_id, "motcua", "one_stop", opened, None, world.app.state.web.gateway_key
+            )
         world.secret = secret  # type: ignore[attr-defined]
     text = json.dumps(body).encode()
     stamp, once = str(int(time.time())), f"{nonce:020d}"
@@ -113,7 +115,7 @@ def test_no_copy_of_the_store_holds_a_code(world: World, tmp_path: Path) -> None
 
 
 def test_the_key_lies_beside_the_store_and_outlives_a_start(world: World, tmp_path: Path) -> None:
-    path = tmp_path / "receipts.secret"
+    path = tmp_path / "keys" / "receipts.secret"
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(path.read_bytes()) == 32
     token = _token(_ask(world, {"dossier": CODE}))

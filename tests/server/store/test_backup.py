@@ -165,3 +165,17 @@ def test_a_backup_while_others_write_is_one_state(store: Engine, tmp_path: Path)
     finally:
         archive.rows_of = rows
     assert counts["ratings"] in (80, 81), "writes after the first read are not seen"
+
+
+def test_a_backup_is_not_written_into_what_somebody_laid_there(store: Engine, tmp_path: Path) -> None:
+    """In a folder that others may write to: a link in the place of the unfinished file, or a file of theirs."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "a.zip.part").symlink_to(victim)
+    backup(store, tmp_path / "a.zip")
+    assert victim.read_text() == "precious"
+    theirs = tmp_path / "b.zip.part"
+    theirs.touch(0o666)
+    with theirs.open("rb") as held:
+        backup(store, tmp_path / "b.zip")
+        assert held.read() == b"", "whoever held it open reads nothing"

@@ -257,7 +257,9 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path, any_store: Engi
 
 
 @pytest.mark.postgres
-@pytest.mark.parametrize(("kills", "reading"), [(6, False), pytest.param(100, True, marks=pytest.mark.soak)])
+@pytest.mark.parametrize(
+    ("kills", "reading"), [(6, False), pytest.param(100, True, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])]
+)
 def test_a_server_that_is_killed_keeps_its_promises(
     tmp_path: Path, any_store: Engine, new_database: _NEW_DATABASE, kills: int, reading: bool
 ) -> None:

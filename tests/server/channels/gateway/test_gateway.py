@@ -17,7 +17,7 @@ from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import close_round
 from server.store.engine import read, write
 from server.store.tables.contacts import phone_contacts, phone_sessions
-from server.store.tables.gateways import gateway_events, gateway_nonces, gateways
+from server.store.tables.gateways import gateway_events, gateway_nonces
 from server.store.tables.ratings import ratings
 from server.store.tables.rounds import invitations
 from tests.server.channels.gateway.gateway_simulator import GatewaySimulator
@@ -29,7 +29,9 @@ PHONES = ("0912345678", "0987654321", "0900000001")
 
 def _gateway(survey: Survey, kind: str = "sms") -> GatewaySimulator:
     with write(survey.engine) as connection:
-        secret = make_gateway(connection, survey.province.province_id, f"gw_{kind}", kind, survey.round.id, None)
+        secret = make_gateway(
+            connection, survey.province.province_id, f"gw_{kind}", kind, survey.round.id, None, survey.key
+        )
         connection.execute(
             insert(phone_contacts),
             [
@@ -106,13 +108,13 @@ def test_a_repeated_event_gets_the_same_reply_and_counts_once(survey: Survey) ->
 
 
 def test_a_stolen_disk_tells_nothing_of_a_conversation(survey: Survey) -> None:
-    """Data base, log and gateway's key in the thief's hands; the server's memory is not."""
+    """Data base, log, gateway's key and what it is sealed under in the thief's hands; the server's memory is not."""
     gateway = _gateway(survey)
     gateway.ask()
     gateway.hear(PHONES[0], "4")
     with read(survey.engine) as connection:
         rows = connection.execute(select(phone_sessions)).all()
-        secret = bytes.fromhex(connection.execute(select(gateways.c.secret)).scalar_one())
+        secret = bytes.fromhex(gateway.secret)
     guesses = {hmac.new(secret, f"phone {phone}".encode(), hashlib.sha256).hexdigest() for phone in PHONES}
     assert not guesses & {row.phone_digest for row in rows}
     assert {len(row.answers) for row in rows} == {64}, "how many were answered does not show either"
@@ -182,7 +184,7 @@ def test_a_signed_call_counts_once_and_for_its_own_path_and_method(survey: Surve
     """One call of the portal, sent 21 times, was 21 one-time links: 21 ballots."""
     with write(survey.engine) as connection:
         number = survey.province.province_id
-        secret = make_gateway(connection, number, "gw_portal", "portal", survey.round.id, None)
+        secret = make_gateway(connection, number, "gw_portal", "portal", survey.round.id, None, survey.key)
     gateway = GatewaySimulator(survey.url, "gw_portal", secret)
     body = {"agency": "nho-a", "service_group": 0}
     path, content, headers = gateway.signed("links", body)
@@ -203,7 +205,7 @@ def test_a_signed_call_counts_once_and_for_its_own_path_and_method(survey: Surve
 def test_a_nonce_is_kept_until_its_call_has_run_out(survey: Survey) -> None:
     gateway = _gateway(survey)
     with write(survey.engine) as connection:
-        known = find_gateway(connection, gateway.code)
+        known = find_gateway(connection, gateway.code, survey.key)
         assert known is not None
         now = int(time.time())
         late, early = (Call("POST", "/", str(now + skew), "n" * 16 + str(skew + 300), b"") for skew in (300, -300))

@@ -64,7 +64,7 @@ def gateway(any_store: Engine) -> Gateway:
             last_day=today() + 1,
             user_id=None,
         )
-        make_gateway(connection, province, "gw", "sms", opened.id, None)
+        make_gateway(connection, province, "gw", "sms", opened.id, None, bytes(32))
         rows = [
             {
                 "province_id": province,
@@ -78,7 +78,7 @@ def gateway(any_store: Engine) -> Gateway:
             for n in range(60, 90)
         ]
         connection.execute(insert(phone_contacts), rows)
-        found = find_gateway(connection, "gw")
+        found = find_gateway(connection, "gw", bytes(32))
     assert found is not None
     return found
 

@@ -1,0 +1,62 @@
+"""The gateways' keys as the store has them: sealed (AES-256-GCM) under a key that lies outside of it.
+
+Whoever signs under a gateway's key is that gateway, so a copy of the store, of its log or of a backup must not hold
+one. The seal names its gateway, so that one cannot be put in another's place.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, Engine, select, update
+
+from server.core.scope import Scope
+from server.store.engine import read, write
+from server.store.tables.gateways import SEALED, gateways
+
+_OPEN = re.compile(r"[0-9a-f]{64}")
+
+
+def seal_key(secret: str, code: str, key: bytes) -> str:
+    """The sealed form of a gateway's key (hex of 32 bytes) under `key` [32 bytes]: 83 characters."""
+    nonce = secrets.token_bytes(12)
+    return SEALED + base64.b64encode(nonce + AESGCM(key).encrypt(nonce, bytes.fromhex(secret), _of(code))).decode()
+
+
+def open_key(sealed: str, code: str, key: bytes) -> str | None:
+    """The gateway's key (hex); None where it is not sealed, or was under another key or for another gateway."""
+    if not sealed.startswith(SEALED):
+        return None
+    try:
+        raw = base64.b64decode(sealed.removeprefix(SEALED), validate=True)
+        return AESGCM(key).decrypt(raw[:12], raw[12:], _of(code)).hex()
+    except (InvalidTag, ValueError, binascii.Error):
+        return None
+
+
+def _of(code: str) -> bytes:
+    return f"gateway {code}".encode()
+
+
+def seal_open_keys(engine: Engine, key: bytes) -> int:
+    """Seal what versions before 0017 kept in the clear; how many. Run at every start: a restored backup may be old."""
+    with read(engine) as connection:
+        if not _open_keys(connection):
+            return 0
+    with write(engine) as connection:
+        rows = _open_keys(connection)
+        for number, province_id, code, secret in rows:
+            mine = (Scope(province_id).where(gateways), gateways.c.id == number)
+            connection.execute(update(gateways).where(*mine).values(secret=seal_key(secret, code, key)))
+    return len(rows)
+
+
+def _open_keys(connection: Connection) -> list[tuple[int, int, str, str]]:
+    columns = (gateways.c.id, gateways.c.province_id, gateways.c.code, gateways.c.secret)
+    rows = connection.execute(select(*columns).where(gateways.c.secret.not_like(f"{SEALED}%")))
+    return [(row[0], row[1], row[2], row[3]) for row in rows if _OPEN.fullmatch(row[3])]

@@ -1,0 +1,62 @@
+"""Keys of 32 bytes that this server keeps outside its store: what signs cookies, what makes the tokens of receipts,
+what the gateways' keys are sealed under.
+
+A file each beside the server's own keys (0600 in a folder of 0700), so that `hailong server backup --with-keys` takes
+them along, sealed; or a systemd credential of the same name (`LoadCredentialEncrypted=gateways.secret`), which goes
+before the file.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from pipeline.errors import StoreError
+from pipeline.language import Message
+from server.core.config import ServerConfig, own_folder
+
+COOKIE_KEY = "cookie.secret"
+RECEIPT_KEY = "receipts.secret"
+GATEWAY_KEY = "gateways.secret"
+BYTES = 32
+_LOST: Mapping[str, Message] = {
+    COOKIE_KEY: Message("Delete it: everybody has to log in again, nothing else is lost."),
+    RECEIPT_KEY: Message("Delete it: dossiers that have a link may get a second one, nothing else is lost."),
+    GATEWAY_KEY: Message("Delete it, then give every gateway a new key on its round's page."),
+}
+
+
+def read_secret(config: ServerConfig, name: str) -> bytes:
+    """The key [32 bytes] of a name, made at the first use. Raises `StoreError` for one of another length."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(given) / name if given else config.keys_dir / name
+    if not path.exists():
+        path = config.keys_dir / name
+        if not path.exists():
+            _make(config, path)
+    secret = path.read_bytes()
+    if len(secret) != BYTES:
+        raise StoreError(Message("{path} is damaged.", path=path), _LOST[name])
+    return secret
+
+
+def _make(config: ServerConfig, path: Path) -> None:
+    own_folder(config.data_dir)
+    own_folder(path.parent)
+    before = config.data_dir / path.name  # where it lay before keys had one folder
+    if before.exists():
+        before.replace(path)
+        return
+    part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(secrets.token_bytes(BYTES))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(part, path)  # whole or not there; another process may have been quicker, and then its key holds
+    except FileExistsError:
+        pass
+    finally:
+        part.unlink()
