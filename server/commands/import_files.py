@@ -139,6 +139,7 @@ def _told(balance: Balance) -> list[str]:
             ignored=balance.rows_ignored,
             refused=balance.rows_refused,
             short=balance.rows_short,
+            hidden=balance.rows_hidden,
         ),
         line(
             "cells",

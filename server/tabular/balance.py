@@ -36,6 +36,8 @@ class Balance:
     rows_ignored: int = 0
     rows_short: int = 0
     """Used rows that end before the last column: the cells that they lack count as empty."""
+    rows_hidden: int = 0
+    """Used or refused rows that the spreadsheet does not show: hidden, filtered out, or on a hidden worksheet."""
     cells: int = 0
     cells_heading: int = 0
     cells_used: int = 0
@@ -84,6 +86,7 @@ class Balance:
                 "refused": self.rows_refused,
                 "ignored": self.rows_ignored,
                 "short": self.rows_short,
+                "hidden": self.rows_hidden,
             },
             "cells": {
                 "read": self.cells,
@@ -112,6 +115,7 @@ class Balance:
             "rows_read": self.rows,
             "rows_used": self.rows_used,
             "rows_ignored": self.rows_ignored,
+            "rows_hidden": self.rows_hidden,
             "cells_read": self.cells,
             "cells_used": self.cells_used,
             "cells_ignored": self.cells_ignored,

@@ -23,7 +23,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "departmentName",
     ),
     "counter": ("counter", "quầy", "mã quầy"),
-    "day": ("day", "date", "ngày", "ngày trả lời", "ngày khảo sát", "ngày phỏng vấn"),
+    "day": ("day", "date", "ngày", "ngày trả lời", "ngày khảo sát", "ngày phỏng vấn", "dấu thời gian", "timestamp"),
     "channel": ("channel", "kênh", "hình thức"),
     "service_group": ("service_group", "group", "lĩnh vực", "nhóm thủ tục", "mã lĩnh vực"),
     "service": ("service", "thủ tục", "mã thủ tục"),
@@ -82,6 +82,9 @@ _CODED = re.compile(
 """A heading that begins with an item's code, such as `D2. Thái độ phục vụ`, `Câu D2`."""
 _NUMBERED = re.compile(r"^\d{1,2} ?[.)] ?(?=\D)")
 _QUESTION = re.compile(r"^(?:câu|câu hỏi|tiêu chí|question|item|q)[ .]*\d{1,2}(?![A-Za-z0-9])", re.IGNORECASE)
+_SET = re.compile(r"<[^<>]{1,80}>|\*\*|__")
+_LEADING = re.compile(r"^[\s*#(\[{•·–-]+(?=[A-Za-zÀ-ỹ])")
+_GROUPS = re.compile(r"[A-Za-z_]\w*(?:[/:-][A-Za-z_]\w*)+", re.ASCII)
 _SLOT = re.compile(r"^a(\d\d)$")
 
 
@@ -112,8 +115,8 @@ def recogniser(instrument: Instrument | None = None, columns: Collection[str] | 
 
     @lru_cache(maxsize=2_000)
     def name(heading: str) -> str | None:
-        text = one_line(heading)
-        found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text)))
+        text = _bare(one_line(heading))
+        found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text))) or _in_groups(text, known)
         if instrument is not None and (found is None or found not in ALIASES):
             found = found or _item(text, known)
         if found is not None and columns is not None and not found.startswith(("item:", "?")) and found not in columns:
@@ -121,6 +124,22 @@ def recogniser(instrument: Instrument | None = None, columns: Collection[str] | 
         return found
 
     return name
+
+
+def _bare(text: str) -> str:
+    """A heading without what form programs set it with: `<b>D2</b>`, `**D2.**`, `(D2)`, `[D2]`."""
+    return _LEADING.sub("", _SET.sub("", text)) or text
+
+
+def _in_groups(text: str, known: Mapping[str, str]) -> str | None:
+    """The column of a name with the form's groups before it (`sec_c/C1`, `sec_c:C1`; an item also as `sec_c-C1`). A
+    part of a question, such as `reasons/r1`, is no column, but looks like answers."""
+    if not _GROUPS.fullmatch(text):
+        return None
+    *groups, last = (known.get(plain(part)) for part in re.split("[/:-]", text))
+    if any(is_answer_column(group) for group in groups):
+        return f"?{text}"
+    return last if "-" not in text or is_answer_column(last) else None
 
 
 def _item(text: str, known: Mapping[str, str]) -> str | None:

@@ -7,11 +7,13 @@ is a possible Vietnamese syllable, in a wrong one hardly any is. What is not cer
 from __future__ import annotations
 
 import codecs
+import html
 import re
 import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.text import one_line
 from server.tabular.records import RefusedError
 
 SAMPLE_BYTES = 4 << 20
@@ -132,6 +134,26 @@ def ungarbled(text: str) -> str:
         if len(found) < len(text) and all(letter.isprintable() for letter in found):
             return found
     return ""
+
+
+_ESCAPES = re.compile(
+    r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z](?:acute|grave|circ|tilde|uml));"
+    r"|\\u[0-9a-fA-F]{4}"
+)
+"""A letter as HTML or JSON writes it."""
+
+
+def unescaped(text: str) -> str:
+    """What a text was before a program wrote its letters for a page or a protocol (`S&#7903;`, `S\\u1edf`); empty where
+    it is plain."""
+    if "&" not in text and "\\u" not in text:
+        return ""
+    found = _ESCAPES.sub(_letter, text)
+    return one_line(found) if found != text else ""
+
+
+def _letter(found: re.Match[str]) -> str:
+    return chr(int(found[0][2:], 16)) if found[0].startswith("\\") else html.unescape(found[0])
 
 
 def _bytes_of(text: str, codec: str) -> bytes:

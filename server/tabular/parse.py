@@ -13,11 +13,12 @@ import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from pipeline.text import first_unsafe, has_unseen, one_line
-from server.tabular.encodings import encoding_of, font_code_of, ungarbled
+from server.tabular.encodings import encoding_of, font_code_of, unescaped, ungarbled
 from server.tabular.json_records import json_rows
 from server.tabular.labels import plain
 from server.tabular.records import SHEET_ROWS, Bounds, Outcome, Part, RawRow, RefusedError, SheetStart
@@ -78,7 +79,7 @@ class _Counted:
             raise RefusedError("too_many_cells", self.bounds.cells)
         while cells and not cells[-1]:
             cells.pop()
-        if not cells and not marks:
+        if not cells and all(code == "hidden" for _, code, _ in marks):
             return
         if len(cells) > self.bounds.columns:
             raise RefusedError("too_many_columns", self.bounds.columns)
@@ -109,6 +110,8 @@ def _cell(value: object, column: int, marks: list[tuple[int, str, str]]) -> str:
     if given.isascii() and given.isprintable():
         if text in _ERRORS:
             marks.append((column, "error", text))
+        elif before := unescaped(given):
+            marks.append((column, "garbled", before[:40]))
     else:
         _mark_text(given, text, column, marks)
     if len(text) > MAX_CELL:
@@ -132,7 +135,7 @@ def _mark_text(given: str, text: str, column: int, marks: list[tuple[int, str, s
         marks.append((column, "control", unsafe))
     elif "\ufffd" in text:
         marks.append((column, "unread", ""))
-    elif before := ungarbled(given):
+    elif before := ungarbled(given) or unescaped(given):
         marks.append((column, "garbled", before[:40]))
     elif code := font_code_of(given):
         marks.append((column, "font_code", code.name))
@@ -148,15 +151,17 @@ def _csv(path: Path, known: Collection[str], out: _Counted) -> Outcome:
         text = io.TextIOWrapper(raw, encoding.codec, errors="replace", newline="")
         lines = (encoding.turned(line) for line in text)
         sample = [line for _, line in zip(range(HEADER_ROWS), lines, strict=False)]
-        separator = _separator(sample, known)
+        separator, width = _separator(sample, known)
+        taken: list[str] = []  # lines of the record that is being read
 
         def all_lines() -> Iterator[str]:
-            yield from sample
-            yield from lines
+            for line in chain(sample, lines):
+                taken.append(line)
+                yield line
 
         out.start("")
         reader = csv.reader(all_lines(), delimiter=separator)
-        while True:
+        for number in count(1):
             marks: list[tuple[int, str, str]] = []
             try:
                 values = next(reader)
@@ -164,8 +169,28 @@ def _csv(path: Path, known: Collection[str], out: _Counted) -> Outcome:
                 break
             except csv.Error:
                 values, marks = [], [(0, "csv", "")]
-            out.row(reader.line_num, values, marks, _share(raw, size), len(values))
+            if len(taken) > 1 and _swallowed(taken, separator, width):
+                marks = [(0, "quote", "")]
+            taken.clear()
+            out.row(number, values, marks, _share(raw, size), len(values))
     return Outcome(encoding=encoding.name, separator=separator)
+
+
+def _swallowed(lines: list[str], separator: str, width: int) -> bool:
+    """Whether a record of several lines holds rows within a cell, behind a quotation mark that is not closed, or not
+    before another row's. `width`: cells of the header."""
+    if sum(line.count('"') for line in lines) % 2:
+        return True
+    if width < 3:
+        return False
+    for line in lines[1:]:
+        quote = line.find('"')
+        # behind a mark that closes the record's first cell come that record's own cells
+        if 0 <= quote < line.find(separator):
+            continue
+        if line.count(separator) >= width - 1 and len(next(csv.reader([line], delimiter=separator))) == width:
+            return True
+    return False
 
 
 def _json(path: Path, out: _Counted) -> Outcome:
@@ -180,8 +205,9 @@ def _share(raw: Any, size: int) -> float:
     return min(1.0, float(raw.tell()) / size)
 
 
-def _separator(sample: list[str], known: Collection[str]) -> str:
-    """The separator with which most header cells are recognised; of two that tie, the one that makes more cells."""
+def _separator(sample: list[str], known: Collection[str]) -> tuple[str, int]:
+    """The separator with which most header cells are recognised; of two that tie, the one that makes more cells. And
+    how many cells that row has."""
 
     def found(separator: str) -> tuple[int, int]:
         rows = csv.reader(sample, delimiter=separator)
@@ -192,7 +218,8 @@ def _separator(sample: list[str], known: Collection[str]) -> str:
         except csv.Error:
             return 0, 0
 
-    return max((",", ";", "\t", "|"), key=found)
+    best = max((",", ";", "\t", "|"), key=found)
+    return best, found(best)[1]
 
 
 def _check_archive(path: Path) -> None:
@@ -225,16 +252,16 @@ def _xlsx(path: Path, out: _Counted) -> Outcome:
     except RefusedError:
         raise
     except Exception as error:  # openpyxl raises what its parsers raise; a damaged file is a damaged file
-        raise RefusedError("not_xlsx") from error
+        raise RefusedError("strict" if _is_strict(path) else "not_xlsx") from error
     try:
+        if not book.worksheets and _is_strict(path):
+            raise RefusedError("strict")
         for sheet in book.worksheets:
             reader: Any = sheet
-            reader.reset_dimensions()  # what the sheet says of its own size is not believed
             out.start(sheet.title)
             with zipfile.ZipFile(path) as archive:
                 facts = _facts(archive, str(reader._worksheet_path).lstrip("/"))
-                total = max(1, archive.getinfo(str(reader._worksheet_path).lstrip("/")).file_size)
-            _sheet_rows(sheet, facts, total, out)
+            _sheet_rows(reader, facts, out)
     except (RefusedError, MemoryError):
         raise
     except Exception as error:
@@ -242,6 +269,14 @@ def _xlsx(path: Path, out: _Counted) -> Outcome:
     finally:
         book.close()
     return Outcome(encoding="XLSX")
+
+
+def _is_strict(path: Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return b"purl.oclc.org/ooxml" in archive.read("_rels/.rels")
+    except (zipfile.BadZipFile, KeyError, OSError):
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,20 +352,23 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _sheet_rows(sheet: Any, facts: _Facts, total: int, out: _Counted) -> None:
+def _sheet_rows(sheet: Any, facts: _Facts, out: _Counted) -> None:
     held: dict[int, tuple[int, Any, bool]] = {}  # column -> (last row of the merge, its value, more than one column)
     position = 0
-    for number, values in enumerate(sheet.iter_rows(values_only=True), start=1):
+    for number, hidden, empty, values in _rows_of(sheet, out.bounds.columns):
         if number > SHEET_ROWS:
             raise RefusedError("too_many_rows", SHEET_ROWS)
-        out.cells += 1  # an empty row costs time, too
+        out.cells += empty + 1  # what is empty costs time, too
         marks: list[tuple[int, str, str]] = [(column, "formula", "") for column in facts.formulas.get(number, ())]
+        if hidden:
+            marks.append((0, "hidden", ""))
         cells = [_unescaped(value) if isinstance(value, str) else value for value in values]
         while position < len(facts.merges) and facts.merges[position].first_row <= number:
             merge = facts.merges[position]
             position += 1
             wide = merge.last_column > merge.first_column
-            value = cells[merge.first_column - 1] if merge.first_column <= len(cells) else None
+            has_value = merge.first_row == number and merge.first_column <= len(cells)
+            value = cells[merge.first_column - 1] if has_value else None
             for column in range(merge.first_column - 1, min(merge.last_column, out.bounds.columns)):
                 held[column] = (merge.last_row, value, wide)
         if held and any(value is not None for value in cells):
@@ -338,6 +376,46 @@ def _sheet_rows(sheet: Any, facts: _Facts, total: int, out: _Counted) -> None:
         elif held:
             held = {column: merge for column, merge in held.items() if merge[0] > number}
         out.row(number, cells, marks, min(1.0, number / max(1, facts.rows)))
+
+
+def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[Any]]]:
+    """(number, whether it is hidden, cells without a value, values) of each row that the sheet's part holds; values of
+    at most `columns` columns.
+
+    By openpyxl's parser: its worksheet believes the sheet's own size, and leaves out rows that come again or late, and
+    cells behind a row's last one. Those are refused (`disorder`): two programs would read two tables."""
+    from openpyxl.worksheet._reader import WorkSheetParser
+
+    book, last = sheet.parent, 0
+    with sheet._get_source() as source:
+        parser = WorkSheetParser(
+            source,
+            sheet._shared_strings,
+            data_only=True,
+            epoch=book.epoch,
+            date_formats=book._date_formats,
+            timedelta_formats=book._timedelta_formats,
+        )
+        for number, cells in parser.parse():
+            dimension = parser.row_dimensions.pop(str(number), {})
+            values: list[Any] = []
+            behind = 0
+            for cell in cells:
+                column, value = cell["column"], cell["value"]
+                if column <= behind or cell["row"] != number:
+                    raise RefusedError("disorder", number)
+                behind = column
+                if value is None:
+                    continue
+                if column > columns:
+                    raise RefusedError("too_many_columns", columns)
+                values += [None] * (column - 1 - len(values))
+                values.append(value)
+            if number <= last:
+                raise RefusedError("disorder", number)
+            last = number
+            hidden = sheet.sheet_state != "visible" or dimension.get("hidden") in ("1", "true")
+            yield number, hidden, len(cells) - len(values) + values.count(None), values
 
 
 def _fill(cells: list[Any], held: dict[int, tuple[int, Any, bool]], number: int, marks: list[Any]) -> None:

@@ -36,7 +36,7 @@ _SAVE_AGAIN = Message("Open it and save it again.")
 REFUSALS: dict[str, tuple[Message, Message]] = {
     "not_csv": (
         Message("{name} is a spreadsheet or an archive, no CSV."),
-        Message("Name it .xlsx, or save it as CSV."),
+        Message("If it is XLSX, name it .xlsx; else save it as XLSX or CSV."),
     ),
     "unknown_code": (
         Message("{name} is not UTF-8, and its code cannot be told for certain."),
@@ -51,6 +51,14 @@ REFUSALS: dict[str, tuple[Message, Message]] = {
         Message("Save the portal's answer again, as it is."),
     ),
     "not_xlsx": (Message("{name} is no XLSX file, or is damaged."), _SAVE_AGAIN),
+    "strict": (
+        Message("{name} was saved as “Strict Open XML”."),
+        Message("Save it as “Excel Workbook (*.xlsx)”."),
+    ),
+    "disorder": (
+        Message("{name} holds rows or cells twice, or out of their order (row {detail})."),
+        _SAVE_AGAIN,
+    ),
     "locked": (
         Message("{name} is locked with a password, or in the old XLS format."),
         Message("Save it without a password, as XLSX."),

@@ -6,6 +6,7 @@ every row and cell. What is wrong with a cell matters only where its column is u
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -39,11 +40,29 @@ MARKS: dict[str, Message] = {
     "formula": Message("the cell holds a formula without a value: open the file in Excel and save it"),
     "rounded": Message("a number of more than 15 digits, which spreadsheets round: write it as text"),
     "csv": Message("not readable as CSV"),
+    "quote": Message("a quotation mark is not closed: other rows stand within a cell"),
     "merged_across": Message("merged cells across several columns or over answers"),
 }
 """What can be wrong with a cell before its content is looked at: code -> reason."""
 
 SEE_COLUMNS = Message("The first row names the columns; see `hailong server import --columns`.")
+
+
+_TOTALS = frozenset(map(match_key, ("tổng", "tổng cộng", "tổng số", "cộng", "total", "totals", "grand total", "sum")))
+_COLUMN_NUMBER = re.compile(r"\((\d{1,2})\)")
+
+
+def _is_heading(sheet: SheetBalance, raw: RawRow) -> bool:
+    """A row below the header that says nothing of its own: the header again (a file put together of several), or the
+    columns' numbers in brackets, as forms have them."""
+    headings = [heading for heading, _ in sheet.columns]
+    if raw.cells == headings[: len(raw.cells)] and not any(headings[len(raw.cells) :]):
+        return True
+    if raw.number > sheet.header_row + 2:
+        return False
+    numbers = [_COLUMN_NUMBER.fullmatch(cell) for cell in raw.cells if cell]
+    found = [int(number[1]) for number in numbers if number is not None]
+    return len(numbers) > 1 and len(found) == len(numbers) and found == sorted(set(found))
 
 
 @lru_cache(maxsize=4_000)
@@ -126,7 +145,7 @@ class Table:
             balance.rows_ignored += 1
             balance.cells_ignored += len(written)
             return None
-        if raw.number <= sheet.header_row:
+        if raw.number <= sheet.header_row or _is_heading(sheet, raw):
             balance.rows_heading += 1
             balance.cells_heading += len(written)
             return None
@@ -136,6 +155,7 @@ class Table:
         balance.cells_used += used
         balance.cells_ignored += len(written) - used
         balance.cells_filled += sum(1 for column in filled if column < len(names) and names[column])
+        balance.rows_hidden += any(code == "hidden" for _, code, _ in raw.marks)
         balance.rows_short += 0 < raw.width < len(names) and any(names[raw.width :])
         if self.any_answer:
             self._suspect(len(balance.sheets), names, raw.cells)
@@ -155,11 +175,11 @@ class Table:
         found: dict[str, None] = {}
         for column, code, detail in raw.marks:
             name = names[column] if column < len(names) else ""
-            if code in ("cleaned", "filled"):
+            if code in ("cleaned", "filled", "hidden"):
                 self.balance.cells_cleaned += bool(name) and code == "cleaned"
                 continue
-            if code == "csv":
-                found[MARKS["csv"]] = None
+            if code in ("csv", "quote"):
+                found[MARKS[code]] = None
                 continue
             if not name or (code == "merged_down" and not is_answer_column(name)):
                 continue
@@ -167,6 +187,9 @@ class Table:
             found[Joined((name.removeprefix("item:"), words.with_params(detail=detail)), ": ")] = None
         if any(raw.cells[len(names) :]):
             found[Message("more cells than the header has")] = None
+        first = next((cell for name, cell in zip(names, raw.cells, strict=False) if name and cell), "")
+        if match_key(first).rstrip(":") in _TOTALS:
+            found[Message("a row of totals: delete it")] = None
         return list(found)
 
     def refuse(self, row: TableRow, reasons: Collection[str]) -> None:
@@ -258,15 +281,17 @@ class Table:
         return {match_key(text) for text in self.ignored}
 
     def _header(self, top: list[RawRow]) -> RawRow | None:
-        """The first row that names every column needed, else the first that names two."""
-        found = None
+        """Of the rows that name every column needed the one that names most (a header of two lines names the parts of
+        a group in its second), else the first that names two."""
+        found, best, most = None, None, 0
         for raw in top:
             names = {name for _, name in self._named(raw.cells) if name and not name.startswith("?")}
             if names >= set(self.required) and (not self.any_answer or any(map(is_answer_column, names))):
-                return raw
-            if found is None and len(names) >= min(2, len(self.required) + self.any_answer):
+                if len(names) > most:
+                    best, most = raw, len(names)
+            elif found is None and len(names) >= min(2, len(self.required) + self.any_answer):
                 found = raw
-        return found
+        return best or found
 
     def _named(self, cells: list[str]) -> list[tuple[str, str]]:
         skipped = self._ignored_keys

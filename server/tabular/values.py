@@ -17,7 +17,7 @@ from pipeline.text import match_key, one_line, without_marks
 
 MAX_COUNT = 10_000_000
 
-_GROUPED = re.compile(r"^\d{1,3}(?:([.,  \u00a0\u202f'])\d{3})(?:\1\d{3})*(?:[.,]0+)?$")
+_GROUPED = re.compile(r"^[1-9]\d{0,2}(?:([.,  \u00a0\u202f'])\d{3})(?:\1\d{3})*(?:[.,]0+)?$")
 _PLAIN = re.compile(r"^\d+(?:[.,]0+)?$")
 _TIME = (
     r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?"

@@ -36,12 +36,16 @@ _LABELS = {
 _NO = frozenset({"không", "ko", "k", "kg", "kh", "hk", "hok", "hông", "khong", "hong"})
 _SKIP = frozenset({"bỏ qua", "bo qua", "skip", "không biết", "khong biet"})
 _LEAVING = re.compile(
-    r"(?:(?:tôi|em|mình|xin|cho tôi|toi|minh) )*(?:dừng|dung|stop|từ chối|tu choi)"
+    r"(?:(?:tôi|em|mình|xin|cho tôi|toi|minh) )*(?:dừng|stop|từ chối|tu choi)"
     r"(?: (?:lại|lai|trả lời|tra loi|khảo sát|khao sat|nhắn tin|nhan tin))?"
+    r"|(?:xin )?dung (?:lại|lai|trả lời|tra loi|khảo sát|khao sat|nhắn tin|nhan tin)"
 )
+"""`dung` without its mark is `đúng` (right) and `dùng` (use) as well: alone it is the word that the greeting names,
+with other words around it (`dung roi`, `dung a`) it leaves only where they say so."""
 _POLITE = re.compile(r"(?:[ ,]+(?:ạ|a|nhé|nhe|nha|nghe|rồi|roi|thôi|em|anh|chị|bạn|ơi))+$")
 _LEAD = re.compile(
-    r"^(?:(?:dạ|da|vâng|thưa|em|tôi|mình|xin|chọn|chon|mức|muc|số|so|điểm|diem|đánh giá|danh gia|trả lời|cho)[ ,:]+)+"
+    r"^(?:(?:dạ|da|vâng|thưa|thua|em|tôi|toi|mình|minh|xin|chọn|chon|chấm|cham"
+    r"|mức độ|muc do|mức|muc|số|so|điểm|diem|đánh giá|danh gia|trả lời|tra loi|cho)[ ,:]+)+"
 )
 _UNIT = re.compile(r" ?(?:sao|điểm|diem|đ|\*|⭐|stars?|points?)$")
 _OUT_OF_FIVE = re.compile(r" ?(?:/|trên|tren|out of) ?5$")
@@ -54,12 +58,12 @@ def read_input(text: str, instrument: Instrument | None = None) -> int | None:
     """1 to 5, 0 to skip, `STOP`; None for what cannot be understood for certain."""
     key = _plain(text)
     bare = _POLITE.sub("", key).strip(_ENDING)
-    if key == "#" or _LEAVING.fullmatch(bare):
+    if key in ("#", "dung") or _LEAVING.fullmatch(bare):
         return STOP
     if bare in _SKIP:
         return SKIP
     labels = _labels(instrument)
-    for form in (key, bare, _LEAD.sub("", bare)):
+    for form in (key, bare, _LEAD.sub("", bare), bare.removeprefix("(").removesuffix(")")):
         if (found := _level(form, labels)) is not None:
             return found
     return None
@@ -67,7 +71,10 @@ def read_input(text: str, instrument: Instrument | None = None) -> int | None:
 
 def _plain(text: str) -> str:
     """One line in small letters, digits as 0 to 9, without variation of signs and what ends a sentence."""
-    narrow = (unicodedata.normalize("NFKC", c) if "\uff00" <= c <= "\uffef" else c for c in one_line(text))
+    wide = (("\uff00", "\uffef"), ("\u2460", "\u2468"))  # of full width, and in circles
+    narrow = (
+        unicodedata.normalize("NFKC", c) if any(low <= c <= high for low, high in wide) else c for c in one_line(text)
+    )
     folded = "".join(narrow).replace("\ufe0f", "").replace("\u20e3", "").casefold()
     digits = "".join(str(unicodedata.digit(c)) if c.isdecimal() else c for c in folded)
     return " ".join(digits.split()).strip(_ENDING)

@@ -44,7 +44,7 @@ LEVELS: dict[int, str] = {
         "rất hài lòng ạ|5 rất hài lòng|5 - rất hài lòng|5. Rất hài lòng|5 (rất hài lòng)|"
         "very satisfied|five|five stars|5 stars|⭐⭐⭐⭐⭐|★★★★★|5️⃣|dạ 5 ạ|chọn 5|chọn số 5|mức 5|"
         "số năm|5 out of 5|5,0|5.0|tôi rất hài lòng|dạ rất hài lòng ạ|đánh giá 5 sao|cho 5 điểm|"
-        "trả lời: 5|5 thôi|5 nha|5;|5, ạ|​5|٥"
+        "trả lời: 5|5 thôi|5 nha|5;|5, ạ|​5|٥|(5)|⑤|toi rat hai long|em chấm 5 điểm|mức độ 5|cham 5"
     ),
 }
 STOPS = (
@@ -62,6 +62,7 @@ UNCLEAR = (
     "4 (rất hài lòng)|1 rất hài lòng|hủy|huỷ|huy|thôi|thoi|ngừng|không từ chối|"
     "tôi không từ chối|Từ chối?|dừng?|đừng dừng|chưa dừng|5 không|năm nay|hai bà|ba mẹ|"
     "một cửa|bốn mùa|năm 2026|12|21|33|0912345678|ai đấy|gọi lại sau|sai số|đang bận|"
+    "dung roi|dung a|da dung|toi dung|em dung rồi|dung vay|"
     "không dùng|rất|lòng|hài|long|satisfied?|one two|TRUE|null|½|²"
 )
 
