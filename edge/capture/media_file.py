@@ -39,7 +39,7 @@ def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0) -> Any:
     # one second is enough to know a stream; FFmpeg's own five would be five seconds behind after every reconnection
     options = {"analyzeduration": "1000000"}
     if source.startswith("rtsp"):
-        options["rtsp_transport"] = "tcp"
+        options["rtsp_flags"] = "prefer_tcp"  # a camera that gives its pictures by UDP alone is taken, too
     try:
         if "://" in source:
             return av.open(source, options=options, timeout=(open_s, read_s))
