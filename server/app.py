@@ -13,7 +13,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException as StarletteHTTPException
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -36,6 +35,7 @@ from server.web.context import (
     render,
 )
 from server.web.middleware import HEADERS, WebMiddleware
+from server.web.packing import Packing
 
 ROUTERS = (
     "server.accounts.session_page",
@@ -92,7 +92,8 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         receipt_key=read_secret(config, RECEIPT_KEY),
         gateway_key=read_secret(config, GATEWAY_KEY),
         templates=make_templates(),
-        log_in_by_name=RateLimiter(5, 900.0),
+        log_in_here=RateLimiter(5, 900.0),
+        log_in_by_name=RateLimiter(50, 900.0),
         log_in_by_address=RateLimiter(30, 900.0),
     )
     app.state.web = state
@@ -100,7 +101,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5)
+    app.add_middleware(Packing)
     app.add_middleware(BodyGuard)
     app.add_middleware(WebMiddleware, state=state)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(config.web.trusted_proxies))

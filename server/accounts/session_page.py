@@ -14,6 +14,7 @@ from pipeline.language import Message
 from server.auth.access_log import log_failed_log_in
 from server.auth.passwords import password_fits, stand_in_hash
 from server.auth.users import change_password, close_session, open_session, password_resets, session_user
+from server.core.limits import network, wait_for_all
 from server.store.engine import read, write
 from server.store.tables.users import users
 from server.web.context import SESSION_COOKIE, LogInNeededError, current_user, error_text, render, web
@@ -42,11 +43,16 @@ def log_in(
     password: Annotated[str, Form(max_length=400)],
     after: Annotated[str, Form(max_length=400)] = "/",
 ) -> Response:
-    """Open a session, or say only that name and password do not fit. Limited by name and by address."""
+    """Open a session, or say only that name and password do not fit.
+
+    Limited by network, by name from one network, and, much later, by name from anywhere: a stranger who guesses does
+    not shut the name's owner out."""
     state = web(request)
-    address = request.client.host if request.client else "?"
+    address = network(request.client.host) if request.client else "?"
     name = name.strip().lower()
-    wait_s = max(state.log_in_by_name.wait_s(name), state.log_in_by_address.wait_s(address))
+    here = f"{name} {address}"
+    limits = (state.log_in_by_address, address), (state.log_in_here, here), (state.log_in_by_name, name)
+    wait_s = wait_for_all(*limits)
     if wait_s > 0:
         minutes = int(wait_s // 60) + 1
         problem = Message("Too many attempts. Wait {minutes} minutes.", minutes=minutes)
@@ -62,8 +68,6 @@ def log_in(
         row = connection.execute(users.select().where(users.c.name == name)).first()
     fits = password_fits(row.password_hash if row else _stand_in(), password)
     if row is None or not fits or not row.active:
-        state.log_in_by_name.count(name)
-        state.log_in_by_address.count(address)
         with write(state.engine) as connection:
             log_failed_log_in(connection, name)
         problem = Message("The name or the password does not fit.")
@@ -75,7 +79,9 @@ def log_in(
             name=name,
             after=local_path(after),
         )
-    state.log_in_by_name.forget(name)
+    state.log_in_here.forget(here)
+    state.log_in_by_name.take_back(name)
+    state.log_in_by_address.take_back(address)
     hours = state.config.web.session_hours
     with write(state.engine) as connection:
         token = open_session(connection, row.province_id, row.id, hours * 3600)

@@ -11,7 +11,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from pipeline.instruments import Instrument
 from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
-from server.core.limits import RateLimiter
+from server.core.limits import RateLimiter, network
 from server.ratings.suspicion import ArrivalWatch, SuspicionRules
 from server.store.engine import read
 from server.web.context import web
@@ -44,7 +44,7 @@ def public_limit(request: Request, what: str, limit: int, window_s: float) -> No
 
 def network_of(request: Request) -> str:
     """The caller's network: what tells networks apart for limits; never stored."""
-    return request.client.host if request.client else ""
+    return network(request.client.host) if request.client else ""
 
 
 def device_of(request: Request) -> str:

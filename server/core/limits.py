@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 import time
 from collections import OrderedDict, deque
@@ -53,7 +54,41 @@ class RateLimiter:
             events.append(now)
             return True
 
+    def take_back(self, key: str) -> None:
+        """Undo the newest count of the key."""
+        with self._lock:
+            events = self._events.get(key)
+            if events:
+                events.pop()
+
     def forget(self, key: str) -> None:
         """Forget a key, after a success."""
         with self._lock:
             self._events.pop(key, None)
+
+
+def wait_for_all(*limits: tuple[RateLimiter, str]) -> float:
+    """0 where every limit lets its key act now, and then counted in each, before anything slow is done: of many at once
+    no more get through. Else seconds to wait, and counted in none."""
+    taken: list[tuple[RateLimiter, str]] = []
+    for limiter, key in limits:
+        if not limiter.allow(key):
+            for other, its_key in taken:
+                other.take_back(its_key)
+            return max(limiter.wait_s(key), 1.0)
+        taken.append((limiter, key))
+    return 0.0
+
+
+def network(address: str) -> str:
+    """What one caller can be taken to hold, for limits: an IPv4 address, or the /64 of an IPv6 address, of which he has
+    2^64 to choose from. Another text stands for itself."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped is not None:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -20,6 +20,7 @@ from server.core.labels import FEEDBACK_STATES
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.feedback.deadlines import Deadlines, due_day
+from server.feedback.feedback import code_digest
 from server.store.tables.agencies import agencies
 from server.store.tables.feedback import OPEN_STATES, feedback
 from server.store.tables.users import Role
@@ -151,7 +152,7 @@ class Told:
 
 
 def _by_code(connection: Connection, code: str) -> Row[Any] | None:
-    return connection.execute(select(feedback).where(feedback.c.code == code.strip().upper())).first()
+    return connection.execute(select(feedback).where(feedback.c.code_hash == code_digest(code))).first()
 
 
 def told(connection: Connection, code: str) -> Told | None:

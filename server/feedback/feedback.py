@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 
@@ -27,7 +28,6 @@ class FeedbackItem:
     """One piece of feedback as the staff sees it."""
 
     id: int
-    code: str
     agency_id: int
     agency_vi: str
     agency_en: str
@@ -73,6 +73,11 @@ class FeedbackCount:
     repeated: int
 
 
+def code_digest(code: str) -> str:
+    """What of a case's code is stored: SHA-256, hex. Small letters and blanks around it do not matter."""
+    return hashlib.sha256(code.strip().upper().encode()).hexdigest()
+
+
 def receive(
     connection: Connection,
     province_id: int,
@@ -93,7 +98,7 @@ def receive(
     code = "".join(secrets.choice(_ALPHABET) for _ in range(12))
     values = {
         "province_id": province_id,
-        "code": code,
+        "code_hash": code_digest(code),
         "agency_id": agency_id,
         "service_group": service_group,
         "channel": channel,
@@ -155,7 +160,6 @@ def items(
     return [
         FeedbackItem(
             row.id,
-            row.code,
             row.agency_id,
             row.name_vi,
             row.name_en,

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pipeline.calendar import month_words, today
 from pipeline.errors import InvalidError
 from pipeline.language import Joined, Message, in_language
+from server.auth.roles import User
 from server.catalogue.reading import read_catalogue
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of, watch_of
@@ -127,8 +128,12 @@ def send_feedback(
 
 
 @router.get("/survey/feedback")
-def feedback_list(request: Request, user: DataClerk, link: str = "") -> Response:
+def feedback_list(request: Request, user: DataClerk) -> Response:
     """What was received, the longest overdue first."""
+    return _list(request, user)
+
+
+def _list(request: Request, user: User, link: str = "") -> Response:
     with read(engine_of(request)) as connection:
         found = items(connection, user.province_id)
         province = province_by_id(connection, user.province_id)
@@ -212,8 +217,7 @@ def feedback_status(
                 )[0]
     if token:
         base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-        response = feedback_list(request, user, link=f"{base}/s/{token}")
-        return response
+        return _list(request, user, f"{base}/s/{token}")
     return back("/survey/feedback")
 
 

@@ -13,6 +13,7 @@ from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.scope import Scope
+from server.feedback.feedback import code_digest
 from server.store.tables.feedback import feedback, feedback_contacts
 from server.store.tables.rights import rights_requests
 
@@ -210,7 +211,7 @@ def year_counts(connection: Connection, scope: Scope, year: int) -> list[YearCou
 
 def erase_feedback(connection: Connection, scope: Scope, code: str, user_id: int) -> None:
     """Erase contact, text and answer of the feedback whose code somebody shows. Raises `NotFoundError`."""
-    found = scope.select(feedback, feedback.c.id).where(feedback.c.code == code.strip().upper())
+    found = scope.select(feedback, feedback.c.id).where(feedback.c.code_hash == code_digest(code))
     number = connection.execute(found).scalar()
     if number is None:
         raise NotFoundError(Message("No feedback has this code."))

@@ -29,6 +29,7 @@ from server.catalogue.fields import load_fields
 from server.core.provinces import LEVELS, TIERS
 from server.core.scope import Scope
 from server.feedback.deadlines import due_day
+from server.feedback.feedback import code_digest
 from server.ratings.admission import Admitted, Gate
 from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
@@ -400,7 +401,7 @@ def _feedback(
             rows.append(
                 {
                     "province_id": province,
-                    "code": f"{province:x}M{number:06d}",
+                    "code_hash": code_digest(f"{province:x}M{number:06d}"),
                     "agency_id": place.id,
                     "service_group": int(rng.choice(place.groups)),
                     "channel": str(rng.choice(["online", "hotline"])),

@@ -31,20 +31,28 @@ class BodyGuard:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._routes: list[tuple[APIRoute, Permission | None]] = []
+        self._needs = RoutePermissions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
             await self.app(scope, receive, send)
             return
-        permission = self._permission(scope)
+        permission = self._needs.of(scope)
         user: User | None = scope.get("hailong.user")
         may = permission is None or (user is not None and not user.must_change_password and user.may(permission))
         if not may:  # as if nothing had been sent; the route's own check refuses
             scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _OF_THE_BODY]
         await self.app(scope, _in_time(receive) if may else _nothing, send)
 
-    def _permission(self, scope: Scope) -> Permission | None:
+
+class RoutePermissions:
+    """What the routes of an application ask for, looked up before they run."""
+
+    def __init__(self) -> None:
+        self._routes: list[tuple[APIRoute, Permission | None]] = []
+
+    def of(self, scope: Scope) -> Permission | None:
+        """What the route of a request needs; None for nothing, or no route."""
         if not self._routes:
             self._routes = list(_flat(scope["app"].router.routes))
         for route, permission in self._routes:

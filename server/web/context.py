@@ -19,6 +19,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from itsdangerous import BadSignature, URLSafeSerializer
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -44,6 +45,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 DEMO_REFRESH_S, REFRESH_S = 3, 60
 _SALT_CHARS = 32
 TEMPLATES = Path(__file__).parent / "templates"
+_said = URLSafeSerializer(secrets.token_bytes(32), "said")
+"""Signs what a page says after a change: whoever writes an address cannot make a page of this server say his words."""
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -58,6 +61,7 @@ class WebState:
     receipt_key: bytes
     gateway_key: bytes
     templates: Environment
+    log_in_here: RateLimiter
     log_in_by_name: RateLimiter
     log_in_by_address: RateLimiter
 
@@ -254,7 +258,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "day": day_words,
         "number": number,
         "Permission": Permission,
-        "message": request.query_params.get("message", ""),
+        "message": message_of(request),
     }
     text = state.templates.get_template(template).render(**common, **values)
     response = HTMLResponse(text, status)
@@ -296,5 +300,14 @@ def application(request: Request) -> FastAPI:
 
 
 def back(path: str, message: str = "") -> RedirectResponse:
-    """To a page after a change."""
-    return RedirectResponse(f"{path}?{urlencode({'message': message})}" if message else path, 303)
+    """To a page after a change, which then says `message`."""
+    said = urlencode({"message": _said.dumps(message)})
+    return RedirectResponse(f"{path}?{said}" if message else path, 303)
+
+
+def message_of(request: Request) -> str:
+    """What a page says after a change: words of `back` alone."""
+    try:
+        return str(_said.loads(request.query_params.get("message", "")))
+    except BadSignature:
+        return ""

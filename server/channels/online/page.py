@@ -11,12 +11,13 @@ from dataclasses import dataclass
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
+from itsdangerous import BadSignature, URLSafeSerializer
 
 from pipeline.calendar import today
 from pipeline.instruments import Instrument
 from pipeline.language import Message, in_language
 from server.catalogue.reading import read_catalogue
-from server.channels.online.invitations import Invitation, find, use
+from server.channels.online.invitations import Invitation, digest, find, use
 from server.channels.pages import (
     NOT_FOUND,
     device_of,
@@ -38,9 +39,10 @@ from server.ratings.store import add
 from server.rounds.rounds import Round, all_rounds, find_round
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
-from server.web.context import engine_of, language, no_csrf, render
+from server.web.context import engine_of, language, no_csrf, render, web
 
 router = APIRouter(include_in_schema=False)
+_RATED_COOKIE = "hl_rated"
 LOW = 2
 """An overall answer up to which the thanks offer to be called back."""
 _ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(:\d+)?$")
@@ -114,10 +116,21 @@ def _show(
     status: int = 200,
     given: Mapping[str, str] | None = None,
     given_reasons: Sequence[str] = (),
+    tells_used: bool = False,
 ) -> Response:
-    """The form, with what was `given` already ticked: nobody answers twenty questions twice."""
+    """The form, with what was `given` already ticked: nobody answers twenty questions twice.
+
+    Whether a link was used is told to the browser that used it, and to whoever has filled the form in (`tells_used`):
+    the staff that printed a receipt knows its link, and could else look who has answered."""
     of_dossier = "dossier" if survey_round.invitation.of_dossier else "used"
-    gone = of_dossier if survey_round.invitation.used else "expired" if survey_round.invitation.expired else ""
+    tells_used = tells_used or _has_rated(request, token)
+    gone = (
+        of_dossier
+        if survey_round.invitation.used and tells_used
+        else "expired"
+        if survey_round.invitation.expired
+        else ""
+    )
     gone = gone or ("" if survey_round.round.open_now else "closed")
     response = render(
         request,
@@ -187,7 +200,7 @@ async def _answer(request: Request, token: str, *, embed: bool) -> Response:
 
 def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str], embed: bool) -> Response:
     survey_round = _look_up(request, token)
-    if survey_round.invitation.used or survey_round.invitation.expired or not survey_round.round.open_now:
+    if survey_round.invitation.expired or not survey_round.round.open_now:
         return _show(request, token, survey_round, embed=embed)
     answers = sheet_of(survey_round.instrument, texts)
     whole = survey_round.invitation.scope == "form"
@@ -217,6 +230,8 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         return _show(
             request, token, survey_round, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen
         )
+    if invitation.used:
+        return _show(request, token, survey_round, embed=embed, tells_used=True)
     suspicion = watch_of(request, invitation.province_id).judge(
         survey_round.instrument,
         answers,
@@ -242,4 +257,19 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         callback={"province": survey_round.province, "agency": invitation.agency_id} if low else None,
         max_comment=MAX_COMMENT,
     )
+    rated = str(_rated(request).dumps(digest(token)))
+    secure = web(request).config.web.secure_cookies
+    response.set_cookie(_RATED_COOKIE, rated, httponly=True, samesite="lax", secure=secure)
     return _framed(response, survey_round) if embed else response
+
+
+def _rated(request: Request) -> URLSafeSerializer:
+    return URLSafeSerializer(web(request).secret, "rated")
+
+
+def _has_rated(request: Request, token: str) -> bool:
+    """Whether this browser, since it was opened, has rated by this link."""
+    try:
+        return bool(_rated(request).loads(request.cookies.get(_RATED_COOKIE, "")) == digest(token))
+    except BadSignature:
+        return False

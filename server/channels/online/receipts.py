@@ -33,6 +33,9 @@ from server.store.tables.rounds import invitations
 from server.store.tables.services import services
 
 VALID_DAYS = 60
+LINKS_A_DAY = 500
+"""Planning figure: the most dossiers of one unit that get a link in a day. Whoever holds the gateway's key can invent
+codes."""
 _CODE = re.compile(r"([A-Z]\d{1,3}(?:\.\d{1,3}){0,5})-(\d{6})-(\d{4,7})", re.ASCII)
 
 
@@ -40,7 +43,8 @@ _CODE = re.compile(r"([A-Z]\d{1,3}(?:\.\d{1,3}){0,5})-(\d{6})-(\d{4,7})", re.ASC
 class DossierCode:
     """A dossier's code in its parts. `unit`: the receiving unit's official code; `day`: its day of receipt, an index.
 
-    `text` is in upper case: the same dossier, however its code is written."""
+    `text` is in upper case, its numbers without zeros that mean nothing: the same dossier, however its code is written.
+    """
 
     text: str
     unit: str
@@ -63,7 +67,9 @@ class DossierCode:
             raise refused from None
         if not 0 <= index <= today():
             raise refused
-        return cls(text, match[1], index)
+        letter, *numbers = re.findall(r"[A-Z]|\d+", match[1])
+        unit = letter + ".".join(f"{int(number):02d}" for number in numbers)
+        return cls(f"{unit}-{match[2]}-{int(match[3]):04d}", match[1], index)
 
 
 def token_of(key: bytes, province_id: int, code: DossierCode) -> str:
@@ -82,16 +88,18 @@ def issue_receipt(
     """The token of a dossier: the same whenever it is asked for. `unit`: the receiving unit, where it is not the one in
     the code (official or own code); `service`: the procedure's code.
 
-    Raises `NotFoundError` for an unknown unit or procedure, `ConflictError` while no round is open."""
+    Raises `NotFoundError` for an unknown unit or procedure, `ConflictError` while no round is open, or beyond
+    `LINKS_A_DAY`."""
     opened = next((one for one in all_rounds(connection, scope.province_id) if one.open_now), None)
     if opened is None:
         raise ConflictError(Message("No round of the survey is open."), Message("Open one."))
     service_id, group = _service(connection, scope, service)
+    agency_id = _agency(connection, scope, unit or code.unit)
     token = token_of(key, scope.province_id, code)
     row = {
         "province_id": scope.province_id,
         "round_id": opened.id,
-        "agency_id": _agency(connection, scope, unit or code.unit),
+        "agency_id": agency_id,
         "service_group": group,
         "service_id": service_id,
         "channel": RECEIPT.code,
@@ -102,7 +110,14 @@ def issue_receipt(
         "expires_day": today() + VALID_DAYS,
         "used": False,
     }
-    insert_if_absent(connection, invitations, row, ("token_hash",))
+    if insert_if_absent(connection, invitations, row, ("token_hash",)):
+        of_unit = (invitations.c.agency_id == agency_id, invitations.c.issued_day == today())
+        query = scope.select(invitations, func.count()).where(*of_unit, invitations.c.channel == RECEIPT.code)
+        if connection.execute(query).scalar_one() > LINKS_A_DAY:
+            raise ConflictError(
+                Message("This unit has had {most} new links today.", most=LINKS_A_DAY),
+                Message("Links that exist are still told. If that many dossiers came in, tell the administrator."),
+            )
     return token
 
 

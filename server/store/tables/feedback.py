@@ -25,7 +25,7 @@ feedback = Table(
     metadata,
     key(),
     province_column(),
-    Column("code", String(20), nullable=False),
+    Column("code_hash", String(64), nullable=False),
     Column("agency_id", Integer, nullable=False),
     Column("service_group", SmallInteger, nullable=False, default=0),
     Column("channel", String(20), nullable=False),
@@ -49,12 +49,13 @@ feedback = Table(
     same_province("agency_id", "agencies"),
     same_province("responsible_id", "agencies"),
     UniqueConstraint("province_id", "id"),
-    UniqueConstraint("code"),
+    UniqueConstraint("code_hash"),
     CheckConstraint("category IN ('procedure', 'attitude', 'delay', 'cost', 'facility', 'other')", name="category"),
     CheckConstraint("status IN ('received', 'forwarded', 'supplement', 'answered', 'rejected')", name="status"),
     Index(None, "province_id", "received_day"),
 )
-"""`code`: random, told to the citizen, who can ask for the state with it. `text` stays on this server and is wiped
+"""`code_hash`: SHA-256 of a random code that is told to the citizen, who can ask for the state with it and judge the
+answer: nobody who is judged may have it. `text` stays on this server and is wiped
 with the contact. `asked_day`: when the one link about factor E was issued. `responsible_id`: the agency that has to
 answer, where it is another; `role`: of the staff that does. `answered_day`: of the answer or the refusal, whose words
 are `answer`; `published_day`: for everybody, with what was `changed`; else for the holder of the code alone, and wiped

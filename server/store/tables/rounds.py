@@ -49,6 +49,7 @@ invitations = Table(
     UniqueConstraint("token_hash"),
     CheckConstraint("scope IN ('form', 'feedback')", name="scope"),
     Index(None, "province_id", "round_id", "agency_id"),
+    Index(None, "province_id", "agency_id", "issued_day"),
 )
 """A right to answer once. `token_hash`: SHA-256 of the token in the link or QR code. Nothing joins an invitation to
 the rating it was used for: `used` is set in the same transaction, and neither row names the other.

@@ -17,7 +17,7 @@ from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from server.core.scope import Scope
 from server.feedback.cases import Answer, judge, published_answers, remind, reopen_by_code, set_status, told
 from server.feedback.deadlines import due_day, holidays_known
-from server.feedback.feedback import counts, items, receive
+from server.feedback.feedback import code_digest, counts, items, receive
 from server.indicators.counts import own_counts
 from server.retention.survey import enforce_survey_retention
 from server.store.engine import read, write
@@ -40,7 +40,7 @@ def _case(store: Engine, province: int, due_in: int = 21, agency: str = "so-a") 
     """A case that is due in so many days: its id and code."""
     with write(store) as connection:
         code = receive(connection, province, agency_id(connection, province, agency), category="delay", text="Trễ hẹn")
-        mine = feedback.c.code == code
+        mine = feedback.c.code_hash == code_digest(code)
         connection.execute(feedback.update().where(mine).values(due_day=today() + due_in))
         return int(connection.execute(select(feedback.c.id).where(mine)).scalar_one()), code
 
