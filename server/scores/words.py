@@ -91,6 +91,8 @@ REASONS: dict[Why, Message] = {
     Why.NO_VISITS: Message("No visits that can be told from noise."),
     Why.FEW_PAIRS: Message("{pairs} pairs of level and rating: too few."),
     Why.NO_VARIATION: Message("Level or rating does not vary."),
+    Why.FEW_SHEETS: Message("{sheets} sheets of the province answer every question asked for: too few."),
+    Why.NOTHING_EXPLAINED: Message("What the criteria explain of the overall answer cannot be told from nothing."),
     Why.FEW_AGENCIES: Message("{agencies} agencies: too few to compare."),
     Why.AGENCIES_ALIKE: Message("Agencies do not differ beyond the error of their indices."),
 }
