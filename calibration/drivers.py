@@ -99,6 +99,11 @@ class Drivers:
     drivers: tuple[Driver, ...]
     reasons: tuple[Reason, ...] = ()
 
+    @property
+    def leads(self) -> bool:
+        """Whether the first one surely goes with the overall answer more than any other: intervals do not overlap."""
+        return len(self.drivers) > 1 and self.drivers[0].low > max(driver.high for driver in self.drivers[1:])
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
+from calibration.drivers import Drivers
 from pipeline.calendar import month_words
 from pipeline.language import Text, in_language, translator
 from pipeline.release_kind import PULSE
@@ -19,6 +20,7 @@ from server.feedback.feedback import counts
 from server.scores.asked import asked_period, own_agency
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
 from server.scores.comparing import Change, difference
+from server.scores.drivers import drivers_of
 from server.scores.fused import rated_quarters
 from server.scores.index import Figure, Place
 from server.scores.interval_svg import Interval, interval_plot
@@ -28,6 +30,7 @@ from server.scores.reasons_page import reasons_plot
 from server.scores.signals import signals
 from server.scores.standings import agency_index, standings, worst
 from server.scores.trends import TrendPoint, channel_counts, pulses, trend
+from server.scores.words import reason_words
 from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.web.context import ScoreReader, engine_of, language, refresh_s, render
@@ -79,6 +82,9 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         reasons = reasons_of(connection, province, instrument, chosen, "province", agency.agency_id)
         cases = [one for one in counts(connection, province, chosen) if one.agency_id == agency.agency_id]
         periods = rated_quarters(connection, province)
+        drivers = drivers_of(connection, province, instrument, chosen)
+    own = drivers.agencies.get(agency.agency_id)
+    factor_names = {f.code: Text.named(vi=f.vi, en=f.en) for f in instrument.factors}
     signal = signals(engine, province, chosen)
     criteria = _lines([(i.code, Text.named(vi=i.vi, en=i.en)) for i in instrument.criteria], now, last, year)
     lowest = [] if now is None else worst(now, [line.code for line in criteria], WORST)
@@ -91,7 +97,12 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         periods=periods,
         instrument=instrument,
         standing=next((one for one in found.agencies if one.code == agency.code), None),
-        factors=_lines([(f.code, Text.named(vi=f.vi, en=f.en)) for f in instrument.factors], now, last, year),
+        factors=_lines(list(factor_names.items()), now, last, year),
+        drivers=own,
+        drivers_left_out=drivers.left_out,
+        drivers_plot=_drivers_plot(own, factor_names, lang) if own else "",
+        factor_names=factor_names,
+        reason_words=reason_words,
         criteria=criteria,
         lowest=[by_code[figure.item] for figure in lowest],
         lowest_plot=_criteria_plot([by_code[figure.item] for figure in lowest], lang),
@@ -136,6 +147,15 @@ def _criteria_plot(lines: Sequence[Line], lang: str) -> Markup:
         if (f := line.figure).index is not None
     ]
     return interval_plot(rows, _("The lowest criteria"), lang, key="criteria-plot")
+
+
+def _drivers_plot(found: Drivers, names: Mapping[str, Text], lang: str) -> Markup:
+    _ = translator(lang)
+    rows = [
+        Interval(f"{one.name}. {in_language(names[one.name], lang)}", 100 * one.share, 100 * one.low, 100 * one.high)
+        for one in found.drivers
+    ]
+    return interval_plot(rows, _("What goes with the overall answer"), lang, key="drivers-plot")
 
 
 def _trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:

@@ -1,0 +1,94 @@
+"""Which factors go with the overall answer at each agency: sheets of the store, for `calibration.drivers`.
+
+A factor's value on a sheet is the mean of its criteria that were answered. Sheets that leave a factor or the overall
+question out are counted and left out. The rule of disclosure is that of the index (`server.core.disclosure`): sheets of
+days and blocks that are shown, and nothing for an agency whose figures are hidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from calibration.drivers import Drivers, Sheets, analyse_drivers
+from pipeline.calendar import Period
+from pipeline.instruments import Instrument
+from server.core.disclosure import published, shown_ratings
+from server.core.scope import Scope
+from server.scores.held import Held, version_of
+from server.scores.sheet_sums import ratings_table
+from server.scores.sums import run
+from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
+
+MIN_ANSWERED: Final = 0.5
+"""Share of the sheets with an overall answer that must answer a factor: one that few are asked is left out, and named,
+rather than every sheet that was not asked it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvinceDrivers:
+    """Drivers by agency's id, of the agencies with shown sheets; names are the factors' codes. `left_out`: codes of
+    factors that too few sheets answer."""
+
+    agencies: Mapping[int, Drivers]
+    left_out: tuple[str, ...]
+
+
+_held: Held[ProvinceDrivers] = Held(20)
+
+
+def drivers_of(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> ProvinceDrivers:
+    """The drivers of a province's agencies, held while nothing that figures are made of changes."""
+    of = (province_id, instrument.code, instrument.version, period)
+    make = partial(_drivers_of, connection, province_id, instrument, period)
+    return _held.get(of, version_of(connection, province_id), make)
+
+
+def _drivers_of(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> ProvinceDrivers:
+    shown = published(connection, province_id, period)
+    table = Scope(province_id).filter(shown_ratings(ratings_table(), shown))
+    factors = [factor.code for factor in instrument.factors if instrument.of_factor(factor.code)]
+    slots = [[item.slot for item in instrument.of_factor(code)] for code in factors]
+    chosen = table.filter(
+        table.day.between(period.first_day, period.last_day),
+        table.instrument == instrument.code,
+        table.instrument_version == instrument.version,
+        table.state != int(RatingState.SET_ASIDE),
+        table.a00.between(1, 5),
+    ).select("agency_id", "day", "a00", *(ANSWER_COLUMNS[slot] for slot in chain.from_iterable(slots)))
+    rows = np.array([tuple(row) for row in run(connection, chosen)], dtype=np.int64)
+    if not len(rows):
+        return ProvinceDrivers({}, ())
+    means = _means(rows[:, 3:], slots)
+    kept = np.isfinite(means).mean(axis=0) >= MIN_ANSWERED
+    left_out = tuple(code for code, stays in zip(factors, kept, strict=True) if not stays)
+    order = np.argsort(rows[:, 0], kind="stable")
+    agencies, first = np.unique(rows[order, 0], return_index=True)
+    hidden = shown.hidden_agencies()
+    sheets = {
+        str(agency): Sheets.of(rows[mine, 2], means[mine][:, kept], rows[mine, 1])
+        for agency, mine in zip(agencies, np.split(order, first[1:]), strict=True)
+        if int(agency) not in hidden
+    }
+    found = analyse_drivers(sheets, [code for code in factors if code not in left_out])
+    return ProvinceDrivers({int(agency): drivers for agency, drivers in found.items()}, left_out)
+
+
+def _means(answers: NDArray[np.int64], slots: list[list[int]]) -> NDArray[np.float64]:
+    """Mean of the criteria answered 1..5 of each factor: float64 [sheets, factors], NaN where none was."""
+    columns, first = [], 0
+    for of_factor in slots:
+        values = answers[:, first : first + len(of_factor)]
+        first += len(of_factor)
+        given = (values >= 1) & (values <= 5)
+        count = given.sum(axis=1)
+        total = np.where(given, values, 0).sum(axis=1)
+        columns.append(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+    return np.column_stack(columns)
