@@ -34,8 +34,8 @@ ORDERS: Final = 128
 """Drawn orders of more than six criteria; each one's reverse is taken too."""
 EXACT: Final = 6
 RESAMPLES: Final = 1000
-"""Resampled sets of days, over all agencies together; at least `LEAST_RESAMPLES` of each."""
-LEAST_RESAMPLES: Final = 20
+"""Resampled sets of days, over all agencies together; at least `MIN_RESAMPLES` of each."""
+MIN_RESAMPLES: Final = 20
 MIN_SHEETS: Final = 100
 """Complete sheets of a province below which nothing is said."""
 MIN_OWN: Final = 30
@@ -170,7 +170,7 @@ def analyse_drivers(
 
     own = [name for name, found in days.items() if found.n >= MIN_OWN and len(found.counts) > 1]
     rng = np.random.default_rng(seed)
-    times = max(LEAST_RESAMPLES, RESAMPLES // max(1, len(own)))
+    times = max(MIN_RESAMPLES, RESAMPLES // max(1, len(own)))
     direct = (
         np.stack([figures(days[name].scatter(), days[name].n) for name in own]) if own else np.empty((0, len(kept)))
     )
