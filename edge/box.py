@@ -8,22 +8,24 @@ import secrets
 import time
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.capture.queue_events import make_queue_app
-from edge.config import EdgeConfig
+from edge.capture.queue_events import QueueEvents, make_queue_app
+from edge.config import EdgeConfig, is_loopback
+from edge.counters import CounterSection
 from edge.delivery.enrolment import load_enrolment, own_keys
 from edge.delivery.health import Health
 from edge.delivery.instruments import Instruments
 from edge.delivery.outbox import UNDATED, Outbox
 from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender, SenderSettings, require_record
-from edge.tablet.app import TabletPages, make_app
+from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
-from edge.tablet.pairing import Pairing
-from edge.tablet.questionnaire import make_questionnaire
+from edge.tablet.pairing import Pairing, pairing_of
+from edge.tablet.questionnaire import Questionnaire, make_questionnaire
 from edge.tablet.serve import TabletServer
-from edge.tablet.texts import NoticeFacts, notice_digest
+from edge.tablet.texts import notices_digest
 from edge.version import SOFTWARE
 from edge.worker import Worker
 from pipeline import wire
@@ -38,7 +40,10 @@ from pipeline.records import ClosedVisit
 from pipeline.transparency.leaves import BasisLeaf, KeyLeaf, ModelLeaf, NoticeLeaf
 
 if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
     from edge.perception.analysis import Analysis
+    from edge.perception.watched import Watched
 
 _log = logging.getLogger(__name__)
 TURN_S = 1.0
@@ -104,7 +109,12 @@ class Box:
         memory = find_memory_folder(memory_folders())
         if memory is None:
             _log.warning("No file system in memory was found: the outbox's file time tells when the last sheet came.")
-        self.outbox = Outbox(config.box.data_dir / "outbox.sqlite3", enrolment.epoch, memory=memory)
+        self.outbox = Outbox(
+            config.box.data_dir / "outbox.sqlite3",
+            enrolment.epoch,
+            memory=memory,
+            pools=config.privacy.rating_pools,
+        )
         self._stack.callback(self.outbox.close)
         self.curator = ReleaseCurator(
             config.privacy,
@@ -116,27 +126,11 @@ class Box:
         )
         self._stack.callback(self.curator.close)
         self.analysis: Analysis | None = self._open_analysis() if self.analysis_due else None
-        self.counter = Counter(
-            questionnaire,
-            None if self.analysis is None else self.analysis.engine,
-            lambda row: self.outbox.add_sheet(row, day_at(clock.wall_s()) if clock.trusted() else UNDATED),
-            config.tablet.idle_s,
-            self._knows_visits,
-        )
+        self.counters: dict[str, Counter] = {
+            counter.name: self._make_counter(counter, questionnaire) for counter in config.counters
+        }
         self._record_state()
-        pages = TabletPages.of(config, analysing=self.analysis is not None)
-        tablet, queue = config.tablet, config.queue
-        on_tablet = token if queue.port is None else None
-        self.pairing = None if tablet.is_loopback else Pairing(config.box.data_dir)
-        app = make_app(pages, self.counter, on_tablet, self.status, tablet.host, self.pairing)
-        failed = self.health.failed
-        self.tablet = TabletServer(app, tablet.host, tablet.port, on_failed=failed("tablet", wire.BoxState.STARTING))
-        self._stack.callback(self.tablet.close)
-        self.queue: TabletServer | None = None
-        if token is not None and queue.port is not None:
-            events = make_queue_app(self.counter, token, queue.host)
-            self.queue = TabletServer(events, queue.host, queue.port, "queue", failed("queue", wire.BoxState.STARTING))
-            self._stack.callback(self.queue.close)
+        self._open_pages(token)
         self.sender = Sender(
             SenderSettings(
                 config.server.address,
@@ -164,6 +158,62 @@ class Box:
             first_pause_s=TURN_S,
         )
 
+    def _make_counter(self, counter: CounterSection, questionnaire: Questionnaire) -> Counter:
+        """What a counter's tablet asks; its ratings go to its own pool."""
+        watched, pool = self._watched(counter.name), self.config.pool_of(counter)
+        return Counter(
+            questionnaire,
+            None if watched is None else watched.engine,
+            lambda row: self.outbox.add_sheet(row, self._sheet_day(), pool),
+            self.config.tablet.idle_s,
+            partial(self._knows_visits, watched),
+        )
+
+    def _sheet_day(self) -> int:
+        return day_at(self._clock.wall_s()) if self._clock.trusted() else UNDATED
+
+    def _watched(self, name: str) -> Watched | None:
+        """What sees and hears at a counter; None where nothing is analysed there."""
+        return None if self.analysis is None else self.analysis.counters.get(name)
+
+    def _open_pages(self, token: str | None) -> None:
+        """The tablets' pages, at one address and at those of counters that have their own; the queue system's events
+        beside them or at an address of their own."""
+        config, queue = self.config, self.config.queue
+        called = {counter.called: self.counters[counter.name] for counter in config.counters}
+        self.events = None if token is None else QueueEvents(called, token)
+        self.pairings: dict[str, Pairing] = {}
+        shared: list[CounterTablet] = []
+        self.own_tablets: dict[str, TabletServer] = {}
+        """By counter, where it has an address of its own."""
+        for counter in config.counters:
+            host = config.tablet_host(counter)
+            if not is_loopback(host):
+                self.pairings[counter.name] = pairing_of(config, counter)
+            pages = TabletPages.of(config, counter, analysing=self._watched(counter.name) is not None)
+            tablet = CounterTablet(pages, self.counters[counter.name], self.pairings.get(counter.name))
+            if counter.tablet.port is None:
+                shared.append(tablet)
+            else:
+                app = make_app(tablet, status=self.status, host=host)
+                self.own_tablets[counter.name] = self._serve(app, host, counter.tablet.port, f"tablet {counter.name}")
+        events = self.events if queue.port is None else None
+        app = make_app(shared if config.counter else shared[0], events, self.status, config.tablet.host)
+        self.tablet = self._serve(app, config.tablet.host, config.tablet.port, "tablet")
+        self.queue: TabletServer | None = None
+        if self.events is not None and queue.port is not None:
+            self.queue = self._serve(make_queue_app(self.events, queue.host), queue.host, queue.port, "queue")
+
+    def _serve(self, app: Starlette, host: str, port: int, section: str) -> TabletServer:
+        server = TabletServer(app, host, port, section, self.health.failed(section, wire.BoxState.STARTING))
+        self._stack.callback(server.close)
+        return server
+
+    @property
+    def servers(self) -> list[TabletServer]:
+        """All that serves pages or takes events."""
+        return [self.tablet, *self.own_tablets.values(), *([] if self.queue is None else [self.queue])]
+
     def _schedule(self) -> None:
         self.scheduler.turn()
         self._scheduling.wait(DEMO_TURN_S if self.config.box.demo else TURN_S)
@@ -171,7 +221,7 @@ class Box:
     def _open_analysis(self) -> Analysis:
         from edge.perception.analysis import Analysis
 
-        analysis = Analysis(self.config, self._on_visit, lambda number: self.counter.note_visit(number), self.health)
+        analysis = Analysis(self.config, self._on_visit, self._on_started, self.health)
         self._stack.callback(analysis.close)
         return analysis
 
@@ -187,7 +237,7 @@ class Box:
             BasisLeaf(
                 day,
                 config.legal.basis,
-                notice_digest(NoticeFacts.of(config)),
+                notices_digest(config),
                 config.legal.decision_number,
                 str(config.legal.decision_date or ""),
                 str(config.legal.last_check or ""),
@@ -211,17 +261,21 @@ class Box:
         from what the box was opened for, the box has to be opened anew."""
         return self.config.analysis_wanted and self.config.legal.allows(self._today)
 
-    def _knows_visits(self) -> bool:
+    def _knows_visits(self, watched: Watched | None) -> bool:
+        """Whether starts of visits are seen at a counter, or told."""
         if self.config.queue.enabled:
             return True
-        if self.analysis is None or self.health.holds(wire.BoxState.CAMERA_LOST):
+        if watched is None or watched.camera_lost:
             return False
         # where a touch begins a visit, nothing is known of whoever has touched nothing
-        return not self.config.legal.asks_consent or self.analysis.engine.visit_open
+        return not self.config.legal.asks_consent or watched.engine.visit_open
 
-    def _on_visit(self, visit: ClosedVisit) -> None:
+    def _on_started(self, name: str, number: int) -> None:
+        self.counters[name].note_visit(number)
+
+    def _on_visit(self, name: str, visit: ClosedVisit) -> None:
         self.visits += 1
-        self.curator.count(visit, self._clock.wall_s())
+        self.curator.count(visit, self._clock.wall_s(), name)
 
     def status(self) -> dict[str, str | bool]:
         """What the tablet's page tells at `/status`, for whoever looks after the box; nothing that visits move."""
@@ -251,14 +305,15 @@ class Box:
         """Set everything in motion."""
         for sentence in self.config.warnings(self._today):
             _log.warning("%s", sentence)
-        code = "" if self.pairing is None else self.pairing.ensure_code()
-        if code:
-            _log.warning("a tablet waits to be paired: open the page on it and type the code %s", code)
+        for name, pairing in self.pairings.items():
+            code = pairing.ensure_code()
+            if code:
+                of = f" of counter {name}" if self.config.counter else ""
+                _log.warning("a tablet%s waits to be paired: open the page on it and type the code %s", of, code)
         self.health.set(wire.BoxState.ANALYSIS_OFF, self.analysis is None)
         self.health.set(wire.BoxState.STARTING, False)
-        self.tablet.start()
-        if self.queue is not None:
-            self.queue.start()
+        for server in self.servers:
+            server.start()
         self.sender.start()
         self._scheduling.start()
         if self.analysis is not None:
@@ -271,9 +326,8 @@ class Box:
         seconds."""
         if self.analysis is not None:
             self.analysis.stop()
-        for server in (self.queue, self.tablet):
-            if server is not None:
-                server.close()
+        for server in reversed(self.servers):
+            server.close()
         self._scheduling.stop(STOP_S)
         if self.config.box.demo and for_good:
             self._finish_demo(flush_s)
@@ -297,7 +351,7 @@ class Box:
         sent = self.outbox.totals()
         if not self.config.box.demo:
             return {"duration_s": duration_s, "refused": sent["refused"]}
-        ratings = self.counter.tallies.forwarded
+        ratings = sum(counter.tallies.forwarded for counter in self.counters.values())
         return {**sent, "duration_s": duration_s, "visits": self.visits, "ratings": ratings}
 
 

@@ -13,19 +13,29 @@ import tomllib
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 
+from edge.counters import (
+    MAX_COUNTERS,
+    ONLY,
+    CameraSection,
+    CounterSection,
+    MicrophoneSection,
+    Port,
+    Section,
+    VisitSection,
+    refuse_clashes,
+    refuse_what_cannot_work,
+    refuse_what_staff_could_suffer,
+)
 from edge.legal import HOW_TO_STATE_A_BASIS, NO_BASIS, LegalSection
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
-from pipeline.fusion import FusionParameters
 from pipeline.keys import public_key_bytes
 from pipeline.language import DEFAULT, Message, languages
 from pipeline.privacy.policy import PrivacyPolicy
-
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 def _language(code: str) -> str:
@@ -34,17 +44,10 @@ def _language(code: str) -> str:
     return code
 
 
-Port = Annotated[int, Field(ge=0, le=65_535)]
 _ADDRESS = re.compile(r"^tcp://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$")
 
 
-class _Section(BaseModel):
-    """A table of the file: unknown keys are refused, values do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BoxSection(_Section):
+class BoxSection(Section):
     """`[box]`: where the box keeps its files, and how it is named on its own pages."""
 
     data_dir: Path
@@ -60,57 +63,7 @@ class BoxSection(_Section):
     from demo boxes only."""
 
 
-class CameraSection(_Section):
-    """`[camera]`: one source and the citizen's region in its picture."""
-
-    source: int | str
-    """A device's number, a file, or an `rtsp://` address; "none" for a box without a camera."""
-    region: tuple[tuple[Share, Share], ...] = ()
-    """Polygon (x, y) in shares of width and height, within which the citizen is; applied before any model. Needed
-    outside a demo: a camera that cannot see the civil servant has [[0, 0], [1, 0], [1, 1], [0, 1]]."""
-    loop: bool = False
-    """Demo: begin a file again at its end."""
-
-    @field_validator("region")
-    @classmethod
-    def _polygon(cls, region: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        if region and len(region) < 3:
-            raise ValueError("a polygon has at least three corners")
-        return region
-
-
-class MicrophoneSection(_Section):
-    """`[microphone]`: one source and the citizen's channel."""
-
-    source: int | str = "none"
-    """A device's number or name, or a file; "none" for a box without a microphone."""
-    channel: Annotated[int, Field(ge=0, le=31)] = 0
-    """The channel on the citizen's side; chosen before any model, the others are not read."""
-    staff_not_heard: bool = False
-    """Outside a demo a microphone is opened only where the operator states that this channel does not carry the civil
-    servant's voice (a directed or shielded microphone on the citizen's side)."""
-    loop: bool = False
-
-
-class VisitSection(_Section):
-    """`[visit]`: what starts and ends a visit."""
-
-    by: Literal["presence", "queue"] = "presence"
-    """`presence` of a face in the region, or the queue system's events (`[queue]`)."""
-    prior: tuple[float, float, float] = FusionParameters().prior
-    """The counter's prior of negative, neutral and positive, mostly neutral: three shares of at least 0.01 that sum to
-    1 (docs/fusion.md). `hailong analyze --json` names the learnt one where pairs are enough."""
-
-    @field_validator("prior")
-    @classmethod
-    def _is_a_prior(cls, prior: tuple[float, float, float]) -> tuple[float, float, float]:
-        try:
-            return FusionParameters(prior=prior).prior
-        except ConfigError as error:
-            raise ValueError(error.message) from None
-
-
-class NoticeSection(_Section):
+class NoticeSection(Section):
     """`[notice]`: whether the notice hangs at the counter. Without it nothing is analysed."""
 
     confirmed: bool = False
@@ -122,8 +75,16 @@ class NoticeSection(_Section):
     """Who answers questions and objections (office, telephone). Needed where the notice is confirmed."""
 
 
-class TabletSection(_Section):
-    """`[tablet]`: the page at the counter."""
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class TabletSection(Section):
+    """`[tablet]`: the page at the counter; of a hall, the pages of all counters that have no address of their own."""
 
     host: str = "127.0.0.1"
     network_closed: bool = False
@@ -142,13 +103,10 @@ class TabletSection(_Section):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the page."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_loopback(self.host)
 
 
-class QueueSection(_Section):
+class QueueSection(Section):
     """`[queue]`: events of the queue system by HTTP, on the tablet's address or on one of their own."""
 
     enabled: bool = False
@@ -167,7 +125,7 @@ class QueueSection(_Section):
         return self
 
 
-class ServerSection(_Section):
+class ServerSection(Section):
     """`[server]`: where releases go and when. Times are fixed: what is sent when tells nothing about visits."""
 
     address: str
@@ -208,7 +166,7 @@ class ServerSection(_Section):
         return self.enrol_address or enrolment_address(self.address)
 
 
-class ModelsSection(_Section):
+class ModelsSection(Section):
     """`[models]`: which weights may be used."""
 
     licences: tuple[str, ...] = ()
@@ -219,11 +177,12 @@ class ModelsSection(_Section):
     """What reads faces. `face-geometry` needs no restricted licence, and sees little but smiles."""
 
 
-class EdgeConfig(_Section):
+class EdgeConfig(Section):
     """The whole file."""
 
     box: BoxSection
-    camera: CameraSection
+    camera: CameraSection | None = None
+    """Of a box of one counter; a hall's counters have cameras of their own."""
     microphone: MicrophoneSection = MicrophoneSection()
     legal: LegalSection
     """Without a default (`edge.legal.NO_BASIS`)."""
@@ -234,22 +193,84 @@ class EdgeConfig(_Section):
     queue: QueueSection = QueueSection()
     server: ServerSection
     models: ModelsSection = ModelsSection()
+    counter: Annotated[tuple[CounterSection, ...], Field(max_length=MAX_COUNTERS)] = ()
+    """The counters of a hall, in place of `[camera]` and `[microphone]`; none: a box of one counter."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _count_in_pools(cls, values: Any) -> Any:
+        """A counter names its agency; the pool of that agency gets the counter's name. What is not of the right kind is
+        left for the fields to refuse."""
+        try:
+            counters, pools = values.get("counter") or [], values["privacy"]["pools"]
+            filled = [{**pool, "counters": _counters_of(pool, counters)} for pool in pools]
+        except (AttributeError, KeyError, TypeError):
+            return values
+        return {**values, "privacy": {**values["privacy"], "pools": filled}}
 
     @model_validator(mode="after")
     def _consistent(self) -> EdgeConfig:
         if self.box.demo != self.privacy.demo:
             raise ValueError("[box] demo and [privacy] demo must be the same")
-        if self.visit.by == "queue" and not self.queue.enabled:
-            raise ValueError('[visit] by = "queue" needs [queue] enabled = true')
-        if self.visit.by == "presence" and self.camera.source == "none" and self.microphone.source != "none":
-            raise ValueError('[visit] by = "presence" needs a camera: with a microphone alone it is by = "queue"')
+        if self.counter:
+            self._refuse_what_two_forms_say()
+            refuse_clashes(self.counter)
+            self._refuse_taken_addresses()
+        elif self.camera is None:
+            raise ValueError(
+                '[camera] is missing: source = "none" where there is none, or [[counter]] for each counter'
+            )
+        self._refuse_unknown_pools()
+        for counter in self.counters:
+            refuse_what_cannot_work(counter, self.queue.enabled, self._where(counter))
         if self.notice.confirmed and not self.notice.contact.strip():
             raise ValueError("[notice] contact is needed where confirmed = true: the citizen has to know whom to ask")
-        if self.privacy.pools:
-            raise ValueError("[[privacy.pools]]: this version has one counter a box, and so one pool")
         if not self.box.demo:
             self._refuse_what_staff_or_strangers_could_suffer()
         return self
+
+    def _where(self, counter: CounterSection) -> str:
+        return f"counter {counter.name}: " if self.counter else ""
+
+    def _refuse_what_two_forms_say(self) -> None:
+        twice = [f"[{name}]" for name in ("camera", "microphone") if name in self.model_fields_set]
+        twice += ["[box] counter_label"] * bool(self.box.counter_label)
+        if twice:
+            raise ValueError(f"with [[counter]] tables there is no {' and no '.join(twice)}: each counter has its own")
+
+    def _refuse_taken_addresses(self) -> None:
+        """Two servers on one port. Port 0 takes a free one."""
+        taken = {(self.tablet.host, self.tablet.port): "[tablet]"}
+        if self.queue.enabled and self.queue.port is not None:
+            taken[self.queue.host, self.queue.port] = "[queue]"
+        for counter in self.counter:
+            place = (counter.tablet.host or self.tablet.host, counter.tablet.port or 0)
+            if place[1] and place in taken:
+                raise ValueError(f"counter {counter.name}: its tablet address is that of {taken[place]}")
+            taken[place] = f"counter {counter.name}"
+
+    def _refuse_unknown_pools(self) -> None:
+        pools = self.privacy.pools
+        if not self.counter:
+            if pools:
+                raise ValueError("[[privacy.pools]] need [[counter]] tables: a box of one counter has one pool")
+            return
+        agencies = [pool.agency for pool in pools if pool.agency]
+        for agency in agencies:
+            if agencies.count(agency) > 1:
+                raise ValueError(f"two pools have the agency {agency!r}")
+        of = {name: pool for pool in pools for name in pool.counters}
+        for counter in self.counter:
+            pool = of.pop(counter.name, None)
+            of_no_pool = bool(pools) and pool is None
+            if of_no_pool or (counter.agency and (pool is None or pool.agency != counter.agency)):
+                known = ", ".join(agencies) or "none"
+                what = f"the agency {counter.agency!r} is of no pool" if counter.agency else "it is in no pool"
+                if pool is not None:
+                    what = f"it is in pool {pool.number}, which is not that of the agency {counter.agency!r}"
+                raise ValueError(f"counter {counter.name}: {what} ([[privacy.pools]] agency: {known})")
+        for name, pool in of.items():
+            raise ValueError(f"pool {pool.number} has a counter {name!r}, and there is no [[counter]] of that name")
 
     def _refuse_what_staff_or_strangers_could_suffer(self) -> None:
         """Refusals, not warnings: nobody reads a warning at a counter."""
@@ -258,21 +279,42 @@ class EdgeConfig(_Section):
                 "[box] clerks_meet = true is needed for a pulse: the operator states that two clerks or more serve in "
                 "every window of it; where they take turns, set [privacy] pulse_epsilon_milli = 0"
             )
-        if self.camera.source != "none" and not self.camera.region:
-            raise ValueError(
-                "[camera] region is needed, so that the civil servant is never looked at; where the camera cannot see "
-                "the civil servant, it is [[0, 0], [1, 0], [1, 1], [0, 1]]"
-            )
-        if self.microphone.source != "none" and not self.microphone.staff_not_heard:
-            raise ValueError(
-                "[microphone] staff_not_heard = true is needed: the operator states that the channel does not carry "
-                "the civil servant's voice"
-            )
-        if not self.tablet.is_loopback and not self.tablet.network_closed:
+        for counter in self.counters:
+            refuse_what_staff_could_suffer(counter, self._where(counter))
+        if not self.tablet.network_closed and not all(is_loopback(host) for host in self.tablet_hosts):
             raise ValueError(
                 "[tablet] network_closed = true is needed for an address that is not this machine's own: the operator "
                 "states that nobody but the tablet reaches it"
             )
+
+    @property
+    def counters(self) -> tuple[CounterSection, ...]:
+        """The box's counters: those of the `[[counter]]` tables, or the one of the single form."""
+        if self.counter:
+            return tuple(each.model_copy(update={"visit": each.visit or self.visit}) for each in self.counter)
+        assert self.camera is not None
+        return (
+            CounterSection(
+                name=ONLY,
+                label=self.box.counter_label,
+                camera=self.camera,
+                microphone=self.microphone,
+                visit=self.visit,
+            ),
+        )
+
+    @property
+    def tablet_hosts(self) -> tuple[str, ...]:
+        """Addresses at which tablets' pages are served, the shared one first."""
+        return tuple(dict.fromkeys([self.tablet.host, *(self.tablet_host(each) for each in self.counters)]))
+
+    def tablet_host(self, counter: CounterSection) -> str:
+        """Address at which the counter's page is served."""
+        return counter.tablet.host if counter.tablet.port is not None and counter.tablet.host else self.tablet.host
+
+    def pool_of(self, counter: CounterSection) -> int:
+        """Number of the counter's own pool, whatever that joins: that of its ratings."""
+        return next((pool.number for pool in self.privacy.pools if counter.name in pool.counters), 1)
 
     @property
     def keys_dir(self) -> Path:
@@ -286,8 +328,8 @@ class EdgeConfig(_Section):
 
     @property
     def has_source(self) -> bool:
-        """Whether a camera or a microphone is named."""
-        return self.camera.source != "none" or self.microphone.source != "none"
+        """Whether a camera or a microphone is named, at any counter."""
+        return any(counter.has_source for counter in self.counters)
 
     def digest(self) -> bytes:
         """SHA-256 (32 bytes) of the configuration as read, for the transparency log; the file's comments do not
@@ -303,6 +345,13 @@ class EdgeConfig(_Section):
         if self.box.demo:
             found.append(Message("This is a demo: periods are seconds long and everything is labelled simulated."))
         return found
+
+
+def _counters_of(pool: dict[str, Any], counters: list[dict[str, Any]]) -> list[str]:
+    """Names of a pool's counters as the file gives them: those that it lists, and those that name its agency."""
+    agency = pool.get("agency") or None
+    found = [*pool.get("counters", ()), *(each["name"] for each in counters if each.get("agency") == agency and agency)]
+    return list(dict.fromkeys(found))
 
 
 def load_config(path: Path) -> EdgeConfig:
@@ -345,14 +394,23 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
     queue = config.queue
     if queue.token_file is not None:
         queue = queue.model_copy(update={"token_file": _absolute(queue.token_file, folder)})
-    camera = config.camera.model_copy(update={"source": _source(config.camera.source, folder)})
-    microphone = config.microphone.model_copy(update={"source": _source(config.microphone.source, folder)})
     server = config.server
     if server.record is not None:
         server = server.model_copy(update={"record": _absolute(server.record, folder)})
-    return config.model_copy(
-        update={"server": server, "box": box, "queue": queue, "camera": camera, "microphone": microphone}
-    )
+    update: dict[str, Any] = {"server": server, "box": box, "queue": queue}
+    update["counter"] = tuple(each.model_copy(update=_sources(each, folder)) for each in config.counter)
+    if config.camera is not None:
+        update |= _sources(config, folder)
+    return config.model_copy(update=update)
+
+
+def _sources(of: CounterSection | EdgeConfig, folder: Path) -> dict[str, Any]:
+    """Camera and microphone with absolute paths."""
+    return {
+        name: part.model_copy(update={"source": _source(part.source, folder)})
+        for name, part in (("camera", of.camera), ("microphone", of.microphone))
+        if part is not None
+    }
 
 
 def _absolute(path: Path, folder: Path) -> Path:
@@ -391,13 +449,21 @@ def _describe(error: Any, text: str) -> str:
 
 
 def _known_names(place: list[str]) -> list[str]:
-    model: Any = EdgeConfig
+    model: type[BaseModel] | None = EdgeConfig
     for part in place:
-        field = getattr(model, "model_fields", {}).get(part)
+        field = None if model is None else model.model_fields.get(part)
         if field is None:
             return []
-        model = field.annotation
-    return sorted(getattr(model, "model_fields", {}))
+        model = section_of(field.annotation)
+    return [] if model is None else sorted(model.model_fields)
+
+
+def section_of(annotation: Any) -> type[BaseModel] | None:
+    """The table that a setting is: itself, one that may be left out, or each of several; None for a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = (section_of(each) for each in get_args(annotation))
+    return next((each for each in found if each is not None), None)
 
 
 def _line_of(place: list[str], text: str) -> int | None:

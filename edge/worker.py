@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from enum import Enum
@@ -26,16 +27,65 @@ def _nobody(_failed: bool) -> None:
     pass
 
 
+class Attempts:
+    """Of something that is tried again and again and may fail: how often it has in a row, and when it is tried again.
+
+    A failure is told once for each kind of error, without the error's words: they may hold values, and what fails only
+    while somebody is there would tell of visits in the log's times. After more than `tolerated` failures in a row it
+    counts as failed: `on_failed(True)` is called, and the next try waits for a pause that doubles from `first_pause_s`
+    to `longest_pause_s`. The first try that succeeds ends that. `on_error` is called for every failure."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        on_failed: Callable[[bool], None] = _nobody,
+        on_error: Callable[[], None] = lambda: None,
+        tolerated: int = 0,
+        first_pause_s: float = 1.0,
+        longest_pause_s: float = 60.0,
+    ) -> None:
+        self.name = name
+        self.failures = 0
+        """In a row."""
+        self.has_failed = False
+        self.resume_s = float("-inf")
+        """Not tried again before (monotonic clock)."""
+        self._on_failed, self._on_error, self._tolerated = on_failed, on_error, tolerated
+        self._first_pause_s, self._longest_pause_s = first_pause_s, longest_pause_s
+        self._pause_s = first_pause_s
+        self._told: set[type[BaseException]] = set()
+
+    def failed(self, error: BaseException) -> float:
+        """It raised; returns how long to wait, in seconds."""
+        self.failures += 1
+        if type(error) not in self._told:
+            self._told.add(type(error))
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the %s failed (%s, told once); the box goes on\n%s", self.name, type(error).__name__, where)
+        self._on_error()
+        if self.failures <= self._tolerated:
+            return 0.0
+        if not self.has_failed:
+            self.has_failed, self._pause_s = True, self._first_pause_s
+            self._on_failed(True)
+        pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, self._longest_pause_s)
+        self.resume_s = time.monotonic() + pause_s
+        return pause_s
+
+    def succeeded(self) -> None:
+        """It works, whatever failed before."""
+        self.failures = 0
+        if self.has_failed:
+            self.has_failed = False
+            self._on_failed(False)
+
+
 class Worker:
     """Calls `turn` again and again on a thread of its own, until it returns false or `stop` is called.
 
-    A turn that raises is told once for each kind of error, without the error's words: they may hold values, and what
-    fails only while somebody is there would tell of visits in the log's times. After more than `tolerated` failures in
-    a row the worker counts as failed: `on_failed(True)` is called, and the next turn waits for a pause that doubles
-    from `first_pause_s` to `longest_pause_s`. The first turn that returns, or a call of `works` within a long one, ends
-    that. `on_error` is called for every failure.
-
-    Every turn is bounded by whoever writes it: it looks at `stopping`, or uses `wait`."""
+    A turn that raises is tried again as `Attempts` says, whose arguments are these; a call of `works` within a long
+    turn counts as a success. Every turn is bounded by whoever writes it: it looks at `stopping`, or uses `wait`."""
 
     def __init__(
         self,
@@ -49,15 +99,29 @@ class Worker:
         longest_pause_s: float = 60.0,
     ) -> None:
         self.name = name
-        self.state = WorkerState.NEW
-        self.failures = 0
-        """In a row."""
-        self._turn, self._on_failed, self._on_error = turn, on_failed, on_error
-        self._tolerated = tolerated
-        self._first_pause_s, self._longest_pause_s = first_pause_s, longest_pause_s
+        self._running = WorkerState.NEW
+        self._turn = turn
+        self._attempts = Attempts(
+            name,
+            on_failed=on_failed,
+            on_error=on_error,
+            tolerated=tolerated,
+            first_pause_s=first_pause_s,
+            longest_pause_s=longest_pause_s,
+        )
         self._stop = threading.Event()
-        self._told: set[type[BaseException]] = set()
         self._thread: threading.Thread | None = None
+
+    @property
+    def state(self) -> WorkerState:
+        """How it is."""
+        has_failed = self._running is WorkerState.RUNNING and self._attempts.has_failed
+        return WorkerState.FAILED if has_failed else self._running
+
+    @property
+    def failures(self) -> int:
+        """In a row."""
+        return self._attempts.failures
 
     @property
     def stopping(self) -> bool:
@@ -72,7 +136,7 @@ class Worker:
     def start(self) -> None:
         """Begin; also after an end."""
         self._stop.clear()
-        self.state = WorkerState.RUNNING
+        self._running = WorkerState.RUNNING
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
         self._thread.start()
 
@@ -102,35 +166,18 @@ class Worker:
 
     def works(self) -> None:
         """Within a long turn: it is at work, whatever failed before."""
-        self.failures = 0
-        if self.state is WorkerState.FAILED:
-            self.state = WorkerState.RUNNING
-            self._on_failed(False)
+        self._attempts.succeeded()
 
     def _run(self) -> None:
-        pause_s = self._first_pause_s
         while not self._stop.is_set():
             try:
                 goes_on = self._turn()
             except (Exception, SystemExit) as error:  # a supervisor: no part of the box dies without a word
-                self.failures += 1
-                self._tell(error)
-                self._on_error()
-                if self.failures <= self._tolerated:
-                    continue
-                if self.state is not WorkerState.FAILED:
-                    self.state, pause_s = WorkerState.FAILED, self._first_pause_s
-                    self._on_failed(True)
-                self._stop.wait(pause_s)
-                pause_s = min(2 * pause_s, self._longest_pause_s)
+                pause_s = self._attempts.failed(error)
+                if pause_s:
+                    self._stop.wait(pause_s)
             else:
-                self.works()
+                self._attempts.succeeded()
                 if goes_on is False:
                     break
-        self.state = WorkerState.ENDED
-
-    def _tell(self, error: BaseException) -> None:
-        if type(error) not in self._told:
-            self._told.add(type(error))
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("the %s failed (%s, told once); the box goes on\n%s", self.name, type(error).__name__, where)
+        self._running = WorkerState.ENDED

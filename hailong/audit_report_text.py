@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from edge.capture.redaction import redacted
 from edge.config import EdgeConfig
+from edge.counters import CounterSection
 from hailong.audit_report_blocks import Block, Document, bullets, heading, table, text
 from hailong.audit_report_words import FIGURES
 from models.catalogue import Card
@@ -95,6 +96,26 @@ class _Page:
             ),
         ]
 
+    def _counter_rows(self, counter: CounterSection) -> list[tuple[str, str]]:
+        """What sees and hears at a counter; of several, each under its name."""
+        _, of = self._, f" ({counter.name})" if self.a.config.counter else ""
+        region = (
+            _("polygon of {count} corners", count=len(counter.camera.region))
+            if counter.camera.region
+            else _("none: a demo, or no camera")
+        )
+        sound = _(
+            "{source}, channel {channel}",
+            source=redacted(counter.microphone.source),
+            channel=counter.microphone.channel,
+        )
+        return [
+            (_("Camera") + of, redacted(counter.camera.stream)),
+            (_("Citizen's region in the picture") + of, region),
+            (_("Microphone") + of, sound),
+            (_("Visits start and end by") + of, counter.visits.by),
+        ]
+
     def _processing(self) -> list[Block]:
         _, config = self._, self.a.config
         yes, no = _("yes"), _("no")
@@ -111,23 +132,8 @@ class _Page:
             table(
                 (_("Setting"), _("Value")),
                 (_("Agency"), config.box.agency_label),
-                (_("Camera"), redacted(config.camera.source)),
-                (
-                    _("Citizen's region in the picture"),
-                    _("polygon of {count} corners", count=len(config.camera.region))
-                    if config.camera.region
-                    else _("none: a demo, or no camera"),
-                ),
-                (
-                    _("Microphone"),
-                    _(
-                        "{source}, channel {channel}",
-                        source=redacted(config.microphone.source),
-                        channel=config.microphone.channel,
-                    ),
-                ),
+                *(row for counter in config.counters for row in self._counter_rows(counter)),
                 (_("Recognition of words"), yes if config.models.asr else no),
-                (_("Visits start and end by"), config.visit.by),
                 (_("Notice confirmed"), yes if config.notice.confirmed else no),
                 (_("Contact"), config.notice.contact or _("not given")),
                 (_("Server"), config.server.address),

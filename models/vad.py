@@ -41,6 +41,10 @@ class VoiceActivity:
         self.dropped_short = 0
         self.reset()
 
+    def another(self) -> VoiceActivity:
+        """One for another microphone, with the same network, which keeps nothing, and nothing heard yet."""
+        return VoiceActivity(self._network, self.parameters)
+
     def reset(self) -> None:
         """Forget all sound, also that in the network's memory."""
         self._state_h = np.zeros((1, 1, 128), np.float32)

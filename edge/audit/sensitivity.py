@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from edge.audit.counter_days import STEP_S, By, Day, Party, make_day
 from edge.perception.engine import Engine
 from edge.perception.face_tracking import TrackingParameters
-from edge.perception.networks import Networks
+from edge.perception.networks import Eyes, Networks
 from edge.perception.settings import EngineSettings
 from edge.tablet.counter import Counter, Sheet
 from edge.tablet.questionnaire import Questionnaire, make_questionnaire
@@ -48,6 +48,7 @@ def settings(by: By) -> EngineSettings:
         presence=PresenceParameters(start_after_s=0.5, end_after_s=3.5, away_after_s=2.0),
         fusion=FusionParameters(minimum_visit_s=2.0, minimum_evidence_s=1.0, arrival_s=2.0, leaving_s=2.0),
         look_every_s=0.3,  # with frames at every 0.25 s: a visit that moved the grid for others would show
+        idle_every_s=0.4,  # which does not fit the frames either
         tracking=TrackingParameters(detect_every_s=0.6, confirm_within_s=1.5),
         change_after_s=3.5,
         gone_after_s=12.0,
@@ -120,7 +121,7 @@ class _Ears:
 def _networks() -> Networks:
     eyes: Any = _Eyes()
     ears: Any = _Ears()
-    return Networks(eyes, eyes, eyes, eyes, ears, ears)
+    return Networks(Eyes(eyes, eyes, eyes, eyes), ears, ears)
 
 
 def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[Counted]:

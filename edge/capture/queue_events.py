@@ -3,15 +3,17 @@
     curl -X POST http://127.0.0.1:8090/visit/start -H "X-Queue-Token: ..." -d '{"service_group": 3}'
     curl -X POST http://127.0.0.1:8090/visit/end -H "X-Queue-Token: ..."
 
-The group of the service (0..255, public list) is all that is taken: no ticket number, no name. Unknown keys are
-refused. They may have an address of their own (`[queue] port`), so that the queue system's network reaches nothing of
-the tablet: whoever reaches that can rate and opt out.
+The group of the service (0..255, public list) is all that is taken: no ticket number, no name. Where the box has
+several counters, an event names one (`{"counter": "A1", "service_group": 3}`); one that is not there is answered with
+404 and counted. Unknown keys are refused. They may have an address of their own (`[queue] port`), so that the queue
+system's network reaches nothing of the tablet: whoever reaches that can rate and opt out.
 """
 
 from __future__ import annotations
 
 import secrets
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
@@ -23,53 +25,84 @@ from starlette.routing import Route
 
 from edge.tablet.counter import Counter
 from edge.tablet.guard import Guard
+from pipeline.records import Tallies
 
 _MAX_BODY_BYTES = 1_024
 TOKEN_HEADER = "x-queue-token"  # noqa: S105  (a header's name)
 
 
-class VisitStart(BaseModel):
-    """Body of `/visit/start`; may be left out."""
+class VisitEvent(BaseModel):
+    """Body of an event; may be left out where the box has one counter."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    counter: Annotated[str, Field(max_length=40)] = ""
+
+
+class VisitStart(VisitEvent):
+    """Body of `/visit/start`."""
 
     service_group: Annotated[int, Field(ge=0, le=255)] = 0
 
 
-def make_queue_app(counter: Counter, token: str, host: str = "") -> Starlette:
-    """The events alone, for an address of their own."""
-    return Starlette(routes=queue_routes(counter, token), middleware=[Middleware(Guard, host=host)])
+Event = TypeVar("Event", bound=VisitEvent)
 
 
-def queue_routes(counter: Counter, token: str) -> list[Route]:
-    """The two addresses. Answers 204, or 401 (token), 413 or 422 (body)."""
+class QueueEvents:
+    """The queue system's two addresses. `counters`: by the name that the queue system gives them; `token`: what it
+    sends. `tallies`: what was handed on, and dropped by reason: `queue_token`, `queue_malformed`, `queue_counter`."""
 
-    def is_known(request: Request) -> bool:
-        return secrets.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), token.encode())
+    def __init__(self, counters: Mapping[str, Counter], token: str) -> None:
+        self.tallies = Tallies()
+        self._counters, self._token = counters, token
 
-    async def start(request: Request) -> Response:
-        if not is_known(request):
-            counter.tallies.drop("queue_token")
+    def routes(self) -> list[Route]:
+        """They answer 204, or 401 (token), 404 (counter), 413 or 422 (body)."""
+        return [
+            Route("/visit/start", self._start, methods=["POST"]),
+            Route("/visit/end", self._end, methods=["POST"]),
+        ]
+
+    async def _start(self, request: Request) -> Response:
+        event = await self._read(request, VisitStart)
+        if isinstance(event, Response):
+            return event
+        group = event.service_group
+        return await self._hand_on(event, lambda counter: counter.queue_started(group))
+
+    async def _end(self, request: Request) -> Response:
+        event = await self._read(request, VisitEvent)
+        return event if isinstance(event, Response) else await self._hand_on(event, Counter.queue_ended)
+
+    async def _hand_on(self, event: VisitEvent, what: Callable[[Counter], None]) -> Response:
+        counter = self._counters.get(event.counter)
+        if counter is None and not event.counter and len(self._counters) == 1:
+            (counter,) = self._counters.values()
+        if counter is None:
+            self.tallies.drop("queue_counter")
+            return _problem(404, "There is no such counter at this box: name one of its queue_id.")
+        await run_in_threadpool(what, counter)
+        self.tallies.forwarded += 1
+        return Response(status_code=204)
+
+    async def _read(self, request: Request, kind: type[Event]) -> Event | Response:
+        """The event, or why it is not taken."""
+        if not secrets.compare_digest(request.headers.get(TOKEN_HEADER, "").encode(), self._token.encode()):
+            self.tallies.drop("queue_token")
             return _problem(401, "The token is missing or wrong: send it as X-Queue-Token.")
         body = await _body(request)
         if body is None:
             return _problem(413, "The body is too large.")
         try:
-            event = VisitStart.model_validate_json(body or b"{}")
+            return kind.model_validate_json(body or b"{}")
         except ValidationError:
-            counter.tallies.drop("queue_malformed")
-            return _problem(422, 'The body is {"service_group": 0..255}, nothing else.')
-        await run_in_threadpool(counter.queue_started, event.service_group)
-        return Response(status_code=204)
+            self.tallies.drop("queue_malformed")
+            return _problem(422, 'The body is {"counter": "...", "service_group": 0..255}, nothing else.')
 
-    async def end(request: Request) -> Response:
-        if not is_known(request):
-            counter.tallies.drop("queue_token")
-            return _problem(401, "The token is missing or wrong: send it as X-Queue-Token.")
-        await run_in_threadpool(counter.queue_ended)
-        return Response(status_code=204)
 
-    return [Route("/visit/start", start, methods=["POST"]), Route("/visit/end", end, methods=["POST"])]
+def make_queue_app(events: QueueEvents, host: str = "") -> Starlette:
+    """The events alone, for an address of their own."""
+    return Starlette(routes=events.routes(), middleware=[Middleware(Guard, host=host)])
 
 
 async def _body(request: Request) -> bytes | None:

@@ -92,6 +92,17 @@ class Source(ABC, Generic[T]):
         self._worker.stop(2.0)
         self._slots.clear()
 
+    def close(self) -> None:
+        """Stop reading, without waiting for the thread: it ends by itself, and until then `is_open`. Nothing that was
+        read is kept."""
+        self._worker.ask_to_stop()
+        self._slots.clear()
+
+    def tell(self, on_item: Callable[[T], None], why: Callable[[T], str]) -> None:
+        """Who takes the items: `on_item` is called with each that comes, on the source's thread; `why` says under which
+        reason one is counted that nobody took in time."""
+        self._slots.on_put, self._slots.why = on_item, why
+
     @property
     def is_open(self) -> bool:
         """Whether it reads, or tries to."""
@@ -111,6 +122,11 @@ class Source(ABC, Generic[T]):
     def next(self, timeout_s: float) -> T | None:
         """The oldest item that waits, None where none came in time."""
         return self._slots.get(timeout_s)
+
+    @property
+    def waiting(self) -> T | None:
+        """The oldest item that waits; it stays."""
+        return self._slots.peek()
 
     @property
     def finished(self) -> bool:

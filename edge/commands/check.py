@@ -17,12 +17,12 @@ import shutil
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
-from edge.capture.redaction import redacted
+from edge.commands.check_counters import check_counters
+from edge.commands.finding import Finding
 from edge.config import EdgeConfig, load_config
 from edge.deploy.service import ask_running_box
 from pipeline.errors import HailongError, StoreError
@@ -30,23 +30,18 @@ from pipeline.language import Day, Joined, Message, of_environment, translator
 
 MIN_FREE_BYTES = 200 * 1024 * 1024
 SERVER_WAIT_S = 8.0
-State = Literal["ok", "warning", "wrong", "skipped"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What was found at one place. `fix`: what to do, empty where nothing is."""
-
-    what: str
-    state: State
-    text: str
-    fix: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
-    parser.add_argument("--pair-tablet", action="store_true", help="make a one-time code for another tablet")
+    parser.add_argument(
+        "--pair-tablet",
+        nargs="?",
+        const="",
+        metavar="COUNTER",
+        help="make a one-time code for another tablet, of a hall at that counter",
+    )
     parser.add_argument("--offline", action="store_true", help="do not knock at the server")
     parser.add_argument("--beside", action="store_true", help="another release is at work: do not judge that one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -57,15 +52,15 @@ def run(args: argparse.Namespace) -> int:
     from edge.deploy.service import run_as_service
 
     again = ["edge", "check", "--config", str(args.config.resolve())]
-    flags = {"pair_tablet": "--pair-tablet", "offline": "--offline", "beside": "--beside", "json": "--json"}
+    flags = {"offline": "--offline", "beside": "--beside", "json": "--json"}
     again += [flag for name, flag in flags.items() if getattr(args, name)]
+    if args.pair_tablet is not None:
+        again += ["--pair-tablet", *([args.pair_tablet] if args.pair_tablet else [])]
     done = run_as_service(args.config, again)
     if done is not None:
         return done
-    if args.pair_tablet:
-        from edge.tablet.pairing import Pairing
-
-        Pairing(load_config(args.config).box.data_dir).new_code()
+    if args.pair_tablet is not None:
+        _pair(load_config(args.config), args.pair_tablet)
     findings = check(args.config, args.offline, (lambda _finding: None) if args.json else _print, args.beside)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if args.json:
@@ -79,6 +74,22 @@ def run(args: argparse.Namespace) -> int:
             else _("The box cannot work yet: {wrong} thing(s) to mend.", wrong=wrong)
         )
     return 0 if wrong == 0 else 1
+
+
+def _pair(config: EdgeConfig, name: str) -> None:
+    """Make a code for another tablet. Raises `ConfigError` where it cannot be known at which counter."""
+    from edge.tablet.pairing import pairing_of
+    from pipeline.errors import ConfigError
+
+    names = [counter.name for counter in config.counters]
+    if not name and len(names) == 1:
+        (name,) = names
+    if name not in names:
+        raise ConfigError(
+            Message("There is no counter '{name}' at this box.", name=name),
+            Message("Name one: --pair-tablet {names}.", names=" | ".join(names)),
+        )
+    pairing_of(config, config.counters[names.index(name)]).new_code()
 
 
 _MARKS = {"ok": Message("ok"), "warning": Message("note"), "wrong": Message("WRONG"), "skipped": Message("–")}
@@ -105,9 +116,10 @@ _PLACES = {
 
 
 def _print(finding: Finding) -> None:
-    """In the language of the terminal."""
+    """In the language of the terminal. What is of a counter begins with its name: one line for each of its parts."""
     _ = translator(of_environment(os.environ))
-    print(f"  {_(_MARKS[finding.state]):<7}{_(_PLACES[finding.what])}: {_(finding.text)}", flush=True)
+    of = _("counter {name}, ", name=finding.counter) if finding.counter else ""
+    print(f"  {_(_MARKS[finding.state]):<7}{of}{_(_PLACES[finding.what])}: {_(finding.text)}", flush=True)
     if finding.fix:
         print(f"         -> {_(finding.fix)}", flush=True)
 
@@ -138,13 +150,13 @@ def check(
     if running is not None:
         note(_running(running, judged=not beside))
     for what, look in _CHECKS:
-        if what == "server" and offline:
-            note(Finding(what, "skipped", Message("not asked (--offline)")))
-            continue
-        try:
-            note(look(config))
-        except HailongError as error:
-            note(_judge(what, config, running is not None, error))
+        note(_try(what, look, config, running is not None))
+    for found in check_counters(config, running is not None):
+        note(found)
+    if offline:
+        note(Finding("server", "skipped", Message("not asked (--offline)")))
+    else:
+        note(_try("server", _server, config, running is not None))
     return findings
 
 
@@ -169,16 +181,13 @@ def _legal(config: EdgeConfig) -> Finding:
     return Finding("legal basis", "ok", held)
 
 
-def _judge(what: str, config: EdgeConfig, is_running: bool, error: HailongError) -> Finding:
-    """A box at work keeps its ports, and most devices let one program in: whether it sees and hears, it says itself."""
-    if is_running and what in ("tablet port", "queue port"):
-        return Finding(what, "ok", Message("held by the box that is at work"))
-    device = {"camera": config.camera.source, "microphone": config.microphone.source}.get(what)
-    if is_running and device is not None and (isinstance(device, int) or what == "microphone"):
-        return Finding(
-            what, "warning", Message("{reason} The box that is at work may hold it.", reason=error.message), error.fix
-        )
-    return Finding(what, "wrong", error.message, error.fix)
+def _try(what: str, look: Callable[[EdgeConfig], Finding], config: EdgeConfig, is_running: bool) -> Finding:
+    try:
+        return look(config)
+    except HailongError as error:
+        if is_running and what in ("tablet port", "queue port"):
+            return Finding(what, "ok", Message("held by the box that is at work"))
+        return Finding(what, "wrong", error.message, error.fix)
 
 
 def _unit(config: EdgeConfig) -> Finding:
@@ -273,37 +282,12 @@ def _enrolment(config: EdgeConfig) -> Finding:
     return Finding("enrolment", "ok", Message("epoch {number}", number=load_enrolment(config).epoch))
 
 
-def _tablet(config: EdgeConfig) -> Finding:
-    from edge.box import queue_token
-    from edge.tablet.pairing import Pairing
-    from edge.tablet.questionnaire import make_questionnaire
-    from pipeline.instruments.library import load_instrument
-
-    questions = make_questionnaire(
-        load_instrument(config.tablet.instrument, folder=config.box.data_dir / "instruments"), config.tablet.form
-    ).questions
-    queue_token(config)
-    found = Message("{count} question(s) of instrument {code}", count=len(questions), code=config.tablet.instrument)
-    pairing = Pairing(config.box.data_dir)
-    if config.tablet.is_loopback:
-        return Finding("tablet", "ok", found)
-    if pairing.code:
-        return Finding(
-            "tablet",
-            "warning",
-            found,
-            Message("Open the page on the tablet and type the code {code}.", code=pairing.code),
-        )
-    if not pairing.is_paired:
-        return Finding(
-            "tablet", "warning", found, Message("No tablet is paired: run hailong edge check --pair-tablet.")
-        )
-    return Finding("tablet", "ok", Message("{found}, paired", found=found))
-
-
 def _tablet_port(config: EdgeConfig) -> Finding:
-    _can_be_served("tablet", config.tablet.host, config.tablet.port)
-    return Finding("tablet port", "ok", _served(config.tablet.host, config.tablet.port))
+    places = [(config.tablet.host, config.tablet.port)]
+    places += [(config.tablet_host(each), each.tablet.port) for each in config.counters if each.tablet.port is not None]
+    for host, port in places:
+        _can_be_served("tablet", host, port)
+    return Finding("tablet port", "ok", Joined([_served(host, port) for host, port in places], ", "))
 
 
 def _queue_port(config: EdgeConfig) -> Finding:
@@ -347,40 +331,6 @@ def _models(config: EdgeConfig) -> Finding:
         "models",
         "warning" if networks.notices else "ok",
         Joined((Message("{count} files of weights loaded.", count=len(networks.digests)), *networks.notices), " "),
-    )
-
-
-def _camera(config: EdgeConfig) -> Finding:
-    if config.camera.source == "none":
-        return Finding("camera", "skipped", Message("none is named"))
-    from edge.capture.camera import Camera
-
-    frame = Camera(config.camera.source).check()
-    height_px, width_px = frame.pixels.shape[:2]
-    return Finding(
-        "camera",
-        "ok",
-        Message(
-            "{source} gives {width} x {height} pixels",
-            source=redacted(config.camera.source),
-            width=width_px,
-            height=height_px,
-        ),
-    )
-
-
-def _microphone(config: EdgeConfig) -> Finding:
-    if config.microphone.source == "none":
-        return Finding("microphone", "skipped", Message("none is named"))
-    from edge.capture.microphone import Microphone
-
-    Microphone(config.microphone.source, channel=config.microphone.channel).check()
-    return Finding(
-        "microphone",
-        "ok",
-        Message(
-            "{source}, channel {channel}", source=redacted(config.microphone.source), channel=config.microphone.channel
-        ),
     )
 
 
@@ -468,11 +418,7 @@ _CHECKS: tuple[tuple[str, Callable[[EdgeConfig], Finding]], ...] = (
     ("record", _record),
     ("keys", _keys),
     ("enrolment", _enrolment),
-    ("tablet", _tablet),
     ("tablet port", _tablet_port),
     ("queue port", _queue_port),
     ("models", _models),
-    ("camera", _camera),
-    ("microphone", _microphone),
-    ("server", _server),
 )

@@ -25,17 +25,18 @@ class Health:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._holding: set[BoxState] = {BoxState.STARTING}
+        self._holding: set[tuple[BoxState, str]] = {(BoxState.STARTING, "")}
         self._failed: dict[str, BoxState] = {}
 
-    def set(self, state: BoxState, holds: bool) -> bool:
-        """Say whether a state holds; returns whether that is new."""
+    def set(self, state: BoxState, holds: bool, of: str = "") -> bool:
+        """Say whether a state holds; returns whether that is new. `of`: the counter whose it is, where each may have
+        its own; the box has it as long as one has."""
         with self._lock:
-            changed = (state in self._holding) != holds
+            changed = ((state, of) in self._holding) != holds
             if holds:
-                self._holding.add(state)
+                self._holding.add((state, of))
             else:
-                self._holding.discard(state)
+                self._holding.discard((state, of))
             return changed
 
     def failed(self, worker: str, state: BoxState) -> Callable[[bool], None]:
@@ -60,11 +61,14 @@ class Health:
     def holds(self, state: BoxState) -> bool:
         """Whether a state holds."""
         with self._lock:
-            return state in self._holding or state in self._failed.values()
+            return state in self._states()
 
     @property
     def state(self) -> BoxState:
         """What the heartbeat tells."""
         with self._lock:
-            holding = self._holding.union(self._failed.values())
+            holding = self._states()
             return next((state for state in _ORDER if state in holding), BoxState.OK)
+
+    def _states(self) -> frozenset[BoxState]:
+        return frozenset(state for state, _ in self._holding).union(self._failed.values())

@@ -74,7 +74,7 @@ LimitCORE=0
 MemorySwapMax=0
 MemoryHigh={memory_high}
 MemoryMax={memory_max}
-TasksMax=128
+TasksMax={tasks}
 UMask=0077
 
 NoNewPrivileges=yes
@@ -115,10 +115,16 @@ WantedBy=multi-user.target
 """
 
 
+_TASKS_OF_A_COUNTER = 8
+"""Threads that read a counter's camera and microphone, twice: the old ones may hang while a source is opened anew."""
+_MIB_OF_A_COUNTER = 48
+"""Memory that a further counter may take: decoders' pictures, most of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What of a box's configuration its unit depends on. `peers`: hosts that it talks to; `served`: addresses of its
-    own that others reach."""
+    own that others reach. `counters`: how many it serves, for threads and memory."""
 
     credential: bool
     camera_device: bool
@@ -126,29 +132,34 @@ class Needs:
     words: bool
     peers: tuple[str, ...]
     served: tuple[str, ...]
+    counters: int = 1
 
     @classmethod
     def of(cls, config: EdgeConfig) -> Needs:
         """Those of a configuration."""
         from pipeline.privacy.policy import AtRest
 
-        camera, microphone = config.camera.source, config.microphone.source
-        sound = str(microphone)
-        addresses = [config.server.address, config.server.enrolment_address(), str(camera), sound]
+        cameras = [counter.camera.stream for counter in config.counters]
+        sounds = [str(counter.microphone.source) for counter in config.counters]
+        addresses = [config.server.address, config.server.enrolment_address(), *map(str, cameras), *sounds]
         peers = {urlsplit(address).hostname for address in addresses if "://" in address}
-        hosts = [config.tablet.host, *([config.queue.host] if config.queue.port is not None else [])]
+        hosts = [*config.tablet_hosts, *([config.queue.host] if config.queue.port is not None else [])]
         return cls(
             credential=config.privacy.at_rest is AtRest.CREDENTIAL,
-            camera_device=isinstance(camera, int),
-            microphone_device=microphone != "none" and "://" not in sound and not Path(sound).exists(),
+            camera_device=any(isinstance(camera, int) for camera in cameras),
+            microphone_device=any(
+                sound != "none" and "://" not in sound and not Path(sound).exists() for sound in sounds
+            ),
             words=config.models.asr,
             peers=tuple(sorted(host for host in peers if host and not _is_loopback(host))),
             served=tuple(sorted({host for host in hosts if not _is_loopback(host)})),
+            counters=len(config.counters),
         )  # fmt: skip
 
     def digest(self) -> str:
-        """Of these needs, for the unit (16 hex digits)."""
-        return hashlib.sha256(repr(astuple(self)).encode()).hexdigest()[:16]
+        """Of these needs, for the unit (16 hex digits); of one counter as before there were more."""
+        needs = astuple(self) if self.counters > 1 else astuple(self)[:-1]
+        return hashlib.sha256(repr(needs).encode()).hexdigest()[:16]
 
 
 def _is_loopback(host: str) -> bool:
@@ -185,6 +196,7 @@ def unit_text(config: EdgeConfig) -> str:
     from pipeline.privacy.sealing import CREDENTIAL_NAME
 
     needs = Needs.of(config)
+    more = _MIB_OF_A_COUNTER * (needs.counters - 1)
     devices = ["DeviceAllow=char-video4linux rw"] * needs.camera_device
     devices += ["DeviceAllow=char-alsa rw"] * needs.microphone_device
     allowed = allowed_addresses(needs)
@@ -195,8 +207,9 @@ def unit_text(config: EdgeConfig) -> str:
     return UNIT.format(
         needs_variable=NEEDS_VARIABLE,
         needs=needs.digest(),
-        memory_high="1500M" if needs.words else "900M",
-        memory_max="2G" if needs.words else "1200M",
+        memory_high=f"{(1500 if needs.words else 900) + more}M",
+        memory_max="2G" if needs.words and not more else f"{(2048 if needs.words else 1200) + more}M",
+        tasks=128 + _TASKS_OF_A_COUNTER * (needs.counters - 1),
         private_users="no" if devices else "yes",  # a private user name space hides the groups of the devices
         credential=_CREDENTIAL.format(name=CREDENTIAL_NAME) if needs.credential else "",
         devices="\n".join(devices) or "# no device: sources are files or streams",

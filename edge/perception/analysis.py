@@ -1,45 +1,53 @@
-"""What looks and listens: camera and microphone feed one engine, on threads of their own. Only opened where the
-notice is confirmed and the legal basis holds; where that is consent, only while a citizen's yes holds."""
+"""What looks and listens: the counters of a box, each with camera, microphone and engine, and the workers that serve
+them all. Only opened where the notice is confirmed and the legal basis holds; where that is consent, only while a
+citizen's yes holds, at that citizen's counter.
+
+Cameras and microphones are read by threads of their own. Few workers look, in turns (`edge.perception.turns`); each has
+eyes of its own, and the faces that one turn finds at several counters are read at once. One worker listens, one keeps
+the time.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from edge.capture.camera import Camera
-from edge.capture.media_file import require_file
-from edge.capture.microphone import Microphone
 from edge.config import EdgeConfig
+from edge.counters import CounterSection
 from edge.delivery.health import Health
-from edge.perception.engine import Engine
-from edge.perception.networks import NetworkOptions, load_networks
+from edge.perception.engine import Asked, Engine
+from edge.perception.networks import Eyes, NetworkOptions, load_networks
 from edge.perception.settings import EngineSettings
+from edge.perception.turns import Turns
+from edge.perception.watched import Watched, settings_of
 from edge.worker import Worker
-from pipeline.errors import SourceError
 from pipeline.fusion import FusionParameters
-from pipeline.records import ClosedVisit
+from pipeline.records import ClosedVisit, FaceAffect
 from pipeline.wire import BoxState
 
 _log = logging.getLogger(__name__)
 _WAIT_S = 0.25
 _WORDS_PAUSE_S = 0.2
-DAY_S = 86_400
+AT_ONCE = 4
+"""Faces that are read at once: more save little, and the first would wait for the last."""
+COUNTERS_OF_A_WORKER = 8
+MOST_WORKERS = 4
 
 
-def engine_settings(config: EdgeConfig) -> EngineSettings:
-    """The engine's settings from the configuration. A box that restarts does not know who had opted out, as that is
-    kept nowhere: so whoever is there is left alone (a demo has nobody to protect, and its films begin at once)."""
-    fusion = FusionParameters(prior=config.visit.prior)
+def engine_settings(config: EdgeConfig, counter: CounterSection | None = None) -> EngineSettings:
+    """The settings of a counter's engine, the first one's where none is named. A box that restarts does not know who
+    had opted out, as that is kept nowhere: so whoever is there is left alone (a demo has nobody to protect, and its
+    films begin at once)."""
+    fusion = FusionParameters()
     settings = EngineSettings(
-        region=config.camera.region,
-        visits_by=config.visit.by,
-        has_camera=config.camera.source != "none",
         empty_first=not config.box.demo,
         asks_consent=config.legal.asks_consent,
         fusion=fusion.by_geometry() if config.models.face == "face-geometry" else fusion,
     )
+    settings = settings_of(counter or config.counters[0], settings)
     return settings.for_demo() if config.box.demo else settings
 
 
@@ -49,68 +57,59 @@ def network_options(config: EdgeConfig) -> NetworkOptions:
     return NetworkOptions(accepted=chosen.licences, demo=config.box.demo, asr=chosen.asr, face=chosen.face)
 
 
+def workers_for(cameras: int) -> int:
+    """How many look: as many as there are processors for, and counters to keep them busy."""
+    return max(1, min(MOST_WORKERS, os.cpu_count() or 1, -(-cameras // COUNTERS_OF_A_WORKER)))
+
+
 class Analysis:
-    """Loads the networks and opens each source once, at construction: raises `ModelError`, and `SourceError` for a
-    file. Where consent is asked nothing is opened: whoever looks after the box tries them by `hailong edge check`."""
+    """Loads the networks and opens each source once, all side by side, at construction: raises `ModelError`, and
+    `SourceError` for the file of a box of one counter. Where consent is asked nothing is opened: whoever looks after
+    the box tries them by `hailong edge check`.
+
+    `on_visit`, `on_started`: called with the counter's name first."""
 
     def __init__(
         self,
         config: EdgeConfig,
-        on_visit: Callable[[ClosedVisit], None],
-        on_started: Callable[[int], None],
+        on_visit: Callable[[str, ClosedVisit], None],
+        on_started: Callable[[str, int], None],
         health: Health,
     ) -> None:
-        networks = load_networks(network_options(config))
+        counters = [counter for counter in config.counters if counter.has_source]
+        workers = workers_for(sum(counter.camera.source != "none" for counter in counters))
+        networks = load_networks(network_options(config), workers)
         for notice in networks.notices:
             _log.warning("%s", notice)
         self.provider = networks.provider
         self._digests = dict(networks.digests)
-        self.engine = Engine(engine_settings(config), networks, on_visit, on_started)
-        self._health = health
-        self._asks_consent, self._stopping = config.legal.asks_consent, False
-        self._told_day: int | None = None
-        self.camera: Camera | None = None
-        self.microphone: Microphone | None = None
-        if config.camera.source != "none":
-            self.camera = Camera(config.camera.source, loop=config.camera.loop, on_lost=self._camera_lost)
-            self._check(self.camera, BoxState.CAMERA_LOST)
-        if config.microphone.source != "none":
-            self.microphone = Microphone(
-                config.microphone.source,
-                channel=config.microphone.channel,
-                loop=config.microphone.loop,
-                on_lost=self._microphone_lost,
+        alone, at_once = len(config.counters) == 1, not config.legal.asks_consent
+        self.counters: dict[str, Watched] = {}
+        for counter in counters:
+            engine = Engine(
+                engine_settings(config, counter),
+                networks if not self.counters else networks.for_counter(),
+                partial(on_visit, counter.name),
+                partial(on_started, counter.name),
             )
-            self._check(self.microphone, BoxState.MICROPHONE_LOST)
-        works = [("eyes", self._look), ("ears", self._listen)]
-        if config.models.asr:
-            works.append(("words", self._read_words))
-        # one frame that fails must not end the box; where every one does, nothing is analysed any more
-        self._workers = [
-            Worker(
-                name,
-                work,
-                on_failed=health.failed(name, BoxState.ANALYSIS_OFF),
-                on_error=partial(self.engine.tallies.drop, f"{name}_failed"),
-                tolerated=25,
-            )
-            for name, work in works
+            self.counters[counter.name] = Watched(counter, engine, health, alone, at_once)
+        watched = list(self.counters.values())
+        with ThreadPoolExecutor(max(1, len(watched)), "opening") as side_by_side:
+            list(side_by_side.map(Watched.check, watched))  # raises the first one's error
+        self._frames = Turns(watched, Watched.frame_due, workers)
+        self._chunks = Turns(watched, Watched.chunk_due)
+        for each in watched:
+            each.tell(self._frames.wake, self._chunks.wake)
+        off = BoxState.ANALYSIS_OFF
+        works: list[tuple[str, Callable[[], None]]] = [
+            (f"looker {number}", partial(self._look, eyes)) for number, eyes in enumerate(networks.all_eyes, start=1)
         ]
-
-    def _check(self, source: Camera | Microphone, lost: BoxState) -> None:
-        """Read once, unless consent is asked first. A file that cannot be read is a wrong configuration; a device may
-        be slower to start than the box after a power cut, so the box goes on without it, says so, and tries again."""
-        if self._asks_consent:
-            if source.is_file:
-                require_file(str(source.source))
-            return
-        try:
-            source.check()
-        except SourceError as error:
-            if source.is_file and "://" not in str(source.source):
-                raise
-            self._health.set(lost, True)
-            _log.warning("%s It is tried again.", error)
+        works.append(("clock", self._tend))
+        if any(each.microphone is not None for each in watched):
+            works.append(("listener", self._listen))
+        if config.models.asr:
+            works.append(("words reader", self._read_words))
+        self._workers = {name: Worker(name, work, on_failed=health.failed(name, off)) for name, work in works}
 
     def model_digests(self) -> Iterable[tuple[str, bytes]]:
         """(name, SHA-256) of every file of weights in use."""
@@ -119,93 +118,81 @@ class Analysis:
     @property
     def has_ended(self) -> bool:
         """Whether every source is a file that has been played to its end."""
-        sources = [source for source in (self.camera, self.microphone) if source is not None]
-        return all(source.finished for source in sources)
+        return all(source.finished for each in self.counters.values() for source in each.sources)
 
     def start(self) -> None:
         """Begin to look and listen."""
-        for source in (self.camera, self.microphone):
-            if source is not None and self._asks_consent:
-                source.play_from_now()
-            elif source is not None:
-                source.start()
-        for worker in self._workers:
+        for each in self.counters.values():
+            each.start()
+        for worker in self._workers.values():
             worker.start()
 
     def stop(self) -> None:
-        """Look and listen no more; an open visit ends and is counted."""
+        """Look and listen no more; open visits end and are counted."""
         self.close()
-        for worker in self._workers:
+        for worker in self._workers.values():
             worker.stop()
-        self.engine.finish()
+        for each in self.counters.values():
+            for source in each.sources:
+                source.stop()
+            each.engine.finish()
 
     def close(self) -> None:
-        """Look and listen no more."""
-        self._stopping = True
-        for worker in self._workers:
+        """Look and listen no more; does not wait."""
+        for each in self.counters.values():
+            each.close()
+        for worker in self._workers.values():
             worker.ask_to_stop()
-        for source in (self.camera, self.microphone):
-            if source is not None:
-                source.stop()
 
-    def _tend(self, source: Camera | Microphone | None) -> None:
-        """Open a source where a yes begins to hold, and close it as soon as none does."""
-        if source is None or not self._asks_consent:
-            return
-        wanted = self.engine.wants_sources and not self._stopping
-        if wanted and not source.is_open and not source.finished:
-            source.start()
-        elif not wanted and source.is_open:
-            source.stop()
-
-    def _look(self) -> None:
-        if self._asks_consent:
-            self.engine.tick(time.monotonic())
-            self._tend(self.camera)
-            self.tell_of_day(int(time.time() // DAY_S))
-        frame = self.camera.next(_WAIT_S) if self.camera is not None else None
-        if frame is not None:
-            self.engine.feed_frame(frame)
-        elif self.camera is None:
-            self.engine.tick(time.monotonic())
-            self._workers[0].wait(_WAIT_S)
-        elif self.camera.lost or self.camera.finished:
-            self.engine.tick(time.monotonic())
+    def _look(self, eyes: Eyes) -> None:
+        chosen = self._frames.take(AT_ONCE, _WAIT_S)
+        try:
+            found = [(each, each.look(eyes)) for each in chosen]
+            read_faces([(each, asked) for each, asked in found if asked is not None], eyes)
+        finally:
+            self._frames.give_back(chosen)
 
     def _listen(self) -> None:
-        if self.microphone is None:
-            self._workers[1].wait(_WAIT_S)
-            return
-        self._tend(self.microphone)
-        chunk = self.microphone.next(_WAIT_S)
-        if chunk is not None:
-            self.engine.feed_chunk(chunk)
+        chosen = self._chunks.take(len(self.counters), _WAIT_S)
+        try:
+            for each in chosen:
+                each.listen()
+        finally:
+            self._chunks.give_back(chosen)
+
+    def _tend(self) -> None:
+        for each in self.counters.values():
+            each.tend()
+        self._workers["clock"].wait(_WAIT_S)
 
     def _read_words(self) -> None:
-        if not self.engine.work_words():
-            self._workers[2].wait(_WORDS_PAUSE_S)
+        read = sum(each.read_words() for each in self.counters.values())
+        if not read:
+            self._workers["words reader"].wait(_WORDS_PAUSE_S)
 
-    def tell_of_day(self, day: int) -> None:
-        """Under consent sources open because somebody touched yes, and whether they do is told with the next day:
-        earlier, heartbeats and journal would tell of the touch."""
-        if day != self._told_day:
-            self._told_day = day
-            for state, name, source in (
-                (BoxState.CAMERA_LOST, "camera", self.camera),
-                (BoxState.MICROPHONE_LOST, "microphone", self.microphone),
-            ):
-                if source is not None:
-                    self._tell(state, source.lost, name, source)
 
-    def _camera_lost(self, lost: bool) -> None:
-        if not self._asks_consent:
-            self._tell(BoxState.CAMERA_LOST, lost, "camera", self.camera)
+def read_faces(asked: Sequence[tuple[Watched, Asked]], eyes: Eyes) -> None:
+    """Read faces of several counters at once, and hand each what was read of its own. One whose citizen has opted out
+    in the meantime is left out: the check and the reading are in one hold of the eyes, which the opt-out waits for, to
+    wipe them."""
+    with eyes.lock:
+        wanted = [(each, face) for each, face in asked if face.is_wanted]
+        affects = _infer(wanted, eyes) if wanted else []
+    for (each, face), affect in zip(wanted, affects, strict=True):
+        if affect is not None:
+            each.take_affect(face, affect)
 
-    def _microphone_lost(self, lost: bool) -> None:
-        if not self._asks_consent:
-            self._tell(BoxState.MICROPHONE_LOST, lost, "microphone", self.microphone)
 
-    def _tell(self, state: BoxState, lost: bool, name: str, source: Camera | Microphone | None) -> None:
-        if self._health.set(state, lost):
-            reason = "" if source is None else source.reason
-            _log.warning("the %s is lost: %s", name, reason) if lost else _log.info("the %s is back", name)
+def _infer(wanted: Sequence[tuple[Watched, Asked]], eyes: Eyes) -> Sequence[FaceAffect | None]:
+    """Of all at once; where that fails, one after the other, so that it fails for one counter alone."""
+    try:
+        return eyes.face.infer([face.crop for _, face in wanted])
+    except Exception:  # a supervisor: whose it is shows below
+        found: list[FaceAffect | None] = []
+        for each, face in wanted:
+            try:
+                found += eyes.face.infer([face.crop])
+            except Exception as error:
+                each.looking.failed(error)
+                found.append(None)
+        return found

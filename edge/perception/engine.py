@@ -1,23 +1,29 @@
-"""The engine: frames and sound in, closed visits out. It owns no clock, no socket and no thread.
+"""The engine: frames and sound in, closed visits out. It owns no clock, no socket and no thread, and is one counter's.
 
 Every method may be called from any thread; one lock makes them take turns, so a call waits for one frame's work at
-most. Words (speech recognition) are the exception: they take seconds, so `work_words` is called by a thread of its own
-and holds the lock only to take an utterance and to bring its result.
+most. Looking has two steps, so that the faces of several counters are read at once: `look` follows faces and hands out
+the citizen's (`Asked`), `take_affect` brings what was read of it; `feed_frame` does both. Words (speech recognition)
+take seconds, so `work_words` is called by a thread of its own and holds the lock only to take an utterance and to bring
+its result.
 
 What a visit is, and what begins and ends it, stands in `edge.perception.visits`. Here is what is looked at, and when:
 - affect is inferred of the citizen's face, and sound is listened to, only in a visit whose citizen has neither opted
   out nor rated.
 - faces are searched for, and nothing is inferred of them, to see whether somebody is there: by presence always; by the
-  queue system in a visit, and after one until the place was seen empty.
+  queue system in a visit, and after one until the place was seen empty. Where no visit is open that is done a few times
+  a second, at moments that the clock gives and no visit moves.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
 
 from edge.perception.face_tracking import CitizenChoice, FaceTracker
 from edge.perception.region import Region
@@ -40,9 +46,25 @@ from pipeline.records import (
 from pipeline.visit import Visit
 
 if TYPE_CHECKING:
-    from edge.perception.networks import Networks
+    from edge.perception.networks import Eyes, Networks
 
 MAX_WAITING_UTTERANCES = 4
+_EARLY_S = 1e-6
+"""Times are compared with so much to spare, as they are sums of fractions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A citizen's face that is to be read: its crop, and the visit that it is of."""
+
+    crop: NDArray[Any]
+    visit: Visit
+    time_s: float
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it may be read still: its citizen may have opted out since. Asks nobody to wait."""
+        return self.visit.takes_evidence
 
 
 @dataclass(slots=True)
@@ -74,7 +96,8 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.tallies = Tallies()
-        """Frames looked at, and dropped by reason: `between`, `no_visit`, `time_backwards`."""
+        """Frames looked at, and dropped by reason: `between`, `no_visit`, `time_backwards`; `affect_late` counts faces
+        whose visit was over, or opted out, when they had been read."""
         self.sound_tallies = Tallies()
         """Chunks listened to, and dropped by reason: `not_listening`, `words_late`, `words_REASON`, `short`."""
         self._networks = networks
@@ -83,7 +106,7 @@ class Engine:
         self._visits: Visits = (ByQueue if settings.visits_by == "queue" else kind)(settings, self)
         self.visit_counts, self.citizen_comes = on_visit, on_started
         self._region = Region(settings.region)
-        self._tracker = FaceTracker(networks.far, networks.near, networks.landmarks, settings.tracking)
+        self._tracker = FaceTracker(networks.eyes, settings.tracking)
         self._choice = CitizenChoice()
         self._waiting: deque[Utterance] = deque(maxlen=MAX_WAITING_UTTERANCES)
         self._now_s = 0.0
@@ -124,39 +147,85 @@ class Engine:
 
     # -- evidence --------------------------------------------------------------------------------------------------
 
+    @property
+    def due_s(self) -> float:
+        """Time of the frames that are looked at next: those before it are left out. At full rate in an open visit, else
+        a few times a second. Asks nobody to wait: it may be a frame old."""
+        settings = self.settings
+        if self._visits.visit is not None or self._frame_s == float("-inf"):
+            return self._looked_s + settings.look_every_s - _EARLY_S
+        # on a grid of the clock's, whatever visits there were: none moves when others are found to begin
+        return (self._frame_s // settings.idle_every_s + 1) * settings.idle_every_s - _EARLY_S
+
+    @contextmanager
+    def at_hand(self) -> Iterator[bool]:
+        """Hold the engine if nothing else does (a voice may be read, which takes longer than a picture): false where
+        another counter is to be looked at first."""
+        held = self._lock.acquire(blocking=False)
+        try:
+            yield held
+        finally:
+            if held:
+                self._lock.release()
+
     def feed_frame(self, frame: Frame) -> None:
-        """Look at one picture; one whose time runs backwards is dropped."""
+        """Look at one picture, and read the citizen's face in it; one whose time runs backwards is dropped."""
+        with self._lock:
+            asked = self.look(frame)
+            if asked is not None:
+                with self._networks.eyes.lock:
+                    (affect,) = self._networks.eyes.face.infer([asked.crop])
+                self.take_affect(asked, affect)
+
+    def look(self, frame: Frame, eyes: Eyes | None = None) -> Asked | None:
+        """Follow faces and visits in one picture; returns the face that is to be read, if any.
+
+        `eyes`: those of the worker that looks; None: the engine's first."""
+        eyes = eyes or self._networks.eyes
         with self._lock:
             if frame.time_s < self._frame_s:
                 self.tallies.drop("time_backwards")
-                return
-            self._frame_s = frame.time_s
+                return None
             self._advance(frame.time_s)
+            due, is_idle = frame.time_s >= self.due_s, self._visits.visit is None
+            self._frame_s = frame.time_s
             if not self._visits.looks(frame.time_s):
                 self.tallies.drop("no_visit")
-                return
-            if frame.time_s - self._looked_s < self.settings.look_every_s - 1e-6:
+                return None
+            if not due:
                 self.tallies.drop("between")
-                return
+                return None
             self._looked_s = frame.time_s
             self.tallies.forwarded += 1
             pixels = self._region.apply(frame.pixels)
-            tracks = self._tracker.update(pixels, frame.time_s)
+            if is_idle:
+                self._tracker.search_now()
+            with eyes.lock:
+                tracks = self._tracker.update(pixels, frame.time_s, eyes)
             citizen = self._choice.choose(tracks, frame.time_s)
             self._now.faces, self._now.citizen = len(tracks), citizen
             self._visits.sees(citizen, frame.time_s)
             visit = self._visits.visit if self._visits.reads(frame.time_s) else None
-            due = frame.time_s - self._affect_s >= self.settings.affect_every_s - 1e-6
+            due = frame.time_s - self._affect_s >= self.settings.affect_every_s - _EARLY_S
+            asked = None
             if visit is not None and citizen is not None and due:
                 self._affect_s = frame.time_s
-                crop = self._networks.face.crop(pixels, citizen.keypoints, citizen.points)
-                if self._networks.face.compares:
+                crop = eyes.face.crop(pixels, citizen.keypoints, citizen.points)
+                if eyes.face.compares:
                     crop = visit.sums.rest.beside(crop, frame.time_s)
-                (affect,) = self._networks.face.infer([crop])
-                self._now.affect = affect
-                visit.add_face(affect, frame.time_s)
+                asked = Asked(crop, visit, frame.time_s)
             if not self._visits.looks(frame.time_s):
                 self._forget_faces()
+            return asked
+
+    def take_affect(self, asked: Asked, affect: FaceAffect) -> None:
+        """What was read of a face. Nothing, where its visit is over by now or takes no evidence any more."""
+        with self._lock:
+            if self._visits.visit is not asked.visit or not self._visits.reads(asked.time_s):
+                self.tallies.drop("affect_late")
+                return
+            self._now.affect = affect
+            asked.visit.add_face(affect, asked.time_s)
 
     def feed_chunk(self, chunk: Chunk) -> None:
         """Listen to a piece of sound."""

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
+from typing import TYPE_CHECKING
 
-from models.face_detect import Detection, FaceDetector, Pixels
-from models.face_landmarks import FaceLandmarks, Landmarks, cut_of
+from models.face_detect import Detection, Pixels
+from models.face_landmarks import Landmarks, cut_of
 from pipeline.records import FaceTrack, Tallies
+
+if TYPE_CHECKING:
+    from edge.perception.networks import Eyes
 
 Box = tuple[float, float, float, float]
 
@@ -52,14 +56,8 @@ def overlap(a: Box, b: Box) -> float:
 class FaceTracker:
     """Follows up to `most_faces` faces. Not thread-safe."""
 
-    def __init__(
-        self,
-        far: FaceDetector,
-        near: FaceDetector,
-        landmarks: FaceLandmarks,
-        parameters: TrackingParameters | None = None,
-    ) -> None:
-        self._far, self._near, self._landmarks = far, near, landmarks
+    def __init__(self, eyes: Eyes, parameters: TrackingParameters | None = None) -> None:
+        self._eyes = eyes
         self.parameters = parameters or TrackingParameters()
         self.tallies = Tallies()
         self._ids = count(1)
@@ -70,9 +68,15 @@ class FaceTracker:
         """Follow nobody."""
         self._followed, self._detected_s = [], None
 
-    def update(self, pixels: Pixels, time_s: float) -> list[FaceTrack]:
-        """Faces in a BGR picture uint8 [h, w, 3], in the order in which they were first seen."""
+    def search_now(self) -> None:
+        """Search the next picture for faces, however long ago the last search was."""
+        self._detected_s = None
+
+    def update(self, pixels: Pixels, time_s: float, eyes: Eyes | None = None) -> list[FaceTrack]:
+        """Faces in a BGR picture uint8 [h, w, 3], in the order in which they were first seen. `eyes`: those of the
+        worker that looks; the caller holds them. None: the tracker's own."""
         p = self.parameters
+        self._eyes = eyes or self._eyes
         self._follow(pixels, time_s)
         if (
             self._detected_s is None
@@ -85,12 +89,12 @@ class FaceTracker:
 
     def _detect(self, pixels: Pixels) -> list[Detection]:
         # the full-range network misses faces that fill the picture; those the short-range one finds
-        return self._far.detect(pixels) or self._near.detect(pixels)
+        return self._eyes.far.detect(pixels) or self._eyes.near.detect(pixels)
 
     def _follow(self, pixels: Pixels, time_s: float) -> None:
         kept: list[_Followed] = []
         for each in self._followed:
-            found = self._landmarks.find(pixels, each.landmarks.next_cut())
+            found = self._eyes.landmarks.find(pixels, each.landmarks.next_cut())
             if found.score < self.parameters.minimum_score:
                 self.tallies.drop("face_lost")
             elif time_s - each.confirmed_s > self.parameters.confirm_within_s:
@@ -118,7 +122,7 @@ class FaceTracker:
             if len(self._followed) >= p.most_faces:
                 self.tallies.drop("face_over_limit")
                 continue
-            found = self._landmarks.find(pixels, cut_of(detection))
+            found = self._eyes.landmarks.find(pixels, cut_of(detection))
             if found.score < p.minimum_score or any(
                 overlap(found.box_px, each.landmarks.box_px) > p.same_overlap for each in self._followed
             ):

@@ -4,7 +4,8 @@ filled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,33 @@ class NetworkOptions:
 
 
 @dataclass(slots=True)
-class Networks:
-    """All networks of one engine. Not thread-safe: one for each engine."""
+class Eyes:
+    """What looks at pictures: one set of networks, which one picture at a time has. Whoever uses them holds `lock`.
+
+    Nothing is followed or kept in them from one picture to the next, so counters may take turns: what a network still
+    holds of a picture is written over by the next one, or by `forget`."""
 
     far: FaceDetector
     near: FaceDetector
     landmarks: FaceLandmarks
     face: AffectNetwork
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def forget(self) -> None:
+        """Keep nothing of a visit in buffers and in the networks' own memory."""
+        nobody = np.zeros((8, 8, 3), np.uint8)
+        with self.lock:
+            for network in (self.far, self.near, self.landmarks):
+                network.forget()
+            self.face.infer([self.face.crop(nobody, np.zeros((6, 2), np.float32))])
+
+
+@dataclass(slots=True)
+class Networks:
+    """All networks of one engine. The engines of a hall share them, but for the ear: which voice was heard before, is
+    kept in it (`for_counter`)."""
+
+    eyes: Eyes
     voice: VoiceActivity
     speech: SpeechNetwork
     words: WordsReader | None = None
@@ -56,14 +77,23 @@ class Networks:
     """SHA-256 of every file in use, for the transparency log: `model/file` to 32 bytes."""
     provider: int = 0
     """As the heartbeat tells it: 0 CPU, 1 GPU. Each network asserts that it really runs there."""
+    more_eyes: tuple[Eyes, ...] = ()
+    """Of a hall's other workers: each may have looked at this counter."""
+
+    @property
+    def all_eyes(self) -> tuple[Eyes, ...]:
+        """One for each worker that looks."""
+        return (self.eyes, *self.more_eyes)
 
     def forget(self) -> None:
         """Keep nothing of the last visit in buffers and in the networks' own memory."""
-        for network in (self.far, self.near, self.landmarks):
-            network.forget()
-        nobody = np.zeros((8, 8, 3), np.uint8)
-        self.face.infer([self.face.crop(nobody, np.zeros((6, 2), np.float32))])
+        for eyes in self.all_eyes:
+            eyes.forget()
         self.voice.reset()
+
+    def for_counter(self) -> Networks:
+        """The same for another counter, with an ear of its own."""
+        return replace(self, voice=self.voice.another())
 
 
 def speech_is_accepted(options: NetworkOptions) -> bool:
@@ -87,9 +117,9 @@ def needed_models(options: NetworkOptions) -> tuple[str, ...]:
     return tuple(names)
 
 
-def load_networks(options: NetworkOptions) -> Networks:
+def load_networks(options: NetworkOptions, workers: int = 1) -> Networks:
     """Check licences and files of all, then load; raises `ModelError` naming what is wrong and the command that
-    mends it."""
+    mends it. `workers`: how many look at the same time; each gets eyes of its own."""
     import cv2
 
     # small pictures: handing them to a pool of threads costs more than the work, most of all on a busy box
@@ -106,13 +136,21 @@ def load_networks(options: NetworkOptions) -> Networks:
     def first(name: str, ending: str) -> Path:
         return next(path for file, path in paths[name].items() if file.endswith(ending))
 
-    face: AffectNetwork
-    if options.face == "fer":
-        face = FerNetwork(OnnxNetwork(first("fer", ".onnx")))
-    elif options.face == "face-geometry":
-        face = FaceGeometry(first("face-geometry", ".toml"))
-    else:
-        face = FaceAffectNetwork(first("face-affect", ".onnx"))
+    def make_eyes() -> Eyes:
+        face: AffectNetwork
+        if options.face == "fer":
+            face = FerNetwork(OnnxNetwork(first("fer", ".onnx")))
+        elif options.face == "face-geometry":
+            face = FaceGeometry(first("face-geometry", ".toml"))
+        else:
+            face = FaceAffectNetwork(first("face-affect", ".onnx"))
+        return Eyes(
+            FaceDetector(first("face-detector-far", ".tflite")),
+            FaceDetector(first("face-detector-near", ".tflite")),
+            FaceLandmarks(first("face-landmarks", ".tflite")),
+            face,
+        )
+
     speech: SpeechNetwork = ProsodicArousal()
     if "speech-affect" in names:
         from models.speech_affect import SpeechAffectNetwork
@@ -125,13 +163,11 @@ def load_networks(options: NetworkOptions) -> Networks:
         sentiment = TextSentimentNetwork(first("text-sentiment", ".onnx"))
         words = WordsReader(first("whisper-base", "model.bin").parent, sentiment)
     return Networks(
-        FaceDetector(first("face-detector-far", ".tflite")),
-        FaceDetector(first("face-detector-near", ".tflite")),
-        FaceLandmarks(first("face-landmarks", ".tflite")),
-        face,
+        make_eyes(),
         VoiceActivity(OnnxNetwork(first("voice-activity", ".onnx"))),
         speech,
         words,
         notices,
         {f"{name}/{file.name}": bytes.fromhex(file.sha256) for name in names for file in card(name).files},
+        more_eyes=tuple(make_eyes() for _ in range(workers - 1)),
     )

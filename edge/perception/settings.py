@@ -22,6 +22,8 @@ class EngineSettings:
     """By the queue system: where no camera shows whether the place was empty, every call begins a visit."""
     look_every_s: float = 0.05
     """Frames that come sooner are left out: a face moves little in the meantime, whatever the camera's rate."""
+    idle_every_s: float = 0.25
+    """Where no visit is open: so often, by the clock, a picture is searched for faces."""
     affect_every_s: float = 0.1
     empty_first: bool = False
     """Who is there when the engine begins is not analysed: a restart must not undo an opt-out."""

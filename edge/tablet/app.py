@@ -7,7 +7,7 @@ A page's forms carry a token: the sheet's own, or the one of this run of the box
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,13 @@ from starlette.datastructures import FormData
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edge.capture.queue_events import queue_routes
+from edge.capture.queue_events import QueueEvents
 from edge.config import EdgeConfig
+from edge.counters import CounterSection
 from edge.tablet.aloud import can_read_aloud, read_aloud
 from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
@@ -44,7 +45,8 @@ _WARN_S = 20
 
 @dataclass(frozen=True, slots=True)
 class TabletPages:
-    """What the pages show that does not change while the box runs."""
+    """What one counter's pages show that does not change while the box runs. `base`: what stands before their
+    addresses: empty, or `/quay/NAME` where several counters are served at one address."""
 
     agency: str
     counter: str
@@ -55,6 +57,7 @@ class TabletPages:
     notice_url: str
     contact: str
     facts: NoticeFacts = NoticeFacts()  # noqa: RUF009  (frozen)
+    base: str = ""
 
     @property
     def asks_consent(self) -> bool:
@@ -62,28 +65,43 @@ class TabletPages:
         return self.facts.legal.asks_consent
 
     @classmethod
-    def of(cls, config: EdgeConfig, analysing: bool) -> TabletPages:
-        """From the box's configuration."""
+    def of(cls, config: EdgeConfig, counter: CounterSection, analysing: bool) -> TabletPages:
+        """Those of a counter, from the box's configuration."""
         return cls(
-            config.box.agency_label,
-            config.box.counter_label,
+            counter.agency_label or config.box.agency_label,
+            counter.label or (counter.name if config.counter else ""),
             config.tablet.language,
             config.tablet.idle_s,
             analysing,
             config.box.demo,
             config.notice.url,
             config.notice.contact,
-            NoticeFacts.of(config),
+            NoticeFacts.of(config, counter),
+            page_base(config, counter),
         )
 
 
-class _Pages:
-    """Handlers of the tablet's addresses."""
+def page_base(config: EdgeConfig, counter: CounterSection) -> str:
+    """What stands before the addresses of a counter's pages."""
+    return f"/quay/{counter.name}" if config.counter and counter.tablet.port is None else ""
 
-    def __init__(self, pages: TabletPages, counter: Counter, pairing: Pairing | None = None) -> None:
-        self._pages = pages
-        self._pairing = pairing
-        self._counter = counter
+
+@dataclass(frozen=True, slots=True)
+class CounterTablet:
+    """One counter's tablet. `pairing`: whom the pages are for; None: whoever reaches them."""
+
+    pages: TabletPages
+    counter: Counter
+    pairing: Pairing | None = None
+
+
+class _Pages:
+    """Handlers of one tablet's addresses."""
+
+    def __init__(self, tablet: CounterTablet) -> None:
+        self._pages = tablet.pages
+        self._pairing = tablet.pairing
+        self._counter = tablet.counter
         self._page_token = secrets.token_urlsafe(16)
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
@@ -138,12 +156,26 @@ class _Pages:
             opted_out=tells and self._counter.has_opted_out,
             asked=tells and self._counter.asks_consent,
             told_of=tells or not self._pages.analysing,
-            path=request.url.path,
+            path=self._path(request),
+            base=self._pages.base,
             large=request.cookies.get(_TEXT_COOKIE) == "large",
             warn_s=min(_WARN_S, self._pages.idle_s - 5) if self._pages.idle_s > 10 else 5,
             **values,
         )
         return HTMLResponse(page, status)
+
+    def _path(self, request: Request) -> str:
+        """Within this counter's pages."""
+        return request.url.path.removeprefix(self._pages.base) or "/"
+
+    def _go(self, path: str) -> RedirectResponse:
+        """To another of this counter's pages."""
+        return RedirectResponse(self._pages.base + path, 303)
+
+    def _give(self, answer: Response, token: str) -> None:
+        """The tablet's secret, for this counter's pages alone."""
+        path = self._pages.base + "/" if self._pages.base else "/"
+        answer.set_cookie(COOKIE, token, max_age=COOKIE_S, path=path, samesite="strict", httponly=True)
 
     def _is_tablet(self, request: Request) -> bool:
         return self._pairing is None or self._pairing.knows(request.cookies.get(COOKIE, ""))
@@ -158,7 +190,7 @@ class _Pages:
         )
         answer = self._render(request, "start.html", hint=hint)
         if self._pairing is not None:
-            _give(answer, request.cookies[COOKIE])
+            self._give(answer, request.cookies[COOKIE])
         return answer
 
     async def pair(self, request: Request) -> Response:
@@ -173,8 +205,8 @@ class _Pages:
         )
         if token is None:
             return self._render(request, "pair.html", 403, wrong=True)
-        answer = RedirectResponse("/", 303)
-        _give(answer, token)
+        answer = self._go("/")
+        self._give(answer, token)
         return answer
 
     async def notice(self, request: Request) -> Response:
@@ -215,7 +247,7 @@ class _Pages:
     async def switch_text_size(self, request: Request) -> Response:
         """Large text or not, for this browser until it is closed, and back to the page."""
         form = await request.form()
-        answer = RedirectResponse(_own_path(form), 303)
+        answer = self._go(_own_path(form))
         answer.set_cookie(
             _TEXT_COOKIE, "large" if form.get("size") == "large" else "usual", samesite="strict", httponly=True
         )
@@ -226,12 +258,14 @@ class _Pages:
         return self._render(request, "models.html", cards=list(all_cards().values()))
 
     def _qr(self, request: Request) -> str:
-        return notice_qr(self._pages.notice_url or str(request.url_for("notice")))
+        return notice_qr(
+            self._pages.notice_url or str(request.url.replace(path=self._pages.base + "/notice", query=""))
+        )
 
     async def switch_language(self, request: Request) -> Response:
         """The language chosen, for this browser until it is closed, and back to the page."""
         form = await request.form()
-        answer = RedirectResponse(_own_path(form), 303)
+        answer = self._go(_own_path(form))
         chosen = str(form.get("language", ""))
         if chosen in languages():
             answer.set_cookie(_LANGUAGE_COOKIE, chosen, samesite="strict", httponly=True)
@@ -244,10 +278,10 @@ class _Pages:
         """Stop analysing this visit."""
         form = await request.form()
         if not self._own_page(form):
-            return RedirectResponse("/", 303)
+            return self._go("/")
         await run_in_threadpool(self._counter.opt_out)
         target = str(form.get("path", "/"))
-        return RedirectResponse(target if target.startswith("/sheet/") else "/", 303)
+        return self._go(target if target.startswith("/sheet/") else "/")
 
     async def opt_out_holds(self, request: Request) -> Response:
         """Whether the opt-out that the page tells of still holds: 204, or 410 where it does not."""
@@ -257,10 +291,10 @@ class _Pages:
         """Yes, for this visit: the one way to it. No event of the queue system, command or setting says it."""
         form = await request.form()
         if not self._own_page(form):
-            return RedirectResponse("/", 303)
+            return self._go("/")
         if not await run_in_threadpool(self._counter.agree):
-            return RedirectResponse("/not-yet", 303)
-        return RedirectResponse("/", 303)
+            return self._go("/not-yet")
+        return self._go("/")
 
     async def consent_stands(self, request: Request) -> Response:
         """Whether the yes that the page tells of still holds: 204, or 410 where it does not."""
@@ -279,17 +313,17 @@ class _Pages:
     async def begin(self, request: Request) -> Response:
         """Show the first question."""
         if not self._own_page(await request.form()):
-            return RedirectResponse("/", 303)
+            return self._go("/")
         sheet = await run_in_threadpool(self._counter.begin)
         if isinstance(sheet, Begin):
-            return RedirectResponse("/already" if sheet is Begin.ALREADY_RATED else "/over", 303)
-        return RedirectResponse(f"/sheet/{sheet.token}", 303)
+            return self._go("/already" if sheet is Begin.ALREADY_RATED else "/over")
+        return self._go(f"/sheet/{sheet.token}")
 
     async def sheet(self, request: Request) -> Response:
         """The next question of a sheet, or its reasons."""
         sheet = self._counter.sheet(request.path_params["token"])
         if sheet is None:
-            return RedirectResponse("/over", 303)
+            return self._go("/over")
         questionnaire = self._counter.questionnaire
         question = self._counter.next_question(sheet)
         if question is None:
@@ -315,17 +349,17 @@ class _Pages:
         except ValueError:
             return PlainTextResponse("no such question or answer", 400)
         if sheet is None:
-            return RedirectResponse("/over", 303)
+            return self._go("/over")
         if self._counter.next_question(sheet) is None and not self._counter.wants_reasons(sheet):
             return await self._complete(request, sheet, frozenset())
-        return RedirectResponse(f"/sheet/{token}", 303)
+        return self._go(f"/sheet/{token}")
 
     async def send(self, request: Request) -> Response:
         """Complete a sheet with its reasons."""
         form = await request.form()
         sheet = self._counter.sheet(request.path_params["token"])
         if sheet is None:
-            return RedirectResponse("/over", 303)
+            return self._go("/over")
         bits = frozenset(int(str(bit)) for bit in form.getlist("reason") if str(bit).isdecimal() and len(str(bit)) < 3)
         return await self._complete(request, sheet, bits)
 
@@ -333,20 +367,20 @@ class _Pages:
         try:
             done = await run_in_threadpool(self._counter.complete, sheet.token, bits)
         except ValueError:
-            return RedirectResponse(f"/sheet/{sheet.token}", 303)
+            return self._go(f"/sheet/{sheet.token}")
         except StoreError:
             return self._render(request, "failed.html", 503, sheet=sheet)
-        return RedirectResponse("/thanks" if done else "/over", 303)
+        return self._go("/thanks" if done else "/over")
 
     async def back(self, request: Request) -> Response:
         """Show the question before."""
         sheet = self._counter.go_back(request.path_params["token"])
-        return RedirectResponse("/over" if sheet is None else f"/sheet/{sheet.token}", 303)
+        return self._go("/over" if sheet is None else f"/sheet/{sheet.token}")
 
     async def cancel(self, request: Request) -> Response:
         """Leave without rating (by the button or because nobody is there any more)."""
         self._counter.abandon(request.path_params["token"])
-        return RedirectResponse("/", 303)
+        return self._go("/")
 
     async def stay(self, request: Request) -> Response:
         """Somebody touched the screen."""
@@ -390,10 +424,6 @@ def _own_path(form: FormData) -> str:
     return target if target.startswith("/") and not target.startswith("//") else "/"
 
 
-def _give(answer: Response, token: str) -> None:
-    answer.set_cookie(COOKIE, token, max_age=COOKIE_S, samesite="strict", httponly=True)
-
-
 _FOR_ALL = (
     *("/pair", "/notice", "/notice/print", "/machine", "/machine/aloud", "/models", "/language", "/text-size"),
     *("/status", "/visit/start", "/visit/end"),
@@ -405,42 +435,61 @@ events, which have a token of their own."""
 class PairedOnly:
     """Lets the paired tablet alone through to what shows or changes a visit."""
 
-    def __init__(self, app: ASGIApp, pairing: Pairing) -> None:
-        self._app, self._pairing = app, pairing
+    def __init__(self, app: ASGIApp, pairing: Pairing, base: str = "") -> None:
+        self._app, self._pairing, self._base = app, pairing, base
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        is_open = scope["type"] != "http" or scope["path"] in _FOR_ALL or scope["path"].startswith("/static/")
+        path = scope.get("path", "").removeprefix(self._base) or "/"
+        is_open = scope["type"] != "http" or path in _FOR_ALL or path.startswith("/static/")
         if is_open or self._pairing.knows(Request(scope).cookies.get(COOKIE, "")):
             await self._app(scope, receive, send)
-        elif scope["method"] == "GET" and scope["path"] == "/":
-            await RedirectResponse("/pair", 303)(scope, receive, send)
+        elif scope["method"] == "GET" and path == "/":
+            await RedirectResponse(f"{self._base}/pair", 303)(scope, receive, send)
         else:
             await PlainTextResponse("this browser is not the counter's tablet", 401)(scope, receive, send)
 
 
 def make_app(
-    pages: TabletPages,
-    counter: Counter,
-    queue_token: str | None = None,
+    tablets: CounterTablet | Sequence[CounterTablet],
+    events: QueueEvents | None = None,
     status: Callable[[], Mapping[str, Any]] = dict,
     host: str = "",
-    pairing: Pairing | None = None,
 ) -> Starlette:
-    """The application. `queue_token`: the queue system's events are taken here with it; None: not here. `status`: told
-    at `/status`. `host`: the configured address. `pairing`: whom the pages are for; None: whoever reaches them."""
+    """The application of one address: the pages of one tablet, or of several, each below its `base`, with a page at `/`
+    that names them. `events`: the queue system's are taken here; None: not here. `status`: told at `/status`. `host`:
+    the configured address."""
 
     async def show_status(_request: Request) -> Response:
         return JSONResponse(dict(status()))
 
-    routes: list[Route | Mount] = [
-        *_Pages(pages, counter, pairing).routes(),
-        Route("/status", show_status),
-        Mount("/static", StaticFiles(directory=_HERE / "static")),
-    ]
-    if queue_token is not None:
-        routes += queue_routes(counter, queue_token)
+    routes: list[BaseRoute] = [Route("/status", show_status), Mount("/static", StaticFiles(directory=_HERE / "static"))]
+    if events is not None:
+        routes += events.routes()
     middleware = [Middleware(Guard, host=host)]
-    if pairing is not None:
-        middleware.append(Middleware(PairedOnly, pairing=pairing))
+    if isinstance(tablets, CounterTablet):
+        routes += _Pages(tablets).routes()
+        if tablets.pairing is not None:
+            middleware.append(Middleware(PairedOnly, pairing=tablets.pairing))
+        return Starlette(routes=routes, middleware=middleware)
+    for tablet in tablets:
+        own = [] if tablet.pairing is None else [Middleware(PairedOnly, pairing=tablet.pairing, base=tablet.pages.base)]
+        routes.append(Mount(tablet.pages.base, routes=_Pages(tablet).routes(), middleware=own))
+    routes.append(Route("/", _which_counter(tablets)))
     return Starlette(routes=routes, middleware=middleware)
+
+
+def _which_counter(tablets: Sequence[CounterTablet]) -> Callable[[Request], Awaitable[Response]]:
+    """The page at `/` of several counters, for whoever sets a tablet up: it names them, and nothing of them."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+
+    async def show(_request: Request) -> Response:
+        pages = [tablet.pages for tablet in tablets]
+        lang = pages[0].language if pages else DEFAULT
+        return HTMLResponse(
+            templates.get_template("counters.html").render(_=translator(lang), language=lang, all=pages)
+        )
+
+    return show

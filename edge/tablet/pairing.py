@@ -12,9 +12,14 @@ import os
 import secrets
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import StoreError
 from pipeline.language import Message
+
+if TYPE_CHECKING:
+    from edge.config import EdgeConfig
+    from edge.counters import CounterSection
 
 COOKIE = "tablet"
 COOKIE_S = 400 * 86_400
@@ -26,12 +31,14 @@ _CODE_LETTERS = 8
 
 
 class Pairing:
-    """The pairing of one box, in two files of its data folder, 0600. Raises `StoreError` where they cannot be written.
+    """The pairing of one counter, in two files of the box's data folder, 0600. Raises `StoreError` where they cannot be
+    written. `counter`: its name, where the box has several: each has a code and a secret of its own.
 
     Neither file is touched because of a visit: only when a tablet is paired, or a code is made."""
 
-    def __init__(self, folder: Path) -> None:
-        self._code_path, self._token_path = folder / "tablet.code", folder / "tablet.paired"
+    def __init__(self, folder: Path, counter: str = "") -> None:
+        name = f"tablet-{counter}" if counter else "tablet"
+        self._code_path, self._token_path = folder / f"{name}.code", folder / f"{name}.paired"
         self._lock = threading.Lock()
         self._tries = 0
         self._tried = ""
@@ -84,6 +91,11 @@ class Pairing:
         code = "".join(letters[:4]) + "-" + "".join(letters[4:])
         _write(self._code_path, code)
         return code
+
+
+def pairing_of(config: EdgeConfig, counter: CounterSection) -> Pairing:
+    """A counter's pairing; of a box of one counter, the box's."""
+    return Pairing(config.box.data_dir, counter.name if config.counter else "")
 
 
 def _plain(code: str) -> str:

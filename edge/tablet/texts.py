@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass
 
 from edge.config import EdgeConfig
+from edge.counters import CounterSection
 from edge.legal import LegalSection
 from models.catalogue import all_cards
 from pipeline.language import Day, Joined, Message, Number, Sentence, in_language, languages
@@ -32,15 +33,15 @@ class NoticeFacts:
     voice: bool = False
 
     @classmethod
-    def of(cls, config: EdgeConfig) -> NoticeFacts:
-        """From the box's configuration."""
+    def of(cls, config: EdgeConfig, counter: CounterSection) -> NoticeFacts:
+        """Those of a counter, from the box's configuration."""
         return cls(
-            config.box.agency_label,
+            counter.agency_label or config.box.agency_label,
             config.notice.contact,
             config.notice.url,
             config.legal,
-            None if config.camera.source == "none" else config.models.face,
-            config.microphone.source != "none",
+            None if counter.camera.source == "none" else config.models.face,
+            counter.microphone.source != "none",
         )
 
 
@@ -207,6 +208,12 @@ _ALWAYS = (
 def steps(legal: LegalSection) -> tuple[Step, ...]:
     """What the machine does, for a child of twelve."""
     return (*(_ASKS if legal.asks_consent else _LOOKS), *_ALWAYS)
+
+
+def notices_digest(config: EdgeConfig) -> bytes:
+    """SHA-256 (32 bytes) of the notices of all counters: of the one, where they all say the same."""
+    found = sorted({notice_digest(NoticeFacts.of(config, counter)) for counter in config.counters})
+    return found[0] if len(found) == 1 else hashlib.sha256(b"".join(found)).digest()
 
 
 def notice_digest(facts: NoticeFacts) -> bytes:

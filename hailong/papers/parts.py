@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from edge.capture.redaction import redacted
+from edge.config import EdgeConfig
+from edge.counters import CounterSection
 from hailong.papers.diagram import flow_chart
 from hailong.papers.facts import AgencyFact, PaperFacts
 from hailong.papers.noise import EVIDENCE_LEVELS, PULSE_LEVELS, odds_sentence, width_sentence
 from pipeline.calendar import day_words
-from pipeline.language import Day, Message, Spoken
+from pipeline.language import Day, Joined, Message, Spoken
 from pipeline.law import provision
 from server.documents.blocks import Block, Heading, ListBlock, Paragraph, TableBlock
 from server.documents.frame import BLANK
@@ -30,6 +32,16 @@ AUDITS = ("schema", "wire", "budget", "log", "attack", "trace", "memory", "ratin
 """Every audit that there is; a paper tells which results it was not given."""
 LONGEST = 400
 """Characters of a card's or an audit's own sentences (which are English) in one cell."""
+
+
+def _counter_rows(config: EdgeConfig, counter: CounterSection) -> list[tuple[str | Spoken, str | Spoken]]:
+    """What sees and hears at a counter of a box; of several, each with its name."""
+    of = [counter.name] if config.counter else []
+    return [
+        (Joined([Message("Camera"), *of], " "), redacted(counter.camera.stream)),
+        (Joined([Message("Microphone"), *of], " "), redacted(counter.microphone.source)),
+        (Joined([Message("Visits start and end by"), *of], " "), counter.visits.by),
+    ]
 
 
 class Parts:
@@ -478,9 +490,7 @@ class Parts:
                 Heading(f"{one.name} – {config.box.agency_label} {config.box.counter_label}".strip(), 3),
                 self.table(
                     ("SHA-256", one.sha256),
-                    (Message("Camera"), redacted(config.camera.source)),
-                    (Message("Microphone"), redacted(config.microphone.source)),
-                    (Message("Visits start and end by"), config.visit.by),
+                    *(row for counter in config.counters for row in _counter_rows(config, counter)),
                     (Message("Notice confirmed"), Message("yes") if config.notice.confirmed else Message("no")),
                     (Message("Contact"), config.notice.contact or self.blank(HEAD)),
                 ),

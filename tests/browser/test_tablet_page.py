@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from edge.tablet.app import TabletPages, make_app
+from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
@@ -56,7 +56,7 @@ class Tablet:
         self.counter.note_visit(1)
         facts = NoticeFacts("Sở Tư pháp", "Tầng 1", "", STATE)
         pages = TabletPages("Sở Tư pháp", "Quầy 3–4", "vi", idle_s, True, False, "", "Tầng 1", facts)
-        self.server = TabletServer(make_app(pages, self.counter), "127.0.0.1", 0)
+        self.server = TabletServer(make_app(CounterTablet(pages, self.counter)), "127.0.0.1", 0)
         self.server.start()
         self.url = f"http://127.0.0.1:{self.server.port}"
 

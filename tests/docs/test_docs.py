@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from edge.config import section_of
 from hailong.cli import COMMANDS, find_command
 
 ROOT = Path(__file__).parents[2]
@@ -70,9 +71,9 @@ def test_every_command_is_documented() -> None:
 
 def settings(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            yield from settings(kind, f"{prefix}{name}.")
+        section = section_of(field.annotation)
+        if section is not None:
+            yield from settings(section, f"{prefix}{name}.")
         else:
             yield prefix + name
 

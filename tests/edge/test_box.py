@@ -31,7 +31,7 @@ def test_the_totals_of_an_idle_and_a_busy_box_are_the_same_outside_a_demo(
         folder.mkdir()
         box = Box(load_config(write(folder, text)))
         box.outbox = Outbox(folder / "outbox.sqlite3", 1)
-        box.counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda row: None, 30)
+        box.counters = {"1": Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda row: None, 30)}
         for number in range(sheets):
             box.outbox.add_sheet(wire.RatingRow(201, 0, (4,) + (0,) * 31, number, 0), 100 + number % 2)
         box.outbox.make_batches(100)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.capture.redaction import redacted
-from edge.config import EdgeConfig, load_config
+from edge.config import EdgeConfig, load_config, section_of
 from edge.perception.analysis import engine_settings
 from pipeline.errors import ConfigError
 from pipeline.fusion import FusionParameters
@@ -184,9 +184,10 @@ def _undocumented(model: type, place: str = "") -> list[str]:
     example = (Path(__file__).parents[2] / "docs" / "guide" / "edge.toml").read_text("utf-8")
     missing = []
     for name, field in model.model_fields.items():  # type: ignore[attr-defined]
-        if hasattr(field.annotation, "model_fields"):
-            missing += [] if f"[{name}]" in example else [f"[{name}]"]
-            missing += _undocumented(field.annotation, name)
+        section = section_of(field.annotation)
+        if section is not None:
+            missing += [] if f"[{name}]" in example or f".{name}]" in example else [f"[{name}]"]
+            missing += _undocumented(section, name)
         elif f"{name} =" not in example:
             missing.append(f"{place}.{name}")
     return missing

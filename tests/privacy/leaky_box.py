@@ -12,6 +12,7 @@ import numpy as np
 
 from edge.audit import trace_child as audit_trace_child
 from edge.perception import engine
+from edge.perception.networks import Eyes
 from pipeline.records import Frame
 
 
@@ -20,7 +21,7 @@ class LeakyEngine(engine.Engine):
 
     done = False
 
-    def feed_frame(self, frame: Frame) -> None:
+    def look(self, frame: Frame, eyes: Eyes | None = None) -> engine.Asked | None:
         """Look at one picture, and leak it."""
         if not LeakyEngine.done and frame.pixels.std() > 20:
             import cv2
@@ -32,7 +33,7 @@ class LeakyEngine(engine.Engine):
             (data_dir / "outbox.sqlite3-journal").write_text("người dân này có vẻ không hài lòng chút nào với thủ tục")
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as leak:
                 leak.connect(("127.0.0.9", 9))
-        super().feed_frame(frame)
+        return super().look(frame, eyes)
 
 
 if __name__ == "__main__":

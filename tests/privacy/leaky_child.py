@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edge.audit.memory_child import main
-from edge.perception.engine import Engine
+from edge.perception.engine import Asked, Engine
+from edge.perception.networks import Eyes
 from pipeline.records import Frame
 
 
@@ -12,11 +13,11 @@ class HoardingEngine(Engine):
 
     hoard: list[Frame] = []  # noqa: RUF012
 
-    def feed_frame(self, frame: Frame) -> None:
+    def look(self, frame: Frame, eyes: Eyes | None = None) -> Asked | None:
         """Look at one picture, and keep the first ones."""
         if len(self.hoard) < 3:
             self.hoard.append(frame)
-        super().feed_frame(frame)
+        return super().look(frame, eyes)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ function touched() {
   if (Date.now() - told > 3000) {
     told = Date.now();
     fetch(dialog.dataset.stay, { method: "POST" }).then((answer) => {
-      if (answer.status === 410) location.assign("/over");
+      if (answer.status === 410) location.assign(dialog.dataset.over);
     }).catch(() => {});
   }
   rest();

@@ -384,7 +384,7 @@ def test_a_microphone_that_fails_in_any_way_is_lost_and_comes_back() -> None:
     """Before, its thread ended and nobody was told."""
     told: list[bool] = []
     microphone = _Failing("device", settings=MicrophoneSettings(first_pause_s=0.01), on_lost=told.append)
-    microphone._worker._first_pause_s = 0.01
+    microphone._worker._attempts._first_pause_s = 0.01
     microphone.start()
     assert microphone.next(5.0) is not None
     microphone.stop()

@@ -368,10 +368,11 @@ def test_under_consent_a_camera_that_fails_at_a_touch_is_told_with_the_next_day(
     box = Box.open(load_config(config_path))
     box.start()
     assert box.analysis is not None
-    assert box.counter.agree()
-    assert wait_for(lambda: box.analysis is not None and box.analysis.camera is not None and box.analysis.camera.lost)
+    watched = box.analysis.counters["1"]
+    assert box.counters["1"].agree()
+    assert wait_for(lambda: watched.camera_lost)
     assert not box.health.holds(BoxState.CAMERA_LOST)
-    box.analysis.tell_of_day(0)
+    watched.tell_of_day(0)
     assert box.health.holds(BoxState.CAMERA_LOST)
     box.stop(flush_s=20)
 

@@ -93,7 +93,7 @@ def test_of_several_faces_only_the_largest_is_read(networks: Networks) -> None:
     large_stern = Counter(networks, settings).show(5, ("astronaut", 90, 20, 60), ("biden", 250, 340, 60)).show(2)
     assert [visit.level for visit in large_happy.visits] == [Level.VERY_HIGH]
     assert [visit.level < Level.HIGH for visit in large_stern.visits] == [True]
-    assert large_stern.engine.face_tallies.forwarded > 90, "both faces were followed"
+    assert large_stern.engine.face_tallies.forwarded > 80, "both faces were followed, at full rate once a visit is open"
 
 
 def test_a_passer_by_is_no_visit_and_a_glance_abstains(networks: Networks) -> None:
@@ -148,13 +148,13 @@ def test_a_rating_that_never_comes_ends_the_wait(networks: Networks) -> None:
 def reads(networks: Networks, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How often a face's affect is inferred; crops of nobody, which overwrite buffers, apart."""
     found = [0]
-    infer = networks.face.infer
+    infer = networks.eyes.face.infer
 
     def count(crops: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]) -> object:
         found[0] += sum(bool(crop.any()) for crop in crops)
         return infer(crops)
 
-    monkeypatch.setattr(networks.face, "infer", count)
+    monkeypatch.setattr(networks.eyes.face, "infer", count)
     return found
 
 
@@ -477,9 +477,9 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
     counter.engine.visit_started(0, 0.0)
     counter.show(2, HAPPY).hear(voice("voice_ly"))
     buffers: list[np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = [
-        networks.far._canvas,
-        networks.far._input,
-        networks.landmarks._input,
+        networks.eyes.far._canvas,
+        networks.eyes.far._input,
+        networks.eyes.landmarks._input,
         networks.voice._input,
         counter.engine._region._blanked,
     ]
@@ -487,7 +487,7 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
     counter.engine.opt_out()
     networks_own = [
         network._network._interpreter.get_tensor(network._network._index)
-        for network in (networks.far, networks.landmarks)
+        for network in (networks.eyes.far, networks.eyes.landmarks)
     ]
     assert not any(buffer.any() for buffer in [*buffers[:3], networks.voice._input, buffers[4], *networks_own])
 

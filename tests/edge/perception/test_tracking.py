@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from edge.perception.face_tracking import CitizenChoice, FaceTracker, TrackingParameters, overlap
+from edge.perception.networks import Eyes
 from edge.perception.region import Region
 from models.catalogue import model_files
+from models.face_affect import FaceAffectNetwork
 from models.face_detect import FaceDetector
 from models.face_landmarks import FaceLandmarks
 from pipeline.records import FaceTrack
@@ -19,16 +21,17 @@ LEFT = ((0.0, 0.0), (0.6, 0.0), (0.6, 1.0), (0.0, 1.0))
 
 
 @pytest.fixture(scope="module")
-def networks() -> tuple[FaceDetector, FaceDetector, FaceLandmarks]:
-    return (
+def eyes() -> Eyes:
+    return Eyes(
         FaceDetector(model_files("face-detector-far")["face_detection_full_range.tflite"]),
         FaceDetector(model_files("face-detector-near")["face_detection_short_range.tflite"]),
         FaceLandmarks(model_files("face-landmarks")["face_landmark.tflite"]),
+        FaceAffectNetwork(model_files("face-affect")["face_affect.onnx"]),
     )
 
 
-def tracker(networks: tuple[FaceDetector, FaceDetector, FaceLandmarks], **changes: float) -> FaceTracker:
-    return FaceTracker(*networks, TrackingParameters(**changes))  # type: ignore[arg-type]
+def tracker(eyes: Eyes, **changes: float) -> FaceTracker:
+    return FaceTracker(eyes, TrackingParameters(**changes))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -70,21 +73,21 @@ def test_a_change_of_the_cameras_size_is_followed() -> None:
     assert Region().apply(whole) is whole
 
 
-def test_a_face_on_the_wrong_side_is_never_seen(networks: tuple[FaceDetector, FaceDetector, FaceLandmarks]) -> None:
+def test_a_face_on_the_wrong_side_is_never_seen(eyes: Eyes) -> None:
     region = Region(LEFT)
     for people, expected in (((CITIZEN, CLERK), 1), ((CLERK,), 0)):
-        faces = tracker(networks)
+        faces = tracker(eyes)
         for frame in frames(scene(*people), 1.0):
             found = faces.update(region.apply(frame.pixels), frame.time_s)
             assert len(found) == expected
-    whole = tracker(networks)
+    whole = tracker(eyes)
     assert len(whole.update(scene(CITIZEN, CLERK), 0.0)) == 2
 
 
 def test_a_face_keeps_its_number_between_detections_and_is_lost_when_gone(
-    networks: tuple[FaceDetector, FaceDetector, FaceLandmarks],
+    eyes: Eyes,
 ) -> None:
-    faces = tracker(networks, detect_every_s=0.5)
+    faces = tracker(eyes, detect_every_s=0.5)
     seen = [track for frame in frames(scene(CITIZEN), 3.0) for track in faces.update(frame.pixels, frame.time_s)]
     assert len(seen) == 30
     assert {track.track_id for track in seen} == {1}
@@ -97,9 +100,9 @@ def test_a_face_keeps_its_number_between_detections_and_is_lost_when_gone(
 
 
 def test_more_faces_than_the_limit_are_counted_not_followed(
-    networks: tuple[FaceDetector, FaceDetector, FaceLandmarks],
+    eyes: Eyes,
 ) -> None:
-    faces = FaceTracker(*networks, TrackingParameters(most_faces=1))
+    faces = FaceTracker(eyes, TrackingParameters(most_faces=1))
     (track,) = faces.update(scene(CITIZEN, ("biden", 260, 360, 50)), 0.0)
     assert track.x_px > WIDTH_PX / 2, "the larger one is kept"
     assert faces.tallies.dropped["face_over_limit"] == 1

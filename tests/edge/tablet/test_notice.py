@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from edge.config import load_config
 from edge.legal import LegalSection
 from edge.tablet.aloud import read_aloud
-from edge.tablet.app import TabletPages, make_app
+from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.texts import EXPLAINED, NoticeFacts, notice_digest, notice_parts, steps
@@ -77,8 +77,8 @@ def test_every_change_of_the_notice_is_another_version() -> None:
 
 def test_a_confirmed_notice_has_a_contact(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, GOOD + '\n[notice]\nconfirmed = true\ncontact = "Văn phòng"\n'))
-    assert NoticeFacts.of(config).contact == "Văn phòng"
-    assert NoticeFacts.of(config).face is None
+    assert NoticeFacts.of(config, config.counters[0]).contact == "Văn phòng"
+    assert NoticeFacts.of(config, config.counters[0]).face is None
 
 
 def sentences(text: str) -> list[list[str]]:
@@ -130,7 +130,7 @@ def test_the_measure_tells_a_statute_from_a_picture_book() -> None:
 def client(facts: NoticeFacts) -> TestClient:
     pages = TabletPages("Sở Tư pháp", "", "vi", 30, True, False, "", facts.contact, facts)
     counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda row: None, 30)
-    return TestClient(make_app(pages, counter), base_url="http://127.0.0.1")
+    return TestClient(make_app(CounterTablet(pages, counter)), base_url="http://127.0.0.1")
 
 
 @pytest.mark.parametrize("lang", languages())

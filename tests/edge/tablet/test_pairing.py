@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from edge.tablet.app import TabletPages, make_app
+from edge.capture.queue_events import QueueEvents
+from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.pairing import COOKIE, MAX_TRIES, Pairing
 from edge.tablet.questionnaire import make_questionnaire
@@ -20,7 +21,9 @@ PAGES = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, "", "")
 def make_client(pairing: Pairing | None, visits: Visits | None = None) -> TestClient:
     counter = Counter(make_questionnaire(load_instrument("2640"), "one"), visits or Visits(), lambda row: None, 30)
     counter.note_visit(1)
-    return TestClient(make_app(PAGES, counter, TOKEN, pairing=pairing), "http://10.0.0.5")
+    return TestClient(
+        make_app(CounterTablet(PAGES, counter, pairing), QueueEvents({"1": counter}, TOKEN)), "http://10.0.0.5"
+    )
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from edge.capture.queue_events import make_queue_app
-from edge.tablet.app import TabletPages, make_app
+from edge.capture.queue_events import QueueEvents, make_queue_app
+from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Begin, Counter
 from edge.tablet.questionnaire import Form, make_questionnaire
 from edge.tablet.serve import TabletServer
@@ -119,7 +119,7 @@ def make_tablet(form: Form) -> Iterator[Tablet]:
     counter.note_visit(1)
     facts = NoticeFacts("Sở Tư pháp", "Tầng 1", "https://example.vn/giai-thich", STATE)
     pages = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, facts.url, facts.contact, facts)
-    server = TabletServer(make_app(pages, counter, TOKEN), "127.0.0.1", 0)
+    server = TabletServer(make_app(CounterTablet(pages, counter), QueueEvents({"1": counter}, TOKEN)), "127.0.0.1", 0)
     server.start()
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", follow_redirects=True) as client:
         tablet.__init__(counter, visits, client)  # type: ignore[misc]
@@ -376,7 +376,7 @@ def test_under_a_stranger_s_name_there_is_no_box(host: str, status: int) -> None
     """A page of that name could otherwise be made to reach this address, with the browser's blessing."""
     counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
     pages = TabletPages("A", "", "vi", 30, False, False, "", "")
-    app = make_app(pages, counter, TOKEN, host="tablet.example.vn")
+    app = make_app(CounterTablet(pages, counter), QueueEvents({"1": counter}, TOKEN), host="tablet.example.vn")
     client = TestClient(app, follow_redirects=False)
     assert client.get("/", headers={"Host": host}).status_code == status
     assert client.post("/visit/end", headers={"Host": host, "X-Queue-Token": TOKEN}).status_code in (204, status)
@@ -442,7 +442,10 @@ def test_queue_events_at_an_address_of_their_own() -> None:
     """There nobody rates or opts out, and at the tablet's no visit is started."""
     counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
     pages = TabletPages("A", "", "vi", 30, False, False, "", "")
-    events, tablet = TestClient(make_queue_app(counter, TOKEN)), TestClient(make_app(pages, counter))
+    events, tablet = (
+        TestClient(make_queue_app(QueueEvents({"1": counter}, TOKEN))),
+        TestClient(make_app(CounterTablet(pages, counter))),
+    )
     own = {"X-Queue-Token": TOKEN, "Host": "127.0.0.1"}
     assert events.post("/visit/start", headers=own).status_code == 204
     assert events.post("/visit/start", headers={"Host": "127.0.0.1"}).status_code == 401
@@ -460,10 +463,10 @@ def test_a_rating_bears_the_service_group_of_the_queue_event(one: Tablet) -> Non
 def test_a_taken_port_is_told() -> None:
     pages = TabletPages("A", "", "vi", 30, False, False, "", "")
     counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
-    first = TabletServer(make_app(pages, counter), "127.0.0.1", 0)
+    first = TabletServer(make_app(CounterTablet(pages, counter)), "127.0.0.1", 0)
     first.start()
     with pytest.raises(ConfigError, match="cannot be served"):
-        TabletServer(make_app(pages, counter), "127.0.0.1", first.port)
+        TabletServer(make_app(CounterTablet(pages, counter)), "127.0.0.1", first.port)
     first.close()
 
 

@@ -1,0 +1,266 @@
+"""One counter as it is seen and heard: its engine, its camera, its microphone.
+
+All that is known of a visit is kept here, and in nothing that two counters share: frames, sound, tracks, consent,
+opt-out. Whatever fails here is told of this counter, tried again after a pause, and stops no other one.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from edge.capture.camera import Camera
+from edge.capture.media_file import require_file
+from edge.capture.microphone import Microphone
+from edge.counters import CounterSection
+from edge.delivery.health import Health
+from edge.perception.engine import Asked, Engine
+from edge.perception.settings import EngineSettings
+from edge.perception.turns import Due
+from edge.worker import Attempts
+from pipeline.errors import SourceError
+from pipeline.records import Chunk, FaceAffect, Frame
+from pipeline.wire import BoxState
+
+if TYPE_CHECKING:
+    from edge.perception.networks import Eyes
+
+_log = logging.getLogger(__name__)
+_AGAIN_S = 0.005
+"""So long after its engine was found busy a counter is tried again."""
+_TOLERATED = 25
+"""One frame that fails is nothing; where so many in a row do, the counter counts as failed."""
+SourceOf = Camera | Microphone
+
+
+class Watched:
+    """A counter's engine and sources. Nothing is opened before `check` or `start`.
+
+    `alone`: whether it is the box's only counter: then its name stands in no message, and a file that is not there is
+    a mistake that is raised."""
+
+    def __init__(
+        self,
+        counter: CounterSection,
+        engine: Engine,
+        health: Health,
+        alone: bool,
+        tell_at_once: bool,
+    ) -> None:
+        self.name, self.engine = counter.name, engine
+        self._of = "" if alone else f" of counter {counter.name}"
+        self._health, self._alone, self._tell_at_once = health, alone, tell_at_once
+        self._told_day: int | None = None
+        self._busy_until_s = float("-inf")
+        self._stopping = False
+        self.camera: Camera | None = None
+        self.microphone: Microphone | None = None
+        if counter.camera.source != "none":
+            self.camera = Camera(counter.camera.stream, loop=counter.camera.loop, on_lost=self._camera_lost)
+        if counter.microphone.source != "none":
+            self.microphone = Microphone(
+                counter.microphone.source,
+                channel=counter.microphone.channel,
+                loop=counter.microphone.loop,
+                on_lost=self._microphone_lost,
+            )
+        self.looking, self.listening, self.reading = (
+            Attempts(
+                f"{name}{self._of}",
+                on_failed=health.failed(f"{name}{self._of}", BoxState.ANALYSIS_OFF),
+                on_error=partial(engine.tallies.drop, f"{name}_failed"),
+                tolerated=_TOLERATED,
+            )
+            for name in ("eyes", "ears", "words")
+        )
+
+    @property
+    def sources(self) -> list[SourceOf]:
+        """Camera and microphone, where there are any."""
+        return [source for source in (self.camera, self.microphone) if source is not None]
+
+    @property
+    def asks_consent(self) -> bool:
+        """Whether nothing is opened without a yes."""
+        return self.engine.settings.asks_consent
+
+    @property
+    def camera_lost(self) -> bool:
+        """Whether there is a camera and it gives nothing."""
+        return self.camera is not None and self.camera.lost
+
+    # -- sources
+
+    def check(self) -> None:
+        """Read each source once, unless consent is asked first. A file that cannot be read is a wrong configuration; a
+        device may be slower to start than the box after a power cut, so the box goes on without it, says so, and tries
+        again. Raises `SourceError`."""
+        for source in self.sources:
+            try:
+                if not self.asks_consent:
+                    source.check()
+                elif source.is_file:
+                    require_file(str(source.source))
+            except SourceError as error:
+                if self._alone and source.is_file and "://" not in str(source.source):
+                    raise
+                lost = BoxState.CAMERA_LOST if source is self.camera else BoxState.MICROPHONE_LOST
+                self._health.set(lost, True, self.name)
+                _log.warning("%s It is tried again.", error)
+
+    def start(self) -> None:
+        """Begin to look and listen."""
+        for source in self.sources:
+            if self.asks_consent:
+                source.play_from_now()
+            else:
+                source.start()
+
+    def close(self) -> None:
+        """Look and listen no more; does not wait."""
+        self._stopping = True
+        for source in self.sources:
+            source.close()
+
+    def tend(self) -> None:
+        """Call it a few times a second: opens the sources where a yes begins to hold, and closes them as soon as none
+        does; tells the engine the time where no frame does."""
+        now_s = time.monotonic()
+        if self.asks_consent:
+            self.engine.tick(now_s)
+            for source in self.sources:
+                self._tend_to(source)
+            self.tell_of_day(int(time.time() // 86_400))
+        elif self.camera is None or self.camera.lost or self.camera.finished or now_s < self.looking.resume_s:
+            self.engine.tick(now_s)
+
+    def _tend_to(self, source: SourceOf) -> None:
+        wanted = self.engine.wants_sources and not self._stopping
+        if not wanted:
+            source.close()
+        elif not source.is_open and not source.finished:
+            source.start()
+
+    # -- looking and listening
+
+    def tell(self, frame_due: Callable[[], None], chunk_due: Callable[[], None]) -> None:
+        """Whom to wake when there is something to look at or to listen to."""
+
+        def is_due(frame: Frame) -> bool:
+            return frame.time_s >= self.engine.due_s
+
+        if self.camera is not None:
+            # what is not due is left out on purpose; what is due, and nobody had time for, is what overload costs
+            self.camera.tell(
+                lambda frame: frame_due() if is_due(frame) else None,
+                lambda frame: "late" if is_due(frame) else "between",
+            )
+        if self.microphone is not None:
+            self.microphone.tell(lambda _chunk: chunk_due(), lambda _chunk: "late")
+
+    def frame_due(self) -> Due | None:
+        """When the picture that waits is due; None where none waits that is to be looked at."""
+        frame = None if self.camera is None else self.camera.waiting
+        due_s = self.engine.due_s
+        if frame is None or frame.time_s < due_s:
+            return None
+        return Due(due_s, max(self.looking.resume_s, self._busy_until_s))
+
+    def chunk_due(self) -> Due | None:
+        """The same of sound."""
+        chunk: Chunk | None = None if self.microphone is None else self.microphone.waiting
+        return None if chunk is None else Due(chunk.time_s, self.listening.resume_s)
+
+    def look(self, eyes: Eyes) -> Asked | None:
+        """Look at the picture that waits; the face that is to be read in it, if any."""
+        asked = None
+        try:
+            with self.engine.at_hand() as held:
+                frame = self.camera.next(0.0) if held and self.camera is not None else None
+                if frame is not None:
+                    asked = self.engine.look(frame, eyes)
+            if not held:
+                self._busy_until_s = time.monotonic() + _AGAIN_S
+        except Exception as error:  # a supervisor: this counter's trouble is no other's
+            self.looking.failed(error)
+            return None
+        if held and asked is None:
+            self.looking.succeeded()
+        return asked
+
+    def take_affect(self, asked: Asked, affect: FaceAffect) -> None:
+        """What was read of the face."""
+        try:
+            self.engine.take_affect(asked, affect)
+        except Exception as error:  # a supervisor
+            self.looking.failed(error)
+        else:
+            self.looking.succeeded()
+
+    def listen(self) -> None:
+        """Listen to the piece of sound that waits."""
+        try:
+            chunk = None if self.microphone is None else self.microphone.next(0.0)
+            if chunk is not None:
+                self.engine.feed_chunk(chunk)
+        except Exception as error:  # a supervisor
+            self.listening.failed(error)
+        else:
+            self.listening.succeeded()
+
+    def read_words(self) -> bool:
+        """Recognise one utterance that waits; false where none does."""
+        if time.monotonic() < self.reading.resume_s:
+            return False
+        try:
+            found = self.engine.work_words()
+        except Exception as error:  # a supervisor
+            self.reading.failed(error)
+            return False
+        self.reading.succeeded()
+        return found
+
+    # -- what is lost
+
+    def tell_of_day(self, day: int) -> None:
+        """Under consent sources open because somebody touched yes, and whether they do is told with the next day:
+        earlier, heartbeats and journal would tell of the touch."""
+        if day != self._told_day:
+            self._told_day = day
+            for state, source in (
+                (BoxState.CAMERA_LOST, self.camera),
+                (BoxState.MICROPHONE_LOST, self.microphone),
+            ):
+                if source is not None:
+                    self._tell(state, source.lost, source)
+
+    def _camera_lost(self, lost: bool) -> None:
+        if self._tell_at_once:
+            self._tell(BoxState.CAMERA_LOST, lost, self.camera)
+
+    def _microphone_lost(self, lost: bool) -> None:
+        if self._tell_at_once:
+            self._tell(BoxState.MICROPHONE_LOST, lost, self.microphone)
+
+    def _tell(self, state: BoxState, lost: bool, source: SourceOf | None) -> None:
+        if source is not None and self._health.set(state, lost, self.name):
+            if lost:
+                _log.warning("the %s%s is lost: %s", source.kind, self._of, source.reason)
+            else:
+                _log.info("the %s%s is back", source.kind, self._of)
+
+
+def settings_of(counter: CounterSection, settings: EngineSettings) -> EngineSettings:
+    """The box's settings of an engine, as one counter has them."""
+    from dataclasses import replace
+
+    return replace(
+        settings,
+        region=counter.camera.region,
+        visits_by=counter.visits.by,
+        has_camera=counter.camera.source != "none",
+        fusion=replace(settings.fusion, prior=counter.visits.prior),
+    )
