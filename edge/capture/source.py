@@ -77,6 +77,10 @@ class Source(ABC, Generic[T]):
             Message("Check its cable and its power."),
         )
 
+    def note_lost(self, reason: str) -> None:
+        """A check has failed: it counts as lost until it gives something."""
+        self._set_lost(reason)
+
     def play_from_now(self) -> None:
         """A file goes on from now, as the world does before a camera that is closed: opened later, it is read from
         where it would be by then. Otherwise it begins whenever it is opened."""

@@ -107,9 +107,11 @@ class Watched:
             except SourceError as error:
                 if self._alone and source.is_file and "://" not in str(source.source):
                     raise
-                lost = BoxState.CAMERA_LOST if source is self.camera else BoxState.MICROPHONE_LOST
-                self._health.set(lost, True, self.name)
-                _log.warning("%s It is tried again.", error)
+                source.note_lost(str(error))
+            except Exception:  # a supervisor: whatever a driver may do, the other counters have theirs
+                if self._alone:
+                    raise
+                source.note_lost(f"The {source.kind} {source.name} has failed.")
 
     def start(self) -> None:
         """Begin to look and listen."""

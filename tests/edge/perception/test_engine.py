@@ -407,11 +407,16 @@ def test_a_camera_that_dies_does_not_hold_a_visit_open(networks: Networks) -> No
 def test_a_frame_from_the_past_is_dropped_and_counted(networks: Networks) -> None:
     counter = Counter(networks).show(3, HAPPY)
     counter.engine.feed_frame(Frame(scene(HAPPY), 0.5))
-    assert counter.engine.tallies.dropped == {"time_backwards": 1}
+    assert counter.engine.tallies.dropped == {"between": 6, "time_backwards": 1}, "6: before the visit was open"
 
 
 def test_a_fast_camera_costs_no_more(networks: Networks) -> None:
-    counter = Counter(networks)
+    nobody = Counter(networks)
+    for frame in frames(scene(), 2.0, rate_hz=60):
+        nobody.engine.feed_frame(frame)
+    assert nobody.engine.tallies.forwarded == 8, "by the clock, a few times a second"
+    counter = Counter(networks, BY_QUEUE)
+    counter.engine.visit_started(0, 0.0)
     for frame in frames(scene(HAPPY), 2.0, rate_hz=60):
         counter.engine.feed_frame(frame)
     assert counter.engine.tallies.forwarded == 40
@@ -455,7 +460,7 @@ def test_calls_from_several_threads_take_turns(networks: Networks) -> None:
         thread.join()
     counter.engine.finish()
     assert errors == []
-    assert counter.engine.tallies.forwarded == 50
+    assert counter.engine.tallies.forwarded + counter.engine.tallies.dropped["between"] == 50
 
 
 def test_restricted_weights_are_refused_without_acceptance() -> None:
