@@ -34,7 +34,7 @@ _WORDS_PAUSE_S = 0.2
 AT_ONCE = 4
 """Faces that are read at once: more save little, and the first would wait for the last."""
 COUNTERS_OF_A_WORKER = 8
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 
 def engine_settings(config: EdgeConfig, counter: CounterSection | None = None) -> EngineSettings:
@@ -59,7 +59,7 @@ def network_options(config: EdgeConfig) -> NetworkOptions:
 
 def workers_for(cameras: int) -> int:
     """How many look: as many as there are processors for, and counters to keep them busy."""
-    return max(1, min(MOST_WORKERS, os.cpu_count() or 1, -(-cameras // COUNTERS_OF_A_WORKER)))
+    return max(1, min(MAX_WORKERS, os.cpu_count() or 1, -(-cameras // COUNTERS_OF_A_WORKER)))
 
 
 class Analysis:
