@@ -15,6 +15,8 @@ FONT = FONTS[0]
 TEXT_MM = 210 - MARGINS_MM["left"] - MARGINS_MM["right"]
 _CELL_MARGIN_TWIPS = 60
 _RED = (0xA1, 0x1D, 0x2C)
+MAX_TITLE = 255
+"""Of the property; the heading on the page is whole."""
 
 
 def report_docx(report: Report) -> bytes:
@@ -70,7 +72,7 @@ def _set_up(document: Any, report: Report) -> None:
         style.font.bold, style.font.italic = True, False
         style.paragraph_format.space_before = Pt(12 if level == 1 else 6)
         style.paragraph_format.keep_with_next = True
-    document.core_properties.title = report.title
+    document.core_properties.title = report.title[:MAX_TITLE]
     document.core_properties.language = report.lang
     headers = (section.first_page_header, section.header)
     for number, header in enumerate(headers):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func
 
+from pipeline.calendar import month_of_day
 from pipeline.calendar import today as today_here
 from pipeline.instruments import RatingFlag
 from server.core.provinces import read_settings
@@ -18,8 +19,9 @@ from server.ratings.chain import received
 from server.ratings.closing import closed_day
 from server.ratings.rating import Rating
 from server.ratings.source import Source, SourceKind
+from server.store.tables.box_pools import box_pools
 from server.store.tables.boxes import boxes
-from server.store.tables.ratings import RatingState
+from server.store.tables.ratings import RatingState, ratings
 
 _DAYS_BACK = {
     SourceKind.BOX: "admit_days_box",
@@ -55,7 +57,8 @@ class Gate:
         self._oldest = 0 if source.kind is SourceKind.SIMULATION else self.today - back
         self._days_back = back
         self._closed = closed_day(connection, scope)
-        self._left: dict[str, int] = {}
+        self._left: dict[tuple[str, int], int] = {}
+        self._clerks: dict[tuple[int, int], int | None] = {}
 
     def verdict(self, rating: Rating, suspicion: RatingFlag = RatingFlag.NONE) -> RatingFlag:
         """Why a rating does not count, `NONE` where it does. Counts towards what the source may bring.
@@ -80,17 +83,44 @@ class Gate:
     def _is_over_plan(self, rating: Rating) -> bool:
         if self.source.kind in _UNBOUNDED:
             return False
-        code = rating.channel.code
-        if code not in self._left:
-            self._left[code] = self._allowance(rating)
-        self._left[code] -= 1
-        return self._left[code] < 0
+        clerks = self._clerks_of_pools(rating)
+        key = rating.channel.code, 0 if clerks is None else rating.place.agency_id
+        if key not in self._left:
+            self._left[key] = self._allowance(rating, clerks)
+        self._left[key] -= 1
+        return self._left[key] < 0
 
-    def _allowance(self, rating: Rating) -> int:
+    def _clerks_of_pools(self, rating: Rating) -> int | None:
+        """Who serve the rating's agency at a hall's box, whose key may fill no pool with what all of them together
+        could take; None for every other source."""
+        if self.source.kind is not SourceKind.BOX:
+            return None
+        agency_id, month = rating.place.agency_id, month_of_day(rating.day)
+        if (agency_id, month) not in self._clerks:
+            of_box = (box_pools.c.box_id == self.source.number, box_pools.c.agency_id.is_not(None))
+            query = self._scope.select(box_pools, box_pools.c.pool, box_pools.c.agency_id, box_pools.c.clerks)
+            query = query.where(*of_box, box_pools.c.first_month <= month).order_by(box_pools.c.first_month)
+            stated = {row.pool: row for row in self._connection.execute(query)}  # of each pool the newest statement
+            serving = sum(row.clerks for row in stated.values() if row.agency_id == agency_id)
+            self._clerks[agency_id, month] = serving or None
+        return self._clerks[agency_id, month]
+
+    def _stored_of_agency(self, rating: Rating) -> int:
+        """Today's ratings of this source and channel at the rating's agency."""
+        query = self._scope.select(ratings, func.count()).where(
+            ratings.c.day >= self._oldest,  # by which the table has an index
+            ratings.c.agency_id == rating.place.agency_id,
+            ratings.c.source == str(self.source),
+            ratings.c.channel == rating.channel.code,
+            ratings.c.received_day == self.today,
+        )
+        return int(self._connection.execute(query).scalar_one())
+
+    def _allowance(self, rating: Rating, clerks: int | None) -> int:
         """How many ratings the source may still bring today, by planning figures alone.
 
         A box may bring what its clerks' counters can take on every day since it last delivered: honest sheets come
-        when their day is over, and after an outage together."""
+        when their day is over, and after an outage together. `clerks`: at the rating's agency, of a hall's box."""
         today, channel = self.today, rating.channel
         stored, last = received(self._connection, self._scope, str(self.source), channel.code, today)
         a_day, days = channel.sheets_a_day, 1
@@ -101,5 +131,7 @@ class Gate:
                 return _DEMO_SHEETS
             since = today if box.enrolled_day is None else box.enrolled_day
             days = 1 + min(max(0, today - (since if last is None else last)), self._days_back)
-            a_day *= max(1, box.clerks)
+            a_day *= max(1, box.clerks if clerks is None else clerks)
+            if clerks is not None:
+                stored = self._stored_of_agency(rating)
         return a_day * days - stored

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.errors import InvalidError, NotFoundError
 from pipeline.language import Message
 from server.core.changes import record_change
 from server.core.labels import COMMENT_CODES
+from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.ratings.rating import Place
 from server.store.tables.agencies import agencies
@@ -64,15 +66,23 @@ def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Row[Any]]:
 
 
 def coded_counts(connection: Connection, scope: Scope, period: Period) -> list[tuple[str, str, int]]:
-    """(kind, code, texts) of a period, the most frequent first; counts of fewer than five texts are left out."""
+    """(kind, code, texts) of a period, the most frequent first; counts of fewer than five texts are left out.
+
+    Only of months that are over, and of a kind of which the place has as many texts as a figure needs sheets: whoever
+    looks daily would else see what one citizen wrote about."""
+    is_coded = (comments.c.month.between(period.first_month, period.last_month), comments.c.code.is_not(None))
     query = (
         scope.select(comments, comments.c.kind, comments.c.code, func.count())
-        .where(comments.c.month.between(period.first_month, period.last_month), comments.c.code.is_not(None))
+        .where(*is_coded, comments.c.month < month_of_day(today()))
         .group_by(comments.c.kind, comments.c.code)
-        .having(func.count() >= MIN_TEXTS)
         .order_by(comments.c.kind, func.count().desc(), comments.c.code)
     )
-    return [(kind, code, int(count)) for kind, code, count in connection.execute(query)]
+    found = [(kind, code, int(count)) for kind, code, count in connection.execute(query)]
+    below = int(read_setting(connection, scope.province_id, "min_answers"))
+    of_kind: Counter[str] = Counter()
+    for kind, _, count in found:
+        of_kind[kind] += count
+    return [one for one in found if one[2] >= MIN_TEXTS and of_kind[one[0]] >= below]
 
 
 def give_code(connection: Connection, scope: Scope, number: int, code: str, by: int | None) -> None:

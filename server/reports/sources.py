@@ -15,6 +15,7 @@ from server.core.scope import Scope
 from server.documents.frame import Office
 from server.documents.office import read_office
 from server.feedback import feedback as complaints
+from server.ratings.comments import coded_counts
 from server.scores.fused import AgencyScore
 from server.scores.index import IndexResult, compute_index
 from server.scores.reasons import ReasonPlace, reasons_of
@@ -49,16 +50,10 @@ def gather(
     fused: Sequence[AgencyScore] = (),
 ) -> ReportInput:
     """Everything that a report needs, from one view of the store."""
-    query = (
-        Scope(province_id)
-        .select(comments, comments.c.kind, comments.c.code, func.count())
-        .where(
-            comments.c.month.between(period.first_month, period.last_month),
-        )
-        .group_by(comments.c.kind, comments.c.code)
-        .order_by(comments.c.kind, func.count().desc())
+    scope = Scope(province_id)
+    unread = scope.select(comments, func.count()).where(
+        comments.c.month.between(period.first_month, period.last_month), comments.c.code.is_(None)
     )
-    rows = connection.execute(query).all()
     entries, head = verify_changes(connection, province_id)
     return ReportInput(
         result=compute_index(connection, province_id, instrument, period),
@@ -70,8 +65,8 @@ def gather(
         catalogue=read_catalogue(connection, province_id),
         fused=tuple(fused),
         feedback=tuple(complaints.counts(connection, province_id, period)),
-        coded=tuple((kind, code, count) for kind, code, count in rows if code is not None),
-        uncoded=sum(count for _, code, count in rows if code is None),
+        coded=tuple(coded_counts(connection, scope, period)),
+        uncoded=int(connection.execute(unread).scalar_one()),
         reasons=tuple(reasons_of(connection, province_id, instrument, period)),
         reasons_by_agency=tuple(reasons_of(connection, province_id, instrument, period, "agency")),
         log_entries=entries,

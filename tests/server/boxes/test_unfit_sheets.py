@@ -28,13 +28,14 @@ def _at(slot: int, answer: int) -> tuple[int, ...]:
     return (*GOOD[:slot], answer, *GOOD[slot + 1 :])
 
 
-def send(store: Engine, box_id: int, sequence: int, day: int, rows: list[wire.RatingRow]) -> Any:
+def send(store: Engine, box_id: int, sequence: int, day: int, rows: list[wire.RatingRow], pool: int = 1) -> Any:
     """A batch of a box's sheets, stored as the door would."""
     with write(store) as connection:
         boxes = {box.box_id: box for box in read_boxes(connection, [box_id])}
         box = boxes[box_id]
         padded = tuple(rows) + (PADDING,) * (wire.RATING_ROWS - len(rows))
-        message = wire.Ratings(version=1, epoch=box.epoch, sequence=sequence, nonce=sequence, day=day, rows=padded)
+        version = wire.version_of(pool)
+        message = wire.Ratings(version, box.epoch, sequence, sequence, day, padded, pool)
         incoming = Incoming(b"", box.public_key, box, message, f"{sequence}")
         tallies: Tallies = IngestTallies()
         (answer,) = store_batch(connection, [incoming], boxes, now_s(), tallies)  # type: ignore[arg-type]

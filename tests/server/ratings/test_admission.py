@@ -14,6 +14,7 @@ from pipeline import wire
 from pipeline.calendar import Period, day_date, month_of_day, quarter_of_month, today
 from pipeline.errors import ConflictError, ForbiddenError
 from pipeline.instruments import RatingFlag, load_instrument
+from server.boxes.pools import PoolStatement, state_pools
 from server.channels.online.invitations import issue
 from server.core.changes import verify_changes
 from server.core.provinces import write_setting
@@ -28,7 +29,8 @@ from server.ratings.source import Source, SourceKind
 from server.ratings.store import add, restore, set_aside, withdraw
 from server.scores.index import compute_index
 from server.store.channels import COUNTER_TABLET, HOTLINE, PAPER, SMS, Channel
-from server.store.engine import read, write
+from server.store.engine import insert_row, read, write
+from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
 from server.store.tables.changes import changes
 from server.store.tables.ratings import RatingState, ratings
@@ -89,6 +91,27 @@ def test_a_box_s_key_cannot_fill_a_province(store: Engine, office: Office) -> No
     assert sum(one.sheets for one in held) == sent - _counted(store)
     assert {one.label for one in held} == {"quầy 1"}
     assert {"rating_set_aside", "sheets_unfit"} <= set(told)
+
+
+def test_a_halls_key_fills_no_pool_with_what_the_whole_hall_could_take(store: Engine, office: Office) -> None:
+    """Nine agencies of two clerks: 1,080 best sheets of a day, all for one of them."""
+    with write(store) as connection:
+        level = connection.execute(select(agencies.c.level_id)).scalars().first()
+        for n in range(9):
+            named = {"code": f"so-{n}", "name_vi": f"Sở {n}", "name_en": f"{n}", "level_id": level}
+            ids = insert_row(connection, agencies, {"province_id": office.province_id, **named})
+    box = enrol_directly(store, office, "hội trường")
+    said = [PoolStatement(f"so-{n}", n + 1) for n in range(9)]
+    state_pools(store, office.province_id, box.box_id, said)
+    row = wire.RatingRow(CODE, 7, BEST, 0, 0)
+    a_pool = 2 * COUNTER_TABLET.sheets_a_day
+    for sequence in range(1, 21):
+        assert isinstance(send(store, box.box_id, sequence, today(), [row] * 16, pool=9), wire.Ack)
+    assert _counted(store, agency_id=ids) == a_pool, "in several batches no more than in one"
+    assert _flags(store) == {RatingFlag.OVER_PLAN: 320 - a_pool}
+    for sequence in range(21, 26):
+        send(store, box.box_id, sequence, today(), [row] * 16, pool=1)
+    assert _counted(store) == a_pool + 80, "the other pools lose nothing by it"
 
 
 def test_a_tablet_without_visits_gives_what_a_counter_can(store: Engine, office: Office) -> None:
