@@ -12,10 +12,11 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from random import uniform
 
 import numpy as np
 
-from edge.capture.media_file import open_media, read_frames
+from edge.capture.media_file import Interest, open_media, read_frames
 from edge.capture.source import Source
 from edge.worker import Worker
 from pipeline.errors import SourceError
@@ -36,24 +37,29 @@ class CameraSettings:
 
 
 def read_camera(
-    source: int | str, settings: CameraSettings, tallies: Tallies, passed_s: float = 0.0
+    source: int | str,
+    settings: CameraSettings,
+    tallies: Tallies,
+    passed_s: float = 0.0,
+    interest: Interest | None = None,
 ) -> Generator[Frame]:
     """Pictures of a source as fast as it gives them; of a file with its media time, from `passed_s` on, else with the
-    monotonic time.
+    monotonic time. Of what is live only those that `interest` wants; the others are counted (`between`).
 
     Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
     if isinstance(source, int):
-        yield from _read_device(source, tallies)
+        yield from _read_device(source, tallies, interest or Interest())
         return
     container = open_media(source, settings.open_s, settings.read_s)
     try:
-        for frame in read_frames(container, source, tallies, passed_s):
+        live = interest if "://" in source else None  # a file is read before its pictures are due
+        for frame in read_frames(container, source, tallies, passed_s, live):
             yield replace(frame, time_s=time.monotonic()) if "://" in source else frame
     finally:
         container.close()
 
 
-def _read_device(number: int, tallies: Tallies) -> Iterator[Frame]:
+def _read_device(number: int, tallies: Tallies, interest: Interest) -> Iterator[Frame]:
     import cv2
 
     if not Path(f"/dev/video{number}").exists() and Path("/dev").is_dir():
@@ -72,7 +78,12 @@ def _read_device(number: int, tallies: Tallies) -> Iterator[Frame]:
                 ),
             )
         while True:
-            read, pixels = capture.read()
+            if not capture.grab():
+                return
+            if not interest.wants():
+                tallies.drop("between")
+                continue
+            read, pixels = capture.retrieve()
             if not read:
                 return
             tallies.forwarded += 1
@@ -85,7 +96,8 @@ class Camera(Source[Frame]):
     """A live camera, or a file that plays like one. The newest picture alone waits. Times of frames are of the
     monotonic clock.
 
-    `tallies`: pictures read, and dropped by reason: `late`, `corrupt`; `lost` and `stale` count interruptions."""
+    `tallies`: pictures read, and dropped by reason: `late`, `between`, `corrupt`; `lost` and `stale` count
+    interruptions. `interest`: of whoever looks at a live picture."""
 
     kind = "camera"
     gives_nothing = "gives no picture."
@@ -101,11 +113,12 @@ class Camera(Source[Frame]):
         source = int(source) if isinstance(source, str) and source.isdecimal() else source
         super().__init__(source, isinstance(source, str) and "://" not in source, 1, loop, on_lost)
         self._settings = settings or CameraSettings()
+        self.interest = Interest()
         self._generation = 0
         self._beat_s = 0.0
 
     def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Generator[Frame]:
-        return read_camera(self.source, self._settings, tallies, passed_s)
+        return read_camera(self.source, self._settings, tallies, passed_s, self.interest)
 
     # -- the watching thread ---------------------------------------------------------------------------------------
 
@@ -135,7 +148,8 @@ class Camera(Source[Frame]):
                 break
             if self.tallies.forwarded > before:
                 pause_s = self._settings.first_pause_s
-            self._worker.wait(pause_s)
+            # not all cameras of a hall at once, when its network comes back
+            self._worker.wait(pause_s * uniform(0.75, 1.25))
             pause_s = min(2 * pause_s, self._settings.longest_pause_s)
 
     def _reader_failed(self, generation: int) -> None:

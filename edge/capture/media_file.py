@@ -6,7 +6,8 @@ FFmpeg's messages may hold an address with its password, so none of them is pass
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -155,10 +156,23 @@ class _Times:
         return time_s
 
 
-def read_frames(container: Any, source: str, tallies: Tallies, passed_s: float = 0.0) -> Iterator[Frame]:
+@dataclass(slots=True)
+class Interest:
+    """What whoever looks at a live picture wants of it, asked for each one: what nobody looks at is not made.
+
+    `wants`: whether the next picture is looked at. `rests`: whether a few pictures a second are enough: then those that
+    no other is coded after need not be decoded."""
+
+    wants: Callable[[], bool] = lambda: True
+    rests: Callable[[], bool] = lambda: False
+
+
+def read_frames(
+    container: Any, source: str, tallies: Tallies, passed_s: float = 0.0, interest: Interest | None = None
+) -> Iterator[Frame]:
     """Pictures of a container with their media time, from 0, upright: turned as the film says. Damaged ones are counted
     (`corrupt`) and left out; their size and the turn may change from one to the next. Pictures before `passed_s` are
-    not turned into any.
+    not turned into any, nor are those that `interest` does not want (`between`).
 
     Raises `SourceError` where the container has no pictures at all."""
     import av
@@ -178,13 +192,21 @@ def read_frames(container: Any, source: str, tallies: Tallies, passed_s: float =
     times.begins_anywhere = passed_s > 0
     go_to(container, passed_s)
     found = passed_s > 0
+    rests = False
     for packet in _packets(container, stream, source):
+        if interest is not None and interest.rests() != rests:
+            rests = not rests
+            stream.codec_context.skip_frame = "NONREF" if rests else "DEFAULT"
         try:
             pictures = packet.decode()
         except (av.FFmpegError, ValueError):
             tallies.drop("corrupt")
             continue
         for picture in pictures:
+            if interest is not None and not interest.wants():
+                found = True
+                tallies.drop("between")
+                continue
             if passed_s > 0 and (picture.time or 0.0) - (origin_s or 0.0) < passed_s:
                 continue
             try:

@@ -157,6 +157,11 @@ class Engine:
         # on a grid of the clock's, whatever visits there were: none moves when others are found to begin
         return (self._frame_s // settings.idle_every_s + 1) * settings.idle_every_s - _EARLY_S
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no visit is open, so that a few pictures a second are enough. Asks nobody to wait."""
+        return self._visits.visit is None
+
     @contextmanager
     def at_hand(self) -> Iterator[bool]:
         """Hold the engine if nothing else does (a voice may be read, which takes longer than a picture): false where

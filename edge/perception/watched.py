@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from edge.capture.camera import Camera
-from edge.capture.media_file import require_file
+from edge.capture.media_file import Interest, require_file
 from edge.capture.microphone import Microphone
 from edge.counters import CounterSection
 from edge.delivery.health import Health
@@ -160,6 +160,7 @@ class Watched:
                 lambda frame: frame_due() if is_due(frame) else None,
                 lambda frame: "late" if is_due(frame) else "between",
             )
+            self.camera.interest = Interest(lambda: time.monotonic() >= self.engine.due_s, lambda: self.engine.is_idle)
         if self.microphone is not None:
             self.microphone.tell(lambda _chunk: chunk_due(), lambda _chunk: "late")
 

@@ -8,13 +8,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from edge.capture.camera import Camera, CameraSettings, read_camera
-from edge.capture.media_file import open_media, read_chunks
+from edge.capture.media_file import Interest, open_media, read_chunks, read_frames
 from edge.capture.microphone import Microphone, MicrophoneSettings, read_microphone
 from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
@@ -370,3 +372,38 @@ def test_a_file_that_plays_before_a_closed_camera_goes_on_meanwhile(tmp_path: Pa
         camera.stop()
         assert camera.next(0.05) is None, "nothing that was read is kept"
     assert max(seen) < 12, seen
+
+
+def test_what_nobody_looks_at_is_not_made_and_in_rest_not_even_decoded(tmp_path: Path) -> None:
+    """A stream's pictures that are not due are not turned into arrays; while no visit is open those that no other is
+    coded after are skipped, and the rest stay whole."""
+    path = tmp_path / "b-frames.mp4"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=RATE_HZ, options={"bf": "2", "b-pyramid": "none", "g": "60"})
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        for number in range(60):
+            pixels = np.full((96, 160, 3), 4 * number, np.uint8)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
+        container.mux(video.encode(None))
+
+    def read(interest: Interest) -> tuple[list[int], Tallies]:
+        tallies = Tallies()
+        container = open_media(str(path))
+        try:
+            found = [int(frame.pixels.mean()) for frame in read_frames(container, str(path), tallies, 0.0, interest)]
+        finally:
+            container.close()
+        return found, tallies
+
+    every, _ = read(Interest())
+    calls = count()
+    third, tallies = read(Interest(wants=lambda: next(calls) % 3 == 0))
+    assert third == every[::3]
+    assert (tallies.forwarded, tallies.dropped) == (20, {"between": 40})
+    resting, tallies = read(Interest(rests=lambda: True))
+    assert 15 <= len(resting) <= 35, "two of three pictures are of that kind, where nothing moves the coder to others"
+    assert set(resting) <= set(every), "none is damaged by what was left out"
+    assert tallies.dropped == {}
+    nothing, tallies = read(Interest(wants=lambda: False))
+    assert nothing == [], "which is no stream without pictures"
+    assert tallies.dropped == {"between": 60}
