@@ -285,6 +285,8 @@ class Box:
             "server_answers": self.sender.is_heard,
             "problem": self.curator.problem or self.sender.problem,
             "failing": ", ".join(self.health.failing),
+            "notices": "" if self.analysis is None else " ".join(self.analysis.notices),
+            "notices": "" if self.analysis is None else " ".join(self.analysis.notices),
         }
 
     def _heartbeat(self) -> wire.Heartbeat:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.quality import Levels
 from edge.capture.redaction import redacted
 from pipeline.errors import SourceError
 from pipeline.language import Message
@@ -227,13 +228,16 @@ def read_frames(
         )
 
 
-def read_chunks(container: Any, source: str, channel: int, tallies: Tallies, passed_s: float = 0.0) -> Iterator[Chunk]:
+def read_chunks(
+    container: Any, source: str, channel: int, tallies: Tallies, passed_s: float = 0.0, levels: Levels | None = None
+) -> Iterator[Chunk]:
     """Sound of a container: one of its channels, 16 kHz, in chunks with their media time, on the clock of the
     container's pictures. Sound that begins later stays later, its gaps are filled with silence. What is before
     `passed_s` is left out.
 
     Rate, format and layout may change from one piece to the next. The channel is taken before resampling: the other
-    ones are never mixed in. Raises `SourceError` where the container has no sound, or not that channel."""
+    ones are never mixed in; of them `levels` learns how loud they are, nothing else. Raises `SourceError` where the
+    container has no sound, or not that channel."""
     import av
 
     if not container.streams.audio:
@@ -246,7 +250,7 @@ def read_chunks(container: Any, source: str, channel: int, tallies: Tallies, pas
     if channel >= stream.codec_context.channels:
         raise _no_channel(source, stream.codec_context.channels, channel)
     origin_s = _origin_s(container)
-    sound = _Sound(source, channel, origin_s, tallies)
+    sound = _Sound(source, channel, origin_s, tallies, levels)
     go_to(container, passed_s)
     for packet in _packets(container, stream, source):
         if passed_s > 0 and packet.pts is not None and _media_s(packet, origin_s) < passed_s:
@@ -288,9 +292,12 @@ def _no_channel(source: str, count: int, channel: int) -> SourceError:
 class _Sound:
     """Decoded pieces in, chunks of one channel out."""
 
-    def __init__(self, source: str, channel: int, origin_s: float | None, tallies: Tallies) -> None:
+    def __init__(
+        self, source: str, channel: int, origin_s: float | None, tallies: Tallies, levels: Levels | None = None
+    ) -> None:
         import av
 
+        self._levels = levels
         self._av = av
         self._source, self._channel, self._tallies = source, channel, tallies
         self._shift_s = origin_s
@@ -320,7 +327,10 @@ class _Sound:
         assert self._mono is not None
         for each in self._packed.resample(piece):
             # packed, as PyAV reads beyond the end of planar frames of eight channels and more
-            samples = np.asarray(each.to_ndarray()).reshape(-1, count)[:, self._channel]
+            channels = np.asarray(each.to_ndarray()).reshape(-1, count)
+            if self._levels is not None:
+                self._levels.add(channels)
+            samples = channels[:, self._channel]
             self._add(self._mono.feed(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)))
 
     def _place(self, stamped_s: float | None, length_s: float) -> None:

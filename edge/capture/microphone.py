@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.media_file import Resampler, open_media, read_chunks
+from edge.capture.quality import Levels
 from edge.capture.source import Source
 from pipeline.errors import SourceError
 from pipeline.language import Message
@@ -46,19 +48,24 @@ def is_file(source: int | str) -> bool:
 
 
 def read_microphone(
-    source: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies, passed_s: float = 0.0
+    source: int | str,
+    channel: int,
+    settings: MicrophoneSettings,
+    tallies: Tallies,
+    passed_s: float = 0.0,
+    levels: Levels | None = None,
 ) -> Generator[Chunk]:
-    """Chunks of a source: of a file with its media time, from `passed_s` on, else with the monotonic time. Raises
-    `SourceError`."""
+    """Chunks of a source: of a file with its media time, from `passed_s` on, else with the monotonic time. `levels`:
+    learns how loud each channel is. Raises `SourceError`."""
     if is_file(source):
         container = open_media(str(source))
         try:
-            yield from read_chunks(container, str(source), channel, tallies, passed_s)
+            yield from read_chunks(container, str(source), channel, tallies, passed_s, levels)
         finally:
             container.close()
     else:
         device = int(source) if isinstance(source, str) and source.isdecimal() else source
-        yield from _read_device(device, channel, settings, tallies)
+        yield from _read_device(device, channel, settings, tallies, levels)
 
 
 def channels_to_open(most: int, channel: int) -> int:
@@ -69,7 +76,20 @@ def channels_to_open(most: int, channel: int) -> int:
     return most if most <= _MAX_DEVICE_CHANNELS else max(2, channel + 1)
 
 
-def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies) -> Iterator[Chunk]:
+def channel_levels(source: int | str, channel: int, seconds: float = 2.0) -> Levels:
+    """How loud each channel is for so long, for whoever sets a microphone up. Raises `SourceError`."""
+    levels, first_s = Levels(), None
+    with closing(read_microphone(source, channel, MicrophoneSettings(), Tallies(), levels=levels)) as chunks:
+        for chunk in chunks:
+            first_s = chunk.time_s if first_s is None else first_s
+            if chunk.time_s - first_s >= seconds:
+                break
+    return levels
+
+
+def _read_device(
+    device: int | str, channel: int, settings: MicrophoneSettings, tallies: Tallies, levels: Levels | None = None
+) -> Iterator[Chunk]:
     try:
         import sounddevice
     except OSError:
@@ -99,6 +119,8 @@ def _read_device(device: int | str, channel: int, settings: MicrophoneSettings, 
     def take(data: NDArray[np.float32], frames: int, at: Any, status: Any) -> None:
         if status:
             tallies.drop("overrun")
+        if levels is not None:
+            levels.add(data)
         try:
             pieces.put_nowait(data[:, channel].copy())
         except Full:

@@ -1,9 +1,10 @@
 """Open everything that the box needs, one after the other, and say in words what is wrong and what to do.
 
-Nothing is analysed, stored or sent: a picture and a piece of sound are read and forgotten; at the server the box
-only knocks. Exit code 0 if the box would start and reach its server. As root on an installed box it runs within the
-walls of the box's service, and finds what the service finds. A box that is at work meanwhile is asked how it is, and
-keeps its port and its devices.
+Nothing is analysed, stored or sent: a picture and a piece of sound are read and forgotten, and what is poor about
+them is told; at the server the box only knocks. With --face you sit at the citizen's place, and your own face is looked
+for. Exit code 0 if the box would start and reach its server. As root on an installed box it runs within the walls of
+the box's service, and finds what the service finds. A box that is at work meanwhile is asked how it is, and keeps its
+port and its devices.
 
   hailong edge check --config edge.toml
 """
@@ -21,7 +22,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from edge.commands.check_counters import check_counters
+from edge.commands.check_counters import check_counters, with_notices
 from edge.commands.finding import Finding
 from edge.config import EdgeConfig, load_config
 from edge.deploy.service import ask_running_box
@@ -42,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="COUNTER",
         help="make a one-time code for another tablet, of a hall at that counter",
     )
+    parser.add_argument(
+        "--face",
+        nargs="?",
+        const="",
+        metavar="COUNTER",
+        help="say how large your own face is at the citizen's place, of a hall at that counter's",
+    )
     parser.add_argument("--offline", action="store_true", help="do not knock at the server")
     parser.add_argument("--beside", action="store_true", help="another release is at work: do not judge that one")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -56,12 +64,15 @@ def run(args: argparse.Namespace) -> int:
     again += [flag for name, flag in flags.items() if getattr(args, name)]
     if args.pair_tablet is not None:
         again += ["--pair-tablet", *([args.pair_tablet] if args.pair_tablet else [])]
+    if args.face is not None:
+        again += ["--face", *([args.face] if args.face else [])]
     done = run_as_service(args.config, again)
     if done is not None:
         return done
     if args.pair_tablet is not None:
         _pair(load_config(args.config), args.pair_tablet)
-    findings = check(args.config, args.offline, (lambda _finding: None) if args.json else _print, args.beside)
+    report: Callable[[Finding], None] = (lambda _finding: None) if args.json else _print
+    findings = check(args.config, args.offline, report, args.beside, args.face)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if args.json:
         found = {"ok": wrong == 0, "findings": [asdict(finding) for finding in findings]}
@@ -109,6 +120,7 @@ _PLACES = {
     "queue port": Message("queue port"),
     "models": Message("models"),
     "camera": Message("camera"),
+    "face": Message("face"),
     "microphone": Message("microphone"),
     "server": Message("server"),
 }
@@ -129,9 +141,11 @@ def check(
     offline: bool = False,
     report: Callable[[Finding], None] = lambda _finding: None,
     beside: bool = False,
+    face: str | None = None,
 ) -> list[Finding]:
     """Every check in order; `report` hears each as it is made. `beside`: this is another release than the one at work,
-    whose troubles are told but not judged. Never raises for what is wrong with the box."""
+    whose troubles are told but not judged. `face`: the counter (of a hall, else empty) at whose citizen's place the
+    technician sits, and asks how large his face is. Never raises for what is wrong with the box."""
     findings: list[Finding] = []
 
     def note(found: Finding) -> None:
@@ -151,7 +165,7 @@ def check(
         note(_running(running, judged=not beside))
     for what, look in _CHECKS:
         note(_try(what, look, config, running is not None))
-    for found in check_counters(config, running is not None):
+    for found in check_counters(config, running is not None, face):
         note(found)
     if offline:
         note(Finding("server", "skipped", Message("not asked (--offline)")))
@@ -204,12 +218,14 @@ def _unit(config: EdgeConfig) -> Finding:
 
 
 def _running(told: dict[str, object], judged: bool) -> Finding:
+    from edge.capture.quality import NOTICES
     from edge.deploy.notify import status_text
 
     text = status_text(told)
+    notices = [key for key in str(told.get("notices", "")).split() if key in NOTICES]
     good = told["state"] in ("OK", "STARTING", "ANALYSIS_OFF") and not told["problem"] and not told["failing"]
     if good and told["server_answers"]:
-        return Finding("running box", "ok", text)
+        return with_notices(Finding("running box", "ok", text), notices)
     # a clock that is not trusted yet has a finding of its own, with what to do
     wrong = judged and not good and told["state"] != "CLOCK_UNTRUSTED"
     fix = Message("Its journal says more: journalctl --namespace hailong")

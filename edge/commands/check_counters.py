@@ -3,8 +3,10 @@ cameras take as long as one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 
 from edge.capture.redaction import redacted
@@ -12,15 +14,19 @@ from edge.commands.finding import Finding
 from edge.config import EdgeConfig, is_loopback
 from edge.counters import CounterSection
 from pipeline.errors import HailongError
-from pipeline.language import Message
+from pipeline.language import Joined, Message
 
+FACE_WAIT_S = 8.0
 Look = Callable[[EdgeConfig, CounterSection], Finding]
 
 
-def check_counters(config: EdgeConfig, is_running: bool) -> list[Finding]:
+def check_counters(config: EdgeConfig, is_running: bool, face: str | None = None) -> list[Finding]:
     """Tablet, camera and microphone of every counter, in the order of the counters. `is_running`: a box is at work
-    with them."""
+    with them. `face`: the counter at whose citizen's place the technician sits (empty: of a box of one)."""
     jobs = [(counter, what, look) for counter in config.counters for what, look in _LOOKS]
+    if face is not None:
+        mine = [one for one in config.counters if one.name == face or (not face and not config.counter)]
+        jobs += [(counter, "face", _face) for counter in mine if counter.camera.source != "none"]
     with ThreadPoolExecutor(len(jobs), "checking") as side_by_side:
         found = side_by_side.map(lambda job: _find(config, is_running, *job), jobs)
         return list(found)
@@ -31,7 +37,11 @@ def _find(config: EdgeConfig, is_running: bool, counter: CounterSection, what: s
         found = look(config, counter)
     except HailongError as error:
         found = Finding(what, "wrong", error.message, error.fix)
-        source = {"camera": counter.camera.source, "microphone": counter.microphone.source}.get(what)
+        source = {
+            "camera": counter.camera.source,
+            "face": counter.camera.source,
+            "microphone": counter.microphone.source,
+        }.get(what)
         # a box at work keeps its devices, and most let one program in: whether it sees and hears, it says itself
         if is_running and (isinstance(source, int) or what == "microphone"):
             text = Message("{reason} The box that is at work may hold it.", reason=error.message)
@@ -70,6 +80,7 @@ def _camera(_config: EdgeConfig, counter: CounterSection) -> Finding:
     if counter.camera.source == "none":
         return Finding("camera", "skipped", Message("none is named"))
     from edge.capture.camera import Camera
+    from edge.capture.quality import picture_notices
 
     frame = Camera(counter.camera.stream).check()
     height_px, width_px = frame.pixels.shape[:2]
@@ -79,18 +90,53 @@ def _camera(_config: EdgeConfig, counter: CounterSection) -> Finding:
         width=width_px,
         height=height_px,
     )
-    return Finding("camera", "ok", text)
+    return with_notices(Finding("camera", "ok", text), picture_notices(frame.pixels, counter.camera.region))
+
+
+def with_notices(found: Finding, keys: Sequence[str]) -> Finding:
+    """What can be used but is poor: the box starts, and is told what to mend."""
+    from edge.capture.quality import NOTICES
+
+    return replace(found, state="warning", fix=Joined([NOTICES[key] for key in keys], " ")) if keys else found
+
+
+def _face(_config: EdgeConfig, counter: CounterSection) -> Finding:
+    """How large the face of whoever sits at the citizen's place is; only where a technician asks for it."""
+    from edge.capture.camera import CameraSettings, read_camera
+    from edge.capture.quality import face_notices
+    from edge.perception.region import Region
+    from models.catalogue import model_files
+    from models.face_detect import FaceDetector
+    from pipeline.records import Tallies
+
+    region = Region(counter.camera.region)
+    far = FaceDetector(model_files("face-detector-far")["face_detection_full_range.tflite"])
+    heights_px: list[float] = []
+    end_s = time.monotonic() + FACE_WAIT_S
+    with closing(read_camera(counter.camera.stream, CameraSettings(), Tallies())) as frames:
+        for frame in frames:
+            heights_px += [found.box_px[3] for found in far.detect(region.apply(frame.pixels))]
+            if heights_px or time.monotonic() > end_s:
+                break
+    text = (
+        Message("a face of {height} pixels", height=round(max(heights_px)))
+        if heights_px
+        else Message("no face in view")
+    )
+    return with_notices(Finding("face", "ok", text), face_notices(heights_px))
 
 
 def _microphone(_config: EdgeConfig, counter: CounterSection) -> Finding:
     microphone = counter.microphone
     if microphone.source == "none":
         return Finding("microphone", "skipped", Message("none is named"))
-    from edge.capture.microphone import Microphone
+    from edge.capture.microphone import Microphone, channel_levels
+    from edge.capture.quality import sound_notices
 
     Microphone(microphone.source, channel=microphone.channel).check()
+    peaks = channel_levels(microphone.source, microphone.channel).peaks.tolist()
     text = Message("{source}, channel {channel}", source=redacted(microphone.source), channel=microphone.channel)
-    return Finding("microphone", "ok", text)
+    return with_notices(Finding("microphone", "ok", text), sound_notices(peaks, microphone.channel))
 
 
 _LOOKS: tuple[tuple[str, Look], ...] = (("tablet", _tablet), ("camera", _camera), ("microphone", _microphone))

@@ -29,7 +29,8 @@ def status_text(status: Mapping[str, object]) -> str:
     """A box's status (`edge.box.Box.status()`, `/status`) in one line."""
     server = "the server answers" if status["server_answers"] else "the server does not answer"
     failing = f"failing: {status['failing']}." if status["failing"] else ""
-    return " ".join(f"state {status['state']}; {server}. {failing} {status['problem']}".split())
+    poor = f"poor picture: {status['notices']}." if status.get("notices") else ""
+    return " ".join(f"state {status['state']}; {server}. {failing} {poor} {status['problem']}".split())
 
 
 class StatusTeller:

@@ -111,6 +111,12 @@ class Analysis:
             works.append(("words reader", self._read_words))
         self._workers = {name: Worker(name, work, on_failed=health.failed(name, off)) for name, work in works}
 
+    @property
+    def notices(self) -> list[str]:
+        """What was poor about the pictures that were read at the start, at any counter (keys of
+        `edge.capture.quality.NOTICES`)."""
+        return sorted({key for each in self.counters.values() for key in each.notices})
+
     def model_digests(self) -> Iterable[tuple[str, bytes]]:
         """(name, SHA-256) of every file of weights in use."""
         return sorted(self._digests.items())

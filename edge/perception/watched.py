@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from edge.capture.camera import Camera
 from edge.capture.media_file import Interest, require_file
 from edge.capture.microphone import Microphone
+from edge.capture.quality import picture_notices
 from edge.counters import CounterSection
 from edge.delivery.health import Health
 from edge.perception.engine import Asked, Engine
@@ -53,6 +54,9 @@ class Watched:
         self.name, self.engine = counter.name, engine
         self._of = "" if alone else f" of counter {counter.name}"
         self._health, self._alone, self._tell_at_once = health, alone, tell_at_once
+        self.notices: list[str] = []
+        """What is poor about the one picture that is read at the start (keys of `edge.capture.quality.NOTICES`). It is
+        not judged again while citizens come and go: no visit moves it."""
         self._told_day: int | None = None
         self._busy_until_s = float("-inf")
         self._stopping = False
@@ -101,7 +105,9 @@ class Watched:
         for source in self.sources:
             try:
                 if not self.asks_consent:
-                    source.check()
+                    found = source.check()
+                    if isinstance(found, Frame):
+                        self.notices = picture_notices(found.pixels, self.engine.settings.region)
                 elif source.is_file:
                     require_file(str(source.source))
             except SourceError as error:

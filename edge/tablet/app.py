@@ -23,6 +23,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from edge.capture.quality import NOTICES
 from edge.capture.queue_events import QueueEvents
 from edge.config import EdgeConfig
 from edge.counters import CounterSection
@@ -33,8 +34,10 @@ from edge.tablet.notice import notice_qr
 from edge.tablet.pairing import COOKIE, COOKIE_S, Pairing
 from edge.tablet.texts import EXPLAINED, TITLE, NoticeFacts, notice_parts, steps
 from models.catalogue import all_cards
+from pipeline.box_states import STATE_WORDS
 from pipeline.errors import StoreError
 from pipeline.language import DEFAULT, Message, Plural, in_language, language, languages, translator
+from pipeline.wire import BoxState
 
 _HERE = Path(__file__).parent
 _LANGUAGE_COOKIE = "language"
@@ -192,6 +195,12 @@ class _Pages:
         if self._pairing is not None:
             self._give(answer, request.cookies[COOKIE])
         return answer
+
+    def status(self, request: Request, told: Mapping[str, str | bool]) -> Response:
+        """How the box is, for whoever looks after it; nothing that visits move."""
+        notices = [NOTICES[key] for key in str(told.get("notices", "")).split() if key in NOTICES]
+        state = STATE_WORDS[BoxState[str(told.get("state", "OK"))]]
+        return self._render(request, "status.html", state=state, told=told, notices=notices)
 
     async def pair(self, request: Request) -> Response:
         """Where the one-time code is typed."""
@@ -460,8 +469,14 @@ def make_app(
     that names them. `events`: the queue system's are taken here; None: not here. `status`: told at `/status`. `host`:
     the configured address."""
 
-    async def show_status(_request: Request) -> Response:
-        return JSONResponse(dict(status()))
+    first = tablets if isinstance(tablets, CounterTablet) else next(iter(tablets), None)
+
+    async def show_status(request: Request) -> Response:
+        """For programs as JSON; for a technician's browser as a page."""
+        told = dict(status())
+        if first is not None and "text/html" in request.headers.get("accept", ""):
+            return _Pages(first).status(request, told)
+        return JSONResponse(told)
 
     routes: list[BaseRoute] = [Route("/status", show_status), Mount("/static", StaticFiles(directory=_HERE / "static"))]
     if events is not None:

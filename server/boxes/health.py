@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, func
 
-from pipeline.calendar import now_s
+from pipeline.box_states import STATE_WORDS
+from pipeline.calendar import now_s, today
 from pipeline.language import Message
 from pipeline.release_kind import EVIDENCE, PULSE
 from pipeline.wire import BoxState
 from server.boxes.pools import PoolHealth, pool_states
 from server.boxes.release_gate import Held, held_by_box
+from server.boxes.views import boxes_without_anybody
 from server.core.provinces import province_by_id
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies
@@ -20,17 +22,6 @@ from server.store.tables.releases import deliveries, releases, tree_heads
 
 SILENT_AFTER_S = 900
 """A box that has not been heard for so long is shown as silent."""
-
-STATE_WORDS: dict[BoxState, Message] = {
-    BoxState.OK: Message("Working"),
-    BoxState.ANALYSIS_OFF: Message("Analysis is off"),
-    BoxState.CAMERA_LOST: Message("Camera lost"),
-    BoxState.MICROPHONE_LOST: Message("Microphone lost"),
-    BoxState.CLOCK_UNTRUSTED: Message("Clock not trusted"),
-    BoxState.DISK_FULL: Message("Disk full"),
-    BoxState.BUDGET_REFUSED: Message("Privacy budget refused"),
-    BoxState.STARTING: Message("Starting"),
-}
 
 HELD_WORDS: dict[Held, Message] = {
     Held.REPEATED: Message("second table of one window"),
@@ -72,12 +63,21 @@ class BoxHealth:
     """Of a hall's box, each of its pools; empty for a box of one."""
     log_size: int | None
     log_verified: bool | None
+    nobody: bool = False
+    """Whether its releases of the last days say that hardly anybody is seen (`server.boxes.views`)."""
 
     @property
     def fine(self) -> bool:
         """Whether nobody needs to look at this box."""
         usable = self.enrolled and not self.revoked and not self.silent
-        return usable and self.state is BoxState.OK and self.missing == 0 and not self.held and self.pools_fine
+        return (
+            usable
+            and self.state is BoxState.OK
+            and self.missing == 0
+            and not self.held
+            and self.pools_fine
+            and not self.nobody
+        )
 
     @property
     def pools_fine(self) -> bool:
@@ -119,6 +119,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
     )
     sent = {row.box_id: row for row in connection.execute(kinds.group_by(releases.c.box_id))}
     held = held_by_box(connection, province_id)
+    nobody = boxes_without_anybody(connection, province_id, today())
     pools = pool_states(connection, province_id)
     came = scope.select(
         deliveries, deliveries.c.box_id, deliveries.c.epoch, func.count(), func.max(deliveries.c.sequence)
@@ -166,6 +167,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
                 pools=pools.get(row.id, []),
                 log_size=head.size if head else None,
                 log_verified=bool(head.verified) if head else None,
+                nobody=row.state == BoxState.OK and row.id in nobody,
             )
         )
     return found

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 from starlette.applications import Starlette
@@ -35,6 +36,7 @@ from pipeline.wire import BoxState
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest
 from tests.delivery.conftest import LOCAL, Place, make_place, wait_for
+from tests.edge.clips import write_film
 
 _MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
 CONFIG = """
@@ -175,6 +177,17 @@ def test_what_is_wrong_is_said_and_nothing_starts(old: str, new: str, what: str,
     if what != "camera":
         with pytest.raises(HailongError, match=said):
             Box.open(load_config(config_path))
+
+
+def test_a_poor_picture_is_a_note_and_no_fault(config_path: Path, tmp_path: Path) -> None:
+    film = write_film(tmp_path / "dark.mp4", [np.full((480, 640, 3), 8, np.uint8)] * 5)
+    change(config_path, '[camera]\nsource = "none"', f'[camera]\nsource = "{film}"')
+    (told,) = [finding for finding in check(config_path, offline=True) if finding.what == "camera"]
+    assert told.state == "warning"
+    assert "too dark" in told.fix
+    found = [finding for finding in check(config_path, offline=True, face="") if finding.what == "face"]
+    assert [(face.state, face.text) for face in found] == [("warning", "no face in view")]
+    assert "sit at the citizen's place" in found[0].fix
 
 
 def test_a_taken_port_leaves_nothing_open(config_path: Path) -> None:

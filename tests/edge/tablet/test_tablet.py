@@ -106,6 +106,15 @@ def find(pattern: str, page: str) -> str:
     return match[1]
 
 
+TOLD: dict[str, str | bool] = {
+    "state": "CAMERA_LOST",
+    "server_answers": False,
+    "problem": "",
+    "failing": "",
+    "notices": "dark strip something_new",
+}
+
+
 def make_tablet(form: Form) -> Iterator[Tablet]:
     visits = Visits()
     tablet = Tablet.__new__(Tablet)
@@ -119,7 +128,9 @@ def make_tablet(form: Form) -> Iterator[Tablet]:
     counter.note_visit(1)
     facts = NoticeFacts("Sở Tư pháp", "Tầng 1", "https://example.vn/giai-thich", STATE)
     pages = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, facts.url, facts.contact, facts)
-    server = TabletServer(make_app(CounterTablet(pages, counter), QueueEvents({"1": counter}, TOKEN)), "127.0.0.1", 0)
+    server = TabletServer(
+        make_app(CounterTablet(pages, counter), QueueEvents({"1": counter}, TOKEN), lambda: TOLD), "127.0.0.1", 0
+    )
     server.start()
     with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", follow_redirects=True) as client:
         tablet.__init__(counter, visits, client)  # type: ignore[misc]
@@ -518,3 +529,11 @@ def test_who_brings_a_child_is_not_analysed_under_either_basis(one: Tablet) -> N
     assert "trẻ em dưới 16 tuổi" in one.client.get("/").text
     one.client.post("/opt-out", data={"page_token": one.page_token()})
     assert one.visits.has_opted_out
+
+
+def test_the_state_is_json_for_programs_and_a_page_in_words_for_a_technician(one: Tablet) -> None:
+    assert one.client.get("/status").json() == TOLD
+    page = one.client.get("/status", headers={"accept": "text/html,*/*;q=0.8"}).text
+    for words in ("Mất camera", "Máy chủ không trả lời", "Hình quá tối", "Hình là một dải"):
+        assert words in page
+    assert "something_new" not in page
