@@ -286,7 +286,6 @@ class Box:
             "problem": self.curator.problem or self.sender.problem,
             "failing": ", ".join(self.health.failing),
             "notices": "" if self.analysis is None else " ".join(self.analysis.notices),
-            "notices": "" if self.analysis is None else " ".join(self.analysis.notices),
         }
 
     def _heartbeat(self) -> wire.Heartbeat:
