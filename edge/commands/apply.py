@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     layout.trust()
     load_config(layout.config)
     before = layout.unit.read_text(encoding="utf-8") if layout.unit.exists() else ""
-    own_config(layout)
+    own_config(layout.config)
     write_unit(layout)
     systemctl(layout, "daemon-reload")
     changed = before != layout.unit.read_text(encoding="utf-8")

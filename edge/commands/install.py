@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     activate(layout, release)
     link_command(layout)
     if args.config is not None:
-        own_config(layout)
+        own_config(layout.config)
         write_unit(layout)
     systemctl(layout, "daemon-reload")
     if args.json:

@@ -2,7 +2,10 @@
 
   hailong edge rollback
 
-Configuration, keys, running months and outbox stay as they are. Called again, it returns to the newer release.
+Keys, running months and outbox stay as they are, and the configuration, too, unless the present release came with one
+of its own (`hailong edge update --config`): then each has its own again. Where the release before does not come up, the
+box stays with the present one, which may have written a leaf of the transparency log that the one before does not know.
+Called again, it returns to the newer release.
 """
 
 from __future__ import annotations
@@ -29,13 +32,21 @@ def run(args: argparse.Namespace) -> int:
     layout = Layout(args.root)
     layout.trust()
     wanted = is_wanted(layout)
-    release = roll_back(layout)
-    run_in(release, ["edge", "apply", "--unit-only", "--root", str(layout.root)])  # 0.1.0 has none: its unit stays
-    wrong = restart_and_watch(layout, watch_s=5.0) if wanted else ""
+    before = layout.current.resolve()
+
+    def turn() -> tuple[Path, str]:
+        release = roll_back(layout)
+        run_in(release, ["edge", "apply", "--unit-only", "--root", str(layout.root)])  # 0.1.0 has none: its unit stays
+        return release, restart_and_watch(layout, watch_s=5.0) if wanted else ""
+
+    release, wrong = turn()
     if wrong:
+        _, still = turn()
         raise ConfigError(
-            Message("{name} is in place, but does not come up: {wrong}.", name=release.name, wrong=wrong),
-            Message("Call rollback again."),
+            Message("{name} does not come up: {wrong}.", name=release.name, wrong=wrong),
+            Message("{name} does not come up either: {wrong}.", name=before.name, wrong=still)
+            if still
+            else Message("The box is back on {name} and at work.", name=before.name),
         )
     running = "Now running" if wanted else "In place, not started:"
     print(json.dumps({"release": release.name, "running": wanted}) if args.json else f"{running} {release.name}.")

@@ -72,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
         )
     systemctl(layout, "disable", "hailong-edge")
     wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime) if folder.exists())
-    wiped += sum(wipe_file(path) for path in (layout.config, layout.credential) if path.exists())
+    secret = (layout.config, layout.previous_config, layout.next_config, layout.credential)
+    wiped += sum(wipe_file(path) for path in secret if path.exists())
     for path in (layout.unit, layout.journal, layout.command):
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.drop_ins, ignore_errors=True)

@@ -1,4 +1,5 @@
-"""The first installation, on a machine that has nothing of Hài Lòng yet: `install.sh`, published beside the bundle.
+"""The first installation, on a machine that has nothing of Hài Lòng yet: `install.sh`, published beside the bundle. On
+a box that has a release it begins an update, by the new release's own program: the old one may not know its settings.
 
 `hailong edge bundle` writes the script from this module and the three that it imports (`installer_text`), so that what
 reads a bundle here and in `hailong edge update` is the same code. It needs Python's own library and the libcrypto that
@@ -44,7 +45,8 @@ def verify_by_libcrypto(key: bytes, signature: bytes, data: bytes) -> bool:
 
 
 def main(arguments: list[str]) -> int:
-    """`install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]`, as root."""
+    """`install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]`, as root. `EDGE_TOML`: the box's configuration; on a box that has
+    one, what takes its place together with the release."""
     if len(arguments) not in (2, 3):
         print("usage: sh install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]", file=sys.stderr)
         print("TRUST_KEY: the public signing key (40 characters) of whoever made the bundle", file=sys.stderr)
@@ -52,6 +54,10 @@ def main(arguments: list[str]) -> int:
     bundle, trust, *config = arguments
     if os.geteuid() != 0:
         print("install.sh: run it as root", file=sys.stderr)
+        return 1
+    known = HOME / "trust.key"
+    if known.exists() and known.read_text(encoding="ascii").strip() != trust:
+        print("install.sh: this box trusts another key; nothing was changed", file=sys.stderr)
         return 1
     try:
         key = decode_z85(trust)
@@ -62,8 +68,9 @@ def main(arguments: list[str]) -> int:
     except BundleError as error:
         print(f"install.sh: {bundle} {error}. {error.fix}", file=sys.stderr)
         return 1
-    install = [str(release / "venv/bin/hailong"), "edge", "install", "--bundle", bundle, "--trust", trust]
-    return subprocess.run([*install, *(f"--config={path}" for path in config)]).returncode
+    command = [str(release / "venv/bin/hailong"), "edge"]
+    command += ["update"] if (HOME / "current").exists() else ["install", "--trust", trust]
+    return subprocess.run([*command, "--bundle", bundle, *(f"--config={path}" for path in config)]).returncode
 
 
 def installer_text() -> str:
@@ -77,7 +84,7 @@ def installer_text() -> str:
 
 
 _HEAD = """#!/bin/sh
-# First installation of a Hai Long box, without a network: sh install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]
+# Installs or updates a Hai Long box, without a network: sh install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]
 # Compare this script's sha256 with the one that was published before you run it; it checks the bundle itself.
 set -eu
 command -v python3 >/dev/null || { echo "install.sh needs Python: apt install python3 python3-venv" >&2; exit 1; }

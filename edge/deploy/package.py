@@ -1,9 +1,10 @@
 """A Debian package around a signed bundle: `apt install ./hailong-edge_0.1.0_amd64.deb` (by `dpkg-deb`).
 
 The package carries the bundle, the installer's text and the key that signs; its scripts do what the documented commands
-do, by the same code: the first configuration builds the release, a later one is `hailong edge update` (watched, and
-returned if it fails, which fails the package), a purge is `hailong edge uninstall`. A package that is removed but not
-purged leaves the software, stopped, for the purge to wipe the box's keys and months with.
+do, by the same code: the first configuration builds the release, a later one is an update, watched, and returned if it
+fails, which fails the package. It comes with `/etc/hailong/edge.toml.new` where that lies there. A purge is `hailong
+edge uninstall`. A package that is removed but not purged leaves the software, stopped, for the purge to wipe the box's
+keys and months with.
 """
 
 from __future__ import annotations
@@ -39,13 +40,13 @@ POSTINST = """#!/bin/sh
 set -e
 [ "$1" = configure ] || exit 0
 share=/{share}
-if [ -e /opt/hailong/current ]; then
-  /opt/hailong/current/venv/bin/hailong edge update --bundle "$share/hailong-edge.tar"
-  [ ! -e /etc/hailong/edge.toml ] || systemctl enable --quiet hailong-edge || true
-else
-  if [ -e /etc/hailong/edge.toml ]; then set -- /etc/hailong/edge.toml; else set --; fi
-  sh "$share/install.sh" "$share/hailong-edge.tar" "$(cat "$share/trust.key")" "$@"
-fi
+# the file for a new box, or the one that waits for this release; a box that has one keeps it otherwise
+config=/etc/hailong/edge.toml
+if [ -e /opt/hailong/current ]; then config=$config.new; fi
+if [ -e "$config" ]; then set -- "$config"; else set --; fi
+updated=$(readlink /opt/hailong/current || true)
+sh "$share/install.sh" "$share/hailong-edge.tar" "$(cat "$share/trust.key")" "$@"
+[ -z "$updated" ] || [ ! -e /etc/hailong/edge.toml ] || systemctl enable --quiet hailong-edge || true
 """
 
 PRERM = """#!/bin/sh

@@ -4,6 +4,7 @@
     ROOT/opt/hailong/current, previous                                      symbolic links
     ROOT/opt/hailong/trust.key                                              who may sign updates
     ROOT/etc/hailong/edge.toml, ROOT/var/lib/hailong/                       configuration, keys, months, outbox
+    ROOT/etc/hailong/edge.toml.previous, edge.toml.new                      of the release before; of one to come
     ROOT/etc/systemd/system/hailong-edge.service                            the hardened unit
     ROOT/usr/local/bin/hailong                                              the current release's command
 
@@ -13,6 +14,7 @@ manifest, which is written last.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -46,6 +48,16 @@ class Layout:
     def config(self) -> Path:
         """The box's configuration."""
         return self.root / "etc/hailong/edge.toml"
+
+    @property
+    def next_config(self) -> Path:
+        """A configuration that waits for the release that needs it."""
+        return self.config.with_name(self.config.name + ".new")
+
+    @property
+    def previous_config(self) -> Path:
+        """The release before's configuration, where the present release came with another."""
+        return self.config.with_name(self.config.name + ".previous")
 
     @property
     def data(self) -> Path:
@@ -142,7 +154,31 @@ def roll_back(layout: Layout) -> Path:
         )
     release = layout.previous.resolve()
     activate(layout, release)
+    if layout.previous_config.exists():
+        _swap(layout.config, layout.previous_config)
     return release
+
+
+def _swap(one: Path, other: Path) -> None:
+    place = one.with_name(one.name + ".swap")
+    one.replace(place)
+    other.replace(one)
+    place.replace(other)
+
+
+def take_config(layout: Layout) -> None:
+    """Put the configuration that waits (`Layout.next_config`) in place. The present release's is kept beside it."""
+    forget_config(layout)
+    layout.config.replace(layout.previous_config)
+    layout.next_config.replace(layout.config)
+    for path in (layout.config, layout.previous_config):
+        own_config(path)
+
+
+def forget_config(layout: Layout) -> None:
+    """From now on the release before has the present configuration, too."""
+    if layout.previous_config.exists():
+        wipe_file(layout.previous_config)
 
 
 def prune(layout: Layout) -> None:
@@ -153,12 +189,12 @@ def prune(layout: Layout) -> None:
             shutil.rmtree(release)
 
 
-def own_config(layout: Layout) -> None:
-    """Make the configuration the service's user's alone: a camera's password may stand in it. Under another root than
-    the machine's, only its mode is set. What lies in the data folder, systemd gives to that user."""
-    layout.config.chmod(0o600)
-    if layout.root == Path("/"):
-        shutil.chown(layout.config, USER, USER)
+def own_config(config: Path) -> None:
+    """Make a configuration the service's user's alone: a camera's password may stand in it. Where this machine has no
+    such user, only its mode is set. What lies in the data folder, systemd gives to that user."""
+    config.chmod(0o600)
+    with contextlib.suppress(LookupError):
+        shutil.chown(config, USER, USER)
 
 
 def link_command(layout: Layout) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ from pipeline.language.catalogues import VARIABLES
 from pipeline.privacy.sealing import CREDENTIAL_NAME
 
 if TYPE_CHECKING:
-    from edge.config import EdgeConfig
+    from edge.config import TabletSection
 
 WATCH_S = 60.0
 """A release that has just taken its place is watched for so long before the one before is given up."""
@@ -95,12 +96,24 @@ def restart_and_watch(layout: Layout, watch_s: float) -> str:
     return ""
 
 
-def ask_running_box(config: EdgeConfig) -> dict[str, object] | None:
-    """What a box that runs with this configuration tells of itself at its tablet's `/status`; None where none
-    answers. Nothing there is moved by visits."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(config.tablet.host, config.tablet.host)  # noqa: S104
-    address = f"http://[{host}]:{config.tablet.port}" if ":" in host else f"http://{host}:{config.tablet.port}"
-    if config.tablet.port == 0:
+def tablet_of(path: Path) -> TabletSection:
+    """Where the box of a configuration serves its tablet. The configuration may be another release's: the rest of it is
+    not judged by what this one knows."""
+    from edge.config import TabletSection
+
+    try:
+        told = tomllib.loads(path.read_text(encoding="utf-8")).get("tablet", {})
+        return TabletSection.model_validate({name: told[name] for name in ("host", "port") if name in told})
+    except (OSError, ValueError, AttributeError, TypeError):
+        return TabletSection()
+
+
+def ask_running_box(tablet: TabletSection) -> dict[str, object] | None:
+    """What a box tells of itself at its tablet's `/status`; None where none answers. Nothing there is moved by
+    visits."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(tablet.host, tablet.host)  # noqa: S104
+    address = f"http://[{host}]:{tablet.port}" if ":" in host else f"http://{host}:{tablet.port}"
+    if tablet.port == 0:
         return None
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
@@ -124,11 +137,11 @@ def run_as_service(config: Path, arguments: Sequence[str]) -> int | None:
         or not has_systemd(layout)
         or not layout.home.exists()
         or not Path(sys.prefix).is_relative_to(layout.home)
-        or config.resolve() != layout.config
+        or config.resolve() not in (layout.config, layout.next_config)
     ):
         return None
-    own_config(layout)  # whoever has just written it may have left it to root alone
-    lines = walls(layout)
+    own_config(config)  # whoever has just written it may have left it to root alone
+    lines = walls(layout, config)
     if any(line.startswith("LoadCredentialEncrypted=") for line in lines) and not layout.credential.exists():
         raise ConfigError(
             Message('at_rest = "credential" needs {path}.', path=str(layout.credential)),
@@ -151,12 +164,12 @@ def run_as_service(config: Path, arguments: Sequence[str]) -> int | None:
     return code
 
 
-def walls(layout: Layout) -> list[str]:
-    """Settings of the unit, and of its drop-ins, that hold for a command in the service's place, one `KEY=VALUE` each;
-    of the configuration as it is now. Raises `ConfigError`."""
+def walls(layout: Layout, config: Path) -> list[str]:
+    """Settings of the unit of a configuration as it is now, and of its drop-ins, that hold for a command in the
+    service's place, one `KEY=VALUE` each. Raises `ConfigError`."""
     from edge.config import load_config
 
-    texts = [unit_text(load_config(layout.config))]
+    texts = [unit_text(load_config(config))]
     texts += [path.read_text(encoding="utf-8") for path in sorted(layout.drop_ins.glob("*.conf"))]
     found, section = [], ""
     for line in (line.strip() for text in texts for line in text.splitlines()):

@@ -1,6 +1,8 @@
 """Restore a backup into an empty store, on SQLite or PostgreSQL, whichever it was made on.
 
-A backup of an older version is restored at that version and then upgraded. Nothing is ever restored over a store.
+A backup of an older version is restored at that version and then upgraded. A store that is not empty is refused, unless
+--replace is given: then everything in it gives way to the backup, in one transaction, whatever version it is of. That
+is the way back from an upgrade: stop the server first.
 
     hailong server restore hailong-2026-11-22.zip.age --identity key.txt --store postgresql://hailong@localhost/hailong
 """
@@ -11,6 +13,8 @@ import argparse
 import json
 from pathlib import Path
 
+from pipeline.errors import InvalidError
+from pipeline.language import Message
 from server.commands.backup import report_table
 from server.commands.options import add_opener_arguments, opener_of
 from server.core.config import add_store_arguments, load_config, own_folder
@@ -20,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong server restore`."""
     parser.add_argument("file", type=Path, help="the backup")
     parser.add_argument("--with-keys", action="store_true", help="restore the server's keys too, where it holds them")
+    parser.add_argument("--replace", action="store_true", help="in the place of everything that the store holds now")
     add_opener_arguments(parser)
     parser.add_argument("--json", action="store_true", help="print rows by table as JSON")
     add_store_arguments(parser)
@@ -32,19 +37,24 @@ def run(args: argparse.Namespace) -> int:
     from server.store.archive import read_manifest, restore
     from server.store.engine import connect
 
+    if args.replace and args.with_keys:
+        raise InvalidError(
+            Message("The server has its keys."), Message("Leave --with-keys out, or restore into a new folder.")
+        )
     config = load_config(args)
     opener = opener_of(args)
     manifest = read_manifest(args.file, opener)
     own_folder(config.data_dir)
     engine = connect(config.store_url)
-    counts = restore(engine, args.file, config.keys_dir if args.with_keys else None, report_table, opener=opener)
+    keys = config.keys_dir if args.with_keys else None
+    counts = restore(engine, args.file, keys, report_table, opener=opener, replace=args.replace)
     seal_open_keys(engine, read_secret(config, GATEWAY_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))
     else:
         print(f"{sum(counts.values()):,} rows restored from version {manifest['version']}")
-        if not manifest["keys"]:
+        if not manifest["keys"] and not args.replace:
             print(
                 "The backup holds no keys: run `hailong server init`, enrol the boxes anew, renew the gateways' keys."
             )

@@ -1,8 +1,8 @@
 """Backups: one ZIP file of the whole store, the same for SQLite and PostgreSQL, so that it also moves between them.
 
 `manifest.json` names the schema's version and every table's rows and SHA-256; `tables/NAME.jsonl` holds the rows. A
-backup is read in one transaction. It is restored into an empty store only: at the backup's version first, then
-upgraded to this program's.
+backup is read in one transaction. It is restored into an empty store, or in one transaction in the place of one
+(`replace`): at the backup's version first, then upgraded to this program's.
 """
 
 from __future__ import annotations
@@ -24,18 +24,28 @@ from pipeline.errors import InvalidError, StoreError
 from pipeline.language import Message
 from server.store.engine import read, write
 from server.store.sealing import Opener, Seal, memory_file, opened, seal
-from server.store.upgrade import newest_version, store_version, upgrade, versions
+from server.store.upgrade import newest_version, rebuilding, store_version, upgrade, upgrade_on, versions
 
 FORMAT = 1
 _BATCH = 2_000
+_DAMAGE = (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError, InvalidError)
 Progress = Callable[[str, int], None]
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """The store's tables as they are, in the order in which rows can be inserted."""
+    """The store's tables as they are, in the order in which rows can be inserted; none that this user may not read,
+    which is somebody else's in the same data base."""
     reflected = MetaData()
-    reflected.reflect(connection)
+    reflected.reflect(connection, only=_names(connection, "has_table_privilege(oid, 'SELECT')"))
     return [table for table in reflected.sorted_tables if table.name != "alembic_version"]
+
+
+def _names(connection: Connection, which: str) -> list[str] | None:
+    """Tables of the schema for which an expression of PostgreSQL holds; None, all of them, on SQLite."""
+    if connection.dialect.name != "postgresql":
+        return None
+    here = "relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')"
+    return list(connection.exec_driver_sql(f"SELECT relname FROM pg_class WHERE {here} AND {which}").scalars())  # noqa: S608
 
 
 def rows_of(connection: Connection, table: Table) -> Iterator[bytes]:
@@ -174,12 +184,34 @@ def restore(
     progress: Progress | None = None,
     *,
     opener: Opener | None = None,
+    replace: bool = False,
 ) -> dict[str, int]:
-    """Fill an empty store from a backup, upgrade it, and return rows by table. All or nothing.
+    """Fill an empty store from a backup, upgrade it, and return rows by table. All or nothing. `replace`: also one that
+    is not empty, of whatever version it is.
 
     Raises `StoreError` where the store is not empty, or the backup is damaged or does not open."""
     with opened(path, opener) as plain:
-        return _restore(engine, plain, path, keys_dir, progress)
+        return _replace(engine, plain, path, progress) if replace else _restore(engine, plain, path, keys_dir, progress)
+
+
+def _replace(engine: Engine, plain: BinaryIO, path: Path, progress: Progress | None) -> dict[str, int]:
+    manifest = _manifest(plain, path)
+    try:
+        with zipfile.ZipFile(plain) as archive, rebuilding(engine) as connection:
+            _drop_own(connection)
+            upgrade_on(connection, manifest["version"])
+            counts = _fill_all(connection, archive, manifest, progress)
+            upgrade_on(connection)
+    except _DAMAGE as error:
+        raise _damaged(path, error, replace=True) from None
+    return counts
+
+
+def _drop_own(connection: Connection) -> None:
+    """Take away every table of the store, also those of a newer program; on PostgreSQL none that another role owns."""
+    own = MetaData()
+    own.reflect(connection, only=_names(connection, "pg_get_userbyid(relowner) = current_user"))
+    own.drop_all(connection)
 
 
 def _restore(
@@ -197,21 +229,33 @@ def _restore(
     upgrade(engine, manifest["version"])
     try:
         with zipfile.ZipFile(plain) as archive, write(engine) as connection:
-            tables = tables_of(connection)
-            for table in reversed(tables):  # a new store holds what every store holds: the codes of channels
-                connection.execute(table.delete())
-            counts = {table.name: _fill(connection, archive, table, manifest["tables"], progress) for table in tables}
-    except (zipfile.BadZipFile, KeyError, ValueError, SQLAlchemyError, InvalidError) as error:
+            counts = _fill_all(connection, archive, manifest, progress)
+    except _DAMAGE as error:
         _empty(engine)
-        reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
-        raise StoreError(
-            Message("{path} is damaged ({reason}); nothing was restored.", path=path, reason=reason),
-            Message("Choose another backup."),
-        ) from None
+        raise _damaged(path, error) from None
     upgrade(engine, newest_version())
     if keys_dir is not None and manifest["keys"]:
         _restore_keys(plain, path, keys_dir, manifest["keys"])
     return counts
+
+
+def _damaged(path: Path, error: Exception, *, replace: bool = False) -> StoreError:
+    reason = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+    said = (
+        Message("{path} is damaged ({reason}); the store is as it was.", path=path, reason=reason)
+        if replace
+        else Message("{path} is damaged ({reason}); nothing was restored.", path=path, reason=reason)
+    )
+    return StoreError(said, Message("Choose another backup."))
+
+
+def _fill_all(
+    connection: Connection, archive: zipfile.ZipFile, manifest: dict[str, Any], progress: Progress | None
+) -> dict[str, int]:
+    tables = tables_of(connection)
+    for table in reversed(tables):  # a new store holds what every store holds: the codes of channels
+        connection.execute(table.delete())
+    return {table.name: _fill(connection, archive, table, manifest["tables"], progress) for table in tables}
 
 
 def _fill(
@@ -244,9 +288,7 @@ def _fill(
 def _empty(engine: Engine) -> None:
     """Take the tables away again, so that the store is as empty as it was."""
     with write(engine) as connection:
-        reflected = MetaData()
-        reflected.reflect(connection)
-        reflected.drop_all(connection)
+        _drop_own(connection)
 
 
 def _restore_keys(plain: BinaryIO, path: Path, keys_dir: Path, names: list[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -49,23 +51,37 @@ def upgrade(engine: Engine, version: str = "head") -> str:
             Message("The store has version {current}, which this program does not know.", current=current),
             Message("Install the newer program."),
         )
-    config = _config()
+    with rebuilding(engine) as connection:
+        upgrade_on(connection, version)
+    return store_version(engine) or ""
+
+
+@contextmanager
+def rebuilding(engine: Engine) -> Iterator[Connection]:
+    """A connection in one transaction in which tables may be dropped, made and filled. An error undoes all of it.
+
+    Raises `StoreError` where rows would point nowhere in the end."""
     with engine.connect().execution_options(writes=True) as connection:
         if (
             engine.dialect.name == "sqlite"
         ):  # a table that is rewritten is dropped for a moment: check afterwards instead
             connection.connection.cursor().execute("PRAGMA foreign_keys = OFF")
         with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, version)
-            _fill_channels(connection)
+            yield connection
             if engine.dialect.name == "sqlite" and connection.exec_driver_sql("PRAGMA foreign_key_check").first():
                 raise StoreError(
                     Message("The store holds rows that point nowhere; nothing was changed."),
                     Message("Restore a backup."),
                 )
         connection.invalidate()  # the next user of the pool gets a connection with foreign keys on
-    return store_version(engine) or ""
+
+
+def upgrade_on(connection: Connection, version: str = "head") -> None:
+    """Bring the store to `version` within a transaction of `rebuilding`."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, version)
+    _fill_channels(connection)
 
 
 def _fill_channels(connection: Connection) -> None:

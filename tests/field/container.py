@@ -32,13 +32,13 @@ def missing() -> str:
     return ""
 
 
-def base_tree(suite: str = "bookworm") -> Path:
-    """The bare Debian, made by debootstrap where it is not there yet."""
+def base_tree(suite: str = "bookworm", more: tuple[str, ...] = ()) -> Path:
+    """The bare Debian, and with `more` packages; made by debootstrap where it is not there yet."""
     CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tree = CACHE / suite
+    tree = CACHE / "+".join((suite, *more))
     if not (tree / ".complete").exists():
         shutil.rmtree(tree, ignore_errors=True)
-        include = "--include=" + ",".join(PACKAGES)
+        include = "--include=" + ",".join((*PACKAGES, *more))
         subprocess.run(["debootstrap", "--variant=minbase", include, suite, str(tree)], check=True, capture_output=True)
         (tree / "etc/machine-id").write_text("", encoding="ascii")
         (tree / ".complete").touch()
@@ -52,9 +52,9 @@ def _do(*command: str) -> None:
 class Container:
     """One booted Debian: `with Container("box") as box: box.run("systemctl", "is-system-running")`."""
 
-    def __init__(self, name: str, suite: str = "bookworm") -> None:
+    def __init__(self, name: str, suite: str = "bookworm", more: tuple[str, ...] = ()) -> None:
         self._name = f"hailong-{name}-{os.getpid()}"
-        self._suite = suite
+        self._suite, self._more = suite, more
         self._work = CACHE / self._name
         self.root = self._work / "root"
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +65,9 @@ class Container:
             for folder in ("upper", "layer", "root"):
                 (self._work / folder).mkdir(parents=True)
             undo.callback(shutil.rmtree, self._work)
-            layers = f"lowerdir={base_tree(self._suite)},upperdir={self._work}/upper,workdir={self._work}/layer"
+            layers = (
+                f"lowerdir={base_tree(self._suite, self._more)},upperdir={self._work}/upper,workdir={self._work}/layer"
+            )
             _do("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
             undo.callback(_do, "umount", "--lazy", str(self.root))
             _do("ip", "netns", "add", self._name)

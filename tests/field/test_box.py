@@ -12,9 +12,9 @@ from hailong.demo_media import film_file, scripts
 from pipeline.keys import new_keys, save_keys
 from pipeline.wire import BoxState
 from tests.field.container import SERVER, Container, missing
-from tests.field.world import Bundles, FieldServer, die_at_start, die_at_work, guide_with, tell, wait_for
+from tests.field.world import Bundles, FieldServer, die_at_start, die_at_work, guide_with, need_a_floor, tell, wait_for
 
-pytestmark = [pytest.mark.field, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.field, pytest.mark.timeout(3_600)]
 CONFIG = "/etc/hailong/edge.toml"
 DEMO = """
 [box]
@@ -77,7 +77,7 @@ def test_the_life_of_a_box(box: Container, tmp_path: Path) -> None:
         nothing_is_silent(box)
         the_key_by_a_credential(box)
         releases_arrive(box, server, tmp_path)
-        updates(box, bundles, tmp_path)
+        updates(box, bundles, trust)
         restarts(box, server)
         uninstall(box)
 
@@ -186,7 +186,7 @@ def releases_arrive(box: Container, server: FieldServer, tmp_path: Path) -> None
     box.run("hailong", "audit", "wire", "--demo", "/var/lib/hailong/wire.record")
 
 
-def updates(box: Container, bundles: Bundles, tmp_path: Path) -> None:
+def updates(box: Container, bundles: Bundles, trust: str) -> None:
     before = box.run("readlink", "/opt/hailong/current").strip()
     box.put(bundles.another("8.0"), "/srv/8.tar")
     said = box.run("hailong", "edge", "update", "--bundle", "/srv/8.tar", "--watch-s", "10")
@@ -216,8 +216,30 @@ def updates(box: Container, bundles: Bundles, tmp_path: Path) -> None:
     said = box.run("hailong", "edge", "update", "--bundle", "/srv/old.tar", check=False)
     assert "older than this box's 8.0" in said
     tell(said.strip().splitlines()[-1])
+    a_setting_becomes_obligatory(box, bundles, trust, good)
+
+
+def a_setting_becomes_obligatory(box: Container, bundles: Bundles, trust: str, good: str) -> None:
+    """As `[legal] basis` did: the old release does not know the setting, the new one does not start without it."""
+    box.put(bundles.another("8.3", need_a_floor, module="edge/config.py"), "/srv/8.3.tar")
+    said = box.run("hailong", "edge", "update", "--bundle", "/srv/8.3.tar", check=False)
+    assert "floor" in said
+    assert "goes on with its present release" in said
+    assert box.run("readlink", "/opt/hailong/current").strip() == good
+    assert "SubState=running" in state(box)
+    tell(said.strip()[-700:].replace("\n", "\n" + 11 * " "))
+    old = box.run("cat", CONFIG)
+    box.run("sh", "-c", f"sed 's/^agency_label/floor = 1\\n&/' {CONFIG} > {CONFIG}.new")
+    said = box.run("sh", "/srv/install.sh", "/srv/8.3.tar", trust, f"{CONFIG}.new")
+    assert "Now running 8.3-" in said
+    assert "floor = 1" in box.run("cat", CONFIG)
+    tell(said.strip().splitlines()[-1])
+    owners = box.run("stat", "--format=%a %U", CONFIG, f"{CONFIG}.previous").split()
+    assert owners == ["600", "hailong", "600", "hailong"]
     said = box.run("hailong", "edge", "rollback")
-    assert box.run("readlink", "/opt/hailong/current").strip() == before
+    assert box.run("readlink", "/opt/hailong/current").strip() == good
+    assert box.run("cat", CONFIG) == old
+    wait_for("the box is at work", lambda: "the server answers" in state(box))
     tell(said.strip().splitlines()[-1])
 
 

@@ -13,7 +13,7 @@ from tests.field.container import SERVER, Container, missing
 from tests.field.test_box import CONFIG, state
 from tests.field.world import Bundles, FieldServer, die_at_start, guide_with, tell, wait_for
 
-pytestmark = [pytest.mark.field, pytest.mark.timeout(1_800)]
+pytestmark = [pytest.mark.field, pytest.mark.timeout(3_600)]
 
 
 @pytest.fixture

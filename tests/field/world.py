@@ -118,15 +118,20 @@ class Bundles:
         self._manifest = unpack(self.first, keys.signing_public, self._content, verify)
 
     def another(
-        self, version: str, change: Callable[[str], str] | None = None, keys: KeyPair | None = None, small: bool = False
+        self,
+        version: str,
+        change: Callable[[str], str] | None = None,
+        keys: KeyPair | None = None,
+        small: bool = False,
+        module: str = "edge/commands/run.py",
     ) -> Path:
-        """A bundle of another version; `change`: of the text of the program that runs a box. `small`: with the packages
-        alone that read a configuration, which are built in seconds."""
+        """A bundle of another version; `change`: of the text of a module, the program that runs a box where none is
+        named. `small`: with the packages alone that read a configuration, which are built in seconds."""
         content = self._folder / "changed"
         shutil.copytree(self._content, content, copy_function=_link)
         if change is not None:
             (wheel,) = (content / "wheels").glob("hailong-*.whl")
-            _change_member(wheel, "edge/commands/run.py", change)
+            _change_member(wheel, module, change)
         if small:
             lock = content / "requirements.lock"
             kept = {name: entry for name, entry in lock_entries(lock, Target()).items() if name in SMALL}
@@ -150,8 +155,8 @@ def _change_member(wheel: Path, name: str, change: Callable[[str], str]) -> None
     members = {}
     with zipfile.ZipFile(wheel) as archive:
         members = {entry: archive.read(entry) for entry in archive.namelist()}
-    changed = change(members[name].decode("utf-8"))
-    assert changed.encode() != members[name]
+    changed = change(members.get(name, b"").decode("utf-8"))
+    assert changed.encode() != members.get(name)
     members[name] = changed.encode()
     wheel.unlink()  # it is a link to the other bundle's
     with zipfile.ZipFile(wheel, "w") as archive:
@@ -168,6 +173,11 @@ def die_at_work(text: str) -> str:
     """A release that comes up, says so, and ends six seconds later: only watching finds it."""
     old = "    while not stop.wait(0.2):\n"
     return text.replace(old, '    stop.wait(6)\n    raise RuntimeError("a broken release")\n' + old, 1)
+
+
+def need_a_floor(text: str) -> str:
+    """A release that does not start without a setting that none before it knows."""
+    return text.replace("    agency_label:", "    floor: int\n    agency_label:", 1)
 
 
 def guide_with(**changes: str) -> str:

@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from edge.commands import update
 from edge.commands.uninstall import waiting
 from edge.delivery.outbox import Outbox
-from edge.deploy import building
+from edge.deploy import building, releases, service
 from edge.deploy.bundle import Target, lock_entries, open_bundle, write_bundle
 from edge.deploy.releases import Layout, activate, build, roll_back
 from hailong.cli import main
@@ -165,7 +166,8 @@ def run_json(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, o
 
 
 def test_what_an_update_changed_is_put_back(tmp_path: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Links, unit and folder are as before, also where the release before the present one is another."""
+    """Links, unit, configurations and folder are as before, also where the release before the present one is another,
+    and where the new one came with a configuration of its own."""
     monkeypatch.setattr(building, "build_environment", lambda venv, _content: venv.mkdir())
     monkeypatch.setattr(
         update, "_write_unit_of", lambda layout, _release: layout.unit.write_text("new") and "it is bad"
@@ -184,17 +186,96 @@ def test_what_an_update_changed_is_put_back(tmp_path: Path, keys: KeyPair, monke
     for bundle in bundles:
         write_bundle(content, bundle, bundle.stem, platform.machine(), keys)
     first, second = (build(layout, bundle, keys.signing_public, lambda _text: None) for bundle in bundles[:2])
-    for before in (None, first):
+    configs = {layout.config: b"[box] # present\n", layout.previous_config: b"[box] # before\n"}
+    for path, text in configs.items():
+        path.write_bytes(text)
+    (tmp_path / "another.toml").write_text("[box] # another\n")
+    for before, more in ((None, []), (first, []), (first, ["--config", str(tmp_path / "another.toml")])):
         if before is not None:
             activate(layout, second)
         else:
             activate(layout, first)
         there = (layout.current.resolve(), layout.previous.exists() and layout.previous.resolve())
-        given = ["edge", "update", "--root", str(layout.root), "--skip-check", "--bundle", str(bundles[2])]
+        given = ["edge", "update", "--root", str(layout.root), "--skip-check", "--bundle", str(bundles[2]), *more]
         assert main(given) == 1
         assert (layout.current.resolve(), layout.previous.exists() and layout.previous.resolve()) == there
         assert layout.unit.read_text() == "old"
+        assert {path: path.read_bytes() for path in layout.config.parent.iterdir()} == configs
         assert {path.name for path in (layout.home / "releases").iterdir()} == {first.name, second.name}
+
+
+def test_a_release_that_needs_another_configuration_brings_it(
+    tmp_path: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A setting became obligatory: the old release does not know it, the new one refuses without it. The
+    configuration goes with the release, forwards and backwards, and the one that is not in use is kept as closely."""
+    monkeypatch.setattr(building, "build_environment", lambda venv, _content: venv.mkdir())
+    seen: list[str] = []
+
+    def accepts(release: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        text = Path(arguments[-1]).read_text("utf-8") if "check" in arguments else "hall = 2"
+        seen.append(text)
+        wrong = release.name.startswith("1.1") and "hall" not in text
+        return subprocess.CompletedProcess([], int(wrong), "[box] hall is missing", "")
+
+    monkeypatch.setattr(releases, "run_in", accepts)
+    content = write_content(tmp_path / "content")
+    (content / "cache").mkdir()
+    (content / "cache/one").write_text("x")
+    layout = Layout(tmp_path / "root")
+    layout.config.parent.mkdir(parents=True)
+    layout.config.write_text("[box]\n")
+    layout.home.mkdir(parents=True)
+    (layout.home / "trust.key").write_text(keys.signing_public_z85)
+    for version in ("1.0", "1.1", "1.2"):
+        write_bundle(content, tmp_path / f"{version}.tar", version, platform.machine(), keys)
+    old = build(layout, tmp_path / "1.0.tar", keys.signing_public, lambda _text: None)
+    activate(layout, old)
+    update_to = ["edge", "update", "--root", str(layout.root), "--bundle"]
+    assert main([*update_to, str(tmp_path / "1.1.tar")]) == 1
+    assert "hall is missing" in capsys.readouterr().err
+    assert layout.current.resolve() == old
+
+    given = tmp_path / "new.toml"
+    given.write_text("[box]\nhall = 2\n")
+    assert main([*update_to, str(tmp_path / "1.1.tar"), "--config", str(given)]) == 0
+    assert layout.current.resolve().name.startswith("1.1-")
+    assert layout.config.read_text() == given.read_text()
+    assert layout.previous_config.read_text() == "[box]\n"
+    assert not layout.next_config.exists()
+    assert main(["edge", "rollback", "--root", str(layout.root)]) == 0
+    assert (layout.current.resolve(), layout.config.read_text()) == (old, "[box]\n")
+    assert main(["edge", "rollback", "--root", str(layout.root)]) == 0
+    assert layout.config.read_text() == given.read_text()
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in layout.config.parent.iterdir()}
+    assert modes == {0o600}, "a camera's password stands in each"
+
+    assert main([*update_to, str(tmp_path / "1.2.tar")]) == 0
+    assert not layout.previous_config.exists(), "the present configuration is the release before's, too"
+
+
+def test_a_rollback_to_a_release_that_does_not_come_up_is_taken_back(
+    tmp_path: Path, keys: KeyPair, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The newer release had written what the older one does not read: the box was left with one that ends at once."""
+    layout = Layout(tmp_path)
+    for name in ("1.0", "1.1"):
+        (layout.home / "releases" / name / "venv").mkdir(parents=True)
+        activate(layout, layout.home / "releases" / name)
+    (layout.home / "trust.key").write_text(keys.signing_public_z85)
+    watched = []
+
+    def watch(layout: Layout, watch_s: float) -> str:
+        watched.append(layout.current.resolve().name)
+        return "it ended (exit-code)" if watched[-1] == "1.0" else ""
+
+    monkeypatch.setattr(service, "is_wanted", lambda _layout: True)
+    monkeypatch.setattr(service, "restart_and_watch", watch)
+    monkeypatch.setattr(releases, "run_in", lambda *_: None)
+    assert main(["edge", "rollback", "--root", str(tmp_path)]) == 1
+    assert "1.0 does not come up: it ended (exit-code). The box is back on 1.1" in capsys.readouterr().err
+    assert watched == ["1.0", "1.1"]
+    assert (layout.current.resolve().name, layout.previous.resolve().name) == ("1.1", "1.0")
 
 
 @pytest.mark.slow

@@ -141,7 +141,7 @@ def test_the_walls_of_a_command_are_the_service_s(tmp_path: Path) -> None:
     layout.config.write_text(GUIDE.read_text("utf-8"), "utf-8")
     layout.drop_ins.mkdir(parents=True)
     (layout.drop_ins / "tablet.conf").write_text("# more\n[Service]\nIPAddressAllow=198.51.100.0/24\n")
-    walls = service.walls(layout)
+    walls = service.walls(layout, layout.config)
     names = {wall.partition("=")[0] for wall in walls}
     assert {"User", "StateDirectory", "RuntimeDirectoryPreserve", "SystemCallFilter", "MemoryMax"} <= names
     assert "IPAddressAllow=198.51.100.0/24" in walls

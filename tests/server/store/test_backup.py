@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert, select, text
+from sqlalchemy import Engine, func, insert, inspect, select, text
 
 from pipeline.errors import StoreError
 from pipeline.keys import KEY_FILE_NAME, load_keys, new_keys, save_keys
@@ -70,6 +70,33 @@ def test_a_backup_of_the_version_before_is_upgraded(empty_store_url: str, tmp_pa
         assert connection.execute(select(ratings.c.flag, ratings.c.state)).all() == [(0, 0), (2, 1)]
         assert connection.execute(select(provinces.c.simulated)).scalar_one() is True
     new.dispose()
+
+
+@pytest.mark.postgres
+def test_a_store_goes_back_to_what_it_was_before_an_upgrade(any_store: Engine, tmp_path: Path) -> None:
+    """The newer program has added a table and rows, and does not come up: on PostgreSQL, too, there is a way back. What
+    another role owns there stays."""
+    fill_province(any_store, "p1")
+    path = tmp_path / "before.zip"
+    counts = backup(any_store, path)
+    before = _content(any_store)
+    with write(any_store) as connection:
+        connection.execute(
+            text("CREATE TABLE newer (id INTEGER PRIMARY KEY, province_id INTEGER REFERENCES provinces (id))")
+        )
+        connection.execute(text("INSERT INTO newer VALUES (1, (SELECT min(id) FROM provinces))"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    fill_province(any_store, "p2")
+    damaged = _rewrite(path, "tables/ratings.jsonl", lambda data: data.replace(b'"2640"', b'"1383"', 1))
+    with pytest.raises(StoreError, match="the store is as it was"):
+        restore(any_store, damaged, replace=True)
+    with read(any_store) as connection:
+        assert connection.execute(text("SELECT count(*) FROM newer")).scalar_one() == 1
+        assert connection.execute(select(func.count()).select_from(provinces)).scalar_one() == 2
+    assert restore(any_store, path, replace=True) == counts
+    assert (_content(any_store), store_version(any_store)) == (before, newest_version())
+    assert not inspect(any_store).has_table("newer")
+    fill_province(any_store, "p3")  # new rows get new ids
 
 
 def test_keys_go_along_when_asked(store: Engine, tmp_path: Path) -> None:
