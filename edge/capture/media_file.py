@@ -168,12 +168,21 @@ class Interest:
     rests: Callable[[], bool] = lambda: False
 
 
+def square_pixels(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
+    """Size at which a picture is shown whose pixels are `pixel_shape` times as wide as high: the shorter side grows, so
+    that nothing is lost. What is nearly square, or no shape at all, stays."""
+    if not 0.1 <= pixel_shape <= 10 or abs(pixel_shape - 1) < 0.02:
+        return width, height
+    wide, high = (round(width * pixel_shape), height) if pixel_shape > 1 else (width, round(height / pixel_shape))
+    return (wide, high) if wide * high <= MAX_PIXELS else (width, height)
+
+
 def read_frames(
     container: Any, source: str, tallies: Tallies, passed_s: float = 0.0, interest: Interest | None = None
 ) -> Iterator[Frame]:
-    """Pictures of a container with their media time, from 0, upright: turned as the film says. Damaged ones are counted
-    (`corrupt`) and left out; their size and the turn may change from one to the next. Pictures before `passed_s` are
-    not turned into any, nor are those that `interest` does not want (`between`).
+    """Pictures of a container with their media time, from 0, upright: turned as the film says, with square pixels.
+    Damaged ones are counted (`corrupt`) and left out; their size and the turn may change from one to the next. Pictures
+    before `passed_s` are not turned into any.
 
     Raises `SourceError` where the container has no pictures at all."""
     import av
@@ -191,6 +200,7 @@ def read_frames(
     origin_s = _origin_s(container)
     times = _Times(origin_s, 1 / rate if 1 <= rate <= 1_000 else 1 / 25, tallies)
     times.begins_anywhere = passed_s > 0
+    pixel_shape = float(stream.sample_aspect_ratio or 1)
     go_to(container, passed_s)
     found = passed_s > 0
     rests = False
@@ -211,7 +221,8 @@ def read_frames(
             if passed_s > 0 and (picture.time or 0.0) - (origin_s or 0.0) < passed_s:
                 continue
             try:
-                pixels = picture.to_ndarray(format="bgr24")
+                width, height = square_pixels(picture.width, picture.height, pixel_shape)
+                pixels = picture.to_ndarray(format="bgr24", width=width, height=height)
                 turns = round((picture.rotation or 0) / 90) % 4  # counter-clockwise, as numpy turns
                 upright = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
                 frame = Frame(upright, times.next(picture.time))

@@ -27,6 +27,8 @@ BLURRED = 0.75
 """Share of the differences between neighbours that another blur leaves; sharp pictures have .2 to .5."""
 LONG = 2.6
 """Long side over short side; a panorama or an unrolled fisheye has more."""
+SQUEEZED = frozenset({(960, 1080), (960, 1072), (704, 288), (720, 288), (704, 240), (720, 240), (352, 576), (352, 480)})
+"""Sizes (width, height) of recorders' half modes ("1080N", 2CIF, half D1), which say nothing of their pixels' shape."""
 SMALL_PX = 360
 SMALL_REGION_PX = 160
 SMALL_FACE_PX = 60
@@ -42,6 +44,7 @@ NOTICES: dict[str, Message] = {
     "strip": Message(
         "The picture is a strip, as of a panorama or an unrolled fisheye: set the camera to an even view."
     ),
+    "squeezed": Message("The picture is squeezed, as of a recorder's half mode: set the recorder to whole pictures."),
     "fisheye": Message("The picture is a circle, as of a fisheye: set the camera to a straightened view."),
     "small": Message("The picture is small: set the camera to at least 640 x 480 pixels."),
     "small_region": Message("The citizen's region has few pixels: move the camera closer, or set a larger picture."),
@@ -59,7 +62,9 @@ def picture_notices(pixels: NDArray[np.uint8], polygon: tuple[tuple[float, float
     (`polygon` as in `EngineSettings.region`), shape and size of the whole."""
     height, width = pixels.shape[:2]
     found = []
-    if max(height, width) > LONG * min(height, width):
+    if (width, height) in SQUEEZED:
+        found.append("squeezed")
+    elif max(height, width) > LONG * min(height, width):
         found.append("strip")
     elif min(height, width) < SMALL_PX:
         found.append("small")

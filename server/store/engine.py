@@ -21,6 +21,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 from pipeline.errors import HailongError, InvalidError, StoreError
 from pipeline.language import Message
 from pipeline.text import tidy_all
+from server.store.types import TooLongError
 
 BUSY_TIMEOUT_MS = 15_000
 
@@ -99,7 +100,7 @@ def _say(context: ExceptionContext) -> HailongError | None:
     if isinstance(kind, OperationalError | InterfaceError):
         busy = "locked" in str(error) or "busy" in str(error)
         return StoreError(*(_BUSY if busy else _AWAY))
-    if isinstance(kind, DataError) or isinstance(error, OverflowError):
+    if isinstance(kind, DataError) or isinstance(error, OverflowError | TooLongError):
         return InvalidError(*_DOES_NOT_FIT)
     return None
 

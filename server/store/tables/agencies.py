@@ -3,9 +3,10 @@ as the province has them."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, String, Table, UniqueConstraint, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, UniqueConstraint, text
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 levels = Table(
     "levels",

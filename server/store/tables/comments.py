@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, String, Table, Text
+from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, Table, Text
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 comments = Table(
     "comments",

@@ -3,19 +3,10 @@ day after which the row is deleted (`server.retention.survey`)."""
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    Boolean,
-    CheckConstraint,
-    Column,
-    Index,
-    Integer,
-    SmallInteger,
-    String,
-    Table,
-    UniqueConstraint,
-)
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 phone_contacts = Table(
     "phone_contacts",

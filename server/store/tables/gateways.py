@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, Text, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 SEALED = "v1."
 """How the sealed form of a key begins (`server.channels.gateway.sealed_keys`)."""

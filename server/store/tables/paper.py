@@ -10,12 +10,12 @@ from sqlalchemy import (
     Index,
     Integer,
     SmallInteger,
-    String,
     Table,
     UniqueConstraint,
 )
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 paper_forms = Table(
     "paper_forms",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Float, Integer, SmallInteger, String, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Float, Integer, SmallInteger, Table, Text, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 plans = Table(
     "plans",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Boolean, Column, Integer, Table, Text, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key
+from server.store.types import String
 
 provinces = Table(
     "provinces",

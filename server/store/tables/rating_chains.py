@@ -3,9 +3,10 @@ person."""
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Integer, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Integer, Table, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 rating_chains = Table(
     "rating_chains",

@@ -12,13 +12,13 @@ from sqlalchemy import (
     Index,
     Integer,
     SmallInteger,
-    String,
     Table,
     UniqueConstraint,
 )
 
 from pipeline.wire import ANSWER_SLOTS
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 ANSWER_COLUMNS = tuple(f"a{slot:02d}" for slot in range(ANSWER_SLOTS))
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
+from sqlalchemy import Boolean, Column, Index, Integer, SmallInteger, Table, UniqueConstraint
 
 from pipeline.release_kind import KINDS
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 CELL_COLUMNS = tuple(f"c{slot:02d}" for slot in range(max(kind.cells for kind in KINDS)))
 """A release uses as many as its kind has cells, from the first on: a pulse four, an evidence table all."""

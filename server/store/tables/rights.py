@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, String, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, Index, Integer, SmallInteger, Table, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key
+from server.store.types import String
 
 rights_requests = Table(
     "rights_requests",

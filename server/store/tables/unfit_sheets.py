@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, Integer, SmallInteger, String, Table
+from sqlalchemy import Column, Index, Integer, SmallInteger, Table
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
+from server.store.types import String
 
 unfit_sheets = Table(
     "unfit_sheets",

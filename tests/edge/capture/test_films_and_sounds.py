@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.capture.media_file import CHUNK, open_media, read_chunks, read_frames
+from edge.capture.media_file import CHUNK, MAX_PIXELS, open_media, read_chunks, read_frames, square_pixels
 from edge.capture.microphone import Microphone, MicrophoneSettings
 from edge.commands.replay import Sources
 from models.sound_file import read_sound
@@ -390,3 +390,31 @@ def test_a_microphone_that_fails_in_any_way_is_lost_and_comes_back() -> None:
     microphone.stop()
     assert told == [True, False]
     assert microphone.tallies.dropped["lost"] == 2
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [(None, (120, 160)), ((1, 2), (240, 160)), ((2, 1), (120, 320)), ((64, 63), (120, 160))]
+)
+def test_pixels_that_are_not_square_are_made_square(
+    tmp_path: Path, shape: tuple[int, int] | None, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "film.mkv"
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        if shape is not None:
+            stream.codec_context.sample_aspect_ratio = Fraction(*shape)
+        for _ in range(3):
+            picture = av.VideoFrame.from_ndarray(np.full((120, 160, 3), 90, np.uint8), format="bgr24")
+            container.mux(stream.encode(picture.reformat(format="yuv420p")))
+        container.mux(stream.encode(None))
+    found = [frame.pixels.shape[:2] for frame in read_frames(open_media(str(path)), str(path), Tallies())]
+    assert found == [size] * 3
+
+
+@given(st.integers(1, 9_000), st.integers(1, 9_000), st.floats(allow_nan=False))
+def test_no_shape_of_pixels_loses_any_or_outgrows_the_bounds(width: int, height: int, shape: float) -> None:
+    wide, high = square_pixels(width, height, shape)
+    assert wide >= width
+    assert high >= height
+    assert (wide, high) == (width, height) or wide * high <= MAX_PIXELS

@@ -68,6 +68,11 @@ def test_a_poor_picture_is_told(key: str) -> None:
     assert picture_notices(CHANGES[key](_good())) == [key]
 
 
+@pytest.mark.parametrize("size", [(1_080, 960), (288, 704)])
+def test_half_modes_of_recorders_are_told(size: tuple[int, int]) -> None:
+    assert picture_notices(_good(*size)) == ["squeezed"]
+
+
 def test_a_region_is_judged_by_itself() -> None:
     picture = _good()
     picture[:, :320] = 5
