@@ -18,22 +18,25 @@ Sources: Kish 1965, ch. 5; Newey, West 1987 (why lags matter).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from calibration.design import Design, Nested, sum_rows
+from calibration.design import Design, Nested, Steps, sum_rows
 from calibration.design_effect import DesignEffect
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 LAGS: Final = 5
 DECAYS: Final = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
 EVIDENCE: Final = 2.7
 """Fall of the chi-squared loss that shows runs of days: one in ten where there are none."""
+CELLS_AT_ONCE: Final = 400_000
+"""Clusters times figures that are fitted at one time: 3 MB an array."""
 PRIOR_DEGREES: Final = 30.0
 """Degrees of freedom that the other agencies' days are worth beside a place's own."""
 
@@ -51,10 +54,6 @@ class DayCorrelation:
     def unknown(cls, figures: int = 1) -> DayCorrelation:
         """Of answers of which nothing hangs together, with nothing behind it."""
         return cls(np.zeros(figures), np.zeros(figures), np.ones(figures), 0.0)
-
-    def without_runs(self) -> DayCorrelation:
-        """The same with days apart from each other."""
-        return replace(self, decay=np.zeros_like(self.decay))
 
     def between(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """[k] covariance of two weighted sums of answers with weights by day [..., days, k], over p (1 - p)."""
@@ -80,49 +79,113 @@ def by_day(values: FloatArray, design: Design, days: int = 0) -> FloatArray:
     return sums.reshape(-1, days, values.shape[1])
 
 
-def _diagonals(matrix_rows: FloatArray, matrix_columns: FloatArray) -> FloatArray:
-    """[lags + 1] sums over strata and s of rows[s] columns[s + lag], each [strata, days]."""
-    days = matrix_rows.shape[1]
-    return np.array(
-        [float((matrix_rows[:, : days - lag] * matrix_columns[:, lag:]).sum()) if lag < days else 0.0
-         for lag in range(LAGS + 1)]
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """What a fit of f figures needs of the clusters, whatever the decay: `n` valid answers [clusters, f] of the strata
+    that tell something, `total` of each stratum [strata, f] (1 where it tells nothing), `observed` and `apart` [lags +
+    2, f] sums of products of residuals and what they would be without correlation, `same_lag` [lags + 1, strata, f] and
+    `both` [lags + 1, clusters, f] of answers, `weight` [lags + 2, f] of each sum, `tells` [f]."""
+
+    n: FloatArray
+    total: FloatArray
+    observed: FloatArray
+    apart: FloatArray
+    same_lag: FloatArray
+    both: FloatArray
+    weight: FloatArray
+    tells: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, n: FloatArray, k: FloatArray, nested: Nested) -> _Moments:
+        """From valid `n` and satisfied `k` [clusters, f]."""
+        stratum, strata = nested.stratum, len(nested.place)
+        total, good, asked = (sum_rows(one, stratum, strata) for one in (n, k, (n > 0).astype(np.float64)))
+        share = good / np.maximum(total, 1.0)
+        spread = share * (1 - share) * total / np.maximum(total - 1.0, 1.0)
+        keep = (spread > 0) & (asked > 1)
+        n, k = n * keep[stratum], k * keep[stratum]
+        total, spread = np.where(keep, total, 1.0), np.where(keep, spread, 1.0)
+        scaled = n / total[stratum]
+        residual = (k - share[stratum] * n) / np.sqrt(spread)[stratum]
+        products, same_lag, both = [], [], []
+        for first, second in _pairs(nested):
+            products.append((residual[first] * residual[second]).sum(axis=0))
+            same_lag.append(sum_rows(n[first] * n[second], stratum[first], strata))
+            of_both = np.zeros_like(n)
+            # no day is twice the first, nor twice the second, of the pairs of one lag
+            of_both[first] += scaled[first] * n[second]
+            of_both[second] += scaled[first] * n[second]
+            both.append(of_both)
+        within = np.where(n > 0, residual**2 / np.maximum(n, 1.0), 0.0).sum(axis=0)
+        squares = np.stack([*(lag.sum(axis=0) for lag in same_lag), 2.0 * (n > 0).sum(axis=0)])
+        squares[0] *= 2.0
+        # expectations of the products under each part of the model, the agency's mean taken off
+        ones = -np.stack([(lag / total).sum(axis=0) for lag in same_lag])
+        ones[0] += n.sum(axis=0)
+        apart = np.concatenate([ones, ((n > 0) * (1.0 - scaled)).sum(axis=0)[None]])
+        return cls(
+            n,
+            total,
+            np.stack([*products, within]),
+            apart,
+            np.stack(same_lag),
+            np.stack(both),
+            1.0 / np.maximum(squares, 1.0),
+            keep.any(axis=0),
+        )
+
+    def shared(self, decay: float, nested: Nested, steps: Steps) -> FloatArray:
+        """[lags + 2, f] what the sums would be where days hang together with this decay, and nothing else does."""
+        reach = self.n + nested.near(self.n, decay, steps) if decay else self.n
+        whole = sum_rows(self.n * reach, nested.stratum, len(nested.place)) / self.total**2
+        together = self.same_lag.sum(axis=1) * decay ** np.arange(LAGS + 1.0)[:, None]
+        together += np.einsum("sf,lsf->lf", whole, self.same_lag) - np.einsum("cf,lcf->lf", reach, self.both)
+        per_answer = (self.n / self.total[nested.stratum] * reach).sum(axis=0)
+        of_whole = (sum_rows(self.n, nested.stratum, len(nested.place)) * whole).sum(axis=0)
+        day = self.n.sum(axis=0) - 2.0 * per_answer + of_whole
+        return np.concatenate([together, day[None]])
 
 
-def _fit(n: FloatArray, k: FloatArray, one_answer: bool) -> tuple[float, float, float]:
-    """(same_day, decay, base) from valid `n` and satisfied `k` [strata, days]."""
-    total = n.sum(axis=1)
-    share = k.sum(axis=1) / np.maximum(total, 1.0)
-    spread = share * (1 - share) * total / np.maximum(total - 1.0, 1.0)
-    keep = (spread > 0) & ((n > 0).sum(axis=1) > 1)
-    if not keep.any():
-        return 0.0, 0.0, 1.0
-    n, k, total, share, spread = n[keep], k[keep], total[keep, None], share[keep, None], spread[keep, None]
-    residual = (k - share * n) / np.sqrt(spread)
-    within = np.where(n > 0, residual**2 / np.maximum(n, 1.0), 0.0).sum()
-    observed = np.append(_diagonals(residual, residual), within)
-    squares = np.append(_diagonals(n, n), 2.0 * float((n > 0).sum()))
-    squares[0] *= 2.0
-    weight = 1.0 / np.maximum(squares, 1.0)
-    # expectations of the products under each part of the model, the agency's mean taken off
-    ones = -_diagonals(n / total, n)
-    ones[0] += float(n.sum())
-    apart = np.append(ones, float(((n > 0) * (1.0 - n / total)).sum()))
-    lag = np.abs(np.subtract.outer(np.arange(n.shape[1]), np.arange(n.shape[1])))
+def _pairs(nested: Nested) -> Iterator[tuple[IntArray, IntArray]]:
+    """Clusters of one stratum whose days lie 0 to `LAGS` apart: (the earlier ones, the later ones) of each lag."""
+    key = nested.stratum * (int(nested.day.max(initial=0)) + LAGS + 1) + nested.day
+    for lag in range(LAGS + 1):
+        later = np.minimum(np.searchsorted(key, key + lag), len(key) - 1)
+        first = np.flatnonzero(key[later] == key + lag)
+        yield first, later[first]
+
+
+def _fits(
+    n: FloatArray, k: FloatArray, nested: Nested, one_answer: NDArray[np.bool_]
+) -> list[tuple[float, float, float]]:
+    """(same_day, decay, base) of every figure from valid `n` and satisfied `k` [clusters, f]."""
+    m, steps = _Moments.of(n, k, nested), nested.steps()
+    shared = [(decay, m.shared(decay, nested, steps)) for decay in DECAYS]
+    fits = []
+    for j in range(n.shape[1]):
+        if not m.tells[j]:
+            fits.append((0.0, 0.0, 1.0))
+            continue
+        observed, apart, weight = m.observed[:, j], m.apart[:, j], m.weight[:, j]
+        fits.append(_fit(observed, apart, weight, [(d, s[:, j]) for d, s in shared], bool(one_answer[j])))
+    return fits
+
+
+def _fit(
+    observed: FloatArray,
+    apart: FloatArray,
+    weight: FloatArray,
+    shared_by_decay: Sequence[tuple[float, FloatArray]],
+    one_answer: bool,
+) -> tuple[float, float, float]:
+    """(same_day, decay, base) by weighted least squares, decay on the grid."""
     best: tuple[float, float, float, float] | None = None
-    for decay in DECAYS:
-        reach = n @ decay**lag
-        whole = (n * reach).sum(axis=1, keepdims=True) / total**2
-        scaled = n / total
-        together = _diagonals(n, n) * decay ** np.arange(LAGS + 1)
-        together = together - _diagonals(scaled, n * reach) - _diagonals(scaled * reach, n) + _diagonals(n * whole, n)
-        day = np.where(n > 0, n - 2.0 * reach * n / total + n * whole, 0.0).sum()
-        shared = np.append(together, float(day))
+    root = np.sqrt(weight)
+    for decay, shared in shared_by_decay:
         if one_answer:
             columns, target = (shared - apart)[:, None], observed - apart
         else:
             columns, target = np.stack([shared, apart], axis=1), observed
-        root = np.sqrt(weight)
         found, *_ = np.linalg.lstsq(columns * root[:, None], target * root, rcond=None)
         same = float(np.clip(found[0], 0.0, 0.95))
         if one_answer:
@@ -148,32 +211,33 @@ def day_correlation(
     if not len(valid):
         return DayCorrelation.unknown(figures)
     one = np.ones(figures, dtype=bool) if one_answer is None else one_answer
-    fits = [
-        _fit(by_day(valid[:, [j]], design)[..., 0], by_day(satisfied[:, [j]], design)[..., 0], bool(one[j]))
-        for j in range(figures)
-    ]
-    _, degrees = design.variance(valid)
+    nested = Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1)
+    # some figures at a time: what is held is bounded by the clusters, not by their product with the figures
+    step = max(1, CELLS_AT_ONCE // len(nested.stratum))
+    fits: list[tuple[float, float, float]] = []
+    for first in range(0, figures, step):
+        some = slice(first, first + step)
+        fits += _fits(nested.totals(valid[:, some]), nested.totals(satisfied[:, some]), nested, one[some])
     same, decay, base = (np.array(column) for column in zip(*fits, strict=True))
-    return DayCorrelation(same, decay, base, float(max(degrees, 0)))
+    return DayCorrelation(same, decay, base, float(max(int(nested.degrees[0]), 0)))
 
 
-def expected_effect(valid: FloatArray, scale: FloatArray, design: Design, days: DayCorrelation) -> FloatArray:
-    """[k] design effect that the model lets expect of sums of answers, each weighing `scale` [rows, k] (summing to 1
-    over the `valid` [rows, k]): unequal weights and days together."""
-    return expected_effects(valid, scale, Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1), days).reshape(-1)
-
-
-def expected_effects(valid: FloatArray, scale: FloatArray, nested: Nested, days: DayCorrelation) -> FloatArray:
-    """[places, k] of the same by place."""
+def expected_effects(
+    valid: FloatArray, scale: FloatArray, nested: Nested, days: DayCorrelation
+) -> tuple[FloatArray, FloatArray]:
+    """[places, k] design effect that the model lets expect of sums of answers, each weighing `scale` [rows, k] (summing
+    to 1 over a place's `valid` [rows, k]): unequal weights and days together; and what it were if days did not hang
+    together in runs."""
     place = nested.place[nested.stratum]
     weighted = nested.totals(scale * valid)
-    near = np.square(weighted)
-    if days.decay.any():
-        near += 2.0 * weighted * nested.earlier(weighted, days.decay)
-    sums = np.concatenate([valid, scale**2 * valid], axis=1)
-    by_place = sum_rows(sums, place[nested.row_cluster], nested.places)
-    answers, apart = by_place[:, : valid.shape[1]], by_place[:, valid.shape[1] :]
-    return np.asarray(answers * (days.base * apart + days.same_day * sum_rows(near, place, nested.places)))
+    own_days = sum_rows(np.square(weighted), place, nested.places)
+    row_place = place[nested.row_cluster]
+    answers, apart = (sum_rows(one, row_place, nested.places) for one in (valid, scale**2 * valid))
+    without_runs = answers * (days.base * apart + days.same_day * own_days)
+    if not days.decay.any():
+        return without_runs, without_runs
+    near = sum_rows(2.0 * weighted * nested.earlier(weighted, days.decay), place, nested.places)
+    return answers * (days.base * apart + days.same_day * (own_days + near)), without_runs
 
 
 def place_effect(

@@ -149,23 +149,48 @@ class Nested:
         squares = factor[self.stratum][:, None] * np.square(totals - means[self.stratum])
         return sum_rows(squares, self.place[self.stratum], self.places)
 
-    def earlier(self, totals: FloatArray, decay: FloatArray) -> FloatArray:
-        """[clusters, k] of each day: `totals` [clusters, k] of the stratum's earlier days, each times decay^lag, decay
-        [k]."""
+    def steps(self) -> Steps:
+        """Every first but one cluster of its stratum, then every second but one ...: (clusters [n], lag [n, 1] in days
+        since the one before)."""
         first = np.searchsorted(self.stratum, np.arange(len(self.place)))
         step = np.arange(len(self.stratum)) - first[self.stratum]
         order = np.argsort(step, kind="stable")
         ends = np.searchsorted(step[order], np.arange(1, int(step.max(initial=0)) + 2))
-        found = np.zeros_like(totals)
+        found = []
         for start, end in itertools.pairwise(ends):
             now = order[start:end]
-            lag = (self.day[now] - self.day[now - 1])[:, None]
+            found.append((now, (self.day[now] - self.day[now - 1])[:, None]))
+        return tuple(found)
+
+    def earlier(self, totals: FloatArray, decay: FloatArray | float, steps: Steps | None = None) -> FloatArray:
+        """[clusters, k] of each day: `totals` [clusters, k] of the stratum's earlier days, each times decay^lag, decay
+        [k] or one for all. `steps`: of this design, where they are known."""
+        found = np.zeros_like(totals)
+        for now, lag in self.steps() if steps is None else steps:
             found[now] = (found[now - 1] + totals[now - 1]) * decay**lag
         return found
+
+    def near(self, totals: FloatArray, decay: float, steps: Steps) -> FloatArray:
+        """[clusters, k] of the other days of the stratum, earlier and later, each times decay^lag."""
+        later = np.zeros_like(totals)
+        for now, lag in reversed(steps):
+            later[now - 1] = (later[now] + totals[now]) * decay**lag
+        return later + self.earlier(totals, decay, steps)
+
+
+Steps = tuple[tuple[IntArray, IntArray], ...]
+"""Clusters of many strata day by day (`Nested.steps`)."""
+FEW_ROWS = 2_000
+"""Up to so many values are added up without the matrix, which costs more to build than they do to add."""
 
 
 def sum_rows(values: FloatArray, group: IntArray, groups: int) -> FloatArray:
     """Sums [groups, k] of `values` [rows, k] by `group` [rows]."""
     rows = len(group)
+    if values.size <= FEW_ROWS:
+        sums = np.zeros((groups, values.shape[1]))
+        for column in range(values.shape[1]):
+            sums[:, column] = np.bincount(group, weights=values[:, column], minlength=groups)
+        return sums
     member = csr_array((np.ones(rows), group, np.arange(rows + 1)), shape=(rows, groups))
     return np.asarray(member.T @ values, dtype=np.float64)

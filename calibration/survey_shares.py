@@ -187,9 +187,7 @@ def _combined(
     degrees = nested.degrees.astype(np.float64)[:, None]
     valid = sum_rows(answers.valid, place, places) @ (combine > 0)
     simple = np.where(known, estimates * (1 - estimates) / np.maximum(valid, 1e-12), 0.0)
-    expected, without_runs = (
-        expected_effects(answers.valid, scale, nested, model) for model in (days, days.without_runs())
-    )
+    expected, without_runs = expected_effects(answers.valid, scale, nested, days)
     with np.errstate(divide="ignore", invalid="ignore"):
         own = np.where(simple > 0, variance / simple, 1.0)
     # where all answer alike no variance can be seen: the place's own days say nothing

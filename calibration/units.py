@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtr, chndtrinc
 
-from calibration.days import DayCorrelation, by_day, day_correlation, day_numbers, expected_effect, place_effect
-from calibration.design import Design
+from calibration.days import DayCorrelation, by_day, day_correlation, day_numbers, expected_effects, place_effect
+from calibration.design import Design, Nested
 from calibration.design_effect import DesignEffect
 from calibration.efficiency import explicit_variance
 from calibration.months import AgencyMonth, Stratum
@@ -154,8 +154,10 @@ def _clusters(strata: Sequence[Stratum], period: DayRange, days: DayCorrelation)
     share = min(1.0, float((share_of * k_h / np.maximum(n_h, 1.0)).sum()))  # shares sum to one but for rounding
     simple = share * (1 - share) / n_h.sum()
     kish = float(n_h.sum() * (scale**2 * rated).sum())
-    variance, degrees = design.variance(scale * (satisfied - (k_h / np.maximum(n_h, 1.0))[place][:, None] * rated))
-    expected, apart = (float(expected_effect(rated, scale, design, m)[0]) for m in (days, days.without_runs()))
+    nested = Nested.of(design, np.zeros_like(cluster), 1)
+    residuals = scale * (satisfied - (k_h / np.maximum(n_h, 1.0))[place][:, None] * rated)
+    variance, degrees = nested.variance(nested.totals(residuals))[0], int(nested.degrees[0])
+    expected, apart = (float(one[0, 0]) for one in expected_effects(rated, scale, nested, days))
     own, free = (float(variance[0]) / simple, degrees) if simple > 0 else (expected, 0)
     effect = place_effect(own / kish, expected / kish, apart / kish, free, days.degrees)
     return effect, by_day(scale * rated, design, length)
