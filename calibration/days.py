@@ -131,7 +131,7 @@ class _Moments:
             np.stack(same_lag),
             np.stack(both),
             1.0 / np.maximum(squares, 1.0),
-            keep.any(axis=0),
+            np.asarray(keep.any(axis=0)),
         )
 
     def shared(self, decay: float, nested: Nested, steps: Steps) -> FloatArray:

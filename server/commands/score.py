@@ -19,8 +19,9 @@ from pipeline.language import Message, Text, of_environment
 
 if TYPE_CHECKING:
     from server.documents.writer import Writer
+    from server.scores.figures import Figure, Place
     from server.scores.fused import AgencyScore
-    from server.scores.index import Figure, IndexResult, Place
+from server.scores.index import IndexResult
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -24,9 +24,12 @@ from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, func, literal
 
 from pipeline.calendar import Period, quarter_of_month, today
+from pipeline.instruments import Instrument
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.store.tables.ratings import RatingState, ratings
@@ -37,6 +40,7 @@ PROVINCE_DIMENSIONS = frozenset({"province", "agency", "level"})
 """Dimensions whose places are unions of whole agencies: shown while a quarter is not settled."""
 
 Key = TypeVar("Key", bound=Hashable)
+IntArray = NDArray[np.int64]
 
 
 def last_shown(known: Mapping[int, int], below: int, now: int, settles: int) -> int:
@@ -164,6 +168,17 @@ class Published:
             for (code, version, quarter, last), agencies in sorted(groups.items())
         ]
         return _any_of(parts) if parts else None
+
+    def mask(self, agency: IntArray, month: IntArray, known: IntArray, instrument: Instrument) -> NDArray[np.bool_]:
+        """Which sheets of an instrument are shown: `agency`, `month`, `known` (the day on which it was known), int64
+        [sheets] each. The same rule as `condition`, for sheets that are read already."""
+        quarter = month - month % 3
+        pairs, row = np.unique(np.stack([agency, quarter]), axis=1, return_inverse=True)
+        last = [
+            self.cutoffs.get((int(a), instrument.code, instrument.version, int(q)), -1)
+            for a, q in zip(*pairs, strict=True)
+        ]
+        return np.asarray(known <= np.array(last, dtype=np.int64)[row.ravel()], dtype=np.bool_)
 
 
 def added_months(months: Mapping[int, Mapping[int, int]], agencies: Iterable[int]) -> dict[int, int]:

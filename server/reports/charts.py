@@ -10,7 +10,7 @@ from calibration.ranks import RankSet, plot_ranks
 from pipeline.text import tidy_all
 from server.documents.blocks import ChartBlock
 from server.documents.writer import Writer
-from server.scores.index import Figure
+from server.scores.figures import Figure
 
 BLUE, ORANGE = "#0b4f6c", "#b45f06"
 _FONT = "Noto Sans, DejaVu Sans"

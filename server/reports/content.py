@@ -13,7 +13,8 @@ from server.reports.charts import Labelled, bar_chart, interval_chart, rank_char
 from server.reports.figures import FigureWriter
 from server.reports.sources import ReportInput
 from server.scores.comparing import NOT_COMPARABLE, difference, ranking
-from server.scores.index import WHOLE, Figure, Place
+from server.scores.figures import Figure, Place
+from server.scores.index import WHOLE
 from server.store.channels import CHANNELS
 
 _QUARTERS = (

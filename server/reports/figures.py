@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.documents.writer import Writer
-from server.scores.index import Figure
+from server.scores.figures import Figure
 
 
 class FigureWriter(Writer):

@@ -21,8 +21,8 @@ from server.scores.asked import asked_period, own_agency
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
 from server.scores.comparing import Change, difference
 from server.scores.drivers import drivers_of
+from server.scores.figures import Figure, Place
 from server.scores.fused import rated_quarters
-from server.scores.index import Figure, Place
 from server.scores.interval_svg import Interval, interval_plot
 from server.scores.plots import pulse_plot
 from server.scores.reasons import reasons_of

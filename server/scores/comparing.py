@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from calibration.changes import changes
 from calibration.ranks import RankSet, rank_shares
 from pipeline.language import Message
-from server.scores.index import WHOLE, Figure, Place
+from server.scores.figures import Figure, Place
+from server.scores.index import WHOLE
 
 RISES = Message("rises")
 FALLS = Message("falls")

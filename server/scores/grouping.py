@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.calendar import Period, month_name, month_words
 from pipeline.language import in_language
 from server.catalogue.reading import Catalogue, Named
-from server.scores.sheet_sums import SheetSums
+from server.scores.sheets import Sheets
 from server.store.channels import CHANNELS
 
 
@@ -31,20 +31,19 @@ class Grouped:
     def by(
         cls,
         names: Mapping[Any, Named],
-        keys: Sequence[Any],
-        sums: SheetSums,
+        keys: NDArray[Any],
         frame: Mapping[Any, int],
     ) -> Grouped:
         """`keys` [rows]: of which name each row is."""
         number = {key: position for position, key in enumerate(names)}
-        place = np.array([number.get(key, -1) for key in keys], dtype=np.int64)
-        sheets = np.zeros(len(names), dtype=np.int64)
-        np.add.at(sheets, place[place >= 0], sums.sheets[place >= 0])
+        known, row = np.unique(keys, return_inverse=True)
+        place = np.array([number.get(key, -1) for key in known.tolist()], dtype=np.int64)[row]
+        sheets = np.bincount(place[place >= 0], minlength=len(names)).astype(np.int64)
         return cls(list(names.values()), place, sheets, [frame.get(key, 0) for key in names])
 
 
 def grouped(
-    dimension: str, catalogue: Catalogue, sums: SheetSums, period: Period, frame: dict[tuple[int, int], int]
+    dimension: str, catalogue: Catalogue, sheets: Sheets, period: Period, frame: dict[tuple[int, int], int]
 ) -> Grouped:
     """The places of a dimension, and which rows are theirs."""
     level_of = {agency.id: agency.parent for agency in catalogue.agencies.values()}
@@ -62,18 +61,19 @@ def grouped(
         totals: Counter[Any] = Counter()
         for pair, count in frame.items():
             totals[belongs(*pair)] += count
-        keys = [belongs(*pair) for pair in zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True)]
-        return Grouped.by(names, keys, sums, totals)
+        pairs, row = np.unique(np.stack([sheets.agency, sheets.service_group]), axis=1, return_inverse=True)
+        keys = np.array([belongs(*pair) for pair in zip(*pairs.tolist(), strict=True)], dtype=np.int64)
+        return Grouped.by(names, keys[row.ravel()], totals)
     if dimension == "service":
-        return Grouped.by({one.id: one for one in catalogue.services.values()}, sums.service.tolist(), sums, {})
+        return Grouped.by({one.id: one for one in catalogue.services.values()}, sheets.service, {})
     if dimension == "channel":
         channels = {
             code: Named(0, code, in_language(name, "vi"), in_language(name, "en"))
             for code, name in CHANNELS.names.items()
         }
-        return Grouped.by(channels, sums.channel.tolist(), sums, {})
+        return Grouped.by(channels, sheets.channel, {})
     months = {
         month: Named(month, month_name(month), month_words(month, "vi"), month_words(month, "en"))
         for month in period.months
     }
-    return Grouped.by(months, sums.month.tolist(), sums, {})
+    return Grouped.by(months, sheets.month, {})

@@ -7,9 +7,8 @@ sampling frame, and the figure adjusted for the channels' mix.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,17 @@ from sqlalchemy import Connection
 from calibration.days import DayCorrelation, day_numbers
 from calibration.design import Design, Weights, sum_rows
 from calibration.mode_effects import ModeEffects, mode_effects
-from calibration.survey_shares import NO_SHARE, Answers, Share, days_of, place_shares
+from calibration.survey_shares import Answers, days_of, place_shares
 from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
-from pipeline.language import Message, Text, in_language
+from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.disclosure import Published, added_months, hidden_places, published
 from server.core.provinces import read_setting
 from server.scores.chances import Chances, chances
+from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
-from server.scores.sheet_sums import SheetSums, set_aside_expression, sheet_sums
-from server.scores.sums import run
+from server.scores.sheets import Sheets, read_sheets, sheets_aside
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
@@ -41,57 +40,6 @@ ONE_CHANNEL = Message("Only one channel answered: nothing is adjusted for channe
 SMALL_STRATUM = 5
 """Service groups of an agency with fewer sheets are weighted together."""
 DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service", "channel", "month")
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of one place. All indices are 0..100; None where there is nothing or too little to show.
-
-    `kind`: criterion, fact, factor, overall or index. `valid`, `satisfied`: answers (of a fact: yes). `design_effect`:
-    of the plain figure, with `degrees` of freedom. `weighted*`: to the sampling frame. `adjusted`: to the province's
-    mix of channels. `watched`: the period is not over, and the intervals hold however often they are looked at."""
-
-    item: str
-    kind: str
-    valid: int | None
-    satisfied: int | None
-    index: float | None
-    low: float | None
-    high: float | None
-    design_effect: float | None
-    weighted: float | None
-    weighted_low: float | None
-    weighted_high: float | None
-    adjusted: float | None
-    suppressed: bool
-    degrees: float | None = None
-    watched: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A row of the result: an agency, a level, a field ... `sheets`: counted sheets. `transactions`: of the frame, None
-    where it does not tell. `response_rate`: sheets / transactions. `covered`: share of the frame's transactions that
-    lie in cells with at least one sheet."""
-
-    dimension: str
-    key: str
-    name_vi: str
-    name_en: str
-    sheets: int
-    transactions: int | None
-    response_rate: float | None
-    covered: float | None
-    figures: tuple[Figure, ...]
-
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
-
-    def figure(self, item: str) -> Figure:
-        """The figure of an item, factor, `overall` or `index`."""
-        return next(one for one in self.figures if one.item == item)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +89,9 @@ class IndexResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self)
+        plain = {one.name: getattr(self, one.name) for one in fields(self)}
+        rows = {name: [asdict(one) for one in plain[name]] for name in ("effects", "set_aside")}
+        return {**plain, **rows, "places": [place.to_dict() for place in self.places], "notes": list(self.notes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,41 +127,44 @@ def _figures(instrument: Instrument) -> _Figures:
     return _Figures(tuple(slots), tuple(names), combine)
 
 
-def _valid(sums: SheetSums, facts: set[int]) -> NDArray[np.float64]:
-    """[rows, slots] sheets with a valid answer in each slot."""
-    valid: NDArray[np.float64] = sums.answers[:, :, 1:6].sum(axis=2).astype(np.float64)
+def _valid(sheets: Sheets, facts: set[int]) -> NDArray[np.bool_]:
+    """[sheets, slots] whether there is a valid answer in each slot."""
+    valid = (sheets.answers >= 1) & (sheets.answers <= 5)
     for slot in facts:
-        valid[:, slot] = sums.answers[:, slot, 6:8].sum(axis=1)
+        valid[:, slot] = sheets.answers[:, slot] >= 6
     return valid
 
 
-def _answers(sums: SheetSums, figures: _Figures, facts: set[int], weights: Weights) -> Answers:
-    valid_slot = _valid(sums, facts)
-    satisfied_slot = sums.answers[:, :, 4:6].sum(axis=2).astype(np.float64)
+def _answers(sheets: Sheets, figures: _Figures, facts: set[int], weights: Weights) -> Answers:
+    good = (sheets.answers == 4) | (sheets.answers == 5)
     for slot in facts:
-        satisfied_slot[:, slot] = sums.answers[:, slot, 6]
-    columns = [list(slots) for slots in figures.base_slots]
-    valid = np.stack([valid_slot[:, c].sum(axis=1) for c in columns], axis=1)
-    satisfied = np.stack([satisfied_slot[:, c].sum(axis=1) for c in columns], axis=1)
-    days = [day_date(int(day)) for day in sums.day]
-    cluster = day_numbers(days, min(days)) if days else sums.day
-    return Answers(satisfied, valid, sums.sheets.astype(np.float64), Design(cluster, sums.agency, weights))
+        good[:, slot] = sheets.answers[:, slot] == 6
+    valid = _added(_valid(sheets, facts), figures.base_slots)
+    satisfied = _added(good, figures.base_slots)
+    days, row = np.unique(sheets.day, return_inverse=True)
+    dates = [day_date(int(day)) for day in days]
+    cluster = day_numbers(dates, dates[0])[row] if dates else sheets.day
+    return Answers(satisfied, valid, np.ones(len(sheets)), Design(cluster, sheets.agency, weights))
+
+
+def _added(values: NDArray[np.bool_], base_slots: tuple[tuple[int, ...], ...]) -> NDArray[np.float64]:
+    """[sheets, k] how many `values` [sheets, slots] of each base figure are true."""
+    return np.stack([values[:, list(slots)].sum(axis=1, dtype=np.float64) for slots in base_slots], axis=1)
 
 
 def _weights(
-    sums: SheetSums, frame: dict[tuple[int, int], int], plan: Chances | None, level_of: dict[int, int]
+    sheets: Sheets, frame: dict[tuple[int, int], int], plan: Chances | None, level_of: dict[int, int]
 ) -> Weights:
     """Weighting cells of the rows: (agency, service group) with the frame's transactions; small groups of an agency are
     taken together, and its transactions in groups without a sheet are left out. `plan`: with what chance cells were
     drawn; cells that a plan left out are apart, since their answers came otherwise."""
-    sheets: dict[tuple[int, int], int] = {}
-    pairs = list(zip(sums.agency.tolist(), sums.service_group.tolist(), strict=True))
-    for pair, count in zip(pairs, sums.sheets.tolist(), strict=True):
-        sheets[pair] = sheets.get(pair, 0) + count
+    pairs, row, counts = np.unique(
+        np.stack([sheets.agency, sheets.service_group]), axis=1, return_inverse=True, return_counts=True
+    )
     cell_of: dict[tuple[int, int], int] = {}
     number: dict[tuple[int, int, bool], int] = {}
-    for agency, group in sorted(sheets):
-        own = sheets[agency, group] >= SMALL_STRATUM and frame.get((agency, group), 0) > 0
+    for agency, group, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+        own = count >= SMALL_STRATUM and frame.get((agency, group), 0) > 0
         drawn = plan is None or (agency, group) in plan.of
         cell_of[agency, group] = number.setdefault((agency, group if own else -1, drawn), len(number))
     size, stands = np.zeros(len(number)), np.zeros(len(number))
@@ -219,7 +172,7 @@ def _weights(
         size[cell] += frame.get(pair, 0)
         if plan is not None and pair in plan.of:
             stands[cell] += frame.get(pair, 0) / plan.of[pair]
-    rows = np.array([cell_of[pair] for pair in pairs], dtype=np.int64)
+    rows = np.array(list(cell_of.values()), dtype=np.int64)[row.ravel()]
     if plan is None:
         return Weights.certain(rows, size)
     chance = np.where(stands > 0, size / np.where(stands > 0, stands, 1.0), 0.0)
@@ -247,24 +200,25 @@ def compute_index(
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
     shown = published(connection, province_id, period, below=suppress_below)
-    sums = sheet_sums(connection, province_id, instrument, period, shown)
+    sheets = read_sheets(connection, province_id, instrument, period, shown)
     figures = _figures(instrument)
     plan = chances(connection, province_id, instrument, period)
-    weights = _weights(sums, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
-    answers = _answers(sums, figures, {item.slot for item in instrument.facts}, weights)
-    effects = mode_effects(answers, sums.channel) if len(sums) else None
-    valid = _valid(sums, {item.slot for item in instrument.facts})
+    weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
+    facts = {item.slot for item in instrument.facts}
+    answers = _answers(sheets, figures, facts, weights)
+    effects = mode_effects(answers, sheets.channel) if len(sheets) else None
     watched = period.last_day >= today()
-    one = _Request(answers, figures, sums, valid, days_of(answers), effects, suppress_below, watched)
+    valid = _valid(sheets, facts)
+    one = _Request(answers, figures, sheets, valid, days_of(answers), effects, suppress_below, watched)
     places: list[Place] = []
     for dimension in dimensions:
-        found = grouped(dimension, catalogue, sums, period, frame)
+        found = grouped(dimension, catalogue, sheets, period, frame)
         hidden = _hidden(dimension, found, shown, catalogue, instrument)
         places += _places(dimension, found, one, hidden)
     notes = [NOT_OVER] if watched else []
     if not frame:
         notes.append(NO_FRAME)
-    if len(sums) and effects is None:
+    if len(sheets) and effects is None:
         notes.append(ONE_CHANNEL)
     return IndexResult(
         province=catalogue.province.code,
@@ -313,8 +267,8 @@ def _hidden(
 class _Request:
     answers: Answers
     figures: _Figures
-    sums: SheetSums
-    valid: NDArray[np.float64]
+    sheets: Sheets
+    valid: NDArray[np.bool_]
     days: DayCorrelation
     effects: ModeEffects | None
     suppress_below: int
@@ -333,21 +287,28 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
     of_base = sum_rows(answers.valid, place, count)
     shift = np.full((count, m), np.nan)
     if one.effects is not None and dimension != "channel":
-        base = one.effects.adjustments(one.sums.channel[rows], answers.valid, place, count)
+        base = one.effects.adjustments(one.sheets.channel[rows], answers.valid, place, count)
         shift = _combine(base, of_base, combine)
-    valid = of_base @ (combine > 0)
-    satisfied = sum_rows(answers.satisfied, place, count) @ (combine > 0)
     # sheets behind a figure: at least as many as answered its most answered question
-    by_slot = sum_rows(one.valid[rows], place, count)
+    by_slot = sum_rows(one.valid[rows].astype(np.float64), place, count)
     by_base = np.stack([by_slot[:, list(s)].max(axis=1, initial=0.0) for s in one.figures.base_slots], axis=1)
+    behind = np.stack([by_base[:, used].max(axis=1, initial=0.0) for used in (combine > 0).T], axis=1)
+    is_hidden = np.array([named.code in hidden for named in found.names], dtype=np.bool_) & (found.sheets > 0)
+    table = FigureTable(
+        one.figures.names,
+        (of_base @ (combine > 0)).astype(np.int64),
+        (sum_rows(answers.satisfied, place, count) @ (combine > 0)).astype(np.int64),
+        plain,
+        weighted,
+        shift,
+        is_hidden[:, None] | ((behind > 0) & (behind < one.suppress_below)),
+        one.watched,
+    )
     for number, named in enumerate(found.names):
         sheets, transactions = int(found.sheets[number]), found.transactions[number] or None
         if not sheets and dimension not in ("province", "agency", "level", "channel"):
             continue
-        behind = ((combine > 0) * by_base[number][:, None]).max(axis=0)
         standing_for = float(weighted.standing_for[number])
-        plain_of = plain.of(number)
-        weighted_of = weighted.of(number) if standing_for > 0 else [NO_SHARE] * m
         yield Place(
             dimension=dimension,
             key=named.code,
@@ -357,20 +318,8 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
             transactions=transactions,
             response_rate=sheets / transactions if transactions else None,
             covered=min(1.0, standing_for / transactions) if transactions and standing_for > 0 else None,
-            figures=tuple(
-                _figure(
-                    name,
-                    kind,
-                    int(valid[number, j]),
-                    int(satisfied[number, j]),
-                    plain_of[j],
-                    weighted_of[j],
-                    None if kind == "fact" else float(shift[number, j]),
-                    bool((named.code in hidden and sheets > 0) or 0 < behind[j] < one.suppress_below),
-                    one.watched,
-                )
-                for j, (name, kind) in enumerate(one.figures.names)
-            ),
+            table=table,
+            number=number,
         )
 
 
@@ -385,46 +334,6 @@ def _combine(
     with np.errstate(divide="ignore", invalid="ignore"):
         shift = (np.nan_to_num(base) * has) @ combine / total
     return np.asarray(np.where(unknown | (total == 0), np.nan, shift))
-
-
-def _points(share: float | None) -> float | None:
-    return None if share is None else round(100 * share, 4)
-
-
-def _figure(
-    name: str,
-    kind: str,
-    valid: int,
-    satisfied: int,
-    plain: Share,
-    weighted: Share,
-    shift: float | None,
-    few: bool,
-    watched: bool,
-) -> Figure:
-    if few or plain.estimate is None:
-        nothing = (None,) * 8
-        return Figure(name, kind, None if few else valid, None if few else satisfied, *nothing, suppressed=few)
-    adjusted = None
-    if shift is not None and not math.isnan(shift):
-        adjusted = min(1.0, max(0.0, plain.estimate + shift))
-    return Figure(
-        item=name,
-        kind=kind,
-        valid=valid,
-        satisfied=satisfied,
-        index=_points(plain.estimate),
-        low=_points(plain.low),
-        high=_points(plain.high),
-        design_effect=round(plain.design_effect, 3) if plain.design_effect is not None else None,
-        weighted=_points(weighted.estimate),
-        weighted_low=_points(weighted.low),
-        weighted_high=_points(weighted.high),
-        adjusted=_points(adjusted),
-        suppressed=False,
-        degrees=None if plain.degrees is None else round(plain.degrees, 1),
-        watched=watched,
-    )
 
 
 def _channel_effects(effects: ModeEffects | None, figures: _Figures, below: int) -> tuple[ChannelEffect, ...]:
@@ -447,14 +356,10 @@ def _channel_effects(effects: ModeEffects | None, figures: _Figures, below: int)
 
 
 def _set_aside(connection: Connection, province_id: int, catalogue: Catalogue, period: Period) -> tuple[SetAside, ...]:
-    rows = run(connection, set_aside_expression(province_id, period.first_day, period.last_day))
     found = []
-    for row in sorted(rows, key=lambda row: (row.agency_id, row.channel, row.flag)):
-        flag = RatingFlag(row.flag)
-        agency = catalogue.agencies[row.agency_id].code
-        found.append(
-            SetAside(
-                agency, row.channel, flag.name.lower(), in_language(flag.label, "vi"), str(flag.label), int(row.sheets)
-            )
-        )
+    for one in sheets_aside(connection, province_id, period):
+        flag = RatingFlag(one.flag)
+        words = in_language(flag.label, "vi"), str(flag.label)
+        agency = catalogue.agencies[one.agency_id].code
+        found.append(SetAside(agency, one.channel, flag.name.lower(), *words, one.sheets))
     return tuple(found)

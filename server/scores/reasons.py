@@ -24,11 +24,10 @@ from pipeline.calendar import Period, day_date, month_words
 from pipeline.instruments import Instrument
 from pipeline.language import Text, in_language
 from server.catalogue.reading import read_catalogue
-from server.core.disclosure import Published, hidden_places, published, shown_ratings
+from server.core.disclosure import Published, hidden_places, published
 from server.core.scope import Scope
 from server.scores.held import Held, version_of
-from server.scores.sheet_sums import ratings_table
-from server.scores.sums import run
+from server.scores.sums import run, sheets_table
 from server.store.channels import CHANNELS
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 
@@ -149,7 +148,7 @@ def _sums(
     by_criterion: bool,
 ) -> _Sums:
     """The sheets that were asked for reasons: counted, shown, with an overall answer of 1 to 3."""
-    table = Scope(province_id).filter(shown_ratings(ratings_table(), shown))
+    table = Scope(province_id).filter(sheets_table(shown))
     rows = table.filter(
         table.day.between(period.first_day, period.last_day),
         table.instrument == instrument.code,

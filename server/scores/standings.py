@@ -20,8 +20,9 @@ from pipeline.language import Text
 from server.catalogue.agencies import read_agencies
 from server.core.disclosure import published
 from server.scores.comparing import Change, difference
+from server.scores.figures import Figure, Place
 from server.scores.held import Held, version_of
-from server.scores.index import WHOLE, Figure, IndexResult, Place, compute_index
+from server.scores.index import WHOLE, IndexResult, compute_index
 
 USUAL_INSTRUMENT = "2640"
 

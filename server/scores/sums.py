@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from pipeline.release_kind import PULSE, ReleaseKind
 from server.core.disclosure import Published, shown_ratings
 from server.core.scope import Scope
-from server.store.tables.ratings import RatingState
+from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 from server.store.tables.releases import CELL_COLUMNS
 
 RATINGS = {
@@ -65,6 +65,15 @@ def shown_ratings_table(shown: Published) -> Any:
 
     more = {"instrument": "string", "instrument_version": "int64", "received_day": "int64"}
     return shown_ratings(ibis.table({**RATINGS, **more}, name="ratings"), shown)
+
+
+def sheets_table(shown: Published) -> Any:
+    """The ratings that may be seen with all their answers."""
+    import ibis
+
+    whole = {"instrument": "string", "instrument_version": "int64", "received_day": "int64", "reasons": "int64"}
+    answers = dict.fromkeys(ANSWER_COLUMNS, "int64")
+    return shown_ratings(ibis.table({**RATINGS, **answers, **whole}, name="ratings"), shown)
 
 
 def rating_sums(table: Any, province_id: int | None, first_month: int, last_month: int) -> Any:

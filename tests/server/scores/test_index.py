@@ -21,7 +21,8 @@ from pipeline.instruments import Instrument, Pooling, load_instrument
 from server.catalogue.reading import read_catalogue
 from server.rounds.rounds import make_round
 from server.sampling.plan import make_plan
-from server.scores.index import Figure, IndexResult, compute_index
+from server.scores.figures import Figure
+from server.scores.index import IndexResult, compute_index
 from server.store.engine import read, write
 from server.store.tables.ratings import RatingState
 from tests.server.worlds import add_sheets, add_transactions, small_province
