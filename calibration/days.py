@@ -81,11 +81,16 @@ def by_day(values: FloatArray, design: Design, days: int = 0) -> FloatArray:
 
 @dataclass(frozen=True, slots=True)
 class _Moments:
-    """What a fit of f figures needs of the clusters, whatever the decay: `n` valid answers [clusters, f] of the strata
-    that tell something, `total` of each stratum [strata, f] (1 where it tells nothing), `observed` and `apart` [lags +
-    2, f] sums of products of residuals and what they would be without correlation, `same_lag` [lags + 1, strata, f] and
-    `both` [lags + 1, clusters, f] of answers, `weight` [lags + 2, f] of each sum, `tells` [f]."""
+    """What a fit of f figures needs of the clusters, whatever the decay; the clusters in the order of `steps`, each of
+    a `stratum` [clusters].
 
+    `n`: valid answers [clusters, f] of the strata that tell something; `total` of each stratum [strata, f] (1 where it
+    tells nothing). `observed`, `apart` [lags + 2, f]: sums of products of residuals, and what they would be without
+    correlation; `weight` of each. `same_lag` [lags + 1, strata, f]: sums of products of answers; `both` [lags + 1,
+    clusters, f]: the answers of days so far away, over the total. `tells` [f]: whether there is any such stratum."""
+
+    steps: Steps
+    stratum: IntArray
     n: FloatArray
     total: FloatArray
     observed: FloatArray
@@ -96,7 +101,7 @@ class _Moments:
     tells: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, n: FloatArray, k: FloatArray, nested: Nested) -> _Moments:
+    def of(cls, n: FloatArray, k: FloatArray, nested: Nested, steps: Steps) -> _Moments:
         """From valid `n` and satisfied `k` [clusters, f]."""
         stratum, strata = nested.stratum, len(nested.place)
         total, good, asked = (sum_rows(one, stratum, strata) for one in (n, k, (n > 0).astype(np.float64)))
@@ -124,25 +129,27 @@ class _Moments:
         ones[0] += n.sum(axis=0)
         apart = np.concatenate([ones, ((n > 0) * (1.0 - scaled)).sum(axis=0)[None]])
         return cls(
-            n,
+            steps,
+            stratum[steps.order],
+            n[steps.order],
             total,
             np.stack([*products, within]),
             apart,
             np.stack(same_lag),
-            np.stack(both),
+            np.stack([one[steps.order] for one in both]),
             1.0 / np.maximum(squares, 1.0),
             np.asarray(keep.any(axis=0)),
         )
 
-    def shared(self, decay: float, nested: Nested, steps: Steps) -> FloatArray:
+    def shared(self, decay: float) -> FloatArray:
         """[lags + 2, f] what the sums would be where days hang together with this decay, and nothing else does."""
-        reach = self.n + nested.near(self.n, decay, steps) if decay else self.n
-        whole = sum_rows(self.n * reach, nested.stratum, len(nested.place)) / self.total**2
+        strata = len(self.total)
+        reach = self.n + self.steps.near(self.n, decay) if decay else self.n
+        whole = sum_rows(self.n * reach, self.stratum, strata) / self.total**2
         together = self.same_lag.sum(axis=1) * decay ** np.arange(LAGS + 1.0)[:, None]
         together += np.einsum("sf,lsf->lf", whole, self.same_lag) - np.einsum("cf,lcf->lf", reach, self.both)
-        per_answer = (self.n / self.total[nested.stratum] * reach).sum(axis=0)
-        of_whole = (sum_rows(self.n, nested.stratum, len(nested.place)) * whole).sum(axis=0)
-        day = self.n.sum(axis=0) - 2.0 * per_answer + of_whole
+        own = (self.n / self.total[self.stratum] * reach).sum(axis=0)
+        day = self.n.sum(axis=0) - 2.0 * own + (sum_rows(self.n, self.stratum, strata) * whole).sum(axis=0)
         return np.concatenate([together, day[None]])
 
 
@@ -156,11 +163,11 @@ def _pairs(nested: Nested) -> Iterator[tuple[IntArray, IntArray]]:
 
 
 def _fits(
-    n: FloatArray, k: FloatArray, nested: Nested, one_answer: NDArray[np.bool_]
+    n: FloatArray, k: FloatArray, nested: Nested, steps: Steps, one_answer: NDArray[np.bool_]
 ) -> list[tuple[float, float, float]]:
     """(same_day, decay, base) of every figure from valid `n` and satisfied `k` [clusters, f]."""
-    m, steps = _Moments.of(n, k, nested), nested.steps()
-    shared = [(decay, m.shared(decay, nested, steps)) for decay in DECAYS]
+    m = _Moments.of(n, k, nested, steps)
+    shared = [(decay, m.shared(decay)) for decay in DECAYS]
     fits = []
     for j in range(n.shape[1]):
         if not m.tells[j]:
@@ -212,12 +219,13 @@ def day_correlation(
         return DayCorrelation.unknown(figures)
     one = np.ones(figures, dtype=bool) if one_answer is None else one_answer
     nested = Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1)
+    steps = nested.steps()
     # some figures at a time: what is held is bounded by the clusters, not by their product with the figures
     step = max(1, CELLS_AT_ONCE // len(nested.stratum))
     fits: list[tuple[float, float, float]] = []
     for first in range(0, figures, step):
         some = slice(first, first + step)
-        fits += _fits(nested.totals(valid[:, some]), nested.totals(satisfied[:, some]), nested, one[some])
+        fits += _fits(nested.totals(valid[:, some]), nested.totals(satisfied[:, some]), nested, steps, one[some])
     same, decay, base = (np.array(column) for column in zip(*fits, strict=True))
     return DayCorrelation(same, decay, base, float(max(int(nested.degrees[0]), 0)))
 

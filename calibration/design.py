@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -150,36 +151,60 @@ class Nested:
         return sum_rows(squares, self.place[self.stratum], self.places)
 
     def steps(self) -> Steps:
-        """Every first but one cluster of its stratum, then every second but one ...: (clusters [n], lag [n, 1] in days
-        since the one before)."""
-        first = np.searchsorted(self.stratum, np.arange(len(self.place)))
+        """The clusters in the order in which sums over days run through all strata at once."""
+        sizes = np.bincount(self.stratum, minlength=len(self.place))
+        first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
         step = np.arange(len(self.stratum)) - first[self.stratum]
-        order = np.argsort(step, kind="stable")
-        ends = np.searchsorted(step[order], np.arange(1, int(step.max(initial=0)) + 2))
-        found = []
-        for start, end in itertools.pairwise(ends):
-            now = order[start:end]
-            found.append((now, (self.day[now] - self.day[now - 1])[:, None]))
-        return tuple(found)
+        rank = np.empty(len(sizes), dtype=np.int64)
+        rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+        order = np.lexsort((rank[self.stratum], step))
+        ends = np.cumsum(np.bincount(step)) if len(step) else np.zeros(1, dtype=np.int64)
+        lag = (self.day[order] - self.day[order - 1])[:, None]
+        return Steps(order, tuple(int(end) for end in ends), lag)
 
-    def earlier(self, totals: FloatArray, decay: FloatArray | float, steps: Steps | None = None) -> FloatArray:
+    def earlier(self, totals: FloatArray, decay: FloatArray) -> FloatArray:
         """[clusters, k] of each day: `totals` [clusters, k] of the stratum's earlier days, each times decay^lag, decay
-        [k] or one for all. `steps`: of this design, where they are known."""
-        found = np.zeros_like(totals)
-        for now, lag in self.steps() if steps is None else steps:
-            found[now] = (found[now - 1] + totals[now - 1]) * decay**lag
+        [k]."""
+        steps = self.steps()
+        found = np.empty_like(totals)
+        found[steps.order] = steps.earlier(totals[steps.order], decay)
         return found
 
-    def near(self, totals: FloatArray, decay: float, steps: Steps) -> FloatArray:
-        """[clusters, k] of the other days of the stratum, earlier and later, each times decay^lag."""
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Clusters ordered so that every stratum's first comes first, then every second ...; within each step the strata
+    with most clusters lead, so that a step goes on from the beginning of the step before. `order` int64 [clusters];
+    `ends`: where each step ends; `lag` int64 [clusters, 1]: days since the stratum's cluster before."""
+
+    order: IntArray
+    ends: tuple[int, ...]
+    lag: IntArray
+
+    def earlier(self, totals: FloatArray, decay: FloatArray | float) -> FloatArray:
+        """`Nested.earlier` of totals in this order."""
+        found = np.zeros_like(totals)
+        for now, before in self._moves():
+            found[now] = (found[before] + totals[before]) * decay ** self.lag[now]
+        return found
+
+    def near(self, totals: FloatArray, decay: float) -> FloatArray:
+        """[clusters, k] in this order: `totals` of the stratum's other days, earlier and later, each times
+        decay^lag."""
         later = np.zeros_like(totals)
-        for now, lag in reversed(steps):
-            later[now - 1] = (later[now] + totals[now]) * decay**lag
-        return later + self.earlier(totals, decay, steps)
+        for now, before in reversed(list(self._moves())):
+            later[before] = (later[now] + totals[now]) * decay ** self.lag[now]
+        later += self.earlier(totals, decay)
+        return later
+
+    def _moves(self) -> Iterator[tuple[slice, slice]]:
+        """Each step's clusters, and those before them."""
+        start = 0
+        for end, after in itertools.pairwise(self.ends):
+            yield slice(end, after), slice(start, start + after - end)
+            start = end
 
 
-Steps = tuple[tuple[IntArray, IntArray], ...]
-"""Clusters of many strata day by day (`Nested.steps`)."""
 FEW_ROWS = 2_000
 """Up to so many values are added up without the matrix, which costs more to build than they do to add."""
 

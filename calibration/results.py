@@ -186,9 +186,8 @@ class Estimate:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON or a row of a data frame."""
-        row = asdict(self)
+        row = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "interval"}
         low, high = self.interval.low, self.interval.high
-        row.pop("interval")
         row.update(
             low=low,
             high=high,

@@ -220,7 +220,7 @@ def published(
         .group_by(*keys)
     )
     by_quarter: dict[tuple[int, str, int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    rows = [(*row,) for row in connection.execute(query)]
+    rows = connection.execute(query).all()
     for agency, code, version, month, known_day, count in rows:
         by_quarter[agency, code, version, month - month % 3][known_day] += count
     cutoffs = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -49,10 +49,6 @@ def spans(period: Period, history: int = HISTORY_MONTHS) -> list[Period]:
     return [*months, period]
 
 
-def _span_of(month: int, all_spans: Iterable[Period]) -> Period | None:
-    return next((span for span in all_spans if span.first_month <= month <= span.last_month), None)
-
-
 def agency_months(
     connection: Connection, province_id: int, period: Period, history: int = HISTORY_MONTHS
 ) -> list[AgencyMonth]:
@@ -61,26 +57,28 @@ def agency_months(
     Evidence of demo boxes, whose periods are seconds, counts for the month in which it came. That of a lone clerk is
     left out (`server/scores/clerks.py`), and so is what cannot be true (`server/boxes/release_gate.py`)."""
     all_spans = spans(period, history)
+    span_of = {month: span for span in all_spans for month in span.months}
     first, last = all_spans[0].first_month, period.last_month
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
+    month_of, date_of = cache(month_of_day), cache(day_date)  # a few hundred days, a million rows
     shown = published(connection, province_id, Period(period.name, first, last))
     for row in run(connection, rating_sums(shown_ratings_table(shown), province_id, first, last)):
         # by the day: a row whose month does not go with its day must not stop the whole province's analysis
-        span = _span_of(month_of_day(row.day), all_spans)
+        span = span_of.get(month_of(row.day))
         if span is not None:
             channel = TABLET if row.channel == COUNTER_TABLET.code else str(row.channel)
             counter = str(row.counter_id) if row.counter_id else ""
-            count = DayCount(day_date(row.day), int(row.rated), int(row.satisfied), channel, counter)
+            count = DayCount(date_of(row.day), int(row.rated), int(row.satisfied), channel, counter)
             figures[row.agency_id, span].ratings[row.service_group].append(count)
     for row in run(connection, transaction_sums(unbound("transactions"), province_id, first, last)):
-        span = _span_of(row.month, all_spans)
+        span = span_of.get(row.month)
         if span is not None:
             known = figures[row.agency_id, span].transactions
             known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
     held = {table.release_id for table in implausible_evidence(connection, province_id, first, last)}
     usable = shown_releases(province_id, EVIDENCE, but=held)
     for row in run(connection, release_sums(usable, province_id, EVIDENCE)):
-        span = _span_of(_month_of_table(row), all_spans)
+        span = span_of.get(_month_of_table(row))
         if span is not None:
             cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
             noise = row.releases * cell_noise_variance(row.epsilon_milli / 1000)

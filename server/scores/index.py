@@ -7,7 +7,7 @@ sampling frame, and the figure adjusted for the channels' mix.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -103,7 +103,21 @@ class _Figures:
     combine: NDArray[np.float64]
 
 
-def _figures(instrument: Instrument) -> _Figures:
+def _figures(instrument: Instrument, only: Collection[str] | None = None) -> _Figures:
+    """All figures of an instrument, or those named alone."""
+    every = _all_figures(instrument)
+    if only is None:
+        return every
+    columns = [j for j, (name, _) in enumerate(every.names) if name in only]
+    used = np.flatnonzero((every.combine[:, columns] > 0).any(axis=1))
+    return _Figures(
+        tuple(every.base_slots[i] for i in used),
+        tuple(every.names[j] for j in columns),
+        every.combine[used][:, columns],
+    )
+
+
+def _all_figures(instrument: Instrument) -> _Figures:
     slots: list[tuple[int, ...]] = [(0,)]
     names = [(OVERALL, "overall")]
     for item in instrument.items:
@@ -190,8 +204,10 @@ def compute_index(
     *,
     suppress_below: int | None = None,
     dimensions: Iterable[str] = DIMENSIONS,
+    only: Collection[str] | None = None,
 ) -> IndexResult:
-    """The index of one province, instrument (this version) and period, from the counted sheets alone.
+    """The index of one province, instrument (this version) and period, from the counted sheets alone; of all figures,
+    or of those named in `only`, then without the channels' effects (no figure depends on which others are asked for).
 
     What may be seen of them is decided by `server.core.disclosure`, with `suppress_below` sheets; None: the province's
     setting `min_answers`."""
@@ -201,7 +217,7 @@ def compute_index(
     frame = frame_counts(connection, province_id, period)
     shown = published(connection, province_id, period, below=suppress_below)
     sheets = read_sheets(connection, province_id, instrument, period, shown)
-    figures = _figures(instrument)
+    figures = _figures(instrument, only)
     plan = chances(connection, province_id, instrument, period)
     weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
     facts = {item.slot for item in instrument.facts}
@@ -231,7 +247,7 @@ def compute_index(
         pooling=str(instrument.pooling),
         suppress_below=suppress_below,
         places=tuple(places),
-        effects=_channel_effects(effects, figures, suppress_below) if shown.shows("channel") else (),
+        effects=_channel_effects(effects, figures, suppress_below) if only is None and shown.shows("channel") else (),
         set_aside=_set_aside(connection, province_id, catalogue, period),
         notes=tuple(notes),
     )

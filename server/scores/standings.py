@@ -136,7 +136,7 @@ def standings(connection: Connection, province_id: int, period: Period) -> Stand
 def _standings(connection: Connection, province_id: int, period: Period) -> Standings:
     instrument = main_instrument(connection, province_id, period)
     now, last, year = (
-        agency_index(connection, province_id, instrument, one)
+        compute_index(connection, province_id, instrument, one, dimensions=("province", "agency"), only=(WHOLE,))
         for one in (period, period.before(), period.year_before())
     )
     whole = now.of("province")[0]

@@ -137,4 +137,4 @@ def run(connection: Connection, expression: Any) -> list[Any]:
     import ibis
 
     dialect = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
-    return list(connection.exec_driver_sql(str(ibis.to_sql(expression, dialect=dialect))))
+    return list(connection.exec_driver_sql(str(ibis.to_sql(expression, dialect=dialect))).all())

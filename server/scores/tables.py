@@ -6,7 +6,7 @@ A table is a list of plain rows (name -> number, text or None), ready for CSV, P
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -60,10 +60,8 @@ class Material:
     parts: bool = True
     """Whether the parts of an agency (its service groups) are shown."""
 
-    @property
-    def current(self) -> dict[str, AgencyMonth]:
-        """The period's figures by agency."""
-        return {m.agency: m for m in self.months if m.period == self.analysis.period}
+    current: Mapping[str, AgencyMonth] = field(default_factory=dict)
+    """The period's figures by agency."""
 
 
 def material(engine: Engine, province_id: int, period: Period) -> Material:
@@ -89,6 +87,7 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         shown.below,
         frozenset(str(found) for found in shown.hidden_agencies()),
         shown.shows("service_group"),
+        {month.agency: month for month in months if month.period == analysis.period},
     )
 
 
