@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from benchmarks import statistics_scale
-from calibration.design import Design, Weights
+from calibration.days import LAGS, _Moments
+from calibration.design import Design, Nested, Weights
 from calibration.mode_effects import mode_effects
 from calibration.ranks import rank_sets
 from calibration.small_areas import fay_herriot
@@ -156,3 +159,53 @@ def test_the_benchmark_of_scale_names_every_estimator() -> None:
     assert len(rows) >= 13
     assert all(row["seconds"][30] > 0 and row["mib"][30] > 0 for row in rows)
     assert "rank sets" in statistics_scale.as_table(rows)
+
+
+def _dense_sums(n: FloatArray, k: FloatArray, decay: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(observed, apart, shared) [lags + 2] of one figure from tables of strata and days, written out product by product
+    over all pairs of days: what `_Moments` computes over the days that have answers."""
+    observed, apart, shared = (np.zeros(LAGS + 2) for _ in range(3))
+    days = n.shape[1]
+    lag = np.abs(np.subtract.outer(np.arange(days), np.arange(days)))
+    for asked, good in zip(n, k, strict=True):
+        total = asked.sum()
+        share = good.sum() / max(total, 1.0)
+        spread = share * (1 - share) * total / max(total - 1.0, 1.0)
+        if spread <= 0 or (asked > 0).sum() < 2:
+            continue
+        residual = (good - share * asked) / np.sqrt(spread)
+        # what is left of the answers of a day when the mean over all days is taken off
+        left = np.eye(days) - np.outer(asked / total, np.ones(days))
+        of_apart = left @ np.diag(asked) @ left.T
+        of_shared = left @ (np.outer(asked, asked) * decay**lag) @ left.T
+        for s, t in itertools.product(range(days), range(days)):
+            if 0 <= t - s <= LAGS:
+                observed[t - s] += residual[s] * residual[t]
+                apart[t - s] += of_apart[s, t]
+                shared[t - s] += of_shared[s, t]
+        for day in np.flatnonzero(asked):
+            observed[-1] += residual[day] ** 2 / asked[day]
+            apart[-1] += of_apart[day, day] / asked[day]
+            shared[-1] += of_shared[day, day] / asked[day]
+    return observed, apart, shared
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_moments_of_days_are_those_of_the_whole_tables(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    strata, days, figures = 7, 15, 3
+    n = rng.integers(0, 4, (strata, days, figures)) * (rng.random((strata, days, 1)) < 0.6)
+    k = rng.binomial(n, 0.7)
+    n[0, 1:] = 0  # one day only
+    k[1] = n[1]  # all satisfied
+    stratum, day = (place.ravel() for place in np.indices((strata, days)))
+    rows = n.reshape(-1, figures).sum(axis=1) > 0
+    nested = Nested.of(Design(day[rows], stratum[rows]), np.zeros(int(rows.sum()), dtype=np.int64), 1)
+    valid, good = (nested.totals(x.reshape(-1, figures)[rows].astype(np.float64)) for x in (n, k))
+    moments = _Moments.of(valid, good, nested, nested.steps())
+    for decay in (0.0, 0.5, 0.9):
+        shared = moments.shared(decay)
+        for j in range(figures):
+            wanted = _dense_sums(n[..., j].astype(np.float64), k[..., j].astype(np.float64), decay)
+            for found, expected in zip((moments.observed, moments.apart, shared), wanted, strict=True):
+                np.testing.assert_allclose(found[:, j], expected, atol=1e-9)
