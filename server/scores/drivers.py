@@ -20,11 +20,10 @@ from sqlalchemy import Connection
 from calibration.drivers import Drivers, Sheets, analyse_drivers
 from pipeline.calendar import Period
 from pipeline.instruments import Instrument
-from server.core.disclosure import published, shown_ratings
+from server.core.disclosure import published
 from server.core.scope import Scope
 from server.scores.held import Held, version_of
-from server.scores.sheet_sums import ratings_table
-from server.scores.sums import run
+from server.scores.sums import run, sheets_table
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 
 MIN_ANSWERED: Final = 0.5
@@ -53,7 +52,7 @@ def drivers_of(connection: Connection, province_id: int, instrument: Instrument,
 
 def _drivers_of(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> ProvinceDrivers:
     shown = published(connection, province_id, period)
-    table = Scope(province_id).filter(shown_ratings(ratings_table(), shown))
+    table = Scope(province_id).filter(sheets_table(shown))
     factors = [factor.code for factor in instrument.factors if instrument.of_factor(factor.code)]
     slots = [[item.slot for item in instrument.of_factor(code)] for code in factors]
     chosen = table.filter(
