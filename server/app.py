@@ -97,7 +97,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         log_in_by_address=RateLimiter(30, 900.0),
     )
     app.state.web = state
-    seal_open_keys(engine, state.gateway_key)
+    seal_open_keys(engine, lambda: state.gateway_key)
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     engine = connect(config.store_url)
     keys = config.keys_dir if args.with_keys else None
     counts = restore(engine, args.file, keys, report_table, opener=opener, replace=args.replace)
-    seal_open_keys(engine, read_secret(config, GATEWAY_KEY))
+    seal_open_keys(engine, lambda: read_secret(config, GATEWAY_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     if before is None:
         raise StoreError(Message("The store is empty."), Message("Run `hailong server init`."))
     after = upgrade(engine)
-    seal_open_keys(engine, read_secret(config, GATEWAY_KEY))
+    seal_open_keys(engine, lambda: read_secret(config, GATEWAY_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"before": before, "after": after}))

@@ -49,9 +49,13 @@ def _make(config: ServerConfig, path: Path) -> None:
     if before.exists():
         before.replace(path)
         return
+    owner = config.data_dir.stat()
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secrets.token_bytes(BYTES))
+        if os.getuid() == 0:  # made by a command of root: the service has to read it
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+            os.chown(path.parent, owner.st_uid, owner.st_gid)
         file.flush()
         os.fsync(file.fileno())
     try:

@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 import secrets
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -43,11 +44,13 @@ def _of(code: str) -> bytes:
     return f"gateway {code}".encode()
 
 
-def seal_open_keys(engine: Engine, key: bytes) -> int:
-    """Seal what versions before 0017 kept in the clear; how many. Run at every start: a restored backup may be old."""
+def seal_open_keys(engine: Engine, key_of: Callable[[], bytes]) -> int:
+    """Seal what versions before 0017 kept in the clear; how many. Run at every start: a restored backup may be old.
+    `key_of`: gives the key, and is called only where there is something to seal."""
     with read(engine) as connection:
         if not _open_keys(connection):
             return 0
+    key = key_of()
     with write(engine) as connection:
         rows = _open_keys(connection)
         for number, province_id, code, secret in rows:

@@ -17,7 +17,7 @@ from sqlalchemy import Engine, select, update
 from pipeline.errors import StoreError
 from server.app import create_app
 from server.channels.gateway.gateway import find_gateway, make_gateway
-from server.channels.gateway.sealed_keys import open_key, seal_key
+from server.channels.gateway.sealed_keys import open_key, seal_key, seal_open_keys
 from server.commands import restore as restore_command
 from server.core.config import make_config
 from server.core.secret_keys import COOKIE_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
@@ -87,7 +87,7 @@ def test_the_keys_travel_in_a_sealed_backup_alone(world: World, tmp_path: Path) 
     for name, opener, knows in (("open.zip", None, False), ("with.age", tmp_path / "words", True)):
         folder = tmp_path / f"other-{name}"
         arguments = {"file": tmp_path / name, "with_keys": knows, "identity": None, "passphrase_file": opener}
-        restore_command.run(argparse.Namespace(**arguments, json=True, data_dir=folder, store=None))
+        restore_command.run(argparse.Namespace(**arguments, replace=False, json=True, data_dir=folder, store=None))
         config = make_config({"data_dir": folder}, "test")
         engine = connect(config.store_url)
         with read(engine) as connection:
@@ -160,3 +160,23 @@ def test_secrets_lie_beside_the_keys_or_come_from_systemd(tmp_path: Path, monkey
     (given_by_systemd / GATEWAY_KEY).write_bytes(b"short")
     with pytest.raises(StoreError, match="damaged"):
         read_secret(config, GATEWAY_KEY)
+
+
+def test_a_store_without_open_keys_needs_no_key(world: World) -> None:
+    """`hailong server upgrade` with a store alone makes no folder of keys anywhere."""
+
+    def none() -> bytes:
+        raise AssertionError("asked for the key")
+
+    assert seal_open_keys(world.store, none) == 0
+    _make(world)
+    assert seal_open_keys(world.store, none) == 0
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_a_key_made_by_root_is_the_services(tmp_path: Path) -> None:
+    os.chown(tmp_path, 12_345, 12_345)
+    config = make_config({"data_dir": tmp_path}, "test")
+    read_secret(config, GATEWAY_KEY)
+    for path in (tmp_path / "keys", tmp_path / "keys" / GATEWAY_KEY):
+        assert (path.stat().st_uid, path.stat().st_gid) == (12_345, 12_345)
