@@ -20,6 +20,7 @@ from edge.delivery.instruments import Instruments
 from edge.delivery.outbox import UNDATED, Outbox
 from edge.delivery.scheduler import PeriodScheduler, RatingSchedule
 from edge.delivery.sender import Sender, SenderSettings, require_record
+from edge.hall_page import hall_state, make_hall_app
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.pairing import Pairing, pairing_of
@@ -160,7 +161,7 @@ class Box:
 
     def _make_counter(self, counter: CounterSection, questionnaire: Questionnaire) -> Counter:
         """What a counter's tablet asks; its ratings go to its own pool."""
-        watched, pool = self._watched(counter.name), self.config.pool_of(counter)
+        watched, pool = self.watched(counter.name), self.config.pool_of(counter)
         return Counter(
             questionnaire,
             None if watched is None else watched.engine,
@@ -172,7 +173,7 @@ class Box:
     def _sheet_day(self) -> int:
         return day_at(self._clock.wall_s()) if self._clock.trusted() else UNDATED
 
-    def _watched(self, name: str) -> Watched | None:
+    def watched(self, name: str) -> Watched | None:
         """What sees and hears at a counter; None where nothing is analysed there."""
         return None if self.analysis is None else self.analysis.counters.get(name)
 
@@ -190,7 +191,7 @@ class Box:
             host = config.tablet_host(counter)
             if not is_loopback(host):
                 self.pairings[counter.name] = pairing_of(config, counter)
-            pages = TabletPages.of(config, counter, analysing=self._watched(counter.name) is not None)
+            pages = TabletPages.of(config, counter, analysing=self.watched(counter.name) is not None)
             tablet = CounterTablet(pages, self.counters[counter.name], self.pairings.get(counter.name))
             if counter.tablet.port is None:
                 shared.append(tablet)
@@ -204,6 +205,11 @@ class Box:
         if self.events is not None and queue.port is not None:
             self.queue = self._serve(make_queue_app(self.events, queue.host), queue.host, queue.port, "queue")
 
+        self.technician: TabletServer | None = None
+        if config.box.technician_port is not None:
+            app = make_hall_app(lambda: hall_state(self), config.tablet.language)
+            self.technician = self._serve(app, "127.0.0.1", config.box.technician_port, "technician")
+
     def _serve(self, app: Starlette, host: str, port: int, section: str) -> TabletServer:
         server = TabletServer(app, host, port, section, self.health.failed(section, wire.BoxState.STARTING))
         self._stack.callback(server.close)
@@ -212,7 +218,8 @@ class Box:
     @property
     def servers(self) -> list[TabletServer]:
         """All that serves pages or takes events."""
-        return [self.tablet, *self.own_tablets.values(), *([] if self.queue is None else [self.queue])]
+        more = [each for each in (self.queue, self.technician) if each is not None]
+        return [self.tablet, *self.own_tablets.values(), *more]
 
     def _schedule(self) -> None:
         self.scheduler.turn()

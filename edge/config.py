@@ -58,6 +58,9 @@ class BoxSection(Section):
     clerks_meet: bool = False
     """Outside a demo a pulse is released only where the operator states that in every window of it two clerks or more
     serve at this box: where they take turns by the day, each day's pulse is one person's."""
+    technician_port: Port | None = None
+    """Port of the technician's page (how every counter is, without a picture), on this machine's own address alone;
+    none: no page. 0 takes a free one."""
     demo: bool = False
     """Demo: periods of seconds, the clock is taken as it is, everything is labelled simulated; the server takes it
     from demo boxes only."""
@@ -302,6 +305,18 @@ class EdgeConfig(Section):
                 visit=self.visit,
             ),
         )
+
+    def counter_named(self, name: str) -> CounterSection:
+        """A counter by its name; the only one, where none is named. Raises `ConfigError`."""
+        names = [counter.name for counter in self.counters]
+        if not name and len(names) == 1:
+            (name,) = names
+        if name not in names:
+            raise ConfigError(
+                Message("There is no counter '{name}' at this box.", name=name),
+                Message("Name one of: {names}.", names=", ".join(names)),
+            )
+        return self.counters[names.index(name)]
 
     @property
     def tablet_hosts(self) -> tuple[str, ...]:

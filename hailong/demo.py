@@ -1,4 +1,5 @@
-"""The whole path on one machine: a server, two edge boxes with keys of their own, real faces and real speech.
+"""The whole path on one machine: a server, two edge boxes with keys of their own, real faces and real speech. One box
+serves a hall: six counters of two agencies, two of them with a tablet alone; the other one counter.
 
   hailong demo                         runs until Ctrl-C; open the address that it prints
   hailong demo --once --json           one pass, one JSON object, exit code 0 only if what was sent is what was stored
@@ -15,13 +16,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -31,7 +33,7 @@ from pipeline.language import Message
 from pipeline.stopping import StopRequest
 
 if TYPE_CHECKING:
-    from hailong.demo_citizens import Citizens
+    from hailong.demo_citizens import Citizens, QueueSystem
     from hailong.demo_media import Script
 
 PROVINCE = "trinh-dien"
@@ -39,6 +41,10 @@ AGENCIES = (
     ("so-tu-phap", "Sở Tư pháp (trình diễn)", "Department of Justice (demo)"),
     ("phuong-minh-xuan", "UBND phường Minh Xuân (trình diễn)", "Minh Xuan Ward (demo)"),
 )
+HALL = {"1": 0, "2": 0, "3": 0, "4": 1, "5": 1, "6": 1}
+"""The counters of the first box: whose each is."""
+FILMED = {"1": 1, "2": 2, "4": 2, "5": 1}
+"""Which film is played at which of them; the others have a tablet alone."""
 VISITS = 7
 END_S = 4.0
 """So long after its film a pass of `--once` ends."""
@@ -139,6 +145,7 @@ class Demo:
             self._memory.cleanup()
 
     def _run(self) -> dict[str, Any]:
+        from hailong.demo_citizens import QueueSystem
         from hailong.demo_media import scripts
 
         _empty(self.folder)
@@ -147,13 +154,15 @@ class Demo:
         server = self._spawn("server", "server", "run", "--demo", "--insecure-cookies", "--port", str(self._port))
         self._wait_for_page(server)
         self.say(f"DASHBOARD  {self.dashboard}")
-        boxes = [self._set_up_box(number, film) for number, film in enumerate(films, start=1)]
-        running = [self._start_box(number, *config) for number, config in enumerate(boxes, start=1)]
+        boxes = [self._set_up_hall(films), self._set_up_box(2, films[1])]
+        played = scripts(VISITS)
+        running = [self._start_box(number, config) for number, config in enumerate(boxes, start=1)]
         citizens = [
-            self._start_citizens(number, script, address)
-            for number, (script, (_, address)) in enumerate(zip(scripts(VISITS), running, strict=True), start=1)
-            if number > 1 or self._sources.camera is None
+            self._start_citizens(played[film - 1], f"{running[0][1]}/quay/{counter}/")
+            for counter, film in FILMED.items()
+            if counter != "1" or self._sources.camera is None
         ]
+        citizens.append(self._start_citizens(played[1], f"{running[1][1]}/", QueueSystem(running[1][1], TOKEN)))
         self._watch([child for child, _ in running], self._length_s() + END_S if self.once else float("inf"))
         self._stop.set()
         for each in citizens:
@@ -232,44 +241,74 @@ class Demo:
                 time.sleep(0.1)
         threading.Thread(target=_drain, args=(server,), daemon=True).start()
 
-    def _set_up_box(self, number: int, film: Path) -> tuple[Path, Path]:
-        """Enrol a box; returns its configuration and film."""
-        from hailong.demo_media import REGION
+    def _set_up_hall(self, films: Sequence[Path]) -> Path:
+        """Enrol the hall's box, with a pool for each agency; returns its configuration."""
+        pools = [
+            f"{code}={number}:{list(HALL.values()).count(number - 1)}"
+            for number, (code, _, _) in enumerate(AGENCIES, start=1)
+        ]
+        home, code = self._enrol(1, AGENCIES[0][0], *(word for pool in pools for word in ("--pool", pool)))
+        tables = [
+            f'[[privacy.pools]]\nnumber = {number}\nagency = "{agency}"\n'
+            for number, (agency, _, _) in enumerate(AGENCIES, start=1)
+        ]
+        for name, agency in HALL.items():
+            tables.append(f'[[counter]]\nname = "{name}"\nlabel = "Quầy {name}"\nagency = "{AGENCIES[agency][0]}"\n')
+            tables.append(f"agency_label = {json.dumps(AGENCIES[agency][1], ensure_ascii=False)}\n")
+            if name in FILMED:
+                own = self._sources if name == "1" else Sources(None, None)
+                # no two counters have the same camera
+                film = home / f"quay-{name}.mp4"
+                shutil.copy(films[FILMED[name] - 1], film)
+                tables.append(self._sources_of(own, film, "counter."))
+        return self._configure(1, home, code, "Trung tâm Phục vụ hành chính công (trình diễn)", "".join(tables))
 
-        code, name, _ = AGENCIES[number - 1]
-        words = ("server", "enroll", "--agency", code, "--label", f"Hộp {number}", "--clerks", "2", "--demo", "--json")
-        enrolled = self._do(*self._server_words(*words))
-        self._boxes[number] = int(enrolled["box"])
-        home = self.folder / f"box-{number}"
-        home.mkdir()
-        own = self._sources if number == 1 else Sources(None, None)
-        camera = own.camera or str(film)
-        sound = own.microphone or (str(film) if own.camera is None else "none")
-        by_queue = number == 2
+    def _set_up_box(self, number: int, film: Path) -> Path:
+        """Enrol a box of one counter, where a queue system calls; returns its configuration."""
+        home, code = self._enrol(number, AGENCIES[number - 1][0], "--clerks", "2")
         token = home / "queue.token"
         token.touch(0o600)
         token.write_text(TOKEN, encoding="ascii")
+        queue = f'[visit]\nby = "queue"\n[queue]\nenabled = true\ntoken_file = "{token}"\n'
+        tables = self._sources_of(Sources(None, None), film) + queue
+        return self._configure(number, home, code, AGENCIES[number - 1][1], tables, "clerks_per_box = 2")
+
+    def _enrol(self, number: int, agency: str, *words: str) -> tuple[Path, str]:
+        """A new box at the server: its folder, and its one-time code."""
+        label = ("--label", f"Hộp {number}", "--demo", "--json")
+        enrolled = self._do(*self._server_words("server", "enroll", "--agency", agency, *words, *label))
+        self._boxes[number] = int(enrolled["box"])
+        home = self.folder / f"box-{number}"
+        home.mkdir()
+        return home, str(enrolled["code"])
+
+    def _sources_of(self, own: Sources, film: Path, of: str = "") -> str:
+        """The tables of a counter's camera and microphone: the user's, or a film."""
+        from hailong.demo_media import REGION
+
+        camera = own.camera or str(film)
+        sound = own.microphone or (str(film) if own.camera is None else "none")
         region = [] if own.camera else [list(corner) for corner in REGION]
         loop = "false" if self.once else "true"
+        return f"""[{of}camera]
+source = {camera if camera.isdigit() else json.dumps(camera)}
+region = {json.dumps(region)}
+loop = {loop}
+[{of}microphone]
+source = {json.dumps(sound)}
+loop = {loop}
+"""
+
+    def _configure(self, number: int, home: Path, code: str, name: str, tables: str, privacy: str = "") -> Path:
+        """Write a box's configuration and enrol it; `tables`: of its counters."""
         config = home / "edge.toml"
         config.write_text(
             f"""# A box of the demo. Periods are of seconds; the server takes them from demo boxes only.
 [box]
 data_dir = "data"
 agency_label = {json.dumps(name, ensure_ascii=False)}
+technician_port = 0
 demo = true
-[camera]
-source = {camera if camera.isdigit() else json.dumps(camera)}
-region = {json.dumps(region)}
-loop = {loop}
-[microphone]
-source = {json.dumps(sound)}
-loop = {loop}
-[visit]
-by = "{"queue" if by_queue else "presence"}"
-[queue]
-enabled = {"true" if by_queue else "false"}
-token_file = "{token}"
 [notice]
 confirmed = true
 contact = "Bàn hướng dẫn (trình diễn)"
@@ -277,7 +316,7 @@ contact = "Bàn hướng dẫn (trình diễn)"
 basis = "consent"
 [privacy]
 demo = true
-clerks_per_box = 2
+{privacy}
 demo_pulse_s = 10
 demo_evidence_s = {3600 if self.once else 60}
 [tablet]
@@ -289,14 +328,14 @@ public_key = "{self._server_key}"
 interval_s = 1.0
 demo_rating_s = 5.0
 record = "{home / "sent.record"}"
-""",
+{tables}""",
             encoding="utf-8",
         )
-        self._do("keys", "enroll", "--config", str(config), "--code", str(enrolled["code"]), "--json")
-        self.say(f"box {number}: own keys, enrolled for {name}, visits by {'queue events' if by_queue else 'presence'}")
-        return config, film
+        self._do("keys", "enroll", "--config", str(config), "--code", code, "--json")
+        self.say(f"box {number}: own keys, enrolled for {name}")
+        return config
 
-    def _start_box(self, number: int, config: Path, _film: Path) -> tuple[subprocess.Popen[str], str]:
+    def _start_box(self, number: int, config: Path) -> tuple[subprocess.Popen[str], str]:
         child = self._spawn(f"box-{number}", "edge", "run", "--config", str(config), "--json", "--flush-s", "30")
         assert child.stdout is not None
         line = child.stdout.readline()
@@ -306,13 +345,13 @@ record = "{home / "sent.record"}"
                 Message("See {folder}.", folder=self.folder / f"box-{number}.log"),
             )
         address = str(json.loads(line)["tablet"])
-        self.say(f"box {number} looks and listens. TABLET  {address}/")
+        pages = [f"/quay/{name}/" for name in HALL] if number == 1 else ["/"]
+        self.say(f"box {number} looks and listens where somebody agrees. TABLETS  {address}{' '.join(pages)}")
         return child, address
 
-    def _start_citizens(self, number: int, script: Script, address: str) -> Citizens:
-        from hailong.demo_citizens import Citizens, QueueSystem
+    def _start_citizens(self, script: Script, address: str, queue: QueueSystem | None = None) -> Citizens:
+        from hailong.demo_citizens import Citizens
 
-        queue = QueueSystem(address, TOKEN) if number == 2 else None
         citizens = Citizens(script, address, queue, self._stop, self.say, again=not self.once)
         citizens.start()
         return citizens
@@ -431,8 +470,6 @@ def _free_port(preferred: int = 0) -> int:
 
 def _empty(folder: Path) -> None:
     """Empty an earlier demo's folder. Raises `ConfigError` for a folder with other things in it."""
-    import shutil
-
     mark = folder / "THIS-IS-A-DEMO"
     if folder.exists() and any(folder.iterdir()) and not mark.exists():
         raise ConfigError(

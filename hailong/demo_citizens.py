@@ -53,7 +53,7 @@ class _Forms(HTMLParser):
 
 
 class TabletVisitor:
-    """A browser of one tablet."""
+    """A browser of one tablet, whose first page is at `address`."""
 
     def __init__(self, address: str) -> None:
         self._address = address
@@ -73,13 +73,13 @@ class TabletVisitor:
         parser.feed(self._page)
         for action, hidden in parser.forms:
             if action.endswith(ending):
-                self._open(to or action, {**hidden, **fields})
+                self._open(action.removesuffix(ending) + to if to else action, {**hidden, **fields})
                 return True
         return False
 
     def is_asked(self) -> bool:
         """Whether the page offers to rate."""
-        self._open("/")
+        self._open("")
         parser = _Forms()
         parser.feed(self._page)
         return any(action.endswith("/begin") for action, _ in parser.forms)
@@ -87,7 +87,7 @@ class TabletVisitor:
     def rate(self, overall: int) -> bool:
         """Give an overall rating and about the same to what else is asked, with a reason where one is; True where the
         tablet thanked for it."""
-        self._open("/")
+        self._open("")
         if not self._submit("/begin"):
             return False
         answers = 0
@@ -101,7 +101,7 @@ class TabletVisitor:
 
     def choose(self, agrees: bool) -> bool:
         """Touch yes or no where the page asks; False where it does not ask."""
-        self._open("/")
+        self._open("")
         return self._submit("/consent", to="" if agrees else "/opt-out")
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pipeline.language import NOTHING, Sentence, in_language
+from pipeline.language import NOTHING, Joined, Sentence, in_language
 
 
 class HailongError(Exception):
@@ -42,6 +42,11 @@ class HailongError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.fix}".strip()
+
+    @property
+    def said(self) -> Sentence:
+        """What is wrong and what to do, as one sentence."""
+        return Joined((self.message, self.fix), " ") if self.fix else self.message
 
     def in_language(self, lang: str) -> str:
         """What is wrong and what to do, in a language."""

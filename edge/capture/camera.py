@@ -20,7 +20,7 @@ from edge.capture.media_file import Interest, open_media, read_frames
 from edge.capture.source import Source
 from edge.worker import Worker
 from pipeline.errors import SourceError
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message
 from pipeline.records import Frame, Tallies
 
 
@@ -44,7 +44,7 @@ def read_camera(
     interest: Interest | None = None,
 ) -> Generator[Frame]:
     """Pictures of a source as fast as it gives them; of a file with its media time, from `passed_s` on, else with the
-    monotonic time. Of what is live only those that `interest` wants; the others are counted (`between`).
+    monotonic time. Of what is live only those that `interest` wants; the others are counted (`unwanted`).
 
     Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
     if isinstance(source, int):
@@ -81,7 +81,7 @@ def _read_device(number: int, tallies: Tallies, interest: Interest) -> Iterator[
             if not capture.grab():
                 return
             if not interest.wants():
-                tallies.drop("between")
+                tallies.drop("unwanted")
                 continue
             read, pixels = capture.retrieve()
             if not read:
@@ -96,7 +96,7 @@ class Camera(Source[Frame]):
     """A live camera, or a file that plays like one. The newest picture alone waits. Times of frames are of the
     monotonic clock.
 
-    `tallies`: pictures read, and dropped by reason: `late`, `between`, `corrupt`; `lost` and `stale` count
+    `tallies`: pictures read, and dropped by reason: `unwanted`, `late`, `between`, `corrupt`; `lost` and `stale` count
     interruptions. `interest`: of whoever looks at a live picture."""
 
     kind = "camera"
@@ -140,7 +140,7 @@ class Camera(Source[Frame]):
                 opening_s = self._settings.open_s if self.tallies.forwarded == before else 0.0
                 if time.monotonic() - self._beat_s > self._settings.stale_s + opening_s:
                     self.tallies.drop("stale")
-                    self._set_lost(f"The camera {self.name} has stopped giving pictures.")
+                    self._set_lost(Message("The camera {name} has stopped giving pictures.", name=self.name))
                     break
             self._generation += 1  # whoever still reads is not listened to any more
             reader.ask_to_stop()
@@ -174,7 +174,7 @@ class Camera(Source[Frame]):
         except SourceError as error:
             if not self._over(generation):
                 self.tallies.drop("lost")
-                self._set_lost(str(error))
+                self._set_lost(error.said)
             return
         if self._over(generation):
             return
@@ -182,7 +182,7 @@ class Camera(Source[Frame]):
             self._ended.set()
         else:
             self.tallies.drop("lost")
-            self._set_lost(f"The camera {self.name} has ended its stream.")
+            self._set_lost(Message("The camera {name} has ended its stream.", name=self.name))
 
     def _read_once(self, generation: int, start_s: float, passed_s: float) -> float:
         """Read the source to its end; returns its length where it is a file."""
@@ -200,7 +200,7 @@ class Camera(Source[Frame]):
             self._beat_s = time.monotonic()
             self._slots.put(frame)
             if self._lost:
-                self._set_lost("")
+                self._set_lost(NOTHING)
         return time_s + max(step_s, 1e-3)
 
     def _over(self, generation: int) -> bool:

@@ -182,7 +182,7 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Pictures of a container with their media time, from 0, upright: turned as the film says, with square pixels.
     Damaged ones are counted (`corrupt`) and left out; their size and the turn may change from one to the next. Pictures
-    before `passed_s` are not turned into any.
+    before `passed_s` are not turned into any, nor are those that `interest` does not want (`unwanted`).
 
     Raises `SourceError` where the container has no pictures at all."""
     import av
@@ -216,7 +216,7 @@ def read_frames(
         for picture in pictures:
             if interest is not None and not interest.wants():
                 found = True
-                tallies.drop("between")
+                tallies.drop("unwanted")
                 continue
             if passed_s > 0 and (picture.time or 0.0) - (origin_s or 0.0) < passed_s:
                 continue

@@ -20,7 +20,7 @@ from edge.capture.media_file import Resampler, open_media, read_chunks
 from edge.capture.quality import Levels
 from edge.capture.source import Source
 from pipeline.errors import SourceError
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Tallies
 
 MAX_WAITING_CHUNKS = 64
@@ -191,7 +191,7 @@ class Microphone(Source[Chunk]):
                 start_s, passed_s, opened = start_s + self._read_once(start_s, passed_s), 0.0, True
             except SourceError as error:
                 self.tallies.drop("lost")
-                self._set_lost(str(error))
+                self._set_lost(error.said)
             else:
                 if self.is_file and not self._loop:
                     self._ended.set()
@@ -226,7 +226,9 @@ class Microphone(Source[Chunk]):
         elif now_s - self._opened_s > self._settings.silent_s and not self._lost and not self._was_heard:
             self._is_silent = True
             self.tallies.drop("silent")
-            self._set_lost(f"The microphone {self.name} gives only silence: it may be muted or unplugged.")
+            self._set_lost(
+                Message("The microphone {name} gives only silence: it may be muted or unplugged.", name=self.name)
+            )
         if self._lost and not self._is_silent:
             # back at its first chunk, silent or not: at the first sound, the state would tell when somebody spoke
-            self._set_lost("")
+            self._set_lost(NOTHING)

@@ -15,7 +15,7 @@ from edge.capture.redaction import redacted
 from edge.capture.slots import Slots
 from edge.worker import Worker
 from pipeline.errors import SourceError
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message, Sentence
 from pipeline.records import Tallies
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ class Source(ABC, Generic[T]):
         self.is_file = is_file
         self.name = redacted(source)
         self.tallies = Tallies()
-        self.reason = ""
+        self.reason: Sentence = NOTHING
         """Why the source is lost, in words."""
         self._loop, self._on_lost = loop, on_lost
         self._slots: Slots[T] = Slots(size, self.tallies)
@@ -63,7 +63,7 @@ class Source(ABC, Generic[T]):
     def _failed(self) -> None:
         """In a way that nobody has thought of: lost, like a source that is gone, and tried again."""
         self.tallies.drop("lost")
-        self._set_lost(f"The {self.kind} {self.name} has failed.")
+        self._set_lost(Message("The {kind} {name} has failed.", kind=self.kind, name=self.name))
 
     def check(self) -> T:
         """Open, read one item, close. Raises `SourceError` that says what is wrong."""
@@ -77,7 +77,7 @@ class Source(ABC, Generic[T]):
             Message("Check its cable and its power."),
         )
 
-    def note_lost(self, reason: str) -> None:
+    def note_lost(self, reason: Sentence) -> None:
         """A check has failed: it counts as lost until it gives something."""
         self._set_lost(reason)
 
@@ -142,7 +142,7 @@ class Source(ABC, Generic[T]):
         """Whether the source gives nothing now."""
         return self._lost
 
-    def _set_lost(self, reason: str) -> None:
+    def _set_lost(self, reason: Sentence) -> None:
         changed = self._lost != bool(reason)
         self.reason, self._lost = reason, bool(reason)
         if changed:

@@ -90,17 +90,8 @@ def run(args: argparse.Namespace) -> int:
 def _pair(config: EdgeConfig, name: str) -> None:
     """Make a code for another tablet. Raises `ConfigError` where it cannot be known at which counter."""
     from edge.tablet.pairing import pairing_of
-    from pipeline.errors import ConfigError
 
-    names = [counter.name for counter in config.counters]
-    if not name and len(names) == 1:
-        (name,) = names
-    if name not in names:
-        raise ConfigError(
-            Message("There is no counter '{name}' at this box.", name=name),
-            Message("Name one: --pair-tablet {names}.", names=" | ".join(names)),
-        )
-    pairing_of(config, config.counters[names.index(name)]).new_code()
+    pairing_of(config, config.counter_named(name)).new_code()
 
 
 _MARKS = {"ok": Message("ok"), "warning": Message("note"), "wrong": Message("WRONG"), "skipped": Message("–")}

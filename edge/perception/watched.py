@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from edge.perception.settings import EngineSettings
 from edge.perception.turns import Due
 from edge.worker import Attempts
 from pipeline.errors import SourceError
+from pipeline.language import Message, Sentence
 from pipeline.records import Chunk, FaceAffect, Frame
 from pipeline.wire import BoxState
 
@@ -35,6 +37,19 @@ _AGAIN_S = 0.005
 _TOLERATED = 25
 """One frame that fails is nothing; where so many in a row do, the counter counts as failed."""
 SourceOf = Camera | Microphone
+
+
+@dataclass(frozen=True, slots=True)
+class Minute:
+    """Counts at the end of a whole minute, and what it gave: `pictures_per_s` from the camera; `looked_share` of the
+    pictures that were due."""
+
+    begun_s: float = 0.0
+    pictures: int = 0
+    looked: int = 0
+    late: int = 0
+    pictures_per_s: float | None = None
+    looked_share: float | None = None
 
 
 class Watched:
@@ -58,6 +73,9 @@ class Watched:
         """What is poor about the one picture that is read at the start (keys of `edge.capture.quality.NOTICES`). It is
         not judged again while citizens come and go: no visit moves it."""
         self._told_day: int | None = None
+        self.told: dict[BoxState, Sentence] = {}
+        """What was told to be lost, and why."""
+        self.minute = Minute()
         self._busy_until_s = float("-inf")
         self._stopping = False
         self.camera: Camera | None = None
@@ -113,11 +131,11 @@ class Watched:
             except SourceError as error:
                 if self._alone and source.is_file and "://" not in str(source.source):
                     raise
-                source.note_lost(str(error))
+                source.note_lost(error.said)
             except Exception:  # a supervisor: whatever a driver may do, the other counters have theirs
                 if self._alone:
                     raise
-                source.note_lost(f"The {source.kind} {source.name} has failed.")
+                source.note_lost(Message("The {kind} {name} has failed.", kind=source.kind, name=source.name))
 
     def start(self) -> None:
         """Begin to look and listen."""
@@ -137,6 +155,7 @@ class Watched:
         """Call it a few times a second: opens the sources where a yes begins to hold, and closes them as soon as none
         does; tells the engine the time where no frame does."""
         now_s = time.monotonic()
+        self._note_minute(now_s)
         if self.asks_consent:
             self.engine.tick(now_s)
             for source in self.sources:
@@ -144,6 +163,24 @@ class Watched:
             self.tell_of_day(int(time.time() // 86_400))
         elif self.camera is None or self.camera.lost or self.camera.finished or now_s < self.looking.resume_s:
             self.engine.tick(now_s)
+
+    def _note_minute(self, now_s: float) -> None:
+        """Figures for whoever looks after the box: of whole minutes, so that they tell of no visit."""
+        if self.camera is None or now_s - self.minute.begun_s < 60.0:
+            return
+        given, engine = self.camera.tallies, self.engine.tallies
+        pictures, late = given.forwarded + given.dropped.get("unwanted", 0), given.dropped.get("late", 0)
+        before, looked = self.minute, engine.forwarded
+        due = looked - before.looked + late - before.late
+        known = before.begun_s > 0
+        self.minute = Minute(
+            now_s,
+            pictures,
+            looked,
+            late,
+            (pictures - before.pictures) / (now_s - before.begun_s) if known else None,
+            (looked - before.looked) / due if known and due else None,
+        )
 
     def _tend_to(self, source: SourceOf) -> None:
         wanted = self.engine.wants_sources and not self._stopping
@@ -257,15 +294,15 @@ class Watched:
     def _tell(self, state: BoxState, lost: bool, source: SourceOf | None) -> None:
         if source is not None and self._health.set(state, lost, self.name):
             if lost:
+                self.told[state] = source.reason
                 _log.warning("the %s%s is lost: %s", source.kind, self._of, source.reason)
             else:
+                self.told.pop(state, None)
                 _log.info("the %s%s is back", source.kind, self._of)
 
 
 def settings_of(counter: CounterSection, settings: EngineSettings) -> EngineSettings:
     """The box's settings of an engine, as one counter has them."""
-    from dataclasses import replace
-
     return replace(
         settings,
         region=counter.camera.region,

@@ -399,11 +399,11 @@ def test_what_nobody_looks_at_is_not_made_and_in_rest_not_even_decoded(tmp_path:
     calls = count()
     third, tallies = read(Interest(wants=lambda: next(calls) % 3 == 0))
     assert third == every[::3]
-    assert (tallies.forwarded, tallies.dropped) == (20, {"between": 40})
+    assert (tallies.forwarded, tallies.dropped) == (20, {"unwanted": 40})
     resting, tallies = read(Interest(rests=lambda: True))
     assert 15 <= len(resting) <= 35, "two of three pictures are of that kind, where nothing moves the coder to others"
     assert set(resting) <= set(every), "none is damaged by what was left out"
     assert tallies.dropped == {}
     nothing, tallies = read(Interest(wants=lambda: False))
     assert nothing == [], "which is no stream without pictures"
-    assert tallies.dropped == {"between": 60}
+    assert tallies.dropped == {"unwanted": 60}
