@@ -11,6 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from edge.box import Box
+from edge.commands.run import _begin_anew
 from edge.config import EdgeConfig, load_config
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
@@ -208,3 +209,31 @@ def test_a_visit_falls_into_exactly_one_pool(box: Box) -> None:
         assert period is not None
         assert {pool: int(sum(table)) for pool, table in period.tables.items()} == {1: 5, 2: 4}
     assert box.outbox._pools == {1, 2}
+
+
+def test_a_reload_adds_and_removes_counters_and_a_wrong_one_changes_nothing(tmp_path: Path) -> None:
+    """What SIGHUP does; a counter that is moved to another pool counts where it was until the running evidence ends."""
+    box = Box.open(enrolled(tmp_path))
+    box.start()
+    path = tmp_path / "edge.toml"
+    fourth = '[[counter]]\nname = "4"\nagency = "y-te"\n'
+    path.write_text(HALL.replace('name = "2"\nagency = "tu-phap"', 'name = "2"\nagency = "so-la"') + fourth, "utf-8")
+    assert _begin_anew(box, path, as_json=True) is box
+    path.write_text(HALL.replace('name = "2"\nagency = "tu-phap"', 'name = "2"\nagency = "y-te"') + fourth, "utf-8")
+    box = _begin_anew(box, path, as_json=True)
+    try:
+        # pool 1 has one clerk now
+        assert list(box.counters) == ["1", "2", "3"]
+        path.write_text(
+            path.read_text("utf-8").replace('agency = "tu-phap"\n[[', 'agency = "tu-phap"\nclerks = 2\n[['), "utf-8"
+        )
+        anew = _begin_anew(box, path, as_json=True)
+        assert anew is not box
+        box = anew
+        assert list(box.counters) == ["1", "2", "3", "4"]
+        box._on_visit("2", ClosedVisit(Level.HIGH, Outcome.SATISFIED))
+        evidence = box.curator._current[EVIDENCE]
+        assert evidence is not None
+        assert {pool: int(sum(table)) for pool, table in evidence.tables.items()} == {1: 1, 2: 0}
+    finally:
+        box.stop(for_good=False)
