@@ -55,6 +55,7 @@ ROUTERS = (
     "server.channels.gateway.page",
     "server.feedback.page",
     "server.scores.index_page",
+    "server.scores.questions_page",
     "server.indicators.page",
     "server.reports.page",
     "server.channels.rounds_page",

@@ -9,8 +9,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipeline.errors import ConfigError, WireError
-from pipeline.instruments.instrument import Instrument, parse_instrument
+from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.reading import parse_instrument
 from pipeline.instruments.signed import open_signed
 from pipeline.language import Message
 from pipeline.records import Tallies

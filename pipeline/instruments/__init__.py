@@ -4,9 +4,14 @@ An instrument is one TOML file, versioned; a rating names its instrument and ver
 instrument is a new file: no code.
 """
 
+from pipeline.instruments.consistency import find_problems
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.instrument import (
+    DONT_KNOW,
+    NOT_APPLICABLE,
     OVERALL,
+    Block,
+    Choice,
     Factor,
     Instrument,
     Item,
@@ -16,8 +21,8 @@ from pipeline.instruments.instrument import (
     ScalePoint,
     Text,
     Validity,
-    parse_instrument,
 )
+from pipeline.instruments.kinds import KINDS, WITHOUT_NAMES, WITHOUT_VALUES, Kind
 from pipeline.instruments.library import (
     ServiceGroup,
     instrument_bytes,
@@ -27,13 +32,23 @@ from pipeline.instruments.library import (
     shipped_instruments,
     use_folder,
 )
-from pipeline.instruments.validation import Problem, ProblemKind, check_answers, drop_unasked
+from pipeline.instruments.reading import make_instrument, parse_instrument
+from pipeline.instruments.validation import NO_MORE, Problem, ProblemKind, Sheet, check_answers, drop_unasked, kept_more
 
 __all__ = [
+    "DONT_KNOW",
+    "KINDS",
+    "NOT_APPLICABLE",
+    "NO_MORE",
     "OVERALL",
+    "WITHOUT_NAMES",
+    "WITHOUT_VALUES",
+    "Block",
+    "Choice",
     "Factor",
     "Instrument",
     "Item",
+    "Kind",
     "KioskQuestion",
     "Pooling",
     "Problem",
@@ -42,14 +57,18 @@ __all__ = [
     "Reason",
     "ScalePoint",
     "ServiceGroup",
+    "Sheet",
     "Text",
     "Validity",
     "check_answers",
     "drop_unasked",
+    "find_problems",
     "instrument_bytes",
+    "kept_more",
     "load_by_wire_code",
     "load_instrument",
     "load_service_groups",
+    "make_instrument",
     "parse_instrument",
     "shipped_instruments",
     "use_folder",

@@ -1,12 +1,14 @@
 """The record of one version of an instrument, and how it is read from TOML.
 
 Answers of a sheet are a tuple of `ANSWER_SLOTS` small integers (`pipeline.wire.Answer`): slot 0 is the overall
-rating, slot k the item with `slot = k`; 0 not answered, 1..5 the scale (criteria), 6 yes and 7 no (facts). Slots of
-a version never change."""
+rating, slot k the item with `slot = k`; 0 not answered, 1..5 the scale (criteria), 6 yes and 7 no (facts). They are
+what a tablet can ask. A longer instrument has items in slots from `ANSWER_SLOTS` on too, and items of other kinds
+(`pipeline.instruments.kinds`) stand in these alone: their answers are `more`, slot -> value. Slots of a version never
+change."""
 
 from __future__ import annotations
 
-import tomllib
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -23,12 +25,12 @@ YES, NO = 6, 7
 SATISFIED = (4, 5)
 """Answers that count as satisfied (hài lòng, rất hài lòng)."""
 
+NOT_APPLICABLE, DONT_KNOW = -1, -2
+"""Answers of any question that allows them (`Item.without`): they leave numerator and denominator. Kept in `more`."""
+MAX_SLOTS = 256
+MAX_CHOICES = 30
 MAX_BYTES = 65_536
-"""Of an instrument's file; the shipped ones have 8 KiB."""
-MAX_LINE_CHARS = 2_000
-MAX_LINES = 2_000
-MAX_LINE_DOTS = 32
-"""In a line: a dotted key costs the square of its parts, so that 200 KB of one took 15.5 GB."""
+"""Of an instrument's file; the shipped ones have 8 to 30 KiB."""
 
 Wording = Annotated[str, Meta(min_length=1, max_length=400)]
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,15}$")]
@@ -39,8 +41,12 @@ class Pooling(StrEnum):
 
     POOLED_ANSWERS = "pooled_answers"
     """100 x satisfied answers / valid answers over all criteria."""
+    MEAN_OF_INDICATORS = "mean_of_indicators"
+    """Mean of the criteria's indices, over those that have answers."""
     WEIGHTED_FACTORS = "weighted_factors"
     """Mean of the factors' indices, weighted by `Factor.weight`."""
+    WEIGHTED_BLOCKS = "weighted_blocks"
+    """Mean of the blocks' pooled indices, weighted by `Block.weight`."""
     OVERALL_QUESTION = "overall_question"
     """The index of the overall question alone."""
 
@@ -62,26 +68,75 @@ class ScalePoint(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
     answer: Annotated[int, Meta(ge=1, le=5)]
 
 
+class Block(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of a long instrument: perception, policy, services, needs, who answers.
+
+    `weight` is used by `Pooling.WEIGHTED_BLOCKS` alone. `demographic`: who answers; voluntary, and published only in
+    cells of at least 30 sheets."""
+
+    code: Code
+    weight: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    demographic: bool = False
+
+
 class Factor(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A group of items. `weight` is used by `Pooling.WEIGHTED_FACTORS` alone."""
+    """A group of items, in a block where the instrument has blocks. `weight` is used by `Pooling.WEIGHTED_FACTORS`
+    alone."""
 
     code: Code
     weight: Annotated[float, Meta(ge=0, le=100)] = 1.0
+    block: Code | None = None
+
+
+class Choice(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One answer of a choice question. `number` is what is stored, for ever; `retired`: no longer offered, still
+    known."""
+
+    number: Annotated[int, Meta(ge=1, le=MAX_CHOICES)]
+    retired: bool = False
+
+
+ItemKind = Literal["criterion", "fact", "three", "single", "several", "number", "text"]
+Without = Literal["not_applicable", "dont_know"]
 
 
 class Item(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A criterion (scale) or a fact (yes, no).
+    """A question: a criterion (scale), a fact (yes, no), or of another kind (`pipeline.instruments.kinds`).
 
-    `asked_if`: code of a fact that must be answered yes. `neutral`: a fact whose yes is neither good nor bad.
-    `optional`: may be left out."""
+    `factor`: of a criterion or fact; `block`: of a question that belongs to no factor. `asked_if`: code of a fact
+    before it that must be answered yes, or of a single choice before it that must be answered `asked_if_choice`.
+    `neutral`: a fact whose yes is neither good nor bad. `optional`: may be left out. `choices`: of `three`, `single`,
+    `several`; `most`: how many of `several` may be chosen, 0 any number. `low`, `high`, `unit`: of `number`. `topic`:
+    what the free words of `text` are. `without`: answers that leave the question out of numerator and denominator.
+    `unconfirmed`: its wording stands in no text at hand."""
 
     code: Code
-    slot: Annotated[int, Meta(ge=1, lt=ANSWER_SLOTS)]
-    factor: Code
-    kind: Literal["criterion", "fact"] = "criterion"
+    slot: Annotated[int, Meta(ge=1, lt=MAX_SLOTS)]
+    factor: Code | None = None
+    block: Code | None = None
+    kind: ItemKind = "criterion"
     asked_if: Code | None = None
+    asked_if_choice: Annotated[int, Meta(ge=1, le=MAX_CHOICES)] | None = None
     neutral: bool = False
     optional: bool = False
+    choices: Annotated[tuple[Choice, ...], Meta(max_length=MAX_CHOICES)] = ()
+    most: Annotated[int, Meta(ge=0, le=MAX_CHOICES)] = 0
+    low: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    high: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
+    unit: Text | None = None
+    topic: Literal["expectation", "suggestion"] = "expectation"
+    without: tuple[Without, ...] = ()
+    unconfirmed: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether its answer has a place on the wire and a column of its own."""
+        return self.slot < ANSWER_SLOTS
+
+    @property
+    def offered(self) -> tuple[Choice, ...]:
+        """The choices that a form shows."""
+        return tuple(choice for choice in self.choices if not choice.retired)
 
 
 class KioskQuestion(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -118,11 +173,16 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     emotion_factor: Code
     """The one factor that an implicit signal may inform, beside the overall index: how one was served."""
     pooling: Pooling
+    starts: date | None = None
+    """The first day on which it asks; before that it is known, and boxes hold it, but nothing asks with it."""
+    variant_of: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")] | None = None
+    """Code of the instrument that a province changed for itself."""
     recalled: tuple[str, ...] = ()
     """Parts that no text confirms yet; shown wherever the instrument is described."""
     title: Text
     overall: Text
     scale: tuple[ScalePoint, ...]
+    blocks: tuple[Block, ...] = ()
     factors: tuple[Factor, ...]
     items: tuple[Item, ...]
     validity: Validity = Validity()
@@ -142,6 +202,33 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         """The yes/no items, in order."""
         return tuple(item for item in self.items if item.kind == "fact")
 
+    @property
+    def scored(self) -> tuple[Item, ...]:
+        """Criteria and facts, in order: what the index and its tables show."""
+        return tuple(item for item in self.items if item.kind in ("criterion", "fact"))
+
+    @property
+    def further(self) -> tuple[Item, ...]:
+        """The items of all other kinds, in order."""
+        return tuple(item for item in self.items if item.kind not in ("criterion", "fact"))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it asks more than the slots of the wire hold."""
+        return any(not item.is_wide for item in self.items)
+
+    def block_of(self, item: Item) -> Block | None:
+        """The block of an item, by its factor or its own."""
+        code = item.block
+        for factor in self.factors if code is None else ():
+            if factor.code == item.factor:
+                code = factor.block
+        return next((block for block in self.blocks if block.code == code), None)
+
+    def of_block(self, code: str) -> tuple[Item, ...]:
+        """The criteria of one block, in order."""
+        return tuple(item for item in self.criteria if (b := self.block_of(item)) is not None and b.code == code)
+
     def item(self, code: str) -> Item:
         """The item of that code; raises `ConfigError`."""
         for item in self.items:
@@ -158,78 +245,27 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         return 0 if code == OVERALL else self.item(code).slot
 
     @property
+    def sections(self) -> tuple[tuple[Factor | Block, tuple[Item, ...]], ...]:
+        """What a form shows, in order: factors with their items, block by block, then what a block asks of its own."""
+        found: list[tuple[Factor | Block, tuple[Item, ...]]] = []
+        for block in (None, *self.blocks):
+            code = None if block is None else block.code
+            found += [
+                (factor, tuple(item for item in self.items if item.factor == factor.code))
+                for factor in self.factors
+                if factor.block == code
+            ]
+            own = () if block is None else tuple(item for item in self.items if item.block == block.code)
+            if block is not None and own:
+                found.append((block, own))
+        return tuple(found)
+
+    @property
+    def wide(self) -> dict[str, int]:
+        """Code to slot of what the wire and the columns of a rating hold: `overall` and short items."""
+        return {code: slot for code, slot in self.slots.items() if slot < ANSWER_SLOTS}
+
+    @property
     def slots(self) -> dict[str, int]:
         """Code to slot: `overall` and every item, in order of the slots."""
         return {OVERALL: 0, **{item.code: item.slot for item in sorted(self.items, key=lambda item: item.slot)}}
-
-
-def parse_instrument(content: bytes, name: str = "instrument") -> Instrument:
-    """Read an instrument from TOML bytes (UTF-8). Unknown keys are refused.
-
-    Raises `ConfigError` that names the file and what is wrong with it."""
-    try:
-        instrument = msgspec.convert(tomllib.loads(_bounded(content)), Instrument)
-    # a number of thousands of digits is a plain ValueError, brackets within brackets are a RecursionError
-    except (ValueError, RecursionError, msgspec.ValidationError) as error:
-        raise ConfigError(
-            Message("{name} is not an instrument: {error}.", name=name, error=error),
-            Message("Compare it with the shipped 2640.toml."),
-        ) from None
-    problems = _problems(instrument)
-    if problems:
-        raise ConfigError(
-            Message("{name}: {problems}.", name=name, problems="; ".join(problems)), Message("Correct the file.")
-        )
-    return instrument
-
-
-def _bounded(content: bytes) -> str:
-    """The file's text, if it is small enough to be parsed. Raises `ValueError`."""
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"{len(content)} bytes, at most {MAX_BYTES}")
-    lines = content.decode("utf-8").split("\n")
-    if len(lines) > MAX_LINES:
-        raise ValueError(f"{len(lines)} lines, at most {MAX_LINES}")
-    for number, line in enumerate(lines, 1):
-        if len(line) > MAX_LINE_CHARS or line.count(".") > MAX_LINE_DOTS:
-            raise ValueError(f"line {number} is too long, or has too many dots")
-    return "\n".join(lines)
-
-
-def _problems(instrument: Instrument) -> list[str]:
-    """What is inconsistent in an instrument, as sentences without a full stop."""
-    found: list[str] = []
-    factors = [factor.code for factor in instrument.factors]
-    codes = [item.code for item in instrument.items]
-    for what, values in (
-        ("factor", factors),
-        ("item", codes),
-        ("slot", [item.slot for item in instrument.items]),
-        ("reason bit", [reason.bit for reason in instrument.reasons]),
-        ("kiosk item", [question.item for question in instrument.kiosk]),
-    ):
-        names = [str(value) for value in values]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            found.append(f"{what} {', '.join(twice)} appears twice")
-    if [point.answer for point in instrument.scale] != [1, 2, 3, 4, 5]:
-        found.append("the scale must name the answers 1 to 5 in order")
-    if not codes:
-        found.append("there is no item")
-    if OVERALL in codes:
-        found.append("an item may not be called overall")
-    if instrument.emotion_factor not in factors:
-        found.append(f"emotion_factor {instrument.emotion_factor} is no factor")
-    facts = {item.code for item in instrument.facts}
-    for item in instrument.items:
-        if item.factor not in factors:
-            found.append(f"item {item.code} names the unknown factor {item.factor}")
-        if item.asked_if is not None and (item.asked_if not in facts or item.asked_if == item.code):
-            found.append(f"item {item.code} is asked if {item.asked_if}, which is no other fact")
-    found += [f"factor {code} has no criterion" for code in factors if not instrument.of_factor(code)]
-    criteria = {item.code for item in instrument.criteria} | {OVERALL}
-    found += [f"kiosk question {q.item} is no criterion" for q in instrument.kiosk if q.item not in criteria]
-    found += [f"short form: {code} is no criterion" for code in instrument.short if code not in criteria]
-    if instrument.pooling is Pooling.WEIGHTED_FACTORS and not sum(factor.weight for factor in instrument.factors):
-        found.append("the weights of the factors sum to nothing")
-    return found

@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 
 from pipeline.errors import ConfigError
-from pipeline.instruments.instrument import Instrument, Text, parse_instrument
+from pipeline.instruments.instrument import Instrument, Text
+from pipeline.instruments.reading import parse_instrument
 from pipeline.language import Message
 
 _SERVICE_GROUPS = "service_groups.toml"

@@ -10,7 +10,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pipeline.errors import WireError
-from pipeline.instruments.instrument import MAX_BYTES, Instrument, parse_instrument
+from pipeline.instruments.instrument import MAX_BYTES, Instrument
+from pipeline.instruments.reading import parse_instrument
 from pipeline.language import Message
 from pipeline.wire import SignedFile
 

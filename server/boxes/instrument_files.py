@@ -9,8 +9,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipeline.errors import ConfigError
-from pipeline.instruments.instrument import MAX_BYTES, Instrument, parse_instrument
+from pipeline.instruments.instrument import MAX_BYTES, Instrument
 from pipeline.instruments.library import load_by_wire_code
+from pipeline.instruments.reading import parse_instrument
 from pipeline.instruments.signed import sign_file
 from pipeline.keys import KeyPair
 from pipeline.wire import SignedFile

@@ -1,16 +1,14 @@
-"""What the survey's pages share: the watch on arrivals, reading a sheet from a form, signed times."""
+"""What the survey's pages share: the watch on arrivals, signed times."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from fastapi import HTTPException, Request
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from pipeline.instruments import Instrument
 from pipeline.language import Message
-from pipeline.wire import ANSWER_SLOTS
 from server.core.limits import RateLimiter, network
 from server.ratings.suspicion import ArrivalWatch, SuspicionRules
 from server.store.engine import read
@@ -65,19 +63,6 @@ def seconds_since(request: Request, token: str) -> float | None:
     except BadSignature:
         return None
     return max(0.0, time.time() - float(shown)) if isinstance(shown, int) else None
-
-
-def sheet_of(instrument: Instrument, values: Mapping[str, object]) -> tuple[int, ...]:
-    """The sheet in a form's fields, named `q_CODE`, each a digit or empty. Raises `HTTPException` 422."""
-    answers = [0] * ANSWER_SLOTS
-    for code, slot in instrument.slots.items():
-        text = str(values.get(f"q_{code}", "") or "")
-        if not text:
-            continue
-        if len(text) > 1 or text not in "01234567":
-            raise HTTPException(422, Message("{code}: an answer is 1 to 5.", code=code))
-        answers[slot] = int(text)
-    return tuple(answers)
 
 
 def reasons_of(instrument: Instrument, chosen: list[str]) -> int:

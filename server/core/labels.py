@@ -6,7 +6,9 @@ from pipeline.language import Message
 
 POOLING_NAMES: dict[str, Message] = {
     "pooled_answers": Message("all answers to the criteria pooled"),
+    "mean_of_indicators": Message("plain mean of the criteria"),
     "weighted_factors": Message("weighted mean of the factors"),
+    "weighted_blocks": Message("weighted mean of the blocks"),
     "overall_question": Message("the overall question alone"),
 }
 DIMENSION_NAMES: dict[str, Message] = {
@@ -23,6 +25,8 @@ INSTRUMENT_PARTS: dict[str, Message] = {
     "items": Message("criteria"),
     "pooling": Message("pooling of the whole"),
     "factors.weight": Message("weights of the factors"),
+    "blocks.weight": Message("weights of the blocks"),
+    "scale": Message("the scale"),
     "validity": Message("rules of validity"),
     "kiosk": Message("the tablet's questions"),
     "short": Message("the short form"),

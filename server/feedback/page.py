@@ -9,11 +9,13 @@ from fastapi.responses import Response
 
 from pipeline.calendar import month_words, today
 from pipeline.errors import InvalidError
+from pipeline.instruments import Sheet
 from pipeline.language import Joined, Message, in_language
 from server.auth.roles import User
 from server.catalogue.reading import read_catalogue
+from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import issue
-from server.channels.pages import NOT_FOUND, public_limit, reasons_of, sheet_of, watch_of
+from server.channels.pages import NOT_FOUND, public_limit, reasons_of, watch_of
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES, ROLE_NAMES
 from server.core.provinces import province_by_code, province_by_id
 from server.feedback.cases import (
@@ -244,7 +246,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
     """Store a caller's answers (channel hotline), or a complaint."""
     from anyio import to_thread
 
-    form = await request.form(max_files=0, max_fields=80)
+    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
     texts = {key: value for key, value in form.items() if isinstance(value, str)}
     chosen = [value for value in form.getlist("reason") if isinstance(value, str)]
 
@@ -256,13 +258,14 @@ async def hotline(request: Request, user: DataClerk) -> Response:
             if agency not in read_catalogue(connection, user.province_id).agencies or not survey_round.open_now:
                 raise InvalidError(Message("Choose an agency, and an open round."))
             instrument = survey_round.load_instrument()
-            answers = sheet_of(instrument, texts)
+            given = read_form(instrument, texts, whole=False)
+            answers = given.answers
             place = Place(user.province_id, agency, service_group=group)
             said: list[str] = []
-            if any(answers):
+            if any(answers) or given.more:
                 rating = Rating.checked(
                     instrument,
-                    answers,
+                    Sheet(answers, given.more),
                     place=place,
                     channel=HOTLINE,
                     day=today(),
@@ -273,6 +276,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                 suspicion = watch.judge(
                     instrument,
                     answers,
+                    more=given.more,
                     place=f"{user.province_id} {agency} {HOTLINE}",
                     channel=HOTLINE,
                     network=f"user {user.user_id}",
@@ -292,8 +296,7 @@ async def hotline(request: Request, user: DataClerk) -> Response:
                     service_group=group,
                 )
                 said.append(Message("Feedback code: {code}", code=code))
-            kept = {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")}
-            store_comments(connection, place, kept)
+            store_comments(connection, place, given.words)
             if not said:
                 raise InvalidError(Message("Nothing was entered."))
             return in_language(Joined(said, " "), language(request))

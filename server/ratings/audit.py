@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from server.core.changes import verify_changes
 from server.core.scope import Scope
 from server.ratings.chain import BEFORE, grow, row_text
+from server.ratings.sheet_answers import answers_of, has_answers
 from server.store.tables.changes import changes
 from server.store.tables.rating_chains import rating_chains
 from server.store.tables.ratings import ratings
@@ -73,7 +74,7 @@ def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
             first = now if move is None else move.first
             if move is not None and move.last != now:
                 found.append(Difference(*_place(key), f"flag and state are {now}, the log says {move.last}", row["id"]))
-            texts.append(row_text(row, *first))
+            texts.append(row_text(row, first[0], first[1], row["more"]))
         chain = chains.pop(key, None)
         seen += 1
         found += _compare(key, chain, texts, sealed)
@@ -102,8 +103,11 @@ def _rows(connection: Connection, scope: Scope) -> Iterator[dict[str, Any]]:
     columns = ratings.c
     order = (columns.source, columns.received_day, columns.channel, columns.id)
     query = scope.select(ratings).order_by(*order).execution_options(yield_per=2_000)
-    for row in connection.execute(query).mappings():
-        yield dict(row)
+    further = has_answers(connection, scope)
+    for part in connection.execute(query).mappings().partitions():
+        more = answers_of(connection, scope, [row["id"] for row in part]) if further else {}
+        for row in part:
+            yield {**row, "more": more.get(row["id"], ())}
 
 
 def _log(connection: Connection, scope: Scope) -> tuple[dict[int, _Move], dict[tuple[str, int, str], str]]:

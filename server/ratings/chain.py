@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func
@@ -20,6 +20,7 @@ from pipeline.calendar import today
 from server.core.changes import record_change
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
+from server.ratings.sheet_answers import More, more_text
 from server.store.tables.rating_chains import rating_chains
 from server.store.tables.ratings import ANSWER_COLUMNS, ratings
 
@@ -31,11 +32,12 @@ BEFORE = ("", 0)
 """Source and day of receipt of the rows from before sources were recorded."""
 
 
-def row_text(row: Mapping[str, Any], flag: int, state: int) -> bytes:
-    """What a chain says of a row, with the flag and state that it was admitted with."""
+def row_text(row: Mapping[str, Any], flag: int, state: int, more: More = ()) -> bytes:
+    """What a chain says of a row and its further answers, with the flag and state that it was admitted with."""
     answers = "".join(str(row[name]) for name in ANSWER_COLUMNS)
     parts = [str(row[name]) for name in IMMUTABLE]
-    return "\x1f".join([*parts, answers, str(int(flag)), str(int(state))]).encode()
+    further = [more_text(more)] if more else []  # a row without any has the text that it had before there were any
+    return "\x1f".join([*parts, answers, str(int(flag)), str(int(state)), *further]).encode()
 
 
 def grow(digest: str, texts: Iterable[bytes]) -> tuple[str, int]:
@@ -52,8 +54,9 @@ def _key(source: str, channel: str, received_day: int) -> tuple[Any, ...]:
     return columns.source == source, columns.channel == channel, columns.received_day == received_day
 
 
-def extend(connection: Connection, scope: Scope, rows: list[dict[str, Any]]) -> None:
-    """Grow the chain of the rows, which are of one source, channel and day, and are stored in this transaction.
+def extend(connection: Connection, scope: Scope, rows: Sequence[Mapping[str, Any]], more: Sequence[More]) -> None:
+    """Grow the chain of the rows and their further answers, which are of one source, channel and day, and are stored in
+    this transaction.
 
     Others wait at the chain's row until this transaction ends, so that its order is the table's."""
     source, channel, day = rows[0]["source"], rows[0]["channel"], rows[0]["received_day"]
@@ -62,7 +65,8 @@ def extend(connection: Connection, scope: Scope, rows: list[dict[str, Any]]) -> 
     if held is None:
         _begin(connection, scope, source, channel, day)
         held = connection.execute(query).one()
-    digest, count = grow(held.digest, (row_text(row, row["flag"], row["state"]) for row in rows))
+    both = zip(rows, more, strict=True)
+    digest, count = grow(held.digest, (row_text(row, row["flag"], row["state"], further) for row, further in both))
     values = {"count": held._mapping["count"] + count, "digest": digest, "sealed": False}
     connection.execute(scope.update(rating_chains).where(rating_chains.c.id == held.id).values(**values))
 

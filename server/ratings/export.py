@@ -11,15 +11,25 @@ from sqlalchemy import Connection, func, literal
 
 from pipeline.calendar import Period, day_date, month_name
 from pipeline.errors import InvalidError
-from pipeline.instruments import OVERALL, Instrument, RatingFlag
+from pipeline.instruments import (
+    KINDS,
+    OVERALL,
+    WITHOUT_NAMES,
+    WITHOUT_VALUES,
+    Instrument,
+    Item,
+    RatingFlag,
+)
 from pipeline.language import Message, in_language
 from server.core.disclosure import Published
 from server.core.scope import Scope
+from server.ratings.sheet_answers import answers_of
 from server.store.channels import CHANNELS
 from server.store.tables.agencies import agencies
 from server.store.tables.counters import counters
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.services import services
+from server.tabular.answers import write_item
 from server.tabular.writing import CsvWriter
 
 BATCH = 5_000
@@ -39,7 +49,8 @@ class ExportColumn:
 
 
 def columns(instrument: Instrument) -> list[ExportColumn]:
-    """The export's columns for one instrument: every item under its own code."""
+    """The export's columns for one instrument: every item under its own code. Of several choices, their numbers with
+    semicolons between them; who answers (a demographic block) is empty but for the operator at the store."""
     scale = tuple((str(point.answer), point.vi) for point in instrument.scale)
     answer = (("0", "không trả lời"), *scale)
     fact = (("0", "không trả lời"), ("6", "có"), ("7", "không"))
@@ -59,8 +70,15 @@ def columns(instrument: Instrument) -> list[ExportColumn]:
         ExportColumn(OVERALL, "integer", instrument.overall.vi, instrument.overall.en, answer),
     ]
     for item in instrument.items:
-        values = fact if item.kind == "fact" else answer
-        found.append(ExportColumn(item.code, "integer", item.vi, item.en, values))
+        if item.kind == "text":
+            continue
+        if KINDS[item.kind].on_box:
+            values = fact if item.kind == "fact" else answer
+            without = [(str(WITHOUT_VALUES[name]), in_language(WITHOUT_NAMES[name], "vi")) for name in item.without]
+            found.append(ExportColumn(item.code, "integer", item.vi, item.en, (*values, *without)))
+        else:
+            choices = tuple((str(choice.number), choice.vi) for choice in item.choices)
+            found.append(ExportColumn(item.code, "text", item.vi, item.en, choices))
     reasons = tuple((str(1 << reason.bit), reason.vi) for reason in instrument.reasons)
     found.append(ExportColumn("reasons", "integer", "Lý do (tổng các mã)", "Reasons (sum of codes)", reasons))
     flags = tuple((str(int(flag)), in_language(flag.label, "vi")) for flag in RatingFlag)
@@ -110,8 +128,14 @@ def _rows(
         query = query.where(ratings.c.agency_id.not_in(shown.hidden_agencies()))
     if agency_id is not None:
         query = query.where(ratings.c.agency_id == agency_id)
-    slots = instrument.slots
+    slots, scope = instrument.wide, Scope(province_id)
+    further = [
+        item
+        for item in instrument.items
+        if item.kind != "text" and not (shown is not None and _is_about_people(instrument, item))
+    ]
     for part in connection.execute(query).mappings().partitions(BATCH):
+        more = answers_of(connection, scope, [row["id"] for row in part])
         yield [
             {
                 "agency": row["agency"],
@@ -126,12 +150,30 @@ def _rows(
                 "instrument": row["instrument"],
                 "instrument_version": row["instrument_version"],
                 **{code: row[f"a{slot:02d}"] for code, slot in slots.items()},
+                **_further(further, dict(more.get(row["id"], ()))),
                 "reasons": row["reasons"],
                 "flag": row["flag"],
                 "counted": int(row["state"] != RatingState.SET_ASIDE),
             }
             for row in part
         ]
+
+
+def _is_about_people(instrument: Instrument, item: Item) -> bool:
+    block = instrument.block_of(item)
+    return block is not None and block.demographic
+
+
+def _further(items: list[Item], more: dict[int, int]) -> dict[str, Any]:
+    """The cells of further answers; a column of a short question keeps its own unless "don't know" was said."""
+    found: dict[str, Any] = {}
+    for item in items:
+        value = more.get(item.slot)
+        if not KINDS[item.kind].on_box:
+            found[item.code] = write_item(item, value)
+        elif value is not None or not item.is_wide:
+            found[item.code] = value or 0
+    return found
 
 
 def export_ratings(
@@ -169,7 +211,7 @@ def _csv(file: TextIO, wanted: list[ExportColumn], batches: Iterator[list[dict[s
     writer.row(names)
     count = 0
     for batch in batches:
-        writer.rows([row[name] for name in names] for row in batch)
+        writer.rows([row.get(name, "") for name in names] for row in batch)
         count += len(batch)
     return count
 

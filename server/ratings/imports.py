@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import today
-from pipeline.instruments import Instrument, RatingFlag
+from pipeline.instruments import OVERALL, Instrument, RatingFlag, Sheet
 from pipeline.language import Joined, Message, reason_of
 from pipeline.text import match_key
 from server.catalogue.reading import Catalogue, known_agencies, known_groups, known_services, read_catalogue
@@ -26,12 +26,14 @@ from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
 from server.ratings.batches import FileRecord, store_batches
 from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.sheet_answers import answers_of
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import held_origins
 from server.ratings.suspicion import RepeatWatch, SuspicionRules
 from server.store.channels import CHANNELS, Channel
 from server.store.engine import read
 from server.store.tables.ratings import ANSWER_COLUMNS
+from server.tabular.answers import read_item
 from server.tabular.balance import Balance
 from server.tabular.columns import recognise, recogniser
 from server.tabular.labels import plain
@@ -95,7 +97,7 @@ class _Sheets:
         self._agencies, self._groups = known_agencies(catalogue), known_groups(catalogue)
         self._services = known_services(catalogue)
         self._service_group = {service.id: service.parent for service in catalogue.services.values()}
-        self._facts = {item.code for item in instrument.facts}
+        self._items = {item.code: item for item in instrument.items}
         self._reasons = {match_key(reason.code): reason.bit for reason in instrument.reasons}
         self._reasons |= {match_key(reason.vi): reason.bit for reason in instrument.reasons}
         self._channels = CHANNELS.by_text(plain)
@@ -115,7 +117,7 @@ class _Sheets:
         group = 0 if service is None else self._service_group[service]
         if cells.get("service_group") not in (None, "", "0"):
             group = problems.of(self._groups.find, cells["service_group"], otherwise=0)
-        answers = self._read_answers(cells, problems)
+        answers, more = self._read_answers(cells, problems)
         reasons = problems.of(self._read_reasons, cells.get("reasons", ""), otherwise=0)
         flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
         problems.of(self._check_instrument, cells, otherwise=None)
@@ -127,7 +129,7 @@ class _Sheets:
         try:
             return Rating.checked(
                 self._instrument,
-                answers,
+                Sheet(tuple(answers), more),
                 place=Place(self.province_id, agency, None, service, group),
                 channel=channel,
                 day=day,
@@ -139,21 +141,31 @@ class _Sheets:
         except UnfitSheetError as error:
             raise ValueError(error.message) from None
 
-    def _read_answers(self, cells: Mapping[str, str], problems: Problems) -> list[int]:
-        answers = [0] * len(ANSWER_COLUMNS)
+    def _read_answers(self, cells: Mapping[str, str], problems: Problems) -> tuple[list[int], dict[int, int]]:
+        answers, more = [0] * len(ANSWER_COLUMNS), dict[int, int]()
         for name, cell in cells.items():
             if not name.startswith("item:"):
                 continue
             code = name[5:]
             try:
-                answer = read_answer(cell, code in self._facts, self._not_answered)
+                answer = self._read_answer(code, cell)
             except ValueError as error:
                 problems.add(Joined((code, reason_of(error)), ": "))
                 continue
-            if cell and answer == 0:
-                self.not_answered[cell] += 1
-            answers[self._instrument.slot_of(code)] = answer
-        return answers
+            slot = self._instrument.slot_of(code)
+            if answer is None:
+                if cell:
+                    self.not_answered[cell] += 1
+            elif slot < len(answers) and answer >= 0:
+                answers[slot] = answer
+            else:
+                more[slot] = answer
+        return answers, more
+
+    def _read_answer(self, code: str, cell: str) -> int | None:
+        if code == OVERALL:
+            return read_answer(cell, fact=False, missing=self._not_answered) or None
+        return read_item(self._items[code], cell, self._not_answered)
 
     def _read_channel(self, cell: str) -> Channel:
         text = cell or self._channel or ""
@@ -303,13 +315,15 @@ def _check(
 
     def compare() -> None:
         nonlocal existing
-        stored = held_origins(connection, scope, [_origin(rating) for _, rating in pending], *_COMPARED)
+        stored = held_origins(connection, scope, [_origin(rating) for _, rating in pending], "id", *_COMPARED)
+        more = answers_of(connection, scope, [held["id"] for held in stored.values()])
         for row, rating in pending:
             held = stored.get(_origin(rating))
             if held is None:
                 continue
             values = rating.values()
-            if all(held[name] == values[name] for name in _COMPARED):
+            same = more.get(held["id"], ()) == rating.more
+            if same and all(held[name] == values[name] for name in _COMPARED):
                 existing += 1
             else:
                 form = _origin(rating).partition(":")[2]

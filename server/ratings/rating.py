@@ -9,8 +9,9 @@ from typing import Any
 
 from pipeline.calendar import month_of_day
 from pipeline.errors import InvalidError
-from pipeline.instruments import Instrument, Problem, RatingFlag, check_answers, drop_unasked
+from pipeline.instruments import Instrument, Problem, RatingFlag, Sheet, check_answers, drop_unasked, kept_more
 from pipeline.language import Joined, Message, Sentence
+from server.ratings.sheet_answers import More
 from server.store.channels import CHANNELS, Channel, Form
 from server.store.tables.ratings import ANSWER_COLUMNS
 
@@ -26,6 +27,7 @@ class Unfit(StrEnum):
     UNUSED_SLOT = "unused_slot"
     TOO_FEW = "too_few"
     REASONS = "reasons"
+    CHOICE = "choice"
     DAY = "day"
     FLAG = "flag"
     CHANNEL = "channel"
@@ -38,6 +40,7 @@ UNFIT_NAMES: dict[str, Message] = {
     Unfit.UNUSED_SLOT: Message("A slot that the instrument does not use"),
     Unfit.TOO_FEW: Message("Too few answers"),
     Unfit.REASONS: Message("A reason that the instrument does not know"),
+    Unfit.CHOICE: Message("An answer that is none of its question"),
     Unfit.DAY: Message("A day in the future, or none"),
     Unfit.FLAG: Message("An unknown mark of suspicion"),
     Unfit.CHANNEL: Message("An unknown channel"),
@@ -69,8 +72,9 @@ class Rating:
     """A valid sheet. Made by `Rating.checked` alone.
 
     `day`: days since 2020-01-01 (UTC+7). `answers`: 32 integers, slot 0 the overall rating, 0 not answered, 1..5 the
-    scale, 6 yes, 7 no. `reasons`: mask of the instrument's reasons. `flag`: suspicion raised where it arrived.
-    `origin`: key of the form or of the file's row, so that the same one is stored once; None where there is none."""
+    scale, 6 yes, 7 no. `more`: further answers, (slot, value) in order (`pipeline.instruments.kinds`). `reasons`: mask
+    of the instrument's reasons. `flag`: suspicion raised where it arrived. `origin`: key of the form or of the file's
+    row, so that the same one is stored once; None where there is none."""
 
     place: Place
     channel: Channel
@@ -81,12 +85,13 @@ class Rating:
     reasons: int = 0
     flag: RatingFlag = RatingFlag.NONE
     origin: str | None = None
+    more: More = ()
 
     @classmethod
     def checked(
         cls,
         instrument: Instrument,
-        answers: Sequence[int],
+        answers: Sequence[int] | Sheet,
         *,
         place: Place,
         channel: Channel,
@@ -99,8 +104,9 @@ class Rating:
     ) -> Rating:
         """The rating of a sheet. Answers behind a filter that was answered no are left out, as the form tells.
 
-        `today`: the newest day that can be. `part`: only a part of the form was shown (a factor), so that the share
-        of the whole form is not asked for. Raises `UnfitSheetError` with every problem of the answers."""
+        `answers`: 32 integers, or a sheet with further answers. `today`: the newest day that can be. `part`: only a
+        part of the form was shown (a factor), so that the share of the whole form is not asked for. Raises
+        `UnfitSheetError` with every problem of the answers."""
         if CHANNELS.get(channel.code) is not channel:
             raise UnfitSheetError(Unfit.CHANNEL, Message("There is no such channel."))
         if not 0 <= day <= today:
@@ -110,14 +116,29 @@ class Rating:
         if origin is not None and not 0 < len(origin) <= MAX_ORIGIN:
             raise ValueError(f"An origin has 1 to {MAX_ORIGIN} characters.")
         full = channel.form is Form.FULL and not part
-        problems: list[Problem] = check_answers(instrument, answers, full_form=full, reasons=reasons)
+        sheet = answers if isinstance(answers, Sheet) else Sheet(tuple(answers))
+        problems: list[Problem] = check_answers(
+            instrument, sheet.answers, more=sheet.more, full_form=full, reasons=reasons
+        )
         if problems:
             raise UnfitSheetError(Unfit(problems[0].kind.value), Joined(problem.words for problem in problems))
-        kept = drop_unasked(instrument, answers)
-        return cls(place, channel, day, instrument.code, instrument.version, kept, reasons, RatingFlag(flag), origin)
+        return cls(
+            place,
+            channel,
+            day,
+            instrument.code,
+            instrument.version,
+            drop_unasked(instrument, sheet.answers, sheet.more),
+            reasons,
+            RatingFlag(flag),
+            origin,
+            kept_more(instrument, sheet.answers, sheet.more),
+        )
 
     def values(self) -> dict[str, Any]:
-        """Columns of `ratings` that the sheet itself fills: all but state, source, author and day of receipt."""
+        """Columns of `ratings` that the sheet itself fills: all but state, source, author and day of receipt.
+
+        `more` has rows of its own."""
         place = self.place
         return {
             "province_id": place.province_id,

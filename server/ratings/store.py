@@ -23,6 +23,7 @@ from server.ratings.admission import Admitted
 from server.ratings.chain import chains_of, extend, set_back
 from server.ratings.closing import require_open
 from server.ratings.rating import Place, Unfit
+from server.ratings.sheet_answers import add_answers, remove_answers
 from server.ratings.source import Source, SourceKind
 from server.store.engine import insert_row
 from server.store.tables.rating_chains import withdrawals
@@ -48,13 +49,18 @@ def add(connection: Connection, admitted: Sequence[Admitted], received_day: int 
     day = today() if received_day is None else received_day
     scope = Scope(admitted[0].rating.place.province_id)
     number = None
-    by_channel: dict[str, list[dict[str, Any]]] = {}
+    by_channel: dict[str, list[Admitted]] = {}
     for one in admitted:
-        by_channel.setdefault(one.rating.channel.code, []).append(row_of(one, day))
-    for rows in by_channel.values():
-        extend(connection, scope, rows)
+        by_channel.setdefault(one.rating.channel.code, []).append(one)
+    for group in by_channel.values():
+        rows, more = [row_of(one, day) for one in group], [one.rating.more for one in group]
+        extend(connection, scope, rows, more)
         if len(admitted) == 1:
             number = insert_row(connection, ratings, rows[0])
+            add_answers(connection, scope, [(number, more[0])])
+        elif any(more):
+            inserted = insert(ratings).returning(ratings.c.id, sort_by_parameter_order=True)
+            add_answers(connection, scope, zip(connection.execute(inserted, rows).scalars(), more, strict=True))
         else:
             connection.execute(insert(ratings), rows)
     _log(connection, admitted, number)
@@ -199,6 +205,7 @@ def state_of(connection: Connection, scope: Scope, source: Source) -> SourceStat
 def take_back(connection: Connection, scope: Scope, since: SourceState) -> None:
     """Remove what a source has written since, as after an import that failed."""
     is_newer = (ratings.c.source == str(since.source), ratings.c.id > since.newest)
+    remove_answers(connection, scope, scope.select(ratings, ratings.c.id).where(*is_newer))
     connection.execute(scope.delete(ratings).where(*is_newer))
     set_back(connection, scope, str(since.source), since.chains)
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.instruments import Instrument, RatingFlag
+from pipeline.instruments import NO_MORE, Instrument, RatingFlag
+from pipeline.instruments.validation import value_at
 from server.core.limits import RateLimiter
 from server.core.provinces import read_settings
 from server.ratings.rating import Rating
@@ -48,8 +49,9 @@ class SuspicionRules:
         return cls(**{name.removeprefix("suspicion_"): value for name, value in values.items()})
 
 
-def _criteria(instrument: Instrument, answers: Sequence[int]) -> list[int]:
-    return [answers[item.slot] for item in instrument.criteria if answers[item.slot]]
+def _criteria(instrument: Instrument, answers: Sequence[int], more: Mapping[int, int]) -> list[int]:
+    given = (value_at(item.slot, answers, more) for item in instrument.criteria)
+    return [value for value in given if value > 0]
 
 
 class ArrivalWatch:
@@ -71,20 +73,22 @@ class ArrivalWatch:
         instrument: Instrument,
         answers: Sequence[int],
         *,
+        more: Mapping[int, int] = NO_MORE,
         place: str,
         channel: Channel | None = None,
         taken_s: float | None = None,
         device: str = "",
         network: str = "",
     ) -> RatingFlag:
-        """The flag of one sheet (`answers`: 32 integers). `place`: province, agency and channel, for bursts.
+        """The flag of one sheet (`answers`: 32 integers; `more`: further ones by slot). `place`: province, agency and
+        channel, for bursts.
 
         `taken_s`: from showing the form to sending it, None where unknown. `device`, `network`: whatever tells them
         apart; hashed at once. `channel`: one that shows a form of this server expects its time back; of one that the
         staff fills in, `network` is the member of the staff, who cannot take more than twice the planned in an hour."""
         rules = self.rules
-        given = _criteria(instrument, answers)
-        answered = max(1, sum(1 for answer in answers if answer))
+        given = _criteria(instrument, answers, more)
+        answered = max(1, sum(1 for answer in (*answers, *more.values()) if answer))
         burst = not self._bursts.allow(self._hash("place", place))
         many = bool(device) and not self._devices.allow(self._hash("device", device))
         best = len(given) >= 3 and sum(given) >= 5 * len(given) - 1
@@ -121,8 +125,8 @@ class RepeatWatch:
     def flag(self, rating: Rating) -> RatingFlag:
         """The flag of a rating."""
         answers = rating.answers
-        sheet = (rating.place.agency_id, rating.channel, answers)
+        sheet = (rating.place.agency_id, rating.channel, answers, rating.more)
         self._run = self._run + 1 if sheet == self._last else 1
         self._last = sheet
-        full = len(_criteria(self._instrument, answers)) >= self._rules.straight_answers
+        full = len(_criteria(self._instrument, answers, dict(rating.more))) >= self._rules.straight_answers
         return RatingFlag.DUPLICATE if full and self._run >= self._rules.repeats else RatingFlag.NONE

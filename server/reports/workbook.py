@@ -38,8 +38,9 @@ _HEAD = (
 def _texts(instrument: Instrument, lang: str) -> dict[str, str]:
     _ = translator(lang)
     texts = {WHOLE: _("Index of the whole"), OVERALL: _(instrument.overall)}
-    texts |= {item.code: _(item) for item in instrument.items}
+    texts |= {item.code: _(item) for item in instrument.scored}
     texts |= {factor.code: _(factor) for factor in instrument.factors}
+    texts |= {block.code: _(block) for block in instrument.blocks}
     return texts
 
 

@@ -53,8 +53,10 @@ def drivers_of(connection: Connection, province_id: int, instrument: Instrument,
 def _drivers_of(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> ProvinceDrivers:
     shown = published(connection, province_id, period)
     table = Scope(province_id).filter(sheets_table(shown))
-    factors = [factor.code for factor in instrument.factors if instrument.of_factor(factor.code)]
-    slots = [[item.slot for item in instrument.of_factor(code)] for code in factors]
+    # criteria beyond the columns (long instruments) are no drivers yet
+    by_factor = {f.code: [i.slot for i in instrument.of_factor(f.code) if i.is_wide] for f in instrument.factors}
+    factors = [code for code, of_it in by_factor.items() if of_it]
+    slots = [by_factor[code] for code in factors]
     chosen = table.filter(
         table.day.between(period.first_day, period.last_day),
         table.instrument == instrument.code,

@@ -18,9 +18,10 @@ FloatArray = NDArray[np.float64]
 class Figure:
     """One figure of one place. All indices are 0..100; None where there is nothing or too little to show.
 
-    `kind`: criterion, fact, factor, overall or index. `valid`, `satisfied`: answers (of a fact: yes). `design_effect`:
-    of the plain figure, with `degrees` of freedom. `weighted*`: to the sampling frame. `adjusted`: to the province's
-    mix of channels. `watched`: the period is not over, and the intervals hold however often they are looked at."""
+    `kind`: criterion, fact, factor, block, overall or index. `valid`, `satisfied`: answers (of a fact: yes).
+    `design_effect`: of the plain figure, with `degrees` of freedom. `weighted*`: to the sampling frame. `adjusted`:
+    to the province's mix of channels. `watched`: the period is not over, and the intervals hold however often they
+    are looked at."""
 
     item: str
     kind: str

@@ -120,20 +120,33 @@ def _figures(instrument: Instrument, only: Collection[str] | None = None) -> _Fi
 def _all_figures(instrument: Instrument) -> _Figures:
     slots: list[tuple[int, ...]] = [(0,)]
     names = [(OVERALL, "overall")]
-    for item in instrument.items:
+    for item in instrument.scored:
         slots.append((item.slot,))
         names.append((item.code, item.kind))
     for factor in instrument.factors:
         slots.append(tuple(item.slot for item in instrument.of_factor(factor.code)))
         names.append((factor.code, "factor"))
+    blocks = [block for block in instrument.blocks if instrument.of_block(block.code)]
+    for block in blocks:
+        slots.append(tuple(item.slot for item in instrument.of_block(block.code)))
+        names.append((block.code, "block"))
     slots.append(tuple(item.slot for item in instrument.criteria))
     base = len(slots)
     combine = np.eye(base, base)
     if instrument.pooling is Pooling.WEIGHTED_FACTORS:
-        first = 1 + len(instrument.items)
+        first = 1 + len(instrument.scored)
         combine[:, -1] = 0.0
         for step, factor in enumerate(instrument.factors):
             combine[first + step, -1] = factor.weight
+    elif instrument.pooling is Pooling.WEIGHTED_BLOCKS:
+        first = 1 + len(instrument.scored) + len(instrument.factors)
+        combine[:, -1] = 0.0
+        for step, block in enumerate(blocks):
+            combine[first + step, -1] = block.weight
+    elif instrument.pooling is Pooling.MEAN_OF_INDICATORS:
+        combine[:, -1] = 0.0
+        for step, item in enumerate(instrument.scored):
+            combine[1 + step, -1] = float(item.kind == "criterion")
     elif instrument.pooling is Pooling.OVERALL_QUESTION:
         combine[:, -1] = 0.0
         combine[0, -1] = 1.0

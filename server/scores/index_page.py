@@ -75,7 +75,13 @@ def index_page(
     if user.agency_id is not None:
         by = "agency"
         complaints = [one for one in complaints if one.agency_id == user.agency_id]
-    items = [WHOLE, "overall", *(f.code for f in questionnaire.factors), *(i.code for i in questionnaire.items)]
+    items = [
+        WHOLE,
+        "overall",
+        *(b.code for b in questionnaire.blocks if questionnaire.of_block(b.code)),
+        *(f.code for f in questionnaire.factors),
+        *(i.code for i in questionnaire.scored),
+    ]
     if item not in items:
         raise InvalidError(
             Message("There is no figure '{item}'.", item=item),

@@ -157,7 +157,7 @@ def _sums(
         table.a00.between(1, 3),
     )
     found: list[tuple[int, Any]] = []
-    slots = [item.slot for item in instrument.criteria] if by_criterion else [0]
+    slots = [item.slot for item in instrument.criteria if item.is_wide] if by_criterion else [0]
     for slot in slots:
         chosen = rows.filter(rows[ANSWER_COLUMNS[slot]].between(1, 3))
         named = {
@@ -208,6 +208,7 @@ def _places(
         "criterion": lambda: [
             (str(item.slot), Text.named(vi=f"{item.code}. {item.vi}", en=f"{item.code}. {item.en}"))
             for item in instrument.criteria
+            if item.is_wide
         ],
         "channel": lambda: [
             (code, Text.named(vi=in_language(name, "vi"), en=in_language(name, "en")))

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Connection, cast, func
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func
 
 from pipeline.calendar import Period, today
 from pipeline.instruments import Instrument
@@ -22,19 +22,21 @@ from pipeline.wire import ANSWER_SLOTS
 from server.core.disclosure import Published
 from server.core.scope import Scope
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState, ratings
+from server.store.tables.sheet_answers import sheet_answers
 
 IntArray = NDArray[np.int64]
 _BITS = 3
 _PACKED = 16
 """Answers in one whole number: 48 bits."""
 _ROWS_AT_ONCE = 20_000
-_KEYS = ("agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day")
+_KEYS = ("agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
     """The counted sheets of a period that may be seen. Keys: int64 [sheets] (0 where there is none), `channel` str
-    [sheets]. `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no."""
+    [sheets]. `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no; beyond the columns' slots as far as
+    the instrument has criteria and facts."""
 
     agency: IntArray
     service_group: IntArray
@@ -55,17 +57,8 @@ def read_sheets(
     """The counted sheets of one province, instrument (this version) and period, of those that may be seen."""
     keys = [func.coalesce(ratings.c[name], 0) for name in _KEYS]
     packed = [_packed(first) for first in range(0, ANSWER_SLOTS, _PACKED)]
-    query = (
-        Scope(province_id)
-        .select(ratings, *keys, *packed, ratings.c.channel)
-        .where(
-            ratings.c.day.between(period.first_day, period.last_day),
-            ratings.c.instrument == instrument.code,
-            ratings.c.instrument_version == instrument.version,
-            ratings.c.state != int(RatingState.SET_ASIDE),
-        )
-        .order_by(ratings.c.id)
-    )
+    query = _counted(Scope(province_id).select(ratings, *keys, *packed, ratings.c.channel), instrument, period)
+    query = query.order_by(ratings.c.id)
     numbers: list[IntArray] = [np.zeros((0, len(keys) + len(packed)), dtype=np.int64)]
     channels: list[NDArray[np.str_]] = [np.zeros(0, dtype=np.str_)]
     for rows in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
@@ -75,6 +68,9 @@ def read_sheets(
     table, channel_of = np.concatenate(numbers), np.concatenate(channels)
     of = dict(zip(_KEYS, table.T, strict=False))
     seen = shown.mask(of["agency_id"], of["month"], np.maximum(of["day"], of["received_day"]), instrument)
+    answers = np.concatenate([_unpacked(one[seen]) for one in table.T[len(keys) :]], axis=1)
+    if instrument.is_long:
+        answers = _with_further(connection, province_id, instrument, period, of["id"][seen], answers)
     return Sheets(
         agency=of["agency_id"][seen],
         service_group=of["service_group"][seen],
@@ -83,8 +79,70 @@ def read_sheets(
         month=of["month"][seen],
         day=of["day"][seen],
         counter=of["counter_id"][seen],
-        answers=np.concatenate([_unpacked(one[seen]) for one in table.T[len(keys) :]], axis=1),
+        answers=answers,
     )
+
+
+def _counted(query: Select[Any], instrument: Instrument, period: Period) -> Select[Any]:
+    """The counted sheets of an instrument (this version) and period."""
+    return query.where(
+        ratings.c.day.between(period.first_day, period.last_day),
+        ratings.c.instrument == instrument.code,
+        ratings.c.instrument_version == instrument.version,
+        ratings.c.state != int(RatingState.SET_ASIDE),
+    )
+
+
+def _with_further(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    ids: IntArray,
+    answers: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """`answers` [sheets, slots] with the criteria and facts beyond the columns, of the sheets with `ids` (ascending).
+    "Does not concern me" and "don't know" are no answers."""
+    slots = [item.slot for item in instrument.scored if not item.is_wide]
+    found = np.zeros((len(ids), 1 + max(slots, default=ANSWER_SLOTS - 1)), dtype=np.uint8)
+    found[:, : answers.shape[1]] = answers
+    columns = (sheet_answers.c.rating_id, sheet_answers.c.slot, sheet_answers.c.value)
+    query = Scope(province_id).select(sheet_answers, *columns).join(ratings, ratings.c.id == sheet_answers.c.rating_id)
+    query = _counted(query.where(sheet_answers.c.value.between(1, 7)), instrument, period)
+    wanted = set(slots)
+    for rows in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
+        table = np.array([tuple(row) for row in rows if row.slot in wanted], dtype=np.int64).reshape(-1, 3)
+        place = np.searchsorted(ids, table[:, 0])
+        known = place < len(ids)
+        known[known] = ids[place[known]] == table[known, 0]
+        found[place[known], table[known, 1]] = table[known, 2]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherSums:
+    """Sheets by agency, day, slot and value of what the columns do not hold; each int64 [rows]."""
+
+    agency: IntArray
+    day: IntArray
+    slot: IntArray
+    value: IntArray
+    sheets: IntArray
+
+
+def further_sums(
+    connection: Connection, province_id: int, instrument: Instrument, period: Period, shown: Published
+) -> FurtherSums:
+    """Sums of the further answers of the counted sheets that may be seen."""
+    keys = (ratings.c.agency_id, ratings.c.day, ratings.c.month, ratings.c.received_day)
+    of_answer = (sheet_answers.c.slot, sheet_answers.c.value)
+    query = Scope(province_id).select(sheet_answers, *keys, *of_answer, func.count())
+    query = query.join(ratings, ratings.c.id == sheet_answers.c.rating_id)
+    query = _counted(query, instrument, period).group_by(*keys, *of_answer)
+    rows = [tuple(row) for row in connection.execute(query)]
+    agency, day, month, received, slot, value, sheets = np.array(rows, dtype=np.int64).reshape(-1, 7).T
+    seen = shown.mask(agency, month, np.maximum(day, received), instrument)
+    return FurtherSums(agency[seen], day[seen], slot[seen], value[seen], sheets[seen])
 
 
 def _packed(first: int) -> ColumnElement[Any]:

@@ -342,7 +342,7 @@ def _answers(
 ) -> tuple[int, ...]:
     answers = [0] * 32
     if channel.form is Form.FULL:
-        wanted: Sequence[str] = list(questionnaire.slots)
+        wanted: Sequence[str] = list(questionnaire.wide)
     elif channel.form is Form.KIOSK:
         wanted = [question.item for question in questionnaire.kiosk]
     else:

@@ -94,6 +94,8 @@ def recognise(instrument: Instrument | None = None) -> dict[str, str]:
     if instrument is not None:
         known[plain("hài lòng chung")] = known[OVERALL] = known["a00"] = f"item:{OVERALL}"
         for item in instrument.items:
+            if item.kind == "text":  # free words do not come with a sheet
+                continue
             known[plain(item.code)] = known[f"a{item.slot:02d}"] = known[plain(item.vi)] = f"item:{item.code}"
     return known
 

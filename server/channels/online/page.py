@@ -14,9 +14,10 @@ from fastapi.responses import Response
 from itsdangerous import BadSignature, URLSafeSerializer
 
 from pipeline.calendar import today
-from pipeline.instruments import Instrument
+from pipeline.instruments import Instrument, Sheet
 from pipeline.language import Message, in_language
 from server.catalogue.reading import read_catalogue
+from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import Invitation, digest, find, use
 from server.channels.pages import (
     NOT_FOUND,
@@ -25,7 +26,6 @@ from server.channels.pages import (
     public_limit,
     reasons_of,
     seconds_since,
-    sheet_of,
     signed_now,
     watch_of,
 )
@@ -33,7 +33,7 @@ from server.core.provinces import province_by_id, read_setting
 from server.core.scope import Scope
 from server.ratings.admission import Gate
 from server.ratings.comments import MAX_COMMENT, store_comments
-from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.rating import Place, Rating, Unfit, UnfitSheetError
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
 from server.rounds.rounds import Round, all_rounds, find_round
@@ -99,11 +99,14 @@ def _look_up(request: Request, token: str) -> _Asked:
     )
 
 
-def _factors(survey_round: _Asked) -> list[object]:
-    """The factors that are asked: all, or the one about feedback."""
+def _sections(survey_round: _Asked) -> list[object]:
+    """The parts that are asked: all, or the factor about feedback without its facts."""
+    found = survey_round.instrument.sections
     if survey_round.invitation.scope == "form":
-        return list(survey_round.instrument.factors)
-    return [factor for factor in survey_round.instrument.factors if factor.code == "E"]
+        return list(found)
+    return [
+        (part, tuple(item for item in items if item.kind == "criterion")) for part, items in found if part.code == "E"
+    ]
 
 
 def _show(
@@ -140,7 +143,8 @@ def _show(
         agency={"name_vi": survey_round.agency_vi, "name_en": survey_round.agency_en},
         gone=_GONE.get(gone, ("", "")),
         instrument=survey_round.instrument,
-        factors=_factors(survey_round),
+        sections=_sections(survey_round),
+        topics={item.topic for item in survey_round.instrument.further if item.kind == "text"},
         whole=survey_round.invitation.scope == "form",
         action=f"/{'embed' if embed else 's'}/{token}",
         shown=signed_now(request),
@@ -192,7 +196,7 @@ async def embedded_answer(request: Request, token: str) -> Response:
 async def _answer(request: Request, token: str, *, embed: bool) -> Response:
     from anyio import to_thread
 
-    form = await request.form(max_files=0, max_fields=80)
+    form = await request.form(max_files=0, max_fields=MAX_FIELDS)
     texts = {key: value for key, value in form.items() if isinstance(value, str)}
     chosen = [value for value in form.getlist("reason") if isinstance(value, str)]
     return await to_thread.run_sync(_store, request, token, texts, chosen, embed)
@@ -202,11 +206,13 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     survey_round = _look_up(request, token)
     if survey_round.invitation.expired or not survey_round.round.open_now:
         return _show(request, token, survey_round, embed=embed)
-    answers = sheet_of(survey_round.instrument, texts)
     whole = survey_round.invitation.scope == "form"
+    given = read_form(survey_round.instrument, texts, whole=whole)
+    answers, more = given.answers, given.more
     if not whole:
         kept = {item.slot for item in survey_round.instrument.of_factor("E")}
         answers = tuple(answer if slot in kept else 0 for slot, answer in enumerate(answers))
+        more = {slot: value for slot, value in more.items() if slot in kept}
     invitation = survey_round.invitation
     place = Place(
         invitation.province_id,
@@ -217,7 +223,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     try:
         rating = Rating.checked(
             survey_round.instrument,
-            answers,
+            Sheet(answers, more),
             place=place,
             channel=CHANNELS[invitation.channel],
             day=today(),
@@ -225,8 +231,9 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
             reasons=reasons_of(survey_round.instrument, chosen) if 0 < answers[0] <= 3 else 0,
             part=not whole,
         )
-    except UnfitSheetError:
-        problem = in_language(_TOO_FEW[whole], language(request))
+    except UnfitSheetError as error:
+        wrong = error.message if error.reason is Unfit.CHOICE else _TOO_FEW[whole]
+        problem = in_language(wrong, language(request))
         return _show(
             request, token, survey_round, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen
         )
@@ -235,6 +242,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
     suspicion = watch_of(request, invitation.province_id).judge(
         survey_round.instrument,
         answers,
+        more=more,
         place=f"{invitation.province_id} {invitation.agency_id} {invitation.channel}",
         channel=rating.channel,
         taken_s=seconds_since(request, texts.get("shown", "")),
@@ -246,7 +254,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
             raise HTTPException(410, _GONE["used"])
         gate = Gate(connection, Scope(invitation.province_id), Source(SourceKind.LINK))
         add(connection, [gate.admit(rating, suspicion)])
-        store_comments(connection, place, {kind: texts.get(kind, "") for kind in ("expectation", "suggestion")})
+        store_comments(connection, place, given.words)
     # who is not content may leave a contact and gets a case; within a portal's frame there is no form of ours to send
     low = 0 < answers[0] <= LOW and not embed
     response = render(

@@ -10,8 +10,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipeline.errors import NotFoundError
-from pipeline.instruments import OVERALL, Instrument
-from pipeline.language import Message, reason_of, translator
+from pipeline.instruments import DONT_KNOW, NOT_APPLICABLE, OVERALL, Instrument
+from pipeline.instruments.instrument import MAX_SLOTS
+from pipeline.language import Joined, Message, reason_of, translator
 from pipeline.wire import ANSWER_SLOTS
 from server.auth.roles import Permission
 from server.catalogue.reading import read_catalogue
@@ -31,6 +32,7 @@ from server.channels.paper.paper_print import forms_pdf
 from server.core.provinces import province_by_id
 from server.rounds.rounds import all_rounds, find_round
 from server.store.engine import read, write
+from server.tabular.answers import read_item
 from server.tabular.values import read_day
 from server.tabular.writing import CsvWriter
 from server.web.context import (
@@ -141,12 +143,47 @@ def entry_page(request: Request, user: DataClerk) -> Response:
 def _fields(instrument: Instrument, lang: str) -> list[dict[str, Any]]:
     """The entry page's fields in the order of the paper."""
     _ = translator(lang)
-    fields = [{"code": OVERALL, "slot": 0, "fact": False, "text": _(instrument.overall)}]
-    fields += [
-        {"code": item.code, "slot": item.slot, "fact": item.kind == "fact", "text": _(item)}
-        for item in instrument.items
-    ]
+    fields: list[dict[str, Any]] = [{"code": OVERALL, "keys": "12345", "text": _(instrument.overall), "hint": ""}]
+    for _part, items in instrument.sections:
+        for item in items:
+            if item.kind == "text":  # free words are entered by whoever codes them
+                continue
+            keys = "" if item.kind not in _KEYS else _KEYS[item.kind] + "".join(_WITHOUT_KEYS[w] for w in item.without)
+            choices = ", ".join(f"{choice.number} {_(choice)}" for choice in item.choices)
+            span = _("{low} to {high}", low=item.low, high=item.high) if item.kind == "number" else ""
+            if item.kind == "several":
+                choices = _("several, with commas between them: {choices}", choices=choices)
+            fields.append({"code": item.code, "keys": keys, "text": _(item), "hint": choices or span})
     return fields
+
+
+_KEYS = {"criterion": "12345", "fact": "67", "three": "123"}
+"""Kinds that are entered by one key; the others are typed, and end with Enter."""
+_WITHOUT_KEYS = {"not_applicable": "8", "dont_know": "9"}
+_KEY_VALUES = {8: NOT_APPLICABLE, 9: DONT_KNOW}
+
+
+def _entered(instrument: Instrument, given: dict[str, int | str]) -> tuple[list[int], dict[int, int]]:
+    """The answers of an entry: keys as numbers, typed ones as text. Raises `HTTPException` 422."""
+    answers, more = [0] * ANSWER_SLOTS, dict[int, int]()
+    for code, value in given.items():
+        slot = instrument.slot_of(code)
+        if isinstance(value, str):
+            if slot == 0:
+                raise HTTPException(422, Message("{code}: this is no answer.", code=code))
+            try:
+                found = read_item(instrument.item(code), value)
+            except ValueError as error:
+                raise HTTPException(422, Joined((code, reason_of(error)), ": ")) from None
+        else:
+            found = _KEY_VALUES.get(value, value)
+        if found is None:
+            continue
+        if slot < ANSWER_SLOTS and found >= 0:
+            answers[slot] = found
+        else:
+            more[slot] = found
+    return answers, more
 
 
 class FormAnswers(BaseModel):
@@ -156,7 +193,7 @@ class FormAnswers(BaseModel):
 
     code: Annotated[str, Field(max_length=20)]
     day: Annotated[str, Field(max_length=12)] = ""
-    answers: Annotated[dict[str, int], Field(max_length=ANSWER_SLOTS)]
+    answers: Annotated[dict[str, int | Annotated[str, Field(max_length=200)]], Field(max_length=MAX_SLOTS)]
     reasons: Annotated[list[str], Field(max_length=16)] = []
     decide: bool = False
 
@@ -191,9 +228,7 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
         form = find_form(connection, user.province_id, sent.code)
         found = find_round(connection, user.province_id, round_id=form.round_id)
         instrument = found.load_instrument()
-        answers = [0] * ANSWER_SLOTS
-        for code, value in sent.answers.items():
-            answers[instrument.slot_of(code)] = value
+        answers, more = _entered(instrument, sent.answers)
         bits = {reason.code: reason.bit for reason in instrument.reasons}
         mask = sum(1 << bits[code] for code in set(sent.reasons) if code in bits)
         done = enter_form(
@@ -201,6 +236,7 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
             user.province_id,
             form,
             answers,
+            more=more,
             user_id=user.user_id,
             day=day,
             reasons=mask,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,13 +12,14 @@ from sqlalchemy import Connection, func, insert, select
 
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from pipeline.instruments import RatingFlag
+from pipeline.instruments import NO_MORE, RatingFlag, Sheet
 from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import Gate
 from server.ratings.rating import Place, Rating
+from server.ratings.sheet_answers import more_text, read_more
 from server.ratings.source import Source
 from server.ratings.store import add, set_aside
 from server.rounds.rounds import find_round
@@ -168,12 +169,13 @@ def enter_form(
     form: PaperForm,
     answers: Sequence[int],
     *,
+    more: Mapping[int, int] = NO_MORE,
     user_id: int,
     day: int | None = None,
     reasons: int = 0,
     decide: bool = False,
 ) -> Entered:
-    """Enter a form's answers (32 slots): once, or by two persons where it was drawn for that.
+    """Enter a form's answers (32 slots, and `more` by slot): once, or by two persons where it was drawn for that.
 
     `decide`: the last word on a form whose entries differ. Raises `RequestError` where it cannot be entered now or the
     sheet is not valid."""
@@ -186,7 +188,7 @@ def enter_form(
         day = connection.execute(held).scalar_one()
     rating = Rating.checked(
         survey_round.load_instrument(),
-        answers,
+        Sheet(tuple(answers), more),
         place=Place(province_id, form.agency_id, service_group=form.service_group),
         channel=PAPER,
         day=today() if day is None else day,
@@ -212,7 +214,8 @@ def enter_form(
     if form.state == "half" and first is not None:
         if first.user_id == user_id:
             raise ForbiddenError(Message("Somebody else has to enter this form again."))
-        same = first.answers == _digits(rating.answers) and first.reasons == reasons
+        entered = (_digits(rating.answers), more_text(rating.more), reasons)
+        same = (first.answers, first.more, first.reasons) == entered
         _keep(connection, scope, form, "second", user_id, rating, "same" if same else "differs")
         if same:
             _store(connection, scope, form, rating, None, user_id)
@@ -246,7 +249,8 @@ def _keep(
     """Keep what was entered; without a rating, only the step and its result."""
     digits = "0" * ANSWER_SLOTS if rating is None else _digits(rating.answers)
     values: dict[str, Any] = {"form_id": form.id, "step": step, "user_id": user_id, "day": today()}
-    entered = {"answers": digits, "reasons": rating.reasons if rating else 0, "result": result}
+    further = "" if rating is None else more_text(rating.more)
+    entered = {"answers": digits, "more": further, "reasons": rating.reasons if rating else 0, "result": result}
     scope.insert(connection, paper_entries, {**values, **entered})
 
 
@@ -299,23 +303,25 @@ class Agreement:
 def agreement(connection: Connection, province_id: int, round_id: int) -> Agreement:
     """Agreement of double entry in a round, over the slots that the instrument uses."""
     instrument = find_round(connection, province_id, round_id=round_id).load_instrument()
-    slots = sorted(instrument.slots.values())
+    slots = sorted({0, *(item.slot for item in instrument.items if item.kind != "text")})
     first, second = paper_entries.alias("first"), paper_entries.alias("second")
     query = (
         Scope(province_id)
-        .select(paper_forms, first.c.answers, second.c.answers)
+        .select(paper_forms, first.c.answers, second.c.answers, first.c.more, second.c.more)
         .join(first, first.c.form_id == paper_forms.c.id)
         .join(second, (second.c.form_id == first.c.form_id) & (second.c.step == "second"))
         .where(paper_forms.c.round_id == round_id, first.c.step == "first")
     )
     forms = same_forms = fields = same_fields = 0
     differing: dict[int, int] = {}
-    for one, other in connection.execute(query):
+    for one, other, more, other_more in connection.execute(query):
         forms += 1
-        same_forms += one == other
+        same_forms += (one, more) == (other, other_more)
+        first_more, second_more = read_more(more), read_more(other_more)
         for slot in slots:
             fields += 1
-            if one[slot] == other[slot]:
+            wide = slot >= ANSWER_SLOTS or one[slot] == other[slot]
+            if wide and first_more.get(slot) == second_more.get(slot):
                 same_fields += 1
             else:
                 differing[slot] = differing.get(slot, 0) + 1

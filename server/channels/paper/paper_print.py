@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import segno
 
-from pipeline.instruments import Instrument
+from pipeline.instruments import WITHOUT_NAMES, Instrument, Item
 from pipeline.language import DEFAULT, Message, Text, translator
 
 TEMPLATE = Path(__file__).parent / "paper_form.typ"
@@ -32,6 +33,20 @@ _WORDS = {
     "no_names": Message("(please write nobody's name)"),
     "solution": Message("What you propose"),
 }
+
+
+def _asked_if(item: Item, _: Callable[..., str]) -> str:
+    if item.asked_if is None:
+        return ""
+    if item.asked_if_choice is None:
+        return _("(if {item} was answered “yes”)", item=item.asked_if)
+    return _("(if {item} was answered {number})", item=item.asked_if, number=item.asked_if_choice)
+
+
+def _hint(item: Item, _: Callable[..., str]) -> str:
+    if item.kind == "several":
+        return _("At most {most} answers.", most=item.most) if item.most else _("Several answers are possible.")
+    return _(item.unit) if item.kind == "number" and item.unit else ""
 
 
 def forms_pdf(
@@ -68,21 +83,25 @@ def forms_pdf(
         "scale": [_(point) for point in instrument.scale],
         "factors": [
             {
-                "code": factor.code,
-                "text": _(factor),
+                "code": part.code if len(part.code) < 3 else "",
+                "text": _(part),
                 "items": [
                     {
                         "code": item.code,
                         "text": _(item),
-                        "fact": item.kind == "fact",
-                        "asked_if": _("(if {item} was answered “yes”)", item=item.asked_if) if item.asked_if else "",
+                        "kind": item.kind,
+                        "asked_if": _asked_if(item, _),
+                        "choices": [f"{choice.number}. {_(choice)}" for choice in item.offered],
+                        "without": [_(WITHOUT_NAMES[name]) for name in item.without],
+                        "hint": _hint(item, _),
                     }
-                    for item in instrument.items
-                    if item.factor == factor.code
+                    for item in items
                 ],
             }
-            for factor in instrument.factors
+            for part, items in instrument.sections
         ],
         "reasons": [{"code": reason.code, "text": _(reason)} for reason in instrument.reasons],
     }
+    topics = {item.topic for item in instrument.further if item.kind == "text"}
+    data["asks"] = [name for name in ("expectation", "suggestion") if name not in topics]
     return bytes(typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)}))

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     SmallInteger,
     Table,
+    Text,
     UniqueConstraint,
 )
 
@@ -56,6 +57,7 @@ paper_entries = Table(
     Column("user_id", Integer, nullable=False),
     Column("day", Integer, nullable=False),
     Column("answers", String(32), nullable=False),
+    Column("more", Text, nullable=False, default="", server_default=""),
     Column("reasons", Integer, nullable=False, default=0),
     Column("result", String(12), nullable=False, default=""),
     province_key(),
@@ -65,4 +67,5 @@ paper_entries = Table(
     CheckConstraint("step IN ('first', 'second', 'decided', 'recheck')", name="step"),
     CheckConstraint("result IN ('', 'same', 'differs', 'unreached')", name="result"),
 )
-"""`answers`: 32 digits, one a slot. `result` of a second entry or of a re-check against the first."""
+"""`answers`: 32 digits, one a slot; `more`: further answers (`server.ratings.sheet_answers.more_text`). `result` of
+a second entry or of a re-check against the first."""

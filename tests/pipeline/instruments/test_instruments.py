@@ -82,7 +82,7 @@ def test_service_groups_fit_the_wire() -> None:
     [
         ('code = "A2"\nslot = 2', 'code = "A1"\nslot = 2', "item A1 appears twice"),
         ('code = "A2"\nslot = 2', 'code = "A2"\nslot = 1', "slot 1 appears twice"),
-        ('code = "A2"\nslot = 2', 'code = "A2"\nslot = 32', "slot"),
+        ('code = "A2"\nslot = 2', 'code = "A2"\nslot = 256', "slot"),
         ('emotion_factor = "C"', 'emotion_factor = "X"', "emotion_factor X is no factor"),
         ('asked_if = "E1"', 'asked_if = "A1"', "asked if A1"),
         ('pooling = "pooled_answers"', 'pooling = "mean"', "pooling"),

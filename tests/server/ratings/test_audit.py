@@ -69,7 +69,7 @@ def _rechain(connection: Connection, scope: Scope) -> None:
     ).all():
         query = scope.select(ratings).where(ratings.c.source == source, ratings.c.channel == channel)
         rows = [dict(row) for row in connection.execute(query.order_by(ratings.c.id)).mappings()]
-        extend(connection, scope, rows)
+        extend(connection, scope, rows, [()] * len(rows))
 
 
 def _found(store: Engine, office: Place) -> list[tuple[int | None, str]]:

@@ -18,7 +18,7 @@
     if (!answer.ok) throw new Error(data.error || data.detail || `${answer.status}`);
     return data;
   };
-  const allowed = (input) => (input.dataset.fact ? "67" : "12345");
+  const allowed = (input) => input.dataset.keys;
 
   const build = (list) => {
     fields.replaceChildren(...list.map((field) => {
@@ -26,10 +26,10 @@
       const name = document.createElement("b");
       name.textContent = field.code === "overall" ? "0" : field.code;
       const input = document.createElement("input");
-      input.maxLength = 1; input.inputMode = "numeric"; input.id = `q_${field.code}`; input.dataset.code = field.code;
-      if (field.fact) input.dataset.fact = "1";
+      input.maxLength = field.keys ? 1 : 200; input.inputMode = field.keys ? "numeric" : "text"; input.id = `q_${field.code}`; input.dataset.code = field.code;
+      input.dataset.keys = field.keys;
       const text = document.createElement("span");
-      text.textContent = field.text;
+      text.textContent = field.hint ? `${field.text} (${field.hint})` : field.text;
       label.append(name, input, text);
       return label;
     }));
@@ -65,6 +65,7 @@
 
   fields.addEventListener("keydown", (event) => {
     const input = event.target;
+    if (!input.dataset.keys && (event.key === " " || event.key.length === 1 || event.key.startsWith("Arrow"))) return; // typed, ends with Enter
     if (event.key === " ") { event.preventDefault(); input.value = ""; input.classList.remove("wrong"); next(input); }
     else if (event.key === "Backspace" && !input.value) { event.preventDefault(); const place = inputs.indexOf(input); if (place) { inputs[place - 1].focus(); inputs[place - 1].select(); } }
     else if (event.key === "ArrowDown" || event.key === "ArrowRight") { event.preventDefault(); next(input); }
@@ -89,7 +90,7 @@
     busy = true;
     const codes = get("reasons").dataset.codes.split(",");
     const reasons = get("reasons").value.split(/[ ,;]+/).filter(Boolean).map((text) => codes[Number(text) - 1]).filter(Boolean);
-    const answers = Object.fromEntries(inputs.filter((input) => input.value).map((input) => [input.dataset.code, Number(input.value)]));
+    const answers = Object.fromEntries(inputs.filter((input) => input.value).map((input) => [input.dataset.code, input.dataset.keys ? Number(input.value) : input.value]));
     try {
       const done = await call("/survey/entry/forms", { code: code.value, day: get("day").value.trim(), answers, reasons, decide: Boolean(get("decide")?.checked) });
       const text = `${done.code}: ${words[done.result]}`;

@@ -6,7 +6,7 @@
   const chosen = (code) => form.querySelector(`input[name="q_${code}"]:checked`)?.value ?? "";
   const update = () => {
     if (reasons) reasons.hidden = !["1", "2", "3"].includes(chosen("overall"));
-    for (const field of form.querySelectorAll("[data-asked-if]")) field.hidden = chosen(field.dataset.askedIf) === "7";
+    for (const field of form.querySelectorAll("[data-asked-if]")) field.hidden = !["", field.dataset.askedFor].includes(chosen(field.dataset.askedIf));
   };
   form.addEventListener("change", update);
   // Sending twice would only tell that the link is used up.
