@@ -51,6 +51,7 @@ ACTIONS: dict[str, Message] = {
     "form_rechecked": Message("Form re-checked"),
     "forms_printed": Message("Forms printed"),
     "gateway_made": Message("Gateway added"),
+    "gateway_key_renewed": Message("Gateway key renewed"),
     "indicators766_imported": Message("Counts of Decision 766 imported"),
     "invitations_issued": Message("One-time links issued"),
     "levels_imported": Message("Levels imported"),
