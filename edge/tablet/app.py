@@ -34,7 +34,7 @@ from edge.tablet.notice import notice_qr
 from edge.tablet.pairing import COOKIE, COOKIE_S, Pairing
 from edge.tablet.texts import EXPLAINED, TITLE, NoticeFacts, notice_parts, steps
 from models.catalogue import all_cards
-from pipeline.box_states import STATE_WORDS
+from pipeline.box_states import STATE_ADVICE, STATE_WORDS
 from pipeline.errors import StoreError
 from pipeline.language import DEFAULT, Message, Plural, in_language, language, languages, translator
 from pipeline.wire import BoxState
@@ -200,7 +200,8 @@ class _Pages:
         """How the box is, for whoever looks after it; nothing that visits move."""
         notices = [NOTICES[key] for key in str(told.get("notices", "")).split() if key in NOTICES]
         state = STATE_WORDS[BoxState[str(told.get("state", "OK"))]]
-        return self._render(request, "status.html", state=state, told=told, notices=notices)
+        advice = STATE_ADVICE.get(BoxState[str(told.get("state", "OK"))], ())
+        return self._render(request, "status.html", state=state, advice=advice, told=told, notices=notices)
 
     async def pair(self, request: Request) -> Response:
         """Where the one-time code is typed."""

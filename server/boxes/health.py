@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func
@@ -103,6 +105,16 @@ class BoxHealth:
         if self.silent:
             return Message("Silent")
         return STATE_WORDS[self.state]
+
+
+def overview(states: Sequence[BoxHealth]) -> list[tuple[Message, int]]:
+    """How many boxes are in which state, as the page says it; the most first."""
+    return Counter(box.words for box in states).most_common()
+
+
+def by_urgency(states: Sequence[BoxHealth]) -> list[BoxHealth]:
+    """Those that somebody should look at first; each kind by label."""
+    return sorted(states, key=lambda box: (box.fine or box.simulated, box.label))
 
 
 def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:

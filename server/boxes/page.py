@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from server.boxes.health import box_states
+from server.boxes.health import box_states, by_urgency, overview
 from server.store.engine import read
 from server.web.context import HealthReader, engine_of, refresh_s, render
 
@@ -17,4 +17,7 @@ def health_page(request: Request, user: HealthReader) -> Response:
     """The boxes: state, when last heard, what they sent, what is missing."""
     with read(engine_of(request)) as connection:
         states = box_states(connection, user.province_id)
-    return render(request, "health.html", states=states, refresh_s=refresh_s(request))
+    return render(
+        request, "health.html", states=by_urgency(states), counts=overview(states),
+        fine=sum(box.fine for box in states), refresh_s=refresh_s(request),
+    )  # fmt: skip

@@ -189,23 +189,37 @@ def new_box(
     """Make a box without a key and return its id. `clerks`, `pool`: as in `state_clerks`.
 
     Raises `ConflictError` where the label is taken or the agency is not the province's."""
+    with write(engine) as connection:
+        return make_box(connection, province_id, agency_id, label, counter_id, demo, clerks, pool)
+
+
+def make_box(
+    connection: Connection,
+    province_id: int,
+    agency_id: int,
+    label: str,
+    counter_id: int | None = None,
+    demo: bool = False,
+    clerks: int = 1,
+    pool: str = "",
+) -> int:
+    """`new_box`, within a transaction."""
     _check_clerks(clerks, pool)
+    values = {
+        "province_id": province_id,
+        "agency_id": agency_id,
+        "counter_id": counter_id,
+        "label": label,
+        "demo": demo,
+        "epoch": 0,
+        "clerks": clerks,
+        "pool": pool,
+    }
     try:
-        with write(engine) as connection:
-            values = {
-                "province_id": province_id,
-                "agency_id": agency_id,
-                "counter_id": counter_id,
-                "label": label,
-                "demo": demo,
-                "epoch": 0,
-                "clerks": clerks,
-                "pool": pool,
-            }
-            box_id = int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
-            detail = {"box": box_id, "agency": agency_id, "demo": demo, "clerks": clerks, "pool": pool}
-            record_change(connection, province_id, None, "box made", detail)
-            return box_id
+        box_id = int(connection.execute(boxes.insert().values(values).returning(boxes.c.id)).scalar_one())
+        detail = {"box": box_id, "agency": agency_id, "demo": demo, "clerks": clerks, "pool": pool}
+        record_change(connection, province_id, None, "box made", detail)
+        return box_id
     except (IntegrityError, InvalidError):
         raise ConflictError(
             Message("The box '{label}' cannot be made.", label=label),
@@ -268,6 +282,12 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
     from now on.
 
     Raises `NotFoundError` where the province has no such box."""
+    with write(engine) as connection:
+        return make_code(connection, province_id, box_id, now_s, replace)
+
+
+def make_code(connection: Connection, province_id: int, box_id: int, now_s: float, replace: bool = False) -> str:
+    """`issue_code`, within a transaction."""
     code = new_code()
     values: dict[str, object] = {
         "enrol_code_hash": code_hash(code),
@@ -276,14 +296,13 @@ def issue_code(engine: Engine, province_id: int, box_id: int, now_s: float, repl
     }
     if replace:
         values |= {"public_key": None, "previous_key": None}
-    with write(engine) as connection:
-        done = connection.execute(Scope(province_id).update(boxes).where(boxes.c.id == box_id).values(values))
-        if done.rowcount != 1:
-            raise NotFoundError(
-                Message("This province has no box {box_id}.", box_id=box_id),
-                Message("List them: hailong server enroll --list."),
-            )
-        record_change(connection, province_id, None, "box code issued", {"box": box_id, "replace": replace})
+    done = connection.execute(Scope(province_id).update(boxes).where(boxes.c.id == box_id).values(values))
+    if done.rowcount != 1:
+        raise NotFoundError(
+            Message("This province has no box {box_id}.", box_id=box_id),
+            Message("List them: hailong server enroll --list."),
+        )
+    record_change(connection, province_id, None, "box code issued", {"box": box_id, "replace": replace})
     return code_text(code)
 
 

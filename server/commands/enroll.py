@@ -7,6 +7,7 @@
   hailong server enroll --box 7 --evidence-epsilon 1.5 --pulse-epsilon 0.5   its terms, as in its edge.toml
   hailong server enroll --agency so-tu-phap --label "Hall" --pool so-tu-phap=1:3 --pool so-y-te=2:2   a hall's box
   hailong server enroll --box 7 --pool ubnd-phuong=2:2 --from 2027-01   its pool 2 is another agency's from then on
+  hailong server enroll --from-list boxes.csv --sheet labels.html   many boxes (agency, label, clerks[, counter])
   hailong server enroll --list                every box with its state
 
 A box that serves one clerk sends that person's score: its evidence and pulses are left out until other boxes of the
@@ -14,6 +15,8 @@ agency (with --pool: of that pool) serve clerks in the same period. Each stateme
 
 A box's releases are in figures only on the terms that were stated for it; where nobody stated them, its first release
 states them (epsilon 2 at most). What comes on other terms is held back until you state the new ones.
+
+A list is taken whole or not at all; the sheet holds the codes as text and QR, to print, cut and destroy.
 
 A hall's box sends the tables of its pools by number; --pool AGENCY=NUMBER:CLERKS says which agency each is. Of a pool
 that nobody named nothing is taken: the box keeps it, and the health page says so. Whose a pool was is never changed
@@ -26,8 +29,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pipeline.language import Message
 from server.core.config import add_province_argument, add_store_arguments
@@ -38,6 +44,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
     from server.boxes.pools import PoolStatement
+    from server.core.config import ServerConfig
 
 
 _PULSE_PERIODS = {"hour": 1, "four_hours": 2, "day": 3}
@@ -69,6 +76,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--evidence-epsilon", type=float, metavar="E", help="epsilon of its monthly evidence")
     parser.add_argument("--pulse-period", choices=sorted(_PULSE_PERIODS), help="window of its pulses")
     parser.add_argument("--replace", action="store_true", help="with --box: end its present keys now")
+    parser.add_argument("--from-list", type=Path, metavar="FILE", help="a CSV or XLSX file of new boxes")
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help="with --from-list: the sheet of labels (HTML)")
     parser.add_argument("--list", action="store_true", help="list the boxes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -90,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
         province = find_province(connection, args.province)
     if args.list:
         return _list(boxes.list_boxes(store, province.province_id), args.json)
+    if args.from_list is not None:
+        return _enrol_list(store, config, province.province_id, args)
     if (args.box is None) == (args.agency is None or args.label is None):
         raise InvalidError(
             Message("Name a new box by --agency and --label, or one that there is by --box."), Message("See --help.")
@@ -146,6 +157,52 @@ _ONE_CLERK = (
     "It serves one clerk: its evidence would be that person's score and is left out, unless other boxes of the agency "
     "send too.\nIf it serves more: hailong server enroll --box {box} --clerks N"
 )
+
+
+def _enrol_list(store: Engine, config: ServerConfig, province_id: int, args: argparse.Namespace) -> int:
+    """Raises `InvalidError` where there is no place for the codes, which are shown once."""
+    from pipeline.errors import ImportRowError, InvalidError
+    from pipeline.keys import KEY_FILE_NAME, load_keys
+    from server.boxes.fleet import enrol_list, sheet_of_labels
+
+    if args.sheet is None and not args.json:
+        raise InvalidError(
+            Message("Codes are shown once, and need a place."), Message("Name one: --sheet labels.html.")
+        )
+    sheet = None if args.sheet is None else _new_file(args.sheet)
+    try:
+        made = enrol_list(store, province_id, args.from_list, time.time())
+    except BaseException as error:
+        for number, reason in error.rows if isinstance(error, ImportRowError) else ():
+            print(f"  {number}: {reason}", file=sys.stderr)
+        if sheet is not None:
+            sheet.close()
+            args.sheet.unlink()
+        raise
+    key = load_keys(config.keys_dir / KEY_FILE_NAME, "server").curve_public_z85
+    address = config.ingest.address.replace("*", "SERVER")
+    if sheet is not None:
+        with sheet:
+            sheet.write(sheet_of_labels(made, address, key))
+    if args.json:
+        found = [{"box": box.box_id, "label": box.label, "code": box.code} for box in made]
+        print(json.dumps({"boxes": found, "server_public_key": key, "address": address}, ensure_ascii=False))
+    else:
+        print(f"{len(made)} boxes. Their codes, valid for a day: {args.sheet}. Destroy it when the boxes are enrolled.")
+    return 0
+
+
+def _new_file(path: Path) -> TextIO:
+    """A file of its owner alone, which was not there before. Raises `InvalidError`."""
+    from pipeline.errors import InvalidError
+
+    try:
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8")
+    except OSError as error:
+        raise InvalidError(
+            Message("{path} cannot be written ({strerror}).", path=path, strerror=error.strerror),
+            Message("Name a file that is not there yet."),
+        ) from None
 
 
 def _terms(args: argparse.Namespace) -> dict[str, int]:

@@ -537,3 +537,11 @@ def test_the_state_is_json_for_programs_and_a_page_in_words_for_a_technician(one
     for words in ("Mất camera", "Máy chủ không trả lời", "Hình quá tối", "Hình là một dải"):
         assert words in page
     assert "something_new" not in page
+    assert "chrony" not in page
+
+
+def test_an_untrusted_clock_says_what_it_holds_up_and_what_to_do(one: Tablet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TOLD, "state", "CLOCK_UNTRUSTED")
+    page = one.client.get("/status", headers={"accept": "text/html,*/*;q=0.8"}).text
+    for words in ("Đồng hồ", "không chốt kỳ nào", "chronyc tracking"):
+        assert words in page
