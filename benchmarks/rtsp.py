@@ -111,6 +111,12 @@ class RtspServer:
         """Where it listens."""
         return int(self._given["port"])
 
+    @property
+    def processor_s(self) -> float:
+        """Processor seconds that it has used so far."""
+        words = Path(f"/proc/{self._alive.pid}/stat").read_text("utf-8").rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
     def address(self, path: str, user: str | None = None, password: str | None = None) -> str:
         """The address of a stream, with user and password where the server asks for them."""
         words = [user or self._given["user"], password or self._given["password"]]

@@ -89,6 +89,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server verify": ("server.commands.verify", "the store is whole, its logs unbroken; equal to a backup by digest"),
     "analyze": ("server.commands.analyze", "implicit against explicit: does the signal help?"),
     "bench edge": ("benchmarks.bench_edge", "throughput and latency of the box"),
+    "bench hall": ("benchmarks.bench_hall", "many counters on one box: looks, latency, cores, memory"),
     "bench models": ("benchmarks.bench_models", "every network, one thread, against fer's"),
     "bench statistics": ("benchmarks.bench_statistics", "coverage, width and bias of the estimators"),
     "bench scoring": ("benchmarks.bench_scoring", "scoring sums over millions of windows"),
