@@ -110,6 +110,7 @@ _PLACES = {
     "tablet port": Message("tablet port"),
     "queue port": Message("queue port"),
     "models": Message("models"),
+    "counters": Message("counters"),
     "camera": Message("camera"),
     "face": Message("face"),
     "microphone": Message("microphone"),
@@ -119,10 +120,11 @@ _PLACES = {
 
 
 def _print(finding: Finding) -> None:
-    """In the language of the terminal. What is of a counter begins with its name: one line for each of its parts."""
+    """In the language of the terminal. What is of a counter is a row of a table: its name, the part, what was found."""
     _ = translator(of_environment(os.environ))
-    of = _("counter {name}, ", name=finding.counter) if finding.counter else ""
-    print(f"  {_(_MARKS[finding.state]):<7}{of}{_(_PLACES[finding.what])}: {_(finding.text)}", flush=True)
+    place = _(_PLACES[finding.what])
+    where = f"{finding.counter:<12} {place:<14} " if finding.counter else f"{place}: "
+    print(f"  {_(_MARKS[finding.state]):<7}{where}{_(finding.text)}", flush=True)
     if finding.fix:
         print(f"         -> {_(finding.fix)}", flush=True)
 
@@ -159,6 +161,9 @@ def check(
             note(Finding(what, "skipped", Message("the new release writes its own")))
         else:
             note(_try(what, look, config, running is not None))
+    if config.counter:
+        count = len(config.counters)
+        note(Finding("counters", "ok", Message("{count}, all of them tried side by side", count=count)))
     for found in check_counters(config, running is not None, face):
         note(found)
     if offline:

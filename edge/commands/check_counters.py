@@ -46,6 +46,9 @@ def _find(config: EdgeConfig, is_running: bool, counter: CounterSection, what: s
         if is_running and (isinstance(source, int) or what == "microphone"):
             text = Message("{reason} The box that is at work may hold it.", reason=error.message)
             found = replace(found, state="warning", text=text)
+    except Exception as error:  # a supervisor: whatever a driver may do, the other rows are told
+        text = Message("failed ({error})", error=type(error).__name__)
+        found = Finding(what, "wrong", text, Message("Check its cable and its power."))
     return replace(found, counter=counter.name if config.counter else "")
 
 
