@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from edge.perception.face_tracking import CitizenChoice, FaceTracker
 from edge.perception.region import Region
 from edge.perception.settings import EngineSettings
+from edge.perception.stillness import Stillness
 from edge.perception.visits import ByPresence, ByQueue, ByTouch, Visits
 from models.words import NoWords
 from pipeline.fusion import Fused
@@ -96,7 +97,8 @@ class Engine:
     ) -> None:
         self.settings = settings
         self.tallies = Tallies()
-        """Frames looked at, and dropped by reason: `between`, `no_visit`, `time_backwards`; `affect_late` counts faces
+        """Frames looked at, and dropped by reason: `between`, `no_visit`, `time_backwards`, `still` (the place was
+        empty, and nothing there has changed); `affect_late` counts faces
         whose visit was over, or opted out, when they had been read."""
         self.sound_tallies = Tallies()
         """Chunks listened to, and dropped by reason: `not_listening`, `words_late`, `words_REASON`, `short`."""
@@ -108,6 +110,7 @@ class Engine:
         self._region = Region(settings.region)
         self._tracker = FaceTracker(networks.eyes, settings.tracking)
         self._choice = CitizenChoice()
+        self._stillness = Stillness()
         self._waiting: deque[Utterance] = deque(maxlen=MAX_WAITING_UTTERANCES)
         self._now_s = 0.0
         self._frame_s = float("-inf")
@@ -201,12 +204,19 @@ class Engine:
                 self.tallies.drop("between")
                 return None
             self._looked_s = frame.time_s
-            self.tallies.forwarded += 1
             pixels = self._region.apply(frame.pixels)
+            if is_idle and not self._tracker.follows and self._stillness.holds(pixels, frame.time_s):
+                self.tallies.drop("still")
+                self._now.faces, self._now.citizen = 0, None
+                self._visits.sees(None, frame.time_s)
+                return None
+            self.tallies.forwarded += 1
             if is_idle:
                 self._tracker.search_now()
             with eyes.lock:
                 tracks = self._tracker.update(pixels, frame.time_s, eyes)
+            if is_idle:
+                self._stillness.searched(pixels, frame.time_s, empty=not tracks)
             citizen = self._choice.choose(tracks, frame.time_s)
             self._now.faces, self._now.citizen = len(tracks), citizen
             self._visits.sees(citizen, frame.time_s)
@@ -381,6 +391,7 @@ class Engine:
 
     def visit_begins(self) -> None:
         """Of `self._visits`. Each is looked at on a grid of its own, so that none moves what is seen of others."""
+        self._stillness.forget()
         self._affect_s = float("-inf")
         if self._visits.looks_anew:
             self._looked_s = float("-inf")
@@ -398,6 +409,7 @@ class Engine:
         self._networks.forget()
 
     def _forget_faces(self) -> None:
+        self._stillness.forget()
         self._tracker.forget()
         self._choice.forget()
         self._now = Glimpse()

@@ -68,6 +68,11 @@ class FaceTracker:
         """Follow nobody."""
         self._followed, self._detected_s = [], None
 
+    @property
+    def follows(self) -> bool:
+        """Whether a face is followed."""
+        return bool(self._followed)
+
     def search_now(self) -> None:
         """Search the next picture for faces, however long ago the last search was."""
         self._detected_s = None

@@ -170,7 +170,7 @@ class Watched:
             return
         given, engine = self.camera.tallies, self.engine.tallies
         pictures, late = given.forwarded + given.dropped.get("unwanted", 0), given.dropped.get("late", 0)
-        before, looked = self.minute, engine.forwarded
+        before, looked = self.minute, engine.forwarded + engine.dropped.get("still", 0)
         due = looked - before.looked + late - before.late
         known = before.begun_s > 0
         self.minute = Minute(
