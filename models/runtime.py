@@ -73,9 +73,13 @@ class TfliteNetwork:
 
 
 class OnnxNetwork:
-    """An .onnx network. `run` may be called from several threads."""
+    """An .onnx network. `run` may be called from several threads.
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    `keeps_memory`: whether what a run computed may lie in the runtime's own pool until the next one; without, it goes
+    back to the C library's heap, where a box overwrites it.
+    """
+
+    def __init__(self, path: Path, threads: int = 1, keeps_memory: bool = True) -> None:
         try:
             # Its Linux wheels (1.31) collect telemetry: they keep a data base in the user's cache and look up a
             # Microsoft host as soon as they are imported; disable_telemetry_events() comes too late.
@@ -90,6 +94,7 @@ class OnnxNetwork:
         options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.log_severity_level = 3
+        options.enable_cpu_mem_arena = options.enable_mem_pattern = keeps_memory
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=[PROVIDER])
         except Exception as error:  # the runtime raises classes of its own, with no common root but this

@@ -29,11 +29,16 @@ class TextSentimentNetwork:
         return self._network.run(pieces=pieces)[0]
 
     def infer(self, text: str) -> WordsAffect:
-        """Sentiment with its uncertainty: entropy of the three probabilities over its maximum, in [0, 1].
+        """Sentiment with its uncertainty."""
+        return affect_of(self.probabilities(text))
 
-        The probabilities are taken for likelihoods: what is no student's remark was trained on about as many negative
-        as neutral and positive sentences."""
-        found = self.probabilities(text).astype(np.float64)
-        entropy = -float(np.sum(found * np.log(np.maximum(found, 1e-9)))) / float(np.log(3.0))
-        shares = (float(found[0]), float(found[1]), float(found[2]))
-        return WordsAffect.of(shares, min(max(entropy, 0.0), 1.0))
+
+def affect_of(probabilities: npt.NDArray[np.float32]) -> WordsAffect:
+    """Sentiment of probabilities [3], with its uncertainty: their entropy over its maximum, in [0, 1].
+
+    The probabilities are taken for likelihoods: what is no student's remark was trained on about as many negative as
+    neutral and positive sentences."""
+    found = probabilities.astype(np.float64)
+    entropy = -float(np.sum(found * np.log(np.maximum(found, 1e-9)))) / float(np.log(3.0))
+    shares = (float(found[0]), float(found[1]), float(found[2]))
+    return WordsAffect.of(shares, min(max(entropy, 0.0), 1.0))
