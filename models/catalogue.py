@@ -86,6 +86,8 @@ class Metric(_Strict):
     high: float | None = None
     on: str = ""
     command: str = ""
+    group: str = ""
+    """Of which people, where it is not of all: what a paper lists under discrimination."""
 
 
 class Card(_Strict):

@@ -199,11 +199,14 @@ AI02 = Form(
         Section(
             Message("3. Of discrimination"),
             3,
-            _say(
-                Message(
-                    "Differences between groups of people (age, skin, dialect, disability) are not measured in "
-                    "Vietnam. The official index does not use the signal."
-                )
+            _all(
+                _say(
+                    Message(
+                        "Differences between groups of people (age, skin, dialect, disability) are not measured in "
+                        "Vietnam. The official index does not use the signal."
+                    )
+                ),
+                Parts.groups,
             ),
         ),
         Section(

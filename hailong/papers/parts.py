@@ -356,7 +356,7 @@ class Parts:
             measured = "; ".join(
                 f"{metric.name}: {_.number(metric.value, 3)}"
                 + (f" ({_.number(metric.low, 3)} – {_.number(metric.high, 3)})" if metric.low is not None else "")
-                for metric in card.metrics[:3]
+                for metric in [each for each in card.metrics if not each.group][:3]
             )
             licence = card.licence + (f" ({card.restriction})" if card.restriction else "")
             rows.append((f"{card.name} {card.version}", card.task, licence[:LONGEST], measured[:LONGEST] or "–"))
@@ -364,6 +364,35 @@ class Parts:
         return [
             TableBlock("", head, tuple(rows), words=4, widths=(3, 2, 3, 5)),
             self.text(Message("Names, tasks and measures are those of the models' cards, which are in English.")),
+        ]
+
+    def groups(self) -> list[Block]:
+        """How often the models in use are wrong about whom, as far as any label or protocol tells."""
+        _ = self._
+        rows = tuple(
+            (
+                card.name,
+                metric.group,
+                metric.name,
+                _.number(metric.value, 2)
+                + (f" ({_.number(metric.low, 2)} – {_.number(metric.high, 2)})" if metric.low is not None else ""),
+                metric.on[:LONGEST],
+            )
+            for card in self.facts.cards
+            for metric in card.metrics
+            if metric.group
+        )
+        if not rows:
+            return []
+        head = (_("Model"), _("Group"), _("Measure"), _("Value"), _("Measured on"))
+        return [
+            TableBlock("", head, rows, words=5, widths=(3, 3, 4, 3, 4)),
+            self.text(
+                Message(
+                    "Measured on photographs and recordings of other countries. Age, origin and dialect could not be "
+                    "measured: nothing open tells them."
+                )
+            ),
         ]
 
     def audits(self) -> list[Block]:

@@ -5,6 +5,7 @@ utterances. Choices:
 
 - what is seen of pitch: as shipped; without its height (five figures); or its height against the middle of the voice's
   register, which is told from the utterance's own median pitch;
+- the decisions: as fitted; or evened between the sexes (`models.training.speech_even`), by `EVENED` strengths;
 - the threshold: 0, as the box has it; higher for the upper register by `RAISED`; or moved by what the same voice said
   first (its first `FIRST` utterances, no labels, shrunk as in `models.speech_baseline`), as a visit's first seconds
   could.
@@ -19,12 +20,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from models import across, metrics
 from models.speech_baseline import PRIOR
 from models.speech_summary import columns
-from models.training.speech import MEASURES, Float64, train
+from models.training.speech import MEASURES, Float64, even, train
 from models.training.speech_data import TEST_ONLY, Corpus, classes_of, load_corpus
 
 CORPORA = ("emodb", "ravdess", "nemo", "ased", "tess")
@@ -34,6 +34,7 @@ HEIGHTS = columns("pitch")[[0, 1, 2, 3, 8]]
 MIDDLE = HEIGHTS[1]
 BORDER, BELOW, ABOVE, SOFTNESS = 0.25, -0.25, 0.53, 0.1
 """Octaves above 150 Hz: between the registers (178 Hz), and their middles (126 and 217 Hz)."""
+EVENED = (1.0, 10.0)
 RAISED = 0.3
 """Log-odds by which the upper register's threshold of arousal is raised, where it is."""
 
@@ -108,7 +109,6 @@ def report(data: Path, cache: Path, seed: int = 0) -> across.Json:
     """The whole report, over the corpora that are there."""
     names = [name for name in CORPORA if (data / "speech" / name).is_dir()]
     corpora = {name: load_corpus(name, data, cache, 0, seed) for name in names}
-    women = {name: _women(data, name) for name in names}
     tables: dict[str, dict[str, dict[str, Mapping[str, float]]]] = {measure: {} for measure in MEASURES}
     for choice, change in FEATURES.items():
         changed = {name: change(corpus) for name, corpus in corpora.items()}
@@ -116,26 +116,25 @@ def report(data: Path, cache: Path, seed: int = 0) -> across.Json:
             rest = [changed[name] for name in names if name != left_out and name not in TEST_ONLY]
             if not rest:
                 continue
-            corpus = changed[left_out]
-            for measure, scores in zip(MEASURES, train(rest, seed).scores(corpus.summaries[0]), strict=True):
-                truth = classes_of(corpus.emotion, measure)
-                moved = scores - own_beginning(scores, corpus.speaker)
-                raised = scores - RAISED * upper_register(corpora[left_out].summaries[0])
-                for threshold, judged in (
-                    ("", scores),
-                    (", threshold by register", raised),
-                    (", threshold of its own beginning", moved),
-                ):
-                    row = tables[measure].setdefault(choice + threshold, {})
-                    row[left_out] = figures(judged, truth, women[left_out])
+            corpus, plain = changed[left_out], train(rest, seed)
+            decisions = {choice: plain} | {
+                f"{choice}, evened by {strength:g}": even(plain, rest, strength) for strength in EVENED
+            }
+            for name, trained in decisions.items():
+                for measure, scores in zip(MEASURES, trained.scores(corpus.summaries[0]), strict=True):
+                    truth = classes_of(corpus.emotion, measure)
+                    moved = scores - own_beginning(scores, corpus.speaker)
+                    raised = scores - RAISED * upper_register(corpora[left_out].summaries[0])
+                    for threshold, judged in (
+                        ("", scores),
+                        (", threshold by register", raised),
+                        (", threshold of its own beginning", moved),
+                    ):
+                        row = tables[measure].setdefault(name + threshold, {})
+                        row[left_out] = figures(judged, truth, corpus.woman)
     return {
         "task": "speech",
         "corpora": {name: len(corpus.emotion) for name, corpus in corpora.items()},
         "never_trained_on": [name for name in names if name in TEST_ONLY],
         **{measure: across.summed_up(table, "uar") for measure, table in tables.items()},
     }
-
-
-def _women(data: Path, name: str) -> npt.NDArray[np.bool_]:
-    table = pq.read_table(data / "speech" / name / f"{name}.parquet", columns=["gender"])
-    return np.array([one == "female" for one in table.column("gender").to_pylist()])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -31,12 +31,14 @@ Classes = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """One corpus: `summaries` float32 [copies, n, 126], clean (copy 0) or damaged; `emotion` and `speaker` [n]."""
+    """One corpus: `summaries` float32 [copies, n, 126], clean (copy 0) or damaged; `emotion` and `speaker` [n]; `woman`
+    [n], or empty where the sexes are not told."""
 
     name: str
     emotion: npt.NDArray[np.str_]
     speaker: npt.NDArray[np.str_]
     summaries: npt.NDArray[np.float32]
+    woman: npt.NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, np.bool_))
 
 
 def classes_of(emotion: npt.NDArray[np.str_], what: str) -> Classes:
@@ -59,7 +61,7 @@ def classes_of(emotion: npt.NDArray[np.str_], what: str) -> Classes:
 def load_corpus(name: str, data: Path, cache: Path, copies: int, seed: int) -> Corpus:
     """Reads `data/speech/NAME/NAME.parquet`, or the summaries of an earlier run with the same seed and number of
     copies."""
-    table = pq.read_table(data / "speech" / name / f"{name}.parquet", columns=["audio", "emotion", "speaker"])
+    table = pq.read_table(data / "speech" / name / f"{name}.parquet", columns=["audio", "emotion", "speaker", "gender"])
     kept = cache / f"{name}-{copies}-{seed}-summaries.npz"
     if not kept.exists():
         summaries = _summaries(table.column("audio").to_pylist(), copies, seed, name)
@@ -70,6 +72,7 @@ def load_corpus(name: str, data: Path, cache: Path, copies: int, seed: int) -> C
         np.array(table.column("emotion").to_pylist()),
         np.array([f"{name}/{one}" for one in table.column("speaker").to_pylist()]),
         np.load(kept)["summaries"],
+        np.array([one == "female" for one in table.column("gender").to_pylist()]),
     )
 
 
