@@ -16,7 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-PRIOR = 10.0
+from pipeline.visit import WORTH_OF_PRIOR
+
+PRIOR = WORTH_OF_PRIOR
 """Utterances that the common threshold is worth."""
 
 

@@ -23,12 +23,12 @@ _VOWELS = "aàáảãạăằắẳẵặâầấẩẫậeèéẻẽẹêềế
 SIGNS = frozenset(_VOWELS + "bcdđfghjklmnpqrstvwxz0123456789:()")
 _SPACE = "\u2581"
 _PREFIX = "query: "
-_SMILEYS = {"<smile>": ":)", "<frown>": ":("}
+SMILEYS = {"<smile>": ":)", "<frown>": ":("}
 
 
 def reduced(text: str) -> str:
     """The sentence as the encoder gets it: syllables of `text_normalise`, smileys as signs, nothing but `SIGNS`."""
-    words = " ".join(_SMILEYS.get(word, word) for word in syllables(text))
+    words = " ".join(SMILEYS.get(word, word) for word in syllables(text))
     kept = "".join(sign if sign in SIGNS else " " for sign in unicodedata.normalize("NFC", words))
     return " ".join(kept.split())
 

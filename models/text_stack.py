@@ -11,9 +11,11 @@ from models.catalogue import model_files
 from models.runtime import OnnxNetwork
 from models.text_encoder import TextEncoder
 from models.text_features import pieces_of
+from models.text_normalise import strip_marks, syllables
 from models.text_sentiment import TextSentimentNetwork, affect_of
 from pipeline.records import WordsAffect
 
+WIDTH = 384
 LEAST = 1e-4
 """Probabilities of the bag below this count as this: being sure must not outweigh the encoder."""
 
@@ -32,11 +34,18 @@ class StackedSentiment:
         """Probabilities float32 [3]; a sentence without a syllable is neutral by definition."""
         if not len(pieces_of(text)):
             return np.array([0.0, 1.0, 0.0], dtype=np.float32)
-        return self._head.run(features=features(self._encoder.embed(text), self._bag.probabilities(text)))[0]
+        meant = self._encoder.embed(text) if has_marks(text) else np.zeros(WIDTH, np.float32)
+        return self._head.run(features=features(meant, self._bag.probabilities(text)))[0]
 
     def infer(self, text: str) -> WordsAffect:
         """Sentiment with its uncertainty, as `TextSentimentNetwork.infer`."""
         return affect_of(self.probabilities(text))
+
+
+def has_marks(text: str) -> bool:
+    """Whether any syllable bears a mark. What was typed without any, the encoder has hardly ever read: it is not
+    asked."""
+    return any(strip_marks(word) != word for word in syllables(text))
 
 
 def load_stack(bag: TextSentimentNetwork) -> StackedSentiment:

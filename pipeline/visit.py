@@ -6,8 +6,9 @@ integers are left of it.
 
 from __future__ import annotations
 
+import math
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 import numpy as np
@@ -61,6 +62,55 @@ class RestingFace:
         return np.stack([told, measures if self.mean is None else self.mean])
 
 
+FIRST_UTTERANCES = 3
+"""Utterances of a visit from which on its own beginning is known."""
+WORTH_OF_PRIOR = 10.0
+"""Utterances that the common threshold of a voice is worth."""
+
+
+@dataclass(slots=True)
+class MiddleOfThree:
+    """The median of three numbers as running sums: what is left of their sum without the least and the greatest."""
+
+    total: float = 0.0
+    least: float = math.inf
+    greatest: float = -math.inf
+
+    def add(self, value: float) -> None:
+        """Take one of the three in."""
+        self.total += value
+        self.least, self.greatest = min(self.least, value), max(self.greatest, value)
+
+    def middle(self) -> float:
+        """The median, once three were added."""
+        return self.total - self.least - self.greatest
+
+
+@dataclass(slots=True)
+class VoiceAtFirst:
+    """What the voices of the visit's first utterances were, in log-odds: as personal as any sum.
+
+    Voices and rooms differ in where calm lies. What comes after is told against their median, by
+    n / (n + `WORTH_OF_PRIOR`) of it (`models.speech_baseline`)."""
+
+    heard: int = 0
+    arousal: MiddleOfThree = field(default_factory=MiddleOfThree)
+    negative: MiddleOfThree = field(default_factory=MiddleOfThree)
+
+    def beside(self, affect: SpeechAffect) -> SpeechAffect:
+        """The utterance against the first ones; these themselves as they are."""
+        certain = min(max(affect.arousal, 1e-6), 1.0 - 1e-6)
+        arousal = math.log(certain / (1.0 - certain))
+        if self.heard < FIRST_UTTERANCES:
+            self.heard += 1
+            self.arousal.add(arousal)
+            self.negative.add(affect.negative)
+            return affect
+        share = FIRST_UTTERANCES / (FIRST_UTTERANCES + WORTH_OF_PRIOR)
+        own = 1.0 / (1.0 + math.exp(share * self.arousal.middle() - arousal))
+        return replace(affect, arousal=own, negative=affect.negative - share * self.negative.middle())
+
+
 @dataclass(slots=True)
 class Sums:
     """What was seen and heard of a visit, summed up."""
@@ -69,6 +119,7 @@ class Sums:
     speech: ModalitySummary = field(default_factory=ModalitySummary)
     words: ModalitySummary = field(default_factory=ModalitySummary)
     rest: RestingFace = field(default_factory=RestingFace)
+    voice: VoiceAtFirst = field(default_factory=VoiceAtFirst)
 
 
 @dataclass(slots=True)
@@ -115,7 +166,7 @@ class Visit:
         """Add an utterance's sound that ended at `time_s`."""
         if self.takes_evidence:
             self.last_sign_s = max(self.last_sign_s, time_s)
-            p = self.parameters
+            p, affect = self.parameters, self.sums.voice.beside(affect)
             self.sums.speech.add(affect.ratios, affect.uncertainty, affect.duration_s, time_s, p.speech, p)
 
     def add_words(self, affect: WordsAffect, duration_s: float, time_s: float) -> None:

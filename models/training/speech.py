@@ -73,21 +73,15 @@ def train(corpora: Sequence[Corpus], seed: int) -> Trained:
 
 
 def even(trained: Trained, corpora: Sequence[Corpus], strength: float = STRENGTH) -> Trained:
-    """The same decisions, each of one member, that lean less on whether a woman or a man speaks."""
-    wholes = [
-        LinearMember(
-            np.asarray(np.mean([one.weights for one in group], axis=0), np.float64),
-            float(np.mean([one.offset for one in group])),
-        )
-        for group in trained.members
-    ]
-    return Trained(
-        trained.scale,
-        [
-            [evened(whole, trained.scale, corpora, recipe.what, strength)]
-            for whole, recipe in zip(wholes, RECIPES, strict=True)
-        ],
+    """The same with an arousal, of one member, that leans less on whether a woman or a man speaks.
+
+    Valence is left as it is: evened it was no more even on corpora left out, and .002 to .011 worse."""
+    group, *rest = trained.members
+    whole = LinearMember(
+        np.asarray(np.mean([one.weights for one in group], axis=0), np.float64),
+        float(np.mean([one.offset for one in group])),
     )
+    return Trained(trained.scale, [[evened(whole, trained.scale, corpora, RECIPES[0].what, strength)], *rest])
 
 
 def figures(scores: Float64, classes: Classes, speakers: npt.NDArray[np.str_]) -> dict[str, float]:

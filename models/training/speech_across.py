@@ -5,10 +5,10 @@ utterances. Choices:
 
 - what is seen of pitch: as shipped; without its height (five figures); or its height against the middle of the voice's
   register, which is told from the utterance's own median pitch;
-- the decisions: as fitted; or evened between the sexes (`models.training.speech_even`), by `EVENED` strengths;
+- the arousal: as fitted; or evened between the sexes (`models.training.speech_even`), by the strengths of `EVENED`;
 - the threshold: 0, as the box has it; higher for the upper register by `RAISED`; or moved by what the same voice said
-  first (its first `FIRST` utterances, no labels, shrunk as in `models.speech_baseline`), as a visit's first seconds
-  could.
+  first (its first utterances, no labels, shrunk as in `models.speech_baseline`), as a visit's first seconds
+  does.
 
 `calm_women`, `calm_men`: share of calm voices called aroused. `gap`: difference of the two sexes' UAR."""
 
@@ -22,19 +22,18 @@ import numpy as np
 import numpy.typing as npt
 
 from models import across, metrics
-from models.speech_baseline import PRIOR
 from models.speech_summary import columns
 from models.training.speech import MEASURES, Float64, even, train
 from models.training.speech_data import TEST_ONLY, Corpus, classes_of, load_corpus
+from pipeline.visit import FIRST_UTTERANCES, WORTH_OF_PRIOR
 
 CORPORA = ("emodb", "ravdess", "nemo", "ased", "tess")
-FIRST = 3
 HEIGHTS = columns("pitch")[[0, 1, 2, 3, 8]]
 """Mean, median, low, high and loudness-weighted mean of pitch, in octaves above 150 Hz."""
 MIDDLE = HEIGHTS[1]
 BORDER, BELOW, ABOVE, SOFTNESS = 0.25, -0.25, 0.53, 0.1
 """Octaves above 150 Hz: between the registers (178 Hz), and their middles (126 and 217 Hz)."""
-EVENED = (1.0, 10.0)
+EVENED = (1.0,)
 RAISED = 0.3
 """Log-odds by which the upper register's threshold of arousal is raised, where it is."""
 
@@ -71,13 +70,13 @@ FEATURES: dict[str, Callable[[Corpus], Corpus]] = {
 }
 
 
-def own_beginning(scores: Float64, speakers: npt.NDArray[np.str_], first: int = FIRST) -> Float64:
+def own_beginning(scores: Float64, speakers: npt.NDArray[np.str_], first: int = FIRST_UTTERANCES) -> Float64:
     """The threshold of each utterance: the shrunk median of what its speaker said first; 0 for these themselves."""
     thresholds = np.zeros(len(scores))
     for name in np.unique(speakers):
         rows = np.flatnonzero(speakers == name)
         begun = rows[:first]
-        thresholds[rows[first:]] = np.median(scores[begun]) * len(begun) / (len(begun) + PRIOR)
+        thresholds[rows[first:]] = np.median(scores[begun]) * len(begun) / (len(begun) + WORTH_OF_PRIOR)
     return thresholds
 
 

@@ -23,7 +23,7 @@ from models.training.speech_data import Corpus, classes_of
 from models.training.speech_linear import Float64, LinearMember, Scaling, balanced_weights
 
 STRENGTH = 1.0
-"""Chosen on corpora left out: twice and ten times as much even the sexes no further (docs/models/speech.md)."""
+"""Chosen on corpora left out: ten times as much evens them no further (docs/models/speech.md)."""
 _RIDGE = 0.05
 
 
@@ -51,7 +51,7 @@ def evened(
         return member
     apart = np.stack(differences)
     weights = np.linalg.solve(covariance + strength * apart.T @ apart / len(apart), covariance @ member.weights)
-    return LinearMember(weights, member.offset + float(middle @ (member.weights - weights)))
+    return LinearMember(np.asarray(weights, np.float64), member.offset + float(middle @ (member.weights - weights)))
 
 
 def _middle(scaled: Float64, corpus: Corpus, rows: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Float64:

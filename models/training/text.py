@@ -26,8 +26,10 @@ from models.text_features import pieces_of_syllables
 from models.text_normalise import strip_marks, syllables
 from models.training.augment_text import damage, other_place
 from models.training.text_network import OTHERS, STUDENTS, Float32, Mixture, Pieces, best_temperature, export, mixed
+from models.training.text_regions import regional
 from models.training.text_solver import Copy, joined, rarity, train
-from models.training.text_templates import TemplateWriter
+from models.training.text_templates import Row, TemplateWriter
+from models.training.text_turns import turned
 
 LABELS = ("negative", "neutral", "positive")
 FOLDS = 5
@@ -73,6 +75,18 @@ def read_extra(path: Path, weight: float) -> list[Sentence]:
     """One's own labelled comments: a CSV with `text,label`."""
     with path.open(encoding="utf-8", newline="") as lines:
         return [Sentence(syllables(row["text"]), LABELS.index(row["label"]), weight) for row in csv.DictReader(lines)]
+
+
+def own_sentences(
+    made: list[Row], turns: list[Row], checked: dict[str, list[Sentence]], weight: float, seed: int
+) -> list[Sentence]:
+    """This project's own: sentences from templates and turns of speech as they are, and of both every third again in
+    the words of the Centre or the South. Sentences that are reported on are left out."""
+    rng = random.Random(seed)
+    never = {tuple(one.words) for rows in checked.values() for one in rows}
+    rows = [(syllables(text), label) for text, label in made + turns]
+    rows += [(regional(words, rng), label) for words, label in rows[::3]]
+    return [Sentence(words, label, weight) for words, label in rows if tuple(words) not in never]
 
 
 def damaged(one: Sentence, rng: random.Random) -> Sentence:
@@ -133,6 +147,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--templates", type=int, default=14000, help="number of sentences made from templates")
+    parser.add_argument("--turns", type=int, default=2400, help="number of turns of speech (`text_turns`)")
     parser.add_argument("--made-weight", type=float, default=0.8, help="weight of the sentences made from templates")
     parser.add_argument("--decay", type=float, default=8e-6, help="weight decay")
     parser.add_argument("--copies", type=int, default=3, help="copies of every sentence, all but the first damaged")
@@ -155,7 +170,9 @@ def main() -> None:
     random.Random(0).shuffle(comments)
     held, comments = comments[:HELD], comments[HELD:]
     sentences = students + comments
-    sentences += [Sentence(syllables(text), label, given.made_weight) for text, label in writer.write(given.templates)]
+    sentences += own_sentences(
+        writer.write(given.templates), turned(given.turns, given.seed), checked, given.made_weight, given.seed
+    )
     sentences += read_lexicon(folder / "vietsentiwordnet.parquet", 0.25)
     if given.extra:
         sentences += read_extra(given.extra, 1.0)

@@ -74,7 +74,7 @@ def plain(file: EncoderFile, words: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(x @ unpacked(file.blocks(f"{name}.w", x.shape[1])).T + file.numbers(f"{name}.b"))
 
     places = file.numbers("emb.pos").reshape(-1, WIDTH)[: len(words)]
-    x = norm(words + places + file.numbers("emb.type")[:WIDTH].astype(np.float64), "emb.ln")
+    x = norm(np.asarray(words + places + file.numbers("emb.type")[:WIDTH], np.float64), "emb.ln")
     gelu = np.vectorize(lambda value: 0.5 * value * (1 + math.erf(value / math.sqrt(2))))
     for layer in range(LAYERS):
         q, k, v = (

@@ -102,14 +102,17 @@ def test_what_is_unlike_speech_is_doubted_more(network: SpeechAffectNetwork) -> 
 
 
 def test_raised_voice_is_more_aroused(network: SpeechAffectNetwork) -> None:
-    """The same sentences a fifth higher and faster, as by resampling, sound more aroused; none much calmer."""
+    """The same sentences a fifth higher and faster, as by resampling, sound more aroused; none much calmer.
+
+    A resampled voice is also that of a smaller speaker, which decisions evened between the sexes no longer take for
+    arousal (decision 0152): before, the mean rise was .13 and the least -.07."""
     rises = []
     for name in VOICES:
         speech = voice(name)
         faster = np.interp(np.arange(0, len(speech) - 1, 1.3), np.arange(len(speech)), speech).astype(np.float32)
         rises.append(network.infer(faster).arousal - network.infer(speech).arousal)
-    assert np.mean(rises) > 0.1
-    assert min(rises) > -0.1
+    assert np.mean(rises) > 0.07
+    assert min(rises) > -0.17
 
 
 TONES = {

@@ -18,7 +18,16 @@ from pipeline.records import (
     SpeechAffect,
     WordsAffect,
 )
-from pipeline.visit import MAX_GAP_S, Change, Presence, PresenceParameters, Visit
+from pipeline.visit import (
+    FIRST_UTTERANCES,
+    MAX_GAP_S,
+    WORTH_OF_PRIOR,
+    Change,
+    Presence,
+    PresenceParameters,
+    Visit,
+    VoiceAtFirst,
+)
 
 HAPPY = FaceAffect(np.eye(8, dtype=np.float32)[1], LogRatios(-3.0, 5.0), 0.05)
 LOOK_BACK_S = 180.0
@@ -162,3 +171,31 @@ def every(step_s: float, until_s: float, *absences: tuple[float, float]) -> list
 )
 def test_presence(seen: list[tuple[float, bool]], expected: list[tuple[float, Change]]) -> None:
     assert changes(seen) == expected
+
+
+def test_a_voice_is_told_against_the_visits_first_utterances() -> None:
+    """A visit whose voices sound negative from the start is less negative for that; one that turns so is not."""
+    first, later = SpeechAffect(0.8, 1.3, 0.2, 2.0), SpeechAffect(0.8, 2.6, 0.2, 2.0)
+    voice = VoiceAtFirst()
+    assert [voice.beside(first) for _ in range(FIRST_UTTERANCES)] == [first] * FIRST_UTTERANCES
+    told = voice.beside(later)
+    share = FIRST_UTTERANCES / (FIRST_UTTERANCES + WORTH_OF_PRIOR)
+    assert told.negative == pytest.approx(2.6 - share * 1.3)
+    assert 0.5 < told.arousal < 0.8
+    assert voice.beside(later) == told  # what came later does not move what was first
+    assert VoiceAtFirst().beside(later) == later
+
+
+def test_a_visit_keeps_no_voice_of_the_one_before() -> None:
+    visit = Visit(0.0, FusionParameters())
+    for _ in range(5):
+        visit.add_speech(SpeechAffect(0.9, 2.0, 0.0, 2.0), 1.0)
+    visit.opt_out()
+    assert visit.sums.voice == VoiceAtFirst()
+
+
+@pytest.mark.parametrize("arousal", [0.0, 1.0])
+def test_a_sure_voice_stays_a_number(arousal: float) -> None:
+    voice = VoiceAtFirst()
+    found = [voice.beside(SpeechAffect(arousal, 40.0, 0.0, 1.0)) for _ in range(6)]
+    assert all(0.0 <= one.arousal <= 1.0 for one in found)
