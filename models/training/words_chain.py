@@ -22,6 +22,7 @@ import numpy.typing as npt
 from models import catalogue
 from models.text_normalise import syllables
 from models.text_sentiment import TextSentimentNetwork
+from models.text_stack import StackedSentiment, load_stack
 from models.training.augment_audio import add_noise, coloured_noise, low_pass, reverberate
 from models.training.augment_text import drop, mishear
 from models.training.text import labels_of, read_extra
@@ -92,11 +93,9 @@ def main() -> None:
     parser.add_argument("--check", type=Path, required=True, help="CSV with text,label")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    from models.text_stack import load_stack
-
     sentences = read_extra(args.check, 1.0)
     bag = TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])
-    readers = {"bag": bag, "both": load_stack(bag)}
+    readers: dict[str, TextSentimentNetwork | StackedSentiment] = {"bag": bag, "both": load_stack(bag)}
     report: dict[str, Any] = {"heard": heard_at(args.data, args.seed), "judged": {}}
     shares = {"written": 0.0} | {distance: row["wrong"] for distance, row in report["heard"].items()}
     for distance, share in shares.items():
