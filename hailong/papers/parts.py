@@ -7,6 +7,7 @@ from edge.config import EdgeConfig
 from edge.counters import CounterSection
 from hailong.papers.diagram import flow_chart
 from hailong.papers.facts import AgencyFact, PaperFacts
+from hailong.papers.groups import GROUPS, MEASURES
 from hailong.papers.noise import EVIDENCE_LEVELS, PULSE_LEVELS, odds_sentence, width_sentence
 from pipeline.calendar import day_words
 from pipeline.language import Day, Joined, Message, Spoken
@@ -372,11 +373,10 @@ class Parts:
         rows = tuple(
             (
                 card.name,
-                metric.group,
-                metric.name,
+                _(GROUPS[metric.group]),
+                _(MEASURES[metric.name]),
                 _.number(metric.value, 2)
                 + (f" ({_.number(metric.low, 2)} – {_.number(metric.high, 2)})" if metric.low is not None else ""),
-                metric.on[:LONGEST],
             )
             for card in self.facts.cards
             for metric in card.metrics
@@ -384,9 +384,9 @@ class Parts:
         )
         if not rows:
             return []
-        head = (_("Model"), _("Group"), _("Measure"), _("Value"), _("Measured on"))
+        head = (_("Model"), _("Group"), _("Measure"), _("Value"))
         return [
-            TableBlock("", head, rows, words=5, widths=(3, 3, 4, 3, 4)),
+            TableBlock("", head, rows, words=4, widths=(3, 4, 5, 3)),
             self.text(
                 Message(
                     "Measured on photographs and recordings of other countries. Age, origin and dialect could not be "

@@ -198,3 +198,11 @@ def test_list_shows_every_card(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "list", "--card", "fer"]) == 0
     assert "fer2013-research-only" in capsys.readouterr().out
     assert main(["models", "list", "--card", "nobody"]) == 1
+
+
+def test_a_paper_has_words_for_every_group_that_a_card_names() -> None:
+    from hailong.papers.groups import GROUPS, MEASURES
+
+    named = [metric for one in all_cards().values() for metric in one.metrics if metric.group]
+    assert {metric.group for metric in named} == set(GROUPS)
+    assert {metric.name for metric in named} == set(MEASURES)
