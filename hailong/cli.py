@@ -86,6 +86,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server backup": ("server.commands.backup", "back the store up"),
     "server restore": ("server.commands.restore", "restore a backup"),
     "server upgrade": ("server.commands.upgrade", "migrate the store to this version"),
+    "server doctor": ("server.commands.doctor", "look at everything that the server needs; say what is wrong"),
     "server verify": ("server.commands.verify", "the store is whole, its logs unbroken; equal to a backup by digest"),
     "analyze": ("server.commands.analyze", "implicit against explicit: does the signal help?"),
     "bench edge": ("benchmarks.bench_edge", "throughput and latency of the box"),

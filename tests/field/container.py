@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -52,9 +53,17 @@ def _do(*command: str) -> None:
 class Container:
     """One booted Debian: `with Container("box") as box: box.run("systemctl", "is-system-running")`."""
 
-    def __init__(self, name: str, suite: str = "bookworm", more: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        suite: str = "bookworm",
+        more: tuple[str, ...] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._name = f"hailong-{name}-{os.getpid()}"
         self._suite, self._more = suite, more
+        self._environment = dict(environment or {})
+        """Of its first process, systemd."""
         self._work = CACHE / self._name
         self.root = self._work / "root"
         self._process: subprocess.Popen[bytes] | None = None
@@ -88,7 +97,7 @@ class Container:
         command = [
             "systemd-nspawn", "--quiet", "--boot", "--register=no", "--keep-unit", "--directory", str(self.root),
             f"--network-namespace-path=/run/netns/{self._name}", f"--machine={self._name}", "--console=read-only",
-            "--kill-signal=SIGRTMIN+3",
+            "--kill-signal=SIGRTMIN+3", *(f"--setenv={name}={value}" for name, value in self._environment.items()),
         ]  # fmt: skip
         environment = {**os.environ, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
         with (self._work / "console.log").open("ab") as log:
