@@ -26,6 +26,7 @@ from pipeline.instruments import (
 )
 from pipeline.language import Message
 from server.catalogue.fields import load_fields
+from server.core.masking import mask
 from server.core.provinces import LEVELS, TIERS
 from server.core.scope import Scope
 from server.feedback.deadlines import due_day
@@ -46,6 +47,10 @@ from server.store.tables.rounds import rounds
 from server.store.tables.services import fields, service_groups, services
 from server.store.tables.transactions import transactions
 
+_OF_A_DEPARTMENT = 6.0
+"""How many times more often a department's transaction is asked than a commune's."""
+_LESS_CONTENT = {"so-tu-phap": -0.9, "so-tai-chinh": -0.9, "so-xay-dung": -0.7, "so-khoa-hoc": -0.5}
+"""Departments with which people are less content, in latent units: where nobody is, no signal can tell who is."""
 CUTS = (-2.4, -1.6, -0.9, 0.9)
 """Latent value below which an answer is 1, 2, 3, 4; above the last it is 5."""
 _TEXTS = (
@@ -55,7 +60,23 @@ _TEXTS = (
     ("suggestion", "information", "Niêm yết thủ tục ở nơi dễ thấy, chữ to hơn."),
     ("suggestion", "facilities", "Bố trí thêm ghế và quạt ở nơi chờ."),
     ("suggestion", "simpler_dossier", "Bỏ bớt giấy tờ phải sao chứng thực."),
+    ("suggestion", "attitude", "Anh Minh ở quầy 2 trả lời cộc lốc, mong chấn chỉnh."),
+    ("suggestion", "shorter_time", "Hồ sơ H99.24-260713-0042 hẹn lại ba lần, gọi 0912 345 678 cho tôi."),
+    ("expectation", "lower_cost", "Bị thu thêm 200.000 đồng không có biên lai, mong làm rõ."),
+    ("suggestion", "feedback", "Góp ý lần trước gửi hop.thu@example.vn chưa ai trả lời."),
+    ("expectation", "skills", "Cán bộ mới chưa nắm thủ tục đất đai, phải hỏi nhiều người."),
 )
+_CASES = {
+    "procedure": "Nộp hồ sơ chuyển mục đích sử dụng đất bị đòi thêm giấy xác nhận không có trong danh mục niêm yết.",
+    "attitude": "Chị Hồng ở quầy tiếp nhận nói trống không với người già, tôi chờ từ 8h30 mà không ai gọi số.",
+    "delay": "Hồ sơ H99.10-260805-0117 quá hạn bảy ngày chưa có kết quả, số điện thoại của tôi là 0987 654 321.",
+    "cost": "Bị yêu cầu nộp 500.000 đồng ngoài lệ phí để được giải quyết sớm.",
+    "facility": "Khu vực chờ thiếu ghế, không có lối đi cho xe lăn, máy lấy số hỏng cả tuần.",
+    "other": "Trang dịch vụ công báo lỗi khi thanh toán lệ phí, đã trừ tiền nhưng hồ sơ chưa được ghi nhận.",
+}
+"""What cases say; the names and numbers in them are nobody's, and show what masking does."""
+_ANSWER = "Cơ quan đã kiểm tra, xin lỗi vì sự chậm trễ và đã giải quyết. Cảm ơn Ông/Bà đã phản ánh."
+_CHANGED = "Bổ sung một cán bộ tiếp nhận vào buổi sáng và niêm yết lại danh mục giấy tờ."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +94,7 @@ class SimulatedProvince:
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class World:
     """Latent truth. `agency` [agencies], `group` [256], `item` [32] in latent units."""
 
     agency: NDArray[np.float64]
@@ -126,11 +147,13 @@ def simulate_province(
     )
     _services(connection, province)
     places = _agencies(connection, province, communes, tiers)
-    world = _World(
+    world = World(
         agency=rng.normal(0.0, 0.35, len(places)),
         group=rng.normal(0.0, 0.15, 256),
         item=rng.normal(0.0, 0.30, 32),
     )
+    for code, shift in _LESS_CONTENT.items():
+        world.agency[[one.code for one in place_names(communes, tiers)].index(code)] += shift
     frame = _transactions(connection, province, places, months, rng)
     made = aside = 0
     gate = Gate(connection, Scope(province), Source(SourceKind.SIMULATION), final.last_day)
@@ -139,7 +162,7 @@ def simulate_province(
         _round(connection, province, quarter, questionnaire)
         share = rng.uniform(0.85, 1.15)
         drift = world.agency + rng.normal(0.02, 0.05, len(places))
-        world = _World(drift, world.group, world.item)
+        world = World(drift, world.group, world.item)
         sheets = _sheets(
             province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate
         )
@@ -165,6 +188,7 @@ class _Place:
     id: int
     counters: tuple[int, ...]
     groups: tuple[int, ...]
+    rank: int
     services: dict[int, tuple[int, ...]]
 
 
@@ -226,7 +250,9 @@ def _agencies(connection: Connection, province: int, communes: int, tiers: int) 
             _one(connection, counters, province_id=province, agency_id=agency, code=code, name_vi=vi, name_en=en)
             for code, vi, en in name.counter_names()
         )
-        places.append(_Place(agency, ids, name.groups, {group: tuple(by_group[group]) for group in name.groups}))
+        places.append(
+            _Place(agency, ids, name.groups, name.rank, {group: tuple(by_group[group]) for group in name.groups})
+        )
     return places
 
 
@@ -284,7 +310,7 @@ def _sheets(
     quarter: Period,
     count: int,
     questionnaire: Instrument,
-    world: _World,
+    world: World,
     rng: np.random.Generator,
     gate: Gate,
 ) -> list[Admitted]:
@@ -293,6 +319,8 @@ def _sheets(
     weights = np.array([n for _, n in cells], dtype=np.float64)
     # Small agencies are asked more often than their share, as a plan would.
     weights = np.sqrt(weights)
+    # Departments have one group or two: without more for each they would have too few sheets for a figure.
+    weights *= np.array([_OF_A_DEPARTMENT if places[key[0]].rank == 1 else 1.0 for key, _ in cells])
     chosen = rng.choice(len(cells), size=count, p=weights / weights.sum())
     channels = [channel for channel in CHANNELS if channel.simulated_share]
     shares = np.array([channel.simulated_share for channel in channels])
@@ -309,7 +337,7 @@ def _sheets(
         mood = daily.setdefault((position, day), float(rng.normal(0.0, 0.25)))
         person = rng.normal(0.0, 0.75)
         centre = 0.15 + world.agency[position] + world.group[group] + channel.simulated_shift + mood + person
-        answers = _answers(questionnaire, channel, centre, world, rng)
+        answers = simulated_answers(questionnaire, channel, centre, world, rng)
         flag = RatingFlag.NONE
         if rng.random() < 0.01:
             flag = RatingFlag(int(rng.choice([1, 2, 3, 4, 5])))
@@ -337,8 +365,8 @@ def parse_period_month(month: int) -> tuple[int, int]:
     return period.first_day, period.last_day
 
 
-def _answers(
-    questionnaire: Instrument, channel: Channel, centre: float, world: _World, rng: np.random.Generator
+def simulated_answers(
+    questionnaire: Instrument, channel: Channel, centre: float, world: World, rng: np.random.Generator
 ) -> tuple[int, ...]:
     answers = [0] * 32
     if channel.form is Form.FULL:
@@ -377,7 +405,7 @@ def _comments(
                     "service_group": int(rng.choice(place.groups)),
                     "month": month,
                     "kind": kind,
-                    "text": text,
+                    "text": mask(text),
                     "code": code if rng.random() < 0.8 else None,
                     "coded_by": None,
                 }
@@ -405,12 +433,15 @@ def _feedback(
                     "agency_id": place.id,
                     "service_group": int(rng.choice(place.groups)),
                     "channel": str(rng.choice(["online", "hotline"])),
-                    "category": str(rng.choice(["procedure", "attitude", "delay", "cost", "facility", "other"])),
+                    "category": (category := str(rng.choice(list(_CASES)))),
                     "status": "answered" if answered else "received",
                     "received_day": received,
                     "due_day": due_day(received, 15),
                     "answered_day": received + took if answered else None,
-                    "text": "",
+                    "text": _CASES[category],
+                    "answer": _ANSWER if answered else "",
+                    "changed": _CHANGED if answered and number % 7 == 0 else "",
+                    "published_day": received + took if answered and number % 7 == 0 else None,
                     "liked": bool(liked > 0.25) if answered and liked < 0.5 else None,
                     "reopened": int(answered and liked > 0.97),
                 }

@@ -252,9 +252,12 @@ def test_the_officer_enters_answers_and_closes_a_request(page: Page, url: str, p
     expect(row).to_contain_text("12/ĐN")
     expect(row).to_contain_text("ngày làm việc")
     page.click("#requests form[action$='/answer'] button")
+    expect(page.locator("#question")).to_contain_text("12/ĐN")
+    page.click("#confirm button")
     expect(row).to_contain_text("Đã trả lời ngày")
     page.select_option("#outcome1", "refused")
     page.click("#requests form[action$='/close'] button")
+    page.click("#confirm button")
     expect(row).to_contain_text("Không chấp nhận")
     expect(row.locator("button")).to_have_count(0)
     expect(page.locator("#figures tbody tr", has_text="Xóa dữ liệu").locator("td")).to_have_text(
