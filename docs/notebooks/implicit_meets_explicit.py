@@ -96,13 +96,12 @@ def _(boxes, made, say):
         f"""
         {made.agencies} cơ quan, {made.ratings} phiếu ({made.set_aside} phiếu tạm loại do nghi vấn), {boxes.boxes} thiết
         bị với {boxes.releases} bảng ở epsilon {boxes.epsilon:g}. Các mức được sinh để tương quan {boxes.rho:g} với sự
-        hài lòng (ở các sở cao hơn, và ở một xã thì ngược lại): nhiều hơn mức có thể mong đợi ngoài thực tế.
+        hài lòng: nhiều hơn mức có thể mong đợi ngoài thực tế.
         """,
         f"""
         {made.agencies} agencies, {made.ratings:,} ratings ({made.set_aside} set aside as suspicious), {boxes.boxes}
         boxes with {boxes.releases} tables at epsilon {boxes.epsilon:g}. The levels were drawn to correlate at
-        {boxes.rho:g} with satisfaction (more at departments, and the other way round at one commune): more than is to
-        be expected in the field.
+        {boxes.rho:g} with satisfaction: more than is to be expected in the field.
         """,
     )
     return

@@ -81,10 +81,11 @@ def _pulses(
 
 
 def simulate_evidence(
-    connection: Connection, province_id: int, months: Period, *, seed: int = 1, rho: float = 0.4
+    connection: Connection, province_id: int, months: Period, *, seed: int = 1, rho: float = 0.4, vivid: bool = False
 ) -> SimulatedEvidence:
-    """One box for each agency with tablet ratings, a table for each of its months, and of departments a pulse for each
-    of the last days. `rho`: 0 to about .6; of departments more, of one commune against the ratings.
+    """One box for each agency with tablet ratings, and a table for each of its months. `rho`: 0 to about .6. `vivid`:
+    to be looked at; the signal of departments is stronger and that of one commune goes against the ratings, and
+    departments have a pulse for each of the last days.
 
     Raises `InvalidError` for a province that is not simulated."""
     if not province_by_id(connection, province_id).simulated:
@@ -106,10 +107,10 @@ def simulate_evidence(
         if not of_agency:
             continue
         share = sum(satisfied[key] for key in of_agency) / sum(rated[key] for key in of_agency)
-        department = agency.rank == 1
+        department = vivid and agency.rank == 1
         strength = min(0.6, STRONGER * rho) if department else rho
         joint = joint_distribution(min(max(share, 0.02), 0.98), strength)
-        if agency.code == MISLEADING:
+        if vivid and agency.code == MISLEADING:
             joint[:-1] = joint[-2::-1]  # the lowest level where the highest was; who abstained stays
         last_day = months.last_day
         ids = {"province_id": province_id, "agency_id": agency.agency_id}

@@ -49,6 +49,8 @@ from server.store.tables.transactions import transactions
 
 _OF_A_DEPARTMENT = 6.0
 """How many times more often a department's transaction is asked than a commune's."""
+_ASKED_MORE = {"so-tai-chinh": 5.0}
+"""And one of them more often still: there are enough pairs there for its signal to help."""
 _LESS_CONTENT = {"so-tu-phap": -0.9, "so-tai-chinh": -0.9, "so-xay-dung": -0.7, "so-khoa-hoc": -0.5}
 """Departments with which people are less content, in latent units: where nobody is, no signal can tell who is."""
 CUTS = (-2.4, -1.6, -0.9, 0.9)
@@ -60,12 +62,15 @@ _TEXTS = (
     ("suggestion", "information", "Niêm yết thủ tục ở nơi dễ thấy, chữ to hơn."),
     ("suggestion", "facilities", "Bố trí thêm ghế và quạt ở nơi chờ."),
     ("suggestion", "simpler_dossier", "Bỏ bớt giấy tờ phải sao chứng thực."),
+)
+_TOLD = (
     ("suggestion", "attitude", "Anh Minh ở quầy 2 trả lời cộc lốc, mong chấn chỉnh."),
     ("suggestion", "shorter_time", "Hồ sơ H99.24-260713-0042 hẹn lại ba lần, gọi 0912 345 678 cho tôi."),
     ("expectation", "lower_cost", "Bị thu thêm 200.000 đồng không có biên lai, mong làm rõ."),
     ("suggestion", "feedback", "Góp ý lần trước gửi hop.thu@example.vn chưa ai trả lời."),
     ("expectation", "skills", "Cán bộ mới chưa nắm thủ tục đất đai, phải hỏi nhiều người."),
 )
+"""Every fourth text; the names and numbers in them are nobody's, and show what masking does."""
 _CASES = {
     "procedure": "Nộp hồ sơ chuyển mục đích sử dụng đất bị đòi thêm giấy xác nhận không có trong danh mục niêm yết.",
     "attitude": "Chị Hồng ở quầy tiếp nhận nói trống không với người già, tôi chờ từ 8h30 mà không ai gọi số.",
@@ -113,9 +118,11 @@ def simulate_province(
     sheets_a_quarter: int = 8_000,
     communes: int = COMMUNES,
     tiers: int = TIERS,
+    vivid: bool = False,
 ) -> SimulatedProvince:
     """Generate a province into the store, the same for the same arguments: 14 departments, `communes` (1 to 200)
-    communes and wards, and with `tiers` = 3 six districts.
+    communes and wards, and with `tiers` = 3 six districts. `vivid`: to be looked at; departments have enough sheets for
+    a figure each, and with some of them people are less content.
 
     Raises `ConflictError`, `InvalidError` where the code is taken or the period is no quarter."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
@@ -152,8 +159,8 @@ def simulate_province(
         group=rng.normal(0.0, 0.15, 256),
         item=rng.normal(0.0, 0.30, 32),
     )
-    for code, shift in _LESS_CONTENT.items():
-        world.agency[[one.code for one in place_names(communes, tiers)].index(code)] += shift
+    if vivid:
+        world.agency[:] += [_LESS_CONTENT.get(place.code, 0.0) for place in places]
     frame = _transactions(connection, province, places, months, rng)
     made = aside = 0
     gate = Gate(connection, Scope(province), Source(SourceKind.SIMULATION), final.last_day)
@@ -164,7 +171,7 @@ def simulate_province(
         drift = world.agency + rng.normal(0.02, 0.05, len(places))
         world = World(drift, world.group, world.item)
         sheets = _sheets(
-            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate
+            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate, vivid
         )
         add(connection, sheets, gate.today)
         made += len(sheets)
@@ -189,6 +196,7 @@ class _Place:
     counters: tuple[int, ...]
     groups: tuple[int, ...]
     rank: int
+    code: str
     services: dict[int, tuple[int, ...]]
 
 
@@ -251,7 +259,9 @@ def _agencies(connection: Connection, province: int, communes: int, tiers: int) 
             for code, vi, en in name.counter_names()
         )
         places.append(
-            _Place(agency, ids, name.groups, name.rank, {group: tuple(by_group[group]) for group in name.groups})
+            _Place(
+                agency, ids, name.groups, name.rank, name.code, {group: tuple(by_group[group]) for group in name.groups}
+            )
         )
     return places
 
@@ -313,6 +323,7 @@ def _sheets(
     world: World,
     rng: np.random.Generator,
     gate: Gate,
+    vivid: bool,
 ) -> list[Admitted]:
     """The sheets of a quarter, through the gate of the simulation."""
     cells = [(key, n) for key, n in frame.items() if key[2] in quarter.months]
@@ -320,7 +331,9 @@ def _sheets(
     # Small agencies are asked more often than their share, as a plan would.
     weights = np.sqrt(weights)
     # Departments have one group or two: without more for each they would have too few sheets for a figure.
-    weights *= np.array([_OF_A_DEPARTMENT if places[key[0]].rank == 1 else 1.0 for key, _ in cells])
+    if vivid:
+        of_place = [(_OF_A_DEPARTMENT if one.rank == 1 else 1.0) * _ASKED_MORE.get(one.code, 1.0) for one in places]
+        weights *= np.array([of_place[key[0]] for key, _ in cells])
     chosen = rng.choice(len(cells), size=count, p=weights / weights.sum())
     channels = [channel for channel in CHANNELS if channel.simulated_share]
     shares = np.array([channel.simulated_share for channel in channels])
@@ -393,11 +406,13 @@ def simulated_answers(
 def _comments(
     connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
 ) -> None:
-    rows = []
+    rows: list[dict[str, object]] = []
     for month in months:
         for _ in range(12):
             place = places[int(rng.integers(len(places)))]
             kind, code, text = _TEXTS[int(rng.integers(len(_TEXTS)))]
+            if len(rows) % 4 == 3:
+                kind, code, text = _TOLD[len(rows) // 4 % len(_TOLD)]
             rows.append(
                 {
                     "province_id": province,
