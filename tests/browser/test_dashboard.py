@@ -176,7 +176,7 @@ def test_a_phone_pushes_nothing_sideways(page: Page, url: str, province: Provinc
     page.set_viewport_size({"width": 390, "height": 844})
     boxes = "[document.documentElement, ...document.querySelectorAll('.scroll')]"
     too_wide = f"{boxes}.filter(e => e.scrollWidth > e.clientWidth)"
-    for path in ("/?period=2026-Q3", "/health", "/survey/index?period=2026-Q3", "/heatmap?period=2026-Q3"):
+    for path in ("/?period=2026-Q3", "/health", "/heatmap?period=2026-Q3", "/survey/index?period=2026-Q3"):
         page.goto(url + path)
         assert page.evaluate(f"{too_wide}.map(e => e.ariaLabel)") == [], path
     expect(page.locator("#places tbody td").first).to_be_visible()
