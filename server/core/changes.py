@@ -50,7 +50,6 @@ ACTIONS: dict[str, Message] = {
     "fields_imported": Message("Fields imported"),
     "form_rechecked": Message("Form re-checked"),
     "forms_printed": Message("Forms printed"),
-    "gateway_key_renewed": Message("A gateway's key renewed"),
     "gateway_made": Message("Gateway added"),
     "gateway_key_renewed": Message("Gateway key renewed"),
     "indicators766_imported": Message("Counts of Decision 766 imported"),

@@ -36,7 +36,7 @@ from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
 from server.simulation.places import COMMUNES, MAX_COMMUNES, place_names
-from server.store.channels import CHANNELS, AskedBy, Channel, Form
+from server.store.channels import CHANNELS, COUNTER_TABLET, AskedBy, Channel, Form
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.comments import comments
 from server.store.tables.counters import counters
@@ -49,9 +49,10 @@ from server.store.tables.transactions import transactions
 
 _OF_A_DEPARTMENT = 6.0
 """How many times more often a department's transaction is asked than a commune's."""
-_ASKED_MORE = {"so-tai-chinh": 5.0}
-"""And one of them more often still: there are enough pairs there for its signal to help."""
-_LESS_CONTENT = {"so-tu-phap": -0.9, "so-tai-chinh": -0.9, "so-xay-dung": -0.7, "so-khoa-hoc": -0.5}
+_BUSY, _TIMES_BUSIER, _TIMES_ASKED = "so-y-te", 8.0, 3.0
+"""The department with many visits, all of whose sheets come from the tablet: there are enough pairs for its signal to
+help."""
+_LESS_CONTENT = {_BUSY: -0.8, "so-tu-phap": -0.9, "so-tai-chinh": -0.9, "so-xay-dung": -0.7, "so-khoa-hoc": -0.5}
 """Departments with which people are less content, in latent units: where nobody is, no signal can tell who is."""
 CUTS = (-2.4, -1.6, -0.9, 0.9)
 """Latent value below which an answer is 1, 2, 3, 4; above the last it is 5."""
@@ -161,7 +162,7 @@ def simulate_province(
     )
     if vivid:
         world.agency[:] += [_LESS_CONTENT.get(place.code, 0.0) for place in places]
-    frame = _transactions(connection, province, places, months, rng)
+    frame = _transactions(connection, province, places, months, rng, vivid)
     made = aside = 0
     gate = Gate(connection, Scope(province), Source(SourceKind.SIMULATION), final.last_day)
     for month in months[::3]:
@@ -267,13 +268,13 @@ def _agencies(connection: Connection, province: int, communes: int, tiers: int) 
 
 
 def _transactions(
-    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
+    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator, vivid: bool
 ) -> dict[tuple[int, int, int], int]:
     """Finished transactions by (place's position, group, month)."""
     frame = {}
     for position, place in enumerate(places):
         for group in place.groups:
-            usual = rng.lognormal(5.3, 0.6)
+            usual = rng.lognormal(5.3, 0.6) * (_TIMES_BUSIER if vivid and place.code == _BUSY else 1.0)
             for month in months:
                 season = 1.0 + 0.15 * np.sin(2 * np.pi * month / 12)
                 frame[position, group, month] = max(5, int(rng.poisson(usual * season)))
@@ -332,7 +333,10 @@ def _sheets(
     weights = np.sqrt(weights)
     # Departments have one group or two: without more for each they would have too few sheets for a figure.
     if vivid:
-        of_place = [(_OF_A_DEPARTMENT if one.rank == 1 else 1.0) * _ASKED_MORE.get(one.code, 1.0) for one in places]
+        of_place = [
+            (_OF_A_DEPARTMENT if one.rank == 1 else 1.0) * (_TIMES_ASKED if one.code == _BUSY else 1.0)
+            for one in places
+        ]
         weights *= np.array([of_place[key[0]] for key, _ in cells])
     chosen = rng.choice(len(cells), size=count, p=weights / weights.sum())
     channels = [channel for channel in CHANNELS if channel.simulated_share]
@@ -344,6 +348,8 @@ def _sheets(
     for cell, channel_number in zip(chosen, by_channel, strict=True):
         (position, group, month), _ = cells[cell]
         place, channel = places[position], channels[channel_number]
+        if vivid and place.code == _BUSY:
+            channel = COUNTER_TABLET
         first, last = month_first[month]
         day = int(rng.integers(first, last + 1))
         # A good or a bad day of an agency moves all its sheets: the clustering that the design effect has to find.
