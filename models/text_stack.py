@@ -21,7 +21,8 @@ LEAST = 1e-4
 
 
 class StackedSentiment:
-    """A head on the encoder's 384 numbers and the bag's three log-probabilities. Keeps nothing of what it was given.
+    """A head on the encoder's 384 numbers and the bag's three log-probabilities, and its geometric mean with the bag
+    (both in the graph). Keeps nothing of what it was given.
 
     `graph`: `text_stack.onnx`: features float32 [387] -> probabilities float32 [3] (negative, neutral, positive).
     """

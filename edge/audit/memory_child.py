@@ -79,15 +79,22 @@ def serve(source: FileIO, engine: Engine, closed: list[ClosedVisit]) -> None:
 
 
 def _sentiment() -> Callable[[str], object] | None:
-    """What reads a sentence after recognition; None where its weights are not there."""
+    """What reads a sentence after recognition: both readers where the encoder was fetched, the bag of pieces alone
+    elsewhere; None where not even its weights are there."""
     from models.catalogue import all_cards, model_files
+    from pipeline.errors import ModelError
 
     if "text-sentiment" not in all_cards():
         return None
     from models.text_sentiment import TextSentimentNetwork
 
-    path = next(path for name, path in model_files("text-sentiment").items() if name.endswith(".onnx"))
-    return TextSentimentNetwork(path).infer
+    bag = TextSentimentNetwork(model_files("text-sentiment")["text_sentiment.onnx"])
+    try:
+        from models.text_stack import load_stack
+
+        return load_stack(bag).infer
+    except ModelError:
+        return bag.infer
 
 
 def main(engine_type: type[Engine] = Engine, scrub: bool = True) -> None:

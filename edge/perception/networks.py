@@ -113,7 +113,7 @@ def needed_models(options: NetworkOptions) -> tuple[str, ...]:
     if speech_is_accepted(options):
         names.append("speech-affect")
     if options.asr:
-        names += ["whisper-base", "text-sentiment"]
+        names += ["whisper-base", "text-sentiment", "text-encoder", "text-stack"]
     return tuple(names)
 
 
@@ -159,8 +159,9 @@ def load_networks(options: NetworkOptions, workers: int = 1) -> Networks:
     words = None
     if options.asr:
         from models.text_sentiment import TextSentimentNetwork
+        from models.text_stack import load_stack
 
-        sentiment = TextSentimentNetwork(first("text-sentiment", ".onnx"))
+        sentiment = load_stack(TextSentimentNetwork(first("text-sentiment", ".onnx")))
         words = WordsReader(first("whisper-base", "model.bin").parent, sentiment)
     return Networks(
         make_eyes(),

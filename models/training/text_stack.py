@@ -34,7 +34,7 @@ from models import catalogue
 from models.runtime import OnnxNetwork
 from models.text_encoder import SMILEYS, TextEncoder
 from models.text_normalise import syllables
-from models.text_stack import WIDTH, features, has_marks
+from models.text_stack import LEAST, WIDTH, features, has_marks
 from models.training.augment_text import damage
 from models.training.text import (
     HELD,
@@ -74,7 +74,18 @@ stack (float[n] features) => (float[3] probabilities) {
     rest = Sub(one, share)
     students_part = Mul(students, share)
     others_part = Mul(others, rest)
-    probabilities = Add(students_part, others_part)
+    stacked = Add(students_part, others_part)
+    least = Constant<value = float {0.0001}>()
+    floored = Max(stacked, least)
+    stacked_logs = Log(floored)
+    parts = Constant<value = int64[2] {384, 3}>()
+    unused, scaled_logs = Split<axis = 0>(features, parts)
+    scale = Constant<value = float {9.2103404}>()
+    bag_logs = Mul(scaled_logs, scale)
+    both = Sum(stacked_logs, bag_logs)
+    half = Constant<value = float {0.5}>()
+    middle = Mul(both, half)
+    probabilities = Softmax<axis = 0>(middle)
 }
 """
 
@@ -93,8 +104,11 @@ class Head:
         return np.asarray(rows @ self.weights + self.offsets, np.float32)
 
     def probabilities(self, rows: Float32) -> Float32:
-        """Float32 [n, 3] of features [n, 387]."""
-        return mixed(self.logits(rows), self.cool)
+        """Float32 [n, 3] of features [n, 387]: the geometric mean of what the head says and what the bag says, which
+        has the opposite sign less often than either."""
+        stacked = np.log(np.maximum(mixed(self.logits(rows), self.cool), LEAST))
+        middle = np.exp((stacked - rows[:, WIDTH:] * np.log(LEAST)) / 2)
+        return np.asarray(middle / middle.sum(axis=1, keepdims=True), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
