@@ -24,7 +24,6 @@ from edge.hall_page import hall_state, make_hall_app
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.pairing import Pairing, pairing_of
-from edge.tablet.questionnaire import Questionnaire, make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.tablet.texts import notices_digest
 from edge.version import SOFTWARE
@@ -32,6 +31,7 @@ from edge.worker import Worker
 from pipeline import wire
 from pipeline.calendar import day_at, day_date
 from pipeline.errors import ClockError, KeyFileError
+from pipeline.instruments.questionnaire import Questionnaire, make_questionnaire
 from pipeline.keys import public_key_bytes
 from pipeline.language import Message
 from pipeline.privacy.clock import SystemClock
@@ -103,6 +103,8 @@ class Box:
         enrolment = load_enrolment(config)
         instruments = Instruments(config.box.data_dir / "instruments", enrolment.server_signing)
         questionnaire = make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
+        self._instruments, self._asks_with = instruments, questionnaire.wire_code
+        self._looked: date | None = None
         token = queue_token(config)
         require_record(config.server.record)
         clock = self._clock = SystemClock(assume_synchronised=config.box.demo)
@@ -267,6 +269,17 @@ class Box:
         """Whether anybody may be analysed now: sources, notice, and a legal basis that holds today. Where it differs
         from what the box was opened for, the box has to be opened anew."""
         return self.config.analysis_wanted and self.config.legal.allows(self._today)
+
+    @property
+    def instrument_due(self) -> bool:
+        """Whether a signed version of the instrument has begun since the box was opened: it has to be opened anew.
+        Looked at once a day, as soon as the day is known."""
+        today = self._today
+        if today is None or today == self._looked:
+            return False
+        self._looked = today
+        newest = self._instruments.load(self.config.tablet.instrument, today)
+        return newest.starts is not None and newest.wire_code != self._asks_with
 
     def _knows_visits(self, watched: Watched | None) -> bool:
         """Whether starts of visits are seen at a counter, or told."""

@@ -25,11 +25,11 @@ from edge.perception.face_tracking import TrackingParameters
 from edge.perception.networks import Eyes, Networks
 from edge.perception.settings import EngineSettings
 from edge.tablet.counter import Counter, Sheet
-from edge.tablet.questionnaire import Questionnaire, make_questionnaire
 from models.face_detect import Detection
 from pipeline.audit.verdict import Verdict
 from pipeline.fusion import FusionParameters
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import Questionnaire, make_questionnaire
 from pipeline.records import Chunk, ClosedVisit, FaceAffect, Frame, LogRatios, SpeechAffect, Utterance
 from pipeline.visit import PresenceParameters
 

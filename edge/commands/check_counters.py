@@ -56,8 +56,8 @@ def _tablet(config: EdgeConfig, counter: CounterSection) -> Finding:
     from edge.box import queue_token
     from edge.tablet.app import page_base
     from edge.tablet.pairing import pairing_of
-    from edge.tablet.questionnaire import make_questionnaire
     from pipeline.instruments.library import load_instrument
+    from pipeline.instruments.questionnaire import make_questionnaire
 
     instrument = load_instrument(config.tablet.instrument, folder=config.box.data_dir / "instruments")
     questions = make_questionnaire(instrument, config.tablet.form).questions

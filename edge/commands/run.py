@@ -70,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
             _log.warning("the legal basis has begun or ceased to hold: the box begins anew")
             box.stop(for_good=False)
             box = _begin(box.config, args.json)
+        elif box.instrument_due:
+            _log.warning("another version of the instrument has begun: the box begins anew")
+            box.stop(for_good=False)
+            box = _begin(box.config, args.json)
     notify("STOPPING=1")
     totals = box.stop(args.flush_s)
     _tell(args.json, totals, "Stopped. " + ", ".join(f"{name}: {value}" for name, value in totals.items()))

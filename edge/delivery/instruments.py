@@ -1,16 +1,17 @@
 """Instruments on a box: those that ship, and the province's own, which the server sends signed. A new one is used
-from the box's next start."""
+from the box's next start, one with a first day from that day on."""
 
 from __future__ import annotations
 
 import logging
+from datetime import date
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from pipeline.errors import ConfigError, WireError
 from pipeline.instruments.instrument import Instrument
-from pipeline.instruments.library import load_instrument
+from pipeline.instruments.library import load_instrument, shipped_instruments
 from pipeline.instruments.reading import parse_instrument
 from pipeline.instruments.signed import open_signed
 from pipeline.language import Message
@@ -30,9 +31,10 @@ class Instruments:
         self._folder = folder
         self._key = Ed25519PublicKey.from_public_bytes(server_signing)
 
-    def load(self, code: str) -> Instrument:
-        """The newest version of an instrument. Raises `ConfigError` where there is none."""
-        return load_instrument(code, folder=self._folder)
+    def load(self, code: str, on: date | None = None) -> Instrument:
+        """The newest version of an instrument that has begun `on` that day (today). Raises `ConfigError` where there is
+        none."""
+        return load_instrument(code, folder=self._folder, on=on)
 
     def take(self, file: SignedFile) -> bool:
         """Keep a signed file; false where it is refused (counted) or known already. Never raises for a bad file."""
@@ -64,7 +66,7 @@ class Instruments:
         part.write_bytes(content)
         part.rename(path)
         try:
-            load_instrument(parse_instrument(content, path.name).code, folder=self._folder)
+            shipped_instruments(self._folder)
         except ConfigError:
             path.unlink() if before is None else path.write_bytes(before)
             raise

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from edge.tablet.questionnaire import ASK_REASONS_AT, Question, Questionnaire
 from pipeline import wire
 from pipeline.instruments.flags import RatingFlag
+from pipeline.instruments.questionnaire import ASK_REASONS_AT, Question, Questionnaire
 from pipeline.records import Tallies
 
 FASTEST_ANSWER_S = 0.5

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import date
 from importlib import resources
 from pathlib import Path
 
 import msgspec
 
+from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument, Text
 from pipeline.instruments.reading import parse_instrument
-from pipeline.language import Message
+from pipeline.language import Day, Message
 
 _SERVICE_GROUPS = "service_groups.toml"
 _own: list[Path] = []
@@ -77,10 +79,22 @@ def shipped_instruments(folder: Path | None = None) -> tuple[Instrument, ...]:
     return tuple(known[wire_code] for wire_code in sorted(known))
 
 
-def load_instrument(code: str, version: int | None = None, folder: Path | None = None) -> Instrument:
-    """An instrument by its code, the newest version unless one is named. Raises `ConfigError` where there is none."""
+def load_instrument(
+    code: str, version: int | None = None, folder: Path | None = None, *, on: date | None = None
+) -> Instrument:
+    """An instrument by its code: the newest version that has begun `on` that day (today), unless one is named.
+
+    Raises `ConfigError` where there is none."""
     known = shipped_instruments(folder)
-    fitting = [i for i in known if i.code == code and version in (None, i.version)]
+    day = day_date(today()) if on is None else on
+    every = [i for i in known if i.code == code and version in (None, i.version)]
+    fitting = [i for i in every if version is not None or i.starts is None or i.starts <= day]
+    if every and not fitting:
+        begins = min(i.starts for i in every if i.starts is not None)
+        raise ConfigError(
+            Message("Instrument {code} begins on {day}.", code=code, day=Day(begins)),
+            Message("Choose another until then."),
+        )
     if not fitting:
         names = ", ".join(sorted({instrument.code for instrument in known}))
         wanted = code if version is None else f"{code} version {version}"

@@ -24,11 +24,10 @@ from server.store.tables.comments import comments
 
 @dataclass(frozen=True, slots=True)
 class ReportInput:
-    """What a report is made of. `before`: a year ago; `last`: the period before."""
+    """What a report is made of."""
 
     result: IndexResult
     before: IndexResult
-    last: IndexResult
     instrument: Instrument
     period: Period
     catalogue: Catalogue
@@ -61,7 +60,6 @@ def gather(
         before=compute_index(
             connection, province_id, instrument, period.year_before(), dimensions=("province", "agency")
         ),
-        last=compute_index(connection, province_id, instrument, period.before(), dimensions=("province", "agency")),
         instrument=instrument,
         period=period,
         catalogue=read_catalogue(connection, province_id),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection
 
-from pipeline.calendar import today
+from pipeline.calendar import day_date, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.instruments import Instrument, load_instrument
 from pipeline.language import Message, Text
@@ -33,6 +34,8 @@ class Round:
     first_day: int
     last_day: int
     active: bool
+    second_instrument: str | None = None
+    second_version: int | None = None
 
     @property
     def name(self) -> Text:
@@ -45,12 +48,20 @@ class Round:
         return self.active and self.first_day <= today() <= self.last_day
 
     def load_instrument(self) -> Instrument:
-        """The instrument and version that the round asks with."""
+        """The instrument and version that the round asks with; in a bridging round, the first of the two."""
         return load_instrument(self.instrument, self.instrument_version)
+
+    def asked_by(self, token_hash: str) -> Instrument:
+        """What a link asks with: in a bridging round the second instrument for half of them, by lot. The lot is the
+        link's own random token, so that nobody chooses and the same link always asks the same."""
+        if self.second_instrument is None or sha256(f"bridge {token_hash}".encode()).digest()[0] % 2 == 0:
+            return self.load_instrument()
+        return load_instrument(self.second_instrument, self.second_version)
 
 
 def _round(row: Any) -> Round:
-    names = ("id", "code", "name_vi", "name_en", "instrument", "instrument_version", "first_day", "last_day", "active")
+    names = ("id", "code", "name_vi", "name_en", "instrument", "instrument_version", "first_day", "last_day", "active",
+             "second_instrument", "second_version")  # fmt: skip
     return Round(*(getattr(row, name) for name in names))
 
 
@@ -81,7 +92,9 @@ def make_round(
     last_day: int,
     user_id: int | None,
 ) -> Round:
-    """Make a round with the newest version of an instrument. Raises `InvalidError`, `ConflictError`."""
+    """Make a round with the version of an instrument that is in force on its first day.
+
+    Raises `InvalidError`, `ConflictError`."""
     if not _CODE.match(code):
         raise InvalidError(
             Message("'{code}' is no code.", code=code),
@@ -95,7 +108,7 @@ def make_round(
             Message("There is a round '{code}'.", code=code),
             Message("Choose another code."),
         )
-    questionnaire = load_instrument(instrument)
+    questionnaire = load_instrument(instrument, on=day_date(first_day))
     values = {"code": code, "name_vi": name_vi or code, "name_en": name_en or name_vi or code, "active": True}
     values |= {"instrument": questionnaire.code, "instrument_version": questionnaire.version}
     days = {"first_day": first_day, "last_day": last_day}
@@ -106,9 +119,20 @@ def make_round(
     return find_round(connection, province_id, round_id=round_id)
 
 
-def switch_round(connection: Connection, province_id: int, round_id: int, active: bool, user_id: int | None) -> None:
-    """Take no more answers in a round, or take them again within its days. Raises `NotFoundError`."""
-    switched = Scope(province_id).update(rounds).where(rounds.c.id == round_id).values(active=active)
-    if connection.execute(switched).rowcount != 1:
+def ask_half_with(connection: Connection, province_id: int, made: Round, instrument: str, user_id: int | None) -> None:
+    """Make a round a bridge: half of its links ask with another instrument. Raises `InvalidError`."""
+    other = load_instrument(instrument, on=day_date(made.first_day))
+    if (other.code, other.version) == (made.instrument, made.instrument_version):
+        raise InvalidError(Message("A bridge needs two different instruments."))
+    values = {"second_instrument": other.code, "second_version": other.version}
+    connection.execute(Scope(province_id).update(rounds).where(rounds.c.id == made.id).values(**values))
+    detail = {"round": made.code, "second": other.wire_code}
+    record_change(connection, province_id, user_id, "round_bridged", detail)
+
+
+def close_round(connection: Connection, province_id: int, round_id: int, user_id: int | None) -> None:
+    """Take no more answers in a round. Raises `NotFoundError`."""
+    closed = Scope(province_id).update(rounds).where(rounds.c.id == round_id).values(active=False)
+    if connection.execute(closed).rowcount != 1:
         raise NotFoundError(Message("There is no such round."))
-    record_change(connection, province_id, user_id, "round_opened" if active else "round_closed", {"round": round_id})
+    record_change(connection, province_id, user_id, "round_closed", {"round": round_id})

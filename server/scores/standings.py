@@ -102,8 +102,7 @@ def _steepest(one: Standing) -> float:
 
 
 _held: Held[Standings] = Held(6)
-_results: Held[IndexResult] = Held(12)
-_within: Held[IndexResult] = Held(60)
+_results: Held[IndexResult] = Held(6)
 
 
 def main_instrument(connection: Connection, province_id: int, period: Period) -> Instrument:
@@ -123,22 +122,9 @@ def main_instrument(connection: Connection, province_id: int, period: Period) ->
 
 def agency_index(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> IndexResult:
     """Every figure of the province and its agencies; held while nothing changes."""
-    return index_by(connection, province_id, instrument, period, ("province", "agency"))
-
-
-def index_by(
-    connection: Connection,
-    province_id: int,
-    instrument: Instrument,
-    period: Period,
-    dimensions: tuple[str, ...],
-    within: int | None = None,
-) -> IndexResult:
-    """Every figure of some dimensions, of the province or within an agency; held while nothing changes."""
-    of = (province_id, instrument.code, instrument.version, period, dimensions, within)
-    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions, within=within)
-    held = _results if within is None else _within
-    return held.get(of, version_of(connection, province_id), made)
+    of = (province_id, instrument.code, instrument.version, period)
+    made = partial(compute_index, connection, province_id, instrument, period, dimensions=("province", "agency"))
+    return _results.get(of, version_of(connection, province_id), made)
 
 
 def standings(connection: Connection, province_id: int, period: Period) -> Standings:

@@ -10,11 +10,11 @@ from playwright.sync_api import Browser, Page, expect
 
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
-from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.tablet.texts import NoticeFacts
 from pipeline import wire
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import make_questionnaire
 from tests.edge.test_legal import STATE
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

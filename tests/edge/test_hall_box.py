@@ -16,8 +16,8 @@ from edge.config import EdgeConfig, load_config
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.pairing import Pairing
-from edge.tablet.questionnaire import make_questionnaire
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import make_questionnaire
 from pipeline.keys import KEY_FILE_NAME, new_keys, save_keys, z85_encode
 from pipeline.records import ClosedVisit, Level, Outcome
 from pipeline.release_kind import EVIDENCE, PULSE

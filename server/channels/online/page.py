@@ -90,7 +90,7 @@ def _look_up(request: Request, token: str) -> _Asked:
     return _Asked(
         invitation,
         survey_round,
-        survey_round.load_instrument(),
+        survey_round.asked_by(digest(token)),
         agency.name_vi,
         agency.name_en,
         portal,

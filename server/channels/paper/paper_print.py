@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import segno
@@ -62,6 +62,34 @@ def forms_pdf(
     """A PDF with one form for each code, in one language (in Vietnamese as the decisions word it)."""
     import typst
 
+    names: dict[str, Text | str] = {"province": province, "agency": agency, "round": round_name}
+    data = _data(instrument, codes, names, simulated=simulated, lang=lang)
+    return bytes(typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": data}))
+
+
+def forms_pictures(
+    instrument: Instrument,
+    codes: list[str],
+    *,
+    province: Text,
+    agency: Text,
+    round_name: str,
+    simulated: bool,
+    lang: str = DEFAULT,
+) -> list[bytes]:
+    """The pages of `forms_pdf` as PNG pictures, to look at."""
+    import typst
+
+    names: dict[str, Text | str] = {"province": province, "agency": agency, "round": round_name}
+    data = _data(instrument, codes, names, simulated=simulated, lang=lang)
+    pages = typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": data}, format="png", ppi=96.0)
+    return [bytes(page) for page in pages] if isinstance(pages, list) else [bytes(pages)]
+
+
+def _data(
+    instrument: Instrument, codes: list[str], names: Mapping[str, Text | str], *, simulated: bool, lang: str
+) -> str:
+    """What the template prints, as JSON."""
     _ = translator(lang)
     # Small QR codes so that a scanner can read the code into the entry page.
     images = {}
@@ -69,14 +97,14 @@ def forms_pdf(
         buffer = io.BytesIO()
         segno.make(code, error="m").save(buffer, kind="svg", border=1, scale=2)
         images[code] = buffer.getvalue().decode("utf-8")
-    data = {
+    data: dict[str, object] = {
         "codes": codes,
         "qr": images,
         "lang": lang,
         "words": {name: _(sentence) for name, sentence in _WORDS.items()},
-        "province": _(province),
-        "agency": _(agency),
-        "round": round_name,
+        "province": _(names["province"]),
+        "agency": _(names["agency"]),
+        "round": names["round"],
         "simulated": simulated,
         "title": _(instrument.title),
         "overall": _(instrument.overall),
@@ -104,4 +132,4 @@ def forms_pdf(
     }
     topics = {item.topic for item in instrument.further if item.kind == "text"}
     data["asks"] = [name for name in ("expectation", "suggestion") if name not in topics]
-    return bytes(typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(data, ensure_ascii=False)}))
+    return json.dumps(data, ensure_ascii=False)

@@ -17,6 +17,8 @@ rounds = Table(
     Column("name_en", String(200), nullable=False),
     Column("instrument", String(40), nullable=False),
     Column("instrument_version", Integer, nullable=False),
+    Column("second_instrument", String(40)),
+    Column("second_version", Integer),
     Column("first_day", Integer, nullable=False),
     Column("last_day", Integer, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
@@ -25,7 +27,8 @@ rounds = Table(
     UniqueConstraint("province_id", "code"),
     CheckConstraint("last_day >= first_day", name="days"),
 )
-"""A round asks with one version of one instrument; answers are taken from `first_day` to `last_day`."""
+"""A round asks with one version of one instrument; answers are taken from `first_day` to `last_day`. In a bridging
+round half of the links ask with `second_instrument`."""
 
 invitations = Table(
     "invitations",

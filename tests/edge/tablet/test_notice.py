@@ -14,10 +14,10 @@ from edge.legal import LegalSection
 from edge.tablet.aloud import read_aloud
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
-from edge.tablet.questionnaire import make_questionnaire
 from edge.tablet.texts import EXPLAINED, NoticeFacts, notice_digest, notice_parts, steps
 from models.catalogue import all_cards
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import make_questionnaire
 from pipeline.language import in_language, languages
 from tests.edge.test_config import GOOD, write
 from tests.edge.test_legal import STATE

@@ -11,8 +11,8 @@ from edge.capture.queue_events import QueueEvents
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Counter
 from edge.tablet.pairing import COOKIE, MAX_TRIES, Pairing
-from edge.tablet.questionnaire import make_questionnaire
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import make_questionnaire
 from tests.edge.tablet.test_tablet import TOKEN, Visits
 
 PAGES = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, "", "")

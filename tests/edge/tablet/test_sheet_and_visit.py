@@ -13,9 +13,9 @@ from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, Networks, load_networks
 from edge.perception.settings import EngineSettings
 from edge.tablet.counter import Begin, Counter, Sheet
-from edge.tablet.questionnaire import make_questionnaire
 from pipeline import wire
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import make_questionnaire
 from pipeline.records import ClosedVisit, Outcome
 
 

@@ -15,7 +15,6 @@ from starlette.testclient import TestClient
 from edge.capture.queue_events import QueueEvents, make_queue_app
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Begin, Counter
-from edge.tablet.questionnaire import Form, make_questionnaire
 from edge.tablet.serve import TabletServer
 from edge.tablet.texts import NoticeFacts
 from models.catalogue import all_cards
@@ -23,6 +22,7 @@ from pipeline import wire
 from pipeline.errors import ConfigError, StoreError
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.library import load_instrument
+from pipeline.instruments.questionnaire import Form, make_questionnaire
 from pipeline.language import Message
 from tests.edge.test_legal import STATE
 
