@@ -84,6 +84,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server report": ("server.commands.report", "yearly and quarterly report (DOCX, PDF, XLSX)"),
     "server sample-province": ("server.commands.sample_province", "generate a province for trying things, seeded"),
     "server backup": ("server.commands.backup", "back the store up"),
+    "server drill": ("server.commands.drill", "rehearse a restore, in memory"),
     "server restore": ("server.commands.restore", "restore a backup"),
     "server upgrade": ("server.commands.upgrade", "migrate the store to this version"),
     "server doctor": ("server.commands.doctor", "look at everything that the server needs; say what is wrong"),

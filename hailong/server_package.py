@@ -66,6 +66,8 @@ def write_package(content: Path, platform: str, python: str, folder: Path, versi
         shutil.copytree(content, share, copy_function=shutil.copyfile)
         for name, target, mode in (
             ("hailong-server.service", "lib/systemd/system/hailong-server.service", 0o644),
+            ("hailong-server-backup.service", "lib/systemd/system/hailong-server-backup.service", 0o644),
+            ("hailong-server-backup.timer", "lib/systemd/system/hailong-server-backup.timer", 0o644),
             ("hailong-server", "usr/bin/hailong-server", 0o755),
         ):
             (tree / target).parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ format for the recipients named (age-keygen makes a pair; the secret half is kep
 With --with-keys it also holds the server's secret keys: without them every box has to enrol again after a restore.
 
     hailong server backup hailong-2026-11-22.zip.age --with-keys --recipient age1...
+    hailong server backup /backup --keep 30 --with-keys --recipient age1...     a file named by its day; 30 are kept
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from server.core.config import add_store_arguments, load_config
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong server backup`."""
-    parser.add_argument("file", type=Path, help="the file to write; never over an existing one")
+    parser.add_argument("file", type=Path, help="the file to write, or a folder; never over an existing file")
+    parser.add_argument("--keep", type=int, metavar="N", help="in a folder: remove all but the newest N afterwards")
     parser.add_argument("--with-keys", action="store_true", help="take the server's secret keys along")
     sealed = parser.add_mutually_exclusive_group(required=True)
     sealed.add_argument("--recipient", action="append", default=[], metavar="AGE1...", help="who may open it (repeat)")
@@ -50,12 +52,28 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidError(
             Message("Secret keys are never written in the clear."), Message("Name a --recipient or --passphrase-file.")
         )
+    if args.keep is not None and (args.keep < 1 or not args.file.is_dir()):
+        raise InvalidError(Message("--keep is of a folder, and 1 or more."), Message("Name a folder that exists."))
+    path = args.file / _name_of_today(sealed=for_whom is not None) if args.file.is_dir() else args.file
     config = load_config(args)
     engine = connect(config.store_url)
-    counts = backup(engine, args.file, config.keys_dir if args.with_keys else None, report_table, for_whom=for_whom)
+    counts = backup(engine, path, config.keys_dir if args.with_keys else None, report_table, for_whom=for_whom)
     engine.dispose()
+    if args.keep is not None:
+        for old in sorted(args.file.glob(_PATTERN))[: -args.keep]:
+            old.unlink()
     if args.json:
-        print(json.dumps({"file": str(args.file), "rows": counts}))
+        print(json.dumps({"file": str(path), "rows": counts}))
     else:
-        print(f"{args.file}: {sum(counts.values()):,} rows of {len(counts)} tables")
+        print(f"{path}: {sum(counts.values()):,} rows of {len(counts)} tables")
     return 0
+
+
+_PATTERN = "hailong-[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9].zip*"
+"""Names in a folder; their order is that of their days."""
+
+
+def _name_of_today(*, sealed: bool) -> str:
+    from pipeline.calendar import day_date, today
+
+    return f"hailong-{day_date(today()).isoformat()}.zip{'.age' if sealed else ''}"

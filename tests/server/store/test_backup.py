@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, func, insert, inspect, select, text
 
+from hailong.cli import main
 from pipeline.errors import StoreError
 from pipeline.keys import KEY_FILE_NAME, load_keys, new_keys, save_keys
 from server.store.archive import backup, restore
@@ -206,3 +207,32 @@ def test_a_backup_is_not_written_into_what_somebody_laid_there(store: Engine, tm
     with theirs.open("rb") as held:
         backup(store, tmp_path / "b.zip")
         assert held.read() == b"", "whoever held it open reads nothing"
+
+
+def test_backups_of_a_folder_are_named_by_their_day_and_the_oldest_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As the package's timer makes them; a file of another name is nobody's to remove. The newest is rehearsed."""
+    where = ["--data-dir", str(tmp_path / "server")]
+    assert main(["server", "init", "--province", "p", "--name", "Tỉnh", *where]) == 0
+    folder = tmp_path / "backups"
+    folder.mkdir()
+    for name in ("hailong-2020-01-02.zip.age", "hailong-2020-01-03.zip.age", "notes.txt", "hailong-old.zip"):
+        (folder / name).write_text("x")
+    (tmp_path / "secret").write_text("correct horse battery")
+    sealed = ["--passphrase-file", str(tmp_path / "secret")]
+    assert main(["server", "backup", str(folder), "--keep", "2", *sealed, *where, "--json"]) == 0
+    [made] = [path for path in folder.glob("hailong-2*.zip.age") if "2020" not in path.name]
+    assert {path.name for path in folder.iterdir()} == {
+        made.name, "hailong-2020-01-03.zip.age", "notes.txt", "hailong-old.zip",
+    }  # fmt: skip
+    capsys.readouterr()
+    assert main(["server", "drill", str(made), *sealed, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["holds"]
+    assert told["rows"] > 0
+    assert main(["server", "drill", str(folder / "notes.txt"), *sealed]) == 1
+    damaged = tmp_path / "damaged.age"
+    damaged.write_bytes(made.read_bytes()[:-9])
+    assert main(["server", "drill", str(damaged), *sealed]) == 1
+    assert main(["server", "backup", str(tmp_path / "one.zip.age"), "--keep", "2", *sealed, *where]) == 1
