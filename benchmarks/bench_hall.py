@@ -234,7 +234,7 @@ class Totals:
             time.process_time(),
             machine_s(),
             dict(calls.counts),
-            [each.engine.tallies.forwarded for each in all_of_them],
+            [each.engine.looks for each in all_of_them],
             [_pictures(each) for each in all_of_them],
             [each.camera.tallies.forwarded for each in all_of_them if each.camera is not None],
             drops,

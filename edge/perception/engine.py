@@ -151,6 +151,11 @@ class Engine:
     # -- evidence --------------------------------------------------------------------------------------------------
 
     @property
+    def looks(self) -> int:
+        """How often a picture was looked at, also where nothing had changed in an empty place."""
+        return self.tallies.forwarded + self.tallies.dropped.get("still", 0)
+
+    @property
     def due_s(self) -> float:
         """Time of the frames that are looked at next: those before it are left out. At full rate in an open visit, else
         a few times a second. Asks nobody to wait: it may be a frame old."""

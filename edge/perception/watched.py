@@ -168,9 +168,9 @@ class Watched:
         """Figures for whoever looks after the box: of whole minutes, so that they tell of no visit."""
         if self.camera is None or now_s - self.minute.begun_s < 60.0:
             return
-        given, engine = self.camera.tallies, self.engine.tallies
+        given = self.camera.tallies
         pictures, late = given.forwarded + given.dropped.get("unwanted", 0), given.dropped.get("late", 0)
-        before, looked = self.minute, engine.forwarded + engine.dropped.get("still", 0)
+        before, looked = self.minute, self.engine.looks
         due = looked - before.looked + late - before.late
         known = before.begun_s > 0
         self.minute = Minute(

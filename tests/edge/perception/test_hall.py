@@ -287,11 +287,6 @@ def one_loading(monkeypatch: pytest.MonkeyPatch, networks: Networks) -> None:
     monkeypatch.setattr("edge.perception.analysis.load_networks", lambda _options, _workers: networks)
 
 
-def looks(engine: Engine) -> int:
-    """How often a counter was looked at, also where nothing had changed."""
-    return engine.tallies.forwarded + engine.tallies.dropped.get("still", 0)
-
-
 def hall_config(folder: Path, basis: str = "") -> EdgeConfig:
     """Three counters whose cameras are named 1, 2 and 3."""
     text = HALL if not basis else HALL.replace('basis = "consent"', basis)
@@ -333,15 +328,15 @@ def test_a_counter_that_is_broken_stops_no_other(tmp_path: Path, played: Played)
     well = analysis.counters["3"].engine
     analysis.start()
     try:
-        wait_for(lambda: looks(well) > 3 and looks(analysis.counters["2"].engine) > 3)
+        wait_for(lambda: well.looks > 3 and analysis.counters["2"].engine.looks > 3)
         assert analysis.counters["1"].camera_lost
         assert not analysis.counters["3"].camera_lost
         assert health.holds(BoxState.CAMERA_LOST)
         with pytest.MonkeyPatch.context() as patch:  # now its engine fails at every picture, too
             patch.setattr(analysis.counters["2"].engine, "look", lambda *_: fails())
             wait_for(lambda: analysis.counters["2"].looking.has_failed)
-            before = looks(well)
-            wait_for(lambda: looks(well) > before + 3)
+            before = well.looks
+            wait_for(lambda: well.looks > before + 3)
             assert health.failing == ["eyes of counter 2"]
     finally:
         analysis.stop()
@@ -357,7 +352,7 @@ def test_a_camera_that_is_swapped_shows_its_own_counter_alone(tmp_path: Path, pl
     engines = [analysis.counters[name].engine for name in "123"]
     analysis.start()
     try:
-        wait_for(lambda: engines[0].face_tallies.forwarded > 2 and looks(engines[1]) > 2)
+        wait_for(lambda: engines[0].face_tallies.forwarded > 2 and engines[1].looks > 2)
         assert [engine.face_tallies.forwarded > 0 for engine in engines] == [True, False, False]
         shows["rtsp://10.0.0.1/"], shows["rtsp://10.0.0.2/"] = nobody, happy
         wait_for(lambda: engines[1].face_tallies.forwarded > 2)
@@ -411,7 +406,7 @@ def test_forty_dead_cameras_of_sixty_four_neither_delay_nor_starve(
     well = [analysis.counters[str(n)].engine for n in range(41, 65)]
     analysis.start()
     try:
-        wait_for(lambda: min(map(looks, well)) >= 4)
+        wait_for(lambda: min(each.looks for each in well) >= 4)
     finally:
         opening.abort()
         analysis.stop()
