@@ -6,6 +6,7 @@ FFmpeg's messages may hold an address with its password, so none of them is pass
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.lag import Lag
 from edge.capture.quality import Levels
 from edge.capture.redaction import redacted
 from pipeline.errors import SourceError
@@ -114,6 +116,12 @@ def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
         ) from None
 
 
+def _sent_s(packet: Any) -> float | None:
+    """When a packet was to be decoded, by the stream's clock."""
+    ticks = packet.pts if packet.dts is None else packet.dts
+    return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
+
+
 def _media_s(packet: Any, origin_s: float | None) -> float:
     return float(packet.pts * packet.time_base) - (origin_s or 0.0)
 
@@ -162,10 +170,12 @@ class Interest:
     """What whoever looks at a live picture wants of it, asked for each one: what nobody looks at is not made.
 
     `wants`: whether the next picture is looked at. `rests`: whether a few pictures a second are enough: then those that
-    no other is coded after need not be decoded."""
+    no other is coded after need not be decoded. `clock`: by which it is known whether the stream is read too late; then
+    only pictures that stand alone are decoded, until it has caught up."""
 
     wants: Callable[[], bool] = lambda: True
     rests: Callable[[], bool] = lambda: False
+    clock: Callable[[], float] = time.monotonic
 
 
 def square_pixels(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
@@ -182,7 +192,8 @@ def read_frames(
 ) -> Iterator[Frame]:
     """Pictures of a container with their media time, from 0, upright: turned as the film says, with square pixels.
     Damaged ones are counted (`corrupt`) and left out; their size and the turn may change from one to the next. Pictures
-    before `passed_s` are not turned into any, nor are those that `interest` does not want (`unwanted`).
+    before `passed_s` are not turned into any, nor are those that `interest` does not want (`unwanted`); nor are packets
+    decoded while a live stream is read too late (`behind`).
 
     Raises `SourceError` where the container has no pictures at all."""
     import av
@@ -203,11 +214,18 @@ def read_frames(
     pixel_shape = float(stream.sample_aspect_ratio or 1)
     go_to(container, passed_s)
     found = passed_s > 0
-    rests = False
+    rests, lag, follows = False, Lag(), True
     for packet in _packets(container, stream, source):
         if interest is not None and interest.rests() != rests:
             rests = not rests
             stream.codec_context.skip_frame = "NONREF" if rests else "DEFAULT"
+        if interest is not None and packet.size:
+            # what follows a picture that was left out cannot be decoded before the next one that stands alone
+            behind = lag.update(_sent_s(packet), interest.clock())
+            follows = not behind and (follows or packet.is_keyframe)
+            if not follows and not packet.is_keyframe:
+                tallies.drop("behind")
+                continue
         try:
             pictures = packet.decode()
         except (av.FFmpegError, ValueError):

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _AGAIN_S = 0.005
 """So long after its engine was found busy a counter is tried again."""
+FRESH_S = 0.1
+"""A picture that waits so long at most is as good as the next one."""
 _TOLERATED = 25
 """One frame that fails is nothing; where so many in a row do, the counter counts as failed."""
 SourceOf = Camera | Microphone
@@ -203,9 +205,21 @@ class Watched:
                 lambda frame: frame_due() if is_due(frame) else None,
                 lambda frame: "late" if is_due(frame) else "between",
             )
-            self.camera.interest = Interest(lambda: time.monotonic() >= self.engine.due_s, lambda: self.engine.is_idle)
+            self.camera.interest = Interest(partial(self._wants, self.camera), lambda: self.engine.is_idle)
         if self.microphone is not None:
             self.microphone.tell(lambda _chunk: chunk_due(), lambda _chunk: "late")
+
+    def _wants(self, camera: Camera) -> bool:
+        """Whether a picture that comes now is made for somebody who looks: not while one waits that is nearly as
+        new."""
+        now_s = time.monotonic()
+        if now_s < self.engine.due_s:
+            return False
+        waiting = camera.waiting
+        if waiting is None or now_s - waiting.time_s > FRESH_S or waiting.time_s < self.engine.due_s:
+            return True
+        camera.tallies.drop("late")
+        return False
 
     def frame_due(self) -> Due | None:
         """When the picture that waits is due; None where none waits that is to be looked at."""

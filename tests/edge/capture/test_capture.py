@@ -14,8 +14,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.capture.camera import Camera, CameraSettings, read_camera
+from edge.capture.lag import Lag
 from edge.capture.media_file import Interest, open_media, read_chunks, read_frames
 from edge.capture.microphone import Microphone, MicrophoneSettings, read_microphone
 from edge.capture.redaction import redacted
@@ -407,3 +410,56 @@ def test_what_nobody_looks_at_is_not_made_and_in_rest_not_even_decoded(tmp_path:
     nothing, tallies = read(Interest(wants=lambda: False))
     assert nothing == [], "which is no stream without pictures"
     assert tallies.dropped == {"unwanted": 60}
+
+
+def test_a_stream_that_is_read_too_late_leaves_out_pictures_until_it_has_caught_up(tmp_path: Path) -> None:
+    """Less often, never later: and what comes after the gap is whole."""
+    path = tmp_path / "stream.mp4"
+    with av.open(str(path), "w") as container:
+        video = container.add_stream("libx264", rate=10, options={"bf": "0", "g": "30", "sc_threshold": "0"})
+        video.width, video.height, video.pix_fmt = 160, 96, "yuv420p"
+        for number in range(90):
+            pixels = np.full((96, 160, 3), 2 * number, np.uint8)
+            container.mux(video.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
+        container.mux(video.encode(None))
+
+    def read(late_s: Callable[[int], float]) -> tuple[list[int], Tallies]:
+        tallies, packet = Tallies(), count()
+
+        def clock() -> float:
+            number = next(packet)
+            return 1_000.0 + number / 10 + late_s(number)
+
+        container = open_media(str(path))
+        try:
+            shown = read_frames(container, str(path), tallies, 0.0, Interest(clock=clock))
+            return [int(frame.pixels.mean()) for frame in shown], tallies
+        finally:
+            container.close()
+
+    whole, tallies = read(lambda number: 0.0)
+    assert len(whole) == 90
+    assert tallies.dropped == {}
+    found, tallies = read(lambda number: 2.0 if 40 <= number < 50 else 0.1 if number % 7 == 0 else 0.0)
+    assert found == whole[:40] + whole[60:], "to the next picture that stands alone"
+    assert tallies.dropped == {"behind": 20}
+    slow, tallies = read(lambda number: 0.01 * number)  # is read ever later, and never catches up
+    assert set(slow) <= set(whole)
+    assert whole[60] in slow, "pictures that stand alone are decoded all the same"
+    assert tallies.dropped["behind"] > 20
+
+
+@given(st.lists(st.tuples(st.floats(-10, 10), st.floats(0, 10)), max_size=20), st.floats(-0.0009, 0.0009))
+def test_a_stream_that_comes_in_time_is_not_behind_whatever_its_clock_did_before(
+    leaps: list[tuple[float, float]], drift: float
+) -> None:
+    """A camera that was started anew, set its clock, or whose clock drifts, is not taken for one that is late."""
+    lag, sent_s, now_s = Lag(), 0.0, 0.0
+    for step_s, later_s in leaps:
+        sent_s, now_s = sent_s + step_s, now_s + later_s
+        lag.update(sent_s, now_s)
+    sent_s += 100.0  # another stretch
+    for _ in range(300):
+        sent_s, now_s = sent_s + 0.1, now_s + 0.1 * (1 + drift)
+        assert not lag.update(sent_s, now_s)
+    assert lag.update(sent_s + 0.1, now_s + 1.0), "and what is late is seen"
