@@ -4,12 +4,14 @@
     mu_l  = (S_l + kappa_l e_l) / (R_l + kappa_l),   sum_l (R_l / n) e_l = Ybar,
 
 with S_l of R_l rated visits of the level satisfied this month and e_l the earlier periods' curve, moved to this
-agency's own mean (`shifted_curve`) and worth kappa_l answers. kappa = 0 is post-stratification (the same as AIPW with
-saturated weights); kappa -> infinity is the prediction-powered estimate with lam = 1, Ybar + mean_N e - mean_n e.
-In between the *shape* of the past curve steadies levels with few answers, and is itself corrected by this month's; its
-height is never used, so an agency that is better at every level than its group is not drawn to the group. Unlike the
-efficiency estimator there is no tuning and no falling back on variance: a narrower interval around a biased mean would
-be worth nothing.
+agency's own mean (`shifted_curve`) and worth kappa_l answers. Where the counts carry noise of variance v, S_l of R_l
+are worth R_l / (1 + 2 v / (R_l e_l (1 - e_l))) answers: a share of noisy counts errs as that of so many without noise
+does, and a level with few answers would else be biased by counts that fall below nothing (ADR 0226).
+kappa = 0 without noise is post-stratification (the same as AIPW with saturated weights); kappa -> infinity is the
+prediction-powered estimate with lam = 1, Ybar + mean_N e - mean_n e. In between the *shape* of the past curve steadies
+levels with few answers, and is itself corrected by this month's; its height is never used, so an agency that is better
+at every level than its group is not drawn to the group. Unlike the efficiency estimator there is no tuning and no
+falling back on variance: a narrower interval around a biased mean would be worth nothing.
 
 Assumed: within a level, those who answer are like those who do not. Where that fails the bounds say by how much:
 abstained visits (nothing assumed), response depending on satisfaction itself (exponential tilt by an odds ratio),
@@ -41,9 +43,9 @@ CURVE_SD: Final = 0.05
 HEIGHT_SD: Final = 0.3
 """How far agencies of a group differ in height (standard deviation of the log odds of satisfaction)."""
 NEWTON_STEPS: Final = 10
-MAX_NOISE: Final = 0.3
-"""Noise, in standard deviations of the curve over the visits, beyond which nothing is corrected: it would outweigh what
-a selection of that size does to the mean, and clipping it biases the levels with few answers (ADR 0173)."""
+MAX_NOISE: Final = 2.0
+"""Noise of the estimate, in standard deviations of the curve over the visits, beyond which nothing is corrected: it
+would outweigh what even a strong selection does to the mean (ADR 0226)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +142,13 @@ def correction_arrays(
     kappa, curve_spread = prior_answers(curve, cells, expected)
     if prior is not None:
         kappa = np.asarray(prior, dtype=np.float64)
-    denominator = np.maximum(answered + kappa, 1.0)
-    own = answered / denominator
-    mu = np.clip(cells.satisfied, 0.0, answered) / denominator + (1.0 - own) * expected
+    # noise makes a level's own share worth fewer answers: its error is that of `informative` answers without noise
+    safe = np.maximum(answered, 1.0)
+    spread_of = np.clip(expected, 0.02, 0.98)
+    informative = answered / (1.0 + 2.0 * cells.variance[..., None] / (safe * spread_of * (1.0 - spread_of)))
+    own = informative / np.maximum(informative + kappa, 1.0)
+    each = own / safe
+    mu = each * np.clip(cells.satisfied, 0.0, answered) + (1.0 - own) * expected
     estimate = np.clip((weights * mu).sum(axis=-1), 0.0, 1.0)
 
     # theta is linear in this month's shares by level (coefficients omega) and in the shifted curve (gamma, sum about 0)
@@ -156,8 +162,8 @@ def correction_arrays(
     centred = mu - estimate[..., None]
     between = (np.maximum(weights, 0.0) * centred**2).sum(axis=-1) / visits
     silent = centred / visits[..., None]
-    sat = silent + weights * (1.0 - mu) / denominator + borrowed * (share[..., None] - expected) / paired[..., None]
-    dis = silent - weights * mu / denominator + borrowed * (share[..., None] - expected) / paired[..., None]
+    sat = silent + weights * (1.0 - mu) * each + borrowed * (share[..., None] - expected) / paired[..., None]
+    dis = silent - weights * mu * each + borrowed * (share[..., None] - expected) / paired[..., None]
     noise = cells.variance * (sat**2 + dis**2 + silent**2).sum(axis=-1)
     rated_share = np.clip(n / visits, 0.0, 1.0)
     finite = estimand is Estimand.FINITE_MONTH

@@ -241,14 +241,29 @@ def test_what_the_check_of_response_at_random_can_tell() -> None:
 
 
 @pytest.mark.parametrize(("epsilon", "boxes", "visits", "response"), [(0.5, 3, 792, 0.12), (0.5, 3, 5000, 0.02)])
-def test_noise_that_outweighs_what_it_could_mend_is_not_let_in(
-    epsilon: float, boxes: int, visits: int, response: float
-) -> None:
-    """Once the correction added 3.6 to 3.9 points where nothing was wrong."""
-    found = try_months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response)
-    assert found.correction.usable.mean() < 0.1
-    quiet = try_months(26, foreign.Signal(2.5), 1.5, 1, visits=visits, response=response)
-    assert quiet.correction.usable.mean() > 0.95
+def test_noise_does_not_bend_the_correction(epsilon: float, boxes: int, visits: int, response: float) -> None:
+    """Once it added 3.6 to 3.9 points where nothing was wrong; then a guard left selection as it was (ADR 0226)."""
+
+    def errors(found: Outcome) -> np.ndarray:
+        corrected = found.correction.estimate - found.month.truth
+        return np.asarray(np.where(found.correction.usable, corrected, found.naive))
+
+    def covered(found: Outcome) -> float:
+        held = (found.correction.low <= found.month.truth) & (found.month.truth <= found.correction.high)
+        return float(held[found.correction.usable].mean())
+
+    fair = try_months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response)
+    assert abs(errors(fair).mean()) < 0.008
+    assert np.sqrt((errors(fair) ** 2).mean()) < 1.3 * np.sqrt((fair.naive**2).mean())
+    selected = try_months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response, by_level=0.3)
+    assert selected.naive.mean() > 0.03
+    assert abs(errors(selected).mean()) < 0.012
+    assert np.sqrt((errors(selected) ** 2).mean()) < np.sqrt((selected.naive**2).mean())
+    for found in (fair, selected):
+        assert found.correction.usable.mean() > 0.95
+        assert covered(found) > 0.93
+    hopeless = try_months(26, foreign.Signal(2.5), 0.05, boxes, visits=visits, response=response)
+    assert hopeless.correction.usable.mean() < 0.6
 
 
 def group_months(rng: np.random.Generator, slopes: list[float], by_level: float = 0.0) -> list[AgencyMonth]:
