@@ -31,7 +31,7 @@ $(MEDIA): $(STAMP) $(wildcard models/cards/*.toml hailong/*.toml hailong/demo_me
 demo: setup ## the whole path on one machine: server, two boxes, real faces and speech
 	$(BIN)/hailong demo $(DEMO)
 
-$(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml)
+$(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml models/cards/text_encoder.toml)
 	$(BIN)/hailong models fetch --asr
 	@touch $@
 
