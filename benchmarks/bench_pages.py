@@ -17,10 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.provenance import provenance
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 PATHS = ("/", "/survey/index", "/agencies/a-1", "/health", "/analysis")
 PERIOD = "2026-Q3"
@@ -39,80 +43,101 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--serve", default="", help=argparse.SUPPRESS)
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Quarters that have sheets, sheets of an agency and quarter, seed of the generator."""
+
+    quarters: tuple[str, ...] = QUARTERS
+    sheets: int = SHEETS
+    seed: int = 1
+
+
 def make_store(path: Path, agencies: int) -> None:
-    """A simulated province of so many agencies: three quarters of sheets on three channels, the transactions of all
+    """A store with one simulated province of so many agencies."""
+    from server.store.engine import connect, write
+    from server.store.upgrade import upgrade
+
+    engine = connect(f"sqlite:///{path}")
+    upgrade(engine)
+    with write(engine) as connection:
+        fill_large_province(connection, "lon", agencies, Shape())
+    engine.dispose()
+
+
+def fill_large_province(connection: Connection, code: str, agencies: int, shape: Shape) -> None:
+    """A simulated province of so many agencies: some quarters of sheets on three channels, the transactions of all
     months, and a box at every tenth agency."""
     import numpy as np
     from sqlalchemy import insert
 
     from pipeline.calendar import Period, parse_period
     from server.core.provinces import make_province
+    from server.core.scope import Scope
     from server.simulation.evidence import simulate_evidence
-    from server.store.engine import connect, insert_row, write
+    from server.store.engine import insert_row
     from server.store.tables.agencies import agencies as agencies_table
     from server.store.tables.agencies import levels
     from server.store.tables.ratings import answer_values, ratings
     from server.store.tables.services import fields, service_groups
     from server.store.tables.transactions import transactions
-    from server.store.upgrade import upgrade
 
-    engine = connect(f"sqlite:///{path}")
-    upgrade(engine)
-    rng = np.random.default_rng(1)
-    with write(engine) as connection:
-        province = make_province(connection, "lon", "Tỉnh Lớn (mô phỏng)", "Large Province", simulated=True).province_id
-        here = {"province_id": province}
-        level = connection.execute(levels.select().order_by(levels.c.rank.desc())).first()
-        assert level is not None
-        field = insert_row(connection, fields, {**here, "code": "lv", "name_vi": "Lĩnh vực", "name_en": "Field"})
-        for group in GROUPS:
-            row = {**here, "number": group, "name_vi": f"Nhóm {group}", "name_en": f"Group {group}", "field_id": field}
-            insert_row(connection, service_groups, row)
-        ids = []
-        for number in range(1, agencies + 1):
-            name = f"Ủy ban nhân dân xã Đồng Xanh {number}"
-            row = {**here, "code": f"a-{number}", "name_vi": name, "name_en": f"Commune {number}", "level_id": level.id}
-            ids.append(insert_row(connection, agencies_table, row))
-        good = rng.normal(0.82, 0.06, agencies).clip(0.4, 0.98)
-        months = Period("", parse_period(QUARTERS[0]).first_month, parse_period(QUARTERS[-1]).last_month)
-        for month in months.months:
-            counts = rng.poisson(150, (agencies, len(GROUPS))).tolist()
-            connection.execute(
-                insert(transactions),
-                [
-                    {**here, "agency_id": agency, "service_group": group, "month": month, "count": count}
-                    for agency, of_agency in zip(ids, counts, strict=True)
-                    for group, count in zip(GROUPS, of_agency, strict=True)
-                ],
+    rng = np.random.default_rng(shape.seed)
+    province = make_province(
+        connection, code, f"Tỉnh {code} (mô phỏng)", f"Province {code}", simulated=True
+    ).province_id
+    here = {"province_id": province}
+    level = connection.execute(Scope(province).select(levels).order_by(levels.c.rank.desc())).first()
+    assert level is not None
+    field = insert_row(connection, fields, {**here, "code": "lv", "name_vi": "Lĩnh vực", "name_en": "Field"})
+    for group in GROUPS:
+        row = {**here, "number": group, "name_vi": f"Nhóm {group}", "name_en": f"Group {group}", "field_id": field}
+        insert_row(connection, service_groups, row)
+    ids = []
+    for number in range(1, agencies + 1):
+        name = f"Ủy ban nhân dân xã Đồng Xanh {number}"
+        row = {**here, "code": f"a-{number}", "name_vi": name, "name_en": f"Commune {number}", "level_id": level.id}
+        ids.append(insert_row(connection, agencies_table, row))
+    good = rng.normal(0.82, 0.06, agencies).clip(0.4, 0.98)
+    months = Period("", parse_period(shape.quarters[0]).first_month, parse_period(shape.quarters[-1]).last_month)
+    for month in months.months:
+        counts = rng.poisson(150, (agencies, len(GROUPS))).tolist()
+        connection.execute(
+            insert(transactions),
+            [
+                {**here, "agency_id": agency, "service_group": group, "month": month, "count": count}
+                for agency, of_agency in zip(ids, counts, strict=True)
+                for group, count in zip(GROUPS, of_agency, strict=True)
+            ],
+        )
+    for name in shape.quarters:
+        quarter = parse_period(name)
+        days = rng.integers(quarter.first_day, quarter.last_day + 1, (agencies, shape.sheets))
+        for place, agency in enumerate(ids):
+            satisfied = rng.random((shape.sheets, 32)) < good[place]
+            answers = np.where(
+                satisfied, rng.integers(4, 6, (shape.sheets, 32)), rng.integers(1, 4, (shape.sheets, 32))
             )
-        for name in QUARTERS:
-            quarter = parse_period(name)
-            days = rng.integers(quarter.first_day, quarter.last_day + 1, (agencies, SHEETS))
-            for place, agency in enumerate(ids):
-                satisfied = rng.random((SHEETS, 32)) < good[place]
-                answers = np.where(satisfied, rng.integers(4, 6, (SHEETS, 32)), rng.integers(1, 4, (SHEETS, 32)))
-                rows = []
-                for sheet in range(SHEETS):
-                    day = int(days[place, sheet])
-                    channel = "counter_tablet" if place % 10 == 0 and sheet % 2 else ("paper", "online")[sheet % 3 % 2]
-                    rows.append(
-                        {
-                            **here,
-                            "agency_id": agency,
-                            "service_group": GROUPS[sheet % len(GROUPS)],
-                            "channel": channel,
-                            "day": day,
-                            "month": _month(day),
-                            "received_day": day,
-                            "instrument": "2640",
-                            "instrument_version": 1,
-                            "reasons": int(1 << (sheet % 12)) if answers[sheet, 0] < 4 else 0,
-                            **answer_values(answers[sheet].tolist()),
-                        }
-                    )
-                connection.execute(insert(ratings), rows)
-        simulate_evidence(connection, province, months)
-    engine.dispose()
+            rows = []
+            for sheet in range(shape.sheets):
+                day = int(days[place, sheet])
+                channel = "counter_tablet" if place % 10 == 0 and sheet % 2 else ("paper", "online")[sheet % 3 % 2]
+                rows.append(
+                    {
+                        **here,
+                        "agency_id": agency,
+                        "service_group": GROUPS[sheet % len(GROUPS)],
+                        "channel": channel,
+                        "day": day,
+                        "month": _month(day),
+                        "received_day": day,
+                        "instrument": "2640",
+                        "instrument_version": 1,
+                        "reasons": int(1 << (sheet % 12)) if answers[sheet, 0] < 4 else 0,
+                        **answer_values(answers[sheet].tolist()),
+                    }
+                )
+            connection.execute(insert(ratings), rows)
+    simulate_evidence(connection, province, months)
 
 
 def _month(day: int) -> int:

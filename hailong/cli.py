@@ -96,6 +96,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench statistics": ("benchmarks.bench_statistics", "coverage, width and bias of the estimators"),
     "bench scoring": ("benchmarks.bench_scoring", "scoring sums over millions of windows"),
     "bench ingest": ("benchmarks.bench_ingest", "messages a second through the boxes' door"),
+    "bench nation": ("benchmarks.bench_nation", "all provinces of a store in one run: time, memory, growth"),
     "bench pages": ("benchmarks.bench_pages", "the pages of a large province: time, size, memory"),
 }
 

@@ -24,6 +24,7 @@ from server.metrics import serve_figures
 from server.ratings.chain import seal_all
 from server.retention.policy import enforce
 from server.retention.traces import forget
+from server.scores.warming import Warmer
 from server.store.engine import write
 from server.web.connections import PromptProtocol
 
@@ -44,6 +45,7 @@ class Service:
         self._keys = load_keys(config.keys_dir / KEY_FILE_NAME, "server")
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
+        self._warmer = Warmer(engine)
         self.web_address = ""
         self.metrics_address = ""
 
@@ -90,6 +92,7 @@ class Service:
         self._web = threading.Thread(target=self._serve_web, name="web", daemon=True)
         self._web.start()
         self._housekeeper.start()
+        self._warmer.start()
         return self
 
     def _serve_web(self) -> None:
@@ -104,6 +107,7 @@ class Service:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._warmer.stop()
         self._server.should_exit = True
         self._web.join(10)
         if self._figures is not None:

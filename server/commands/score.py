@@ -3,6 +3,7 @@ channel and month, with valid answers, response rate, intervals, design effect, 
 
     hailong server score --period 2026-Q3 --instrument 2640
     hailong server score --period 2026 --instrument 2640 --json > index.json
+    hailong server score --nation --period 2026 --out nation --workers 2
 
 The plain index is 100 x (satisfied + very satisfied) / valid answers and can be recomputed by hand from
 `hailong server export ratings`. Suspicious ratings that were set aside do not count; they are listed with the reason.
@@ -26,6 +27,7 @@ from server.scores.index import IndexResult
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
+    from server.commands.nation_run import add_arguments as add_nation_arguments
     from server.commands.options import add_store
 
     add_store(parser)
@@ -40,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--suppress-below", type=int, help="hide figures of fewer valid answers (the province's setting)"
     )
     parser.add_argument("--no-fused", action="store_true", help="without the estimate fused with the implicit signal")
+    add_nation_arguments(parser)
     parser.add_argument("--json", action="store_true", help="everything, as JSON")
 
 
@@ -47,7 +50,11 @@ _DIMENSIONS = ("province", "agency", "level", "field", "service_group", "service
 
 
 def run(args: argparse.Namespace) -> int:
-    """Compute and print the index."""
+    """Compute and print the index, or with `--nation` write all provinces' figures."""
+    if args.nation:
+        from server.commands.nation_run import run_nation
+
+        return run_nation(args)
     from pipeline.calendar import parse_period
     from pipeline.errors import InvalidError
     from pipeline.instruments import load_instrument

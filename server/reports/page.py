@@ -9,7 +9,6 @@ from fastapi.responses import Response
 
 from pipeline.instruments import load_instrument
 from server.reports.workbook import index_sheets
-from server.scores.index import DIMENSIONS
 from server.scores.index_page import Code, PeriodText, index_for
 from server.store.engine import read
 from server.web.context import ScoreReader, download, engine_of, language
@@ -22,7 +21,7 @@ def index_workbook(request: Request, user: ScoreReader, period: PeriodText = "",
     """The whole index as a workbook, a sheet for each dimension."""
     questionnaire = load_instrument(instrument)
     with read(engine_of(request)) as connection:
-        result = index_for(connection, user, period, questionnaire, DIMENSIONS)
+        result = index_for(connection, user, period, questionnaire)
     out = io.BytesIO()
     index_sheets(result, questionnaire, language(request)).save(out)
     kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

@@ -28,7 +28,7 @@ from server.scores.plots import pulse_plot
 from server.scores.reasons import reasons_of
 from server.scores.reasons_page import reasons_plot
 from server.scores.signals import signals
-from server.scores.standings import agency_index, standings, worst
+from server.scores.standings import held_index, standings, worst
 from server.scores.trends import TrendPoint, channel_counts, pulses, trend
 from server.scores.words import reason_words
 from server.store.channels import CHANNELS
@@ -72,7 +72,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         found = standings(connection, province, chosen)
         instrument = found.instrument
         now, last, year = (
-            _place_of(agency_index(connection, province, instrument, one).of("agency"), agency.code)
+            _place_of(held_index(connection, province, instrument, one).of("agency"), agency.code)
             for one in (chosen, chosen.before(), chosen.year_before())
         )
         points = trend(connection, province, agency.agency_id, chosen)

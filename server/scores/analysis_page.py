@@ -2,73 +2,77 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from pipeline.calendar import parse_period
 from pipeline.language import Message, Text, in_language
-from server.catalogue.reading import listing
+from server.catalogue.reading import listing as catalogue_listing
 from server.scores.analysis_plots import curve_plot, difference_plot, rank_plot
+from server.scores.analysis_tables import OF_AGENCIES, analysis_tables
 from server.scores.asked import asked_period
 from server.scores.clerks import LEFT_OUT
-from server.scores.files import as_csv, as_parquet, columns_of, described
+from server.scores.files import as_csv, as_parquet, described
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
 from server.scores.tables import TABLES, drift_words, material
 from server.scores.words import reason_words, verdict_words
 from server.store.engine import read
 from server.web.context import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
+from server.web.listing import holds, listing
 
 router = APIRouter(include_in_schema=False)
 PARQUET = "application/vnd.apache.parquet"
 CSV = "text/csv; charset=utf-8"
+POINTS = 400
+"""Agencies in the plot of differences: of more, every second, every third ... is drawn; the download has all."""
 
 
 @router.get("/analysis")
-def analysis_page(request: Request, user: Analyst, period: str = "") -> Response:
-    """All figures of a period on one page."""
+def analysis_page(
+    request: Request,
+    user: Analyst,
+    period: str = "",
+    q: Annotated[str, Query(max_length=80)] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    """All figures of a period on one page; of many agencies some at a time, the same in every table and plot."""
     chosen = asked_period(request, user, period)
     engine, lang = engine_of(request), language(request)
-    found = material(engine, user.province_id, chosen)
-    rows = {name: make(found) for name, make in TABLES.items()}
-    scores = agency_scores(engine, user.province_id, chosen)
-    place = {score.id: position for position, score in enumerate(scores)}  # the catalogue's order, as on the overview
-    for name in ("estimates", "agreement", "small-areas"):
-        rows[name] = sorted(rows[name], key=lambda row: place.get(row["agency"], len(place)))
-    of_agencies = [row for row in rows["estimates"] if row["service_group"] == ""]
-    efficiency = {row["agency"]: row for row in of_agencies if row["method"] == "efficiency"}
-    corrected = {row["agency"]: row for row in of_agencies if row["method"] == "correction"}
+    found = analysis_tables(engine, user.province_id, chosen)
     with read(engine) as connection:
         periods = rated_quarters(connection, user.province_id)
-        named = listing(connection, user.scope)["levels"]
+        named = catalogue_listing(connection, user.scope)["levels"]
+    if found is None:
+        return render(request, "analysis_waits.html", period=chosen, periods=periods)
+    fitting = [one for one in found.scores.values() if holds(q, one.name_vi, one.name_en, one.id)]
+    table = listing("/analysis", {"period": period, "q": q}, fitting, {}, sort="", page=page)
+    here = {one.id for one in table.rows}
+    rows = {name: [r for r in of if name not in OF_AGENCIES or r["agency"] in here] for name, of in found.rows.items()}
+    points = rows["differences"]
     return render(
         request,
         "analysis.html",
         period=chosen,
         periods=periods,
+        q=q,
+        table=table,
         rows=rows,
-        explicit=[row for row in of_agencies if row["method"] == "explicit"],
-        efficiency=efficiency,
-        corrected=corrected,
-        verdicts=Counter(verdict_words(row["verdict"]) for row in efficiency.values()).most_common(),
-        labels_saved=sum(row["labels_saved"] for row in efficiency.values()),
+        found=found,
         verdict_words=verdict_words,
         reason_words=reason_words,
-        left_out={found.agencies[key].code for key in found.left_out if key in found.agencies},
         left_out_words=LEFT_OUT,
-        alarms=[row for row in rows["drift"] if row["alarm"]],
         parse_period=parse_period,
         drift_words=drift_words,
-        agency_plot=agency_plot(scores, lang),
+        agency_plot=agency_plot(table.rows, lang),
         curve_plot=curve_plot(
             rows["curves"], lang, {row.code: in_language(Text.of_row(row._mapping), lang) for row in named}
         ),
-        difference_plot=difference_plot(rows["differences"], rows["agencies"], lang),
+        difference_plot=difference_plot(points[:: -(-len(points) // POINTS) or 1], rows["agencies"], lang),
         rank_plot=rank_plot(rows["ranks"], lang),
-        dictionary=[(name, described(name)) for name in columns_of([r for t in rows.values() for r in t])],
+        dictionary=[(name, described(name)) for name in found.columns],
     )
 
 

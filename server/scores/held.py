@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, func
 
 from pipeline.calendar import today
+from pipeline.release_kind import EVIDENCE
 from server.core.provinces import read_settings
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies
@@ -46,19 +47,26 @@ def _read_version(connection: Connection, province_id: int) -> Version:
 
     Whatever changes a row is an entry of the log of changes, written in the same transaction: its length moves also
     where one is taken from here and given there, so that a sum stays. What boxes and citizens bring is added, and seen
-    by the tables' growth; sums stand beside, for a store that somebody mends by hand."""
+    by the tables' growth; sums stand beside, for a store that somebody mends by hand. Ratings of today and pulses are
+    in no figure that is held (`server.core.disclosure`; pulses are drawn as they come), and while people answer all day
+    the figures stay: tomorrow is another version.
+
+    `tests/server/scores/test_held.py` knows every writer of what held figures read, and that this moves with each."""
     scope = Scope(province_id)
     logged = scope.select(changes, func.max(changes.c.position))
     parts: list[Any] = [str(connection.engine.url), today(), connection.execute(logged).scalar_one()]
     parts += read_settings(connection, province_id, ("confidence", "min_answers")).values()
     aside = func.count().filter(ratings.c.state == RatingState.SET_ASIDE)
-    for table, extra in (
-        (ratings, (aside, func.sum(ratings.c.a00))),
-        (releases, (func.max(releases.c.received_day),)),
-        (transactions, (func.sum(transactions.c.count),)),
-        (agencies, (func.count().filter(agencies.c.active),)),
+    is_over = ratings.c.received_day < today(), ratings.c.day < today()
+    is_evidence = releases.c.kind == EVIDENCE.name
+    for table, extra, counts in (
+        (ratings, (aside, func.sum(ratings.c.a00)), is_over),
+        (releases, (func.max(releases.c.received_day),), (is_evidence,)),
+        (transactions, (func.sum(transactions.c.count),), ()),
+        (agencies, (func.count().filter(agencies.c.active),), ()),
     ):
-        parts += connection.execute(scope.select(table, func.count(), func.max(table.c.id), *extra)).one()
+        query = scope.select(table, func.count(), func.max(table.c.id), *extra).where(*counts)
+        parts += connection.execute(query).one()
     stated = scope.select(box_pools, box_pools.c.id, box_pools.c.clerks).order_by(box_pools.c.id)
     parts += [tuple(row) for row in connection.execute(stated)]
     serving = scope.select(boxes, boxes.c.id, boxes.c.clerks, boxes.c.pool)

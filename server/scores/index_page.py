@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -11,33 +12,40 @@ from sqlalchemy import Connection
 from pipeline.calendar import parse_period
 from pipeline.errors import InvalidError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
-from pipeline.language import Message
+from pipeline.language import Message, in_language
 from server.auth.roles import User
 from server.catalogue.reading import read_catalogue
 from server.core.labels import DIMENSION_NAMES, POOLING_NAMES
 from server.feedback.feedback import counts
 from server.ratings.batches import unfinished
+from server.scores.figures import Place
 from server.scores.fused import newest_period, rated_quarters
 from server.scores.index import DIMENSIONS, WHOLE, IndexResult, compute_index
+from server.scores.standings import held_index
 from server.store.channels import CHANNELS
 from server.store.engine import read
-from server.web.context import ScoreReader, engine_of, render
+from server.web.context import ScoreReader, engine_of, language, render
+from server.web.listing import holds, listing
 
 router = APIRouter()
 
 PeriodText = Annotated[str, Query(max_length=30)]
 Code = Annotated[str, Query(max_length=40)]
+Number = Annotated[int, Query(ge=1, le=100_000)]
+PATH = "/survey/index"
 
 
 def index_for(
-    connection: Connection, user: User, period_text: str, instrument: Instrument, dimensions: tuple[str, ...]
+    connection: Connection, user: User, period_text: str, instrument: Instrument, by: str | None = None
 ) -> IndexResult:
-    """The index that a user may see: an agency reader's own agency alone."""
+    """The index that a user may see: of the province and the places of a dimension, or None: of all dimensions; an
+    agency reader's own agency alone."""
     period = parse_period(period_text) if period_text else newest_period(connection, user.province_id)
-    wanted = ("agency",) if user.agency_id is not None else dimensions
-    result = compute_index(connection, user.province_id, instrument, period, dimensions=wanted)
     if user.agency_id is None:
-        return result
+        if by is None:
+            return compute_index(connection, user.province_id, instrument, period)
+        return held_index(connection, user.province_id, instrument, period, by)
+    result = held_index(connection, user.province_id, instrument, period)
     own = read_catalogue(connection, user.province_id).agencies[user.agency_id].code
     return IndexResult(
         **{name: getattr(result, name) for name in IndexResult.__slots__ if name not in _NARROWED},
@@ -50,7 +58,7 @@ def index_for(
 _NARROWED = ("places", "effects", "set_aside")
 
 
-@router.get("/survey/index", include_in_schema=False)
+@router.get(PATH, include_in_schema=False)
 def index_page(
     request: Request,
     user: ScoreReader,
@@ -58,6 +66,11 @@ def index_page(
     instrument: Code = "2640",
     by: Code = "agency",
     item: Code = WHOLE,
+    q: Annotated[str, Query(max_length=80)] = "",
+    sort: Code = "",
+    page: Number = 1,
+    cases: Number = 1,
+    aside: Number = 1,
 ) -> Response:
     """The table of one dimension and figure, the criteria of all, effects of channels, what is set aside."""
     questionnaire = load_instrument(instrument)
@@ -67,7 +80,7 @@ def index_page(
             Message("Known: {dimensions}.", dimensions=", ".join(DIMENSIONS)),
         )
     with read(engine_of(request)) as connection:
-        result = index_for(connection, user, period, questionnaire, ("province", by))
+        result = index_for(connection, user, period, questionnaire, by)
         periods = rated_quarters(connection, user.province_id)
         missing = unfinished(connection, user.province_id)
         agencies = read_catalogue(connection, user.province_id).agencies
@@ -88,6 +101,18 @@ def index_page(
             Message("Choose one from the list."),
         )
     head = result.of("province") or result.of("agency")
+    asked = {"period": period, "instrument": "" if instrument == "2640" else instrument, "q": q, "sort": sort}
+    asked |= {"by": "" if by == "agency" else by, "item": "" if item == WHOLE else item}
+    asked |= {name: str(n) for name, n in (("page", page), ("cases", cases), ("aside", aside)) if n > 1}
+    lang = language(request)
+    keys: dict[str, Callable[[Place], float | str | None]] = {
+        "name": lambda place: in_language(place.name, lang).casefold(),
+        "sheets": lambda place: place.sheets,
+        "response": lambda place: place.response_rate,
+        "index": lambda place: place.figure(item).index,
+    }
+    found = [place for place in result.of(by) if holds(q, place.name_vi, place.name_en, place.key)]
+    by_code = {agency.code: agency for agency in agencies.values()}
     return render(
         request,
         "survey_index.html",
@@ -100,13 +125,16 @@ def index_page(
         by=by,
         item=item,
         items=items,
-        head=head[0] if head else None,
-        places=result.of(by),
+        whole=head[0] if head else None,
+        q=q,
+        table=listing(PATH, asked, found, keys, sort=sort, page=page),
         dimensions=DIMENSION_NAMES,
         channels=CHANNELS.names,
         pooling=POOLING_NAMES[result.pooling],
-        complaints=complaints,
+        complaints=listing(PATH, asked, complaints, {}, sort="", page=cases, name="cases"),
+        set_aside=listing(PATH, asked, result.set_aside, {}, sort="", page=aside, name="aside"),
         agencies=agencies,
+        by_code=by_code,
     )
 
 
@@ -116,4 +144,4 @@ def index_json(
 ) -> dict[str, Any]:
     """The whole index: every dimension and figure, as `hailong server score --json` prints it (without the fused)."""
     with read(engine_of(request)) as connection:
-        return index_for(connection, user, period, load_instrument(instrument), DIMENSIONS).to_dict()
+        return index_for(connection, user, period, load_instrument(instrument)).to_dict()

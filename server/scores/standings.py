@@ -120,10 +120,13 @@ def main_instrument(connection: Connection, province_id: int, period: Period) ->
     return load_instrument(USUAL_INSTRUMENT)
 
 
-def agency_index(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> IndexResult:
-    """Every figure of the province and its agencies; held while nothing changes."""
-    of = (province_id, instrument.code, instrument.version, period)
-    made = partial(compute_index, connection, province_id, instrument, period, dimensions=("province", "agency"))
+def held_index(
+    connection: Connection, province_id: int, instrument: Instrument, period: Period, by: str = "agency"
+) -> IndexResult:
+    """Every figure of the province and of the places of a dimension; held while nothing changes."""
+    dimensions = tuple(dict.fromkeys(("province", by)))
+    of = (province_id, instrument.code, instrument.version, period, by)
+    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions)
     return _results.get(of, version_of(connection, province_id), made)
 
 

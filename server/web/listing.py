@@ -25,11 +25,17 @@ class Listing(Generic[T]):
     number: int
     pages: int
     sort: str
+    name: str = "page"
+    """Of the number in the address: a page may hold several lists."""
 
     def href(self, **changes: object) -> str:
         """This page's address with some choices changed; another choice leads to the first page."""
-        wanted = {**self.asked, "page": "", **{name: str(value) for name, value in changes.items()}}
+        wanted = {**self.asked, self.name: "", **{name: str(value) for name, value in changes.items()}}
         return f"{self.path}?{urlencode({name: value for name, value in wanted.items() if value})}"
+
+    def page_href(self, number: int) -> str:
+        """The address of another page of this list."""
+        return self.href(**{self.name: number})
 
     def aria_sort(self, name: str) -> str:
         """What `aria-sort` says of a column."""
@@ -51,6 +57,7 @@ def listing(
     sort: str,
     page: int,
     page_rows: int = PAGE_ROWS,
+    name: str = "page",
 ) -> Listing[T]:
     """Rows sorted by one of the `keys` (`-name`: the greatest first; an unknown name: as they come), rows without a
     value last."""
@@ -63,7 +70,7 @@ def listing(
     pages = max(1, -(-len(ordered) // page_rows))
     number = min(max(1, page), pages)
     shown = ordered[(number - 1) * page_rows : number * page_rows]
-    return Listing(path, dict(asked), shown, len(ordered), number, pages, sort)
+    return Listing(path, dict(asked), shown, len(ordered), number, pages, sort, name)
 
 
 def holds(words: str, *names: str) -> bool:
