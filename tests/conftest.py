@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import Engine, create_engine
 
+from server.scores import beside
 from server.store.engine import connect, store_url
 from server.store.upgrade import upgrade
 from tests.postgres import throw_away_cluster
@@ -45,6 +46,15 @@ def server_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HAILONG_SERVER_DIR", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pages_wait() -> Iterator[None]:
+    """A page waits for what it needs, however busy the machine is: what a test sees is not its luck."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(beside, "WAIT_S", 600.0)
+        patch.setattr(beside, "AGAIN_S", 600.0)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -17,19 +17,9 @@ from pipeline.calendar import today
 from server.app import create_app
 from server.core.config import make_config
 from server.rounds.rounds import Round, make_round
-from server.scores import beside
 from server.store.engine import connect, write
 from server.store.upgrade import upgrade
 from tests.server.province import Province, fill_province
-
-
-@pytest.fixture(scope="session", autouse=True)
-def pages_wait() -> Iterator[None]:
-    """A page waits for what it needs, however busy the machine is: what a test sees is not its luck."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(beside, "WAIT_S", 600.0)
-        patch.setattr(beside, "AGAIN_S", 600.0)
-        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -233,10 +233,12 @@ def test_answers_and_pulses_of_today_leave_it(store: Engine) -> None:
 def test_what_is_made_beside_pages_is_made_once_in_turn_and_a_failure_stops_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    gate, made = threading.Event(), []
+    begun, gate = threading.Event(), threading.Event()
+    made: list[str] = []
     maker = Maker("test", most=2)
 
     def wait() -> None:
+        begun.set()
         gate.wait(60)
         made.append("first")
 
@@ -244,16 +246,15 @@ def test_what_is_made_beside_pages_is_made_once_in_turn_and_a_failure_stops_noth
     assert first is not None
     assert again is not None
     assert (first[1], again[1]) == (True, False), "who asks again waits for the same"
+    assert begun.wait(60)
+    assert maker.ask("a", wait) == (first[0], False), "also while it is being made"
     assert maker.ask("bad", lambda: 1 // 0) is not None
     last = maker.ask("b", lambda: made.append("last"))
     assert last is not None
-    full = maker.ask("c", wait)
-    if full is None:  # unless the thread has not taken the first yet, two wait already
-        assert len(made) == 0
+    assert maker.ask("c", wait) is None, "two wait already"
     gate.set()
     assert last[0].wait(60)
-    assert made[0] == "first"
-    assert "last" in made
+    assert made == ["first", "last"]
     assert "could not be made" in caplog.text
 
 
