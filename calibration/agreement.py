@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
 
 from calibration.intervals import LEVEL, normal_quantile, t_quantile
 from calibration.reasons import Reason, Why
@@ -244,6 +243,8 @@ def index_agreement(
         gap = b.mean(axis=-1) - a.mean(axis=-1)
         base = np.maximum(sa, 0) + np.maximum(sb, 0) + np.maximum(gap**2 - (vx.mean() + vy.mean()) / m, 0)
         ccc = np.where(base > 0, 2 * sab / np.maximum(base, 1e-15), np.nan)
+        from scipy.stats import rankdata
+
         ra, rb = rankdata(a, axis=-1), rankdata(b, axis=-1)
         ra, rb = ra - ra.mean(axis=-1, keepdims=True), rb - rb.mean(axis=-1, keepdims=True)
         spearman = (ra * rb).sum(axis=-1) / np.sqrt(np.maximum((ra**2).sum(axis=-1) * (rb**2).sum(axis=-1), 1e-15))

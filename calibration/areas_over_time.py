@@ -29,7 +29,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import betabinom
 
 from calibration.intervals import LEVEL, beta_interval
 from pipeline.errors import StatisticsError
@@ -182,6 +181,8 @@ def _tails(k: FloatArray, n: FloatArray, mean: FloatArray, variance: FloatArray)
     half of the probability of the answers themselves counted (mid-p; Lancaster 1961)."""
     size = np.maximum(mean * (1 - mean) / variance - 1.0, 0.5)
     whole = np.maximum(np.round(n), 1.0)
+    from scipy.stats import betabinom  # takes as long to import as all the rest
+
     spread = betabinom(whole, mean * size, (1 - mean) * size)
     seen = np.clip(np.round(k), 0, whole)
     below = spread.cdf(seen) - spread.pmf(seen) / 2

@@ -28,8 +28,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import chi2
-from scipy.stats import f as f_distribution
+from scipy.special import chdtrc, fdtrc
 
 from calibration.months import AgencyMonth
 from calibration.response_curve import ResponseCurve
@@ -223,10 +222,9 @@ class _Dispersion:
         """P-value after dividing by the dispersion (F where it is estimated)."""
         dispersion = self._value / self._degrees if self._degrees else 1.0
         if self._count < MINIMUM_DISPERSION_STATISTICS or dispersion <= 1.0:
-            return float(chi2.sf(statistic.value, statistic.degrees))
-        return float(
-            f_distribution.sf(statistic.value / statistic.degrees / dispersion, statistic.degrees, self._degrees)
-        )
+            return float(chdtrc(statistic.degrees, statistic.value))
+        ratio = max(statistic.value, 0.0) / statistic.degrees / dispersion
+        return float(fdtrc(statistic.degrees, self._degrees, ratio))
 
 
 def _holm(p_values: Sequence[float], alpha: float) -> list[bool]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from calibration.bounded import MINIMUM_BOXES, bounded_shares, caps
 from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, added_up, noisy_cells
@@ -122,7 +122,7 @@ def curve_arrays(cells: NoisyCells, minimum_pairs: int = MINIMUM_PAIRS) -> Curve
     ordered = isotonic(levels, 1.0 / variance[..., :SEEN_LEVELS])
     raw_ordered = isotonic(raw[..., :SEEN_LEVELS], 1.0 / variance[..., :SEEN_LEVELS])
     misfit = ((raw[..., :SEEN_LEVELS] - raw_ordered) ** 2 / variance[..., :SEEN_LEVELS]).sum(axis=-1)
-    monotone = misfit <= chi2.isf(MONOTONE_P, SEEN_LEVELS - 1)
+    monotone = misfit <= chdtri(SEEN_LEVELS - 1, MONOTONE_P)
     levels = np.where(monotone[..., None], ordered, levels)
     gap = raw[..., SEEN_LEVELS:] - m
     abstained_variance = variance[..., SEEN_LEVELS:]

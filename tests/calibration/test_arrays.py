@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -209,3 +211,10 @@ def test_moments_of_days_are_those_of_the_whole_tables(seed: int) -> None:
             wanted = _dense_sums(n[..., j].astype(np.float64), k[..., j].astype(np.float64), decay)
             for found, expected in zip((moments.observed, moments.apart, shared), wanted, strict=True):
                 np.testing.assert_allclose(found[:, j], expected, atol=1e-9)
+
+
+def test_scoring_starts_without_the_packages_that_take_longest_to_import() -> None:
+    """scipy.stats is a third of what `hailong server score` imports, and nothing that it always runs needs it."""
+    code = "import sys; import server.scores.fused, server.scores.index; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"scipy.stats", "ibis", "altair", "openpyxl", "pyarrow"} & set(done.stdout.split())
