@@ -22,11 +22,11 @@ from pipeline.language import Joined, Message, in_language, is_spoken
 from server.channels.gateway.sealed_keys import seal_open_keys
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
-from server.core.secret_keys import COOKIE_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
+from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
 from server.web.bodies import BodyGuard
 from server.web.context import (
+    AccountUnfinishedError,
     LogInNeededError,
-    PasswordChangeNeededError,
     WebState,
     check_csrf,
     error_text,
@@ -39,6 +39,7 @@ from server.web.packing import Packing
 
 ROUTERS = (
     "server.accounts.session_page",
+    "server.accounts.factor_page",
     "server.scores.overview_page",
     "server.scores.agency_page",
     "server.scores.reasons_page",
@@ -94,6 +95,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         secret=read_secret(config, COOKIE_KEY),
         receipt_key=read_secret(config, RECEIPT_KEY),
         gateway_key=read_secret(config, GATEWAY_KEY),
+        factor_key=read_secret(config, FACTOR_KEY),
         templates=make_templates(),
         log_in_here=RateLimiter(5, 900.0),
         log_in_by_name=RateLimiter(50, 900.0),
@@ -155,10 +157,10 @@ def _add_error_pages(app: FastAPI) -> None:
         after = request.url.path if request.method == "GET" else "/"
         return RedirectResponse(f"/log-in?after={after}", 303)
 
-    @app.exception_handler(PasswordChangeNeededError)
-    def password_change_needed(request: Request, _error: PasswordChangeNeededError) -> Response:
+    @app.exception_handler(AccountUnfinishedError)
+    def account_unfinished(request: Request, error: AccountUnfinishedError) -> Response:
         if _wants_json(request):
-            return JSONResponse({"error": "change the one-time password first"}, 403)
+            return JSONResponse({"error": str(error)}, 403)
         return RedirectResponse("/account", 303)
 
     @app.exception_handler(StarletteHTTPException)

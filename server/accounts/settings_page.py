@@ -8,9 +8,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
+from server.auth.factors import require_for, required_roles
 from server.core.changes import record_change
+from server.core.labels import ROLE_NAMES
 from server.core.provinces import read_settings, write_setting
 from server.store.engine import read, write
+from server.store.tables.users import Role
 from server.web.context import UserManager, engine_of, render
 
 router = APIRouter(include_in_schema=False)
@@ -62,7 +65,10 @@ def settings_page(request: Request, user: UserManager) -> Response:
     """The settings in force."""
     with read(engine_of(request)) as connection:
         values = read_settings(connection, user.province_id, NAMES)
-    return render(request, "settings.html", values=values, limits={name: _limits(name) for name in NAMES})
+        asked = required_roles(connection, user.province_id)
+    roles = [(role.value, ROLE_NAMES[role.value], role in asked) for role in Role]
+    limits = {name: _limits(name) for name in NAMES}
+    return render(request, "settings.html", values=values, limits=limits, roles=roles)
 
 
 @router.post("/settings")
@@ -77,4 +83,14 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Setting
         if changed:
             named = {name: [old[name], value] for name, value in changed.items()}
             record_change(connection, user.province_id, user.user_id, "settings", named)
+    return RedirectResponse("/settings", 303)
+
+
+@router.post("/settings/second-factor")
+def change_second_factor(
+    request: Request, user: UserManager, roles: Annotated[list[Role] | None, Form()] = None
+) -> Response:
+    """Which roles have to log in with a second factor."""
+    with write(engine_of(request)) as connection:
+        require_for(connection, user.province_id, roles or [], by=user.user_id)
     return RedirectResponse("/settings", 303)

@@ -9,7 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from pipeline.errors import NotFoundError, RequestError
 from pipeline.language import Message
-from server.auth.users import all_users, make_user, new_one_time_password, set_active, user_name
+from server.auth.factors import users_with_factor
+from server.auth.users import all_users, make_user, new_one_time_password, set_active, take_factor_away, user_name
 from server.catalogue.agencies import read_agencies
 from server.core.labels import ROLE_NAMES
 from server.store.engine import read, write
@@ -23,12 +24,14 @@ def _page(request: Request, user: UserManager, status: int = 200, **values: obje
     with read(engine_of(request)) as connection:
         found = all_users(connection, user.scope)
         agencies = read_agencies(connection, user.province_id)
+        with_factor = users_with_factor(connection, user.scope)
     empty: dict[str, object] = {"problem": "", "made": None}
     return render(
         request,
         "users.html",
         status,
         users=found,
+        with_factor=with_factor,
         agencies=agencies,
         roles=list(Role),
         role_names=ROLE_NAMES,
@@ -73,6 +76,14 @@ def reset_password(request: Request, user: UserManager, user_id: RowId) -> Respo
         password = new_one_time_password(connection, user.province_id, user_id, by=user.user_id)
         name = user_name(connection, user.scope, user_id)
     return _page(request, user, made=(name, password))
+
+
+@router.post("/users/{user_id}/factor")
+def reset_factor(request: Request, user: UserManager, user_id: RowId) -> Response:
+    """Take away the second factor of somebody whose telephone is lost."""
+    with write(engine_of(request)) as connection:
+        take_factor_away(connection, user.province_id, user_id, by=user.user_id)
+    return RedirectResponse("/users", 303)
 
 
 @router.post("/users/{user_id}/active")

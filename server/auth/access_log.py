@@ -20,12 +20,12 @@ def log_access(engine: Engine, province_id: int, user_id: int | None, method: st
         connection.execute(insert(access_log).values(**values, route=route[:200]))
 
 
-def log_failed_log_in(connection: Connection, user_name: str) -> None:
+def log_failed_log_in(connection: Connection, user_name: str, route: str) -> None:
     """A failed log-in of a user that exists; of others nothing is kept (a mistyped name may be a password)."""
     row = connection.execute(select(users.c.id, users.c.province_id).where(users.c.name == user_name)).first()
     if row is not None:
         values = {"province_id": row.province_id, "user_id": row.id, "at_s": now_s(), "method": "POST", "status": 401}
-        connection.execute(insert(access_log).values(**values, route="/log-in"))
+        connection.execute(insert(access_log).values(**values, route=route))
 
 
 def newest_accesses(connection: Connection, scope: Scope, limit: int) -> tuple[list[Row[Any]], int]:

@@ -71,6 +71,8 @@ class User:
     province_id: int
     agency_id: int | None = None
     must_change_password: bool = False
+    must_set_factor: bool = False
+    """The province asks this role for a second factor, and there is none yet."""
 
     @property
     def scope(self) -> Scope:

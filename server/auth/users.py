@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
@@ -12,6 +13,8 @@ from sqlalchemy import Connection, Row, delete, insert, select
 from pipeline.calendar import now_s, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.language import Message
+from server.auth.devices import browser_of, browser_words, place_of
+from server.auth.factors import must_set_factor, reset_factor
 from server.auth.passwords import hash_password, new_password, password_fits
 from server.auth.roles import User
 from server.core.changes import detail_text, record_change
@@ -87,25 +90,41 @@ def new_one_time_password(connection: Connection, province_id: int, user_id: int
     return password
 
 
-def password_resets(connection: Connection, province_id: int, user_id: int) -> list[tuple[int, str | None]]:
-    """(day, by whom) of every reset of a user's password by somebody else, newest first, from the log of changes;
-    None: by a command on the server."""
+def take_factor_away(connection: Connection, province_id: int, user_id: int, *, by: int | None) -> bool:
+    """Reset another's second factor and close the user's sessions. False where there was none. Raises
+    `NotFoundError`."""
+    done = reset_factor(connection, province_id, user_id, by=by)
+    if done:
+        close_sessions(connection, province_id, user_id)
+    return done
+
+
+def resets(connection: Connection, province_id: int, user_id: int) -> list[tuple[int, str | None, str]]:
+    """(day, by whom, action) of every reset of a user's password or second factor by somebody else, newest first, from
+    the log of changes; None: by a command on the server."""
     query = (
         Scope(province_id)
-        .select(changes, changes.c.day, users.c.name)
+        .select(changes, changes.c.day, users.c.name, changes.c.action)
         .outerjoin(users, users.c.id == changes.c.user_id)
-        .where(changes.c.action == "password_reset", changes.c.detail == detail_text({"user": user_id}))
+        .where(
+            changes.c.action.in_(("password_reset", "factor_reset")), changes.c.detail == detail_text({"user": user_id})
+        )
         .order_by(changes.c.position.desc())
     )
-    return [(row.day, row.name) for row in connection.execute(query)]
+    return [(row.day, row.name, row.action) for row in connection.execute(query)]
+
+
+def require_password(connection: Connection, user: User, password: str) -> None:
+    """Raises `InvalidError` where it is not this user's present password."""
+    row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
+    if not password_fits(row.password_hash, password):
+        raise InvalidError(Message("The present password does not fit."))
 
 
 def change_password(connection: Connection, user: User, old: str, new: str) -> None:
     """A user's own change; closes all sessions. Raises `InvalidError` where the old one does not fit or the new is
     short."""
-    row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
-    if not password_fits(row.password_hash, old):
-        raise InvalidError(Message("The present password does not fit."))
+    require_password(connection, user, old)
     if old == new:
         raise InvalidError(Message("The new password must differ."))
     _set_password(connection, user.province_id, user.user_id or 0, new, must_change=False)
@@ -146,11 +165,15 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def open_session(connection: Connection, province_id: int, user_id: int, life_s: int) -> str:
-    """A new session's random token; the store keeps its hash alone. Expired sessions are removed."""
+def open_session(
+    connection: Connection, province_id: int, user_id: int, life_s: int, *, address: str = "", user_agent: str = ""
+) -> str:
+    """A new session's random token; the store keeps its hash alone, and of the address and the browser what
+    `server.auth.devices` says. Expired sessions are removed."""
     connection.execute(delete(sessions).where(sessions.c.expires_s < now_s()))
     token = secrets.token_urlsafe(32)
-    values = {"token_hash": _digest(token), "province_id": province_id, "user_id": user_id}
+    values: dict[str, Any] = {"token_hash": _digest(token), "province_id": province_id, "user_id": user_id}
+    values |= {"begun_day": today(), "place": place_of(address), "browser": browser_of(user_agent)}
     connection.execute(insert(sessions).values(**values, expires_s=now_s() + life_s))
     return token
 
@@ -165,7 +188,42 @@ def session_user(connection: Connection, token: str) -> User | None:
     row = connection.execute(query).first()
     if row is None:
         return None
-    return User(row.id, row.name, Role(row.role), row.province_id, row.agency_id, bool(row.must_change_password))
+    role = Role(row.role)
+    must_set = must_set_factor(connection, row.province_id, row.id, role)
+    must_change = bool(row.must_change_password)
+    return User(row.id, row.name, role, row.province_id, row.agency_id, must_change, must_set)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """One of a user's sessions, as its owner sees it. `number`: names it on the page; the token cannot be had of it."""
+
+    number: str
+    begun_day: int
+    place: str
+    browser: Message
+    is_here: bool
+
+
+def open_sessions(connection: Connection, user: User, token: str) -> list[OpenSession]:
+    """The user's open sessions, the newest day first; `token`: that of the session that asks."""
+    mine = Scope(user.province_id).select(sessions).where(sessions.c.user_id == user.user_id)
+    rows = connection.execute(
+        mine.where(sessions.c.expires_s >= now_s()).order_by(sessions.c.begun_day.desc(), sessions.c.token_hash)
+    )
+    return [
+        OpenSession(
+            row.token_hash, row.begun_day, row.place, browser_words(row.browser), row.token_hash == _digest(token)
+        )
+        for row in rows
+    ]
+
+
+def end_session(connection: Connection, user: User, number: str) -> None:
+    """End one of the user's own sessions. Raises `NotFoundError` for another's, or one that has ended."""
+    mine = Scope(user.province_id).delete(sessions).where(sessions.c.user_id == user.user_id)
+    if connection.execute(mine.where(sessions.c.token_hash == number)).rowcount != 1:
+        raise NotFoundError(Message("There is no such session, or it has ended."))
 
 
 def close_session(connection: Connection, token: str) -> None:
@@ -173,6 +231,7 @@ def close_session(connection: Connection, token: str) -> None:
     connection.execute(delete(sessions).where(sessions.c.token_hash == _digest(token)))
 
 
-def close_sessions(connection: Connection, province_id: int, user_id: int) -> None:
-    """Close all sessions of a user."""
-    connection.execute(Scope(province_id).delete(sessions).where(sessions.c.user_id == user_id))
+def close_sessions(connection: Connection, province_id: int, user_id: int, *, but: str = "") -> None:
+    """Close all sessions of a user; `but`: the token of one that stays."""
+    of_user = Scope(province_id).delete(sessions).where(sessions.c.user_id == user_id)
+    connection.execute(of_user.where(sessions.c.token_hash != _digest(but)))

@@ -1,4 +1,5 @@
-"""Give a user a new one-time password, on the server itself: for an administrator who has lost the own one.
+"""Give a user a new one-time password, on the server itself: for an administrator who has lost the own one, or the
+telephone of the second factor, which is taken away.
 
     hailong server reset-password --user admin.tuyen-quang
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from server.auth.users import find_user, new_one_time_password
+    from server.auth.users import find_user, new_one_time_password, take_factor_away
     from server.core.config import load_config, open_store
     from server.core.provinces import find_province
     from server.core.scope import Scope
@@ -36,8 +37,11 @@ def run(args: argparse.Namespace) -> int:
         province = find_province(connection, args.province)
         user_id = find_user(connection, Scope(province.province_id), args.user)
         password = new_one_time_password(connection, province.province_id, user_id, by=None)
+        had_factor = take_factor_away(connection, province.province_id, user_id, by=None)
     if args.json:
-        print(json.dumps({"user": args.user, "password": password}))
+        print(json.dumps({"user": args.user, "password": password, "factor_reset": had_factor}))
     else:
         print(f"One-time password of {args.user}: {password}   (shown once; change it at the first log-in)")
+        if had_factor:
+            print("The second factor was taken away, too: set up a new one on the account's page.")
     return 0

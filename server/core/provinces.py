@@ -47,6 +47,7 @@ SETTINGS: dict[str, Any] = {
     "office_symbol": "",
     "office_place": "",
     "office_signer_title": "",
+    "second_factor_roles": "",
     "suspicion_fastest_s": 0.8,
     "suspicion_straight_s": 2.5,
     "suspicion_straight_answers": 8,
@@ -66,6 +67,7 @@ answer, in which whoever wrote may reopen it. `min_answers`: below, an index is 
 every interval.
 `portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
 `office_*`: head and signature of documents (`server.documents.frame`), empty where nobody has said it.
+`second_factor_roles`: roles, with a space between, that have to log in with a second factor (`server.auth.factors`).
 `suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""
 
 

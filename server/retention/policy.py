@@ -15,11 +15,12 @@ from pipeline.language import Message
 from server.auth.access_log import enforce_retention as enforce_access_log
 from server.core.provinces import all_provinces, read_setting
 from server.core.scope import Scope
+from server.core.sealed import SEALED
 from server.retention.survey import enforce_survey_retention
 from server.store.schema import metadata
 from server.store.tables.contacts import phone_contacts
 from server.store.tables.feedback import feedback_contacts
-from server.store.tables.gateways import SEALED, gateways
+from server.store.tables.gateways import gateways
 from server.store.tables.releases import releases
 from server.store.tables.users import access_log
 

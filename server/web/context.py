@@ -32,7 +32,7 @@ from pipeline.language import DEFAULT, Message, Number, Text, in_language, is_sp
 from pipeline.language import language as language_of
 from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
-from server.core.limits import RateLimiter
+from server.core.limits import RateLimiter, network
 from server.core.provinces import Province, province_by_id
 from server.store.engine import read
 from server.tabular.writing import disposition
@@ -60,6 +60,7 @@ class WebState:
     secret: bytes
     receipt_key: bytes
     gateway_key: bytes
+    factor_key: bytes
     templates: Environment
     log_in_here: RateLimiter
     log_in_by_name: RateLimiter
@@ -98,8 +99,9 @@ class LogInNeededError(Exception):
     """Raised by `needs`; the application answers with the log-in page, or 401 for the interface."""
 
 
-class PasswordChangeNeededError(Exception):
-    """Raised by `needs` for a user who still has a one-time password."""
+class AccountUnfinishedError(Exception):
+    """Raised by `needs` for a user who still has a one-time password, or lacks the second factor of the own role; says
+    what to do first. The application leads to the account's page."""
 
 
 def needs(permission: Permission) -> Any:
@@ -110,7 +112,9 @@ def needs(permission: Permission) -> Any:
         if user is None:
             raise LogInNeededError
         if user.must_change_password:
-            raise PasswordChangeNeededError
+            raise AccountUnfinishedError("change the one-time password first")
+        if user.must_set_factor:
+            raise AccountUnfinishedError("set up the second factor first")
         if not user.may(permission):
             raise HTTPException(403, Message("You lack this permission."))
         return user
@@ -156,6 +160,18 @@ def no_csrf(endpoint: Endpoint) -> Endpoint:
     """Marks a route that proves its caller in another way (a gateway's signature)."""
     endpoint.no_csrf = True  # type: ignore[attr-defined]
     return endpoint
+
+
+def limits_of_log_in(request: Request, name: str) -> tuple[tuple[RateLimiter, str], ...]:
+    """The limits within which somebody at this address may guess what only the owner of a name knows: of the address,
+    of the name from this network, and of the name from everywhere, in this order."""
+    state = web(request)
+    address = network(request.client.host) if request.client else "?"
+    return (
+        (state.log_in_by_address, address),
+        (state.log_in_here, f"{name} {address}"),
+        (state.log_in_by_name, name),
+    )
 
 
 def csrf_token(request: Request, salt: str | None = None) -> str:

@@ -6,42 +6,32 @@ one. The seal names its gateway, so that one cannot be put in another's place.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-import secrets
 from collections.abc import Callable
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, select, update
 
 from server.core.scope import Scope
+from server.core.sealed import SEALED, seal, unseal
 from server.store.engine import read, write
-from server.store.tables.gateways import SEALED, gateways
+from server.store.tables.gateways import gateways
 
 _OPEN = re.compile(r"[0-9a-f]{64}")
 
 
 def seal_key(secret: str, code: str, key: bytes) -> str:
     """The sealed form of a gateway's key (hex of 32 bytes) under `key` [32 bytes]: 83 characters."""
-    nonce = secrets.token_bytes(12)
-    return SEALED + base64.b64encode(nonce + AESGCM(key).encrypt(nonce, bytes.fromhex(secret), _of(code))).decode()
+    return seal(bytes.fromhex(secret), _of(code), key)
 
 
 def open_key(sealed: str, code: str, key: bytes) -> str | None:
     """The gateway's key (hex); None where it is not sealed, or was under another key or for another gateway."""
-    if not sealed.startswith(SEALED):
-        return None
-    try:
-        raw = base64.b64decode(sealed.removeprefix(SEALED), validate=True)
-        return AESGCM(key).decrypt(raw[:12], raw[12:], _of(code)).hex()
-    except (InvalidTag, ValueError, binascii.Error):
-        return None
+    secret = unseal(sealed, _of(code), key)
+    return None if secret is None else secret.hex()
 
 
-def _of(code: str) -> bytes:
-    return f"gateway {code}".encode()
+def _of(code: str) -> str:
+    return f"gateway {code}"
 
 
 def seal_open_keys(engine: Engine, key_of: Callable[[], bytes]) -> int:

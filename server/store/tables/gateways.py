@@ -7,9 +7,6 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
 from server.store.types import String
 
-SEALED = "v1."
-"""How the sealed form of a key begins (`server.channels.gateway.sealed_keys`)."""
-
 gateways = Table(
     "gateways",
     metadata,
@@ -25,7 +22,8 @@ gateways = Table(
     UniqueConstraint("province_id", "id"),
     CheckConstraint("kind IN ('sms', 'call', 'portal', 'one_stop')", name="kind"),
 )
-"""`secret`: the key under which the gateway signs (HMAC-SHA-256), sealed under a key that is not in the store.
+"""`secret`: the key under which the gateway signs (HMAC-SHA-256), sealed (`server.core.sealed`) under a key that is not
+in the store.
 `round_id`: the round it asks for."""
 
 gateway_events = Table(

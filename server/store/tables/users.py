@@ -59,10 +59,43 @@ sessions = Table(
     province_column(),
     Column("user_id", Integer, nullable=False),
     Column("expires_s", BigInteger, nullable=False),
+    Column("begun_day", Integer, nullable=False),
+    Column("place", String(10), nullable=False),
+    Column("browser", String(24), nullable=False),
     province_key(),
     same_province("user_id", "users"),
 )
-"""Open sessions. `token_hash`: SHA-256 of the random token in the signed cookie."""
+"""Open sessions. `token_hash`: SHA-256 of the random token in the signed cookie. `place`, `browser`: what
+the owner is told of it (`server.auth.devices`): no address."""
+
+second_factors = Table(
+    "second_factors",
+    metadata,
+    key(),
+    province_column(),
+    Column("user_id", Integer, nullable=False, unique=True),
+    Column("secret", String(100), nullable=False),
+    Column("confirmed", Boolean, nullable=False, default=False),
+    Column("last_step", BigInteger, nullable=False, default=0),
+    province_key(),
+    same_province("user_id", "users"),
+)
+"""What a user's telephone makes codes of (RFC 6238). `secret`: sealed (`server.core.sealed`) under a key that is not
+in the store. `confirmed`: a code was shown once; before that it asks for nothing. `last_step`: the newest half minute
+since 1970 whose code was taken, so that none is taken twice."""
+
+recovery_codes = Table(
+    "recovery_codes",
+    metadata,
+    key(),
+    province_column(),
+    Column("user_id", Integer, nullable=False),
+    Column("code_hash", String(64), nullable=False),
+    province_key(),
+    same_province("user_id", "users"),
+    UniqueConstraint("user_id", "code_hash"),
+)
+"""Recovery codes that are still good: a used one is deleted. `code_hash`: SHA-256 of a random code of 79 bits."""
 
 access_log = Table(
     "access_log",

@@ -23,7 +23,7 @@ from sqlalchemy import select
 from hailong.cli import COMMANDS, main
 from pipeline.calendar import month_of_date
 from server.auth.passwords import password_fits
-from server.auth.users import password_resets
+from server.auth.users import resets
 from server.commands.run import door
 from server.core.config import make_config
 from server.store.engine import connect, read
@@ -226,7 +226,7 @@ def test_a_lost_password_is_reset_on_the_server_and_told(folder: Path, capsys: p
         row = connection.execute(select(users).where(users.c.name == "admin.p1")).one()
         assert password_fits(row.password_hash, password)
         assert row.must_change_password
-        assert [by for _, by in password_resets(connection, row.province_id, row.id)] == [None]
+        assert [by for _, by, _ in resets(connection, row.province_id, row.id)] == [None]
     code, _, err = call(capsys, "server", "reset-password", "--user", "nobody", *where)
     assert (code, "no such user" in err) == (1, True)
 

@@ -19,8 +19,13 @@ from tests.server.province import Province, application, fill_province
 
 OPEN = {
     "/log-in": "the log-in itself",
+    "/log-in/code": "the second half of the log-in",
     "/log-out": "closes the session of whoever asks",
     "/account": "one's own account, checked in the route",
+    "/account/sessions": "one's own sessions, checked in the route",
+    "/account/factor": "one's own second factor, checked in the route",
+    "/account/factor/confirm": "one's own second factor, checked in the route",
+    "/account/factor/change": "one's own second factor, checked in the route",
     "/api/v1/alive": "says that the server answers, and nothing else",
     "/s/{token}": "a citizen answers: the one-time link is the proof",
     "/embed/{token}": "the same form within the province's portal",
