@@ -54,8 +54,10 @@ from pipeline.language import Message
 from pipeline.records import FaceAffect, Tallies
 
 PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "opencv-python-headless", "av")
-SETTLE_S = 60.0
-"""So long all cameras may need to give pictures, and all citizens to be found."""
+SETTLE_S = 60
+"""So long all cameras may need to give pictures."""
+WARM_S = 3.0
+"""From the citizens' calls to the measurement."""
 FLOOR_CALLS, FLOOR_ROUNDS = 600, 3
 Call = tuple[int, tuple[int, ...]]
 """A network, and the shape of what it was given."""
@@ -127,12 +129,16 @@ def counted() -> Iterator[Calls]:
 
 
 def box_text(hall: Hall) -> str:
-    """The configuration of a hall's box; of a demo, so that who is there from the first picture on is analysed."""
+    """The configuration of a hall's box: the queue system calls where somebody sits, the others are watched for
+    somebody who comes. Of a demo, which may use any network."""
     region = [list(corner) for corner in REGION]
-    tables = [
-        f'[[counter]]\nname = "{number}"\n[counter.camera]\nsource = "{address}"\nregion = {region}\n'
-        for number, address in enumerate(hall.addresses, start=1)
-    ]
+    tables = []
+    for number, address in enumerate(hall.addresses):
+        by = "queue" if number < hall.occupied else "presence"
+        tables.append(
+            f'[[counter]]\nname = "{number + 1}"\nvisit = {{ by = "{by}" }}\n'
+            f'[counter.camera]\nsource = "{address}"\nregion = {region}\n'
+        )
     return f"""
 [box]
 data_dir = "data"
@@ -150,6 +156,9 @@ last_check = 2026-01-01
 [notice]
 confirmed = true
 contact = "Văn phòng"
+[queue]
+enabled = true
+token_file = "token"
 [models]
 face = "{hall.face}"
 [server]
@@ -179,25 +188,20 @@ def note_latency(watched: Watched, latencies: list[float]) -> None:
 
 
 def settle(all_of_them: list[Watched], occupied: int) -> None:
-    """Wait until every camera gives pictures and every citizen is seen. Raises `ConfigError`."""
+    """Wait until every camera gives pictures, then call the citizens. Raises `ConfigError`."""
     end_s = time.monotonic() + SETTLE_S
-    while True:
-        blind = [each.name for each in all_of_them if not _pictures(each)]
-        unseen = [each.name for each in all_of_them[:occupied] if each.engine.is_idle]
-        if not blind and not unseen:
-            return
+    while blind := sum(not _pictures(each) for each in all_of_them):
         if time.monotonic() > end_s:
             raise ConfigError(
                 Message(
-                    "After {seconds} s there are no pictures at {blind} counter(s), and no visit at {unseen} of those "
-                    "with a citizen.",
-                    seconds=round(SETTLE_S),
-                    blind=len(blind),
-                    unseen=len(unseen),
+                    "After {seconds} s there are no pictures at {blind} counter(s).", seconds=SETTLE_S, blind=blind
                 ),
                 Message("Name fewer counters: this machine may be too slow for so many."),
             )
         time.sleep(0.1)
+    for each in all_of_them[:occupied]:
+        each.engine.visit_started(0, time.monotonic())
+    time.sleep(WARM_S)
 
 
 def _pictures(watched: Watched) -> int:
@@ -267,11 +271,14 @@ def floor_s(hall: Hall, calls: Calls, before: Totals, after: Totals, workers: in
         thread: count - before.calls.get(thread, 0) for thread, count in after.calls.items() if calls.last.get(thread)
     }
 
+    locks = {network: threading.Lock() for network, _shape in calls.again}
+
     def models(thread: int) -> float:
         order = list(calls.last[thread])
         start_s = time.thread_time()
         for call in order:
-            calls.again[call]()
+            with locks[call[0]]:  # a visit's end wipes the networks of the other worker, too
+                calls.again[call]()
         return (time.thread_time() - start_s) / len(order) * asked[thread]
 
     decoded = [b - a for a, b in zip(before.decoded, after.decoded, strict=True)]
@@ -413,7 +420,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def _size(text: str) -> tuple[int, int]:
+def read_size(text: str) -> tuple[int, int]:
+    """Width and height of "640x360". Raises `ConfigError`."""
     width, _, height = text.partition("x")
     sides = [int(side) if side.isdecimal() and len(side) < 5 else 0 for side in (width, height)]
     if not all(16 <= side <= 4_096 and side % 2 == 0 for side in sides):
@@ -423,7 +431,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print. Exit code 0 whether or not an aim is reached: the figure is the answer."""
-    size = _size(args.size)
+    size = read_size(args.size)
     if not (1 <= args.counters <= MAX_COUNTERS and 0 <= args.occupied <= 1 and 1 <= args.fps <= 60):
         raise ConfigError(Message("--counters is 1 to 64, --occupied 0 to 1, --fps 1 to 60."))
     if not 0 < args.seconds <= 3_600:
