@@ -150,8 +150,11 @@ class Peer:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        self._errors: list[str] = []
-        self._said = self._answer()
+        try:
+            self._answer()
+        except BaseException:
+            self.end()
+            raise
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
