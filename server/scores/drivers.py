@@ -65,7 +65,7 @@ def _drivers_of(connection: Connection, province_id: int, instrument: Instrument
         table.a00.between(1, 5),
     ).select("agency_id", "day", "a00", *(ANSWER_COLUMNS[slot] for slot in chain.from_iterable(slots)))
     rows = np.array([tuple(row) for row in run(connection, chosen)], dtype=np.int64)
-    if not len(rows):
+    if not len(rows) or len(slots) < 2:
         return ProvinceDrivers({}, ())
     means = _means(rows[:, 3:], slots)
     kept = np.isfinite(means).mean(axis=0) >= MIN_ANSWERED

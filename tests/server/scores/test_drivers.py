@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from datetime import date
 
+from msgspec import structs
 from sqlalchemy import Engine
 
 from pipeline.calendar import parse_period
 from pipeline.instruments import load_instrument
-from server.scores.drivers import drivers_of
+from server.scores.drivers import _drivers_of, drivers_of
 from server.store.engine import read, write
 from tests.server.worlds import add_sheets, agency_id, small_province
 
@@ -30,6 +31,8 @@ def test_the_factor_that_the_overall_answer_follows_comes_first(store: Engine) -
     with read(store) as connection:
         found = drivers_of(connection, province, INSTRUMENT, PERIOD)
         ids = {code: agency_id(connection, province, code) for code in ("so-a", "so-b", "xa-c")}
+        nothing = _drivers_of(connection, province, structs.replace(INSTRUMENT, factors=()), PERIOD)
+    assert not nothing.agencies, "an instrument without factors on the wire"
     assert found.left_out == ("D", "E")
     own = found.agencies[ids["so-a"]]
     assert (own.sheets, own.complete) == (150, 150)
