@@ -222,7 +222,7 @@ class _Dispersion:
         """P-value after dividing by the dispersion (F where it is estimated)."""
         dispersion = self._value / self._degrees if self._degrees else 1.0
         if self._count < MINIMUM_DISPERSION_STATISTICS or dispersion <= 1.0:
-            return float(chdtrc(statistic.degrees, statistic.value))
+            return float(chdtrc(statistic.degrees, max(statistic.value, 0.0)))
         ratio = max(statistic.value, 0.0) / statistic.degrees / dispersion
         return float(fdtrc(statistic.degrees, self._degrees, ratio))
 
