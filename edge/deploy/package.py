@@ -31,7 +31,7 @@ Maintainer: Hai Long
 Section: misc
 Priority: optional
 Depends: python3 (>= {python}), python3 (<< {next_python}), python3-venv, libportaudio2, systemd
-Recommends: chrony
+Recommends: chrony | time-daemon
 Description: Hai Long edge box
  Tells whether citizens are content with a public counter, from visits that are looked at in memory only; what leaves
  the box has differential-privacy noise.

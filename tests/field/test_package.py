@@ -44,7 +44,7 @@ def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
     (tmp_path / "server").mkdir()
     server = FieldServer(tmp_path / "server")
     with server.running(box):
-        said = apt(box, "install", f"/srv/{packages[0].name}")
+        said = apt(box, "install", "--no-install-recommends", f"/srv/{packages[0].name}")
         assert "write /etc/hailong/edge.toml" in said
         tell("apt install: the software is there, the next steps are printed")
         config = guide_with(
@@ -57,10 +57,10 @@ def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
         box.run("systemctl", "enable", "--now", "hailong-edge")
         wait_for("the server hears heartbeats", server.heartbeat)
         tell(f"apply, enable --now: {' '.join(state(box).split())}")
-        said = apt(box, "install", f"/srv/{packages[1].name}")
+        said = apt(box, "install", "--no-install-recommends", f"/srv/{packages[1].name}")
         assert "Now running 8.0-" in said
         tell(next(line for line in said.splitlines() if "Now running" in line))
-        said = apt(box, "install", f"/srv/{packages[2].name}", check=False)
+        said = apt(box, "install", "--no-install-recommends", f"/srv/{packages[2].name}", check=False)
         assert "does not accept this box" in said
         assert "8.0-" in box.run("readlink", "/opt/hailong/current")
         wait_for("the box is at work", lambda: "the server answers" in state(box))
