@@ -227,6 +227,22 @@ class Demo:
             path = data / f"{kind}.csv"
             path.write_text(text, encoding="utf-8")
             self._do(*self._server_words("server", "import", kind, str(path), "--json"))
+        if not self.once:
+            self._past_answers()
+
+    def _past_answers(self) -> None:
+        """Simulated answers of earlier quarters: today's are nobody's figure until the day is over."""
+        from server.core.provinces import find_province
+        from server.simulation.past import simulate_past
+        from server.store.engine import write
+
+        engine = self._engine()
+        try:
+            with write(engine) as connection:
+                made = simulate_past(connection, find_province(connection, PROVINCE).province_id)
+        finally:
+            engine.dispose()
+        self.say(f"{made} simulated answers of earlier quarters: the dashboard shows these; today's come tomorrow")
 
     def _wait_for_page(self, server: subprocess.Popen[str]) -> None:
         for _ in range(600):

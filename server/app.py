@@ -24,6 +24,7 @@ from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
 from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
 from server.web.bodies import BodyGuard
+from server.web.confirm import AskFirst
 from server.web.context import (
     AccountUnfinishedError,
     LogInNeededError,
@@ -40,9 +41,13 @@ from server.web.packing import Packing
 ROUTERS = (
     "server.accounts.session_page",
     "server.accounts.factor_page",
-    "server.scores.overview_page",
+    "server.home.overview_page",
     "server.scores.agency_page",
     "server.scores.reasons_page",
+    "server.scores.comments_page",
+    "server.scores.compare_page",
+    "server.scores.heat_page",
+    "server.scores.place_page",
     "server.boxes.page",
     "server.scores.analysis_page",
     "server.catalogue.page",
@@ -55,6 +60,7 @@ ROUTERS = (
     "server.channels.online.receipts_page",
     "server.channels.gateway.page",
     "server.feedback.page",
+    "server.scores.figure_files",
     "server.scores.index_page",
     "server.scores.questions_page",
     "server.scores.bridge_page",
@@ -162,6 +168,10 @@ def _add_error_pages(app: FastAPI) -> None:
         if _wants_json(request):
             return JSONResponse({"error": str(error)}, 403)
         return RedirectResponse("/account", 303)
+
+    @app.exception_handler(AskFirst)
+    def ask_first(request: Request, asked: AskFirst) -> Response:
+        return render(request, "confirm.html", asked=asked)
 
     @app.exception_handler(StarletteHTTPException)
     def http_error(request: Request, error: HTTPException) -> Response:

@@ -8,12 +8,14 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field
 
+from pipeline.language import Joined, Message
 from server.auth.factors import require_for, required_roles
 from server.core.changes import record_change
 from server.core.labels import ROLE_NAMES
 from server.core.provinces import read_settings, write_setting
 from server.store.engine import read, write
 from server.store.tables.users import Role
+from server.web.confirm import FOR_GOOD, AskFirst
 from server.web.context import UserManager, engine_of, render
 
 router = APIRouter(include_in_schema=False)
@@ -51,7 +53,18 @@ class SettingsForm(BaseModel):
     office_signer_title: str = Field("", max_length=80)
 
 
+class Sent(SettingsForm):
+    """The form, and whether it was confirmed."""
+
+    sure: bool = False
+
+
 NAMES = tuple(SettingsForm.model_fields)
+_RETENTION = {
+    "access_log_days": Message("the access log"),
+    "contact_days": Message("telephone numbers and enumerators"),
+}
+"""Settings that delete where they become less."""
 
 
 def _limits(name: str) -> tuple[float, float]:
@@ -72,17 +85,30 @@ def settings_page(request: Request, user: UserManager) -> Response:
 
 
 @router.post("/settings")
-def change_settings(request: Request, user: UserManager, sent: Annotated[SettingsForm, Form()]) -> Response:
-    """Change the settings; what changed stands in the log of changes."""
+def change_settings(request: Request, user: UserManager, sent: Annotated[Sent, Form()]) -> Response:
+    """Change the settings; what changed stands in the log of changes. A shorter retention deletes: it asks first."""
     with write(engine_of(request)) as connection:
         old = read_settings(connection, user.province_id, NAMES)
-        stripped = {n: v.strip() if isinstance(v, str) else v for n, v in sent.model_dump().items()}
+        stripped = {n: v.strip() if isinstance(v, str) else v for n, v in sent.model_dump(exclude={"sure"}).items()}
         changed = {name: value for name, value in stripped.items() if value != old[name]}
         for name, value in changed.items():
             write_setting(connection, user.province_id, name, value)
         if changed:
             named = {name: [old[name], value] for name, value in changed.items()}
             record_change(connection, user.province_id, user.user_id, "settings", named)
+        shorter = {name: what for name, what in _RETENTION.items() if stripped[name] < old[name]}
+        if shorter and not sent.sure:
+            kept = [
+                Message("{what}: {now} days instead of {before}", what=what, now=stripped[name], before=old[name])
+                for name, what in shorter.items()
+            ]
+            raise AskFirst(
+                Message("Keep less? {what}.", what=Joined(kept, "; ")),
+                then=Joined((Message("What is older is deleted within the hour."), FOR_GOOD), " "),
+                yes=Message("Delete what is older"),
+                fields={name: str(value) for name, value in stripped.items()},
+                back="/settings",
+            )
     return RedirectResponse("/settings", 303)
 
 

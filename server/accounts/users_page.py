@@ -8,16 +8,18 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from pipeline.errors import NotFoundError, RequestError
-from pipeline.language import Message
+from pipeline.language import Joined, Message
 from server.auth.factors import users_with_factor
 from server.auth.users import all_users, make_user, new_one_time_password, set_active, take_factor_away, user_name
 from server.catalogue.agencies import read_agencies
 from server.core.labels import ROLE_NAMES
 from server.store.engine import read, write
 from server.store.tables.users import Role
+from server.web.confirm import FOR_GOOD, UNDONE_LATER, AskFirst, Sure
 from server.web.context import RowId, UserManager, engine_of, error_text, render
 
 router = APIRouter(include_in_schema=False)
+_LOGGED_OUT = Message("The present password no longer works, and whoever is logged in under this name is logged out.")
 
 
 def _page(request: Request, user: UserManager, status: int = 200, **values: object) -> Response:
@@ -70,11 +72,18 @@ def add_user(
 
 
 @router.post("/users/{user_id}/password")
-def reset_password(request: Request, user: UserManager, user_id: RowId) -> Response:
+def reset_password(request: Request, user: UserManager, user_id: RowId, sure: Sure = False) -> Response:
     """A new one-time password."""
     with write(engine_of(request)) as connection:
         password = new_one_time_password(connection, user.province_id, user_id, by=user.user_id)
         name = user_name(connection, user.scope, user_id)
+        if not sure:
+            raise AskFirst(
+                Message("Give {name} a new one-time password?", name=name),
+                then=Joined((_LOGGED_OUT, FOR_GOOD), " "),
+                yes=Message("New password"),
+                back="/users",
+            )
     return _page(request, user, made=(name, password))
 
 
@@ -87,11 +96,21 @@ def reset_factor(request: Request, user: UserManager, user_id: RowId) -> Respons
 
 
 @router.post("/users/{user_id}/active")
-def switch_user(request: Request, user: UserManager, user_id: RowId, active: Annotated[bool, Form()]) -> Response:
+def switch_user(
+    request: Request, user: UserManager, user_id: RowId, active: Annotated[bool, Form()], sure: Sure = False
+) -> Response:
     """Let a user in or shut them out."""
     try:
         with write(engine_of(request)) as connection:
             set_active(connection, user.province_id, user_id, active, by=user.user_id)
+            if not active and not sure:
+                raise AskFirst(
+                    Message("Shut {name} out?", name=user_name(connection, user.scope, user_id)),
+                    then=Joined((Message("Whoever is logged in under this name is logged out."), UNDONE_LATER), " "),
+                    yes=Message("Shut out"),
+                    fields={"active": "false"},
+                    back="/users",
+                )
     except RequestError as error:
         return _page(request, user, error.status, problem=error_text(request, error))
     return RedirectResponse("/users", 303)

@@ -8,11 +8,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from pipeline.errors import ImportRowError
+from pipeline.language import Joined, Message
 from server.catalogue import writing
-from server.catalogue.reading import listing
+from server.catalogue.reading import listing, read_catalogue
 from server.catalogue.writing import import_catalogue
 from server.core.changes import record_change
 from server.store.engine import read, write
+from server.web.confirm import UNDONE_LATER, AskFirst, Sure
 from server.web.context import CatalogueManager, RowId, engine_of, render, row_errors_text
 
 router = APIRouter(include_in_schema=False)
@@ -85,9 +87,20 @@ def _add(request: Request, user: CatalogueManager, kind: str, row: dict[str, str
 
 @router.post("/catalogue/agencies/{agency_id}/active")
 def switch_agency(
-    request: Request, user: CatalogueManager, agency_id: RowId, active: Annotated[bool, Form()]
+    request: Request, user: CatalogueManager, agency_id: RowId, active: Annotated[bool, Form()], sure: Sure = False
 ) -> Response:
     """Take an agency out of the scores, or in again; its ratings stay."""
     with write(engine_of(request)) as connection:
         writing.switch_agency(connection, user.scope, agency_id, active, user.user_id)
+        if not active and not sure:
+            named = next(
+                one for one in read_catalogue(connection, user.province_id).agencies.values() if one.id == agency_id
+            )
+            raise AskFirst(
+                Message("Stop scoring “{agency}”?", agency=named.name),
+                then=Joined((Message("It stands on no page of figures any more; its sheets stay."), UNDONE_LATER), " "),
+                yes=Message("Take out"),
+                fields={"active": "false"},
+                back="/catalogue",
+            )
     return RedirectResponse("/catalogue", 303)

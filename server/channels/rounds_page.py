@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from datetime import date
 from typing import Annotated
 
@@ -12,18 +13,21 @@ from fastapi.responses import Response
 from pipeline.calendar import day_date, day_index, parse_period, today
 from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
-from pipeline.language import Message
+from pipeline.language import Joined, Message
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import gateways_of, make_gateway, renew_key
 from server.channels.online.invitations import issue, returns
 from server.core.labels import INSTRUMENT_PARTS
 from server.ratings.closing import close_period, closed_through
-from server.rounds.rounds import all_rounds, ask_half_with, close_round, find_round, make_round
+from server.rounds.returns import round_returns
+from server.rounds.rounds import all_rounds, ask_half_with, find_round, make_round, switch_round
 from server.store.engine import read, write
 from server.tabular.writing import CsvWriter
+from server.web.confirm import FOR_GOOD, AskFirst, Sure
 from server.web.context import GroupNumber, RowId, SurveyManager, back, download, engine_of, language, render, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
+_CLOSED_BOOKS = Message("What comes later for these periods is set aside and does not count.")
 
 
 @router.get("/rounds")
@@ -32,10 +36,12 @@ def rounds_page(request: Request, user: SurveyManager) -> Response:
     with read(engine_of(request)) as connection:
         found = all_rounds(connection, user.province_id)
         closed = closed_through(connection, user.scope)
+        how_far = round_returns(connection, user.province_id, found)
     return render(
         request,
         "survey_rounds.html",
         rounds=found,
+        returns=how_far,
         instruments=shipped_instruments(),
         today=today(),
         closed="" if closed is None else closed.words(language(request)),
@@ -43,10 +49,21 @@ def rounds_page(request: Request, user: SurveyManager) -> Response:
 
 
 @router.post("/closing")
-def close_books(request: Request, user: SurveyManager, period: Annotated[str, Form(max_length=30)]) -> Response:
+def close_books(
+    request: Request, user: SurveyManager, period: Annotated[str, Form(max_length=30)], sure: Sure = False
+) -> Response:
     """Close everything up to the end of a period: what comes later for it is set aside."""
+    chosen = parse_period(period)
     with write(engine_of(request)) as connection:
-        close_period(connection, user.scope, parse_period(period), user.user_id)
+        close_period(connection, user.scope, chosen, user.user_id)
+        if not sure:
+            raise AskFirst(
+                Message("Close all periods up to the end of {period}?", period=chosen.words(language(request))),
+                then=Joined((_CLOSED_BOOKS, FOR_GOOD), " "),
+                yes=Message("Close for good"),
+                fields={"period": period},
+                back="/survey/rounds",
+            )
     return back("/survey/rounds")
 
 
@@ -88,6 +105,7 @@ def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
         catalogue = read_catalogue(connection, user.province_id)
         issued = returns(connection, user.province_id, round_id)
         known = gateways_of(connection, user.scope, round_id)
+        how_far = round_returns(connection, user.province_id, [found])[round_id]
     return render(
         request,
         "survey_round.html",
@@ -96,17 +114,34 @@ def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
         instrument=found.load_instrument(),
         catalogue=catalogue,
         issued=issued,
+        returns=how_far,
         gateways=known,
         key="",
     )
 
 
 @router.post("/rounds/{round_id}/close")
-def close(request: Request, user: SurveyManager, round_id: RowId) -> Response:
+def close(request: Request, user: SurveyManager, round_id: RowId, sure: Sure = False) -> Response:
     """Take no more answers."""
     with write(engine_of(request)) as connection:
-        close_round(connection, user.province_id, round_id, user.user_id)
-    return back("/survey/rounds")
+        found = find_round(connection, user.province_id, round_id=round_id)
+        switch_round(connection, user.province_id, round_id, False, user.user_id)
+        if not sure:
+            raise AskFirst(
+                Message("Close the round “{round}”?", round=found.name),
+                then=Message("Its links, QR codes and gateways take no more answers. You can open it again."),
+                yes=Message("Close the round"),
+                back=f"/survey/rounds/{round_id}",
+            )
+    return back(f"/survey/rounds/{round_id}")
+
+
+@router.post("/rounds/{round_id}/open")
+def open_again(request: Request, user: SurveyManager, round_id: RowId) -> Response:
+    """Take answers again, within the round's days: what closing did is taken back."""
+    with write(engine_of(request)) as connection:
+        switch_round(connection, user.province_id, round_id, True, user.user_id)
+    return back(f"/survey/rounds/{round_id}")
 
 
 @router.post("/rounds/{round_id}/links")
@@ -118,9 +153,9 @@ def links(
     group: Annotated[GroupNumber, Form()] = 0,
     count: Annotated[int, Form(ge=1, le=10_000)] = 1,
     days: Annotated[int, Form(ge=1, le=366)] = 30,
-    form: Annotated[str, Form(pattern="^(csv|qr)$")] = "csv",
 ) -> Response:
-    """One-time links as CSV, or as a sheet of QR codes (PDF). They are shown this once and stored nowhere."""
+    """One-time links, as a table and as a sheet of QR codes of the same links, in one ZIP: they are shown this once
+    and stored nowhere."""
     with write(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
@@ -139,20 +174,18 @@ def links(
     base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
     urls = [f"{base}/s/{token}" for token in tokens]
     named = catalogue.agencies[agency]
-    if form == "qr":
-        from server.channels.online.qr_print import qr_sheet
+    from server.channels.online.qr_print import qr_sheet
 
-        return download(
-            qr_sheet(urls, named.name, found.name),
-            f"qr-{named.code}.pdf",
-            "application/pdf",
-        )
     out = io.StringIO()
     rows = CsvWriter(out)
     rows.row(["link", "agency", "service_group", "valid_until"])
     for url in urls:
         rows.row([url, named.code, group, day_date(today() + days).isoformat()])
-    return download("\ufeff" + out.getvalue(), f"links-{named.code}.csv", "text/csv; charset=utf-8")
+    both = io.BytesIO()
+    with zipfile.ZipFile(both, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"duong-dan-{named.code}.csv", "\ufeff" + out.getvalue())
+        archive.writestr(f"ma-qr-{named.code}.pdf", qr_sheet(urls, named.name, found.name, language(request)))
+    return download(both.getvalue(), f"duong-dan-{named.code}.zip", "application/zip")
 
 
 @router.post("/rounds/{round_id}/gateways")
@@ -172,9 +205,21 @@ def gateway(
 
 @router.post("/rounds/{round_id}/gateways/key")
 def new_key(
-    request: Request, user: SurveyManager, round_id: RowId, code: Annotated[str, Form(max_length=40)]
+    request: Request,
+    user: SurveyManager,
+    round_id: RowId,
+    code: Annotated[str, Form(max_length=40)],
+    sure: Sure = False,
 ) -> Response:
     """Give a gateway a new key, shown this once; the old one ends."""
     with write(engine_of(request)) as connection:
         kind, key = renew_key(connection, user.scope, round_id, code, user.user_id, web(request).gateway_key)
+        if not sure:
+            raise AskFirst(
+                Message("Give the gateway {code} a new key?", code=code),
+                then=Joined((Message("What signs with the old key is turned away from now on."), FOR_GOOD), " "),
+                yes=Message("New key"),
+                fields={"code": code},
+                back=f"/survey/rounds/{round_id}",
+            )
     return render(request, "survey_gateway.html", code=code, kind=kind, key=key, round_id=round_id)

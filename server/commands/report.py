@@ -33,17 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report's files."""
     from pipeline.calendar import parse_period
-    from pipeline.errors import StatisticsError
     from pipeline.instruments import load_instrument
+    from pipeline.language import in_language
     from server.commands.options import open_engine, province_id
     from server.core.progress import Progress
-    from server.documents.blocks import ChartBlock
-    from server.documents.docx import report_docx
-    from server.documents.pdf import report_pdf
-    from server.reports.content import make_report
-    from server.reports.sources import gather
-    from server.reports.workbook import index_sheets
-    from server.scores.fused import agency_scores
+    from server.core.provinces import province_by_id
+    from server.reports.making import make_files
     from server.store.engine import read
 
     period = parse_period(args.period)
@@ -52,36 +47,23 @@ def run(args: argparse.Namespace) -> int:
     instrument = load_instrument(args.instrument, args.version)
     with read(engine) as connection:
         province = province_id(connection, args)
-    fused = agency_scores(engine, province, period)
-    progress.update(0.2, "figures")
-    with read(engine) as connection:
-        data = gather(connection, province, instrument, period, fused)
+        simulated = province_by_id(connection, province).simulated
+
+    def tell(share: float, words: Message) -> None:
+        progress.update(share, in_language(words, args.lang))
+
+    files = make_files(engine, province, instrument, period, args.lang, tell)
     engine.dispose()
-    if not data.result.of("province")[0].sheets:
-        raise StatisticsError(
-            Message("There are no ratings of instrument {code} in {name}.", code=instrument.code, name=period.name),
-            Message("Import them, or name another."),
-        )
-    args.out.mkdir(parents=True, exist_ok=True)
-    progress.update(0.4, "plots")
-    report = make_report(data, args.lang)
-    stem = f"{data.result.province}-{period.name}-{instrument.code}"
-    files = [args.out / f"bao-cao-{stem}.docx", args.out / f"bao-cao-{stem}.pdf", args.out / f"so-lieu-{stem}.xlsx"]
-    files[0].write_bytes(report_docx(report))
-    progress.update(0.7, "PDF")
-    files[1].write_bytes(report_pdf(report))
-    index_sheets(data.result, instrument, args.lang).save(files[2])
-    for block in report.blocks:
-        if isinstance(block, ChartBlock):
-            for suffix, content in ((".svg", block.svg.encode()), (".png", block.png)):
-                path = args.out / f"bieu-do-{stem}-{block.name}{suffix}"
-                path.write_bytes(content)
-                files.append(path)
-    progress.update(1.0)
     progress.close()
+    args.out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, content in files.items():
+        path = args.out / name
+        path.write_bytes(content)
+        written.append(path)
     if args.json:
-        print(json.dumps({"files": [str(path) for path in files], "simulated": data.result.simulated}))
+        print(json.dumps({"files": [str(path) for path in written], "simulated": simulated}))
     else:
-        for path in files:
+        for path in written:
             print(path, file=sys.stdout)
     return 0

@@ -63,11 +63,12 @@ def run(args: argparse.Namespace) -> int:
             sheets_a_quarter=args.sheets,
             communes=args.communes,
             tiers=args.tiers,
+            vivid=True,
         )
         evidence = None
         if not args.no_boxes:
             months = Period("", month_of_day(made.first_day), month_of_day(made.last_day))
-            evidence = simulate_evidence(connection, made.province_id, months, seed=args.seed, rho=args.rho)
+            evidence = simulate_evidence(connection, made.province_id, months, seed=args.seed, rho=args.rho, vivid=True)
         administrator = f"admin.{made.code}"
         password = make_user(connection, made.province_id, administrator, Role.ADMINISTRATOR)
     engine.dispose()

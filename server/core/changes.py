@@ -83,6 +83,7 @@ ACTIONS: dict[str, Message] = {
     "instrument_signed": Message("Instrument signed"),
     "round_bridged": Message("Half of a round's links ask with another instrument"),
     "round_made": Message("Round made"),
+    "round_opened": Message("Round opened again"),
     "sheets_unfit": Message("Sheets that do not fit, kept apart"),
     "service_groups_imported": Message("Service groups imported"),
     "scores61_imported": Message("Points of the quarterly sheet imported"),

@@ -39,6 +39,8 @@ SETTLED_AFTER_DAYS = 45
 PROVINCE_DIMENSIONS = frozenset({"province", "agency", "level"})
 """Dimensions whose places are unions of whole agencies: shown while a quarter is not settled."""
 
+CLERKS_OF_A_COUNTER = 2
+"""A counter of fewer is a person: its figure would be this person's mark."""
 Key = TypeVar("Key", bound=Hashable)
 IntArray = NDArray[np.int64]
 
@@ -77,6 +79,48 @@ def hidden_places(sheets: Mapping[Key, int], below: int) -> frozenset[Key]:
             break
         hidden.add(place)
         total += sheets[place]
+    return frozenset(hidden)
+
+
+def hidden_cells(
+    sheets: Mapping[tuple[Key, Key], int], below: int, also: Iterable[tuple[Key, Key]] = ()
+) -> frozenset[tuple[Key, Key]]:
+    """Cells of a table of two ways (agency, place) that are hidden, where the totals of both ways are shown elsewhere:
+    those with fewer than `below` sheets and those of `also`; and in every row and column further ones, until what is
+    hidden there has `below` sheets together. A cell that is all of its row is known by the row's total, and hides
+    nothing."""
+    lines: dict[tuple[int, Key], set[tuple[Key, Key]]] = defaultdict(set)
+    for cell, count in sheets.items():
+        if count:
+            lines[0, cell[0]].add(cell)
+            lines[1, cell[1]].add(cell)
+    known = {next(iter(cells)) for (way, _), cells in lines.items() if way == 0 and len(cells) == 1}
+    hidden = {cell for cell, count in sheets.items() if 0 < count < below} | {cell for cell in also if sheets[cell]}
+    grows = True
+    while grows:
+        grows = False
+        for cells in lines.values():
+            total = sum(sheets[cell] for cell in cells & hidden - known)
+            for cell in sorted(cells - hidden - known, key=lambda one: (sheets[one], str(one))):
+                if not cells & hidden or total >= below:
+                    break
+                hidden.add(cell)
+                total += sheets[cell]
+                grows = True
+    return frozenset(hidden)
+
+
+def hidden_counters(sheets: Mapping[Key, int], clerks: Mapping[Key, int], below: int) -> frozenset[Key]:
+    """Counters of an agency that are hidden: those that one clerk serves (or nobody has said how many), those with
+    fewer than `below` sheets; and further ones, the smallest first, until what is hidden is the work of two clerks and
+    has `below` sheets."""
+    counters = {one for one, count in sheets.items() if count}
+    hidden = {one for one in counters if sheets[one] < below or clerks.get(one, 1) < CLERKS_OF_A_COUNTER}
+    for one in sorted(counters - hidden, key=lambda one: (sheets[one], str(one))):
+        enough = sum(sheets[other] for other in hidden) >= below
+        if not hidden or (enough and sum(clerks.get(other, 1) for other in hidden) >= CLERKS_OF_A_COUNTER):
+            break
+        hidden.add(one)
     return frozenset(hidden)
 
 

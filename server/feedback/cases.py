@@ -7,6 +7,7 @@ changed, which the public page shows.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,7 @@ from server.core.scope import Scope
 from server.feedback.deadlines import Deadlines, due_day
 from server.feedback.feedback import code_digest
 from server.store.tables.agencies import agencies
+from server.store.tables.changes import changes
 from server.store.tables.feedback import OPEN_STATES, feedback
 from server.store.tables.users import Role
 
@@ -134,6 +136,35 @@ def reopen(connection: Connection, row: Row[Any], user_id: int | None, more: str
         "escalated_day": None,
     }
     _write(connection, Scope(row.province_id), row, values, user_id)
+
+
+def undo(connection: Connection, province_id: int, feedback_id: int, user_id: int | None) -> None:
+    """Take back the step that this user took last with a case today: an answer, a refusal, a forwarding, a request
+    for more. Its words stay in the form, to be corrected.
+
+    Raises `NotFoundError`, `ConflictError` where the last step was another's, or whoever wrote has judged it."""
+    scope = Scope(province_id)
+    row = _case(connection, scope, feedback_id)
+    logged = (
+        scope.select(changes)
+        .where(changes.c.action == "feedback_status", changes.c.day == today())
+        .order_by(changes.c.position.desc())
+    )
+    for entry in connection.execute(logged):
+        detail = json.loads(entry.detail)
+        if detail["feedback"] == feedback_id:
+            before, after = detail["status"]
+            if entry.user_id == user_id and after == row.status != "received" and row.liked is None:
+                values: dict[str, Any] = {"status": before, "answered_day": None, "published_day": None}
+                if "responsible" in detail:
+                    values["responsible_id"] = detail["responsible"][0]
+                _write(connection, scope, row, values, user_id)
+                return
+            break
+    raise ConflictError(
+        Message("This step cannot be taken back: it was not yours of today, or it has been judged."),
+        Message("Reopen the case instead."),
+    )
 
 
 # what the holder of a code sees and does ------------------------------------------------------------------------------

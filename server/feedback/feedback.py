@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, insert
+from sqlalchemy import ColumnElement, Connection, case, func, insert
 
 from pipeline.calendar import Period, today
 from pipeline.errors import InvalidError
@@ -138,10 +139,12 @@ def items(
     *,
     open_only: bool = False,
     feedback_id: int | None = None,
+    where: Sequence[ColumnElement[bool]] = (),
     limit: int = 200,
+    offset: int = 0,
 ) -> list[FeedbackItem]:
     """Feedback of a province: what is open first, the longest overdue before all; then what is closed, the newest
-    first. `limit` leaves out the least urgent."""
+    first. `where`: further conditions; `limit` leaves out the least urgent, `offset` the most."""
     is_open = feedback.c.status.in_(OPEN_STATES)
     query = (
         Scope(province_id)
@@ -151,7 +154,9 @@ def items(
         .order_by(
             case((is_open, 0), else_=1), case((is_open, feedback.c.due_day), else_=-feedback.c.due_day), feedback.c.id
         )
+        .where(*where)
         .limit(limit)
+        .offset(offset)
     )
     if open_only:
         query = query.where(is_open)
@@ -183,12 +188,6 @@ def items(
         )
         for row in connection.execute(query)
     ]
-
-
-def open_count(connection: Connection, province_id: int) -> int:
-    """How many wait for an answer."""
-    query = Scope(province_id).select(feedback, func.count()).where(feedback.c.status.in_(OPEN_STATES))
-    return int(connection.execute(query).scalar_one())
 
 
 def counts(connection: Connection, province_id: int, period: Period) -> list[FeedbackCount]:

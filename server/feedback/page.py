@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 
 from pipeline.calendar import month_words, today
 from pipeline.errors import InvalidError
 from pipeline.instruments import Sheet
-from pipeline.language import Joined, Message, in_language
+from pipeline.language import Joined, Message, Text, in_language
 from server.auth.roles import User
+from server.catalogue.agencies import read_agencies
 from server.catalogue.reading import read_catalogue
 from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import issue
@@ -26,9 +27,11 @@ from server.feedback.cases import (
     reopen_by_code,
     set_status,
     told,
+    undo,
 )
 from server.feedback.deadlines import Deadlines, due_day, holidays_known
-from server.feedback.feedback import MAX_TEXT, ask_once, items, open_count, receive
+from server.feedback.feedback import MAX_TEXT, FeedbackItem, ask_once, items, receive
+from server.feedback.search import PAGE_ROWS, WHICH, Wanted, counts_of, found_cases
 from server.ratings.admission import Gate
 from server.ratings.comments import store_comments
 from server.ratings.rating import Place, Rating
@@ -37,7 +40,9 @@ from server.ratings.store import add
 from server.rounds.rounds import all_rounds, find_round
 from server.store.channels import HOTLINE
 from server.store.engine import read, write
+from server.web.confirm import AskFirst, Sure
 from server.web.context import DataClerk, RowId, back, engine_of, language, render, row_id, web
+from server.web.listing import Listing
 
 router = APIRouter(include_in_schema=False)
 _SAID = {
@@ -47,7 +52,19 @@ _SAID = {
     ),
     "reopen": Message("The case is open again; you will find the new answer under the same code."),
 }
+_CLOSING = {
+    "answered": Message("Answer the case {number} of {agency}?"),
+    "rejected": Message("Refuse the case {number} of {agency}?"),
+}
+_FOR_ITS_HOLDER = Message("Whoever wrote reads your words with the code of the case.")
+_PUBLISHED = Message("Whoever wrote reads your words with the code of the case, and everybody on the public page.")
+_UNDO = Message("Today you can take it back, until it is judged.")
+Words = Annotated[str, Query(max_length=80)]
 _NOT_POSSIBLE = Message("This is not possible: there is no answer yet, or its days are over.")
+
+
+def _names(one: FeedbackItem) -> dict[str, str]:
+    return {"agency_vi": one.agency_vi, "agency_en": one.agency_en}
 
 
 def _province(request: Request, code: str) -> int:
@@ -130,26 +147,58 @@ def send_feedback(
 
 
 @router.get("/survey/feedback")
-def feedback_list(request: Request, user: DataClerk) -> Response:
-    """What was received, the longest overdue first."""
-    return _list(request, user)
+def feedback_list(
+    request: Request,
+    user: DataClerk,
+    which: Words = "all",
+    agency: Words = "",
+    category: Words = "",
+    q: Words = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    done: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+) -> Response:
+    """What was received, the longest overdue first; `done`: the case with which a step was just taken."""
+    return _list(request, user, which, agency, category, q, page, done)
 
 
-def _list(request: Request, user: User, link: str = "") -> Response:
+def _list(
+    request: Request,
+    user: User,
+    which: str = "all",
+    agency: str = "",
+    category: str = "",
+    q: str = "",
+    page: int = 1,
+    done: int = 0,
+    link: str = "",
+) -> Response:
+    which = which if which in WHICH else "all"
     with read(engine_of(request)) as connection:
-        found = items(connection, user.province_id)
+        agencies = read_agencies(connection, user.province_id)
+        of_agency = next((one.agency_id for one in agencies if one.code == agency), 0)
+        wanted = Wanted(which, of_agency, category if category in FEEDBACK_CATEGORIES else "", q)
+        counts = counts_of(connection, user.province_id, wanted)
+        found = found_cases(connection, user.province_id, wanted, page)
         province = province_by_id(connection, user.province_id)
-        waiting = open_count(connection, user.province_id)
+        stepped = items(connection, user.province_id, feedback_id=done) if done else []
+    asked = {"which": which, "agency": agency, "category": category, "q": q}
+    pages = max(1, -(-counts[which] // PAGE_ROWS))
     return render(
         request,
         "survey_feedback.html",
-        found=found,
+        table=Listing("/survey/feedback", asked, found, counts[which], page, pages, ""),
+        which=which,
+        counts=counts,
+        names=WHICH,
+        agency=agency,
+        agencies=agencies,
+        category=category,
+        q=q,
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
         public=f"/feedback/{province.code}",
         link=link,
-        today=today(),
-        waiting=waiting,
+        stepped=stepped[0] if stepped else None,
     )
 
 
@@ -191,10 +240,12 @@ def feedback_status(
     changed: Annotated[str, Form(max_length=MAX_CHANGED)] = "",
     public: Annotated[bool, Form()] = False,
     responsible: Annotated[RowId | None, Form()] = None,
+    sure: Sure = False,
 ) -> Response:
     """Note where it stands. With an answer comes a one-time link about factor E, to send along."""
     token = ""
     with write(engine_of(request)) as connection:
+        before = next(iter(items(connection, user.province_id, feedback_id=number)), None)
         set_status(
             connection,
             user.province_id,
@@ -204,6 +255,20 @@ def feedback_status(
             answer=Answer(answer, public, changed),
             responsible_id=responsible,
         )
+        if status in _CLOSING and not sure and before is not None:
+            asked = _CLOSING[status].with_params(number=number, agency=Text.of_row(_names(before), "agency_"))
+            raise AskFirst(
+                asked,
+                then=Joined((_PUBLISHED if public else _FOR_ITS_HOLDER, _UNDO), " "),
+                yes=Message("Answer") if status == "answered" else Message("Refuse"),
+                fields={
+                    "status": status,
+                    "answer": answer,
+                    "changed": changed,
+                    **({"public": "true"} if public else {}),
+                },
+                back=f"/survey/feedback/{number}",
+            )
         opened = [one for one in all_rounds(connection, user.province_id) if one.open_now]
         if status == "answered" and opened:
             item = next(iter(items(connection, user.province_id, feedback_id=number)), None)
@@ -219,8 +284,16 @@ def feedback_status(
                 )[0]
     if token:
         base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-        return _list(request, user, f"{base}/s/{token}")
-    return back("/survey/feedback")
+        return _list(request, user, done=number, link=f"{base}/s/{token}")
+    return RedirectResponse(f"/survey/feedback?done={number}", 303)
+
+
+@router.post("/survey/feedback/{number}/undo")
+def undo_step(request: Request, user: DataClerk, number: RowId) -> Response:
+    """Take back one's last step of today with a case."""
+    with write(engine_of(request)) as connection:
+        undo(connection, user.province_id, number, user.user_id)
+    return back(f"/survey/feedback/{number}", in_language(Message("The step was taken back."), language(request)))
 
 
 @router.get("/survey/hotline")

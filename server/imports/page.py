@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi import APIRouter, File, Form, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from pipeline.calendar import parse_period
@@ -17,6 +17,7 @@ from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
 from server.imports.kinds import KINDS, OF_CATALOGUE, find_kind
+from server.imports.templates import columns_of, template_csv, template_xlsx
 from server.ratings.batches import unfinished
 from server.rounds.rounds import all_rounds
 from server.store.channels import CHANNELS
@@ -24,13 +25,14 @@ from server.store.engine import read
 from server.tabular.balance import Balance
 from server.tabular.spec import ImportSpec, Options, import_file
 from server.tabular.values import read_missing
-from server.web.context import SurveyManager, engine_of, error_text, render, row_errors_text
+from server.web.context import SurveyManager, download, engine_of, error_text, language, render, row_errors_text
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 MAX_BYTES = 64 << 20
 """Of an upload; larger files are read by the command, which has no other program's patience to think of."""
 _SUFFIXES = (".csv", ".xlsx", ".xlsm", ".xls", ".txt", ".tsv", ".json")
 _SHOWN = 200
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 def kinds_for(user: User) -> dict[str, ImportSpec]:
@@ -43,7 +45,7 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
     with read(engine_of(request)) as connection:
         rounds = all_rounds(connection, user.province_id)
         missing = unfinished(connection, user.province_id)
-    common = {
+    common: dict[str, Any] = {
         "kinds": kinds_for(user),
         "kind_names": IMPORT_KINDS,
         "channels": {channel.code: channel.name for channel in CHANNELS if channel.in_files},
@@ -52,10 +54,45 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
         "shown": _SHOWN,
         "unfinished": missing,
         "figures": IMPORT_FIGURES,
-        "chosen": request.query_params.get("kind", ""),
     }
+    given = {**_GIVEN, **{name: request.query_params.get(name, _GIVEN[name]) for name in ("kind", "instrument")}}
+    given |= values.pop("given", {})
+    spec = KINDS.get(given["kind"]) or next(iter(kinds_for(user).values()))
+    instrument = next((one for one in common["instruments"] if one.code == given["instrument"]), None)
+    common |= {"given": given, "spec": spec, "columns": columns_of(spec, instrument, language(request))}
     empty: dict[str, Any] = {"result": None, "balance": None, "rows": [], "problem": "", "preview": True, "name": ""}
     return render(request, "import.html", status, **{**common, **empty, **values})
+
+
+_GIVEN = {
+    "kind": "",
+    "instrument": "2640",
+    "channel": "",
+    "round_code": "",
+    "period": "",
+    "not_answered": "",
+    "ignored": "",
+}
+"""What the form's choices are until somebody makes them; the page that answers an upload keeps those made."""
+
+
+@router.get("/import/template/{kind}.{ending}")
+def import_template(
+    request: Request,
+    user: SurveyManager,
+    kind: str,
+    ending: Literal["csv", "xlsx"],
+    instrument: Annotated[str, Query(max_length=40)] = "2640",
+) -> Response:
+    """The head of a file of a kind, to be filled in."""
+    spec = find_kind(kind)
+    if kind not in kinds_for(user):
+        raise ForbiddenError(Message("You lack this permission."))
+    asked = load_instrument(instrument) if "instrument" in spec.options else None
+    columns = columns_of(spec, asked, language(request))
+    if ending == "csv":
+        return download(template_csv(columns), f"mau-{kind}.csv", "text/csv; charset=utf-8")
+    return download(template_xlsx(columns, language(request)), f"mau-{kind}.xlsx", XLSX)
 
 
 @router.get("/import")
@@ -82,6 +119,8 @@ def import_upload(
     spec = find_kind(kind)
     if kind not in kinds_for(user):
         raise ForbiddenError(Message("You lack this permission."))
+    given = {"kind": kind, "instrument": instrument, "channel": channel, "round_code": round_code, "period": period}
+    given |= {"not_answered": not_answered, "ignored": ignored}
     name = Path(file.filename or "").name[:100]
     suffix = Path(name).suffix.lower()
     preview = what == "preview"
@@ -101,12 +140,13 @@ def import_upload(
             result = import_file(engine_of(request), user.scope, spec, path, options, user_id=user.user_id)
         except ImportRowError as error:
             bad = row_errors_text(request, error, _SHOWN)
-            return _page(request, user, problem=error_text(request, error), rows=bad, balance=error.balance, name=name)
+            told: dict[str, Any] = {"problem": error_text(request, error), "rows": bad, "balance": error.balance}
+            return _page(request, user, **told, name=name, given=given)
         except RequestError as error:
-            return _page(request, user, error.status, problem=error_text(request, error), name=name)
+            return _page(request, user, error.status, problem=error_text(request, error), name=name, given=given)
     figures = {one.name: getattr(result, one.name) for one in dataclasses.fields(result) if one.name != "balance"}
     balance: Balance = result.balance
-    return _page(request, user, result=figures, balance=balance, preview=preview, name=name)
+    return _page(request, user, result=figures, balance=balance, preview=preview, name=name, given=given)
 
 
 def _keep(file: UploadFile, path: Path) -> None:

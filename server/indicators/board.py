@@ -147,6 +147,15 @@ def make_board(connection: Connection, scope: Scope, period: Period, origin: Ori
     return Board(period, origin, level, province, tuple(rows), found, tuple(best[:SHOWN_MOVES]))
 
 
+def province_score(connection: Connection, scope: Scope, period: Period) -> tuple[Origin, Score] | None:
+    """The province's score of a period alone, as the first page leads with it; None where nothing is told of it."""
+    origin = choose_origin(connection, scope, period, "")
+    whole = unit_counts(connection, scope, period, origin).get(PROVINCE)
+    if whole is None:
+        return None
+    return origin, score(whole.counts, float(read_setting(connection, scope.province_id, "confidence")))
+
+
 def _coming(period: Period, told: UnitCounts, earlier: Mapping[int, Counts], level: float) -> Forecast | None:
     """The forecast, where the period is a month that runs and its holidays are known."""
     if len(period.months) > 1 or told.known_day is None or period.last_day < today():

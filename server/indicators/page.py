@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import Connection
 
+from calibration.decision766 import PARTS
 from pipeline.calendar import Period, month_words, parse_period
 from pipeline.language import Message
 from server.auth.roles import Permission, User
@@ -15,8 +16,9 @@ from server.feedback.feedback import items
 from server.indicators.board import Board, choose_origin, make_board, running_month, series
 from server.indicators.counts import PROVINCE, held_periods
 from server.indicators.words import ORIGIN_NAMES, PART_NAMES, move_words, series_plot
+from server.scores.files import as_csv
 from server.store.engine import read
-from server.web.context import ScoreReader, engine_of, language, render
+from server.web.context import ScoreReader, download, engine_of, language, render
 
 router = APIRouter()
 
@@ -51,6 +53,32 @@ def province_page(request: Request, user: ScoreReader, period: PeriodText = "", 
         month_words=month_words,
         plot=series_plot(line, language(request)) if line else "",
     )
+
+
+@router.get("/survey/766.csv", include_in_schema=False)
+def board_file(request: Request, user: ScoreReader, period: PeriodText = "", origin: OriginText = "") -> Response:
+    """The table of all units as a file: counts, points with what the counts support, rank sets."""
+    with read(engine_of(request)) as connection:
+        board, _ = board_for(connection, user, period, origin)
+    rows = []
+    for row in [*([board.province] if board.province else []), *board.rows]:
+        told = row.to_dict()
+        points = {name: told[name] for name in (*PARTS, "total")}
+        rows.append(
+            {
+                "period": board.period.name,
+                "origin": str(board.origin),
+                "code": told["code"],
+                "name_vi": told["name_vi"],
+                **told["counts"],
+                **{f"{name}_points": one["points"] for name, one in points.items()},
+                **{f"{name}_low": one["low"] for name, one in points.items()},
+                **{f"{name}_high": one["high"] for name, one in points.items()},
+                "best": told["ranks"]["best"] if told["ranks"] else None,
+                "worst": told["ranks"]["worst"] if told["ranks"] else None,
+            }
+        )
+    return download(as_csv(rows), f"qd766-{board.period.name}.csv", "text/csv; charset=utf-8")
 
 
 @router.get("/survey/766/{code}", include_in_schema=False)

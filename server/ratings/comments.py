@@ -1,10 +1,14 @@
-"""Expectations and suggestions in people's own words, apart from the sheet they came with."""
+"""Expectations and suggestions in people's own words, apart from the sheet they came with.
+
+This is the only door to them, both ways: what tells who somebody is is masked before a text is stored, and again when
+one is read (`server.core.masking`)."""
 
 from __future__ import annotations
 
 import secrets
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select
@@ -13,7 +17,9 @@ from pipeline.calendar import Period, month_of_day, today
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.language import Message
 from server.core.changes import record_change
+from server.core.disclosure import published
 from server.core.labels import COMMENT_CODES
+from server.core.masking import mask
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.ratings.rating import Place
@@ -39,7 +45,7 @@ def store_comments(connection: Connection, place: Place, texts: Mapping[str, str
                     "service_group": place.service_group,
                     "month": month,
                     "kind": kind,
-                    "text": text.strip()[:MAX_COMMENT],
+                    "text": mask(text.strip()[:MAX_COMMENT]),
                 },
             )
 
@@ -53,8 +59,8 @@ def _free_number(connection: Connection) -> int:
             return number
 
 
-def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Row[Any]]:
-    """Texts that nobody has coded yet, with their agencies' names."""
+def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Mapping[str, Any]]:
+    """Texts that nobody has coded yet (masked), with their agencies' names."""
     query = (
         scope.select(comments, comments, agencies.c.name_vi, agencies.c.name_en)
         .join(agencies, agencies.c.id == comments.c.agency_id)
@@ -62,7 +68,50 @@ def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Row[Any]]:
         .order_by(comments.c.id)
         .limit(limit)
     )
-    return list(connection.execute(query))
+    return [_Masked(row) for row in connection.execute(query)]
+
+
+class _Masked(dict[str, Any]):
+    """A row whose text is masked."""
+
+    def __init__(self, row: Row[Any]) -> None:
+        super().__init__(row._mapping)
+        self["text"] = mask(self["text"])
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One text as those responsible read it. `month`: its finest time; `code`: its topic, None until it was sorted."""
+
+    agency_code: str
+    agency_vi: str
+    agency_en: str
+    month: int
+    kind: str
+    text: str
+    code: str | None
+
+
+def said(connection: Connection, scope: Scope, period: Period) -> list[Said]:
+    """The texts of a period that may be read, in no order of arrival.
+
+    Of months that are over, so that nobody sees one come; and of agencies that have figures in the period
+    (`server.core.disclosure`), so that none is one of a handful."""
+    shown = published(connection, scope.province_id, period)
+    sheets = shown.months_by_agency()
+    known = {agency for agency, months in sheets.items() if sum(months.values()) >= max(1, shown.below)}
+    readable = sorted(known - shown.hidden_agencies())
+    last = min(period.last_month, month_of_day(today()) - 1)
+    query = (
+        scope.select(comments, comments, agencies.c.code.label("agency"), agencies.c.name_vi, agencies.c.name_en)
+        .join(agencies, agencies.c.id == comments.c.agency_id)
+        .where(comments.c.month.between(period.first_month, last), comments.c.agency_id.in_(readable))
+        .order_by(comments.c.id)
+    )
+    return [
+        Said(row.agency, row.name_vi, row.name_en, row.month, row.kind, mask(row.text), row.code)
+        for row in connection.execute(query)
+    ]
 
 
 def coded_counts(connection: Connection, scope: Scope, period: Period) -> list[tuple[str, str, int]]:

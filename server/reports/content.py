@@ -14,7 +14,7 @@ from server.reports.figures import FigureWriter
 from server.reports.sources import ReportInput
 from server.scores.comparing import NOT_COMPARABLE, difference, ranking
 from server.scores.figures import Figure, Place
-from server.scores.index import WHOLE
+from server.scores.index import WHOLE, IndexResult
 from server.store.channels import CHANNELS
 
 _QUARTERS = (
@@ -310,16 +310,27 @@ def _channels(data: ReportInput, _: FigureWriter) -> list[Block]:
 
 
 def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
-    blocks: list[Block] = [Heading(_("7. Against the same period a year ago"))]
-    before_words = data.period.year_before().words(_.lang)
-    if not data.before.of("province")[0].sheets:
+    return [
+        Heading(_("7. Against the same period a year ago")),
+        *_against(data, data.before, data.period.year_before(), _("Against the same period a year ago"), _),
+        Heading(_("Against the period before"), 3),
+        *_against(data, data.last, data.period.before(), _("Against the period before"), _),
+    ]
+
+
+def _against(
+    data: ReportInput, then_result: IndexResult, then_period: Period, caption: str, _: FigureWriter
+) -> list[Block]:
+    blocks: list[Block] = []
+    before_words = then_period.words(_.lang)
+    if not then_result.of("province")[0].sheets:
         blocks.append(
             Paragraph(_("There are no figures of {before} with the same instrument and version.", before=before_words))
         )
         return blocks
-    before = {place.key: place for place in data.before.of("agency")}
+    before = {place.key: place for place in then_result.of("agency")}
     pairs: list[tuple[str, Figure, Figure]] = []
-    now_place, then_place = _province(data), data.before.of("province")[0]
+    now_place, then_place = _province(data), then_result.of("province")[0]
     pairs.append((_("SIPAS index, whole province"), now_place.figure(WHOLE), then_place.figure(WHOLE)))
     pairs += [
         (f"{factor.code}. {_(factor)}", now_place.figure(factor.code), then_place.figure(factor.code))
@@ -368,7 +379,7 @@ def _compared(data: ReportInput, _: FigureWriter) -> list[Block]:
         _("95 % interval"),
         _("Conclusion"),
     )
-    caption, widths = _("Against the same period a year ago"), (25.0, 14.0, 14.0, 12.0, 18.0, 17.0)
+    widths = (25.0, 14.0, 14.0, 12.0, 18.0, 17.0)
     blocks.append(TableBlock(caption, header, tuple(rows), bold=bold, widths=widths))
     return blocks
 

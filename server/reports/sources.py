@@ -24,10 +24,11 @@ from server.store.tables.comments import comments
 
 @dataclass(frozen=True, slots=True)
 class ReportInput:
-    """What a report is made of."""
+    """What a report is made of. `before`: a year ago; `last`: the period before."""
 
     result: IndexResult
     before: IndexResult
+    last: IndexResult
     instrument: Instrument
     period: Period
     catalogue: Catalogue
@@ -60,6 +61,7 @@ def gather(
         before=compute_index(
             connection, province_id, instrument, period.year_before(), dimensions=("province", "agency")
         ),
+        last=compute_index(connection, province_id, instrument, period.before(), dimensions=("province", "agency")),
         instrument=instrument,
         period=period,
         catalogue=read_catalogue(connection, province_id),

@@ -15,6 +15,7 @@ from server.core.provinces import province_by_id
 from server.rights import incidents, requests
 from server.store.engine import read, write
 from server.tabular.values import read_day
+from server.web.confirm import FOR_GOOD, AskFirst, Sure
 from server.web.context import RightsOfficer, RowId, back, engine_of, render
 
 router = APIRouter(prefix="/privacy/rights", include_in_schema=False)
@@ -70,28 +71,64 @@ def take_in(
 
 
 @router.post("/{number}/answer")
-def answer(request: Request, user: RightsOfficer, number: RowId) -> Response:
+def answer(request: Request, user: RightsOfficer, number: RowId, sure: Sure = False) -> Response:
     """The first answer went out."""
     with write(engine_of(request)) as connection:
+        named = requests.find(connection, user.scope, number).reference
         requests.answer(connection, user.scope, number, user.user_id or 0)
+        if not sure:
+            raise AskFirst(
+                Message("Was the letter {reference} answered today?", reference=named),
+                then=FOR_GOOD,
+                yes=Message("Answered today"),
+                back=PATH,
+            )
     return back(PATH)
 
 
 @router.post("/{number}/close")
 def close(
-    request: Request, user: RightsOfficer, number: RowId, outcome: Annotated[str, Form(max_length=20)]
+    request: Request,
+    user: RightsOfficer,
+    number: RowId,
+    outcome: Annotated[str, Form(max_length=20)],
+    sure: Sure = False,
 ) -> Response:
     """The request is done."""
     with write(engine_of(request)) as connection:
+        named = requests.find(connection, user.scope, number).reference
         requests.close(connection, user.scope, number, outcome, user.user_id or 0)
+        if not sure:
+            raise AskFirst(
+                Message(
+                    "Close the request {reference}: {outcome}?", reference=named, outcome=requests.OUTCOMES[outcome]
+                ),
+                then=FOR_GOOD,
+                yes=Message("Close"),
+                fields={"outcome": outcome},
+                back=PATH,
+            )
     return back(PATH)
 
 
 @router.post("/erase")
-def erase(request: Request, user: RightsOfficer, code: Annotated[str, Form(min_length=1, max_length=20)]) -> Response:
+def erase(
+    request: Request,
+    user: RightsOfficer,
+    code: Annotated[str, Form(min_length=1, max_length=20)],
+    sure: Sure = False,
+) -> Response:
     """Erase text and contact of a feedback by its code."""
     with write(engine_of(request)) as connection:
         requests.erase_feedback(connection, user.scope, code, user.user_id or 0)
+        if not sure:
+            raise AskFirst(
+                Message("Erase the words and the contact of the feedback {code}?", code=code),
+                then=FOR_GOOD,
+                yes=Message("Erase for good"),
+                fields={"code": code},
+                back=PATH,
+            )
     return back(PATH)
 
 
@@ -121,16 +158,32 @@ def report(
 
 
 @router.post("/incidents/{number}/notify")
-def notify(request: Request, user: RightsOfficer, number: RowId) -> Response:
+def notify(request: Request, user: RightsOfficer, number: RowId, sure: Sure = False) -> Response:
     """The notification went out."""
     with write(engine_of(request)) as connection:
+        named = incidents.find(connection, user.scope, number).reference
         incidents.notify(connection, user.scope, number, user.user_id or 0)
+        if not sure:
+            raise AskFirst(
+                Message("Was the incident {reference} notified just now?", reference=named),
+                then=FOR_GOOD,
+                yes=Message("Notified now"),
+                back=PATH,
+            )
     return back(PATH)
 
 
 @router.post("/incidents/{number}/close")
-def close_incident(request: Request, user: RightsOfficer, number: RowId) -> Response:
+def close_incident(request: Request, user: RightsOfficer, number: RowId, sure: Sure = False) -> Response:
     """The incident is over."""
     with write(engine_of(request)) as connection:
+        named = incidents.find(connection, user.scope, number).reference
         incidents.close(connection, user.scope, number, user.user_id or 0)
+        if not sure:
+            raise AskFirst(
+                Message("Close the incident {reference}?", reference=named),
+                then=FOR_GOOD,
+                yes=Message("Close"),
+                back=PATH,
+            )
     return back(PATH)

@@ -130,9 +130,9 @@ def ask_half_with(connection: Connection, province_id: int, made: Round, instrum
     record_change(connection, province_id, user_id, "round_bridged", detail)
 
 
-def close_round(connection: Connection, province_id: int, round_id: int, user_id: int | None) -> None:
-    """Take no more answers in a round. Raises `NotFoundError`."""
-    closed = Scope(province_id).update(rounds).where(rounds.c.id == round_id).values(active=False)
-    if connection.execute(closed).rowcount != 1:
+def switch_round(connection: Connection, province_id: int, round_id: int, active: bool, user_id: int | None) -> None:
+    """Take no more answers in a round, or take them again within its days. Raises `NotFoundError`."""
+    switched = Scope(province_id).update(rounds).where(rounds.c.id == round_id).values(active=active)
+    if connection.execute(switched).rowcount != 1:
         raise NotFoundError(Message("There is no such round."))
-    record_change(connection, province_id, user_id, "round_closed", {"round": round_id})
+    record_change(connection, province_id, user_id, "round_opened" if active else "round_closed", {"round": round_id})

@@ -1,9 +1,9 @@
-"""One agency as a drill-down: its index, what changed, factors, lowest criteria, reasons, trend, cases, signal."""
+"""One agency as a drill-down: its index, what changed, what to do, factors, lowest criteria, reasons, parts, trend,
+cases, signal."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -16,19 +16,24 @@ from pipeline.language import Text, in_language, translator
 from pipeline.release_kind import PULSE
 from server.auth.roles import User
 from server.catalogue.agencies import Agency
+from server.catalogue.succession import line_of
+from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
+from server.core.masking import mask
 from server.feedback.feedback import counts
+from server.feedback.search import Wanted, found_cases
+from server.scores.agency_steps import agency_steps
 from server.scores.asked import asked_period, own_agency
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
-from server.scores.comparing import Change, difference
 from server.scores.drivers import drivers_of
-from server.scores.figures import Figure, Place
 from server.scores.fused import rated_quarters
+from server.scores.index import WHOLE
 from server.scores.interval_svg import Interval, interval_plot
+from server.scores.lines import lines_of, lowest_plot, place_of
 from server.scores.plots import pulse_plot
 from server.scores.reasons import reasons_of
 from server.scores.reasons_page import reasons_plot
 from server.scores.signals import signals
-from server.scores.standings import held_index, standings, worst
+from server.scores.standings import held_index, index_within, standings
 from server.scores.trends import TrendPoint, channel_counts, pulses, trend
 from server.scores.words import reason_words
 from server.store.channels import CHANNELS
@@ -36,24 +41,9 @@ from server.store.engine import read
 from server.web.context import ScoreReader, engine_of, language, refresh_s, render
 
 router = APIRouter(include_in_schema=False)
-WORST = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One factor or criterion of an agency, with its change against the last period and a year ago; the changes of all
-    lines of one kind hold at once."""
-
-    code: str
-    name: Text
-    figure: Figure
-    last: Change | None
-    year: Change | None
-
-    @property
-    def changed(self) -> bool:
-        """Whether something surely changed."""
-        return any(one is not None and (one.low > 0 or one.high < 0) for one in (self.last, self.year))
+SHOWN_CASES = 5
+PARTS = ("service_group", "counter")
+"""What an agency's page breaks it down by."""
 
 
 @router.get("/agencies/{code}")
@@ -71,24 +61,28 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
     with read(engine) as connection:
         found = standings(connection, province, chosen)
         instrument = found.instrument
-        now, last, year = (
-            _place_of(held_index(connection, province, instrument, one).of("agency"), agency.code)
-            for one in (chosen, chosen.before(), chosen.year_before())
+        lines = lines_of(
+            instrument,
+            *(
+                place_of(held_index(connection, province, instrument, one).of("agency"), agency.code)
+                for one in (chosen, chosen.before(), chosen.year_before())
+            ),
         )
+        parts = index_within(connection, province, instrument, chosen, PARTS, agency.agency_id)
         points = trend(connection, province, agency.agency_id, chosen)
+        breaks = line_of(connection, user.scope.province, agency.agency_id).break_months
         windows = pulses(connection, province, agency.agency_id)
         hidden = left_out(connection, province, PULSE, agency.agency_id)
         channels = channel_counts(connection, province, agency.agency_id, chosen)
         reasons = reasons_of(connection, province, instrument, chosen, "province", agency.agency_id)
         cases = [one for one in counts(connection, province, chosen) if one.agency_id == agency.agency_id]
+        waiting = found_cases(connection, province, Wanted("open", agency.agency_id), 1)
         periods = rated_quarters(connection, province)
         drivers = drivers_of(connection, province, instrument, chosen)
     own = drivers.agencies.get(agency.agency_id)
     factor_names = {f.code: Text.named(vi=f.vi, en=f.en) for f in instrument.factors}
     signal = signals(engine, province, chosen)
-    criteria = _lines([(i.code, Text.named(vi=i.vi, en=i.en)) for i in instrument.criteria], now, last, year)
-    lowest = [] if now is None else worst(now, [line.code for line in criteria], WORST)
-    by_code = {line.code: line for line in criteria}
+    standing = next((one for one in found.agencies if one.code == agency.code), None)
     return render(
         request,
         "agency.html",
@@ -96,25 +90,31 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         period=chosen,
         periods=periods,
         instrument=instrument,
-        standing=next((one for one in found.agencies if one.code == agency.code), None),
-        factors=_lines(list(factor_names.items()), now, last, year),
+        below=found.below,
+        standing=standing,
+        lines=lines,
+        lowest_plot=lowest_plot(lines.lowest, lang),
+        steps=agency_steps(agency.code, chosen, standing, lines, reasons[0] if reasons else None, waiting),
+        parts=[(dimension, [place for place in parts.of(dimension) if place.sheets]) for dimension in PARTS],
+        whole=WHOLE,
         drivers=own,
         drivers_left_out=drivers.left_out,
         drivers_plot=_drivers_plot(own, factor_names, lang) if own else "",
         factor_names=factor_names,
         reason_words=reason_words,
-        criteria=criteria,
-        lowest=[by_code[figure.item] for figure in lowest],
-        lowest_plot=_criteria_plot([by_code[figure.item] for figure in lowest], lang),
-        changed=[line for line in criteria if line.changed],
         reasons=reasons[0] if reasons else None,
         reasons_plot=reasons_plot(reasons[0], lang) if reasons else "",
         cases=cases[0] if cases else None,
+        waiting=[(one, mask(one.text)) for one in waiting[:SHOWN_CASES]],
+        waiting_count=len(waiting),
+        categories=FEEDBACK_CATEGORIES,
+        states=FEEDBACK_STATES,
         signal_waits=signal is None,
         score=(signal or {}).get(agency.code),
         points=points[::-1],
+        breaks=breaks,
         month_words=month_words,
-        trend_plot=_trend_plot(points[::-1], lang),
+        trend_plot=_trend_plot(points[::-1], breaks, lang),
         windows=windows,
         pulse_plot=pulse_plot(windows, lang),
         pulses_left_out=PULSES_LEFT_OUT if hidden else "",
@@ -122,31 +122,6 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         channel_names=CHANNELS.names,
         refresh_s=refresh_s(request),
     )
-
-
-def _place_of(places: Sequence[Place], code: str) -> Place | None:
-    return next((place for place in places if place.key == code), None)
-
-
-def _lines(named: list[tuple[str, Text]], now: Place | None, last: Place | None, year: Place | None) -> list[Line]:
-    if now is None:
-        return []
-    lines = max(1, len(named))
-
-    def against(code: str, then: Place | None) -> Change | None:
-        return None if then is None else difference(now.figure(code), then.figure(code), lines)
-
-    return [Line(code, name, now.figure(code), against(code, last), against(code, year)) for code, name in named]
-
-
-def _criteria_plot(lines: Sequence[Line], lang: str) -> Markup:
-    _ = translator(lang)
-    rows = [
-        Interval(f"{line.code}. {in_language(line.name, lang)}", f.index, f.low or 0.0, f.high or 100.0)
-        for line in lines
-        if (f := line.figure).index is not None
-    ]
-    return interval_plot(rows, _("The lowest criteria"), lang, key="criteria-plot")
 
 
 def _drivers_plot(found: Drivers, names: Mapping[str, Text], lang: str) -> Markup:
@@ -158,11 +133,18 @@ def _drivers_plot(found: Drivers, names: Mapping[str, Text], lang: str) -> Marku
     return interval_plot(rows, _("What goes with the overall answer"), lang, key="drivers-plot")
 
 
-def _trend_plot(points: Sequence[TrendPoint], lang: str) -> Markup:
-    """The newest month first: on a phone it is seen without pushing."""
+def _trend_plot(points: Sequence[TrendPoint], breaks: Sequence[int], lang: str) -> Markup:
+    """The newest month first: on a phone it is seen without pushing. A month in which others were merged into the
+    agency is named so and marked: before it stand the agency's own sheets alone."""
     _ = translator(lang)
     rows = [
-        Interval(month_words(point.month, lang), point.index, point.low or 0.0, point.high or 100.0)
+        Interval(
+            f"{month_words(point.month, lang)}{' – ' + _('merger') if point.month in breaks else ''}",
+            point.index,
+            point.low or 0.0,
+            point.high or 100.0,
+            marked=point.month in breaks,
+        )
         for point in points
         if point.index is not None
     ]

@@ -43,9 +43,14 @@ class Grouped:
 
 
 def grouped(
-    dimension: str, catalogue: Catalogue, sheets: Sheets, period: Period, frame: dict[tuple[int, int], int]
+    dimension: str,
+    catalogue: Catalogue,
+    sheets: Sheets,
+    period: Period,
+    frame: dict[tuple[int, int], int],
+    counters: Mapping[int, Named] | None = None,
 ) -> Grouped:
-    """The places of a dimension, and which rows are theirs."""
+    """The places of a dimension, and which rows are theirs. `counters`: of the agency whose counters are asked for."""
     level_of = {agency.id: agency.parent for agency in catalogue.agencies.values()}
     field_of = {group.id: group.parent for group in catalogue.groups.values()}
     every = unknown = -1
@@ -66,6 +71,8 @@ def grouped(
         return Grouped.by(names, keys[row.ravel()], totals)
     if dimension == "service":
         return Grouped.by({one.id: one for one in catalogue.services.values()}, sheets.service, {})
+    if dimension == "counter":
+        return Grouped.by(counters or {}, sheets.counter, {})
     if dimension == "channel":
         channels = {
             code: Named(0, code, in_language(name, "vi"), in_language(name, "en"))

@@ -29,6 +29,7 @@ from server.scores.chances import Chances, chances
 from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
 from server.scores.sheets import Sheets, read_sheets, sheets_aside
+from server.scores.within import counters_of, hidden_within
 
 WHOLE = "index"
 """Name of the figure of the whole, pooled as the instrument says."""
@@ -218,9 +219,11 @@ def compute_index(
     suppress_below: int | None = None,
     dimensions: Iterable[str] = DIMENSIONS,
     only: Collection[str] | None = None,
+    within: int | None = None,
 ) -> IndexResult:
     """The index of one province, instrument (this version) and period, from the counted sheets alone; of all figures,
     or of those named in `only`, then without the channels' effects (no figure depends on which others are asked for).
+    `within`: of one agency's sheets, broken down by `server.scores.within.DIMENSIONS`.
 
     What may be seen of them is decided by `server.core.disclosure`, with `suppress_below` sheets; None: the province's
     setting `min_answers`."""
@@ -229,7 +232,7 @@ def compute_index(
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
     shown = published(connection, province_id, period, below=suppress_below)
-    sheets = read_sheets(connection, province_id, instrument, period, shown)
+    sheets = read_sheets(connection, province_id, instrument, period, shown, within)
     figures = _figures(instrument, only)
     plan = chances(connection, province_id, instrument, period)
     weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
@@ -241,8 +244,12 @@ def compute_index(
     one = _Request(answers, figures, sheets, valid, days_of(answers), effects, suppress_below, watched)
     places: list[Place] = []
     for dimension in dimensions:
-        found = grouped(dimension, catalogue, sheets, period, frame)
-        hidden = _hidden(dimension, found, shown, catalogue, instrument)
+        if within is None:
+            found = grouped(dimension, catalogue, sheets, period, frame)
+            hidden = _hidden(dimension, found, shown, catalogue, instrument)
+        else:
+            found = grouped(dimension, catalogue, sheets, period, {}, counters_of(connection, province_id, within))
+            hidden = hidden_within(connection, province_id, within, dimension, shown, instrument, found.names)
         places += _places(dimension, found, one, hidden)
     notes = [NOT_OVER] if watched else []
     if not frame:

@@ -68,6 +68,16 @@ class ReasonPlace:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A field, a service group or a procedure. `column`: of the sheets; `members`: its numbers there; `others`: those
+    of every other place of its kind, which would tell it where they are shown and it is hidden."""
+
+    column: str
+    members: frozenset[int]
+    others: tuple[frozenset[int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Sums:
     """Sheets that were asked for reasons, one row an agency, channel, month and day (and criterion). Keys [rows];
     `asked` int64 [rows]; `named` int64 [rows, reasons]."""
@@ -88,15 +98,18 @@ def reasons_of(
     period: Period,
     dimension: str = "province",
     agency_id: int | None = None,
+    part: Part | None = None,
 ) -> list[ReasonPlace]:
-    """The reasons at every place of a dimension, of the whole province or within one agency; held while nothing that
-    figures are made of changes.
+    """The reasons at every place of a dimension, of the whole province, within one agency, or of one part (of the
+    dimension "province"); held while nothing that figures are made of changes.
 
     An instrument without reasons has none."""
     if not instrument.reasons:
         return []
-    of = (province_id, instrument.code, instrument.version, period, dimension, agency_id)
+    of = (province_id, instrument.code, instrument.version, period, dimension, agency_id, part)
     make = partial(_reasons_of, connection, province_id, instrument, period, dimension, agency_id)
+    if part is not None:
+        make = partial(_reasons_of_part, connection, province_id, instrument, period, part)
     return list(_held.get(of, version_of(connection, province_id), make))
 
 
@@ -138,6 +151,34 @@ def _reasons_of(
     ]
 
 
+def _reasons_of_part(
+    connection: Connection, province_id: int, instrument: Instrument, period: Period, part: Part
+) -> list[ReasonPlace]:
+    shown = published(connection, province_id, period)
+    rows = _asked_rows(province_id, instrument, period, shown)
+    counted = run(connection, rows.group_by(part.column).aggregate(asked=rows.count()))
+    asked = {getattr(row, part.column) or 0: int(row.asked) for row in counted}
+    of_place = {place: sum(asked.get(one, 0) for one in members) for place, members in enumerate(part.others, start=1)}
+    of_place[0] = sum(asked.get(one, 0) for one in part.members)
+    hidden = not shown.shows("service_group") or 0 in hidden_places(of_place, shown.below)
+    sums = _sums(connection, province_id, instrument, period, shown, by_criterion=False, part=part)
+    (place,) = _places(connection, province_id, instrument, period, "province")
+    every = np.ones(len(sums.asked), dtype=np.bool_)
+    return [_place(sums, every, instrument, "province", *place, hidden=hidden)]
+
+
+def _asked_rows(province_id: int, instrument: Instrument, period: Period, shown: Published) -> Any:
+    """The sheets that were asked for reasons: counted, shown, with an overall answer of 1 to 3."""
+    table = Scope(province_id).filter(sheets_table(shown))
+    return table.filter(
+        table.day.between(period.first_day, period.last_day),
+        table.instrument == instrument.code,
+        table.instrument_version == instrument.version,
+        table.state != int(RatingState.SET_ASIDE),
+        table.a00.between(1, 3),
+    )
+
+
 def _sums(
     connection: Connection,
     province_id: int,
@@ -146,16 +187,12 @@ def _sums(
     shown: Published,
     *,
     by_criterion: bool,
+    part: Part | None = None,
 ) -> _Sums:
-    """The sheets that were asked for reasons: counted, shown, with an overall answer of 1 to 3."""
-    table = Scope(province_id).filter(sheets_table(shown))
-    rows = table.filter(
-        table.day.between(period.first_day, period.last_day),
-        table.instrument == instrument.code,
-        table.instrument_version == instrument.version,
-        table.state != int(RatingState.SET_ASIDE),
-        table.a00.between(1, 3),
-    )
+    """Sums of the sheets that were asked, of all or of one part."""
+    rows = _asked_rows(province_id, instrument, period, shown)
+    if part is not None:
+        rows = rows.filter(rows[part.column].isin(sorted(part.members)))
     found: list[tuple[int, Any]] = []
     slots = [item.slot for item in instrument.criteria if item.is_wide] if by_criterion else [0]
     for slot in slots:

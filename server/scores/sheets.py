@@ -52,12 +52,19 @@ class Sheets:
 
 
 def read_sheets(
-    connection: Connection, province_id: int, instrument: Instrument, period: Period, shown: Published
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    shown: Published,
+    agency_id: int | None = None,
 ) -> Sheets:
-    """The counted sheets of one province, instrument (this version) and period, of those that may be seen."""
+    """The counted sheets of one province (or agency), instrument (this version) and period, of those that may be
+    seen."""
     keys = [func.coalesce(ratings.c[name], 0) for name in _KEYS]
     packed = [_packed(first) for first in range(0, ANSWER_SLOTS, _PACKED)]
-    query = _counted(Scope(province_id).select(ratings, *keys, *packed, ratings.c.channel), instrument, period)
+    scope = Scope(province_id, agency_id)
+    query = _counted(scope.select(ratings, *keys, *packed, ratings.c.channel), instrument, period)
     query = query.order_by(ratings.c.id)
     numbers: list[IntArray] = [np.zeros((0, len(keys) + len(packed)), dtype=np.int64)]
     channels: list[NDArray[np.str_]] = [np.zeros(0, dtype=np.str_)]

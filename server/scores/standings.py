@@ -102,7 +102,8 @@ def _steepest(one: Standing) -> float:
 
 
 _held: Held[Standings] = Held(6)
-_results: Held[IndexResult] = Held(6)
+_results: Held[IndexResult] = Held(12)
+_within: Held[IndexResult] = Held(60)
 
 
 def main_instrument(connection: Connection, province_id: int, period: Period) -> Instrument:
@@ -128,6 +129,20 @@ def held_index(
     of = (province_id, instrument.code, instrument.version, period, by)
     made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions)
     return _results.get(of, version_of(connection, province_id), made)
+
+
+def index_within(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    dimensions: tuple[str, ...],
+    agency_id: int,
+) -> IndexResult:
+    """Every figure of the parts of an agency; held while nothing changes."""
+    of = (province_id, instrument.code, instrument.version, period, dimensions, agency_id)
+    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions, within=agency_id)
+    return _within.get(of, version_of(connection, province_id), made)
 
 
 def standings(connection: Connection, province_id: int, period: Period) -> Standings:

@@ -24,7 +24,12 @@ DEPARTMENTS: tuple[tuple[str, str, str, tuple[int, ...]], ...] = (
     ("so-dan-toc", "Sở Dân tộc và Tôn giáo", "Department of Ethnic and Religious Affairs", (19,)),
     ("cong-an-tinh", "Công an tỉnh", "Provincial Police", (17,)),
     ("bao-hiem-xa-hoi", "Bảo hiểm xã hội tỉnh", "Provincial Social Insurance", (18,)),
-    ("bql-khu-cong-nghiep", "Ban Quản lý các khu công nghiệp", "Industrial Zones Authority", (2, 6)),
+    (
+        "bql-khu-cong-nghiep",
+        "Ban Quản lý các khu kinh tế, khu công nghiệp và khu công nghệ cao",
+        "Authority of the Economic, Industrial and High-Technology Zones",
+        (2, 6),
+    ),
 )
 """Code, Vietnamese, English, service groups."""
 _DISTRICTS = ("Thành phố Mẫu", "Huyện Sông Xanh", "Huyện Núi Cao", "Huyện Đồng Bằng", "Huyện Rừng Thọ", "Huyện Hồ Lớn")

@@ -26,6 +26,7 @@ from pipeline.instruments import (
 )
 from pipeline.language import Message
 from server.catalogue.fields import load_fields
+from server.core.masking import mask
 from server.core.provinces import LEVELS, TIERS
 from server.core.scope import Scope
 from server.feedback.deadlines import due_day
@@ -35,7 +36,7 @@ from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
 from server.simulation.places import COMMUNES, MAX_COMMUNES, place_names
-from server.store.channels import CHANNELS, AskedBy, Channel, Form
+from server.store.channels import CHANNELS, COUNTER_TABLET, AskedBy, Channel, Form
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.comments import comments
 from server.store.tables.counters import counters
@@ -46,6 +47,13 @@ from server.store.tables.rounds import rounds
 from server.store.tables.services import fields, service_groups, services
 from server.store.tables.transactions import transactions
 
+_OF_A_DEPARTMENT = 6.0
+"""How many times more often a department's transaction is asked than a commune's."""
+_BUSY, _TIMES_BUSIER, _TIMES_ASKED = "so-y-te", 8.0, 3.0
+"""The department with many visits, all of whose sheets come from the tablet: there are enough pairs for its signal to
+help."""
+_LESS_CONTENT = {_BUSY: -0.8, "so-tu-phap": -0.9, "so-tai-chinh": -0.9, "so-xay-dung": -0.7, "so-khoa-hoc": -0.5}
+"""Departments with which people are less content, in latent units: where nobody is, no signal can tell who is."""
 CUTS = (-2.4, -1.6, -0.9, 0.9)
 """Latent value below which an answer is 1, 2, 3, 4; above the last it is 5."""
 _TEXTS = (
@@ -56,6 +64,25 @@ _TEXTS = (
     ("suggestion", "facilities", "Bố trí thêm ghế và quạt ở nơi chờ."),
     ("suggestion", "simpler_dossier", "Bỏ bớt giấy tờ phải sao chứng thực."),
 )
+_TOLD = (
+    ("suggestion", "attitude", "Anh Minh ở quầy 2 trả lời cộc lốc, mong chấn chỉnh."),
+    ("suggestion", "shorter_time", "Hồ sơ H99.24-260713-0042 hẹn lại ba lần, gọi 0912 345 678 cho tôi."),
+    ("expectation", "lower_cost", "Bị thu thêm 200.000 đồng không có biên lai, mong làm rõ."),
+    ("suggestion", "feedback", "Góp ý lần trước gửi hop.thu@example.vn chưa ai trả lời."),
+    ("expectation", "skills", "Cán bộ mới chưa nắm thủ tục đất đai, phải hỏi nhiều người."),
+)
+"""Every fourth text; the names and numbers in them are nobody's, and show what masking does."""
+_CASES = {
+    "procedure": "Nộp hồ sơ chuyển mục đích sử dụng đất bị đòi thêm giấy xác nhận không có trong danh mục niêm yết.",
+    "attitude": "Chị Hồng ở quầy tiếp nhận nói trống không với người già, tôi chờ từ 8h30 mà không ai gọi số.",
+    "delay": "Hồ sơ H99.10-260805-0117 quá hạn bảy ngày chưa có kết quả, số điện thoại của tôi là 0987 654 321.",
+    "cost": "Bị yêu cầu nộp 500.000 đồng ngoài lệ phí để được giải quyết sớm.",
+    "facility": "Khu vực chờ thiếu ghế, không có lối đi cho xe lăn, máy lấy số hỏng cả tuần.",
+    "other": "Trang dịch vụ công báo lỗi khi thanh toán lệ phí, đã trừ tiền nhưng hồ sơ chưa được ghi nhận.",
+}
+"""What cases say; the names and numbers in them are nobody's, and show what masking does."""
+_ANSWER = "Cơ quan đã kiểm tra, xin lỗi vì sự chậm trễ và đã giải quyết. Cảm ơn Ông/Bà đã phản ánh."
+_CHANGED = "Bổ sung một cán bộ tiếp nhận vào buổi sáng và niêm yết lại danh mục giấy tờ."
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +100,7 @@ class SimulatedProvince:
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class World:
     """Latent truth. `agency` [agencies], `group` [256], `item` [32] in latent units."""
 
     agency: NDArray[np.float64]
@@ -92,9 +119,11 @@ def simulate_province(
     sheets_a_quarter: int = 8_000,
     communes: int = COMMUNES,
     tiers: int = TIERS,
+    vivid: bool = False,
 ) -> SimulatedProvince:
     """Generate a province into the store, the same for the same arguments: 14 departments, `communes` (1 to 200)
-    communes and wards, and with `tiers` = 3 six districts.
+    communes and wards, and with `tiers` = 3 six districts. `vivid`: to be looked at; departments have enough sheets for
+    a figure each, and with some of them people are less content.
 
     Raises `ConflictError`, `InvalidError` where the code is taken or the period is no quarter."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
@@ -126,12 +155,14 @@ def simulate_province(
     )
     _services(connection, province)
     places = _agencies(connection, province, communes, tiers)
-    world = _World(
+    world = World(
         agency=rng.normal(0.0, 0.35, len(places)),
         group=rng.normal(0.0, 0.15, 256),
         item=rng.normal(0.0, 0.30, 32),
     )
-    frame = _transactions(connection, province, places, months, rng)
+    if vivid:
+        world.agency[:] += [_LESS_CONTENT.get(place.code, 0.0) for place in places]
+    frame = _transactions(connection, province, places, months, rng, vivid)
     made = aside = 0
     gate = Gate(connection, Scope(province), Source(SourceKind.SIMULATION), final.last_day)
     for month in months[::3]:
@@ -139,9 +170,9 @@ def simulate_province(
         _round(connection, province, quarter, questionnaire)
         share = rng.uniform(0.85, 1.15)
         drift = world.agency + rng.normal(0.02, 0.05, len(places))
-        world = _World(drift, world.group, world.item)
+        world = World(drift, world.group, world.item)
         sheets = _sheets(
-            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate
+            province, places, frame, quarter, round(sheets_a_quarter * share), questionnaire, world, rng, gate, vivid
         )
         add(connection, sheets, gate.today)
         made += len(sheets)
@@ -165,6 +196,8 @@ class _Place:
     id: int
     counters: tuple[int, ...]
     groups: tuple[int, ...]
+    rank: int
+    code: str
     services: dict[int, tuple[int, ...]]
 
 
@@ -226,18 +259,22 @@ def _agencies(connection: Connection, province: int, communes: int, tiers: int) 
             _one(connection, counters, province_id=province, agency_id=agency, code=code, name_vi=vi, name_en=en)
             for code, vi, en in name.counter_names()
         )
-        places.append(_Place(agency, ids, name.groups, {group: tuple(by_group[group]) for group in name.groups}))
+        places.append(
+            _Place(
+                agency, ids, name.groups, name.rank, name.code, {group: tuple(by_group[group]) for group in name.groups}
+            )
+        )
     return places
 
 
 def _transactions(
-    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
+    connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator, vivid: bool
 ) -> dict[tuple[int, int, int], int]:
     """Finished transactions by (place's position, group, month)."""
     frame = {}
     for position, place in enumerate(places):
         for group in place.groups:
-            usual = rng.lognormal(5.3, 0.6)
+            usual = rng.lognormal(5.3, 0.6) * (_TIMES_BUSIER if vivid and place.code == _BUSY else 1.0)
             for month in months:
                 season = 1.0 + 0.15 * np.sin(2 * np.pi * month / 12)
                 frame[position, group, month] = max(5, int(rng.poisson(usual * season)))
@@ -284,15 +321,23 @@ def _sheets(
     quarter: Period,
     count: int,
     questionnaire: Instrument,
-    world: _World,
+    world: World,
     rng: np.random.Generator,
     gate: Gate,
+    vivid: bool,
 ) -> list[Admitted]:
     """The sheets of a quarter, through the gate of the simulation."""
     cells = [(key, n) for key, n in frame.items() if key[2] in quarter.months]
     weights = np.array([n for _, n in cells], dtype=np.float64)
     # Small agencies are asked more often than their share, as a plan would.
     weights = np.sqrt(weights)
+    # Departments have one group or two: without more for each they would have too few sheets for a figure.
+    if vivid:
+        of_place = [
+            (_OF_A_DEPARTMENT if one.rank == 1 else 1.0) * (_TIMES_ASKED if one.code == _BUSY else 1.0)
+            for one in places
+        ]
+        weights *= np.array([of_place[key[0]] for key, _ in cells])
     chosen = rng.choice(len(cells), size=count, p=weights / weights.sum())
     channels = [channel for channel in CHANNELS if channel.simulated_share]
     shares = np.array([channel.simulated_share for channel in channels])
@@ -303,13 +348,15 @@ def _sheets(
     for cell, channel_number in zip(chosen, by_channel, strict=True):
         (position, group, month), _ = cells[cell]
         place, channel = places[position], channels[channel_number]
+        if vivid and place.code == _BUSY:
+            channel = COUNTER_TABLET
         first, last = month_first[month]
         day = int(rng.integers(first, last + 1))
         # A good or a bad day of an agency moves all its sheets: the clustering that the design effect has to find.
         mood = daily.setdefault((position, day), float(rng.normal(0.0, 0.25)))
         person = rng.normal(0.0, 0.75)
         centre = 0.15 + world.agency[position] + world.group[group] + channel.simulated_shift + mood + person
-        answers = _answers(questionnaire, channel, centre, world, rng)
+        answers = simulated_answers(questionnaire, channel, centre, world, rng)
         flag = RatingFlag.NONE
         if rng.random() < 0.01:
             flag = RatingFlag(int(rng.choice([1, 2, 3, 4, 5])))
@@ -337,8 +384,8 @@ def parse_period_month(month: int) -> tuple[int, int]:
     return period.first_day, period.last_day
 
 
-def _answers(
-    questionnaire: Instrument, channel: Channel, centre: float, world: _World, rng: np.random.Generator
+def simulated_answers(
+    questionnaire: Instrument, channel: Channel, centre: float, world: World, rng: np.random.Generator
 ) -> tuple[int, ...]:
     answers = [0] * 32
     if channel.form is Form.FULL:
@@ -365,11 +412,13 @@ def _answers(
 def _comments(
     connection: Connection, province: int, places: list[_Place], months: range, rng: np.random.Generator
 ) -> None:
-    rows = []
+    rows: list[dict[str, object]] = []
     for month in months:
         for _ in range(12):
             place = places[int(rng.integers(len(places)))]
             kind, code, text = _TEXTS[int(rng.integers(len(_TEXTS)))]
+            if len(rows) % 4 == 3:
+                kind, code, text = _TOLD[len(rows) // 4 % len(_TOLD)]
             rows.append(
                 {
                     "province_id": province,
@@ -377,7 +426,7 @@ def _comments(
                     "service_group": int(rng.choice(place.groups)),
                     "month": month,
                     "kind": kind,
-                    "text": text,
+                    "text": mask(text),
                     "code": code if rng.random() < 0.8 else None,
                     "coded_by": None,
                 }
@@ -405,12 +454,15 @@ def _feedback(
                     "agency_id": place.id,
                     "service_group": int(rng.choice(place.groups)),
                     "channel": str(rng.choice(["online", "hotline"])),
-                    "category": str(rng.choice(["procedure", "attitude", "delay", "cost", "facility", "other"])),
+                    "category": (category := str(rng.choice(list(_CASES)))),
                     "status": "answered" if answered else "received",
                     "received_day": received,
                     "due_day": due_day(received, 15),
                     "answered_day": received + took if answered else None,
-                    "text": "",
+                    "text": _CASES[category],
+                    "answer": _ANSWER if answered else "",
+                    "changed": _CHANGED if answered and number % 7 == 0 else "",
+                    "published_day": received + took if answered and number % 7 == 0 else None,
                     "liked": bool(liked > 0.25) if answered and liked < 0.5 else None,
                     "reopened": int(answered and liked > 0.97),
                 }

@@ -36,6 +36,7 @@ from server.core.limits import RateLimiter, network
 from server.core.provinces import Province, province_by_id
 from server.store.engine import read
 from server.tabular.writing import disposition
+from server.web.help import HELPS
 from server.web.navigation import ENTRIES, home_path
 
 SESSION_COOKIE = "hl_session"
@@ -274,6 +275,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "day": day_words,
         "number": number,
         "Permission": Permission,
+        "helps": HELPS,
         "message": message_of(request),
     }
     text = state.templates.get_template(template).render(**common, **values)

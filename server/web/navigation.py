@@ -19,6 +19,7 @@ class Entry:
 
 ENTRIES: tuple[Entry, ...] = (
     Entry("/reasons", Message("Why not satisfied"), Permission.READ_SCORES),
+    Entry("/reports", Message("Reports"), Permission.READ_SCORES),
     Entry("/survey/index", Message("Survey"), Permission.READ_SCORES),
     Entry("/survey/entry", Message("Data entry"), Permission.ENTER_RATINGS),
     Entry("/health", Message("Boxes"), Permission.READ_HEALTH),

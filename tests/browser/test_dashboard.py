@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,12 +23,19 @@ PAGES: dict[Role | None, tuple[str, ...]] = {
         "/?period=2026-Q3",
         "/agencies/p1-a?period=2026-Q3",
         "/reasons?period=2026-Q3",
+        "/comments?period=2026-Q3",
+        "/heatmap?period=2026-Q3",
+        "/compare?period=2026-Q3&a=p1-a&b=p1-b",
+        "/reports",
+        "/survey/import?kind=ratings",
+        "/survey/rounds",
         "/health",
         "/analysis?period=2026-Q3",
         "/account",
     ),
     Role.ADMINISTRATOR: ("/catalogue", "/users", "/settings", "/nowhere"),
     Role.PRIVACY_OFFICER: ("/privacy", "/privacy/rights"),
+    Role.DATA_ENTRY: ("/survey/feedback",),
 }
 
 
@@ -111,6 +119,44 @@ def test_the_main_tasks_and_their_clicks(page: Page, url: str, store: Engine, pr
     expect(page.locator("h1")).to_have_text("Vì sao người dân chưa hài lòng")
 
 
+def test_the_yearly_report_takes_two_clicks(page: Page, url: str, province: Province) -> None:
+    """The menu, and the year: it says how far it is and downloads by itself."""
+    log_in(page, url, province.users[Role.ANALYST])
+    page.get_by_role("navigation", name="Chính").get_by_role("link", name="Báo cáo").click()
+    with page.expect_download(timeout=180_000) as caught:
+        page.get_by_role("link", name="Tải báo cáo (PDF): Năm 2026").click(no_wait_after=True)
+    assert Path(caught.value.path()).read_bytes().startswith(b"%PDF")
+    assert caught.value.suggested_filename.endswith("2026-2640.pdf")
+
+
+@pytest.mark.parametrize("path", ["/?period=2026-Q3", "/agencies/p1-a?period=2026-Q3"])
+def test_the_leaders_pages_print_on_one_page(
+    page: Page, url: str, store: Engine, province: Province, path: str
+) -> None:
+    answer_the_criteria(store)
+    log_in(page, url, province.users[Role.ANALYST])
+    page.goto(url + path)
+    printed = page.pdf(format="A4", prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
+
+
+def test_a_figure_explains_itself_and_a_confirmation_names_the_thing(
+    page: Page, url: str, store: Engine, province: Province
+) -> None:
+    answer_the_criteria(store)
+    log_in(page, url, province.users[Role.ADMINISTRATOR])
+    page.goto(f"{url}/?period=2026-Q3")
+    help_text = page.locator(".headline details.what").first
+    expect(help_text.locator("p")).not_to_be_visible()
+    help_text.locator("summary").click()
+    expect(help_text.locator("p")).to_contain_text("khoảng chứa con số của toàn bộ người dân")
+    page.goto(f"{url}/catalogue")
+    page.get_by_role("button", name="Sở p1 b").click()
+    expect(page.locator("#question")).to_contain_text("Sở p1 b")
+    page.get_by_role("link", name="Không thực hiện").click()
+    expect(page.locator("h1")).to_have_text("Danh mục")
+
+
 def test_the_first_page_finds_sorts_and_keeps_it_in_the_address(
     page: Page, url: str, store: Engine, province: Province
 ) -> None:
@@ -130,7 +176,7 @@ def test_a_phone_pushes_nothing_sideways(page: Page, url: str, province: Provinc
     page.set_viewport_size({"width": 390, "height": 844})
     boxes = "[document.documentElement, ...document.querySelectorAll('.scroll')]"
     too_wide = f"{boxes}.filter(e => e.scrollWidth > e.clientWidth)"
-    for path in ("/?period=2026-Q3", "/health", "/survey/index?period=2026-Q3"):
+    for path in ("/?period=2026-Q3", "/health", "/heatmap?period=2026-Q3", "/survey/index?period=2026-Q3"):
         page.goto(url + path)
         assert page.evaluate(f"{too_wide}.map(e => e.ariaLabel)") == [], path
     expect(page.locator("#places tbody td").first).to_be_visible()
@@ -252,9 +298,12 @@ def test_the_officer_enters_answers_and_closes_a_request(page: Page, url: str, p
     expect(row).to_contain_text("12/ĐN")
     expect(row).to_contain_text("ngày làm việc")
     page.click("#requests form[action$='/answer'] button")
+    expect(page.locator("#question")).to_contain_text("12/ĐN")
+    page.click("#confirm button")
     expect(row).to_contain_text("Đã trả lời ngày")
     page.select_option("#outcome1", "refused")
     page.click("#requests form[action$='/close'] button")
+    page.click("#confirm button")
     expect(row).to_contain_text("Không chấp nhận")
     expect(row.locator("button")).to_have_count(0)
     expect(page.locator("#figures tbody tr", has_text="Xóa dữ liệu").locator("td")).to_have_text(

@@ -195,7 +195,7 @@ def test_the_officer_learns_that_the_password_was_reset(store: Engine, province:
     assert "resets" not in owner.get("/account").text
     attacker.log_in(admin)
     for _ in range(2):  # once to get in as the officer, once more to let the officer in again
-        page = attacker.post(f"/users/{number}/password", form="/users").text
+        page = attacker.post(f"/users/{number}/password", {"sure": "true"}, form="/users").text
     password = page.split('id="one-time-password">')[1].split("<")[0]
     assert owner.get("/privacy").status_code == 303, "the officer is locked out"
     assert owner.log_in(officer, password).headers["location"] == "/account"

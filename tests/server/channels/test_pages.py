@@ -227,7 +227,7 @@ def test_feedback_from_intake_to_its_rating_in_factor_e(world: World) -> None:
         (item,) = items(connection, world.mine.province_id)
     answered = clerk.post(
         f"/survey/feedback/{item.id}",
-        {"status": "answered", "answer": "Đã trả kết quả."},
+        {"status": "answered", "answer": "Đã trả kết quả.", "sure": "true"},
         form=f"/survey/feedback/{item.id}",
     )
     link = re.search(r"/s/([a-z2-9]{22})", answered.text)

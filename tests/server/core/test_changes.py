@@ -55,7 +55,7 @@ def test_settings_and_states_are_told_with_their_old_values(store: Engine, tmp_p
     values = dict(re.findall(r'name="(\w+)" type="number" required value="([^"]+)"', page))
     assert browser.post("/settings", {**values, "min_answers": "40"}, form="/settings").status_code == 303
     number = province.agencies["nho-a"]
-    browser.post(f"/catalogue/agencies/{number}/active", {"active": "false"}, form="/catalogue")
+    browser.post(f"/catalogue/agencies/{number}/active", {"active": "false", "sure": "true"}, form="/catalogue")
     assert _details(store, "settings") == [{"min_answers": [30, 40]}]
     assert _details(store, "agency_active") == [{"agency": number, "active": [True, False]}]
 

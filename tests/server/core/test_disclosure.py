@@ -11,7 +11,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 
 from pipeline.calendar import month_of_day, parse_period, quarter_of_month, today
-from server.core.disclosure import SETTLED_AFTER_DAYS, hidden_places, last_shown, published
+from server.core.disclosure import (
+    SETTLED_AFTER_DAYS,
+    hidden_cells,
+    hidden_counters,
+    hidden_places,
+    last_shown,
+    published,
+)
 from server.store.engine import write
 from server.store.tables.ratings import ratings
 from server.store.tables.transactions import transactions
@@ -46,6 +53,42 @@ def test_what_is_hidden_is_hidden_among_enough(sheets: dict[int, int], below: in
     assert total == 0 or total >= below or hidden == {place for place, count in sheets.items() if count}
 
 
+CELLS = st.dictionaries(st.tuples(st.sampled_from("abcd"), st.sampled_from("wxyz")), st.integers(0, 90), max_size=16)
+
+
+@given(CELLS, st.integers(2, 40))
+def test_no_row_and_no_column_tells_a_hidden_cell(sheets: dict[tuple[str, str], int], below: int) -> None:
+    """Both ways' totals are known, and every cell that is not hidden."""
+    hidden = hidden_cells(sheets, below)
+    assert {cell for cell, count in sheets.items() if 0 < count < below} <= hidden
+    filled = {cell for cell, count in sheets.items() if count}
+    alone = {cell for cell in filled if sum(other[0] == cell[0] for other in filled) == 1}
+    for way in (0, 1):
+        for line in {cell[way] for cell in filled}:
+            cells = {cell for cell in filled if cell[way] == line}
+            secret = (cells & hidden) - alone
+            total = sum(sheets[cell] for cell in secret)
+            assert total == 0 or total >= below or cells - hidden <= alone, (line, sheets, hidden)
+
+
+@given(
+    st.dictionaries(st.integers(1, 6), st.integers(0, 90), max_size=6),
+    st.dictionaries(st.integers(1, 6), st.integers(1, 4), max_size=6),
+    st.integers(2, 40),
+)
+def test_no_counter_of_one_clerk_is_shown_nor_told_by_the_others(
+    sheets: dict[int, int], clerks: dict[int, int], below: int
+) -> None:
+    hidden = hidden_counters(sheets, clerks, below)
+    filled = {one for one, count in sheets.items() if count}
+    for one in filled - hidden:
+        assert clerks.get(one, 1) >= 2, "nobody has said that more than one serve there"
+        assert sheets[one] >= below
+    if hidden and filled - hidden:
+        assert sum(sheets[one] for one in hidden) >= below
+        assert sum(clerks.get(one, 1) for one in hidden) >= 2
+
+
 FIGURES = (
     "/?period={p}",
     "/agencies/aaa-a?period={p}",
@@ -57,6 +100,16 @@ FIGURES = (
     "/reasons?period={p}&by=agency",
     "/reasons?period={p}&by=month",
     "/reasons.csv?period={p}&by=agency",
+    "/comments?period={p}",
+    "/compare?period={p}",
+    "/compare?period={p}&a=aaa-a",
+    "/compare.csv?period={p}&a=aaa-a",
+    "/heatmap?period={p}",
+    "/heatmap.csv?period={p}",
+    "/survey/index.csv?period={p}",
+    "/agencies/aaa-a/figures.csv?period={p}",
+    "/survey/766.csv?period={p}&origin=own",
+    "/places/service_group/1?period={p}",
     "/api/v1/scores?period={p}",
     "/api/v1/index?period={p}",
     "/analysis?period={p}",
@@ -75,8 +128,8 @@ NO_FIGURES = (
     "/survey/entry", "/survey/enumerators", "/survey/hotline", "/survey/import", "/survey/review", "/survey/comments",
     "/api/v1/alive", "/api/v1/health", "/api/v1/heads.jsonl", "/api/v1/changes-head", "/api/v1/dictionary", "/s/",
     "/embed/", "/survey/feedback", "/survey/plan", "/import", "/survey/index.xlsx",
-    "/survey/releases", "/releases", "/unfit", "/survey/response",
-    "/survey/instruments",
+    "/survey/releases", "/releases", "/unfit", "/survey/response", "/reports",
+    "/survey/questions", "/survey/instruments",
 )  # fmt: skip
 """Routes without a figure of answers (a count of forms, a state, one's own sheet to judge); the workbook is a ZIP."""
 
@@ -112,7 +165,8 @@ def test_every_route_with_a_figure_is_watched(store: Engine, province: Province,
     app = application(store, tmp_path)
     watched = {route.partition("?")[0] for route in FIGURES}
     for route in routes(app):
-        path = route.path.replace("{code}", "aaa-a").replace("{table}", "estimates").replace("{ending}", "csv")
+        path = route.path.replace("/places/{dimension}/{code}", "/places/service_group/1")
+        path = path.replace("{code}", "aaa-a").replace("{table}", "estimates").replace("{ending}", "csv")
         if "GET" in methods(route) and path not in watched:
             assert path.startswith(NO_FIGURES), f"{route.path}: a figure? add it to FIGURES"
     assert permission_of(routes(app)[0]) is None or watched

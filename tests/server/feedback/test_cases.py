@@ -213,7 +213,13 @@ def test_a_case_by_its_pages(world: tuple[Province, Browser, Browser], store: En
     shown = clerk.get(f"{case}?lang={lang}").text
     assert ("Ngày làm việc" if lang == "vi" else "Working days") in shown
     assert clerk.post(case, {"status": "answered"}, form=case).status_code == 422
-    answer = {"status": "answered", "answer": "Đã trả kết quả", "public": "true", "changed": "Thêm người"}
+    answer = {
+        "status": "answered",
+        "answer": "Đã trả kết quả",
+        "public": "true",
+        "changed": "Thêm người",
+        "sure": "true",
+    }
     assert clerk.post(case, answer, form=case).status_code == 303
     page = citizen.get(f"/feedback/nho?code={found[1]}&lang={lang}").text
     assert "Đã trả kết quả" in page

@@ -192,7 +192,7 @@ def test_a_period_that_is_not_over_cannot_be_closed(store: Engine, world: World)
     now = day_date(today())
     form = {"form": "/survey/rounds"}
     assert browser.post("/survey/closing", {"period": f"{now.year}"}, **form).status_code == 409
-    closed = browser.post("/survey/closing", {"period": _last_quarter().name}, **form)
+    closed = browser.post("/survey/closing", {"period": _last_quarter().name, "sure": "true"}, **form)
     assert closed.status_code == 303
     assert "Đã chốt đến hết tháng" in browser.get("/survey/rounds").text
     with read(store) as connection:
@@ -278,7 +278,8 @@ def test_one_complaint_gives_one_counted_sheet(world: World) -> None:
     links, case = set(), f"/survey/feedback/{item.id}"
     for _ in range(10):
         for status in ("answered", "received"):
-            page = clerk.post(case, {"status": status, "answer": "Đã trả kết quả."}, form=case)
+            given = {"status": status, "answer": "Đã trả kết quả.", "sure": "true"}
+            page = clerk.post(case, given, form=case)
             links |= set(re.findall(r"/s/([a-z2-9]{22})", page.text))
     assert len(links) == 1
 

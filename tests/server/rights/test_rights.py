@@ -167,7 +167,7 @@ def test_the_page_does_it_all_and_logs_it(store: Engine, province: Province, tmp
         (f"{path}/incidents/1/close", {}),
     ]
     for where, form in posts:
-        assert browser.post(where, form, form=path).status_code == 303, where
+        assert browser.post(where, {**form, "sure": "true"}, form=path).status_code == 303, where
     page = browser.get(path).text
     for words in ("7/ĐN", "Đã giải thích", "Mẫu 08", "12", "Không tìm được phiếu của một người"):
         assert words in page

@@ -22,7 +22,7 @@ from server.catalogue.writing import import_catalogue, switch_agency
 from server.core.provinces import write_setting
 from server.core.scope import Scope
 from server.ratings import store as rating_store
-from server.rounds.rounds import close_round, make_round
+from server.rounds.rounds import make_round, switch_round
 from server.scores import analysis_tables as tables_module
 from server.scores import beside
 from server.scores import standings as standings_module
@@ -180,15 +180,14 @@ CASES: dict[str, Callable[[Connection, Province], object]] = {
         c, made.province_id, "agencies", [(2, {"code": "nho-a", "name_vi": "Sở khác", "level": "tinh"})]
     ),
     "core/provinces.py: a setting": lambda c, made: write_setting(c, made.province_id, "min_answers", 10),
-    "rounds/rounds.py: a round, and its end": lambda c, made: close_round(
+    "rounds/rounds.py: a round, and its end": lambda c, made: switch_round(
         c,
         made.province_id,
         make_round(
             c, made.province_id, code="r", name_vi="r", name_en="r", instrument="2640", first_day=PERIOD.first_day,
             last_day=PERIOD.last_day, user_id=None,
-        ).id,
-        None,
-    ),
+        ).id, False,
+        None),
 }  # fmt: skip
 
 

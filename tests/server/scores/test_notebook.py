@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-NOTEBOOK = Path(__file__).parents[3] / "docs" / "notebooks" / "implicit_meets_explicit.py"
+EXPORT = Path(__file__).parents[3] / "docs" / "notebooks" / "export.py"
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_the_notebook_runs() -> None:
-    spec = importlib.util.spec_from_file_location("notebook", NOTEBOOK)
+    spec = importlib.util.spec_from_file_location("notebook_export", EXPORT)
     assert spec is not None
     assert spec.loader is not None
-    module: Any = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    _, names = module.app.run()
+    export: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(export)
+    outputs, names = export.load_app().run()
+    page = export.page_of(list(outputs), "vi")
+    for words in ("Số liệu mô phỏng", "Ý nghĩa các mức của tín hiệu", "Hạng thấp nhất", "Sở Tư pháp", "<svg"):
+        assert words in page, "in Vietnamese, with its pictures"
+    assert not re.search(r"\d[.,]\d{3,}", re.sub(r"<svg.*?</svg>", "", page, flags=re.S)), "figures are rounded"
+    with pytest.raises(ValueError, match="more than itself"):
+        export.page_of([SimpleNamespace(text='<script src="x.js">')], "vi")
     assert names["made"].agencies == 26
     assert names["boxes"].boxes == 26
     assert all(curve.calibrated for curve in names["found"].analysis.curves.values())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import html
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,7 @@ from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.errors import InvalidError
 from pipeline.language import in_language
 from server.catalogue.agencies import read_agencies
+from server.commands import analyze
 from server.core.provinces import make_province, write_setting
 from server.scores.evidence import agency_months, spans
 from server.scores.files import as_csv, as_parquet, columns_of, described
@@ -27,8 +32,10 @@ from server.store.tables.boxes import boxes
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.releases import cell_values, deliveries, releases
 from server.store.tables.transactions import transactions
+from server.store.tables.users import Role
 from server.tabular.writing import safe_cell
-from tests.server.province import PERIOD, Province, add_ratings, fill_province
+from tests.server.client import Browser
+from tests.server.province import PERIOD, Province, add_ratings, application, fill_province
 
 
 @pytest.fixture
@@ -154,7 +161,34 @@ def test_history_is_single_months_before_the_period() -> None:
     assert len(spans(Period("", 0, 2))) == 1
 
 
-def test_what_the_signal_saves_is_seen_where_it_correlates(store: Engine) -> None:
+def _page_and_command_agree(
+    store: Engine, province: Province, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The analysis page and `hailong analyze` show the same rho and the same verdict of every agency."""
+    browser = Browser(application(store, folder))
+    browser.log_in(province.users[Role.ANALYST])
+    page = browser.get(f"/analysis?period={PERIOD.name}").text
+    table = page.split('aria-label="Bảng ước lượng"')[1].split("</table>")[0]
+    shown = {}
+    for row in table.split("<tr>")[2:]:
+        cells = [re.sub("<[^>]+>", "", cell).strip() for cell in re.findall("<td.*?</td>", row, re.S)]
+        shown[re.search("/agencies/([^?]+)", row)[1]] = (cells[3], cells[8])  # type: ignore[index]
+    capsys.readouterr()
+    parser = argparse.ArgumentParser()
+    analyze.add_arguments(parser)
+    assert analyze.run(parser.parse_args(["--store", str(store.url), "--period", PERIOD.name])) == 0
+    printed = capsys.readouterr().out
+    assert set(shown) == set(province.agencies)
+    for code, (rho, verdict) in shown.items():
+        part = printed.split(f"({code})")[1].split("(efficiency)")[1]
+        assert re.search(r"rho = ([\d.]+)", part)[1].replace(".", ",") == rho  # type: ignore[index]
+        assert html.unescape(verdict) in part
+        assert rho > "0,3", "a signal that is there: the comparison could fail"
+
+
+def test_what_the_signal_saves_is_seen_where_it_correlates(
+    store: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A year of simulated tablets and boxes: calibrated, and fused intervals never more than 3 % wider."""
     made = fill_province(store, "p3")
     rng = np.random.default_rng(5)
@@ -187,6 +221,7 @@ def test_what_the_signal_saves_is_seen_where_it_correlates(store: Engine) -> Non
         assert score.fused_high is not None
         assert score.fused_high - score.fused_low < score.explicit_high - score.explicit_low
         assert score.labels_saved > 10
+    _page_and_command_agree(store, made, tmp_path, capsys)
     for name, make in TABLES.items():
         rows = make(material(store, made.province_id, PERIOD))
         assert rows, name

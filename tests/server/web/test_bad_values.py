@@ -116,8 +116,8 @@ def test_the_status_of_every_error() -> None:
 
 
 def test_a_fault_is_told_without_a_traceback(app: FastAPI, province: Province, monkeypatch: pytest.MonkeyPatch) -> None:
+    import server.home.overview_page as page
     import server.scores.api as api
-    import server.scores.overview_page as page
 
     def fails(*_: object) -> None:
         raise RuntimeError("secret of the inside")

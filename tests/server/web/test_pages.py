@@ -194,6 +194,7 @@ def test_settings_are_changed_within_limits(store: Engine, province: Province, t
     browser = Browser(application(store, tmp_path))
     browser.log_in(province.users[Role.ADMINISTRATOR])
     form = {name: SETTINGS[name] for name in NAMES} | {"access_log_days": 60, "confidence": 0.9}
+    form["sure"] = "true"
     assert browser.post("/settings", form, form="/settings").status_code == 303
     with read(store) as connection:
         assert read_setting(connection, province.province_id, "access_log_days") == 60

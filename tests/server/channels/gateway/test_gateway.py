@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, update
 from pipeline.calendar import today
 from server.channels.gateway.gateway import Call, _conversation_key, answers_of, find_gateway, is_first, make_gateway
 from server.retention.survey import enforce_survey_retention
-from server.rounds.rounds import close_round
+from server.rounds.rounds import switch_round
 from server.store.engine import read, write
 from server.store.tables.contacts import phone_contacts, phone_sessions
 from server.store.tables.gateways import gateway_events, gateway_nonces
@@ -146,7 +146,7 @@ def test_a_closed_round_takes_no_answers(survey: Survey) -> None:
     gateway = _gateway(survey)
     gateway.ask()
     with write(survey.engine) as connection:
-        close_round(connection, survey.province.province_id, survey.round.id, None)
+        switch_round(connection, survey.province.province_id, survey.round.id, False, None)
     assert gateway.hear(PHONES[0], "5")["end"]
     assert _rated(survey, "sms") == []
 

@@ -103,7 +103,7 @@ def test_a_key_that_may_be_known_is_renewed_on_the_page(world: World) -> None:
     page = f"/survey/rounds/{world.round(world.mine).id}"
     answers = [
         staff.post(f"{page}/gateways", {"code": "motcua", "kind": "one_stop"}, form=page),
-        staff.post(f"{page}/gateways/key", {"code": "motcua"}, form=page),
+        staff.post(f"{page}/gateways/key", {"code": "motcua", "sure": "true"}, form=page),
     ]
     assert [answer.status_code for answer in answers] == [200, 200]
     first, second = (re.findall(r'id="key">([0-9a-f]{64})<', answer.text)[0] for answer in answers)

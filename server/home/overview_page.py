@@ -12,12 +12,14 @@ from calibration.verdicts import Verdict
 from pipeline.language import in_language, translator
 from server.auth.roles import Permission
 from server.boxes.health import box_states
+from server.home.first_steps import coming, first_steps
+from server.home.next_steps import next_steps
+from server.indicators.board import province_score
 from server.ratings.batches import unfinished
 from server.scores.agency_page import agency_view
 from server.scores.asked import asked_period, own_agency
 from server.scores.fused import rated_quarters
 from server.scores.interval_svg import Interval, interval_plot
-from server.scores.next_steps import next_steps
 from server.scores.signals import signals
 from server.scores.standings import Standing, Standings, standings
 from server.scores.trends import channel_counts
@@ -69,6 +71,9 @@ def overview(
         channels = channel_counts(connection, user.province_id, None, chosen)
         missing = unfinished(connection, user.province_id)
         steps = next_steps(connection, user, found, sum(not (s.fine or s.simulated or s.revoked) for s in states))
+        points = province_score(connection, user.scope, chosen)
+        first = first_steps(connection, user) if not found.sheets else []
+        soon = coming(connection, user, found)
     asked = {"period": period, "q": q, "level": level, "only": only if only in _ONLY else ""}
     asked["sort"] = "" if sort == "-index" else sort
     keys = {**_KEYS, "name": lambda one: in_language(one.name, lang).casefold()}
@@ -91,6 +96,9 @@ def overview(
         lists=(("low", found.low), ("falling", found.falling), ("few", found.few)),
         named=NAMED,
         steps=steps,
+        points=points,
+        first_steps=first,
+        soon=soon,
         table=table,
         q=q,
         level=level,

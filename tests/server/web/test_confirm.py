@@ -1,0 +1,222 @@
+"""Nothing irreversible at one touch: every route that changes something is asked whether it confirms, or why not."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import Engine, select, update
+
+from pipeline.calendar import today
+from server.channels.gateway.gateway import make_gateway
+from server.core.provinces import SETTINGS
+from server.core.scope import Scope
+from server.feedback.feedback import code_digest, receive
+from server.rights import incidents, requests
+from server.rounds.rounds import make_round
+from server.store.engine import read, write
+from server.store.tables.feedback import feedback
+from server.store.tables.users import Role, users
+from tests.server.client import Browser
+from tests.server.province import Province, application, fill_province
+from tests.server.web.test_isolation import _everything, methods, routes
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A route that asks first. `named`: what its question has to name; `form`: the page whose token is sent."""
+
+    role: Role
+    path: str
+    fields: dict[str, Any]
+    named: str
+    form: str
+    also: dict[str, Any] = field(default_factory=dict)
+
+
+CODE = "ABCDEFGHJK23"
+"""Of the case: what a citizen shows who wants it erased."""
+ASK = {
+    "/survey/closing": Asked(Role.ANALYST, "/survey/closing", {"period": "2026-Q3"}, "Quý III/2026", "/survey/rounds"),
+    "/survey/rounds/{round_id}/close": Asked(
+        Role.ANALYST, "/survey/rounds/1/close", {}, "Đợt thử", "/survey/rounds"
+    ),
+    "/survey/rounds/{round_id}/gateways/key": Asked(
+        Role.ANALYST, "/survey/rounds/1/gateways/key", {"code": "motcua"}, "motcua", "/survey/rounds"
+    ),
+    "/survey/feedback/{number}": Asked(
+        Role.DATA_ENTRY, "/survey/feedback/1", {"status": "answered", "answer": "Đã xong"}, "p1 a", "/survey/feedback"
+    ),
+    "/users/{user_id}/password": Asked(Role.ADMINISTRATOR, "/users/{user}/password", {}, "analyst.p1", "/users"),
+    "/users/{user_id}/active": Asked(
+        Role.ADMINISTRATOR, "/users/{user}/active", {"active": "false"}, "analyst.p1", "/users"
+    ),
+    "/catalogue/agencies/{agency_id}/active": Asked(
+        Role.ADMINISTRATOR, "/catalogue/agencies/{agency}/active", {"active": "false"}, "Sở p1 a", "/catalogue"
+    ),
+    "/settings": Asked(
+        Role.ADMINISTRATOR, "/settings", {**SETTINGS, "contact_days": "20"}, "20 ngày thay vì 90 ngày", "/settings"
+    ),
+    "/privacy/rights/{number}/answer": Asked(
+        Role.PRIVACY_OFFICER, "/privacy/rights/1/answer", {}, "7/ĐN", "/privacy/rights"
+    ),
+    "/privacy/rights/{number}/close": Asked(
+        Role.PRIVACY_OFFICER, "/privacy/rights/1/close", {"outcome": "explained"}, "7/ĐN", "/privacy/rights"
+    ),
+    "/privacy/rights/erase": Asked(
+        Role.PRIVACY_OFFICER, "/privacy/rights/erase", {"code": "{code}"}, "{code}", "/privacy/rights"
+    ),
+    "/privacy/rights/incidents/{number}/notify": Asked(
+        Role.PRIVACY_OFFICER, "/privacy/rights/incidents/1/notify", {}, "8/SC", "/privacy/rights"
+    ),
+    "/privacy/rights/incidents/{number}/close": Asked(
+        Role.PRIVACY_OFFICER, "/privacy/rights/incidents/2/close", {}, "9/SC", "/privacy/rights"
+    ),
+}  # fmt: skip
+"""Routes that close, lock, reset, erase or answer."""
+
+UNASKED = {
+    "/log-in": "begins a session",
+    "/log-out": "one logs in again",
+    "/account": "the old password is asked for",
+    "/users": "adds; a user can be shut out",
+    "/catalogue/agencies": "adds, or changes names; the log keeps the old ones",
+    "/catalogue/counters": "adds, or changes names; the log keeps the old ones",
+    "/catalogue/services": "adds, or changes names; the log keeps the old ones",
+    "/survey/rounds": "adds; a round can be closed",
+    "/survey/rounds/{round_id}/open": "takes closing back; the round can be closed again",
+    "/survey/rounds/{round_id}/links": "adds links, which expire",
+    "/survey/rounds/{round_id}/gateways": "adds a gateway",
+    "/survey/rounds/{round_id}/paper": "prints forms",
+    "/survey/rounds/{round_id}/recheck": "notes what a second look found; the first entry stays",
+    "/survey/entry/forms": "enters a sheet, twice where they differ",
+    "/survey/enumerators": "adds",
+    "/survey/hotline": "adds",
+    "/survey/plan": "adds a plan",
+    "/survey/instruments": "begins a draft",
+    "/survey/instruments/drafts/{number}/head": "changes a draft",
+    "/survey/instruments/drafts/{number}/items": "changes a draft",
+    "/survey/instruments/drafts/{number}/items/{code}/{step}": "changes a draft",
+    "/survey/instruments/drafts/{number}/parts": "changes a draft",
+    "/survey/instruments/drafts/{number}/remove": "a draft alone; what was signed stays, and a draft is begun from it",
+    "/survey/instruments/drafts/{number}/sign": "begins on a day that is typed; a further version takes its place",
+    "/survey/import": "adds, all or nothing; a preview stands beside the button",
+    "/survey/feedback/{number}/undo": "takes the last step back, which can be taken again",
+    "/survey/review/{number}": "setting aside needs two people, counting again can be undone by them",
+    "/survey/comments/{number}": "a topic; another can be given",
+    "/privacy/rights": "adds a request",
+    "/privacy/rights/incidents": "adds an incident",
+    "/feedback/{province}": "a citizen writes",
+    "/feedback/{province}/answer": "a citizen judges, and may judge otherwise",
+    "/s/{token}": "a citizen answers",
+    "/embed/{token}": "a citizen answers",
+    "/gateway/{code}/events": "a program's signed call",
+    "/gateway/{code}/next": "a program's signed call",
+    "/gateway/{code}/links": "a program's signed call",
+    "/api/receipts": "a program's signed call",
+}
+"""Routes that do not ask, each with its reason."""
+
+
+@pytest.fixture
+def province(store: Engine) -> Province:
+    made = fill_province(store, "p1", simulated=False)
+    scope = Scope(made.province_id)
+    with write(store) as connection:
+        make_round(connection, made.province_id, code="dot", name_vi="Đợt thử", name_en="", instrument="2640",
+                   first_day=today() - 9, last_day=today() + 9, user_id=None)  # fmt: skip
+        code = receive(connection, made.province_id, made.agencies["p1-a"], category="delay", text="Trễ hẹn")
+        assert code_digest(CODE) != code_digest(code)
+        connection.execute(update(feedback).values(code_hash=code_digest(CODE)))
+        make_gateway(connection, made.province_id, "motcua", "sms", 1, None, bytes(32))
+        requests.take_in(connection, scope, "view", "7/ĐN", today(), 1)
+        for reference in ("8/SC", "9/SC"):
+            incidents.report(connection, scope, kind="data", reference=reference, noticed_day=today(), noticed_hour=0,
+                             people=None, user_id=1)  # fmt: skip
+        incidents.notify(connection, scope, 2, 1)
+        if connection.execute(select(feedback.c.id)).scalar_one() != 1:
+            connection.execute(update(feedback).values(id=1))
+    return made
+
+
+@pytest.fixture
+def app(store: Engine, province: Province, tmp_path: Path) -> FastAPI:
+    return application(store, tmp_path)
+
+
+def test_every_route_that_changes_something_asks_or_says_why_not(app: FastAPI) -> None:
+    asking, all_of_them = set(), set()
+    for route in routes(app):
+        if not methods(route) - {"GET"}:
+            continue
+        all_of_them.add(route.path)
+        known = inspect.signature(route.endpoint).parameters
+        sent = known.get("sent")
+        if "sure" in known or (sent is not None and "sure" in str(sent.annotation)) or route.path == "/settings":
+            asking.add(route.path)
+    assert asking == set(ASK)
+    assert all_of_them == set(ASK) | set(UNASKED)
+    for route in routes(app):
+        if methods(route) - {"GET"} and re.search(
+            "close|closing|key$|password|active|erase|notify|revoke|delete", route.path
+        ):
+            assert route.path in ASK, f"{route.path} sounds as if it could not be taken back"
+
+
+@pytest.mark.parametrize("name", list(ASK))
+def test_it_is_asked_with_the_things_name_and_nothing_is_done_before(
+    name: str, app: FastAPI, store: Engine, province: Province
+) -> None:
+    asked = ASK[name]
+    with read(store) as connection:
+        user = connection.execute(select(users.c.id).where(users.c.name == province.users[Role.ANALYST])).scalar_one()
+    known = {"{user}": user, "{agency}": province.agencies["p1-a"], "{code}": CODE}
+
+    def filled(text: str) -> str:
+        for key, value in known.items():
+            text = text.replace(key, str(value))
+        return text
+
+    browser = Browser(app)
+    browser.log_in(province.users[asked.role])
+    form = {key: filled(str(value)) for key, value in asked.fields.items()}
+    before = _everything(store, province.province_id)
+    page = browser.post(filled(asked.path), form, form=asked.form)
+    assert page.status_code == 200
+    question = html.unescape(re.search('id="question">(.*?)</p>', page.text, re.S)[1])  # type: ignore[index]
+    assert filled(asked.named) in question
+    after = _everything(store, province.province_id)
+    assert {key for key in before if before[key] != after[key]} <= {"access_log", "sessions"}
+    again = dict(re.findall('<input type="hidden" name="(\\w+)" value="([^"]*)"', page.text))
+    done = browser.http.post(
+        filled(asked.path), data={**{k: html.unescape(v) for k, v in again.items()}, "sure": "true"}
+    )
+    assert done.status_code in (200, 303), done.text
+    now = _everything(store, province.province_id)
+    assert {key for key in before if before[key] != now[key]} - {"access_log", "sessions"}, "confirmed, it is done"
+
+
+def test_an_answer_is_taken_back_by_its_writer_until_it_is_judged(
+    app: FastAPI, store: Engine, province: Province
+) -> None:
+    clerk = Browser(app)
+    clerk.log_in(province.users[Role.DATA_ENTRY])
+    case = "/survey/feedback/1"
+    answer = {"status": "answered", "answer": "Gửi nhầm hồ sơ", "sure": "true"}
+    clerk.post(case, answer, form=case)
+    assert clerk.post(f"{case}/undo", form="/survey/feedback?done=1").status_code == 303
+    with read(store) as connection:
+        row = connection.execute(select(feedback)).one()
+    assert (row.status, row.answered_day, row.reopened) == ("received", None, 0)
+    assert "Gửi nhầm hồ sơ" in clerk.get(case).text, "the words stay in the form, to be corrected"
+    assert clerk.post(f"{case}/undo", form=case).status_code == 409, "once"
+    clerk.post(case, answer, form=case)
+    with write(store) as connection:
+        connection.execute(update(feedback).values(liked=True))
+    assert clerk.post(f"{case}/undo", form="/survey/feedback?done=1").status_code == 409

@@ -1,0 +1,57 @@
+"""What a page without figures says, and that a demonstration has some on its first day."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from pipeline.calendar import day_date, month_of_day, quarter_of_month, today
+from pipeline.errors import InvalidError
+from server.simulation.past import SHEETS, simulate_past
+from server.store.engine import write
+from server.store.tables.ratings import ratings
+from server.store.tables.users import Role
+from tests.server.client import Browser
+from tests.server.province import Province, application, fill_province
+
+
+@pytest.fixture
+def province(store: Engine) -> Province:
+    """Without a single rating."""
+    made = fill_province(store, "p1")
+    with write(store) as connection:
+        connection.execute(ratings.delete())
+    return made
+
+
+def test_a_new_province_reads_its_first_steps(store: Engine, province: Province, tmp_path: Path) -> None:
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ADMINISTRATOR])
+    page = browser.get("/").text
+    steps = page.split('id="first-steps"')[1].split("</ol>")[0]
+    assert steps.count(">xong<") == 3, "agencies, users, boxes"
+    assert 'href="/survey/rounds"' in steps
+    earliest = f"{day_date(today() + 2):%d/%m/%Y}"
+    assert earliest in page, "two days with enough sheets, and the day after"
+    assert "/survey/import?kind=ratings" in page
+
+
+def test_a_demonstration_shows_figures_on_its_first_day(store: Engine, province: Province, tmp_path: Path) -> None:
+    with write(store) as connection:
+        assert simulate_past(connection, province.province_id) == 5 * 2 * SHEETS
+    browser = Browser(application(store, tmp_path, demo=True))
+    page = browser.get("/").text
+    assert re.search(r'id="province-index">\d\d,\d<', page)
+    assert "Số liệu mô phỏng" in page
+    last = quarter_of_month(month_of_day(today())).before()
+    assert last.words("vi") in page
+    assert 'id="reasons"' in browser.get("/reasons").text
+
+
+def test_answers_of_the_past_are_for_simulated_provinces_alone(store: Engine) -> None:
+    real = fill_province(store, "real", simulated=False)
+    with write(store) as connection, pytest.raises(InvalidError, match="simulated"):
+        simulate_past(connection, real.province_id)
