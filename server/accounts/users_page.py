@@ -88,10 +88,17 @@ def reset_password(request: Request, user: UserManager, user_id: RowId, sure: Su
 
 
 @router.post("/users/{user_id}/factor")
-def reset_factor(request: Request, user: UserManager, user_id: RowId) -> Response:
+def reset_factor(request: Request, user: UserManager, user_id: RowId, sure: Sure = False) -> Response:
     """Take away the second factor of somebody whose telephone is lost."""
     with write(engine_of(request)) as connection:
         take_factor_away(connection, user.province_id, user_id, by=user.user_id)
+        if not sure:
+            raise AskFirst(
+                Message("Take the second factor of {name} away?", name=user_name(connection, user.scope, user_id)),
+                then=Joined((Message("Whoever is logged in under this name is logged out."), FOR_GOOD), " "),
+                yes=Message("Reset second factor"),
+                back="/users",
+            )
     return RedirectResponse("/users", 303)
 
 

@@ -46,7 +46,7 @@ def simulate_past(connection: Connection, province_id: int, *, seed: int = 1) ->
         for position, agency in enumerate(agencies):
             for number in range(SHEETS):
                 channel = PAPER if number % 2 else ONLINE
-                centre = -0.3 + world.agency[position] - 0.08 * back * (position % 2) + rng.normal(0.0, 0.75)
+                centre = -0.7 + world.agency[position] - 0.08 * back * (position % 2) + rng.normal(0.0, 0.75)
                 answers = simulated_answers(instrument, channel, centre, world, rng)
                 unhappy = 0 < answers[0] <= 3
                 rating = Rating.checked(

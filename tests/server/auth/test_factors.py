@@ -292,7 +292,9 @@ def test_an_administrator_resets_it_and_the_owner_is_told(world: World, store: E
     assert world.enter(world.code()) == 303
     admin = Browser(world.app, "10.0.0.2")
     admin.log_in(world.name(Role.ADMINISTRATOR))
-    assert admin.post(f"/users/{world.user_id(Role.ANALYST)}/factor", form="/users").status_code == 303
+    assert (
+        admin.post(f"/users/{world.user_id(Role.ANALYST)}/factor", {"sure": "true"}, form="/users").status_code == 303
+    )
     assert world.browser.get("/").status_code == 303, "the sessions end"
     assert world.browser.log_in(world.name(Role.ANALYST)).status_code == 303
     told = world.browser.get("/account").text.split('id="resets"')[1].split("</ul>")[0]

@@ -22,7 +22,7 @@ from server.rights import incidents, requests
 from server.rounds.rounds import make_round
 from server.store.engine import read, write
 from server.store.tables.feedback import feedback
-from server.store.tables.users import Role, users
+from server.store.tables.users import Role, second_factors, users
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province
 from tests.server.web.test_isolation import _everything, methods, routes
@@ -54,6 +54,7 @@ ASK = {
         Role.DATA_ENTRY, "/survey/feedback/1", {"status": "answered", "answer": "Đã xong"}, "p1 a", "/survey/feedback"
     ),
     "/users/{user_id}/password": Asked(Role.ADMINISTRATOR, "/users/{user}/password", {}, "analyst.p1", "/users"),
+    "/users/{user_id}/factor": Asked(Role.ADMINISTRATOR, "/users/{user}/factor", {}, "analyst.p1", "/users"),
     "/users/{user_id}/active": Asked(
         Role.ADMINISTRATOR, "/users/{user}/active", {"active": "false"}, "analyst.p1", "/users"
     ),
@@ -85,6 +86,12 @@ UNASKED = {
     "/log-in": "begins a session",
     "/log-out": "one logs in again",
     "/account": "the old password is asked for",
+    "/account/factor": "shows a key; nothing holds before a code of it was typed",
+    "/account/factor/confirm": "a code of the new key is typed",
+    "/account/factor/change": "a code is typed",
+    "/settings/second-factor": "can be chosen back; nobody loses a factor",
+    "/account/sessions": "one logs in again",
+    "/log-in/code": "begins a session",
     "/users": "adds; a user can be shut out",
     "/catalogue/agencies": "adds, or changes names; the log keeps the old ones",
     "/catalogue/counters": "adds, or changes names; the log keeps the old ones",
@@ -140,6 +147,8 @@ def province(store: Engine) -> Province:
             incidents.report(connection, scope, kind="data", reference=reference, noticed_day=today(), noticed_hour=0,
                              people=None, user_id=1)  # fmt: skip
         incidents.notify(connection, scope, 2, 1)
+        analyst = connection.execute(select(users.c.id).where(users.c.role == Role.ANALYST)).scalar_one()
+        scope.insert(connection, second_factors, {"user_id": analyst, "secret": "begun", "confirmed": False})
         if connection.execute(select(feedback.c.id)).scalar_one() != 1:
             connection.execute(update(feedback).values(id=1))
     return made
