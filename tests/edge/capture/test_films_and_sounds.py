@@ -223,8 +223,10 @@ class _Turned:
 
     def __init__(self, pixels: NDArray[np.uint8], rotation: int = 0, time_s: float | None = None) -> None:
         self._pixels, self.rotation, self.time = pixels, rotation, time_s
+        self.height, self.width = pixels.shape[:2]
 
-    def to_ndarray(self, format: str) -> NDArray[np.uint8]:  # noqa: A002  (PyAV's name)
+    def to_ndarray(self, format: str, width: int, height: int) -> NDArray[np.uint8]:  # noqa: A002  (PyAV's name)
+        assert self._pixels.shape[:2] == (height, width)
         return self._pixels
 
 
@@ -260,7 +262,7 @@ class _Container:
         self.video: list[Any] = [self]
         self.audio: list[Any] = []
         self.start_time = self.time_base = None
-        self.average_rate, self.thread_type, self.codec_context = 10, "", self
+        self.average_rate, self.thread_type, self.codec_context, self.sample_aspect_ratio = 10, "", self, None
         self.options: dict[str, str] = {}
 
     def demux(self, stream: object) -> list[Any]:

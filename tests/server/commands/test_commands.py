@@ -157,7 +157,7 @@ def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: 
     code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", "--json", *at)
     answer = json.loads(out)
     assert (code, answer["simulated"]) == (0, True)
-    query = "SELECT count(*) FROM ratings WHERE month BETWEEN ? AND ? GROUP BY agency_id"
+    query = "SELECT count(*) FROM ratings WHERE month BETWEEN ? AND ? AND a00 > 0 GROUP BY agency_id"
     with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as connection:
         quarter = [month_of_date(date(2026, month, 1)) for month in (7, 9)]
         sheets = [int(row[0]) for row in connection.execute(query, quarter)]
