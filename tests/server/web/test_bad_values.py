@@ -105,7 +105,7 @@ def test_a_period_that_is_none_is_422(app: FastAPI, province: Province, period: 
         if "GET" in methods(route) and any(field.alias == "period" for field in route.dependant.query_params):
             if "{" in route.path and "{code}" not in route.path:
                 continue
-            path = route.path.replace("{code}", "aaa-a")
+            path = route.path.replace("{dimension}", "service_group").replace("{code}", "aaa-a")
             assert browser.get(path, params={"period": period}).status_code == 422, path
 
 
