@@ -207,16 +207,16 @@ def test_a_new_instrument_is_a_file_and_no_code(
 ) -> None:
     """Put into the server's folder: imported with, scored, reported."""
     _, content = instrument_bytes("2640")
-    text = content.decode().replace('code = "2640"', 'code = "1001"', 1).replace("wire_code = 201", "wire_code = 301")
+    text = content.decode().replace('code = "2640"', 'code = "9001"', 1).replace("wire_code = 201", "wire_code = 901")
     folder = tmp_path / "data" / "instruments"
     folder.mkdir(parents=True)
-    (folder / "1001.toml").write_text(text, encoding="utf-8")
+    (folder / "9001.toml").write_text(text, encoding="utf-8")
     with write(store) as connection:
         small_province(connection)
     sheets = tmp_path / "in.csv"
     lines = [f"P{n},so-a,{n + 1}/7/2026,{1 + n % 5},{5 - n % 2}" for n in range(28)]
     sheets.write_text("form,agency,day,overall,C1\n" + "\n".join(lines), encoding="utf-8")
-    where = ["--data-dir", str(tmp_path / "data"), "--store", str(store.url), "--instrument", "1001"]
+    where = ["--data-dir", str(tmp_path / "data"), "--store", str(store.url), "--instrument", "9001"]
     assert main(["server", "import", "ratings", str(sheets), *where, "--channel", "sms"]) == 0
     with write(store) as connection:  # a file counts from the day after it came
         connection.execute(update(ratings).values(received_day=ratings.c.day))
