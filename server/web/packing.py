@@ -16,6 +16,8 @@ OF_FIGURES = frozenset(
     {Permission.READ_SCORES, Permission.READ_HEALTH, Permission.ANALYSE, Permission.MANAGE_CATALOGUE}
 )
 """Permissions whose pages are packed."""
+OF_WORDS = ("/comments",)
+"""Pages that such a permission opens and that hold citizens' words: not packed."""
 
 
 class Packing:
@@ -28,6 +30,7 @@ class Packing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         packs = scope["type"] == "http" and (
-            scope["path"].startswith("/static/") or self._needs.of(scope) in OF_FIGURES
+            scope["path"].startswith("/static/")
+            or (self._needs.of(scope) in OF_FIGURES and not scope["path"].startswith(OF_WORDS))
         )
         await (self._packed if packs else self._open)(scope, receive, send)

@@ -21,6 +21,7 @@ WRITERS = {
     "channels/paper/paper.py",
     "feedback/page.py",
     "ratings/batches.py",
+    "simulation/past.py",
     "simulation/province.py",
 }
 """Who stores ratings: tablets, SMS and calls, online, paper, hotline, files, the simulation."""
