@@ -90,6 +90,7 @@ def test_the_writers_are_these() -> None:
     assert {name for name, tree in sources.items() if "add" in _imported(tree, "server.ratings.store")} == WRITERS
     assert {name for name, tree in sources.items() if _imported(tree, "server.store.archive")} <= {
         "commands/backup.py",
+        "commands/drill.py",  # into a store in memory
         "commands/restore.py",
         "commands/verify.py",  # these two read
         "retention/verify.py",
