@@ -35,7 +35,7 @@ def _dossiers(store: Engine, province: int, folder: Path, text: str) -> Any:
 def _petition(province: int, agency: int, received: date, answered: date | None, days: int = 15) -> dict[str, Any]:
     day = day_index(received)
     row: dict[str, Any] = {"province_id": province, "agency_id": agency, "channel": "online", "category": "delay"}
-    row |= {"code": f"X{province}{agency}{day}", "status": "answered" if answered else "received", "text": ""}
+    row |= {"code_hash": f"X{province}{agency}{day}", "status": "answered" if answered else "received", "text": ""}
     return row | {"received_day": day, "due_day": day + days, "answered_day": day_index(answered) if answered else None}
 
 
