@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Column, ForeignKeyConstraint, Integer, Table, Text, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key
+from server.store.types import String
 
 instrument_drafts = Table(
     "instrument_drafts",

@@ -26,6 +26,7 @@ def test_one_visit_changes_one_cell(by: By, random: Random) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("by", ["presence", "queue"])
 def test_one_visit_changes_one_cell_on_thousands_of_days(by: By) -> None:
     assert attack_engine(2_000, 1, by).broken == 0

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert, select
 
 from pipeline.errors import InvalidError
 from server.store.engine import read, write
-from server.store.metadata import metadata
+from server.store.schema import metadata
 from server.store.tables.changes import changes
 from server.store.tables.provinces import provinces
 from server.store.types import String, TooLongError
