@@ -145,7 +145,7 @@ def _(table, tables):
             "satisfied": ("Hài lòng (%)", "Satisfied (%)"),
             "low": ("Cận dưới", "Low"),
             "high": ("Cận trên", "High"),
-            "pairs": ("Số cặp", "Pairs"),
+            "share_of_visits": ("Phần các lượt (%)", "Share of visits (%)"),
         },
     )
     return
