@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MEDIA := $(VENV)/.media
 DISTRIBUTION_PYTHON ?= /usr/bin/python3
+# A test that no time-out can end (an end that waits for a child, a native library) ends its worker after so many seconds,
+# with the stacks of all threads, and never the run.
+GUARD := -o faulthandler_timeout=1500 -o faulthandler_exit_on_timeout=true
 BOX_TESTS := tests/edge/deploy tests/edge/delivery tests/edge/test_config.py tests/delivery/test_keys.py
 
 .DEFAULT_GOAL := help
@@ -36,7 +39,7 @@ $(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml models/cards/tex
 	@touch $@
 
 test: setup $(VENV)/.speech ## all tests but the soak ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(GUARD) tests $(ARGS)
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
 	$(BIN)/python -m pytest -m soak -s tests $(ARGS)
@@ -45,7 +48,7 @@ fuzz: setup ## the property tests with examples that no run has seen
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile default tests $(ARGS)
 
 test-distribution: setup ## the box's tests on the distribution's own Python
-	@sh requirements/on_distribution.sh $(BIN)/python $(DISTRIBUTION_PYTHON) -m pytest -n 2 --dist loadfile $(BOX_TESTS) $(ARGS)
+	@sh requirements/on_distribution.sh $(BIN)/python $(DISTRIBUTION_PYTHON) -m pytest -n 2 --dist loadfile $(GUARD) $(BOX_TESTS) $(ARGS)
 
 test-field: setup ## a box's and a server's life on a bare Debian in a container (root, debootstrap, systemd-container)
 	$(BIN)/python -m pytest -m field -s tests/field $(ARGS)

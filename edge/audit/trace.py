@@ -49,7 +49,7 @@ BASES = ("state_activity", "consent")
 CLIP_S = 12
 TOUCH_S = 3.0
 RATE_HZ = 10
-TIMEOUT_S = 400
+TIMEOUT_S = 240
 _MAGIC = {
     "JPEG": re.compile(rb"\xff\xd8\xff[\xe0\xe1\xdb\xee]"),
     "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
@@ -199,6 +199,8 @@ class _Trial:
                 self.exit_code = box.wait()
             finally:
                 ending.cancel()
+                if box.poll() is None:  # whatever went wrong, it is not waited for
+                    os.killpg(box.pid, signal.SIGKILL)
                 self.server.stop()
                 serving.join()
             lines = [line for line in (first + rest).decode("utf-8", "replace").splitlines() if line.startswith("{")]

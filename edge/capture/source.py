@@ -46,6 +46,7 @@ class Source(ABC, Generic[T]):
         self._ended = threading.Event()
         self._lost = False
         self._live_s: float | None = None
+        self._is_due: Callable[[T], bool] = lambda _item: True
         self._worker = Worker(self.kind, self._turn, on_error=self._failed)
 
     @abstractmethod
@@ -102,10 +103,12 @@ class Source(ABC, Generic[T]):
         self._worker.ask_to_stop()
         self._slots.clear()
 
-    def tell(self, on_item: Callable[[T], None], why: Callable[[T], str]) -> None:
+    def tell(
+        self, on_item: Callable[[T], None], why: Callable[[T], str], is_due: Callable[[T], bool] = lambda _item: True
+    ) -> None:
         """Who takes the items: `on_item` is called with each that comes, on the source's thread; `why` says under which
-        reason one is counted that nobody took in time."""
-        self._slots.on_put, self._slots.why = on_item, why
+        reason one is counted that nobody took in time; `is_due`, whether one that waits will be taken at all."""
+        self._slots.on_put, self._slots.why, self._is_due = on_item, why, is_due
 
     @property
     def is_open(self) -> bool:
@@ -134,8 +137,11 @@ class Source(ABC, Generic[T]):
 
     @property
     def finished(self) -> bool:
-        """Whether a file that does not loop is over and its last item was taken."""
-        return self._ended.is_set() and not len(self._slots)
+        """Whether a file that does not loop is over and its last item was taken, or is one that nobody will take."""
+        if not self._ended.is_set():
+            return False
+        waiting = self._slots.peek()
+        return waiting is None or not self._is_due(waiting)
 
     @property
     def lost(self) -> bool:

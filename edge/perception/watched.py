@@ -204,6 +204,7 @@ class Watched:
             self.camera.tell(
                 lambda frame: frame_due() if is_due(frame) else None,
                 lambda frame: "late" if is_due(frame) else "between",
+                is_due,
             )
             self.camera.interest = Interest(partial(self._wants, self.camera), lambda: self.engine.is_idle)
         if self.microphone is not None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
+
+from tests.children import child
 
 CHILD = """
 from pipeline.stopping import StopRequest
@@ -19,12 +20,12 @@ assert stop.wait(30)
 
 def test_many_signals_at_once_end_it() -> None:
     for _ in range(3):
-        with subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
+        with child([sys.executable, "-c", CHILD]) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
             for number in (signal.SIGINT, signal.SIGTERM) * 100:
-                os.kill(child.pid, number)
-            assert child.wait(10) == 0
+                os.kill(process.pid, number)
+            assert process.wait(10) == 0
 
 
 def test_without_a_signal_it_waits_as_long_as_told() -> None:

@@ -7,7 +7,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -35,6 +34,7 @@ from pipeline.language import Message
 from pipeline.wire import BoxState
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest
+from tests.children import child
 from tests.delivery.conftest import LOCAL, Place, make_place, wait_for
 from tests.edge.clips import write_film
 
@@ -414,7 +414,7 @@ def test_a_configuration_is_read_anew_or_left_as_it_was(config_path: Path, tmp_p
     """A typing error, a port that is taken, a server that the box was not enrolled at: each leaves the box at work."""
     log = tmp_path / "log"
     command = [sys.executable, "-c", _MAIN, "edge", "run", "--config", str(config_path), "--json", "--flush-s", "0"]
-    with log.open("w") as errors, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as box:
+    with log.open("w") as errors, child(command, errors) as box:
         try:
             assert box.stdout is not None
             good = config_path.read_text("utf-8")

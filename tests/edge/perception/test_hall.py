@@ -30,7 +30,7 @@ from pipeline.fusion import FusionParameters
 from pipeline.records import ClosedVisit, Frame, Level, Outcome
 from pipeline.visit import PresenceParameters
 from pipeline.wire import BoxState
-from tests.edge.clips import chunks, frames, scene, silence, voice
+from tests.edge.clips import chunks, frames, scene, silence, voice, write_film
 from tests.edge.test_config import write
 from tests.edge.test_counters import HALL
 
@@ -80,6 +80,26 @@ class Hall:
             for each, chunk in zip(self.watched, heard, strict=True):
                 each.engine.feed_chunk(chunk)
         return self
+
+
+def test_a_film_whose_last_picture_is_not_due_is_over(
+    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "film.avi"
+    write_film(film, [scene()] * 3)
+    engine = Engine(SETTINGS, networks.for_counter(), lambda _visit: None)
+    section = CounterSection(name="1", camera=CameraSection(source=str(film)))
+    watched = Watched(section, engine, Health(), alone=True, tell_at_once=True)
+    watched.tell(lambda: None, lambda: None)
+    assert watched.camera is not None
+    watched.start()
+    wait_for(lambda: watched.camera is not None and not watched.camera.is_open)
+    assert watched.camera.waiting is not None
+    assert not watched.camera.finished
+    monkeypatch.setattr(Engine, "due_s", float("inf"))
+    assert watched.frame_due() is None
+    assert watched.camera.finished
+    watched.close()
 
 
 def test_two_people_at_two_counters_are_read_together_and_counted_apart(networks: Networks) -> None:

@@ -29,6 +29,7 @@ from server.core.config import make_config
 from server.store.engine import connect, read
 from server.store.tables.users import users
 from server.store.upgrade import upgrade
+from tests.children import child
 
 _MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
 
@@ -185,14 +186,12 @@ def running(folder: Path) -> Iterator[dict[str, Any]]:
         encoding="utf-8",
     )
     command = [sys.executable, "-c", _MAIN, "server", "run", "--demo", "--port", "0", "--data-dir", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with child(command, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None
         line = process.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
         assert found, f"{line} {process.stderr.read() if process.stderr else ''}"
         yield {"url": found[0], "process": process}
-        if process.poll() is None:
-            process.kill()
 
 
 @pytest.mark.slow
