@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -123,6 +124,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
 _STATUS_WORDS = {
     404: Message("There is no such page."),
     405: Message("This page does not take that."),
+    408: Message("What was sent took too long to arrive. Try again."),
     413: Message("What was sent is too large."),
 }
 _OTHER_STATUS = Message("This request could not be carried out.")
@@ -182,6 +184,11 @@ def _add_error_pages(app: FastAPI) -> None:
             words = _STATUS_WORDS.get(error.status_code, _OTHER_STATUS)
         detail = in_language(words, language(request))
         return render(request, "error.html", error.status_code, status_code=error.status_code, detail=detail)
+
+    @app.exception_handler(ClientDisconnect)
+    def gone(request: Request, _error: ClientDisconnect) -> Response:
+        """Whoever sent half a body and then nothing has gone, or is told so: no fault of ours."""
+        return http_error(request, HTTPException(HTTPStatus.REQUEST_TIMEOUT))
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -17,11 +17,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.language import Message
+from pipeline.language import Message, of_environment, translator
 
 if TYPE_CHECKING:
     from server.tabular.balance import Balance
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.errors import ImportRowError, InvalidError
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
+    from server.core.labels import IMPORT_FIGURES
     from server.core.progress import Progress
     from server.core.scope import Scope
     from server.imports.kinds import find_kind
@@ -103,9 +106,14 @@ def run(args: argparse.Namespace) -> int:
         told = {**figures, "preview": args.preview, "balance": result.balance.to_dict()}
         print(json.dumps(told, ensure_ascii=False))
         return 0
-    shown = ", ".join(f"{name} {value}" for name, value in figures.items() if name not in ("by_agency", "preview"))
-    print(f"{'Preview, nothing written' if args.preview else 'Imported'}: {shown}")
-    for line in _told(result.balance):
+    _ = translator(of_environment(os.environ))
+    shown = ", ".join(
+        f"{_(IMPORT_FIGURES[name])} {value}"
+        for name, value in figures.items()
+        if name in IMPORT_FIGURES and name != "by_agency"
+    )
+    print(f"{_('preview, nothing written' if args.preview else 'imported').capitalize()}: {shown}")
+    for line in _told(result.balance, _):
         print(line)
     return 0
 
@@ -115,53 +123,26 @@ def _tell_refused(error: Any, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"error": error.message, "rows": error.rows, "balance": balance}, ensure_ascii=False))
         return
+    _ = translator(of_environment(os.environ))
     for number, reason in error.rows[:50]:
-        print(f"row {number}: {reason}", file=sys.stderr)
+        print(f"{_('row')} {number}: {_(reason)}", file=sys.stderr)
     if len(error.rows) > 50:
-        print(f"... and {len(error.rows) - 50} more (--json lists up to 1,000)", file=sys.stderr)
+        more = _("... and {count} more (--json lists up to 1,000)", count=len(error.rows) - 50)
+        print(more, file=sys.stderr)
     if error.balance is not None:
-        for line in _told(error.balance):
+        for line in _told(error.balance, _):
             print(line, file=sys.stderr)
 
 
-def _told(balance: Balance) -> list[str]:
+def _told(balance: Balance, _: Callable[..., str]) -> list[str]:
     """The balance in lines; what is nought is left out."""
+    from server.imports.told import COLUMNS, counts, notes
 
-    def line(title: str, **counts: int) -> str:
-        return f"{title}: " + ", ".join(f"{name} {count}" for name, count in counts.items() if count)
-
-    lines = [
-        line(
-            "rows",
-            read=balance.rows,
-            headings=balance.rows_heading,
-            used=balance.rows_used,
-            ignored=balance.rows_ignored,
-            refused=balance.rows_refused,
-            short=balance.rows_short,
-            hidden=balance.rows_hidden,
-        ),
-        line(
-            "cells",
-            read=balance.cells,
-            headings=balance.cells_heading,
-            used=balance.cells_used,
-            ignored=balance.cells_ignored,
-            refused=balance.cells_refused,
-            cleaned=balance.cells_cleaned,
-            filled=balance.cells_filled,
-        ),
-    ]
-    if balance.encoding not in ("UTF-8", "XLSX"):
-        lines.append(f"encoding: {balance.encoding}")
-    if balance.ignored_columns:
-        lines.append(f"columns ignored: {', '.join(heading or '?' for heading in balance.ignored_columns)}")
-    if balance.ignored_sheets:
-        lines.append(f"worksheets ignored: {', '.join(balance.ignored_sheets)}")
-    if balance.not_answered:
-        codes = ", ".join(f"{code} ({count})" for code, count in sorted(balance.not_answered.items()))
-        lines.append(f"codes of no answer: {codes}")
-    return lines
+    lines = []
+    for title, row in counts(balance):
+        told = (f"{_(column).lower()} {count}" for column, count in zip(COLUMNS, row, strict=True) if count)
+        lines.append(f"{_(title)}: " + ", ".join(told))
+    return lines + [f"{_(title)}: {value}" for title, value in notes(balance)]
 
 
 def _columns(instrument_code: str) -> str:

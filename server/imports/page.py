@@ -18,6 +18,7 @@ from server.auth.roles import Permission, User
 from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
 from server.imports.kinds import KINDS, OF_CATALOGUE, find_kind
 from server.imports.templates import columns_of, template_csv, template_xlsx
+from server.imports.told import COLUMNS, counts, notes
 from server.ratings.batches import unfinished
 from server.rounds.rounds import all_rounds
 from server.store.channels import CHANNELS
@@ -54,6 +55,9 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
         "shown": _SHOWN,
         "unfinished": missing,
         "figures": IMPORT_FIGURES,
+        "balance_columns": COLUMNS,
+        "balance_counts": counts,
+        "balance_notes": notes,
     }
     given = {**_GIVEN, **{name: request.query_params.get(name, _GIVEN[name]) for name in ("kind", "instrument")}}
     given |= values.pop("given", {})

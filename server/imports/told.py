@@ -1,0 +1,39 @@
+"""What an import answers, in words: the same on the page and by the command."""
+
+from __future__ import annotations
+
+from pipeline.language import Message
+from server.tabular.balance import Balance
+
+COLUMNS = (Message("Read"), Message("Headings"), Message("Taken in"), Message("Ignored"), Message("Refused"))
+"""Of the table of `counts`."""
+
+
+def counts(balance: Balance) -> tuple[tuple[Message, tuple[int, ...]], ...]:
+    """(title, a count for each of `COLUMNS`) of rows and of cells."""
+    return (
+        (
+            Message("Rows"),
+            (balance.rows, balance.rows_heading, balance.rows_used, balance.rows_ignored, balance.rows_refused),
+        ),
+        (
+            Message("Cells with content"),
+            (balance.cells, balance.cells_heading, balance.cells_used, balance.cells_ignored, balance.cells_refused),
+        ),
+    )
+
+
+def notes(balance: Balance) -> list[tuple[Message, str]]:
+    """(title, what is to be known of the file); what is nought or none is left out."""
+    codes = ", ".join(f"{code} ({count})" for code, count in sorted(balance.not_answered.items()))
+    found = (
+        (Message("Encoding"), balance.encoding),
+        (Message("Columns ignored"), ", ".join(heading or "?" for heading in balance.ignored_columns)),
+        (Message("Worksheets ignored"), ", ".join(balance.ignored_sheets)),
+        (Message("Rows that end before the last column (missing cells count as empty)"), balance.rows_short),
+        (Message("Rows that the spreadsheet hides, and that were read"), balance.rows_hidden),
+        (Message("Cells from which unseen characters were taken out"), balance.cells_cleaned),
+        (Message("Empty cells that took a merged cell's value"), balance.cells_filled),
+        (Message("Codes of no answer"), codes),
+    )
+    return [(title, str(value)) for title, value in found if value]
