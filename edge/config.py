@@ -34,7 +34,7 @@ from edge.legal import HOW_TO_STATE_A_BASIS, NO_BASIS, LegalSection
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.keys import public_key_bytes
-from pipeline.language import DEFAULT, Message, languages
+from pipeline.language import DEFAULT, Joined, Message, Sentence, languages, reason_of
 from pipeline.privacy.policy import PrivacyPolicy
 
 
@@ -152,7 +152,7 @@ class ServerSection(Section):
     @classmethod
     def _address(cls, address: str) -> str:
         if address and not _ADDRESS.match(address):
-            raise ValueError("an address reads tcp://host:port")
+            raise ValueError(Message("an address reads tcp://host:port"))
         return address
 
     @field_validator("public_key")
@@ -161,7 +161,7 @@ class ServerSection(Section):
         try:
             public_key_bytes(key)
         except KeyFileError as error:
-            raise ValueError(str(error)) from None
+            raise ValueError(Message("{reason}", reason=error.message)) from None
         return key
 
     def enrolment_address(self) -> str:
@@ -227,13 +227,15 @@ class EdgeConfig(Section):
         for counter in self.counters:
             refuse_what_cannot_work(counter, self.queue.enabled, self._where(counter))
         if self.notice.confirmed and not self.notice.contact.strip():
-            raise ValueError("[notice] contact is needed where confirmed = true: the citizen has to know whom to ask")
+            raise ValueError(
+                Message("[notice] contact is needed where confirmed = true: the citizen has to know whom to ask")
+            )
         if not self.box.demo:
             self._refuse_what_staff_or_strangers_could_suffer()
         return self
 
     def _where(self, counter: CounterSection) -> str:
-        return f"counter {counter.name}: " if self.counter else ""
+        return Message("counter {name}: ", name=counter.name) if self.counter else ""
 
     def _refuse_what_two_forms_say(self) -> None:
         twice = [f"[{name}]" for name in ("camera", "microphone") if name in self.model_fields_set]
@@ -249,7 +251,11 @@ class EdgeConfig(Section):
         for counter in self.counter:
             place = (counter.tablet.host or self.tablet.host, counter.tablet.port or 0)
             if place[1] and place in taken:
-                raise ValueError(f"counter {counter.name}: its tablet address is that of {taken[place]}")
+                raise ValueError(
+                    Message(
+                        "counter {name}: its tablet address is that of {other}", name=counter.name, other=taken[place]
+                    )
+                )
             taken[place] = f"counter {counter.name}"
 
     def _refuse_unknown_pools(self) -> None:
@@ -279,15 +285,19 @@ class EdgeConfig(Section):
         """Refusals, not warnings: nobody reads a warning at a counter."""
         if self.privacy.clerks >= 2 and self.privacy.pulse_epsilon_milli and not self.box.clerks_meet:
             raise ValueError(
-                "[box] clerks_meet = true is needed for a pulse: the operator states that two clerks or more serve in "
-                "every window of it; where they take turns, set [privacy] pulse_epsilon_milli = 0"
+                Message(
+                    "[box] clerks_meet = true is needed for a pulse: the operator states that two clerks or more serve "
+                    "in every window of it; where they take turns, set [privacy] pulse_epsilon_milli = 0"
+                )
             )
         for counter in self.counters:
             refuse_what_staff_could_suffer(counter, self._where(counter))
         if not self.tablet.network_closed and not all(is_loopback(host) for host in self.tablet_hosts):
             raise ValueError(
-                "[tablet] network_closed = true is needed for an address that is not this machine's own: the operator "
-                "states that nobody but the tablet reaches it"
+                Message(
+                    "[tablet] network_closed = true is needed for an address that is not this machine's own: the "
+                    "operator states that nobody but the tablet reaches it"
+                )
             )
 
     @property
@@ -398,10 +408,10 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
         config = EdgeConfig.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        found = [_describe(each, text) for each in errors]
+        found = Joined([_describe(each, text) for each in errors], " ")
         unstated = any(_is_unstated_basis(each) for each in errors)
         raise ConfigError(
-            Message("{name}: {found}", name=path.name, found=" ".join(found)),
+            Message("{name}: {found}", name=path.name, found=found),
             HOW_TO_STATE_A_BASIS if unstated else Message("Nothing was started."),
         ) from None
     folder = path.resolve().parent
@@ -417,6 +427,17 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
     if config.camera is not None:
         update |= _sources(config, folder)
     return config.model_copy(update=update)
+
+
+def complaints(values: dict[str, Any]) -> list[tuple[str, Sentence]]:
+    """What the reader finds wrong with values, each with the table that it is about: empty where it is about how
+    several go together, which is looked at when each is right by itself."""
+    try:
+        EdgeConfig.model_validate(values)
+    except ValidationError as error:
+        errors = error.errors(include_url=False, include_input=False)
+        return [(str(each["loc"][0]) if each["loc"] else "", _describe(each, "")) for each in errors]
+    return []
 
 
 def _sources(of: CounterSection | EdgeConfig, folder: Path) -> dict[str, Any]:
@@ -445,22 +466,40 @@ def _is_unstated_basis(error: Any) -> bool:
     return error["type"] == "missing" and error["loc"] in (("legal",), ("legal", "basis"))
 
 
-def _describe(error: Any, text: str) -> str:
+_REASONS = {
+    "string_too_long": Message("is longer than {max_length} characters"),
+    "string_too_short": Message("is empty"),
+    "string_pattern_mismatch": Message("has a character that it cannot have, such as a space or an accent"),
+}
+"""What pydantic finds most often, in words of our own."""
+
+
+def _describe(error: Any, text: str) -> Sentence:
     """One of pydantic's errors as a sentence with a line number; the wrong value is not repeated (it may be a
     secret)."""
     place = [part for part in error["loc"] if isinstance(part, str)]
-    name = ".".join(str(part) for part in error["loc"]) or "the file"
+    name = ".".join(str(part) for part in error["loc"])
     line = _line_of(place, text)
-    where = f"line {line}: " if line else ""
+    where = Message("line {line}: ", line=line) if line else ""
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place[-1], _known_names(place[:-1]), n=1, cutoff=0.5)
-        hint = f" Did you mean {near[0]!r}?" if near else f" Known here: {', '.join(_known_names(place[:-1]))}."
-        return f"{where}{name!r} is not known.{hint}"
+        unknown = Message("{where}'{name}' is not known.", where=where, name=name)
+        if near:
+            return Joined((unknown, Message("Did you mean '{near}'?", near=near[0])), " ")
+        return Joined((unknown, Message("Known here: {names}.", names=", ".join(_known_names(place[:-1])))), " ")
     if _is_unstated_basis(error):
-        return str(NO_BASIS)
+        return NO_BASIS
     if error["type"] == "missing":
-        return f"{name!r} is missing."
-    return f"{where}{name}: {error['msg'].removeprefix('Value error, ')}."
+        return Message("'{name}' is missing.", name=name)
+    context = error.get("ctx", {})
+    raised = context.get("error")
+    if isinstance(raised, ValueError):
+        reason = reason_of(raised)
+    elif error["type"] in _REASONS:
+        reason = _REASONS[error["type"]].with_params(**context)
+    else:
+        reason = error["msg"]
+    return Joined((where, name or Message("the file"), ": ", reason, "."), "")
 
 
 def _known_names(place: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from edge.capture.redaction import redacted
 from pipeline.errors import ConfigError
 from pipeline.fusion import FusionParameters
+from pipeline.language import Message
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -51,14 +52,14 @@ class CameraSection(Section):
     @classmethod
     def _polygon(cls, region: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
         if region and len(region) < 3:
-            raise ValueError("a polygon has at least three corners")
+            raise ValueError(Message("a polygon has at least three corners"))
         return region
 
     @field_validator("sub_stream")
     @classmethod
     def _address(cls, address: str) -> str:
         if address and "://" not in address:
-            raise ValueError("a sub-stream is an address, such as rtsp://camera/2")
+            raise ValueError(Message("a sub-stream is an address, such as rtsp://camera/2"))
         return address
 
 
@@ -140,13 +141,13 @@ class CounterSection(Section):
 
 def refuse_clashes(counters: Sequence[CounterSection]) -> None:
     """What two counters cannot share. Raises `ValueError` that names both."""
-    _once(counters, lambda each: [each.name], "have the same name")
-    _once(counters, lambda each: [each.called], "have the same queue_id")
-    _once(counters, _cameras, "have the same camera")
+    _once(counters, lambda each: [each.name], Message("have the same name"))
+    _once(counters, lambda each: [each.called], Message("have the same queue_id"))
+    _once(counters, _cameras, Message("have the same camera"))
     _once(
         counters,
         lambda each: [(str(each.microphone.source), each.microphone.channel)] * (each.microphone.source != "none"),
-        "hear the same channel of the same microphone",
+        Message("hear the same channel of the same microphone"),
     )
 
 
@@ -157,12 +158,16 @@ def _cameras(counter: CounterSection) -> list[object]:
     return list({redacted(each) for each in (camera.source, camera.sub_stream) if each not in ("none", "")})
 
 
-def _once(counters: Iterable[CounterSection], keys: Callable[[CounterSection], Iterable[object]], clash: str) -> None:
+def _once(
+    counters: Iterable[CounterSection], keys: Callable[[CounterSection], Iterable[object]], clash: Message
+) -> None:
     seen: dict[object, CounterSection] = {}
     for counter in counters:
         for key in keys(counter):
             if key in seen:
-                raise ValueError(f"counters {seen[key].name} and {counter.name} {clash}")
+                raise ValueError(
+                    Message("counters {one} and {other} {clash}", one=seen[key].name, other=counter.name, clash=clash)
+                )
             seen[key] = counter
 
 
@@ -170,20 +175,30 @@ def refuse_what_cannot_work(counter: CounterSection, queue_enabled: bool, where:
     """What does not fit together at one counter. `where` stands before the sections' names. Raises `ValueError`."""
     by = counter.visits.by
     if by == "queue" and not queue_enabled:
-        raise ValueError(f'{where}[visit] by = "queue" needs [queue] enabled = true')
+        raise ValueError(Message('{where}[visit] by = "queue" needs [queue] enabled = true', where=where))
     if by == "presence" and counter.camera.source == "none" and counter.microphone.source != "none":
-        raise ValueError(f'{where}[visit] by = "presence" needs a camera: with a microphone alone it is by = "queue"')
+        raise ValueError(
+            Message(
+                '{where}[visit] by = "presence" needs a camera: with a microphone alone it is by = "queue"', where=where
+            )
+        )
 
 
 def refuse_what_staff_could_suffer(counter: CounterSection, where: str = "") -> None:
     """Refusals, not warnings: nobody reads a warning at a counter. Raises `ValueError`."""
     if counter.camera.source != "none" and not counter.camera.region:
         raise ValueError(
-            f"{where}[camera] region is needed, so that the civil servant is never looked at; where the camera cannot "
-            "see the civil servant, it is [[0, 0], [1, 0], [1, 1], [0, 1]]"
+            Message(
+                "{where}[camera] region is needed, so that the civil servant is never looked at; where the camera "
+                "cannot see the civil servant, it is [[0, 0], [1, 0], [1, 1], [0, 1]]",
+                where=where,
+            )
         )
     if counter.microphone.source != "none" and not counter.microphone.staff_not_heard:
         raise ValueError(
-            f"{where}[microphone] staff_not_heard = true is needed: the operator states that the channel does not "
-            "carry the civil servant's voice"
+            Message(
+                "{where}[microphone] staff_not_heard = true is needed: the operator states that the channel does not "
+                "carry the civil servant's voice",
+                where=where,
+            )
         )

@@ -61,11 +61,14 @@ class LegalSection(BaseModel):
         missing = [name for name, value in papers.items() if not value]
         if self.basis == "state_activity" and missing:
             raise ValueError(
-                f'basis = "state_activity" needs {", ".join(missing)} ({provision("pdpl-19-2").cite}); without them '
-                'only basis = "consent" is lawful'
+                Message(
+                    'basis = "state_activity" needs {missing} ({cite}); without them only basis = "consent" is lawful',
+                    missing=", ".join(missing),
+                    cite=provision("pdpl-19-2").cite,
+                )
             )
         if self.basis == "consent" and any(papers.values()):
-            raise ValueError('basis = "consent" has no papers: they are those of basis = "state_activity"')
+            raise ValueError(Message('basis = "consent" has no papers: they are those of basis = "state_activity"'))
         return self
 
     @property

@@ -6,7 +6,6 @@ that no citizen is before the camera, once. The picture is never written, and go
 
 from __future__ import annotations
 
-import json
 import secrets
 import threading
 from pathlib import Path
@@ -20,15 +19,13 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from edge.capture.camera import Camera
-from edge.counters import CameraSection, CounterSection
+from edge.counters import CounterSection
+from edge.one_picture import OnePicture, Region, drawn_region, read_jpeg
 from edge.tablet.guard import Guard
-from pipeline.errors import SourceError
+from pipeline.errors import InvalidError, SourceError
 from pipeline.language import translator
 
 _TABLET = Path(__file__).parent / "tablet"
-MAX_CORNERS = 32
-Region = list[list[float]]
 
 
 class RegionPage:
@@ -36,7 +33,7 @@ class RegionPage:
 
     def __init__(self, counter: CounterSection, lang: str) -> None:
         self._counter, self._lang = counter, lang
-        self._picture: bytes | None = None
+        self._picture = OnePicture(lambda: read_jpeg(counter.camera.stream))
         self._token = secrets.token_urlsafe(16)
         self._region: Region | None = None
         self._drawn = threading.Event()
@@ -62,7 +59,7 @@ class RegionPage:
 
     def forget(self) -> None:
         """Keep nothing of the picture."""
-        self._picture = None
+        self._picture.forget()
 
     def _show(self, _request: Request) -> Response:
         return self._page(problem="")
@@ -73,7 +70,7 @@ class RegionPage:
             language=self._lang,
             counter=self._counter.label or self._counter.name,
             token=self._token,
-            has_picture=self._picture is not None,
+            has_picture=self._picture.jpeg is not None,
             drawn=self._drawn.is_set(),
             problem=problem,
         )
@@ -82,38 +79,30 @@ class RegionPage:
     async def _take(self, request: Request) -> Response:
         """One picture, once it is confirmed that nobody is there who has not agreed."""
         form = await request.form()
-        if not self._is_own(str(form.get("token", ""))) or form.get("nobody") != "yes" or form.get("staff") != "yes":
+        if not self._is_own(str(form.get("token", ""))):
             return self._page(problem="", status=403)
         try:
-            self._picture = await run_in_threadpool(self._read)
+            await run_in_threadpool(self._picture.take, form)
+        except InvalidError as error:
+            return self._page(problem=error.in_language(self._lang), status=403)
         except SourceError as error:
             return self._page(problem=error.in_language(self._lang), status=503)
         return RedirectResponse("/", 303)
 
-    def _read(self) -> bytes:
-        import cv2
-
-        frame = Camera(self._counter.camera.stream).check()
-        return bytes(cv2.imencode(".jpg", frame.pixels)[1])
-
     async def _give(self, request: Request) -> Response:
-        if self._picture is None or not self._is_own(request.path_params["token"]):
+        picture = self._picture.jpeg
+        if picture is None or not self._is_own(request.path_params["token"]):
             return Response(status_code=404)
-        return Response(self._picture, media_type="image/jpeg")
+        return Response(picture, media_type="image/jpeg")
 
     async def _take_region(self, request: Request) -> Response:
         form = await request.form()
         if not self._is_own(str(form.get("token", ""))):
             return PlainTextResponse("refused", 403)
         try:
-            corners = json.loads(str(form.get("region", "")))
-            region = [[round(float(x), 3), round(float(y), 3)] for x, y in corners[:MAX_CORNERS]]
-            CameraSection.model_validate({"source": "none", "region": region})
-            if len(region) < 3:
-                raise ValueError("too few corners")
-        except (ValueError, TypeError, KeyError):
-            return PlainTextResponse("a region is at least three corners within the picture", 422)
-        self._region = region
+            self._region = drawn_region(str(form.get("region", "")))
+        except InvalidError as error:
+            return self._page(problem=error.in_language(self._lang), status=422)
         self.forget()
         self._drawn.set()
         return RedirectResponse("/", 303)

@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("edge.commands.replay", "run the box's pipeline over a file, locally"),
     "edge run": ("edge.commands.run", "run this counter's box"),
     "edge check": ("edge.commands.check", "open every device, model, key and the server; say what is wrong"),
+    "edge assist": ("edge.commands.assist", "set a box up by pages, step by step"),
     "edge region": ("edge.commands.region", "draw a counter's region over one picture of its camera"),
     "edge install": ("edge.commands.install", "install a box from an offline, signed bundle"),
     "edge apply": ("edge.commands.apply", "make the service fit its changed configuration"),

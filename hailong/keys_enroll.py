@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="the box's edge.toml")
-    parser.add_argument("--code", required=True, help="the one-time code (26 letters and digits)")
+    parser.add_argument(
+        "--code", required=True, help="the one-time code (26 letters and digits); -: read it from standard input"
+    )
     parser.add_argument(
         "--rotate", action="store_true", help="make a new key; the old one is let in until the new one is used"
     )
@@ -36,7 +39,8 @@ def run(args: argparse.Namespace) -> int:
     done = run_as_service(args.config, again + ["--rotate"] * args.rotate + ["--json"] * args.json)
     if done is not None:
         return done
-    found = enrol(config, args.code, rotate=args.rotate)
+    code = sys.stdin.readline().strip() if args.code == "-" else args.code
+    found = enrol(config, code, rotate=args.rotate)
     key = own_keys(config).curve_public_z85
     if args.json:
         print(json.dumps({"epoch": found.epoch, "public_key": key}))

@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     findings = check(args.config, args.offline, report, args.beside, args.face)
     wrong = sum(finding.state == "wrong" for finding in findings)
     if args.json:
-        found = {"ok": wrong == 0, "findings": [asdict(finding) for finding in findings]}
+        _ = translator(of_environment(os.environ))
+        found = {"ok": wrong == 0, "findings": [asdict(finding) | {"said": _said(finding, _)} for finding in findings]}
         print(json.dumps(found, ensure_ascii=False))
     else:
         _ = translator(of_environment(os.environ))
@@ -117,6 +118,11 @@ _PLACES = {
     "server": Message("server"),
 }
 """What a finding's place is called; its own word is for the JSON."""
+
+
+def _said(finding: Finding, _: Callable[..., str]) -> dict[str, str]:
+    """A finding's words in the language of the environment."""
+    return {"what": _(_PLACES[finding.what]), "text": _(finding.text), "fix": _(finding.fix)}
 
 
 def _print(finding: Finding) -> None:

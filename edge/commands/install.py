@@ -69,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"release": release.name, "config": str(layout.config), "unit": str(layout.unit)}))
     else:
         print(f"Installed {release.name}. Next, as root:")
+        print("  hailong edge assist            # by pages, step by step, for whoever is at the counter; or by hand:")
         if args.config is None:
             print(f"  write {layout.config}; docs/guide/edge.toml names every setting ([legal] basis has no default)")
         print(f"  hailong keys enroll --config {layout.config} --code CODE")

@@ -69,7 +69,7 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> PlainTextResponse | None:
         headers = dict(scope["headers"])
-        if not self._is_own_name(headers.get(b"host", b"").decode("latin-1")):
+        if not self.is_own_name(headers.get(b"host", b"").decode("latin-1")):
             return PlainTextResponse("This box is not known by that name.", 421)
         site = headers.get(b"sec-fetch-site", b"same-origin")
         if scope["method"] == "POST" and site not in {b"same-origin", b"none"}:
@@ -78,10 +78,10 @@ class Guard:
             return PlainTextResponse("no files are taken", 415)  # they would be spooled, to a disk where they are long
         return None
 
-    def _is_own_name(self, host: str) -> bool:
+    def is_own_name(self, host: str) -> bool:
         """An address, a local name or the configured one. Under a name of the public DNS a stranger's page could make
         a browser of the counter's network believe that this box is the stranger's site (DNS rebinding)."""
-        name = host.lower().rsplit("]", 1)[0].lstrip("[") if host.startswith("[") else host.lower().split(":", 1)[0]
+        name = name_of(host)
         if not name or "." not in name or name == self._host or name.endswith(_LOCAL_NAMES):
             return True
         try:
@@ -96,6 +96,11 @@ class Guard:
             self._told.add(type(error))
             where = "".join(traceback.format_tb(error.__traceback__))
             _log.error("a page failed (%s, told once); the box goes on\n%s", type(error).__name__, where)
+
+
+def name_of(host: str) -> str:
+    """The name or address in a request's `Host`, without its port."""
+    return host.lower().rsplit("]", 1)[0].lstrip("[") if host.startswith("[") else host.lower().split(":", 1)[0]
 
 
 async def _read(receive: Receive) -> bytes | None:

@@ -71,7 +71,7 @@ class Pairing:
                 return None
             if code != self._tried:  # a new one was made, by `hailong edge check` perhaps
                 self._tried, self._tries = code, 0
-            if not secrets.compare_digest(_plain(typed).encode(), _plain(code).encode()):
+            if not secrets.compare_digest(plain_code(typed).encode(), plain_code(code).encode()):
                 self._tries += 1
                 if self._tries >= MAX_TRIES:
                     self._code_path.unlink(missing_ok=True)
@@ -87,8 +87,7 @@ class Pairing:
         return bool(kept) and secrets.compare_digest(_hash(token), kept)
 
     def _make(self) -> str:
-        letters = [secrets.choice(_LETTERS) for _ in range(_CODE_LETTERS)]
-        code = "".join(letters[:4]) + "-" + "".join(letters[4:])
+        code = make_code()
         _write(self._code_path, code)
         return code
 
@@ -98,7 +97,14 @@ def pairing_of(config: EdgeConfig, counter: CounterSection) -> Pairing:
     return Pairing(config.box.data_dir, counter.name if config.counter else "")
 
 
-def _plain(code: str) -> str:
+def make_code() -> str:
+    """A code of 40 random bits, as people read it out."""
+    letters = [secrets.choice(_LETTERS) for _ in range(_CODE_LETTERS)]
+    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
+def plain_code(code: str) -> str:
+    """A code as it was typed, without what does not matter."""
     return "".join(letter for letter in code.upper() if letter in _LETTERS)[: _CODE_LETTERS + 1]
 
 

@@ -17,7 +17,7 @@ from pipeline.language import Message
 
 class TabletServer:
     """Binds at once, so that a taken port stops the box before it starts; `port` is the one it got. A server that fails
-    is begun anew on the same port."""
+    is begun anew on the same port. `certificate`: paths of a certificate and its key, in PEM, where it speaks TLS."""
 
     def __init__(
         self,
@@ -26,6 +26,7 @@ class TabletServer:
         port: int,
         section: str = "tablet",
         on_failed: Callable[[bool], None] = lambda _failed: None,
+        certificate: tuple[str, str] | None = None,
     ) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self._socket = socket.socket(family, socket.SOCK_STREAM)
@@ -45,7 +46,7 @@ class TabletServer:
                 Message("Choose another [{section}] port, or end what holds it.", section=section),
             ) from None
         self.port = int(self._socket.getsockname()[1])
-        self._app = app
+        self._app, self._certificate = app, certificate
         self._server: uvicorn.Server | None = None
         self._worker = Worker(section, self._serve, on_failed=on_failed)
 
@@ -58,6 +59,8 @@ class TabletServer:
             lifespan="off",
             timeout_graceful_shutdown=2,
             server_header=False,
+            ssl_certfile=None if self._certificate is None else self._certificate[0],
+            ssl_keyfile=None if self._certificate is None else self._certificate[1],
         )
         self._server = _Server(config, self._worker.works)
         # uvicorn closes what it is given; this one stays bound for the next

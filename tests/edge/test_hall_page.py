@@ -98,7 +98,7 @@ def camera(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         opened.append(str(getattr(self, "source")))  # noqa: B009
         return Frame(np.full((36, 64, 3), 200, np.uint8), 0.0)
 
-    monkeypatch.setattr("edge.region_page.Camera.check", check)
+    monkeypatch.setattr("edge.capture.camera.Camera.check", check)
     return opened
 
 

@@ -20,3 +20,9 @@ document.getElementById("undo").addEventListener("click", () => {
   corners = corners.slice(0, -1);
   show();
 });
+for (const whole of document.querySelectorAll("[data-region]")) {
+  whole.addEventListener("click", () => {
+    corners = JSON.parse(whole.dataset.region);
+    show();
+  });
+}
