@@ -469,7 +469,9 @@ def _is_unstated_basis(error: Any) -> bool:
 _REASONS = {
     "string_too_long": Message("is longer than {max_length} characters"),
     "string_too_short": Message("is empty"),
-    "string_pattern_mismatch": Message("has a character that it cannot have, such as a space or an accent"),
+    "string_pattern_mismatch": Message(
+        "is not written as it has to be: a space or an accent, perhaps (docs/guide/edge.toml shows how)"
+    ),
 }
 """What pydantic finds most often, in words of our own."""
 

@@ -147,7 +147,7 @@ SECOND = 'name = "2"\nagency = "so-tu-phap"\n'
             "counter 2: [microphone] staff_not_heard = true is needed",
         ),
         (SECOND, SECOND + 'kamera = "x"\n', "'counter.1.kamera' is not known. Did you mean 'camera'?"),
-        ('name = "2"', 'name = "../2"', "counter.1.name: String should match pattern"),
+        ('name = "2"', 'name = "../2"', "counter.1.name: is not written as it has to be"),
     ],
 )
 def test_what_two_counters_cannot_share_is_named(old: str, new: str, said: str, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_two_counters_with_one_camera_are_refused_by_the_reader_in_vietnamese(wo
         ("place", {"agency_label": "A", "clerks": "x"}, "số nguyên từ 1 đến 64"),
         ("place", {"agency_label": "A", "clerks": "2"}, "hai cán bộ"),
         ("place", {"agency_label": "A", "clerks": "1"}, "tên nhóm"),
-        ("place", {"agency_label": "A", "clerks": "1", "pool_with": "nhóm 1"}, "ký tự không dùng được"),
+        ("place", {"agency_label": "A", "clerks": "1", "pool_with": "nhóm 1"}, "không đúng cách viết"),
         ("place", {"agency_label": "A" * 121, "clerks": "2", "clerks_meet": "no"}, "dài hơn 120"),
         ("devices", {"camera_1": "v9", "microphone_1": "none"}, "Tìm lại thiết bị|tìm lại thiết bị"),
         ("devices", {"camera_1": "/etc/passwd", "microphone_1": "none"}, "tìm lại thiết bị"),
