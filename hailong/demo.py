@@ -24,10 +24,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from hailong.demo_result import PROVINCE, open_store, result_of, stored, summary
 from pipeline.errors import ConfigError
 from pipeline.language import Message
 from pipeline.stopping import StopRequest
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from hailong.demo_citizens import Citizens, QueueSystem
     from hailong.demo_media import Script
 
-PROVINCE = "trinh-dien"
 AGENCIES = (
     ("so-tu-phap", "Sở Tư pháp (trình diễn)", "Department of Justice (demo)"),
     ("phuong-minh-xuan", "UBND phường Minh Xuân (trình diễn)", "Minh Xuan Ward (demo)"),
@@ -168,7 +168,8 @@ class Demo:
         for each in citizens:
             each.join(15)
         totals = [self._finish_box(child) for child, _ in running]
-        return self._result(totals)
+        records = {box: self.folder / f"box-{number}" / "sent.record" for number, box in self._boxes.items()}
+        return result_of(self.folder, records, totals, time.monotonic() - self._begun_s)
 
     def _command(self, *words: str) -> list[str]:
         return [sys.executable, "-m", "hailong", *words]
@@ -236,7 +237,7 @@ class Demo:
         from server.simulation.past import simulate_past
         from server.store.engine import write
 
-        engine = self._engine()
+        engine = open_store(self.folder)
         try:
             with write(engine) as connection:
                 made = simulate_past(connection, find_province(connection, PROVINCE).province_id)
@@ -391,8 +392,8 @@ record = "{home / "sent.record"}"
         while (
             not self._asked_to_stop.wait(1.0) and any(box.poll() is None for box in boxes) and time.monotonic() < end_s
         ):
-            stored = self._stored()
-            arrived = tuple(stored[name] for name in ("pulse", "evidence", "ratings"))
+            found = stored(self.folder)
+            arrived = tuple(found[name] for name in ("pulse", "evidence", "ratings"))
             if arrived != told:
                 told = arrived
                 self.say(f"server has stored: {arrived[0]} pulses, {arrived[1]} evidence tables, {arrived[2]} ratings")
@@ -408,64 +409,6 @@ record = "{home / "sent.record"}"
             )
         totals: dict[str, Any] = json.loads(lines[-1])
         return totals
-
-    def _engine(self) -> Any:
-        from server.store.engine import connect
-
-        return connect(str(self.folder / "server" / "store.sqlite"))
-
-    def _stored(self) -> dict[str, int]:
-        from sqlalchemy import func, select
-
-        from server.store.engine import read
-        from server.store.tables.ratings import ratings
-        from server.store.tables.releases import releases
-
-        engine = self._engine()
-        try:
-            with read(engine) as connection:
-                kinds = connection.execute(select(releases.c.kind, func.count()).group_by(releases.c.kind))
-                found = {"pulse": 0, "evidence": 0} | {str(kind): int(count) for kind, count in kinds}
-                found["ratings"] = int(connection.execute(select(func.count()).select_from(ratings)).scalar_one())
-        finally:
-            engine.dispose()
-        return found
-
-    def _result(self, totals: list[dict[str, Any]]) -> dict[str, Any]:
-        from hailong.demo_account import compare
-
-        engine = self._engine()
-        try:
-            records = {box: self.folder / f"box-{number}" / "sent.record" for number, box in self._boxes.items()}
-            account = compare(records, engine)
-            agencies = _agencies(engine)
-        finally:
-            engine.dispose()
-        waiting = sum(int(box["waiting"]) + int(box["sheets"]) + int(box["refused"]) for box in totals)
-        return {
-            "visits": sum(int(box["visits"]) for box in totals),
-            **asdict(account),
-            "ratings_given": sum(int(box["ratings"]) for box in totals),
-            "unsent": waiting,
-            "agencies": agencies,
-            "duration_s": round(time.monotonic() - self._begun_s, 1),
-            "sent_is_stored": account.sent_is_stored and waiting == 0,
-            "simulated": "faces and voices are real; visits, citizens and ratings are simulated",
-        }
-
-
-def _agencies(engine: Any) -> list[dict[str, Any]]:
-    from server.core.provinces import find_province
-    from server.scores.fused import agency_scores, newest_period
-    from server.store.engine import read
-
-    with read(engine) as connection:
-        province = find_province(connection, PROVINCE)
-        period = newest_period(connection, province.province_id)
-    names = ("id", "index_explicit", "index_fused", "verdict", "ci_low", "ci_high", "n_explicit", "n_implicit")
-    return [
-        {name: getattr(score, name) for name in names} for score in agency_scores(engine, province.province_id, period)
-    ]
 
 
 def _drain(child: subprocess.Popen[str]) -> None:
@@ -508,26 +451,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result, ensure_ascii=False))
     else:
-        print(summary(result, demo))
+        print(summary(result, demo.folder))
     return 0 if result["sent_is_stored"] else 1
-
-
-def summary(result: dict[str, Any], demo: Demo) -> str:
-    """The result in words."""
-    verb = "everything sent is stored" if result["sent_is_stored"] else "NOT EVERYTHING THAT WAS SENT IS STORED"
-    lines = [
-        f"{result['visits']} visits, {result['releases_sent']} releases sent, {result['releases_stored']} stored, "
-        f"{result['ratings_stored']} ratings stored: {verb}.",
-    ]
-    for agency in result["agencies"]:
-        index = "-" if agency["index_explicit"] is None else f"{agency['index_explicit']:.1f}"
-        fused = "not calibrated" if agency["index_fused"] is None else f"{agency['index_fused']:.1f}"
-        lines.append(
-            f"  {agency['id']:<20} explicit {index} [{agency['ci_low']:.1f}, {agency['ci_high']:.1f}], fused: {fused} "
-            f"({agency['n_explicit']} ratings, about {agency['n_implicit']} visits)"
-        )
-    lines.append(
-        "  Figures are made of days that are over: today's ratings come into them when the quarter has enough."
-    )
-    lines.append(f"Files for the audits: {demo.folder}. Visits, citizens and ratings were simulated.")
-    return "\n".join(lines)

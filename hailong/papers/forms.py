@@ -10,7 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hailong.papers.facts import PaperFacts
-from hailong.papers.parts import HEAD, LEGAL, OFFICER, OPERATOR, SUPPLIER, Parts
+from hailong.papers.paper import HEAD, LEGAL, OFFICER, OPERATOR, SUPPLIER
+from hailong.papers.parts import Parts
 from pipeline.language import Message
 from server.documents.blocks import Block, Heading, Paragraph, Report
 from server.documents.frame import make_frame

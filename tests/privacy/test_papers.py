@@ -21,7 +21,7 @@ from hailong.cli import main
 from hailong.papers.facts import ConfigFact, PaperFacts, audit_fact, gather_facts
 from hailong.papers.forms import FORMS, make_paper
 from hailong.papers.names import NAMES
-from hailong.papers.parts import AUDITS
+from hailong.papers.paper import AUDITS
 from models.catalogue import card
 from pipeline.calendar import day_index
 from pipeline.errors import NotFoundError
