@@ -10,6 +10,7 @@
     ├── ClockError         a clock that is not trusted, or ran backwards
     ├── LogError           a transparency log that is cut, altered or forked
     ├── StoreError         a data base or outbox that cannot be read or written
+    ├── ProviderError      a provider of log-ins that does not answer, or whose answer cannot be trusted
     ├── RequestError       what somebody asked for cannot be done; nothing was changed
     │   ├── InvalidError       a value that cannot be used
     │   │   └── ImportRowError     rows of an imported file that do not fit (carries their numbers and reasons)
@@ -89,6 +90,17 @@ class StoreError(HailongError):
     """A data base or an outbox that cannot be read or written."""
 
     status = 503
+
+
+class ProviderError(HailongError):
+    """A provider of log-ins that does not answer, or whose answer cannot be trusted. `reason`: a word for the server's
+    own log, which holds nothing of what was said."""
+
+    status = 502
+
+    def __init__(self, message: Sentence, fix: Sentence = NOTHING, *, reason: str = "") -> None:
+        super().__init__(message, fix)
+        self.reason = reason
 
 
 class RequestError(HailongError):

@@ -20,6 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from pipeline.errors import HailongError
 from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
+from server.auth.provider import provider_of
 from server.channels.gateway.sealed_keys import seal_open_keys
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
@@ -42,6 +43,7 @@ from server.web.packing import Packing
 ROUTERS = (
     "server.accounts.session_page",
     "server.accounts.factor_page",
+    "server.accounts.provider_page",
     "server.home.overview_page",
     "server.scores.agency_page",
     "server.scores.reasons_page",
@@ -107,6 +109,8 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         log_in_here=RateLimiter(5, 900.0),
         log_in_by_name=RateLimiter(50, 900.0),
         log_in_by_address=RateLimiter(30, 900.0),
+        ended_by_address=RateLimiter(300, 60.0),
+        provider=provider_of(config),
     )
     app.state.web = state
     seal_open_keys(engine, lambda: state.gateway_key)

@@ -69,8 +69,8 @@ def _set_up_page(request: Request, user: User, secret: bytes, status: int = 200,
 
 
 @router.post("/account/factor")
-def begin(request: Request, password: Annotated[str, Form(max_length=400)]) -> Response:
-    """Begin: a new key, shown to whoever knows the password as well."""
+def begin(request: Request, password: Annotated[str, Form(max_length=400)] = "") -> Response:
+    """Begin: a new key, shown to whoever knows the password as well, if there is one."""
     user, state = _owner(request), web(request)
     try:
         _count_guess(request, user)

@@ -12,13 +12,17 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Connection, Row
 
 from pipeline.calendar import day_words
-from pipeline.errors import RequestError
+from pipeline.errors import ProviderError, RequestError
 from pipeline.language import Message
 from server.auth.access_log import log_failed_log_in
 from server.auth.devices import PLACES
 from server.auth.factors import WRONG_CODE, has_factor, recovery_codes_left, take_code
 from server.auth.passwords import password_fits, stand_in_hash
+from server.auth.provider_accounts import linked_users, may_use_password
 from server.auth.users import (
+    BY_PASSWORD,
+    NO_PASSWORD,
+    Began,
     change_password,
     close_session,
     close_sessions,
@@ -63,7 +67,7 @@ def local_path(path: str) -> str:
 @router.get("/log-in")
 def log_in_page(request: Request, after: str = "/") -> Response:
     """The log-in form."""
-    return render(request, "log_in.html", problem="", name="", after=local_path(after))
+    return log_in_form(request, 200, "", after=after)
 
 
 @router.post("/log-in")
@@ -82,18 +86,21 @@ def log_in(
     limits = limits_of_log_in(request, name)
     wait_s = wait_for_all(*limits)
     if wait_s > 0:
-        return _form(request, 429, too_many(wait_s), name, after)
+        return log_in_form(request, 429, too_many(wait_s), name, after)
     with read(state.engine) as connection:
         row = connection.execute(users.select().where(users.c.name == name)).first()
         asks_code = row is not None and has_factor(connection, row.province_id, row.id)
-    fits = password_fits(row.password_hash if row else _stand_in(), password)
-    if row is None or not fits or not row.active:
+        may = row is not None and may_use_password(connection, state.config.oidc, row.province_id, row.id)
+    hashed = row.password_hash if row and row.password_hash != NO_PASSWORD else _stand_in()
+    fits = password_fits(hashed, password)
+    if row is None or not fits or not may or not row.active:
         with write(state.engine) as connection:
             log_failed_log_in(connection, name, "/log-in")
-        return _form(request, 401, Message("The name or the password does not fit."), name, after)
+        return log_in_form(request, 401, Message("The name or the password does not fit."), name, after)
     if asks_code:  # the guess stays counted until the code fits, or a known password would allow any number of codes
-        return _code_form(request, 200, "", _ticket(request).dumps([row.id, _mark(row)]), after)
-    return _let_in(request, row, limits, after)
+        return code_form(request, 200, "", [row.id, mark_of(row), ""], after)
+    _forget(limits)
+    return let_in(request, row, after)
 
 
 @router.post("/log-in/code")
@@ -106,29 +113,35 @@ def log_in_code(
     """The second half of a log-in: a code of the telephone, or a recovery code. Counted as guesses at passwords are."""
     state = web(request)
     with read(state.engine) as connection:
-        row = _of_ticket(request, connection, ticket)
-    if row is None:
-        return _form(request, 401, Message("That took too long: begin again."), "", after)
+        shown = _of_ticket(request, connection, ticket)
+    if shown is None:
+        return log_in_form(request, 401, Message("That took too long: begin again."), after=after)
+    row, began = shown
     limits = limits_of_log_in(request, row.name)
     wait_s = wait_for_all(*limits)
     if wait_s > 0:
-        return _code_form(request, 429, too_many(wait_s), ticket, after)
+        return code_form(request, 429, too_many(wait_s), ticket, after)
     with write(state.engine) as connection:
         fits = take_code(connection, row.province_id, row.id, code, state.factor_key)
         if not fits:
             log_failed_log_in(connection, row.name, "/log-in/code")
     if not fits:
-        return _code_form(request, 401, WRONG_CODE, ticket, after)
-    return _let_in(request, row, limits, after)
+        return code_form(request, 401, WRONG_CODE, ticket, after)
+    _forget(limits)
+    return let_in(request, row, after, began)
 
 
-def _let_in(request: Request, row: Row[Any], limits: Limits, after: str) -> Response:
-    """Open a new session, whatever cookie the browser brought, and forget the guesses."""
-    state = web(request)
+def _forget(limits: Limits) -> None:
+    """The guesses, after one that fitted."""
     (by_address, its_address), (here, name_here), (by_name, name) = limits
     here.forget(name_here)
     by_name.take_back(name)
     by_address.take_back(its_address)
+
+
+def let_in(request: Request, row: Row[Any], after: str, began: Began = BY_PASSWORD) -> Response:
+    """Open a new session, whatever cookie the browser brought."""
+    state = web(request)
     hours = state.config.web.session_hours
     with write(state.engine) as connection:
         brought = read_session(state.secret, request.cookies.get(SESSION_COOKIE))
@@ -136,7 +149,8 @@ def _let_in(request: Request, row: Row[Any], limits: Limits, after: str) -> Resp
             close_session(connection, brought)
         address = request.client.host if request.client else ""
         said = request.headers.get("user-agent", "")
-        token = open_session(connection, row.province_id, row.id, hours * 3600, address=address, user_agent=said)
+        life_s = hours * 3600
+        token = open_session(connection, row.province_id, row.id, life_s, address=address, user_agent=said, began=began)
         user = session_user(connection, token)
     unfinished = user is None or user.must_change_password or user.must_set_factor
     onward = home_path(user) if local_path(after) == "/" else local_path(after)
@@ -152,44 +166,64 @@ def _let_in(request: Request, row: Row[Any], limits: Limits, after: str) -> Resp
     return response
 
 
-def _form(request: Request, status: int, problem: Message, name: str, after: str) -> Response:
-    return render(request, "log_in.html", status, problem=problem, name=name, after=local_path(after))
+def log_in_form(request: Request, status: int, problem: Message | str, name: str = "", after: str = "/") -> Response:
+    """The log-in page, with what went wrong."""
+    provider = web(request).config.oidc.shown_name
+    values = {"problem": problem, "name": name, "after": local_path(after), "provider": provider}
+    return render(request, "log_in.html", status, **values)
 
 
-def _code_form(request: Request, status: int, problem: Message | str, ticket: str, after: str) -> Response:
-    return render(request, "log_in_code.html", status, problem=problem, ticket=ticket, after=local_path(after))
+def code_form(
+    request: Request, status: int, problem: Message | str, ticket: str | list[object], after: str
+) -> Response:
+    """The page of the second factor's code. `ticket`: what an earlier page held, or what it is made of: user,
+    `mark_of`, and the provider's session where there is one."""
+    signed = ticket if isinstance(ticket, str) else _ticket(request).dumps(ticket)
+    return render(request, "log_in_code.html", status, problem=problem, ticket=signed, after=local_path(after))
 
 
 def _ticket(request: Request) -> URLSafeTimedSerializer:
-    """Signs that this browser has shown a user's password."""
+    """Signs that this browser has shown a user's password, or has come back from the provider as this user."""
     return URLSafeTimedSerializer(web(request).secret, f"second factor {request.scope.get('hailong.browser', '')}")
 
 
-def _of_ticket(request: Request, connection: Connection, ticket: str) -> Row[Any] | None:
-    """The user whose password was shown in the last minutes, and is still the same."""
+def _of_ticket(request: Request, connection: Connection, ticket: str) -> tuple[Row[Any], Began] | None:
+    """The user whose password was shown in the last minutes, and is still the same; and how the session begins."""
     try:
-        user_id, mark = _ticket(request).loads(ticket, max_age=TICKET_S)
+        user_id, mark, provider_session = _ticket(request).loads(ticket, max_age=TICKET_S)
     except BadSignature:
         return None
     row = connection.execute(users.select().where(users.c.id == user_id, users.c.active)).first()
-    return row if row is not None and _mark(row) == mark else None
+    return (row, Began(provider_session)) if row is not None and mark_of(row) == mark else None
 
 
-def _mark(row: Row[Any]) -> str:
+def mark_of(row: Row[Any]) -> str:
+    """Changes with the user's password."""
     return hashlib.sha256(row.password_hash.encode()).hexdigest()[:16]
 
 
 @router.post("/log-out")
 def log_out(request: Request) -> Response:
-    """Close this session."""
+    """Close this session, and go on to the provider's where it began there."""
     state = web(request)
     token = read_session(state.secret, request.cookies.get(SESSION_COOKIE))
+    response: Response = RedirectResponse("/log-in", 303)
     if token:
         with write(state.engine) as connection:
-            close_session(connection, token)
-    response = RedirectResponse("/log-in", 303)
+            by_provider = close_session(connection, token)
+        if by_provider and state.provider is not None:
+            try:
+                place = state.provider.log_out_address()
+            except ProviderError:
+                place = ""
+            response = leave(request, place) if place else response
     response.delete_cookie(SESSION_COOKIE)
     return response
+
+
+def leave(request: Request, place: str) -> Response:
+    """A page that leads to the provider by itself: our forms may send nothing elsewhere, not by a redirect either."""
+    return render(request, "leave.html", place=place, provider=web(request).config.oidc.shown_name)
 
 
 def account_form(request: Request, status: int = 200, problem: str = "") -> Response:
@@ -202,6 +236,8 @@ def account_form(request: Request, status: int = 200, problem: str = "") -> Resp
         codes_left = recovery_codes_left(connection, user)
         here = read_session(web(request).secret, request.cookies.get(SESSION_COOKIE)) or ""
         mine = open_sessions(connection, user, here)
+        linked = linked_users(connection, user.scope).get(user.user_id)
+        own = connection.execute(users.select().where(users.c.id == user.user_id)).one()
     return render(
         request,
         "account.html",
@@ -210,6 +246,9 @@ def account_form(request: Request, status: int = 200, problem: str = "") -> Resp
         resets=told,
         factor=factor,
         codes_left=codes_left,
+        provider=web(request).config.oidc.shown_name,
+        linked=linked,
+        has_password=own.password_hash != NO_PASSWORD,
         sessions=mine,
         places=PLACES,
         day_words=day_words,

@@ -10,6 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.errors import NotFoundError, RequestError
 from pipeline.language import Joined, Message
 from server.auth.factors import users_with_factor
+from server.auth.provider_accounts import linked_users
 from server.auth.users import all_users, make_user, new_one_time_password, set_active, take_factor_away, user_name
 from server.catalogue.agencies import read_agencies
 from server.core.labels import ROLE_NAMES
@@ -27,6 +28,7 @@ def _page(request: Request, user: UserManager, status: int = 200, **values: obje
         found = all_users(connection, user.scope)
         agencies = read_agencies(connection, user.province_id)
         with_factor = users_with_factor(connection, user.scope)
+        linked = linked_users(connection, user.scope)
     empty: dict[str, object] = {"problem": "", "made": None}
     return render(
         request,
@@ -34,6 +36,7 @@ def _page(request: Request, user: UserManager, status: int = 200, **values: obje
         status,
         users=found,
         with_factor=with_factor,
+        linked=linked,
         agencies=agencies,
         roles=list(Role),
         role_names=ROLE_NAMES,

@@ -24,6 +24,8 @@ from server.store.tables.changes import changes
 from server.store.tables.users import Role, sessions, users
 
 _NAME = re.compile(r"^[a-z0-9][a-z0-9._-]{2,59}$")
+NO_PASSWORD = "!"  # noqa: S105
+"""In the place of a hash: no password fits."""
 
 
 def make_user(
@@ -115,9 +117,9 @@ def resets(connection: Connection, province_id: int, user_id: int) -> list[tuple
 
 
 def require_password(connection: Connection, user: User, password: str) -> None:
-    """Raises `InvalidError` where it is not this user's present password."""
+    """Raises `InvalidError` where it is not this user's present password. Whoever has none is not asked."""
     row = connection.execute(select(users.c.password_hash).where(users.c.id == user.user_id)).one()
-    if not password_fits(row.password_hash, password):
+    if row.password_hash != NO_PASSWORD and not password_fits(row.password_hash, password):
         raise InvalidError(Message("The present password does not fit."))
 
 
@@ -144,29 +146,45 @@ def set_active(connection: Connection, province_id: int, user_id: int, active: b
     if row is None:
         raise NotFoundError(Message("There is no such user."))
     if not active and row.role == Role.ADMINISTRATOR:
-        others = (
-            Scope(province_id)
-            .select(users, users.c.id)
-            .where(
-                users.c.role == Role.ADMINISTRATOR,
-                users.c.active,
-                users.c.id != user_id,
-            )
-        )
-        if connection.execute(others).first() is None:
-            raise ConflictError(Message("This is the last administrator."))
+        require_another_administrator(connection, Scope(province_id), user_id)
     connection.execute(Scope(province_id).update(users).where(users.c.id == user_id).values(active=active))
     if not active:
         close_sessions(connection, province_id, user_id)
     record_change(connection, province_id, by, "user_active" if active else "user_inactive", {"user": user_id})
 
 
+def require_another_administrator(connection: Connection, scope: Scope, user_id: int) -> None:
+    """Raises `ConflictError` where nobody else could let people in."""
+    is_other = (users.c.role == Role.ADMINISTRATOR, users.c.active, users.c.id != user_id)
+    if connection.execute(scope.select(users, users.c.id).where(*is_other)).first() is None:
+        raise ConflictError(Message("This is the last administrator."))
+
+
 def _digest(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Began:
+    """How a session began, other than with a password: the hash of the provider's own session, and whether the provider
+    says that a second factor was shown to it."""
+
+    provider_session: str = ""
+    factor_shown: bool = False
+
+
+BY_PASSWORD = Began()
+
+
 def open_session(
-    connection: Connection, province_id: int, user_id: int, life_s: int, *, address: str = "", user_agent: str = ""
+    connection: Connection,
+    province_id: int,
+    user_id: int,
+    life_s: int,
+    *,
+    address: str = "",
+    user_agent: str = "",
+    began: Began = BY_PASSWORD,
 ) -> str:
     """A new session's random token; the store keeps its hash alone, and of the address and the browser what
     `server.auth.devices` says. Expired sessions are removed."""
@@ -174,6 +192,7 @@ def open_session(
     token = secrets.token_urlsafe(32)
     values: dict[str, Any] = {"token_hash": _digest(token), "province_id": province_id, "user_id": user_id}
     values |= {"begun_day": today(), "place": place_of(address), "browser": browser_of(user_agent)}
+    values |= {"provider_session": began.provider_session, "factor_shown": began.factor_shown}
     connection.execute(insert(sessions).values(**values, expires_s=now_s() + life_s))
     return token
 
@@ -181,7 +200,7 @@ def open_session(
 def session_user(connection: Connection, token: str) -> User | None:
     """The user of an open session, or None."""
     query = (
-        select(users)
+        select(users, sessions.c.provider_session, sessions.c.factor_shown)
         .join(sessions, sessions.c.user_id == users.c.id)
         .where(sessions.c.token_hash == _digest(token), sessions.c.expires_s >= now_s(), users.c.active)
     )
@@ -189,8 +208,8 @@ def session_user(connection: Connection, token: str) -> User | None:
     if row is None:
         return None
     role = Role(row.role)
-    must_set = must_set_factor(connection, row.province_id, row.id, role)
-    must_change = bool(row.must_change_password)
+    must_set = not row.factor_shown and must_set_factor(connection, row.province_id, row.id, role)
+    must_change = bool(row.must_change_password) and not row.provider_session
     return User(row.id, row.name, role, row.province_id, row.agency_id, must_change, must_set)
 
 
@@ -226,9 +245,12 @@ def end_session(connection: Connection, user: User, number: str) -> None:
         raise NotFoundError(Message("There is no such session, or it has ended."))
 
 
-def close_session(connection: Connection, token: str) -> None:
-    """Close one session."""
-    connection.execute(delete(sessions).where(sessions.c.token_hash == _digest(token)))
+def close_session(connection: Connection, token: str) -> bool:
+    """Close one session. Whether a provider of log-ins had begun it."""
+    this = sessions.c.token_hash == _digest(token)
+    by_provider = connection.execute(select(sessions.c.provider_session).where(this)).scalar_one_or_none()
+    connection.execute(delete(sessions).where(this))
+    return bool(by_provider)
 
 
 def close_sessions(connection: Connection, province_id: int, user_id: int, *, but: str = "") -> None:

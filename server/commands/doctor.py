@@ -51,6 +51,7 @@ _PLACES = {
     "clock": Message("clock"),
     "pages": Message("pages"),
     "address": Message("address for citizens and staff"),
+    "log-in service": Message("log-in service"),
     "boxes' door": Message("boxes' door"),
     "boxes": Message("boxes"),
 }
@@ -109,6 +110,7 @@ def examine(args: argparse.Namespace, report: Callable[[Finding], None]) -> list
     look("clock", _clock)
     look("pages", lambda: _pages(config))
     look("address", lambda: _address(config))
+    look("log-in service", lambda: _provider(config))
     look("boxes' door", lambda: _door(config))
     if whole:
         look("boxes", lambda: _boxes(engines[0]))
@@ -190,6 +192,19 @@ def _address(config: ServerConfig) -> Finding:
         fix = Message("Put a web server with TLS before the pages (docs/operation.md).")
         return Finding("address", "wrong", Message("{url} is not HTTPS", url=given), fix)
     return Finding("address", "ok", given)
+
+
+def _provider(config: ServerConfig) -> Finding:
+    from server.auth.provider import provider_of
+
+    provider = provider_of(config)
+    if provider is None:
+        return Finding("log-in service", "ok", Message("none: people log in with passwords"))
+    if (keys := provider.check()) == 0:
+        text = Message("{issuer} publishes no key for RS256 or ES256", issuer=config.oidc.issuer)
+        return Finding("log-in service", "wrong", text, Message("Ask whoever runs it."))
+    text = Message("{issuer} answers, {keys} key(s)", issuer=config.oidc.issuer, keys=keys)
+    return Finding("log-in service", "ok", text)
 
 
 def _door(config: ServerConfig) -> Finding:

@@ -10,15 +10,16 @@ import ipaddress
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys
 from pipeline.language import Message
+from server.store.tables.users import Role
 
 CONFIG_NAME = "server.toml"
 
@@ -79,6 +80,70 @@ class MetricsConfig(_Section):
     """Unset: none are served."""
 
 
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class OidcConfig(_Section):
+    """A provider of log-ins (OpenID Connect) beside the passwords; `server.auth.provider`."""
+
+    issuer: str = ""
+    """Its address, as it names itself, such as https://dangnhap.example.vn/realms/canbo; empty: there is none."""
+    client_id: str = ""
+    client_auth: Literal["basic", "post", "none"] = "basic"
+    """How this server proves to it who asks: with the secret in `keys/oidc.secret`, or, `none`, by PKCE alone."""
+    name: str = Field(default="", max_length=80)
+    """What the button of the log-in page calls it; empty: its host."""
+    province: str = ""
+    """Code of the province whose staff it knows; empty: the only one."""
+    accounts: Literal["linked", "made"] = "linked"
+    """`linked`: a user links the own account once. `made`: whoever has a role gets an account at the first log-in."""
+    scopes: tuple[str, ...] = ("openid", "profile")
+    role_claim: str = "roles"
+    """Where its claims name the roles; dots lead into a claim (`realm_access.roles`)."""
+    roles: dict[str, Role] = {}
+    """What it calls a role -> our role; the first that fits counts. What is not named here gives no access."""
+    agency_claim: str = ""
+    """Where its claims name the code of an agency reader's agency."""
+    name_claim: str = "preferred_username"
+    """Where the user name of an account that is made is taken from."""
+    factor_amr: tuple[str, ...] = ()
+    factor_acr: tuple[str, ...] = ()
+    """Values of its claims `amr` and `acr` that stand for a second factor; none: ours is asked for."""
+    linked_passwords: bool = True
+    """Whether a linked account may also log in with its password."""
+    clock_skew_s: int = Field(default=60, ge=0, le=300)
+    ca_file: str = ""
+    """Certificates (PEM) that its address is checked against; empty: the system's."""
+
+    @field_validator("issuer")
+    @classmethod
+    def _is_an_address(cls, given: str) -> str:
+        if given:
+            require_safe_address(given)
+            if urlsplit(given).query:
+                raise ValueError("has a query")
+        return given
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> OidcConfig:
+        if self.issuer and not (self.client_id and self.roles and "openid" in self.scopes):
+            raise ValueError("issuer needs client_id, [oidc.roles] and the scope openid")
+        return self
+
+    @property
+    def shown_name(self) -> str:
+        """What people read for it; empty where there is none."""
+        return self.name or (urlsplit(self.issuer).hostname or "" if self.issuer else "")
+
+
+def require_safe_address(given: str) -> None:
+    """Raises `ValueError` for what is neither an HTTPS address nor one of this machine."""
+    parts = urlsplit(given)
+    here = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if (parts.scheme != "https" and not here) or not parts.hostname or parts.username or parts.fragment:
+        raise ValueError("is no address such as https://dangnhap.example.vn")
+
+
 class ServerConfig(_Section):
     """Everything that a server is told."""
 
@@ -90,6 +155,13 @@ class ServerConfig(_Section):
     web: WebConfig = WebConfig()
     ingest: IngestConfig = IngestConfig()
     metrics: MetricsConfig = MetricsConfig()
+    oidc: OidcConfig = OidcConfig()
+
+    @model_validator(mode="after")
+    def _is_reached_by_its_provider(self) -> ServerConfig:
+        if self.oidc.issuer and not self.web.public_url:
+            raise ValueError("[oidc] needs [web] public_url: people come back to it")
+        return self
 
     @property
     def store_url(self) -> str:

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.errors import StoreError
+from pipeline.errors import ConfigError, StoreError
 from pipeline.language import Message
 from server.core.config import ServerConfig, own_folder
 
@@ -21,6 +21,7 @@ COOKIE_KEY = "cookie.secret"
 RECEIPT_KEY = "receipts.secret"
 GATEWAY_KEY = "gateways.secret"
 FACTOR_KEY = "factors.secret"
+CLIENT_SECRET = "oidc.secret"  # noqa: S105
 BYTES = 32
 _LOST: Mapping[str, Message] = {
     COOKIE_KEY: Message("Delete it: everybody has to log in again, nothing else is lost."),
@@ -42,6 +43,22 @@ def read_secret(config: ServerConfig, name: str) -> bytes:
     if len(secret) != BYTES:
         raise StoreError(Message("{path} is damaged.", path=path), _LOST[name])
     return secret
+
+
+def read_client_secret(config: ServerConfig) -> str:
+    """What this server proves itself with to the provider of log-ins, as the provider gave it. Raises `ConfigError`."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(given) / CLIENT_SECRET if given else config.keys_dir / CLIENT_SECRET
+    if not path.exists():
+        path = config.keys_dir / CLIENT_SECRET
+    if not path.exists():
+        raise ConfigError(
+            Message("There is no {path}.", path=path),
+            Message("Write the secret that the provider gave into it (0600), or set [oidc] client_auth to none."),
+        )
+    if path.parent == config.keys_dir and path.stat().st_mode & 0o077:
+        raise ConfigError(Message("Others may read {path}.", path=path), Message("chmod 600 {path}", path=path))
+    return path.read_text(encoding="utf-8").strip()
 
 
 def _make(config: ServerConfig, path: Path) -> None:

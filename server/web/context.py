@@ -30,6 +30,7 @@ from pipeline.calendar import day_words
 from pipeline.errors import HailongError, ImportRowError, InvalidError
 from pipeline.language import DEFAULT, Message, Number, Text, in_language, is_spoken, languages, translator
 from pipeline.language import language as language_of
+from server.auth.provider import Provider
 from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter, network
@@ -66,6 +67,9 @@ class WebState:
     log_in_here: RateLimiter
     log_in_by_name: RateLimiter
     log_in_by_address: RateLimiter
+    ended_by_address: RateLimiter
+    provider: Provider | None
+    """The provider of log-ins beside the passwords."""
 
 
 def web(request: Request) -> WebState:

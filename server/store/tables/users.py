@@ -62,11 +62,28 @@ sessions = Table(
     Column("begun_day", Integer, nullable=False),
     Column("place", String(10), nullable=False),
     Column("browser", String(24), nullable=False),
+    Column("provider_session", String(64), nullable=False, default=""),
+    Column("factor_shown", Boolean, nullable=False, default=False),
     province_key(),
     same_province("user_id", "users"),
 )
 """Open sessions. `token_hash`: SHA-256 of the random token in the signed cookie. `place`, `browser`: what
-the owner is told of it (`server.auth.devices`): no address."""
+the owner is told of it (`server.auth.devices`): no address. `provider_session`: SHA-256 of what the provider of log-ins
+calls the session that this one began with; empty: it began with a password. `factor_shown`: the provider says that a
+second factor was shown to it."""
+
+provider_accounts = Table(
+    "provider_accounts",
+    metadata,
+    key(),
+    province_column(),
+    Column("user_id", Integer, nullable=False, unique=True),
+    Column("subject_hash", String(64), nullable=False, unique=True),
+    Column("linked_day", Integer, nullable=False),
+    province_key(),
+    same_province("user_id", "users"),
+)
+"""Users whom a provider of log-ins knows. `subject_hash`: SHA-256 of the issuer and of its name for the person."""
 
 second_factors = Table(
     "second_factors",

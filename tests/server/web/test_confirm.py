@@ -22,7 +22,7 @@ from server.rights import incidents, requests
 from server.rounds.rounds import make_round
 from server.store.engine import read, write
 from server.store.tables.feedback import feedback
-from server.store.tables.users import Role, second_factors, users
+from server.store.tables.users import Role, provider_accounts, second_factors, users
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province
 from tests.server.web.test_isolation import _everything, methods, routes
@@ -55,6 +55,7 @@ ASK = {
     ),
     "/users/{user_id}/password": Asked(Role.ADMINISTRATOR, "/users/{user}/password", {}, "analyst.p1", "/users"),
     "/users/{user_id}/factor": Asked(Role.ADMINISTRATOR, "/users/{user}/factor", {}, "analyst.p1", "/users"),
+    "/users/{user_id}/provider": Asked(Role.ADMINISTRATOR, "/users/{user}/provider", {}, "analyst.p1", "/users"),
     "/users/{user_id}/active": Asked(
         Role.ADMINISTRATOR, "/users/{user}/active", {"active": "false"}, "analyst.p1", "/users"
     ),
@@ -92,6 +93,8 @@ UNASKED = {
     "/settings/second-factor": "can be chosen back; nobody loses a factor",
     "/account/sessions": "one logs in again",
     "/log-in/code": "begins a session",
+    "/log-in/provider/ended": "ends sessions; one logs in again",
+    "/account/provider": "the password is asked for, and one logs in at the provider",
     "/users": "adds; a user can be shut out",
     "/catalogue/agencies": "adds, or changes names; the log keeps the old ones",
     "/catalogue/counters": "adds, or changes names; the log keeps the old ones",
@@ -149,6 +152,8 @@ def province(store: Engine) -> Province:
         incidents.notify(connection, scope, 2, 1)
         analyst = connection.execute(select(users.c.id).where(users.c.role == Role.ANALYST)).scalar_one()
         scope.insert(connection, second_factors, {"user_id": analyst, "secret": "begun", "confirmed": False})
+        link = {"user_id": analyst, "subject_hash": "s", "linked_day": 1}
+        scope.insert(connection, provider_accounts, link)
         if connection.execute(select(feedback.c.id)).scalar_one() != 1:
             connection.execute(update(feedback).values(id=1))
     return made

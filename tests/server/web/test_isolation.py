@@ -20,6 +20,10 @@ from tests.server.province import Province, application, fill_province
 OPEN = {
     "/log-in": "the log-in itself",
     "/log-in/code": "the second half of the log-in",
+    "/log-in/provider": "the way to the provider of log-ins",
+    "/log-in/provider/done": "the way back: the provider's signed token is the proof",
+    "/log-in/provider/ended": "the provider signs its calls",
+    "/account/provider": "one's own account, checked in the route",
     "/log-out": "closes the session of whoever asks",
     "/account": "one's own account, checked in the route",
     "/account/sessions": "one's own sessions, checked in the route",

@@ -1,0 +1,687 @@
+"""Log-in by a provider on a real socket: what the honest one does, and that nobody gets in by a lie."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from sqlalchemy import Engine, select, update
+
+from pipeline.errors import ConfigError
+from server.app import create_app
+from server.auth.factors import code_at, require_for
+from server.auth.provider import provider_of
+from server.auth.provider_accounts import values_of
+from server.core.config import make_config, own_folder
+from server.core.scope import Scope
+from server.store.engine import read, write
+from server.store.tables.changes import changes
+from server.store.tables.users import Role, provider_accounts, sessions, users
+from tests.server.accounts.false_provider import (
+    CLIENT,
+    SECRET,
+    Claims,
+    FalseProvider,
+    by_secret,
+    ec_key,
+    encoded,
+    public_jwk,
+    public_pem,
+    rsa_key,
+)
+from tests.server.client import Browser
+from tests.server.province import PASSWORD, Province, fill_province
+
+ROLES = {"hl-admin": "administrator", "hl-analyst": "analyst", "hl-reader": "agency_reader"}
+
+
+class World:
+    """A province whose staff a provider knows, and a browser."""
+
+    def __init__(self, store: Engine, folder: Path, **oidc: Any) -> None:
+        self.store, self.folder = store, folder
+        self.province: Province = fill_province(store, "p1")
+        self.provider = FalseProvider()
+        own_folder(folder / "keys")
+        (folder / "keys" / "oidc.secret").write_text(f"{SECRET}\n", "utf-8")
+        (folder / "keys" / "oidc.secret").chmod(0o600)
+        self.configure(**oidc)
+
+    def configure(self, **oidc: Any) -> None:
+        """Begin the server anew with these settings."""
+        given = {"issuer": self.provider.issuer, "client_id": CLIENT, "roles": ROLES, "name": "Cổng tỉnh", **oidc}
+        web = {"secure_cookies": False, "public_url": "http://testserver"}
+        self.app = create_app(self.store, make_config({"data_dir": self.folder, "web": web, "oidc": given}, "test"))
+        self.browser = Browser(self.app)
+
+    def name(self, role: Role = Role.ANALYST) -> str:
+        return self.province.users[role]
+
+    def user(self, role: Role = Role.ANALYST) -> Any:
+        with read(self.store) as connection:
+            return connection.execute(select(users).where(users.c.name == self.name(role))).one()
+
+    def go(self, after: str = "/reports") -> str:
+        """The address that the button leads to."""
+        answer = self.browser.get("/log-in/provider", params={"after": after})
+        assert answer.status_code == 303, answer.text
+        return str(answer.headers["location"])
+
+    def back(self, said: dict[str, str]) -> Any:
+        """The browser comes back."""
+        return self.browser.get("/log-in/provider/done", params=said)
+
+    def enter(self) -> Any:
+        """The whole way."""
+        return self.back(self.provider.authorize(self.go()))
+
+    def link(self, role: Role = Role.ANALYST) -> None:
+        """Link an account as its user does, then log out."""
+        self.browser.log_in(self.name(role))
+        page = self.browser.post("/account/provider", {"password": PASSWORD}, form="/account").text
+        place = re.search(r'id="onward" href="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
+        assert self.back(self.provider.authorize(place)).headers["location"].startswith("/account?message=")
+        self.browser.post("/log-out", form="/account")
+
+    @property
+    def is_in(self) -> bool:
+        """Whether the browser has a session."""
+        return bool(self.browser.get("/").status_code == 200)
+
+    def sessions(self) -> int:
+        with read(self.store) as connection:
+            return len(connection.execute(select(sessions)).all())
+
+    def logged(self, action: str) -> list[str]:
+        with read(self.store) as connection:
+            return list(connection.execute(select(changes.c.detail).where(changes.c.action == action)).scalars())
+
+
+@pytest.fixture
+def world(store: Engine, tmp_path: Path) -> Iterator[World]:
+    made = World(store, tmp_path)
+    yield made
+    made.provider.close()
+
+
+@pytest.fixture
+def linked(world: World) -> World:
+    """The analyst is linked with person-1 (as the page does it, in the test below)."""
+    assert world.app.state.web.provider is not None
+    subject = world.app.state.web.provider._hash("sub", "person-1")
+    values = {"user_id": world.user().id, "subject_hash": subject, "linked_day": 1}
+    with write(world.store) as connection:
+        Scope(world.province.province_id).insert(connection, provider_accounts, values)
+    return world
+
+
+def test_a_linked_account_logs_in_where_it_wanted_to_go(world: World) -> None:
+    world.link()
+    linked = world
+    page = linked.browser.get("/log-in").text
+    assert "Đăng nhập bằng Cổng tỉnh" in page
+    assert 'name="password"' in page, "the password stays"
+    answer = linked.enter()
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/reports"
+    assert "hl_session" in answer.headers["set-cookie"]
+    assert linked.is_in
+    assert 'id="provider"' in linked.browser.get("/account").text
+    assert linked.logged("provider_linked") == [f'{{"user":{linked.user().id}}}']
+
+
+def test_what_the_browser_carries_says_nothing_and_asks_for_a_code_with_pkce(linked: World) -> None:
+    asked = {name: values[0] for name, values in parse_qs(urlsplit(linked.go()).query).items()}
+    assert asked["response_type"] == "code"
+    assert asked["code_challenge_method"] == "S256"
+    assert len(asked["code_challenge"]) == 43
+    assert asked["redirect_uri"] == "http://testserver/log-in/provider/done"
+    cookie = linked.browser.http.cookies["hl_attempt"]
+    assert asked["state"] not in cookie
+    assert asked["nonce"] not in cookie
+    assert asked["nonce"].encode() not in base64.b64decode(cookie[3:] + "==")
+
+
+def _claims(**more: Any) -> Callable[[FalseProvider], None]:
+    """A provider whose token says something else; `None` leaves a claim out."""
+
+    def lie(provider: FalseProvider) -> None:
+        def twist(claims: Claims) -> None:
+            for name, value in more.items():
+                claims[name] = value() if callable(value) else value
+                if claims[name] is None:
+                    del claims[name]
+
+        provider.twist = twist
+
+    return lie
+
+
+def _signs(sign: Callable[[FalseProvider, Claims], str]) -> Callable[[FalseProvider], None]:
+    def lie(provider: FalseProvider) -> None:
+        provider.sign = lambda claims: sign(provider, claims)
+
+    return lie
+
+
+def _none(_provider: FalseProvider, claims: Claims, name: str = "none") -> str:
+    return f"{encoded({'alg': name, 'typ': 'JWT'})}.{encoded(claims)}."
+
+
+def _with_the_public_key(_provider: FalseProvider, claims: Claims) -> str:
+    return by_secret(claims, public_pem(rsa_key()), {"alg": "HS256", "kid": "one"})
+
+
+def _with_the_clients_secret(_provider: FalseProvider, claims: Claims) -> str:
+    return by_secret(claims, SECRET.encode(), {"alg": "HS256", "kid": "one"})
+
+
+def _called_rs256(_provider: FalseProvider, claims: Claims) -> str:
+    return by_secret(claims, public_pem(rsa_key()), {"alg": "RS256", "kid": "one"})
+
+
+def _own_key_in_the_header(provider: FalseProvider, claims: Claims) -> str:
+    mine = rsa_key(2048, 1)
+    return provider.signed(claims, mine, "RS256", "one", jwk=public_jwk(mine, "one"))
+
+
+def _own_key_by_address(provider: FalseProvider, claims: Claims) -> str:
+    return provider.signed(claims, rsa_key(2048, 1), "RS256", "mine", jku=f"{provider.issuer}/mine")
+
+
+def _changed_after_signing(provider: FalseProvider, claims: Claims) -> str:
+    head, _, end = provider.signed(claims, rsa_key(), "RS256", "one").split(".")
+    return f"{head}.{encoded({**claims, 'roles': ['hl-admin']})}.{end}"
+
+
+def _a_short_key(provider: FalseProvider, claims: Claims) -> str:
+    provider.keys = [public_jwk(rsa_key(1024), "one")]
+    text = f"{encoded({'alg': 'RS256', 'kid': 'one'})}.{encoded(claims)}"
+    from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+    from cryptography.hazmat.primitives.hashes import SHA256
+
+    return f"{text}.{encoded(rsa_key(1024).sign(text.encode(), PKCS1v15(), SHA256()))}"
+
+
+LIES: dict[str, Callable[[FalseProvider], None]] = {
+    "another issuer": _claims(iss="https://evil.example"),
+    "the issuer with a slash more": lambda p: _claims(iss=f"{p.issuer}/")(p),
+    "another client's token": _claims(aud="another"),
+    "another client's among others": _claims(aud=["another", "third"]),
+    "ours among others, without azp": _claims(aud=[CLIENT, "another"]),
+    "ours among others, azp another": _claims(aud=[CLIENT, "another"], azp="another"),
+    "azp another": _claims(azp="another"),
+    "no audience": _claims(aud=None),
+    "another nonce": _claims(nonce="nonce of another log-in"),
+    "no nonce": _claims(nonce=None),
+    "a nonce that is a list": lambda p: setattr(p, "twist", lambda c: c.update(nonce=[c["nonce"]])),
+    "expired": _claims(exp=lambda: int(time.time()) - 61),
+    "no expiry": _claims(exp=None),
+    "from the future": _claims(iat=lambda: int(time.time()) + 120),
+    "not yet": _claims(nbf=lambda: int(time.time()) + 120),
+    "an old one": _claims(iat=lambda: int(time.time()) - 700),
+    "endless": _claims(exp=float("inf")),
+    "no time": _claims(iat=None),
+    "nobody": _claims(sub=None),
+    "an empty name": _claims(sub=""),
+    "a number for a name": _claims(sub=1),
+    "an endless name": _claims(sub="x" * 256),
+    "another at_hash": _claims(at_hash="AAAAAAAAAAAAAAAAAAAAAA"),
+    "at_hash and no access token": lambda p: p.answer.update(access_token=""),
+    "alg none": _signs(_none),
+    "alg None": _signs(lambda p, c: _none(p, c, "None")),
+    "HS256 with the public key": _signs(_with_the_public_key),
+    "HS256 with the client's secret": _signs(_with_the_clients_secret),
+    "HMAC called RS256": _signs(_called_rs256),
+    "RS512": _signs(lambda p, c: p.signed(c, rsa_key(), "RS512", "one")),
+    "PS256": _signs(lambda p, c: p.signed(c, rsa_key(), "PS256", "one")),
+    "a key that is not published": _signs(lambda p, c: p.signed(c, rsa_key(2048, 1), "RS256", "one")),
+    "a name that is not published": _signs(lambda p, c: p.signed(c, rsa_key(), "RS256", "two")),
+    "the own key in the header": _signs(_own_key_in_the_header),
+    "the own key by address": _signs(_own_key_by_address),
+    "changed after signing": _signs(_changed_after_signing),
+    "a condition": _signs(lambda p, c: p.signed(c, rsa_key(), "RS256", "one", crit=["exp"])),
+    "a short key": _signs(_a_short_key),
+    "not a token": _signs(lambda _p, _c: "a.b"),
+    "no token": lambda p: p.answer.update(id_token=None),
+    "a list for a token": lambda p: p.answer.update(id_token=["a"]),
+    "another type": lambda p: p.answer.update(token_type="mac"),
+    "no JSON": lambda p: setattr(p, "body", b"<html>"),
+    "too long": lambda p: setattr(p, "body", b'{"a": "' + b"a" * (1 << 18) + b'"}'),
+    "nested": lambda p: setattr(p, "body", b"[" * 100_000),
+    "a list": lambda p: setattr(p, "body", b"[]"),
+    "a key for encryption": lambda p: p.keys[0].update(use="enc"),
+    "a key for another algorithm": lambda p: p.keys[0].update(alg="RS512"),
+    "two keys of one name": lambda p: p.keys.append(public_jwk(rsa_key(2048, 1), "one")),
+    "no keys": lambda p: p.keys.clear(),
+    "keys that are none": lambda p: setattr(p, "keys", [1, "a", {"kty": "RSA", "kid": "one"}]),
+    "a secret among the keys": lambda p: setattr(p, "keys", [{"kty": "oct", "kid": "one", "k": encoded(b"k" * 32)}]),
+}
+
+
+def test_no_lie_lets_anybody_in(linked: World) -> None:
+    """One world for all: each lie is told anew, to a browser that an honest provider has let in just before."""
+    held: list[str] = []
+    honest = dict(linked.provider.__dict__)
+
+    def begin_anew() -> None:
+        linked.provider.__dict__.update(honest)
+        linked.provider.keys, linked.provider.answer, linked.provider.body = [public_jwk(rsa_key(), "one")], {}, None
+        state = linked.app.state.web
+        state.provider._held, state.provider._keys_s = None, -3600.0
+        state.log_in_by_address.forget("10.0.0.1")
+
+    for name, lie in LIES.items():
+        begin_anew()
+        place = linked.go()
+        lie(linked.provider)
+        answer = linked.back(linked.provider.authorize(place))
+        if answer.status_code not in (502,) or linked.sessions():
+            held.append(f"{name}: {answer.status_code}")
+        elif "person-1" in answer.text or "problem" not in answer.text:
+            held.append(f"{name}: says too much or nothing")
+    assert held == []
+    begin_anew()
+    assert linked.enter().status_code == 303, "and the honest one still does"
+
+
+def test_what_comes_back_with_the_browser_is_not_believed(linked: World) -> None:
+    for wrong in ("state", "no state", "iss", "no iss", "code", "error", "no code"):
+        said = linked.provider.authorize(linked.go())
+        if wrong in ("state", "iss", "code"):
+            said[wrong] = "https://evil.example" if wrong == "iss" else "made up"
+        elif wrong == "error":
+            said = {"error": "access_denied", "error_description": "<b>call 0900</b>", "state": said["state"]}
+        else:
+            del said[wrong.removeprefix("no ")]
+        asked = linked.provider.asked.count("/token")
+        answer = linked.back(said)
+        assert answer.status_code in (401, 502), wrong
+        assert "0900" not in re.sub('href="[^"]*"', "", answer.text), "the menu of languages leads to this address"
+        assert not linked.is_in, wrong
+        sent = linked.provider.asked.count("/token") - asked
+        assert sent == (wrong == "code"), f"{wrong}: a code of another provider (mix-up) is sent nowhere"
+
+
+def test_a_code_and_an_attempt_are_good_once(linked: World) -> None:
+    said = linked.provider.authorize(linked.go())
+    cookie = linked.browser.http.cookies["hl_attempt"]
+    assert linked.back(said).status_code == 303
+    linked.browser.post("/log-out", form="/account")
+    assert linked.back(said).status_code == 401, "the attempt is gone from the browser"
+    linked.browser.http.cookies.set("hl_attempt", cookie)
+    again = linked.back(linked.provider.authorize(f"{linked.provider.issuer}/authorize?" + linked_query(said)))
+    assert again.status_code == 502, "and kept by hand it is refused, whatever code comes with it"
+    assert not linked.is_in
+
+
+def linked_query(said: dict[str, str]) -> str:
+    """What a second answer to the same state would have been asked with."""
+    return f"state={said['state']}&nonce=n&redirect_uri=r&code_challenge=c"
+
+
+def test_an_attempt_is_its_browsers_and_of_minutes(linked: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log-in CSRF: a link that logs a victim in as somebody else."""
+    said = linked.provider.authorize(linked.go())
+    victim = Browser(linked.app, "10.0.0.9")
+    assert victim.get("/log-in/provider/done", params=said).status_code == 401
+    victim.get("/log-in")
+    victim.http.cookies.set("hl_attempt", linked.browser.http.cookies["hl_attempt"])
+    assert victim.get("/log-in/provider/done", params=said).status_code == 401, "nor with its cookie"
+    later = time.time() + 601
+    monkeypatch.setattr("server.accounts.provider_page.now_s", lambda: int(later))
+    assert linked.back(said).status_code == 401
+
+
+def test_nobody_is_led_elsewhere(linked: World) -> None:
+    for after in ("https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)"):
+        answer = linked.back(linked.provider.authorize(linked.go(after)))
+        assert answer.headers["location"] == "/", after
+
+
+def test_keys_change_and_are_asked_for_anew_but_not_by_every_stranger(
+    linked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    linked.configure()
+    monkeypatch.setattr(linked.app.state.web.provider, "_clock", clock)
+    assert linked.enter().status_code == 303
+    asked = linked.provider.asked.count("/keys")
+    assert linked.enter().status_code == 303
+    assert linked.provider.asked.count("/keys") == asked, "held"
+    linked.provider.keys = [public_jwk(ec_key(), "new")]
+    linked.provider.sign = lambda claims: linked.provider.signed(claims, ec_key(), "ES256", "new")
+    assert linked.enter().status_code == 502, "asked for a moment ago"
+    clock.now += 61
+    assert linked.enter().status_code == 303, "ES256, by a key that was not known"
+    linked.provider.sign = lambda claims: linked.provider.signed(claims, rsa_key(), "RS256", "one")
+    assert linked.enter().status_code == 502, "the old key has ended"
+    asked = linked.provider.asked.count("/keys")
+    for _ in range(5):
+        linked.enter()
+    assert linked.provider.asked.count("/keys") == asked
+    linked.provider.keys = [public_jwk(rsa_key(), "one")]
+    clock.now += 3601
+    assert linked.enter().status_code == 303
+    linked.provider.keys = []
+    clock.now += 3601
+    assert linked.enter().status_code == 502, "a key that was withdrawn is not held for ever"
+
+
+class Clock:
+    """Where the provider's ages are taken from."""
+
+    def __init__(self) -> None:
+        self.now = 10_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_provider_that_describes_itself_so_is_not_gone_to(world: World) -> None:
+    for metadata in (
+        {"issuer": "https://evil.example"},
+        {"id_token_signing_alg_values_supported": ["HS256", "none"]},
+        {"code_challenge_methods_supported": ["plain"]},
+        {"response_types_supported": ["id_token"]},
+        {"authorization_endpoint": "javascript:alert(1)"},
+        {"authorization_endpoint": "http://evil.example/authorize"},
+        {"token_endpoint": "file:///etc/passwd"},
+        {"jwks_uri": "http://10.0.0.1/keys"},
+        {"jwks_uri": None},
+    ):
+        world.provider.metadata = metadata
+        answer = world.browser.get("/log-in/provider")
+        assert answer.status_code == 502, metadata
+        assert 'name="password"' in answer.text, "the password is at hand"
+
+
+def test_a_secret_follows_no_redirect(linked: World) -> None:
+    place = linked.go()
+    linked.provider.moved = f"{linked.provider.issuer}/stolen"
+    assert linked.back(linked.provider.authorize(place)).status_code == 502
+    assert "/stolen" not in linked.provider.asked
+
+
+def test_a_provider_that_is_away_leaves_the_password(linked: World) -> None:
+    linked.configure()
+    linked.provider.close()
+    answer = linked.browser.get("/log-in/provider")
+    assert answer.status_code == 502
+    assert "không trả lời" in answer.text
+    assert linked.browser.log_in(linked.name()).status_code == 303
+
+
+def test_a_role_comes_from_the_claims_at_every_log_in(linked: World) -> None:
+    linked.provider.claims["roles"] = ["something", "hl-admin"]
+    assert linked.enter().status_code == 303
+    assert linked.user().role == "administrator"
+    assert json.loads(linked.logged("role_by_provider")[0])["role"] == [["analyst", None], ["administrator", None]]
+    linked.provider.claims["roles"] = ["hl-reader"]
+    assert linked.enter().status_code == 403, "of which agency?"
+    linked.configure(agency_claim="unit.code")
+    linked.provider.claims["unit"] = {"code": "p1-b"}
+    assert linked.enter().status_code == 303
+    assert linked.user().agency_id == linked.province.agencies["p1-b"]
+    linked.provider.claims["unit"] = {"code": "p1-z"}
+    assert linked.enter().status_code == 403
+
+
+def test_a_claim_that_is_not_named_gives_no_access_and_says_so(linked: World) -> None:
+    given: tuple[Any, ...] = ([], None, ["hl"], ["HL-ANALYST"], {"hl-analyst": True}, [["hl-analyst"]], "hl-analyst x")
+    for roles in given:
+        linked.provider.claims["roles"] = roles
+        answer = linked.enter()
+        assert answer.status_code == 403, roles
+        assert "chưa có vai trò" in answer.text
+        assert not linked.is_in
+
+
+def test_the_last_administrator_stays_one(world: World) -> None:
+    world.provider.claims["roles"] = ["hl-admin"]
+    world.link(Role.ADMINISTRATOR)
+    world.provider.claims["roles"] = ["hl-analyst"]
+    assert world.enter().status_code == 409
+    assert world.user(Role.ADMINISTRATOR).role == "administrator"
+
+
+def test_who_is_not_linked_is_told_how(world: World) -> None:
+    answer = world.enter()
+    assert answer.status_code == 403
+    assert "liên kết" in answer.text
+    with read(world.store) as connection:
+        assert connection.execute(select(provider_accounts)).all() == []
+
+
+def test_accounts_are_made_where_the_settings_say_so(world: World) -> None:
+    world.configure(accounts="made")
+    assert world.enter().headers["location"] == "/reports"
+    with read(world.store) as connection:
+        made = connection.execute(select(users).where(users.c.name == "an.nguyen")).one()
+        subject = connection.execute(select(provider_accounts.c.subject_hash)).scalar_one()
+    assert (made.role, made.must_change_password) == ("analyst", False)
+    assert re.fullmatch("[0-9a-f]{64}", subject), "no name of the provider's is kept"
+    page = world.browser.get("/account").text
+    assert 'id="old"' not in page, "there is no password to change"
+    world.browser.post("/log-out", form="/account")
+    for guess in ("!", "", PASSWORD):
+        assert world.browser.log_in("an.nguyen", guess).status_code in (401, 422)
+    assert world.enter().status_code == 303, "the same account"
+    assert world.logged("user_made") == [f'{{"role":"analyst","user":{made.id}}}']
+
+
+def test_a_name_that_is_taken_is_not_taken_over(world: World) -> None:
+    world.configure(accounts="made")
+    world.provider.claims |= {"preferred_username": world.name(Role.ADMINISTRATOR), "roles": ["hl-admin"]}
+    assert world.enter().status_code == 409
+    assert not world.is_in
+
+
+def test_an_account_that_was_shut_out_stays_out(linked: World) -> None:
+    with write(linked.store) as connection:
+        connection.execute(update(users).where(users.c.id == linked.user().id).values(active=False))
+    assert linked.enter().status_code == 403
+    assert not linked.is_in
+
+
+def test_linking_asks_for_the_password_and_one_person_is_one_account(linked: World) -> None:
+    linked.browser.log_in(linked.name(Role.PRIVACY_OFFICER))
+    wrong = linked.browser.post("/account/provider", {"password": "not this one"}, form="/account")
+    assert wrong.status_code == 422
+    page = linked.browser.post("/account/provider", {"password": PASSWORD}, form="/account").text
+    place = re.search(r'id="onward" href="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
+    assert "prompt=login" in place
+    assert linked.back(linked.provider.authorize(place)).status_code == 409, "that person is the analyst"
+    other = Browser(linked.app)
+    other.log_in(linked.name(Role.DATA_ENTRY))
+    assert 'id="link-password"' in other.get("/account").text
+    page = other.post("/account/provider", {"password": PASSWORD}, form="/account").text
+    place = re.search(r'id="onward" href="([^"]+)"', page)[1].replace("&amp;", "&")  # type: ignore[index]
+    said = linked.provider.authorize(place)
+    other.post("/log-out", form="/account")
+    assert other.get("/log-in/provider/done", params=said).status_code == 403, "logged out meanwhile"
+
+
+def test_an_administrator_takes_a_link_away(linked: World) -> None:
+    assert linked.enter().status_code == 303
+    admin = Browser(linked.app, "10.0.0.2")
+    admin.log_in(linked.name(Role.ADMINISTRATOR))
+    path = f"/users/{linked.user().id}/provider"
+    assert path in admin.get("/users").text
+    assert admin.post(path, {"sure": "true"}, form="/users").status_code == 303
+    assert not linked.is_in
+    assert linked.enter().status_code == 403
+    assert len(linked.logged("provider_unlinked")) == 1
+    assert admin.post(path, {"sure": "true"}, form="/users").status_code == 404
+
+
+def test_passwords_of_linked_accounts_end_where_the_settings_say_so(linked: World) -> None:
+    linked.configure(linked_passwords=False)
+    assert linked.browser.log_in(linked.name()).status_code == 401
+    assert linked.browser.log_in(linked.name(Role.ADMINISTRATOR)).status_code == 303, "the emergency way"
+
+
+def test_a_role_that_needs_a_second_factor(linked: World) -> None:
+    with write(linked.store) as connection:
+        require_for(connection, linked.province.province_id, [Role.ANALYST], by=None)
+    assert linked.enter().headers["location"] == "/account", "the provider showed none: ours is set up first"
+    linked.configure(factor_amr=["otp"], factor_acr=["urn:gold"])
+    for claims in ({"amr": ["pwd", "otp"]}, {"acr": "urn:gold"}):
+        linked.provider.claims = {"sub": "person-1", "roles": ["hl-analyst"], **claims}
+        assert linked.enter().headers["location"] == "/reports"
+        assert linked.is_in
+    linked.provider.claims = {"sub": "person-1", "roles": ["hl-analyst"], "amr": ["pwd"], "acr": "0"}
+    assert linked.enter().headers["location"] == "/account"
+    page = linked.browser.post("/account/factor", {"password": PASSWORD}, form="/account").text
+    secret = base64.b32decode(re.sub(r"\s", "", page.split('id="key">')[1].split("<")[0]))
+    now = int(time.time()) // 30
+    done = linked.browser.post("/account/factor/confirm", {"code": code_at(secret, now)}, form="/account")
+    assert done.status_code == 200
+    linked.browser.post("/log-out", form="/account")
+    page = linked.enter().text
+    assert not linked.is_in, "no session before the code"
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page)[1]  # type: ignore[index]
+    wrong = linked.browser.post("/log-in/code", {"ticket": ticket, "code": "000000"})
+    assert wrong.status_code == 401
+    entered = linked.browser.post("/log-in/code", {"ticket": ticket, "code": code_at(secret, now + 1)})
+    assert entered.status_code == 303
+    linked.provider.claims["amr"] = ["otp"]
+    assert linked.enter().headers["location"] == "/reports", "the provider's own counts"
+
+
+def test_one_log_out_ends_both(linked: World) -> None:
+    linked.enter()
+    answer = linked.browser.post("/log-out", form="/account")
+    assert answer.status_code == 200
+    place = re.search(r'http-equiv="refresh" content="0; url=([^"]+)"', answer.text)[1]  # type: ignore[index]
+    assert place.startswith(f"{linked.provider.issuer}/end?client_id={CLIENT}&amp;post_logout_redirect_uri=")
+    assert linked.sessions() == 0
+    linked.browser.log_in(linked.name())
+    answer = linked.browser.post("/log-out", form="/account")
+    assert answer.headers["location"] == "/log-in", "a session by password ends here"
+
+
+def test_the_provider_ends_sessions(linked: World) -> None:
+    linked.enter()
+    other = Browser(linked.app, "10.0.0.2")
+    other.log_in(linked.name())
+
+    def told(token: str) -> int:
+        return int(linked.browser.http.post("/log-in/provider/ended", data={"logout_token": token}).status_code)
+
+    provider = linked.provider
+    lies: tuple[Claims, ...] = (
+        {"events": {}},
+        {"events": None},
+        {"nonce": "n"},
+        {"aud": "another"},
+        {"iss": "https://evil.example"},
+        {"jti": None},
+        {"sid": None},
+        {"exp": int(time.time()) - 100},
+    )
+    for lie in lies:
+        assert told(provider.ended(**lie)) == 400, lie
+    assert told("nonsense") == 400
+    assert linked.is_in
+    assert told(provider.ended(sid="another")) == 200
+    assert told(provider.ended(sid="session-1")) == 400, "the same token's number again"
+    assert linked.is_in
+    assert told(provider.ended(jti="2")) == 200
+    assert not linked.is_in
+    assert other.get("/").status_code == 200, "a session by password is not the provider's"
+    linked.enter()
+    assert told(provider.ended(jti="3", sid=None, sub="person-2")) == 200
+    assert linked.is_in
+    assert told(provider.ended(jti="4", sid=None, sub="person-1")) == 200
+    assert not linked.is_in
+
+
+def test_codes_are_not_guessed_at_by_the_thousand(linked: World) -> None:
+    linked.configure()
+    answers = []
+    for _ in range(35):
+        said = linked.provider.authorize(linked.go())
+        answers.append(linked.back({**said, "code": "guess"}).status_code)
+    assert answers[:30] == [502] * 30
+    assert set(answers[30:]) == {429}
+
+
+def test_nothing_of_a_token_is_written_down(linked: World, caplog: pytest.LogCaptureFixture) -> None:
+    tokens: list[str] = []
+    honest = linked.provider.sign
+
+    def sign(claims: Claims) -> str:
+        tokens.append(honest(claims))
+        return tokens[-1]
+
+    linked.provider.sign = sign
+    with caplog.at_level(0):
+        linked.enter()
+        linked.provider.claims["sub"] = "person-2"
+        linked.enter()
+    held = b"".join(path.read_bytes() for path in linked.folder.glob("store.sqlite*")).decode("latin-1")
+    for word in (*tokens, "person-1", "person-2", SECRET, "session-1"):
+        assert word not in held
+        assert word not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("oidc", "web"),
+    [
+        ({}, {}),
+        ({"issuer": "http://dangnhap.example.vn"}, None),
+        ({"issuer": "https://dangnhap.example.vn/?a=b"}, None),
+        ({"issuer": "https://u:p@dangnhap.example.vn"}, None),
+        ({"client_id": ""}, None),
+        ({"roles": {}}, None),
+        ({"roles": {"a": "king"}}, None),
+        ({"scopes": ["profile"]}, None),
+        ({"clock_skew_s": 301}, None),
+        ({"unknown": 1}, None),
+        ({"ca_file": "/nowhere"}, None),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(tmp_path: Path, oidc: dict[str, Any], web: Any) -> None:
+    given = {"issuer": "https://dangnhap.example.vn", "client_id": "c", "roles": ROLES, "client_auth": "none", **oidc}
+    reached = {"public_url": "https://hailong.example.vn"} if web is None else web
+    with pytest.raises(ConfigError):
+        provider_of(make_config({"data_dir": tmp_path, "web": reached, "oidc": given}, "test"))
+
+
+@pytest.mark.parametrize("mode", [None, 0o644])
+def test_the_clients_secret_is_a_file_of_its_own(tmp_path: Path, mode: int | None) -> None:
+    given = {"issuer": "https://dangnhap.example.vn", "client_id": "c", "roles": ROLES}
+    if mode is not None:
+        own_folder(tmp_path / "keys")
+        (tmp_path / "keys" / "oidc.secret").write_text("s", "utf-8")
+        (tmp_path / "keys" / "oidc.secret").chmod(mode)
+    web = {"public_url": "https://hailong.example.vn"}
+    with pytest.raises(ConfigError):
+        provider_of(make_config({"data_dir": tmp_path, "web": web, "oidc": given}, "test"))
+
+
+def test_where_the_claims_name_a_role() -> None:
+    claims: Claims = {"roles": "a", "realm_access": {"roles": ["b", 1, ""]}, "https://x.vn/r": ["c"], "n": None}
+    assert values_of(claims, "roles") == ["a"]
+    assert values_of(claims, "realm_access.roles") == ["b"]
+    assert values_of(claims, "https://x.vn/r") == ["c"]
+    assert values_of(claims, "n") == []
+    assert values_of(claims, "roles.deeper.still") == []
+
+
+def test_a_server_without_provider_has_no_such_way(store: Engine, tmp_path: Path) -> None:
+    fill_province(store, "p1")
+    config = make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test")
+    browser = Browser(create_app(store, config))
+    assert browser.get("/log-in/provider").status_code == 404
+    assert browser.get("/log-in/provider/done", params={"code": "a", "state": "b"}).status_code == 401
+    assert browser.http.post("/log-in/provider/ended", data={"logout_token": "a"}).status_code == 404
+    assert 'id="provider"' not in browser.get("/log-in").text
