@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -83,25 +84,40 @@ def postgres_cluster() -> Iterator[str]:
 def new_database(cluster_url: str, template: str = "template1") -> str:
     """URL of a new data base of a cluster, copied from `template`."""
     name = f"test_{next(_numbers)}"
-    admin = create_engine(store_url(cluster_url), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
-    admin.dispose()
+    _of_the_cluster(cluster_url, f"CREATE DATABASE {name} TEMPLATE {template}")
     return cluster_url.rsplit("/", 1)[0] + "/" + name
 
 
+def _of_the_cluster(cluster_url: str, statement: str) -> None:
+    admin = create_engine(store_url(cluster_url), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(statement)
+    admin.dispose()
+
+
+@contextmanager
+def database(cluster_url: str, template: str = "template1") -> Iterator[str]:
+    """A new data base of a cluster for one test: hundreds of them, kept to the end, are gigabytes."""
+    url = new_database(cluster_url, template)
+    yield url
+    _of_the_cluster(cluster_url, f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+
+
 @pytest.fixture
-def postgres_url(postgres_cluster: str) -> str:
+def postgres_url(postgres_cluster: str) -> Iterator[str]:
     """URL of a new, empty PostgreSQL data base."""
-    return new_database(postgres_cluster)
+    with database(postgres_cluster) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_store_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of a new, empty data base: every test that uses it runs on both."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'store.sqlite'}"
-    return new_database(request.getfixturevalue("postgres_cluster"))
+        yield f"sqlite:///{tmp_path / 'store.sqlite'}"
+    else:
+        with database(request.getfixturevalue("postgres_cluster")) as url:
+            yield url
 
 
 @pytest.fixture(scope="session")
@@ -117,15 +133,16 @@ def postgres_template(postgres_cluster: str) -> str:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def any_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """A store with the newest schema, on SQLite and on PostgreSQL."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'store.sqlite'}"
-        shutil.copy(request.getfixturevalue("store_template"), tmp_path / "store.sqlite")
-    else:
-        cluster = request.getfixturevalue("postgres_cluster")
-        url = new_database(cluster, request.getfixturevalue("postgres_template"))
-    engine = connect(url)
-    yield engine
-    engine.dispose()
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            url = f"sqlite:///{tmp_path / 'store.sqlite'}"
+            shutil.copy(request.getfixturevalue("store_template"), tmp_path / "store.sqlite")
+        else:
+            cluster, template = (request.getfixturevalue(f"postgres_{each}") for each in ("cluster", "template"))
+            url = stack.enter_context(database(cluster, template))
+        engine = connect(url)
+        yield engine
+        engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,9 @@ from edge.audit.trace import BASES
 from edge.perception.scrub import scrub_freed_memory
 from hailong.cli import main
 
+pytestmark = pytest.mark.timeout(900)
+"""Every page of a process is read, more than once: on a busy machine that takes minutes."""
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("basis", BASES)

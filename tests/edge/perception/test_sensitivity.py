@@ -26,10 +26,10 @@ def test_one_visit_changes_one_cell(by: By, random: Random) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1_200)
 @pytest.mark.parametrize("by", ["presence", "queue"])
-def test_one_visit_changes_one_cell_on_thousands_of_days(by: By) -> None:
-    assert attack_engine(2_000, 1, by).broken == 0
+@pytest.mark.parametrize("days", [200, pytest.param(2_000, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])])
+def test_one_visit_changes_one_cell_on_many_days(by: By, days: int) -> None:
+    assert attack_engine(days, 1, by).broken == 0
 
 
 @pytest.mark.parametrize("by", ["presence", "queue"])

@@ -111,6 +111,7 @@ def test_data_entry_by_keyboard_alone_with_double_entry(survey: Survey, page: Pa
         connection.execute(insert(users).values(**second))
 
     def enter(code: str, digits: str) -> None:
+        page.wait_for_selector("#code:focus")
         page.keyboard.type(code.lower())
         page.keyboard.press("Enter")
         page.wait_for_selector("#q_overall:focus")
@@ -126,6 +127,7 @@ def test_data_entry_by_keyboard_alone_with_double_entry(survey: Survey, page: Pa
     enter(codes[0], sheet)
     assert "lần hai" in page.inner_text("#done")
     enter(codes[1], sheet)
+    page.wait_for_selector("#code:focus")
     page.keyboard.type(codes[0][:-1] + ("2" if codes[0][-1] != "2" else "3"))
     page.keyboard.press("Enter")
     page.wait_for_selector("#problem:visible")
@@ -157,6 +159,7 @@ def test_entry_refuses_digits_off_the_scale(survey: Survey, page: Page) -> None:
         )
     _log_in(page, survey, survey.province.users[Role.DATA_ENTRY])
     page.goto(f"{survey.url}/survey/entry")
+    page.wait_for_selector("#code:focus")
     page.keyboard.type(code)
     page.keyboard.press("Enter")
     page.wait_for_selector("#q_overall:focus")
