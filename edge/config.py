@@ -31,6 +31,7 @@ from edge.counters import (
     refuse_what_staff_could_suffer,
 )
 from edge.legal import HOW_TO_STATE_A_BASIS, NO_BASIS, LegalSection
+from edge.quiet import UpdateSection
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.keys import public_key_bytes
@@ -195,6 +196,7 @@ class EdgeConfig(Section):
     tablet: TabletSection = TabletSection()
     queue: QueueSection = QueueSection()
     server: ServerSection
+    update: UpdateSection = UpdateSection()
     models: ModelsSection = ModelsSection()
     counter: Annotated[tuple[CounterSection, ...], Field(max_length=MAX_COUNTERS)] = ()
     """The counters of a hall, in place of `[camera]` and `[microphone]`; none: a box of one counter."""

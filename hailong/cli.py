@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "edge install": ("edge.commands.install", "install a box from an offline, signed bundle"),
     "edge apply": ("edge.commands.apply", "make the service fit its changed configuration"),
     "edge update": ("edge.commands.update", "update a box from a bundle"),
+    "edge fetch": ("edge.commands.fetch", "tell the server of this box's release; fetch the one that it offers"),
     "edge rollback": ("edge.commands.rollback", "go back to the version before"),
     "edge uninstall": ("edge.commands.uninstall", "decommission: wipe keys and months"),
     "edge bundle": ("edge.commands.bundle", "make an offline, signed bundle"),
@@ -68,6 +69,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server run": ("server.commands.run", "run the server"),
     "server init": ("server.commands.init", "make a province, its administrator and the server's keys"),
     "server enroll": ("server.commands.enroll", "allow a box: print a one-time enrolment code"),
+    "server offer": ("hailong.offer", "offer a release of the boxes' software to them, in rings"),
     "server revoke": ("server.commands.revoke", "revoke a box's key"),
     "server reset-password": ("server.commands.reset_password", "a new one-time password, by whoever has the machine"),
     "server import": (

@@ -3,7 +3,7 @@
 CURVE hides a message's content, not its length. So a message to the server is one frame of exactly `FRAME_BYTES`:
 its length (2 bytes, big endian), the message, zeros. Two frames (payload and padding) would show the payload's
 length to whoever watches the network. A reply is padded likewise to
-`REPLY_BYTES`, except a signed public file.
+`REPLY_BYTES`, except what is public: a signed file, a piece of a bundle.
 """
 
 from __future__ import annotations

@@ -6,6 +6,9 @@ to the box. Changing anything here needs a new `SCHEMA_VERSION` and an ADR; `tes
 
 Version 2 names the pool of a hall's counters in releases and ratings (ADR 0210). A message of pool 1, and every message
 that has no pool, is written as version 1, which has no such field: what a box of one pool sends is what it always was.
+
+Version 3 is the two questions about updates of the software (ADR 0164), which have that version alone. Nothing in them
+is moved by visits: a box asks in its quiet hours, and what it asks for is public.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from msgspec import Meta
 
 from pipeline import language
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 EPOCH_DAY = "2020-01-01"
 """Day 0 of every day, hour and month index (UTC+7 calendar, Indochina time)."""
 ANSWER_SLOTS = 32
@@ -146,7 +149,65 @@ class Hello(_Message, frozen=True, tag="hello"):
     `Anchor`."""
 
 
-Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead | Hello
+class UpdateState(IntEnum):
+    """How a box stands with the release that its `Standing` is about."""
+
+    STEADY = 0
+    """There is none: it is at work with what it has."""
+    FETCHING = 1
+    TAKING = 2
+    """It begins to take its place; what comes next is one of the following."""
+    TAKEN = 3
+    RETURNED = 4
+    """It took its place, and the box went back to the release before."""
+    REFUSED = 5
+    """It did not accept this box; nothing was changed."""
+    NO_ROOM = 6
+
+
+class Machine(IntEnum):
+    """What a box's processor is called."""
+
+    X86_64 = 0
+    AARCH64 = 1
+
+
+ReleaseId = Annotated[int, Meta(ge=0, le=2**32 - 1)]
+"""The first 32 bits of a release's digest, as its folder is named by; 0 none."""
+Version = tuple[Uint, Uint, Uint, Uint]
+
+
+class _Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Common to the questions about updates; not stored in the outbox."""
+
+    version: Literal[3]
+    epoch: Uint
+    sequence: Literal[0]
+    nonce: Uint64
+
+
+class Standing(_Question, frozen=True, tag="standing"):
+    """Which release a box has, how it stands with another (`about`), and for what machine it asks; the answer is an
+    `Offer`."""
+
+    state: UpdateState
+    about: ReleaseId
+    running: ReleaseId
+    software: Version
+    machine: Machine
+    python_minor: Annotated[int, Meta(ge=0, le=99)]
+    """13 for Python 3.13."""
+
+
+class Want(_Question, frozen=True, tag="want"):
+    """Asks for one piece of an offered release's bundle; the answer is a `Piece`, or none where the server has enough
+    to do: the box asks again later."""
+
+    release: ReleaseId
+    piece: Annotated[int, Meta(ge=0, le=16_383)]
+
+
+Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead | Hello | Standing | Want
 
 
 class RefusalReason(IntEnum):
@@ -200,7 +261,30 @@ class Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field=
     root: tuple[Uint64, Uint64, Uint64, Uint64]
 
 
-Reply = Ack | Refusal | SignedFile | Anchor
+class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="offer"):
+    """From the server, in answer to a `Standing`: the release that this box may take now; zeros if there is none.
+
+    A hint, no more: what a box takes is decided by the bundle's own signed manifest."""
+
+    release: ReleaseId
+    software: Version
+    size: Uint64
+    """Of its bundle, in bytes."""
+
+
+PIECE_BYTES = 262_144
+
+
+class Piece(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="piece"):
+    """From the server, in answer to a `Want`: `PIECE_BYTES` of the bundle, of its last piece the rest. Public, and as
+    trustworthy as its sender: the bundle has a signature of its own."""
+
+    release: ReleaseId
+    piece: Annotated[int, Meta(ge=0, le=16_383)]
+    content: Annotated[bytes, Meta(max_length=262_144)]
+
+
+Reply = Ack | Refusal | SignedFile | Anchor | Offer | Piece
 
 MAX_MESSAGE_BYTES = 4_096
 """Larger ones are refused before they are looked at. On the socket every message is one frame of this size

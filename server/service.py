@@ -64,6 +64,7 @@ class Service:
             self._keys,
             IngestSettings(address=ingest.address, enrol_address=ingest.enrol_address or None),
             instruments=self.config.data_dir / "instruments",
+            bundles=self.config.data_dir / "updates",
         )
         try:
             self.ingest.start()

@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from edge.deploy.releases import Layout, roll_back, run_in
+    from edge.deploy.releases import Layout, rely_on, roll_back, run_in
     from edge.deploy.service import is_wanted, restart_and_watch
     from pipeline.errors import ConfigError
 
@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
             if still
             else Message("The box is back on {name} and at work.", name=before.name),
         )
+    rely_on(layout, release)
     running = "Now running" if wanted else "In place, not started:"
     print(json.dumps({"release": release.name, "running": wanted}) if args.json else f"{running} {release.name}.")
     return 0

@@ -61,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if not args.yes:
         raise ConfigError(Message("This removes the box's keys and months for good."), Message("Add --yes."))
     was_running = is_wanted(layout)
+    timer = layout.updater.with_suffix(".timer")
+    if timer.exists():
+        systemctl(layout, "stop", timer.name, layout.updater.name)
     systemctl(layout, "stop", "hailong-edge")
     unsent = waiting(layout.data, layout.runtime)
     if unsent and not args.lose_unsent:
@@ -71,10 +74,10 @@ def run(args: argparse.Namespace) -> int:
             Message("Let the box run until they are, or add --lose-unsent."),
         )
     systemctl(layout, "disable", "hailong-edge")
-    wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime) if folder.exists())
+    wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime, layout.trial) if folder.exists())
     secret = (layout.config, layout.previous_config, layout.next_config, layout.credential)
     wiped += sum(wipe_file(path) for path in secret if path.exists())
-    for path in (layout.unit, layout.journal, layout.command):
+    for path in (layout.unit, layout.journal, layout.command, layout.updater, timer):
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.drop_ins, ignore_errors=True)
     shutil.rmtree(layout.home)

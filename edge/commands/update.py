@@ -8,7 +8,11 @@ takes its place in one step (`edge check --offline`; --skip-check leaves that ou
 Then the service is restarted and watched: until it says that it is at work, and for --watch-s seconds more. If it ends,
 is started again, or no longer reaches the server that it reached before, the box returns to the release that it had,
 and the new one is removed. A configuration that is given is tried with the new release, takes its place together with
-it, and goes back with it.
+it, and goes back with it. What a power cut left in the middle is judged first: the next start of the machine, and every
+update, watch the release that is on trial, and go back where it fails.
+
+  hailong edge update --offered            what the server offers, in the quiet hours of [update]: a timer calls it
+  hailong edge update --offered --now      at once, also what this box did not take before
 """
 
 from __future__ import annotations
@@ -16,11 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge.deploy.service import WATCH_S
 from pipeline.language import Joined, Message
 
 if TYPE_CHECKING:
@@ -29,9 +35,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
-    from edge.deploy.service import WATCH_S
-
-    parser.add_argument("--bundle", type=Path, required=True, metavar="FILE", help="the bundle")
+    parser.add_argument("--bundle", type=Path, metavar="FILE", help="the bundle")
+    parser.add_argument("--offered", action="store_true", help="take what the server offers to this box")
+    parser.add_argument("--now", action="store_true", help="with --offered: whatever the hour is")
     parser.add_argument("--root", type=Path, default=Path("/"), metavar="DIR", help="a box under another root")
     parser.add_argument(
         "--config", type=Path, metavar="FILE", help="the new release's edge.toml, where it needs another"
@@ -45,24 +51,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    from edge.deploy.releases import Layout, activate, build, forget_config, prune, take_config
-    from edge.deploy.service import is_wanted
+    from edge.commands.update_offered import settle, take_offered
+    from edge.deploy.releases import Layout
+    from edge.deploy.trial import only_one
     from pipeline.errors import ConfigError
 
     layout = Layout(args.root)
-    release = build(layout, args.bundle, layout.trust(), lambda text: print(text, file=sys.stderr))
-    if layout.current.exists() and layout.current.resolve() == release.resolve() and args.config is None:
-        print(json.dumps({"release": release.name, "changed": False}) if args.json else f"{release.name} is in use.")
-        return 0
+    layout.trust()
+    if args.offered == (args.bundle is not None) or (args.now and not args.offered):
+        raise ConfigError(Message("Name a bundle (--bundle), or take what the server offers (--offered)."))
+    with only_one(layout):
+        settle(layout, args.watch_s)
+        if args.offered:
+            return take_offered(layout, args.now, args.watch_s, args.json)
+        taken = take(layout, args.bundle, args.config, args.skip_check, args.watch_s)
+    if args.json:
+        print(json.dumps({"release": taken.name, "changed": taken.changed, "running": taken.running}))
+    elif not taken.changed:
+        print(f"{taken.name} is in use.")
+    elif not layout.config.exists():
+        print(f"{taken.name} is in place. There is no {layout.config} yet.")
+    elif taken.running:
+        print(f"Now running {taken.name}: at work, and watched for {args.watch_s:.0f} s.")
+    else:
+        print(f"{taken.name} is in place. The service was not running; start it: systemctl start hailong-edge")
+    return 0
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A release that took its place, or had it."""
+
+    name: str
+    changed: bool
+    running: bool
+
+
+def take(
+    layout: Layout,
+    bundle: Path,
+    given: Path | None = None,
+    skip_check: bool = False,
+    watch_s: float = WATCH_S,
+    on_taking: Callable[[], None] = lambda: None,
+) -> Taken:
+    """Build a bundle's release, try it, put it in its place, watch it, and go back where it fails. `given`: its own
+    configuration. `on_taking`: called when it is about to take its place.
+
+    Raises `ConfigError`, `KeyFileError`; the box is as before then."""
+    from edge.deploy.releases import activate, build, forget_config, prune, rely_on, take_config
+    from edge.deploy.service import is_wanted
+    from edge.deploy.trial import Trial
+    from pipeline.errors import ConfigError
+
+    release = build(layout, bundle, layout.trust(), lambda text: print(text, file=sys.stderr))
+    if layout.current.exists() and layout.current.resolve() == release.resolve() and given is None:
+        return Taken(release.name, changed=False, running=False)
     if not layout.config.exists():
         activate(layout, release)
+        rely_on(layout, release)
         prune(layout)
-        print(f"{release.name} is in place. There is no {layout.config} yet.")
-        return 0
-    with _candidate(layout, args.config) as config:
-        if not args.skip_check:
-            _require_acceptance(layout, release, config, args.bundle)
-        place = _Place(layout)
+        return Taken(release.name, changed=True, running=False)
+    with _candidate(layout, given) as config:
+        if not skip_check:
+            _require_acceptance(layout, release, config, bundle)
+        on_taking()
+        trial = Trial.begin(layout, release)
         wanted = is_wanted(layout)
         heard = _server_answers(layout)
         activate(layout, release)
@@ -72,21 +126,16 @@ def run(args: argparse.Namespace) -> int:
             take_config(layout)
     wrong = _write_unit_of(layout, release)
     if not wrong and wanted:
-        print(f"restarting the service, and watching it for {args.watch_s:.0f} s", file=sys.stderr)
-        wrong = _try(layout, args.watch_s, heard)
+        print(f"restarting the service, and watching it for {watch_s:.0f} s", file=sys.stderr)
+        wrong = watch(layout, watch_s, heard)
     if wrong:
         raise ConfigError(
             Message("Release {name} was taken back: {wrong}.", name=release.name, wrong=wrong),
-            Joined([place.restore(release, wanted)]),
+            Joined([trial.restore(wanted)]),
         )
+    trial.keep()
     prune(layout)
-    if args.json:
-        print(json.dumps({"release": release.name, "changed": True, "running": wanted}))
-    elif wanted:
-        print(f"Now running {release.name}: at work, and watched for {args.watch_s:.0f} s.")
-    else:
-        print(f"{release.name} is in place. The service was not running; start it: systemctl start hailong-edge")
-    return 0
+    return Taken(release.name, changed=True, running=wanted)
 
 
 @contextmanager
@@ -133,45 +182,6 @@ def _require_acceptance(layout: Layout, release: Path, config: Path, bundle: Pat
         )
 
 
-class _Place:
-    """What an update changes, so that it can be put back: the two links, the configurations and the unit."""
-
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
-        self._releases = [link.resolve() if link.exists() else None for link in (layout.current, layout.previous)]
-        files = (layout.unit, layout.config, layout.previous_config)
-        self._files = {path: path.read_bytes() if path.exists() else None for path in files}
-
-    def restore(self, release: Path, wanted: bool) -> str:
-        """Put everything back and remove `release`; returns a sentence on how the box is now."""
-        import shutil
-
-        from edge.deploy.releases import activate, own_config
-        from edge.deploy.service import restart_and_watch, systemctl
-
-        current, previous = self._releases
-        if current is None:
-            return "There is no other release on this box."
-        if previous is not None:
-            activate(self._layout, previous)  # so that it is the one before again
-        activate(self._layout, current)
-        if previous is None:
-            self._layout.previous.unlink(missing_ok=True)
-        for path, content in self._files.items():
-            if content is None:
-                path.unlink(missing_ok=True)
-            elif not path.exists() or path.read_bytes() != content:
-                path.touch(mode=0o644 if path == self._layout.unit else 0o600)
-                path.write_bytes(content)
-        own_config(self._layout.config)
-        systemctl(self._layout, "daemon-reload")
-        wrong = restart_and_watch(self._layout, watch_s=5.0) if wanted else ""
-        shutil.rmtree(release)
-        if wrong:
-            return f"The box is back on {current.name}, which does not come up either: {wrong}."
-        return f"The box is back on {current.name}" + (" and at work." if wanted else ".")
-
-
 def _write_unit_of(layout: Layout, release: Path) -> str:
     """Each release writes its own unit; returns what went wrong."""
     from edge.deploy.releases import run_in
@@ -187,8 +197,9 @@ def _server_answers(layout: Layout) -> bool:
     return told is not None and told["server_answers"] is True
 
 
-def _try(layout: Layout, watch_s: float, heard: bool) -> str:
-    """Restart, watch, ask; returns what is wrong."""
+def watch(layout: Layout, watch_s: float, heard: bool) -> str:
+    """Restart the service, watch it, ask the box how it is; returns what is wrong. `heard`: the server answered the
+    release before."""
     from edge.deploy.service import ask_running_box, restart_and_watch, tablet_of
 
     wrong = restart_and_watch(layout, watch_s)

@@ -260,8 +260,10 @@ class Sender:
             self._take_anchor(reply)
         elif isinstance(reply, wire.SignedFile):
             self._on_file(reply)
-        else:
+        elif isinstance(reply, wire.Refusal):
             self._take_refusal(reply)
+        else:  # the answer to a question that this connection never asks (`edge.delivery.offered`)
+            self.tallies.drop("reply_malformed")
 
     def _take_anchor(self, anchor: wire.Anchor) -> None:
         try:

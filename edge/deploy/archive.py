@@ -104,6 +104,18 @@ def unpack(bundle: Path, trust: bytes, folder: Path, verify: Verify) -> Manifest
         raise BundleError(f"cannot be read or unpacked ({error.strerror})") from None
 
 
+def peek(bundle: Path, trust: bytes, verify: Verify) -> Manifest:
+    """The manifest of a bundle whose signature by `trust` holds, from the file's beginning: the rest of it may not be
+    there yet, and nothing is said of it.
+
+    Raises `UntrustedError` where somebody else signed it, `BundleError` where its beginning is no bundle's."""
+    try:
+        with bundle.open("rb") as file:
+            return _Reader(file, os.fstat(file.fileno()).st_size).manifest(trust, verify)
+    except OSError as error:
+        raise BundleError(f"cannot be read ({error.strerror})") from None
+
+
 def _number(field: bytes) -> int:
     digits = field.rstrip(b" \0")
     if not digits or digits.strip(b"01234567"):
@@ -118,12 +130,15 @@ class _Reader:
         self._file = file
         self._left = size
 
-    def unpack(self, trust: bytes, folder: Path, verify: Verify) -> Manifest:
+    def manifest(self, trust: bytes, verify: Verify) -> Manifest:
         text = self._small(MANIFEST, MAX_MANIFEST_BYTES)
         signature = self._small(SIGNATURE, SIGNATURE_BYTES)
         if not verify(trust, signature, text):
             raise UntrustedError("was not signed by the trusted key", "Do not install it; ask whoever sent it.")
-        manifest = parse_manifest(text)
+        return parse_manifest(text)
+
+    def unpack(self, trust: bytes, folder: Path, verify: Verify) -> Manifest:
+        manifest = self.manifest(trust, verify)
         folders = {folder}
         for path, digest in sorted(manifest.files.items()):
             size = self._header(path)

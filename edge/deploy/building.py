@@ -35,10 +35,8 @@ def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: C
         content = Path(name)
         say("checking the bundle's signature and files")
         manifest = unpack(bundle, trust, content, verify)
-        _check_machine(manifest)
-        _check_version(manifest, home)
-        text = json.dumps(asdict(manifest), sort_keys=True)
-        release = releases / f"{manifest.version}-{sha256(text.encode()).hexdigest()[:8]}"
+        require_fit(manifest, home)
+        release = releases / release_name(manifest)
         if release.exists():
             return release
         say(f"building release {release.name}")
@@ -48,8 +46,17 @@ def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: C
         for path in ((release / "cache"), *(release / "cache").rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)  # the service reads them as another user
         os.sync()  # a power cut must not leave the manifest of files that are not there
-        (release / MANIFEST).write_text(text, encoding="utf-8")
+        (release / MANIFEST).write_text(_text(manifest), encoding="utf-8")
     return release
+
+
+def release_name(manifest: Manifest) -> str:
+    """What the folder of a release is called: its version, and the first 32 bits of its manifest's digest in hex."""
+    return f"{manifest.version}-{sha256(_text(manifest).encode()).hexdigest()[:8]}"
+
+
+def _text(manifest: Manifest) -> str:
+    return json.dumps(asdict(manifest), sort_keys=True)
 
 
 def manifest_of(release: Path) -> Manifest | None:
@@ -58,6 +65,12 @@ def manifest_of(release: Path) -> Manifest | None:
         return parse_manifest((release / MANIFEST).read_bytes())
     except (OSError, BundleError):
         return None
+
+
+def require_fit(manifest: Manifest, home: Path) -> None:
+    """Raises `BundleError` where a release is for another machine, or older than what this box had."""
+    _check_machine(manifest)
+    _check_version(manifest, home)
 
 
 def _check_machine(manifest: Manifest) -> None:

@@ -1,7 +1,8 @@
 """Releases of the software on a box: beside each other, one in use, the one before kept.
 
     ROOT/opt/hailong/releases/VERSION-DIGEST/{venv,cache,manifest.json}     one folder for each
-    ROOT/opt/hailong/current, previous                                      symbolic links
+    ROOT/opt/hailong/current, previous, steady                              symbolic links
+    ROOT/opt/hailong/trial/                                                 what a release on trial has changed
     ROOT/opt/hailong/trust.key                                              who may sign updates
     ROOT/etc/hailong/edge.toml, ROOT/var/lib/hailong/                       configuration, keys, months, outbox
     ROOT/etc/hailong/edge.toml.previous, edge.toml.new                      of the release before; of one to come
@@ -26,7 +27,7 @@ from pathlib import Path
 from edge.deploy.archive import BundleError
 from edge.deploy.building import build_release
 from edge.deploy.bundle import told
-from edge.deploy.unit import JOURNAL, USER, unit_text
+from edge.deploy.unit import JOURNAL, UPDATE_TIMER, UPDATER, USER, unit_text
 from pipeline.errors import ConfigError
 from pipeline.keys import public_key_bytes, verify
 from pipeline.language import Message
@@ -104,6 +105,31 @@ class Layout:
         """Link to the release before."""
         return self.home / "previous"
 
+    @property
+    def steady(self) -> Path:
+        """Link to the last release that was at work and watched: it runs what judges another."""
+        return self.home / "steady"
+
+    @property
+    def trial(self) -> Path:
+        """What the release on trial has changed (`edge.deploy.trial`); not there where none is."""
+        return self.home / "trial"
+
+    @property
+    def tried(self) -> Path:
+        """Which releases this box does not take again by itself."""
+        return self.home / "tried.json"
+
+    @property
+    def offered(self) -> Path:
+        """What was fetched of a release that the server offers; the service's own."""
+        return self.data / "offered"
+
+    @property
+    def updater(self) -> Path:
+        """The unit that takes offered releases; a timer of the same name starts it."""
+        return self.unit.with_name("hailong-edge-update.service")
+
     def trust(self) -> bytes:
         """The Ed25519 public key that signs updates. Raises `ConfigError` where the box was never installed."""
         try:
@@ -146,6 +172,11 @@ def _link(link: Path, target: Path, through: bool = False) -> None:
     new.replace(link)
 
 
+def rely_on(layout: Layout, release: Path) -> None:
+    """From now on this release judges the next one."""
+    _link(layout.steady, release)
+
+
 def roll_back(layout: Layout) -> Path:
     """Swap the current release with the one before. Raises `ConfigError` where there is none."""
     if not layout.previous.exists():
@@ -183,7 +214,7 @@ def forget_config(layout: Layout) -> None:
 
 def prune(layout: Layout) -> None:
     """Remove releases that are neither current nor previous."""
-    kept = {link.resolve() for link in (layout.current, layout.previous) if link.exists()}
+    kept = {link.resolve() for link in (layout.current, layout.previous, layout.steady) if link.exists()}
     for release in (layout.home / "releases").iterdir():
         if release.resolve() not in kept:
             shutil.rmtree(release)
@@ -204,12 +235,20 @@ def link_command(layout: Layout) -> None:
 
 
 def write_unit(layout: Layout) -> None:
-    """Write the systemd unit and the journal's limits, from the box's configuration. Raises `ConfigError`."""
+    """Write the systemd units and the journal's limits, from the box's configuration. Raises `ConfigError`."""
     from edge.config import load_config
 
-    for path, text in ((layout.unit, unit_text(load_config(layout.config))), (layout.journal, JOURNAL)):
+    texts = {
+        layout.unit: unit_text(load_config(layout.config)),
+        layout.journal: JOURNAL,
+        layout.updater: UPDATER,
+        layout.updater.with_suffix(".timer"): UPDATE_TIMER,
+    }
+    for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+    if not layout.steady.exists() and layout.current.exists():
+        rely_on(layout, layout.current)
 
 
 def wipe(folder: Path) -> int:

@@ -39,7 +39,7 @@ _CREDENTIAL = "LoadCredentialEncrypted={name}:/etc/credstore.encrypted/{name}\n"
 UNIT = """# Written by `hailong edge apply`; see docs/hardening.md. Change edge.toml and apply it, or add a drop-in.
 [Unit]
 Description=Hai Long edge box
-Wants=network-online.target time-sync.target
+Wants=network-online.target time-sync.target{timer}
 After=network-online.target time-sync.target
 
 [Service]
@@ -112,6 +112,44 @@ DevicePolicy=closed
 
 [Install]
 WantedBy=multi-user.target
+"""
+
+
+UPDATER = """# Written by `hailong edge apply`: judges what a power cut left, takes what is offered in quiet hours.
+[Unit]
+Description=Hai Long edge box: offered updates
+After=hailong-edge.service
+
+[Service]
+Type=oneshot
+# the last release that was at work and watched, not one that is on trial
+ExecStart=/opt/hailong/steady/venv/bin/hailong edge update --offered
+LogNamespace=hailong
+TimeoutStartSec=6h
+Nice=10
+IOSchedulingClass=idle
+UMask=0077
+NoNewPrivileges=yes
+ProtectHome=yes
+PrivateTmp=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+RestrictSUIDSGID=yes
+RestrictRealtime=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+"""
+
+UPDATE_TIMER = """# Written by `hailong edge apply`. The command itself knows which hours are quiet ([update]).
+[Unit]
+Description=Hai Long edge box: when offered updates are looked for
+
+[Timer]
+OnBootSec=3min
+OnCalendar=hourly
+RandomizedDelaySec=20min
 """
 
 
@@ -205,6 +243,7 @@ def unit_text(config: EdgeConfig) -> str:
     else:
         addresses = "\n".join(["IPAddressDeny=any", *(f"IPAddressAllow={each}" for each in ("localhost", *allowed))])
     return UNIT.format(
+        timer=" hailong-edge-update.timer" if config.update.offered else "",
         needs_variable=NEEDS_VARIABLE,
         needs=needs.digest(),
         memory_high=f"{(1500 if needs.words else 900) + more}M",

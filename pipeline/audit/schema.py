@@ -163,8 +163,8 @@ def audit_schema(pulse_epsilon: float, evidence_epsilon: float) -> Verdict:
             "on a visit is the mechanism's.",
             "Ratings are voluntary answers: up to their whole row is told, exactly, outside this bound; the day is "
             "their finest time.",
-            "Head, hello and heartbeat are moved by no visit; every message has the same size on the network and goes "
-            "at fixed times.",
+            "Head, hello, heartbeat and the questions about updates are moved by no visit; every message has the same "
+            "size on the network and goes at fixed times, the questions in quiet hours.",
         ],
     }
     verdict.cannot_check = [

@@ -97,7 +97,7 @@ class _WireAudit:
                 if self._seen[key] != payload:
                     self._show(place, payload, f"another content than before under epoch {key[0]}, sequence {key[1]}")
             self._seen.setdefault(key, payload)
-        elif not isinstance(message, (wire.Heartbeat, wire.Hello)):
+        elif not isinstance(message, (wire.Heartbeat, wire.Hello, wire.Standing, wire.Want)):
             self._show(place, payload, "it has no sequence number")
         if isinstance(message, Release):
             self._release(place, payload, message)

@@ -29,6 +29,7 @@ from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.language import Message
 from pipeline.records import Tallies
+from server.boxes.bundle_files import BundleFiles
 from server.boxes.enrolment import EnrolmentDoor
 from server.boxes.instrument_files import InstrumentFiles
 from server.boxes.rate_limit import RateLimit
@@ -86,6 +87,7 @@ class Ingest:
         settings: IngestSettings | None = None,
         now: Callable[[], float] = time.time,
         instruments: Path | None = None,
+        bundles: Path | None = None,
     ) -> None:
         self.settings = settings or IngestSettings()
         self.tallies = IngestTallies()
@@ -94,6 +96,7 @@ class Ingest:
         self._keys = keys
         self._now = now
         self._files = InstrumentFiles(instruments, keys)
+        self._bundles = BundleFiles(bundles)
         self._limit = RateLimit(self.settings.rate_per_s, self.settings.burst)
         self._stop = threading.Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -217,7 +220,22 @@ class Ingest:
         except WireError:
             self._refuse(identity, 0, 0, wire.RefusalReason.MALFORMED)
             return None
+        if isinstance(message, wire.Want):
+            self._give(identity, message)
+            return None
         return Incoming(identity, key, box, message, hashlib.sha256(payload).hexdigest())
+
+    def _give(self, identity: bytes, want: wire.Want) -> None:
+        """A piece of a public bundle, as long as there is enough of the line; otherwise the box asks again later."""
+        content = self._bundles.piece(want.release, want.piece)
+        if content is None:
+            self.tallies.drop("piece_not_given")
+            return
+        try:
+            piece = wire.Piece(release=want.release, piece=want.piece, content=content)
+            self._router.send_multipart([identity, wire.encode(piece)], zmq.NOBLOCK)
+        except zmq.Again:
+            self.tallies.drop("reply_not_sent")
 
     def _store(self, batch: list[Incoming]) -> list[tuple[Incoming, Answer]]:
         """Store a batch in one transaction. Where that fails, each message alone, so that one cannot keep the others

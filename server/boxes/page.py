@@ -5,7 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from pipeline.calendar import now_s
 from server.boxes.health import box_states, by_urgency, overview
+from server.boxes.updates import fleet_rings, offer_states
 from server.store.engine import read
 from server.web.context import HealthReader, engine_of, refresh_s, render
 
@@ -17,7 +19,9 @@ def health_page(request: Request, user: HealthReader) -> Response:
     """The boxes: state, when last heard, what they sent, what is missing."""
     with read(engine_of(request)) as connection:
         states = box_states(connection, user.province_id)
+        offers = offer_states(connection, user.province_id, now_s())
+        rings = fleet_rings(connection, user.province_id)
     return render(
         request, "health.html", states=by_urgency(states), counts=overview(states),
-        fine=sum(box.fine for box in states), refresh_s=refresh_s(request),
+        fine=sum(box.fine for box in states), refresh_s=refresh_s(request), offers=offers, rings=rings,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from pipeline.transparency.heads import from_words, verify_head, words
 from server.boxes.pools import note_unknown_pool
 from server.boxes.registry import Box
 from server.boxes.release_gate import DEMO_KINDS, ReleaseGate
+from server.boxes.updates import stand
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.ratings.admission import Gate
@@ -29,8 +30,8 @@ from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
 from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
 
-Answer = wire.Ack | wire.Refusal | wire.Anchor
-_NOT_STORED = (wire.Heartbeat, wire.Hello)
+Answer = wire.Ack | wire.Refusal | wire.Anchor | wire.Offer
+_NOT_STORED = (wire.Heartbeat, wire.Hello, wire.Standing)
 _OF_A_POOL = (wire.Pulse, wire.Evidence, wire.Ratings)
 
 
@@ -100,6 +101,9 @@ def store_batch(
                 continue
             if isinstance(message, wire.Hello):
                 answers.append(_anchor(connection, box))
+                continue
+            if isinstance(message, wire.Standing):
+                answers.append(stand(connection, box, message, now_s))
                 continue
             number = (box.box_id, message.epoch, message.sequence)
             if number in known:

@@ -29,6 +29,7 @@ from server.store.tables import (
     sheet_answers,
     transactions,
     unfit_sheets,
+    updates,
     users,
 )
 
@@ -59,5 +60,6 @@ __all__ = [
     "sheet_answers",
     "transactions",
     "unfit_sheets",
+    "updates",
     "users",
 ]

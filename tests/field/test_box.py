@@ -10,7 +10,7 @@ import pytest
 
 from hailong.demo_media import film_file, scripts
 from pipeline.keys import new_keys, save_keys
-from pipeline.wire import BoxState
+from pipeline.wire import BoxState, UpdateState
 from tests.field.container import SERVER, Container, missing
 from tests.field.world import Bundles, FieldServer, die_at_start, die_at_work, guide_with, need_a_floor, tell, wait_for
 
@@ -78,6 +78,8 @@ def test_the_life_of_a_box(box: Container, tmp_path: Path) -> None:
         the_key_by_a_credential(box)
         releases_arrive(box, server, tmp_path)
         updates(box, bundles, trust)
+        offered(box, server, bundles, trust)
+        the_power_is_cut_in_an_update(box, bundles)
         restarts(box, server)
         uninstall(box)
 
@@ -237,6 +239,35 @@ def a_setting_becomes_obligatory(box: Container, bundles: Bundles, trust: str, g
     assert box.run("cat", CONFIG) == old
     wait_for("the box is at work", lambda: "the server answers" in state(box))
     tell(said.strip().splitlines()[-1])
+
+
+def offered(box: Container, server: FieldServer, bundles: Bundles, trust: str) -> None:
+    """The server says when; the service's user fetches, within the service's walls; root takes."""
+    release = server.offer(bundles.another("8.4"), trust)
+    said = box.run("hailong", "edge", "update", "--offered", "--now", "--watch-s", "10")
+    assert box.run("readlink", "/opt/hailong/current").strip() == f"releases/8.4-{release}", said
+    assert box.run("readlink", "/opt/hailong/steady").strip() == f"releases/8.4-{release}"
+    assert server.standing() == (release, int(UpdateState.TAKEN), release)
+    assert "No such file" in box.run("ls", "/var/lib/hailong/offered", check=False)
+    assert "hailong-edge-update.timer" in box.run("systemctl", "list-timers", "--no-pager")
+    tell(f"offered by the server: {said.strip().splitlines()[-1]}")
+
+
+def the_power_is_cut_in_an_update(box: Container, bundles: Bundles) -> None:
+    """A release that ends six seconds after its start is watched, and the power is cut then."""
+    good = box.run("readlink", "/opt/hailong/current").strip()
+    box.put(bundles.another("8.5", die_at_work, small=True), "/srv/8.5.tar")
+    update = ["hailong", "edge", "update", "--bundle", "/srv/8.5.tar", "--skip-check"]
+    box.run("systemd-run", "--unit=update-by-hand", *update)
+    wait_for("8.5 takes its place", lambda: "8.5-" in box.run("readlink", "/opt/hailong/current"), 300)
+    box.cut_power()
+    box.boot()
+    assert "8.5-" in box.run("readlink", "/opt/hailong/current")
+    box.run("systemctl", "start", "hailong-edge-update.service")  # as the timer does, three minutes after the start
+    assert box.run("readlink", "/opt/hailong/current").strip() == good
+    wait_for("the box is at work", lambda: "the server answers" in state(box))
+    said = box.run("journalctl", "--namespace=hailong", "-u", "hailong-edge-update", "-n", "20", "-o", "cat")
+    tell(next(line for line in said.splitlines() if "was taken back" in line))
 
 
 def restarts(box: Container, server: FieldServer) -> None:

@@ -90,6 +90,16 @@ class FieldServer:
         made = host("server", "enroll", "--agency", "so-tu-phap", "--clerks", "2", *options, *self._where)
         return str(made["code"])
 
+    def offer(self, bundle: Path, trust: str) -> str:
+        """Offer a bundle to all boxes, of which the pilot is one; returns the release's number."""
+        for (box_id,) in self._ask("SELECT id FROM boxes"):
+            host("server", "offer", "--ring", "pilot", "--box", str(box_id), *self._where)
+        return str(host("server", "offer", "--bundle", str(bundle), "--trust", trust, *self._where)["release"])
+
+    def standing(self) -> tuple[str, int, str]:
+        """The release that the box told last, how it stands with another, and with which."""
+        return self._ask("SELECT release, state, about FROM box_standings")[0]
+
     def heartbeat(self) -> tuple[int, int] | None:
         """State of the box as its last heartbeat told it, and when that came (seconds)."""
         found = self._ask("SELECT state, received_s FROM heartbeats")

@@ -17,7 +17,7 @@ from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad
 from pipeline.privacy.mechanism import DiscreteLaplace
 
-PINNED = {version: Path(__file__).with_name(f"wire_schema_{version}.txt") for version in (1, 2)}
+PINNED = {version: Path(__file__).with_name(f"wire_schema_{version}.txt") for version in (1, 2, 3)}
 PULSE = wire.Pulse(1, 1, 5, 7, wire.PeriodKind.DAY, 2_500, 500, (1, -2, 3, 4))
 EVIDENCE = wire.Evidence(1, 1, 6, 2**64 - 1, wire.PeriodKind.MONTH, 82, 1_500, tuple(range(18)))
 HEAD = wire.TreeHead(1, 1, 7, 9, 34, (2**64 - 1, 0, 1, 2), (1, 2, 3, 4, 5, 6, 7, 2**64 - 1))
@@ -27,7 +27,11 @@ ROW = wire.RatingRow(0, 0, (0,) * wire.ANSWER_SLOTS, 0, 0)
 RATINGS = wire.Ratings(1, 1, 8, 5, 2_500, (ROW,) * wire.RATING_ROWS)
 OF_A_POOL = wire.Evidence(2, 1, 9, 2**64 - 1, wire.PeriodKind.MONTH, 82, 1_500, tuple(range(18)), 64)
 RATINGS_OF_A_POOL = wire.Ratings(2, 1, 10, 5, 2_500, (ROW,) * wire.RATING_ROWS, 2)
-ALL = [PULSE, EVIDENCE, HEAD, HELLO, BEAT, RATINGS, OF_A_POOL, RATINGS_OF_A_POOL]
+STANDING = wire.Standing(
+    3, 1, 0, 2**64 - 1, wire.UpdateState.NO_ROOM, 2**32 - 1, 2**32 - 1, (2**31 - 1,) * 4, wire.Machine.AARCH64, 99
+)
+WANT = wire.Want(3, 1, 0, 6, 2**32 - 1, 16_383)
+ALL = [PULSE, EVIDENCE, HEAD, HELLO, BEAT, RATINGS, OF_A_POOL, RATINGS_OF_A_POOL, STANDING, WANT]
 
 
 def test_the_schema_is_pinned() -> None:
@@ -37,8 +41,8 @@ def test_the_schema_is_pinned() -> None:
         f"{each.message}.{each.name} {each.kind} {each.count} x {each.low}..{each.high}\n" for each in fields
     )
     assert problems == []
-    assert text == PINNED[2].read_text(encoding="ascii")
-    assert wire.SCHEMA_VERSION == 2
+    assert text == PINNED[3].read_text(encoding="ascii")
+    assert wire.SCHEMA_VERSION == 3
     assert {kind: int(kind) for kind in wire.PeriodKind} == {
         wire.PeriodKind.HOUR: 1, wire.PeriodKind.FOUR_HOURS: 2, wire.PeriodKind.DAY: 3, wire.PeriodKind.MONTH: 4,
         wire.PeriodKind.DEMO_PULSE: 101, wire.PeriodKind.DEMO_EVIDENCE: 102,
@@ -47,7 +51,8 @@ def test_the_schema_is_pinned() -> None:
 
 def test_version_one_is_written_as_it_was() -> None:
     """Version 2 has the pool and nothing else more; a message of pool 1 is version 1's, byte by byte."""
-    one, two = (path.read_text(encoding="ascii").splitlines() for path in PINNED.values())
+    one, two, three = (path.read_text(encoding="ascii").splitlines() for path in PINNED.values())
+    assert [line for line in three if not line.startswith(("Standing.", "Want."))] == two
     assert [line.replace("constant 1 x 1..2", "constant 1 x 1..1") for line in two if ".pool " not in line] == one
     assert [line for line in two if ".pool " in line] == [
         f"{name}.pool integer 1 x 1..64" for name in ("Pulse", "Evidence", "Ratings")
@@ -71,8 +76,19 @@ def test_the_largest_messages_fit_their_frames() -> None:
     row = wire.RatingRow(65_535, 255, (7,) * wire.ANSWER_SLOTS, 65_535, 15)
     assert pad(wire.encode(wire.Ratings(2, big, big, 2**64 - 1, big, (row,) * wire.RATING_ROWS, wire.MAX_POOLS)))
     anchor = wire.Anchor(big, big, (2**64 - 1,) * 4)
-    assert wire.decode_reply(wire.encode(anchor)) == anchor
-    assert len(pad(wire.encode(anchor), REPLY_BYTES)) == REPLY_BYTES
+    offer = wire.Offer(2**32 - 1, (big,) * 4, 2**64 - 1)
+    for reply in (anchor, offer):
+        assert wire.decode_reply(wire.encode(reply)) == reply
+        assert len(pad(wire.encode(reply), REPLY_BYTES)) == REPLY_BYTES
+    piece = wire.Piece(2**32 - 1, 16_383, bytes(wire.PIECE_BYTES))
+    assert wire.decode_reply(wire.encode(piece)) == piece
+    assert len(wire.encode(piece)) < 270_000, "the largest answer that a box reads"
+
+
+@pytest.mark.parametrize("change", [{"version": 2}, {"sequence": 1}, {"machine": 7}, {"python_minor": 100}], ids=str)
+def test_a_question_about_updates_has_its_own_version_and_no_number(change: dict[str, object]) -> None:
+    with pytest.raises(WireError):
+        wire.decode(msgspec.msgpack.encode({**_fields(STANDING), **change}))
 
 
 def _fields(message: wire.Message) -> dict[str, Any]:

@@ -1,0 +1,239 @@
+"""Rings of an offered release: who gets it when, and when it stops by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert, select, update
+
+from pipeline.errors import ConflictError, NotFoundError
+from pipeline.wire import BoxState, Machine, Offer, Standing, UpdateState
+from server.boxes import updates
+from server.boxes.bundle_files import BURST, BundleFiles, bundle_path
+from server.boxes.registry import read_boxes
+from server.boxes.updates import Ring
+from server.core.provinces import make_province
+from server.store.engine import insert_row, write
+from server.store.tables.agencies import agencies, levels
+from server.store.tables.boxes import boxes, heartbeats
+from server.store.tables.changes import changes
+from server.store.tables.updates import offers
+
+DAY = 24 * 3_600
+T0 = 1_800_000_000
+OLD, NEW = 0xAAAA0001, 0xBBBB0002
+CODE = f"{NEW:08x}"
+MACHINE: dict[str, Any] = {"machine": Machine.X86_64, "python_minor": 11}
+
+
+@dataclass
+class Fleet:
+    """A province of forty boxes: 1 and 2 are pilots, 10, 20, 30 and 40 are the tenth."""
+
+    store: Engine
+    province_id: int
+    ids: list[int]
+    now_s: int = T0
+
+    def tell(self, box: int, state: UpdateState, running: int = OLD, about: int = NEW) -> Offer:
+        """A box tells how it stands, and was heard just now."""
+        self.beat(box)
+        software = (1, 1, 0, 0) if running == NEW else (1, 0, 0, 0)
+        with write(self.store) as connection:
+            (row,) = read_boxes(connection, [self.ids[box - 1]])
+            told = Standing(3, row.epoch, 0, 1, state, about, running, software, **MACHINE)
+            return updates.stand(connection, row, told, self.now_s)
+
+    def asks(self, box: int) -> bool:
+        """Whether a box that asks is offered the release."""
+        return self.tell(box, UpdateState.STEADY, about=0).release == NEW
+
+    def takes(self, *which: int) -> None:
+        for box in which:
+            self.tell(box, UpdateState.TAKING)
+            self.tell(box, UpdateState.TAKEN, running=NEW)
+
+    def beat(self, *which: int) -> None:
+        """Heartbeats come."""
+        with write(self.store) as connection:
+            for box in which:
+                of_box = heartbeats.c.box_id == self.ids[box - 1]
+                if connection.execute(update(heartbeats).where(of_box).values(received_s=self.now_s)).rowcount == 0:
+                    connection.execute(
+                        insert(heartbeats).values(
+                            box_id=self.ids[box - 1], province_id=self.province_id, state=int(BoxState.OK),
+                            software="1.0", provider=0, received_s=self.now_s,
+                        )
+                    )  # fmt: skip
+
+    def offer(self) -> None:
+        with write(self.store) as connection:
+            updates.offer_release(connection, self.province_id, NEW, "1.1", Machine.X86_64, "3.11", 9, self.now_s)
+
+    def row(self) -> Any:
+        with write(self.store) as connection:
+            return connection.execute(select(offers).where(offers.c.release == CODE)).one()
+
+    def actions(self) -> list[str]:
+        with write(self.store) as connection:
+            query = select(changes.c.action).where(changes.c.action.like("update%")).order_by(changes.c.position)
+            return list(connection.execute(query).scalars())
+
+
+@pytest.fixture
+def fleet(store: Engine) -> Fleet:
+    with write(store) as connection:
+        province_id = make_province(connection, "tq", "Tuyên Quang").province_id
+        level = connection.execute(select(levels.c.id).where(levels.c.province_id == province_id)).scalars().first()
+        agency = {"province_id": province_id, "code": "a", "name_vi": "A", "name_en": "A", "level_id": level}
+        agency_id = insert_row(connection, agencies, agency)
+        ids = list(range(1, 41))
+        common = {"province_id": province_id, "agency_id": agency_id, "epoch": 1, "clerks": 2}
+        rows = [{"id": number, "label": f"quầy {number:02}", "public_key": f"k{number}"} for number in ids]
+        connection.execute(insert(boxes), [common | row for row in rows])
+        for pilot in (1, 2):
+            updates.state_ring(connection, province_id, pilot, Ring.PILOT)
+    return Fleet(store, province_id, ids)
+
+
+def test_rings_open_one_after_the_other_and_not_before_a_day_at_work(fleet: Fleet) -> None:
+    fleet.beat(*fleet.ids)
+    fleet.offer()
+    assert [box for box in fleet.ids if fleet.asks(box)] == [1, 2]
+    fleet.takes(1)
+    fleet.now_s += DAY + 1
+    fleet.beat(*fleet.ids)
+    assert not fleet.asks(10), "a pilot has not taken it"
+    fleet.takes(2)
+    fleet.now_s += DAY // 2
+    fleet.beat(*fleet.ids)
+    assert not fleet.asks(10), "the second pilot is at work with it for half a day"
+    fleet.now_s += DAY // 2
+    fleet.beat(*fleet.ids)
+    assert fleet.asks(10)
+    assert not fleet.asks(3)
+    fleet.takes(10, 20, 30, 40)
+    fleet.now_s += DAY
+    fleet.beat(*fleet.ids)
+    assert fleet.asks(3)
+    assert fleet.actions() == ["update offered", "update ring opened", "update ring opened"]
+
+
+def test_a_box_that_was_not_heard_for_days_keeps_nobody_waiting(fleet: Fleet) -> None:
+    fleet.beat(*(box for box in fleet.ids if box != 2))
+    fleet.now_s += 3 * DAY
+    fleet.beat(1, 10)
+    fleet.offer()
+    fleet.takes(1)
+    fleet.now_s += DAY
+    fleet.beat(1)
+    assert fleet.asks(10)
+
+
+@pytest.mark.parametrize("state", [UpdateState.RETURNED, UpdateState.REFUSED])
+def test_one_pilot_that_comes_back_stops_it(fleet: Fleet, state: UpdateState) -> None:
+    fleet.offer()
+    assert fleet.asks(2)
+    fleet.tell(1, state)
+    assert not fleet.asks(2)
+    assert (fleet.row().state, fleet.row().reason) == ("stopped", "quầy 01")
+    assert fleet.actions()[-1] == "update stopped"
+    fleet.now_s += 60
+    with write(fleet.store) as connection:
+        updates.set_state(connection, fleet.province_id, CODE, updates.OPEN, fleet.now_s)
+    assert fleet.asks(2), "what was told before the operator let it go on is not held against it"
+    assert fleet.actions()[-1] == "update resumed"
+
+
+def test_a_box_that_falls_silent_after_it_stops_it(fleet: Fleet) -> None:
+    fleet.offer()
+    fleet.takes(1)
+    fleet.now_s += 600
+    assert fleet.asks(2)
+    fleet.now_s += 600
+    assert not fleet.asks(2)
+    assert fleet.row().state == "stopped"
+
+
+def test_a_box_that_began_and_told_nothing_more_stops_it(fleet: Fleet) -> None:
+    fleet.offer()
+    fleet.tell(1, UpdateState.TAKING)
+    fleet.now_s += 3_000
+    assert fleet.asks(2)
+    fleet.now_s += 1_000
+    assert not fleet.asks(2)
+
+
+def test_an_office_that_switches_its_machines_off_stops_nothing(fleet: Fleet) -> None:
+    fleet.offer()
+    fleet.takes(1)
+    fleet.now_s += 5 * 3_600
+    fleet.beat(1)
+    fleet.now_s += 14 * 3_600
+    assert fleet.asks(2)
+
+
+@pytest.mark.parametrize(("lost", "state"), [(2, "open"), (3, "stopped")])
+def test_in_the_last_ring_one_of_twenty_may_be_lost(fleet: Fleet, lost: int, state: str) -> None:
+    fleet.beat(*fleet.ids)
+    fleet.offer()
+    with write(fleet.store) as connection:
+        updates.open_ring(connection, fleet.province_id, CODE, Ring.ALL, fleet.now_s)
+    for box in range(3, 3 + lost):
+        fleet.tell(box, UpdateState.RETURNED)
+    fleet.asks(39)
+    assert fleet.row().state == state
+
+
+def test_another_machine_another_python_and_a_newer_box_are_not_offered_it(fleet: Fleet) -> None:
+    fleet.offer()
+    with write(fleet.store) as connection:
+        (box,) = read_boxes(connection, [1])
+        for machine, minor, version in (
+            (Machine.AARCH64, 11, (1, 0, 0, 0)),
+            (Machine.X86_64, 13, (1, 0, 0, 0)),
+            (Machine.X86_64, 11, (1, 2, 0, 0)),
+        ):
+            told = Standing(3, 1, 0, 1, UpdateState.STEADY, 0, OLD, version, machine, minor)
+            assert updates.stand(connection, box, told, T0).release == 0
+
+
+def test_what_cannot_be_offered(fleet: Fleet) -> None:
+    with write(fleet.store) as connection:
+        for pilot in (1, 2):
+            updates.state_ring(connection, fleet.province_id, pilot, None)
+    with pytest.raises(ConflictError, match="pilot ring"):
+        fleet.offer()
+    with write(fleet.store) as connection:
+        updates.state_ring(connection, fleet.province_id, 1, Ring.PILOT)
+    fleet.offer()
+    with pytest.raises(ConflictError, match="already"):
+        fleet.offer()
+    with write(fleet.store) as connection, pytest.raises(ConflictError, match="newer"):
+        updates.offer_release(connection, fleet.province_id, 5, "1.0.9", Machine.X86_64, "3.11", 9, T0)
+    with write(fleet.store) as connection:
+        updates.set_state(connection, fleet.province_id, CODE, updates.WITHDRAWN, T0)
+        with pytest.raises(NotFoundError):
+            updates.set_state(connection, fleet.province_id, CODE, updates.OPEN, T0)
+        with pytest.raises(NotFoundError):
+            updates.open_ring(connection, fleet.province_id, CODE, Ring.ALL, T0)
+        with pytest.raises(NotFoundError):
+            updates.state_ring(connection, fleet.province_id, 99, Ring.ALL)
+    assert not fleet.asks(1)
+    fleet.offer()
+    assert fleet.asks(1), "what was withdrawn may be offered again"
+
+
+def test_pieces_are_given_at_a_bounded_rate(tmp_path: Any) -> None:
+    bundle_path(tmp_path, NEW).write_bytes(b"x" * 300_000)
+    now = [0.0]
+    files = BundleFiles(tmp_path, lambda: now[0])
+    assert [len(files.piece(NEW, number) or b"") for number in (0, 1, 2)] == [262_144, 37_856, 0]
+    assert files.piece(OLD, 0) is None
+    given = sum(files.piece(NEW, 1) is not None for _ in range(200))
+    assert given == BURST - 4
+    now[0] = 1.0
+    assert sum(files.piece(NEW, 1) is not None for _ in range(200)) == 40
+    assert BundleFiles(None).piece(NEW, 0) is None
