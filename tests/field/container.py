@@ -61,7 +61,7 @@ class Container:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         self._name = f"hailong-{name}-{os.getpid()}"
-        self._suite, self._more = suite, more
+        self.suite, self._more = suite, more
         self._environment = dict(environment or {})
         """Of its first process, systemd."""
         self._work = CACHE / self._name
@@ -75,7 +75,7 @@ class Container:
                 (self._work / folder).mkdir(parents=True)
             undo.callback(shutil.rmtree, self._work)
             layers = (
-                f"lowerdir={base_tree(self._suite, self._more)},upperdir={self._work}/upper,workdir={self._work}/layer"
+                f"lowerdir={base_tree(self.suite, self._more)},upperdir={self._work}/upper,workdir={self._work}/layer"
             )
             _do("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
             undo.callback(_do, "umount", "--lazy", str(self.root))

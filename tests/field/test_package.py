@@ -1,4 +1,4 @@
-"""The Debian package of a box: `apt install`, start, upgrade, purge, in a booted Debian 12."""
+"""The Debian package of a box: `apt install`, start, upgrade, purge, in a booted Debian 12 and in a Debian 13."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ from tests.field.world import Bundles, FieldServer, die_at_start, guide_with, te
 pytestmark = [pytest.mark.field, pytest.mark.timeout(3_600)]
 
 
-@pytest.fixture
-def box() -> Iterator[Container]:
+PYTHON = {"bookworm": "3.11", "trixie": "3.13"}
+
+
+@pytest.fixture(params=list(PYTHON))
+def box(request: pytest.FixtureRequest) -> Iterator[Container]:
     if why := missing():
         pytest.skip(f"no container on this machine: {why}")
-    with Container("package") as container:
+    with Container(f"package-{request.param}", request.param) as container:
         yield container
 
 
@@ -32,8 +35,11 @@ def apt(box: Container, *words: str, check: bool = True) -> str:
 def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
     keys = new_keys("server")
     save_keys(keys, tmp_path / "signing")
-    bundles = Bundles(tmp_path, keys, tmp_path / "signing")
+    bundles = Bundles(tmp_path, keys, tmp_path / "signing", PYTHON[box.suite])
     trust = keys.signing_public_z85
+    debian = (box.root / "etc/debian_version").read_text().strip()
+    versions = [box.run(name, "--version").splitlines()[0] for name in ("/usr/bin/python3", "systemctl")]
+    tell(f"booted: Debian {debian}, {', '.join(versions)}")
     packages = [
         write_package(bundle, trust, tmp_path)
         for bundle in (bundles.first, bundles.another("8.0"), bundles.another("8.1", die_at_start, small=True))

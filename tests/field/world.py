@@ -116,12 +116,12 @@ class FieldServer:
 
 
 class Bundles:
-    """A bundle of this checkout, and others made of it, all signed by `keys`."""
+    """A bundle of this checkout for boxes of that Python, and others made of it, all signed by `keys`."""
 
-    def __init__(self, folder: Path, keys: KeyPair, signing: Path) -> None:
-        self._folder, self._keys = folder, keys
+    def __init__(self, folder: Path, keys: KeyPair, signing: Path, python: str = "3.11") -> None:
+        self._folder, self._keys, self._target = folder, keys, Target(python=python)
         self.first = folder / "first.tar"
-        self.made = host("edge", "bundle", "--keys", str(signing), "--out", str(self.first))
+        self.made = host("edge", "bundle", "--keys", str(signing), "--python", python, "--out", str(self.first))
         self.installer = folder / "install.sh"
         self._content = folder / "content"
         self._content.mkdir()
@@ -144,7 +144,7 @@ class Bundles:
             _change_member(wheel, module, change)
         if small:
             lock = content / "requirements.lock"
-            kept = {name: entry for name, entry in lock_entries(lock, Target()).items() if name in SMALL}
+            kept = {name: entry for name, entry in lock_entries(lock, self._target).items() if name in SMALL}
             lock.unlink()  # it is a link to the other bundle's
             lock.write_text("".join(kept.values()), encoding="utf-8")
             names = {"hailong", *(name.replace("-", "_") for name in kept)}
