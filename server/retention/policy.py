@@ -34,6 +34,10 @@ PRECISE_TIMES = frozenset(
         ("sessions", "expires_s"),
         ("heartbeats", "received_s"),
         ("boxes", "enrol_code_expires_s"),
+        ("offers", "ring_s"),
+        ("offers", "since_s"),
+        ("box_standings", "told_s"),
+        ("box_standings", "taken_s"),
     }
 )
 """Columns that hold seconds: of staff and machines. A column of seconds that is not named here is a finding."""
