@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from sqlalchemy import Engine, select, update
 
+from hailong.cli import main
 from pipeline.errors import ConfigError
 from server.app import create_app
 from server.auth.factors import code_at, require_for
@@ -526,6 +527,33 @@ def test_passwords_of_linked_accounts_end_where_the_settings_say_so(linked: Worl
     linked.configure(linked_passwords=False)
     assert linked.browser.log_in(linked.name()).status_code == 401
     assert linked.browser.log_in(linked.name(Role.ADMINISTRATOR)).status_code == 303, "the emergency way"
+
+
+def test_the_servers_own_command_lets_a_linked_administrator_in(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The provider does not answer, and everybody is linked."""
+    world.provider.claims["roles"] = ["hl-admin"]
+    world.link(Role.ADMINISTRATOR)
+    world.configure(linked_passwords=False)
+    settings = f'issuer = "{world.provider.issuer}"\nclient_id = "{CLIENT}"\nlinked_passwords = false\n'
+    settings = f'[web]\npublic_url = "http://testserver"\n[oidc]\n{settings}[oidc.roles]\nhl-admin = "administrator"\n'
+    (world.folder / "server.toml").write_text(settings, "utf-8")
+    name = world.name(Role.ADMINISTRATOR)
+    where = ["--data-dir", str(world.folder), "--store", world.store.url.render_as_string(hide_password=False)]
+    assert main(["server", "doctor", *where, "--json"]) in (0, 1)
+    looked = {each["what"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
+    assert looked["log-in service"]["state"] == "ok"
+    world.provider.keys.clear()
+    main(["server", "doctor", *where, "--json"])
+    looked = {each["what"]: each for each in json.loads(capsys.readouterr().out)["findings"]}
+    assert looked["log-in service"]["state"] == "wrong"
+    world.provider.close()
+    assert world.browser.log_in(name).status_code == 401
+    assert main(["server", "reset-password", "--user", name, *where, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["unlinked"]
+    assert world.browser.log_in(name, told["password"]).headers["location"] == "/account"
 
 
 def test_a_role_that_needs_a_second_factor(linked: World) -> None:
