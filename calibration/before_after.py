@@ -16,6 +16,7 @@ none of the improvement: then the agencies were on another way already, or were 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 DEALS: Final = 4000
 FEWEST_CONTROLS: Final = 8
+COLOURS: Final = ("#b45f06", "#0b4f6c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +58,43 @@ class BeforeAfter:
     controls: FloatArray
     first: int
 
-    def rows(self, language: str = "vi") -> list[dict[str, Any]]:
-        """One row per period and kind of agency: the plot's data, in points."""
+    def rows(self, language: str = "vi", periods: Sequence[str] = ()) -> list[dict[str, Any]]:
+        """One row per period and kind of agency: the plot's data, in points. `periods`: their names (default: their
+        numbers from 0); a group without answers in a period has no row there."""
         kinds = (Message("Improved agencies"), self.improved), (Message("Other agencies"), self.controls)
         return [
-            {"period": t, "agencies": in_language(name, language), "index": 100 * float(values[t])}
+            {
+                "period": periods[t] if periods else t,
+                "agencies": in_language(name, language),
+                "index": 100 * float(values[t]),
+            }
             for name, values in kinds
             for t in range(len(values))
+            if np.isfinite(values[t])
         ]
 
-    def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
-        """Both groups over the periods; the rule stands where the improvement came."""
+    def plot(self, language: str = "vi", periods: Sequence[str] = ()) -> altair.LayerChart | altair.FacetChart:
+        """Both groups over the periods (their names, or numbers); the rule stands where the improvement came."""
         import altair as alt
 
-        base = alt.Chart(alt.InlineData(values=self.rows(language)), width=420)
-        lines = base.mark_line(point=True).encode(
-            x=alt.X("period:O", title=in_language(Message("Period"), language)),
-            y=alt.Y("index:Q", title=in_language(Message("Satisfaction index"), language), scale=alt.Scale(zero=False)),
-            strokeDash="agencies:N",
+        rows = self.rows(language, periods)
+        base = alt.Chart(alt.InlineData(values=rows), width=640, height=240)
+        x = alt.X(
+            "period:O",
+            title=in_language(Message("Period"), language),
+            sort=list(periods) or None,
+            axis=alt.Axis(labelAngle=0),
         )
-        rule = alt.Chart(alt.InlineData(values=[{"period": self.first}])).mark_rule(strokeDash=[3, 3])
-        return alt.layer(lines, rule.encode(x="period:O"))
+        names = list(dict.fromkeys(row["agencies"] for row in rows))
+        lines = base.mark_line(point=True).encode(
+            x=x,
+            y=alt.Y("index:Q", title=in_language(Message("Satisfaction index"), language), scale=alt.Scale(zero=False)),
+            strokeDash=alt.StrokeDash("agencies:N", title=None, sort=names),
+            color=alt.Color("agencies:N", title=None, sort=names, scale=alt.Scale(domain=names, range=COLOURS)),
+        )
+        came = periods[self.first] if periods else self.first
+        rule = alt.Chart(alt.InlineData(values=[{"period": came}])).mark_rule(strokeDash=[3, 3])
+        return alt.layer(lines, rule.encode(x=x))
 
 
 def before_after(

@@ -78,9 +78,14 @@ class DriftReport:
     cusum_limit: float
     rows: tuple[dict[str, Any], ...]
     """Every statistic tested, for a table or a file."""
-    evidence: float = 0.0
-    """That the whole province has been changing, from all its months (`calibration.sequences`): reaches
+    course: tuple[tuple[DayRange, float], ...] = ()
+    """That the whole province has been changing, month by month, the oldest first (`calibration.sequences`): reaches
     `months_between_false_alarms` at the earliest after so many months, on average, if nothing drifts."""
+
+    @property
+    def evidence(self) -> float:
+        """Where the course stands; 0 where nothing was tested."""
+        return self.course[-1][1] if self.course else 0.0
 
     @property
     def changing(self) -> bool:
@@ -278,19 +283,19 @@ def detect_drift(
                 series[agency] = tables
     now = of_period.pop(period, [])
     earlier: dict[tuple[str, DriftKind], _Dispersion] = defaultdict(_Dispersion)
-    monthly: list[float] = []
+    monthly: list[tuple[DayRange, float]] = []
 
-    def p_values_of(statistics: Sequence[_Statistic]) -> list[float]:
+    def p_values_of(month: DayRange, statistics: Sequence[_Statistic]) -> list[float]:
         found = [earlier[group_of[s.agency], s.kind].p_value(s) for s in statistics]
         if found:
-            monthly.append(float(e_value(found).mean()))
+            monthly.append((month, float(e_value(found).mean())))
         for statistic in statistics:
             earlier[group_of[statistic.agency], statistic.kind].add(statistic)
         return found
 
     for before in sorted(of_period):
-        p_values_of(of_period[before])
-    p_values = p_values_of(now)
+        p_values_of(before, of_period[before])
+    p_values = p_values_of(period, now)
     rejected = _holm(p_values, 1.0 / months_between_false_alarms)
     alarms = [
         DriftAlarm(s.agency, s.period, s.kind, s.value, p)
@@ -307,5 +312,5 @@ def detect_drift(
         {"agency": s.agency, "kind": str(s.kind), "statistic": s.value, "degrees": s.degrees, "p_value": p, "alarm": r}
         for s, p, r in zip(now, p_values, rejected, strict=True)
     )
-    evidence = evidence_of_change(monthly)
-    return DriftReport(period, tuple(alarms), len(now), months_between_false_alarms, limit, rows, evidence)
+    course = zip([month for month, _ in monthly], evidence_of_change(value for _, value in monthly), strict=True)
+    return DriftReport(period, tuple(alarms), len(now), months_between_false_alarms, limit, rows, tuple(course))

@@ -10,7 +10,7 @@ Source: Mogstad, Romano, Shaikh, Wilhelm 2024 (Inference for ranks), simultaneou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -24,8 +24,10 @@ FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 DRAWS: Final = 2000
 DRAWS_AT_ONCE: Final = 250
-PAIRS_AT_ONCE: Final = 128
-"""Rows of pairs, and draws, in memory at one time: both bound it by the number of agencies, not of pairs."""
+"""In memory at one time: bounds it by the number of agencies."""
+GROUPS_OF_ERRORS: Final = 48
+PAIRS_AT_ONCE: Final = 500_000
+ROUNDING: Final = 1e-9
 PAIRS_OF_DRAWS_AT_ONCE: Final = 1_000_000
 FIRST_LOOK: Final = 8
 """Agencies furthest out on either side that a draw's largest difference is looked for in first."""
@@ -61,26 +63,103 @@ def rank_sets(
     """Simultaneous rank sets of independent `estimates` [p] with `standard_errors` [p] > 0; 1 is the largest.
 
     One agency: rank set 1-1 of 1. Raises `StatisticsError` for zero or missing standard errors (smooth them first)."""
-    theta, error = np.asarray(estimates, dtype=np.float64), np.asarray(standard_errors, dtype=np.float64)
+    theta, error = _checked(estimates, standard_errors, names, level)
     p = len(theta)
-    if theta.ndim != 1 or error.shape != theta.shape or len(names) != p:
-        raise StatisticsError(Message("Ranks: one estimate, one standard error and one name per agency."))
     if p == 0:
         return []
+    # pairs decided are those whose statistic lies above the last critical value: no table of pairs is kept
+    above = np.zeros(p, dtype=np.int64)
+    of_draws, critical = _Draws(theta, error, draws, seed), np.inf
+    while p > 1:
+        critical = float(np.quantile(of_draws.largest(critical), level))
+        before, above = above, _surely_above(theta, error, critical)
+        if above.sum() == before.sum():
+            break
+    below = _surely_above(-theta, error, critical) if above.any() else above
+    return [RankSet(name, 1 + int(a), p - int(b), p) for name, a, b in zip(names, above, below, strict=True)]
+
+
+def _checked(
+    estimates: ArrayLike, standard_errors: ArrayLike, names: Sequence[str], level: float
+) -> tuple[FloatArray, FloatArray]:
+    theta, error = np.asarray(estimates, dtype=np.float64), np.asarray(standard_errors, dtype=np.float64)
+    if theta.ndim != 1 or error.shape != theta.shape or len(names) != len(theta) or not 0.5 < level < 1:
+        raise StatisticsError(Message("Ranks: one estimate, one standard error and one name per agency."))
     if not np.all(np.isfinite(theta)) or not np.all(error > 0) or not np.all(np.isfinite(error)):
         raise StatisticsError(
             Message("Ranks need a figure and a positive standard error for every agency."),
             Message("Leave agencies without ratings out; smooth the variances of those where all answers are equal."),
         )
-    # pairs decided are those whose statistic lies above the last critical value: no table of pairs is kept
-    critical = np.inf
+    return theta, error
+
+
+def marginal_rank_set(
+    estimates: ArrayLike,
+    standard_errors: ArrayLike,
+    names: Sequence[str],
+    which: int,
+    level: float = 0.95,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> RankSet:
+    """The rank set of one agency alone, `which` of `names`: it holds with `level`, but not at once with the others'.
+
+    Only the pairs that it is in are compared, so the set is at most as wide as the simultaneous one. For whoever asks
+    about one agency named beforehand; sets of many agencies side by side are `rank_sets`. Raises as that does."""
+    theta, error = _checked(estimates, standard_errors, names, level)
+    if not 0 <= which < len(theta):
+        raise StatisticsError(Message("Ranks: one estimate, one standard error and one name per agency."))
+    p = len(theta)
+    others = np.arange(p) != which
+    scale = np.sqrt(error[others] ** 2 + error[which] ** 2)
+    ahead = (theta[others] - theta[which]) / scale
+    statistic = np.stack([ahead, -ahead])
+    rng = np.random.default_rng(seed)
+    decided, critical = np.zeros(statistic.shape, dtype=bool), np.inf
     while p > 1:
-        last, critical = critical, float(np.quantile(_largest(theta, error, critical, draws, seed), level))
-        if _none_between(theta, error, critical, last):
-            critical = last
+        of_draws = [
+            _largest_with(rng.standard_normal((min(DRAWS_AT_ONCE, draws - first), p)), error, which, scale, decided)
+            for first in range(0, draws, DRAWS_AT_ONCE)
+        ]
+        critical = float(np.quantile(np.concatenate(of_draws), level))
+        before, decided = decided, statistic > critical
+        if decided.sum() == before.sum():
             break
-    best, worst = _counts(theta, error, critical)
-    return [RankSet(name, int(b), int(w), p) for name, b, w in zip(names, best, worst, strict=True)]
+        rng = np.random.default_rng(seed)
+    above, below = (int(n) for n in decided.sum(axis=1))
+    return RankSet(names[which], 1 + above, p - below, p)
+
+
+def _largest_with(
+    z: FloatArray, error: FloatArray, which: int, scale: FloatArray, decided: NDArray[np.bool_]
+) -> FloatArray:
+    """Largest standardised difference of errors [draws] over the open pairs of one agency; `decided` bool [2, p - 1]:
+    the others above it, below it."""
+    noise = z * error
+    ahead = (np.delete(noise, which, axis=1) - noise[:, [which]]) / scale
+    found: FloatArray = np.where(decided, -np.inf, np.stack([ahead, -ahead], axis=1)).max(axis=(1, 2))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    """Names of those that may be, and of those that surely are, among the first `k`, in order of best and worst rank.
+
+    Both lists hold together with the rank sets' probability: nobody else is among them."""
+
+    k: int
+    possible: tuple[str, ...]
+    sure: tuple[str, ...]
+
+
+def top(sets: Sequence[RankSet], k: int) -> Top:
+    """Who may be among the first `k` >= 1, and who surely is, from simultaneous rank sets (`rank_sets`)."""
+    ordered = sorted(sets, key=lambda s: (s.best + s.worst, s.best, s.name))
+    return Top(
+        k,
+        tuple(one.name for one in ordered if one.best <= k),
+        tuple(one.name for one in ordered if one.worst <= k),
+    )
 
 
 def smoothed_error(share: ArrayLike, n_eff: ArrayLike) -> FloatArray:
@@ -96,66 +175,92 @@ def rank_shares(shares: ArrayLike, n_eff: ArrayLike, names: Sequence[str], level
     return rank_sets(shares, smoothed_error(shares, n_eff), names, level)
 
 
-def _statistics(theta: FloatArray, error: FloatArray) -> Iterator[tuple[int, FloatArray]]:
-    """Standardised differences, row minus column: (first row, float64 [some rows, p]); the diagonal is -infinity."""
-    for first in range(0, len(theta), PAIRS_AT_ONCE):
-        rows = slice(first, first + PAIRS_AT_ONCE)
-        statistic = theta[rows, None] - theta
-        statistic /= np.sqrt(error[rows, None] ** 2 + error**2)
-        np.fill_diagonal(statistic[:, first:], -np.inf)
-        yield first, statistic
+def _surely_above(theta: FloatArray, error: FloatArray, critical: float) -> IntArray:
+    """[p] how many agencies lie above each by a statistic of more than `critical` > 0.
 
-
-def _none_between(theta: FloatArray, error: FloatArray, critical: float, last: float) -> bool:
-    """Whether no pair is decided at `critical` that was not at `last`."""
-    return not any(((s > critical) & (s <= last)).any() for _, s in _statistics(theta, error))
-
-
-def _counts(theta: FloatArray, error: FloatArray, critical: float) -> tuple[IntArray, IntArray]:
-    """Best and worst rank [p] where pairs with a statistic above `critical` are decided."""
+    Agencies are taken in groups of like errors. Within a group, sorted by estimate, those far enough above an agency
+    are counted by their place, and so are those too near; only the few between, of which the errors decide, are
+    compared one by one. So the work grows with agencies times groups, not with pairs."""
     p = len(theta)
-    best, worst = np.ones(p, dtype=np.int64), np.full(p, p, dtype=np.int64)
-    for first, statistic in _statistics(theta, error):
-        above = statistic > critical
-        best += above.sum(axis=0)
-        worst[first : first + len(above)] -= above.sum(axis=1)
-    return best, worst
+    above = np.zeros(p, dtype=np.int64)
+    by_error = np.argsort(error, kind="stable")
+    for group in np.array_split(by_error, min(p, GROUPS_OF_ERRORS)):
+        group = group[np.argsort(theta[group], kind="stable")]
+        sorted_theta = theta[group]
+        near = theta + critical * np.sqrt(error**2 + error[group].min() ** 2)
+        far = theta + critical * np.sqrt(error**2 + error[group].max() ** 2)
+        # wider by more than rounding can be: what lies there is compared by the statistic itself
+        slack = ROUNDING * (np.abs(theta) + np.abs(far - theta) + 1e-300)
+        first = np.searchsorted(sorted_theta, near - slack, side="left")
+        last = np.searchsorted(sorted_theta, far + slack, side="right")
+        above += len(group) - last
+        width = last - first
+        rows = np.flatnonzero(width > 0)
+        # at most so many comparisons in memory at one time
+        parts = np.cumsum(width[rows]) // PAIRS_AT_ONCE
+        for some in np.split(rows, np.flatnonzero(np.diff(parts)) + 1):
+            row = np.repeat(some, width[some])
+            offset = np.arange(len(row)) - np.repeat(np.cumsum(width[some]) - width[some], width[some])
+            other = group[first[row] + offset]
+            statistic = (theta[other] - theta[row]) / np.sqrt(error[other] ** 2 + error[row] ** 2)
+            above += np.bincount(row[(statistic > critical) & (other != row)], minlength=p)
+    return above
 
 
-def _largest(theta: FloatArray, error: FloatArray, critical: float, draws: int, seed: int) -> FloatArray:
-    """Largest standardised difference of errors [draws] over the ordered pairs not decided at `critical`.
+class _Draws:
+    """Largest standardised difference of errors of every draw over the ordered pairs that are not decided yet."""
 
-    (s_i z_i - s_j z_j) / sqrt(s_i^2 + s_j^2) is at most sqrt(z_i^2 + z_j^2) (Cauchy, Schwarz), so that the pair sought
-    is among the agencies whose z lie furthest out on either side; how many have to be looked at is told by the largest
-    value found. Exact: the bound leaves out nothing that could be larger."""
-    rng = np.random.default_rng(seed)
-    found = [
-        _largest_of(rng.standard_normal((min(DRAWS_AT_ONCE, draws - first), len(theta))), theta, error, critical)
-        for first in range(0, draws, DRAWS_AT_ONCE)
-    ]
-    return np.concatenate(found)
+    def __init__(self, theta: FloatArray, error: FloatArray, draws: int, seed: int) -> None:
+        self._theta, self._error, self._seed = theta, error, seed
+        self._largest = np.full(draws, -np.inf)
+        self._high, self._low = np.zeros(draws, dtype=np.int64), np.zeros(draws, dtype=np.int64)
+
+    def largest(self, critical: float) -> FloatArray:
+        """[draws], where pairs with a statistic above `critical` are decided.
+
+        (s_i z_i - s_j z_j) / sqrt(s_i^2 + s_j^2) is at most sqrt(z_i^2 + z_j^2) (Cauchy, Schwarz), so that the pair
+        sought is among the agencies whose z lie furthest out on either side; how many have to be looked at is told by
+        the largest value found. Exact: the bound leaves out nothing that could be larger. A draw whose pair is still
+        open keeps it, since pairs are only ever taken away."""
+        theta, error = self._theta, self._error
+        difference = theta[self._high] - theta[self._low]
+        scale = np.sqrt(error[self._high] ** 2 + error[self._low] ** 2)
+        stale = ~np.isfinite(self._largest) | (difference / scale > critical)
+        rng = np.random.default_rng(self._seed)
+        for first in range(0, len(stale), DRAWS_AT_ONCE):
+            rows = slice(first, min(first + DRAWS_AT_ONCE, len(stale)))
+            z = rng.standard_normal((rows.stop - rows.start, len(theta)))
+            again = np.flatnonzero(stale[rows])
+            if len(again):
+                found = _largest_of(z[again], theta, error, critical)
+                self._largest[first + again], self._high[first + again], self._low[first + again] = found
+        return self._largest
 
 
-def _largest_of(z: FloatArray, theta: FloatArray, error: FloatArray, critical: float) -> FloatArray:
-    """`_largest` for some draws z [draws, p]."""
+def _largest_of(
+    z: FloatArray, theta: FloatArray, error: FloatArray, critical: float
+) -> tuple[FloatArray, IntArray, IntArray]:
+    """(Largest difference, its two agencies) [draws] of some draws z [draws, p]."""
     p = len(theta)
     largest = np.full(len(z), -np.inf)
+    high, low = np.zeros(len(z), dtype=np.int64), np.zeros(len(z), dtype=np.int64)
     left, count = np.arange(len(z)), min(FIRST_LOOK, p)
     while len(left):
         bound = np.empty(len(left))
         step = max(1, PAIRS_OF_DRAWS_AT_ONCE // count**2)
         for first in range(0, len(left), step):
             chosen = left[first : first + step]
-            largest[chosen], bound[first : first + step] = _furthest(z[chosen], theta, error, critical, count)
+            found = _furthest(z[chosen], theta, error, critical, count)
+            largest[chosen], high[chosen], low[chosen], bound[first : first + step] = found
         left, count = left[largest[left] < bound], min(3 * count, p)
-    return largest
+    return largest, high, low
 
 
 def _furthest(
     z: FloatArray, theta: FloatArray, error: FloatArray, critical: float, count: int
-) -> tuple[FloatArray, FloatArray]:
-    """(Largest difference [draws] over pairs of the `count` agencies with the highest and the lowest z [draws, p]; what
-    any pair left out could reach at most)."""
+) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
+    """(Largest difference [draws] over pairs of the `count` agencies with the highest and the lowest z [draws, p]; the
+    two; what any pair left out could reach at most)."""
     p, rows = z.shape[1], np.arange(len(z))
     if count < p:
         order = np.argpartition(z, (count - 1, p - count), axis=1)
@@ -168,12 +273,14 @@ def _furthest(
     differences = (far[:, :, None] - near[:, None, :]) / scale
     decided = (theta[high][:, :, None] - theta[low][:, None, :]) / scale > critical
     differences[decided | (high[:, :, None] == low[:, None, :])] = -np.inf
-    found: FloatArray = differences.max(axis=(1, 2))
+    pair = differences.reshape(len(z), -1).argmax(axis=1)
+    found: FloatArray = differences.reshape(len(z), -1)[rows, pair]
+    first, second = high[rows, pair // count], low[rows, pair % count]
     if count == p:
-        return found, found
+        return found, first, second, found
     top, bottom = np.maximum(z.max(axis=1), 0.0), np.minimum(z.min(axis=1), 0.0)
     next_high, next_low = np.maximum(z[rows, order[:, p - count]], 0.0), np.minimum(z[rows, order[:, count - 1]], 0.0)
-    return found, np.maximum(np.hypot(next_high, bottom), np.hypot(top, next_low))
+    return found, first, second, np.maximum(np.hypot(next_high, bottom), np.hypot(top, next_low))
 
 
 def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:

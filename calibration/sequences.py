@@ -80,10 +80,11 @@ def e_value(p_value: ArrayLike) -> FloatArray:
     return np.asarray(np.where(p > 1 - 1e-4, 0.5, value))
 
 
-def evidence_of_change(e_values: Iterable[float]) -> float:
-    """Shiryaev and Roberts' sum of monthly `e_values`, oldest first. Where nothing changes it reaches c for the first
-    time after c months or more, on average."""
-    found = 0.0
+def evidence_of_change(e_values: Iterable[float]) -> list[float]:
+    """Shiryaev and Roberts' sum after each of the monthly `e_values`, oldest first. Where nothing changes it reaches c
+    for the first time after c months or more, on average."""
+    found, course = 0.0, []
     for value in e_values:
         found = (1.0 + found) * value
-    return found
+        course.append(found)
+    return course

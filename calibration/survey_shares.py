@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from calibration.days import DayCorrelation, day_correlation, expected_effects, place_effect
 from calibration.design import Design, Nested, first_stage_variance, sum_rows
 from calibration.intervals import t_quantile, wilson
+from calibration.raking import Raked
 from calibration.sequences import share_sequence, sure
 
 FloatArray = NDArray[np.float64]
@@ -150,6 +151,21 @@ def place_shares(
     draw = _Draw(left_share, deviations, unit_chance, unit_stratum, units[0])
     known = sum_rows(standing_for[:, None], cell_place, places)[:, 0]
     return _combined(share, residuals, scale[row_cell], answers, place, combine, days, known, draw)
+
+
+def raked_shares(answers: Answers, raked: Raked, combine: FloatArray, days: DayCorrelation) -> list[Share]:
+    """The shares of all rows as one place, each answer weighing as `raked` (`calibration.raking`).
+
+    What the margins explain is no chance any more; days hang together as without weights. The design effect is that of
+    unequal weights and days together, at least 1, drawn to what both let expect (`place_shares`)."""
+    weight = raked.weight[:, None]
+    valid, satisfied = (weight * answers.valid).sum(axis=0), (weight * answers.satisfied).sum(axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(valid > 0, satisfied / valid, np.nan)
+        each = np.where(valid > 0, 1.0 / valid, 0.0)
+    residuals = raked.contributions(each * (answers.satisfied - np.nan_to_num(share) * answers.valid))
+    whole = np.zeros(len(answers.sheets), dtype=np.int64)
+    return _combined(share[None], residuals, weight * each, answers, whole, combine, days, np.zeros(1)).of(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Decision 766, satisfaction group: every unit's points and what the counts support",
     ),
     "server sheet61": ("server.commands.sheet61", "the quarterly sheet of nine indicators as a workbook"),
+    "server households": ("server.commands.households", "a sample of households in three stages, and what came back"),
     "server plan": ("server.commands.plan", "sampling plan: sizes, draw, returns"),
     "server report": ("server.commands.report", "yearly and quarterly report (DOCX, PDF, XLSX)"),
     "server sample-province": ("server.commands.sample_province", "generate a province for trying things, seeded"),

@@ -86,6 +86,7 @@ IMPORT_FIGURES: dict[str, Message] = {
 IMPORT_KINDS: dict[str, Message] = {
     "ratings": Message("answer sheets"),
     "transactions": Message("transactions (sampling frame)"),
+    "margins": Message("known margins of the population (age, sex)"),
     "indicators766": Message("Decision 766: counts of the national portal"),
     "scores61": Message("quarterly sheet 61: points"),
     "levels": Message("levels"),

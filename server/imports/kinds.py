@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.errors import NotFoundError
 from pipeline.language import Message
+from server.catalogue.margins import MARGINS
 from server.catalogue.succession import SUCCESSORS
 from server.catalogue.writing import SPECS
 from server.indicators.imports import INDICATORS766
@@ -15,7 +16,8 @@ from server.tabular.spec import ImportSpec
 
 _CATALOGUE = (*SPECS, SUCCESSORS)
 KINDS: dict[str, ImportSpec] = {
-    spec.kind: spec for spec in (RATINGS, TRANSACTIONS, INDICATORS766, SCORES61, *_CATALOGUE, ENUMERATORS, PHONES)
+    spec.kind: spec
+    for spec in (RATINGS, TRANSACTIONS, MARGINS, INDICATORS766, SCORES61, *_CATALOGUE, ENUMERATORS, PHONES)
 }
 """Kind -> what it is, in the order in which pages list them."""
 OF_CATALOGUE = frozenset(spec.kind for spec in _CATALOGUE)

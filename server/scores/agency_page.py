@@ -11,6 +11,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from calibration.drivers import Drivers
+from calibration.ranks import RankSet
 from pipeline.calendar import month_words
 from pipeline.language import Text, in_language, translator
 from pipeline.release_kind import PULSE
@@ -24,6 +25,7 @@ from server.feedback.search import Wanted, found_cases
 from server.scores.agency_steps import agency_steps
 from server.scores.asked import asked_period, own_agency
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
+from server.scores.comparing import own_ranks
 from server.scores.drivers import drivers_of
 from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
@@ -33,7 +35,7 @@ from server.scores.plots import pulse_plot
 from server.scores.reasons import reasons_of
 from server.scores.reasons_page import reasons_plot
 from server.scores.signals import signals
-from server.scores.standings import held_index, index_within, standings
+from server.scores.standings import Standing, Standings, held_index, index_within, standings
 from server.scores.trends import TrendPoint, channel_counts, pulses, trend
 from server.scores.words import reason_words
 from server.store.channels import CHANNELS
@@ -92,6 +94,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         instrument=instrument,
         below=found.below,
         standing=standing,
+        ranks=_ranks(found, standing),
         lines=lines,
         lowest_plot=lowest_plot(lines.lowest, lang),
         steps=agency_steps(agency.code, chosen, standing, lines, reasons[0] if reasons else None, waiting),
@@ -122,6 +125,13 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         channel_names=CHANNELS.names,
         refresh_s=refresh_s(request),
     )
+
+
+def _ranks(found: Standings, own: Standing | None) -> RankSet | None:
+    """The agency's own ranks among those of its level."""
+    if own is None:
+        return None
+    return own_ranks([(one.code, one.figure) for one in found.agencies if one.level == own.level], own.code)
 
 
 def _drivers_plot(found: Drivers, names: Mapping[str, Text], lang: str) -> Markup:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
+from calibration.ranks import RankSet, top
 from pipeline.calendar import parse_period
 from pipeline.language import Message, Text, in_language
 from server.catalogue.reading import listing as catalogue_listing
-from server.scores.analysis_plots import curve_plot, difference_plot, rank_plot
+from server.scores.analysis_plots import curve_plot, difference_plot, evidence_plot, rank_plot
 from server.scores.analysis_tables import OF_AGENCIES, analysis_tables
 from server.scores.asked import asked_period
 from server.scores.clerks import LEFT_OUT
 from server.scores.files import as_csv, as_parquet, described
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
-from server.scores.tables import TABLES, drift_words, material
+from server.scores.tables import TABLES, Row, drift_words, material
 from server.scores.words import reason_words, verdict_words
 from server.store.engine import read
 from server.web.context import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
@@ -26,6 +29,8 @@ from server.web.listing import holds, listing
 router = APIRouter(include_in_schema=False)
 PARQUET = "application/vnd.apache.parquet"
 CSV = "text/csv; charset=utf-8"
+FIRST, MAX_FIRST = 5, 100
+"""How many first ranks the page asks about, unless somebody asks otherwise."""
 POINTS = 400
 """Agencies in the plot of differences: of more, every second, every third ... is drawn; the download has all."""
 
@@ -37,6 +42,7 @@ def analysis_page(
     period: str = "",
     q: Annotated[str, Query(max_length=80)] = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+    first: Annotated[int, Query(ge=1, le=MAX_FIRST)] = FIRST,
 ) -> Response:
     """All figures of a period on one page; of many agencies some at a time, the same in every table and plot."""
     chosen = asked_period(request, user, period)
@@ -48,7 +54,8 @@ def analysis_page(
     if found is None:
         return render(request, "analysis_waits.html", period=chosen, periods=periods)
     fitting = [one for one in found.scores.values() if holds(q, one.name_vi, one.name_en, one.id)]
-    table = listing("/analysis", {"period": period, "q": q}, fitting, {}, sort="", page=page)
+    asked = {"period": period, "q": q, "first": "" if first == FIRST else str(first)}
+    table = listing("/analysis", asked, fitting, {}, sort="", page=page)
     here = {one.id for one in table.rows}
     rows = {name: [r for r in of if name not in OF_AGENCIES or r["agency"] in here] for name, of in found.rows.items()}
     points = rows["differences"]
@@ -72,8 +79,37 @@ def analysis_page(
         ),
         difference_plot=difference_plot(points[:: -(-len(points) // POINTS) or 1], rows["agencies"], lang),
         rank_plot=rank_plot(rows["ranks"], lang),
+        evidence_plot=evidence_plot(rows["drift-evidence"], lang),
+        first=first,
+        firsts=first_agencies(found.rows["ranks"], first),
+        level_names={row.code: in_language(Text.of_row(row._mapping), lang) for row in named},
         dictionary=[(name, described(name)) for name in found.columns],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """Of one level: rows of the agencies that may be among the first k, and of those that surely are."""
+
+    level: str
+    of: int
+    possible: list[Row]
+    sure: list[Row]
+
+
+def first_agencies(rows: Sequence[Row], k: int) -> list[First]:
+    """By level, from the rows of the rank sets. A level of k agencies or fewer says nothing and is left out."""
+    levels: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        levels.setdefault(row["agency_level"], {})[row["agency"]] = row
+    found = []
+    for level, of_level in levels.items():
+        sets = [RankSet(code, row["best"], row["worst"], row["of"]) for code, row in of_level.items()]
+        first = top(sets, k)
+        if len(sets) > k:
+            possible, sure = ([of_level[code] for code in codes] for codes in (first.possible, first.sure))
+            found.append(First(level, len(sets), possible, sure))
+    return found
 
 
 @router.get("/analysis/{table}.{ending}")

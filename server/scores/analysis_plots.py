@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from calibration.ranks import RankSet, plot_ranks
+from pipeline.calendar import parse_period
 from pipeline.language import Text, translator
 from server.scores.plots import EXPLICIT_COLOUR, FUSED_COLOUR, chart_of, svg
 
@@ -85,3 +86,21 @@ def rank_plot(rows: Sequence[Row], lang: str) -> Markup:
         sets.setdefault(row["agency_level"], []).append(RankSet(row["agency"], row["best"], row["worst"], row["of"]))
     text = _("Rank set of every agency within its level.")
     return svg(alt.vconcat(*(plot_ranks(of_level, title, names, WIDTH_PX) for of_level in sets.values())), text)
+
+
+def evidence_plot(rows: Sequence[Row], lang: str) -> Markup:
+    """The evidence of change by month on a scale of tenfold steps, and where it rings."""
+    import altair as alt
+
+    if not rows:
+        return Markup("")
+    _ = translator(lang)
+    months = [parse_period(row["period"]).words(lang) for row in rows]
+    points = [{"month": month, "evidence": max(row["evidence"], 0.01)} for month, row in zip(months, rows, strict=True)]
+    x = alt.X("month:O", title=None, sort=months, axis=alt.Axis(labelAngle=-40))
+    scale = alt.Scale(type="log", domainMin=0.01)
+    y = alt.Y("evidence:Q", title=_("Evidence of change"), scale=scale)
+    line = chart_of(points).mark_line(point=True, color=EXPLICIT_COLOUR).encode(x=x, y=y)
+    limit = chart_of([{"evidence": rows[-1]["rings_at"]}]).mark_rule(strokeDash=[5, 4], color=FUSED_COLOUR).encode(y=y)
+    text = _("Evidence by month that the whole province's signal has been changing; dashed: where it rings.")
+    return svg(alt.layer(line, limit).properties(width=WIDTH_PX, height=200), text)

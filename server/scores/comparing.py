@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibration.changes import changes
-from calibration.ranks import RankSet, rank_shares
+from calibration.ranks import RankSet, marginal_rank_set, rank_shares, smoothed_error
 from pipeline.language import Message
 from server.scores.figures import Figure, Place
 from server.scores.index import WHOLE
@@ -62,3 +62,15 @@ def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
         (place.key, f.index / 100, effective(f)) for place in places if (f := place.figure(item)).index is not None
     ]
     return rank_shares([share for _, share, _ in known], [n for _, _, n in known], [name for name, _, _ in known])
+
+
+def own_ranks(figures: Sequence[tuple[str, Figure]], code: str) -> RankSet | None:
+    """The ranks of one agency alone among agencies (code, figure); None where it has no figure, or is alone.
+
+    It holds with 95 % for whoever asks about this one agency; several agencies' beside each other are `ranking`."""
+    known = [(name, one.index / 100, effective(one)) for name, one in figures if one.index is not None]
+    names = [name for name, _, _ in known]
+    if code not in names or len(names) < 2:
+        return None
+    shares, n_eff = [share for _, share, _ in known], [n for _, _, n in known]
+    return marginal_rank_set(shares, smoothed_error(shares, n_eff), names, names.index(code))

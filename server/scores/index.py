@@ -96,7 +96,7 @@ class IndexResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Figures:
+class Figures:
     """Names of the m figures, and how each is made from the k base figures: `combine` float64 [k, m]."""
 
     base_slots: tuple[tuple[int, ...], ...]
@@ -104,21 +104,21 @@ class _Figures:
     combine: NDArray[np.float64]
 
 
-def _figures(instrument: Instrument, only: Collection[str] | None = None) -> _Figures:
+def figures_of(instrument: Instrument, only: Collection[str] | None = None) -> Figures:
     """All figures of an instrument, or those named alone."""
     every = _all_figures(instrument)
     if only is None:
         return every
     columns = [j for j, (name, _) in enumerate(every.names) if name in only]
     used = np.flatnonzero((every.combine[:, columns] > 0).any(axis=1))
-    return _Figures(
+    return Figures(
         tuple(every.base_slots[i] for i in used),
         tuple(every.names[j] for j in columns),
         every.combine[used][:, columns],
     )
 
 
-def _all_figures(instrument: Instrument) -> _Figures:
+def _all_figures(instrument: Instrument) -> Figures:
     slots: list[tuple[int, ...]] = [(0,)]
     names = [(OVERALL, "overall")]
     for item in instrument.scored:
@@ -152,7 +152,7 @@ def _all_figures(instrument: Instrument) -> _Figures:
         combine[:, -1] = 0.0
         combine[0, -1] = 1.0
     names.append((WHOLE, "index"))
-    return _Figures(tuple(slots), tuple(names), combine)
+    return Figures(tuple(slots), tuple(names), combine)
 
 
 def _valid(sheets: Sheets, facts: set[int]) -> NDArray[np.bool_]:
@@ -163,7 +163,8 @@ def _valid(sheets: Sheets, facts: set[int]) -> NDArray[np.bool_]:
     return valid
 
 
-def _answers(sheets: Sheets, figures: _Figures, facts: set[int], weights: Weights) -> Answers:
+def answers_of(sheets: Sheets, figures: Figures, facts: set[int], weights: Weights | None) -> Answers:
+    """The sheets' answers to every base figure, agency and day as clusters. `facts`: slots of yes and no."""
     good = (sheets.answers == 4) | (sheets.answers == 5)
     for slot in facts:
         good[:, slot] = sheets.answers[:, slot] == 6
@@ -233,11 +234,11 @@ def compute_index(
     frame = frame_counts(connection, province_id, period)
     shown = published(connection, province_id, period, below=suppress_below)
     sheets = read_sheets(connection, province_id, instrument, period, shown, within)
-    figures = _figures(instrument, only)
+    figures = figures_of(instrument, only)
     plan = chances(connection, province_id, instrument, period)
     weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
     facts = {item.slot for item in instrument.facts}
-    answers = _answers(sheets, figures, facts, weights)
+    answers = answers_of(sheets, figures, facts, weights)
     effects = mode_effects(answers, sheets.channel) if len(sheets) else None
     watched = period.last_day >= today()
     valid = _valid(sheets, facts)
@@ -302,7 +303,7 @@ def _hidden(
 @dataclass(frozen=True, slots=True)
 class _Request:
     answers: Answers
-    figures: _Figures
+    figures: Figures
     sheets: Sheets
     valid: NDArray[np.bool_]
     days: DayCorrelation
@@ -372,7 +373,7 @@ def _combine(
     return np.asarray(np.where(unknown | (total == 0), np.nan, shift))
 
 
-def _channel_effects(effects: ModeEffects | None, figures: _Figures, below: int) -> tuple[ChannelEffect, ...]:
+def _channel_effects(effects: ModeEffects | None, figures: Figures, below: int) -> tuple[ChannelEffect, ...]:
     if effects is None:
         return ()
     shown = [j for j, (_, kind) in enumerate(figures.names) if kind in ("overall", "factor", "index")]

@@ -7,6 +7,7 @@ Answers travel from the data base in two whole numbers, three bits each.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -35,9 +36,10 @@ _KEYS = ("agency_id", "service_group", "service_id", "month", "day", "counter_id
 @dataclass(frozen=True, slots=True)
 class Sheets:
     """The counted sheets of a period that may be seen. Keys: int64 [sheets] (0 where there is none), `channel` str
-    [sheets]. `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no; beyond the columns' slots as far as
-    the instrument has criteria and facts."""
+    [sheets]; `id`: of the stored row, ascending. `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no;
+    beyond the columns' slots as far as the instrument has criteria and facts."""
 
+    id: IntArray
     agency: IntArray
     service_group: IntArray
     service: IntArray
@@ -79,6 +81,7 @@ def read_sheets(
     if instrument.is_long:
         answers = _with_further(connection, province_id, instrument, period, of["id"][seen], answers)
     return Sheets(
+        id=of["id"][seen],
         agency=of["agency_id"][seen],
         service_group=of["service_group"][seen],
         service=of["service_id"][seen],
@@ -113,12 +116,28 @@ def _with_further(
     slots = [item.slot for item in instrument.scored if not item.is_wide]
     found = np.zeros((len(ids), 1 + max(slots, default=ANSWER_SLOTS - 1)), dtype=np.uint8)
     found[:, : answers.shape[1]] = answers
+    found[:, slots] = further_answers(connection, province_id, instrument, period, ids, slots)
+    return found
+
+
+def further_answers(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    ids: IntArray,
+    slots: Sequence[int],
+) -> IntArray:
+    """[sheets, slots] answers above 0 beyond the columns of the sheets with `ids` (ascending); 0: none, or "does not
+    concern me", or "don't know"."""
+    found = np.zeros((len(ids), len(slots)), dtype=np.int64)
     columns = (sheet_answers.c.rating_id, sheet_answers.c.slot, sheet_answers.c.value)
     query = Scope(province_id).select(sheet_answers, *columns).join(ratings, ratings.c.id == sheet_answers.c.rating_id)
-    query = _counted(query.where(sheet_answers.c.value.between(1, 7)), instrument, period)
-    wanted = set(slots)
+    query = _counted(query.where(sheet_answers.c.value > 0), instrument, period)
+    column_of = {slot: column for column, slot in enumerate(slots)}
     for rows in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
-        table = np.array([tuple(row) for row in rows if row.slot in wanted], dtype=np.int64).reshape(-1, 3)
+        wanted = [(row.rating_id, column_of[row.slot], row.value) for row in rows if row.slot in column_of]
+        table = np.array(wanted, dtype=np.int64).reshape(-1, 3)
         place = np.searchsorted(ids, table[:, 0])
         known = place < len(ids)
         known[known] = ids[place[known]] == table[known, 0]

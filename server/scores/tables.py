@@ -17,7 +17,7 @@ from calibration.agreement import Figure, implicit_index, index_agreement, table
 from calibration.analysis import AgencyResult, Analysis
 from calibration.areas_over_time import FEWEST, areas_over_time
 from calibration.curves import group_curves
-from calibration.drift import DriftKind, detect_drift
+from calibration.drift import DriftKind, DriftReport, detect_drift
 from calibration.months import AgencyMonth
 from calibration.ranks import rank_shares
 from calibration.ratings import TABLET, totals
@@ -62,6 +62,8 @@ class Material:
 
     current: Mapping[str, AgencyMonth] = field(default_factory=dict)
     """The period's figures by agency."""
+    made: dict[str, DriftReport] = field(default_factory=dict)
+    """What several tables are made from."""
 
 
 def material(engine: Engine, province_id: int, period: Period) -> Material:
@@ -321,11 +323,18 @@ def small_area_rows(m: Material) -> list[Row]:
     return rows
 
 
+def _drift(m: Material) -> DriftReport:
+    """Made once for both of its tables."""
+    if "drift" not in m.made:
+        month = day_range(m.latest)
+        curves = group_curves(m.monthly, month)
+        m.made["drift"] = detect_drift([one for one in m.monthly if one.agency not in m.few], month, curves)
+    return m.made["drift"]
+
+
 def drift_rows(m: Material) -> list[Row]:
     """What was tested for drift in the period's last month, and what rang; false alarms are controlled."""
-    month = day_range(m.latest)
-    curves = group_curves(m.monthly, month)
-    found = detect_drift([one for one in m.monthly if one.agency not in m.few], month, curves)
+    found = _drift(m)
     rows = [
         {"period": m.latest.name, **_names(m.agencies[row["agency"]])}
         | {name: value for name, value in row.items() if name != "agency"}
@@ -337,6 +346,17 @@ def drift_rows(m: Material) -> list[Row]:
         | {"statistic": alarm.statistic, "degrees": None, "p_value": None, "alarm": True}
         for alarm in slow
     ]
+    return rows
+
+
+def evidence_rows(m: Material) -> list[Row]:
+    """How strongly all months together say that the whole province's signal has been changing, month by month."""
+    found = _drift(m)
+    rows = []
+    for span, evidence in found.course:
+        rings = evidence >= found.months_between_false_alarms
+        row = {"period": month_name(month_of_date(span.start)), "evidence": evidence}
+        rows.append({**row, "rings_at": found.months_between_false_alarms, "alarm": rings})
     return rows
 
 
@@ -355,5 +375,6 @@ TABLES: dict[str, Callable[[Material], list[Row]]] = {
     "ranks": rank_rows_of,
     "small-areas": small_area_rows,
     "drift": drift_rows,
+    "drift-evidence": evidence_rows,
 }
 """Name in addresses and files -> how the table is made."""

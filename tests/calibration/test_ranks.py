@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.ranks import plot_ranks, rank_rows, rank_sets, rank_shares, smoothed_error
+from calibration.ranks import (
+    RankSet,
+    marginal_rank_set,
+    plot_ranks,
+    rank_rows,
+    rank_sets,
+    rank_shares,
+    smoothed_error,
+    top,
+)
 from pipeline.errors import StatisticsError
 
 
@@ -73,3 +82,79 @@ def test_one_agency_and_none() -> None:
 def test_bad_input_is_refused(estimates: list[float], errors: list[float]) -> None:
     with pytest.raises(StatisticsError, match="Ranks"):
         rank_sets(estimates, errors, ["a", "b"])
+
+
+def test_one_agencys_own_set_is_no_wider_than_the_simultaneous_one() -> None:
+    rng = np.random.default_rng(5)
+    names = [str(i) for i in range(15)]
+    for _ in range(5):
+        theta, error = rng.normal(0.8, 0.05, 15), rng.uniform(0.01, 0.04, 15)
+        together = rank_sets(theta, error, names)
+        for which in range(15):
+            own = marginal_rank_set(theta, error, names, which)
+            assert (own.name, own.of) == (names[which], 15)
+            assert together[which].best <= own.best <= own.worst <= together[which].worst
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
+def test_one_agencys_own_set_holds(spread: float) -> None:
+    """Of one agency named beforehand, in the middle: coverage of its own rank, or of all ranks of its tie."""
+    rng = np.random.default_rng(6)
+    theta, error = 0.8 + spread * np.linspace(-1, 1, 11), np.linspace(0.01, 0.03, 11)
+    names, held = [str(i) for i in range(11)], 0
+    best, worst = 1 + (theta > theta[5]).sum(), (theta >= theta[5]).sum()
+    for run in range(400):
+        found = marginal_rank_set(rng.normal(theta, error), error, names, 5, seed=run, draws=400)
+        held += found.best <= best and worst <= found.worst
+    assert held / 400 >= 0.93
+
+
+def test_who_may_be_and_who_surely_is_among_the_first() -> None:
+    sets = [RankSet("a", 1, 2, 5), RankSet("b", 1, 4, 5), RankSet("c", 3, 5, 5), RankSet("d", 4, 5, 5)]
+    first = top(sets, 3)
+    assert first.possible == ("a", "b", "c")
+    assert first.sure == ("a",)
+    assert top(sets, 5).sure == ("a", "b", "c", "d")
+
+
+def test_the_first_k_hold_at_once() -> None:
+    """Whoever is among the true first three is possible, whoever is sure is among them, in all but five of a
+    hundred."""
+    rng = np.random.default_rng(7)
+    theta, error, names = np.linspace(0.7, 0.95, 12), np.linspace(0.04, 0.01, 12), [str(i) for i in range(12)]
+    true = {names[i] for i in np.argsort(-theta)[:3]}
+    held = 0
+    for run in range(150):
+        found = top(rank_sets(rng.normal(theta, error), error, names, seed=run, draws=400), 3)
+        held += true <= set(found.possible) and set(found.sure) <= true
+    assert held / 150 >= 0.93
+
+
+CSRANKS_SIMULTANEOUS = (
+    "22-24 2-20 8-22 6-22 1-15 14-24 1-11 1-15 1-11 19-24 1-20 8-22 8-23 6-22 1-8 6-22 14-23 8-23 6-20 "
+    "1-10 2-20 8-20 4-20 1-10 "
+)
+CSRANKS_MARGINAL = (
+    "22-24 4-19 8-22 7-22 2-15 17-24 1-10 2-11 1-11 19-24 3-17 10-22 10-23 7-20 1-6 7-21 15-23 12-23 7-20 "
+    "1-5 4-18 8-20 5-20 1-8 "
+)
+CSRANKS_FIRST_FIVE = {1, 4, 6, 7, 8, 10, 14, 19, 20, 22, 23}
+
+
+def test_the_ranks_of_csranks() -> None:
+    """The procedures of R's csranks (R 4.2.2; 30,000 draws, three seeds alike) on 24 figures made by arithmetic:
+    simultaneous sets, marginal ones, the first five."""
+    i = np.arange(24)
+    theta, error = 500 + (37 * i * i) % 61 - 30.0, 2.0 + (11 * i) % 7 / 2
+    names = [str(n) for n in i]
+    sets = rank_sets(theta, error, names, draws=20_000)
+    own = [marginal_rank_set(theta, error, names, n, draws=20_000) for n in range(24)]
+    assert [f"{s.best}-{s.worst}" for s in sets] == CSRANKS_SIMULTANEOUS.split()
+    assert [f"{s.best}-{s.worst}" for s in own] == CSRANKS_MARGINAL.split()
+    assert {int(name) for name in top(sets, 5).possible} == CSRANKS_FIRST_FIVE
+
+
+def test_which_must_be_an_agency() -> None:
+    with pytest.raises(StatisticsError):
+        marginal_rank_set([0.8, 0.9], [0.1, 0.1], ["a", "b"], 2)
+    assert str(marginal_rank_set([0.8], [0.1], ["a"], 0)) == "1"

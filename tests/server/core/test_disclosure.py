@@ -118,6 +118,8 @@ FIGURES = (
     "/survey/questions?period={p}",
     "/survey/questions?period={p}&agency=aaa-a",
     "/survey/bridge?old=201&new=301&period={p}",
+    "/survey/raked?period={p}",
+    "/analysis/before-after?agency=aaa-a",
     "/survey/766?period={p}&origin=own",
     "/survey/766/aaa-a?period={p}&origin=own",
     "/api/v1/indicators766?period={p}&origin=own",

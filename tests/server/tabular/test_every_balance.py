@@ -24,6 +24,7 @@ ITEMS = [code for code in load_instrument("2640").slots if code != "overall"]
 GOOD: dict[str, dict[str, str]] = {
     "ratings": {"agency": "p1-a", "day": "5/8/2026", "channel": "paper", "overall": "4", **dict.fromkeys(ITEMS, "4")},
     "transactions": {"agency": "p1-a", "month": "2026-07", "count": "1.234"},
+    "margins": {"question": "G1", "choice": "1", "people": "1.234", "year": "2024"},
     "indicators766": {
         "agency": "p1-a",
         "dossiers": "10",

@@ -1,0 +1,142 @@
+"""What an improvement at some agencies did, from the official index by quarters: an analyst's page.
+
+Only figures that are published go in (`server.core.disclosure`): an agency whose quarter is hidden has no answers in
+it. Each counts as many answers as its interval rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from calibration.before_after import FEWEST_CONTROLS, BeforeAfter, Effect, before_after
+from pipeline.calendar import Period, parse_period
+from pipeline.errors import StatisticsError
+from pipeline.instruments import Instrument
+from pipeline.language import Message
+from server.catalogue.agencies import read_agencies
+from server.scores.comparing import effective
+from server.scores.fused import rated_quarters
+from server.scores.index import WHOLE
+from server.scores.plots import svg
+from server.scores.standings import held_index, main_instrument
+from server.store.engine import read
+from server.web.context import Analyst, engine_of, error_text, language, render
+
+router = APIRouter(include_in_schema=False)
+MAX_QUARTERS = 8
+"""So many, the newest ones, are compared."""
+MAX_AGENCIES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """The official index of agencies by quarters, the oldest first. `satisfied`, `valid` float64 [agencies, quarters]:
+    answers, as many as count for sure; 0 where there is no published figure."""
+
+    codes: tuple[str, ...]
+    quarters: tuple[Period, ...]
+    satisfied: NDArray[np.float64]
+    valid: NDArray[np.float64]
+
+    def effect(self, improved: Collection[str], first: Period) -> BeforeAfter:
+        """Of an improvement that came with the quarter `first` to the agencies of these codes. Raises
+        `StatisticsError` where too little is known to tell."""
+        return before_after(
+            self.satisfied, self.valid, [code in improved for code in self.codes], self.quarters.index(first)
+        )
+
+
+def course(connection: Connection, province_id: int, instrument: Instrument, quarters: Sequence[Period]) -> Course:
+    """The course of the whole's index over quarters, the oldest first."""
+    rows: dict[str, list[tuple[float, float]]] = {}
+    for number, quarter in enumerate(quarters):
+        for place in held_index(connection, province_id, instrument, quarter).of("agency"):
+            figure = place.figure(WHOLE)
+            if figure.index is not None:
+                known = rows.setdefault(place.key, [(0.0, 0.0)] * len(quarters))
+                known[number] = (figure.index / 100 * effective(figure), effective(figure))
+    table = np.array(list(rows.values()), dtype=np.float64).reshape(len(rows), len(quarters), 2)
+    return Course(tuple(rows), tuple(quarters), table[..., 0], table[..., 1])
+
+
+def is_sure(effect: Effect) -> bool:
+    """Whether it can be told from chance."""
+    return not effect.low <= 0 <= effect.high
+
+
+def conclusion(found: BeforeAfter) -> Message:
+    """What a leader may say of it, in one sentence."""
+    if found.placebo is not None and is_sure(found.placebo):
+        return Message(
+            "These agencies were already on another way than the others before the improvement came: what followed "
+            "cannot be put down to it."
+        )
+    if not is_sure(found.effect):
+        return Message("A difference cannot be told from chance: that does not mean that there was none.")
+    if found.effect.estimate > 0:
+        return Message("The improved agencies rose against the others by more than chance explains.")
+    return Message("The improved agencies fell against the others by more than chance explains.")
+
+
+@router.get("/analysis/before-after")
+def before_after_page(
+    request: Request,
+    user: Analyst,
+    first: Annotated[str, Query(max_length=30)] = "",
+    agency: Annotated[list[Annotated[str, Query(max_length=80)]], Query(max_length=MAX_AGENCIES)] = [],  # noqa: B006
+) -> Response:
+    """Choose agencies and the first quarter after; the effect, a check on the quarter before, and the plot."""
+    lang, improved = language(request), frozenset(agency)
+    with read(engine_of(request)) as connection:
+        periods = rated_quarters(connection, user.province_id)
+        quarters = [one.period for one in periods][:MAX_QUARTERS][::-1]
+        agencies = read_agencies(connection, user.province_id)
+        instrument = main_instrument(connection, user.province_id, quarters[-1])
+        chosen = parse_period(first) if first else quarters[-1]
+        known = None
+        if improved and chosen in quarters:
+            known = course(connection, user.province_id, instrument, quarters)
+    found, problem = None, ""
+    if known is not None:
+        try:
+            found = known.effect(improved, chosen)
+        except StatisticsError as error:
+            problem = error_text(request, error)
+    elif improved:
+        problem = error_text(request, StatisticsError(Message("There are no figures of this quarter.")))
+    words = [one.words(lang) for one in quarters]
+    return render(
+        request,
+        "before_after.html",
+        agencies=agencies,
+        improved=improved,
+        quarters=quarters,
+        first=chosen,
+        instrument=instrument,
+        fewest=FEWEST_CONTROLS,
+        found=found,
+        problem=problem,
+        conclusion=None if found is None else conclusion(found),
+        rows=[] if found is None else _rows(found, words),
+        plot="" if found is None else svg(found.plot(lang, words), words[0] + " – " + words[-1]),
+    )
+
+
+def _rows(found: BeforeAfter, quarters: Sequence[str]) -> list[tuple[str, float | None, float | None]]:
+    """(quarter, index of the improved, of the others) of the plot, as a table."""
+
+    def points(share: float) -> float | None:
+        return None if np.isnan(share) else 100 * float(share)
+
+    return [
+        (quarter, points(mine), points(theirs))
+        for quarter, mine, theirs in zip(quarters, found.improved, found.controls, strict=True)
+    ]

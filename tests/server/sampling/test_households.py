@@ -1,0 +1,81 @@
+"""A sample of households by command: the draw, and where it stands after the calls."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from calibration.households import HouseholdSettings, draw_households
+from hailong.cli import main
+from server.sampling.households import read_frame
+
+DRAW = ["--communes", "4", "--villages", "2", "--households", "5", "--replacements", "2", "--seed", "9"]
+
+
+@pytest.fixture
+def frame(tmp_path: Path) -> Path:
+    path = tmp_path / "thon.csv"
+    rows = [f"Xã {c};Thôn {v};{40 + 7 * c + v}" for c in range(9) for v in range(3)]
+    path.write_text("\n".join(["Xã;Thôn;Số hộ", *rows]), encoding="utf-8-sig")
+    return path
+
+
+def test_the_draw_is_a_list_and_the_same_again(frame: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["server", "households", str(frame), *DRAW]) == 0
+    first = capsys.readouterr().out
+    assert len(re.findall(r"^Xã \d, Thôn \d \(\d+\): (?:\d+ ?){5}$", first, re.MULTILINE)) == 8
+    assert main(["server", "households", str(frame), *DRAW]) == 0
+    assert capsys.readouterr().out == first
+
+
+def _contacts(frame: Path, folder: Path, change: str = "") -> Path:
+    """Everybody of the draw answers, three of four are satisfied; of the first village one is not met once, one refuses
+    and a replacement answers."""
+    drawn = draw_households(read_frame(frame), HouseholdSettings(4, 2, 5, 2, 9))
+    rows = ["commune,village,household,calls,result,satisfied"]
+    for number, one in enumerate(drawn):
+        for place, household in enumerate(one.picks):
+            told = f"1,answered,{int(place != 2)}"
+            if number == 0 and place < 2:
+                told = "1,not_met," if place == 0 else "1,refused,"
+            rows.append(f"{one.village.commune},{one.village.name},{household},{told}")
+        if number == 0:
+            rows.append(f"{one.village.commune},{one.village.name},{one.replacements[0]},1,answered,1")
+    path = folder / "lien-he.csv"
+    path.write_text("\n".join([*rows, change]).strip(), encoding="utf-8")
+    return path
+
+
+def test_what_is_left_to_do_and_the_share(frame: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _contacts(frame, tmp_path)
+    assert main(["server", "households", str(frame), *DRAW, "--contacts", str(path)]) == 0
+    told = capsys.readouterr().out
+    first = draw_households(read_frame(frame), HouseholdSettings(4, 2, 5, 2, 9))[0]
+    assert f": {first.picks[0]}" in told.splitlines()[0], "to be called again"
+    assert "95" in told
+    assert re.search(r"\d+[.,]\d % \(\d+[.,]\d .+ \d+[.,]\d %\)", told)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "Xã 0,Thôn 9,1,1,answered,1",
+        "Xã 0,Thôn 0,1,1,sleeps,",
+        "Xã 0,Thôn 0,x,1,answered,1",
+        "Xã 0,Thôn 0,1,1,refused,1",
+    ],
+    ids=["no such village", "no such result", "no number", "satisfied without an answer"],
+)
+def test_bad_rows_are_told(frame: Path, tmp_path: Path, row: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = _contacts(frame, tmp_path, row)
+    assert main(["server", "households", str(frame), *DRAW, "--contacts", str(path)]) != 0
+    assert "lien-he.csv" in capsys.readouterr().err
+
+
+def test_a_frame_without_its_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "thon.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    assert main(["server", "households", str(path), *DRAW]) != 0
+    assert "thon.csv" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""Before and after as an analyst's page: the effect from published figures alone, and what a leader may say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from calibration.before_after import BeforeAfter, Effect
+from pipeline.calendar import month_of_day, parse_period
+from pipeline.instruments import load_instrument
+from server.catalogue.writing import import_catalogue
+from server.scores.before_after import conclusion, course
+from server.store.engine import read, write
+from server.store.tables.ratings import answer_values, ratings
+from server.store.tables.users import Role
+from tests.server.client import Browser
+from tests.server.province import Province, application, fill_province
+from tests.server.worlds import agency_id
+
+QUARTERS = tuple(parse_period(f"2025-Q{n}") for n in (1, 2, 3))
+FEW = 12
+
+
+@pytest.fixture
+def province(store: Engine) -> Province:
+    """Ten more agencies with 60 sheets a quarter of 2025, 45 of them satisfied; from Q3 on 57 at c0 and c1. c9 has too
+    few in Q2."""
+    made = fill_province(store, "bbb", simulated=False)
+    instrument = load_instrument("2640")
+    with write(store) as connection:
+        rows = [(n, {"code": f"c{n}", "name_vi": f"Sở thứ {n}", "level": "tinh"}) for n in range(10)]
+        import_catalogue(connection, made.province_id, "agencies", rows)
+        sheets = []
+        for n in range(10):
+            agency = agency_id(connection, made.province_id, f"c{n}")
+            for number, quarter in enumerate(QUARTERS):
+                satisfied = 57 if n < 2 and number == 2 else 45 + (n % 3)
+                for sheet in range(FEW if n == 9 and number == 1 else 60):
+                    values = [0] * 32
+                    for code in ("overall", "A1", "C2"):
+                        values[instrument.slot_of(code)] = 5 if sheet < satisfied else 2
+                    day = quarter.first_day + sheet % 30
+                    row: dict[str, object] = {"province_id": made.province_id, "agency_id": agency, "service_group": 0}
+                    row |= {"channel": "paper", "day": day, "month": month_of_day(day), "received_day": day}
+                    sheets.append({**row, "instrument": "2640", "instrument_version": 1, **answer_values(values)})
+        connection.execute(insert(ratings), sheets)
+    return made
+
+
+def test_the_course_holds_published_figures_alone(store: Engine, province: Province) -> None:
+    with read(store) as connection:
+        found = course(connection, province.province_id, load_instrument("2640"), QUARTERS)
+    place = found.codes.index("c9")
+    assert found.valid[place, 1] == 0, "twelve sheets are no figure"
+    assert found.valid[place, 0] > 0
+    share = found.satisfied[found.codes.index("c1")] / found.valid[found.codes.index("c1")]
+    assert share == pytest.approx([46 / 60, 46 / 60, 0.95])
+    effect = found.effect({"c0", "c1"}, QUARTERS[2]).effect
+    assert effect.estimate == pytest.approx(0.2, abs=0.03)
+
+
+def test_the_page_tells_the_effect_and_keeps_it_from_others(store: Engine, province: Province, tmp_path: Path) -> None:
+    app = application(store, tmp_path)
+    browser = Browser(app)
+    browser.log_in(province.users[Role.ANALYST])
+    empty = browser.get("/analysis/before-after")
+    assert empty.status_code == 200
+    assert 'id="conclusion"' not in empty.text
+    page = browser.get("/analysis/before-after?first=2025-Q3&agency=c0&agency=c1").text
+    assert "tăng" in page
+    assert 'id="conclusion"' in page
+    assert "<svg" in page
+    few = browser.get("/analysis/before-after?first=2025-Q3&" + "&".join(f"agency=c{n}" for n in range(4))).text
+    assert 'role="alert"' in few, "six others are not enough"
+    assert 'role="alert"' in browser.get("/analysis/before-after?first=2019-Q3&agency=c0").text
+    assert browser.get("/analysis/before-after?first=nonsense&agency=c0").status_code == 422
+    other = Browser(app)
+    other.log_in(province.users[Role.AGENCY_READER])
+    assert other.get("/analysis/before-after").status_code == 403
+
+
+def _found(estimate: float, low: float, high: float, placebo: Effect | None = None) -> BeforeAfter:
+    import numpy as np
+
+    return BeforeAfter(Effect(estimate, low, high, 0.5), placebo, np.zeros(2), np.zeros(2), 1)
+
+
+def test_a_leader_is_told_no_more_than_is_known() -> None:
+    assert "rose" in str(conclusion(_found(0.1, 0.05, 0.15)))
+    assert "fell" in str(conclusion(_found(-0.1, -0.15, -0.05)))
+    assert "chance" in str(conclusion(_found(0.1, -0.05, 0.25)))
+    another_way = Effect(-0.1, -0.15, -0.05, 0.01)
+    assert "another way" in str(conclusion(_found(0.1, 0.05, 0.15, another_way)))
+    assert "rose" in str(conclusion(_found(0.1, 0.05, 0.15, Effect(0.01, -0.05, 0.05, 0.8))))
