@@ -156,6 +156,8 @@ def _of_people(
     for row in connection.execute(query):
         people[row.item][row.year][row.choice] = row.people
     items = [item for item in about_oneself(instrument) if item.code in people]
+    if not items:
+        return []
     answers = further_answers(connection, province_id, instrument, period, sheets.id, [item.slot for item in items])
     found = []
     for item, given in zip(items, answers.T, strict=True):

@@ -31,6 +31,7 @@ from server.scores.beside import Maker
 from server.scores.drivers import drivers_of
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.held import version_of
+from server.scores.raked import raked_index
 from server.scores.reasons import reasons_of
 from server.scores.signals import signals
 from server.scores.standings import held_index, standings
@@ -47,8 +48,8 @@ SERVER = Path(server.__file__).parent
 INSTRUMENT = load_instrument("2640")
 
 READ = {
-    "agencies", "box_pools", "boxes", "fields", "levels", "plan_strata", "plans", "provinces", "ratings", "releases",
-    "rounds", "service_groups", "services", "settings", "transactions",
+    "agencies", "box_pools", "boxes", "fields", "levels", "margins", "plan_strata", "plans", "provinces", "ratings",
+    "releases", "rounds", "service_groups", "services", "settings", "transactions",
 }  # fmt: skip
 """Tables that figures are made of which are held. One more: say below who writes it, and see that the version moves."""
 
@@ -60,11 +61,12 @@ def _in_one(connection: Connection, province: int) -> None:
     held_index(connection, province, INSTRUMENT, PERIOD)
     reasons_of(connection, province, INSTRUMENT, PERIOD, "agency")
     drivers_of(connection, province, INSTRUMENT, PERIOD)
+    raked_index(connection, province, INSTRUMENT, PERIOD)
 
 
 HOLDERS = {
-    "scores/analysis_tables.py", "scores/drivers.py", "scores/fused.py", "scores/reasons.py", "scores/signals.py",
-    "scores/standings.py",
+    "scores/analysis_tables.py", "scores/drivers.py", "scores/fused.py", "scores/raked.py", "scores/reasons.py",
+    "scores/signals.py", "scores/standings.py",
 }  # fmt: skip
 """Modules with something `Held`; what they hold is made in `test_what_held_figures_read`."""
 
@@ -102,8 +104,9 @@ def test_what_held_figures_read(store: Engine) -> None:
     assert agency_scores(store, province.province_id, PERIOD)
     with read(store) as connection:
         version_of(connection, province.province_id)
-    # the version looks at the log, too; strata are read where there is a plan
-    assert (seen - {"changes"}) | {"plan_strata"} == READ
+    # the version looks at the log, too; strata are read where there is a plan, margins where there are enough sheets
+    # (test_raked.py imports them while a figure is held)
+    assert (seen - {"changes"}) | {"plan_strata", "margins"} == READ
 
 
 WRITERS = {
