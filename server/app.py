@@ -53,6 +53,7 @@ ROUTERS = (
     "server.scores.place_page",
     "server.boxes.page",
     "server.scores.before_after",
+    "server.alerts.page",
     "server.scores.analysis_page",
     "server.catalogue.page",
     "server.accounts.users_page",

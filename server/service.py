@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, load_keys
 from pipeline.language import Message
+from server.alerts.alarm import Alarm
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
@@ -46,6 +47,7 @@ class Service:
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
         self._warmer = Warmer(engine)
+        self._alarm = Alarm(engine, config)
         self.web_address = ""
         self.metrics_address = ""
 
@@ -94,6 +96,7 @@ class Service:
         self._web.start()
         self._housekeeper.start()
         self._warmer.start()
+        self._alarm.start()
         return self
 
     def _serve_web(self) -> None:
@@ -109,6 +112,7 @@ class Service:
     ) -> None:
         self._stop.set()
         self._warmer.stop()
+        self._alarm.stop()
         self._server.should_exit = True
         self._web.join(10)
         if self._figures is not None:

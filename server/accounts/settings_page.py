@@ -1,4 +1,4 @@
-"""Settings of the province: retention, lateness, suppression, confidence, suspicion, the head of documents."""
+"""Settings of the province: retention, lateness, suppression, confidence, suspicion, alerts, the head of documents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pipeline.language import Joined, Message
 from server.auth.factors import require_for, required_roles
 from server.core.changes import record_change
 from server.core.labels import ROLE_NAMES
-from server.core.provinces import read_settings, write_setting
+from server.core.provinces import SETTINGS, read_settings, write_setting
+from server.outbox.mail import addresses
+from server.outbox.quiet import read_hours
+from server.outbox.webhook import MAX_URL, check_url
 from server.store.engine import read, write
 from server.store.tables.users import Role
 from server.web.confirm import FOR_GOOD, AskFirst
@@ -46,6 +49,14 @@ class SettingsForm(BaseModel):
     suspicion_burst_window_s: float = Field(ge=10, le=86_400)
     suspicion_staff_ratings: int = Field(ge=2, le=1000)
     suspicion_repeats: int = Field(ge=2, le=1000)
+    alert_mail: str = Field("", max_length=500)
+    alert_webhook: str = Field("", max_length=MAX_URL)
+    alert_quiet_hours: str = Field(SETTINGS["alert_quiet_hours"], max_length=20)
+    alert_silent_minutes: int = Field(ge=0, le=10_080)
+    alert_tablet_days: int = Field(ge=0, le=30)
+    alert_backup_days: int = Field(ge=0, le=365)
+    alert_fall_points: float = Field(ge=0, le=50)
+    alert_fall_false_a_year: float = Field(ge=0, le=100)
     office_superior: str = Field("", max_length=120)
     office_issuer: str = Field("", max_length=120)
     office_symbol: str = Field("", max_length=20)
@@ -65,6 +76,8 @@ _RETENTION = {
     "contact_days": Message("telephone numbers and enumerators"),
 }
 """Settings that delete where they become less."""
+_UNTOLD = ("alert_mail", "alert_webhook")
+"""Of these the log of changes says that they changed, not to what: an address may be a person's name, a URL a key."""
 
 
 def _limits(name: str) -> tuple[float, float]:
@@ -90,11 +103,15 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Sent, F
     with write(engine_of(request)) as connection:
         old = read_settings(connection, user.province_id, NAMES)
         stripped = {n: v.strip() if isinstance(v, str) else v for n, v in sent.model_dump(exclude={"sure"}).items()}
+        addresses(stripped["alert_mail"])
+        if stripped["alert_webhook"]:
+            check_url(stripped["alert_webhook"])
+        read_hours(stripped["alert_quiet_hours"])
         changed = {name: value for name, value in stripped.items() if value != old[name]}
         for name, value in changed.items():
             write_setting(connection, user.province_id, name, value)
         if changed:
-            named = {name: [old[name], value] for name, value in changed.items()}
+            named = {n: [bool(old[n]), bool(v)] if n in _UNTOLD else [old[n], v] for n, v in changed.items()}
             record_change(connection, user.province_id, user.user_id, "settings", named)
         shorter = {name: what for name, what in _RETENTION.items() if stripped[name] < old[name]}
         if shorter and not sent.sure:

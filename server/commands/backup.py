@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import InvalidError
@@ -40,6 +41,7 @@ def report_table(table: str, rows: int) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the backup."""
+    from pipeline.calendar import now_s
     from server.store.archive import backup
     from server.store.engine import connect
     from server.store.sealing import Seal, read_passphrase
@@ -59,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     engine = connect(config.store_url)
     counts = backup(engine, path, config.keys_dir if args.with_keys else None, report_table, for_whom=for_whom)
     engine.dispose()
+    with suppress(OSError):  # a folder of another user: the backup is made, `server.alerts` cannot know
+        config.backup_mark.write_text(f"{now_s()}\n", encoding="ascii")
     if args.keep is not None:
         for old in sorted(args.file.glob(_PATTERN))[: -args.keep]:
             old.unlink()

@@ -28,6 +28,8 @@ START = "0" * 64
 ACTIONS: dict[str, Message] = {
     "agency_active": Message("Agency taken in or out"),
     "agencies_imported": Message("Agencies imported"),
+    "alert_opened": Message("Alert opened"),
+    "alert_closed": Message("Alert over"),
     "box clerks stated": Message("Clerks of a box stated"),
     "box code issued": Message("Enrolment code issued"),
     "box enrolled": Message("Box enrolled"),

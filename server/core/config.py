@@ -144,6 +144,47 @@ def require_safe_address(given: str) -> None:
         raise ValueError("is no address such as https://dangnhap.example.vn")
 
 
+class MailConfig(_Section):
+    """The mail server that takes what this server sends; without a host nothing goes out by mail."""
+
+    host: str = ""
+    port: int = Field(default=587, ge=1, le=65_535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """Certificates are checked. "none": in the clear, for a relay on this machine or behind the same wall."""
+    ca_file: str = ""
+    """Whose certificates hold; empty: those that the machine trusts."""
+    sender: str = ""
+    """The address that letters come from."""
+    user: str = ""
+    password_file: str = ""
+    """A file whose first line is the password of `user`: this file is not the place for it."""
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> MailConfig:
+        if self.host and "@" not in self.sender:
+            raise ValueError("mail.sender is no address such as hailong@example.vn")
+        if self.user and not self.password_file:
+            raise ValueError("mail.user needs mail.password_file")
+        if self.user and self.security == "none":
+            raise ValueError("mail.user needs mail.security of starttls or tls: no password goes in the clear")
+        return self
+
+
+class AlertsConfig(_Section):
+    """What goes out when something needs somebody; where to stands in each province's settings."""
+
+    inner_networks: tuple[str, ...] = ()
+    """Networks of this house in which a webhook's receiver may stand. Without them a webhook reaches public addresses
+    alone, by HTTPS, so that no page of this server is a way to the machines beside it."""
+
+    @field_validator("inner_networks")
+    @classmethod
+    def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for text in given:
+            ipaddress.ip_network(text)
+        return given
+
+
 class ServerConfig(_Section):
     """Everything that a server is told."""
 
@@ -163,10 +204,18 @@ class ServerConfig(_Section):
             raise ValueError("[oidc] needs [web] public_url: people come back to it")
         return self
 
+    mail: MailConfig = MailConfig()
+    alerts: AlertsConfig = AlertsConfig()
+
     @property
     def store_url(self) -> str:
         """The data base's URL or path."""
         return self.store or str(self.data_dir / "store.sqlite")
+
+    @property
+    def backup_mark(self) -> Path:
+        """The file that says when the last backup was made (Unix seconds)."""
+        return self.data_dir / "last_backup"
 
     @property
     def keys_dir(self) -> Path:

@@ -1,5 +1,5 @@
 """Keys of 32 bytes that this server keeps outside its store: what signs cookies, what makes the tokens of receipts,
-what the gateways' keys and the users' second factors are sealed under.
+what the gateways' keys and the users' second factors are sealed under, what signs the alerts that go out.
 
 A file each beside the server's own keys (0600 in a folder of 0700), so that `hailong server backup --with-keys` takes
 them along, sealed; or a systemd credential of the same name (`LoadCredentialEncrypted=gateways.secret`), which goes
@@ -22,12 +22,16 @@ RECEIPT_KEY = "receipts.secret"
 GATEWAY_KEY = "gateways.secret"
 FACTOR_KEY = "factors.secret"
 CLIENT_SECRET = "oidc.secret"  # noqa: S105
+
+
+ALERT_KEY = "alerts.secret"
 BYTES = 32
 _LOST: Mapping[str, Message] = {
     COOKIE_KEY: Message("Delete it: everybody has to log in again, nothing else is lost."),
     RECEIPT_KEY: Message("Delete it: dossiers that have a link may get a second one, nothing else is lost."),
     GATEWAY_KEY: Message("Delete it, then give every gateway a new key on its round's page."),
     FACTOR_KEY: Message("Delete it, then reset every user's second factor: `hailong server reset-password`."),
+    ALERT_KEY: Message("Delete it, then give every receiver of a webhook the new secret: `hailong server alerts`."),
 }
 
 

@@ -9,6 +9,7 @@ own (`server.ratings.imports`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -17,7 +18,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import Period
-from pipeline.errors import ImportRowError
+from pipeline.errors import HailongError, ImportRowError
 from pipeline.instruments import Instrument
 from pipeline.language import Message, reason_of
 from pipeline.text import match_key
@@ -27,6 +28,7 @@ from server.core.scope import Scope
 from server.store.engine import read, upsert, write
 from server.tabular.balance import Balance
 from server.tabular.columns import recognise, recogniser
+from server.tabular.outcomes import note_failure, note_success
 from server.tabular.reading import opened
 from server.tabular.records import Bounds
 from server.tabular.tables import Table
@@ -143,7 +145,17 @@ def import_file(
 ) -> Any:
     """Import a file of a kind: all or nothing. Raises `ImportRowError` with every bad row, `InvalidError`."""
     options, progress = options or Options(), progress or Progress("", quiet=True)
-    return (spec.own or _import_rows)(engine, scope, spec, path, options, user_id, progress)
+    try:
+        result = (spec.own or _import_rows)(engine, scope, spec, path, options, user_id, progress)
+    except HailongError:
+        if not options.preview:
+            with suppress(HailongError):  # the store itself may be what failed
+                note_failure(engine, scope, spec.kind)
+        raise
+    if not options.preview:
+        with suppress(HailongError):
+            note_success(engine, scope, spec.kind)
+    return result
 
 
 def file_bounds(path: Path, options: Options) -> Bounds:

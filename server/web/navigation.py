@@ -23,6 +23,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("/survey/index", Message("Survey"), Permission.READ_SCORES),
     Entry("/survey/entry", Message("Data entry"), Permission.ENTER_RATINGS),
     Entry("/health", Message("Boxes"), Permission.READ_HEALTH),
+    Entry("/alerts", Message("Alerts"), Permission.READ_HEALTH),
     Entry("/analysis", Message("Analysis"), Permission.ANALYSE),
     Entry("/catalogue", Message("Catalogue"), Permission.MANAGE_CATALOGUE),
     Entry("/settings", Message("Settings"), Permission.MANAGE_USERS),

@@ -1,0 +1,58 @@
+"""The alerts as a page: what is open, what is over, where they go."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy import Row
+
+from pipeline.calendar import INDOCHINA
+from server.alerts.kinds import KINDS, AlertKind, words
+from server.alerts.letters import ways
+from server.alerts.watch import shown_alerts
+from server.outbox.delivery import PROBLEMS, Problem
+from server.outbox.outbox import Way, unsent
+from server.store.engine import read
+from server.web.context import HealthReader, engine_of, refresh_s, render, web
+
+router = APIRouter(include_in_schema=False)
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    kind = AlertKind(row.kind)
+    return {
+        "name": KINDS[kind].name,
+        "path": f"/survey/feedback/{row.subject}" if kind is AlertKind.CASE_DUE else KINDS[kind].path,
+        "words": words(kind, row.subject, row.detail),
+        "opened_s": row.opened_s,
+        "closed_s": row.closed_s,
+        "told": row.told_s is not None,
+    }
+
+
+@router.get("/alerts")
+def alerts_page(request: Request, user: HealthReader) -> Response:
+    """Open alerts, those that are over, and letters that could not be delivered yet. Addresses are not shown."""
+    with read(engine_of(request)) as connection:
+        still, over = shown_alerts(connection, user.scope)
+        goes = {way.value for way, _receiver in ways(connection, user.province_id)}
+        waiting = unsent(connection, user.scope)
+
+    def moment(at_s: int) -> str:
+        return datetime.fromtimestamp(at_s, UTC).astimezone(INDOCHINA).strftime("%d/%m/%Y %H:%M")
+
+    return render(
+        request,
+        "alerts.html",
+        still=[_shown(row) for row in still],
+        over=[_shown(row) for row in over],
+        by_mail=Way.MAIL.value in goes,
+        by_webhook=Way.WEBHOOK.value in goes,
+        mail_server=bool(web(request).config.mail.host),
+        waiting=[(row.way, row.state, PROBLEMS[Problem(row.problem)], row.their_status, row.count) for row in waiting],
+        moment=moment,
+        refresh_s=refresh_s(request),
+    )
