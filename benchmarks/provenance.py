@@ -17,7 +17,7 @@ def provenance(packages: tuple[str, ...]) -> dict[str, object]:
         "format": FORMAT_VERSION,
         "commit": commit(),
         "processor": processor(),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)),
         "load_1min": round(os.getloadavg()[0], 2),
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in ("hailong", *packages)},

@@ -23,6 +23,7 @@ from models.text_normalise import syllables
 from pipeline.errors import ModelError
 from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ, WordsAffect
+from pipeline.text import without_marks
 
 
 class NoWords(Enum):
@@ -56,16 +57,26 @@ class WordsGates:
 
 
 _BOILERPLATE = (
-    "hãy subscribe",
-    "đăng ký kênh",
-    "cảm ơn các bạn đã theo dõi",
-    "cảm ơn các bạn đã xem",
-    "hẹn gặp lại các bạn trong những video",
-    "ghiền mì gõ",
+    "subscribe",
+    "dangkykenh",
+    "dangkichokenh",
+    "dangkychokenh",
+    "dangkikenh",
+    "camoncacbandatheodoi",
+    "camoncacbandaxem",
+    "camoncacbandalangnghe",
+    "trongnhungvideo",
+    "nhungvideohapdan",
+    "xemvideovuive",
+    "ghienmigo",
     "lalaschool",
-    "like và share",
+    "likevashare",
+    "amaraorg",
+    "phudeduocthuchien",
+    "vietsub",
 )
-"""Pieces of subtitles that Vietnamese recognisers invent in silence (seen in public reports of Whisper's users)."""
+"""Pieces of subtitles that Vietnamese recognisers invent in silence, as Whisper's users report them (whisper.cpp 1051,
+whisperX 1086, javis-os 321 among others): without marks, spaces and signs, since each run writes them otherwise."""
 
 
 class Sentiment(Protocol):
@@ -174,7 +185,7 @@ def refuse(segments: Iterable[Any], duration_s: float, gates: WordsGates) -> NoW
         return NoWords.REPETITIVE
     if len(words) > gates.greatest_syllables_per_s * duration_s + 3:
         return NoWords.REPETITIVE
-    spoken = " ".join(segment.text for segment in heard).lower()
+    spoken = "".join(sign for sign in without_marks("".join(segment.text for segment in heard)) if sign.isalnum())
     if any(piece in spoken for piece in _BOILERPLATE):
         return NoWords.BOILERPLATE
     return None

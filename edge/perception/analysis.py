@@ -59,7 +59,7 @@ def network_options(config: EdgeConfig) -> NetworkOptions:
 
 def workers_for(cameras: int) -> int:
     """How many look: as many as there are processors for, and counters to keep them busy."""
-    return max(1, min(MAX_WORKERS, os.cpu_count() or 1, -(-cameras // COUNTERS_OF_A_WORKER)))
+    return max(1, min(MAX_WORKERS, len(os.sched_getaffinity(0)), -(-cameras // COUNTERS_OF_A_WORKER)))
 
 
 class Analysis:

@@ -7,6 +7,7 @@ import io
 import logging
 import sys
 import traceback
+import unicodedata
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,17 @@ def heard(text: str, likely: float = -0.3, no_speech: float = 0.05, ratio: float
         ([heard("Hãy subscribe cho kênh Ghiền Mì Gõ")], 3.0, NoWords.BOILERPLATE),
         ([heard("Cảm ơn các bạn đã theo dõi và hẹn gặp lại")], 3.0, NoWords.BOILERPLATE),
         ([heard("cảm ơn các bạn")], 2.0, None),
+        # as users of other recognisers report them
+        ([heard("Hãy subscribe cho kênh La La School Để không bỏ lỡ những video hấp dẫn")], 9.0, NoWords.BOILERPLATE),
+        ([heard("Hãy đăng kí cho kênh La La School")], 5.0, NoWords.BOILERPLATE),
+        ([heard("Để không bỏ lỡ những "), heard("video hấp dẫn")], 5.0, NoWords.BOILERPLATE),
+        ([heard(unicodedata.normalize("NFD", "Các bạn hãy đăng ký kênh"))], 5.0, NoWords.BOILERPLATE),
+        ([heard("Phụ đề được thực hiện bởi cộng đồng Amara.org")], 5.0, NoWords.BOILERPLATE),
+        # what people say at a counter, and looks alike
+        ([heard("tôi đến đăng ký kinh doanh, cho tôi hỏi")], 4.0, None),
+        ([heard("đăng ký kết hôn thì cần những giấy gì")], 4.0, None),
+        ([heard("cảm ơn các bạn đã giúp đỡ tận tình")], 4.0, None),
+        ([heard("xem trên video hướng dẫn rồi mà không hiểu")], 4.0, None),
     ],
 )
 def test_gates(segments: list[Heard], duration_s: float, expected: NoWords | None) -> None:
