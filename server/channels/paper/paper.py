@@ -133,6 +133,10 @@ def find_form(connection: Connection, province_id: int, code: str) -> PaperForm:
     row = connection.execute(query).first()
     if row is None:
         raise NotFoundError(Message("No form has this code."))
+    return _form(row)
+
+
+def _form(row: Any) -> PaperForm:
     return PaperForm(
         row.id,
         row.round_id,
@@ -382,18 +386,4 @@ def forms_in(connection: Connection, province_id: int, round_id: int, *, what: s
         query = query.where(paper_forms.c.recheck, paper_forms.c.state == "entered", paper_forms.c.id.not_in(done))
     else:
         query = query.where(paper_forms.c.state == what)
-    return [
-        PaperForm(
-            row.id,
-            row.round_id,
-            row.agency_id,
-            row.name_vi,
-            row.service_group,
-            row.code,
-            row.enumerator_id,
-            row.state,
-            bool(row.double_entry),
-            bool(row.recheck),
-        )
-        for row in connection.execute(query)
-    ]
+    return [_form(row) for row in connection.execute(query)]
