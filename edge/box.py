@@ -224,8 +224,13 @@ class Box:
         return [self.tablet, *self.own_tablets.values(), *more]
 
     def _schedule(self) -> None:
+        self._keep_sheets()
         self.scheduler.turn()
         self._scheduling.wait(DEMO_TURN_S if self.config.box.demo else TURN_S)
+
+    def _keep_sheets(self, *, all_of_them: bool = False) -> None:
+        for counter in self.counters.values():
+            counter.keep_due(all_of_them=all_of_them)
 
     def _open_analysis(self) -> Analysis:
         from edge.perception.analysis import Analysis
@@ -345,11 +350,13 @@ class Box:
 
         In a demo that ends for good, what runs is closed, handed to the outbox and sent for at most `flush_s`
         seconds."""
+        self._keep_sheets(all_of_them=True)  # while their visits are open
         if self.analysis is not None:
             self.analysis.stop()
         for server in reversed(self.servers):
             server.close()
         self._scheduling.stop(STOP_S)
+        self._keep_sheets(all_of_them=True)
         if self.config.box.demo and for_good:
             self._finish_demo(flush_s)
         self.sender.stop()

@@ -102,7 +102,7 @@ class TabletSection(Section):
     language: Annotated[str, AfterValidator(_language)] = DEFAULT
     """Of the first page: one of the catalogues of `pipeline/language`."""
     idle_s: Annotated[int, Field(ge=5, le=300)] = 30
-    """Without a touch for so long, the page goes back to its start and what was answered is forgotten."""
+    """Without a touch for so long, the page goes back to its start; the overall answer is kept, others are not."""
 
     @property
     def is_loopback(self) -> bool:

@@ -86,6 +86,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server households": ("server.commands.households", "a sample of households in three stages, and what came back"),
     "server plan": ("server.commands.plan", "sampling plan: sizes, draw, returns"),
     "server report": ("server.commands.report", "yearly and quarterly report (DOCX, PDF, XLSX)"),
+    "server digest": ("server.commands.digest", "the week's digest of a province, as text and HTML"),
     "server sample-province": ("server.commands.sample_province", "generate a province for trying things, seeded"),
     "server backup": ("server.commands.backup", "back the store up"),
     "server drill": ("server.commands.drill", "rehearse a restore, in memory"),

@@ -88,12 +88,12 @@ class TabletVisitor:
         """Give an overall rating and about the same to what else is asked, with a reason where one is; True where the
         tablet thanked for it."""
         self._open("")
-        if not self._submit("/begin"):
+        if not self._submit("/begin", value=str(overall)):
             return False
-        answers = 0
+        answers = 1
         while True:
             time.sleep(READING_S)
-            if self._submit("/answer", value=str(overall if answers == 0 else max(1, overall - answers % 2))):
+            if self._submit("/answer", value=str(max(1, overall - answers % 2))):
                 answers += 1
             elif not self._submit("/send", reason="0"):
                 break

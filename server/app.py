@@ -22,6 +22,7 @@ from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
 from server.auth.provider import provider_of
 from server.channels.gateway.sealed_keys import seal_open_keys
+from server.channels.pages import CITIZENS, FORMS, NO_FORM
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
 from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
@@ -45,6 +46,7 @@ ROUTERS = (
     "server.accounts.factor_page",
     "server.accounts.provider_page",
     "server.home.overview_page",
+    "server.home.screen_page",
     "server.scores.agency_page",
     "server.scores.reasons_page",
     "server.scores.comments_page",
@@ -160,6 +162,17 @@ def _invalid_words(problem: Mapping[str, Any]) -> Joined:
     return Joined((place, words), ": ")
 
 
+def _error_page(request: Request, status: int, detail: str) -> Response:
+    """An error for whoever asked: to a citizen in the citizen's frame, without the staff's menu and log-in."""
+    path = request.url.path
+    if path.startswith(CITIZENS):
+        lost = status == HTTPStatus.NOT_FOUND
+        detail = in_language(NO_FORM, language(request)) if lost and path.startswith(FORMS) else detail
+        values = {"gone": detail, "ways": lost, "embed": path.startswith("/embed/"), "simulated_survey": False}
+        return render(request, "survey_gone.html", status, **values)
+    return render(request, "error.html", status, status_code=status, detail=detail)
+
+
 def _wants_json(request: Request) -> bool:
     return request.url.path.startswith(("/api/", "/gateway/"))
 
@@ -190,7 +203,7 @@ def _add_error_pages(app: FastAPI) -> None:
         if not is_spoken(words):
             words = _STATUS_WORDS.get(error.status_code, _OTHER_STATUS)
         detail = in_language(words, language(request))
-        return render(request, "error.html", error.status_code, status_code=error.status_code, detail=detail)
+        return _error_page(request, error.status_code, detail)
 
     @app.exception_handler(ClientDisconnect)
     def gone(request: Request, _error: ClientDisconnect) -> Response:
@@ -204,7 +217,7 @@ def _add_error_pages(app: FastAPI) -> None:
         if _wants_json(request):
             return JSONResponse({"error": found}, status)
         detail = in_language(found, language(request))
-        return render(request, "error.html", status, status_code=int(status), detail=detail)
+        return _error_page(request, int(status), detail)
 
     @app.exception_handler(Exception)
     def fault(request: Request, _error: Exception) -> Response:
@@ -212,7 +225,7 @@ def _add_error_pages(app: FastAPI) -> None:
         if _wants_json(request):
             return JSONResponse({"error": "internal error"}, 500, HEADERS)
         detail = in_language(_FAULT, language(request))
-        page = render(request, "error.html", 500, status_code=500, detail=detail)
+        page = _error_page(request, 500, detail)
         page.headers.update(HEADERS)  # this answer comes from outside the middleware that sets them
         return page
 
@@ -221,4 +234,4 @@ def _add_error_pages(app: FastAPI) -> None:
         status = error.status
         if _wants_json(request):
             return JSONResponse({"error": str(error)}, status)
-        return render(request, "error.html", status, status_code=status, detail=error_text(request, error))
+        return _error_page(request, status, error_text(request, error))

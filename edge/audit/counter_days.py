@@ -18,8 +18,8 @@ By = Literal["presence", "queue"]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something at a moment. `kind`: `call`, `end`, `opt_out`, `begin`, `rate`, `cancel`, `say`; `value`: a service
-    group, a rating, or the valence of what is said in hundredths."""
+    """Something at a moment. `kind`: `call`, `end`, `opt_out`, `begin` (a face is touched), `rate`, `cancel`, `say`;
+    `value`: a service group, a rating, or the valence of what is said in hundredths."""
 
     step: int
     kind: str
@@ -112,7 +112,7 @@ def _sheet(random: Random, first: int, last: int) -> list[Event]:
     begin = random.randint(first, last - 3)
     then = random.randint(begin + 1, last)
     kind = random.choice(("rate", "rate", "cancel", ""))
-    found = [Event(begin, "begin")]
+    found = [Event(begin, "begin", random.randint(1, 5))]
     if kind:
         found.append(Event(then, kind, random.randint(1, 5)))
     return found

@@ -36,6 +36,9 @@ from pipeline.visit import PresenceParameters
 EMPTY_S = 6.0
 """Between two visits of a day; the box needs `end_after_s` or `change_after_s`, which are shorter here than at work."""
 SPEECH_S = 1.0
+IDLE_S = 2.0
+"""After so long (and the grace) a sheet that was left is kept; shorter here than at work, as all times are."""
+_KEEP_EVERY = 4
 _KEYPOINTS = np.zeros((6, 2), np.float32)
 Counted = tuple[float, ClosedVisit]
 """The moment at which a visit was counted, and what of it."""
@@ -135,7 +138,7 @@ def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[
         lambda visit: counted.append((now_s, visit)),
         lambda number: counter.note_visit(number),
     )
-    counter = Counter(_questionnaire(), engine, lambda row: None, 30, clock=lambda: now_s)
+    counter = Counter(_questionnaire(), engine, lambda row: None, IDLE_S, clock=lambda: now_s)
     moods = bytearray(day.steps + 1)
     events: dict[int, list[tuple[int, str, int]]] = {}
     for party in day.parties:
@@ -147,6 +150,8 @@ def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[
     hand = _Hand(counter)
     for step in range(day.steps):
         now_s = step * STEP_S
+        if step % _KEEP_EVERY == 0:
+            counter.keep_due()
         for _, kind, value in events.get(step, ()):
             if kind == "say":
                 engine.feed_chunk(Chunk(np.full(16, value / 100 + 0.001, np.float32), now_s))
@@ -182,7 +187,7 @@ class _Hand:
         elif kind == "opt_out":
             counter.opt_out()
         elif kind == "begin":
-            begun = counter.begin()
+            begun = counter.begin(value)
             self._sheet = begun if isinstance(begun, Sheet) else None
         elif self._sheet is not None:
             token = self._sheet.token

@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edge.capture.quality import NOTICES
 from edge.capture.queue_events import QueueEvents
@@ -31,17 +31,21 @@ from edge.tablet.aloud import can_read_aloud, read_aloud
 from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
-from edge.tablet.pairing import COOKIE, COOKIE_S, Pairing
+from edge.tablet.pairing import COOKIE, COOKIE_S, PairedOnly, Pairing
 from edge.tablet.texts import EXPLAINED, TITLE, NoticeFacts, notice_parts, steps
 from models.catalogue import all_cards
 from pipeline.box_states import STATE_ADVICE, STATE_WORDS
 from pipeline.errors import StoreError
-from pipeline.language import DEFAULT, Message, Plural, in_language, language, languages, translator
+from pipeline.faces import face_svg
+from pipeline.instruments.instrument import ScalePoint
+from pipeline.instruments.questionnaire import minutes_for
+from pipeline.language import DEFAULT, Message, Plural, Text, in_language, language, languages, translator
 from pipeline.wire import BoxState
 
 _HERE = Path(__file__).parent
 _LANGUAGE_COOKIE = "language"
 _TEXT_COOKIE = "text"
+_FACES = frozenset("12345")
 _WARN_S = 20
 """The page warns so long before it goes back to the start (WCAG 2.2.1: at least 20 s to stay by one touch)."""
 
@@ -109,6 +113,7 @@ class _Pages:
         self._templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined
         )
+        self._templates.globals["face_svg"] = face_svg
 
     def routes(self) -> list[Route]:
         """Addresses."""
@@ -127,16 +132,15 @@ class _Pages:
             Route("/consent", self.consent_stands),
             Route("/consent", self.consent, methods=["POST"]),
             Route("/begin", self.begin, methods=["POST"]),
+            Route("/question/{number:int}/aloud", self.aloud),
             Route("/pair", self.pair),
             Route("/pair", self.take_code, methods=["POST"]),
-            Route("/not-yet", self.not_yet),
-            Route("/thanks", self.thanks),
-            Route("/already", self.already),
-            Route("/over", self.over),
+            *(Route(path, self.told) for path in _TOLD),
             Route(sheet, self.sheet),
             Route(sheet + "/answer", self.answer, methods=["POST"]),
             Route(sheet + "/back", self.back, methods=["POST"]),
             Route(sheet + "/cancel", self.cancel, methods=["POST"]),
+            Route(sheet + "/left", self.left, methods=["POST"]),
             Route(sheet + "/stay", self.stay, methods=["POST"]),
             Route(sheet + "/send", self.send, methods=["POST"]),
         ]
@@ -161,6 +165,7 @@ class _Pages:
             told_of=tells or not self._pages.analysing,
             path=self._path(request),
             base=self._pages.base,
+            aloud=can_read_aloud(),
             large=request.cookies.get(_TEXT_COOKIE) == "large",
             warn_s=min(_WARN_S, self._pages.idle_s - 5) if self._pages.idle_s > 10 else 5,
             **values,
@@ -186,12 +191,19 @@ class _Pages:
     async def start(self, request: Request) -> Response:
         """The first page."""
         count = len(self._counter.questionnaire.questions)
-        hint = Plural(
-            "1 question · voluntary, without your name",
-            "{count} questions · voluntary, without your name",
-            count=count,
+        more = Plural(
+            "Then 1 more question (about {minutes} min); you may stop after any of them.",
+            "Then {count} more questions (about {minutes} min); you may stop after any of them.",
+            count=count - 1,
+            minutes=minutes_for(count - 1),
         )
-        answer = self._render(request, "start.html", hint=hint)
+        answer = self._render(
+            request,
+            "start.html",
+            scale=self._counter.questionnaire.scale,
+            question=self._counter.questionnaire.questions[0],
+            more=more if count > 1 else None,
+        )
         if self._pairing is not None:
             self._give(answer, request.cookies[COOKIE])
         return answer
@@ -242,15 +254,16 @@ class _Pages:
             "machine.html",
             title=EXPLAINED,
             steps=steps(self._pages.facts.legal),
-            aloud=can_read_aloud(),
             qr=self._qr(request),
         )
 
     async def machine_aloud(self, request: Request) -> Response:
         """That page's sentences, read by a machine."""
+        return await self._read(request, [EXPLAINED, *(step.text for step in steps(self._pages.facts.legal))])
+
+    async def _read(self, request: Request, words: Sequence[Message | Text | ScalePoint]) -> Response:
         asked = request.query_params.get("language", "")
         lang = asked if asked in languages() else self._pages.language
-        words = [EXPLAINED, *(step.text for step in steps(self._pages.facts.legal))]
         said = await run_in_threadpool(read_aloud, "\n".join(in_language(text, lang) for text in words), lang)
         return Response(status_code=404) if said is None else Response(said, media_type="audio/wav")
 
@@ -310,24 +323,17 @@ class _Pages:
         """Whether the yes that the page tells of still holds: 204, or 410 where it does not."""
         return Response(status_code=204 if self._counter.is_analysed else 410)
 
-    async def not_yet(self, request: Request) -> Response:
-        """A yes that could be nobody's."""
-        return self._render(
-            request,
-            "message.html",
-            heading=Message("Nothing is analysed."),
-            hint=Message("Your visit has not begun, or is over. You can agree once you have been called."),
-            mood=3,
-        )
-
     async def begin(self, request: Request) -> Response:
-        """Show the first question."""
-        if not self._own_page(await request.form()):
+        """A face was touched: the overall answer, and the next question. No face: the overall question."""
+        form = await request.form()
+        if not self._own_page(form):
             return self._go("/")
-        sheet = await run_in_threadpool(self._counter.begin)
+        touched = str(form.get("value", ""))
+        overall = int(touched) if touched in _FACES else None
+        sheet = await run_in_threadpool(self._counter.begin, overall)
         if isinstance(sheet, Begin):
             return self._go("/already" if sheet is Begin.ALREADY_RATED else "/over")
-        return self._go(f"/sheet/{sheet.token}")
+        return await self._next(request, sheet)
 
     async def sheet(self, request: Request) -> Response:
         """The next question of a sheet, or its reasons."""
@@ -336,8 +342,9 @@ class _Pages:
             return self._go("/over")
         questionnaire = self._counter.questionnaire
         question = self._counter.next_question(sheet)
+        given = next((point for point in questionnaire.scale if point.answer == sheet.answers.get(0)), None)
         if question is None:
-            return self._render(request, "reasons.html", sheet=sheet, reasons=questionnaire.reasons)
+            return self._render(request, "reasons.html", sheet=sheet, reasons=questionnaire.reasons, given=given)
         number = questionnaire.questions.index(question) + 1
         count = len(questionnaire.questions)
         return self._render(
@@ -348,6 +355,7 @@ class _Pages:
             scale=questionnaire.scale,
             number=number,
             count=count,
+            given=given,
         )
 
     async def answer(self, request: Request) -> Response:
@@ -360,22 +368,25 @@ class _Pages:
             return PlainTextResponse("no such question or answer", 400)
         if sheet is None:
             return self._go("/over")
+        return await self._next(request, sheet)
+
+    async def _next(self, request: Request, sheet: Sheet) -> Response:
         if self._counter.next_question(sheet) is None and not self._counter.wants_reasons(sheet):
             return await self._complete(request, sheet, frozenset())
-        return self._go(f"/sheet/{token}")
+        return self._go(f"/sheet/{sheet.token}")
 
     async def send(self, request: Request) -> Response:
-        """Complete a sheet with its reasons."""
+        """Complete a sheet with its reasons, or early, with what has been answered."""
         form = await request.form()
         sheet = self._counter.sheet(request.path_params["token"])
         if sheet is None:
             return self._go("/over")
         bits = frozenset(int(str(bit)) for bit in form.getlist("reason") if str(bit).isdecimal() and len(str(bit)) < 3)
-        return await self._complete(request, sheet, bits)
+        return await self._complete(request, sheet, bits, early=form.get("early") == "yes")
 
-    async def _complete(self, request: Request, sheet: Sheet, bits: frozenset[int]) -> Response:
+    async def _complete(self, request: Request, sheet: Sheet, bits: frozenset[int], *, early: bool = False) -> Response:
         try:
-            done = await run_in_threadpool(self._counter.complete, sheet.token, bits)
+            done = await run_in_threadpool(partial(self._counter.complete, sheet.token, bits, early=early))
         except ValueError:
             return self._go(f"/sheet/{sheet.token}")
         except StoreError:
@@ -388,76 +399,60 @@ class _Pages:
         return self._go("/over" if sheet is None else f"/sheet/{sheet.token}")
 
     async def cancel(self, request: Request) -> Response:
-        """Leave without rating (by the button or because nobody is there any more)."""
+        """Leave without rating, by the button."""
         self._counter.abandon(request.path_params["token"])
         return self._go("/")
+
+    async def left(self, request: Request) -> Response:
+        """Nobody is there any more, says the page: the overall answer is kept."""
+        await run_in_threadpool(self._counter.leave, request.path_params["token"])
+        return self._go("/")
+
+    async def aloud(self, request: Request) -> Response:
+        """A question and its scale, read by a machine. Public words alone: which answer was touched is not in them."""
+        number = request.path_params["number"]
+        questionnaire = self._counter.questionnaire
+        if not 1 <= number <= len(questionnaire.questions):
+            return Response(status_code=404)
+        asked = [questionnaire.questions[number - 1].text, *questionnaire.scale]
+        return await self._read(request, asked)
 
     async def stay(self, request: Request) -> Response:
         """Somebody touched the screen."""
         sheet = self._counter.sheet(request.path_params["token"])
         return Response(status_code=204 if sheet is not None else 410)
 
-    async def thanks(self, request: Request) -> Response:
-        """After a rating."""
-        return self._render(
-            request,
-            "message.html",
-            heading=Message("Thank you!"),
-            hint=Message("Your rating has been taken, without your name."),
-            mood=5,
-        )
+    async def told(self, request: Request) -> Response:
+        """A sentence about what became of a touch."""
+        heading, hint, mood = _TOLD[self._path(request)]
+        return self._render(request, "message.html", heading=heading, hint=hint, mood=mood)
 
-    async def already(self, request: Request) -> Response:
-        """This visit has been rated."""
-        return self._render(
-            request,
-            "message.html",
-            heading=Message("This visit has been rated already."),
-            hint=Message("Each visit is rated once. Thank you!"),
-            mood=3,
-        )
 
-    async def over(self, request: Request) -> Response:
-        """The sheet timed out or belongs to the visit before."""
-        return self._render(
-            request,
-            "message.html",
-            heading=Message("This rating is over."),
-            hint=Message("Unfinished answers were not sent. You can start again."),
-            mood=3,
-        )
+_TOLD = {
+    "/thanks": (Message("Thank you!"), Message("Your rating has been taken, without your name."), 5),
+    "/already": (
+        Message("This visit has been rated already."),
+        Message("Each visit is rated once. Thank you!"),
+        3,
+    ),
+    "/over": (
+        Message("This rating is over."),
+        Message("If you had touched a face, that rating is kept; what was not sent besides is deleted."),
+        3,
+    ),
+    "/not-yet": (
+        Message("Nothing is analysed."),
+        Message("Your visit has not begun, or is over. You can agree once you have been called."),
+        3,
+    ),
+}
+"""Heading, sentence and face by page."""
 
 
 def _own_path(form: FormData) -> str:
     """The page that a form came from, where it is one of this box's."""
     target = str(form.get("path", "/"))
     return target if target.startswith("/") and not target.startswith("//") else "/"
-
-
-_FOR_ALL = (
-    *("/pair", "/notice", "/notice/print", "/machine", "/machine/aloud", "/models", "/language", "/text-size"),
-    *("/status", "/visit/start", "/visit/end"),
-)
-"""What no pairing is asked for: public texts, the state of the box, which no visit moves, and the queue system's
-events, which have a token of their own."""
-
-
-class PairedOnly:
-    """Lets the paired tablet alone through to what shows or changes a visit."""
-
-    def __init__(self, app: ASGIApp, pairing: Pairing, base: str = "") -> None:
-        self._app, self._pairing, self._base = app, pairing, base
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
-        path = scope.get("path", "").removeprefix(self._base) or "/"
-        is_open = scope["type"] != "http" or path in _FOR_ALL or path.startswith("/static/")
-        if is_open or self._pairing.knows(Request(scope).cookies.get(COOKIE, "")):
-            await self._app(scope, receive, send)
-        elif scope["method"] == "GET" and path == "/":
-            await RedirectResponse(f"{self._base}/pair", 303)(scope, receive, send)
-        else:
-            await PlainTextResponse("this browser is not the counter's tablet", 401)(scope, receive, send)
 
 
 def make_app(

@@ -1,10 +1,11 @@
 """The counter as its tablet sees it: the visit that is open, the sheet that is being filled in, opt-out. In memory
 only.
 
-A sheet belongs to the visit that was open when it was begun, by the visit's number; a visit has one. It is handed on
-when it is complete, and forgotten when nobody touches the screen for `idle_s`: half an answer goes nowhere. Visits
-begin at any moment, on other threads: the number goes with every question to the engine, which answers for that visit
-or not at all.
+A sheet belongs to the visit that was open when it was begun, by the visit's number; a visit has one. The first touch on
+a face is the overall answer. A sheet is handed on when it is complete, or sent before; when nobody touches the screen
+for `idle_s`, its overall answer alone is handed on, as what it is, and what else was answered goes nowhere (ADR 0209).
+Visits begin at any moment, on other threads: the number goes with every question to the engine, which answers for that
+visit or not at all.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
 from pipeline import wire
+from pipeline.errors import StoreError
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.questionnaire import ASK_REASONS_AT, Question, Questionnaire
 from pipeline.records import Tallies
@@ -28,6 +30,8 @@ FASTEST_ANSWER_S = 0.5
 BURST_S = 10.0
 """Where the box knows of no visits, sheets that are completed closer together than this are flagged as a burst."""
 _GRACE_S = 3.0
+MAX_LEFT = 16
+"""So many sheets that were left wait to be kept; more come only where the disk has refused as many."""
 
 
 class Visits(Protocol):
@@ -108,17 +112,19 @@ class Counter:
         self._called_group = 0
         """Of the last call: that of the visit that begins next."""
         self._sheet: Sheet | None = None
+        self._left: list[Sheet] = []
+        """Sheets that their citizens left: each waits its own time, whoever came next."""
         self._completed_s: float | None = None
 
     # -- visits
     # ----------------------------------------------------------------------------------------------------------
 
     def note_visit(self, number: int) -> None:
-        """A visit has started (the engine's `on_started`): an unfinished sheet of the one before is forgotten."""
+        """A visit has started (the engine's `on_started`): the unfinished sheet of the one before is set aside."""
         with self._lock:
             if number != self._visit:
                 self._visit = number
-                self._sheet = None
+                self._set_aside()
             self._service_group = self._called_group
 
     def queue_started(self, service_group: int) -> None:
@@ -167,10 +173,15 @@ class Counter:
     # -- sheets
     # ----------------------------------------------------------------------------------------------------------
 
-    def begin(self) -> Sheet | Begin:
-        """Begin a sheet, after the engine knows that its screen will show; or say why not."""
+    def begin(self, overall: int | None = None) -> Sheet | Begin:
+        """Begin a sheet, after the engine knows that its screen will show; or say why not. `overall`: the face that was
+        touched (1..5), None where none was."""
         with self._lock:
             visit = self._visit
+            if self._sheet is not None and self._is_left(self._sheet, self._clock(), 0.0):
+                self._set_aside()
+            kept = self._keep([sheet for sheet in self._left if sheet.visit == visit])
+        self._tell(kept)
         if self._visits is not None:
             with contextlib.suppress(RuntimeError):  # it is not open any more
                 self._visits.screen_shown(visit)
@@ -181,8 +192,12 @@ class Counter:
             if self._knows_visits() and self._visit == self._rated_visit:
                 self.tallies.drop("already_rated")
                 return Begin.ALREADY_RATED
+            if self._sheet is not None:  # begun twice in one visit: the newer touch holds
+                self.tallies.drop("replaced")
             now_s = self._clock()
             self._sheet = Sheet(secrets.token_urlsafe(16), visit, self._service_group, now_s, now_s)
+            if overall is not None:
+                self._sheet.answers[0] = overall
             return self._sheet
 
     def sheet(self, token: str) -> Sheet | None:
@@ -194,15 +209,17 @@ class Counter:
         sheet, now_s = self._sheet, self._clock()
         if sheet is None or not secrets.compare_digest(sheet.token.encode(), token.encode()):
             return None
-        if now_s - sheet.touched_s > self._idle_s + _GRACE_S:
-            self.tallies.drop("timed_out")
-            self._sheet = None
+        if self._is_left(sheet, now_s, _GRACE_S):
+            self._set_aside()
             return None
         sheet.touched_s = now_s
         return sheet
 
+    def _is_left(self, sheet: Sheet, now_s: float, grace_s: float) -> bool:
+        return now_s - sheet.touched_s > self._idle_s + grace_s
+
     def abandon(self, token: str) -> None:
-        """The citizen leaves the sheet: nothing of it is kept."""
+        """The citizen takes the answers back: nothing of the sheet is kept."""
         with self._lock:
             sheet = self._touch(token)
             if sheet is None:
@@ -211,6 +228,65 @@ class Counter:
             self._sheet = None
         if self._visits is not None:
             self._visits.screen_left(sheet.visit)
+
+    def leave(self, token: str) -> None:
+        """Nobody is at the screen any more: what time-out does, at once."""
+        with self._lock:
+            sheet = self._touch(token)
+            if sheet is None:
+                return
+            self._set_aside()
+            kept = self._keep([sheet])
+        self._tell(kept)
+
+    def keep_due(self, *, all_of_them: bool = False) -> None:
+        """Hand on the overall answers of the sheets that nobody has touched for long enough. Called every second, and
+        with `all_of_them` when the box stops. When a sheet is due depends on itself alone, not on whoever came next:
+        with it its visit is counted (ADR 0140)."""
+        with self._lock:
+            now_s = self._clock()
+            if self._sheet is not None and (all_of_them or self._is_left(self._sheet, now_s, _GRACE_S)):
+                self._set_aside()
+            due = [sheet for sheet in self._left if all_of_them or self._is_left(sheet, now_s, _GRACE_S)]
+            kept = self._keep(due)
+        self._tell(kept)
+
+    def _set_aside(self) -> None:
+        """The open sheet is nobody's any more."""
+        sheet, self._sheet = self._sheet, None
+        if sheet is not None:
+            if len(self._left) == MAX_LEFT:
+                self._left.pop(0)
+                self.tallies.drop("not_stored")
+            self._left.append(sheet)
+
+    def _keep(self, sheets: Sequence[Sheet]) -> list[Sheet]:
+        """Hand on the overall answers of sheets that were left; those that are done with. What the disk refuses waits
+        on."""
+        done: list[Sheet] = []
+        for sheet in sheets:
+            overall = sheet.answers.get(0)
+            sheet.answers = {} if overall is None else {0: overall}
+            if overall is None:
+                self.tallies.drop("timed_out")
+            else:
+                try:
+                    self._hand_on(sheet, 0, sheet.touched_s)
+                except StoreError:
+                    continue
+            self._left.remove(sheet)
+            done.append(sheet)
+        return done
+
+    def _tell(self, sheets: Sequence[Sheet]) -> None:
+        """What became of sheets, to the engine; without the lock."""
+        if self._visits is None:
+            return
+        for sheet in sheets:
+            if sheet.answers:
+                self._visits.rated(sheet.answers[0], sheet.visit)
+            else:
+                self._visits.screen_left(sheet.visit)
 
     def next_question(self, sheet: Sheet) -> Question | None:
         """The first question without an answer; None where all have one."""
@@ -246,41 +322,45 @@ class Counter:
         """Whether the overall rating asks for reasons."""
         return bool(self.questionnaire.reasons) and 1 <= sheet.answers.get(0, 5) <= ASK_REASONS_AT
 
-    def complete(self, token: str, reason_bits: frozenset[int] = frozenset()) -> bool:
-        """Hand on a complete sheet, once. False where it is over already. Raises `ValueError` where a question is open.
+    def complete(self, token: str, reason_bits: frozenset[int] = frozenset(), *, early: bool = False) -> bool:
+        """Hand on a sheet, once. `early`: with what has been answered, the overall question at least. False where it is
+        over already. Raises `ValueError` where a question is open.
 
         Raises `StoreError` where the sheet could not be stored; it can then be completed again."""
         with self._lock:
             sheet = self._touch(token)
             if sheet is None:
                 return False
-            if self.next_question(sheet) is not None:
+            if 0 not in sheet.answers or (not early and self.next_question(sheet) is not None):
                 raise ValueError("a question is open")
             known = {reason.bit for reason in self.questionnaire.reasons} if self.wants_reasons(sheet) else set()
-            answers = [0] * wire.ANSWER_SLOTS
-            for slot, value in sheet.answers.items():
-                answers[slot] = value
-            row = wire.RatingRow(
+            self._hand_on(sheet, sum(1 << bit for bit in known & reason_bits), self._clock())
+            self._sheet = None
+        self._tell([sheet])
+        return True
+
+    def _hand_on(self, sheet: Sheet, reasons: int, end_s: float) -> None:
+        answers = [0] * wire.ANSWER_SLOTS
+        for slot, value in sheet.answers.items():
+            answers[slot] = value
+        self._deliver(
+            wire.RatingRow(
                 instrument=self.questionnaire.wire_code,
                 service_group=sheet.service_group,
                 answers=tuple(answers),
-                reasons=sum(1 << bit for bit in known & reason_bits),
-                flag=int(self._flag(sheet)),
+                reasons=reasons,
+                flag=int(self._flag(sheet, end_s)),
             )
-            self._deliver(row)
-            self._rated_visit = sheet.visit
-            self._completed_s = self._clock()
-            self._sheet = None
-            self.tallies.forwarded += 1
-        if self._visits is not None:
-            self._visits.rated(answers[0], sheet.visit)
-        return True
+        )
+        self._rated_visit = max(self._rated_visit, sheet.visit)
+        self._completed_s = end_s
+        self.tallies.forwarded += 1
 
-    def _flag(self, sheet: Sheet) -> RatingFlag:
-        """Suspicion, judged here and now; what it rests on is not kept."""
-        now_s = self._clock()
-        if now_s - sheet.begun_s < FASTEST_ANSWER_S * len(sheet.answers):
+    def _flag(self, sheet: Sheet, end_s: float) -> RatingFlag:
+        """Suspicion, judged here and now; what it rests on is not kept. How long the first question was read before its
+        touch is not known: the first page always shows it."""
+        if end_s - sheet.begun_s < FASTEST_ANSWER_S * (len(sheet.answers) - 1):
             return RatingFlag.TOO_FAST
-        if not self._knows_visits() and self._completed_s is not None and now_s - self._completed_s < BURST_S:
+        if not self._knows_visits() and self._completed_s is not None and end_s - self._completed_s < BURST_S:
             return RatingFlag.BURST
         return RatingFlag.NONE

@@ -14,6 +14,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
 from pipeline.errors import StoreError
 from pipeline.language import Message
 
@@ -130,3 +134,29 @@ def _write(path: Path, text: str) -> None:
             Message("The tablet's pairing cannot be kept ({strerror}).", strerror=error.strerror),
             Message("Check the data folder's owner and the disk."),
         ) from None
+
+
+_FOR_ALL = (
+    *("/pair", "/notice", "/notice/print", "/machine", "/machine/aloud", "/models", "/language", "/text-size"),
+    *("/status", "/visit/start", "/visit/end"),
+)
+"""What no pairing is asked for: public texts, the state of the box, which no visit moves, and the queue system's
+events, which have a token of their own."""
+
+
+class PairedOnly:
+    """Lets the paired tablet alone through to what shows or changes a visit."""
+
+    def __init__(self, app: ASGIApp, pairing: Pairing, base: str = "") -> None:
+        self._app, self._pairing, self._base = app, pairing, base
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        path = scope.get("path", "").removeprefix(self._base) or "/"
+        is_open = scope["type"] != "http" or path in _FOR_ALL or path.startswith("/static/")
+        if is_open or self._pairing.knows(Request(scope).cookies.get(COOKIE, "")):
+            await self._app(scope, receive, send)
+        elif scope["method"] == "GET" and path == "/":
+            await RedirectResponse(f"{self._base}/pair", 303)(scope, receive, send)
+        else:
+            await PlainTextResponse("this browser is not the counter's tablet", 401)(scope, receive, send)

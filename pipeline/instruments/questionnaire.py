@@ -13,6 +13,13 @@ Form = Literal["one", "short", "kiosk"]
 FORMS: tuple[Form, ...] = ("short", "kiosk", "one")
 ASK_REASONS_AT = 3
 """Reasons are asked at an overall rating of so much or below."""
+SECONDS_A_QUESTION = 8
+"""Planning figure, not a measurement: so long a question takes to read and answer."""
+
+
+def minutes_for(questions: int) -> int:
+    """About how many minutes a form takes, at least one."""
+    return max(1, round(questions * SECONDS_A_QUESTION / 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +33,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Questionnaire:
-    """The questions of a form in order, their scale, and the reasons. One of the questions is the overall one (slot
-    0)."""
+    """The questions of a form in order, their scale, and the reasons. The first is the overall one (slot 0): the first
+    touch on a face answers it."""
 
     wire_code: int
     questions: tuple[Question, ...]
@@ -49,8 +56,9 @@ def make_questionnaire(instrument: Instrument, form: Form) -> Questionnaire:
             Question(instrument.slot_of(each.item), Text(vi=each.vi, en=each.en), each.optional)
             for each in instrument.kiosk
         )
-    if not any(question.slot == 0 for question in questions):
-        questions = (*questions, overall) if questions else ()
+    if questions:
+        first = next((question for question in questions if question.slot == 0), overall)
+        questions = (first, *(question for question in questions if question.slot))
     if not questions:
         raise ConfigError(
             Message("Instrument {code} has no {form} form.", code=instrument.code, form=form),

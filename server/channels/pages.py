@@ -15,6 +15,10 @@ from server.store.engine import read
 from server.web.context import web
 
 NOT_FOUND = Message("There is no such page.")
+NO_FORM = Message("There is no form under this link.")
+FORMS = ("/s/", "/embed/")
+CITIZENS = (*FORMS, "/feedback/", "/tv/")
+"""Where the paths of citizens' pages begin: what goes wrong there is told in their frame."""
 
 
 def watch_of(request: Request, province_id: int) -> ArrivalWatch:

@@ -14,17 +14,29 @@ from pipeline.calendar import day_date, day_index, parse_period, today
 from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
 from pipeline.language import Joined, Message
-from server.catalogue.reading import read_catalogue
+from server.auth.roles import User
+from server.catalogue.reading import Named, read_catalogue
 from server.channels.gateway.gateway import gateways_of, make_gateway, renew_key
 from server.channels.online.invitations import issue, returns
 from server.core.labels import INSTRUMENT_PARTS
 from server.ratings.closing import close_period, closed_through
 from server.rounds.returns import round_returns
-from server.rounds.rounds import all_rounds, ask_half_with, find_round, make_round, switch_round
+from server.rounds.rounds import Round, all_rounds, ask_half_with, find_round, make_round, switch_round
 from server.store.engine import read, write
 from server.tabular.writing import CsvWriter
 from server.web.confirm import FOR_GOOD, AskFirst, Sure
-from server.web.context import GroupNumber, RowId, SurveyManager, back, download, engine_of, language, render, web
+from server.web.context import (
+    GroupNumber,
+    RowId,
+    SurveyManager,
+    back,
+    download,
+    engine_of,
+    language,
+    province_of,
+    render,
+    web,
+)
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 _CLOSED_BOOKS = Message("What comes later for these periods is set aside and does not count.")
@@ -156,6 +168,43 @@ def links(
 ) -> Response:
     """One-time links, as a table and as a sheet of QR codes of the same links, in one ZIP: they are shown this once
     and stored nowhere."""
+    found, named, urls = _issued(request, user, round_id, agency, group, count, days)
+    from server.channels.online.qr_print import qr_sheet
+
+    out = io.StringIO()
+    rows = CsvWriter(out)
+    rows.row(["link", "agency", "service_group", "valid_until"])
+    for url in urls:
+        rows.row([url, named.code, group, day_date(today() + days).isoformat()])
+    both = io.BytesIO()
+    with zipfile.ZipFile(both, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"duong-dan-{named.code}.csv", "\ufeff" + out.getvalue())
+        archive.writestr(f"ma-qr-{named.code}.pdf", qr_sheet(urls, named.name, found.name, language(request)))
+    return download(both.getvalue(), f"duong-dan-{named.code}.zip", "application/zip")
+
+
+@router.post("/rounds/{round_id}/poster")
+def wall_poster(
+    request: Request,
+    user: SurveyManager,
+    round_id: RowId,
+    agency: Annotated[RowId, Form()],
+    group: Annotated[GroupNumber, Form()] = 0,
+    days: Annotated[int, Form(ge=1, le=366)] = 30,
+) -> Response:
+    """A poster for an agency's wall, with new one-time links to tear off."""
+    from server.channels.online.qr_print import SLIPS, poster
+
+    found, named, urls = _issued(request, user, round_id, agency, group, SLIPS, days)
+    simulated = province_of(request, user).simulated
+    made = poster(urls, named.name, found.name, language(request), simulated=simulated)
+    return download(made, f"ap-phich-{named.code}.pdf", "application/pdf")
+
+
+def _issued(
+    request: Request, user: User, round_id: int, agency: int, group: int, count: int, days: int
+) -> tuple[Round, Named, list[str]]:
+    """New one-time links of an agency, by their addresses."""
     with write(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
@@ -172,20 +221,7 @@ def links(
             user_id=user.user_id,
         )
     base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    urls = [f"{base}/s/{token}" for token in tokens]
-    named = catalogue.agencies[agency]
-    from server.channels.online.qr_print import qr_sheet
-
-    out = io.StringIO()
-    rows = CsvWriter(out)
-    rows.row(["link", "agency", "service_group", "valid_until"])
-    for url in urls:
-        rows.row([url, named.code, group, day_date(today() + days).isoformat()])
-    both = io.BytesIO()
-    with zipfile.ZipFile(both, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(f"duong-dan-{named.code}.csv", "\ufeff" + out.getvalue())
-        archive.writestr(f"ma-qr-{named.code}.pdf", qr_sheet(urls, named.name, found.name, language(request)))
-    return download(both.getvalue(), f"duong-dan-{named.code}.zip", "application/zip")
+    return found, catalogue.agencies[agency], [f"{base}/s/{token}" for token in tokens]
 
 
 @router.post("/rounds/{round_id}/gateways")

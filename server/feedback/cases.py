@@ -228,13 +228,15 @@ class Changed:
     changed: str
 
 
-def published_answers(connection: Connection, province_id: int) -> list[Changed]:
-    """The newest published answers, those with a change first within a month. Never the citizen's own words."""
+def published_answers(connection: Connection, province_id: int, agency_id: int | None = None) -> list[Changed]:
+    """The newest published answers (of one agency), those with a change first within a month. Never the citizen's own
+    words."""
+    of_agency = () if agency_id is None else (feedback.c.agency_id == agency_id,)
     query = (
         Scope(province_id)
         .select(feedback, feedback, agencies.c.name_vi, agencies.c.name_en)
         .join(agencies, agencies.c.id == feedback.c.agency_id)
-        .where(feedback.c.published_day.is_not(None), feedback.c.status == "answered")
+        .where(feedback.c.published_day.is_not(None), feedback.c.status == "answered", *of_agency)
         .order_by(feedback.c.published_day.desc(), feedback.c.id.desc())
         .limit(SHOWN_CHANGES)
     )

@@ -98,6 +98,14 @@ def _summary(data: ReportInput, when: str, _: FigureWriter) -> list[Block]:
             interval=_.interval(overall),
         ),
     ]
+    if place.overall_alone:
+        said.append(
+            _(
+                "{count} of the sheets answer the overall question alone: they are in its figure, and in no figure of "
+                "the criteria.",
+                count=_.number(place.overall_alone, 0),
+            )
+        )
     if place.response_rate is not None:
         said.append(
             _(

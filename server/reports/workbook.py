@@ -57,6 +57,7 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
         (_("Period"), result.period),
         (_("Instrument"), f"{result.instrument} v{result.instrument_version}"),
         (_("The whole"), _(POOLING_NAMES[result.pooling])),
+        (_("Sheets with the overall question alone"), sum(place.overall_alone for place in result.of("province"))),
         (_("Suppressed below"), result.suppress_below),
         (_("Simulated"), _("yes") if result.simulated else _("no")),
         (_("Not confirmed in a text"), ", ".join(_(INSTRUMENT_PARTS.get(part, part)) for part in instrument.recalled)),

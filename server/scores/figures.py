@@ -92,7 +92,9 @@ def _points(share: float) -> float | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """A row of the result: an agency, a level, a field ... `sheets`: counted sheets. `transactions`: of the frame, None
+    """A row of the result: an agency, a level, a field ... `sheets`: counted sheets, of them `overall_alone` with
+    the overall answer and none to the criteria: they are in the overall question's figure, and in no figure of criteria
+    (so not in a whole that is pooled from them). `transactions`: of the frame, None
     where it does not tell. `response_rate`: sheets / transactions. `covered`: share of the frame's transactions that
     lie in cells with at least one sheet. Its figures are row `number` of the `table`."""
 
@@ -101,6 +103,7 @@ class Place:
     name_vi: str
     name_en: str
     sheets: int
+    overall_alone: int
     transactions: int | None
     response_rate: float | None
     covered: float | None

@@ -242,7 +242,9 @@ def compute_index(
     effects = mode_effects(answers, sheets.channel) if len(sheets) else None
     watched = period.last_day >= today()
     valid = _valid(sheets, facts)
-    one = _Request(answers, figures, sheets, valid, days_of(answers), effects, suppress_below, watched)
+    criteria = [item.slot for item in instrument.criteria if item.slot < valid.shape[1]]
+    alone = valid[:, 0] & ~valid[:, criteria].any(axis=1)
+    one = _Request(answers, figures, sheets, valid, alone, days_of(answers), effects, suppress_below, watched)
     places: list[Place] = []
     for dimension in dimensions:
         if within is None:
@@ -306,6 +308,8 @@ class _Request:
     figures: Figures
     sheets: Sheets
     valid: NDArray[np.bool_]
+    alone: NDArray[np.bool_]
+    """Sheets with the overall answer and none to the criteria."""
     days: DayCorrelation
     effects: ModeEffects | None
     suppress_below: int
@@ -322,6 +326,7 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
     if one.watched:
         plain, weighted = plain.watched(), weighted.watched()
     of_base = sum_rows(answers.valid, place, count)
+    alone = np.bincount(place[one.alone[rows]], minlength=count)
     shift = np.full((count, m), np.nan)
     if one.effects is not None and dimension != "channel":
         base = one.effects.adjustments(one.sheets.channel[rows], answers.valid, place, count)
@@ -352,6 +357,7 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
             name_vi=named.name_vi,
             name_en=named.name_en,
             sheets=sheets,
+            overall_alone=int(alone[number]),
             transactions=transactions,
             response_rate=sheets / transactions if transactions else None,
             covered=min(1.0, standing_for / transactions) if transactions and standing_for > 0 else None,

@@ -48,6 +48,7 @@ class Standing:
     level: str
     level_name: Text
     sheets: int
+    overall_alone: int
     figure: Figure
     last: Against
     year: Against
@@ -73,6 +74,7 @@ class Standings:
     period: Period
     instrument: Instrument
     sheets: int
+    overall_alone: int
     response_rate: float | None
     transactions: int | None
     below: int
@@ -177,6 +179,7 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
                 level=agency.level,
                 level_name=Text.named(vi=agency.level_vi, en=agency.level_en),
                 sheets=place.sheets,
+                overall_alone=place.overall_alone,
                 figure=figure,
                 last=_against(period.before(), figure, past[0]),
                 year=_against(period.year_before(), figure, past[1]),
@@ -189,6 +192,7 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
         period=period,
         instrument=instrument,
         sheets=whole.sheets,
+        overall_alone=whole.overall_alone,
         response_rate=whole.response_rate,
         transactions=whole.transactions,
         below=now.suppress_below,

@@ -45,4 +45,32 @@ HELPS: dict[str, Message] = {
         "Each cell is the index of an agency in a criterion; darker is lower. Compare cells of a column first: some "
         "criteria are lower everywhere."
     ),
+    "weighted": Message(
+        "The figure as it would be if every service had as many sheets as its share of the finished transactions. It "
+        "needs the transactions of the period."
+    ),
+    "adjusted": Message(
+        "The figure as it would be with the province's mix of channels: people answer more kindly to a person than to "
+        "a page. A rough guide, least of all near 100."
+    ),
+    "channels": Message(
+        "How much higher or lower citizens of the same agencies answer on this channel. It mixes the manner of asking "
+        "with who answers there, so it judges no channel."
+    ),
+    "drivers": Message(
+        "Of what the criteria together explain of the overall answer, each factor's share. A large share says where a "
+        "change goes with contentment, not that it makes it."
+    ),
+    "estimates": Message(
+        "Explicit: from sheets alone. Fused: sheets and the implicit signal together, where the sheets say that it "
+        "helps. Saved: so many more sheets would have made the interval as narrow."
+    ),
+    "curve": Message(
+        "Of visits of each implicit level, the share that then rated “satisfied”. A flat curve means that the level "
+        "tells nothing."
+    ),
+    "questions": Message(
+        "Of those who were asked and answered, so many per cent chose each answer; who said “does not concern me” is "
+        "counted beside. In brackets: the 95 % interval."
+    ),
 }

@@ -12,7 +12,7 @@ function rest() {
   clearTimeout(ending);
   warning = setTimeout(() => {
     if (!dialog.open) dialog.showModal();
-    ending = setTimeout(() => document.getElementById(dialog.dataset.cancel).submit(), warnMs);
+    ending = setTimeout(() => document.getElementById(dialog.dataset.left).submit(), warnMs);
   }, idleMs - warnMs);
 }
 

@@ -15,12 +15,14 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from pipeline.calendar import today
 from pipeline.instruments import Instrument, Sheet
-from pipeline.language import Message, in_language
+from pipeline.instruments.instrument import Block, Factor, Item
+from pipeline.instruments.questionnaire import minutes_for
+from pipeline.language import Message, Plural, in_language
 from server.catalogue.reading import read_catalogue
 from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import Invitation, digest, find, use
 from server.channels.pages import (
-    NOT_FOUND,
+    NO_FORM,
     device_of,
     network_of,
     public_limit,
@@ -79,7 +81,7 @@ def _look_up(request: Request, token: str) -> _Asked:
     with read(engine_of(request)) as connection:
         invitation = find(connection, token)
         if invitation is None:
-            raise HTTPException(404, NOT_FOUND)
+            raise HTTPException(404, NO_FORM)
         survey_round = find_round(connection, invitation.province_id, round_id=invitation.round_id)
         if invitation.of_dossier and not survey_round.open_now:
             opened = (one for one in all_rounds(connection, invitation.province_id) if one.open_now)
@@ -99,7 +101,7 @@ def _look_up(request: Request, token: str) -> _Asked:
     )
 
 
-def _sections(survey_round: _Asked) -> list[object]:
+def _sections(survey_round: _Asked) -> list[tuple[Factor | Block, tuple[Item, ...]]]:
     """The parts that are asked: all, or the factor about feedback without its facts."""
     found = survey_round.instrument.sections
     if survey_round.invitation.scope == "form":
@@ -135,6 +137,9 @@ def _show(
         else ""
     )
     gone = gone or ("" if survey_round.round.open_now else "closed")
+    sections = _sections(survey_round)
+    whole = survey_round.invitation.scope == "form"
+    count = int(whole) + sum(len(items) for _, items in sections)
     response = render(
         request,
         "survey_gone.html" if gone else "survey_online.html",
@@ -142,10 +147,18 @@ def _show(
         embed=embed,
         agency={"name_vi": survey_round.agency_vi, "name_en": survey_round.agency_en},
         gone=_GONE.get(gone, ("", "")),
+        ways=gone == "expired",
+        count=count,
+        length=Plural(
+            "1 question, about {minutes} min.",
+            "{count} questions, about {minutes} min. You may leave out what you do not want to answer.",
+            count=count,
+            minutes=minutes_for(count),
+        ),
         instrument=survey_round.instrument,
-        sections=_sections(survey_round),
+        sections=sections,
         topics={item.topic for item in survey_round.instrument.further if item.kind == "text"},
-        whole=survey_round.invitation.scope == "form",
+        whole=whole,
         action=f"/{'embed' if embed else 's'}/{token}",
         shown=signed_now(request),
         problem=problem,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import insert, select
 
 from server.auth.passwords import hash_password
@@ -16,6 +16,7 @@ from server.store.engine import read, write
 from server.store.tables.comments import comments
 from server.store.tables.ratings import ratings
 from server.store.tables.users import Role, users
+from tests.readable import too_small
 from tests.server.conftest import Survey
 from tests.server.province import PASSWORD
 
@@ -45,6 +46,63 @@ def _log_in(page: Page, survey: Survey, name: str) -> None:
 def _accessible(page: Page) -> None:
     found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
     assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize(("width", "light"), [(390, True), (390, False), (1100, False)])
+def test_citizens_pages_are_large_enough_in_light_and_dark(survey: Survey, page: Page, width: int, light: bool) -> None:
+    """Text of 16 px, targets of 48 px, contrast: on the form, its refusal, the thanks, a wrong link and feedback."""
+    page.emulate_media(color_scheme="light" if light else "dark")
+    page.set_viewport_size({"width": width, "height": 844})
+    with write(survey.engine) as connection:
+        token = issue(connection, survey.province.province_id, survey.round.id, survey.agency)[0]
+
+    def look() -> None:
+        _accessible(page)
+        assert too_small(page) == [], page.url
+
+    page.goto(f"{survey.url}/s/{token}")
+    expect(page.locator("#answered")).to_have_text("Đã trả lời: 0/23")
+    look()
+    page.check("input[name=q_overall][value='2']")
+    page.check("input[name=q_E3][value='']")
+    expect(page.locator("#answered")).to_have_text("Đã trả lời: 2/23")
+    assert page.locator(".so-far").evaluate("each => getComputedStyle(each).position") == "sticky"
+    page.click("button.big")
+    page.wait_for_selector(".problem")
+    assert page.is_checked("input[name=q_E3][value='']"), "kept, too"
+    look()
+    for item in ("A1", "A2", "A3", "A4", "B1", "B2", "B3", "B4", "B5", "C1", "C2", "C3"):
+        page.check(f"input[name=q_{item}][value='4']")
+    page.click("button.big")
+    page.wait_for_selector(".mood .face")
+    look()
+    for path in ("/s/aaaaaaaaaaaaaaaaaaaaaa", f"/s/{token}", "/feedback/nho"):
+        page.goto(survey.url + path)
+        look()
+
+
+def test_a_question_is_read_aloud_by_a_voice_of_the_device_alone(survey: Survey, page: Page) -> None:
+    """A voice elsewhere would be sent what is read."""
+    page.add_init_script(
+        """(() => {
+          window.spoken = [];
+          window.voices = [{ localService: false, lang: "vi-VN" }];
+          window.SpeechSynthesisUtterance = function (text) { this.text = text; };
+          Object.defineProperty(window, "speechSynthesis", { value: {
+            getVoices: () => window.voices, cancel: () => {}, speak: (said) => window.spoken.push(said.text),
+            addEventListener: (kind, then) => { window.changed = then; } } });
+        })()"""
+    )
+    with write(survey.engine) as connection:
+        token = issue(connection, survey.province.province_id, survey.round.id, survey.agency)[0]
+    page.goto(f"{survey.url}/s/{token}")
+    expect(page.locator("#answered")).to_have_text("Đã trả lời: 0/23")
+    expect(page.locator("#listen")).to_be_hidden()
+    page.evaluate("window.voices.push({ localService: true, lang: 'vi-VN' }); window.changed()")
+    page.click("#listen")
+    (said,) = page.evaluate("window.spoken")
+    assert said.startswith("Nhìn chung, Ông/Bà có hài lòng")
+    assert said.endswith("Rất hài lòng")
 
 
 def _stored(survey: Survey, channel: str) -> list[tuple[int, ...]]:

@@ -102,6 +102,7 @@ UNASKED = {
     "/survey/rounds": "adds; a round can be closed",
     "/survey/rounds/{round_id}/open": "takes closing back; the round can be closed again",
     "/survey/rounds/{round_id}/links": "adds links, which expire",
+    "/survey/rounds/{round_id}/poster": "adds links, which expire",
     "/survey/rounds/{round_id}/gateways": "adds a gateway",
     "/survey/rounds/{round_id}/paper": "prints forms",
     "/survey/rounds/{round_id}/recheck": "notes what a second look found; the first entry stays",

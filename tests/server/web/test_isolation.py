@@ -37,6 +37,7 @@ OPEN = {
     "/gateway/{code}/next": "a gateway signs its calls",
     "/gateway/{code}/links": "a gateway signs its calls",
     "/api/receipts": "a gateway signs its calls",
+    "/tv/{token}": "a hall's screen: its address is signed, and it shows one agency's published figures",
     "/feedback/{province}/answer": "whoever holds the code of a case judges its answer",
     "/feedback/{province}": "a citizen writes; what is there is read by its code alone",
 }

@@ -1,0 +1,35 @@
+"""What can be read and touched on a page, measured from what the browser lays out."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from playwright.sync_api import Page
+
+LEAST_TEXT_PX, LEAST_TARGET_PX = 16, 48
+_MEASURE = """([text, target]) => {
+  const found = [];
+  const hidden = (element) => !element.checkVisibility() || element.closest("script, style, noscript, .skip, .sr");
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode;
+    if (!node.textContent.trim() || hidden(node.parentElement)) continue;
+    const size = parseFloat(getComputedStyle(node.parentElement).fontSize);
+    if (size < text) found.push([node.textContent.trim().slice(0, 40), size]);
+  }
+  const touched = "button, a[href], input:not([type=hidden]), select, textarea, summary, audio";
+  for (const element of document.querySelectorAll(touched)) {
+    if (hidden(element)) continue;
+    const box = (element.closest("label") ?? element).getBoundingClientRect();
+    const name = element.textContent.trim() || element.name || element.tagName;
+    if (box.height + .5 < target) found.push([name, box.height]);
+  }
+  const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+  if (wide > 0) found.push(["wider than the window", wide]);
+  return found;
+}"""
+
+
+def too_small(page: Page) -> list[Any]:
+    """Texts below 16 px, things to touch that are lower than 48 px, and how much the page is wider than the window."""
+    return cast(list[Any], page.evaluate(_MEASURE, [LEAST_TEXT_PX, LEAST_TARGET_PX]))
