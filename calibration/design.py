@@ -35,8 +35,8 @@ class Weights:
         cells = np.arange(len(size), dtype=np.int64)
         return cls(cell, size, np.ones(len(size)), cells, np.zeros(len(size), dtype=np.int64))
 
-    def take(self, rows: NDArray[np.bool_]) -> Weights:
-        """The chosen rows (bool [rows]); the cells stay."""
+    def take(self, rows: NDArray[np.bool_] | IntArray) -> Weights:
+        """The chosen rows (bool [rows], or their numbers); the cells stay."""
         return replace(self, cell=self.cell[rows])
 
     def standing_for(self) -> FloatArray:
@@ -88,8 +88,8 @@ class Design:
     stratum: IntArray
     weight: Weights | None = None
 
-    def take(self, rows: NDArray[np.bool_]) -> Design:
-        """The chosen rows (bool [rows])."""
+    def take(self, rows: NDArray[np.bool_] | IntArray) -> Design:
+        """The chosen rows (bool [rows], or their numbers, as often as they are named)."""
         weight = None if self.weight is None else self.weight.take(rows)
         return Design(self.cluster[rows], self.stratum[rows], weight)
 

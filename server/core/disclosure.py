@@ -139,12 +139,17 @@ class Published:
 
     def shows(self, dimension: str) -> bool:
         """Whether places of a dimension are shown at all."""
-        return dimension in PROVINCE_DIMENSIONS or self.below <= 1 or (self.settled and not self._is_part)
+        return dimension in PROVINCE_DIMENSIONS or self.below <= 1 or self.whole_quarters
 
     @property
     def _is_part(self) -> bool:
         """Whether the period cuts a quarter."""
         return self.period.first_month % 3 != 0 or self.period.last_month % 3 != 2
+
+    @property
+    def whole_quarters(self) -> bool:
+        """Whether the period is made of whole quarters that are settled."""
+        return self.settled and not self._is_part
 
     def is_safe(self, sheets: Mapping[int, int]) -> bool:
         """Whether a place's sheets by month (of all quarters touched) may be shown for the period: of a quarter that it

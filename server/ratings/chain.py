@@ -27,6 +27,7 @@ from server.store.tables.ratings import ANSWER_COLUMNS, ratings
 _FIRST = ("agency_id", "counter_id", "service_id", "service_group", "channel", "day", "month", "instrument")
 _LAST = ("instrument_version", "reasons", "origin", "source", "author_id", "received_day")
 IMMUTABLE = (*_FIRST, *_LAST)
+BODIES = ("handling_id", "deciding_id")
 """Columns that nothing changes after a row was stored, beside the answers."""
 BEFORE = ("", 0)
 """Source and day of receipt of the rows from before sources were recorded."""
@@ -36,7 +37,10 @@ def row_text(row: Mapping[str, Any], flag: int, state: int, more: More = ()) -> 
     """What a chain says of a row and its further answers, with the flag and state that it was admitted with."""
     answers = "".join(str(row[name]) for name in ANSWER_COLUMNS)
     parts = [str(row[name]) for name in IMMUTABLE]
-    further = [more_text(more)] if more else []  # a row without any has the text that it had before there were any
+    # a row without any has the text that it had before there were any
+    further = [more_text(more)] if more else []
+    bodies = [row[name] for name in BODIES]
+    further += ["bodies", *map(str, bodies)] if any(body is not None for body in bodies) else []
     return "\x1f".join([*parts, answers, str(int(flag)), str(int(state)), *further]).encode()
 
 

@@ -34,6 +34,10 @@ from server.tabular.writing import CsvWriter
 
 BATCH = 5_000
 FORMATS = ("csv", "parquet")
+BODIES = (
+    ("handling", "Mã cơ quan giải quyết, nếu khác", "Code of the handling body, where it is another"),
+    ("deciding", "Mã cơ quan quyết định, nếu khác", "Code of the deciding body, where it is another"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ def columns(instrument: Instrument) -> list[ExportColumn]:
     found.append(ExportColumn("flag", "integer", "Nghi vấn", "Suspicion", flags))
     counted = (("1", "được tính vào chỉ số"), ("0", "để riêng, không tính"))
     found.append(ExportColumn("counted", "integer", "Được tính", "Counted in the index", counted))
+    for name, vi, en in BODIES:
+        found.append(ExportColumn(name, "text", vi, en))
     return found
 
 
@@ -99,6 +105,7 @@ def _rows(
     """Batches of rows in random order within a day: the order of arrival is not exported."""
     from server.store.tables.agencies import levels
 
+    handling, deciding = agencies.alias("handling"), agencies.alias("deciding")
     query = (
         Scope(province_id)
         .select(
@@ -108,11 +115,15 @@ def _rows(
             levels.c.code.label("level"),
             counters.c.code.label("counter"),
             services.c.code.label("service"),
+            handling.c.code.label("handling"),
+            deciding.c.code.label("deciding"),
         )
         .join(agencies, agencies.c.id == ratings.c.agency_id)
         .join(levels, levels.c.id == agencies.c.level_id)
         .outerjoin(counters, counters.c.id == ratings.c.counter_id)
         .outerjoin(services, services.c.id == ratings.c.service_id)
+        .outerjoin(handling, handling.c.id == ratings.c.handling_id)
+        .outerjoin(deciding, deciding.c.id == ratings.c.deciding_id)
         .where(
             ratings.c.instrument == instrument.code,
             ratings.c.instrument_version == instrument.version,
@@ -154,6 +165,9 @@ def _rows(
                 "reasons": row["reasons"],
                 "flag": row["flag"],
                 "counted": int(row["state"] != RatingState.SET_ASIDE),
+                # of what is published it would cut an agency's sheets into small groups
+                "handling": row["handling"] or "" if shown is None else "",
+                "deciding": row["deciding"] or "" if shown is None else "",
             }
             for row in part
         ]

@@ -43,7 +43,16 @@ from server.tabular.tables import Table, TableRow
 from server.tabular.values import read_answer, read_day, read_whole
 
 BATCH = 2_000
-_COMPARED = ("agency_id", "day", "channel", "instrument", "instrument_version", *ANSWER_COLUMNS)
+_COMPARED = (
+    "agency_id",
+    "handling_id",
+    "deciding_id",
+    "day",
+    "channel",
+    "instrument",
+    "instrument_version",
+    *ANSWER_COLUMNS,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,10 @@ class _Sheets:
         group = 0 if service is None else self._service_group[service]
         if cells.get("service_group") not in (None, "", "0"):
             group = problems.of(self._groups.find, cells["service_group"], otherwise=0)
+        handling, deciding = (
+            problems.of(self._agencies.find, cells[name], otherwise=None) if cells.get(name) else None
+            for name in ("handling", "deciding")
+        )
         answers, more = self._read_answers(cells, problems)
         reasons = problems.of(self._read_reasons, cells.get("reasons", ""), otherwise=0)
         flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
@@ -130,7 +143,7 @@ class _Sheets:
             return Rating.checked(
                 self._instrument,
                 Sheet(tuple(answers), more),
-                place=Place(self.province_id, agency, None, service, group),
+                place=Place(self.province_id, agency, None, service, group, handling, deciding),
                 channel=channel,
                 day=day,
                 today=self._today,
@@ -412,6 +425,8 @@ RATINGS = ImportSpec(
         "channel",
         "service_group",
         "service",
+        "handling",
+        "deciding",
         "reasons",
         "flag",
         "counted",

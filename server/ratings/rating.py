@@ -58,13 +58,16 @@ class UnfitSheetError(InvalidError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the citizen was served: ids of the province's rows. `service_group`: 0 where it is not known."""
+    """Where the citizen was served: ids of the province's rows. `service_group`: 0 where it is not known.
+    `handling_id`, `deciding_id`: who worked on the dossier and who decided, where that is another body."""
 
     province_id: int
     agency_id: int
     counter_id: int | None = None
     service_id: int | None = None
     service_group: int = 0
+    handling_id: int | None = None
+    deciding_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,8 @@ class Rating:
             "counter_id": place.counter_id,
             "service_id": place.service_id,
             "service_group": place.service_group,
+            "handling_id": _another(place.handling_id, place.agency_id),
+            "deciding_id": _another(place.deciding_id, place.agency_id),
             "channel": self.channel.code,
             "day": self.day,
             "month": month_of_day(self.day),
@@ -156,6 +161,11 @@ class Rating:
             "flag": int(self.flag),
             "origin": self.origin,
         }
+
+
+def _another(body: int | None, agency_id: int) -> int | None:
+    """A body, where it is not the one that received."""
+    return None if body == agency_id else body
 
 
 _FLAGS = frozenset(int(flag) for flag in RatingFlag)

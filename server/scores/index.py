@@ -8,7 +8,7 @@ sampling frame, and the figure adjusted for the channels' mix.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,8 @@ from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.disclosure import Published, added_months, hidden_places, published
 from server.core.provinces import read_setting
+from server.scores.bodies import DIMENSIONS as BODIES
+from server.scores.bodies import Apart, apart
 from server.scores.chances import Chances, chances
 from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
@@ -36,6 +38,10 @@ WHOLE = "index"
 NO_FRAME = Message("The sampling frame has no transactions for this period: nothing is weighted, no response rate.")
 NOT_OVER = Message(
     "The period is not over: its intervals hold however often they are looked at, and are wider than the final ones."
+)
+BY_BODY = Message(
+    "Sheets that name a deciding body count there with the questions about the result, with all others where the "
+    "dossier was received."
 )
 ONE_CHANNEL = Message("Only one channel answered: nothing is adjusted for channels.")
 SMALL_STRATUM = 5
@@ -239,12 +245,14 @@ def compute_index(
     weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
     facts = {item.slot for item in instrument.facts}
     answers = answers_of(sheets, figures, facts, weights)
+    split = apart(sheets, instrument, shown) if within is None else None
     effects = mode_effects(answers, sheets.channel) if len(sheets) else None
     watched = period.last_day >= today()
     valid = _valid(sheets, facts)
     criteria = [item.slot for item in instrument.criteria if item.slot < valid.shape[1]]
     alone = valid[:, 0] & ~valid[:, criteria].any(axis=1)
     one = _Request(answers, figures, sheets, valid, alone, days_of(answers), effects, suppress_below, watched)
+    by_body = one if split is None else one.by_body(split, facts)
     places: list[Place] = []
     for dimension in dimensions:
         if within is None:
@@ -253,10 +261,16 @@ def compute_index(
         else:
             found = grouped(dimension, catalogue, sheets, period, {}, counters_of(connection, province_id, within))
             hidden = hidden_within(connection, province_id, within, dimension, shown, instrument, found.names)
-        places += _places(dimension, found, one, hidden)
+        if split is not None and dimension in BODIES:
+            place_of = grouped(dimension, catalogue, split.sheets, period, frame).place
+            places += _places(dimension, replace(found, place=place_of), by_body, hidden)
+        else:
+            places += _places(dimension, found, one, hidden)
     notes = [NOT_OVER] if watched else []
     if not frame:
         notes.append(NO_FRAME)
+    if split is not None:
+        notes.append(BY_BODY)
     if len(sheets) and effects is None:
         notes.append(ONE_CHANNEL)
     return IndexResult(
@@ -314,6 +328,14 @@ class _Request:
     effects: ModeEffects | None
     suppress_below: int
     watched: bool
+
+    def by_body(self, split: Apart, facts: set[int]) -> _Request:
+        """The same of sheets by body; each hangs together and weighs with the sheet that it is of."""
+        parts = answers_of(split.sheets, self.figures, facts, None)
+        answers = replace(parts, design=self.answers.design.take(split.row))
+        valid = _valid(split.sheets, facts)
+        alone = self.alone[split.row] & valid[:, 0]
+        return replace(self, answers=answers, sheets=split.sheets, valid=valid, alone=alone)
 
 
 def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str]) -> Iterator[Place]:

@@ -8,7 +8,7 @@ Answers travel from the data base in two whole numbers, three bits each.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from operator import add
 from typing import Any
@@ -30,14 +30,15 @@ _BITS = 3
 _PACKED = 16
 """Answers in one whole number: 48 bits."""
 _ROWS_AT_ONCE = 20_000
-_KEYS = ("agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id")
+_KEYS = ("agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id", "deciding_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Sheets:
     """The counted sheets of a period that may be seen. Keys: int64 [sheets] (0 where there is none), `channel` str
-    [sheets]; `id`: of the stored row, ascending. `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no;
-    beyond the columns' slots as far as the instrument has criteria and facts."""
+    [sheets]; `id`: of the stored row, ascending; `deciding`: the body that decided, where it is another.
+    `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no; beyond the columns' slots as far as the
+    instrument has criteria and facts."""
 
     id: IntArray
     agency: IntArray
@@ -47,10 +48,15 @@ class Sheets:
     month: IntArray
     day: IntArray
     counter: IntArray
+    deciding: IntArray
     answers: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.agency)
+
+    def take(self, rows: IntArray) -> Sheets:
+        """The sheets of these numbers, as often as they are named."""
+        return Sheets(*(getattr(self, one.name)[rows] for one in fields(self)))
 
 
 def read_sheets(
@@ -89,6 +95,7 @@ def read_sheets(
         month=of["month"][seen],
         day=of["day"][seen],
         counter=of["counter_id"][seen],
+        deciding=of["deciding_id"][seen],
         answers=answers,
     )
 

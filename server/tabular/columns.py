@@ -27,6 +27,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "channel": ("channel", "kênh", "hình thức"),
     "service_group": ("service_group", "group", "lĩnh vực", "nhóm thủ tục", "mã lĩnh vực"),
     "service": ("service", "thủ tục", "mã thủ tục"),
+    "handling": ("handling", "cơ quan giải quyết", "cơ quan thụ lý", "đơn vị giải quyết"),
+    "deciding": ("deciding", "cơ quan quyết định", "cơ quan có thẩm quyền", "cơ quan có thẩm quyền giải quyết"),
     "reasons": ("reasons", "lý do", "lý do không hài lòng"),
     "month": ("month", "tháng"),
     "count": ("count", "transactions", "số giao dịch", "số hồ sơ", "số lượng", "số lượng hồ sơ"),

@@ -37,6 +37,8 @@ class Invitation:
     used: bool
     expired: bool
     service_id: int | None = None
+    handling_id: int | None = None
+    deciding_id: int | None = None
 
     @property
     def of_dossier(self) -> bool:
@@ -102,6 +104,8 @@ def find(connection: Connection, token: str) -> Invitation | None:
         bool(row.used),
         row.expires_day < today(),
         row.service_id,
+        row.handling_id,
+        row.deciding_id,
     )
 
 

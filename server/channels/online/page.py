@@ -232,6 +232,8 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         invitation.agency_id,
         service_id=invitation.service_id,
         service_group=invitation.service_group,
+        handling_id=invitation.handling_id,
+        deciding_id=invitation.deciding_id,
     )
     try:
         rating = Rating.checked(

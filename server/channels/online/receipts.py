@@ -82,11 +82,27 @@ def token_of(key: bytes, province_id: int, code: DossierCode) -> str:
     return "".join(letters)
 
 
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """A dossier's bodies by their official or own codes. `receiving`: empty, the one in the dossier's code; `handling`,
+    `deciding`: empty, the receiving one."""
+
+    receiving: str = ""
+    handling: str = ""
+    deciding: str = ""
+
+
 def issue_receipt(
-    connection: Connection, key: bytes, scope: Scope, code: DossierCode, *, unit: str = "", service: str = ""
+    connection: Connection,
+    key: bytes,
+    scope: Scope,
+    code: DossierCode,
+    bodies: Bodies | None = None,
+    *,
+    service: str = "",
 ) -> str:
-    """The token of a dossier: the same whenever it is asked for. `unit`: the receiving unit, where it is not the one in
-    the code (official or own code); `service`: the procedure's code.
+    """The token of a dossier: the same whenever it is asked for; its bodies are those that were named first.
+    `service`: the procedure's code.
 
     Raises `NotFoundError` for an unknown unit or procedure, `ConflictError` while no round is open, or beyond
     `LINKS_A_DAY`."""
@@ -94,7 +110,11 @@ def issue_receipt(
     if opened is None:
         raise ConflictError(Message("No round of the survey is open."), Message("Open one."))
     service_id, group = _service(connection, scope, service)
-    agency_id = _agency(connection, scope, unit or code.unit)
+    bodies = bodies or Bodies()
+    agency_id = _agency(connection, scope, bodies.receiving or code.unit)
+    handling_id, deciding_id = (
+        _agency(connection, scope, unit) if unit else None for unit in (bodies.handling, bodies.deciding)
+    )
     token = token_of(key, scope.province_id, code)
     row = {
         "province_id": scope.province_id,
@@ -102,6 +122,8 @@ def issue_receipt(
         "agency_id": agency_id,
         "service_group": group,
         "service_id": service_id,
+        "handling_id": None if handling_id == agency_id else handling_id,
+        "deciding_id": None if deciding_id == agency_id else deciding_id,
         "channel": RECEIPT.code,
         "scope": "form",
         "token_hash": digest(token),

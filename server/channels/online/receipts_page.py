@@ -14,6 +14,7 @@ from pipeline.errors import ConflictError, HailongError
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.page import SIGNED, Body, documented, signed
 from server.channels.online.receipts import (
+    Bodies,
     DossierCode,
     issue_receipt,
     qr_svg,
@@ -36,6 +37,10 @@ class ReceiptWanted(Body):
     """Official or own code of the receiving unit, where it is not the one in the dossier's code."""
     service: Annotated[str, Field(max_length=60)] = ""
     """Code of the procedure."""
+    handling: Annotated[str, Field(max_length=40)] = ""
+    """Official or own code of the body that works on the dossier, where it is another than the receiving unit."""
+    deciding: Annotated[str, Field(max_length=40)] = ""
+    """Official or own code of the body that decides, where it is another: the result counts there."""
 
 
 class Receipt(Body):
@@ -64,7 +69,8 @@ async def receipt(request: Request) -> Receipt:
                 dossier = DossierCode.read(wanted.dossier)
                 scope = Scope(gateway.province_id)
                 key = web(request).receipt_key
-                return issue_receipt(connection, key, scope, dossier, unit=wanted.unit, service=wanted.service)
+                bodies = Bodies(wanted.unit, wanted.handling, wanted.deciding)
+                return issue_receipt(connection, key, scope, dossier, bodies, service=wanted.service)
             except ConflictError as error:
                 raise HTTPException(409, error.message) from None
             except HailongError as error:

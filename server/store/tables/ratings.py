@@ -61,11 +61,15 @@ ratings = Table(
     Column("source", String(40), nullable=False, default="", server_default=""),
     Column("author_id", Integer),
     Column("received_day", Integer, nullable=False, default=0, server_default="0"),
+    Column("handling_id", Integer),
+    Column("deciding_id", Integer),
     province_key(),
     same_province("agency_id", "agencies"),
     same_province("counter_id", "counters"),
     same_province("service_id", "services"),
     same_province("author_id", "users"),
+    same_province("handling_id", "agencies"),
+    same_province("deciding_id", "agencies"),
     ForeignKeyConstraint(["channel"], ["channels.code"]),
     UniqueConstraint("province_id", "id"),
     UniqueConstraint("province_id", "origin"),
@@ -77,5 +81,7 @@ ratings = Table(
 import can be repeated; NULL for the tablet. It never names a person. `flag`: `pipeline.instruments.RatingFlag`;
 `state`: `RatingState`. `source`: what brought it (`server.ratings.source.Source`), '' for rows from before that was
 recorded. `author_id`: the member of the staff who entered it. `received_day`: the day on which it was stored.
+`agency_id`: where the citizen was served and the dossier received; `handling_id`, `deciding_id`: who worked on it and
+who decided, where that is another body (`server.scores.bodies`).
 
 Written by `server.ratings.store` alone."""

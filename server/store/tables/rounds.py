@@ -43,6 +43,8 @@ invitations = Table(
     Column("token_hash", String(64), nullable=False),
     Column("service_id", Integer),
     Column("dossier_day", Integer),
+    Column("handling_id", Integer),
+    Column("deciding_id", Integer),
     Column("issued_day", Integer, nullable=False),
     Column("expires_day", Integer, nullable=False),
     Column("used", Boolean, nullable=False, default=False),
@@ -50,6 +52,8 @@ invitations = Table(
     same_province("round_id", "rounds"),
     same_province("agency_id", "agencies"),
     same_province("service_id", "services"),
+    same_province("handling_id", "agencies"),
+    same_province("deciding_id", "agencies"),
     UniqueConstraint("token_hash"),
     CheckConstraint("scope IN ('form', 'feedback')", name="scope"),
     Index(None, "province_id", "round_id", "agency_id"),
@@ -58,7 +62,7 @@ invitations = Table(
 """A right to answer once. `token_hash`: SHA-256 of the token in the link or QR code. Nothing joins an invitation to
 the rating it was used for: `used` is set in the same transaction, and neither row names the other.
 
-`service_id`, `dossier_day`: of a right that belongs to a dossier (`server.channels.online.receipts`); the dossier's
-code is nowhere.
+`service_id`, `dossier_day`, `handling_id`, `deciding_id`: of a right that belongs to a dossier
+(`server.channels.online.receipts`); the dossier's code is nowhere.
 
 `scope` feedback: only factor E is asked, of somebody whose complaint has been answered."""

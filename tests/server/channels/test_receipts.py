@@ -93,6 +93,23 @@ def test_a_dossier_is_rated_once_whatever_is_asked_for(world: World) -> None:
     assert (row.agency_id, row.service_id, row.service_group) == (world.mine.agencies["nho-a"], service, 3)
 
 
+def test_a_receipt_names_the_bodies_and_the_rating_has_them(world: World) -> None:
+    bodies = {"handling": "H15.50.05.13", "deciding": "nho-b"}
+    token = _token(_ask(world, {"dossier": CODE, **bodies}))
+    again = _ask(world, {"dossier": CODE, "deciding": "nho-a"}, 1)
+    assert _token(again) == token, "the bodies are those that were named first"
+    assert _ask(world, {"dossier": CODE, "deciding": "so-la"}, 2).status_code == 422
+    form = {
+        "q_overall": "4",
+        **{f"q_{c}{n}": "4" for c, most in zip("ABC", (4, 5, 6), strict=True) for n in range(1, most + 1)},
+    }
+    assert world.browser().http.post(f"/s/{token}", data=form).status_code == 200
+    with read(world.store) as connection:
+        (row,) = connection.execute(select(ratings).where(ratings.c.channel == "receipt")).all()
+    mine = world.mine.agencies
+    assert (row.agency_id, row.handling_id, row.deciding_id) == (mine["nho-a"], None, mine["nho-b"])
+
+
 def test_no_copy_of_the_store_holds_a_code(world: World, tmp_path: Path) -> None:
     """The dump of the data base, its log and its files hold neither the code nor its parts; nor can the code be
     confirmed without the key."""

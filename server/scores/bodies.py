@@ -1,0 +1,78 @@
+"""Which body an answer is about: what was found when the dossier was received counts where it was received, the result
+counts where it was decided (a commune receives for a department of the province).
+
+The result is factor D of the ministry's five factors (A access, B procedures, C staff, D result, E feedback); the
+overall answer and all else is about the body that received. A sheet that names no other deciding body counts as ever.
+
+No difference of two views may tell a few sheets (`server.core.disclosure`): so two bodies are told apart in quarters
+that are settled and whole, where `below` sheets were received by the one for the other, and where what the receiving
+body decided itself has `below` sheets, or none. All other sheets count where they were received.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.instruments import Instrument
+from server.core.disclosure import Published
+from server.scores.sheets import Sheets
+
+FIVE_FACTORS = frozenset("ABCDE")
+RESULT = "D"
+DIMENSIONS = frozenset({"agency", "level"})
+"""Dimensions whose places are bodies."""
+IntArray = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Sheets by body. `sheets`: those that are of one body, then twice those of two: at the body that received without
+    the result, at the one that decided with nothing else. `row` int64 [rows]: which of the given sheets each is."""
+
+    sheets: Sheets
+    row: IntArray
+
+
+def result_slots(instrument: Instrument) -> tuple[int, ...]:
+    """Slots of the questions about the result; none where an instrument is not in the five factors."""
+    if not {factor.code for factor in instrument.factors} >= FIVE_FACTORS:
+        return ()
+    return tuple(item.slot for item in instrument.of_factor(RESULT))
+
+
+def apart(sheets: Sheets, instrument: Instrument, shown: Published) -> Apart | None:
+    """The sheets by body; None where none is of two bodies that may be told apart."""
+    slots = [slot for slot in result_slots(instrument) if slot < sheets.answers.shape[1]]
+    other = (sheets.deciding > 0) & (sheets.deciding != sheets.agency)
+    if not slots or not other.any() or (shown.below > 1 and not shown.whole_quarters):
+        return None
+    two = other & _enough(sheets, other, shown.below)
+    if not two.any():
+        return None
+    row = np.concatenate([np.arange(len(sheets), dtype=np.int64), np.flatnonzero(two)])
+    doubled = sheets.take(row)
+    answers, agency = doubled.answers.copy(), doubled.agency.copy()
+    decided = np.arange(len(row)) >= len(sheets)
+    received = np.concatenate([two, np.zeros(int(two.sum()), dtype=np.bool_)])
+    is_result = np.isin(np.arange(answers.shape[1]), slots)
+    answers[received[:, None] & is_result] = 0
+    answers[decided[:, None] & ~is_result] = 0
+    agency[decided] = doubled.deciding[decided]
+    return Apart(replace(doubled, answers=answers, agency=agency), row)
+
+
+def _enough(sheets: Sheets, other: NDArray[np.bool_], below: int) -> NDArray[np.bool_]:
+    """[sheets] whether the pair of bodies of a sheet may be told apart in its quarter."""
+    quarter = sheets.month - sheets.month % 3
+    decided_by = np.where(other, sheets.deciding, sheets.agency)
+    keys = list(zip(sheets.agency.tolist(), quarter.tolist(), decided_by.tolist(), strict=True))
+    counts = Counter(keys)
+    kept: Counter[tuple[int, int]] = Counter()
+    for (agency, first, decider), count in counts.items():
+        if decider == agency or count < below:
+            kept[agency, first] += count
+    return np.array([counts[key] >= below and not 0 < kept[key[:2]] < below for key in keys], dtype=np.bool_)
