@@ -12,9 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from pipeline.language import Message, of_environment, translator
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--state", type=int, default=0, metavar="N", help="how the box stands with a release")
     parser.add_argument("--about", default="", metavar="RELEASE", help="which release that is")
     parser.add_argument("--not-again", action="append", default=[], metavar="RELEASE", help="one not to fetch again")
+    parser.add_argument("--silent", action="store_true", help="print nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -63,8 +67,11 @@ def run(args: argparse.Namespace) -> int:
             found["fetched"] = fetch(door, store, offer, mine, goes_on)
     if args.json:
         print(json.dumps(found))
-    elif found["release"]:
-        print(f"offered: {found['release']}, {offer.size / 1e6:.0f} MB" + (", fetched" if found["fetched"] else ""))
-    else:
-        print("nothing is offered to this box")
+    elif not args.silent:
+        said = Message("Nothing is offered to this box.")
+        if offer.release:
+            said = Message(
+                "Release {release} is offered, {size} MB.", release=found["release"], size=offer.size // 10**6
+            )
+        print(translator(of_environment(os.environ))(said))
     return 0

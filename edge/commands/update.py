@@ -60,7 +60,9 @@ def run(args: argparse.Namespace) -> int:
     layout.trust()
     if args.offered == (args.bundle is not None) or (args.now and not args.offered):
         raise ConfigError(Message("Name a bundle (--bundle), or take what the server offers (--offered)."))
-    with only_one(layout):
+    with only_one(layout, told=not args.offered) as mine:
+        if not mine:
+            return 0  # somebody is at it
         settle(layout, args.watch_s)
         if args.offered:
             return take_offered(layout, args.now, args.watch_s, args.json)

@@ -8,11 +8,13 @@ nothing of it before the trusted key's signature was found good (`edge.commands.
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pipeline.language import Message, of_environment, translator
 from pipeline.wire import UpdateState
 
 if TYPE_CHECKING:
@@ -92,26 +94,30 @@ def take_offered(layout: Layout, now: bool, watch_s: float, as_json: bool) -> in
     from pipeline.errors import HailongError
     from pipeline.keys import verify
 
-    def end(**found: object) -> int:
-        print(json.dumps(found) if as_json else " ".join(f"{name}: {value}" for name, value in found.items()))
+    def end(said: Message, **found: object) -> int:
+        print(json.dumps(found) if as_json else translator(of_environment(os.environ))(said))
         return 0
 
     config = load_config(layout.config)
     quiet = config.update.offered and _knows_the_hour(config.box.demo) and config.update.is_quiet(time.time())
     tried, today = Tried.load(layout), day_at(time.time())
     if not now and (not quiet or tried.spoilt_day == today):
-        return end(changed=False, why="not now")
+        return end(
+            Message("Not now: it is no quiet hour ([update] in edge.toml), or the clock is not trusted."),
+            changed=False, why="not now",
+        )  # fmt: skip
     bundle = config.box.data_dir / "offered/bundle.tar"
     _as_service(layout, tried, ["--fetch", *(["--now"] if now else [])])
     if not bundle.is_file() or bundle.is_symlink():
-        return end(changed=False, why="nothing to take")
+        return end(Message("Nothing is offered to this box that it could take."), changed=False, why="nothing to take")
     try:
         try:
             name = release_name(peek(bundle, layout.trust(), verify))
         except BundleError as error:
             raise told(bundle, error) from None
         if name in tried.not_again and not now:
-            return end(changed=False, why="tried before", release=name)
+            said = Message("Release {name} was tried before; by hand: hailong edge update --offered --now.", name=name)
+            return end(said, changed=False, why="tried before", release=name)
         tried.note(layout, UpdateState.FETCHING, name)
 
         def taking() -> None:
@@ -134,7 +140,10 @@ def take_offered(layout: Layout, now: bool, watch_s: float, as_json: bool) -> in
         tried.note(layout, UpdateState.TAKEN, name)
     finally:
         _as_service(layout, tried, ["--forget"])
-    return end(changed=taken.changed, release=taken.name, running=taken.running)
+    return end(
+        Message("Release {name}, offered by the server, was taken.", name=taken.name),
+        changed=taken.changed, release=taken.name, running=taken.running,
+    )  # fmt: skip
 
 
 def _knows_the_hour(demo: bool) -> bool:
@@ -152,7 +161,7 @@ def _as_service(layout: Layout, tried: Tried, more: list[str]) -> None:
 
     words = ["--config", str(layout.config), "--root", str(layout.root), "--state", str(int(tried.state))]
     words += ["--about", tried.about] if tried.about else []
-    words += [f"--not-again={name}" for name in tried.not_again] + more
+    words += [f"--not-again={name}" for name in tried.not_again] + ["--silent", *more]
     try:
         if run_as_service(layout.config, ["edge", "fetch", *words]) is None:
             fetch.call(words)

@@ -26,17 +26,21 @@ _LINKS = "links.json"
 
 
 @contextmanager
-def only_one(layout: Layout) -> Iterator[None]:
-    """One update at a time, by hand or by itself. Raises `ConfigError` where another is at work."""
+def only_one(layout: Layout, told: bool = True) -> Iterator[bool]:
+    """One update at a time, by hand or by itself: whether it is this one's turn. `told`: raises `ConfigError` where it
+    is not."""
     layout.home.mkdir(parents=True, exist_ok=True)
     with (layout.home / "update.lock").open("w") as lock:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except OSError:
-            raise ConfigError(
-                Message("Another update of this box is at work."), Message("Wait until it has ended.")
-            ) from None
-        yield
+            if told:
+                raise ConfigError(
+                    Message("Another update of this box is at work."), Message("Wait until it has ended.")
+                ) from None
+            yield False
+            return
+        yield True
 
 
 class Trial:

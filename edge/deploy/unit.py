@@ -147,9 +147,10 @@ UPDATE_TIMER = """# Written by `hailong edge apply`. The command itself knows wh
 Description=Hai Long edge box: when offered updates are looked for
 
 [Timer]
-OnBootSec=3min
+# after its start, and so after the machine's: what a power cut left in an update is judged then
+OnActiveSec=3min
 OnCalendar=hourly
-RandomizedDelaySec=20min
+RandomizedDelaySec=5min
 """
 
 

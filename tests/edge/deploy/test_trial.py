@@ -132,11 +132,14 @@ def test_copies_are_the_owner_s_alone_and_do_not_stay(machine: Machine) -> None:
 
 def test_one_update_at_a_time(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
     with only_one(machine.layout):
-        words = ["--root", str(machine.layout.root), "--bundle", str(machine.bundles[NEW])]
-        assert main(["edge", "update", *words]) == 1
-    assert "Another update" in capsys.readouterr().err or machine.is_as_before()
-    with only_one(machine.layout), pytest.raises(ConfigError), only_one(machine.layout):
-        pass
+        words = ["edge", "update", "--root", str(machine.layout.root)]
+        assert main([*words, "--bundle", str(machine.bundles[NEW])]) == 1
+        assert "hailong edge update: " in capsys.readouterr().err
+        assert main([*words, "--offered"]) == 0, "the timer's comes again in an hour"
+        assert capsys.readouterr() == ("", "")
+        with pytest.raises(ConfigError), only_one(machine.layout):
+            pass
+    assert machine.is_as_before()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": 99, "about": "", "not_again": [], "spoilt_day": 1}'])
