@@ -60,7 +60,7 @@ STATE_WORDS = {
     WITHDRAWN: Message("withdrawn"),
 }
 STANDING_WORDS = {
-    UpdateState.STEADY: Message("waits for its turn"),
+    UpdateState.STEADY: Message("has yet to take it"),
     UpdateState.FETCHING: Message("fetches it"),
     UpdateState.TAKING: Message("takes it"),
     UpdateState.TAKEN: Message("has taken it"),
@@ -81,6 +81,11 @@ def version_of(software: str) -> tuple[int, int, int, int]:
     """A version as numbers that sort as versions do."""
     numbers = [int(part) for part in software.split(".")] + [0, 0, 0, 0]
     return (numbers[0], numbers[1], numbers[2], numbers[3])
+
+
+def version_text(software: tuple[int, int, int, int]) -> str:
+    """A version as a page says it: three numbers, and the fourth where it is not zero."""
+    return ".".join(map(str, software if software[3] else software[:3]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,7 @@ class BoxUpdate:
         """As a page says it."""
         if self.silent:
             return Message("silent since it took it")
-        return Message("–") if self.state is None else STANDING_WORDS[self.state]
+        return Message("not its turn yet") if self.state is None else STANDING_WORDS[self.state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +275,7 @@ def stand(connection: Connection, box: Box, told: Standing, now_s: float) -> Off
     before = connection.execute(query).one_or_none()
     taken_s = before.taken_s if before is not None and before.release == code else int(now_s)
     values = {
-        "release": code, "software": ".".join(map(str, told.software)), "machine": int(told.machine),
+        "release": code, "software": version_text(told.software), "machine": int(told.machine),
         "python_minor": told.python_minor, "state": int(told.state),
         "about": f"{told.about:08x}" if told.about else "", "told_s": int(now_s), "taken_s": taken_s,
     }  # fmt: skip

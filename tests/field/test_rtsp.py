@@ -222,7 +222,7 @@ def test_garbage_on_the_wire_does_not_end_a_camera(films: dict[str, Path]) -> No
             time.sleep(2.0)
             noisy.clear()
             gives_pictures(camera)
-        assert camera.tallies.dropped["lost"] + camera.tallies.dropped["stale"] + camera.tallies.dropped["corrupt"] > 0
+        assert {"lost", "stale", "corrupt"} & camera.tallies.dropped.keys(), "which of them, the bytes decide"
 
 
 def test_a_port_that_talks_nonsense_is_no_camera() -> None:

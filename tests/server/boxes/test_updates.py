@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
+from pipeline.calendar import now_s
 from pipeline.errors import ConflictError, NotFoundError
 from pipeline.wire import BoxState, Machine, Offer, Standing, UpdateState
+from server.app import create_app
+from server.auth.passwords import hash_password
+from server.auth.roles import Role
 from server.boxes import updates
 from server.boxes.bundle_files import BURST, BundleFiles, bundle_path
 from server.boxes.registry import read_boxes
 from server.boxes.updates import Ring
+from server.core.config import make_config
 from server.core.provinces import make_province
 from server.store.engine import insert_row, write
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.changes import changes
 from server.store.tables.updates import offers
+from server.store.tables.users import users
+from tests.server.client import Browser
+from tests.server.province import PASSWORD
 
 DAY = 24 * 3_600
 T0 = 1_800_000_000
@@ -226,7 +236,7 @@ def test_what_cannot_be_offered(fleet: Fleet) -> None:
     assert fleet.asks(1), "what was withdrawn may be offered again"
 
 
-def test_pieces_are_given_at_a_bounded_rate(tmp_path: Any) -> None:
+def test_pieces_are_given_at_a_bounded_rate(tmp_path: Path) -> None:
     bundle_path(tmp_path, NEW).write_bytes(b"x" * 300_000)
     now = [0.0]
     files = BundleFiles(tmp_path, lambda: now[0])
@@ -237,3 +247,34 @@ def test_pieces_are_given_at_a_bounded_rate(tmp_path: Any) -> None:
     now[0] = 1.0
     assert sum(files.piece(NEW, 1) is not None for _ in range(200)) == 40
     assert BundleFiles(None).piece(NEW, 0) is None
+
+
+def test_the_page_of_the_fleet_names_version_ring_and_state(fleet: Fleet, tmp_path: Path) -> None:
+    """And which boxes were lost, and what an operator does then."""
+    fleet.now_s = now_s()
+    fleet.beat(*fleet.ids)
+    fleet.offer()
+    fleet.tell(2, UpdateState.FETCHING)
+    fleet.tell(1, UpdateState.RETURNED)
+    assert not fleet.asks(2)
+    with write(fleet.store) as connection:
+        row = {
+            "province_id": fleet.province_id, "name": "an", "role": Role.ANALYST.value, "agency_id": None,
+            "password_hash": hash_password(PASSWORD), "must_change_password": False, "created_day": 1,
+        }  # fmt: skip
+        connection.execute(insert(users).values(**row))
+    browser = Browser(
+        create_app(fleet.store, make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test"))
+    )
+    browser.log_in("an")
+    page = re.sub(r"\s+", " ", browser.get("/health").text)
+    assert page.count("vòng: chạy thử") == 2
+    assert page.count("vòng: một phần mười") == 4
+    for words in (
+        "Bản cập nhật 1.1",
+        "đã dừng",
+        "đã quay lại bản cũ",
+        "hailong server offer --resume bbbb0002",
+        "1.0.0",
+    ):
+        assert words in page, words
