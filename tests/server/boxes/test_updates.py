@@ -15,7 +15,7 @@ from pipeline.errors import ConflictError, NotFoundError
 from pipeline.wire import BoxState, Machine, Offer, Standing, UpdateState
 from server.app import create_app
 from server.auth.passwords import hash_password
-from server.auth.roles import Role
+from server.auth.users import Role
 from server.boxes import updates
 from server.boxes.bundle_files import BURST, BundleFiles, bundle_path
 from server.boxes.registry import read_boxes
