@@ -15,7 +15,6 @@ from pipeline.errors import ConflictError, NotFoundError
 from pipeline.wire import BoxState, Machine, Offer, Standing, UpdateState
 from server.app import create_app
 from server.auth.passwords import hash_password
-from server.auth.users import Role
 from server.boxes import updates
 from server.boxes.bundle_files import BURST, BundleFiles, bundle_path
 from server.boxes.registry import read_boxes
@@ -27,7 +26,7 @@ from server.store.tables.agencies import agencies, levels
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.changes import changes
 from server.store.tables.updates import offers
-from server.store.tables.users import users
+from server.store.tables.users import Role, users
 from tests.server.client import Browser
 from tests.server.province import PASSWORD
 
