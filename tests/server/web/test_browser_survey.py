@@ -81,6 +81,19 @@ def test_citizens_pages_are_large_enough_in_light_and_dark(survey: Survey, page:
         look()
 
 
+def test_the_screen_of_a_hall_fits_and_is_read_across_it(survey: Survey, page: Page) -> None:
+    """Nothing to scroll on the usual screens, and no text below 2.4 % of the height."""
+    _log_in(page, survey, survey.province.users[Role.ANALYST])
+    page.goto(f"{survey.url}/agencies/nho-a/screen")
+    assert "/tv/" in page.url
+    for width, height in ((1920, 1080), (1366, 768)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_load_state()
+        _accessible(page)
+        assert page.evaluate("document.documentElement.scrollHeight") <= height
+        assert page.locator("main p").first.evaluate("p => parseFloat(getComputedStyle(p).fontSize)") >= 0.0235 * height
+
+
 def test_a_question_is_read_aloud_by_a_voice_of_the_device_alone(survey: Survey, page: Page) -> None:
     """A voice elsewhere would be sent what is read."""
     page.add_init_script(
