@@ -12,6 +12,7 @@ import uvicorn
 import zmq
 from sqlalchemy import Engine
 
+from pipeline.calendar import now_s
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, load_keys
 from pipeline.language import Message
@@ -21,6 +22,7 @@ from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
 from server.core.provinces import all_provinces
 from server.feedback.cases import remind
+from server.home.digest_mail import post_digests
 from server.metrics import serve_figures
 from server.ratings.chain import seal_all
 from server.retention.policy import enforce
@@ -131,6 +133,7 @@ class Service:
                     for province in all_provinces(connection):
                         remind(connection, province.province_id)
                 forget(self.engine)
+                post_digests(self.engine, self.config, now_s())
             except Exception:  # a supervisor: told, and tried again in an hour
                 _log.exception("Retention and seals could not be carried out; tried again in an hour.")
             if self._stop.wait(_RETENTION_EVERY_S):

@@ -49,6 +49,7 @@ class SettingsForm(BaseModel):
     suspicion_burst_window_s: float = Field(ge=10, le=86_400)
     suspicion_staff_ratings: int = Field(ge=2, le=1000)
     suspicion_repeats: int = Field(ge=2, le=1000)
+    digest_mail: str = Field("", max_length=500)
     alert_mail: str = Field("", max_length=500)
     alert_webhook: str = Field("", max_length=MAX_URL)
     alert_quiet_hours: str = Field(SETTINGS["alert_quiet_hours"], max_length=20)
@@ -76,7 +77,7 @@ _RETENTION = {
     "contact_days": Message("telephone numbers and enumerators"),
 }
 """Settings that delete where they become less."""
-_UNTOLD = ("alert_mail", "alert_webhook")
+_UNTOLD = ("digest_mail", "alert_mail", "alert_webhook")
 """Of these the log of changes says that they changed, not to what: an address may be a person's name, a URL a key."""
 
 
@@ -103,7 +104,8 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Sent, F
     with write(engine_of(request)) as connection:
         old = read_settings(connection, user.province_id, NAMES)
         stripped = {n: v.strip() if isinstance(v, str) else v for n, v in sent.model_dump(exclude={"sure"}).items()}
-        addresses(stripped["alert_mail"])
+        for name in ("digest_mail", "alert_mail"):
+            addresses(stripped[name])
         if stripped["alert_webhook"]:
             check_url(stripped["alert_webhook"])
         read_hours(stripped["alert_quiet_hours"])

@@ -2,7 +2,7 @@
 what cases wait, how rounds come in, what to do next.
 
 What it says of sheets are the first page's figures, under its rule (whole days, enough sheets); no sentence is about a
-person. It is made here and sent by whoever has a way to send it."""
+person. It is made here, and sent by `server.home.digest_mail`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -17,6 +18,7 @@ from server.core.scope import Scope
 from server.outbox.delivery import UndeliveredError
 from server.outbox.mail import addresses
 from server.outbox.webhook import check_url
+from server.store.engine import insert_if_absent
 from server.store.tables.letters import letters
 
 RETRY_S = (60, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)
@@ -54,17 +56,35 @@ class Letter:
     not_before_s: int = 0
 
 
-def post(connection: Connection, province_id: int, letter: Letter, now: int | None = None) -> str:
-    """Put a letter into the store, to be sent as soon as it may; its identifier. Waits for nobody.
+def post(
+    connection: Connection, province_id: int, letter: Letter, now: int | None = None, *, once: str = ""
+) -> str | None:
+    """Put a letter into the store, to be sent as soon as it may; its identifier. Waits for nobody. `once`: what the
+    letter is about, of which a province has one in `KEPT_S`; None where it has it already.
 
     Raises `InvalidError` for an address that is none."""
     addresses(letter.receiver) if letter.way is Way.MAIL else check_url(letter.receiver)
-    message_id = f"msg_{secrets.token_hex(16)}"
+    message_id = _identifier(province_id, once) if once else f"msg_{secrets.token_hex(16)}"
     at = now_s() if now is None else now
-    row = {"way": letter.way.value, "receiver": letter.receiver, "subject": letter.subject[:200], "text": letter.text}
+    row: dict[str, Any] = {
+        "way": letter.way.value,
+        "receiver": letter.receiver,
+        "subject": letter.subject[:200],
+        "text": letter.text,
+    }
     row |= {"html": letter.html, "message_id": message_id}
-    Scope(province_id).insert(connection, letters, {**row, "made_s": at, "due_s": max(at, letter.not_before_s)})
-    return message_id
+    row |= {"province_id": province_id, "made_s": at, "due_s": max(at, letter.not_before_s)}
+    return message_id if insert_if_absent(connection, letters, row, ("message_id",)) else None
+
+
+def was_posted(connection: Connection, province_id: int, once: str) -> bool:
+    """Whether a province has a letter about something that is told once."""
+    mine = letters.c.message_id == _identifier(province_id, once)
+    return connection.execute(Scope(province_id).select(letters, letters.c.id).where(mine)).first() is not None
+
+
+def _identifier(province_id: int, once: str) -> str:
+    return f"msg_{sha256(f'{province_id}|{once}'.encode()).hexdigest()[:32]}"
 
 
 def due(connection: Connection, now: int) -> list[Row[Any]]:

@@ -40,7 +40,9 @@ def _config(folder: Path, port: int = 1) -> ServerConfig:
 
 def _post(store: Engine, province: int, receiver: str, way: Way = Way.WEBHOOK, not_before_s: int = 0) -> str:
     with write(store) as connection:
-        return post(connection, province, Letter(way, receiver, "{}", "s", not_before_s=not_before_s), NOW)
+        made = post(connection, province, Letter(way, receiver, "{}", "s", not_before_s=not_before_s), NOW)
+    assert made is not None
+    return made
 
 
 def _states(store: Engine) -> list[tuple[str, int, int]]:
