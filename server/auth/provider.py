@@ -122,7 +122,7 @@ class Provider:
         challenge = _base64(hashlib.sha256(attempt.verifier.encode()).digest())
         asked = {"response_type": "code", "client_id": self.settings.client_id, "redirect_uri": self.back}
         asked |= {"scope": " ".join(self.settings.scopes), "state": attempt.state, "nonce": attempt.nonce}
-        asked |= {"code_challenge": challenge, "code_challenge_method": "S256"}
+        asked |= {"code_challenge": challenge, "code_challenge_method": "S256", "ui_locales": "vi"}
         if attempt.link_user:
             asked["prompt"] = "login"
         return _with_query(self._metadata().authorization, asked)
