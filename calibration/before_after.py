@@ -89,7 +89,7 @@ class BeforeAfter:
         lines = base.mark_line(point=True).encode(
             x=x,
             y=alt.Y("index:Q", title=in_language(Message("Satisfaction index"), language), scale=alt.Scale(zero=False)),
-            strokeDash=alt.StrokeDash("agencies:N", title=None, sort=names),
+            strokeDash=alt.StrokeDash("agencies:N", sort=names, legend=None),
             color=alt.Color("agencies:N", title=None, sort=names, scale=alt.Scale(domain=names, range=COLOURS)),
         )
         came = periods[self.first] if periods else self.first

@@ -98,9 +98,14 @@ def evidence_plot(rows: Sequence[Row], lang: str) -> Markup:
     months = [parse_period(row["period"]).words(lang) for row in rows]
     points = [{"month": month, "evidence": max(row["evidence"], 0.01)} for month, row in zip(months, rows, strict=True)]
     x = alt.X("month:O", title=None, sort=months, axis=alt.Axis(labelAngle=-40))
-    scale = alt.Scale(type="log", domainMin=0.01)
-    y = alt.Y("evidence:Q", title=_("Evidence of change"), scale=scale)
+    limit_at = rows[-1]["rings_at"]
+    y = alt.Y(
+        "evidence:Q",
+        title=_("Evidence of change"),
+        scale=alt.Scale(type="log", domainMin=0.5),
+        axis=alt.Axis(values=[1, 10, limit_at, 1000, 100_000]),
+    )
     line = chart_of(points).mark_line(point=True, color=EXPLICIT_COLOUR).encode(x=x, y=y)
-    limit = chart_of([{"evidence": rows[-1]["rings_at"]}]).mark_rule(strokeDash=[5, 4], color=FUSED_COLOUR).encode(y=y)
+    limit = chart_of([{"evidence": limit_at}]).mark_rule(strokeDash=[5, 4], color=FUSED_COLOUR).encode(y=y)
     text = _("Evidence by month that the whole province's signal has been changing; dashed: where it rings.")
     return svg(alt.layer(line, limit).properties(width=WIDTH_PX, height=200), text)

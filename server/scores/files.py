@@ -74,7 +74,9 @@ COLUMNS: dict[str, Message] = {
     "degrees": Message("Degrees of freedom"),
     "p_value": Message("P-value, before Holm's adjustment; empty for the CUSUM"),
     "alarm": Message("Whether it rang, at a known rate of false alarms"),
-    "evidence": Message("Evidence of change over all months so far (e-values added up); 0 to 1 is none"),
+    "evidence": Message(
+        "Evidence of change over all months so far (e-values added up); by chance alone about one for each month"
+    ),
     "rings_at": Message("Evidence at which it rings: by chance alone after as many months on average"),
     "index_explicit": Message("Explicit index"),
 }

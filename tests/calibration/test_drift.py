@@ -91,10 +91,22 @@ def test_an_agency_that_simply_serves_better_raises_no_alarm() -> None:
     assert [a for a in report.alarms if a.kind is DriftKind.CALIBRATION] == []
 
 
+def test_the_evidence_has_a_course_of_every_month_that_was_tested() -> None:
+    """The first one against the curve alone; a month later the same months have the same course."""
+    months = months_of([0.0, 0.0, 0.0, 0.0, 0.05])
+    curves = group_curves(months, months[-1].period)
+    report = detect_drift(months, months[-1].period, curves)
+    assert [span for span, _ in report.course] == [month.period for month in months]
+    assert report.evidence == report.course[-1][1] >= 0
+    before = detect_drift(months[:-1], months[-2].period, curves)
+    assert before.course == report.course[:-1]
+
+
 def test_a_first_month_is_not_tested() -> None:
     months = months_of([0.0])
     report = detect_drift(months, months[0].period, {})
     assert (report.tests, report.alarms) == (0, ())
+    assert (report.course, report.evidence) == ((), 0.0)
 
 
 def test_an_impossible_rate_is_refused() -> None:
