@@ -128,7 +128,6 @@ LogNamespace=hailong
 TimeoutStartSec=6h
 Nice=10
 IOSchedulingClass=idle
-UMask=0077
 NoNewPrivileges=yes
 ProtectHome=yes
 PrivateTmp=yes

@@ -78,7 +78,7 @@ def test_the_life_of_a_box(box: Container, tmp_path: Path) -> None:
         the_key_by_a_credential(box)
         releases_arrive(box, server, tmp_path)
         updates(box, bundles, trust)
-        offered(box, server, bundles, trust)
+        offered(box, server, bundles, trust, tmp_path)
         the_power_is_cut_in_an_update(box, bundles)
         restarts(box, server)
         uninstall(box)
@@ -241,11 +241,20 @@ def a_setting_becomes_obligatory(box: Container, bundles: Bundles, trust: str, g
     tell(said.strip().splitlines()[-1])
 
 
-def offered(box: Container, server: FieldServer, bundles: Bundles, trust: str) -> None:
-    """The server says when; the service's user fetches, within the service's walls; root takes."""
+def offered(box: Container, server: FieldServer, bundles: Bundles, trust: str, tmp_path: Path) -> None:
+    """The server says when; the service's user fetches, within the service's walls; root takes. By the unit that the
+    timer starts, at another hour."""
     release = server.offer(bundles.another("8.4"), trust)
-    said = box.run("hailong", "edge", "update", "--offered", "--now", "--watch-s", "10")
+    updater = "hailong-edge-update"
+    call = "ExecStart=/opt/hailong/steady/venv/bin/hailong edge update --offered --now --watch-s 10"
+    (tmp_path / "now.conf").write_text(f"[Service]\nExecStart=\n{call}\n")
+    box.put(tmp_path / "now.conf", f"/etc/systemd/system/{updater}.service.d/now.conf")
+    box.run("systemctl", "daemon-reload")
+    box.run("systemctl", "start", updater, check=False)
+    said = box.run("journalctl", "--namespace=hailong", "-u", updater, "-n", "20", "-o", "cat")
     assert box.run("readlink", "/opt/hailong/current").strip() == f"releases/8.4-{release}", said
+    box.run("rm", "-r", f"/etc/systemd/system/{updater}.service.d")
+    box.run("systemctl", "daemon-reload")
     assert box.run("readlink", "/opt/hailong/steady").strip() == f"releases/8.4-{release}"
     assert server.standing() == (release, int(UpdateState.TAKEN), release)
     assert "No such file" in box.run("ls", "/var/lib/hailong/offered", check=False)
