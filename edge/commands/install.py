@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     trust = public_key_bytes(args.trust)
     release = build(layout, args.bundle, trust, lambda text: print(text, file=sys.stderr))
     (layout.home / "trust.key").write_text(args.trust + "\n", encoding="ascii")
+    (layout.home / "trust.key").chmod(0o644)
     layout.config.parent.mkdir(parents=True, exist_ok=True)
     if args.config is not None and args.config.resolve() != layout.config.resolve():
         layout.config.touch(mode=0o600)  # before the content: a camera's password stands in it

@@ -47,7 +47,7 @@ def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: C
             path.chmod(0o755 if path.is_dir() else 0o644)  # the service reads them as another user
         os.sync()  # a power cut must not leave the manifest of files that are not there
         (release / MANIFEST).write_text(_text(manifest), encoding="utf-8")
-        for path, mode in ((release, 0o755), (release / MANIFEST, 0o644)):
+        for path, mode in ((home, 0o755), (releases, 0o755), (release, 0o755), (release / MANIFEST, 0o644)):
             path.chmod(mode)  # whatever umask root has
     return release
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 from pathlib import Path
 
@@ -154,3 +155,19 @@ def test_what_was_tried_is_bounded(machine: Machine) -> None:
         tried.note(machine.layout, UpdateState.RETURNED, f"1.{number}-{number:08x}")
     assert len(Tried.load(machine.layout).not_again) == 32
     assert json.loads(machine.layout.tried.read_text())["about"] == "1.99-00000063"
+
+
+def _reached(machine: Machine) -> tuple[Path, ...]:
+    home = machine.layout.home
+    return home, home / "releases", machine.new, machine.new / "manifest.json"
+
+
+def test_the_service_reads_a_release_whatever_umask_root_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "build_environment", lambda venv, _content: venv.mkdir())
+    before = os.umask(0o077)
+    try:
+        machine = Machine(tmp_path, new_keys("server"))
+    finally:
+        os.umask(before)
+    modes = {path.name: path.stat().st_mode & 0o777 for path in _reached(machine)}
+    assert modes == {"hailong": 0o755, "releases": 0o755, machine.new.name: 0o755, "manifest.json": 0o644}
