@@ -7,6 +7,9 @@
 `ratings` holds one line a sheet with every answer under its item's code; sheets that were set aside are in it with
 `counted` 0. The SIPAS index is 100 x (answers 4 and 5) / (answers 1 to 5) over the lines with `counted` 1.
 
+What the files hold, for programs: `csv-metadata.json` (CSV on the Web: columns, types, meanings, values) and
+`dataset.jsonld` (DCAT: title, publisher, period, every file with its size and SHA-256).
+
 Beside them stand `heads.jsonl` (the newest signed head of every box's log) and `changes.json` (the head of the log of
 changes): whoever keeps them can check later that neither log was rewritten.
 """
@@ -16,6 +19,13 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from pipeline.calendar import Period
+    from server.tabular.metadata import Dataset
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,10 +49,11 @@ def run(args: argparse.Namespace) -> int:
     from server.commands.options import open_engine, province_id
     from server.core.config import keys_if_any, load_config
     from server.core.log_heads import write_heads
-    from server.ratings.export import export_ratings, write_dictionary
+    from server.ratings.export import DICTIONARY, described_sheets, export_ratings, write_dictionary
     from server.reports.workbook import index_sheets
     from server.scores.index import compute_index
     from server.store.engine import read
+    from server.tabular.metadata import CsvTable, write_metadata
 
     period = parse_period(args.period)
     engine = open_engine(args)
@@ -63,6 +74,11 @@ def run(args: argparse.Namespace) -> int:
             text = json.dumps(result.to_dict(), ensure_ascii=False, allow_nan=False)
             files[1].write_text(text, encoding="utf-8")
             count = sum(place.sheets for place in result.of("province"))
+        tables = []
+        if args.what == "ratings":
+            words = CsvTable(files[1].name, "Từ điển dữ liệu", "Data dictionary", DICTIONARY)
+            tables = [*([described_sheets(instrument, files[0].name)] if args.format == "csv" else []), words]
+        files += write_metadata(args.out, _about(connection, province, args.what, period), tables, files)
         files += write_heads(connection, province, args.out, keys_if_any(load_config(args)))
     engine.dispose()
     if args.json:
@@ -70,3 +86,20 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{count:,} sheets:", *files)
     return 0
+
+
+_TITLES = {
+    "ratings": ("Phiếu đánh giá mức độ hài lòng", "Answer sheets of the satisfaction survey"),
+    "index": ("Chỉ số hài lòng (SIPAS)", "Satisfaction index (SIPAS)"),
+}
+
+
+def _about(connection: Connection, province_id: int, what: str, period: Period) -> Dataset:
+    from pipeline.calendar import day_date, today
+    from server.core.provinces import province_by_id
+    from server.tabular.metadata import Dataset
+
+    province = province_by_id(connection, province_id)
+    vi, en = _TITLES[what]
+    named = f"{vi}, {province.name_vi}, {period.words('vi')}", f"{en}, {province.name_en}, {period.words('en')}"
+    return Dataset(*named, province.name_vi, period, day_date(today()), province.simulated)

@@ -30,6 +30,7 @@ from server.store.tables.counters import counters
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.services import services
 from server.tabular.answers import write_item
+from server.tabular.metadata import Column, CsvTable
 from server.tabular.writing import CsvWriter
 
 BATCH = 5_000
@@ -244,11 +245,27 @@ def _parquet(path: Path, wanted: list[ExportColumn], batches: Iterator[list[dict
     return count
 
 
+DICTIONARY = (
+    Column("column", "text", "Tên cột", "Name of the column"),
+    Column("kind", "text", "Kiểu dữ liệu; value: một giá trị của cột", "Type; value: one of the column's values"),
+    Column("value", "text", "Giá trị", "The value"),
+    Column("label_vi", "text", "Ý nghĩa", "Meaning in Vietnamese"),
+    Column("label_en", "text", "Ý nghĩa bằng tiếng Anh", "Meaning in English"),
+)
+"""Columns of the data dictionary."""
+
+
+def described_sheets(instrument: Instrument, url: str) -> CsvTable:
+    """What the answer sheets' file is, for the programs that read it."""
+    found = tuple(Column(one.name, one.kind, one.vi, one.en, one.values) for one in columns(instrument))
+    return CsvTable(url, "Phiếu đánh giá", "Answer sheets", found)
+
+
 def write_dictionary(instrument: Instrument, path: Path) -> None:
     """The data dictionary as CSV: a line for each column, and one for each of its values."""
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = CsvWriter(file)
-        writer.row(["column", "kind", "value", "label_vi", "label_en"])
+        writer.row([column.name for column in DICTIONARY])
         for column in columns(instrument):
             writer.row([column.name, column.kind, "", column.vi, column.en])
             for value, label in column.values:

@@ -17,8 +17,9 @@ from server.core.changes import record_change
 from server.core.config import keys_if_any
 from server.core.disclosure import published
 from server.core.log_heads import box_heads, changes_head
-from server.ratings.export import export_ratings, write_dictionary
+from server.ratings.export import described_sheets, export_ratings, write_dictionary
 from server.store.engine import read, write
+from server.tabular.metadata import CSVW_TYPE, csvw
 from server.web.context import Exporter, download, engine_of, web
 
 router = APIRouter(prefix="/api/v1", tags=["export"])
@@ -51,7 +52,17 @@ def ratings_file(
     with write(engine_of(request)) as connection:
         detail = {"period": chosen.name, "instrument": questionnaire.wire_code, "sheets": count}
         record_change(connection, user.province_id, user.user_id, "ratings_exported", detail)
-    return FileResponse(path, filename=name, background=BackgroundTask(folder.cleanup))
+    beside = {"Link": f'<ratings-metadata?instrument={questionnaire.code}>; rel="describedby"; type="{CSVW_TYPE}"'}
+    headers = beside if format == "csv" else {}
+    return FileResponse(path, filename=name, headers=headers, background=BackgroundTask(folder.cleanup))
+
+
+@router.get("/ratings-metadata")
+def ratings_metadata(user: Exporter, instrument: Annotated[str, Query(max_length=40)] = "2640") -> Response:
+    """What the columns of `ratings` as CSV are (CSV on the Web); the download's `Link` header leads here."""
+    questionnaire = load_instrument(instrument)
+    found = csvw([described_sheets(questionnaire, f"ratings?instrument={questionnaire.code}")])
+    return Response(json.dumps(found, ensure_ascii=False), media_type=CSVW_TYPE)
 
 
 @router.get("/heads.jsonl", response_class=Response)
