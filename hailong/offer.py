@@ -135,9 +135,11 @@ def _offer(store: Engine, config: ServerConfig, province_id: int, args: argparse
         machine = Machine.AARCH64 if manifest.platform.endswith("aarch64") else Machine.X86_64
         name = release_name(manifest)
         release, size = int(name.rpartition("-")[2], 16), copy.stat().st_size
-        copy.replace(bundle_path(folder, release))
-    with write(store) as connection:
-        offer_release(connection, province_id, release, manifest.version, machine, manifest.python, size, time.time())
+        with write(store) as connection:
+            offer_release(
+                connection, province_id, release, manifest.version, machine, manifest.python, size, time.time()
+            )
+            copy.replace(bundle_path(folder, release))
     found = {"release": f"{release:08x}", "software": manifest.version, "bytes": size}
     _ = translator(of_environment(os.environ))
     said = Message("Release {release} ({software}) is offered to the pilot ring.", **found)

@@ -3,13 +3,14 @@ broken line make of it."""
 
 from __future__ import annotations
 
+import json
 import platform
 import random
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from sqlalchemy import Engine, select
@@ -294,3 +295,41 @@ def test_a_server_that_does_not_answer_changes_nothing(world: World, monkeypatch
     world.layout.config.write_text(text.replace(f'address = "{address}"', 'address = "tcp://127.0.0.1:9"', 1), "utf-8")
     assert world.update() == 0
     assert world.layout.current.resolve().name.startswith("1.0-")
+
+
+def test_the_operator_s_command(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Offers what the boxes' key signed and nothing else; stops, goes on, opens, withdraws; the bundle goes with it."""
+
+    def said(*words: str, code: int = 0) -> dict[str, object]:
+        assert main(["server", "offer", "--data-dir", str(world.folder), "--json", *words]) == code
+        out = capsys.readouterr().out
+        return dict(json.loads(out)) if code == 0 else {}
+
+    made = world.bundle("1.1")
+    offer = ["--bundle", str(made.path), "--trust"]
+    said(*offer, world.release_key.signing_public_z85, code=1)  # no box is in the pilot ring
+    assert list(world.bundles.iterdir()) == []
+    said("--ring", "pilot", "--box", str(world.box_id))
+    said(*offer, new_keys("server").signing_public_z85, code=1)
+    said("--bundle", str(made.path), code=1)
+    assert said(*offer, world.release_key.signing_public_z85) == {
+        "release": f"{made.number:08x}", "software": "1.1", "bytes": made.path.stat().st_size,
+    }  # fmt: skip
+    assert sorted(path.name for path in world.bundles.iterdir()) == [f"{made.number:08x}.tar"]
+    assert world.fetch()
+    release = f"{made.number:08x}"
+    said("--stop", release)
+    assert not world.fetch()
+    said("--resume", release)
+    said("--open", release, "--ring", "all")
+    said("--ring", "auto", "--box", str(world.box_id))
+    assert world.fetch()
+    (found,) = cast("list[dict[str, Any]]", said("--list")["offers"])
+    assert (found["release"], found["state"], found["ring"]) == (release, "open", "all")
+    assert [(box["label"], box["state"], box["lost"]) for box in found["boxes"]] == [("quầy 1", "fetching", False)]
+    assert main(["server", "offer", "--data-dir", str(world.folder), "--list"]) == 0
+    assert "quầy 1" in capsys.readouterr().out
+    said("--withdraw", release)
+    assert list(world.bundles.iterdir()) == []
+    for wrong in (["--list", "--stop", release], ["--box", "1"], ["--ring", "all"], ["--open", release], []):
+        said(*wrong, code=1)
