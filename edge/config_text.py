@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge.deploy.releases import own_config
+from edge.deploy.releases import kept_path, own_config
 from pipeline.errors import ConfigError, StoreError
 from pipeline.language import Message
 
@@ -24,11 +24,6 @@ _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\t": "\\t", "\n": "\\n", "\
 _HEAD = (
     "# Written by hailong edge assist; docs/guide/edge.toml names every setting. After a change: hailong edge apply\n"
 )
-
-
-def kept_path(path: Path) -> Path:
-    """Where the configuration before lies, once another was written. (`.previous` is a release's.)"""
-    return path.with_name(path.name + ".before")
 
 
 def config_text(values: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from edge.capture.redaction import redacted
+from edge.capture.redaction import without_user
 from pipeline.errors import ConfigError
 from pipeline.fusion import FusionParameters
 from pipeline.language import Message
@@ -155,7 +155,7 @@ def _cameras(counter: CounterSection) -> list[object]:
     """What a camera is known by: a device's number as text or as a number is the same, and so is an address with
     another password."""
     camera = counter.camera
-    return list({redacted(each) for each in (camera.source, camera.sub_stream) if each not in ("none", "")})
+    return list({without_user(each) for each in (camera.source, camera.sub_stream) if each not in ("none", "")})
 
 
 def _once(

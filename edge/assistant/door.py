@@ -26,6 +26,10 @@ LONGEST_S = 4 * 3_600.0
 """It ends after so long whatever happens."""
 
 
+MAX_BODY_BYTES = 131_072
+"""The longest form: devices of 64 counters."""
+
+
 class Ending(Enum):
     """Why the assistant ended."""
 
@@ -104,7 +108,7 @@ class OwnNames(Guard):
     """As the tablet's, and under this machine's own address alone: names are for others to give."""
 
     def __init__(self, app: ASGIApp, host: str) -> None:
-        super().__init__(app, host)
+        super().__init__(app, host, MAX_BODY_BYTES)
         self._address = ip_address(host)
 
     def is_own_name(self, host: str) -> bool:

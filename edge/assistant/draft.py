@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.config_text import config_text, put
-from edge.deploy.releases import wipe_file
+from edge.deploy.releases import draft_path, wipe_file
 from pipeline.errors import ConfigError, StoreError
 from pipeline.language import Message
 
@@ -80,11 +80,6 @@ class Draft:
         """What is still to be answered, in order."""
         undrawn = "devices" not in self.done or bool(self.undrawn)
         return [step for step in ASKED if (undrawn if step == "region" else step not in self.done)]
-
-
-def draft_path(config: Path) -> Path:
-    """Where the draft of a configuration lies."""
-    return config.with_name(config.name + ".draft")
 
 
 def load_draft(config: Path, data_dir: str) -> tuple[Draft, bool]:

@@ -38,7 +38,7 @@ from pipeline.language import DEFAULT, NOTHING, Message, Sentence, in_language, 
 
 MAX_PICTURE_S = 300.0
 """A picture over which no region is drawn is forgotten after so long."""
-LINGER_S = 15.0
+LINGER_S = 5.0
 """So long the last page may fetch its style sheet, before nothing answers any more."""
 _TABLET = Path(__file__).parents[1] / "tablet"
 _TITLES = {

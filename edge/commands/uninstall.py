@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     import subprocess
 
-    from edge.deploy.releases import Layout, wipe, wipe_file
+    from edge.deploy.releases import Layout, draft_path, kept_path, wipe, wipe_file
     from edge.deploy.service import has_systemd, is_wanted, systemctl
     from edge.deploy.unit import USER
     from pipeline.errors import ConfigError
@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
         )
     systemctl(layout, "disable", "hailong-edge")
     wiped = sum(wipe(folder) for folder in (layout.data, layout.runtime, layout.trial) if folder.exists())
-    secret = (layout.config, layout.previous_config, layout.next_config, layout.credential)
+    secret = [layout.config, layout.previous_config, layout.next_config, layout.credential]
+    secret += [kept_path(layout.config), draft_path(layout.config)]
     wiped += sum(wipe_file(path) for path in secret if path.exists())
     for path in (layout.unit, layout.journal, layout.command, layout.updater, timer):
         path.unlink(missing_ok=True)

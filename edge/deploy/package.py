@@ -32,6 +32,7 @@ Section: misc
 Priority: optional
 Depends: python3 (>= {python}), python3 (<< {next_python}), python3-venv, libportaudio2, systemd
 Recommends: chrony | time-daemon
+Suggests: espeak-ng
 Description: Hai Long edge box
  Tells whether citizens are content with a public counter, from visits that are looked at in memory only; what leaves
  the box has differential-privacy noise.

@@ -6,6 +6,7 @@
     ROOT/opt/hailong/trust.key                                              who may sign updates
     ROOT/etc/hailong/edge.toml, ROOT/var/lib/hailong/                       configuration, keys, months, outbox
     ROOT/etc/hailong/edge.toml.previous, edge.toml.new                      of the release before; of one to come
+    ROOT/etc/hailong/edge.toml.before, edge.toml.draft                      before the assistant wrote; while it asks
     ROOT/etc/systemd/system/hailong-edge.service                            the hardened unit
     ROOT/usr/local/bin/hailong                                              the current release's command
 
@@ -139,6 +140,16 @@ class Layout:
                 Message("No box is installed under {root}.", root=self.root),
                 Message("Run `hailong edge install` first."),
             ) from error
+
+
+def kept_path(config: Path) -> Path:
+    """Where the configuration before lies, once the assistant has written another. (`.previous` is a release's.)"""
+    return config.with_name(config.name + ".before")
+
+
+def draft_path(config: Path) -> Path:
+    """Where the assistant keeps what it was told, until the box is started."""
+    return config.with_name(config.name + ".draft")
 
 
 def build(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]) -> Path:

@@ -28,10 +28,11 @@ class Guard:
     """Refuses requests that another site's page caused, under a name that is not this box's, or with a long or slow
     body; puts the security headers on every answer.
 
-    `host`: the configured address, which may be a name."""
+    `host`: the configured address, which may be a name. `longest`: of a body, in bytes."""
 
-    def __init__(self, app: ASGIApp, host: str = "") -> None:
+    def __init__(self, app: ASGIApp, host: str = "", longest: int = MAX_BODY_BYTES) -> None:
         self._app = app
+        self._longest = longest
         self._host = host.lower()
         self._told: set[type[Exception]] = set()
 
@@ -41,7 +42,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         refusal = self._refusal(scope)
-        body = b"" if refusal is not None else await _read(receive)
+        body = b"" if refusal is not None else await _read(receive, self._longest)
         if body is None:
             refusal = PlainTextResponse("too large, or too slow", 413, {"connection": "close"})
         if refusal is not None:
@@ -103,7 +104,7 @@ def name_of(host: str) -> str:
     return host.lower().rsplit("]", 1)[0].lstrip("[") if host.startswith("[") else host.lower().split(":", 1)[0]
 
 
-async def _read(receive: Receive) -> bytes | None:
+async def _read(receive: Receive, longest: int) -> bytes | None:
     """The whole body, None where it is too long or too slow."""
     body: bytes = b""
     try:
@@ -111,7 +112,7 @@ async def _read(receive: Receive) -> bytes | None:
             while True:
                 message = await receive()
                 body += message.get("body", b"")
-                if len(body) > MAX_BODY_BYTES or message["type"] == "http.disconnect":
+                if len(body) > longest or message["type"] == "http.disconnect":
                     return None
                 if not message.get("more_body", False):
                     return body

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.capture.redaction import redacted
+from edge.capture.redaction import redacted, without_user
 from edge.config import EdgeConfig, load_config, section_of
 from edge.perception.analysis import engine_settings
 from pipeline.errors import ConfigError
@@ -130,7 +130,15 @@ def test_a_wrong_value_is_not_repeated_in_the_error(tmp_path: Path) -> None:
 def test_a_camera_password_is_redacted() -> None:
     assert redacted("rtsp://admin:hunter2@camera/1") == "rtsp://camera/1"
     assert redacted("rtsp://admin:p@ss/word@camera/1?key=7") == "rtsp://camera/1"
+    assert redacted("rtsp://10.0.0.9/user=admin&password=hunter2&channel=1") == "rtsp://10.0.0.9/user=admin&..."
     assert redacted(0) == "0"
+
+
+def test_a_recorder_s_channels_are_two_cameras_and_another_password_is_none() -> None:
+    one = without_user("rtsp://admin:p@ss/word@10.0.0.9/realmonitor?channel=1&subtype=0")
+    assert one == without_user("rtsp://other@10.0.0.9/realmonitor?channel=1&subtype=0")
+    assert one != without_user("rtsp://admin:p@ss/word@10.0.0.9/realmonitor?channel=2&subtype=0")
+    assert without_user(0) == without_user("0") == "0"
 
 
 def test_the_notice_decides_whether_anything_is_analysed(tmp_path: Path) -> None:

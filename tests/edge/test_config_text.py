@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.config import load_config
-from edge.config_text import config_text, kept_path, write_config
+from edge.config_text import config_text, write_config
+from edge.deploy.releases import kept_path
 from pipeline.errors import ConfigError, StoreError
 from tests.edge.test_config import GOOD
 from tests.edge.test_counters import HALL

@@ -12,9 +12,10 @@ from starlette.testclient import TestClient
 
 from edge.assistant import door as doors
 from edge.assistant.door import COOKIE, Door, Ending
-from edge.assistant.draft import STEPS, draft_path, load_draft
+from edge.assistant.draft import STEPS, load_draft
 from edge.config import load_config
-from edge.config_text import kept_path
+from edge.counters import MAX_COUNTERS
+from edge.deploy.releases import draft_path, kept_path
 from edge.tablet.pairing import MAX_TRIES
 from pipeline.errors import ConfigError, SourceError
 from pipeline.language import Message
@@ -98,6 +99,21 @@ def test_counters_are_added_and_taken_away(world: World) -> None:
         },
     )  # fmt: skip
     assert [(each["name"], each.get("label")) for each in world.draft.counters] == [("1", "A"), ("3", "C")]
+
+
+def test_a_hall_of_64_counters_fits_into_one_form(world: World) -> None:
+    for _ in range(MAX_COUNTERS - 1):
+        world.post("/counter")
+    names = [each["name"] for each in world.draft.counters]
+    assert len(names) == MAX_COUNTERS
+    assert "nhiều nhất 64 quầy" in alerts(world.post("/counter").text)
+    form = {"token": world.door.form_token}
+    for name in names:
+        form |= {f"camera-{name}": "typed", f"microphone-{name}": "none", f"channel-{name}": "0"}
+        form |= {f"address-{name}": f"rtsp://10.0.0.9/realmonitor?channel={name}&subtype=0", f"user-{name}": "u" * 80}
+        form |= {f"password-{name}": "ậ" * 120}
+    assert world.client.post("/step/devices", data=form).status_code == 200
+    assert len(world.draft.cameras) == MAX_COUNTERS
 
 
 def test_two_counters_with_one_camera_are_refused_by_the_reader_in_vietnamese(world: World) -> None:
@@ -324,7 +340,7 @@ def test_guessing_ends_the_assistant(tmp_path: Path) -> None:
 
 
 def test_a_form_that_is_too_long_or_carries_a_file_is_refused(world: World) -> None:
-    assert world.post("/step/place", agency_label="x" * 20_000).status_code == 413
+    assert world.post("/step/place", agency_label="x" * 140_000).status_code == 413
     sent = world.client.post("/step/place", data={"token": world.door.form_token}, files={"f": b"x"})
     assert sent.status_code == 415
 

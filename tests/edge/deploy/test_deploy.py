@@ -17,7 +17,7 @@ from edge.commands.uninstall import waiting
 from edge.delivery.outbox import Outbox
 from edge.deploy import building, releases, service
 from edge.deploy.bundle import Target, lock_entries, open_bundle, write_bundle
-from edge.deploy.releases import Layout, activate, build, roll_back
+from edge.deploy.releases import Layout, activate, build, draft_path, kept_path, roll_back
 from hailong.cli import main
 from pipeline import wire
 from pipeline.errors import ConfigError, HailongError, KeyFileError
@@ -325,10 +325,12 @@ def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.C
     assert run_json(capsys, "edge", "rollback", *common)["release"] == installed["release"]
     (layout.data / "keys").mkdir(parents=True)
     (layout.data / "keys/secret.keys").write_text("secret")
+    for path in (kept_path(layout.config), draft_path(layout.config)):
+        path.write_text("a camera's password")
     assert main(["edge", "uninstall", *common]) == 1, "it asks for --yes"
     wiped = run_json(capsys, "edge", "uninstall", "--yes", *common)["files_wiped"]
-    assert wiped == 2, "the key, and edge.toml with a camera's password"
-    assert not layout.config.exists()
+    assert wiped == 4, "the key, and edge.toml, the one before and the assistant's draft, with a camera's password"
+    assert list(layout.config.parent.iterdir()) == []
     assert not layout.data.exists()
     assert not layout.home.exists()
     with pytest.raises(HailongError):
