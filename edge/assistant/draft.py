@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edge.config import complaints
 from edge.config_text import config_text, put
 from edge.deploy.releases import draft_path, wipe_file
 from pipeline.errors import ConfigError, StoreError
@@ -98,6 +99,8 @@ def load_draft(config: Path, data_dir: str) -> tuple[Draft, bool]:
         done = values.pop("assistant", {}).get("done", []) if left else []
         draft = Draft.of(values)
         draft.done = {step for step in done if step in ASKED}
+        if not left and not complaints(values):
+            draft.done = set(ASKED)  # a box that is set up: each page shows what holds, and may be answered anew
         return draft, left
     return Draft.of({"box": {"data_dir": data_dir}}), False
 

@@ -81,10 +81,15 @@ def test_a_configuration_that_is_there_keeps_what_no_page_asks_for(tmp_path: Pat
     world = World(tmp_path)
     assert not world.left
     assert world.draft.values() == tomllib.loads(text)
-    world.draft.done.update(STEPS)
+    assert world.draft.open_steps == [], "nothing has to be answered again"
     world.enter().post("/write")
     assert tomllib.loads((tmp_path / "edge.toml").read_text("utf-8")) == tomllib.loads(text)
     assert kept_path(tmp_path / "edge.toml").read_text("utf-8") == text
+
+
+def test_a_file_that_no_box_starts_with_is_asked_for_anew(tmp_path: Path) -> None:
+    (tmp_path / "edge.toml").write_text(GOOD.replace('[legal]\nbasis = "consent"', ""), "utf-8")
+    assert World(tmp_path).draft.open_steps[0] == "place"
 
 
 def test_counters_are_added_and_taken_away(world: World) -> None:
