@@ -49,6 +49,7 @@ class SettingsForm(BaseModel):
     suspicion_burst_window_s: float = Field(ge=10, le=86_400)
     suspicion_staff_ratings: int = Field(ge=2, le=1000)
     suspicion_repeats: int = Field(ge=2, le=1000)
+    reminder_days: int = Field(ge=0, le=60)
     digest_mail: str = Field("", max_length=500)
     alert_mail: str = Field("", max_length=500)
     alert_webhook: str = Field("", max_length=MAX_URL)

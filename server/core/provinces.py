@@ -42,6 +42,7 @@ SETTINGS: dict[str, Any] = {
     "min_answers": 30,
     "confidence": 0.95,
     "portal_origin": "",
+    "reminder_days": 7,
     "digest_mail": "",
     "alert_mail": "",
     "alert_webhook": "",
@@ -75,8 +76,9 @@ more is asked for, it is answered, its answer is published; before its day, in w
 answer, in which whoever wrote may reopen it. `min_answers`: below, an index is suppressed in reports. `confidence`: of
 every interval.
 `portal_origin`: the one origin that may show the online form in a frame, such as https://dichvucong.example.vn.
-`digest_mail`: addresses that get the week's digest. `alert_mail`, `alert_webhook`: where alerts go (`server.alerts`),
-addresses with commas between, one URL; empty: the page alone has them. `alert_quiet_hours`: when nothing is sent.
+`reminder_days`: after so many days without an answer a telephone number is asked once more; 0: never. `digest_mail`:
+addresses that get the week's digest. `alert_mail`, `alert_webhook`: where alerts go (`server.alerts`), addresses with
+commas between, one URL; empty: the page alone has them. `alert_quiet_hours`: when nothing is sent.
 `alert_silent_minutes`, `alert_tablet_days` (working days), `alert_backup_days`: from when a box, a tablet is silent, a
 backup old; 0: never. `alert_fall_points`: how much ratings have to have fallen; `alert_fall_false_a_year`: false
 alarms about that in a year and province, at most, on average. `office_*`: head and signature of documents

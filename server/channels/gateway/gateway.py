@@ -31,6 +31,7 @@ from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
 from server.channels.gateway.sealed_keys import open_key, seal_key
 from server.channels.gateway.understanding import read_input
+from server.channels.gateway.waves import take_next
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import Gate
@@ -198,30 +199,20 @@ def answers_of(sealed: str) -> tuple[int, ...]:
     return tuple(int(digit) for digit in digits)
 
 
+_REMINDER = "Xin nhắc lại, chỉ một lần này."
+
+
 def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[dict[str, str]]:
-    """Numbers to ask next with their first message; they count as asked."""
+    """Numbers to ask next with their first message, or the one reminder (`waves`); they count as asked."""
     survey_round = find_round(connection, gateway.province_id, round_id=gateway.round_id)
     if not survey_round.open_now:
         return []
     instrument = survey_round.load_instrument()
-    is_this_call = (
-        Scope(gateway.province_id).where(phone_contacts),
-        phone_contacts.c.round_id == gateway.round_id,
-        phone_contacts.c.state == "to_ask",
-    )
-    rows = connection.execute(
-        select(phone_contacts)
-        .where(*is_this_call)
-        .order_by(phone_contacts.c.id)
-        .limit(count)
-        .with_for_update(skip_locked=True)  # two gateways of a round never ask the same number
-    ).all()
     found = []
-    for row in rows:
-        connection.execute(update(phone_contacts).where(phone_contacts.c.id == row.id).values(state="asked"))
+    for row in take_next(connection, Scope(gateway.province_id), gateway.round_id, count):
         _open_session(connection, gateway, row, Conversation())
         text = talk.greeting(instrument, _agency(connection, row.agency_id), spoken=gateway.kind == "call")
-        found.append({"phone": row.phone, "text": text})
+        found.append({"phone": row.phone, "text": f"{_REMINDER} {text}" if row.waves else text})
     return found
 
 

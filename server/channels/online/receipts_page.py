@@ -13,6 +13,7 @@ from pipeline.calendar import month_of_day, parse_period, period_of_months, toda
 from pipeline.errors import ConflictError, HailongError
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.page import SIGNED, Body, documented, signed
+from server.channels.gateway.waves import wave_rates
 from server.channels.online.receipts import (
     Bodies,
     DossierCode,
@@ -90,6 +91,7 @@ def response_page(request: Request, user: SurveyManager, period: Annotated[str, 
     with read(engine_of(request)) as connection:
         rates = response_rates(connection, user.scope, chosen)
         channels = response_rates(connection, user.scope, chosen, by_service=False)
+        waves = wave_rates(connection, user.scope)
         catalogue = read_catalogue(connection, user.province_id)
     return render(
         request,
@@ -97,6 +99,7 @@ def response_page(request: Request, user: SurveyManager, period: Annotated[str, 
         period=chosen,
         rates=rates,
         channels=channels,
+        waves=waves,
         names=CHANNELS.names,
         services=catalogue.services,
     )

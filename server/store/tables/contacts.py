@@ -18,6 +18,8 @@ phone_contacts = Table(
     Column("service_group", SmallInteger, nullable=False, default=0),
     Column("phone", String(20), nullable=False),
     Column("state", String(12), nullable=False, default="to_ask"),
+    Column("waves", SmallInteger, nullable=False, default=0, server_default="0"),
+    Column("asked_day", Integer),
     Column("expires_day", Integer, nullable=False),
     province_key(),
     same_province("round_id", "rounds"),
@@ -26,7 +28,8 @@ phone_contacts = Table(
     CheckConstraint("state IN ('to_ask', 'asked', 'answered', 'declined', 'failed')", name="state"),
     Index(None, "province_id", "expires_day"),
 )
-"""Somebody to ask by SMS or call. `phone`: digits, national form. `state` says that the person answered, never what."""
+"""Somebody to ask by SMS or call. `phone`: digits, national form. `state` says that the person answered, never what.
+`waves`: how often we asked (at most twice), last on `asked_day` (`server.channels.gateway.waves`)."""
 
 phone_sessions = Table(
     "phone_sessions",
