@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import re
 import time
@@ -136,6 +137,19 @@ def test_a_linked_account_logs_in_where_it_wanted_to_go(world: World) -> None:
     assert linked.is_in
     assert 'id="provider"' in linked.browser.get("/account").text
     assert linked.logged("provider_linked") == [f'{{"user":{linked.user().id}}}']
+
+
+def test_accounts_roles_and_ends_on_either_data_base(any_store: Engine, tmp_path: Path) -> None:
+    world = World(any_store, tmp_path, accounts="made")
+    with contextlib.closing(world.provider):
+        assert world.enter().status_code == 303
+        world.provider.claims["roles"] = ["hl-admin"]
+        assert world.enter().status_code == 303
+        assert world.is_in
+        assert len(world.logged("role_by_provider")) == 1
+        token = world.provider.ended(sid=None, sub="person-1")
+        assert world.browser.http.post("/log-in/provider/ended", data={"logout_token": token}).status_code == 200
+        assert world.sessions() == 0
 
 
 def test_what_the_browser_carries_says_nothing_and_asks_for_a_code_with_pkce(linked: World) -> None:
