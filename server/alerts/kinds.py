@@ -92,9 +92,7 @@ def words(kind: AlertKind, subject: str, detail: str) -> Message:
             points=given["points"],
         )
     if kind is AlertKind.IMPORT_FAILED:
-        return Message(
-            "An import failed and has not succeeded since: {kind}.", kind=IMPORT_KINDS.get(subject, Message(subject))
-        )
+        return Message("An import failed and has not succeeded since: {kind}.", kind=IMPORT_KINDS.get(subject, subject))
     if given["never"]:
         return Message("There is no backup of this server yet.")
     return Message("The newest backup of this server is older than {days} days.", days=given["days"])

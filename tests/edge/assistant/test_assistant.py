@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import stat
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -342,6 +343,15 @@ def test_guessing_ends_the_assistant(tmp_path: Path) -> None:
     assert world.client.post("/enter", data={"code": world.door.code}).status_code == 403
     assert world.door.wait(0) is Ending.GUESSED
     assert world.client.get("/").status_code == 410
+
+
+def test_of_many_who_know_the_code_one_comes_in() -> None:
+    door = Door()
+    with ThreadPoolExecutor(8) as many:
+        sessions = [each for each in many.map(lambda _: door.enter(door.code), range(32)) if each is not None]
+    assert len(sessions) == 1
+    assert door.knows(sessions[0])
+    assert door.ending is None, "who comes too late does not guess"
 
 
 def test_a_form_that_is_too_long_or_carries_a_file_is_refused(world: World) -> None:
