@@ -39,7 +39,7 @@ def row_text(row: Mapping[str, Any], flag: int, state: int, more: More = ()) -> 
     parts = [str(row[name]) for name in IMMUTABLE]
     # a row without any has the text that it had before there were any
     further = [more_text(more)] if more else []
-    bodies = [row[name] for name in BODIES]
+    bodies = [row.get(name) for name in BODIES]
     further += ["bodies", *map(str, bodies)] if any(body is not None for body in bodies) else []
     return "\x1f".join([*parts, answers, str(int(flag)), str(int(state)), *further]).encode()
 

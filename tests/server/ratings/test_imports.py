@@ -99,7 +99,9 @@ def test_encodings_and_separators(store: Engine, province: int, tmp_path: Path, 
     path.write_bytes(ENCODED[case])
     assert _import(store, province, path).added == 2
     with read(store) as connection:
-        rows = connection.execute(select(ratings, agencies.c.code).join(agencies).order_by(ratings.c.id)).all()
+        rows = connection.execute(
+            select(ratings, agencies.c.code).join(agencies, agencies.c.id == ratings.c.agency_id).order_by(ratings.c.id)
+        ).all()
     assert [(row.code, row.a00, row.origin) for row in rows] == [("so-a", 5, "form:P1"), ("so-b", 3, "form:P2")]
     assert {day_date(row.day) for row in rows} == {date(2026, 7, 5)}
 
@@ -243,7 +245,9 @@ def test_spreadsheet_with_dates_numbers_and_cells_merged_downwards(
 
     assert _import(store, province, _sheet(tmp_path, fill)).added == 4
     with read(store) as connection:
-        rows = connection.execute(select(ratings, agencies.c.code).join(agencies).order_by(ratings.c.id)).all()
+        rows = connection.execute(
+            select(ratings, agencies.c.code).join(agencies, agencies.c.id == ratings.c.agency_id).order_by(ratings.c.id)
+        ).all()
     assert [(row.code, row.a00, row.a10, row.origin) for row in rows] == [
         ("so-a", 4, 5, "form:1"),
         ("so-a", 3, 0, "form:2"),
