@@ -23,7 +23,8 @@ from calibration.curves import group_curves
 from calibration.design import Design, Weights
 from calibration.drift import detect_drift
 from calibration.mode_effects import mode_effects
-from calibration.ranks import rank_shares
+from calibration.raking import Margin, rake
+from calibration.ranks import marginal_rank_set, rank_shares, smoothed_error
 from calibration.sampling import PlanSettings, draw_plan
 from calibration.simulate import Scenario, simulate_province
 from calibration.small_areas import fay_herriot, pooled_variances, small_area_estimates
@@ -78,12 +79,18 @@ def _estimators(agencies: int, seed: int) -> dict[str, Callable[[], object]]:
     period = drawn[-1].period
     frame = {(agency, group): int(n) for agency in range(agencies) for group, n in enumerate(rng.integers(50, 900, 3))}
     curves = group_curves(months, period)
+    margins = [
+        Margin(name, part, np.arange(1.0, 1 + count), tuple(map(str, range(count))))
+        for name, part, count in (("tier", place % 2, 2), ("field", answers.design.cluster % 11, 11))
+    ]
     return {
         "index of every agency": lambda: place_shares(answers.unweighted(), place, agencies, combine, days),
         "weighted index of every agency": lambda: place_shares(answers, place, agencies, combine, days),
         "correlation of days": lambda: days_of(answers),
         "effects of channels": lambda: mode_effects(answers, channel),
         "rank sets": lambda: rank_shares(share, rated, names),
+        "ranks of one agency": lambda: marginal_rank_set(share, smoothed_error(share, rated), names, 0),
+        "raking to tier and field": lambda: rake(margins, np.ones(len(place))),
         "small areas": lambda: small_area_estimates(satisfied, rated, names),
         "Fay-Herriot": lambda: fay_herriot(share, psi, covariate),
         "changes": lambda: changes(share, rated, share, rated, lines=agencies),

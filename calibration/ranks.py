@@ -10,8 +10,8 @@ Source: Mogstad, Romano, Shaikh, Wilhelm 2024 (Inference for ranks), simultaneou
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -135,9 +135,17 @@ def _largest_with(
 ) -> FloatArray:
     """Largest standardised difference of errors [draws] over the open pairs of one agency; `decided` bool [2, p - 1]:
     the others above it, below it."""
-    noise = z * error
-    ahead = (np.delete(noise, which, axis=1) - noise[:, [which]]) / scale
-    found: FloatArray = np.where(decided, -np.inf, np.stack([ahead, -ahead], axis=1)).max(axis=(1, 2))
+    own = z[:, [which]] * error[which]
+    others = np.arange(len(error)) != which
+    found = np.full(len(z), -np.inf)
+    for open_pairs, sign in zip(~decided, (1.0, -1.0), strict=True):
+        columns = np.flatnonzero(others)[open_pairs]
+        if len(columns):
+            ahead = z[:, columns]
+            ahead *= error[columns]
+            ahead -= own
+            ahead /= sign * scale[open_pairs]
+            np.maximum(found, ahead.max(axis=1), out=found)
     return found
 
 
@@ -207,80 +215,109 @@ def _surely_above(theta: FloatArray, error: FloatArray, critical: float) -> IntA
     return above
 
 
+@dataclass(frozen=True, slots=True)
+class _Extremes:
+    """Of every draw: agencies with the lowest and the highest errors in their own standard deviations, `low`, `high`
+    int64 [draws, count], those errors `low_z`, `high_z`, and what a pair with any other agency could reach [draws]."""
+
+    low: IntArray
+    high: IntArray
+    low_z: FloatArray
+    high_z: FloatArray
+    bound: FloatArray
+
+    @classmethod
+    def of(cls, z: FloatArray, count: int) -> _Extremes:
+        """The `count` furthest out on either side of draws `z` [draws, p]; all, where there are no more.
+
+        (s_i z_i - s_j z_j) / sqrt(s_i^2 + s_j^2) is at most sqrt(z_i^2 + z_j^2) (Cauchy, Schwarz): that bounds those
+        left out."""
+        p = z.shape[1]
+        if count >= p:
+            every = np.broadcast_to(np.arange(p), z.shape)
+            return cls(every, every, z, z, np.full(len(z), -np.inf))
+        order = np.argpartition(z, (count - 1, p - count), axis=1)
+        low, high = order[:, :count].copy(), order[:, p - count :].copy()  # views would keep all of `order`
+        low_z, high_z = np.take_along_axis(z, low, axis=1), np.take_along_axis(z, high, axis=1)
+        top, bottom = np.maximum(high_z.max(axis=1), 0.0), np.minimum(low_z.min(axis=1), 0.0)
+        next_high, next_low = np.maximum(high_z[:, 0], 0.0), np.minimum(low_z[:, -1], 0.0)
+        return cls(low, high, low_z, high_z, np.maximum(np.hypot(next_high, bottom), np.hypot(top, next_low)))
+
+    def take(self, rows: IntArray) -> _Extremes:
+        """Of some draws."""
+        return _Extremes(self.low[rows], self.high[rows], self.low_z[rows], self.high_z[rows], self.bound[rows])
+
+    def largest(self, theta: FloatArray, error: FloatArray, critical: float) -> tuple[FloatArray, IntArray, IntArray]:
+        """(Largest standardised difference of errors [draws] over pairs that are not decided at `critical`; its two
+        agencies). It is the largest of all pairs where it reaches the bound."""
+        scale = np.sqrt(error[self.high][:, :, None] ** 2 + error[self.low][:, None, :] ** 2)
+        far, near = self.high_z * error[self.high], self.low_z * error[self.low]
+        differences = (far[:, :, None] - near[:, None, :]) / scale
+        decided = (theta[self.high][:, :, None] - theta[self.low][:, None, :]) / scale > critical
+        differences[decided | (self.high[:, :, None] == self.low[:, None, :])] = -np.inf
+        flat, rows, count = differences.reshape(len(far), -1), np.arange(len(far)), self.low.shape[1]
+        pair = flat.argmax(axis=1)
+        return flat[rows, pair], self.high[rows, pair // count], self.low[rows, pair % count]
+
+
 class _Draws:
-    """Largest standardised difference of errors of every draw over the ordered pairs that are not decided yet."""
+    """Largest standardised difference of errors of every draw over the ordered pairs that are not decided yet.
+
+    A draw whose pair is still open keeps it, since pairs are only ever taken away; else it is looked for among those
+    furthest out, which are kept of every draw. Where the bound does not tell that it must be there, the draw is made
+    again and more agencies are looked at. Nothing is left out that could be larger."""
 
     def __init__(self, theta: FloatArray, error: FloatArray, draws: int, seed: int) -> None:
-        self._theta, self._error, self._seed = theta, error, seed
+        self._theta, self._error, self._draws, self._seed = theta, error, draws, seed
         self._largest = np.full(draws, -np.inf)
         self._high, self._low = np.zeros(draws, dtype=np.int64), np.zeros(draws, dtype=np.int64)
+        parts = [_Extremes.of(z, FIRST_LOOK) for _, z in self._made()]
+        columns = (np.concatenate(column) for column in zip(*map(astuple, parts), strict=True))
+        self._kept = _Extremes(*columns)
+
+    def _made(self) -> Iterator[tuple[int, FloatArray]]:
+        """(First draw, z [some draws, p]) of all draws, the same every time."""
+        rng = np.random.default_rng(self._seed)
+        for first in range(0, self._draws, DRAWS_AT_ONCE):
+            yield first, rng.standard_normal((min(DRAWS_AT_ONCE, self._draws - first), len(self._theta)))
 
     def largest(self, critical: float) -> FloatArray:
-        """[draws], where pairs with a statistic above `critical` are decided.
-
-        (s_i z_i - s_j z_j) / sqrt(s_i^2 + s_j^2) is at most sqrt(z_i^2 + z_j^2) (Cauchy, Schwarz), so that the pair
-        sought is among the agencies whose z lie furthest out on either side; how many have to be looked at is told by
-        the largest value found. Exact: the bound leaves out nothing that could be larger. A draw whose pair is still
-        open keeps it, since pairs are only ever taken away."""
+        """[draws], where pairs with a statistic above `critical` are decided."""
         theta, error = self._theta, self._error
         difference = theta[self._high] - theta[self._low]
         scale = np.sqrt(error[self._high] ** 2 + error[self._low] ** 2)
-        stale = ~np.isfinite(self._largest) | (difference / scale > critical)
-        rng = np.random.default_rng(self._seed)
-        for first in range(0, len(stale), DRAWS_AT_ONCE):
-            rows = slice(first, min(first + DRAWS_AT_ONCE, len(stale)))
-            z = rng.standard_normal((rows.stop - rows.start, len(theta)))
-            again = np.flatnonzero(stale[rows])
-            if len(again):
-                found = _largest_of(z[again], theta, error, critical)
-                self._largest[first + again], self._high[first + again], self._low[first + again] = found
+        stale = np.flatnonzero(~np.isfinite(self._largest) | (difference / scale > critical))
+        if not len(stale):
+            return self._largest
+        kept = self._kept.take(stale)
+        self._largest[stale], self._high[stale], self._low[stale] = kept.largest(theta, error, critical)
+        unproved = stale[self._largest[stale] < kept.bound]
+        if len(unproved):
+            for first, z in self._made():
+                again = unproved[(unproved >= first) & (unproved < first + len(z))]
+                if len(again):
+                    found = _among_more(z[again - first], theta, error, critical)
+                    self._largest[again], self._high[again], self._low[again] = found
         return self._largest
 
 
-def _largest_of(
+def _among_more(
     z: FloatArray, theta: FloatArray, error: FloatArray, critical: float
 ) -> tuple[FloatArray, IntArray, IntArray]:
-    """(Largest difference, its two agencies) [draws] of some draws z [draws, p]."""
-    p = len(theta)
+    """`_Extremes.largest` of all pairs of some draws z [draws, p], for which the first look did not do."""
     largest = np.full(len(z), -np.inf)
     high, low = np.zeros(len(z), dtype=np.int64), np.zeros(len(z), dtype=np.int64)
-    left, count = np.arange(len(z)), min(FIRST_LOOK, p)
+    left, count = np.arange(len(z)), FIRST_LOOK
     while len(left):
-        bound = np.empty(len(left))
-        step = max(1, PAIRS_OF_DRAWS_AT_ONCE // count**2)
+        count = min(3 * count, z.shape[1])
+        step, bound = max(1, PAIRS_OF_DRAWS_AT_ONCE // count**2), np.empty(len(left))
         for first in range(0, len(left), step):
             chosen = left[first : first + step]
-            found = _furthest(z[chosen], theta, error, critical, count)
-            largest[chosen], high[chosen], low[chosen], bound[first : first + step] = found
-        left, count = left[largest[left] < bound], min(3 * count, p)
+            some = _Extremes.of(z[chosen], count)
+            largest[chosen], high[chosen], low[chosen] = some.largest(theta, error, critical)
+            bound[first : first + step] = some.bound
+        left = left[largest[left] < bound]
     return largest, high, low
-
-
-def _furthest(
-    z: FloatArray, theta: FloatArray, error: FloatArray, critical: float, count: int
-) -> tuple[FloatArray, IntArray, IntArray, FloatArray]:
-    """(Largest difference [draws] over pairs of the `count` agencies with the highest and the lowest z [draws, p]; the
-    two; what any pair left out could reach at most)."""
-    p, rows = z.shape[1], np.arange(len(z))
-    if count < p:
-        order = np.argpartition(z, (count - 1, p - count), axis=1)
-        low, high = order[:, :count], order[:, p - count :]
-    else:
-        order = low = high = np.broadcast_to(np.arange(p), z.shape)
-    noise = z * error
-    scale = np.sqrt(error[high][:, :, None] ** 2 + error[low][:, None, :] ** 2)
-    far, near = np.take_along_axis(noise, high, axis=1), np.take_along_axis(noise, low, axis=1)
-    differences = (far[:, :, None] - near[:, None, :]) / scale
-    decided = (theta[high][:, :, None] - theta[low][:, None, :]) / scale > critical
-    differences[decided | (high[:, :, None] == low[:, None, :])] = -np.inf
-    pair = differences.reshape(len(z), -1).argmax(axis=1)
-    found: FloatArray = differences.reshape(len(z), -1)[rows, pair]
-    first, second = high[rows, pair // count], low[rows, pair % count]
-    if count == p:
-        return found, first, second, found
-    top, bottom = np.maximum(z.max(axis=1), 0.0), np.minimum(z.min(axis=1), 0.0)
-    next_high, next_low = np.maximum(z[rows, order[:, p - count]], 0.0), np.minimum(z[rows, order[:, count - 1]], 0.0)
-    return found, first, second, np.maximum(np.hypot(next_high, bottom), np.hypot(top, next_low))
 
 
 def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:

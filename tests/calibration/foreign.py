@@ -98,6 +98,33 @@ def agency_days(
     return Days(rng.binomial(rated, chance[:, :, None]), rated, truth)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One answer a row: `satisfied` 0 or 1, `agency`, `day`, `old`, `woman` 0 or 1. Truth: of the people, half of them
+    old."""
+
+    satisfied: FloatArray
+    agency: IntArray
+    day: IntArray
+    old: IntArray
+    woman: IntArray
+    truth: float
+
+
+def people_who_answer(rng: np.random.Generator, icc: float, n: int = 900, agencies: int = 12, days: int = 20) -> Asked:
+    """The old are less satisfied (.70 against .90) and answer three times less often than they come; sexes differ
+    little; a day moves all of an agency's answers."""
+    agency, day = rng.integers(0, agencies, n), rng.integers(0, days, n)
+    old = (rng.random(n) < 0.25).astype(np.int64)
+    woman = rng.integers(0, 2, n)
+    base, sd = logit(np.array([0.90, 0.70])), np.sqrt(icc / (0.8 * 0.2))
+    step = sd * rng.normal(size=(agencies, days))
+    chance = expit(base[old] + 0.15 * (woman - 0.5) + step[agency, day])
+    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
+    of_kind = [(expit(b + 0.15 * (w - 0.5) + sd * nodes) * weights).sum() / weights.sum() for b in base for w in (0, 1)]
+    return Asked(rng.binomial(1, chance).astype(np.float64), agency, day, old, woman, float(np.mean(of_kind)))
+
+
 def laplace(rng: np.random.Generator, epsilon: float | None, shape: tuple[int, ...]) -> IntArray:
     """Two-sided geometric noise of scale 1/epsilon; none for None."""
     if epsilon is None:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from calibration.design import Design
 from calibration.raking import Margin, rake
 from calibration.survey_shares import Answers, days_of, place_shares, raked_shares
 from pipeline.errors import StatisticsError
+from tests.calibration import foreign
 
 FloatArray = NDArray[np.float64]
 
@@ -112,35 +112,15 @@ def test_bad_weights_are_refused(base: np.ndarray, cap: float) -> None:
         rake([], np.ones(4))
 
 
-def _drawn(rng: np.random.Generator, icc: float) -> tuple[Answers, np.ndarray, np.ndarray, float]:
-    """(Answers, age, sex, truth): 0/1 answers of 12 agencies over 20 days; a day moves all of an agency's. The old are
-    less satisfied (.70 against .90) and answer three times less often than they come; sexes differ little."""
-    agencies, days, n = 12, 20, 900
-    agency, day = rng.integers(0, agencies, n), rng.integers(0, days, n)
-    people = np.array([0.5, 0.5])
-    answer = people * np.array([0.75, 0.25])
-    old = (rng.random(n) < answer[1] / answer.sum()).astype(np.int64)
-    woman = rng.integers(0, 2, n)
-    base = logit(np.array([0.90, 0.70]))
-    step = np.sqrt(icc / (0.8 * 0.2)) * rng.normal(size=(agencies, days))
-    chance = expit(base[old] + 0.15 * (woman - 0.5) + step[agency, day])
-    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
-    shift = np.sqrt(icc / (0.8 * 0.2)) * nodes
-    truth = float(
-        np.mean([(expit(b + 0.15 * (w - 0.5) + shift) * weights).sum() / weights.sum() for b in base for w in (0, 1)])
-    )
-    good = rng.binomial(1, chance).astype(np.float64)[:, None]
-    answers = Answers(good, np.ones((n, 1)), np.ones(n), Design(day, agency))
-    return answers, old, woman, truth
-
-
 @pytest.mark.parametrize("icc", [0.0, 0.05])
 def test_the_interval_covers_and_the_bias_goes(icc: float) -> None:
     """On 0/1 data: unweighted five points too high and covered nearly never; raked without bias, covered as claimed."""
     rng = np.random.default_rng(13)
     raked_hit, plain_hit, errors = [], [], []
     for _ in range(200):
-        answers, old, woman, truth = _drawn(rng, icc)
+        asked = foreign.people_who_answer(rng, icc)
+        n, old, woman, truth = len(asked.old), asked.old, asked.woman, asked.truth
+        answers = Answers(asked.satisfied[:, None], np.ones((n, 1)), np.ones(n), Design(asked.day, asked.agency))
         days = days_of(answers)
         weights = rake(
             [margin("age", old, np.array([0.5, 0.5])), margin("sex", woman, np.array([0.5, 0.5]))], np.ones(len(old))
