@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Connection, Engine, insert
 
-from pipeline.calendar import day_index, parse_period
+from pipeline.calendar import Period, day_index, parse_period
 from server.core.scope import Scope
 from server.imports.kinds import KINDS
+from server.indicators import counts as making
 from server.indicators.board import make_board, part_over, series
 from server.indicators.counts import Origin, low_ratings
 from server.store.engine import read, write
 from server.store.tables.agencies import agency_successors
 from server.store.tables.feedback import feedback
+from server.store.tables.ratings import ratings
 from server.store.tables.users import Role
 from server.tabular.spec import import_file
 from tests.server.client import Browser
@@ -101,6 +103,30 @@ def test_low_ratings_of_too_few_sheets_are_in_no_figure(store: Engine, province:
         month = low_ratings(connection, Scope(province), PERIOD)
     assert ids["so-b"] not in quarter
     assert ids["so-b"] not in month
+
+
+def test_low_ratings_are_counted_once_while_nothing_changes_and_where_they_are_needed(
+    store: Engine, province: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[str] = []
+
+    def count_and_note(connection: Connection, scope: Scope, period: Period) -> dict[int, int]:
+        counted.append(period.name)
+        return low_ratings(connection, scope, period)
+
+    monkeypatch.setattr(making, "low_ratings", count_and_note)
+    for _ in range(2):
+        with read(store) as connection:
+            making.own_counts(connection, Scope(province), PERIOD)
+    assert counted == [PERIOD.name], "xa-c has told of none"
+    with write(store) as connection:
+        add_sheets(connection, province, "xa-c", [{"overall": 1}] * 40)
+        connection.execute(ratings.update().values(received_day=ratings.c.day))
+    with read(store) as connection:
+        making.own_counts(connection, Scope(province), PERIOD)
+        assert counted == [PERIOD.name] * 2, "sheets of days that are over are another version"
+        making.own_counts(connection, Scope(province), parse_period("2026-09"))
+    assert counted == [PERIOD.name] * 2, "without dossiers nothing is taken from them"
 
 
 def test_a_line_through_a_merger_adds_up_what_was_merged(store: Engine, province: int, tmp_path: Path) -> None:
