@@ -111,16 +111,16 @@ class Figures:
 
 
 def figures_of(instrument: Instrument, only: Collection[str] | None = None) -> Figures:
-    """All figures of an instrument, or those named alone."""
+    """All figures of an instrument, or those named and those that they are made of."""
     every = _all_figures(instrument)
     if only is None:
         return every
-    columns = [j for j, (name, _) in enumerate(every.names) if name in only]
-    used = np.flatnonzero((every.combine[:, columns] > 0).any(axis=1))
+    wanted = [j for j, (name, _) in enumerate(every.names) if name in only]
+    # with those that they are made of: what days let expect of figure j is that of base figure j
+    made_of = np.flatnonzero((every.combine[:, wanted] > 0).any(axis=1)).tolist()
+    kept = sorted({*wanted, *made_of})
     return Figures(
-        tuple(every.base_slots[i] for i in used),
-        tuple(every.names[j] for j in columns),
-        every.combine[used][:, columns],
+        tuple(every.base_slots[i] for i in kept), tuple(every.names[i] for i in kept), every.combine[np.ix_(kept, kept)]
     )
 
 
@@ -229,8 +229,8 @@ def compute_index(
     within: int | None = None,
 ) -> IndexResult:
     """The index of one province, instrument (this version) and period, from the counted sheets alone; of all figures,
-    or of those named in `only`, then without the channels' effects (no figure depends on which others are asked for).
-    `within`: of one agency's sheets, broken down by `server.scores.within.DIMENSIONS`.
+    or of those named in `only` (and those that they are made of), then without the channels' effects: no figure depends
+    on which others are asked for. `within`: of one agency's sheets, broken down by `server.scores.within.DIMENSIONS`.
 
     What may be seen of them is decided by `server.core.disclosure`, with `suppress_below` sheets; None: the province's
     setting `min_answers`."""

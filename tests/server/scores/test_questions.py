@@ -85,6 +85,20 @@ def test_the_index_of_a_long_instrument_by_hand(any_store: Engine) -> None:
     assert _whole(any_store, province, mean)["index"][1] == pytest.approx(by_hand)
 
 
+@pytest.mark.parametrize("pooling", list(Pooling))
+def test_no_figure_depends_on_which_others_are_asked_for(store: Engine, pooling: Pooling) -> None:
+    """The first page asks for the whole alone; its interval was another one than the index page's where blocks are
+    weighted."""
+    province, instrument = fill(store), msgspec.structs.replace(LONG, pooling=pooling)
+    with read(store) as connection:
+        every, alone = (
+            compute_index(connection, province, instrument, QUARTER, dimensions=("province",), only=only)
+            for only in (None, {"index", "services"})
+        )
+    for item in ("index", "services"):
+        assert every.of("province")[0].figure(item) == alone.of("province")[0].figure(item), item
+
+
 def test_choices_numbers_and_who_answered(store: Engine) -> None:
     province = fill(store)
     found = _figures(store, province)
