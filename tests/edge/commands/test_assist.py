@@ -33,12 +33,17 @@ from tests.edge.commands.test_check import CONFIG, ingest, place, server_keys
 
 __all__ = ["ingest", "place", "server_keys"]
 pytestmark = pytest.mark.slow
+_MAIN = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from hailong.cli import main; sys.exit(main())"
+)
+"""A run of the tests in the background ignores Ctrl-C, and its children do; somebody at a console does not."""
 
 
 @contextmanager
 def assisting(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
     """The command at work, and what it has printed."""
-    command = [sys.executable, "-m", "hailong", "edge", "assist", "--config", str(folder / "edge.toml"), "--port", "0"]
+    command = [sys.executable, "-c", _MAIN, "edge", "assist", "--config", str(folder / "edge.toml"), "--port", "0"]
     running = subprocess.Popen(
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
     )
