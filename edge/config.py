@@ -6,17 +6,17 @@ what stands there. Passwords in a camera's address are never shown (`edge.captur
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 import tomllib
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
 
+from edge.config_complaints import describe, is_unstated_basis
 from edge.counters import (
     MAX_COUNTERS,
     ONLY,
@@ -30,12 +30,12 @@ from edge.counters import (
     refuse_what_cannot_work,
     refuse_what_staff_could_suffer,
 )
-from edge.legal import HOW_TO_STATE_A_BASIS, NO_BASIS, LegalSection
+from edge.legal import HOW_TO_STATE_A_BASIS, LegalSection
 from edge.quiet import UpdateSection
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.keys import public_key_bytes
-from pipeline.language import DEFAULT, Joined, Message, Sentence, languages, reason_of
+from pipeline.language import DEFAULT, Joined, Message, Sentence, languages
 from pipeline.privacy.policy import PrivacyPolicy
 
 
@@ -410,8 +410,8 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
         config = EdgeConfig.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        found = Joined([_describe(each, text) for each in errors], " ")
-        unstated = any(_is_unstated_basis(each) for each in errors)
+        found = Joined([describe(each, text, EdgeConfig) for each in errors], " ")
+        unstated = any(is_unstated_basis(each) for each in errors)
         raise ConfigError(
             Message("{name}: {found}", name=path.name, found=found),
             HOW_TO_STATE_A_BASIS if unstated else Message("Nothing was started."),
@@ -438,7 +438,7 @@ def complaints(values: dict[str, Any]) -> list[tuple[str, Sentence]]:
         EdgeConfig.model_validate(values)
     except ValidationError as error:
         errors = error.errors(include_url=False, include_input=False)
-        return [(str(each["loc"][0]) if each["loc"] else "", _describe(each, "")) for each in errors]
+        return [(str(each["loc"][0]) if each["loc"] else "", describe(each, "", EdgeConfig)) for each in errors]
     return []
 
 
@@ -462,80 +462,3 @@ def _source(source: int | str, folder: Path) -> int | str:
         return source
     path = _absolute(Path(source), folder)
     return str(path) if path.is_file() else source
-
-
-def _is_unstated_basis(error: Any) -> bool:
-    return error["type"] == "missing" and error["loc"] in (("legal",), ("legal", "basis"))
-
-
-_REASONS = {
-    "string_too_long": Message("is longer than {max_length} characters"),
-    "string_too_short": Message("is empty"),
-    "string_pattern_mismatch": Message(
-        "is not written as it has to be: a space or an accent, perhaps (docs/guide/edge.toml shows how)"
-    ),
-}
-"""What pydantic finds most often, in words of our own."""
-
-
-def _describe(error: Any, text: str) -> Sentence:
-    """One of pydantic's errors as a sentence with a line number; the wrong value is not repeated (it may be a
-    secret)."""
-    place = [part for part in error["loc"] if isinstance(part, str)]
-    name = ".".join(str(part) for part in error["loc"])
-    line = _line_of(place, text)
-    where = Message("line {line}: ", line=line) if line else ""
-    if error["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(place[-1], _known_names(place[:-1]), n=1, cutoff=0.5)
-        unknown = Message("{where}'{name}' is not known.", where=where, name=name)
-        if near:
-            return Joined((unknown, Message("Did you mean '{near}'?", near=near[0])), " ")
-        return Joined((unknown, Message("Known here: {names}.", names=", ".join(_known_names(place[:-1])))), " ")
-    if _is_unstated_basis(error):
-        return NO_BASIS
-    if error["type"] == "missing":
-        return Message("'{name}' is missing.", name=name)
-    context = error.get("ctx", {})
-    raised = context.get("error")
-    if isinstance(raised, ValueError):
-        reason = reason_of(raised)
-    elif error["type"] in _REASONS:
-        reason = _REASONS[error["type"]].with_params(**context)
-    else:
-        reason = error["msg"]
-    return Joined((where, name or Message("the file"), ": ", reason, "."), "")
-
-
-def _known_names(place: list[str]) -> list[str]:
-    model: type[BaseModel] | None = EdgeConfig
-    for part in place:
-        field = None if model is None else model.model_fields.get(part)
-        if field is None:
-            return []
-        model = section_of(field.annotation)
-    return [] if model is None else sorted(model.model_fields)
-
-
-def section_of(annotation: Any) -> type[BaseModel] | None:
-    """The table that a setting is: itself, one that may be left out, or each of several; None for a plain value."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    found = (section_of(each) for each in get_args(annotation))
-    return next((each for each in found if each is not None), None)
-
-
-def _line_of(place: list[str], text: str) -> int | None:
-    """Line of a key in the file: the key within its table's header, as TOML is usually written."""
-    if not place:
-        return None
-    table, key = (place[0], place[1]) if len(place) > 1 else (None, place[0])
-    current: str | None = None
-    for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"^\s*\[\s*([^\]]+?)\s*\]", line)
-        if header:
-            current = header[1].strip("\"'")
-            if table is None and current == key:
-                return number
-        elif current == table and re.match(rf"^\s*[\"']?{re.escape(key)}[\"']?\s*=", line):
-            return number
-    return None

@@ -32,7 +32,7 @@ from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
 from edge.tablet.pairing import COOKIE, COOKIE_S, PairedOnly, Pairing
-from edge.tablet.texts import EXPLAINED, TITLE, NoticeFacts, notice_parts, steps
+from edge.tablet.texts import EXPLAINED, TITLE, TOLD, NoticeFacts, notice_parts, steps
 from models.catalogue import all_cards
 from pipeline.box_states import STATE_ADVICE, STATE_WORDS
 from pipeline.errors import StoreError
@@ -135,7 +135,7 @@ class _Pages:
             Route("/question/{number:int}/aloud", self.aloud),
             Route("/pair", self.pair),
             Route("/pair", self.take_code, methods=["POST"]),
-            *(Route(path, self.told) for path in _TOLD),
+            *(Route(path, self.told) for path in TOLD),
             Route(sheet, self.sheet),
             Route(sheet + "/answer", self.answer, methods=["POST"]),
             Route(sheet + "/back", self.back, methods=["POST"]),
@@ -424,29 +424,8 @@ class _Pages:
 
     async def told(self, request: Request) -> Response:
         """A sentence about what became of a touch."""
-        heading, hint, mood = _TOLD[self._path(request)]
+        heading, hint, mood = TOLD[self._path(request)]
         return self._render(request, "message.html", heading=heading, hint=hint, mood=mood)
-
-
-_TOLD = {
-    "/thanks": (Message("Thank you!"), Message("Your rating has been taken, without your name."), 5),
-    "/already": (
-        Message("This visit has been rated already."),
-        Message("Each visit is rated once. Thank you!"),
-        3,
-    ),
-    "/over": (
-        Message("This rating is over."),
-        Message("If you had touched a face, that rating is kept; what was not sent besides is deleted."),
-        3,
-    ),
-    "/not-yet": (
-        Message("Nothing is analysed."),
-        Message("Your visit has not begun, or is over. You can agree once you have been called."),
-        3,
-    ),
-}
-"""Heading, sentence and face by page."""
 
 
 def _own_path(form: FormData) -> str:

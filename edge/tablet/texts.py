@@ -1,4 +1,4 @@
-"""What the notice says, part by part, and the page for everybody, step by step."""
+"""What the notice says, part by part, the page for everybody, step by step, and what is told of a touch."""
 
 from __future__ import annotations
 
@@ -223,3 +223,24 @@ def notice_digest(facts: NoticeFacts) -> bytes:
         for lang in sorted(languages())
     ]
     return hashlib.sha256(json.dumps([words, facts.contact, facts.url], ensure_ascii=False).encode()).digest()
+
+
+TOLD = {
+    "/thanks": (Message("Thank you!"), Message("Your rating has been taken, without your name."), 5),
+    "/already": (
+        Message("This visit has been rated already."),
+        Message("Each visit is rated once. Thank you!"),
+        3,
+    ),
+    "/over": (
+        Message("This rating is over."),
+        Message("If you had touched a face, that rating is kept; what was not sent besides is deleted."),
+        3,
+    ),
+    "/not-yet": (
+        Message("Nothing is analysed."),
+        Message("Your visit has not begun, or is over. You can agree once you have been called."),
+        3,
+    ),
+}
+"""What became of a touch, by page: heading, sentence, and the face beside them."""

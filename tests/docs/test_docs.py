@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from edge.config import section_of
+from edge.config_complaints import section_of
 from hailong.cli import COMMANDS, find_command
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from edge.capture.redaction import redacted, without_user
-from edge.config import EdgeConfig, load_config, section_of
+from edge.config import EdgeConfig, load_config
+from edge.config_complaints import section_of
 from edge.perception.analysis import engine_settings
 from pipeline.errors import ConfigError
 from pipeline.fusion import FusionParameters

@@ -13,7 +13,7 @@ from edge.tablet.counter import Counter
 from edge.tablet.pairing import COOKIE, MAX_TRIES, Pairing
 from pipeline.instruments.library import load_instrument
 from pipeline.instruments.questionnaire import make_questionnaire
-from tests.edge.tablet.test_tablet import TOKEN, Visits
+from tests.edge.tablet.conftest import TOKEN, Visits
 
 PAGES = TabletPages("Sở Tư pháp", "Quầy 3", "vi", 30, True, False, "", "")
 
