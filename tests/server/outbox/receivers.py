@@ -64,10 +64,14 @@ def mail_server(*, tls: tuple[Path, Path] | None = None, user: tuple[str, str] |
     loop = asyncio.new_event_loop()
     listener = socket.create_server(("127.0.0.1", 0))
     box.port = listener.getsockname()[1]
-    make = loop.create_server(lambda: SMTP(box, hostname="127.0.0.1", loop=loop, **options), sock=listener)
-    server = loop.run_until_complete(make)
+    # all of it on a thread of its own: where a test of a page ran before, this thread's loop is Playwright's
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
+
+    async def begin() -> asyncio.Server:
+        return await loop.create_server(lambda: SMTP(box, hostname="127.0.0.1", loop=loop, **options), sock=listener)
+
+    server = asyncio.run_coroutine_threadsafe(begin(), loop).result(60)
 
     async def end() -> None:
         server.close()
