@@ -3,7 +3,8 @@
 The noise of a release is for one cell. So a made-up day at a counter is played to the real engine and the real tablet's
 counter, and again with one visit removed, opted out, seen in another mood, or rated otherwise. All visits that were
 counted are compared with the moment at which they were: one may be missing and one may be new, no more. The networks
-alone are stood in for: a pixel says whether a face is there and in what mood, a sample says that somebody speaks.
+alone are stood in for: one colour of a pixel says whether a face is there, another in what mood; a sample says that
+somebody speaks.
 """
 
 from __future__ import annotations
@@ -60,15 +61,15 @@ def settings(by: By) -> EngineSettings:
 
 
 class _Eyes:
-    """Stands for the face networks: the first pixel is 0, or somebody's mood."""
+    """Stands for the face networks: the first pixel is black, or somebody's (`_picture`)."""
 
     compares = False
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
-        return [Detection((0.0, 0.0, 40.0, 40.0), _KEYPOINTS, 1.0)] if pixels[0, 0, 0] else []
+        return [Detection((0.0, 0.0, 40.0, 40.0), _KEYPOINTS, 1.0)] if pixels[0, 0, 1] else []
 
     def find(self, pixels: NDArray[np.uint8], cut: object) -> _Seen:
-        return _Seen(1.0 if pixels[0, 0, 0] else 0.0)
+        return _Seen(1.0 if pixels[0, 0, 1] else 0.0)
 
     def crop(
         self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32], points: NDArray[np.float32] | None = None
@@ -91,6 +92,12 @@ class _Seen:
 
     def next_cut(self) -> None:
         pass
+
+
+def _picture(mood: int) -> NDArray[np.uint8]:
+    """A picture of one pixel, uint8 [1, 1, 3]: black where nobody is (`mood` 0). A face is bright in whatever mood:
+    whoever comes to a real chair changes the picture by far more than the box's `Stillness` overlooks."""
+    return np.array([[[mood, 255 if mood else 0, 0]]], np.uint8)
 
 
 def _affect(mood: int) -> FaceAffect:
@@ -160,7 +167,7 @@ def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[
         if step in blind:
             engine.tick(now_s)
         else:
-            engine.feed_frame(Frame(np.full((1, 1, 3), moods[step], np.uint8), now_s))
+            engine.feed_frame(Frame(_picture(moods[step]), now_s))
     now_s = day.steps * STEP_S
     engine.finish()
     return counted

@@ -11,7 +11,9 @@ from scipy import stats
 
 from hailong.cli import main
 from pipeline.audit.attack import (
+    Attack,
     _binomial_tail,
+    _seen_twice,
     audit_attack,
     differencing_attack,
     epsilon_lower_bound,
@@ -53,6 +55,21 @@ def test_the_real_code_holds() -> None:
     assert verdict.problems == []
     assert verdict.facts["lower_bounds"]["evidence"] > 1.0  # strong: most of the claim is shown
     assert verdict.facts["lower_bounds"]["pulse and evidence"] > 1.2
+
+
+def _attack(name: str, right: int) -> Attack:
+    return Attack(name, 1.5, 50, right, epsilon_lower_bound(right, 50, 0.99995), 0.99995)
+
+
+def test_what_chance_refutes_once_is_told_and_is_no_breach() -> None:
+    """50 of 50 right guesses at epsilon 1.5 happen once in 24,000 cells; a breach shows again."""
+    lucky, broken, sound = _attack("cell 13", 50), _attack("cell 14", 50), _attack("cell 15", 41)
+    assert [each.refutes for each in (lucky, broken, sound)] == [True, True, False]
+    refuted, not_again = _seen_twice(
+        [lucky, broken, sound], lambda: [_attack("cell 13", 42), _attack("cell 14", 50), _attack("cell 15", 50)]
+    )
+    assert (refuted, not_again) == ([broken], [lucky])
+    assert _seen_twice([sound], lambda: pytest.fail("nothing is attacked again where nothing was refuted")) == ([], [])
 
 
 def test_half_the_noise_is_caught() -> None:

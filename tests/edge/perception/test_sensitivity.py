@@ -25,6 +25,14 @@ def test_one_visit_changes_one_cell(by: By, random: Random) -> None:
         assert difference.is_one_cell, difference
 
 
+def test_a_face_in_the_darkest_mood_is_seen_as_soon_as_any() -> None:
+    """A day on which such a face came back, and the box took the place for unchanged: one citizen was two visits."""
+    random = Random(2_321_337_892)
+    day = make_day(random, "queue", round(EMPTY_S / STEP_S))
+    assert any(mood == 1 for party in day.parties for _, _, mood in party.faces)
+    assert all(difference.is_one_cell for difference in differences(day, "queue", random))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("by", ["presence", "queue"])
 @pytest.mark.parametrize("days", [200, pytest.param(2_000, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])])
