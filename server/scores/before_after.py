@@ -1,7 +1,7 @@
 """What an improvement at some agencies did, from the official index by quarters: an analyst's page.
 
 Only figures that are published go in (`server.core.disclosure`): an agency whose quarter is hidden has no answers in
-it. Each counts as many answers as its interval rests on.
+it. Each counts as many answers as its interval rests on. Of one agency the series of its own months stands beside it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
+from markupsafe import Markup
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.before_after import FEWEST_CONTROLS, BeforeAfter, Effect, before_after
-from pipeline.calendar import Period, parse_period
+from calibration.interrupted import Interrupted, interrupted
+from pipeline.calendar import Period, month_words, parse_period, today
 from pipeline.errors import StatisticsError
 from pipeline.instruments import Instrument
 from pipeline.language import Message
-from server.catalogue.agencies import read_agencies
+from server.catalogue.agencies import Agency, read_agencies
 from server.scores.comparing import effective
 from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
 from server.scores.plots import svg
 from server.scores.standings import held_index, main_instrument
+from server.scores.trends import trend
 from server.store.engine import read
 from server.web.context import Analyst, engine_of, error_text, language, render
 
@@ -34,6 +37,7 @@ router = APIRouter(include_in_schema=False)
 MAX_QUARTERS = 8
 """So many, the newest ones, are compared."""
 MAX_AGENCIES = 500
+SERIES_MONTHS = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,57 @@ def conclusion(found: BeforeAfter) -> Message:
     return Message("The improved agencies fell against the others by more than chance explains.")
 
 
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One agency's months up to the last that is over, and what they tell of a step."""
+
+    months: tuple[int, ...]
+    rated: tuple[int, ...]
+    found: Interrupted
+
+
+def series(
+    connection: Connection, province_id: int, instrument: Instrument, agency: Agency, first: Period, newest: Period
+) -> Series:
+    """The overall satisfaction of an agency by months as its page shows it: months that are hidden there have no
+    answers here. Raises `StatisticsError` where they are too few to tell."""
+    points = [
+        point
+        for point in trend(connection, province_id, agency.agency_id, newest, SERIES_MONTHS)
+        if Period(str(point.month), point.month, point.month).last_day < today()
+    ]
+    while points and not points[0].rated:
+        points.pop(0)
+    known = held_index(connection, province_id, instrument, newest).of("agency")
+    effects = [place.figure(WHOLE).design_effect or 1.0 for place in known if place.key == agency.code]
+    rated = np.array([point.rated for point in points], dtype=np.float64)
+    satisfied = np.array([(point.index or 0.0) / 100 * point.rated for point in points])
+    months = tuple(point.month for point in points)
+    begun = sum(month < first.first_month for month in months)
+    found = interrupted(np.minimum(satisfied, rated), rated, begun, design_effect=max(effects, default=1.0))
+    return Series(months, tuple(point.rated for point in points), found)
+
+
+def series_conclusion(found: Interrupted) -> Message:
+    """What a leader may say of a series without controls, in one sentence."""
+    if found.placebo is not None and is_sure(found.placebo):
+        return Message(
+            "The months before the improvement already hold such a step: what followed cannot be put down to it."
+        )
+    if not is_sure(found.effect):
+        return Message(
+            "A step in this agency's months cannot be told from chance: that does not mean that there was none."
+        )
+    if found.effect.estimate > 0:
+        return Message(
+            "This agency's months rose by more than chance explains; whatever else came in that month would look the "
+            "same."
+        )
+    return Message(
+        "This agency's months fell by more than chance explains; whatever else came in that month would look the same."
+    )
+
+
 @router.get("/analysis/before-after")
 def before_after_page(
     request: Request,
@@ -104,6 +159,13 @@ def before_after_page(
         known = None
         if improved and chosen in quarters:
             known = course(connection, user.province_id, instrument, quarters)
+        alone, alone_problem = None, ""
+        mine = [one for one in agencies if one.code in improved]
+        if known is not None and len(mine) == 1:
+            try:
+                alone = series(connection, user.province_id, instrument, mine[0], chosen, quarters[-1])
+            except StatisticsError as error:
+                alone_problem = error_text(request, error)
     found, problem = None, ""
     if known is not None:
         try:
@@ -127,7 +189,26 @@ def before_after_page(
         conclusion=None if found is None else conclusion(found),
         rows=[] if found is None else _rows(found, words),
         plot="" if found is None else svg(found.plot(lang, words), words[0] + " – " + words[-1]),
+        alone=alone,
+        alone_problem=alone_problem,
+        alone_conclusion=None if alone is None else series_conclusion(alone.found),
+        alone_rows=[] if alone is None else _series_rows(alone, lang),
+        alone_plot="" if alone is None else _series_plot(alone, lang),
     )
+
+
+def _series_plot(alone: Series, lang: str) -> Markup:
+    words = [month_words(month, lang) for month in alone.months]
+    return svg(alone.found.plot(words, lang), words[0] + " – " + words[-1])
+
+
+def _series_rows(alone: Series, lang: str) -> list[tuple[str, float | None, int, float]]:
+    """(month, satisfaction, answers, as it would have gone on) of the plot, as a table."""
+    names = [month_words(month, lang) for month in alone.months]
+    return [
+        (row["month"], row["share"], rated, row["without"])
+        for row, rated in zip(alone.found.rows(names), alone.rated, strict=True)
+    ]
 
 
 def _rows(found: BeforeAfter, quarters: Sequence[str]) -> list[tuple[str, float | None, float | None]]:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, delete, insert, select
 
 from calibration.before_after import BeforeAfter, Effect
-from pipeline.calendar import month_of_day, parse_period
+from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.instruments import load_instrument
+from server.catalogue.agencies import read_agencies
 from server.catalogue.writing import import_catalogue
-from server.scores.before_after import conclusion, course
+from server.scores.before_after import conclusion, course, series
 from server.store.engine import read, write
 from server.store.tables.ratings import answer_values, ratings
 from server.store.tables.users import Role
@@ -81,9 +83,55 @@ def test_the_page_tells_the_effect_and_keeps_it_from_others(store: Engine, provi
     assert other.get("/analysis/before-after").status_code == 403
 
 
-def _found(estimate: float, low: float, high: float, placebo: Effect | None = None) -> BeforeAfter:
-    import numpy as np
+def _fill_months(store: Engine, province: Province, code: str, months: int, step_at: int) -> None:
+    """40 sheets a month up to September 2025, 28 of them satisfied, 38 from the month `step_at` on."""
+    instrument = load_instrument("2640")
+    last = parse_period("2025-Q3").last_month
+    with write(store) as connection:
+        agency = agency_id(connection, province.province_id, code)
+        sheets = []
+        for number in range(months):
+            month = last - months + 1 + number
+            for sheet in range(40):
+                values = [0] * 32
+                values[instrument.slot_of("overall")] = 5 if sheet < (38 if number >= step_at else 28) else 2
+                day = Period("", month, month).first_day + sheet % 20
+                row: dict[str, object] = {"province_id": province.province_id, "agency_id": agency, "service_group": 0}
+                row |= {"channel": "paper", "day": day, "month": month, "received_day": day}
+                sheets.append({**row, "instrument": "2640", "instrument_version": 1, **answer_values(values)})
+        connection.execute(insert(ratings), sheets)
 
+
+def test_one_agency_has_the_series_of_its_months(store: Engine, province: Province, tmp_path: Path) -> None:
+    _fill_months(store, province, "c3", 15, 12)
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ANALYST])
+    page = browser.get("/analysis/before-after?first=2025-Q3&agency=c3").text
+    assert 'id="alone-conclusion"' in page
+    assert 'id="step"' in page
+    both = browser.get("/analysis/before-after?first=2025-Q3&agency=c3&agency=c4").text
+    assert 'id="alone-conclusion"' not in both, "a series is one agency's"
+    short = browser.get("/analysis/before-after?first=2025-Q3&agency=c4").text
+    assert 'id="alone-conclusion"' not in short
+    assert "6" in short[short.index("alone-problem") :][:400]
+
+
+def test_a_hidden_month_takes_no_part_in_the_series(store: Engine, province: Province) -> None:
+    _fill_months(store, province, "c3", 15, 12)
+    with write(store) as connection:
+        agency = next(one for one in read_agencies(connection, province.province_id) if one.code == "c3")
+        hidden = parse_period("2025-Q1").first_month
+        mine = (ratings.c.agency_id == agency.agency_id) & (ratings.c.month == hidden)
+        kept = connection.execute(select(ratings.c.id).where(mine).limit(12)).scalars().all()
+        connection.execute(delete(ratings).where(mine, ratings.c.id.not_in(kept)))
+    with read(store) as connection:
+        found = series(connection, province.province_id, load_instrument("2640"), agency, QUARTERS[2], QUARTERS[2])
+    shares = dict(zip(found.months, found.found.shares, strict=True))
+    assert np.isnan(shares[hidden]), "twelve sheets are no figure"
+    assert sum(np.isfinite(share) for share in shares.values()) >= 9
+
+
+def _found(estimate: float, low: float, high: float, placebo: Effect | None = None) -> BeforeAfter:
     return BeforeAfter(Effect(estimate, low, high, 0.5), placebo, np.zeros(2), np.zeros(2), 1)
 
 

@@ -1,0 +1,204 @@
+"""An interrupted series: one agency, or a province, before and after an improvement, where nobody is left as a control.
+
+Segmented regression of the shares of months on a level, a straight course over time and a step where the improvement
+came (Wagner et al. 2002). Months hang together: a share is its expectation, plus a disturbance of the agency that
+passes slowly (autoregressive, of correlation phi to the power of the months between), plus the chance of who answered,
+whose variance is known. Ordinary regression takes slow disturbances for steps: in 36 months of which nothing happened
+its 95 % interval holds nought in .78 to .87 of series where phi is .7 to .9 (this one's in .92 to .95).
+
+Series of a province are short, so phi and the size of the disturbance are hardly known; plugging in their estimates
+promises too much (McKnight et al. 2000). So nothing is plugged in: the step's distribution is averaged over a grid of
+both, by the restricted likelihood of the data (Harville 1974), flat before the data over the size and over phi. The
+interval is that of the average.
+
+*Placebo*: the same with the months before the improvement alone, as if it had come in their middle.
+
+What the series cannot do: it takes whatever else came in the same month (a new form, a season of which there is no
+second year) for the improvement. Where there are other agencies, `calibration.before_after` is the better comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+
+from calibration.before_after import COLOURS, Effect
+from calibration.intervals import LEVEL
+from pipeline.errors import StatisticsError
+from pipeline.language import Message, in_language
+
+if TYPE_CHECKING:
+    import altair
+
+FloatArray = NDArray[np.float64]
+FEWEST_BEFORE: Final = 6
+FEWEST_AFTER: Final = 3
+_PHI: Final = np.arange(0.0, 0.96, 0.05)
+_SIZE: Final = np.linspace(0.0, 6.0, 25)
+"""Standard deviation of the disturbance, in those of the months' sampling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """`effect`: the step, a share (-1..1); `placebo`: of the months before alone (None where they are too few).
+
+    `shares` [months]: what was seen (nan: nobody answered); `course`, `without` [months]: as fitted, and as it would
+    have gone on without the step; `correlation`: mean of phi, `disturbance`: mean standard deviation, both after the
+    data; `first`: the first month after."""
+
+    effect: Effect
+    placebo: Effect | None
+    shares: FloatArray
+    course: FloatArray
+    without: FloatArray
+    correlation: float
+    disturbance: float
+    first: int
+
+    def rows(self, months: Sequence[str]) -> list[dict[str, Any]]:
+        """One row per month, in points; `months`: their names. `share` None where nobody answered."""
+        return [
+            {
+                "month": name,
+                "share": 100 * float(share) if np.isfinite(share) else None,
+                "course": 100 * float(course),
+                "without": 100 * float(without),
+            }
+            for name, share, course, without in zip(months, self.shares, self.course, self.without, strict=True)
+        ]
+
+    def plot(self, months: Sequence[str], language: str = "vi") -> altair.LayerChart | altair.FacetChart:
+        """What was seen as points, as fitted as a line, dashed as it would have gone on; the rule stands where the
+        improvement came."""
+        import altair as alt
+
+        rows = self.rows(months)
+        x = alt.X("month:O", title=None, sort=list(months), axis=alt.Axis(labelAngle=-45))
+        y = alt.Y(
+            "share:Q",
+            title=in_language(Message("Overall satisfaction, percent"), language),
+            scale=alt.Scale(zero=False),
+        )
+        base = alt.Chart(alt.InlineData(values=rows), width=640, height=240).encode(x=x)
+        after = alt.Chart(alt.InlineData(values=rows[self.first :])).encode(x=x)
+        return alt.layer(
+            base.mark_line(color=COLOURS[0]).encode(y=alt.Y("course:Q", scale=alt.Scale(zero=False))),
+            after.mark_line(color=COLOURS[1], strokeDash=[6, 4]).encode(y="without:Q"),
+            base.mark_point(color=COLOURS[1], filled=True, size=50).encode(y=y),
+            alt.Chart(alt.InlineData(values=rows[self.first : self.first + 1]))
+            .mark_rule(strokeDash=[3, 3])
+            .encode(x=x),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    effect: Effect
+    beta: FloatArray
+    correlation: float
+    disturbance: float
+
+
+def interrupted(
+    satisfied: ArrayLike,
+    rated: ArrayLike,
+    first: int,
+    *,
+    design_effect: ArrayLike = 1.0,
+    level: float = LEVEL,
+) -> Interrupted:
+    """From `satisfied` of `rated` [months], `first` month after the improvement (from 0).
+
+    Months without answers are skipped, not taken for neighbours. Raises `StatisticsError` for counts that cannot be,
+    and for fewer than six months with answers before or three after."""
+    n, k = np.asarray(rated, dtype=np.float64), np.asarray(satisfied, dtype=np.float64)
+    if n.ndim != 1 or k.shape != n.shape or not np.isfinite(n + k).all() or np.any((k < 0) | (k > n)):
+        raise StatisticsError(Message("An interrupted series: counts by month, none more satisfied than rated."))
+    if (n[: max(first, 0)] > 0).sum() < FEWEST_BEFORE or (n[max(first, 0) :] > 0).sum() < FEWEST_AFTER:
+        raise StatisticsError(
+            Message(
+                "An interrupted series needs answers of at least {before} months before and {after} after.",
+                before=FEWEST_BEFORE,
+                after=FEWEST_AFTER,
+            )
+        )
+    deff = np.maximum(np.broadcast_to(np.asarray(design_effect, dtype=np.float64), n.shape), 1.0)
+    found = _fit(k, n, deff, first, level)
+    placebo, middle = None, _middle(n[:first])
+    if middle is not None:
+        placebo = _fit(k[:first], n[:first], deff[:first], middle, level).effect
+    course = _design(len(n), first) @ found.beta
+    with np.errstate(divide="ignore", invalid="ignore"):
+        shares = k / n
+    without = course - np.where(np.arange(len(n)) >= first, found.effect.estimate, 0.0)
+    return Interrupted(found.effect, placebo, shares, course, without, found.correlation, found.disturbance, first)
+
+
+def _middle(n: FloatArray) -> int | None:
+    """The month that halves the answers' months of a series, where both halves are long enough."""
+    answered = np.flatnonzero(n > 0)
+    if len(answered) < 2 * FEWEST_BEFORE:
+        return None
+    return int(answered[len(answered) // 2])
+
+
+def _design(months: int, first: int) -> FloatArray:
+    """[months, 3]: level, course over time (from -.5 to .5), step."""
+    time = np.arange(months, dtype=np.float64)
+    return np.column_stack([np.ones(months), (time - time.mean()) / max(months - 1, 1), time >= first])
+
+
+def _fit(k: FloatArray, n: FloatArray, deff: FloatArray, first: int, level: float) -> _Fit:
+    seen = np.flatnonzero(n > 0)
+    x, y = _design(len(n), first)[seen], k[seen] / n[seen]
+    # the pooled share: a month's own would give months that chanced to be good more weight
+    pooled = (k.sum() + 1.0) / (n.sum() + 2.0)
+    psi = pooled * (1.0 - pooled) * deff[seen] / n[seen]
+    unit = float(psi.mean())
+    apart = np.abs(seen[:, None] - seen[None, :])
+    sizes, phis = (each.ravel() for each in np.meshgrid(_SIZE, _PHI, indexing="ij"))
+    # [cells of the grid, months, months]
+    covariance = unit * np.square(sizes)[:, None, None] * phis[:, None, None] ** apart + np.diag(psi)
+    beta, inverse, likelihood = _least_squares(x, y, covariance)
+    weight = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    mean, spread = beta[:, 2], np.sqrt(inverse[:, 2, 2])
+    estimate = float(weight @ mean)
+    low, high = (_quantile(weight, mean, spread, share) for share in (0.5 - level / 2, 0.5 + level / 2))
+    below = float(weight @ ndtr(-mean / spread))
+    return _Fit(
+        Effect(estimate, low, high, min(1.0, 2.0 * min(below, 1.0 - below))),
+        weight @ beta,
+        float(weight @ phis),
+        float(weight @ (sizes * np.sqrt(unit))),
+    )
+
+
+def _least_squares(x: FloatArray, y: FloatArray, covariance: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Generalised least squares under each covariance [cells, months, months]: coefficients [cells, columns of x],
+    their covariances [cells, columns, columns], and the logarithm of the restricted likelihood [cells]."""
+    columns = x.shape[1]
+    lower = np.linalg.cholesky(covariance)
+    white = np.linalg.solve(lower, np.broadcast_to(np.column_stack([x, y]), (len(lower), len(y), columns + 1)))
+    design, seen = white[:, :, :columns], white[:, :, columns]
+    information = np.einsum("gti,gtj->gij", design, design)
+    score = np.einsum("gti,gt->gi", design, seen)
+    inverse = np.linalg.inv(information)
+    beta = np.einsum("gij,gj->gi", inverse, score)
+    rest = np.einsum("gt,gt->g", seen, seen) - np.einsum("gi,gi->g", score, beta)
+    determinants = 2.0 * np.log(np.einsum("gtt->gt", lower)).sum(axis=1) + np.linalg.slogdet(information)[1]
+    return beta, inverse, -0.5 * (determinants + rest)
+
+
+def _quantile(weight: FloatArray, mean: FloatArray, spread: FloatArray, share: float) -> float:
+    """Of the mixture of normal distributions."""
+    low, high = float((mean - 10 * spread).min()), float((mean + 10 * spread).max())
+    for _ in range(70):
+        middle = (low + high) / 2
+        low, high = (middle, high) if weight @ ndtr((middle - mean) / spread) < share else (low, middle)
+    return (low + high) / 2
