@@ -28,6 +28,7 @@ class Problem(StrEnum):
     REFUSED = "refused"
     STATUS = "status"
     GONE = "gone"
+    NOT_WRITTEN = "not_written"
 
 
 PROBLEMS: dict[Problem, Message] = {
@@ -40,6 +41,7 @@ PROBLEMS: dict[Problem, Message] = {
     Problem.REFUSED: Message("the mail server refuses the letter"),
     Problem.STATUS: Message("the receiver answers with an error"),
     Problem.GONE: Message("the receiver wants no more calls (410)"),
+    Problem.NOT_WRITTEN: Message("the letter could not be written"),
 }
 
 

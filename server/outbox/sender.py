@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from server.store.engine import read, write
 _log = logging.getLogger(__name__)
 _ANY = ""
 """In the place of a receiver: whatever goes this way."""
+_OF_ONE_LETTER = (Problem.REFUSED, Problem.NOT_WRITTEN)
+"""Of these the mail server is not to blame: other letters may go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,14 @@ def try_once(config: ServerConfig, way: Way, message_id: str, row: Any, province
     """One try for a letter, or anything with its columns. Raises `UndeliveredError`."""
     if way is Way.MAIL:
         sender = config.mail.sender or "hailong@localhost.localdomain"
-        letter = mail.compose(sender, row.receiver, row.subject, row.text, row.html, message_id, now)
+        try:
+            letter = mail.compose(sender, row.receiver, row.subject, row.text, row.html, message_id, now)
+        except InvalidError:
+            raise
+        except Exception as error:  # a supervisor: what one letter stumbles over must not stand before all others
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("A letter could not be written (%s); it is given up.\n%s", type(error).__name__, where)
+            raise UndeliveredError(Problem.NOT_WRITTEN, for_good=True) from None
         if refused := mail.send(config.mail, letter):
             _log.warning("A letter was taken for some of its addresses; %d were refused.", refused)
         return
@@ -61,7 +71,7 @@ def deliver(engine: Engine, config: ServerConfig, clock: Callable[[], int] = now
         try:
             _try(config, row, codes[row.province_id], at)
         except UndeliveredError as error:
-            no_server = row.way == Way.MAIL and error.problem is not Problem.REFUSED
+            no_server = row.way == Way.MAIL and error.problem not in _OF_ONE_LETTER
             failed.add((row.way, _ANY if no_server else row.receiver))
             _log.warning("A letter could not be delivered (%s, %d).", error.problem, error.their_status)
             with write(engine) as connection:

@@ -28,8 +28,11 @@ SECRET_PREFIX = "whsec_"  # noqa: S105 - how the specification writes a secret
 MAX_URL = 500
 MAX_PLACES = 3
 """Of a name with many addresses, so many are tried."""
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""What is given out of IPv6. All else means something else somewhere: an IPv4 address (`::10.0.0.1`,
+`::ffff:0:10.0.0.1`), a site (`fec0::/10`), a segment."""
 _TRANSLATED = tuple(
-    ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32")
+    ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "3fff::/20")
 )
 """IPv6 addresses that stand for an IPv4 address of somebody else's choice."""
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -87,7 +90,7 @@ def may_reach(address: Address, scheme: str, inner: Sequence[Network]) -> bool:
         address = address.ipv4_mapped
     if any(address.version == network.version and address in network for network in inner):
         return True
-    if address.version == 6 and any(address in network for network in _TRANSLATED):
+    if address.version == 6 and (address not in _UNICAST or any(address in network for network in _TRANSLATED)):
         return False
     return scheme == "https" and address.is_global and not address.is_multicast
 

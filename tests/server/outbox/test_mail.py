@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+from email.utils import getaddresses
 from pathlib import Path
+from random import Random
 
 import pytest
 from cryptography import x509
@@ -159,3 +161,63 @@ def test_a_subject_of_two_lines_is_one_line() -> None:
     letter = mail.compose("a@b.example", "c@d.example", "một\r\nBcc: x@y.example", "t", "", "m", 0)
     assert letter["Subject"] == "một Bcc: x@y.example"
     assert letter["Bcc"] is None
+
+
+POISONED = [
+    ".:@|;", "(x):[1.2.3.4]|@{#", "(x)..`!@#", "%\\\x0b=@b.c", "=?utf-8?q?a?=@b.c", "a@[10.0.0.1]", "a@b_c", "a@-b",
+    "a..b@c.vn", ".a@c.vn", "a@b..c", "a\x00@b.vn", "\x7f@b.vn", "a:b@c.vn", "(a)b@c.vn", "a@c.vn(x)",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", POISONED)
+def test_an_address_that_the_reader_of_headers_stumbles_over_is_none(text: str) -> None:
+    """The library raised AttributeError, IndexError or TypeError for some of them, read another address in others."""
+    with pytest.raises(InvalidError):
+        mail.addresses(text)
+
+
+def test_whatever_is_taken_as_an_address_can_be_written_and_is_read_back_as_itself() -> None:
+    random = Random(20261129)
+    atoms = [
+        "a",
+        "b.c",
+        "@",
+        ".",
+        "(x)",
+        "[1.2.3.4]",
+        ":",
+        "\\",
+        "!",
+        "%",
+        "=?utf-8?q?x?=",
+        "?",
+        "_",
+        "/",
+        "-",
+        "\x0b",
+        "|",
+    ]
+    taken = 0
+    for _ in range(1_500):
+        drawn = ["".join(random.choices(atoms, k=random.randint(1, 3))) for _ in range(2)]
+        try:
+            found = mail.addresses("@".join(drawn))
+        except InvalidError:
+            continue
+        taken += 1
+        letter = mail.compose("x@y.vn", ", ".join(found), "s", "t", "", "m", 0)
+        assert [address for _name, address in getaddresses([letter["To"]])] == list(found)
+    assert taken > 20
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["=?utf-8?q?=0aBcc:_x@evil.example?=", "=?utf-8?b?CkJjYzogeEBldmlsLmV4YW1wbGU=?=", "s\r\nBcc: x@evil.example"],
+)
+def test_no_subject_begins_another_header(subject: str) -> None:
+    """An encoded word was read as what it encodes: a line break, and a header of its own."""
+    with mail_server() as box:
+        mail.send(_config(box.port), mail.compose("a@b.example", "c@d.example", subject, "t", "", "msg_3", 0))
+    (got,) = box.letters
+    assert "Bcc" not in got
+    assert got.get_content().strip() == "t"

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
@@ -125,6 +126,29 @@ def test_a_mail_server_that_is_away_loses_nothing(store: Engine, province: int, 
     with mail_server() as box:
         assert deliver(store, _config(tmp_path, box.port), lambda: NOW + RETRY_S[0]).sent == 3
     assert sorted(letter["To"] for letter in box.letters) == ["a0@b.example", "a1@b.example", "a2@b.example"]
+
+
+def test_a_letter_that_cannot_be_written_is_given_up_and_stands_before_nobody(
+    store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An administrator of one province had an address taken that the writer of letters stumbled over: no letter of any
+    province went out any more."""
+    write_it = sender.mail.compose
+
+    def stumbles(who: str, to: str, *more: Any) -> Any:
+        if to == "a@b.example":
+            raise AttributeError("token_type")
+        return write_it(who, to, *more)
+
+    monkeypatch.setattr("server.outbox.sender.mail.compose", stumbles)
+    with mail_server() as box, webhook_receiver() as calls:
+        for receiver in ("a@b.example", "c@d.example"):
+            _post(store, province, receiver, Way.MAIL)
+        _post(store, province, calls.url)
+        done = deliver(store, _config(tmp_path, box.port), lambda: NOW)
+        assert (done.sent, done.failed) == (2, 1)
+    assert [letter["To"] for letter in box.letters] == ["c@d.example"]
+    assert [state for state, _, _ in _states(store)] == ["given_up", "sent", "sent"]
 
 
 CHILD = f"""

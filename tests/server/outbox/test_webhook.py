@@ -93,7 +93,8 @@ def test_what_is_no_address_of_a_webhook(text: str) -> None:
 INNER = [
     "127.0.0.1", "10.0.0.5", "172.16.3.4", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1",
     "255.255.255.255", "::1", "fe80::1", "fc00::1", "::ffff:10.0.0.1", "::ffff:169.254.169.254", "64:ff9b::a00:1",
-    "2002:a00:1::", "2001:0:a00:1::1", "ff02::1", "::",
+    "2002:a00:1::", "2001:0:a00:1::1", "ff02::1", "::", "::10.0.0.1", "::127.0.0.1", "::ffff:0:10.0.0.1", "fec0::1",
+    "5f00::1", "3fff::1",
 ]  # fmt: skip
 
 
@@ -105,6 +106,7 @@ def test_inner_addresses_are_not_reached(address: str) -> None:
 def test_public_ones_are_by_https_and_inner_ones_where_the_operator_named_them() -> None:
     public = ipaddress.ip_address("8.8.8.8")
     assert webhook.may_reach(public, "https", ())
+    assert webhook.may_reach(ipaddress.ip_address("2001:4860:4860::8888"), "https", ())
     assert not webhook.may_reach(public, "http", ())
     inner = webhook.networks(["10.20.0.0/16", "fc00::/7"])
     assert webhook.may_reach(ipaddress.ip_address("10.20.3.4"), "http", inner)
