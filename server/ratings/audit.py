@@ -3,6 +3,10 @@ application's back.
 
 Flag and state may change later, by the application: each change is in the log with old and new value. So a row is
 chained with the flag and state that it had before its first entry, and has to have those of its last one.
+
+The log's entries on seals are held against each other, too: whoever writes to the data base can make a chain fit and
+take its mark away, and the server itself then seals it anew. A chain is sealed once, when its day is over, before any
+later day's.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from server.core.changes import verify_changes
+from server.core.provinces import province_by_id
 from server.core.scope import Scope
-from server.ratings.chain import BEFORE, grow, row_text
+from server.ratings.chain import BEFORE, grown, row_text
 from server.ratings.sheet_answers import answers_of, has_answers
 from server.store.tables.changes import changes
 from server.store.tables.rating_chains import rating_chains
@@ -49,6 +54,15 @@ class RatingsAudit:
     differences: tuple[Difference, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Seal:
+    """What the log says of a chain. `digests`: in order, one where all is well; `late`: a later day's was sealed
+    before."""
+
+    digests: tuple[str, ...]
+    late: bool
+
+
 @dataclass(slots=True)
 class _Move:
     """(flag, state) of a rating before its first and after its last entry in the log."""
@@ -58,8 +72,11 @@ class _Move:
 
 
 def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
-    """Check every rating of a province. Raises `LogError` where the log of changes itself was altered."""
+    """Check every rating of a province. Raises `LogError` where the log of changes itself was altered.
+
+    In a simulated province days are made up at any time: there the order of seals tells nothing."""
     entries, head = verify_changes(connection, scope.province_id)
+    made_up = province_by_id(connection, scope.province_id).simulated
     moves, sealed = _log(connection, scope)
     chains = {_key(row): row for row in _chain_rows(connection, scope)}
     known = set(chains)
@@ -77,7 +94,7 @@ def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
             texts.append(row_text(row, first[0], first[1], row["more"]))
         chain = chains.pop(key, None)
         seen += 1
-        found += _compare(key, chain, texts, sealed)
+        found += _compare(key, chain, texts, sealed, made_up)
     found += [Difference(*_place(key), f"all {chain['count']} rows are gone") for key, chain in chains.items()
               if chain["count"]]  # fmt: skip
     gone = set(sealed) - known
@@ -110,17 +127,20 @@ def _rows(connection: Connection, scope: Scope) -> Iterator[dict[str, Any]]:
             yield {**row, "more": more.get(row["id"], ())}
 
 
-def _log(connection: Connection, scope: Scope) -> tuple[dict[int, _Move], dict[tuple[str, int, str], str]]:
-    """What the log says: moves of ratings, and the newest sealed digest of each chain."""
+def _log(connection: Connection, scope: Scope) -> tuple[dict[int, _Move], dict[tuple[str, int, str], _Seal]]:
+    """What the log says: moves of ratings, and the seals of each chain."""
     moves: dict[int, _Move] = {}
-    sealed: dict[tuple[str, int, str], str] = {}
+    sealed: dict[tuple[str, int, str], _Seal] = {}
+    newest = -1
     query = scope.select(changes).where(changes.c.action.in_((*_MOVES, "ratings_sealed"))).order_by(changes.c.position)
     for row in connection.execute(query):
         detail = json.loads(row.detail)
         if row.action == "ratings_sealed":
             for name, digest in detail["digests"].items():
                 source, _, channel = name.rpartition(" ")
-                sealed[source, detail["day"], channel] = digest
+                before = sealed.get((source, detail["day"], channel), _Seal((), detail["day"] < newest))
+                sealed[source, detail["day"], channel] = _Seal((*before.digests, digest), before.late)
+            newest = max(newest, detail["day"])
         elif isinstance(detail.get("state"), list):
             old, new = zip(detail["flag"], detail["state"], strict=True)
             move = moves.setdefault(detail["rating"], _Move(old, new))
@@ -132,20 +152,35 @@ def _compare(
     key: tuple[str, int, str],
     chain: Mapping[str, Any] | None,
     texts: list[bytes],
-    sealed: Mapping[tuple[str, int, str], str],
+    sealed: Mapping[tuple[str, int, str], _Seal],
+    made_up: bool,
 ) -> list[Difference]:
-    place = _place(key)
+    place, seals = _place(key), sealed.get(key)
     if chain is None:
-        if (key[0], key[1]) == BEFORE:
+        if (key[0], key[1]) == BEFORE and not sealed:
             return []  # chained when the server seals its first day
         return [Difference(*place, f"{len(texts)} rows that no chain knows")]
-    digest, count = grow(chain["salt"], texts)
+    wanted = set() if seals is None else set(seals.digests)
+    at, digest = {}, ""
+    for number, digest in enumerate(grown(chain["salt"], texts)):
+        if digest in wanted:
+            at[digest] = number
     found = []
-    if count != chain["count"]:
-        what = "too many" if count > chain["count"] else "too few"
-        found.append(Difference(*place, f"{abs(count - chain['count'])} rows {what}"))
+    if len(texts) != chain["count"]:
+        what = "too many" if len(texts) > chain["count"] else "too few"
+        found.append(Difference(*place, f"{abs(len(texts) - chain['count'])} rows {what}"))
     elif digest != chain["digest"]:
         found.append(Difference(*place, "a row was changed, or its order"))
-    if chain["sealed"] and sealed.get(key) != chain["digest"]:
+    if seals is None:
+        if chain["sealed"]:
+            found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+        return found
+    if not found and len(at) < len(wanted):
         found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+    elif not found and seals.digests[0] != digest and not made_up:
+        found.append(Difference(*place, f"{len(texts) - at[seals.digests[0]]} rows came after the seal"))
+    elif chain["sealed"] and seals.digests[-1] != chain["digest"]:
+        found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+    if seals.late and not made_up:
+        found.append(Difference(*place, "it was sealed after a later day's: it was not there when its day was over"))
     return found

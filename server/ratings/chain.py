@@ -10,17 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.calendar import today
+from pipeline.calendar import day_at, now_s, today
 from server.core.changes import record_change
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.ratings.sheet_answers import More, more_text
+from server.store.tables.changes import changes
 from server.store.tables.rating_chains import rating_chains
 from server.store.tables.ratings import ANSWER_COLUMNS, ratings
 
@@ -31,6 +33,8 @@ BODIES = ("handling_id", "deciding_id")
 """Columns that nothing changes after a row was stored, beside the answers."""
 BEFORE = ("", 0)
 """Source and day of receipt of the rows from before sources were recorded."""
+LATEST_S = 3_600
+"""No transaction that stores ratings takes so long."""
 
 
 def row_text(row: Mapping[str, Any], flag: int, state: int, more: More = ()) -> bytes:
@@ -46,11 +50,17 @@ def row_text(row: Mapping[str, Any], flag: int, state: int, more: More = ()) -> 
 
 def grow(digest: str, texts: Iterable[bytes]) -> tuple[str, int]:
     """(digest, rows) after some more rows."""
-    value, count = bytes.fromhex(digest), 0
+    ((count, after),) = deque(enumerate(grown(digest, texts)), maxlen=1)
+    return after, count
+
+
+def grown(digest: str, texts: Iterable[bytes]) -> Iterator[str]:
+    """The digest before some rows, and after each of them."""
+    value = bytes.fromhex(digest)
+    yield digest
     for text in texts:
         value = hashlib.sha256(value + text).digest()
-        count += 1
-    return value.hex(), count
+        yield value.hex()
 
 
 def _key(source: str, channel: str, received_day: int) -> tuple[Any, ...]:
@@ -111,14 +121,16 @@ def set_back(connection: Connection, scope: Scope, source: str, chains: Iterable
             connection.execute(scope.update(rating_chains).where(is_this).values(**before))
 
 
-def seal(connection: Connection, scope: Scope) -> int:
-    """Put the digests of days that are over into the log of changes; how many. Run hourly by the server.
+def seal(connection: Connection, scope: Scope, before: int | None = None) -> int:
+    """Put the digests of days that are over into the log of changes; how many. Run hourly by the server. `before`: days
+    before this one; today unless told.
 
     No count goes with a digest: how many answered at one counter on one day is nobody's."""
     _adopt(connection, scope)
+    end = today() if before is None else before
     query = (
         scope.select(rating_chains)
-        .where(rating_chains.c.sealed.is_(False), rating_chains.c.received_day < today())
+        .where(rating_chains.c.sealed.is_(False), rating_chains.c.received_day < end)
         .order_by(rating_chains.c.received_day, rating_chains.c.source, rating_chains.c.channel)
     )
     by_day: dict[int, dict[str, str]] = {}
@@ -133,13 +145,19 @@ def seal(connection: Connection, scope: Scope) -> int:
 
 
 def seal_all(connection: Connection) -> int:
-    """Seal what is to be sealed in every province."""
-    return sum(seal(connection, Scope(province.province_id)) for province in all_provinces(connection))
+    """Seal what is to be sealed in every province. A day is sealed an hour after its end: what was being stored at
+    midnight is in its chain by then, and a row that comes after the seal was not stored by the application."""
+    end = day_at(now_s() - LATEST_S)
+    return sum(seal(connection, Scope(province.province_id), end) for province in all_provinces(connection))
 
 
 def _adopt(connection: Connection, scope: Scope) -> None:
-    """Chain the rows from before there were chains, once: from here on they are held to what they are now."""
+    """Chain the rows from before there were chains, once, before anything is sealed: from here on they are held to what
+    they are now. Such rows that come later were not stored by the application; the audit tells of them."""
     source, day = BEFORE
+    of_seals = scope.select(changes, changes.c.id).where(changes.c.action == "ratings_sealed").limit(1)
+    if connection.execute(of_seals).first():
+        return
     is_adopted = (rating_chains.c.source == source, rating_chains.c.received_day == day)
     if connection.execute(scope.select(rating_chains, rating_chains.c.id).where(*is_adopted)).first():
         return

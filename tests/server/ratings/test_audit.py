@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ from sqlalchemy import Connection, Engine, text
 
 from hailong.cli import main
 from pipeline import wire
-from pipeline.calendar import today
+from pipeline.calendar import INDOCHINA, day_date, today
 from pipeline.instruments import RatingFlag, load_instrument
 from pipeline.keys import new_keys
 from server.core.changes import record_change
 from server.core.log_heads import changes_head
 from server.core.scope import Scope
 from server.ratings.audit import audit_ratings
-from server.ratings.chain import seal, seal_all
+from server.ratings.chain import LATEST_S, grow, row_text, seal, seal_all
 from server.ratings.imports import import_ratings
 from server.ratings.store import restore, set_aside
 from server.simulation.province import simulate_province
@@ -139,10 +140,7 @@ def test_a_chain_that_was_made_to_fit_is_not_the_sealed_one(store: Engine, tmp_p
         seal_all(connection)
         kept = changes_head(connection, province.province_id, keys)
         connection.execute(text("UPDATE ratings SET a00 = 5"))
-        connection.execute(rating_chains.delete())
-        from server.ratings.chain import _adopt
-
-        _adopt(connection, scope)
+        _rechain(connection, scope)
         connection.execute(rating_chains.update().values(sealed=True))
         (difference,) = audit_ratings(connection, scope).differences
         assert difference.text == "the chain is not the one that was sealed in the log"
@@ -158,6 +156,96 @@ def test_a_chain_that_was_made_to_fit_is_not_the_sealed_one(store: Engine, tmp_p
     assert main(["audit", "ratings", "--head", str(path), "--key", keys.signing_public_z85, *where]) == 1
     other = new_keys("server").signing_public_z85
     assert main(["audit", "ratings", "--head", str(path), "--key", other, *where]) != 0
+
+
+def _slip_in(connection: Connection, scope: Scope, **values: Any) -> None:
+    """A copy of the first rating, stored with what says that the application did."""
+    from server.ratings.chain import extend
+
+    row = dict(connection.execute(scope.select(ratings).where(ratings.c.id == 1)).mappings().one()) | values
+    del row["id"]
+    extend(connection, scope, [row], [()])
+    connection.execute(ratings.insert().values(**row))
+
+
+@pytest.mark.postgres
+def test_a_day_that_was_rewritten_and_sealed_anew_by_the_server_itself_is_found(
+    any_store: Engine, office: Place
+) -> None:
+    """Rows changed, the chain made to fit, its mark taken away: the next seal entered the new digest, the audit held
+    the chain against the newest seal alone, and said that nothing was changed."""
+    scope = Scope(office.province_id)
+    with write(any_store) as connection:
+        connection.execute(text("UPDATE ratings SET a00 = 5 WHERE source LIKE 'import%'"))
+        of_file = rating_chains.c.source.like("import%")
+        chain = connection.execute(rating_chains.select().where(of_file)).mappings().one()
+        query = scope.select(ratings).where(ratings.c.source == chain["source"]).order_by(ratings.c.id)
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        digest, _ = grow(chain["salt"], (row_text(row, row["flag"], row["state"]) for row in rows))
+        connection.execute(rating_chains.update().where(of_file).values(digest=digest, sealed=False))
+    expected = [(None, "the chain is not the one that was sealed in the log")]
+    assert _found(any_store, office) == expected
+    with write(any_store) as connection:
+        assert seal(connection, scope) == 1
+    assert _found(any_store, office) == expected
+
+
+@pytest.mark.postgres
+def test_rows_that_come_into_a_day_after_its_seal_are_found(any_store: Engine, office: Place) -> None:
+    scope = Scope(office.province_id)
+    with write(any_store) as connection:
+        for _ in range(3):
+            _slip_in(connection, scope)
+    assert _found(any_store, office) == [(None, "3 rows came after the seal")]
+    with write(any_store) as connection:
+        assert seal(connection, scope) == 1
+    assert _found(any_store, office) == [(None, "3 rows came after the seal")]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "values",
+    [{"source": "box:99", "received_day": today() - 40}, {"source": "", "received_day": 0, "channel": "hotline"}],
+)
+def test_a_chain_that_is_made_up_for_a_day_long_over_is_found(
+    any_store: Engine, office: Place, values: dict[str, Any]
+) -> None:
+    scope = Scope(office.province_id)
+    with write(any_store) as connection:
+        _slip_in(connection, scope, **values)
+        assert seal(connection, scope) == 1
+    assert _found(any_store, office) == [
+        (None, "it was sealed after a later day's: it was not there when its day was over")
+    ]
+
+
+@pytest.mark.postgres
+def test_rows_that_pretend_to_be_from_before_there_were_chains_are_found(any_store: Engine, office: Place) -> None:
+    """Source and day of receipt of such rows were taken for those of an old store: no chain, and nothing was said."""
+    scope = Scope(office.province_id)
+    with write(any_store) as connection:
+        row = dict(connection.execute(scope.select(ratings).where(ratings.c.id == 1)).mappings().one())
+        del row["id"]
+        connection.execute(ratings.insert().values(**row | {"source": "", "received_day": 0}))
+    expected = [(None, "1 rows that no chain knows")]
+    assert _found(any_store, office) == expected
+    with write(any_store) as connection:
+        assert seal(connection, scope) == 0, "they are not made honest afterwards"
+    assert _found(any_store, office) == expected
+
+
+@pytest.mark.postgres
+def test_a_day_is_sealed_an_hour_after_its_end(
+    any_store: Engine, office: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was being stored at midnight is in its chain by then; so no honest row comes after a seal."""
+    scope, midnight = Scope(office.province_id), int(datetime.combine(day_date(today()), time(), INDOCHINA).timestamp())
+    with write(any_store) as connection:
+        connection.execute(rating_chains.update().values(received_day=today() - 2))
+        _slip_in(connection, scope, received_day=today() - 1)
+        for after_s, sealed in ((LATEST_S - 1, 0), (LATEST_S, 1)):
+            monkeypatch.setattr("server.ratings.chain.now_s", lambda at=midnight + after_s: at)
+            assert seal_all(connection) == sealed
 
 
 def test_the_command_tells(store: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
