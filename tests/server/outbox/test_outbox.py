@@ -16,7 +16,7 @@ from sqlalchemy import Engine, select
 from pipeline.errors import InvalidError
 from server.core.config import ServerConfig, make_config
 from server.core.scope import Scope
-from server.outbox import sender
+from server.outbox import mail, sender
 from server.outbox.outbox import KEPT_S, RETRY_S, Letter, State, Way, forget_old_letters, post, unsent
 from server.outbox.quiet import is_quiet, quiet_until_s, read_hours
 from server.outbox.sender import deliver
@@ -133,14 +133,14 @@ def test_a_letter_that_cannot_be_written_is_given_up_and_stands_before_nobody(
 ) -> None:
     """An administrator of one province had an address taken that the writer of letters stumbled over: no letter of any
     province went out any more."""
-    write_it = sender.mail.compose
+    write_it = mail.compose
 
     def stumbles(who: str, to: str, *more: Any) -> Any:
         if to == "a@b.example":
             raise AttributeError("token_type")
         return write_it(who, to, *more)
 
-    monkeypatch.setattr("server.outbox.sender.mail.compose", stumbles)
+    monkeypatch.setattr("server.outbox.mail.compose", stumbles)
     with mail_server() as box, webhook_receiver() as calls:
         for receiver in ("a@b.example", "c@d.example"):
             _post(store, province, receiver, Way.MAIL)
