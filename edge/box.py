@@ -11,9 +11,11 @@ from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
+from edge.capture.queue_calls import QueueCalls
 from edge.capture.queue_events import QueueEvents, make_queue_app
-from edge.config import EdgeConfig, is_loopback
-from edge.counters import CounterSection
+from edge.capture.queue_reader import QueueReader, make_source, read_password
+from edge.config import EdgeConfig
+from edge.counters import CounterSection, is_loopback
 from edge.delivery.enrolment import load_enrolment, own_keys
 from edge.delivery.health import Health
 from edge.delivery.instruments import Instruments
@@ -33,7 +35,7 @@ from pipeline.calendar import day_at, day_date
 from pipeline.errors import ClockError, KeyFileError
 from pipeline.instruments.questionnaire import Questionnaire, make_questionnaire
 from pipeline.keys import public_key_bytes
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message, Sentence
 from pipeline.privacy.clock import SystemClock
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
@@ -74,6 +76,8 @@ class Box:
         instruments = Instruments(config.box.data_dir / "instruments", signing)
         make_questionnaire(instruments.load(config.tablet.instrument), config.tablet.form)
         queue_token(config)
+        if config.queue.reached is not None:
+            read_password(config.queue.reached.password_file)
         require_record(config.server.record)
         if config.analysis_wanted:
             from edge.perception.analysis import network_options
@@ -133,6 +137,7 @@ class Box:
             counter.name: self._make_counter(counter, questionnaire) for counter in config.counters
         }
         self._record_state()
+        self.queue_reader = self._open_queue()
         self._open_pages(token)
         self.sender = Sender(
             SenderSettings(
@@ -169,8 +174,22 @@ class Box:
             None if watched is None else watched.engine,
             lambda row: self.outbox.add_sheet(row, self._sheet_day(), pool),
             self.config.tablet.idle_s,
-            partial(self._knows_visits, watched),
+            partial(self._knows_visits, watched, counter.visits.by == "queue"),
         )
+
+    @property
+    def _called(self) -> dict[str, Counter]:
+        """The counters by the names that the queue system gives them."""
+        return {counter.called: self.counters[counter.name] for counter in self.config.counters}
+
+    def _open_queue(self) -> QueueReader | None:
+        """What asks the queue system itself; None where it comes to the box, or there is none."""
+        reached = self.config.queue.reached
+        if reached is None:
+            return None
+        calls = QueueCalls(self._called)
+        source = make_source(reached, calls, lambda: self._clock.wall_s() if self._clock.trusted() else None)
+        return QueueReader(source, calls, self.health.failed("queue", wire.BoxState.STARTING))
 
     def _sheet_day(self) -> int:
         return day_at(self._clock.wall_s()) if self._clock.trusted() else UNDATED
@@ -183,8 +202,7 @@ class Box:
         """The tablets' pages, at one address and at those of counters that have their own; the queue system's events
         beside them or at an address of their own."""
         config, queue = self.config, self.config.queue
-        called = {counter.called: self.counters[counter.name] for counter in config.counters}
-        self.events = None if token is None else QueueEvents(called, token)
+        self.events = None if token is None else QueueEvents(self._called, token)
         self.pairings: dict[str, Pairing] = {}
         shared: list[CounterTablet] = []
         self.own_tablets: dict[str, TabletServer] = {}
@@ -286,11 +304,11 @@ class Box:
         newest = self._instruments.load(self.config.tablet.instrument, today)
         return newest.starts is not None and newest.wire_code != self._asks_with
 
-    def _knows_visits(self, watched: Watched | None) -> bool:
-        """Whether starts of visits are seen at a counter, or told."""
-        if self.config.queue.enabled:
+    def _knows_visits(self, watched: Watched | None, by_queue: bool) -> bool:
+        """Whether starts of visits are seen at a counter, or told. A queue system that is not heard tells none."""
+        if self.config.queue.enabled and (self.queue_reader is None or self.queue_reader.is_heard):
             return True
-        if watched is None or watched.camera_lost:
+        if watched is None or watched.camera_lost or by_queue:
             return False
         # where a touch begins a visit, nothing is known of whoever has touched nothing
         return not self.config.legal.asks_consent or watched.engine.visit_open
@@ -308,10 +326,15 @@ class Box:
             "state": self.health.state.name,
             "basis": self.config.legal.basis,
             "server_answers": self.sender.is_heard,
-            "problem": self.curator.problem or self.sender.problem,
+            "problem": self.curator.problem or self.sender.problem or str(self.queue_problem),
             "failing": ", ".join(self.health.failing),
             "notices": "" if self.analysis is None else " ".join(self.analysis.notices),
         }
+
+    @property
+    def queue_problem(self) -> Sentence:
+        """Why no call reaches the box, where it asks for them itself; nothing of what was told."""
+        return NOTHING if self.queue_reader is None else self.queue_reader.problem
 
     def _heartbeat(self) -> wire.Heartbeat:
         return wire.Heartbeat(
@@ -340,6 +363,8 @@ class Box:
         self.health.set(wire.BoxState.STARTING, False)
         for server in self.servers:
             server.start()
+        if self.queue_reader is not None:
+            self.queue_reader.start()
         self.sender.start()
         self._scheduling.start()
         if self.analysis is not None:
@@ -351,6 +376,8 @@ class Box:
         In a demo that ends for good, what runs is closed, handed to the outbox and sent for at most `flush_s`
         seconds."""
         self._keep_sheets(all_of_them=True)  # while their visits are open
+        if self.queue_reader is not None:
+            self.queue_reader.stop()
         if self.analysis is not None:
             self.analysis.stop()
         for server in reversed(self.servers):

@@ -10,7 +10,6 @@ import hashlib
 import re
 import tomllib
 from datetime import date
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -26,11 +25,13 @@ from edge.counters import (
     Port,
     Section,
     VisitSection,
+    is_loopback,
     refuse_clashes,
     refuse_what_cannot_work,
     refuse_what_staff_could_suffer,
 )
 from edge.legal import HOW_TO_STATE_A_BASIS, LegalSection
+from edge.queue_section import QueueSection
 from edge.quiet import UpdateSection
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
@@ -79,14 +80,6 @@ class NoticeSection(Section):
     """Who answers questions and objections (office, telephone). Needed where the notice is confirmed."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address is this machine's own."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class TabletSection(Section):
     """`[tablet]`: the page at the counter; of a hall, the pages of all counters that have no address of their own."""
 
@@ -108,25 +101,6 @@ class TabletSection(Section):
     def is_loopback(self) -> bool:
         """Whether only this machine reaches the page."""
         return is_loopback(self.host)
-
-
-class QueueSection(Section):
-    """`[queue]`: events of the queue system by HTTP, on the tablet's address or on one of their own."""
-
-    enabled: bool = False
-    token_file: Path | None = None
-    """File (mode 0600) with the shared token of at least 16 characters that the queue system sends as
-    `X-Queue-Token`."""
-    host: str = "127.0.0.1"
-    port: Port | None = None
-    """An address of the events' own, so that the queue system's network does not reach the tablet's page; none: the
-    tablet's."""
-
-    @model_validator(mode="after")
-    def _token(self) -> QueueSection:
-        if self.enabled and self.token_file is None:
-            raise ValueError("token_file is needed where enabled = true")
-        return self
 
 
 class ServerSection(Section):
@@ -248,8 +222,8 @@ class EdgeConfig(Section):
     def _refuse_taken_addresses(self) -> None:
         """Two servers on one port. Port 0 takes a free one."""
         taken = {(self.tablet.host, self.tablet.port): "[tablet]"}
-        if self.queue.enabled and self.queue.port is not None:
-            taken[self.queue.host, self.queue.port] = "[queue]"
+        if self.queue.served_port is not None:
+            taken[self.queue.host, self.queue.served_port] = "[queue]"
         for counter in self.counter:
             place = (counter.tablet.host or self.tablet.host, counter.tablet.port or 0)
             if place[1] and place in taken:
@@ -418,9 +392,7 @@ def parse_config(values: dict[str, Any], text: str, path: Path) -> EdgeConfig:
         ) from None
     folder = path.resolve().parent
     box = config.box.model_copy(update={"data_dir": _absolute(config.box.data_dir, folder)})
-    queue = config.queue
-    if queue.token_file is not None:
-        queue = queue.model_copy(update={"token_file": _absolute(queue.token_file, folder)})
+    queue = _queue(config.queue, folder)
     server = config.server
     if server.record is not None:
         server = server.model_copy(update={"record": _absolute(server.record, folder)})
@@ -449,6 +421,23 @@ def _sources(of: CounterSection | EdgeConfig, folder: Path) -> dict[str, Any]:
         for name, part in (("camera", of.camera), ("microphone", of.microphone))
         if part is not None
     }
+
+
+def _queue(queue: QueueSection, folder: Path) -> QueueSection:
+    """The queue system's tables with absolute paths."""
+    update: dict[str, Any] = {}
+    if queue.token_file is not None:
+        update["token_file"] = _absolute(queue.token_file, folder)
+    for name, part in (("mqtt", queue.mqtt), ("view", queue.view)):
+        if part is not None:
+            paths = {key: getattr(part, key) for key in ("password_file", "ca_file")}
+            update[name] = part.model_copy(
+                update={key: _absolute(path, folder) for key, path in paths.items() if path is not None}
+            )
+    if queue.view is not None and queue.view.file is not None:
+        file = f"sqlite:///{_absolute(queue.view.file, folder)}"
+        update["view"] = update["view"].model_copy(update={"database": file})
+    return queue.model_copy(update=update)
 
 
 def _absolute(path: Path, folder: Path) -> Path:

@@ -7,6 +7,7 @@ A box of one counter writes `[camera]`, `[microphone]` and so on once; a hall's 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from ipaddress import ip_address
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -21,6 +22,14 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 MAX_COUNTERS = 64
 ONLY = "1"
 """Name of the counter of a box that has no `[[counter]]` tables."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address is this machine's own."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Section(BaseModel):

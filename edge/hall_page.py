@@ -115,9 +115,15 @@ def hall_state(box: Box) -> HallState:
         _STATES[box.health.state],
         "" if box.analysis is None else ("CPU", "GPU")[box.analysis.provider],
         config.legal.basis,
-        box.curator.problem or box.sender.problem,
+        box.curator.problem or box.sender.problem or _queue_problem(box),
         [_counter_state(box, counter) for counter in config.counters],
     )
+
+
+def _queue_problem(box: Box) -> str:
+    """Why no call reaches the box, or what was odd in those that did, since it began."""
+    oddities = () if box.queue_reader is None else box.queue_reader.calls.oddities
+    return box.queue_problem or (Joined(oddities, " ") if oddities else NOTHING)
 
 
 def _counter_state(box: Box, counter: CounterSection) -> CounterState:

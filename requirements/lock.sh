@@ -9,7 +9,7 @@ lock() {
     --no-emit-index-url --no-annotate --no-header -q -o "requirements/$name.lock"
 }
 lock dev --extra dev
-lock edge --extra edge --extra audit
-lock edge-asr --extra edge --extra edge-asr --extra audit
+lock edge --extra edge --extra edge-queue --extra audit
+lock edge-asr --extra edge --extra edge-asr --extra edge-queue --extra audit
 lock server --extra server --extra statistics --extra audit
 lock spark --extra server --extra spark --extra test

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from edge.config import EdgeConfig, is_loopback, load_config
+from edge.config import EdgeConfig, load_config
 from edge.config_text import write_config
+from edge.counters import is_loopback
 from edge.deploy.releases import Layout
 from edge.deploy.service import has_systemd
 from edge.deploy.unit import UNIT_NAME

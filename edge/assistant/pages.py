@@ -26,7 +26,8 @@ from edge.assistant.draft import ASKED, STEPS, Draft, forget_draft, save_draft
 from edge.assistant.forms import TAKERS, Form, Told, add_counter, require_right, take_server
 from edge.assistant.hands import Hands, Row, TabletPage
 from edge.capture.redaction import redacted
-from edge.config import complaints, is_loopback
+from edge.config import complaints
+from edge.counters import is_loopback
 from edge.legal import LegalSection
 from edge.one_picture import OnePicture
 from edge.tablet.aloud import can_read_aloud, read_aloud

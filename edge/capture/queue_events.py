@@ -23,9 +23,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from edge.capture.queue_calls import MALFORMED, MAX_SERVICE_GROUP, QueueCalls
+from edge.queue_section import MAX_NAME
 from edge.tablet.counter import Counter
 from edge.tablet.guard import Guard
-from pipeline.records import Tallies
 
 _MAX_BODY_BYTES = 1_024
 TOKEN_HEADER = "x-queue-token"  # noqa: S105  (a header's name)
@@ -36,13 +37,13 @@ class VisitEvent(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    counter: Annotated[str, Field(max_length=40)] = ""
+    counter: Annotated[str, Field(max_length=MAX_NAME)] = ""
 
 
 class VisitStart(VisitEvent):
     """Body of `/visit/start`."""
 
-    service_group: Annotated[int, Field(ge=0, le=255)] = 0
+    service_group: Annotated[int, Field(ge=0, le=MAX_SERVICE_GROUP)] = 0
 
 
 Event = TypeVar("Event", bound=VisitEvent)
@@ -53,8 +54,8 @@ class QueueEvents:
     sends. `tallies`: what was handed on, and dropped by reason: `queue_token`, `queue_malformed`, `queue_counter`."""
 
     def __init__(self, counters: Mapping[str, Counter], token: str) -> None:
-        self.tallies = Tallies()
-        self._counters, self._token = counters, token
+        self._calls, self._token = QueueCalls(counters), token
+        self.tallies = self._calls.tallies
 
     def routes(self) -> list[Route]:
         """They answer 204, or 401 (token), 404 (counter), 413 or 422 (body)."""
@@ -75,11 +76,8 @@ class QueueEvents:
         return event if isinstance(event, Response) else await self._hand_on(event, Counter.queue_ended)
 
     async def _hand_on(self, event: VisitEvent, what: Callable[[Counter], None]) -> Response:
-        counter = self._counters.get(event.counter)
-        if counter is None and not event.counter and len(self._counters) == 1:
-            (counter,) = self._counters.values()
+        counter = self._calls.find(event.counter)
         if counter is None:
-            self.tallies.drop("queue_counter")
             return _problem(404, "There is no such counter at this box: name one of its queue_id.")
         await run_in_threadpool(what, counter)
         self.tallies.forwarded += 1
@@ -96,7 +94,7 @@ class QueueEvents:
         try:
             return kind.model_validate_json(body or b"{}")
         except ValidationError:
-            self.tallies.drop("queue_malformed")
+            self.tallies.drop(MALFORMED)
             return _problem(422, 'The body is {"counter": "...", "service_group": 0..255}, nothing else.')
 
 

@@ -106,7 +106,7 @@ def require_closed(host: str, stated: bool) -> None:
     """Refuse an address that others may reach, unless it is stated that they do not. Raises `ConfigError`."""
     from ipaddress import ip_address
 
-    from edge.config import is_loopback
+    from edge.counters import is_loopback
     from pipeline.errors import ConfigError
 
     try:
@@ -139,7 +139,7 @@ def own_addresses() -> list[str]:
 @contextlib.contextmanager
 def _certificate(host: str) -> Iterator[tuple[tuple[str, str] | None, str]]:
     """A certificate where the pages leave this machine, and what it begins with."""
-    from edge.config import is_loopback
+    from edge.counters import is_loopback
 
     if is_loopback(host):
         yield None, ""

@@ -23,6 +23,7 @@ from datetime import date
 from pathlib import Path
 
 from edge.commands.check_counters import check_counters, with_notices
+from edge.commands.check_queue import check_queue
 from edge.commands.finding import Finding
 from edge.config import EdgeConfig, load_config
 from edge.deploy.service import ask_running_box
@@ -110,6 +111,7 @@ _PLACES = {
     "tablet": Message("tablet"),
     "tablet port": Message("tablet port"),
     "queue port": Message("queue port"),
+    "queue system": Message("queue system"),
     "models": Message("models"),
     "counters": Message("counters"),
     "camera": Message("camera"),
@@ -172,6 +174,8 @@ def check(
         note(Finding("counters", "ok", Message("{count}, all of them tried side by side", count=count)))
     for found in check_counters(config, running is not None, face):
         note(found)
+    if config.queue.reached is not None and not offline:
+        note(_try("queue system", check_queue, config, running is not None))
     if offline:
         note(Finding("server", "skipped", Message("not asked (--offline)")))
     else:
@@ -312,10 +316,11 @@ def _tablet_port(config: EdgeConfig) -> Finding:
 
 
 def _queue_port(config: EdgeConfig) -> Finding:
-    if not config.queue.enabled or config.queue.port is None:
+    port = config.queue.served_port
+    if port is None:
         return Finding("queue port", "skipped", Message("no address of its own"))
-    _can_be_served("queue", config.queue.host, config.queue.port)
-    return Finding("queue port", "ok", _served(config.queue.host, config.queue.port))
+    _can_be_served("queue", config.queue.host, port)
+    return Finding("queue port", "ok", _served(config.queue.host, port))
 
 
 def _served(host: str, port: int) -> Message:

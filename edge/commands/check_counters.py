@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from edge.capture.redaction import redacted
 from edge.commands.finding import Finding
-from edge.config import EdgeConfig, is_loopback
-from edge.counters import CounterSection
+from edge.config import EdgeConfig
+from edge.counters import CounterSection, is_loopback
 from pipeline.errors import HailongError
 from pipeline.language import Joined, Message
 

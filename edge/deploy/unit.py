@@ -181,6 +181,8 @@ class Needs:
         sounds = [str(counter.microphone.source) for counter in config.counters]
         addresses = [config.server.address, config.server.enrolment_address(), *map(str, cameras), *sounds]
         peers = {urlsplit(address).hostname for address in addresses if "://" in address}
+        if config.queue.reached is not None:
+            peers.add(config.queue.reached.host)
         hosts = [*config.tablet_hosts, *([config.queue.host] if config.queue.port is not None else [])]
         return cls(
             credential=config.privacy.at_rest is AtRest.CREDENTIAL,

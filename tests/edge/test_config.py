@@ -91,7 +91,7 @@ def test_the_counters_prior_reaches_the_fusion(tmp_path: Path) -> None:
             "clerks_per_box = 2\npulse_epsilon_milli = 900",
             "pulse_epsilon_milli + evidence_epsilon_milli must not exceed",
         ),
-        ("[privacy]", "[queue]\nenabled = true\n[privacy]", "token_file is needed where enabled = true."),
+        ("[privacy]", "[queue]\nenabled = true\n[privacy]", "token_file is needed where enabled = true"),
         ("[privacy]", "[visit]\nprior = [0.5, 0.6, 0.1]\n[privacy]", "not of three shares that sum to 1"),
         ("[privacy]", "[visit]\nprior = [0.1, 0.9]\n[privacy]", "visit.prior"),
         ("[privacy]", "[visit]\nprior = [0.0, 0.9, 0.1]\n[privacy]", "not of three shares"),
