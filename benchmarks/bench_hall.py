@@ -6,7 +6,8 @@ Cameras are real ones as far as the box can tell: GStreamer's RTSP server plays 
 counter a stream of its own, in a process of its own (`cameras_cores`; none of it counts for the box). The box's
 cameras, engines, networks and workers run as in a hall, in one process; microphones, tablets and sender do not.
 
-  looks       a second and counter, asked and reached: of counters with an open visit, and of empty ones
+  looks       a second and counter, asked and reached: of counters with an open visit, and of empty ones, where the
+              pictures that stand alone are enough (more where something changes)
   latency     from the picture, as soon as it is decoded, to what was read of the face in it
   box_cores   processor time of the box's process, in cores; peak memory of that process
   floor       the same decoding and the same model calls in the same order with nothing around them, right after it, on
@@ -35,7 +36,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.hall_films import empty_film, occupied_film, played_for
+from benchmarks.hall_films import KEY_S, empty_film, occupied_film, played_for
 from benchmarks.provenance import provenance
 from benchmarks.rtsp import RtspServer, Stream, missing
 from edge.capture.media_file import read_frames
@@ -45,6 +46,7 @@ from edge.delivery.health import Health
 from edge.perception.analysis import Analysis
 from edge.perception.engine import Asked
 from edge.perception.networks import FACE_NETWORKS
+from edge.perception.settings import EngineSettings
 from edge.perception.watched import Watched
 from hailong.demo_media import REGION
 from models.runtime import OnnxNetwork, TfliteNetwork
@@ -168,12 +170,17 @@ public_key = "{z85_encode(bytes(range(32)))}"
 
 
 def open_hall(hall: Hall) -> Analysis:
-    """The box's analysis of the hall, not yet at work."""
+    """The box's analysis of the hall, not yet at work: a demo's in what networks it may use, with the times of work."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "edge.toml"
         path.write_text(box_text(hall), "utf-8")
         config = load_config(path)
-    return Analysis(config, lambda _name, _visit: None, lambda _name, _number: None, Health())
+    shortened = EngineSettings.for_demo
+    EngineSettings.for_demo = lambda self: self  # type: ignore[method-assign]
+    try:
+        return Analysis(config, lambda _name, _visit: None, lambda _name, _number: None, Health())
+    finally:
+        EngineSettings.for_demo = shortened  # type: ignore[method-assign]
 
 
 def note_latency(watched: Watched, latencies: list[float]) -> None:
@@ -357,7 +364,7 @@ def measure(hall: Hall) -> dict[str, Any]:
         "open_visits": open_visits,
         "looks_hz": {
             "occupied": {"asked": min(hall.fps, 1 / settings.look_every_s), "reached": spread(looks[:cut])},
-            "empty": {"asked": min(hall.fps, 1 / settings.idle_every_s), "reached": spread(looks[cut:])},
+            "empty": {"asked": 1 / KEY_S, "reached": spread(looks[cut:])},
         },
         "pictures_hz": spread(decoded),
         "affects": len(late_ms),

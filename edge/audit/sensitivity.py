@@ -40,6 +40,8 @@ SPEECH_S = 1.0
 IDLE_S = 2.0
 """After so long (and the grace) a sheet that was left is kept; shorter here than at work, as all times are."""
 _KEEP_EVERY = 4
+_ALONE_EVERY = 8
+"""Steps from one picture that stands alone to the next: the others are not decoded while nobody is there."""
 _KEYPOINTS = np.zeros((6, 2), np.float32)
 Counted = tuple[float, ClosedVisit]
 """The moment at which a visit was counted, and what of it."""
@@ -166,7 +168,7 @@ def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[
                 hand.do(kind, value)
         if step in blind:
             engine.tick(now_s)
-        else:
+        elif step % _ALONE_EVERY == 0 or not engine.is_quiet:
             engine.feed_frame(Frame(_picture(moods[step]), now_s))
     now_s = day.steps * STEP_S
     engine.finish()

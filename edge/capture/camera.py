@@ -96,8 +96,8 @@ class Camera(Source[Frame]):
     """A live camera, or a file that plays like one. The newest picture alone waits. Times of frames are of the
     monotonic clock.
 
-    `tallies`: pictures read, and dropped by reason: `unwanted`, `behind`, `late`, `between`, `corrupt`; `lost` and
-    `stale` count interruptions. `interest`: of whoever looks at a live picture."""
+    `tallies`: pictures read, and dropped by reason: `unwanted`, `resting`, `behind`, `late`, `between`, `corrupt`;
+    `lost` and `stale` count interruptions. `interest`: of whoever looks at a live picture."""
 
     kind = "camera"
     gives_nothing = "gives no picture."

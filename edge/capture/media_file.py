@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from edge.capture.lag import Lag
 from edge.capture.quality import Levels
 from edge.capture.redaction import redacted
+from edge.capture.resting import Resting
 from pipeline.errors import SourceError
 from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ, Chunk, Frame, Tallies
@@ -170,11 +171,13 @@ class Interest:
     """What whoever looks at a live picture wants of it, asked for each one: what nobody looks at is not made.
 
     `wants`: whether the next picture is looked at. `rests`: whether a few pictures a second are enough: then those that
-    no other is coded after need not be decoded. `clock`: by which it is known whether the stream is read too late; then
-    only pictures that stand alone are decoded, until it has caught up."""
+    no other is coded after need not be decoded. `sleeps`: whether nobody is there, so that those that stand alone are
+    enough (`edge.capture.resting`). `clock`: by which it is known whether the stream is read too late; then only
+    pictures that stand alone are decoded, until it has caught up."""
 
     wants: Callable[[], bool] = lambda: True
     rests: Callable[[], bool] = lambda: False
+    sleeps: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
 
 
@@ -214,25 +217,17 @@ def read_frames(
     pixel_shape = float(stream.sample_aspect_ratio or 1)
     go_to(container, passed_s)
     found = passed_s > 0
-    rests, lag, follows = False, Lag(), True
-    for packet in _packets(container, stream, source):
-        if interest is not None and interest.rests() != rests:
-            rests = not rests
-            stream.codec_context.skip_frame = "NONREF" if rests else "DEFAULT"
-        if interest is not None and packet.size:
-            # what follows a picture that was left out cannot be decoded before the next one that stands alone
-            behind = lag.update(_sent_s(packet), interest.clock())
-            follows = not behind and (follows or packet.is_keyframe)
-            if not follows and not packet.is_keyframe:
-                tallies.drop("behind")
-                continue
+    resting = Resting(tallies)
+    for packet, is_present in _to_decode(container, stream, source, tallies, interest, resting):
         try:
             pictures = packet.decode()
         except (av.FFmpegError, ValueError):
             tallies.drop("corrupt")
             continue
+        if pictures:
+            resting.shown()
         for picture in pictures:
-            if interest is not None and not interest.wants():
+            if not is_present or (interest is not None and not interest.wants()):
                 found = True
                 tallies.drop("unwanted")
                 continue
@@ -255,6 +250,33 @@ def read_frames(
             Message("{redacted} holds no picture that can be decoded.", redacted=redacted(source)),
             Message("It may be cut off: record anew."),
         )
+
+
+def _to_decode(
+    container: Any, stream: Any, source: str, tallies: Tallies, interest: Interest | None, resting: Resting
+) -> Iterator[tuple[Any, bool]]:
+    """Packets that have to be decoded, and whether their pictures are of the present: all, or what `interest` needs."""
+    codec, rests, lag, follows = stream.codec_context, False, Lag(), True
+    for packet in _packets(container, stream, source):
+        if interest is None or not packet.size:
+            yield packet, True
+            continue
+        if interest.rests() != rests:
+            rests = not rests
+            codec.skip_frame = "NONREF" if rests else "DEFAULT"
+        # what follows a picture that was left out cannot be decoded before the next one that stands alone
+        now_s = interest.clock()
+        behind = lag.update(_sent_s(packet), now_s)
+        followed, follows = follows, not behind and (follows or packet.is_keyframe)
+        if not follows and not packet.is_keyframe:
+            resting.leave_out()
+            tallies.drop("behind")
+            continue
+        due = resting.take(packet, interest.sleeps(), now_s)
+        if resting.has_gap or (packet.is_keyframe and not followed):
+            codec.flush_buffers()  # what is coded after pictures of before the gap is left out, not damaged
+        for each in due:
+            yield each, each is packet
 
 
 def read_chunks(

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from edge.perception.networks import Eyes, Networks
 
 MAX_WAITING_UTTERANCES = 4
+QUIET_AFTER_S = 3.0
+"""So long after a face was seen last the place is watched as often as before: who looks away is not gone. Shorter than
+what ends a visit, so that no visit changes how often the place is seen after it."""
 _EARLY_S = 1e-6
 """Times are compared with so much to spare, as they are sums of fractions."""
 
@@ -117,6 +120,8 @@ class Engine:
         """Time of the last frame that came."""
         self._looked_s = float("-inf")
         """Time of the last frame that was looked at; before all time where looking begins anew."""
+        self._seen_s = float("-inf")
+        """Time of the last frame in which there was a face."""
         self._affect_s = float("-inf")
         self._listening = False
         self._now = Glimpse()
@@ -170,6 +175,13 @@ class Engine:
         """Whether no visit is open, so that a few pictures a second are enough. Asks nobody to wait."""
         return self._visits.visit is None
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody is there: no visit is open, whoever was there has been seen to leave, nobody is followed, and
+        nothing has changed. Then it is enough to see the place every few seconds. Asks nobody to wait."""
+        changed = self._stillness.is_alert(self._frame_s) or self._frame_s - self._seen_s <= QUIET_AFTER_S
+        return self._visits.may_rest and not self._tracker.follows and not changed
+
     @contextmanager
     def at_hand(self) -> Iterator[bool]:
         """Hold the engine if nothing else does (a voice may be read, which takes longer than a picture): false where
@@ -220,6 +232,8 @@ class Engine:
                 self._tracker.search_now()
             with eyes.lock:
                 tracks = self._tracker.update(pixels, frame.time_s, eyes)
+            if tracks:
+                self._seen_s = frame.time_s
             if is_idle:
                 self._stillness.searched(pixels, frame.time_s, empty=not tracks)
             citizen = self._choice.choose(tracks, frame.time_s)

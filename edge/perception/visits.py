@@ -22,6 +22,9 @@ from edge.perception.settings import EngineSettings
 from pipeline.records import ClosedVisit, FaceTrack, VisitLevel
 from pipeline.visit import MAX_BLIND_S, Change, Presence, Visit
 
+REST_FROM_S = 3.0
+"""Where an absence has to last so long to end a visit, an empty place may be seen every few seconds only."""
+
 
 @dataclass(slots=True)
 class _Waiting:
@@ -75,6 +78,12 @@ class Visits(ABC):
     @abstractmethod
     def looks(self, time_s: float) -> bool:
         """Whether a picture is looked at, for faces at least."""
+
+    @property
+    def may_rest(self) -> bool:
+        """Whether it is enough to see the place every few seconds: nobody's visit is open, and nobody has to be seen to
+        leave."""
+        return self.visit is None
 
     def hears(self, time_s: float) -> bool:
         """Whether a piece of sound that begins at `time_s` is this visit's. It may have waited for seconds."""
@@ -225,6 +234,13 @@ class ByPresence(Visits):
         """Always."""
         return True
 
+    @property
+    def may_rest(self) -> bool:
+        """Not before a place that was taken when the box began was seen empty; nor where so short an absence ends a
+        visit that a place seen every few seconds counts as one that no picture shows."""
+        rests_at_all = self.settings.presence.end_after_s >= REST_FROM_S
+        return rests_at_all and super().may_rest and not self._presence.waits_for_empty
+
     def hears(self, time_s: float) -> bool:
         """Only while the citizen is about: after that the next one may be speaking."""
         return super().hears(time_s) and not self._presence.is_away(time_s)
@@ -290,6 +306,11 @@ class ByQueue(Visits):
     def looks(self, time_s: float) -> bool:
         """In a visit, and after one until the place was seen empty. Where consent is asked: while affect is read."""
         return self.reads(time_s) if self.settings.asks_consent else self.visit is not None or not self._left
+
+    @property
+    def may_rest(self) -> bool:
+        """Not before whoever was there was seen to leave."""
+        return super().may_rest and self._left
 
     @property
     def has_opted_out(self) -> bool:

@@ -171,7 +171,8 @@ class Watched:
         if self.camera is None or now_s - self.minute.begun_s < 60.0:
             return
         given = self.camera.tallies
-        pictures, late = given.forwarded + given.dropped.get("unwanted", 0), given.dropped.get("late", 0)
+        pictures = given.forwarded + sum(given.dropped.get(reason, 0) for reason in ("unwanted", "resting"))
+        late = given.dropped.get("late", 0)
         before, looked = self.minute, self.engine.looks
         due = looked - before.looked + late - before.late
         known = before.begun_s > 0
@@ -206,7 +207,9 @@ class Watched:
                 lambda frame: "late" if is_due(frame) else "between",
                 is_due,
             )
-            self.camera.interest = Interest(partial(self._wants, self.camera), lambda: self.engine.is_idle)
+            self.camera.interest = Interest(
+                partial(self._wants, self.camera), lambda: self.engine.is_idle, lambda: self.engine.is_quiet
+            )
         if self.microphone is not None:
             self.microphone.tell(lambda _chunk: chunk_due(), lambda _chunk: "late")
 

@@ -89,3 +89,66 @@ def test_nothing_is_kept_of_a_place_where_somebody_is() -> None:
     stillness.searched(pixels, 0.75, empty=True)
     stillness.forget()
     assert not stillness.holds(pixels, 1.0)
+
+
+@given(st.floats(1 / 1.2, 1.2), st.integers(0, 15), st.integers(0, 8))
+def test_light_that_changes_everywhere_alike_is_no_change_and_what_comes_in_it_is_one(
+    gain: float, column: int, row: int
+) -> None:
+    stillness, empty = Stillness(), scene().astype(np.float32)
+    stillness.searched(empty.astype(np.uint8), 0.0, empty=True)
+    brighter = np.clip(empty * gain, 0, 255)
+    assert stillness.holds(brighter.astype(np.uint8), 0.25)
+    brighter[40 * row : 40 * row + 40, 40 * column : 40 * column + 40] -= 10.0
+    assert not stillness.holds(np.clip(brighter, 0, 255).astype(np.uint8), 0.5)
+    assert stillness.is_alert(0.5)
+
+
+def test_a_lamp_that_is_switched_on_is_a_change() -> None:
+    stillness, empty = Stillness(), scene()
+    stillness.searched(empty, 0.0, empty=True)
+    assert not stillness.holds(np.clip(empty * 1.5, 0, 255).astype(np.uint8), 0.25)
+
+
+def test_a_place_is_quiet_only_after_whoever_was_there_was_seen_to_leave(networks: Networks) -> None:
+    """Not where somebody waits there when the box begins; not in a visit; not until its end; not after a change."""
+    engine = Engine(EngineSettings(empty_first=True), networks, lambda visit: None)
+    times = iter(np.arange(0, 200, 0.25).tolist())
+
+    def show(picture: Any, seconds: float) -> set[bool]:
+        quiet = set()
+        for _ in range(round(4 * seconds)):
+            engine.feed_frame(Frame(picture, next(times)))
+            quiet.add(engine.is_quiet)
+        return quiet
+
+    empty, person = scene(), scene(PERSON)
+    assert show(person, 3.0) == {False}
+    assert show(empty, 14.0) == {False}, "who left a moment ago may be back"
+    assert True in show(empty, 3.0)
+    assert show(empty, 2.0) == {True}
+    assert show(person, 3.0) == {False}
+    assert engine.visit_open
+    assert show(empty, 14.5) == {False}
+    assert True in show(empty, 2.0)
+    changed = scene()
+    changed[200:300, 400:500] = 30
+    assert show(changed, 2.5) == {False}, "something moves: whoever it is may be seen in a moment"
+    assert True in show(changed, 3.0)
+
+
+def test_by_the_queue_a_place_is_quiet_before_a_call_and_after_its_citizen_was_seen_to_leave(
+    networks: Networks,
+) -> None:
+    settings = EngineSettings(visits_by="queue", change_after_s=2.0)
+    engine = Engine(settings, networks, lambda visit: None)
+    assert engine.is_quiet
+    engine.visit_started(0, 0.0)
+    assert not engine.is_quiet
+    for number in range(12):
+        engine.feed_frame(Frame(scene(PERSON), number * 0.25))
+    engine.visit_ended(3.0)
+    assert not engine.is_quiet
+    for number in range(12, 40):
+        engine.feed_frame(Frame(scene(), number * 0.25))
+    assert engine.is_quiet
