@@ -16,6 +16,7 @@ from pipeline.calendar import now_s
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, load_keys
 from pipeline.language import Message
+from pipeline.listening import Room, bounded
 from server.alerts.alarm import Alarm
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
@@ -33,8 +34,10 @@ from server.web.connections import PromptProtocol
 
 _log = logging.getLogger(__name__)
 _RETENTION_EVERY_S = 3600.0
-CONNECTIONS = 1_000
+CONNECTIONS = 700
 """Beyond so many at once, pages answer 503."""
+HELD = 750
+"""Beyond so many, a connection is closed as it comes: a process has 1,024 files, of which the store needs some."""
 
 
 class Service:
@@ -102,7 +105,7 @@ class Service:
         return self
 
     def _serve_web(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._server.serve(sockets=[bounded(self._socket, Room(HELD, HELD))]))
 
     @property
     def is_alive(self) -> bool:

@@ -5,21 +5,24 @@ A page chooses among them by a key: no name of a file, number or address that a 
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
+import select
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from edge.assistant.look import FAILED
-from edge.assistant.onvif import NetworkCamera, Streams, ask_streams, discover
+from edge.assistant.onvif import NetworkCamera, Streams
 from edge.deploy.unit import USER
 from pipeline.errors import InvalidError, SourceError
-from pipeline.language import Joined, Message
+from pipeline.language import DEFAULT, Joined, Message
 
 LOOK_S = 40.0
 """A camera that has given nothing for so long gives nothing."""
@@ -78,60 +81,121 @@ class MachineEyes:
     """This machine's. `addresses`: its IPv4 addresses, on which cameras are asked to answer."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
-        self._addresses = addresses
+        self._addresses, self._lang = addresses, DEFAULT
 
     def find(self, lang: str) -> Devices:
         """Look for everything."""
-        cameras = [Found(f"v{number}", "camera", number, name) for number, name in v4l2_cameras()]
-        for each in discover(self._addresses):
-            words = f"{each.name} ({each.address})"
-            cameras.append(Found(f"n{each.address}", "camera", f"rtsp://{each.address}/", words, network=each))
+        self._lang = lang
+        found = [Found(f"v{number}", "camera", number, name) for number, name in v4l2_cameras()]
         problems: list[str] = []
-        microphones: list[Found] = []
-        try:
-            for number, (source, name, channels) in enumerate(json.loads(_look(lang, "microphones"))):
-                microphones.append(Found(f"m{number}", "microphone", source, name, channels))
-        except SourceError as error:
-            problems.append(error.said)
-        return Devices((*cameras, *microphones), tuple(problems))
+        for look in (self._network_cameras, self._microphones):
+            try:
+                found += look(lang)
+            except SourceError as error:
+                problems.append(error.said)
+        return Devices(tuple(found), tuple(problems))
+
+    def _network_cameras(self, lang: str) -> list[Found]:
+        cameras = [NetworkCamera(*each) for each in _told(_look(lang, "cameras", addresses=list(self._addresses)), 3)]
+        return [
+            Found(
+                f"n{each.address}", "camera", f"rtsp://{each.address}/", f"{each.name} ({each.address})", network=each
+            )
+            for each in cameras
+        ]
+
+    @staticmethod
+    def _microphones(lang: str) -> list[Found]:
+        rows = enumerate(_told(_look(lang, "microphones"), 3))
+        return [
+            Found(f"m{number}", "microphone", source, str(name), channels) for number, (source, name, channels) in rows
+        ]
 
     def streams(self, camera: NetworkCamera, user: str, password: str) -> Streams:
         """A network camera's streams."""
-        return ask_streams(camera, user, password)
+        asked = {"camera": [camera.address, camera.name, camera.service], "user": user, "password": password}
+        ((main, sub),) = _told(_look(self._lang, "streams", **asked), 2)
+        return Streams(str(main), str(sub))
 
     def picture(self, source: int | str, lang: str) -> bytes:
         """One picture."""
-        return _look(lang, "picture", source)
+        return _look(lang, "picture", source=source)
 
     def label(self, source: int | str, lang: str) -> str:
         """The text of a QR code."""
-        return _look(lang, "label", source).decode().strip()
+        return _look(lang, "label", source=source).decode("utf-8", "replace").strip()
 
 
-def _look(lang: str, what: str, source: int | str = "") -> bytes:
-    user, groups = _as_service()
+def _told(said: bytes, width: int) -> list[list[Any]]:
+    """Rows of `width` values that the other process has said. Raises `SourceError` for anything else."""
     try:
-        done = subprocess.run(
+        rows = json.loads(said)
+        if isinstance(rows, list) and all(isinstance(row, list) and len(row) == width for row in rows):
+            return rows
+    except (ValueError, RecursionError):
+        pass
+    raise _unreadable()
+
+
+def _look(lang: str, what: str, **more: object) -> bytes:
+    """What `edge.assistant.look` answers: in time, and not more than a picture. Raises `SourceError`.
+
+    A session of its own: as another user it could type into this one's terminal (TIOCSTI) otherwise."""
+    user, groups = _as_service()
+    asked = json.dumps({"do": what, "lang": lang, **more}).encode()
+    try:
+        child = subprocess.Popen(
             [sys.executable, "-P", "-m", "edge.assistant.look"],
-            input=json.dumps({"do": what, "source": source, "lang": lang}).encode(),
-            capture_output=True,
-            timeout=LOOK_S,
-            check=False,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             cwd="/",
             user=user,
             group=user,
             extra_groups=groups,
+            start_new_session=True,
         )
-    except (subprocess.TimeoutExpired, OSError):
-        raise SourceError(Message("The device does not answer."), Message("Check its cable and its power.")) from None
-    if done.returncode == FAILED:
-        raise SourceError(Joined((done.stdout.decode().strip(),)))
-    if done.returncode or len(done.stdout) > MAX_PICTURE_BYTES:
-        raise SourceError(
-            Message("The device could not be read."),
-            Message("Unplug it, plug it in again, and look for devices again."),
-        )
-    return done.stdout
+    except OSError:
+        raise _unreadable() from None
+    with child:
+        try:
+            assert child.stdin is not None
+            with contextlib.suppress(BrokenPipeError), child.stdin:  # less than a pipe holds: nobody waits here
+                child.stdin.write(asked)
+            said = _bounded(child, time.monotonic() + LOOK_S)
+        finally:
+            child.kill()
+    if child.returncode == FAILED:
+        raise SourceError(Joined((said.decode("utf-8", "replace").strip(),)))
+    if child.returncode:
+        raise _unreadable()
+    return said
+
+
+def _bounded(child: subprocess.Popen[bytes], end_s: float) -> bytes:
+    """All that a process says until it has ended. Raises `SourceError` where that is too late or too much."""
+    assert child.stdout is not None
+    said = bytearray()
+    while (left_s := end_s - time.monotonic()) > 0:
+        if not select.select([child.stdout], [], [], left_s)[0]:
+            break
+        part = os.read(child.stdout.fileno(), 65_536)
+        said += part
+        if len(said) > MAX_PICTURE_BYTES:
+            raise _unreadable()
+        if not part:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, end_s - time.monotonic()))
+                return bytes(said)
+            break
+    raise SourceError(Message("The device does not answer."), Message("Check its cable and its power."))
+
+
+def _unreadable() -> SourceError:
+    return SourceError(
+        Message("The device could not be read."),
+        Message("Unplug it, plug it in again, and look for devices again."),
+    )
 
 
 def _as_service() -> tuple[str | None, list[str] | None]:

@@ -1,9 +1,12 @@
-"""What opens a camera or a microphone for the assistant: a process of its own, as the service's user, that is ended
-when it is late. It is asked by one JSON object on standard input, so that no password stands in its arguments.
+"""What opens a camera or a microphone for the assistant, and asks the network for cameras: a process of its own, as the
+service's user, that is ended when it is late. It is asked by one JSON object on standard input, so that no password
+stands in its arguments.
 
 {"do": "picture", "source": S}: a JPEG. {"do": "label", "source": S}: the text of a QR code that is held before the
-camera. {"do": "microphones"}: a JSON list of [source, name, channels]. Where it fails it exits with 3 and prints what
-is wrong, in the language that was asked for ("lang").
+camera. {"do": "microphones"}: a JSON list of [source, name, channels]. {"do": "cameras", "addresses": [A, ...]}: a list
+of [address, name, service] that answered on these interfaces. {"do": "streams", "camera": one of them, "user": U,
+"password": P}: a list of one [main, sub]. Where it fails it exits with 3 and prints what is wrong, in the language that
+was asked for ("lang").
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import time
 from contextlib import closing
 from typing import Any
 
+from edge.assistant.onvif import NetworkCamera, ask_streams, discover
 from pipeline.errors import HailongError, SourceError
 from pipeline.language import Message
 
@@ -74,6 +78,11 @@ def main() -> int:
             sys.stdout.buffer.write(read_jpeg(asked["source"]))
         elif asked["do"] == "label":
             print(label_text(asked["source"]))
+        elif asked["do"] == "cameras":
+            print(json.dumps([[each.address, each.name, each.service] for each in discover(asked["addresses"])]))
+        elif asked["do"] == "streams":
+            streams = ask_streams(NetworkCamera(*asked["camera"]), asked["user"], asked["password"])
+            print(json.dumps([[streams.main, streams.sub]]))
         else:
             print(json.dumps(microphones()))
     except HailongError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import re
 import secrets
 import select
@@ -197,7 +198,7 @@ class _Asked:
                 ),
                 Message("Check its user and password; ONVIF may have a user of its own."),
             ) from None
-        except (OSError, ValueError):
+        except (OSError, ValueError, LookupError, http.client.HTTPException):
             raise SourceError(
                 Message("The camera {name} does not answer as ONVIF has it.", name=self._camera.address),
                 Message("Type the address of its stream: it stands in the camera's manual."),
@@ -276,4 +277,4 @@ def _text(element: ElementTree.Element, name: str) -> str:
 def _width(profile: ElementTree.Element) -> int:
     encoder = next((each for each in profile.iter() if _name(each) == "VideoEncoderConfiguration"), None)
     width = "" if encoder is None else _text(encoder, "Width")
-    return int(width) if width.isdecimal() else 0
+    return int(width) if width.isdecimal() and len(width) <= 6 else 0

@@ -10,9 +10,11 @@ from collections.abc import Callable
 import uvicorn
 from starlette.applications import Starlette
 
+from edge.tablet.connections import ROOM, PromptProtocol
 from edge.worker import Worker
 from pipeline.errors import ConfigError
 from pipeline.language import Message
+from pipeline.listening import bounded
 
 
 class TabletServer:
@@ -59,12 +61,14 @@ class TabletServer:
             lifespan="off",
             timeout_graceful_shutdown=2,
             server_header=False,
+            http=PromptProtocol,
+            ws="none",
             ssl_certfile=None if self._certificate is None else self._certificate[0],
             ssl_keyfile=None if self._certificate is None else self._certificate[1],
         )
         self._server = _Server(config, self._worker.works)
         # uvicorn closes what it is given; this one stays bound for the next
-        self._server.run(sockets=[self._socket.dup()])
+        self._server.run(sockets=[bounded(self._socket, ROOM)])
         if not self._worker.stopping:
             raise RuntimeError("the server has ended by itself")
 

@@ -7,12 +7,14 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import segno
 
+from edge.assistant import devices
 from edge.assistant.devices import MachineEyes, captures, typed_address, v4l2_cameras
 from edge.assistant.look import microphones
 from edge.one_picture import OnePicture, drawn_region
@@ -20,6 +22,7 @@ from pipeline.errors import InvalidError, SourceError
 from tests.edge.assistant.world import CODE, KEY
 from tests.edge.clips import write_film
 
+REALLY = subprocess.Popen
 LABEL = f"{CODE} tcp://score.example:5870 {KEY}"
 
 
@@ -118,19 +121,53 @@ def test_a_label_before_the_camera_is_read_and_a_picture_is_taken_by_a_process_o
     assert sorted(each.name for each in film.parent.iterdir()) == ["label.mp4", "label.png"]
 
 
+class Child:
+    """Stands for the process that opens devices: does what a test's program does, and keeps how it was begun."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+        self.begun: list[list[str]] = []
+        self.named: dict[str, object] = {}
+
+        def begin(command: list[str], **named: Any) -> subprocess.Popen[bytes]:
+            self.begun.append(command)
+            self.named = named
+            return REALLY([sys.executable, "-c", program], **named)
+
+        monkeypatch.setattr(subprocess, "Popen", begin)
+
+
 def test_a_password_is_in_no_list_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[list[str]] = []
-
-    def run(command: list[str], **named: object) -> subprocess.CompletedProcess[bytes]:
-        seen.append(command)
-        assert b"s3cret" in bytes(str(named["input"]), "utf-8")
-        return subprocess.CompletedProcess(command, 1, b"", b"rtsp://admin:s3cret@10.0.0.1/ failed")
-
-    monkeypatch.setattr(subprocess, "run", run)
+    told_and_fails = "import sys; sys.stderr.write(sys.stdin.read()); sys.exit(0 if 's3cret' in sys.argv else 1)"
+    child = Child(monkeypatch, told_and_fails)
     with pytest.raises(SourceError) as told:
         MachineEyes([]).picture("rtsp://admin:s3cret@10.0.0.1/", "vi")
-    assert "s3cret" not in str(told.value) + json.dumps(seen)
-    assert seen == [[sys.executable, "-P", "-m", "edge.assistant.look"]]
+    assert "s3cret" not in str(told.value) + json.dumps(child.begun)
+    assert child.begun == [[sys.executable, "-P", "-m", "edge.assistant.look"]]
+
+
+def test_what_opens_devices_has_no_terminal_and_gives_no_more_than_a_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one session another user's process may type into the technician's root shell (TIOCSTI); and all that it
+    said was held in root's memory before its length was looked at."""
+    Child(monkeypatch, "import os; print([[os.getsid(0) == os.getpid(), 0]])")
+    monkeypatch.setattr(devices, "MAX_PICTURE_BYTES", 1_000)
+    assert MachineEyes([]).label(0, "vi") == "[[True, 0]]"
+    Child(monkeypatch, "import sys\nwhile True: sys.stdout.write('x' * 65_536)")
+    with pytest.raises(SourceError, match="could not be read"):
+        MachineEyes([]).picture(0, "en")
+
+
+def test_what_opens_devices_is_ended_when_it_is_late_whatever_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "LOOK_S", 0.5)
+    for program in ("import time; time.sleep(600)", "import os, time; os.close(1); time.sleep(600)"):
+        Child(monkeypatch, program)
+        with pytest.raises(SourceError, match="does not answer"):
+            MachineEyes([]).picture(0, "en")
+
+
+@pytest.mark.parametrize("said", ["", "{", "[1]", "[[1]]", "{}", "[" * 100_000])
+def test_what_it_says_is_read_as_a_stranger_s(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    Child(monkeypatch, f"import sys; sys.stdout.write({said!r})")
+    assert [each for each in MachineEyes([]).find("vi").found if each.network or each.kind == "microphone"] == []
 
 
 def test_a_picture_is_taken_by_two_statements_alone() -> None:

@@ -8,10 +8,12 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from edge.assistant import devices
 from edge.assistant.onvif import NetworkCamera, ask_streams, discover, read_match, with_password
 from pipeline.errors import SourceError
 
@@ -210,3 +212,65 @@ def test_an_answer_is_believed_about_its_sender_alone() -> None:
 def test_user_and_password_are_part_of_an_address_whatever_they_hold() -> None:
     assert with_password("rtsp://a:b@10.0.0.1:554/x", "u/:@", "p#?") == "rtsp://u%2F%3A%40:p%23%3F@10.0.0.1:554/x"
     assert with_password("rtsp://a:b@10.0.0.1/x", "", "") == "rtsp://10.0.0.1/x"
+
+
+def _http(body: str) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body.encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"", b"HELLO\r\n\r\n", b"HTTP/1.1 200 OK\r\na: " + b"x" * 70_000,
+        b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 401 x\r\nWWW-Authenticate: Digest realm=\r\nContent-Length: 0\r\n\r\n",
+        b'HTTP/1.1 401 x\r\nWWW-Authenticate: Digest realm="a", nonce="b", algorithm="c"\r\nContent-Length: 0\r\n\r\n',
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        _http(ANSWER.format(body="<tt:Media><tt:XAddr>http://127.0.0.1:1/\x7f</tt:XAddr></tt:Media>")),
+        _http(ANSWER.format(body=PROFILE.format(token="a", width="9" * 5_000))),
+        _http("<a>" * 50_000 + "</a>" * 50_000),
+    ],
+)  # fmt: skip
+def test_whatever_a_false_camera_says_it_is_told_in_words(answer: bytes) -> None:
+    """Seven of these were an error that nobody expected: the assistant's page failed."""
+    with false_camera(answer) as one, pytest.raises(SourceError):
+        ask_streams(one, "admin", "x")
+
+
+def test_a_camera_that_drips_holds_the_assistant_no_longer_than_any_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte every few seconds was read for as long as it came, by root, while no page answered."""
+    monkeypatch.setattr(devices, "LOOK_S", 3.0)
+    with (
+        false_camera(b"HTTP/1.1 200 OK\r\n\r\n", drips=True) as one,
+        pytest.raises(SourceError, match="does not answer"),
+    ):
+        devices.MachineEyes([]).streams(one, "admin", "x")
+
+
+@contextmanager
+def false_camera(answer: bytes, drips: bool = False) -> Iterator[NetworkCamera]:
+    """A camera that says what a test gives it, to every question; `drips`: and then a space now and again."""
+    over = threading.Event()
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                if over.is_set():
+                    return
+                connection.recv(65_536)
+                connection.sendall(answer)
+                while drips and not over.wait(0.1):
+                    connection.sendall(b" ")
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    port = server.getsockname()[1]
+    try:
+        yield NetworkCamera("127.0.0.1", "false", f"http://127.0.0.1:{port}/")
+    finally:
+        over.set()
+        socket.create_connection(("127.0.0.1", port)).close()
+        thread.join(60)
+        server.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import re
+import socket
 from collections.abc import Iterator
 
 import httpx
@@ -12,6 +13,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from edge.capture.queue_events import QueueEvents, make_queue_app
+from edge.tablet import connections, serve
 from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Begin, Counter
 from edge.tablet.serve import TabletServer
@@ -21,6 +23,7 @@ from pipeline.errors import ConfigError
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.library import load_instrument
 from pipeline.instruments.questionnaire import make_questionnaire
+from pipeline.listening import Room
 from tests.edge.tablet.conftest import FORM, TOKEN, TOLD, Tablet
 
 
@@ -225,6 +228,46 @@ def test_a_taken_port_is_told() -> None:
     with pytest.raises(ConfigError, match="cannot be served"):
         TabletServer(make_app(CounterTablet(pages, counter)), "127.0.0.1", first.port)
     first.close()
+
+
+def test_connections_that_say_nothing_stop_neither_the_page_nor_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
+    """400 of them took every file of the process, and its journal got 8,000 tracebacks a second."""
+    monkeypatch.setattr(connections, "ROOM", Room(60, 20))
+    monkeypatch.setattr(serve, "ROOM", connections.ROOM)
+    pages = TabletPages("A", "", "vi", 30, False, False, "", "")
+    counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
+    server = TabletServer(make_app(CounterTablet(pages, counter)), "127.0.0.1", 0)
+    server.start()
+    idle = [socket.create_connection(("127.0.0.1", server.port), 60) for _ in range(40)]
+    try:
+        assert sum(_is_closed(one) for one in idle[20:]) == 20
+        transport = httpx.HTTPTransport(local_address="127.0.0.2")
+        with httpx.Client(transport=transport, timeout=60) as tablet:
+            assert tablet.get(f"http://127.0.0.1:{server.port}/").status_code == 200
+    finally:
+        for one in idle:
+            one.close()
+        server.close()
+
+
+def test_half_a_request_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    pages = TabletPages("A", "", "vi", 30, False, False, "", "")
+    counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
+    server = TabletServer(make_app(CounterTablet(pages, counter)), "127.0.0.1", 0)
+    server.start()
+    for said in (b"", b"GET / HT"):
+        with socket.create_connection(("127.0.0.1", server.port), 60) as one:
+            one.sendall(said)
+            assert _is_closed(one)
+    server.close()
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    try:
+        return connection.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 def test_both_instruments_have_every_form() -> None:
