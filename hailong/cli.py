@@ -92,6 +92,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server drill": ("server.commands.drill", "rehearse a restore, in memory"),
     "server restore": ("server.commands.restore", "restore a backup"),
     "server alerts": ("server.commands.alerts", "what needs somebody; a test of mail and webhook"),
+    "server push": ("server.commands.push", "published figures for one neighbour: sent, taken, refused"),
     "server upgrade": ("server.commands.upgrade", "migrate the store to this version"),
     "server doctor": ("server.commands.doctor", "look at everything that the server needs; say what is wrong"),
     "server verify": ("server.commands.verify", "the store is whole, its logs unbroken; equal to a backup by digest"),

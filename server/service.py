@@ -26,6 +26,7 @@ from server.feedback.cases import remind
 from server.home.digest_mail import post_digests
 from server.metrics import serve_figures
 from server.ratings.chain import seal_all
+from server.reports.neighbour import push_closed
 from server.retention.policy import enforce
 from server.retention.traces import forget
 from server.scores.warming import Warmer
@@ -137,6 +138,7 @@ class Service:
                         remind(connection, province.province_id)
                 forget(self.engine)
                 post_digests(self.engine, self.config, now_s())
+                push_closed(self.engine, now_s())
             except Exception:  # a supervisor: told, and tried again in an hour
                 _log.exception("Retention and seals could not be carried out; tried again in an hour.")
             if self._stop.wait(_RETENTION_EVERY_S):

@@ -59,6 +59,7 @@ class SettingsForm(BaseModel):
     alert_backup_days: int = Field(ge=0, le=365)
     alert_fall_points: float = Field(ge=0, le=50)
     alert_fall_false_a_year: float = Field(ge=0, le=100)
+    neighbour_url: str = Field("", max_length=MAX_URL)
     office_superior: str = Field("", max_length=120)
     office_issuer: str = Field("", max_length=120)
     office_symbol: str = Field("", max_length=20)
@@ -78,7 +79,7 @@ _RETENTION = {
     "contact_days": Message("telephone numbers and enumerators"),
 }
 """Settings that delete where they become less."""
-_UNTOLD = ("digest_mail", "alert_mail", "alert_webhook")
+_UNTOLD = ("digest_mail", "alert_mail", "alert_webhook", "neighbour_url")
 """Of these the log of changes says that they changed, not to what: an address may be a person's name, a URL a key."""
 
 
@@ -107,8 +108,9 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Sent, F
         stripped = {n: v.strip() if isinstance(v, str) else v for n, v in sent.model_dump(exclude={"sure"}).items()}
         for name in ("digest_mail", "alert_mail"):
             addresses(stripped[name])
-        if stripped["alert_webhook"]:
-            check_url(stripped["alert_webhook"])
+        for name in ("alert_webhook", "neighbour_url"):
+            if stripped[name]:
+                check_url(stripped[name])
         read_hours(stripped["alert_quiet_hours"])
         changed = {name: value for name, value in stripped.items() if value != old[name]}
         for name, value in changed.items():

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
-from pipeline.language import Message, of_environment, translator
+from pipeline.language import Joined, Message, of_environment, translator
 from server.core.config import ServerConfig, add_store_arguments, load_config
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ _PLACES = {
     "log-in service": Message("log-in service"),
     "boxes' door": Message("boxes' door"),
     "boxes": Message("boxes"),
+    "neighbour": Message("neighbour that gets figures"),
 }
 """What a finding's place is called; its own word is for the JSON."""
 
@@ -114,6 +115,7 @@ def examine(args: argparse.Namespace, report: Callable[[Finding], None]) -> list
     look("boxes' door", lambda: _door(config))
     if whole:
         look("boxes", lambda: _boxes(engines[0]))
+        look("neighbour", lambda: _neighbour(engines[0]))
     for engine in engines:
         engine.dispose()
     return findings
@@ -236,3 +238,28 @@ def _boxes(engine: Engine) -> Finding:
     text = Message("{fine} of {all} boxes need nobody.", fine=fine, all=len(states))
     fix = Message("The page of the boxes' health names the others.") if fine < len(states) else ""
     return Finding("boxes", "note" if fix else "ok", text, fix)
+
+
+def _neighbour(engine: Engine) -> Finding:
+    from server.core.provinces import all_provinces
+    from server.reports.neighbour import neighbour, pushes
+    from server.store.engine import read
+
+    with read(engine) as connection:
+        served = [one.province_id for one in all_provinces(connection) if neighbour(connection, one.province_id)]
+        sent = [one for province_id in served for one in pushes(connection, province_id)]
+    if not served:
+        return Finding("neighbour", "ok", Message("none is set"))
+    for one in reversed(sent):
+        if one.given_up or one.problem is not None:
+            why = Joined(
+                (one.problem or Message("nobody has taken them"), f" ({one.their_status})" if one.their_status else ""),
+                "",
+            )
+            text = Message("The figures of {period} have no receipt: {why}.", period=one.period, why=why)
+            if not one.given_up:
+                return Finding("neighbour", "note", text, Message("They are tried again by themselves for three days."))
+            return Finding("neighbour", "wrong", text, Message("Mend it, then run `hailong server push --again`."))
+    taken = sum(one.received_day is not None for one in sent)
+    text = Message("{taken} of {all} periods have a receipt.", taken=taken, all=len(sent))
+    return Finding("neighbour", "ok", text)

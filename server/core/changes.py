@@ -54,6 +54,8 @@ ACTIONS: dict[str, Message] = {
     "feedback_reminded": Message("Cases whose day is near"),
     "feedback_status": Message("State of a feedback changed"),
     "fields_imported": Message("Fields imported"),
+    "figures_pushed": Message("Published figures of a period sent to the neighbour"),
+    "figures_received": Message("Published figures of a period taken by the neighbour"),
     "form_rechecked": Message("Form re-checked"),
     "forms_printed": Message("Forms printed"),
     "gateway_made": Message("Gateway added"),

@@ -52,6 +52,7 @@ SETTINGS: dict[str, Any] = {
     "alert_backup_days": 2,
     "alert_fall_points": 5.0,
     "alert_fall_false_a_year": 1.0,
+    "neighbour_url": "",
     "office_superior": "",
     "office_issuer": "",
     "office_symbol": "",
@@ -81,7 +82,8 @@ addresses that get the week's digest. `alert_mail`, `alert_webhook`: where alert
 commas between, one URL; empty: the page alone has them. `alert_quiet_hours`: when nothing is sent.
 `alert_silent_minutes`, `alert_tablet_days` (working days), `alert_backup_days`: from when a box, a tablet is silent, a
 backup old; 0: never. `alert_fall_points`: how much ratings have to have fallen; `alert_fall_false_a_year`: false
-alarms about that in a year and province, at most, on average. `office_*`: head and signature of documents
+alarms about that in a year and province, at most, on average. `neighbour_url`: where the published figures of each
+closed quarter go (`server.reports.neighbour`); empty: nowhere. `office_*`: head and signature of documents
 (`server.documents.frame`), empty where nobody has said it.
 `second_factor_roles`: roles, with a space between, that have to log in with a second factor (`server.auth.factors`).
 `suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""

@@ -46,7 +46,8 @@ class State(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Letter:
     """What is sent. Mail: `receiver` holds addresses with commas between, `text` the plain words, `html` the same once
-    more or nothing. Webhook: `receiver` is its URL, `text` the body (JSON). `not_before_s`: Unix seconds."""
+    more or nothing. Webhook: `receiver` is its URL, `text` the body (JSON), `subject` what its secret is for, empty for
+    alerts. `not_before_s`: Unix seconds."""
 
     way: Way
     receiver: str

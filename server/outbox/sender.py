@@ -51,7 +51,7 @@ def try_once(config: ServerConfig, way: Way, message_id: str, row: Any, province
         if refused := mail.send(config.mail, letter):
             _log.warning("A letter was taken for some of its addresses; %d were refused.", refused)
         return
-    secret = webhook.secret_of(read_secret(config, ALERT_KEY), province_code)
+    secret = webhook.secret_of(read_secret(config, ALERT_KEY), province_code, row.subject)
     inner = webhook.networks(config.alerts.inner_networks)
     webhook.call(row.receiver, secret, message_id, row.text.encode(), at_s=now, inner=inner)
 

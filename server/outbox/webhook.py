@@ -39,9 +39,11 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def secret_of(key: bytes, province_code: str) -> bytes:
-    """The secret [32 bytes] of a province's webhook, under the server's `ALERT_KEY`: it stands nowhere."""
-    return hmac.new(key, f"webhook|{province_code}".encode(), sha256).digest()
+def secret_of(key: bytes, province_code: str, use: str = "") -> bytes:
+    """The secret [32 bytes] of a province's webhook, under the server's `ALERT_KEY`: it stands nowhere. `use`: what the
+    webhook is for, where it is not alerts: who gets one kind of call cannot sign another."""
+    named = f"webhook|{province_code}" + (f"|{use}" if use else "")
+    return hmac.new(key, named.encode(), sha256).digest()
 
 
 def written(secret: bytes) -> str:

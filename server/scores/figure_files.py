@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -12,7 +12,7 @@ from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
 from pipeline.language import Message
 from server.scores.asked import asked_period, own_agency
-from server.scores.figures import Place
+from server.scores.figure_rows import figure_rows
 from server.scores.files import as_csv
 from server.scores.index import DIMENSIONS
 from server.scores.index_page import Code, PeriodText, index_for
@@ -23,30 +23,6 @@ from server.web.context import ScoreReader, download, engine_of
 
 router = APIRouter(include_in_schema=False)
 CSV = "text/csv; charset=utf-8"
-Row = dict[str, Any]
-
-
-def _rows(period: str, places: list[Place]) -> list[Row]:
-    """A row a place and figure; what is hidden has no row."""
-    return [
-        {
-            "period": period,
-            "dimension": place.dimension,
-            "code": place.key,
-            "name_vi": place.name_vi,
-            "figure": figure.item,
-            "figure_kind": figure.kind,
-            "valid": figure.valid,
-            "index": figure.index,
-            "low": figure.low,
-            "high": figure.high,
-            "weighted": figure.weighted,
-            "adjusted": figure.adjusted,
-        }
-        for place in places
-        for figure in place.figures
-        if figure.index is not None
-    ]
 
 
 @router.get("/survey/index.csv")
@@ -58,7 +34,7 @@ def index_file(
         raise InvalidError(Message("There is no dimension '{by}'.", by=by))
     with read(engine_of(request)) as connection:
         result = index_for(connection, user, period, load_instrument(instrument), by)
-    return download(as_csv(_rows(result.period, list(result.places))), f"chi-so-{by}-{result.period}.csv", CSV)
+    return download(as_csv(figure_rows(result.period, list(result.places))), f"chi-so-{by}-{result.period}.csv", CSV)
 
 
 @router.get("/agencies/{code}/figures.csv")
@@ -79,7 +55,7 @@ def agency_file(
             connection, user.province_id, instrument, chosen, ("service_group", "counter"), agency.agency_id
         )
         months = trend(connection, user.province_id, agency.agency_id, chosen)
-    rows = _rows(chosen.name, [*own, *parts.places])
+    rows = figure_rows(chosen.name, [*own, *parts.places])
     rows += [
         {
             "period": month_name(point.month),
