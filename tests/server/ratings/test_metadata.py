@@ -103,3 +103,25 @@ def test_a_download_leads_to_what_its_columns_are(store: Engine, tmp_path: Path)
     assert [column["titles"]["und"] for column in columns] == head
     assert "link" not in browser.get("/api/v1/ratings?period=2026-Q3&format=parquet").headers
     assert province.province_id
+
+
+@pytest.mark.parametrize(
+    "path", ["/survey/index.csv?period=2026-Q3&by=channel", "/agencies/p1-a/figures.csv?period=2026-Q3"]
+)
+def test_a_page_s_file_leads_to_what_its_columns_are(path: str, store: Engine, tmp_path: Path) -> None:
+    fill_province(store, "p1", simulated=False)
+    browser = Browser(application(store, tmp_path))
+    browser.log_in("analyst.p1")
+    file = browser.get(path)
+    address, relation, kind = (part.strip() for part in file.headers["link"].split(";"))
+    assert (relation, kind) == ('rel="describedby"', 'type="application/csvm+json"')
+    [table] = browser.get(address.strip("<>")).json()["tables"]
+    assert table["url"] == path
+    rows = list(csv.DictReader(file.text.lstrip("\ufeff").splitlines()))
+    columns = {column["titles"]["und"]: column["datatype"] for column in table["tableSchema"]["columns"]}
+    assert list(columns) == list(rows[0])
+    numbers = [name for name, kind in columns.items() if kind == "number"]
+    assert all(0.0 <= float(row[name]) <= 100.0 for row in rows for name in numbers if row[name])
+    assert all(int(row["valid"]) >= 0 for row in rows if row["valid"])
+    nobody = Browser(application(store, tmp_path))
+    assert nobody.get(address.strip("<>")).status_code != 200
