@@ -13,7 +13,6 @@ Example:
 from __future__ import annotations
 
 import argparse
-import sys
 
 from pydantic import ValidationError
 
@@ -21,6 +20,7 @@ from pipeline.audit.attack import audit_attack
 from pipeline.audit.verdict import report
 from pipeline.errors import ConfigError
 from pipeline.language import Message
+from pipeline.language.console import say
 from pipeline.privacy.policy import PrivacyPolicy
 
 
@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
             Message("Between 0 and 100000 days, please."), Message("100 take some seconds; 0 leaves the engine out.")
         )
     if not args.json:
-        print("attacking ...", file=sys.stderr)
+        say(Message("attacking ..."), aside=True)
     verdict = audit_attack(policy, args.canaries)
     if args.days:
         from edge.audit.sensitivity import add_sensitivity

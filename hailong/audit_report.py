@@ -19,20 +19,18 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.audit.verdict import Verdict
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message
+from pipeline.language.console import console_translator, say
 
 _CLAIMS = {
-    "retention": (
-        "Kho dữ liệu của máy chủ không giữ gì mịn hơn hay lâu hơn chính sách.",
-        "The server's store holds nothing finer or older than the policy.",
-    )
+    "retention": Message("The server's store holds nothing finer or older than the policy."),
 }
 """Claims of audits whose JSON does not state them."""
 
@@ -113,8 +111,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"holds": holds, "files": files, "audits": verdicts}, ensure_ascii=False))
     else:
+        _ = console_translator()
         for name, held in verdicts.items():
-            print(f"{name:<12} {'holds' if held else 'DOES NOT HOLD'}")
+            print(f"{name:<12} {_('HOLDS') if held else _('DOES NOT HOLD')}")
         print("\n".join(files))
     return 0 if holds else 1
 
@@ -128,7 +127,6 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
     from pipeline.audit.budget import audit_budget
     from pipeline.audit.log import audit_log
     from pipeline.audit.schema import audit_schema
-    from pipeline.audit.verdict import Verdict
     from pipeline.audit.wire_records import audit_wire
     from pipeline.errors import HailongError
     from pipeline.keys import load_public, public_key_bytes
@@ -158,11 +156,11 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
         wanted |= {"trace": audit_trace, "memory": audit_memory}
     found = []
     for name, audit in wanted.items():
-        print(f"audit {name} ...", file=sys.stderr, flush=True)
+        say(Message("audit {name} ...", name=name), aside=True)
         try:
             found.append(audit().as_dict())
         except HailongError as error:  # an audit that could not run is a finding, not the end of the report
-            failed = Verdict(name, "", "", problems=[f"the audit could not run: {error}"])
+            failed = Verdict(name, NOTHING, [Message("the audit could not run: {error}", error=error)])
             found.append(failed.as_dict())
     return found
 
@@ -181,15 +179,7 @@ def read_result(path: Path) -> dict[str, Any]:
         return result
     date = datetime.fromtimestamp(path.stat().st_mtime).astimezone().date().isoformat()
     facts = {name: value for name, value in result.items() if name != "holds"}
-    claims = _CLAIMS.get(path.stem, ("", ""))
-    return {
-        "audit": path.stem,
-        "holds": holds,
-        "date": date,
-        "facts": facts,
-        "claim_vi": claims[0],
-        "claim_en": claims[1],
-    }
+    return {**Verdict(path.stem, _CLAIMS.get(path.stem, NOTHING), facts=facts).as_dict(), "holds": holds, "date": date}
 
 
 def _cards(config: Any) -> list[Any]:

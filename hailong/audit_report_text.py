@@ -10,10 +10,11 @@ from edge.capture.redaction import redacted
 from edge.config import EdgeConfig
 from edge.counters import CounterSection
 from hailong.audit_report_blocks import Block, Document, bullets, heading, table, text
-from hailong.audit_report_words import FIGURES
 from models.catalogue import Card
+from pipeline.audit.figures import figure_words
 from pipeline.audit.schema import evidence_bits, guess_among_levels
 from pipeline.language import Day, Message, Number, Text, translator
+from pipeline.language.console import one_language
 from pipeline.law import provision
 from pipeline.law import table as law_table
 
@@ -372,21 +373,20 @@ class _Page:
     def _audits(self) -> list[Block]:
         _ = self._
         found: list[Block] = [heading(_("7. Results of the audits"))]
-        for result in self.a.results:
+        for result in one_language(list(self.a.results), self.language):  # files of earlier versions: English alone
             claim = _(Text.of_row(result, "claim_"))
             word = _("HOLDS") if result["holds"] else _("DOES NOT HOLD")
             found.append(Block("verdict", f"{result['audit']}: {word}. {claim}", holds=bool(result["holds"])))
             rows = [
-                (_(FIGURES.get(name, name)), shown)
+                (_(figure_words(name)), shown)
                 for name, value in result.get("facts", {}).items()
                 if name not in _LEFT_OUT and (shown := _shown(value))
             ]
             if rows:
                 found.append(table((_("Measured figure"), _("Value ({date})", date=result.get("date", ""))), *rows))
-            if result.get("problems"):
-                found.append(
-                    bullets(*(_("Problem: {problem}", problem=problem) for problem in result["problems"][:12]))
-                )
+            problems = [_(each) for each in result.get("problems", [])]
+            if problems:
+                found.append(bullets(*(_("Problem: {problem}", problem=problem) for problem in problems[:12])))
             left = [_(each) for each in result.get("cannot_check", [])]
             if left:
                 found.append(bullets(*(_("Not checked: {what}", what=each) for each in left)))

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary, needles_of
 from edge.audit.memory_child import HEADER
 from edge.audit.trace import BASES
+from pipeline.audit.figures import figure_words
 from pipeline.audit.verdict import Verdict, report
 from pipeline.errors import SourceError
 from pipeline.language import Message
@@ -60,10 +61,10 @@ def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD, basis: 
     of `edge.audit.trace.BASES`."""
     verdict = Verdict(
         "memory",
-        "Sau khi lượt giao dịch kết thúc và quầy trống, không còn tìm thấy ảnh, âm thanh hay câu nói thử trong bộ nhớ "
-        "của tiến trình.",
-        "After a visit has ended and the counter is empty, the canary picture, sound and sentence are no longer found "
-        "in the process's memory.",
+        Message(
+            "After a visit has ended and the counter is empty, the canary picture, sound and sentence are no longer "
+            "found in the process's memory."
+        ),
     )
     if not Path("/proc/self/mem").exists():
         raise SourceError(Message("This system has no /proc/PID/mem."), Message("Run the audit on Linux."))
@@ -74,15 +75,23 @@ def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD, basis: 
         finally:
             process.kill()
     verdict.cannot_check += [
-        "other forms than those listed, such as activations inside a network, from which a picture might be "
-        "reconstructed;",
-        "pages that were swapped out, the graphics processor's memory, the camera's and the kernel's own buffers;",
-        "the threads of capture, and speech recognition itself, unless its weights are there: the sentence is fed in "
-        "after it.",
+        Message(
+            "other forms than those listed, such as activations inside a network, from which a picture might be "
+            "reconstructed;"
+        ),
+        Message(
+            "pages that were swapped out, the graphics processor's memory, the camera's and the kernel's own buffers;"
+        ),
+        Message(
+            "the threads of capture, and speech recognition itself, unless its weights are there: the sentence is fed "
+            "in after it."
+        ),
     ]
     if not canary.has_face or not canary.has_voice:
         verdict.problems.append(
-            "no real face or voice was at hand, so that the networks had little to do: hailong models fetch --demo"
+            Message(
+                "no real face or voice was at hand, so that the networks had little to do: hailong models fetch --demo"
+            )
         )
     return verdict
 
@@ -172,7 +181,10 @@ class _Run:
         for form in forms:
             if held[form] < len(needles.forms[form]):
                 self._verdict.problems.append(
-                    f"{form}: a canary held on purpose was not found: the search proves nothing"
+                    Message(
+                        "{form}: a canary held on purpose was not found: the search proves nothing",
+                        form=figure_words(form),
+                    )
                 )
 
     def _play(self, start_s: float, end_s: float, frame: NDArray[np.uint8], sound: NDArray[np.float32]) -> None:
@@ -194,9 +206,16 @@ class _Run:
         }
         for form, count in after.items():
             if count:
-                verdict.problems.append(f"{form}: {count} of {len(needles.forms[form])} strings are still in memory")
+                verdict.problems.append(
+                    Message(
+                        "{form}: {count} of {all} strings are still in memory",
+                        form=figure_words(form),
+                        count=count,
+                        all=len(needles.forms[form]),
+                    )
+                )
         if not read:
-            verdict.cannot_check.append("the sentence: the weights that read sentences are not there.")
+            verdict.cannot_check.append(Message("the sentence: the weights that read sentences are not there."))
 
 
 def _crop(frame: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -31,6 +31,7 @@ from pipeline.audit.verdict import Verdict
 from pipeline.fusion import FusionParameters
 from pipeline.instruments.library import load_instrument
 from pipeline.instruments.questionnaire import Questionnaire, make_questionnaire
+from pipeline.language import Message
 from pipeline.records import Chunk, ClosedVisit, FaceAffect, Frame, LogRatios, SpeechAffect, Utterance
 from pipeline.visit import PresenceParameters
 
@@ -282,20 +283,34 @@ def attack_engine(days: int, seed: int, by: By, engine_type: Callable[..., Engin
     return found
 
 
+_BY: dict[By, Message] = {"presence": Message("by presence"), "queue": Message("by queue")}
+
+
 def add_sensitivity(verdict: Verdict, days: int) -> None:
     """Attack the engine on so many days of each kind, and a mutant; what is found goes into the verdict."""
-    facts = {}
+    facts: dict[str, Message] = {}
     kinds: tuple[By, ...] = ("presence", "queue")
     for by in kinds:
         seed = secrets.randbits(32)
         found = attack_engine(days, seed, by)
-        facts[f"by {by}"] = (
-            f"{found.plays} changes of one visit on {found.days} days, {found.broken} moved another's cell"
+        facts[_BY[by]] = Message(
+            "{plays} changes of one visit on {days} days, {broken} moved another's cell",
+            plays=found.plays,
+            days=found.days,
+            broken=found.broken,
         )
         if found.broken:
             verdict.problems.append(
-                f"one visit moves another's cell: {found.broken} of {found.plays} changes by {by} (seed {seed})"
+                Message(
+                    "one visit moves another's cell: {broken} of {plays} changes {by} (seed {seed})",
+                    broken=found.broken,
+                    plays=found.plays,
+                    by=_BY[by],
+                    seed=seed,
+                )
             )
         if not attack_engine(max(20, days // 10), seed, by, HoldingEngine).broken:
-            verdict.problems.append(f"the audit is too weak to see an opt-out that outlives its visit, by {by}")
+            verdict.problems.append(
+                Message("the audit is too weak to see an opt-out that outlives its visit, {by}", by=_BY[by])
+            )
     verdict.facts["engine"] = facts

@@ -38,9 +38,12 @@ import numpy as np
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary, needles_of
 from edge.audit.server import StandIn
 from edge.audit.strace import CALLS, Seen, read_strace
+from pipeline.audit.figures import figure_words
 from pipeline.audit.verdict import Verdict, report
 from pipeline.calendar import day_at, day_date
 from pipeline.keys import new_keys, save_keys, z85_encode
+from pipeline.language import Message, Sentence
+from pipeline.language.console import say
 from pipeline.privacy.sealing import find_memory_folder, memory_folders
 from pipeline.records import SAMPLE_RATE_HZ
 
@@ -97,7 +100,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Entry point."""
     if not args.json:
-        print("running the box on a clip; this takes a minute ...", file=sys.stderr)
+        say(Message("running the box on a clip; this takes a minute ..."), aside=True)
     return report(audit_trace(use_strace=not args.no_strace, basis=args.basis), args.json)
 
 
@@ -106,10 +109,10 @@ def audit_trace(use_strace: bool = True, child: str = CHILD, basis: str = BASES[
     `basis`: one of `BASES`."""
     verdict = Verdict(
         "trace",
-        "Thiết bị chỉ ghi các tệp và chỉ liên lạc các địa chỉ trong danh sách cho phép; không có ảnh, âm thanh hay "
-        "văn bản nào được ghi ra.",
-        "The box writes only the files and contacts only the addresses on the allow-list; no picture, sound or text "
-        "is written anywhere.",
+        Message(
+            "The box writes only the files and contacts only the addresses on the allow-list; no picture, sound or "
+            "text is written anywhere."
+        ),
     )
     for touches in (False, True) if basis == "consent" else (False,):
         _run(verdict, shutil.which("strace") if use_strace else None, child, basis, touches)
@@ -229,11 +232,17 @@ class _Trial:
         visits = self.totals.get("visits", 0)
         verdict.facts[name] = {"visits": visits, "opened": opened}
         if not self.touches and (visits or opened):
-            verdict.problems.append(f"without a touch: {visits} visits, opened: {', '.join(opened) or 'nothing'}")
+            verdict.problems.append(
+                Message("without a touch: {visits} visits, opened: {files}", visits=visits, files=", ".join(opened))
+                if opened
+                else Message("without a touch: {visits} visits, and nothing was opened", visits=visits)
+            )
         if self.touches and visits != 1:
-            verdict.problems.append(f"with one touch: {visits} visits")
+            verdict.problems.append(Message("with one touch: {visits} visits", visits=visits))
         if self.touches and self.strace and len(opened) != 2:
-            verdict.problems.append("with a touch camera and microphone were not both opened: nothing was to be seen")
+            verdict.problems.append(
+                Message("with a touch camera and microphone were not both opened: nothing was to be seen")
+            )
 
     def _sources(self) -> set[Path]:
         return {self.folder / "clip.avi", self.folder / "clip.wav"}
@@ -243,16 +252,18 @@ class _Trial:
         seen = self._seen()
         if self.exit_code != 0:
             tail = self.output[-400:].decode("utf-8", "replace")
-            verdict.problems.append(f"the box did not run to the end (exit code {self.exit_code}): {tail}")
+            verdict.problems.append(
+                Message("the box did not run to the end (exit code {code}): {tail}", code=self.exit_code, tail=tail)
+            )
         for path in sorted(seen.written):
             if not self._may_write(path):
-                verdict.problems.append(f"written outside of the allow-list: {path}")
+                verdict.problems.append(Message("written outside of the allow-list: {path}", path=path))
         allowed = {self.server.address.removeprefix("tcp://")}
         for address in sorted(seen.contacted | {each for each in seen.listened if not each.startswith(_LOOPBACK)}):
             if address not in allowed and not address.startswith("unix:@") and not self._is_own(address, seen):
-                verdict.problems.append(f"contacted outside of the allow-list: {address}")
+                verdict.problems.append(Message("contacted outside of the allow-list: {address}", address=address))
         for program in seen.started[1:]:
-            verdict.problems.append(f"another program was started: {program}")
+            verdict.problems.append(Message("another program was started: {program}", program=program))
         needles = needles_of(self.canary)
         files = sorted(path for path in self.data.rglob("*") if path.is_file())
         for file in files:
@@ -260,33 +271,39 @@ class _Trial:
             if file.name in _TABLES:
                 verdict.problems += _columns(file)
         verdict.problems += [
-            f"in its messages: {each}" for each in _contents("output", self.output, needles, text=False)
+            Message("in its messages: {problem}", problem=each)
+            for each in _contents("output", self.output, needles, text=False)
         ]
         verdict.facts |= {
             "basis": self.basis,
-            "seen_by": "strace" if self.strace else "Python's audit hook",
+            "seen_by": "strace" if self.strace else Message("Python's audit hook"),
             "calls": seen.calls,
             "visits": self.totals.get("visits", 0),
             "messages_sent": self.totals.get("put", 0),
             "files_written": sorted(self._shown(path) for path in seen.written),
             "addresses_contacted": sorted(seen.contacted),
             "addresses_listened_at": sorted(seen.listened),
-            "files_searched": [f"{path.relative_to(self.data)} ({path.stat().st_size} bytes)" for path in files],
+            "files_searched": [
+                Message("{name} ({size} bytes)", name=path.relative_to(self.data), size=path.stat().st_size)
+                for path in files
+            ],
         }
         if self.basis == "consent":
             self._judge_opened(verdict, seen)
         elif not self.totals.get("visits"):
             verdict.problems.append(
-                "no visit took place, so that nothing was there to leak: hailong models fetch --demo"
+                Message("no visit took place, so that nothing was there to leak: hailong models fetch --demo")
             )
         verdict.cannot_check = [
-            "what another clip, a longer time or another configuration would do;",
-            "a picture or sound in a form that is not searched for, such as encrypted: the sealed running month is "
-            "bounded by its constant size.",
+            Message("what another clip, a longer time or another configuration would do;"),
+            Message(
+                "a picture or sound in a form that is not searched for, such as encrypted: the sealed running month is "
+                "bounded by its constant size."
+            ),
         ]
         if not self.strace and not self.touches:
             verdict.cannot_check.append(
-                "files and sockets of native libraries, ZeroMQ's too: install strace and repeat."
+                Message("files and sockets of native libraries, ZeroMQ's too: install strace and repeat.")
             )
 
     def _seen(self) -> Seen:
@@ -326,23 +343,27 @@ class _Trial:
         return path.replace(str(self.folder), "FOLDER").replace(str(self.memory), "MEMORY")
 
 
-def _contents(name: str, data: bytes, needles: Needles, text: bool = True) -> list[str]:
+def _contents(name: str, data: bytes, needles: Needles, text: bool = True) -> list[Sentence]:
     """Pictures, sounds and text in a file's bytes."""
-    found = [
-        f"{name} holds the canary's {form}"
+    found: list[Sentence] = [
+        Message("{name} holds the canary's {form}", name=name, form=figure_words(form))
         for form, strings in needles.forms.items()
         if any(each in data for each in strings)
     ]
-    found += [f"{name} holds what begins like a {kind}" for kind, pattern in _MAGIC.items() if pattern.search(data)]
+    found += [
+        Message("{name} holds what begins like a {kind}", name=name, kind=kind)
+        for kind, pattern in _MAGIC.items()
+        if pattern.search(data)
+    ]
     if text:
         for match in _SENTENCE.finditer(data.decode("utf-8", "ignore")):
             if not _OWN_WORDS.search(match[0]):
-                found.append(f"{name} holds text of {len(match[0])} characters")
+                found.append(Message("{name} holds text of {count} characters", name=name, count=len(match[0])))
                 break
     return found
 
 
-def _columns(path: Path) -> list[str]:
+def _columns(path: Path) -> list[Sentence]:
     """Tables and columns of a box's store that it does not have by design: a precise time or a level would lie there
     without looking like a picture."""
     try:
@@ -354,9 +375,12 @@ def _columns(path: Path) -> list[str]:
                 f"{table}.{row[1]}" for table in tables for row in database.execute(f'PRAGMA table_info("{table}")')
             }
     except sqlite3.Error as error:
-        return [f"{path.name} cannot be read ({type(error).__name__})"]
+        return [Message("{name} cannot be read ({error})", name=path.name, error=type(error).__name__)]
     known = {f"{table}.{column}" for table, columns in _TABLES[path.name].items() for column in columns.split()}
-    return [f"{path.name} has a column of its own: {each}" for each in sorted(found - known - _SQLITES_OWN)]
+    return [
+        Message("{name} has a column of its own: {column}", name=path.name, column=each)
+        for each in sorted(found - known - _SQLITES_OWN)
+    ]
 
 
 def _legal(basis: str) -> str:

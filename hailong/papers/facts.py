@@ -60,7 +60,7 @@ def audit_fact(result: dict[str, Any], content: bytes | None = None) -> AuditFac
         date=str(result.get("date", "")),
         exit_code=0 if result["holds"] else 1,
         sha256=hashlib.sha256(canonical if content is None else content).hexdigest(),
-        claim=Text.named(vi=str(result.get("claim_vi", "")), en=str(result.get("claim_en", ""))),
+        claim=Text.of_row(result, "claim_"),
         problems=tuple(str(problem) for problem in result.get("problems", [])),
     )
 

@@ -19,10 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import enrolment, wire
+from pipeline.audit.figures import figure_words
 from pipeline.audit.verdict import Verdict
 from pipeline.calendar import DAY_ZERO_S
 from pipeline.errors import HailongError
 from pipeline.keys import KeyPair, new_keys
+from pipeline.language import Message, Sentence
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
@@ -55,11 +57,17 @@ class Attack:
         """Whether the claim is too small, at `confidence`."""
         return self.lower_bound > self.claim
 
-    def text(self) -> str:
+    def text(self) -> Message:
         """In one line."""
-        return (
-            f"{self.name}: {self.right} of {self.guesses} guesses right; epsilon >= {self.lower_bound:.3f} "
-            f"at {100 * self.confidence:.5g} % confidence, claim {self.claim:g}"
+        return Message(
+            "{name}: {right} of {guesses} guesses right; epsilon >= {bound} at {confidence} % confidence, "
+            "claim {claim}",
+            name=self.name,
+            right=self.right,
+            guesses=self.guesses,
+            bound=f"{self.lower_bound:.3f}",
+            confidence=f"{100 * self.confidence:.5g}",
+            claim=f"{self.claim:g}",
         )
 
 
@@ -95,32 +103,43 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
     `mechanism`: the noise of the curator under attack; another than the real one only to see it caught."""
     verdict = Verdict(
         "attack",
-        "Các cuộc tấn công vào chính mã công bố không phá được mức riêng tư đã nêu; phép thử đủ mạnh để phát hiện "
-        "nhiễu bị giảm một nửa.",
-        "Attacks on the real release code do not break the stated epsilon, and are strong enough to catch half the "
-        "noise.",
+        Message(
+            "Attacks on the real release code do not break the stated epsilon, and are strong enough to catch half "
+            "the noise."
+        ),
     )
     attacks, cells = _canary_attacks(policy, canaries, mechanism)
     refuted, not_again = _seen_twice(
         [*attacks, *cells], lambda: [each for part in _canary_attacks(policy, canaries, mechanism) for each in part]
     )
-    verdict.problems += [f"the claim is refuted: {attack.text()}" for attack in refuted]
+    verdict.problems += [Message("the claim is refuted: {attack}", attack=attack.text()) for attack in refuted]
     mutant = canary_attack(policy, canaries, lambda epsilon_milli: DiscreteLaplace(min(20_000, 2 * epsilon_milli)))
     weak = [attack for attack in mutant if not attack.refutes]
-    verdict.problems += [f"the audit is too weak to see half the noise: {attack.text()}" for attack in weak]
+    verdict.problems += [
+        Message("the audit is too weak to see half the noise: {attack}", attack=attack.text()) for attack in weak
+    ]
     counter, split = _counter_attacks(policy, canaries, mechanism)
     told, told_once = _seen_twice([counter], lambda: [_counter_attacks(policy, canaries, mechanism)[0]])
-    verdict.problems += [f"what leaves the box tells the counter: {attack.text()}" for attack in told]
+    verdict.problems += [
+        Message("what leaves the box tells the counter: {attack}", attack=attack.text()) for attack in told
+    ]
     if not split.refutes:
-        verdict.problems.append(f"the audit is too weak to find a counter that has a pool of its own: {split.text()}")
+        verdict.problems.append(
+            Message("the audit is too weak to find a counter that has a pool of its own: {attack}", attack=split.text())
+        )
     distinct, tries, refusals = differencing_attack(policy, mechanism)
     if distinct > 1:
-        verdict.problems.append(f"one period was released with {distinct} different noises: averaging removes it")
+        verdict.problems.append(
+            Message("one period was released with {count} different noises: averaging removes it", count=distinct)
+        )
     verdict.facts = {
         "canaries": canaries,
         "attacks": [attack.text() for attack in attacks],
-        "cells": f"{len(cells)} attacked alone; "
-        f"the highest: {max(cells, key=lambda each: each.lower_bound / each.claim).text()}",
+        "cells": Message(
+            "{count} attacked alone; the highest: {attack}",
+            count=len(cells),
+            attack=max(cells, key=lambda each: each.lower_bound / each.claim).text(),
+        ),
         "lower_bounds": {attack.name: attack.lower_bound for attack in attacks},
         "claims": {attack.name: attack.claim for attack in attacks},
         "confidence": CONFIDENCE,
@@ -128,11 +147,21 @@ def audit_attack(policy: PrivacyPolicy, canaries: int = 1_800, mechanism: Mechan
         "counter": counter.text(),
         "mutant_with_a_pool_for_each_counter": split.text(),
         "mutant_with_half_the_noise": [attack.text() for attack in mutant],
-        "differencing": f"{tries} tries at a second release: {distinct} noise drawn, {refusals} old disks refused",
+        "differencing": Message(
+            "{tries} tries at a second release: {distinct} noise drawn, {refusals} old disks refused",
+            tries=tries,
+            distinct=distinct,
+            refusals=refusals,
+        ),
     }
     verdict.cannot_check = [
-        "that epsilon is no larger than the claim: an attack gives a lower bound, the proof gives the upper one;",
-        "a server that, together with whoever restores an old disk, tells the box an old tree head (docs/privacy.md).",
+        Message(
+            "that epsilon is no larger than the claim: an attack gives a lower bound, the proof gives the upper one;"
+        ),
+        Message(
+            "a server that, together with whoever restores an old disk, tells the box an old tree head "
+            "(docs/privacy.md)."
+        ),
     ]
     return verdict
 
@@ -191,7 +220,9 @@ def _canary_attacks(
             (score, present) for score, present in scored if abs(score) >= best - 1e-9
         ]  # abstain where the two disagree
         right = sum((score > 0) == present for score, present in taken)
-        attacks.append(Attack(name, claims[name], len(taken), right, epsilon_lower_bound(right, len(taken))))
+        attacks.append(
+            Attack(figure_words(name), claims[name], len(taken), right, epsilon_lower_bound(right, len(taken)))
+        )
     families: list[tuple[str, int, Callable[[int], int]]] = [("evidence", EVIDENCE.cells, lambda cell: cell)]
     if pulse_epsilon:
         families.append(("pulse", PULSE.cells, lambda cell: PULSE.cell_of(visit_of(cell))))
@@ -202,8 +233,12 @@ def _canary_attacks(
             own = [scored for at, scored in enumerate(scores[name]) if cell_of(at % EVIDENCE.cells) == cell]
             right = sum((score > 0) == present for score, present in own)
             bound = epsilon_lower_bound(right, len(own), confidence)
-            cells.append(Attack(f"{name} cell {cell}", claims[name], len(own), right, bound, confidence))
+            cells.append(Attack(_cell_name(name, cell), claims[name], len(own), right, bound, confidence))
     return attacks, cells
+
+
+def _cell_name(family: str, cell: int) -> Sentence:
+    return Message("{kind} cell {cell}", kind=figure_words(family), cell=cell)
 
 
 def visit_of(cell: int) -> ClosedVisit:

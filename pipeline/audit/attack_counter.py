@@ -23,6 +23,7 @@ from pipeline.audit.attack import (
     short_curator,
     visit_of,
 )
+from pipeline.language import Message
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.policy import PoolPolicy, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
@@ -63,7 +64,7 @@ def counter_attack(
         if score:
             guesses += 1
             right += (score > 0) == bool(canary.counter)
-    return Attack("which counter of a pool", 0.0, guesses, right, epsilon_lower_bound(right, guesses))
+    return Attack(Message("which counter of a pool"), 0.0, guesses, right, epsilon_lower_bound(right, guesses))
 
 
 def _learn(canaries: list[_Canary]) -> dict[str, float]:

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import wire
-from pipeline.audit.log import pool_words
+from pipeline.audit.figures import figure_words
+from pipeline.audit.log import of_pool
 from pipeline.audit.sources import read_store
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.wire_records import messages_in
 from pipeline.calendar import window_end_s, window_label, window_start_s
 from pipeline.errors import LogError
+from pipeline.language import NOTHING, Joined, Message, Sentence
 from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
 from pipeline.transparency.leaves import PolicyLeaf, RefusalLeaf, ReleaseLeaf, decode_leaf, release_digest
 
@@ -31,8 +33,7 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
     log."""
     verdict = Verdict(
         "budget",
-        "Không lượt giao dịch nào tốn quá ngân sách riêng tư đã công bố; mỗi kỳ chỉ công bố một lần.",
-        "No visit cost more than the stated privacy budget; every period was released once.",
+        Message("No visit cost more than the stated privacy budget; every period was released once."),
     )
     log = read_store(store)
     digests: dict[int, Counter[bytes]] = {}
@@ -47,7 +48,13 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
             try:
                 leaf = decode_leaf(data)
             except LogError:
-                verdict.problems.append(f"leaf {number} of epoch {epoch} cannot be read: see hailong audit log")
+                verdict.problems.append(
+                    Message(
+                        "leaf {number} of epoch {epoch} cannot be read: see hailong audit log",
+                        number=number,
+                        epoch=epoch,
+                    )
+                )
                 continue
             if isinstance(leaf, ReleaseLeaf):
                 releases.append(leaf)
@@ -58,13 +65,20 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
         epoch_budgets = {policy.budget_epsilon_milli for policy in policies}
         budgets |= epoch_budgets
         if releases and not policies:
-            verdict.problems.append(f"epoch {epoch} has releases and no policy")
+            verdict.problems.append(Message("epoch {epoch} has releases and no policy", epoch=epoch))
         digests[epoch] = Counter(leaf.digest for leaf in releases)
         keys = Counter((leaf.pool, leaf.kind, leaf.period, leaf.index) for leaf in releases)
         for (pool, kind, period, index), times in keys.items():
             if times > 1:
-                window = window_label(period, index) + pool_words(pool)
-                verdict.problems.append(f"{kind.name} {window} was released {times} times in epoch {epoch}")
+                verdict.problems.append(
+                    Message(
+                        "{kind} {window} was released {times} times in epoch {epoch}",
+                        kind=figure_words(kind.name),
+                        window=of_pool(window_label(period, index), pool),
+                        times=times,
+                        epoch=epoch,
+                    )
+                )
         counts.update(leaf.kind.name for leaf in releases)
         pools |= {leaf.pool for leaf in releases}
         _check_pools(verdict, epoch, releases, policies)
@@ -72,14 +86,20 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
         worst = max(worst, cost)
         if epoch_budgets and cost > max(epoch_budgets):
             verdict.problems.append(
-                f"a visit in {pair} of epoch {epoch} cost {cost / 1000:g}, the budget is {max(epoch_budgets) / 1000:g}"
+                Message(
+                    "a visit in {pair} of epoch {epoch} cost {cost}, the budget is {budget}",
+                    pair=pair,
+                    epoch=epoch,
+                    cost=f"{cost / 1000:g}",
+                    budget=f"{max(epoch_budgets) / 1000:g}",
+                )
             )
         charged = Counter(charge[1:5] for charge in log.charges if charge[0] == epoch)
         if charged != Counter((leaf.pool, leaf.kind.on_disk, int(leaf.period), leaf.index) for leaf in releases):
-            verdict.problems.append(f"the ledger and the log of epoch {epoch} differ")
+            verdict.problems.append(Message("the ledger and the log of epoch {epoch} differ", epoch=epoch))
     sent_count = _compare_with_sent(verdict, digests, messages_in(sent))
     verdict.facts = {
-        "releases": dict(counts),
+        "releases": {figure_words(kind): count for kind, count in counts.items()},
         "pools": sorted(pools),
         "periods_refused": refused,
         "worst_visit_epsilon": worst / 1000,
@@ -88,10 +108,12 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
         "sent_releases_found_in_log": sent_count,
     }
     verdict.cannot_check = [
-        "that the noise had the logged scale: see hailong audit attack;",
-        "that one visit was counted once, in one pool: a visit that the tracker splits counts as several, and a person "
-        "with k visits, or at k counters, pays k times;",
-        "ratings, which are voluntary answers and outside the budget.",
+        Message("that the noise had the logged scale: see hailong audit attack;"),
+        Message(
+            "that one visit was counted once, in one pool: a visit that the tracker splits counts as several, and a "
+            "person with k visits, or at k counters, pays k times;"
+        ),
+        Message("ratings, which are voluntary answers and outside the budget."),
     ]
     return verdict
 
@@ -100,25 +122,30 @@ def _check_pools(verdict: Verdict, epoch: int, releases: list[ReleaseLeaf], poli
     """Every pool that was released stands in a policy, with two clerks or more."""
     planned = {pool: clerks for policy in policies for pool, clerks in policy.pools or ((1, 0),)}
     for pool in sorted({leaf.pool for leaf in releases} - set(planned)):
-        verdict.problems.append(f"pool {pool} was released in epoch {epoch}, and stands in no policy of it")
+        verdict.problems.append(
+            Message("pool {pool} was released in epoch {epoch}, and stands in no policy of it", pool=pool, epoch=epoch)
+        )
     for policy in policies:
         for pool, clerks in policy.pools:
             if clerks < 2:
-                verdict.problems.append(f"pool {pool} of epoch {epoch} serves one clerk alone")
+                verdict.problems.append(
+                    Message("pool {pool} of epoch {epoch} serves one clerk alone", pool=pool, epoch=epoch)
+                )
 
 
-def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, str]:
+def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, Sentence]:
     """The most that a visit can have cost. It falls into one pool, so this is the most of any pool, not their sum."""
     by_pool: dict[int, list[ReleaseLeaf]] = {}
     for leaf in releases:
         by_pool.setdefault(leaf.pool, []).append(leaf)
     return max(
-        ((cost, label + pool_words(pool)) for pool, own in by_pool.items() for cost, label in [_worst_of_pool(own)]),
-        default=(0, ""),
+        ((cost, of_pool(label, pool)) for pool, own in by_pool.items() for cost, label in [_worst_of_pool(own)]),
+        key=lambda found: found[0],
+        default=(0, NOTHING),
     )
 
 
-def _worst_of_pool(releases: list[ReleaseLeaf]) -> tuple[int, str]:
+def _worst_of_pool(releases: list[ReleaseLeaf]) -> tuple[int, Sentence]:
     """The dearest pair of a pulse and an evidence whose periods overlap (demo kinds: any pair)."""
 
     def spans(kind: ReleaseKind) -> list[_Span]:
@@ -130,14 +157,14 @@ def _worst_of_pool(releases: list[ReleaseLeaf]) -> tuple[int, str]:
                 found.append(_Span(leaf.epsilon_milli, start, end, window_label(leaf.period, leaf.index)))
         return found
 
-    nothing = _Span(0, 0.0, float("inf"), "no other release")
+    nothing = _Span(0, 0.0, float("inf"), Message("no other release"))
     pulses, evidences = [nothing, *spans(PULSE)], [nothing, *spans(EVIDENCE)]
-    best, label = 0, ""
+    best, label = 0, NOTHING
     for evidence in evidences:
         for pulse in pulses:
             cost = evidence.epsilon_milli + pulse.epsilon_milli
             if cost > best and pulse.start_s < evidence.end_s and evidence.start_s < pulse.end_s:
-                best, label = cost, f"{pulse.label} / {evidence.label}"
+                best, label = cost, Joined((pulse.label, evidence.label), " / ")
     return best, label
 
 
@@ -154,6 +181,11 @@ def _compare_with_sent(verdict: Verdict, digests: dict[int, Counter[bytes]], mes
             else:
                 label = window_label(message.period, message.index)
                 verdict.problems.append(
-                    f"{kind_of(message).name} {label} (epoch {message.epoch}) was sent, but is not in the log"
+                    Message(
+                        "{kind} {label} (epoch {epoch}) was sent, but is not in the log",
+                        kind=figure_words(kind_of(message).name),
+                        label=label,
+                        epoch=message.epoch,
+                    )
                 )
     return found

@@ -7,10 +7,12 @@ import itertools
 from collections import defaultdict
 from pathlib import Path
 
+from pipeline.audit.figures import figure_words
 from pipeline.audit.sources import StoredLog, read_heads, read_store
 from pipeline.audit.verdict import Verdict
 from pipeline.calendar import window_label
 from pipeline.errors import LogError
+from pipeline.language import Joined, Message, Sentence
 from pipeline.transparency.heads import from_words, verify_head
 from pipeline.transparency.leaves import (
     BasisLeaf,
@@ -44,8 +46,7 @@ def audit_log(store: Path, kept: list[Path], signing_public: bytes | None, box: 
     said."""
     verdict = Verdict(
         "log",
-        "Nhật ký minh bạch của thiết bị nguyên vẹn: không bị sửa, cắt hay rẽ nhánh so với các đỉnh cây đã ký.",
-        "The box's transparency log is whole: not altered, cut or forked against the signed tree heads.",
+        Message("The box's transparency log is whole: not altered, cut or forked against the signed tree heads."),
     )
     log = read_store(store)
     outside = [head for path in kept for head in read_heads(path, box)]
@@ -53,7 +54,7 @@ def audit_log(store: Path, kept: list[Path], signing_public: bytes | None, box: 
     for epoch in sorted(set(log.leaves) | {head.epoch for head in outside}):
         audit.epoch(epoch)
     if not log.leaves:
-        verdict.problems.append("CUT: the store holds no leaf at all")
+        verdict.problems.append(Message("CUT: the store holds no leaf at all"))
     verdict.facts = {
         "epochs": len(log.leaves),
         "leaves": sum(map(len, log.leaves.values())),
@@ -65,13 +66,15 @@ def audit_log(store: Path, kept: list[Path], signing_public: bytes | None, box: 
     }
     if not outside:
         verdict.cannot_check.append(
-            "a log that was rewritten as a whole together with its own heads: give heads that the server kept "
-            "(--heads)."
+            Message(
+                "a log that was rewritten as a whole together with its own heads: give heads that the server kept "
+                "(--heads)."
+            )
         )
     if signing_public is None:
-        verdict.cannot_check.append("that the signing key is the enrolled one: give it with --key.")
+        verdict.cannot_check.append(Message("that the signing key is the enrolled one: give it with --key."))
     verdict.cannot_check.append(
-        "that nothing was sent past the log: see hailong audit budget with a record, and audit trace."
+        Message("that nothing was sent past the log: see hailong audit budget with a record, and audit trace.")
     )
     return verdict
 
@@ -81,7 +84,7 @@ class _LogAudit:
         self.verdict = verdict
         self.inclusions = 0
         self.consistencies = 0
-        self.entries: list[str] = []
+        self.entries: list[Sentence] = []
         self._log = log
         self._outside = outside
         self._public = signing_public
@@ -93,10 +96,10 @@ class _LogAudit:
         numbers = [number for number, _ in numbered]
         if numbers != list(range(len(numbers))):
             missing = sorted(set(range(max(numbers) + 1)) - set(numbers))
-            self._say(f"CUT: epoch {epoch} lacks leaves {missing[:10]}")
+            self._say(Message("CUT: epoch {epoch} lacks leaves {missing}", epoch=epoch, missing=missing[:10]))
         public = self._read_leaves(epoch, numbered)
-        own = self._signed([head for head in self._log.heads if head.epoch == epoch], public, "own")
-        outside = self._signed([head for head in self._outside if head.epoch == epoch], public, "outside")
+        own = self._signed([head for head in self._log.heads if head.epoch == epoch], public, own=True)
+        outside = self._signed([head for head in self._outside if head.epoch == epoch], public, own=False)
         self._against(epoch, hashes, own, outside)
         self._proofs(hashes, sorted({head.size: head for head in own + outside}.values(), key=lambda head: head.size))
 
@@ -107,27 +110,42 @@ class _LogAudit:
             try:
                 leaf = decode_leaf(data)
             except LogError:
-                self._say(f"ALTERED: leaf {number} of epoch {epoch} is none that a box writes")
+                self._say(
+                    Message(
+                        "ALTERED: leaf {number} of epoch {epoch} is none that a box writes", number=number, epoch=epoch
+                    )
+                )
                 continue
             if number == 0:
                 if not isinstance(leaf, EpochLeaf) or leaf.epoch != epoch:
-                    self._say(f"ALTERED: epoch {epoch} does not begin with its own leaf")
+                    self._say(Message("ALTERED: epoch {epoch} does not begin with its own leaf", epoch=epoch))
                 elif public is None:
                     public = leaf.signing_public
                 elif public != leaf.signing_public:
-                    self._say(f"FORKED: epoch {epoch} names another signing key than the one enrolled")
-            self.entries.append(f"{epoch}/{number} {describe_leaf(leaf)}")
+                    self._say(
+                        Message("FORKED: epoch {epoch} names another signing key than the one enrolled", epoch=epoch)
+                    )
+            self.entries.append(Joined((f"{epoch}/{number}", describe_leaf(leaf)), " "))
         return public
 
-    def _signed(self, heads: list[TreeHead], public: bytes | None, whose: str) -> list[TreeHead]:
+    def _signed(self, heads: list[TreeHead], public: bytes | None, *, own: bool) -> list[TreeHead]:
         good = []
         for head in heads:
             if public is not None and verify_head(head, public):
                 good.append(head)
             else:
                 self._say(
-                    f"UNSIGNED: the {whose} head of size {head.size} (epoch {head.epoch}) is not signed by the box's "
-                    f"key"
+                    Message(
+                        "UNSIGNED: the own head of size {size} (epoch {epoch}) is not signed by the box's key",
+                        size=head.size,
+                        epoch=head.epoch,
+                    )
+                    if own
+                    else Message(
+                        "UNSIGNED: the outside head of size {size} (epoch {epoch}) is not signed by the box's key",
+                        size=head.size,
+                        epoch=head.epoch,
+                    )
                 )
         return good
 
@@ -138,34 +156,66 @@ class _LogAudit:
             roots[head.size].add(from_words(head.root))
         for size, found in roots.items():
             if len(found) > 1:
-                self._say(f"FORKED: the box signed {len(found)} different logs of size {size} (epoch {epoch})")
+                self._say(
+                    Message(
+                        "FORKED: the box signed {count} different logs of size {size} (epoch {epoch})",
+                        count=len(found),
+                        size=size,
+                        epoch=epoch,
+                    )
+                )
         self._covered(epoch, len(hashes), max((head.size for head in own + outside), default=0))
         agreeing = [head.size for head in own if self._root(hashes, head.size) == from_words(head.root)]
         for head in sorted(own + outside, key=lambda each: each.size):
             root = self._root(hashes, head.size)
             if root is None:
                 self._say(
-                    f"CUT: a head of size {head.size} was signed (epoch {epoch}), the log has {len(hashes)} leaves"
+                    Message(
+                        "CUT: a head of size {size} was signed (epoch {epoch}), the log has {leaves} leaves",
+                        size=head.size,
+                        epoch=epoch,
+                        leaves=len(hashes),
+                    )
                 )
             elif root != from_words(head.root) and len(roots[head.size]) == 1:
                 # heads of the box that fit this log, signed later than the one that does not: it tells two histories
                 if any(size >= head.size for size in agreeing):
                     self._say(
-                        f"FORKED: the log fits later heads of the box, but not the one of size {head.size} (epoch "
-                        f"{epoch})"
+                        Message(
+                            "FORKED: the log fits later heads of the box, but not the one of size {size} (epoch "
+                            "{epoch})",
+                            size=head.size,
+                            epoch=epoch,
+                        )
                     )
                 else:
-                    self._say(f"ALTERED: the first {head.size} leaves (epoch {epoch}) are not those that were signed")
+                    self._say(
+                        Message(
+                            "ALTERED: the first {size} leaves (epoch {epoch}) are not those that were signed",
+                            size=head.size,
+                            epoch=epoch,
+                        )
+                    )
 
     def _covered(self, epoch: int, leaves: int, signed: int) -> None:
         """A release is logged and signed in one transaction; what no head covers could be anything."""
         if leaves and not signed:
-            self._say(f"UNSIGNED: no head covers any of the {leaves} leaves of epoch {epoch}")
+            self._say(
+                Message(
+                    "UNSIGNED: no head covers any of the {leaves} leaves of epoch {epoch}", leaves=leaves, epoch=epoch
+                )
+            )
             return
         for number, data in self._log.leaves.get(epoch, [])[signed:]:
             with contextlib.suppress(LogError):
                 if isinstance(decode_leaf(data), ReleaseLeaf):
-                    self._say(f"UNSIGNED: no head covers the release at leaf {number} of epoch {epoch}")
+                    self._say(
+                        Message(
+                            "UNSIGNED: no head covers the release at leaf {number} of epoch {epoch}",
+                            number=number,
+                            epoch=epoch,
+                        )
+                    )
 
     def _root(self, hashes: list[bytes], size: int) -> bytes | None:
         return tree_root(hashes[:size]) if size <= len(hashes) else None
@@ -175,7 +225,13 @@ class _LogAudit:
         for old, new in itertools.pairwise(heads):
             proof = consistency_proof(hashes[: new.size], old.size)
             if not verify_consistency(old.size, new.size, from_words(old.root), from_words(new.root), proof):
-                self._say(f"FORKED: the log of size {new.size} does not begin with that of size {old.size}")
+                self._say(
+                    Message(
+                        "FORKED: the log of size {new} does not begin with that of size {old}",
+                        new=new.size,
+                        old=old.size,
+                    )
+                )
             self.consistencies += 1
         if not heads:
             return
@@ -184,49 +240,94 @@ class _LogAudit:
         for index in range(0, last.size, step):
             proof = inclusion_proof(hashes[: last.size], index)
             if not verify_inclusion(hashes[index], index, last.size, proof, from_words(last.root)):
-                self._say(f"ALTERED: leaf {index} is not in the tree of size {last.size}")
+                self._say(
+                    Message("ALTERED: leaf {index} is not in the tree of size {size}", index=index, size=last.size)
+                )
             self.inclusions += 1
 
-    def _say(self, problem: str) -> None:
+    def _say(self, problem: Sentence) -> None:
         if problem not in self.verdict.problems:
             self.verdict.problems.append(problem)
 
 
-def pool_words(pool: int) -> str:
-    """How a pool is named after what it did: not at all where it is the first, which may be the only one."""
-    return "" if pool == 1 else f" of pool {pool}"
+def of_pool(window: str, pool: int) -> Sentence:
+    """A window or a pair of them with the pool that it is of: not named where it is the first, which may be the only
+    one."""
+    return Joined((window,)) if pool == 1 else Message("{window} of pool {pool}", window=window, pool=pool)
 
 
-def describe_leaf(leaf: object) -> str:
+def describe_leaf(leaf: object) -> Sentence:
     """One leaf in words."""
     if isinstance(leaf, ReleaseLeaf):
-        return (
-            f"release {leaf.kind.name} {window_label(leaf.period, leaf.index)}{pool_words(leaf.pool)} epsilon "
-            f"{leaf.epsilon_milli / 1000:g}"
+        return Message(
+            "release {kind} {window} epsilon {epsilon}",
+            kind=figure_words(leaf.kind.name),
+            window=of_pool(window_label(leaf.period, leaf.index), leaf.pool),
+            epsilon=_epsilon(leaf.epsilon_milli),
         )
     if isinstance(leaf, RefusalLeaf):
         first, last = window_label(leaf.period, leaf.first), window_label(leaf.period, leaf.last)
-        return f"refused {leaf.kind.name} {first} .. {last}{pool_words(leaf.pool)}: {leaf.reason.name.lower()}"
-    if isinstance(leaf, PolicyLeaf):
-        return (
-            f"policy pulse {leaf.pulse_kind.name} {leaf.pulse_epsilon_milli / 1000:g}, evidence "
-            f"{leaf.evidence_kind.name} "
-            f"{leaf.evidence_epsilon_milli / 1000:g}, budget {leaf.budget_epsilon_milli / 1000:g}, clerks "
-            f"{leaf.clerks_per_box}"
-            f"{', pooled' if leaf.pooled else ''}{', pools ' * bool(leaf.pools)}"
-            f"{' '.join(f'{pool} ({clerks})' for pool, clerks in leaf.pools)}, at rest {leaf.at_rest}"
+        return Message(
+            "refused {kind} {windows}: {reason}",
+            kind=figure_words(leaf.kind.name),
+            windows=of_pool(f"{first} .. {last}", leaf.pool),
+            reason=figure_words(leaf.reason.name.lower()),
         )
+    if isinstance(leaf, PolicyLeaf):
+        return _policy(leaf)
     if isinstance(leaf, NoticeLeaf):
-        confirmed = "confirmed" if leaf.notice_confirmed else "not confirmed"
-        return f"notice {confirmed}, opt-out {'offered' if leaf.opt_out_offered else 'not offered'}"
+        confirmed = Message("notice confirmed") if leaf.notice_confirmed else Message("notice not confirmed")
+        return Joined(
+            (confirmed, Message("opt-out offered") if leaf.opt_out_offered else Message("opt-out not offered")), ", "
+        )
     if isinstance(leaf, BasisLeaf):
-        papers = f" by decision {leaf.decision_number} of {leaf.decision_date}, last check {leaf.last_check}"
-        stated = papers if leaf.basis == "state_activity" else ""
-        return f"legal basis {leaf.basis}{stated}, notice sha256 {leaf.notice.hex()[:16]}"
+        return _basis(leaf)
     if isinstance(leaf, ModelLeaf):
-        return f"model {leaf.name} sha256 {leaf.sha256.hex()[:16]}"
+        return Message("model {name} sha256 {digest}", name=leaf.name, digest=leaf.sha256.hex()[:16])
     if isinstance(leaf, KeyLeaf):
-        return f"key {leaf.role} {leaf.public.hex()[:16]}"
+        return Message("key {role} {public}", role=leaf.role, public=leaf.public.hex()[:16])
     if isinstance(leaf, EpochLeaf):
-        return f"epoch {leaf.epoch}, signing key {leaf.signing_public.hex()[:16]}"
-    return "the running counts could not be opened at this start"
+        return Message("epoch {epoch}, signing key {public}", epoch=leaf.epoch, public=leaf.signing_public.hex()[:16])
+    return Message("the running counts could not be opened at this start")
+
+
+def _policy(leaf: PolicyLeaf) -> Sentence:
+    pools = " ".join(f"{pool} ({clerks})" for pool, clerks in leaf.pools)
+    return Joined(
+        (
+            Message(
+                "policy pulse {kind} {epsilon}",
+                kind=figure_words(leaf.pulse_kind.name),
+                epsilon=_epsilon(leaf.pulse_epsilon_milli),
+            ),
+            Message(
+                "evidence {kind} {epsilon}",
+                kind=figure_words(leaf.evidence_kind.name),
+                epsilon=_epsilon(leaf.evidence_epsilon_milli),
+            ),
+            Message("budget {epsilon}", epsilon=_epsilon(leaf.budget_epsilon_milli)),
+            Message("clerks {count}", count=leaf.clerks_per_box),
+            *([Message("pooled")] if leaf.pooled else []),
+            *([Message("pools {pools}", pools=pools)] if pools else []),
+            Message("at rest {how}", how=leaf.at_rest),
+        ),
+        ", ",
+    )
+
+
+def _basis(leaf: BasisLeaf) -> Sentence:
+    notice = leaf.notice.hex()[:16]
+    if leaf.basis != "state_activity":
+        return Message("legal basis {basis}, notice sha256 {notice}", basis=leaf.basis, notice=notice)
+    return Message(
+        "legal basis {basis} by decision {number} of {day}, last check {check}, notice sha256 {notice}",
+        basis=leaf.basis,
+        number=leaf.decision_number,
+        day=leaf.decision_date,
+        check=leaf.last_check,
+        notice=notice,
+    )
+
+
+def _epsilon(milli: int) -> str:
+    return f"{milli / 1000:g}"

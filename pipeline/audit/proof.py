@@ -42,8 +42,7 @@ def check_proof(path: Path, signing_public: bytes | None) -> Verdict:
     """Whether a proof file shows what it says, under the box's key."""
     verdict = Verdict(
         "log proof",
-        "Mục này có trong nhật ký đã được thiết bị ký.",
-        "This entry stands in the log that the box signed.",
+        Message("This entry stands in the log that the box signed."),
     )
     try:
         proof = json.loads(path.read_text(encoding="utf-8"))
@@ -58,9 +57,9 @@ def check_proof(path: Path, signing_public: bytes | None) -> Verdict:
         ) from None
     verdict.facts = {"entry": describe_leaf(decode_leaf(leaf)), "index": index, "size": head.size, "epoch": head.epoch}
     if not verify_inclusion(leaf_hash(leaf), index, head.size, nodes, from_words(head.root)):
-        verdict.problems.append("the path does not lead from the entry to the head's root")
+        verdict.problems.append(Message("the path does not lead from the entry to the head's root"))
     if signing_public is None:
-        verdict.cannot_check.append("the signature: give the box's key with --key.")
+        verdict.cannot_check.append(Message("the signature: give the box's key with --key."))
     elif not verify_head(head, signing_public):
-        verdict.problems.append("the head is not signed by that key")
+        verdict.problems.append(Message("the head is not signed by that key"))
     return verdict

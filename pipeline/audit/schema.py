@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from pipeline import wire
+from pipeline.audit.figures import figure_words
 from pipeline.audit.verdict import Verdict
+from pipeline.language import Joined, Message, Sentence
 
 MSGPACK_MAX = 2**64 - 1
 """An integer of msgpack has 64 bits at most; `msgspec` cannot state a bound above 2^63 - 1."""
@@ -30,29 +32,34 @@ class Field:
     bits: float
 
 
-def describe(types: Any = wire.Message) -> tuple[list[Field], list[str]]:
+def describe(types: Any = wire.Message) -> tuple[list[Field], list[Sentence]]:
     """All fields of the message types, and what of them is not closed: text, bytes, floats, unbounded or optional
     values, unknown fields allowed."""
     fields: list[Field] = []
-    problems: list[str] = []
+    problems: list[Sentence] = []
     info = msgspec.inspect.type_info(types)
     members = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
     for member in members:
         if not isinstance(member, msgspec.inspect.StructType):
-            problems.append(f"{member} is not a struct")
+            problems.append(Message("{member} is not a struct", member=member))
             continue
         _struct(member, member.cls.__name__, "", 1, fields, problems)
     return fields, problems
 
 
 def _struct(
-    struct: msgspec.inspect.StructType, message: str, prefix: str, times: int, fields: list[Field], problems: list[str]
+    struct: msgspec.inspect.StructType,
+    message: str,
+    prefix: str,
+    times: int,
+    fields: list[Field],
+    problems: list[Sentence],
 ) -> None:
     if not struct.forbid_unknown_fields and not struct.array_like:
-        problems.append(f"{message}: unknown fields are allowed")
+        problems.append(Message("{message}: unknown fields are allowed", message=message))
     for entry in struct.fields:
         if not entry.required and not _has_one_spelling(struct.cls, entry):
-            problems.append(f"{message}.{prefix}{entry.name} may be left out")
+            problems.append(Message("{field} may be left out", field=f"{message}.{prefix}{entry.name}"))
         _value(entry.type, message, prefix + entry.name, times, fields, problems)
 
 
@@ -62,13 +69,13 @@ def _has_one_spelling(cls: Any, entry: msgspec.inspect.Field) -> bool:
     return bool(cls.__struct_config__.omit_defaults) and isinstance(entry.default, int)
 
 
-def _value(kind: Any, message: str, name: str, times: int, fields: list[Field], problems: list[str]) -> None:
+def _value(kind: Any, message: str, name: str, times: int, fields: list[Field], problems: list[Sentence]) -> None:
     inspect = msgspec.inspect
     if isinstance(kind, inspect.Metadata):
         _value(kind.type, message, name, times, fields, problems)
     elif isinstance(kind, inspect.IntType):
         if kind.ge is None:
-            problems.append(f"{message}.{name} is an integer without bounds")
+            problems.append(Message("{field} is an integer without bounds", field=f"{message}.{name}"))
             return
         high = MSGPACK_MAX if kind.le is None else kind.le
         fields.append(Field(message, name, "integer", kind.ge, high, times, times * math.log2(high - kind.ge + 1)))
@@ -88,15 +95,18 @@ def _value(kind: Any, message: str, name: str, times: int, fields: list[Field], 
                 _value(item, message, f"{name}[{number}]", times, fields, problems)
     elif isinstance(kind, (inspect.VarTupleType, inspect.ListType)):
         if kind.min_length is None or kind.min_length != kind.max_length:
-            problems.append(f"{message}.{name} has no fixed length")
+            problems.append(Message("{field} has no fixed length", field=f"{message}.{name}"))
             return
         _value(kind.item_type, message, name, times * kind.min_length, fields, problems)
     elif isinstance(kind, inspect.StructType):
         _struct(kind, message, name + ".", times, fields, problems)
     else:
         problems.append(
-            f"{message}.{name} is {type(kind).__name__.removesuffix('Type').lower()}: only bounded integers may leave "
-            f"a box"
+            Message(
+                "{field} is {kind}: only bounded integers may leave a box",
+                field=f"{message}.{name}",
+                kind=type(kind).__name__.removesuffix("Type").lower(),
+            )
         )
 
 
@@ -133,9 +143,10 @@ def audit_schema(pulse_epsilon: float, evidence_epsilon: float) -> Verdict:
     """Whether the schema is closed, and what a release can carry about one visit at these epsilons."""
     verdict = Verdict(
         "schema",
-        "Mọi bản tin rời thiết bị chỉ gồm số nguyên có giới hạn; không văn bản, không dữ liệu nhị phân, không thời "
-        "điểm, không mã định danh cá nhân.",
-        "Everything that leaves a box is bounded integers: no text, no bytes, no instant, no identifier of a person.",
+        Message(
+            "Everything that leaves a box is bounded integers: no text, no bytes, no instant, no identifier of a "
+            "person."
+        ),
     )
     fields, verdict.problems = describe()
     messages: dict[str, float] = {}
@@ -145,7 +156,11 @@ def audit_schema(pulse_epsilon: float, evidence_epsilon: float) -> Verdict:
     verdict.facts = {
         "schema_version": wire.SCHEMA_VERSION,
         "fields": [
-            f"{each.message}.{each.name}: {each.count} x {each.kind} {each.low}..{each.high}" for each in fields
+            Joined(
+                (f"{each.message}.{each.name}: {each.count} x", figure_words(each.kind), f"{each.low}..{each.high}"),
+                " ",
+            )
+            for each in fields
         ],
         "capacity_bits": {name: round(bits, 1) for name, bits in messages.items()},
         "about_one_visit_pulse": evidence_bits(pulse_epsilon) if pulse_epsilon else {},
@@ -155,21 +170,33 @@ def audit_schema(pulse_epsilon: float, evidence_epsilon: float) -> Verdict:
         "level_guess_before": 1 / 6,
         "level_guess_knowing_rating_and_all_others": guess_among_levels(evidence_epsilon),
         "why": [
-            "A visit adds one to one cell of a pulse and one cell of the evidence; every cell has discrete Laplace "
-            "noise, so the odds of any two",
-            "answers to 'did this visit take place, and how' change by at most e^epsilon, however large the table and "
-            "whatever else is known.",
-            "The capacity is what a dishonest box could put into the fields (noise and nonces are random); the bound "
-            "on a visit is the mechanism's.",
-            "Ratings are voluntary answers: up to their whole row is told, exactly, outside this bound; the day is "
-            "their finest time.",
-            "Head, hello, heartbeat and the questions about updates are moved by no visit; every message has the same "
-            "size on the network and goes at fixed times, the questions in quiet hours.",
+            Message(
+                "A visit adds one to one cell of a pulse and one cell of the evidence; every cell has discrete Laplace "
+                "noise, so the odds of any two answers to 'did this visit take place, and how' change by at most "
+                "e^epsilon, however large the table and whatever else is known."
+            ),
+            Message(
+                "The capacity is what a dishonest box could put into the fields (noise and nonces are random); the "
+                "bound on a visit is the mechanism's."
+            ),
+            Message(
+                "Ratings are voluntary answers: up to their whole row is told, exactly, outside this bound; the day is "
+                "their finest time."
+            ),
+            Message(
+                "Head, hello, heartbeat and the questions about updates are moved by no visit; every message has the "
+                "same size on the network and goes at fixed times, the questions in quiet hours."
+            ),
         ],
     }
     verdict.cannot_check = [
-        "that the program that runs on the box is this one (compare the bundle's signature and the log's leaves of "
-        "models);",
-        "that a dishonest box does not hide signals in noise or nonces: the schema bounds the room, not the intention.",
+        Message(
+            "that the program that runs on the box is this one (compare the bundle's signature and the log's leaves of "
+            "models);"
+        ),
+        Message(
+            "that a dishonest box does not hide signals in noise or nonces: the schema bounds the room, not the "
+            "intention."
+        ),
     ]
     return verdict

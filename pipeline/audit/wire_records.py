@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from pipeline import wire
+from pipeline.audit.figures import figure_words
 from pipeline.audit.sources import is_database, read_outbox, read_record
 from pipeline.audit.verdict import Verdict
 from pipeline.errors import WireError
 from pipeline.framing import unpad
+from pipeline.language import Message, Sentence
 from pipeline.release_kind import Release, kind_of
 
 MAX_SHOWN = 20
@@ -32,8 +34,10 @@ def audit_wire(paths: Iterable[Path], demo: bool = False) -> Verdict:
     """Records of the sender and outbox files. `demo`: whether demo periods are allowed."""
     verdict = Verdict(
         "wire",
-        "Mọi bản tin đã ghi đều đúng lược đồ khép kín, cùng một kích thước, và bản gửi lại giống hệt bản đầu.",
-        "Every recorded message fits the closed schema, has the one size, and is the same whenever it was sent again.",
+        Message(
+            "Every recorded message fits the closed schema, has the one size, and is the same whenever it was sent "
+            "again."
+        ),
     )
     audit = _WireAudit(verdict, demo)
     for path in paths:
@@ -45,7 +49,7 @@ def audit_wire(paths: Iterable[Path], demo: bool = False) -> Verdict:
                 audit.frame(place, frame)
     if not audit.messages:
         verdict.problems.append(
-            "there is no message to look at: record some with [server] record in the box's configuration"
+            Message("there is no message to look at: record some with [server] record in the box's configuration")
         )
     verdict.facts = {
         "messages": sum(audit.messages.values()),
@@ -54,7 +58,9 @@ def audit_wire(paths: Iterable[Path], demo: bool = False) -> Verdict:
         "pools": sorted(audit.pools),
         "distinct_epsilons_milli": sorted(audit.epsilons),
     }
-    verdict.cannot_check = ["what was sent by another program or while nothing was recorded: see hailong audit trace."]
+    verdict.cannot_check = [
+        Message("what was sent by another program or while nothing was recorded: see hailong audit trace.")
+    ]
     return verdict
 
 
@@ -88,44 +94,71 @@ class _WireAudit:
             self._show(
                 place,
                 payload,
-                "it decodes, but is not written as the schema writes it: bits may be hidden in the encoding",
+                Message("it decodes, but is not written as the schema writes it: bits may be hidden in the encoding"),
             )
         if message.sequence:
             key = (message.epoch, message.sequence)
             if key in self._seen:
                 self.repeated += 1
                 if self._seen[key] != payload:
-                    self._show(place, payload, f"another content than before under epoch {key[0]}, sequence {key[1]}")
+                    self._show(
+                        place,
+                        payload,
+                        Message(
+                            "another content than before under epoch {epoch}, sequence {sequence}",
+                            epoch=message.epoch,
+                            sequence=message.sequence,
+                        ),
+                    )
             self._seen.setdefault(key, payload)
         elif not isinstance(message, (wire.Heartbeat, wire.Hello, wire.Standing, wire.Want)):
-            self._show(place, payload, "it has no sequence number")
+            self._show(place, payload, Message("it has no sequence number"))
         if isinstance(message, Release):
             self._release(place, payload, message)
         elif isinstance(message, wire.Ratings) and message.day >= _DAYS:
-            self._show(place, payload, "its day lies after 2044: a finer time may stand in it")
+            self._show(place, payload, Message("its day lies after 2044: a finer time may stand in it"))
 
     def _release(self, place: str, payload: bytes, message: Release) -> None:
         self.epsilons.add(message.epsilon_milli)
         if message.period >= wire.PeriodKind.DEMO_PULSE and not self._demo:
-            self._show(place, payload, "it is of a demo's period (--demo allows them)")
+            self._show(place, payload, Message("it is of a demo's period (--demo allows them)"))
         if message.index >= _PERIODS.get(message.period, 2**31):
-            self._show(place, payload, "its period lies after 2044: a finer time may stand in its index")
+            self._show(place, payload, Message("its period lies after 2044: a finer time may stand in its index"))
         kind = kind_of(message)
         if message.period not in kind.periods:
-            self._show(place, payload, f"a {kind.name} has no period of the kind {message.period.name}")
+            self._show(
+                place,
+                payload,
+                Message(
+                    "a {kind} has no period of the kind {period}",
+                    kind=figure_words(kind.name),
+                    period=figure_words(message.period.name),
+                ),
+            )
         self.pools.add(message.pool)
         period = (kind.name, message.pool, message.epoch, int(message.period), message.index)
         if self._periods.setdefault(period, message.sequence) != message.sequence:
-            self._show(place, payload, "its period was released before under another sequence number: a second noise")
+            self._show(
+                place,
+                payload,
+                Message("its period was released before under another sequence number: a second noise"),
+            )
 
-    def _show(self, place: str, data: bytes, problem: str) -> None:
+    def _show(self, place: str, data: bytes, problem: Sentence) -> None:
         if len(self.verdict.problems) < MAX_SHOWN:
             digest = hashlib.sha256(data).hexdigest()[:16]
             self.verdict.problems.append(
-                f"{place}: {problem} ({len(data)} bytes, sha256 {digest}, begins {data[:SHOWN_BYTES].hex()})"
+                Message(
+                    "{place}: {problem} ({size} bytes, sha256 {digest}, begins {begin})",
+                    place=place,
+                    problem=problem,
+                    size=len(data),
+                    digest=digest,
+                    begin=data[:SHOWN_BYTES].hex(),
+                )
             )
         elif len(self.verdict.problems) == MAX_SHOWN:
-            self.verdict.problems.append("and more of the same")
+            self.verdict.problems.append(Message("and more of the same"))
 
 
 def messages_in(paths: Iterable[Path]) -> list[wire.Message]:

@@ -16,8 +16,12 @@ import dataclasses
 import json
 from pathlib import Path
 
-from pipeline.language import Message
+from pipeline.calendar import day_date
+from pipeline.language import NOTHING, Day, Joined, Message, Number, Sentence
+from pipeline.language.console import say, spoken
+from server.commands.options import LOG_OF_CHANGES, NO_PROVINCE
 from server.core.config import add_store_arguments, load_config, open_store
+from server.ratings.audit import Difference, RatingsAudit
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     kept = None if args.head is None else read_head(args.head, args.key)
     engine = open_store(load_config(args))
-    result: dict[str, dict[str, object]] = {}
+    result: dict[str, RatingsAudit | Sentence] = {}
     holds = True
     with read(engine) as connection:
         for province in all_provinces(connection):
@@ -50,10 +54,10 @@ def run(args: argparse.Namespace) -> int:
                     check_head(connection, scope, kept)
             except LogError as error:
                 holds = False
-                result[province.code] = {"problem": error.message}
+                result[province.code] = error.said
                 continue
             holds = holds and not found.differences
-            result[province.code] = dataclasses.asdict(found)
+            result[province.code] = found
     engine.dispose()
     if kept is not None and kept.province not in result:
         raise InvalidError(
@@ -61,26 +65,56 @@ def run(args: argparse.Namespace) -> int:
         )
     holds = holds and bool(result)
     if args.json:
-        print(json.dumps({"holds": holds, "provinces": result}, ensure_ascii=False))
+        provinces = {code: _as_json(one) for code, one in result.items()}
+        print(json.dumps({"holds": holds, "provinces": provinces}, ensure_ascii=False))
         return 0 if holds else 1
     if not result:
-        print("Nothing was checked: this store has no province. Name the right one (--data-dir or --store).")
+        say(NO_PROVINCE)
     for code, one in result.items():
         _tell(code, one)
     return 0 if holds else 1
 
 
-def _tell(code: str, one: dict[str, object]) -> None:
-    if "problem" in one:
-        print(f"{code}: {one['problem']}")
+def _as_json(one: RatingsAudit | Sentence) -> dict[str, object]:
+    if not isinstance(one, RatingsAudit):
+        return spoken("problem", one)
+    differences = [{**dataclasses.asdict(each), **spoken("text", each.text)} for each in one.differences]
+    return {**dataclasses.asdict(one), "differences": differences}
+
+
+def _tell(code: str, one: RatingsAudit | Sentence) -> None:
+    if not isinstance(one, RatingsAudit):
+        say(Message("{province}: {problem}", province=code, problem=one))
         return
-    differences = one["differences"]
-    assert isinstance(differences, list | tuple)
-    print(f"{code}: {one['ratings']} ratings in {one['chains']} chains, {one['sealed']} sealed in the log of changes")
-    print(f"  log of changes: {one['entries']} entries, head {one['head']}")
-    for each in differences:
-        number = "" if each["rating"] is None else f"rating {each['rating']}: "
-        place = f" ({each['source'] or 'before sources'}, {each['channel']}, received on day {each['received_day']})"
-        print(f"  {number}{each['text']}{place}")
-    if not differences:
-        print("  nothing was changed, added or removed behind the application's back")
+    say(
+        Message(
+            "{province}: {ratings} ratings in {chains} chains, {sealed} sealed in the log of changes",
+            province=code,
+            ratings=Number(one.ratings),
+            chains=Number(one.chains),
+            sealed=Number(one.sealed),
+        )
+    )
+    say(LOG_OF_CHANGES.with_params(entries=Number(one.entries), head=one.head), indent=2)
+    for each in one.differences:
+        say(_words(each), indent=2)
+    if not one.differences:
+        say(Message("nothing was changed, added or removed behind the application's back"), indent=2)
+
+
+def _words(each: Difference) -> Sentence:
+    """One difference with where it is; a row that is gone has no place any more."""
+    where = (
+        Message(
+            "({source}, {channel}, received on {day})",
+            source=each.source or Message("before sources"),
+            channel=each.channel,
+            day=Day(day_date(each.received_day)),
+        )
+        if each.channel
+        else NOTHING
+    )
+    words = each.text
+    if each.rating is not None:
+        words = Message("rating {number}: {problem}", number=each.rating, problem=each.text)
+    return Joined((words, where), " ") if where else words

@@ -12,8 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.language import Joined, Message, Number, Sentence
+from pipeline.language.console import say, spoken
+from server.commands.options import LOG_OF_CHANGES, NO_PROVINCE
 from server.core.config import add_store_arguments, load_config, open_store
 
 
@@ -48,33 +52,59 @@ def run(args: argparse.Namespace) -> int:
         with write(engine) as connection:
             enforce(connection)
         forget(engine)
-    result: dict[str, dict[str, object]] = {}
+    result: dict[str, _Found] = {}
     with read(engine) as connection:
         for province in all_provinces(connection):
-            found = [finding.words[1] for finding in findings(connection, province.province_id)]
+            found: list[Sentence] = [finding.words for finding in findings(connection, province.province_id)]
             try:
                 length, head = verify_changes(connection, province.province_id)
             except LogError as error:
-                found.append(error.message)
+                found.append(error.said)
                 length, head = 0, ""
-            result[province.code] = {"findings": found, "changes": length, "changes_head": head}
+            result[province.code] = _Found(found, length, head)
     paths, unread = files_of(engine, args.files) if args.canary else ([], [])
-    traces = [f"{trace.path} at {trace.offset}: number {trace.number + 1}" for trace in search(paths, args.canary)]
+    traces: list[Sentence] = [
+        Message("{path} at {offset}: number {number}", path=trace.path, offset=trace.offset, number=trace.number + 1)
+        for trace in search(paths, args.canary)
+    ]
     engine.dispose()
-    holds = bool(result) and not any(one["findings"] for one in result.values()) and not traces and not unread
-    nothing = "Nothing was checked: this store has no province. Name the right one (--data-dir or --store)."
+    holds = bool(result) and not any(one.findings for one in result.values()) and not traces and not unread
     if args.json:
-        problems = {} if result else {"problems": [nothing]}
-        files = {"files": len(paths), "traces": traces, "unread": unread} if args.canary else {}
-        print(json.dumps({"holds": holds, "provinces": result, **files, **problems}, ensure_ascii=False))
-    elif not result:
-        print(nothing)
-    else:
-        for code, one in result.items():
-            findings_of = one["findings"] if isinstance(one["findings"], list) else []
-            print(f"{code}: {'; '.join(findings_of) or 'nothing finer or older than the policy'}")
-            print(f"  log of changes: {one['changes']} entries, head {one['changes_head']}")
-        if args.canary:
-            print(f"{len(paths)} files searched for {len(args.canary)} numbers: {len(traces)} traces")
-            print("\n".join([*(f"  {trace}" for trace in traces), *(f"  not read: {one}" for one in unread)]))
+        problems = {} if result else spoken("problems", [NO_PROVINCE])
+        files = {"files": len(paths), **spoken("traces", traces), **spoken("unread", unread)} if args.canary else {}
+        provinces = {code: one.as_json() for code, one in result.items()}
+        print(json.dumps({"holds": holds, "provinces": provinces, **files, **problems}, ensure_ascii=False))
+        return 0 if holds else 1
+    if not result:
+        say(NO_PROVINCE)
+        return 1
+    for code, one in result.items():
+        found = one.findings or [Message("nothing finer or older than the policy")]
+        say(Message("{province}: {problem}", province=code, problem=Joined(found)))
+        say(LOG_OF_CHANGES.with_params(entries=Number(one.changes), head=one.head), indent=2)
+    if args.canary:
+        say(
+            Message(
+                "{files} files searched for {numbers} numbers: {traces} traces",
+                files=Number(len(paths)),
+                numbers=Number(len(args.canary)),
+                traces=Number(len(traces)),
+            )
+        )
+        for trace in traces:
+            say(trace, indent=2)
+        for left in unread:
+            say(Message("not read: {what}", what=left), indent=2)
     return 0 if holds else 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Of one province: what speaks against the policy, entries of its log of changes, and that log's head."""
+
+    findings: list[Sentence]
+    changes: int
+    head: str
+
+    def as_json(self) -> dict[str, object]:
+        return {**spoken("findings", self.findings), "changes": self.changes, "changes_head": self.head}

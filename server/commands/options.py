@@ -6,10 +6,18 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.language import Message
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from server.store.sealing import Opener
+
+
+NO_PROVINCE = Message("Nothing was checked: this store has no province. Name the right one (--data-dir or --store).")
+"""What an audit of an empty store says; it does not hold."""
+LOG_OF_CHANGES = Message("log of changes: {entries} entries, head {head}")
+"""Of a province; its parameters are given where it is said."""
 
 
 def add_store(parser: argparse.ArgumentParser, *, province: bool = True) -> None:

@@ -16,7 +16,8 @@ import argparse
 import json
 from dataclasses import asdict
 
-from pipeline.language import Message
+from pipeline.language import Day, Joined, Message, Spoken
+from pipeline.language.console import say
 from server.core.config import add_province_argument, add_store_arguments
 
 
@@ -73,10 +74,20 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"pushes": rows}, ensure_ascii=False))
         return 0
     for one in found:
+        state: Spoken = Message("given up") if one.given_up else Message("waits")
         if one.received_day is not None:
-            state = f"taken {day_date(one.received_day)}"
-        else:
-            state = f"{'given up' if one.given_up else 'waits'}{f': {one.problem}' if one.problem else ''}"
-        print(f"{one.period} {one.version} sent {day_date(one.day)}: {state}")
-    print(f"{len(found)} sent.")
+            state = Message("taken on {day}", day=Day(day_date(one.received_day)))
+        elif one.problem:
+            state = Joined((state, one.problem), ": ")
+        sent = Day(day_date(one.day))
+        say(
+            Message(
+                "{period} {version} sent on {day}: {state}",
+                period=one.period,
+                version=one.version,
+                day=sent,
+                state=state,
+            )
+        )
+    say(Message("{count} sent.", count=len(found)))
     return 0

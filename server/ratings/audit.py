@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.language import Message, Plural, Sentence
 from server.core.changes import verify_changes
 from server.core.provinces import province_by_id
 from server.core.scope import Scope
@@ -31,6 +32,10 @@ from server.store.tables.ratings import ratings
 _MOVES = ("rating_set_aside", "rating_restored")
 
 
+_NOT_SEALED = Message("the chain is not the one that was sealed in the log")
+_SEALED_LATE = Message("it was sealed after a later day's: it was not there when its day was over")
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Something that the application did not do. `rating`: the row's id, None where only its chain tells."""
@@ -38,7 +43,7 @@ class Difference:
     source: str
     channel: str
     received_day: int
-    text: str
+    text: Sentence
     rating: int | None = None
 
 
@@ -90,16 +95,20 @@ def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
             now = (row["flag"], row["state"])
             first = now if move is None else move.first
             if move is not None and move.last != now:
-                found.append(Difference(*_place(key), f"flag and state are {now}, the log says {move.last}", row["id"]))
+                words = Message("flag and state are {now}, the log says {last}", now=now, last=move.last)
+                found.append(Difference(*_place(key), words, row["id"]))
             texts.append(row_text(row, first[0], first[1], row["more"]))
         chain = chains.pop(key, None)
         seen += 1
         found += _compare(key, chain, texts, sealed, made_up)
-    found += [Difference(*_place(key), f"all {chain['count']} rows are gone") for key, chain in chains.items()
-              if chain["count"]]  # fmt: skip
+    found += [
+        Difference(*_place(key), Message("all {count} rows are gone", count=chain["count"]))
+        for key, chain in chains.items()
+        if chain["count"]
+    ]
     gone = set(sealed) - known
-    found += [Difference(*_place(key), "its chain is gone, the log names it") for key in sorted(gone)]
-    found += [Difference("", "", 0, "the row is gone, the log names it", number) for number in sorted(moves)]
+    found += [Difference(*_place(key), Message("its chain is gone, the log names it")) for key in sorted(gone)]
+    found += [Difference("", "", 0, Message("the row is gone, the log names it"), number) for number in sorted(moves)]
     return RatingsAudit(rows, seen, len(sealed), entries, head, tuple(found))
 
 
@@ -159,7 +168,8 @@ def _compare(
     if chain is None:
         if (key[0], key[1]) == BEFORE and not sealed:
             return []  # chained when the server seals its first day
-        return [Difference(*place, f"{len(texts)} rows that no chain knows")]
+        words = Plural("{count} row that no chain knows", "{count} rows that no chain knows", count=len(texts))
+        return [Difference(*place, words)]
     wanted = set() if seals is None else set(seals.digests)
     at, digest = {}, ""
     for number, digest in enumerate(grown(chain["salt"], texts)):
@@ -167,20 +177,27 @@ def _compare(
             at[digest] = number
     found = []
     if len(texts) != chain["count"]:
-        what = "too many" if len(texts) > chain["count"] else "too few"
-        found.append(Difference(*place, f"{abs(len(texts) - chain['count'])} rows {what}"))
+        found.append(Difference(*place, _wrong_count(len(texts) - chain["count"])))
     elif digest != chain["digest"]:
-        found.append(Difference(*place, "a row was changed, or its order"))
+        found.append(Difference(*place, Message("a row was changed, or its order")))
     if seals is None:
         if chain["sealed"]:
-            found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+            found.append(Difference(*place, _NOT_SEALED))
         return found
     if not found and len(at) < len(wanted):
-        found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+        found.append(Difference(*place, _NOT_SEALED))
     elif not found and seals.digests[0] != digest and not made_up:
-        found.append(Difference(*place, f"{len(texts) - at[seals.digests[0]]} rows came after the seal"))
+        late = len(texts) - at[seals.digests[0]]
+        words = Plural("{count} row came after the seal", "{count} rows came after the seal", count=late)
+        found.append(Difference(*place, words))
     elif chain["sealed"] and seals.digests[-1] != chain["digest"]:
-        found.append(Difference(*place, "the chain is not the one that was sealed in the log"))
+        found.append(Difference(*place, _NOT_SEALED))
     if seals.late and not made_up:
-        found.append(Difference(*place, "it was sealed after a later day's: it was not there when its day was over"))
+        found.append(Difference(*place, _SEALED_LATE))
     return found
+
+
+def _wrong_count(more: int) -> Sentence:
+    if more > 0:
+        return Plural("{count} row too many", "{count} rows too many", count=more)
+    return Plural("{count} row too few", "{count} rows too few", count=-more)

@@ -18,6 +18,7 @@ from typing import BinaryIO
 
 from sqlalchemy import Engine
 
+from pipeline.language import Message, Sentence
 from server.store.engine import read
 from server.store.sealing import is_sealed
 
@@ -67,10 +68,10 @@ def forms(number: str) -> tuple[bytes, ...]:
     return tail.encode(), tail.encode("utf-16-le"), tail.encode("utf-16-be")
 
 
-def files_of(engine: Engine, also: Iterable[Path] = ()) -> tuple[list[Path], list[str]]:
+def files_of(engine: Engine, also: Iterable[Path] = ()) -> tuple[list[Path], list[Sentence]]:
     """Files that a search reads, and in words what it cannot read."""
     found: list[Path] = []
-    left_out: list[str] = []
+    left_out: list[Sentence] = []
     if engine.dialect.name == "sqlite":
         if engine.url.database:
             found += _below(Path(engine.url.database).resolve().parent)
@@ -80,7 +81,9 @@ def files_of(engine: Engine, also: Iterable[Path] = ()) -> tuple[list[Path], lis
         if os.access(folder, os.R_OK | os.X_OK):
             found += _below(folder)
         else:
-            left_out.append(f"{folder}: run this as the data base's own user to search its files")
+            left_out.append(
+                Message("{folder}: run this as the data base's own user to search its files", folder=folder)
+            )
     temporary = Path(tempfile.gettempdir())
     for name in TEMPORARY:
         found += [one for folder in temporary.glob(f"{name}*") for one in _below(folder)]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from edge.audit.trace import _columns
 from edge.delivery.outbox import Outbox
+from pipeline.language import Sentence
 from tests.privacy.bench import Bench
 
 
-def _change(path: Path, statement: str) -> list[str]:
+def _change(path: Path, statement: str) -> list[Sentence]:
     database = sqlite3.connect(path)
     database.execute(statement)
     database.commit()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge.audit.counter_days import STEP_S, By, make_day
 from edge.audit.sensitivity import EMPTY_S, HoldingEngine, add_sensitivity, attack_engine, differences, play
 from pipeline.audit.verdict import Verdict
+from pipeline.language import NOTHING, is_spoken
 from pipeline.records import Level
 
 MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -70,7 +71,8 @@ def test_whoever_opted_out_is_never_given_a_level(by: By) -> None:
 
 
 def test_the_verdict_says_what_was_tried() -> None:
-    verdict = Verdict("attack", "", "")
+    verdict = Verdict("attack", NOTHING)
     add_sensitivity(verdict, 5)
     assert verdict.problems == []
     assert set(verdict.facts["engine"]) == {"by presence", "by queue"}
+    assert all(is_spoken(each) for fact in verdict.facts["engine"].items() for each in fact)

@@ -99,8 +99,8 @@ def test_what_the_application_did_is_in_order(any_store: Engine, office: Place) 
         ),
         ("UPDATE ratings SET state = 0 WHERE id = 9", [(9, "flag and state are (7, 0), the log says (7, 1)")]),
         ("UPDATE ratings SET state = 1, flag = 8 WHERE id = 1", [(None, "a row was changed, or its order")]),
-        ("DELETE FROM ratings WHERE id = 2", [(None, "1 rows too few")]),
-        ("DELETE FROM ratings WHERE id = 3", [(None, "1 rows too few"), (3, "the row is gone, the log names it")]),
+        ("DELETE FROM ratings WHERE id = 2", [(None, "1 row too few")]),
+        ("DELETE FROM ratings WHERE id = 3", [(None, "1 row too few"), (3, "the row is gone, the log names it")]),
         (
             "DELETE FROM ratings WHERE source LIKE 'import%'",
             [(None, "all 20 rows are gone")],
@@ -128,7 +128,7 @@ def test_a_row_that_was_slipped_in_is_found(any_store: Engine, office: Place, kn
         )
         del row["id"]
         connection.execute(ratings.insert().values(**row | ({} if known else {"source": "box:99"})))
-    expected = "1 rows too many" if known else "1 rows that no chain knows"
+    expected = "1 row too many" if known else "1 row that no chain knows"
     assert _found(any_store, office) == [(None, expected)]
 
 
@@ -227,7 +227,7 @@ def test_rows_that_pretend_to_be_from_before_there_were_chains_are_found(any_sto
         row = dict(connection.execute(scope.select(ratings).where(ratings.c.id == 1)).mappings().one())
         del row["id"]
         connection.execute(ratings.insert().values(**row | {"source": "", "received_day": 0}))
-    expected = [(None, "1 rows that no chain knows")]
+    expected = [(None, "1 row that no chain knows")]
     assert _found(any_store, office) == expected
     with write(any_store) as connection:
         assert seal(connection, scope) == 0, "they are not made honest afterwards"

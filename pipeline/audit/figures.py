@@ -1,10 +1,12 @@
-"""What the audits' figures are called, and what they say that they cannot check; their results are files in English."""
+"""What the audits' figures are called. Their names in the results are codes, for programs."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from pipeline.language import Message
 
-FIGURES = {
+FIGURES: Final[dict[str, Message]] = {
     "about_one_visit_evidence": Message("about one visit evidence"),
     "about_one_visit_pulse": Message("about one visit pulse"),
     "about_one_visit_replace_one": Message("about one visit replace one"),
@@ -12,12 +14,13 @@ FIGURES = {
     "addresses_contacted": Message("addresses contacted"),
     "addresses_listened_at": Message("addresses listened at"),
     "attacks": Message("attacks"),
+    "basis": Message("legal basis of the box"),
     "budget_epsilon": Message("budget epsilon"),
     "by_kind": Message("by kind"),
     "calls": Message("calls"),
-    "cells": Message("cells"),
     "canaries": Message("canaries"),
     "capacity_bits": Message("capacity bits"),
+    "cells": Message("cells"),
     "claims": Message("claims"),
     "confidence": Message("confidence"),
     "consistency_proofs_verified": Message("consistency proofs verified"),
@@ -26,89 +29,80 @@ FIGURES = {
     "distinct_epsilons_milli": Message("distinct epsilons milli"),
     "engine": Message("attacks on the engine: how many cells one visit changes"),
     "entries": Message("entries"),
+    "entry": Message("entry"),
+    "epoch": Message("epoch"),
     "epochs": Message("epochs"),
     "face_was_found": Message("face was found"),
+    "fields": Message("fields"),
     "files_searched": Message("files searched"),
     "files_written": Message("files written"),
     "found_during_the_visit": Message("found during the visit"),
     "found_when_it_had_ended": Message("found when it had ended"),
     "found_with_the_counter_empty": Message("found with the counter empty"),
     "inclusion_proofs_verified": Message("inclusion proofs verified"),
+    "index": Message("index"),
     "leaves": Message("leaves"),
     "level_guess_before": Message("level guess before"),
     "level_guess_knowing_rating_and_all_others": Message("level guess knowing rating and all others"),
     "lower_bounds": Message("lower bounds"),
+    "mean_bits": Message("bits on average at most"),
     "messages": Message("messages"),
     "messages_sent": Message("messages sent"),
     "mutant_with_a_pool_for_each_counter": Message("mutant with a pool for each counter"),
     "mutant_with_half_the_noise": Message("mutant with half the noise"),
     "needles": Message("needles"),
+    "odds_factor": Message("odds change at most by the factor"),
+    "opened": Message("opened"),
     "outside_heads": Message("outside heads"),
     "own_heads": Message("own heads"),
     "periods_refused": Message("periods refused"),
+    "pointwise_bits": Message("bits at most"),
     "pools": Message("pools"),
     "provinces": Message("provinces"),
+    "refuted_once_and_not_again": Message("refuted once and not again"),
     "releases": Message("releases"),
     "schema_version": Message("schema version"),
     "seen_by": Message("seen by"),
     "sent_again": Message("sent again"),
     "sent_releases_found_in_log": Message("sent releases found in log"),
+    "size": Message("size of the tree"),
     "visit_level_was_inferred": Message("visit level was inferred"),
     "visits": Message("visits"),
+    "why": Message("why"),
+    "with_a_touch": Message("with a touch"),
+    "without_a_touch": Message("without a touch"),
     "worst_visit_epsilon": Message("worst visit epsilon"),
     "worst_visit_epsilon_replace_one": Message("worst visit epsilon replace one"),
+    "yes_no_bits": Message("bits about a yes or no at most"),
+    # kinds of release, periods, reasons of a refusal, forms of a canary
+    "pulse": Message("pulse"),
+    "evidence": Message("evidence"),
+    "pulse and evidence": Message("pulse and evidence"),
+    "integer": Message("integer"),
+    "constant": Message("constant"),
+    "MONTH": Message("month"),
+    "DAY": Message("day"),
+    "HOUR": Message("hour"),
+    "FOUR_HOURS": Message("four hours"),
+    "DEMO_PULSE": Message("demo pulse"),
+    "DEMO_EVIDENCE": Message("demo evidence"),
+    "not_observed": Message("not observed"),
+    "waited_too_long": Message("waited too long"),
+    "budget": Message("over the budget"),
+    "picture (BGR)": Message("picture (BGR)"),
+    "picture (RGB)": Message("picture (RGB)"),
+    "picture (grey)": Message("picture (grey)"),
+    "face as the network reads it": Message("face as the network reads it"),
+    "face as floats": Message("face as floats"),
+    "sound (float32)": Message("sound (float32)"),
+    "sound (int16)": Message("sound (int16)"),
+    "sentence (utf-8)": Message("sentence (utf-8)"),
+    "sentence (utf-16-le)": Message("sentence (utf-16-le)"),
+    "sentence (utf-32-le)": Message("sentence (utf-32-le)"),
 }
 """Name of a figure -> what it is."""
 
-SENTENCES = frozenset(
-    {
-        Message("the signature: give the box's key with --key."),
-        Message(
-            "a log that was rewritten as a whole together with its own heads: give heads that the "
-            "server kept (--heads)."
-        ),
-        Message("that the signing key is the enrolled one: give it with --key."),
-        Message("that nothing was sent past the log: see hailong audit budget with a record, and audit trace."),
-        Message("what was sent by another program or while nothing was recorded: see hailong audit trace."),
-        Message(
-            "that the program that runs on the box is this one (compare the bundle's signature and "
-            "the log's leaves of models);"
-        ),
-        Message(
-            "that a dishonest box does not hide signals in noise or nonces: the schema bounds the "
-            "room, not the intention."
-        ),
-        Message("that the noise had the logged scale: see hailong audit attack;"),
-        Message(
-            "that one visit was counted once, in one pool: a visit that the tracker splits counts as several, and a "
-            "person with k visits, or at k counters, pays k times;"
-        ),
-        Message("ratings, which are voluntary answers and outside the budget."),
-        Message(
-            "that epsilon is no larger than the claim: an attack gives a lower bound, the proof gives the upper one;"
-        ),
-        Message(
-            "a server that, together with whoever restores an old disk, tells the box an old tree "
-            "head (docs/privacy.md)."
-        ),
-        Message(
-            "other forms than those listed, such as activations inside a network, from which a "
-            "picture might be reconstructed;"
-        ),
-        Message(
-            "pages that were swapped out, the graphics processor's memory, the camera's and the kernel's own buffers;"
-        ),
-        Message(
-            "the threads of capture, and speech recognition itself, unless its weights are there: "
-            "the sentence is fed in after it."
-        ),
-        Message("the sentence: the weights that read sentences are not there."),
-        Message("what another clip, a longer time or another configuration would do;"),
-        Message(
-            "a picture or sound in a form that is not searched for, such as encrypted: the sealed "
-            "running month is bounded by its constant size."
-        ),
-        Message("files and sockets of native libraries, ZeroMQ's too: install strace and repeat."),
-    }
-)
-"""What is not checked, word for word as the audits write it."""
+
+def figure_words(name: str) -> str:
+    """What a figure is called; a name that is none of these (a file, a message's type) is its own word."""
+    return name if isinstance(name, Message) else FIGURES.get(name, name)
