@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from pipeline.calendar import now_s, today
-from pipeline.errors import ConflictError, InvalidError, NotFoundError
+from pipeline.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from pipeline.language import Message
 from server.auth.devices import browser_of, browser_words, place_of
 from server.auth.factors import must_set_factor, reset_factor
@@ -125,7 +125,13 @@ def require_password(connection: Connection, user: User, password: str) -> None:
 
 def change_password(connection: Connection, user: User, old: str, new: str) -> None:
     """A user's own change; closes all sessions. Raises `InvalidError` where the old one does not fit or the new is
-    short."""
+    short, `ForbiddenError` where there is none: who logs in by the provider alone makes no way past it."""
+    query = select(users.c.password_hash).where(users.c.id == user.user_id)
+    if connection.execute(query).scalar_one() == NO_PASSWORD:
+        raise ForbiddenError(
+            Message("This account has no password: its log-in is the log-in service's."),
+            Message("An administrator can give it one."),
+        )
     require_password(connection, user, old)
     if old == new:
         raise InvalidError(Message("The new password must differ."))

@@ -29,7 +29,7 @@ from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair
 from pipeline.language import Message
 from pipeline.records import Tallies
-from server.boxes.bundle_files import BundleFiles
+from server.boxes.bundle_files import PIECES_PER_S, BundleFiles
 from server.boxes.enrolment import EnrolmentDoor
 from server.boxes.instrument_files import InstrumentFiles
 from server.boxes.rate_limit import RateLimit
@@ -44,6 +44,10 @@ _HANDSHAKE_BYTES = 1_024
 _CURVE_BYTES = 128
 """libzmq counts what CURVE adds to a frame (33 bytes), and the handshake's own frames."""
 BOXES, ENROLMENT = "boxes", "enrolment"
+STANDINGS_PER_S, STANDINGS = 0.2, 60
+"""Of one box: for each of its standings every box of the province is looked at, and it tells a handful in a night."""
+PIECES_OF_ONE_PER_S, PIECES_OF_ONE = PIECES_PER_S / 2, 40
+"""Of one box: as many as it asks for that waits for each, and half of what all may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Ingest:
         self._files = InstrumentFiles(instruments, keys)
         self._bundles = BundleFiles(bundles)
         self._limit = RateLimit(self.settings.rate_per_s, self.settings.burst)
+        self._standings = RateLimit(STANDINGS_PER_S, STANDINGS)
+        self._pieces = RateLimit(PIECES_OF_ONE_PER_S, PIECES_OF_ONE)
         self._stop = threading.Event()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._thread = threading.Thread(target=self._serve, name="ingest", daemon=True)
@@ -221,13 +227,17 @@ class Ingest:
             self._refuse(identity, 0, 0, wire.RefusalReason.MALFORMED)
             return None
         if isinstance(message, wire.Want):
-            self._give(identity, message)
+            self._give(identity, box.box_id, message)
+            return None
+        if isinstance(message, wire.Standing) and self._standings.take(box.box_id) is not RateLimit.Verdict.PASS:
+            self._refuse(identity, message.epoch, message.sequence, wire.RefusalReason.RATE_LIMITED)
             return None
         return Incoming(identity, key, box, message, hashlib.sha256(payload).hexdigest())
 
-    def _give(self, identity: bytes, want: wire.Want) -> None:
+    def _give(self, identity: bytes, box_id: int, want: wire.Want) -> None:
         """A piece of a public bundle, as long as there is enough of the line; otherwise the box asks again later."""
-        content = self._bundles.piece(want.release, want.piece)
+        may = self._pieces.take(box_id) is RateLimit.Verdict.PASS
+        content = self._bundles.piece(want.release, want.piece) if may else None
         if content is None:
             self.tallies.drop("piece_not_given")
             return

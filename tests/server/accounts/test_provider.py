@@ -131,6 +131,18 @@ def test_accounts_are_made_where_the_settings_say_so(world: World) -> None:
     assert world.logged("user_made") == [f'{{"role":"analyst","user":{made.id}}}']
 
 
+def test_an_account_that_the_provider_made_makes_itself_no_password(world: World) -> None:
+    """The page had no form for it, the route took any "present" password: a way in that stays open when the provider
+    has shut the person out, also for whoever held the session for a minute."""
+    world.configure(accounts="made")
+    world.enter()
+    sent = {"old": "whatever", "new": "a password of my own"}
+    assert world.browser.post("/account", sent, form="/account").status_code == 403
+    assert world.is_in, "the session is as it was"
+    world.browser.post("/log-out", form="/account")
+    assert world.browser.log_in("an.nguyen", sent["new"]).status_code == 401
+
+
 def test_a_name_that_is_taken_is_not_taken_over(world: World) -> None:
     world.configure(accounts="made")
     world.provider.claims |= {"preferred_username": world.name(Role.ADMINISTRATOR), "roles": ["hl-admin"]}
