@@ -335,7 +335,7 @@ def test_the_operator_s_command(world: World, capsys: pytest.CaptureFixture[str]
         said(*wrong, code=1)
 
 
-# one box's floods ------------------------------------------------------------------------------------------------------
+# one box's floods ----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
