@@ -9,8 +9,10 @@ Three rules, all in *sheets*, with `below` the province's setting `min_answers` 
    `below` sheets, also on the day when the rest comes in. What is stored later still waits for its own block.
 2. **No figure of fewer than `below` sheets.** Answers are no measure: three sheets have seventy answers.
 3. **No difference of two views either.** Where one place of a dimension is hidden, the places hidden with it have
-   `below` sheets together (`hidden_places`), or a further one is hidden. Breakdowns by channel, field, service and
-   month come with the settled quarter; of a part of a quarter neither it nor the rest may be small (`is_safe`).
+   `below` sheets together, also within a level or field whose total is shown, or a further one is hidden
+   (`hidden_places`); so for every figure by the sheets behind it, since most may have the overall answer alone
+   (`hidden_figures`). Breakdowns by channel, field, service and month come with the settled quarter; of a part of a
+   quarter neither it nor the rest may be small (`is_safe`).
 
 A quarter that is small within a year that is not remains a limit (ADR 0185).
 """
@@ -18,8 +20,8 @@ A quarter that is small within a year that is not remains a limit (ADR 0185).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import or_
 from typing import Any, TypeVar
@@ -32,6 +34,7 @@ from pipeline.calendar import Period, quarter_of_month, today
 from pipeline.instruments import Instrument
 from server.core.provinces import read_setting
 from server.core.scope import Scope
+from server.store.tables.agencies import agencies
 from server.store.tables.ratings import RatingState, ratings
 
 SETTLED_AFTER_DAYS = 45
@@ -68,18 +71,65 @@ def last_shown(known: Mapping[int, int], below: int, now: int, settles: int) -> 
     return ends[-1 - held_back] if len(ends) > held_back else -1
 
 
-def hidden_places(sheets: Mapping[Key, int], below: int) -> frozenset[Key]:
+def hidden_places(
+    sheets: Mapping[Key, int], below: int, groups: Mapping[Key, Hashable] | None = None
+) -> frozenset[Key]:
     """Places of one dimension that are hidden: those with fewer than `below` sheets, and where these have fewer
-    together (so that the whole less the shown would tell them), the next smallest as well."""
+    together (so that the whole less the shown would tell them), the next smallest as well; so also within every group
+    whose total is shown elsewhere. `groups`: of which one a place is (an agency: its level)."""
     hidden = {place for place, count in sheets.items() if 0 < count < below}
-    total = sum(sheets[place] for place in hidden)
-    others = sorted((place for place in sheets if place not in hidden and sheets[place]), key=lambda one: sheets[one])
-    for place in others:
-        if not 0 < total < below:
-            break
-        hidden.add(place)
-        total += sheets[place]
+    parts: dict[Hashable, list[Key]] = defaultdict(list)
+    for place, group in (groups or {}).items():
+        if sheets.get(place):
+            parts[group].append(place)
+    for places in (*parts.values(), [place for place, count in sheets.items() if count]):
+        total = sum(sheets[place] for place in places if place in hidden)
+        for place in sorted((one for one in places if one not in hidden), key=lambda one: sheets[one]):
+            if not 0 < total < below:
+                break
+            hidden.add(place)
+            total += sheets[place]
     return frozenset(hidden)
+
+
+def hidden_figures(
+    behind: NDArray[np.float64],
+    hidden: NDArray[np.bool_],
+    groups: Sequence[Hashable],
+    sums: Mapping[int, Sequence[int]],
+    below: int,
+) -> NDArray[np.bool_]:
+    """[places, figures] which figures of a dimension's places are hidden. `behind` [places, figures]: sheets behind
+    each; `hidden` [places]: places that are hidden as a whole, or never shown; `groups` [places]: of which a place is.
+    `sums`: figures (columns) that others add up to, by the sum's column.
+
+    What is hidden of a figure has `below` sheets together over all places, and over those of a group, so that no total
+    tells it; and what is hidden of a sum's parts at a place where the sum is shown."""
+    secret = ((behind > 0) & (behind < below)) | hidden[:, None]
+    of_group = np.array([hash(group) for group in groups])
+    rows = [np.ones(len(behind), dtype=np.bool_), *(of_group == group for group in np.unique(of_group))]
+    grows = True
+    while grows:
+        grows = False
+        for of in rows:
+            total = np.where(secret & of[:, None], behind, 0).sum(axis=0)
+            for j in np.flatnonzero((total > 0) & (total < below)):
+                grows |= _hide_next(secret[:, j], behind[:, j], of)
+        for whole, parts in sums.items():
+            own = secret[:, list(parts)]
+            total = np.where(own, behind[:, list(parts)], 0).sum(axis=1)
+            for i in np.flatnonzero(~secret[:, whole] & (total > 0) & (total < below)):
+                is_part = np.isin(np.arange(behind.shape[1]), list(parts))
+                grows |= _hide_next(secret[i], behind[i], is_part)
+    return secret
+
+
+def _hide_next(secret: NDArray[np.bool_], behind: NDArray[np.float64], of: NDArray[np.bool_]) -> bool:
+    """Hide the smallest of some that are shown; False where none is."""
+    shown = np.flatnonzero(of & ~secret & (behind > 0))
+    if len(shown):
+        secret[shown[np.argmin(behind[shown])]] = True
+    return bool(len(shown))
 
 
 def hidden_cells(
@@ -129,13 +179,14 @@ class Published:
     """What is shown of a province's sheets in the quarters that a period touches.
 
     `cutoffs`: (agency, instrument, version, first month of a quarter) -> last day of being known that is shown.
-    `months`: (agency, instrument, version, month) -> sheets shown."""
+    `months`: (agency, instrument, version, month) -> sheets shown. `levels`: of which level an agency is."""
 
     below: int
     period: Period
     settled: bool
     cutoffs: Mapping[tuple[int, str, int, int], int]
     months: Mapping[tuple[int, str, int, int], int]
+    levels: Mapping[int, int] = field(default_factory=dict)
 
     def shows(self, dimension: str) -> bool:
         """Whether places of a dimension are shown at all."""
@@ -195,9 +246,9 @@ class Published:
             if self.period.first_month <= month <= self.period.last_month:
                 by_instrument[code, version][agency] += count
                 total[agency] += count
-        hidden = set(hidden_places(total, self.below))
+        hidden = set(hidden_places(total, self.below, self.levels))
         for sheets in by_instrument.values():
-            hidden |= hidden_places(sheets, self.below)
+            hidden |= hidden_places(sheets, self.below, self.levels)
         months = self.months_by_agency()
         return frozenset(hidden | {agency for agency in total if not self.is_safe(months[agency])})
 
@@ -281,7 +332,8 @@ def published(
         if known_day <= cutoffs[agency, code, version, month - month % 3]:
             months[agency, code, version, month] += count
     settled = day > quarter_of_month(period.last_month).last_day + SETTLED_AFTER_DAYS
-    return Published(floor, period, settled, cutoffs, dict(months))
+    of_level = connection.execute(Scope(province_id).select(agencies, agencies.c.id, agencies.c.level_id))
+    return Published(floor, period, settled, cutoffs, dict(months), {row.id: row.level_id for row in of_level})
 
 
 def shown_ratings(rows: Any, shown: Published) -> Any:

@@ -23,7 +23,7 @@ from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, in_language
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
-from server.core.disclosure import Published, added_months, hidden_places, published
+from server.core.disclosure import Published, added_months, hidden_figures, hidden_places, published
 from server.core.provinces import read_setting
 from server.scores.bodies import DIMENSIONS as BODIES
 from server.scores.bodies import Apart, apart
@@ -108,6 +108,16 @@ class Figures:
     base_slots: tuple[tuple[int, ...], ...]
     names: tuple[tuple[str, str], ...]
     combine: NDArray[np.float64]
+
+    @property
+    def sums(self) -> dict[int, list[int]]:
+        """Figures of several questions, by number, and those of their single questions."""
+        single = {slots[0]: number for number, slots in enumerate(self.base_slots) if len(slots) == 1}
+        return {
+            number: parts
+            for number, slots in enumerate(self.base_slots)
+            if len(slots) > 1 and (parts := [single[slot] for slot in slots if slot in single])
+        }
 
 
 def figures_of(instrument: Instrument, only: Collection[str] | None = None) -> Figures:
@@ -297,7 +307,9 @@ def _hidden(
     sheets = {named.code: int(count) for named, count in zip(found.names, found.sheets, strict=True)}
     if not shown.shows(dimension):
         return frozenset(sheets)
-    hidden = set(hidden_places(sheets, shown.below))
+    groups = {named.code: named.parent for named in found.names}
+    # sheets of no place (no procedure was named) are what the places leave of the whole
+    hidden = set(hidden_places({**sheets, "": int((found.place < 0).sum())}, shown.below, groups)) - {""}
     within: dict[str, list[int]] = {}
     if dimension == "province":
         within = {named.code: list(catalogue.agencies) for named in found.names}
@@ -353,11 +365,14 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
     if one.effects is not None and dimension != "channel":
         base = one.effects.adjustments(one.sheets.channel[rows], answers.valid, place, count)
         shift = _combine(base, of_base, combine)
-    # sheets behind a figure: at least as many as answered its most answered question
-    by_slot = sum_rows(one.valid[rows].astype(np.float64), place, count)
+    # sheets behind a figure: at least as many as answered its most answered question; last, those of no place
+    place_or_none = np.where(rows, found.place, count)
+    by_slot = sum_rows(one.valid.astype(np.float64), place_or_none, count + 1)
     by_base = np.stack([by_slot[:, list(s)].max(axis=1, initial=0.0) for s in one.figures.base_slots], axis=1)
     behind = np.stack([by_base[:, used].max(axis=1, initial=0.0) for used in (combine > 0).T], axis=1)
     is_hidden = np.array([named.code in hidden for named in found.names], dtype=np.bool_) & (found.sheets > 0)
+    of = [named.parent for named in found.names]
+    secret = hidden_figures(behind, np.append(is_hidden, True), [*of, None], one.figures.sums, one.suppress_below)
     table = FigureTable(
         one.figures.names,
         (of_base @ (combine > 0)).astype(np.int64),
@@ -365,7 +380,7 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
         plain,
         weighted,
         shift,
-        is_hidden[:, None] | ((behind > 0) & (behind < one.suppress_below)),
+        secret[:count],
         one.watched,
     )
     for number, named in enumerate(found.names):

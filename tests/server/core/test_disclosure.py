@@ -15,6 +15,7 @@ from server.core.disclosure import (
     SETTLED_AFTER_DAYS,
     hidden_cells,
     hidden_counters,
+    hidden_figures,
     hidden_places,
     last_shown,
     published,
@@ -227,3 +228,40 @@ def test_months_of_a_quarter_are_shown_only_where_the_rest_is_enough(store: Engi
     assert found.is_safe(found.months_of([other]))
     assert agency in found.hidden_agencies()
     assert np.isfinite(found.below)
+
+
+GROUPED = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2)), max_size=12)
+
+
+@given(GROUPED, st.integers(2, 40))
+def test_no_total_of_a_group_tells_a_hidden_place(places: list[tuple[int, int]], below: int) -> None:
+    """An agency of 10 sheets and one of 25 were hidden together, in two levels: the level's figure less the others of
+    the level told each."""
+    sheets = {number: count for number, (count, _) in enumerate(places)}
+    groups = {number: group for number, (_, group) in enumerate(places)}
+    hidden = hidden_places(sheets, below, groups)
+    assert {place for place, count in sheets.items() if 0 < count < below} <= hidden
+    for of in ({0, 1, 2}, {0}, {1}, {2}):
+        filled = {place for place, count in sheets.items() if count and groups[place] in of}
+        total = sum(sheets[place] for place in filled & hidden)
+        assert total == 0 or total >= below or filled <= hidden
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 40))
+def test_no_total_tells_a_hidden_figure(seed: int, below: int) -> None:
+    """Two questions and their sum at six places of two groups, and the whole's figures."""
+    random = np.random.default_rng(seed)
+    behind = random.integers(0, 60, (6, 3)).astype(float)
+    behind[:, 2] = behind[:, :2].max(axis=1)
+    hidden, groups = random.random(6) < 0.2, [0, 0, 0, 1, 1, None]
+    secret = hidden_figures(behind, hidden, groups, {2: [0, 1]}, below)
+    assert secret[hidden].all()
+    assert secret[(behind > 0) & (behind < below)].all()
+    filled = behind > 0
+    for rows in ([0, 1, 2, 3, 4, 5], [0, 1, 2], [3, 4]):
+        for j in range(3):
+            total = behind[rows, j][secret[rows, j]].sum()
+            assert total == 0 or total >= below or (secret | ~filled)[rows, j].all()
+    for i in range(6):
+        total = behind[i, :2][secret[i, :2]].sum()
+        assert secret[i, 2] or total == 0 or total >= below or (secret | ~filled)[i, :2].all()

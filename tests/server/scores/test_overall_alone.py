@@ -51,3 +51,29 @@ def test_the_index_holds_no_answer_of_them_and_says_how_many_they_are(store: Eng
         assert "40 phiếu chỉ trả lời câu hỏi chung" in browser.get(f"{path}?period={PERIOD.name}").text, path
     told = json.loads(browser.get(f"/api/v1/index?period={PERIOD.name}").text)
     assert [one["overall_alone"] for one in told["places"] if one["dimension"] == "agency"] == [40, 0]
+
+
+def test_among_sheets_with_the_overall_alone_no_single_sheet_is_told_by_what_is_left(
+    store: Engine, tmp_path: Path
+) -> None:
+    """80 sheets with the overall alone and one whole one: its agency's criteria were hidden, but the province's less
+    the other agency's told every answer of it."""
+    province = fill_province(store, "p1", simulated=False)
+    with write(store) as connection:
+        connection.execute(ratings.delete())
+        at = {"day": PERIOD.first_day + 9, "month": month_of_day(PERIOD.first_day + 9)}
+        add_ratings(connection, province.province_id, province.agencies["p1-a"], 80, 80, **at)
+        add_ratings(connection, province.province_id, province.agencies["p1-b"], 80, 80, **at, **CRITERIA)
+        add_ratings(connection, province.province_id, province.agencies["p1-a"], 1, 0, **at, **CRITERIA | {"a03": 1})
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ANALYST])
+    told = json.loads(browser.get(f"/api/v1/index?period={PERIOD.name}").text)
+    figures = {
+        (place["dimension"], place["key"], one["item"]): (one["valid"], one["satisfied"])
+        for place in told["places"]
+        for one in place["figures"]
+    }
+    assert figures["province", "p1", "A3"] == (81, 80)
+    for item in ("A1", "A3", "A"):
+        assert figures["agency", "p1-a", item] == figures["agency", "p1-b", item] == (None, None), item
+    assert figures["agency", "p1-b", "overall"] == (80, 80)
