@@ -15,6 +15,9 @@ import json
 import sys
 from pathlib import Path
 
+from pipeline.language import Message
+from pipeline.language.console import say
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
@@ -45,6 +48,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"epoch": found.epoch, "public_key": key}))
     else:
-        print(f"Enrolled. Epoch {found.epoch}, public key {key}.")
-        print(f"Next: hailong edge check --config {args.config}")
+        say(Message("Enrolled. Epoch {epoch}, public key {key}.", epoch=found.epoch, key=key))
+        say(Message("Next: {command}", command=f"hailong edge check --config {args.config}"))
     return 0

@@ -13,6 +13,8 @@ import json
 from pathlib import Path
 
 from pipeline.keys import new_keys, save_keys
+from pipeline.language import Message
+from pipeline.language.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +35,9 @@ def run(args: argparse.Namespace) -> int:
             json.dumps({"file": str(path), "public_key": keys.curve_public_z85, "signing_key": keys.signing_public_z85})
         )
     else:
-        print(f"Keys of a {args.role}: {path} (mode 0600; keep it on this machine).")
-        print(f"Public key: {keys.curve_public_z85}")
+        words = Message("Keys of a box: {path} (mode 0600; keep it on this machine).")
+        if args.role == "server":
+            words = Message("Keys of a server: {path} (mode 0600; keep it on this machine).")
+        say(words.with_params(path=path))
+        say(Message("Public key: {key}", key=keys.curve_public_z85))
     return 0

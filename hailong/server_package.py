@@ -16,9 +16,11 @@ import argparse
 import hashlib
 import json
 import shutil
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+
+from pipeline.language.console import say
 
 NAME = "hailong-server"
 _DATA = Path(__file__).parent / "debian_server"
@@ -43,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     lock = args.lock or args.source / "requirements" / "server.lock"
     with tempfile.TemporaryDirectory() as place:
         content = Path(place)
-        collect_wheels(content, args.source, lock, target, lambda text: print(text, file=sys.stderr, flush=True))
+        collect_wheels(content, args.source, lock, target, partial(say, aside=True))
         package = write_package(content, target.name, target.python, args.out)
     with package.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -15,6 +15,7 @@ import json
 from pathlib import Path
 
 from pipeline.language import Message
+from pipeline.language.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"unit_changed": changed, "restarted": restarted}))
     else:
-        print("The unit was written anew." if changed else "The unit fits already.")
+        say(Message("The unit was written anew.") if changed else Message("The unit fits already."))
         if restarted:
-            print("The box is at work with its configuration.")
+            say(Message("The box is at work with its configuration."))
     return 0

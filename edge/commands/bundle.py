@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+
+from pipeline.language import Message, Number
+from pipeline.language.console import say
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,8 +50,8 @@ def run(args: argparse.Namespace) -> int:
     target = Target(args.platform, args.python or Target().python)
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder)
-        collect(content, args.source, lock, target, lambda text: print(text, file=sys.stderr))
-        print("signing and packing", file=sys.stderr)
+        collect(content, args.source, lock, target, partial(say, aside=True))
+        say(Message("signing and packing"), aside=True)
         manifest = write_bundle(content, args.out, version("hailong"), target.name, keys, target.python)
     installer = args.out.with_name("install.sh")
     installer.write_text(installer_text(), encoding="utf-8")
@@ -65,8 +68,16 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result))
     else:
-        print(f"{manifest.version} for {target.name}, Python {target.python}: {args.out.stat().st_size / 1e6:.0f} MB")
+        say(
+            Message(
+                "{version} for {platform}, Python {python}: {size} MB",
+                version=manifest.version,
+                platform=target.name,
+                python=target.python,
+                size=Number(args.out.stat().st_size / 1e6),
+            )
+        )
         for path, digest in sha256.items():
             print(f"{digest}  {path}")
-        print(f"Boxes trust it by this key: {keys.signing_public_z85}")
+        say(Message("Boxes trust it by this key: {key}", key=keys.signing_public_z85))
     return 0

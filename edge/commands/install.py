@@ -14,10 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import sys
+from functools import partial
 from pathlib import Path
 
 from pipeline.language import Message
+from pipeline.language.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     if args.config is not None:
         load_config(args.config)
     trust = public_key_bytes(args.trust)
-    release = build(layout, args.bundle, trust, lambda text: print(text, file=sys.stderr))
+    release = build(layout, args.bundle, trust, partial(say, aside=True))
     (layout.home / "trust.key").write_text(args.trust + "\n", encoding="ascii")
     (layout.home / "trust.key").chmod(0o644)
     layout.config.parent.mkdir(parents=True, exist_ok=True)
@@ -69,12 +70,15 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"release": release.name, "config": str(layout.config), "unit": str(layout.unit)}))
     else:
-        print(f"Installed {release.name}. Next, as root:")
-        print("  hailong edge assist            # by pages, step by step, for whoever is at the counter; or by hand:")
+        say(Message("Installed {name}. Next, as root:", name=release.name))
+        assist = "hailong edge assist"
+        words = Message("{command}    # by pages, step by step, for whoever is at the counter; or by hand:")
+        say(words.with_params(command=assist), indent=2)
         if args.config is None:
-            print(f"  write {layout.config}; docs/guide/edge.toml names every setting ([legal] basis has no default)")
+            words = Message("write {path}; docs/guide/edge.toml names every setting ([legal] basis has no default)")
+            say(words.with_params(path=layout.config), indent=2)
         print(f"  hailong keys enroll --config {layout.config} --code CODE")
         print("  hailong edge apply" if args.config is None else f"  hailong edge check --config {layout.config}")
         print("  systemctl enable --now hailong-edge")
-        print(f"After a change of {layout.config}: hailong edge apply")
+        say(Message("After a change of {path}: {command}", path=layout.config, command="hailong edge apply"))
     return 0

@@ -55,5 +55,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"counter": counter.name, "region": region}))
     else:
-        print("region = " + json.dumps(region))
+        print(f"region = {json.dumps(region)}")
     return 0

@@ -14,7 +14,8 @@ import argparse
 import json
 from pathlib import Path
 
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message, Sentence
+from pipeline.language.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,10 +35,10 @@ def run(args: argparse.Namespace) -> int:
     wanted = is_wanted(layout)
     before = layout.current.resolve()
 
-    def turn() -> tuple[Path, str]:
+    def turn() -> tuple[Path, Sentence]:
         release = roll_back(layout)
         run_in(release, ["edge", "apply", "--unit-only", "--root", str(layout.root)])  # 0.1.0 has none: its unit stays
-        return release, restart_and_watch(layout, watch_s=5.0) if wanted else ""
+        return release, restart_and_watch(layout, watch_s=5.0) if wanted else NOTHING
 
     release, wrong = turn()
     if wrong:
@@ -49,6 +50,9 @@ def run(args: argparse.Namespace) -> int:
             else Message("The box is back on {name} and at work.", name=before.name),
         )
     rely_on(layout, release)
-    running = "Now running" if wanted else "In place, not started:"
-    print(json.dumps({"release": release.name, "running": wanted}) if args.json else f"{running} {release.name}.")
+    if args.json:
+        print(json.dumps({"release": release.name, "running": wanted}))
+    else:
+        words = Message("Now running {name}.") if wanted else Message("In place, not started: {name}.")
+        say(words.with_params(name=release.name))
     return 0

@@ -24,6 +24,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.language import Joined, Message, Sentence
+from pipeline.language.console import say
+
 if TYPE_CHECKING:
     from edge.box import Box
     from edge.config import EdgeConfig
@@ -76,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
             box = _begin(box.config, args.json)
     notify("STOPPING=1")
     totals = box.stop(args.flush_s)
-    _tell(args.json, totals, "Stopped. " + ", ".join(f"{name}: {value}" for name, value in totals.items()))
+    figures = ", ".join(f"{name}: {value}" for name, value in totals.items())
+    _tell(args.json, totals, Joined((Message("Stopped."), figures), " "))
     return 0
 
 
@@ -88,7 +92,7 @@ def _begin(config: EdgeConfig, as_json: bool) -> Box:
     box.start()
     notify("READY=1")
     tablet = f"http://{_host(config.tablet.host)}:{box.tablet.port}"
-    _tell(as_json, {"ready": True, "tablet": tablet}, f"The box is at work. Tablet: {tablet}")
+    _tell(as_json, {"ready": True, "tablet": tablet}, Message("The box is at work. Tablet: {address}", address=tablet))
     return box
 
 
@@ -122,5 +126,8 @@ def _host(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _tell(as_json: bool, values: dict[str, object] | dict[str, int | float], sentence: str) -> None:
-    print(json.dumps(values) if as_json else sentence, flush=True)
+def _tell(as_json: bool, values: dict[str, object] | dict[str, int | float], sentence: Sentence) -> None:
+    if as_json:
+        print(json.dumps(values), flush=True)
+    else:
+        say(sentence)

@@ -17,6 +17,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.language import Message
+from pipeline.language.console import say
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -86,5 +87,8 @@ def run(args: argparse.Namespace) -> int:
     if has_systemd(layout):
         subprocess.run(["userdel", USER], capture_output=True)
     result = {"files_wiped": wiped, "unsent_lost": unsent}
-    print(json.dumps(result) if args.json else f"Removed. {wiped} files wiped. Now: hailong server revoke")
+    if args.json:
+        print(json.dumps(result))
+    else:
+        say(Message("Removed. {count} files wiped. Now: {command}", count=wiped, command="hailong server revoke"))
     return 0

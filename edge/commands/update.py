@@ -19,15 +19,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge.deploy.service import WATCH_S
-from pipeline.language import Joined, Message
+from pipeline.language import NOTHING, Joined, Message, Number, Sentence
+from pipeline.language.console import say
 
 if TYPE_CHECKING:
     from edge.deploy.releases import Layout
@@ -70,13 +71,20 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"release": taken.name, "changed": taken.changed, "running": taken.running}))
     elif not taken.changed:
-        print(f"{taken.name} is in use.")
+        say(Message("{name} is in use.", name=taken.name))
     elif not layout.config.exists():
-        print(f"{taken.name} is in place. There is no {layout.config} yet.")
+        say(Message("{name} is in place. There is no {path} yet.", name=taken.name, path=layout.config))
     elif taken.running:
-        print(f"Now running {taken.name}: at work, and watched for {args.watch_s:.0f} s.")
+        seconds = Number(args.watch_s)
+        say(Message("Now running {name}: at work, and watched for {seconds} s.", name=taken.name, seconds=seconds))
     else:
-        print(f"{taken.name} is in place. The service was not running; start it: systemctl start hailong-edge")
+        say(
+            Message(
+                "{name} is in place. The service was not running; start it: {command}",
+                name=taken.name,
+                command="systemctl start hailong-edge",
+            )
+        )
     return 0
 
 
@@ -106,7 +114,7 @@ def take(
     from edge.deploy.trial import Trial
     from pipeline.errors import ConfigError
 
-    release = build(layout, bundle, layout.trust(), lambda text: print(text, file=sys.stderr))
+    release = build(layout, bundle, layout.trust(), partial(say, aside=True))
     if layout.current.exists() and layout.current.resolve() == release.resolve() and given is None:
         return Taken(release.name, changed=False, running=False)
     if not layout.config.exists():
@@ -128,7 +136,7 @@ def take(
             take_config(layout)
     wrong = _write_unit_of(layout, release)
     if not wrong and wanted:
-        print(f"restarting the service, and watching it for {watch_s:.0f} s", file=sys.stderr)
+        say(Message("restarting the service, and watching it for {seconds} s", seconds=Number(watch_s)), aside=True)
         wrong = watch(layout, watch_s, heard)
     if wrong:
         raise ConfigError(
@@ -184,12 +192,14 @@ def _require_acceptance(layout: Layout, release: Path, config: Path, bundle: Pat
         )
 
 
-def _write_unit_of(layout: Layout, release: Path) -> str:
+def _write_unit_of(layout: Layout, release: Path) -> Sentence:
     """Each release writes its own unit; returns what went wrong."""
     from edge.deploy.releases import run_in
 
     done = run_in(release, ["edge", "apply", "--unit-only", "--root", str(layout.root)])
-    return "" if done.returncode == 0 else f"it cannot write its unit ({done.stderr.strip()[-300:]})"
+    if done.returncode == 0:
+        return NOTHING
+    return Message("it cannot write its unit ({error})", error=done.stderr.strip()[-300:])
 
 
 def _server_answers(layout: Layout) -> bool:
@@ -199,7 +209,7 @@ def _server_answers(layout: Layout) -> bool:
     return told is not None and told["server_answers"] is True
 
 
-def watch(layout: Layout, watch_s: float, heard: bool) -> str:
+def watch(layout: Layout, watch_s: float, heard: bool) -> Sentence:
     """Restart the service, watch it, ask the box how it is; returns what is wrong. `heard`: the server answered the
     release before."""
     from edge.deploy.service import ask_running_box, restart_and_watch, tablet_of
@@ -210,7 +220,7 @@ def watch(layout: Layout, watch_s: float, heard: bool) -> str:
         return wrong
     told = ask_running_box(tablet)
     if told is None:
-        return "its tablet's page does not answer"
+        return Message("its tablet's page does not answer")
     if heard and told["server_answers"] is not True:
-        return f"the server, which answered before, does not answer it (state {told['state']})"
-    return ""
+        return Message("the server, which answered before, does not answer it (state {state})", state=told["state"])
+    return NOTHING

@@ -8,13 +8,12 @@ nothing of it before the trusted key's signature was found good (`edge.commands.
 from __future__ import annotations
 
 import json
-import os
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pipeline.language import Message, of_environment, translator
+from pipeline.language import NOTHING, Joined, Message
+from pipeline.language.console import say
 from pipeline.wire import UpdateState
 
 if TYPE_CHECKING:
@@ -69,15 +68,18 @@ def settle(layout: Layout, watch_s: float) -> None:
     if trial is None:
         return
     name, wanted, tried = trial.release.name, is_wanted(layout), Tried.load(layout)
-    wrong = watch(layout, watch_s, heard=False) if wanted else ""
+    wrong = watch(layout, watch_s, heard=False) if wanted else NOTHING
     if wrong:
         said = trial.restore(wanted)
         tried.note(layout, UpdateState.RETURNED, name)
-        print(f"Release {name}, on trial when the update was cut off, was taken back: {wrong}. {said}", file=sys.stderr)
+        taken_back = Message(
+            "Release {name}, on trial when the update was cut off, was taken back: {wrong}.", name=name, wrong=wrong
+        )
+        say(Joined((taken_back, said), " "), aside=True)
     else:
         trial.keep()
         tried.note(layout, UpdateState.TAKEN, name)
-        print(f"Release {name}, on trial when the update was cut off, is at work.", file=sys.stderr)
+        say(Message("Release {name}, on trial when the update was cut off, is at work.", name=name), aside=True)
     prune(layout)
 
 
@@ -95,7 +97,10 @@ def take_offered(layout: Layout, now: bool, watch_s: float, as_json: bool) -> in
     from pipeline.keys import verify
 
     def end(said: Message, **found: object) -> int:
-        print(json.dumps(found) if as_json else translator(of_environment(os.environ))(said))
+        if as_json:
+            print(json.dumps(found))
+        else:
+            say(said)
         return 0
 
     config = load_config(layout.config)
@@ -166,4 +171,4 @@ def _as_service(layout: Layout, tried: Tried, more: list[str]) -> None:
         if run_as_service(layout.config, ["edge", "fetch", *words]) is None:
             fetch.call(words)
     except HailongError as error:
-        print(f"hailong edge update: {error}", file=sys.stderr)
+        say(Joined(("hailong edge update", error), ": "), aside=True)

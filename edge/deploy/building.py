@@ -21,7 +21,7 @@ from pathlib import Path
 from edge.deploy.archive import MANIFEST, BundleError, Manifest, Verify, parse_manifest, unpack, version_order
 
 
-def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: Callable[[str], None]) -> Path:
+def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: Callable[[str, str], None]) -> Path:
     """Check a bundle and build its release under `home`/releases; returns its folder. Releases in use are untouched.
 
     Raises `BundleError`, also where the bundle is older than a release that this box has or had before its present
@@ -33,13 +33,13 @@ def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: C
             shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=home) as name:
         content = Path(name)
-        say("checking the bundle's signature and files")
+        say("checking the bundle's signature and files", "")
         manifest = unpack(bundle, trust, content, verify)
         require_fit(manifest, home)
         release = releases / release_name(manifest)
         if release.exists():
             return release
-        say(f"building release {release.name}")
+        say("building release {name}", release.name)
         release.mkdir()
         build_environment(release / "venv", content)
         shutil.move(content / "cache", release / "cache")

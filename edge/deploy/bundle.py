@@ -129,18 +129,18 @@ def told(bundle: Path, error: BundleError) -> HailongError:
     return kind(Message("{bundle} {error}.", bundle=bundle, error=error), Joined([error.fix]))
 
 
-def collect(content: Path, source: Path, lock: Path, target: Target, say: Callable[[str], None]) -> None:
+def collect(content: Path, source: Path, lock: Path, target: Target, say: Callable[[Message], None]) -> None:
     """Fill `content` with wheels, lock and weights. `source`: the project's checkout. Weights for words come along
     only where the lock file has what recognises them.
 
     Raises `ConfigError` where a wheel cannot be had for the target, or weights are not in the cache."""
     entries = collect_wheels(content, source, lock, target, say)
-    say("adding weights")
+    say(Message("adding weights"))
     _add_weights(content / "cache" / "models", words=_WORDS_PACKAGE in entries)
 
 
 def collect_wheels(
-    content: Path, source: Path, lock: Path, target: Target, say: Callable[[str], None]
+    content: Path, source: Path, lock: Path, target: Target, say: Callable[[Message], None]
 ) -> dict[str, str]:
     """Fill `content` with `wheels/` and `requirements.lock`; returns the lock's entries that apply to the target.
 
@@ -149,10 +149,10 @@ def collect_wheels(
     wheels.mkdir(parents=True)
     entries = lock_entries(lock, target)
     (content / "requirements.lock").write_text("".join(entries.values()), encoding="utf-8")
-    say("fetching wheels")
+    say(Message("fetching wheels"))
     command = ["download", "--quiet", "--require-hashes", "--only-binary=:all:", "-d", str(wheels)]
     _pip([*command, "-r", str(content / "requirements.lock"), *target.pip_options()])
-    say("building the project's own wheel")
+    say(Message("building the project's own wheel"))
     with tempfile.TemporaryDirectory() as folder:
         # built from a copy: a build leaves files in its tree, and the next one would take up what is no longer there
         copy = Path(folder) / "source"

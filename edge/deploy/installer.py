@@ -44,6 +44,10 @@ def verify_by_libcrypto(key: bytes, signature: bytes, data: bytes) -> bool:
         crypto.EVP_PKEY_free(public)
 
 
+def _told(text: str, name: str) -> None:
+    print(text.replace("{name}", name), flush=True)
+
+
 def main(arguments: list[str]) -> int:
     """`install.sh BUNDLE.tar TRUST_KEY [EDGE_TOML]`, as root. `EDGE_TOML`: the box's configuration; on a box that has
     one, what takes its place together with the release."""
@@ -61,7 +65,7 @@ def main(arguments: list[str]) -> int:
         return 1
     try:
         key = decode_z85(trust)
-        release = build_release(HOME, Path(bundle), key, verify_by_libcrypto, lambda text: print(text, flush=True))
+        release = build_release(HOME, Path(bundle), key, verify_by_libcrypto, _told)
     except ValueError:
         print("install.sh: the trusted key is not 40 characters of Z85, copied whole", file=sys.stderr)
         return 1

@@ -152,12 +152,21 @@ def draft_path(config: Path) -> Path:
     return config.with_name(config.name + ".draft")
 
 
-def build(layout: Layout, bundle: Path, trust: bytes, say: Callable[[str], None]) -> Path:
+_STEPS = {
+    step.msgid: step
+    for step in (Message("checking the bundle's signature and files"), Message("building release {name}"))
+}
+"""What `build_release` says of its progress, which runs without the catalogues, too."""
+
+
+def build(layout: Layout, bundle: Path, trust: bytes, tell: Callable[[Message], None]) -> Path:
     """Check a bundle and build its release beside the others; returns its folder (`edge.deploy.building`).
 
     Raises `ConfigError` or `KeyFileError`; the releases in use are untouched."""
     try:
-        return build_release(layout.home, bundle, trust, verify, say)
+        return build_release(
+            layout.home, bundle, trust, verify, lambda text, name: tell(_STEPS[text].with_params(name=name))
+        )
     except BundleError as error:
         raise told(bundle, error) from None
 

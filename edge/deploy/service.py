@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from edge.deploy.releases import Layout, own_config
 from edge.deploy.unit import UNIT_NAME, unit_text
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message, Number, Sentence
 from pipeline.language.catalogues import VARIABLES
 from pipeline.privacy.sealing import CREDENTIAL_NAME
 
@@ -70,11 +70,11 @@ def shown(*names: str) -> dict[str, str]:
     return dict(line.partition("=")[::2] for line in lines)
 
 
-def restart_and_watch(layout: Layout, watch_s: float) -> str:
+def restart_and_watch(layout: Layout, watch_s: float) -> Sentence:
     """Restart the service and watch it: until it says that it is at work, and for `watch_s` seconds more. Returns what
     went wrong, empty where nothing did."""
     if not has_systemd(layout):
-        return ""
+        return NOTHING
     systemctl(layout, "reset-failed", UNIT_NAME)
     systemctl(layout, "restart", "--no-block", UNIT_NAME)
     begun_s, at_work_s, process = time.monotonic(), None, ""
@@ -86,14 +86,16 @@ def restart_and_watch(layout: Layout, watch_s: float) -> str:
             if at_work_s is None:
                 at_work_s, process = time.monotonic(), now["MainPID"]
             if now["MainPID"] != process:
-                return f"it ended after {time.monotonic() - at_work_s:.0f} s and was started again"
+                after = Number(time.monotonic() - at_work_s)
+                return Message("it ended after {seconds} s and was started again", seconds=after)
         elif now["SubState"] == "auto-restart" or now["ActiveState"] == "failed":
-            return f"it ended ({now['Result']})"
+            return Message("it ended ({result})", result=now["Result"])
         elif at_work_s is not None:
-            return f"it is {state} after {time.monotonic() - at_work_s:.0f} s"
+            after = Number(time.monotonic() - at_work_s)
+            return Message("it is {state} after {seconds} s", state=state, seconds=after)
         elif time.monotonic() - begun_s > _START_S:
-            return f"it is still {state} after {_START_S:.0f} s"
-    return ""
+            return Message("it is still {state} after {seconds} s", state=state, seconds=Number(_START_S))
+    return NOTHING
 
 
 def tablet_of(path: Path) -> TabletSection:

@@ -20,7 +20,7 @@ from pathlib import Path
 from edge.deploy.releases import Layout, activate, own_config, rely_on, wipe
 from edge.deploy.service import restart_and_watch, systemctl
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import NOTHING, Message, Sentence
 
 _LINKS = "links.json"
 
@@ -101,13 +101,13 @@ class Trial:
         rely_on(self._layout, self.release)
         wipe(self._layout.trial)
 
-    def restore(self, wanted: bool) -> str:
+    def restore(self, wanted: bool) -> Sentence:
         """Put everything back and remove the release; returns a sentence on how the box is now. `wanted`: whether the
         service is to run."""
         layout, (current, previous) = self._layout, self._links
         if current is None:
             wipe(layout.trial)
-            return "There is no other release on this box."
+            return Message("There is no other release on this box.")
         if previous is not None:
             activate(layout, previous)  # so that it is the one before again
         activate(layout, current)
@@ -122,10 +122,14 @@ class Trial:
                 path.write_bytes(copy.read_bytes())
         own_config(layout.config)
         systemctl(layout, "daemon-reload")
-        wrong = restart_and_watch(layout, watch_s=5.0) if wanted else ""
+        wrong = restart_and_watch(layout, watch_s=5.0) if wanted else NOTHING
         wipe(layout.trial)
         if self.release != current:
             shutil.rmtree(self.release, ignore_errors=True)
         if wrong:
-            return f"The box is back on {current.name}, which does not come up either: {wrong}."
-        return f"The box is back on {current.name}" + (" and at work." if wanted else ".")
+            return Message(
+                "The box is back on {name}, which does not come up either: {wrong}.", name=current.name, wrong=wrong
+            )
+        if wanted:
+            return Message("The box is back on {name} and at work.", name=current.name)
+        return Message("The box is back on {name}.", name=current.name)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.language import Message, Number
 from pipeline.privacy.mechanism import noise_variance
 from pipeline.privacy.plan import LEVEL_SHARES, Figures, response_curve
 
@@ -22,10 +23,10 @@ GAUSSIAN_DELTA = 1e-6
 class Alternative:
     """One mechanism: variance of one released number, and the expected ratio of mean squared errors of the score."""
 
-    name: str
+    name: Message
     number_variance: float
     ratio: float
-    remark: str
+    remark: Message
 
 
 def alternatives(figures: Figures, epsilon: float) -> list[Alternative]:
@@ -60,37 +61,45 @@ def alternatives(figures: Figures, epsilon: float) -> list[Alternative]:
     gaussian = 1 / (2 * rho)
     after = cell * figures.boxes
     return [
-        Alternative("table 6 x 3 per box", cell, ratio(curve, shares, by_cell(curve, after)), "released"),
         Alternative(
-            "table 6 x 3, boxes pooled before noise",
+            Message("table 6 x 3 per box"), cell, ratio(curve, shares, by_cell(curve, after)), Message("released")
+        ),
+        Alternative(
+            Message("table 6 x 3, boxes pooled before noise"),
             cell,
             ratio(curve, shares, by_cell(curve, cell)),
-            "one box for several counters does this without a network path for counts that have no noise",
+            Message("one box for several counters does this without a network path for counts that have no noise"),
         ),
         Alternative(
-            "table 4 x 3 per box",
+            Message("table 4 x 3 per box"),
             cell,
             ratio(coarse, groups, by_cell(coarse, after)),
-            "levels merged to low, middle, high",
+            Message("levels merged to low, middle, high"),
         ),
         Alternative(
-            "sums of a score, rated and not",
+            Message("sums of a score, rated and not"),
             sums / figures.boxes,
             ratio(curve, shares, sums * (near**2 + far**2)),
-            "the curve must be known beforehand: it cannot be learnt, checked for drift, nor used for correction by "
-            "level",
+            Message(
+                "the curve must be known beforehand: it cannot be learnt, checked for drift, nor used for correction "
+                "by level"
+            ),
         ),
         Alternative(
-            "Gaussian, zCDP",
+            Message("Gaussian, zCDP"),
             gaussian,
             ratio(curve, shares, by_cell(curve, gaussian * figures.boxes)),
-            f"(epsilon, {GAUSSIAN_DELTA:g}) only, which is weaker; a visit is in one table, so there is nothing to "
-            f"compose",
+            Message(
+                "(epsilon, {delta}) only, which is weaker; a visit is in one table, so there is nothing to compose",
+                delta=f"{GAUSSIAN_DELTA:g}",
+            ),
         ),
         Alternative(
-            "randomised response at each visit",
+            Message("randomised response at each visit"),
             response,
             ratio(curve, shares, by_cell(curve, response)),
-            f"no trust in the box's memory needed; {per_box:.0f} visits a box are far too few",
+            Message(
+                "no trust in the box's memory needed; {visits} visits a box are far too few", visits=Number(per_box)
+            ),
         ),
     ]

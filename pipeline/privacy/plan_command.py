@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import Joined, Message, Number, Sentence, Spoken
+from pipeline.language.console import say
 from pipeline.privacy.alternatives import alternatives
 from pipeline.privacy.plan import (
     HOURS_PER_DAY,
@@ -30,7 +30,7 @@ from pipeline.privacy.plan import (
     Recommendation,
     recommend,
 )
-from pipeline.privacy.plan_hall import PlannedPool, hall_text, recommend_hall
+from pipeline.privacy.plan_hall import PlannedPool, hall_text, recommend_hall, toml_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,18 +63,28 @@ def run(args: argparse.Namespace) -> int:
         return _plan_hall(args, figures)
     _check(figures)
     if not args.json:
-        print("simulating ...", file=sys.stderr)
+        say(Message("simulating ..."), aside=True)
     advice = recommend(figures)
     others = alternatives(figures, advice.evidence_epsilon) if args.compare else []
     if args.json:
         print(json.dumps({**_as_json(figures, advice), "alternatives": [asdict(each) for each in others]}))
         return 0
-    print(_as_text(figures, advice))
+    say(_as_text(figures, advice))
     if others:
-        print(f"\nOther mechanisms at epsilon {advice.evidence_epsilon:g} per visit (closed form):")
+        epsilon = f"{advice.evidence_epsilon:g}"
+        print()
+        say(Message("Other mechanisms at epsilon {epsilon} per visit (closed form):", epsilon=epsilon))
         for each in others:
-            numbers = f"variance of a number {each.number_variance:9.2f}   ratio {each.ratio:.2f}"
-            print(f"  {each.name:<42} {numbers}   {each.remark}")
+            say(
+                Message(
+                    "{mechanism}: variance of a number {variance}, ratio {ratio}; {remark}",
+                    mechanism=each.name,
+                    variance=Number(each.number_variance, 2),
+                    ratio=Number(each.ratio, 2),
+                    remark=each.remark,
+                ),
+                indent=2,
+            )
     return 0
 
 
@@ -88,7 +98,7 @@ def _plan_hall(args: argparse.Namespace, figures: Figures) -> int:
     if args.json:
         print(json.dumps(asdict(advice) | {"figures": asdict(figures)}))
     else:
-        print(hall_text(advice))
+        say(hall_text(advice))
     return 0
 
 
@@ -139,43 +149,86 @@ def _as_json(figures: Figures, advice: Recommendation) -> dict[str, object]:
     }
 
 
-def _as_text(figures: Figures, advice: Recommendation) -> str:
-    free = advice.no_noise
-    lines = [
-        f"Planned: {figures.boxes} box(es), {figures.visits_per_day:g} visits a day each, {figures.visits} a month; "
-        f"{100 * figures.response:g} % rate, {100 * figures.satisfied:g} % satisfied,",
-        f"  rho {figures.rho:g}, {100 * figures.abstained:g} % abstained, level shares {LEVEL_SHARES}, "
-        f"{figures.runs} simulated months, seed {figures.seed}.",
-        "",
-        f"Pulse (epsilon {PULSE_EPSILON:g}): error that noise alone adds to the share of high levels in a window of "
-        f"one box",
-    ]
-    for period, error in advice.pulse_errors.items():
-        mark = "  <- recommended" if period is advice.pulse else ""
-        lines.append(f"  {period.value:<12} {100 * error:5.1f} points{mark}")
-    if advice.pulse is None:
-        lines.append(f"  none within {100 * PULSE_TOLERANCE:g} points: no pulse; its epsilon goes to the evidence")
-    lines += ["", "Evidence (one 6 x 3 table a box and month): root mean square error of the index in points of 100"]
-    lines.append(f"  ratings alone {free.explicit_points:.2f}")
-    lines.append(f"  without noise fused {free.fused_points:.2f}, ratio {free.ratio:.3f}")
-    for epsilon, score in advice.evidence_errors.items():
-        mark = "  <- recommended" if epsilon == advice.evidence_epsilon else ""
-        lines.append(
-            f"  epsilon {epsilon:<4g} fused {score.fused_points:.2f}, ratio of mean squared errors "
-            f"{score.ratio:.3f} +- {score.ratio_error:.3f} (Monte Carlo){mark}"
-        )
-    if advice.chosen.ratio > 0.95:
-        lines.append("  The implicit signal adds next to nothing here: collect more ratings, or pool counters.")
-    lines += ["", "[privacy]"]
-    lines += [f"{name} = {json.dumps(value)}" for name, value in _settings(figures, advice).items()]
+def _as_text(figures: Figures, advice: Recommendation) -> Sentence:
+    planned = Message(
+        "Planned: {boxes} box(es), {visits} visits a day each, {month} a month; {response} % rate, {satisfied} % "
+        "satisfied, rho {rho}, {abstained} % abstained, level shares {shares}; {runs} simulated months, seed {seed}.",
+        boxes=figures.boxes,
+        visits=f"{figures.visits_per_day:g}",
+        month=Number(figures.visits),
+        response=f"{100 * figures.response:g}",
+        satisfied=f"{100 * figures.satisfied:g}",
+        rho=f"{figures.rho:g}",
+        abstained=f"{100 * figures.abstained:g}",
+        shares=LEVEL_SHARES,
+        runs=Number(figures.runs),
+        seed=figures.seed,
+    )
+    settings = toml_table("[privacy]", _settings(figures, advice))
     total = advice.pulse_epsilon + advice.evidence_epsilon
+    lines: list[Spoken | str] = [planned, "", *_pulse_lines(advice), "", *_evidence_lines(advice), "", *settings, ""]
     lines += [
-        "",
-        f"A visit costs {total:g} at most (of {TOTAL_EPSILON:g}); against somebody who knows that it took place "
-        f"(replace-one) {2 * total:g}.",
-        f"A window of a day is taken as {HOURS_PER_DAY} hours. The response curve is taken as known; in the field it "
-        f"is learnt.",
+        Message(
+            "A visit costs {total} at most (of {all}); against somebody who knows that it took place (replace-one) "
+            "{replaced}.",
+            total=f"{total:g}",
+            all=f"{TOTAL_EPSILON:g}",
+            replaced=f"{2 * total:g}",
+        ),
+        Message(
+            "A window of a day is taken as {hours} hours. The response curve is taken as known; in the field it is "
+            "learnt.",
+            hours=HOURS_PER_DAY,
+        ),
     ]
     if figures.counters < 2:
-        lines.append("One clerk: the table would be that person's score, and the box refuses (docs/privacy.md).")
-    return "\n".join(lines)
+        lines.append(
+            Message("One clerk: the table would be that person's score, and the box refuses (docs/privacy.md).")
+        )
+    return Joined(lines, "\n")
+
+
+def _pulse_lines(advice: Recommendation) -> list[Spoken | str]:
+    lines: list[Spoken | str] = [
+        Message(
+            "Pulse (epsilon {epsilon}): error that noise alone adds to the share of high levels in a window of one box",
+            epsilon=f"{PULSE_EPSILON:g}",
+        )
+    ]
+    for period, error in advice.pulse_errors.items():
+        points = Message("{points} points", points=Number(100 * error, 1))
+        lines.append(Joined((f"  {period.value:<12} ", points, *_mark(period is advice.pulse)), ""))
+    if advice.pulse is None:
+        points_allowed = f"{100 * PULSE_TOLERANCE:g}"
+        none = Message("none within {points} points: no pulse; its epsilon goes to the evidence", points=points_allowed)
+        lines.append(Joined(("  ", none), ""))
+    return lines
+
+
+def _evidence_lines(advice: Recommendation) -> list[Spoken | str]:
+    free = advice.no_noise
+    lines: list[Spoken | str] = [
+        Message("Evidence (one 6 x 3 table a box and month): root mean square error of the index in points of 100"),
+        Joined(("  ", Message("ratings alone {points}", points=Number(free.explicit_points, 2))), ""),
+    ]
+    without = Message(
+        "without noise fused {points}, ratio {ratio}", points=Number(free.fused_points, 2), ratio=Number(free.ratio, 3)
+    )
+    lines.append(Joined(("  ", without), ""))
+    for epsilon, score in advice.evidence_errors.items():
+        fused = Message(
+            "epsilon {epsilon} fused {points}, ratio of mean squared errors {ratio} +- {error} (Monte Carlo)",
+            epsilon=f"{epsilon:<4g}",
+            points=Number(score.fused_points, 2),
+            ratio=Number(score.ratio, 3),
+            error=Number(score.ratio_error, 3),
+        )
+        lines.append(Joined(("  ", fused, *_mark(epsilon == advice.evidence_epsilon)), ""))
+    if advice.chosen.ratio > 0.95:
+        little = Message("The implicit signal adds next to nothing here: collect more ratings, or pool counters.")
+        lines.append(Joined(("  ", little), ""))
+    return lines
+
+
+def _mark(recommended: bool) -> tuple[Spoken | str, ...]:
+    return ("  <- ", Message("recommended")) if recommended else ()

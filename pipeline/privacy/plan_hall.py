@@ -7,11 +7,13 @@ box each: one noisy table for every counter, added up after the noise.
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import Joined, Message, Number, Sentence, Spoken
 from pipeline.privacy.plan import (
     PULSE_EPSILON,
     PULSE_TOLERANCE,
@@ -96,39 +98,51 @@ def recommend_hall(pools: tuple[PlannedPool, ...], common: Figures) -> HallAdvic
     )
 
 
-def hall_text(advice: HallAdvice) -> str:
+def hall_text(advice: HallAdvice) -> Sentence:
     """In lines, with the tables for edge.toml."""
-    lines = [
-        f"Pulse: {advice.pulse.value if advice.pulse else 'none within the tolerance of every pool'}, "
-        f"epsilon {advice.pulse_epsilon:g}; evidence a month, epsilon {advice.evidence_epsilon:g}.",
+    lines: list[Spoken | str] = [
+        Message(
+            "Pulse: {pulse}, epsilon {pulse_epsilon}; evidence a month, epsilon {evidence_epsilon}.",
+            pulse=advice.pulse.value if advice.pulse else Message("none within the tolerance of every pool"),
+            pulse_epsilon=f"{advice.pulse_epsilon:g}",
+            evidence_epsilon=f"{advice.evidence_epsilon:g}",
+        ),
         "",
-        "Index in points of 100, root mean square error; ratio of squared errors to ratings alone:",
+        Message("Index in points of 100, root mean square error; ratio of squared errors to ratings alone:"),
     ]
     for each in advice.pools:
         pool, one, apart = each.pool, each.pooled, each.apart
-        beside = f"{apart.fused_points:.2f}, ratio {apart.ratio:.3f} +- {apart.ratio_error:.3f}"
-        lines += [
-            f"  {pool.name}: {pool.counters} counters x {pool.visits_per_day:g} visits a day, ratings alone "
-            f"{one.explicit_points:.2f}",
-            f"    pooled before the noise  {one.fused_points:.2f}, ratio {one.ratio:.3f} +- {one.ratio_error:.3f}",
-            f"    a box for each counter   {beside}",
-        ]
-    lines += ["", "[privacy]"]
-    if advice.pulse:
-        lines.append(f'pulse_period = "{advice.pulse.value}"')
-    lines += [
-        f"pulse_epsilon_milli = {round(1_000 * advice.pulse_epsilon)}",
-        f"evidence_epsilon_milli = {round(1_000 * advice.evidence_epsilon)}",
-        f"budget_epsilon_milli = {round(1_000 * (advice.pulse_epsilon + advice.evidence_epsilon))}",
-    ]
+        planned = Message(
+            "{pool}: {counters} counters x {visits} visits a day, ratings alone {points}",
+            pool=pool.name,
+            counters=pool.counters,
+            visits=f"{pool.visits_per_day:g}",
+            points=Number(one.explicit_points, 2),
+        )
+        pooled = _score(Message("pooled before the noise: {points}, ratio {ratio} +- {error}"), one)
+        separate = _score(Message("a box for each counter: {points}, ratio {ratio} +- {error}"), apart)
+        lines += [Joined(("  ", planned), ""), Joined(("    ", pooled), ""), Joined(("    ", separate), "")]
+    settings: dict[str, object] = {"pulse_period": advice.pulse.value} if advice.pulse else {}
+    settings |= {
+        "pulse_epsilon_milli": round(1_000 * advice.pulse_epsilon),
+        "evidence_epsilon_milli": round(1_000 * advice.evidence_epsilon),
+        "budget_epsilon_milli": round(1_000 * (advice.pulse_epsilon + advice.evidence_epsilon)),
+    }
+    lines += ["", *toml_table("[privacy]", settings)]
     for number, each in enumerate(advice.pools, 1):
-        lines += [
-            "",
-            "[[privacy.pools]]",
-            f"number = {number}",
-            f'agency = "{each.pool.name}"',
-            f"clerks = {each.pool.counters}",
-        ]
+        pool_settings = {"number": number, "agency": each.pool.name, "clerks": each.pool.counters}
+        lines += ["", *toml_table("[[privacy.pools]]", pool_settings)]
     total = advice.pulse_epsilon + advice.evidence_epsilon
-    lines += ["", f"A visit costs {total:g} at most, in one pool, however many pools there are."]
-    return "\n".join(lines)
+    costs = Message("A visit costs {total} at most, in one pool, however many pools there are.", total=f"{total:g}")
+    return Joined([*lines, "", costs], "\n")
+
+
+def toml_table(head: str, settings: Mapping[str, object]) -> list[str]:
+    """Lines of a configuration."""
+    return [head, *(f"{name} = {json.dumps(value)}" for name, value in settings.items())]
+
+
+def _score(words: Message, score: ScoreError) -> Message:
+    return words.with_params(
+        points=Number(score.fused_points, 2), ratio=Number(score.ratio, 3), error=Number(score.ratio_error, 3)
+    )

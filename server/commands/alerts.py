@@ -15,7 +15,8 @@ import json
 import secrets
 from typing import TYPE_CHECKING
 
-from pipeline.language import Message
+from pipeline.language import NOTHING, Joined, Message, Sentence
+from pipeline.language.console import say, spoken
 from server.core.config import add_province_argument, add_store_arguments
 
 if TYPE_CHECKING:
@@ -68,20 +69,21 @@ def _test(args: argparse.Namespace, config: ServerConfig, engine: Engine, provin
         raise InvalidError(
             Message("Nothing says where alerts go."), Message("Set a mail address or a webhook on the page Settings.")
         )
-    results = {}
+    results: dict[str, Sentence] = {}
     for way, receiver in found:
         letter = trial_letter(way, receiver, province.name, now_s())
         try:
             try_once(config, way, f"msg_{secrets.token_hex(16)}", letter, province.code, now_s())
         except UndeliveredError as error:
-            results[way.value] = f"{error.message}" + (f" ({error.their_status})" if error.their_status else "")
+            status = f" ({error.their_status})" if error.their_status else ""
+            results[way.value] = Joined((error.message, status), "")
         else:
-            results[way.value] = ""
+            results[way.value] = NOTHING
     if args.json:
-        print(json.dumps({"ok": not any(results.values()), "problems": results}, ensure_ascii=False))
+        print(json.dumps({"ok": not any(results.values()), **spoken("problems", results)}, ensure_ascii=False))
     else:
         for name, problem in results.items():
-            print(f"{name}: {problem or 'taken'}")
+            say(Message("{way}: {problem}", way=name, problem=problem or Message("taken")))
     return 1 if any(results.values()) else 0
 
 
@@ -103,9 +105,18 @@ def _list(args: argparse.Namespace, engine: Engine, province: Province) -> int:
         print(json.dumps({"open": rows, "ways": goes, "undelivered": waiting}, ensure_ascii=False))
         return 0
     for row in still:
-        print(f"{row.kind}: {words(AlertKind(row.kind), row.subject, row.detail)}")
-    print(f"{len(still)} open. Sent by: {', '.join(goes) or 'nothing (the page alone)'}.")
+        problem = words(AlertKind(row.kind), row.subject, row.detail)
+        say(Message("{kind}: {problem}", kind=row.kind, problem=problem))
+    by = ", ".join(goes) or Message("nothing (the page alone)")
+    say(Message("{count} open. Sent by: {ways}.", count=len(still), ways=by))
     for one in waiting:
-        why = f"{one['problem']} {one['their_status'] or ''}".strip()
-        print(f"{one['way']}: {one['count']} letters {one['state']}: {why}")
+        say(
+            Message(
+                "{way}: {count} letters {state}: {why}",
+                way=one["way"],
+                count=one["count"],
+                state=one["state"],
+                why=f"{one['problem']} {one['their_status'] or ''}".strip(),
+            )
+        )
     return 0

@@ -19,7 +19,8 @@ import json
 from typing import TYPE_CHECKING
 
 from pipeline.errors import InvalidError
-from pipeline.language import Message, in_language
+from pipeline.language import SOURCE, Message, Text, translator
+from pipeline.language.console import console_language
 from server.core.config import add_province_argument, add_store_arguments, load_config, open_store
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong analyze`."""
     parser.add_argument("--period", help="2026, 2026-Q3, 2026-07 or 2026-01..2026-07")
     parser.add_argument("--drift", action="store_true", help="only whether the signal drifts; exit code 1 if it does")
-    parser.add_argument("--english", action="store_true", help="in English (default: Vietnamese)")
+    parser.add_argument("--english", action="store_true", help="in English, whatever the environment's language")
     parser.add_argument("--json", action="store_true", help="every table as JSON")
     add_province_argument(parser)
     add_store_arguments(parser)
@@ -59,12 +60,13 @@ def run(args: argparse.Namespace) -> int:
         head = {"province": province.code, "simulated": province.simulated, "period": period.name}
         print(json.dumps({**head, **tables}, ensure_ascii=False, allow_nan=False))
         return 0
-    language = "en" if args.english else "vi"
+    language = _language(args)
+    _ = translator(language)
     if province.simulated:
-        print("Simulated figures.\n" if args.english else "Số liệu mô phỏng.\n")
+        print(_("Simulated figures."), end="\n\n")
     for result in found.analysis.agencies:
         agency = found.agencies[result.agency]
-        print(f"{agency.name_en if args.english else agency.name_vi} ({agency.code})")
+        print(f"{_(Text.named(vi=agency.name_vi, en=agency.name_en))} ({agency.code})")
         print(estimate_words(result.fused.explicit, language))
         print(estimate_words(result.fused.efficiency, language), end="\n\n")
         corrected = result.fused.correction
@@ -83,12 +85,14 @@ def _drift(found: Material, args: argparse.Namespace) -> int:
         answer = {"month": found.latest.name, "tests": len(rows), "alarms": alarms}
         print(json.dumps(answer, ensure_ascii=False, allow_nan=False))
         return 1 if alarms else 0
-    language = "en" if args.english else "vi"
+    language = _language(args)
+    _ = translator(language)
     for row in alarms:
-        print(
-            f"{row['name_en'] if args.english else row['name_vi']}: {in_language(drift_words(row['kind']), language)}"
-        )
+        print(f"{_(Text.of_row(row))}: {_(drift_words(row['kind']))}")
     if not rows:
-        month = found.latest.words(language)
-        print(f"{month}: nothing to compare with." if args.english else f"{month}: chưa có gì để so sánh.")
+        print(_("{month}: nothing to compare with.", month=found.latest.words(language)))
     return 1 if alarms else 0
+
+
+def _language(args: argparse.Namespace) -> str:
+    return SOURCE if args.english else console_language()

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from contextlib import suppress
 from pathlib import Path
 
 from pipeline.errors import InvalidError
-from pipeline.language import Message
+from pipeline.language import Message, Number
+from pipeline.language.console import say
+from server.commands.options import report_table
 from server.core.config import add_store_arguments, load_config
 
 
@@ -32,11 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     sealed.add_argument("--unencrypted", action="store_true", help="not sealed: whoever has the file reads everything")
     parser.add_argument("--json", action="store_true", help="print rows by table as JSON")
     add_store_arguments(parser)
-
-
-def report_table(table: str, rows: int) -> None:
-    """Progress on standard error."""
-    print(f"  {table}: {rows:,} rows", file=sys.stderr)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"file": str(path), "rows": counts}))
     else:
-        print(f"{path}: {sum(counts.values()):,} rows of {len(counts)} tables")
+        rows = Number(sum(counts.values()))
+        say(Message("{path}: {rows} rows of {tables} tables", path=path, rows=rows, tables=len(counts)))
     return 0
 
 

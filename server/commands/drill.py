@@ -16,7 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from server.commands.options import add_opener_arguments, opener_of
+from pipeline.language import Joined, Message, Number
+from pipeline.language.console import say, spoken
+from server.commands.options import add_opener_arguments, how_it_holds, opener_of
 
 _MEMORY = Path("/dev/shm")  # noqa: S108
 
@@ -31,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore into memory, verify, tell."""
     from pipeline.errors import StoreError
-    from pipeline.language import Message
     from server.retention.verify import verify_store
     from server.store.archive import restore
     from server.store.engine import connect
@@ -49,11 +50,16 @@ def run(args: argparse.Namespace) -> int:
             engine.dispose()
     rows, seconds = sum(counts.values()), time.monotonic() - begun_s
     if args.json:
-        found = {"holds": verdict.holds, "rows": rows, "seconds": round(seconds, 1), "problems": verdict.problems}
-        print(json.dumps(found, ensure_ascii=False))
+        found = {"holds": verdict.holds, "rows": rows, "seconds": round(seconds, 1)}
+        print(json.dumps(found | spoken("problems", verdict.problems), ensure_ascii=False))
         return 0 if verdict.holds else 1
     for problem in verdict.problems:
-        print(f"DOES NOT HOLD  {problem}")
-    held = "All holds" if verdict.holds else f"{len(verdict.problems)} problems"
-    print(f"{rows:,} rows of {len(counts)} tables restored in {seconds:.1f} s. {held}.")
+        say(Message("DOES NOT HOLD: {problem}", problem=problem))
+    restored = Message(
+        "{rows} rows of {tables} tables restored in {seconds} s.",
+        rows=Number(rows),
+        tables=len(counts),
+        seconds=Number(seconds, 1),
+    )
+    say(Joined((restored, how_it_holds(verdict)), " "))
     return 0 if verdict.holds else 1

@@ -30,12 +30,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pipeline.language import Message
+from pipeline.language import Message, Plural
+from pipeline.language.console import console_translator, say
 from server.core.config import add_province_argument, add_store_arguments
 
 if TYPE_CHECKING:
@@ -140,22 +140,26 @@ def run(args: argparse.Namespace) -> int:
         found = {"box": box_id, "code": code, "server_public_key": public_key, "address": address}
         print(json.dumps(found | {"enrol_address": config.ingest.enrol_address.replace("*", "SERVER")}))
         return 0
-    print(f"Box {box_id}. One-time code, valid for a day: {code}")
+    say(Message("Box {number}. One-time code, valid for a day: {code}", number=box_id, code=code))
     if args.box is None and args.clerks in (None, 1) and not statements:
-        print(_ONE_CLERK.format(box=box_id))
-    print(f'In the box\'s edge.toml:\n  [server]\n  address = "{address}"  # SERVER: as the box reaches this machine')
+        say(_ONE_CLERK)
+        say(Message("If it serves more: {command}", command=f"hailong server enroll --box {box_id} --clerks N"))
+    say(Message("In the box's edge.toml:"))
+    print("  [server]")
+    say(Message('address = "{address}"  # SERVER: as the box reaches this machine', address=address), indent=2)
     print(f'  public_key = "{public_key}"')
     enrol_address = config.ingest.enrol_address.replace("*", "SERVER")
     if enrol_address != enrolment_address(address):
         print(f'  enrol_address = "{enrol_address}"')
-    print('  [legal]\n  basis = "consent"  # or "state_activity" with its papers; there is no default')
-    print(f"On the box: hailong keys enroll --config edge.toml --code {code}")
+    print("  [legal]")
+    say(Message('basis = "consent"  # or "state_activity" with its papers; there is no default'), indent=2)
+    say(Message("On the box: {command}", command=f"hailong keys enroll --config edge.toml --code {code}"))
     return 0
 
 
-_ONE_CLERK = (
+_ONE_CLERK = Message(
     "It serves one clerk: its evidence would be that person's score and is left out, unless other boxes of the agency "
-    "send too.\nIf it serves more: hailong server enroll --box {box} --clerks N"
+    "send too."
 )
 
 
@@ -174,7 +178,7 @@ def _enrol_list(store: Engine, config: ServerConfig, province_id: int, args: arg
         made = enrol_list(store, province_id, args.from_list, time.time())
     except BaseException as error:
         for number, reason in error.rows if isinstance(error, ImportRowError) else ():
-            print(f"  {number}: {reason}", file=sys.stderr)
+            say(Message("row {number}: {problem}", number=number, problem=reason), indent=2, aside=True)
         if sheet is not None:
             sheet.close()
             args.sheet.unlink()
@@ -188,7 +192,14 @@ def _enrol_list(store: Engine, config: ServerConfig, province_id: int, args: arg
         found = [{"box": box.box_id, "label": box.label, "code": box.code} for box in made]
         print(json.dumps({"boxes": found, "server_public_key": key, "address": address}, ensure_ascii=False))
     else:
-        print(f"{len(made)} boxes. Their codes, valid for a day: {args.sheet}. Destroy it when the boxes are enrolled.")
+        say(
+            Plural(
+                "{count} box. Its code, valid for a day: {sheet}. Destroy it when the box is enrolled.",
+                "{count} boxes. Their codes, valid for a day: {sheet}. Destroy it when the boxes are enrolled.",
+                count=len(made),
+                sheet=args.sheet,
+            )
+        )
     return 0
 
 
@@ -238,7 +249,13 @@ def _state_terms(store: Engine, province_id: int, args: argparse.Namespace, term
     if args.json:
         print(json.dumps({"box": args.box, **terms, "releases_judged_anew": changed}))
         return 0
-    print(f"Terms of box {args.box} written down. {changed} of its releases changed sides: held back or in figures.")
+    say(
+        Message(
+            "Terms of box {number} written down. {count} of its releases changed sides: held back or in figures.",
+            number=args.box,
+            count=changed,
+        )
+    )
     return 0
 
 
@@ -251,8 +268,14 @@ def _state_pools(store: Engine, province_id: int, args: argparse.Namespace, stat
         print(json.dumps({"box": args.box, "pools": pools}))
         return 0
     for each in statements:
-        since = f", from {args.first_month} on" if args.first_month else ""
-        print(f"Pool {each.pool} of box {args.box} is {each.agency}, {each.clerks} clerks{since}.")
+        words = (
+            Message(
+                "Pool {pool} of box {number} is {agency}, {clerks} clerks, from {month} on.", month=args.first_month
+            )
+            if args.first_month
+            else Message("Pool {pool} of box {number} is {agency}, {clerks} clerks.")
+        )
+        say(words.with_params(pool=each.pool, number=args.box, agency=each.agency, clerks=each.clerks))
     return 0
 
 
@@ -288,21 +311,43 @@ def _state_clerks(store: Engine, province_id: int, args: argparse.Namespace) -> 
     if args.json:
         print(json.dumps({"box": args.box, "clerks": clerks, "pool": pool}))
         return 0
-    print(f"Box {args.box} serves {clerks} clerk{'s' * (clerks > 1)}" + (f", pool {pool}." if pool else "."))
+    say(
+        Plural(
+            "Box {number} serves {count} clerk, pool {pool}.",
+            "Box {number} serves {count} clerks, pool {pool}.",
+            count=clerks,
+            number=args.box,
+            pool=pool,
+        )
+        if pool
+        else Plural(
+            "Box {number} serves {count} clerk.", "Box {number} serves {count} clerks.", count=clerks, number=args.box
+        )
+    )
     return 0
+
+
+_STATES = {
+    "revoked": Message("key revoked"),
+    "not enrolled": Message("not enrolled"),
+    "rotating": Message("key changing"),
+    "enrolled": Message("enrolled"),
+}
+"""States of a box's key, as the registry names them."""
 
 
 def _list(found: list[dict[str, Any]], as_json: bool) -> int:
     if as_json:
         print(json.dumps({"boxes": found}, ensure_ascii=False))
         return 0
+    _ = console_translator()
     for box in found:
-        state = f"{box['box']:>5}  {box['state']:<12} epoch {box['epoch']:<3} clerks {box['clerks']:<3}"
-        print(f"{state} {box['agency']:<24} {box['label']}")
+        state = f"{box['box']:>5}  {_(_STATES.get(box['state'], box['state'])):<12} {_('epoch')} {box['epoch']:<3}"
+        print(f"{state} {_('clerks {count}', count=box['clerks']):<10} {box['agency']:<24} {box['label']}")
         for pool in box["pools"]:
-            print(
-                f"{'':>7}pool {pool['pool']:<3} {pool['agency'] or '(nobody has said whose)'}, clerks {pool['clerks']}"
-            )
+            whose = pool["agency"] or Message("(nobody has said whose)")
+            words = Message("pool {pool}: {agency}, clerks {clerks}", agency=whose, clerks=pool["clerks"])
+            say(words.with_params(pool=pool["pool"]), indent=7)
     if not found:
-        print("No boxes yet.")
+        say(Message("No boxes yet."))
     return 0

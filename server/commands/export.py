@@ -21,6 +21,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.language import Message, Number
+from pipeline.language.console import say
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
@@ -84,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"files": [str(path) for path in files], "sheets": count}))
     else:
-        print(f"{count:,} sheets:", *files)
+        say(Message("{count} sheets: {files}", count=Number(count), files=" ".join(map(str, files))))
     return 0
 
 

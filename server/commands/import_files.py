@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.language import Message, of_environment, translator
+from pipeline.language.console import console_translator
 
 if TYPE_CHECKING:
     from server.tabular.balance import Balance
@@ -150,12 +151,16 @@ def _columns(instrument_code: str) -> str:
     from server.imports.kinds import KINDS
     from server.tabular.columns import ALIASES
 
+    _ = console_translator()
     items = ", ".join(load_instrument(instrument_code).slots)
     lines = []
     for kind, spec in KINDS.items():
-        answers = f", answers {items}" if "instrument" in spec.options else ""
-        more = f" (and {', '.join(spec.optional)})" if spec.optional else ""
-        lines.append(f"{kind}: {', '.join(spec.required)}{answers}{more}")
-    lines += ["", "Also read as column names:"]
+        named = ", ".join(spec.required)
+        if "instrument" in spec.options:
+            named = _("{columns}, answers {items}", columns=named, items=items)
+        if spec.optional:
+            named = _("{columns} (and {more})", columns=named, more=", ".join(spec.optional))
+        lines.append(f"{kind}: {named}")
+    lines += ["", _("Also read as column names:")]
     lines += [f"  {name}: {', '.join(texts)}" for name, texts in ALIASES.items()]
     return "\n".join(lines)

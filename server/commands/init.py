@@ -13,6 +13,8 @@ import json
 import re
 
 from pipeline.language import Message
+from pipeline.language.console import say
+from server.commands.options import ONCE
 from server.core.config import add_store_arguments, load_config, own_folder, own_keys
 
 
@@ -65,10 +67,10 @@ def run(args: argparse.Namespace) -> int:
         result = {"province": args.province, "administrator": name, "password": password}
         print(json.dumps({**result, "server_key": keys.curve_public_z85, "data_dir": str(config.data_dir)}))
         return 0
-    print(f"Province:        {args.province} ({args.name})")
-    print(f"Administrator:   {name}")
-    print(f"One-time password: {password}   (shown once; change it at the first log-in)")
-    print(f"Server key for boxes: {keys.curve_public_z85}")
-    print(f"Folder:          {config.data_dir}")
-    print("Next: hailong server run")
+    say(Message("Province: {code} ({name})", code=args.province, name=args.name))
+    say(Message("Administrator: {name}", name=name))
+    say(Message("One-time password: {password}   {once}", password=password, once=ONCE))
+    say(Message("Server key for boxes: {key}", key=keys.curve_public_z85))
+    say(Message("Folder: {path}", path=config.data_dir))
+    say(Message("Next: {command}", command="hailong server run"))
     return 0

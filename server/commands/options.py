@@ -6,11 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.language import Message
+from pipeline.language import Message, Number, Plural, Sentence
+from pipeline.language.console import say
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+    from server.retention.verify import StoreVerdict
     from server.store.sealing import Opener
 
 
@@ -18,6 +20,22 @@ NO_PROVINCE = Message("Nothing was checked: this store has no province. Name the
 """What an audit of an empty store says; it does not hold."""
 LOG_OF_CHANGES = Message("log of changes: {entries} entries, head {head}")
 """Of a province; its parameters are given where it is said."""
+
+
+ONCE = Message("(shown once; change it at the first log-in)")
+"""Beside a one-time password."""
+
+
+def report_table(table: str, rows: int) -> None:
+    """Progress on standard error."""
+    say(Message("{table}: {rows} rows", table=table, rows=Number(rows)), indent=2, aside=True)
+
+
+def how_it_holds(verdict: StoreVerdict) -> Sentence:
+    """The last line about a store that was verified."""
+    if verdict.holds:
+        return Message("All holds.")
+    return Plural("{count} problem.", "{count} problems.", count=len(verdict.problems))
 
 
 def add_store(parser: argparse.ArgumentParser, *, province: bool = True) -> None:

@@ -14,6 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 
+from pipeline.language import Message
+from pipeline.language.console import say
+from server.commands.options import ONCE
 from server.core.config import add_province_argument, add_store_arguments
 
 
@@ -47,9 +50,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"user": args.user, "password": password, "factor_reset": had_factor, "unlinked": had_link}))
     else:
-        print(f"One-time password of {args.user}: {password}   (shown once; change it at the first log-in)")
+        say(Message("One-time password of {user}: {password}   {once}", user=args.user, password=password, once=ONCE))
         if had_factor:
-            print("The second factor was taken away, too: set up a new one on the account's page.")
+            say(Message("The second factor was taken away, too: set up a new one on the account's page."))
         if had_link:
-            print("The link with the log-in service was taken away, too: link the account again on its page.")
+            say(Message("The link with the log-in service was taken away, too: link the account again on its page."))
     return 0

@@ -14,9 +14,9 @@ import json
 from pathlib import Path
 
 from pipeline.errors import InvalidError
-from pipeline.language import Message
-from server.commands.backup import report_table
-from server.commands.options import add_opener_arguments, opener_of
+from pipeline.language import Message, Number
+from pipeline.language.console import say
+from server.commands.options import add_opener_arguments, opener_of, report_table
 from server.core.config import add_store_arguments, load_config, own_folder
 
 
@@ -53,9 +53,13 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))
     else:
-        print(f"{sum(counts.values()):,} rows restored from version {manifest['version']}")
+        rows = Number(sum(counts.values()))
+        say(Message("{rows} rows restored from version {version}", rows=rows, version=manifest["version"]))
         if not manifest["keys"] and not args.replace:
-            print(
-                "The backup holds no keys: run `hailong server init`, enrol the boxes anew, renew the gateways' keys."
+            say(
+                Message(
+                    "The backup holds no keys: run `hailong server init`, enrol the boxes anew, renew the gateways' "
+                    "keys."
+                )
             )
     return 0

@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import json
 
+from pipeline.language import Message
+from pipeline.language.console import say
 from server.core.config import add_province_argument, add_store_arguments
 
 
@@ -33,5 +35,8 @@ def run(args: argparse.Namespace) -> int:
     with read(store) as connection:
         province = find_province(connection, args.province)
     boxes.revoke(store, province.province_id, args.box)
-    print(json.dumps({"box": args.box, "revoked": True}) if args.json else f"Box {args.box} is revoked.")
+    if args.json:
+        print(json.dumps({"box": args.box, "revoked": True}))
+    else:
+        say(Message("Box {number} is revoked.", number=args.box))
     return 0

@@ -13,6 +13,8 @@ import logging
 import sys
 import threading
 
+from pipeline.language import Message
+from pipeline.language.console import say
 from pipeline.stopping import StopRequest
 from server.core.config import IngestConfig, ServerConfig, add_store_arguments, load_config, open_store
 
@@ -51,13 +53,13 @@ def run(args: argparse.Namespace) -> int:
     stop = StopRequest()
     try:
         with Service(engine, config) as service:
-            print(f"Trang / pages: {service.web_address}", flush=True)
-            print(f"Cổng thiết bị / boxes: {service.ingest.endpoint}  key {service.server_key}", flush=True)
+            say(Message("Pages: {address}", address=service.web_address))
+            say(Message("Boxes: {address}  key {key}", address=service.ingest.endpoint, key=service.server_key))
             threading.Thread(target=load_slow_parts, name="warm-up", daemon=True).start()
             stop.listen()
             while service.is_alive and not stop.wait(0.5):
                 pass
-        print("Stopped.", file=sys.stderr)
+        say(Message("Stopped."), aside=True)
     finally:
         engine.dispose()
     return 0

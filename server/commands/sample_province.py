@@ -11,7 +11,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import sys
+
+from pipeline.language import Day, Message, Number
+from pipeline.language.console import say
+from server.commands.options import ONCE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     engine = open_engine(args, make=True)
     own_keys(load_config(args))  # so that `server run` starts at once
     if not args.json:
-        print("Generating ...", file=sys.stderr)
+        say(Message("Generating ..."), aside=True)
     with write(engine) as connection:
         made = simulate_province(
             connection,
@@ -77,18 +80,37 @@ def run(args: argparse.Namespace) -> int:
         account = {"administrator": administrator, "password": password}
         print(json.dumps({**dataclasses.asdict(made), **simulated, **account}))
         return 0
-    print(
-        f"Province {made.code!r} (simulated): {made.agencies} agencies, {made.transactions:,} transactions and "
-        f"{made.ratings:,} ratings from {day_date(made.first_day)} to {day_date(made.last_day)}, "
-        f"{made.set_aside} of them set aside."
+    say(
+        Message(
+            "Province '{code}' (simulated): {agencies} agencies, {transactions} transactions and {ratings} ratings "
+            "from {first} to {last}, {aside} of them set aside.",
+            code=made.code,
+            agencies=Number(made.agencies),
+            transactions=Number(made.transactions),
+            ratings=Number(made.ratings),
+            first=Day(day_date(made.first_day)),
+            last=Day(day_date(made.last_day)),
+            aside=Number(made.set_aside),
+        )
     )
     if evidence is not None:
-        print(f"{evidence.boxes} simulated boxes sent {evidence.releases} tables (correlation {evidence.rho:g}).")
-    print(
-        f"Administrator: {administrator}, one-time password: {password}   (shown once; change it at the first log-in)"
-    )
+        say(
+            Message(
+                "{boxes} simulated boxes sent {tables} tables (correlation {rho}).",
+                boxes=evidence.boxes,
+                tables=Number(evidence.releases),
+                rho=Number(evidence.rho, 2),
+            )
+        )
+    say(Message("Administrator: {name}", name=administrator))
+    say(Message("One-time password: {password}   {once}", password=password, once=ONCE))
     where = "".join(
         f" --{name} {value}" for name, value in (("data-dir", args.data_dir), ("store", args.store)) if value
     )
-    print(f"Next: hailong server run{where} --insecure-cookies   (or --demo: pages without log-in)")
+    say(
+        Message(
+            "Next: {command}   (or --demo: pages without log-in)",
+            command=f"hailong server run{where} --insecure-cookies",
+        )
+    )
     return 0

@@ -9,6 +9,7 @@ import argparse
 import json
 
 from pipeline.language import Message
+from pipeline.language.console import say
 from server.core.config import add_store_arguments, load_config
 
 
@@ -37,5 +38,9 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"before": before, "after": after}))
     else:
-        print(f"Version {before} -> {after}" if before != after else f"The store has version {after} already.")
+        say(
+            Message("Version {before} -> {after}", before=before, after=after)
+            if before != after
+            else Message("The store has version {after} already.", after=after)
+        )
     return 0

@@ -13,10 +13,11 @@ Exit code 0 where all holds, 1 where something does not. The server may run mean
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
-from server.commands.options import add_opener_arguments, opener_of
+from pipeline.language import Message, Number
+from pipeline.language.console import say
+from server.commands.options import LOG_OF_CHANGES, add_opener_arguments, how_it_holds, opener_of, report_table
 from server.core.config import add_store_arguments, load_config
 
 
@@ -44,15 +45,24 @@ def run(args: argparse.Namespace) -> int:
         print(as_json(verdict))
         return 0 if verdict.holds else 1
     for problem in verdict.problems:
-        print(f"DOES NOT HOLD  {problem}")
+        say(Message("DOES NOT HOLD: {problem}", problem=problem))
     rows = sum(found["rows"] for found in verdict.tables.values())
-    print(f"{rows:,} rows of {len(verdict.tables)} tables, version {verdict.version}. Digest {verdict.digest}")
+    say(
+        Message(
+            "{rows} rows of {tables} tables, version {version}. Digest {digest}",
+            rows=Number(rows),
+            tables=len(verdict.tables),
+            version=verdict.version,
+            digest=verdict.digest,
+        )
+    )
     for code, found in verdict.provinces.items():
-        print(f"{code}: {found['changes']} entries in the log of changes, head {found['head']}")
-    print("All holds." if verdict.holds else f"{len(verdict.problems)} problems.")
+        log = LOG_OF_CHANGES.with_params(entries=Number(found["changes"]), head=found["head"])
+        say(Message("{province}: {problem}", province=code, problem=log))
+    say(how_it_holds(verdict))
     return 0 if verdict.holds else 1
 
 
 def _report(table: str, rows: int) -> None:
     if rows >= 100_000:
-        print(f"  {table}: {rows:,} rows", file=sys.stderr)
+        report_table(table, rows)

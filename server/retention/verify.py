@@ -16,6 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Table, and_, func, select
 
 from pipeline.errors import LogError
+from pipeline.language import Message, Plural, Sentence
+from pipeline.language.console import spoken
 from server.core.changes import verify_changes
 from server.core.provinces import all_provinces
 from server.ratings.batches import unfinished
@@ -32,7 +34,7 @@ class StoreVerdict:
     version: str
     tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     provinces: dict[str, dict[str, Any]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+    problems: list[Sentence] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
@@ -48,13 +50,26 @@ class StoreVerdict:
     def compare(self, manifest: Mapping[str, Any]) -> None:
         """Hold the store against a backup's manifest: every table that differs is a problem."""
         if manifest["version"] != self.version:
-            self.problems.append(f"the backup is of version {manifest['version']}, the store of {self.version}")
+            self.problems.append(
+                Message(
+                    "the backup is of version {backup}, the store of {store}",
+                    backup=manifest["version"],
+                    store=self.version,
+                )
+            )
             return
         for name in sorted(self.tables.keys() | manifest["tables"].keys()):
             here, there = self.tables.get(name), manifest["tables"].get(name)
             if here is None or there is None or (here["rows"], here["sha256"]) != (there["rows"], there["sha256"]):
-                rows = [str(found["rows"]) if found else "none" for found in (here, there)]
-                self.problems.append(f"{name}: {rows[0]} rows here, {rows[1]} in the backup, and they differ")
+                rows = [found["rows"] if found else Message("no table") for found in (here, there)]
+                self.problems.append(
+                    Message(
+                        "{name}: {here} rows here, {there} in the backup, and they differ",
+                        name=name,
+                        here=rows[0],
+                        there=rows[1],
+                    )
+                )
 
 
 def verify_store(engine: Engine, progress: Progress | None = None) -> StoreVerdict:
@@ -62,7 +77,13 @@ def verify_store(engine: Engine, progress: Progress | None = None) -> StoreVerdi
     version = store_version(engine) or ""
     verdict = StoreVerdict(version)
     if version != newest_version():
-        verdict.problems.append(f"the store has version {version or 'none'}, this program {newest_version()}")
+        verdict.problems.append(
+            Message(
+                "the store has version {version}, this program {newest}",
+                version=version or Message("none"),
+                newest=newest_version(),
+            )
+        )
         return verdict
     with one_view(engine) as connection:
         _pages(connection, verdict)
@@ -86,7 +107,7 @@ def _pages(connection: Connection, verdict: StoreVerdict) -> None:
     if connection.dialect.name == "sqlite":
         for (found,) in connection.exec_driver_sql("PRAGMA integrity_check(20)"):
             if found != "ok":
-                verdict.problems.append(f"the data base's file: {found}")
+                verdict.problems.append(Message("the data base's file: {found}", found=found))
 
 
 def _pointers(connection: Connection, tables: list[Table], verdict: StoreVerdict) -> None:
@@ -102,7 +123,13 @@ def _pointers(connection: Connection, tables: list[Table], verdict: StoreVerdict
             if lost:
                 columns = ", ".join(column.name for column, _ in pairs)
                 verdict.problems.append(
-                    f"{table.name}: {lost} rows whose {columns} lead to no {constraint.referred_table.name}"
+                    Message(
+                        "{table}: {count} rows whose {columns} lead to no {other}",
+                        table=table.name,
+                        count=lost,
+                        columns=columns,
+                        other=constraint.referred_table.name,
+                    )
                 )
 
 
@@ -111,13 +138,21 @@ def _province(connection: Connection, province_id: int, code: str, verdict: Stor
         entries, head = verify_changes(connection, province_id)
         verdict.provinces[code] = {"changes": entries, "head": head}
     except LogError as error:
-        verdict.problems.append(f"{code}: {error}")
+        verdict.problems.append(Message("{province}: {problem}", province=code, problem=error))
     waiting = unfinished(connection, province_id)
     if waiting:
-        verdict.problems.append(f"{code}: an import was cut off, {waiting} rows; import the same file again")
+        verdict.problems.append(
+            Plural(
+                "{province}: an import was cut off, {count} row; import the same file again",
+                "{province}: an import was cut off, {count} rows; import the same file again",
+                count=waiting,
+                province=code,
+            )
+        )
 
 
 def as_json(verdict: StoreVerdict) -> str:
     """The verdict as one JSON object."""
-    found = {"holds": verdict.holds, "version": verdict.version, "digest": verdict.digest, "problems": verdict.problems}
-    return json.dumps(found | {"tables": verdict.tables, "provinces": verdict.provinces}, ensure_ascii=False)
+    found = {"holds": verdict.holds, "version": verdict.version, "digest": verdict.digest}
+    found |= {**spoken("problems", verdict.problems), "tables": verdict.tables, "provinces": verdict.provinces}
+    return json.dumps(found, ensure_ascii=False)

@@ -79,7 +79,7 @@ class FieldServer:
                 network.beside(*hailong("server", "run", *self._where)), stdout=log, stderr=log, cwd=ROOT
             )
             try:
-                wait_for("the server runs", lambda: "Cổng thiết bị" in self._log.read_text("utf-8"), 240)
+                wait_for("the server runs", lambda: "Boxes: " in self._log.read_text("utf-8"), 240)
                 yield self
             finally:
                 server.terminate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -101,7 +102,7 @@ def test_recommendations(visits: int, pulse: PulsePeriod | None, evidence: float
 def test_no_alternative_at_the_same_guarantee_is_much_better() -> None:
     """ADR 0005's ground: sums gain a point or three and cannot be used for anything else; the others lose."""
     for visits in (12, 120, 1_200):
-        found = {each.name: each.ratio for each in alternatives(Figures(visits, 3), 1.5)}
+        found = {str(each.name): each.ratio for each in alternatives(Figures(visits, 3), 1.5)}
         table = found["table 6 x 3 per box"]
         assert found["table 4 x 3 per box"] > table
         assert table - found["sums of a score, rated and not"] < 0.03
@@ -112,6 +113,23 @@ def test_no_alternative_at_the_same_guarantee_is_much_better() -> None:
 def test_boxes_pooled_before_noise_are_better() -> None:
     after, before, *_ = alternatives(Figures(4, 1, boxes=3), 1.5)
     assert before.ratio < after.ratio - 0.05
+
+
+def test_the_advice_is_said_in_the_users_language(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the lines of edge.toml and the names of mechanisms, no line is the same in two languages."""
+    words = ["privacy", "plan", "--visits-per-day", "12", "--counters", "1", "--runs", "200", "--compare"]
+    hall = ["privacy", "plan", "--pool", "so-tu-phap=8x33", "--runs", "200"]
+    for command in (words, hall):
+        said = {}
+        for lang in ("vi", "en"):
+            monkeypatch.setenv("LANGUAGE", lang)
+            assert main(command) == 0
+            out, err = capsys.readouterr()
+            said[lang] = {line for line in (out + err).splitlines() if re.search(r"[a-z]{3,} [a-z]{2,}", line)}
+        assert len(said["en"]) > 4
+        assert not said["en"] & said["vi"]
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -83,6 +83,33 @@ def test_init_makes_keys_once_and_provinces_apart(folder: Path, capsys: pytest.C
         assert problem in err
 
 
+SPEAKING = (
+    ("server", "verify"),
+    ("server", "enroll", "--list"),
+    ("server", "alerts"),
+    ("server", "upgrade"),
+    ("server", "reset-password", "--user", "admin.p1"),
+    ("server", "doctor"),
+    ("audit", "ratings"),
+    ("audit", "retention", "--canary", "0912345678"),
+)
+"""What is run in both languages, one after the other, on one folder."""
+
+
+@pytest.mark.parametrize("words", SPEAKING, ids=" ".join)
+def test_a_command_says_everything_in_the_users_language(
+    folder: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line with two words in a row, the same in Vietnamese and in English, is one that no catalogue was asked for."""
+    said = {}
+    for lang in ("vi", "en"):
+        monkeypatch.setenv("LANGUAGE", lang)
+        _code, out, err = call(capsys, *words, "--data-dir", str(folder))
+        said[lang] = [line for line in (out + err).splitlines() if re.search(r"[a-z]{2,} [a-z]{2,}", line)]
+    assert said["en"], "something is said"
+    assert not set(said["en"]) & set(said["vi"])
+
+
 def test_backup_restore_upgrade(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     at = ("--data-dir", str(folder))
     secret = tmp_path / "passphrase"
@@ -148,7 +175,9 @@ def test_audit_retention(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 @pytest.mark.slow
-def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_analyze_a_sample_province(
+    tmp_path: Path, server_folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     at = ("--store", f"sqlite:///{tmp_path / 's.sqlite'}")
     assert (
         call(capsys, "server", "sample-province", "--quarters", "2", "--sheets", "2000", "--communes", "12", *at)[0]
@@ -165,8 +194,10 @@ def test_analyze_a_sample_province(tmp_path: Path, server_folder: Path, capsys: 
     assert len(sheets) == 26
     assert 0 < len(answer["ranks"]) == sum(count >= 30 for count in sheets) < 26, "fewer sheets are not shown"
     assert {row["method"] for row in answer["estimates"]} >= {"explicit", "efficiency"}
-    code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", *at)
-    assert (code, out.startswith("Số liệu mô phỏng")) == (0, True)
+    for lang, words in (("vi", "Số liệu mô phỏng."), ("en", "Simulated figures.")):
+        monkeypatch.setenv("LANGUAGE", lang)
+        code, out, _ = call(capsys, "analyze", "--period", "2026-Q3", *at)
+        assert (code, out.startswith(words)) == (0, True)
     code, out, _ = call(capsys, "analyze", "--drift", "--period", "2026-Q3", "--json", *at)
     drift = json.loads(out)
     assert (code, drift["month"], drift["tests"] > 0) == (1 if drift["alarms"] else 0, "2026-09", True)
