@@ -48,6 +48,11 @@ Key = TypeVar("Key", bound=Hashable)
 IntArray = NDArray[np.int64]
 
 
+def looking_day() -> int:
+    """The day on which somebody looks: today. What is held of what may be seen is held for this day alone."""
+    return today()
+
+
 def last_shown(known: Mapping[int, int], below: int, now: int, settles: int) -> int:
     """The day up to which a set of sheets is shown, -1 for none; `known`: sheets by the day on which they were known.
 
@@ -252,6 +257,10 @@ class Published:
         months = self.months_by_agency()
         return frozenset(hidden | {agency for agency in total if not self.is_safe(months[agency])})
 
+    def sees(self, agency: int, code: str, version: int, month: int, known: int) -> bool:
+        """Whether a sheet of an agency, instrument and month that was known on a day is shown."""
+        return known <= self.cutoffs.get((agency, code, version, month - month % 3), -1)
+
     def condition(self, rows: Any, known: Any, is_in: str) -> Any:
         """The condition on rows of `ratings` that are shown: SQLAlchemy's columns (`is_in` "in_") or Ibis's ("isin").
         `known`: the expression of the day on which a row was known."""
@@ -302,7 +311,7 @@ def published(
 ) -> Published:
     """What is shown of a province for a period. `below`: the province's setting unless told."""
     floor = int(read_setting(connection, province_id, "min_answers")) if below is None else below
-    day = today() if now is None else now
+    day = looking_day() if now is None else now
     first, last = (
         quarter_of_month(max(0, period.first_month)).first_month,
         quarter_of_month(period.last_month).last_month,

@@ -20,11 +20,9 @@ from sqlalchemy import Connection
 from calibration.drivers import Drivers, Sheets, analyse_drivers
 from pipeline.calendar import Period
 from pipeline.instruments import Instrument
-from server.core.disclosure import published
-from server.core.scope import Scope
 from server.scores.held import Held, version_of
-from server.scores.sums import run, sheets_table
-from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
+from server.scores.sheets import held_sheets
+from server.scores.shown import shown_of
 
 MIN_ANSWERED: Final = 0.5
 """Share of the sheets with an overall answer that must answer a factor: one that few are asked is left out, and named,
@@ -51,35 +49,29 @@ def drivers_of(connection: Connection, province_id: int, instrument: Instrument,
 
 
 def _drivers_of(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> ProvinceDrivers:
-    shown = published(connection, province_id, period)
-    table = Scope(province_id).filter(sheets_table(shown))
+    shown = shown_of(connection, province_id, period)
     # criteria beyond the columns (long instruments) are no drivers yet
     by_factor = {f.code: [i.slot for i in instrument.of_factor(f.code) if i.is_wide] for f in instrument.factors}
     factors = [code for code, of_it in by_factor.items() if of_it]
     slots = [by_factor[code] for code in factors]
-    chosen = table.filter(
-        table.day.between(period.first_day, period.last_day),
-        table.instrument == instrument.code,
-        table.instrument_version == instrument.version,
-        table.state != int(RatingState.SET_ASIDE),
-        table.a00.between(1, 5),
-    ).select("agency_id", "day", "a00", *(ANSWER_COLUMNS[slot] for slot in chain.from_iterable(slots)))
-    rows = np.array([tuple(row) for row in run(connection, chosen)], dtype=np.int64)
-    if not len(rows) or len(slots) < 2:
+    given = held_sheets(connection, province_id, instrument, period, shown)
+    asked = np.flatnonzero((given.answers[:, 0] >= 1) & (given.answers[:, 0] <= 5))
+    if not len(asked) or len(slots) < 2:
         return ProvinceDrivers({}, ())
-    means = _means(rows[:, 3:], slots)
+    agency, day, answers = given.agency[asked], given.day[asked], given.answers[asked].astype(np.int64)
+    means = _means(answers[:, list(chain.from_iterable(slots))], slots)
     kept = np.isfinite(means).mean(axis=0) >= MIN_ANSWERED
     left_out = tuple(code for code, stays in zip(factors, kept, strict=True) if not stays)
-    order = np.argsort(rows[:, 0], kind="stable")
-    agencies, first = np.unique(rows[order, 0], return_index=True)
+    order = np.argsort(agency, kind="stable")
+    agencies, first = np.unique(agency[order], return_index=True)
     hidden = shown.hidden_agencies()
     sheets = {
-        str(agency): Sheets.of(rows[mine, 2], means[mine][:, kept], rows[mine, 1])
-        for agency, mine in zip(agencies, np.split(order, first[1:]), strict=True)
-        if int(agency) not in hidden
+        str(one): Sheets.of(answers[mine, 0], means[mine][:, kept], day[mine])
+        for one, mine in zip(agencies, np.split(order, first[1:]), strict=True)
+        if int(one) not in hidden
     }
     found = analyse_drivers(sheets, [code for code in factors if code not in left_out])
-    return ProvinceDrivers({int(agency): drivers for agency, drivers in found.items()}, left_out)
+    return ProvinceDrivers({int(one): drivers for one, drivers in found.items()}, left_out)
 
 
 def _means(answers: NDArray[np.int64], slots: list[list[int]]) -> NDArray[np.float64]:

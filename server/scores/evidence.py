@@ -18,8 +18,8 @@ from pipeline.release_kind import EVIDENCE
 from pipeline.wire import PeriodKind
 from server.boxes.release_gate import implausible_evidence
 from server.catalogue.agencies import Agency, read_agencies
-from server.core.disclosure import published
 from server.scores.clerks import left_out, shown_releases
+from server.scores.shown import shown_of
 from server.scores.sums import rating_sums, release_sums, run, shown_ratings_table, transaction_sums, unbound
 from server.store.channels import COUNTER_TABLET
 from server.store.tables.releases import CELL_COLUMNS
@@ -61,7 +61,7 @@ def agency_months(
     first, last = all_spans[0].first_month, period.last_month
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
     month_of, date_of = cache(month_of_day), cache(day_date)  # a few hundred days, a million rows
-    shown = published(connection, province_id, Period(period.name, first, last))
+    shown = shown_of(connection, province_id, Period(period.name, first, last))
     for row in run(connection, rating_sums(shown_ratings_table(shown), province_id, first, last)):
         # by the day: a row whose month does not go with its day must not stop the whole province's analysis
         span = span_of.get(month_of(row.day))

@@ -16,12 +16,12 @@ from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from pipeline.language import Joined, Message, Text, in_language
 from server.catalogue.agencies import Agency, read_agencies
-from server.core.disclosure import published
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import LEFT_OUT
 from server.scores.evidence import agency_months, day_range, left_out_agencies
 from server.scores.held import Held, version_of
+from server.scores.shown import shown_of
 from server.scores.words import VERDICTS
 from server.store.engine import read
 from server.store.tables.ratings import RatingState, ratings
@@ -195,8 +195,8 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
             return []
         analysis, seen = analysis_of(connection, province_id, period, str(engine.url))
         hidden = left_out_agencies(connection, province_id, period)
-        shown_of = published(connection, province_id, period)
-    few = shown_of.hidden_agencies()
+        public = shown_of(connection, province_id, period)
+    few = public.hidden_agencies()
     results = {result.agency: result for result in analysis.agencies}
     return [
         _score(
@@ -205,7 +205,7 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
             *seen[result.agency],
             result.response_rate,
             agency.agency_id in hidden,
-            agency.agency_id in few or 0 < result.fused.explicit.n < shown_of.below,
+            agency.agency_id in few or 0 < result.fused.explicit.n < public.below,
             period.last_day >= today(),
         )
         for agency in shown

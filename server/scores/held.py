@@ -28,18 +28,29 @@ Version = tuple[Any, ...]
 def version_of(connection: Connection, province_id: int) -> Version:
     """The version of what a province's figures are made of, with the store's name.
 
-    On SQLite it is read anew only where somebody has written since this connection last read it: a million ratings
-    take a second to add up, and pages ask several times."""
-    if connection.dialect.name != "sqlite":
+    It is read anew only where somebody has written since this connection last read it: a million ratings take a second
+    to add up, and pages ask several times."""
+    written = _written(connection)
+    if written is None:
         return _read_version(connection, province_id)
-    driver: Any = connection.connection.driver_connection
-    mark = (connection.exec_driver_sql("PRAGMA data_version").scalar_one(), driver.total_changes, today())
+    mark = (*written, today())
     known = connection.info.setdefault("hailong.versions", {})
     held = known.get(province_id)
     if held is None or held[0] != mark:
         held = known[province_id] = (mark, _read_version(connection, province_id))
     version: Version = held[1]
     return version
+
+
+def _written(connection: Connection) -> tuple[Any, ...] | None:
+    """What moves with every write that the connection sees. PostgreSQL: which transactions it sees; None within one
+    that writes itself, as its own writes do not move that."""
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        return connection.exec_driver_sql("PRAGMA data_version").scalar_one(), driver.total_changes
+    query = "SELECT txid_current_if_assigned(), txid_current_snapshot()::text"
+    own, seen = connection.exec_driver_sql(query).one()
+    return (seen,) if own is None else None
 
 
 def _read_version(connection: Connection, province_id: int) -> Version:

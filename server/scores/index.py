@@ -30,7 +30,8 @@ from server.scores.bodies import Apart, apart
 from server.scores.chances import Chances, chances
 from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
-from server.scores.sheets import Sheets, read_sheets, sheets_aside
+from server.scores.sheets import Sheets, held_sheets, sheets_aside
+from server.scores.shown import shown_of
 from server.scores.within import counters_of, hidden_within
 
 WHOLE = "index"
@@ -248,8 +249,8 @@ def compute_index(
         suppress_below = int(read_setting(connection, province_id, "min_answers"))
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
-    shown = published(connection, province_id, period, below=suppress_below)
-    sheets = read_sheets(connection, province_id, instrument, period, shown, within)
+    shown = shown_of(connection, province_id, period, suppress_below)
+    sheets = held_sheets(connection, province_id, instrument, period, shown, within)
     figures = figures_of(instrument, only)
     plan = chances(connection, province_id, instrument, period)
     weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
@@ -270,7 +271,7 @@ def compute_index(
             hidden = _hidden(dimension, found, shown, catalogue, instrument)
         else:
             found = grouped(dimension, catalogue, sheets, period, {}, counters_of(connection, province_id, within))
-            hidden = hidden_within(connection, province_id, within, dimension, shown, instrument, found.names)
+            hidden = hidden_within(connection, province_id, within, dimension, shown, instrument, found.names, sheets)
         if split is not None and dimension in BODIES:
             place_of = grouped(dimension, catalogue, split.sheets, period, frame).place
             places += _places(dimension, replace(found, place=place_of), by_body, hidden)

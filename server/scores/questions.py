@@ -22,8 +22,9 @@ from pipeline.calendar import Period, day_date
 from pipeline.instruments import DONT_KNOW, KINDS, NOT_APPLICABLE, Instrument, Item, Text
 from pipeline.instruments.instrument import NO, YES
 from pipeline.language import Message
-from server.core.disclosure import Published, added_months, hidden_places, published
+from server.core.disclosure import Published, added_months, hidden_places
 from server.scores.sheets import further_sums
+from server.scores.shown import shown_of
 
 DEMOGRAPHIC_FLOOR = 30
 """Fewest sheets in a cell about who answered, whatever the province's own floor is."""
@@ -73,7 +74,7 @@ def question_figures(
     asked = [item for item in instrument.items if not item.is_wide and _is_shown(item)]
     if not asked:
         return []
-    shown = published(connection, province_id, period)
+    shown = shown_of(connection, province_id, period)
     sums = further_sums(connection, province_id, instrument, period, shown)
     by_slot: dict[int, dict[tuple[int, int], dict[int, int]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(int))

@@ -25,14 +25,14 @@ from pipeline.instruments import OVERALL, Choice, Instrument, Item
 from pipeline.language import Message, Sentence, Text, in_language
 from server.catalogue.margins import about_oneself
 from server.catalogue.reading import frame_counts, read_catalogue
-from server.core.disclosure import published
 from server.core.scope import Scope
 from server.scores.figures import Figure
 from server.scores.grouping import grouped
 from server.scores.held import Held, version_of
 from server.scores.index import WHOLE, answers_of, figures_of
 from server.scores.questions import DEMOGRAPHIC_FLOOR
-from server.scores.sheets import Sheets, further_answers, read_sheets
+from server.scores.sheets import Sheets, further_answers, held_sheets
+from server.scores.shown import shown_of
 from server.scores.standings import held_index
 from server.store.tables.margins import margins as margins_table
 
@@ -95,13 +95,13 @@ def raked_index(connection: Connection, province_id: int, instrument: Instrument
 
 
 def _raked_index(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> RakedIndex:
-    shown = published(connection, province_id, period)
+    shown = shown_of(connection, province_id, period)
     place = held_index(connection, province_id, instrument, period).of("province")[0]
     if not shown.shows("people"):
         return RakedIndex(NOT_SETTLED)
     if place.figure(WHOLE).index is None or place.sheets < DEMOGRAPHIC_FLOOR:
         return RakedIndex(TOO_FEW)
-    sheets = read_sheets(connection, province_id, instrument, period, shown)
+    sheets = held_sheets(connection, province_id, instrument, period, shown)
     prepared = [
         *_of_frame(connection, province_id, sheets, period),
         *_of_people(connection, province_id, instrument, sheets, period),

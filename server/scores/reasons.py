@@ -8,7 +8,8 @@ of two views would tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,18 +19,17 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.days import day_numbers
-from calibration.design import Design
+from calibration.design import Design, sum_rows
 from calibration.survey_shares import Answers, days_of, shares
 from pipeline.calendar import Period, day_date, month_words
 from pipeline.instruments import Instrument
 from pipeline.language import Text, in_language
 from server.catalogue.reading import read_catalogue
-from server.core.disclosure import Published, hidden_places, published
-from server.core.scope import Scope
+from server.core.disclosure import hidden_places
 from server.scores.held import Held, version_of
-from server.scores.sums import run, sheets_table
+from server.scores.sheets import Sheets, held_sheets
+from server.scores.shown import shown_of
 from server.store.channels import CHANNELS
-from server.store.tables.ratings import ANSWER_COLUMNS, RatingState
 
 DIMENSIONS = ("province", "agency", "criterion", "channel", "month")
 
@@ -124,15 +124,16 @@ def _reasons_of(
     dimension: str,
     agency_id: int | None,
 ) -> list[ReasonPlace]:
-    shown = published(connection, province_id, period)
-    sums = _sums(connection, province_id, instrument, period, shown, by_criterion=dimension == "criterion")
-    by_criterion = dimension == "criterion"
+    shown = shown_of(connection, province_id, period)
+    given = _asked(held_sheets(connection, province_id, instrument, period, shown))
     # a sheet stands under each of its criteria: agencies are judged by whole sheets
-    whole = _sums(connection, province_id, instrument, period, shown, by_criterion=False) if by_criterion else sums
-    of_agency = {str(agency): int(whole.asked[whole.agency == agency].sum()) for agency in np.unique(whole.agency)}
+    agencies, counts = np.unique(given.agency, return_counts=True)
+    of_agency = {str(agency): int(count) for agency, count in zip(agencies, counts, strict=True)}
     hidden = hidden_places(of_agency, shown.below) | {str(one) for one in shown.hidden_agencies()}
     if agency_id is not None:
-        sums = _taken(sums, (sums.agency == agency_id) & (str(agency_id) not in hidden))
+        own = (given.agency == agency_id) & (str(agency_id) not in hidden)
+        given = given.take(np.flatnonzero(own))
+    sums = _sums(given, instrument, by_criterion=dimension == "criterion")
     places = _places(connection, province_id, instrument, period, dimension)
     keys = _keys(sums, dimension)
     asked = {key: int(sums.asked[keys == key].sum()) for key, _ in places}
@@ -154,69 +155,52 @@ def _reasons_of(
 def _reasons_of_part(
     connection: Connection, province_id: int, instrument: Instrument, period: Period, part: Part
 ) -> list[ReasonPlace]:
-    shown = published(connection, province_id, period)
-    rows = _asked_rows(province_id, instrument, period, shown)
-    counted = run(connection, rows.group_by(part.column).aggregate(asked=rows.count()))
-    asked = {getattr(row, part.column) or 0: int(row.asked) for row in counted}
+    shown = shown_of(connection, province_id, period)
+    given = _asked(held_sheets(connection, province_id, instrument, period, shown))
+    asked = Counter(_column(given, part.column).tolist())
     of_place = {place: sum(asked.get(one, 0) for one in members) for place, members in enumerate(part.others, start=1)}
     of_place[0] = sum(asked.get(one, 0) for one in part.members)
     hidden = not shown.shows("service_group") or 0 in hidden_places(of_place, shown.below)
-    sums = _sums(connection, province_id, instrument, period, shown, by_criterion=False, part=part)
+    sums = _sums(given, instrument, by_criterion=False, part=part)
     (place,) = _places(connection, province_id, instrument, period, "province")
     every = np.ones(len(sums.asked), dtype=np.bool_)
     return [_place(sums, every, instrument, "province", *place, hidden=hidden)]
 
 
-def _asked_rows(province_id: int, instrument: Instrument, period: Period, shown: Published) -> Any:
-    """The sheets that were asked for reasons: counted, shown, with an overall answer of 1 to 3."""
-    table = Scope(province_id).filter(sheets_table(shown))
-    return table.filter(
-        table.day.between(period.first_day, period.last_day),
-        table.instrument == instrument.code,
-        table.instrument_version == instrument.version,
-        table.state != int(RatingState.SET_ASIDE),
-        table.a00.between(1, 3),
-    )
+def _asked(sheets: Sheets) -> Sheets:
+    """Those that were asked for reasons: with an overall answer of 1 to 3."""
+    return sheets.take(np.flatnonzero(_is_low(sheets.answers[:, 0])))
 
 
-def _sums(
-    connection: Connection,
-    province_id: int,
-    instrument: Instrument,
-    period: Period,
-    shown: Published,
-    *,
-    by_criterion: bool,
-    part: Part | None = None,
-) -> _Sums:
-    """Sums of the sheets that were asked, of all or of one part."""
-    rows = _asked_rows(province_id, instrument, period, shown)
+def _is_low(answers: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return (answers >= 1) & (answers <= 3)
+
+
+def _column(sheets: Sheets, name: str) -> NDArray[np.int64]:
+    return sheets.service if name == "service_id" else sheets.service_group
+
+
+def _sums(sheets: Sheets, instrument: Instrument, *, by_criterion: bool, part: Part | None = None) -> _Sums:
+    """Sums of the `sheets` that were asked (`_asked`), of all or of one part."""
     if part is not None:
-        rows = rows.filter(rows[part.column].isin(sorted(part.members)))
-    found: list[tuple[int, Any]] = []
+        sheets = sheets.take(np.flatnonzero(np.isin(_column(sheets, part.column), sorted(part.members))))
     slots = [item.slot for item in instrument.criteria if item.is_wide] if by_criterion else [0]
-    for slot in slots:
-        chosen = rows.filter(rows[ANSWER_COLUMNS[slot]].between(1, 3))
-        named = {
-            f"r{reason.bit}": ((chosen.reasons >> reason.bit) & 1).sum().cast("int64") for reason in instrument.reasons
-        }
-        grouped = chosen.group_by(["agency_id", "channel", "month", "day"])
-        found += [(slot, row) for row in run(connection, grouped.aggregate(asked=chosen.count(), **named))]
-    bits = [reason.bit for reason in instrument.reasons]
-
-    def column(values: Iterable[int]) -> NDArray[np.int64]:
-        return np.array(list(values), dtype=np.int64)
-
+    step, row = np.nonzero(_is_low(sheets.answers[:, slots]).T)
+    channels, number = np.unique(sheets.channel, return_inverse=True)
+    keys = np.stack([step, sheets.agency[row], number[row], sheets.month[row], sheets.day[row]])
+    groups, of, asked = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
+    bits = np.array([reason.bit for reason in instrument.reasons], dtype=np.int64)
+    ticked = (sheets.reasons[row, None] >> bits) & 1
+    named = sum_rows(ticked.astype(np.float64), of.ravel(), groups.shape[1]).astype(np.int64)
+    criterion, agency, channel, month, day = groups
     return _Sums(
-        agency=column(row.agency_id for _, row in found),
-        channel=np.array([row.channel for _, row in found], dtype=np.str_),
-        month=column(row.month for _, row in found),
-        day=column(row.day for _, row in found),
-        criterion=column(slot for slot, _ in found),
-        asked=column(row.asked for _, row in found),
-        named=np.array([[getattr(row, f"r{bit}") for bit in bits] for _, row in found], dtype=np.int64).reshape(
-            len(found), len(bits)
-        ),
+        agency=agency,
+        channel=channels[channel] if len(channels) else np.zeros(0, dtype=np.str_),
+        month=month,
+        day=day,
+        criterion=np.array(slots, dtype=np.int64)[criterion],
+        asked=asked.astype(np.int64),
+        named=named,
     )
 
 

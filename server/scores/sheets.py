@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from functools import reduce
+from functools import partial, reduce
 from operator import add
 from typing import Any
 
@@ -20,8 +20,9 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func
 from pipeline.calendar import Period, today
 from pipeline.instruments import Instrument
 from pipeline.wire import ANSWER_SLOTS
-from server.core.disclosure import Published
+from server.core.disclosure import Published, looking_day
 from server.core.scope import Scope
+from server.scores.held import Held, version_of
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState, ratings
 from server.store.tables.sheet_answers import sheet_answers
 
@@ -30,7 +31,12 @@ _BITS = 3
 _PACKED = 16
 """Answers in one whole number: 48 bits."""
 _ROWS_AT_ONCE = 20_000
-_KEYS = ("agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id", "deciding_id")
+_KEYS = (
+    "agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id", "deciding_id",
+    "reasons",
+)  # fmt: skip
+MOST_HELD = 250_000
+"""Sheets of one period that are held, at about 80 bytes each; of more they are read each time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Sheets:
     """The counted sheets of a period that may be seen. Keys: int64 [sheets] (0 where there is none), `channel` str
     [sheets]; `id`: of the stored row, ascending; `deciding`: the body that decided, where it is another.
     `answers`: uint8 [sheets, slots], 0 none, 1..5 the scale, 6 yes, 7 no; beyond the columns' slots as far as the
-    instrument has criteria and facts."""
+    instrument has criteria and facts. `reasons`: those that were ticked, by bit."""
 
     id: IntArray
     agency: IntArray
@@ -50,6 +56,7 @@ class Sheets:
     counter: IntArray
     deciding: IntArray
     answers: NDArray[np.uint8]
+    reasons: IntArray
 
     def __len__(self) -> int:
         return len(self.agency)
@@ -97,7 +104,57 @@ def read_sheets(
         counter=of["counter_id"][seen],
         deciding=of["deciding_id"][seen],
         answers=answers,
+        reasons=of["reasons"][seen],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Narrow:
+    """Sheets as they are held: `numbers` int32 [keys, sheets], channels by their number among `names`."""
+
+    id: IntArray
+    numbers: NDArray[np.int32]
+    channel: NDArray[np.uint8]
+    names: NDArray[np.str_]
+    answers: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, sheets: Sheets) -> _Narrow:
+        names, channel = np.unique(sheets.channel, return_inverse=True)
+        numbers = np.stack([getattr(sheets, name).astype(np.int32) for name in _NARROW])
+        return cls(sheets.id, numbers, channel.astype(np.uint8), names, sheets.answers)
+
+    def sheets(self, agency_id: int | None) -> Sheets:
+        """All of them, or those of one agency."""
+        rows: Any = slice(None) if agency_id is None else self.numbers[_NARROW.index("agency")] == agency_id
+        wide = {name: column[rows].astype(np.int64) for name, column in zip(_NARROW, self.numbers, strict=True)}
+        names = self.names[self.channel[rows]] if len(self.names) else np.zeros(0, dtype=np.str_)
+        return Sheets(id=self.id[rows], channel=names, answers=self.answers[rows], **wide)
+
+
+_NARROW = tuple(one.name for one in fields(Sheets) if one.name not in ("id", "channel", "answers"))
+_held: Held[_Narrow] = Held(6)
+
+
+def held_sheets(
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    period: Period,
+    shown: Published,
+    agency_id: int | None = None,
+) -> Sheets:
+    """`read_sheets`, of which those of a whole province are held while nothing changes: the index of several
+    dimensions, an agency's parts, reasons and drivers are made of the same ones. Nobody may write into them."""
+    of = (province_id, instrument.code, instrument.version, period, shown.below, looking_day())
+    version = version_of(connection, province_id)
+    narrow = _held.look(of, version)
+    if narrow is None:
+        sheets = read_sheets(connection, province_id, instrument, period, shown, agency_id)
+        if agency_id is None and len(sheets) <= MOST_HELD:
+            _held.get(of, version, partial(_Narrow.of, sheets))
+        return sheets
+    return narrow.sheets(agency_id)
 
 
 def _counted(query: Select[Any], instrument: Instrument, period: Period) -> Select[Any]:

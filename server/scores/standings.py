@@ -18,11 +18,11 @@ from pipeline.errors import NotFoundError
 from pipeline.instruments import Instrument, load_instrument
 from pipeline.language import Text
 from server.catalogue.agencies import read_agencies
-from server.core.disclosure import published
 from server.scores.comparing import Change, difference
 from server.scores.figures import Figure, Place
 from server.scores.held import Held, version_of
 from server.scores.index import WHOLE, IndexResult, compute_index
+from server.scores.shown import shown_of
 
 USUAL_INSTRUMENT = "2640"
 
@@ -111,7 +111,7 @@ _within: Held[IndexResult] = Held(60)
 def main_instrument(connection: Connection, province_id: int, period: Period) -> Instrument:
     """The instrument with the most sheets of the period; the usual one where there are none, or its file is gone."""
     sheets: dict[tuple[str, int], int] = defaultdict(int)
-    for (_, code, version, month), count in published(connection, province_id, period).months.items():
+    for (_, code, version, month), count in shown_of(connection, province_id, period).months.items():
         if period.first_month <= month <= period.last_month:
             sheets[code, version] += count
     if sheets:

@@ -28,9 +28,10 @@ from calibration.tables import EvidenceTable, pool
 from pipeline.calendar import Period, month_name, month_of_date
 from pipeline.language import Message
 from server.catalogue.agencies import Agency, read_agencies
-from server.core.disclosure import hidden_places, published
+from server.core.disclosure import hidden_places
 from server.scores.evidence import HISTORY_MONTHS, agency_months, day_range, left_out_agencies
 from server.scores.fused import analysis_of
+from server.scores.shown import shown_of
 from server.scores.words import DRIFTS
 from server.store.engine import read
 
@@ -75,7 +76,7 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         latest = Period(month_name(period.last_month), period.last_month, period.last_month)
         monthly = agency_months(connection, province_id, latest)
         left_out = frozenset(str(found) for found in left_out_agencies(connection, province_id, period))
-        shown = published(connection, province_id, period)
+        shown = shown_of(connection, province_id, period)
     level = analysis.agencies[0].fused.explicit.interval.level if analysis.agencies else 0.95
     return Material(
         period,

@@ -13,11 +13,11 @@ from pipeline.calendar import Period, day_words, month_words, today
 from pipeline.language import in_language
 from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
-from server.core.disclosure import published
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import shown_releases
-from server.scores.sums import rating_sums, run, shown_ratings_table
+from server.scores.shown import shown_of
+from server.scores.sums import run
 from server.store.tables.ratings import RatingState, ratings
 
 PULSES_SHOWN = 36
@@ -77,11 +77,16 @@ def trend(
     first = last - months + 1
     rated: dict[int, int] = defaultdict(int)
     satisfied: dict[int, int] = defaultdict(int)
-    shown = published(connection, province_id, Period(period.name, first, last))
-    for row in run(connection, rating_sums(shown_ratings_table(shown), province_id, first, last)):
-        if row.agency_id == agency_id:
-            rated[row.month] += int(row.rated)
-            satisfied[row.month] += int(row.satisfied)
+    shown = shown_of(connection, province_id, Period(period.name, first, last))
+    keys = [ratings.c[name] for name in ("month", "day", "received_day", "instrument", "instrument_version")]
+    query = Scope(province_id, agency_id).select(ratings, *keys, func.count(), func.count().filter(ratings.c.a00 >= 4))
+    query = query.where(
+        ratings.c.month.between(first, last), ratings.c.state != int(RatingState.SET_ASIDE), ratings.c.a00 > 0
+    ).group_by(*keys)
+    for month, day, received, code, version, count, good in connection.execute(query):
+        if shown.sees(agency_id, code, version, month, max(day, received)):
+            rated[month] += int(count)
+            satisfied[month] += int(good)
     sheets = shown.months_of([agency_id])
     for month in range(first, last + 1):
         one = shown.month(month)

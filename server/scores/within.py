@@ -7,22 +7,22 @@ or of which nobody has said how many do, is a person and has no figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 from sqlalchemy import Connection, func
 
 from pipeline.instruments import Instrument
 from server.catalogue.reading import Named
-from server.core.disclosure import Published, hidden_cells, hidden_counters
+from server.core.disclosure import Published, hidden_cells, hidden_counters, looking_day
 from server.core.scope import Scope
+from server.scores.held import Held, version_of
+from server.scores.sheets import Sheets, held_sheets
 from server.store.tables.boxes import boxes
 from server.store.tables.counters import counters
-from server.store.tables.ratings import RatingState, ratings
 
 DIMENSIONS = ("counter", "service_group", "service", "channel")
-_KEYS = {"counter": "counter_id", "service_group": "service_group", "service": "service_id", "channel": "channel"}
 
 
 def counters_of(connection: Connection, province_id: int, agency_id: int) -> dict[int, Named]:
@@ -42,6 +42,9 @@ def clerks_of(connection: Connection, province_id: int, agency_id: int) -> dict[
     return {counter: int(clerks) for counter, clerks in connection.execute(query)}
 
 
+_held: Held[frozenset[tuple[str, str]]] = Held(24)
+
+
 def hidden_within(
     connection: Connection,
     province_id: int,
@@ -50,52 +53,35 @@ def hidden_within(
     shown: Published,
     instrument: Instrument,
     names: Sequence[Named],
+    own: Sheets,
 ) -> frozenset[str]:
-    """Codes of the parts of an agency that are hidden."""
-    every = frozenset(one.code for one in names)
+    """Codes of the parts of an agency that are hidden. `own`: the agency's sheets that may be seen."""
     if not shown.shows(dimension) or agency_id in shown.hidden_agencies():
-        return every
-    cells = cell_counts(connection, province_id, instrument, shown, _KEYS[dimension])
-    own = {key: count for (agency, key), count in cells.items() if agency == agency_id}
+        return frozenset(one.code for one in names)
     if dimension == "counter":
-        own.pop(0, None)  # what came by another channel belongs to no counter
-        of_counter = {int(key): count for key, count in own.items()}
+        of_counter = {int(key): count for (_, key), count in cell_counts(own, dimension).items() if key}
         hidden = hidden_counters(of_counter, clerks_of(connection, province_id, agency_id), shown.below)
         return frozenset(one.code for one in names if one.id in hidden)
-    unseen = shown.hidden_agencies()
-    also = [cell for cell in cells if cell[0] in unseen]
-    found = hidden_cells(_texts(cells), shown.below, [(str(agency), str(key)) for agency, key in also])
+    of = (province_id, instrument.code, instrument.version, shown.period, shown.below, looking_day(), dimension)
+    make = partial(_hidden_cells, connection, province_id, dimension, shown, instrument)
+    found = _held.get(of, version_of(connection, province_id), make)
     of_agency = {key for agency, key in found if agency == str(agency_id)}
     return frozenset(one.code for one in names if (one.code if dimension == "channel" else str(one.id)) in of_agency)
 
 
-def cell_counts(
-    connection: Connection, province_id: int, instrument: Instrument, shown: Published, by: str
-) -> dict[tuple[int, Any], int]:
-    """Sheets that may be seen, by agency and one of the columns of `_KEYS` (0 where there is none)."""
-    keys = [ratings.c[name] for name in ("agency_id", "month", "day", "received_day")]
-    query = (
-        Scope(province_id)
-        .select(ratings, *keys, ratings.c[by], func.count())
-        .where(
-            ratings.c.day.between(shown.period.first_day, shown.period.last_day),
-            ratings.c.instrument == instrument.code,
-            ratings.c.instrument_version == instrument.version,
-            ratings.c.state != int(RatingState.SET_ASIDE),
-        )
-        .group_by(*keys, ratings.c[by])
-    )
-    rows = [(*row,) for row in connection.execute(query)]
-    if not rows:
-        return {}
-    agency, month, day, received = (np.array([row[n] for row in rows], dtype=np.int64) for n in range(4))
-    seen = shown.mask(agency, month, np.maximum(day, received), instrument)
-    found: dict[tuple[int, Any], int] = {}
-    for (of, _month, _day, _received, key, count), is_seen in zip(rows, seen, strict=True):
-        if is_seen:
-            found[of, key or 0] = found.get((of, key or 0), 0) + int(count)
-    return found
+def _hidden_cells(
+    connection: Connection, province_id: int, dimension: str, shown: Published, instrument: Instrument
+) -> frozenset[tuple[str, str]]:
+    """The hidden cells (agency, part) of a whole province."""
+    cells = cell_counts(held_sheets(connection, province_id, instrument, shown.period, shown), dimension)
+    unseen = shown.hidden_agencies()
+    also = [(str(agency), str(key)) for agency, key in cells if agency in unseen]
+    return hidden_cells({(str(agency), str(key)): count for (agency, key), count in cells.items()}, shown.below, also)
 
 
-def _texts(cells: Mapping[tuple[int, object], int]) -> dict[tuple[str, str], int]:
-    return {(str(agency), str(key)): count for (agency, key), count in cells.items()}
+def cell_counts(sheets: Sheets, dimension: str) -> dict[tuple[int, int | str], int]:
+    """Sheets by agency and part (0 where there is none)."""
+    keys, key = np.unique(getattr(sheets, dimension), return_inverse=True)
+    cells, counts = np.unique(np.stack([sheets.agency, key.ravel()]), axis=1, return_counts=True)
+    names = keys.tolist()
+    return {(int(agency), names[one]): int(count) for (agency, one), count in zip(cells.T, counts, strict=True)}

@@ -34,7 +34,7 @@ from server.scores.held import version_of
 from server.scores.raked import raked_index
 from server.scores.reasons import reasons_of
 from server.scores.signals import signals
-from server.scores.standings import held_index, standings
+from server.scores.standings import held_index, index_within, standings
 from server.scores.warming import Warmer
 from server.store.engine import read, write
 from server.store.metadata import metadata
@@ -48,8 +48,8 @@ SERVER = Path(server.__file__).parent
 INSTRUMENT = load_instrument("2640")
 
 READ = {
-    "agencies", "box_pools", "boxes", "fields", "levels", "margins", "plan_strata", "plans", "provinces", "ratings",
-    "releases", "rounds", "service_groups", "services", "settings", "transactions",
+    "agencies", "box_pools", "boxes", "counters", "fields", "levels", "margins", "plan_strata", "plans", "provinces",
+    "ratings", "releases", "rounds", "service_groups", "services", "settings", "transactions",
 }  # fmt: skip
 """Tables that figures are made of which are held. One more: say below who writes it, and see that the version moves."""
 
@@ -62,11 +62,12 @@ def _in_one(connection: Connection, province: int) -> None:
     reasons_of(connection, province, INSTRUMENT, PERIOD, "agency")
     drivers_of(connection, province, INSTRUMENT, PERIOD)
     raked_index(connection, province, INSTRUMENT, PERIOD)
+    index_within(connection, province, INSTRUMENT, PERIOD, ("service_group", "counter"), 1)
 
 
 HOLDERS = {
     "scores/analysis_tables.py", "scores/drivers.py", "scores/fused.py", "scores/raked.py", "scores/reasons.py",
-    "scores/signals.py", "scores/standings.py",
+    "scores/sheets.py", "scores/shown.py", "scores/signals.py", "scores/standings.py", "scores/within.py",
 }  # fmt: skip
 """Modules with something `Held`; what they hold is made in `test_what_held_figures_read`."""
 
@@ -212,6 +213,26 @@ def test_a_boxs_clerks_move_the_version(store: Engine) -> None:
     state_clerks(store, made.province_id, made.boxes["nho-a"], 5)
     with read(store) as connection:
         assert version_of(connection, made.province_id) != before
+
+
+def test_the_version_is_read_once_while_nobody_writes(any_store: Engine) -> None:
+    made = fill_province(any_store, "nho")
+    asked: list[str] = []
+    event.listen(any_store, "before_cursor_execute", lambda *given: asked.append(str(given[2])))
+    with read(any_store) as connection:
+        before = version_of(connection, made.province_id)
+        del asked[:]
+        assert version_of(connection, made.province_id) == before
+        assert not any("FROM ratings" in one for one in asked)
+    with write(any_store) as connection:
+        for moved in range(2):
+            seen = version_of(connection, made.province_id)
+            assert (seen == before) is (moved == 0), "within the transaction that writes, too"
+            add_ratings(connection, made.province_id, made.agencies["nho-a"], 1, 1)
+            assert version_of(connection, made.province_id) != seen
+        after = version_of(connection, made.province_id)
+    with read(any_store) as connection:
+        assert version_of(connection, made.province_id) == after
 
 
 def test_answers_and_pulses_of_today_leave_it(store: Engine) -> None:
