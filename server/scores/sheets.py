@@ -35,7 +35,7 @@ _KEYS = (
     "agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id", "deciding_id",
     "reasons",
 )  # fmt: skip
-MOST_HELD = 250_000
+MAX_HELD_SHEETS = 250_000
 """Sheets of one period that are held, at about 80 bytes each; of more they are read each time."""
 
 
@@ -151,7 +151,7 @@ def held_sheets(
     narrow = _held.look(of, version)
     if narrow is None:
         sheets = read_sheets(connection, province_id, instrument, period, shown, agency_id)
-        if agency_id is None and len(sheets) <= MOST_HELD:
+        if agency_id is None and len(sheets) <= MAX_HELD_SHEETS:
             _held.get(of, version, partial(_Narrow.of, sheets))
         return sheets
     return narrow.sheets(agency_id)

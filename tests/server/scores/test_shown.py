@@ -93,7 +93,7 @@ def test_it_is_read_once(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None
         held_sheets(connection, made.province_id, INSTRUMENT, PERIOD, shown)
         held_sheets(connection, made.province_id, INSTRUMENT, PERIOD, shown, made.agencies["nho-a"])
         assert not any("FROM ratings" in one for one in asked)
-        monkeypatch.setattr(sheets_module, "MOST_HELD", 1)
+        monkeypatch.setattr(sheets_module, "MAX_HELD_SHEETS", 1)
         monkeypatch.setattr(sheets_module, "_held", type(sheets_module._held)(6))
         for _ in range(2):
             held_sheets(connection, made.province_id, INSTRUMENT, PERIOD, shown)
