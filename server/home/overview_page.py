@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Annotated
 
@@ -60,7 +61,7 @@ def overview(
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
 ) -> Response:
     """Where the province and its agencies stand; to the reader of one agency, that agency."""
-    engine, lang = engine_of(request), language(request)
+    engine, lang, began_s = engine_of(request), language(request), time.monotonic()
     if user.agency_id is not None:
         return agency_view(request, user, own_agency(request, user), period)
     chosen = asked_period(request, user, period)
@@ -85,7 +86,7 @@ def overview(
         and holds(q, one.name_vi, one.name_en, one.code)
     ]
     table = listing("/", asked, rows, keys, sort=sort, page=page)
-    signal = signals(engine, user.province_id, chosen)
+    signal = signals(engine, user.province_id, chosen, began_s=began_s)
     verdict_of = {code: Verdict(score.verdict) for code, score in (signal or {}).items()}
     return render(
         request,

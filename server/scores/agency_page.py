@@ -3,6 +3,7 @@ cases, signal."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
@@ -58,6 +59,7 @@ def agency_page(
 
 def agency_view(request: Request, user: User, agency: Agency, period: str) -> Response:
     """The page of an agency that the user may see."""
+    began_s = time.monotonic()
     chosen = asked_period(request, user, period)
     engine, lang, province = engine_of(request), language(request), user.province_id
     with read(engine) as connection:
@@ -83,7 +85,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         drivers = drivers_of(connection, province, instrument, chosen)
     own = drivers.agencies.get(agency.agency_id)
     factor_names = {f.code: Text.named(vi=f.vi, en=f.en) for f in instrument.factors}
-    signal = signals(engine, province, chosen)
+    signal = signals(engine, province, chosen, began_s=began_s)
     standing = next((one for one in found.agencies if one.code == agency.code), None)
     return render(
         request,

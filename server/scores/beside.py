@@ -69,15 +69,20 @@ PAGES = Maker("pages", 32)
 
 
 def beside(
-    held: Held[T], of: Hashable, version: Version, make: Callable[[], T], wait_s: float | None = None
+    held: Held[T],
+    of: Hashable,
+    version: Version,
+    make: Callable[[], T],
+    wait_s: float | None = None,
+    spent_s: float = 0.0,
 ) -> T | None:
     """The result, made beside the page where it is not held; None while it is still being made. `wait_s`: how long to
-    wait for it, unless as long as pages do."""
+    wait for it, unless as long as pages do; `spent_s`: what the page has taken already, and waits less."""
     found = held.look(of, version)
     if found is not None:
         return found
     asked = PAGES.ask((id(held), of, version), lambda: held.get(of, version, make))
     if asked is not None:
         over, is_first = asked
-        over.wait(wait_s or (WAIT_S if is_first else AGAIN_S))
+        over.wait(wait_s or max(AGAIN_S, WAIT_S - spent_s if is_first else AGAIN_S))
     return held.look(of, version)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from calibration.changes import changes
 from calibration.ranks import RankSet, marginal_rank_set, rank_shares, smoothed_error
 from pipeline.language import Message
@@ -41,19 +43,38 @@ def difference(now: Figure, before: Figure, lines: int = 1) -> Change | None:
 
     `lines`: how many differences are read together; their intervals hold all at once (`calibration.changes`). Figures
     that share answers differ by less than that: then it errs on the safe side."""
-    if now.index is None or before.index is None:
-        return None
-    found = changes(
-        now.index / 100,
-        effective(now),
-        before.index / 100,
-        effective(before),
-        degrees_now=now.degrees or 1.0,
-        degrees_before=before.degrees or 1.0,
-        lines=lines,
-        watched=now.watched,
-    )
-    return Change(*(100 * float(x) for x in found))
+    return differences([(now, before)], lines)[0]
+
+
+def differences(pairs: Sequence[tuple[Figure, Figure | None]], lines: int = 1) -> list[Change | None]:
+    """`difference` of each pair (now, before); thousands of them in one go."""
+    found: list[Change | None] = [None] * len(pairs)
+    for watched in (False, True):
+        at = [
+            place
+            for place, (now, before) in enumerate(pairs)
+            if now.watched is watched and now.index is not None and before is not None and before.index is not None
+        ]
+        if not at:
+            continue
+        ends = [
+            np.array([(one.index or 0.0, effective(one), one.degrees or 1.0) for one in side if one is not None]).T
+            for side in zip(*(pairs[place] for place in at), strict=True)
+        ]
+        (share, n, degrees), (share_before, n_before, degrees_before) = ends
+        points = changes(
+            share / 100,
+            n,
+            share_before / 100,
+            n_before,
+            degrees_now=degrees,
+            degrees_before=degrees_before,
+            lines=lines,
+            watched=watched,
+        )
+        for place, *row in zip(at, *((100 * one).tolist() for one in points), strict=True):
+            found[place] = Change(*row)
+    return found
 
 
 def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:

@@ -30,7 +30,7 @@ from server.scores.bodies import Apart, apart
 from server.scores.chances import Chances, chances
 from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
-from server.scores.sheets import Sheets, held_sheets, sheets_aside
+from server.scores.sheets import Sheets, held_sheets, read_sheets, sheets_aside
 from server.scores.shown import shown_of
 from server.scores.within import counters_of, hidden_within
 
@@ -238,10 +238,13 @@ def compute_index(
     dimensions: Iterable[str] = DIMENSIONS,
     only: Collection[str] | None = None,
     within: int | None = None,
+    held: bool = False,
 ) -> IndexResult:
     """The index of one province, instrument (this version) and period, from the counted sheets alone; of all figures,
-    or of those named in `only` (and those that they are made of), then without the channels' effects: no figure depends
-    on which others are asked for. `within`: of one agency's sheets, broken down by `server.scores.within.DIMENSIONS`.
+    or of those named in `only` (and those that they are made of), then without the channels' effects and what is set
+    aside: no figure depends on which others are asked for. `within`: of one agency's sheets, broken down by
+    `server.scores.within.DIMENSIONS`. `held`: from the sheets that are held for the store's version, where the result
+    is held by it, too.
 
     What may be seen of them is decided by `server.core.disclosure`, with `suppress_below` sheets; None: the province's
     setting `min_answers`."""
@@ -249,8 +252,8 @@ def compute_index(
         suppress_below = int(read_setting(connection, province_id, "min_answers"))
     catalogue = read_catalogue(connection, province_id)
     frame = frame_counts(connection, province_id, period)
-    shown = shown_of(connection, province_id, period, suppress_below)
-    sheets = held_sheets(connection, province_id, instrument, period, shown, within)
+    shown = (shown_of if held else published)(connection, province_id, period, below=suppress_below)
+    sheets = (held_sheets if held else read_sheets)(connection, province_id, instrument, period, shown, within)
     figures = figures_of(instrument, only)
     plan = chances(connection, province_id, instrument, period)
     weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
@@ -271,7 +274,9 @@ def compute_index(
             hidden = _hidden(dimension, found, shown, catalogue, instrument)
         else:
             found = grouped(dimension, catalogue, sheets, period, {}, counters_of(connection, province_id, within))
-            hidden = hidden_within(connection, province_id, within, dimension, shown, instrument, found.names, sheets)
+            hidden = hidden_within(
+                connection, province_id, within, dimension, shown, instrument, found.names, sheets, held
+            )
         if split is not None and dimension in BODIES:
             place_of = grouped(dimension, catalogue, split.sheets, period, frame).place
             places += _places(dimension, replace(found, place=place_of), by_body, hidden)
@@ -296,7 +301,7 @@ def compute_index(
         suppress_below=suppress_below,
         places=tuple(places),
         effects=_channel_effects(effects, figures, suppress_below) if only is None and shown.shows("channel") else (),
-        set_aside=_set_aside(connection, province_id, catalogue, period),
+        set_aside=_set_aside(connection, province_id, catalogue, period) if only is None else (),
         notes=tuple(notes),
     )
 

@@ -80,7 +80,6 @@ def read_sheets(
     packed = [_packed(first) for first in range(0, ANSWER_SLOTS, _PACKED)]
     scope = Scope(province_id, agency_id)
     query = _counted(scope.select(ratings, *keys, *packed, ratings.c.channel), instrument, period)
-    query = query.order_by(ratings.c.id)
     numbers: list[IntArray] = [np.zeros((0, len(keys) + len(packed)), dtype=np.int64)]
     channels: list[NDArray[np.str_]] = [np.zeros(0, dtype=np.str_)]
     for rows in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
@@ -88,6 +87,8 @@ def read_sheets(
         numbers.append(np.array(columns, dtype=np.int64).T)
         channels.append(np.array(channel, dtype=np.str_))
     table, channel_of = np.concatenate(numbers), np.concatenate(channels)
+    order = np.argsort(table[:, _KEYS.index("id")], kind="stable")  # faster here than in the data base
+    table, channel_of = table[order], channel_of[order]
     of = dict(zip(_KEYS, table.T, strict=False))
     seen = shown.mask(of["agency_id"], of["month"], np.maximum(of["day"], of["received_day"]), instrument)
     answers = np.concatenate([_unpacked(one[seen]) for one in table.T[len(keys) :]], axis=1)

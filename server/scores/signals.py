@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 
 from sqlalchemy import Engine
@@ -16,9 +17,10 @@ _held: Held[Mapping[str, AgencyScore]] = Held(6)
 
 
 def signals(
-    engine: Engine, province_id: int, period: Period, wait_s: float | None = None
+    engine: Engine, province_id: int, period: Period, wait_s: float | None = None, began_s: float | None = None
 ) -> Mapping[str, AgencyScore] | None:
-    """By the agencies' codes; None while it is still being made (`beside`)."""
+    """By the agencies' codes; None while it is still being made (`beside`). `began_s`: when the page began that asks
+    (`time.monotonic`)."""
     with read(engine) as connection:
         version = version_of(connection, province_id)
     return beside(
@@ -27,4 +29,5 @@ def signals(
         version,
         lambda: {one.id: one for one in agency_scores(engine, province_id, period)},
         wait_s,
+        0.0 if began_s is None else time.monotonic() - began_s,
     )

@@ -18,7 +18,7 @@ from pipeline.errors import NotFoundError
 from pipeline.instruments import Instrument, load_instrument
 from pipeline.language import Text
 from server.catalogue.agencies import read_agencies
-from server.scores.comparing import Change, difference
+from server.scores.comparing import Change, difference, differences
 from server.scores.figures import Figure, Place
 from server.scores.held import Held, version_of
 from server.scores.index import WHOLE, IndexResult, compute_index
@@ -129,7 +129,7 @@ def held_index(
     """Every figure of the province and of the places of a dimension; held while nothing changes."""
     dimensions = tuple(dict.fromkeys(("province", by)))
     of = (province_id, instrument.code, instrument.version, period, by)
-    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions)
+    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions, held=True)
     return _results.get(of, version_of(connection, province_id), made)
 
 
@@ -143,7 +143,9 @@ def index_within(
 ) -> IndexResult:
     """Every figure of the parts of an agency; held while nothing changes."""
     of = (province_id, instrument.code, instrument.version, period, dimensions, agency_id)
-    made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions, within=agency_id)
+    made = partial(
+        compute_index, connection, province_id, instrument, period, dimensions=dimensions, within=agency_id, held=True
+    )
     return _within.get(of, version_of(connection, province_id), made)
 
 
@@ -155,9 +157,12 @@ def standings(connection: Connection, province_id: int, period: Period) -> Stand
 
 def _standings(connection: Connection, province_id: int, period: Period) -> Standings:
     instrument = main_instrument(connection, province_id, period)
+    before, year_before = period.before(), period.year_before()
     now, last, year = (
-        compute_index(connection, province_id, instrument, one, dimensions=("province", "agency"), only=(WHOLE,))
-        for one in (period, period.before(), period.year_before())
+        compute_index(
+            connection, province_id, instrument, one, dimensions=("province", "agency"), only=(WHOLE,), held=True
+        )
+        for one in (period, before, year_before)
     )
     whole = now.of("province")[0]
     active = {agency.code: agency for agency in read_agencies(connection, province_id)}
@@ -167,10 +172,16 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
     last_figures, year_figures = (
         {(place.dimension, place.key): place.figure(WHOLE) for place in result.places} for result in (last, year)
     )
+    figures = [place.figure(WHOLE) for place in places]
+    lasts, years = ([of.get((place.dimension, place.key)) for place in places] for of in (last_figures, year_figures))
+    since_last, since_year = (differences(list(zip(figures, past, strict=True))) for past in (lasts, years))
+    of_province = whole.figure(WHOLE)
+    low = _surely_below(figures, [of_province] * len(figures), lines)
+    fallen = zip(_surely_below(figures, lasts, lines), _surely_below(figures, years, lines), strict=True)
+    falling = [since_a or since_b for since_a, since_b in fallen]
     found = []
-    for place in places:
-        figure, agency, key = place.figure(WHOLE), active[place.key], (place.dimension, place.key)
-        past = (last_figures.get(key), year_figures.get(key))
+    for number, (place, figure) in enumerate(zip(places, figures, strict=True)):
+        agency = active[place.key]
         found.append(
             Standing(
                 code=place.key,
@@ -181,13 +192,13 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
                 sheets=place.sheets,
                 overall_alone=place.overall_alone,
                 figure=figure,
-                last=_against(period.before(), figure, past[0]),
-                year=_against(period.year_before(), figure, past[1]),
-                low=_surely_below(figure, whole.figure(WHOLE), lines),
-                falling=any(_surely_below(figure, one, lines) for one in past),
+                last=Against(before, lasts[number], since_last[number]),
+                year=Against(year_before, years[number], since_year[number]),
+                low=low[number],
+                falling=falling[number],
             )
         )
-    figure, key = whole.figure(WHOLE), (whole.dimension, whole.key)
+    key = (whole.dimension, whole.key)
     return Standings(
         period=period,
         instrument=instrument,
@@ -196,9 +207,9 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
         response_rate=whole.response_rate,
         transactions=whole.transactions,
         below=now.suppress_below,
-        figure=figure,
-        last=_against(period.before(), figure, last_figures.get(key)),
-        year=_against(period.year_before(), figure, year_figures.get(key)),
+        figure=of_province,
+        last=_against(before, of_province, last_figures.get(key)),
+        year=_against(year_before, of_province, year_figures.get(key)),
         agencies=tuple(sorted(found, key=lambda one: (one.few, -(one.figure.index or 0.0), one.code))),
     )
 
@@ -207,9 +218,9 @@ def _against(period: Period, now: Figure, then: Figure | None) -> Against:
     return Against(period, then, None if then is None else difference(now, then))
 
 
-def _surely_below(one: Figure, other: Figure | None, lines: int) -> bool:
-    found = None if other is None else difference(one, other, lines)
-    return found is not None and found.high < 0
+def _surely_below(figures: Sequence[Figure], others: Sequence[Figure | None], lines: int) -> list[bool]:
+    found = differences(list(zip(figures, others, strict=True)), lines)
+    return [one is not None and one.high < 0 for one in found]
 
 
 def worst(place: Place, codes: Sequence[str], count: int = 5) -> list[Figure]:

@@ -18,7 +18,7 @@ from server.catalogue.reading import Named
 from server.core.disclosure import Published, hidden_cells, hidden_counters, looking_day
 from server.core.scope import Scope
 from server.scores.held import Held, version_of
-from server.scores.sheets import Sheets, held_sheets
+from server.scores.sheets import Sheets, held_sheets, read_sheets
 from server.store.tables.boxes import boxes
 from server.store.tables.counters import counters
 
@@ -54,8 +54,10 @@ def hidden_within(
     instrument: Instrument,
     names: Sequence[Named],
     own: Sheets,
+    held: bool,
 ) -> frozenset[str]:
-    """Codes of the parts of an agency that are hidden. `own`: the agency's sheets that may be seen."""
+    """Codes of the parts of an agency that are hidden. `own`: the agency's sheets that may be seen; `held`: what is
+    asked of the other agencies may be held for the store's version."""
     if not shown.shows(dimension) or agency_id in shown.hidden_agencies():
         return frozenset(one.code for one in names)
     if dimension == "counter":
@@ -63,17 +65,18 @@ def hidden_within(
         hidden = hidden_counters(of_counter, clerks_of(connection, province_id, agency_id), shown.below)
         return frozenset(one.code for one in names if one.id in hidden)
     of = (province_id, instrument.code, instrument.version, shown.period, shown.below, looking_day(), dimension)
-    make = partial(_hidden_cells, connection, province_id, dimension, shown, instrument)
-    found = _held.get(of, version_of(connection, province_id), make)
+    make = partial(_hidden_cells, connection, province_id, dimension, shown, instrument, held)
+    found = _held.get(of, version_of(connection, province_id), make) if held else make()
     of_agency = {key for agency, key in found if agency == str(agency_id)}
     return frozenset(one.code for one in names if (one.code if dimension == "channel" else str(one.id)) in of_agency)
 
 
 def _hidden_cells(
-    connection: Connection, province_id: int, dimension: str, shown: Published, instrument: Instrument
+    connection: Connection, province_id: int, dimension: str, shown: Published, instrument: Instrument, held: bool
 ) -> frozenset[tuple[str, str]]:
     """The hidden cells (agency, part) of a whole province."""
-    cells = cell_counts(held_sheets(connection, province_id, instrument, shown.period, shown), dimension)
+    read = held_sheets if held else read_sheets
+    cells = cell_counts(read(connection, province_id, instrument, shown.period, shown), dimension)
     unseen = shown.hidden_agencies()
     also = [(str(agency), str(key)) for agency, key in cells if agency in unseen]
     return hidden_cells({(str(agency), str(key)): count for (agency, key), count in cells.items()}, shown.below, also)

@@ -11,9 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 
+from calibration.changes import changes
 from pipeline.calendar import parse_period
 from pipeline.instruments import load_instrument
-from server.scores.comparing import Change
+from server.scores.comparing import Change, differences
+from server.scores.figures import Figure
 from server.scores.held import Held
 from server.scores.index import compute_index
 from server.scores.interval_svg import Interval, interval_plot
@@ -201,3 +203,25 @@ def test_the_version_moves_with_every_write_and_is_read_once_between(store: Engi
         assert inside != first, "also on the connection that wrote"
     with read(store) as connection:
         assert version_of(connection, province) == inside
+
+
+def test_many_differences_are_those_of_one_pair_each() -> None:
+    def figure(index: float | None, *, watched: bool = False, degrees: float | None = 12.0) -> Figure:
+        return Figure("index", "index", 90, 60, index, None, None, 1.5, None, None, None, None, False, degrees, watched)
+
+    nows = [figure(80.0), figure(None), figure(64.5, watched=True), figure(91.0), figure(55.0, degrees=None)]
+    befores = [figure(85.0), figure(70.0), figure(75.0), None, figure(100.0)]
+    found = differences(list(zip(nows, befores, strict=True)), 40)
+    for now, before, change in zip(nows, befores, found, strict=True):
+        # calibration's own function, pair by pair
+        if now.index is None or before is None or before.index is None:
+            assert change is None
+            continue
+        points = changes(
+            now.index / 100, 60.0, before.index / 100, 60.0, degrees_now=now.degrees or 1.0,
+            degrees_before=before.degrees or 1.0, lines=40, watched=now.watched,
+        )  # fmt: skip
+        assert change is not None
+        assert [change.points, change.low, change.high] == pytest.approx([100 * float(one) for one in points])
+    assert [change is None for change in found] == [False, True, False, True, False]
+    assert differences([]) == []
