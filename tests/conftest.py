@@ -23,7 +23,7 @@ from tests.postgres import throw_away_cluster
 _numbers = itertools.count()
 
 # The same examples in every run, so that a run tells of the commit and not of its luck; `make fuzz` looks for new ones.
-hypothesis.settings.register_profile("repeatable", derandomize=True)
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
 
 
