@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import chain
+from sys import intern
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ from server.boxes.release_gate import implausible_evidence
 from server.catalogue.agencies import Agency, read_agencies
 from server.scores.clerks import left_out, shown_releases
 from server.scores.shown import shown_of
-from server.scores.sums import rating_sums, release_sums, run, shown_ratings_table, transaction_sums, unbound
+from server.scores.sums import pieces, rating_sums, release_sums, run, shown_ratings_table, transaction_sums, unbound
 from server.store.channels import COUNTER_TABLET
 from server.store.tables.releases import CELL_COLUMNS
 
@@ -62,11 +64,12 @@ def agency_months(
     figures: dict[tuple[int, Period], _Figures] = defaultdict(_Figures)
     month_of, date_of = cache(month_of_day), cache(day_date)  # a few hundred days, a million rows
     shown = shown_of(connection, province_id, Period(period.name, first, last))
-    for row in run(connection, rating_sums(shown_ratings_table(shown), province_id, first, last)):
+    rated = pieces(connection, rating_sums(shown_ratings_table(shown), province_id, first, last))
+    for row in chain.from_iterable(rated):
         # by the day: a row whose month does not go with its day must not stop the whole province's analysis
         span = span_of.get(month_of(row.day))
         if span is not None:
-            channel = TABLET if row.channel == COUNTER_TABLET.code else str(row.channel)
+            channel = TABLET if row.channel == COUNTER_TABLET.code else intern(str(row.channel))
             counter = str(row.counter_id) if row.counter_id else ""
             count = DayCount(date_of(row.day), int(row.rated), int(row.satisfied), channel, counter)
             figures[row.agency_id, span].ratings[row.service_group].append(count)

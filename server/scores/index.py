@@ -360,7 +360,8 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
     """The places of a dimension that have sheets, or are shown without."""
     count, m, combine = len(found.names), len(one.figures.names), one.figures.combine
     rows = found.place >= 0
-    place, answers = found.place[rows], one.answers.take(rows)
+    # nearly always every sheet is at a place, and answers need not be copied
+    place, answers = found.place[rows], one.answers if rows.all() else one.answers.take(rows)
     plain = place_shares(answers.unweighted(), place, count, combine, one.days)
     weighted = place_shares(answers, place, count, combine, one.days)
     if one.watched:

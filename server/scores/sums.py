@@ -7,7 +7,8 @@ transaction; elsewhere an Ibis backend executes it (`docs/scale.md`). Only integ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -48,6 +49,7 @@ TRANSACTIONS = {
     "month": "int64",
     "count": "int64",
 }
+_ROWS_AT_ONCE = 20_000
 SCHEMAS: dict[str, Mapping[str, str]] = {"ratings": RATINGS, "releases": RELEASES, "transactions": TRANSACTIONS}
 """Table -> columns that the sums read, with Ibis types."""
 
@@ -134,7 +136,13 @@ def transaction_sums(table: Any, province_id: int | None, first_month: int, last
 
 def run(connection: Connection, expression: Any) -> list[Any]:
     """The rows of an expression over unbound tables, by SQL on the open connection."""
+    return list(chain.from_iterable(pieces(connection, expression)))
+
+
+def pieces(connection: Connection, expression: Any) -> Iterator[Sequence[Any]]:
+    """The same, some at a time: of a year of a large province all of them together are 100 MB."""
     import ibis
 
     dialect = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
-    return list(connection.exec_driver_sql(str(ibis.to_sql(expression, dialect=dialect))).all())
+    found = connection.exec_driver_sql(str(ibis.to_sql(expression, dialect=dialect)))
+    yield from found.partitions(_ROWS_AT_ONCE)
