@@ -38,7 +38,7 @@ def shown_of(connection: Connection, province_id: int, period: Period, below: in
     ]
     settled = now > quarter_of_month(period.last_month).last_day + SETTLED_AFTER_DAYS
     if len(parts) == 1:
-        return Published(floor, period, settled, parts[0].cutoffs, parts[0].months)
+        return Published(floor, period, settled, parts[0].cutoffs, parts[0].months, parts[0].levels)
     cutoffs = {key: last_day for part in parts for key, last_day in part.cutoffs.items()}
     months = {key: sheets for part in parts for key, sheets in part.months.items()}
-    return Published(floor, period, settled, cutoffs, months)
+    return Published(floor, period, settled, cutoffs, months, parts[0].levels)
