@@ -11,7 +11,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.capture.media_file import Interest, open_media, read_frames
@@ -125,6 +125,7 @@ def test_what_moves_wakes_at_once() -> None:
 packets = st.lists(st.tuples(st.integers(1, 5_000), st.integers(0, 9), st.booleans(), st.floats(0.0, 1.0)), max_size=80)
 
 
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(packets)
 def test_whatever_comes_is_decoded_in_order_without_a_hole_since_a_picture_that_stands_alone(
     stream: list[tuple[int, int, bool, float]],

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.perception.engine import Engine
@@ -91,6 +91,7 @@ def test_nothing_is_kept_of_a_place_where_somebody_is() -> None:
     assert not stillness.holds(pixels, 1.0)
 
 
+@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 @given(st.floats(1 / 1.2, 1.2), st.integers(0, 15), st.integers(0, 8))
 def test_light_that_changes_everywhere_alike_is_no_change_and_what_comes_in_it_is_one(
     gain: float, column: int, row: int
