@@ -312,9 +312,14 @@ def keys_if_any(config: ServerConfig) -> KeyPair | None:
 
 def open_store(config: ServerConfig) -> Engine:
     """An engine on the configured store, checked to have this program's schema. Raises `StoreError`."""
+    from pipeline.errors import StoreError
     from server.store.engine import connect
     from server.store.upgrade import require_current
 
     engine = connect(config.store_url)
-    require_current(engine)
+    try:
+        require_current(engine)
+    except StoreError:
+        engine.dispose()
+        raise
     return engine

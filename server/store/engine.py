@@ -120,12 +120,16 @@ _DOES_NOT_FIT = (
 
 
 def _keep_others_out(url: URL) -> None:
-    """The store's file belongs to its owner alone (0600); SQLite gives its log and index the same mode."""
+    """The store's file belongs to its owner alone (0600); SQLite gives its log and index the same mode.
+
+    A file that is there is never opened here: closing it would end the locks of every other connection of this process
+    (POSIX), whose next rows another process would then overwrite (https://www.sqlite.org/howtocorrupt.html, 2.2)."""
     if not url.database or url.database == ":memory:":
         return
-    path = Path(url.database)
+    path = Path(url.database).resolve()  # a link's target is made, not the link
     with suppress(OSError):  # a folder that is not there, a file of somebody else's: told when it is opened
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         path.chmod(0o600)
         for ending in ("-wal", "-shm"):
             with suppress(FileNotFoundError):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -120,6 +123,45 @@ def test_two_writers_wait_for_each_other(store: Engine) -> None:
     assert not errors
     with read(store) as connection:
         assert connection.execute(select(settings.c.value)).scalar_one() == "40"
+
+
+_ELSEWHERE = """
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+held.execute("INSERT INTO settings (province_id, name, value) VALUES (1, ?, '')", (sys.argv[2],))
+held.close()
+"""
+
+
+def test_no_row_is_lost_where_a_process_opens_the_store_twice(store: Engine) -> None:
+    """Whoever closes a file loses all locks on it. Without them another process takes the log away that this one goes
+    on writing into."""
+    path = str(store.url.database)
+
+    def elsewhere(name: str) -> None:
+        subprocess.run([sys.executable, "-c", _ELSEWHERE, path, name], check=True, timeout=120)
+
+    def here(name: str) -> None:
+        with write(store) as connection:
+            connection.execute(insert(settings).values(province_id=province, name=name, value=""))
+
+    with write(store) as connection:
+        province, _ = _province(connection, "p1")
+    assert province == 1
+    here("first")
+    connect(f"sqlite:///{path}").dispose()
+    elsewhere("second")
+    here("third")
+    elsewhere("fourth")
+    with read(store) as connection:
+        assert sorted(connection.execute(select(settings.c.name)).scalars()) == ["first", "fourth", "second", "third"]
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+
+
+def test_a_new_store_is_its_owners_alone_behind_a_link_too(tmp_path: Path) -> None:
+    (tmp_path / "link.sqlite").symlink_to(tmp_path / "there.sqlite")
+    connect(f"sqlite:///{tmp_path / 'link.sqlite'}").dispose()
+    assert (tmp_path / "there.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 def test_store_from_the_future_is_refused(store: Engine) -> None:

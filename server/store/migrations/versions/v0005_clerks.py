@@ -26,5 +26,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("boxes") as batch:
+        batch.drop_constraint(op.f("ck_boxes_clerks"), type_="check")
         batch.drop_column("pool")
         batch.drop_column("clerks")

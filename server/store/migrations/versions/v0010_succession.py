@@ -61,6 +61,6 @@ def downgrade() -> None:
     op.drop_table("agency_successors")
     op.drop_index("uq_agencies_official_code", table_name="agencies")
     with op.batch_alter_table("agencies") as batch:
-        batch.drop_constraint("ck_agencies_days", type_="check")
+        batch.drop_constraint(op.f("ck_agencies_days"), type_="check")
         for name in ("last_day", "first_day", "area_code", "official_code"):
             batch.drop_column(name)

@@ -64,8 +64,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     with op.batch_alter_table("transactions") as batch:
-        batch.drop_constraint("ck_transactions_late", type_="check")
-        batch.drop_constraint("ck_transactions_complained", type_="check")
+        batch.drop_constraint(op.f("ck_transactions_late"), type_="check")
+        batch.drop_constraint(op.f("ck_transactions_complained"), type_="check")
         batch.drop_column("late")
         batch.drop_column("complained")
     op.drop_table("indicator_counts")
