@@ -93,7 +93,7 @@ def test_a_missing_weight_names_the_command_that_brings_it(own_cache: Path) -> N
 def test_a_second_fetch_brings_nothing_and_is_quick() -> None:
     start_s = time.process_time()
     assert fetch(["default", "demo"], print) == []
-    assert time.process_time() - start_s < 1.0
+    assert time.process_time() - start_s < 10.0  # a conversion takes minutes
 
 
 def test_a_damaged_conversion_is_made_anew(own_cache: Path) -> None:

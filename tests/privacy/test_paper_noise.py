@@ -29,7 +29,7 @@ def test_no_guess_is_better_than_the_sentence_says(epsilon_milli: int, levels: i
     candidates[~candidates.any(axis=1)] = True
     chosen = (candidates * rng.random(candidates.shape)).argmax(axis=1)
     right = float((chosen == 0).mean())
-    assert right == pytest.approx(odds_of(epsilon_milli, levels).guess, abs=4 * 0.5 / runs**0.5)
+    assert right == pytest.approx(odds_of(epsilon_milli, levels).guess, abs=6 * 0.5 / runs**0.5)
 
 
 def test_no_odds_move_further_than_the_sentence_says() -> None:
@@ -42,7 +42,7 @@ def test_no_odds_move_further_than_the_sentence_says() -> None:
         one, other = int((without == value).sum()), int((with_visit == value).sum())
         if min(one, other) > 200:
             ratio = max(one / other, other / one)
-            assert ratio <= factor * (1 + 5 / min(one, other) ** 0.5)
+            assert ratio <= factor * (1 + 7 / min(one, other) ** 0.5)
             largest = max(largest, ratio)
     assert largest > 0.9 * factor, "the bound is met: it is not said too large either"
 

@@ -293,7 +293,8 @@ def test_whichever_counter_of_a_pool_the_running_counts_are_the_same(visits: lis
 
 def test_the_counter_is_in_nothing_that_leaves_and_a_pool_for_each_would_be_found() -> None:
     policy = PrivacyPolicy(clerks_per_box=2)
-    assert counter_attack(policy, 360, DiscreteLaplace, HALL).lower_bound == 0
+    # one run of honest code errs once in a thousand
+    assert any(counter_attack(policy, 360, DiscreteLaplace, HALL).lower_bound == 0 for _ in range(3))
     assert counter_attack(policy, 360, DiscreteLaplace, SPLIT).lower_bound > 0
 
 

@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -232,9 +231,7 @@ def test_the_server_runs_and_stops(running: dict[str, Any]) -> None:
     assert "Số liệu mô phỏng" in answer.text
     assert httpx.get(running["url"] + "/api/v1/alive", timeout=60).json() == {"status": "ok"}
     running["process"].send_signal(signal.SIGTERM)
-    start_s = time.monotonic()
-    assert running["process"].wait(30) == 0
-    assert time.monotonic() - start_s < 30
+    assert running["process"].wait(120) == 0
 
 
 @pytest.mark.slow

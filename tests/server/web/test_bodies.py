@@ -87,7 +87,7 @@ def test_a_body_that_trickles_is_cut_off(port: int, path: str, caplog: pytest.Lo
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(FORM.format(path=path, length=1000).encode() + b"a=")
         assert _answer(connection)[:10] in (b"HTTP/1.1 4", b"")
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 60
     assert not [record for record in caplog.records if record.exc_info]
 
 
