@@ -11,7 +11,6 @@ import os
 import random
 import re
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from server.store.engine import read
 from server.store.tables.ratings import ratings
 from server.store.tables.releases import deliveries, releases
 from tests.delivery.conftest import LOCAL, Place
+from tests.ports import free_port
 
 CONFIG = """
 [box]
@@ -62,18 +62,13 @@ demo_rating_s = 1.0
 """
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class Pair:
     """A box and a server as processes that can be killed and started again."""
 
     def __init__(self, folder: Path, store: Engine, place: Place, keys: KeyPair) -> None:
         self._folder = folder
         self._store_url = store.url.render_as_string(hide_password=False)
-        self._port = _free_port()
+        self._port = free_port()
         save_keys(keys, folder / "server-keys")
         self.box_id = boxes.new_box(store, place.province_id, place.agency_id, "quầy 1", demo=True)
         code = boxes.issue_code(store, place.province_id, self.box_id, time.time())

@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from tests.ports import free_port
+
 PASSWORD = "mật khẩu của quầy"
 ACCOUNTS = {"box": PASSWORD, "queue": "of-the-queue-system"}
 RIGHTS = "user box\ntopic read hall/#\nuser queue\ntopic write hall/#\n"
@@ -36,7 +38,7 @@ class Broker:
     def start(self) -> None:
         """Serve; at the port of before, where there was one."""
         for _ in range(5):  # another program may take the port between
-            port = self.port or _free_port()
+            port = self.port or free_port()
             if self._serves(port):
                 self.port = port
                 return
@@ -78,9 +80,3 @@ class Broker:
             self._process.kill()
             self._process.wait()
             self._process = None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

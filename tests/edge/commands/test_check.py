@@ -37,6 +37,7 @@ from server.boxes.ingest import Ingest
 from tests.children import child
 from tests.delivery.conftest import LOCAL, Place, make_place, wait_for
 from tests.edge.clips import write_film
+from tests.ports import free_port
 
 _MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
 CONFIG = """
@@ -198,11 +199,6 @@ def test_a_taken_port_leaves_nothing_open(config_path: Path) -> None:
             Box.open(load_config(config_path))
     box = Box.open(load_config(config_path))  # files were closed: the same box opens now
     box.stop()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def test_a_box_at_work_keeps_its_port_and_says_how_it_is(config_path: Path) -> None:

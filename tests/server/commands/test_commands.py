@@ -29,14 +29,9 @@ from server.store.engine import connect, read
 from server.store.tables.users import users
 from server.store.upgrade import upgrade
 from tests.children import child
+from tests.ports import free_port
 
 _MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
@@ -212,7 +207,7 @@ def test_analyze_a_sample_province(
 def running(folder: Path) -> Iterator[dict[str, Any]]:
     """`hailong server run` as a process of its own; its pages' address."""
     (folder / "server.toml").write_text(
-        f'[ingest]\naddress = "tcp://127.0.0.1:{_free_port()}"\nenrol_address = "tcp://127.0.0.1:{_free_port()}"\n',
+        f'[ingest]\naddress = "tcp://127.0.0.1:{free_port()}"\nenrol_address = "tcp://127.0.0.1:{free_port()}"\n',
         encoding="utf-8",
     )
     command = [sys.executable, "-c", _MAIN, "server", "run", "--demo", "--port", "0", "--data-dir", str(folder)]
