@@ -97,7 +97,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 @pytest.fixture
 def client(box: Box) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{box.tablet.port}", follow_redirects=True) as found:
+    with httpx.Client(base_url=f"http://127.0.0.1:{box.tablet.port}", follow_redirects=True, timeout=120) as found:
         yield found
 
 
@@ -124,7 +124,7 @@ def test_each_counter_has_its_page_and_its_ratings_go_to_its_agency_s_pool(box: 
     assert rate(client, "/quay/1").url.path == "/quay/1/thanks"
     assert rate(client, "/quay/2").url.path == "/quay/2/thanks"
     own = f"http://127.0.0.1:{box.own_tablets['3'].port}"
-    with httpx.Client(base_url=own, follow_redirects=True) as third:
+    with httpx.Client(base_url=own, follow_redirects=True, timeout=120) as third:
         assert "Sở Y tế" in third.get("/").text
         assert "Quầy 3" in third.get("/").text
         assert rate(third, "").url.path == "/thanks"

@@ -37,7 +37,7 @@ def box(tmp_path: Path) -> Iterator[Box]:
 
 def test_the_page_tells_of_every_counter_in_vietnamese_and_shows_no_picture(box: Box) -> None:
     assert box.technician is not None
-    with httpx.Client(base_url=f"http://127.0.0.1:{box.technician.port}") as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{box.technician.port}", timeout=120) as client:
         page = client.get("/")
         english = client.get("/?language=en")
     assert page.status_code == 200

@@ -199,7 +199,7 @@ def test_while_the_queue_system_is_away_the_next_citizen_may_rate(
     assert wait_for(lambda: reader.is_heard, 60)
     system.call("A1")
     assert wait_for(lambda: box.counters["1"]._visit == 1, 60)
-    with httpx.Client(base_url=f"http://127.0.0.1:{box.tablet.port}", follow_redirects=True) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{box.tablet.port}", follow_redirects=True, timeout=120) as client:
         assert rate(client, "/quay/1").url.path == "/quay/1/thanks"
         page = client.get("/quay/1/").text
         token = page.partition('name="page_token" value="')[2].partition('"')[0]

@@ -142,6 +142,32 @@ def test_what_is_not_speech_is_refused(folder: Path, sentiment: TextSentimentNet
     assert reader.read(voice("voice_ly")[:4_000]) is NoWords.TOO_SHORT
 
 
+def _noise(number: int) -> NDArray[np.float32]:
+    """Number `number` of the sounds of a hall in which nobody speaks, 1 to 7 s, from faint to loud."""
+    rng = np.random.default_rng(number)
+    length = int(rng.integers(1, 8)) * 16_000
+    at_s = np.arange(length) / 16_000
+    white = rng.normal(size=length)
+    kinds = (
+        np.zeros(length),
+        white,
+        np.cumsum(white) - np.cumsum(np.full(length, white.mean())),  # rumble
+        sum(np.sin(2 * np.pi * 50 * harmonic * at_s) / harmonic for harmonic in (1, 2, 3, 5)),  # hum of the mains
+        white * (rng.random(length) < 3e-4),  # clicks
+        np.convolve(white, np.ones(40) / 40, "same") * (1 + 0.5 * np.sin(2 * np.pi * 3 * at_s)),  # a fan
+    )
+    sound = np.asarray(kinds[number % len(kinds)])
+    return np.asarray(10 ** rng.uniform(-3, -0.7) * sound / max(1e-9, float(np.abs(sound).max())), np.float32)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [6, pytest.param(60, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])])
+def test_of_noises_and_silences_no_word_is_made(folder: Path, sentiment: TextSentimentNetwork, count: int) -> None:
+    reader = WordsReader(folder, sentiment)
+    heard = {number: reader.read(_noise(number)) for number in range(count)}
+    assert {number: found for number, found in heard.items() if not isinstance(found, NoWords)} == {}
+
+
 @pytest.mark.slow
 def test_a_failing_sentiment_lets_no_word_out(
     folder: Path, logged: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch

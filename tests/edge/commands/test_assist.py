@@ -65,7 +65,7 @@ def assisting(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[st
 
 def test_it_is_there_while_the_command_runs_and_keeps_what_was_answered(tmp_path: Path) -> None:
     with assisting(tmp_path) as (running, said):
-        with httpx.Client(base_url=said["Open"], follow_redirects=True) as client:
+        with httpx.Client(base_url=said["Open"], follow_redirects=True, timeout=120) as client:
             page = client.post("/enter", data={"code": said["Code"]})
             token = re.search(r'name="token" value="([^"]+)"', page.text)
             assert token is not None
@@ -77,7 +77,7 @@ def test_it_is_there_while_the_command_runs_and_keeps_what_was_answered(tmp_path
         assert running.returncode == 130
         assert err == ""
     with pytest.raises(httpx.ConnectError):
-        httpx.get(said["Open"])
+        httpx.get(said["Open"], timeout=120)
     assert tomllib.loads(draft_path(tmp_path / "edge.toml").read_text("utf-8"))["assistant"] == {"done": ["place"]}
 
 
@@ -92,11 +92,11 @@ def test_on_a_network_it_speaks_tls_with_the_certificate_that_is_printed(tmp_pat
         digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate((host, port)))).hexdigest()
         printed = said["The browser warns of its certificate, which begins with"]
         assert printed.replace(":", "").lower() == digest[:32]
-        with httpx.Client(verify=False, base_url=said["Open"]) as client:
+        with httpx.Client(verify=False, base_url=said["Open"], timeout=120) as client:
             answer = client.post("/enter", data={"code": said["Code"]})
         assert "Secure" in answer.headers["set-cookie"]
         with pytest.raises(httpx.TransportError):
-            httpx.get(f"http://{host}:{port}/")
+            httpx.get(f"http://{host}:{port}/", timeout=120)
 
 
 @pytest.mark.parametrize(

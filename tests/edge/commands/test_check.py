@@ -357,7 +357,7 @@ def test_a_camera_that_is_not_there_yet_does_not_keep_the_box_from_starting(conf
     box.start()
     assert wait_for(lambda: box.sender.is_heard)
     assert box.health.state is BoxState.CAMERA_LOST
-    assert httpx.get(f"http://127.0.0.1:{box.tablet.port}/status").json()["state"] == "CAMERA_LOST"
+    assert httpx.get(f"http://127.0.0.1:{box.tablet.port}/status", timeout=120).json()["state"] == "CAMERA_LOST"
     box.stop(flush_s=20)
     change(config_path, "source = 63", 'source = "nothing.mp4"')
     for basis in (STATE_ACTIVITY, 'basis = "consent"'):
@@ -418,7 +418,7 @@ def test_a_configuration_is_read_anew_or_left_as_it_was(config_path: Path, tmp_p
             def ready() -> str:
                 assert box.stdout is not None
                 told = json.loads(box.stdout.readline())
-                return httpx.get(str(told["tablet"])).text
+                return httpx.get(str(told["tablet"]), timeout=120).text
 
             def reload(text: str, expected: str) -> None:
                 config_path.write_text(text, "utf-8")

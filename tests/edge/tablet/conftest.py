@@ -136,7 +136,7 @@ def make_tablet(form: Form) -> Iterator[Tablet]:
         make_app(CounterTablet(pages, counter), QueueEvents({"1": counter}, TOKEN), lambda: TOLD), "127.0.0.1", 0
     )
     server.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", follow_redirects=True) as client:
+    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", follow_redirects=True, timeout=120) as client:
         tablet.__init__(counter, visits, client)  # type: ignore[misc]
         yield tablet
     server.close()

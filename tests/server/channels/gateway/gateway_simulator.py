@@ -46,7 +46,7 @@ class GatewaySimulator:
 
     def send(self, path: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
         """Put a call on the wire: the first time, or again."""
-        return httpx.post(f"{self.url}{path}", content=content, headers=headers)
+        return httpx.post(f"{self.url}{path}", content=content, headers=headers, timeout=120)
 
     def ask(self, count: int = 50) -> list[str]:
         """Fetch numbers to ask and send them the first message."""

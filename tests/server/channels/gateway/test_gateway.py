@@ -132,8 +132,8 @@ def test_only_the_gateway_itself_and_only_fresh_calls(survey: Survey) -> None:
     assert gateway.call("events", body, secret="00" * 32).status_code == 401
     assert gateway.call("events", body, time_s=int(time.time()) - 400).status_code == 401
     assert gateway.call("events", body, time_s=int(time.time()) + 400).status_code == 401
-    assert httpx.post(f"{survey.url}/gateway/gw_sms/events", json=body).status_code == 401
-    assert httpx.post(f"{survey.url}/gateway/nobody/events", json=body).status_code == 401
+    assert httpx.post(f"{survey.url}/gateway/gw_sms/events", json=body, timeout=120).status_code == 401
+    assert httpx.post(f"{survey.url}/gateway/nobody/events", json=body, timeout=120).status_code == 401
     other = GatewaySimulator(survey.url, "gw_sms", gateway.secret)
     assert other.call("links", {"agency": "nho-a"}).status_code == 401  # an SMS gateway makes no links
     assert other.call("events", {**body, "name": "x"}).status_code == 422
@@ -154,7 +154,7 @@ def test_a_closed_round_takes_no_answers(survey: Survey) -> None:
 def test_the_portal_gets_one_time_links(survey: Survey) -> None:
     gateway = _gateway(survey, "portal")
     answer = gateway.call("links", {"agency": "nho-a"}).raise_for_status().json()
-    page = httpx.get(answer["embed"])
+    page = httpx.get(answer["embed"], timeout=120)
     assert page.status_code == 200
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert gateway.call("links", {"agency": "elsewhere"}).status_code == 422
@@ -195,7 +195,10 @@ def test_a_signed_call_counts_once_and_for_its_own_path_and_method(survey: Surve
     sms = _gateway(survey, "sms")
     path, content, headers = sms.signed("next", {"count": 1})
     assert sms.send(path.replace("next", "events"), content, headers).status_code == 401
-    assert httpx.request("PUT", f"{survey.url}{path}", content=content, headers=headers).status_code in (401, 405)
+    assert httpx.request("PUT", f"{survey.url}{path}", content=content, headers=headers, timeout=120).status_code in (
+        401,
+        405,
+    )
     for other in ({"X-Hailong-Nonce": "x" * 16}, {"X-Hailong-Nonce": ""}, {"X-Hailong-Time": "1"}):
         assert sms.send(path, content, {**headers, **other}).status_code == 401
     assert sms.send(path, content + b" ", headers).status_code == 401
