@@ -12,7 +12,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine, create_engine
 
 from server.scores import beside
@@ -68,6 +68,7 @@ def chromium() -> Iterator[Browser]:
     )
     if path is None:
         pytest.fail("The browser tests need Chromium: apt install chromium")
+    expect.set_options(timeout=60_000)  # what has to come comes, however busy the machine is
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
