@@ -21,7 +21,6 @@ from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
@@ -170,8 +169,7 @@ def is_first(connection: Connection, gateway: Gateway, call: Call) -> bool:
     scope, span = Scope(gateway.province_id), int(call.time) // _SPAN_S
     connection.execute(scope.delete(gateway_nonces).where(gateway_nonces.c.span < int(time.time()) // _SPAN_S - 1))
     values = {"province_id": gateway.province_id, "gateway_id": gateway.id, "nonce": call.nonce, "span": span}
-    insert_new = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    return connection.execute(insert_new(gateway_nonces).values(**values).on_conflict_do_nothing()).rowcount == 1
+    return insert_if_absent(connection, gateway_nonces, values, ("gateway_id", "nonce"))
 
 
 @functools.cache

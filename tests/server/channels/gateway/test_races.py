@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,10 +15,12 @@ from sqlalchemy import Engine, func, insert, select
 
 from pipeline.calendar import today
 from server.channels.gateway.gateway import (
+    Call,
     Gateway,
     GatewayReply,
     answers_of,
     find_gateway,
+    is_first,
     make_gateway,
     next_to_ask,
     receive,
@@ -86,6 +89,22 @@ def gateway(any_store: Engine) -> Gateway:
 def _hear(engine: Engine, gateway: Gateway, event: str, text: str) -> GatewayReply:
     with write(engine) as connection:
         return receive(connection, gateway, event, PHONE, text, ArrivalWatch())
+
+
+def test_a_signed_call_is_taken_once_on_either_data_base(any_store: Engine, gateway: Gateway) -> None:
+    """PostgreSQL's driver tells no number of rows for an INSERT: every call was refused as taken before."""
+    calls = [Call("POST", "/gateway/gw/next", str(int(time.time())), nonce, b"{}") for nonce in ("one", "two", "one")]
+    taken = []
+    for call in calls:
+        with write(any_store) as connection:
+            taken.append(is_first(connection, gateway, call))
+    assert taken == [True, True, False]
+    assert sorted(_at_once(4, lambda _: _take(any_store, gateway, "three"))) == [False, False, False, True]
+
+
+def _take(engine: Engine, gateway: Gateway, nonce: str) -> bool:
+    with write(engine) as connection:
+        return is_first(connection, gateway, Call("POST", "/gateway/gw/next", str(int(time.time())), nonce, b"{}"))
 
 
 def test_the_same_event_four_times_at_once_gets_one_answer(any_store: Engine, gateway: Gateway) -> None:
