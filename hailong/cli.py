@@ -100,6 +100,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "bench edge": ("benchmarks.bench_edge", "throughput and latency of the box"),
     "bench hall": ("benchmarks.bench_hall", "many counters on one box: looks, latency, cores, memory"),
     "bench peers": ("benchmarks.bench_peers", "other systems on the same pictures, each in its own environment"),
+    "bench rates": ("benchmarks.bench_rates", "visits' levels at the box's rates of looking against every picture"),
     "bench models": ("benchmarks.bench_models", "every network, one thread, against fer's"),
     "bench statistics": ("benchmarks.bench_statistics", "coverage, width and bias of the estimators"),
     "bench scoring": ("benchmarks.bench_scoring", "scoring sums over millions of windows"),

@@ -231,7 +231,9 @@ class Engine:
             if is_idle:
                 self._tracker.search_now()
             with eyes.lock:
-                tracks = self._tracker.update(pixels, frame.time_s, eyes)
+                # affect is read where the face is in this picture, not where it was in the one before
+                anew = self._visits.reads(frame.time_s) and self._reads_affect(frame.time_s)
+                tracks = self._tracker.update(pixels, frame.time_s, eyes, anew)
             if tracks:
                 self._seen_s = frame.time_s
             if is_idle:
@@ -240,9 +242,8 @@ class Engine:
             self._now.faces, self._now.citizen = len(tracks), citizen
             self._visits.sees(citizen, frame.time_s)
             visit = self._visits.visit if self._visits.reads(frame.time_s) else None
-            due = frame.time_s - self._affect_s >= self.settings.affect_every_s - _EARLY_S
             asked = None
-            if visit is not None and citizen is not None and due:
+            if visit is not None and citizen is not None and self._reads_affect(frame.time_s):
                 self._affect_s = frame.time_s
                 crop = eyes.face.crop(pixels, citizen.keypoints, citizen.points)
                 if eyes.face.compares:
@@ -251,6 +252,9 @@ class Engine:
             if not self._visits.looks(frame.time_s):
                 self._forget_faces()
             return asked
+
+    def _reads_affect(self, time_s: float) -> bool:
+        return time_s - self._affect_s >= self.settings.affect_every_s - _EARLY_S
 
     def take_affect(self, asked: Asked, affect: FaceAffect) -> None:
         """What was read of a face. Nothing, where its visit is over by now or takes no evidence any more."""

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from edge.perception.face_tracking import CitizenChoice, FaceTracker, TrackingParameters, overlap
+from edge.perception.face_tracking import (
+    CitizenChoice,
+    FaceTracker,
+    TrackingParameters,
+    cells_of,
+    movement,
+    overlap,
+)
 from edge.perception.networks import Eyes
 from edge.perception.region import Region
 from models.catalogue import model_files
@@ -97,6 +106,91 @@ def test_a_face_keeps_its_number_between_detections_and_is_lost_when_gone(
     assert faces.tallies.dropped["face_lost"] == 1
     back = [faces.update(frame.pixels, frame.time_s) for frame in frames(scene(CITIZEN), 1.0, start_s=4.0)]
     assert [track.track_id for track in back[-1]] == [2]
+
+
+class Counting:
+    """Eyes that count what they are asked."""
+
+    def __init__(self, eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.landmarks = self.searches = 0
+        find, detect = eyes.landmarks.find, eyes.far.detect
+
+        def found(pixels: Any, cut: Any) -> Any:
+            self.landmarks += 1
+            return find(pixels, cut)
+
+        def detected(pixels: Any) -> Any:
+            self.searches += 1
+            return detect(pixels)
+
+        monkeypatch.setattr(eyes.landmarks, "find", found)
+        monkeypatch.setattr(eyes.far, "detect", detected)
+
+
+def test_a_face_that_hardly_moves_costs_five_landmarks_and_two_searches_a_second(
+    eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting, faces = Counting(eyes, monkeypatch), tracker(eyes)
+    for frame in frames(scene(CITIZEN), 4.0, rate_hz=20):
+        (seen,) = faces.update(frame.pixels, frame.time_s)
+        assert abs(seen.x_px + seen.width_px / 2 - 135) < 15
+    assert 19 <= counting.landmarks <= 23
+    assert 8 <= counting.searches <= 10
+    before = counting.landmarks
+    faces.update(scene(CITIZEN), 3.96, anew=True)
+    assert counting.landmarks == before + 1, "whoever reads the face needs it where it is now"
+
+
+def test_a_face_that_moves_is_followed_in_every_picture(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head of 150 px whose face is about 90 px across, by 15 px from one picture to the next."""
+    counting, faces = Counting(eyes, monkeypatch), tracker(eyes)
+    places = [60 + 15 * min(number, 24 - number) for number in range(25)]
+    faces.update(scene(("astronaut", 150, 60, 100)), -0.05)
+    counting.landmarks = 0
+    for number, x in enumerate(places):
+        (seen,) = faces.update(scene(("astronaut", 150, x, 100)), number * 0.05)
+        assert seen.track_id == 1
+        assert abs(seen.x_px + seen.width_px / 2 - (x + 75)) < 20
+    assert counting.landmarks >= 20
+
+
+def test_a_second_face_is_found_within_half_a_second_and_one_that_is_not_confirmed_is_searched_for_as_before(
+    eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting, faces = Counting(eyes, monkeypatch), tracker(eyes)
+    for frame in frames(scene(CITIZEN), 2.0):
+        faces.update(frame.pixels, frame.time_s)
+    found_s = [
+        frame.time_s
+        for frame in frames(scene(CITIZEN, CLERK), 1.0, start_s=2.0)
+        if len(faces.update(frame.pixels, frame.time_s)) == 2
+    ]
+    assert found_s[0] <= 2.5
+
+    def blind(_pixels: Any) -> list[Any]:
+        counting.searches += 1
+        return []
+
+    monkeypatch.setattr(eyes.far, "detect", blind)
+    monkeypatch.setattr(eyes.near, "detect", lambda pixels: [])
+    counting.searches = 0
+    for frame in frames(scene(CITIZEN, CLERK), 1.5, start_s=3.0):
+        left = faces.update(frame.pixels, frame.time_s)
+    assert left == [], "landmarks alone do not hold a face"
+    assert faces.tallies.dropped["face_unconfirmed"] == 2
+    assert counting.searches >= 6
+
+
+def test_any_box_has_cells_and_does_not_move_by_itself() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(100):
+        pixels = rng.integers(0, 256, (*rng.integers(1, 41, 2).tolist(), 3), np.uint8)
+        place, size = rng.uniform(-300, 300, 2), rng.uniform(0, 500, 2)
+        box = float(place[0]), float(place[1]), float(size[0]), float(size[1])
+        cells = cells_of(pixels, box)
+        assert cells.shape == (16, 16)
+        assert np.isfinite(cells).all()
+        assert movement(cells, cells_of(pixels, box)) == 0.0
 
 
 def test_more_faces_than_the_limit_are_counted_not_followed(
