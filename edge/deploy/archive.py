@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def unpack(bundle: Path, trust: bytes, folder: Path, verify: Verify) -> Manifest
 
     Raises `UntrustedError` where somebody else signed it, `BundleError` where it is no bundle or was altered."""
     try:
-        with bundle.open("rb") as file:
+        with _open(bundle) as file:
             return _Reader(file, os.fstat(file.fileno()).st_size).unpack(trust, folder, verify)
     except OSError as error:
         raise BundleError(f"cannot be read or unpacked ({error.strerror})") from None
@@ -110,10 +111,19 @@ def peek(bundle: Path, trust: bytes, verify: Verify) -> Manifest:
 
     Raises `UntrustedError` where somebody else signed it, `BundleError` where its beginning is no bundle's."""
     try:
-        with bundle.open("rb") as file:
+        with _open(bundle) as file:
             return _Reader(file, os.fstat(file.fileno()).st_size).manifest(trust, verify)
     except OSError as error:
         raise BundleError(f"cannot be read ({error.strerror})") from None
+
+
+def _open(bundle: Path) -> BinaryIO:
+    """Whoever owns the folder may put a pipe or a device in the file's place, on which a reader would wait for ever."""
+    number = os.open(bundle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise BundleError("is not a file")
+    return os.fdopen(number, "rb")
 
 
 def _number(field: bytes) -> int:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from pipeline.calendar import today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
@@ -45,6 +45,8 @@ from server.store.tables.agencies import agencies
 from server.store.tables.contacts import phone_contacts, phone_sessions
 from server.store.tables.gateways import gateway_events, gateway_nonces, gateways
 
+KEPT_DAYS = 2
+"""A conversation that is not gone on with is forgotten after so many days."""
 MAX_SKEW_S = 300
 _SPAN_S = 2 * MAX_SKEW_S
 _TIME = re.compile(r"[0-9]{1,12}")
@@ -207,11 +209,27 @@ def next_to_ask(connection: Connection, gateway: Gateway, count: int) -> list[di
         return []
     instrument = survey_round.load_instrument()
     found = []
-    for row in take_next(connection, Scope(gateway.province_id), gateway.round_id, count):
+
+    def is_talking(phone: str) -> bool:
+        kept = phone_sessions.c.day >= today() - KEPT_DAYS
+        query = select(phone_sessions.c.id).where(*_session_of(gateway, phone), kept)
+        return connection.execute(query).first() is not None
+
+    for row in take_next(connection, Scope(gateway.province_id), gateway.round_id, count, is_talking):
         _open_session(connection, gateway, row, Conversation())
         text = talk.greeting(instrument, _agency(connection, row.agency_id), spoken=gateway.kind == "call")
         found.append({"phone": row.phone, "text": f"{_REMINDER} {text}" if row.waves else text})
     return found
+
+
+def _session_of(gateway: Gateway, phone: str) -> tuple[ColumnElement[bool], ...]:
+    """The conversation with a number, as conditions."""
+    return (
+        Scope(gateway.province_id).where(phone_sessions),
+        phone_sessions.c.round_id == gateway.round_id,
+        phone_sessions.c.channel == gateway.channel.code,
+        phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
+    )
 
 
 def _agency(connection: Connection, agency_id: int) -> str:
@@ -219,26 +237,20 @@ def _agency(connection: Connection, agency_id: int) -> str:
 
 
 def _open_session(connection: Connection, gateway: Gateway, contact: object, state: Conversation) -> None:
-    digest = _phone_digest(gateway, contact.phone)  # type: ignore[attr-defined]
+    phone = contact.phone  # type: ignore[attr-defined]
     values = {
         "province_id": gateway.province_id,
         "round_id": gateway.round_id,
         "agency_id": contact.agency_id,  # type: ignore[attr-defined]
         "service_group": contact.service_group,  # type: ignore[attr-defined]
         "channel": gateway.channel.code,
-        "phone_digest": digest,
+        "phone_digest": _phone_digest(gateway, phone),
         "step": state.step,
         "retries": state.retries,
         "answers": _sealed(state.answers),
         "day": today(),
     }
-    old = (
-        Scope(gateway.province_id).where(phone_sessions),
-        phone_sessions.c.round_id == gateway.round_id,
-        phone_sessions.c.channel == values["channel"],
-        phone_sessions.c.phone_digest == digest,
-    )
-    connection.execute(delete(phone_sessions).where(*old))
+    connection.execute(delete(phone_sessions).where(*_session_of(gateway, phone)))
     connection.execute(insert(phone_sessions).values(**values))
 
 
@@ -264,12 +276,7 @@ def _receive(connection: Connection, gateway: Gateway, phone: str, text: str, wa
     spoken = gateway.kind == "call"
     if not survey_round.open_now:
         return GatewayReply("Đợt khảo sát đã kết thúc. Xin cảm ơn.", True)
-    is_this_call = (
-        Scope(gateway.province_id).where(phone_sessions),
-        phone_sessions.c.round_id == gateway.round_id,
-        phone_sessions.c.channel == gateway.channel.code,
-        phone_sessions.c.phone_digest == _phone_digest(gateway, phone),
-    )
+    is_this_call = _session_of(gateway, phone)
     contact_where = (
         Scope(gateway.province_id).where(phone_contacts),
         phone_contacts.c.round_id == gateway.round_id,
@@ -336,7 +343,7 @@ def _store(
 
 def expire_conversations(connection: Connection, province_id: int) -> int:
     """Delete conversations and events older than two days; answers in them are lost, as if never given."""
-    oldest = today() - 2
+    oldest = today() - KEPT_DAYS
     gone = connection.execute(Scope(province_id).delete(phone_sessions).where(phone_sessions.c.day < oldest)).rowcount
     connection.execute(Scope(province_id).delete(gateway_events).where(gateway_events.c.day < oldest))
     return int(gone)

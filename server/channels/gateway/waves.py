@@ -3,7 +3,7 @@ answer; and how many answered of each wave."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,10 +20,13 @@ MIN_REMINDER_DAYS = 3
 """A conversation under way is not interrupted: it is tidied away after two days."""
 
 
-def take_next(connection: Connection, scope: Scope, round_id: int, count: int) -> list[Row[Any]]:
+def take_next(
+    connection: Connection, scope: Scope, round_id: int, count: int, is_talking: Callable[[str], bool]
+) -> list[Row[Any]]:
     """Contacts of a round to ask now, new ones first; they count as asked once more. `waves` of a row: before.
 
-    Two that ask at once never get the same one."""
+    `is_talking`: whether a conversation with a number is under way; who answers late is not reminded in the middle of
+    it. Two that ask at once never get the same one."""
     days = int(read_setting(connection, scope.province_id, "reminder_days"))
     contacts = phone_contacts.c
     new = contacts.state == "to_ask"
@@ -33,7 +36,8 @@ def take_next(connection: Connection, scope: Scope, round_id: int, count: int) -
         new = or_(new, silent)
     query = scope.select(phone_contacts).where(contacts.round_id == round_id, new)
     query = query.order_by(contacts.waves, contacts.id).limit(count)
-    rows = list(connection.execute(query.with_for_update(skip_locked=True)))
+    locked = connection.execute(query.with_for_update(skip_locked=True))
+    rows = [row for row in locked if not row.waves or not is_talking(row.phone)]
     for row in rows:
         values = {"state": "asked", "waves": row.waves + 1, "asked_day": today()}
         connection.execute(scope.update(phone_contacts).where(contacts.id == row.id).values(**values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.deploy.archive import BundleError, Manifest, UntrustedError, parse_manifest, unpack, version_order
+from edge.deploy.archive import BundleError, Manifest, UntrustedError, parse_manifest, peek, unpack, version_order
 from edge.deploy.bundle import write_bundle
 from edge.deploy.installer import verify_by_libcrypto
 from pipeline.keys import KeyPair, new_keys, verify
@@ -265,3 +266,20 @@ def test_both_verifiers_agree() -> None:
 def test_a_stranger_is_told_apart_from_damage(tmp_path: Path) -> None:
     with pytest.raises(UntrustedError, match="not signed by the trusted key"):
         opened(packed([*signed(manifest_text(CONTENT), STRANGER), *good()[2:]]), tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "folder"])
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    """The service's user owns the folder of what was fetched: a pipe in the bundle's place held root's reader up."""
+    bundle, inner = tmp_path / "bundle.tar", tmp_path / "inner"
+    inner.mkdir()
+    if kind == "pipe":
+        os.mkfifo(bundle)
+    elif kind == "folder":
+        bundle.mkdir()
+    else:
+        bundle.symlink_to("/dev/zero")
+    with pytest.raises(BundleError, match="not a file"):
+        peek(bundle, KEYS.signing_public, verify)
+    with pytest.raises(BundleError, match="not a file"):
+        unpack(bundle, KEYS.signing_public, inner, verify)

@@ -8,14 +8,21 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import today
-from server.channels.gateway.gateway import Gateway, find_gateway, make_gateway, next_to_ask, receive
+from server.channels.gateway.gateway import (
+    Gateway,
+    expire_conversations,
+    find_gateway,
+    make_gateway,
+    next_to_ask,
+    receive,
+)
 from server.channels.gateway.waves import WaveRate, wave_rates
 from server.core.provinces import write_setting
 from server.core.scope import Scope
 from server.ratings.suspicion import ArrivalWatch
 from server.rounds.rounds import make_round
 from server.store.engine import read, write
-from server.store.tables.contacts import phone_contacts
+from server.store.tables.contacts import phone_contacts, phone_sessions
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province
 
@@ -51,6 +58,7 @@ def _ask(store: Engine, gateway: Gateway) -> list[dict[str, str]]:
 def _days_pass(store: Engine, days: int) -> None:
     with write(store) as connection:
         connection.execute(update(phone_contacts).values(asked_day=phone_contacts.c.asked_day - days))
+        connection.execute(update(phone_sessions).values(day=phone_sessions.c.day - days))
 
 
 def _answer(store: Engine, gateway: Gateway, phone: str) -> None:
@@ -109,6 +117,24 @@ def test_nobody_who_ended_the_conversation_is_reminded(store: Engine, gateway: G
     with write(store) as connection:
         connection.execute(update(phone_contacts).values(state=state))
     assert _ask(store, gateway) == []
+
+
+def test_who_answers_late_is_not_reminded_in_the_middle_of_it(store: Engine, gateway: Gateway) -> None:
+    """The reminder had begun the conversation anew: what had been answered was lost."""
+    first = _ask(store, gateway)[0]["phone"]
+    _days_pass(store, 8)
+    with write(store) as connection:
+        expire_conversations(connection, gateway.province_id)
+        receive(connection, gateway, "hello", first, "xin chào", ArrivalWatch())
+        receive(connection, gateway, "one", first, "5", ArrivalWatch())
+    reminded = [asked["phone"] for asked in _ask(store, gateway)]
+    assert len(reminded) == CONTACTS - 1
+    assert first not in reminded
+    with write(store) as connection:
+        for step in range(4):
+            receive(connection, gateway, f"more {step}", first, "5", ArrivalWatch())
+        state = connection.execute(select(phone_contacts.c.state).where(phone_contacts.c.phone == first)).scalar_one()
+    assert state == "answered"
 
 
 @pytest.mark.parametrize(("days", "passed", "asked"), [(0, 60, 0), (1, 2, 0), (1, 3, CONTACTS), (20, 19, 0)])
