@@ -12,12 +12,13 @@ from fastapi import Depends, FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from pipeline.errors import HailongError
+from pipeline.errors import ConflictError, HailongError
 from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
 from server.auth.provider import provider_of
@@ -26,6 +27,7 @@ from server.channels.pages import CITIZENS, FORMS, NO_FORM
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
 from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
+from server.store.engine import is_taken
 from server.web.bodies import BodyGuard
 from server.web.confirm import AskFirst
 from server.web.context import (
@@ -138,6 +140,10 @@ _STATUS_WORDS = {
 }
 _OTHER_STATUS = Message("This request could not be carried out.")
 _FAULT = Message("The server made a mistake; nothing was changed. The administrator finds it in the log.")
+_MET = (
+    Message("Somebody stored the same at the same moment; nothing was changed by this."),
+    Message("Load the page again."),
+)
 _INVALID_WORDS = {
     "missing": Message("is missing"),
     "int_parsing": Message("must be a whole number"),
@@ -209,6 +215,14 @@ def _add_error_pages(app: FastAPI) -> None:
     def gone(request: Request, _error: ClientDisconnect) -> Response:
         """Whoever sent half a body and then nothing has gone, or is told so: no fault of ours."""
         return http_error(request, HTTPException(HTTPStatus.REQUEST_TIMEOUT))
+
+    @app.exception_handler(IntegrityError)
+    def met(request: Request, error: IntegrityError) -> Response:
+        """Two who store the same at one moment: the second is told so. Anything else that a constraint refuses is a
+        fault of ours."""
+        if not is_taken(error):
+            raise error
+        return our_error(request, ConflictError(*_MET))
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, error: RequestValidationError) -> Response:

@@ -16,7 +16,15 @@ from typing import Any
 from sqlalchemy import Connection, Engine, ExceptionContext, Table, create_engine, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
 from pipeline.errors import HailongError, InvalidError, StoreError
 from pipeline.language import Message
@@ -103,6 +111,17 @@ def _say(context: ExceptionContext) -> HailongError | None:
     if isinstance(kind, DataError) or isinstance(error, OverflowError | TooLongError):
         return InvalidError(*_DOES_NOT_FIT)
     return None
+
+
+_TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505")
+"""What SQLite (https://www.sqlite.org/rescode.html) and PostgreSQL (unique_violation) say of a key that is there."""
+
+
+def is_taken(error: IntegrityError) -> bool:
+    """Whether a row with the same key was there: between a look and the insert somebody else has stored it. Any other
+    constraint that refuses is a fault of ours."""
+    told = getattr(error.orig, "sqlite_errorname", "") or getattr(error.orig, "sqlstate", "")
+    return told in _TAKEN
 
 
 _BUSY = (
