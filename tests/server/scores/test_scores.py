@@ -187,9 +187,10 @@ def _page_and_command_agree(
 
 
 def test_what_the_signal_saves_is_seen_where_it_correlates(
-    store: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A year of simulated tablets and boxes: calibrated, and fused intervals never more than 3 % wider."""
+    monkeypatch.setenv("LANGUAGE", "vi")  # as the page is
     made = fill_province(store, "p3")
     rng = np.random.default_rng(5)
     with write(store) as connection:
