@@ -11,12 +11,8 @@ import numpy as np
 import pytest
 
 from edge.perception.engine import Engine
-from edge.perception.networks import NetworkOptions, Networks, load_networks, needed_models
+from edge.perception.networks import NetworkOptions, Networks, load_networks
 from edge.perception.settings import EngineSettings
-from models.face_affect import ABSTAIN_ABOVE
-from models.prosody import ProsodicArousal
-from models.speech_affect import SpeechAffectNetwork
-from pipeline.errors import ModelError
 from pipeline.fusion import FusionParameters
 from pipeline.records import AbstainReason, Chunk, ClosedVisit, Frame, Level, Outcome
 from pipeline.visit import PresenceParameters
@@ -464,20 +460,6 @@ def test_calls_from_several_threads_take_turns(networks: Networks) -> None:
     assert counter.engine.tallies.forwarded + counter.engine.tallies.dropped["between"] == 50
 
 
-def test_restricted_weights_are_refused_without_acceptance() -> None:
-    with pytest.raises(ModelError, match="fer2013-rafdb-research-only"):
-        load_networks(NetworkOptions())
-    face_only = load_networks(NetworkOptions(accepted=("fer2013-research-only",), face="fer"))
-    assert isinstance(face_only.speech, ProsodicArousal)
-    assert [notice for notice in face_only.notices if "acted-speech-non-commercial is not accepted" in notice]
-    both = load_networks(NetworkOptions(accepted=("fer2013-rafdb-research-only", "acted-speech-non-commercial")))
-    assert both.notices == ()
-    assert isinstance(both.speech, SpeechAffectNetwork)
-    assert all(len(digest) == 32 for digest in both.digests.values())
-    with pytest.raises(ModelError, match="not a network"):
-        needed_models(NetworkOptions(face="nobody"))
-
-
 def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
     counter = Counter(networks, BY_QUEUE)
     counter.engine.visit_started(0, 0.0)
@@ -496,21 +478,3 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
         for network in (networks.eyes.far, networks.eyes.landmarks)
     ]
     assert not any(buffer.any() for buffer in [*buffers[:3], networks.voice._input, buffers[4], *networks_own])
-
-
-def test_the_fusion_ignores_the_faces_that_the_network_abstains_from() -> None:
-    assert FusionParameters().face.uncertainty_limit == ABSTAIN_ABOVE
-
-
-def test_a_box_without_any_licence_accepted_reads_faces_by_their_landmarks() -> None:
-    """No restricted weights are loaded, and what is loaded is named for the transparency log."""
-    with pytest.raises(ModelError) as refused:
-        load_networks(NetworkOptions())
-    assert "face-geometry" in str(refused.value.fix)
-    networks = load_networks(NetworkOptions(face="face-geometry"))
-    assert "face-geometry/face_geometry.toml" in networks.digests
-    assert not any(name.startswith(("face-affect", "fer/")) for name in networks.digests)
-    counter = Counter(networks, replace(SETTINGS, fusion=SETTINGS.fusion.by_geometry()))
-    counter.show(8.0, HAPPY).show(3.0)
-    (closed,) = counter.visits
-    assert closed.level in set(Level)
