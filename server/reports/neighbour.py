@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy import Connection, Engine, Row, update
 
 from pipeline.calendar import Period, now_s, quarter_of_month
 from pipeline.errors import ConflictError, InvalidError
@@ -159,7 +159,7 @@ def try_again(connection: Connection, province_id: int, now: int | None = None) 
     """Let what was given up be tried once more, under its old identifier; how many."""
     waiting = [one.letter for one in pushes(connection, province_id) if one.given_up and one.received_day is None]
     values: dict[str, Any] = {"state": State.WAITING.value, "tries": 0, "due_s": now_s() if now is None else now}
-    mine = select(letters.c.id).where(letters.c.province_id == province_id, letters.c.message_id.in_(waiting))
+    mine = Scope(province_id).select(letters, letters.c.id).where(letters.c.message_id.in_(waiting))
     connection.execute(update(letters).where(letters.c.id.in_(mine)).values(**values))
     return len(waiting)
 
