@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 MEDIA := $(VENV)/.media
 DISTRIBUTION_PYTHON ?= /usr/bin/python3
+# One worker more than cores: tests wait for sockets, browsers and data bases a good part of their time.
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 # A test that no time-out can end (an end that waits for a child, a native library) ends its worker after so many seconds,
 # with the stacks of all threads, and never the run.
 GUARD := -o faulthandler_timeout=1500 -o faulthandler_exit_on_timeout=true
@@ -39,7 +41,7 @@ $(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml models/cards/tex
 	@touch $@
 
 test: setup $(VENV)/.speech ## all tests but the soak ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(GUARD) tests $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(GUARD) tests $(ARGS)
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
 	$(BIN)/python -m pytest -m soak -s tests $(ARGS)
