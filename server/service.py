@@ -6,11 +6,13 @@ import asyncio
 import logging
 import socket
 import threading
+from collections.abc import Callable
+from functools import partial
 from types import TracebackType
 
 import uvicorn
 import zmq
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import now_s
 from pipeline.errors import ConfigError
@@ -21,16 +23,16 @@ from server.alerts.alarm import Alarm
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
-from server.core.provinces import all_provinces
+from server.core.provinces import Province, all_provinces
 from server.feedback.cases import remind
-from server.home.digest_mail import post_digests
+from server.home.digest_mail import post_digest
 from server.metrics import serve_figures
-from server.ratings.chain import seal_all
-from server.reports.neighbour import push_closed
-from server.retention.policy import enforce
+from server.ratings.chain import seal_over
+from server.reports.neighbour import push_closed_of
+from server.retention.policy import enforce_of
 from server.retention.traces import forget
 from server.scores.warming import Warmer
-from server.store.engine import write
+from server.store.engine import read, write
 from server.web.connections import PromptProtocol
 
 _log = logging.getLogger(__name__)
@@ -128,21 +130,49 @@ class Service:
         self._socket.close()
 
     def _keep_house(self) -> None:
-        """At its start and every hour the server enforces retention, and seals the ratings of days that are over."""
+        """At its start and every hour."""
         while True:
-            try:
-                with write(self.engine) as connection:
-                    enforce(connection)
-                    seal_all(connection)
-                    for province in all_provinces(connection):
-                        remind(connection, province.province_id)
-                forget(self.engine)
-                post_digests(self.engine, self.config, now_s())
-                push_closed(self.engine, now_s())
-            except Exception:  # a supervisor: told, and tried again in an hour
-                _log.exception("Retention and seals could not be carried out; tried again in an hour.")
+            keep_house(self.engine, self.config)
             if self._stop.wait(_RETENTION_EVERY_S):
                 return
+
+
+def keep_house(engine: Engine, config: ServerConfig) -> int:
+    """Retention, seals, reminders, digests and figures for neighbours: each of each province by itself, so that one
+    that fails keeps nothing else from being done. How many failed; each is told in the log."""
+    failed = 0
+
+    def do(what: str, step: Callable[[], object]) -> None:
+        nonlocal failed
+        try:
+            step()
+        except Exception:  # a supervisor: told, and tried again in an hour
+            failed += 1
+            _log.exception("%s: could not be done; tried again in an hour.", what)
+
+    def write_step(what: str, step: Callable[[Connection, int], object], province: Province) -> None:
+        def work() -> None:
+            with write(engine) as connection:
+                step(connection, province.province_id)
+
+        do(f"{what} of {province.code}", work)
+
+    provinces: list[Province] = []
+
+    def look() -> None:
+        with read(engine) as connection:
+            provinces.extend(all_provinces(connection))
+
+    do("The list of provinces", look)
+    for province in provinces:
+        write_step("Retention", enforce_of, province)
+        write_step("Seals", seal_over, province)
+        write_step("Reminders", remind, province)
+    do("Clearing what was deleted", lambda: forget(engine))
+    for province in provinces:
+        do(f"The digest of {province.code}", partial(post_digest, engine, config, province, now_s()))
+        do(f"Figures of {province.code} for its neighbour", partial(push_closed_of, engine, province, now_s()))
+    return failed
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,14 +3,16 @@ thread, on a socket that is bound when the box is opened."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 
 import uvicorn
 from starlette.applications import Starlette
 
-from edge.tablet.connections import ROOM, PromptProtocol
+from edge.tablet.connections import HEAD_S, ROOM, PromptProtocol
 from edge.worker import Worker
 from pipeline.errors import ConfigError
 from pipeline.language import Message
@@ -63,6 +65,7 @@ class TabletServer:
             server_header=False,
             http=PromptProtocol,
             ws="none",
+            loop="asyncio",
             ssl_certfile=None if self._certificate is None else self._certificate[0],
             ssl_keyfile=None if self._certificate is None else self._certificate[1],
         )
@@ -96,6 +99,11 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""
+        if self.config.is_ssl:
+            loop = asyncio.get_running_loop()
+            # uvicorn says nothing of it, and a minute each lets one who says nothing hold all places
+            prompt = partial(loop.create_server, ssl_handshake_timeout=HEAD_S, ssl_shutdown_timeout=HEAD_S)
+            loop.create_server = prompt  # type: ignore[method-assign]
         await super().startup(sockets)
         if self.started:
             self._on_up()

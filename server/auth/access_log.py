@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, func, insert, select
 
 from pipeline.calendar import now_s
-from server.core.provinces import all_provinces, read_setting
+from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.store.engine import write
 from server.store.tables.users import access_log, users
@@ -35,11 +35,8 @@ def newest_accesses(connection: Connection, scope: Scope, limit: int) -> tuple[l
     return list(connection.execute(query.order_by(access_log.c.id.desc()).limit(limit))), int(kept)
 
 
-def enforce_retention(connection: Connection) -> int:
-    """Delete entries older than each province's `access_log_days`; returns how many."""
-    deleted = 0
-    for province in all_provinces(connection):
-        oldest_s = now_s() - 86_400 * int(read_setting(connection, province.province_id, "access_log_days"))
-        expired = Scope(province.province_id).delete(access_log).where(access_log.c.at_s < oldest_s)
-        deleted += connection.execute(expired).rowcount
-    return deleted
+def enforce_retention(connection: Connection, province_id: int) -> int:
+    """Delete entries older than a province's `access_log_days`; returns how many."""
+    oldest_s = now_s() - 86_400 * int(read_setting(connection, province_id, "access_log_days"))
+    expired = Scope(province_id).delete(access_log).where(access_log.c.at_s < oldest_s)
+    return connection.execute(expired).rowcount

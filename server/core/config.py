@@ -109,8 +109,8 @@ class OidcConfig(_Section):
     factor_amr: tuple[str, ...] = ()
     factor_acr: tuple[str, ...] = ()
     """Values of its claims `amr` and `acr` that stand for a second factor; none: ours is asked for."""
-    linked_passwords: bool = True
-    """Whether a linked account may also log in with its password."""
+    linked_passwords: bool = False
+    """Whether a linked account may also log in with its password: past the provider, and whom it has shut out."""
     clock_skew_s: int = Field(default=60, ge=0, le=300)
     ca_file: str = ""
     """Certificates (PEM) that its address is checked against; empty: the system's."""

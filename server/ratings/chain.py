@@ -145,10 +145,14 @@ def seal(connection: Connection, scope: Scope, before: int | None = None) -> int
 
 
 def seal_all(connection: Connection) -> int:
-    """Seal what is to be sealed in every province. A day is sealed an hour after its end: what was being stored at
-    midnight is in its chain by then, and a row that comes after the seal was not stored by the application."""
-    end = day_at(now_s() - LATEST_S)
-    return sum(seal(connection, Scope(province.province_id), end) for province in all_provinces(connection))
+    """Seal what is to be sealed in every province."""
+    return sum(seal_over(connection, province.province_id) for province in all_provinces(connection))
+
+
+def seal_over(connection: Connection, province_id: int) -> int:
+    """Seal what is to be sealed in a province. A day is sealed an hour after its end: what was being stored at midnight
+    is in its chain by then, and a row that comes after the seal was not stored by the application."""
+    return seal(connection, Scope(province_id), day_at(now_s() - LATEST_S))
 
 
 def _adopt(connection: Connection, scope: Scope) -> None:

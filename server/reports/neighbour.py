@@ -20,7 +20,7 @@ from pipeline.calendar import Period, now_s, quarter_of_month
 from pipeline.errors import ConflictError, InvalidError
 from pipeline.language import Message
 from server.core.changes import record_change
-from server.core.provinces import all_provinces, province_by_id, read_setting
+from server.core.provinces import Province, all_provinces, province_by_id, read_setting
 from server.core.scope import Scope
 from server.outbox.delivery import PROBLEMS, Problem
 from server.outbox.outbox import Letter, State, Way, post
@@ -169,24 +169,26 @@ def push_closed(engine: Engine, now: int) -> int:
     has not gone yet; how many. What another month has not closed yet waits."""
     with read(engine) as connection:
         provinces = all_provinces(connection)
-    posted = 0
-    for province in provinces:
-        with read(engine) as connection:
-            if not neighbour(connection, province.province_id):
-                continue
-            quarter = newest_closed_quarter(connection, province.province_id)
-            gone = {one.period for one in pushes(connection, province.province_id)}
-            new = quarter is not None and quarter.name not in gone
-            figures = make_figures(connection, province.province_id, quarter) if quarter is not None and new else None
-        with write(engine) as connection:
-            note_receipts(connection, province.province_id)
-            try:
-                posted += (
-                    figures is not None and figures.count > 0 and push(connection, province.province_id, figures, now)
-                )
-            except InvalidError:  # a setting that somebody wrote by hand
-                continue
-    return posted
+    return sum(push_closed_of(engine, province, now) for province in provinces)
+
+
+def push_closed_of(engine: Engine, province: Province, now: int) -> bool:
+    """The same of one province; whether something was handed on."""
+    with read(engine) as connection:
+        if not neighbour(connection, province.province_id):
+            return False
+        quarter = newest_closed_quarter(connection, province.province_id)
+        gone = {one.period for one in pushes(connection, province.province_id)}
+        new = quarter is not None and quarter.name not in gone
+        figures = make_figures(connection, province.province_id, quarter) if quarter is not None and new else None
+    with write(engine) as connection:
+        note_receipts(connection, province.province_id)
+        if figures is None or not figures.count:
+            return False
+        try:
+            return push(connection, province.province_id, figures, now)
+        except InvalidError:  # a setting that somebody wrote by hand
+            return False
 
 
 def newest_closed_quarter(connection: Connection, province_id: int) -> Period | None:

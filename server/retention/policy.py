@@ -129,10 +129,13 @@ def findings(connection: Connection, province_id: int) -> list[Finding]:
 
 def enforce(connection: Connection) -> int:
     """Delete what is older than the settings allow, in every province; returns how many rows went."""
-    gone = enforce_access_log(connection)
-    for province in all_provinces(connection):
-        gone += sum(enforce_survey_retention(connection, province.province_id).values())
-    return gone
+    return sum(enforce_of(connection, province.province_id) for province in all_provinces(connection))
+
+
+def enforce_of(connection: Connection, province_id: int) -> int:
+    """The same in one province."""
+    gone = enforce_access_log(connection, province_id)
+    return gone + sum(enforce_survey_retention(connection, province_id).values())
 
 
 def all_findings(connection: Connection) -> dict[str, list[Finding]]:

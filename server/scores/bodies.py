@@ -7,11 +7,15 @@ overall answer and all else is about the body that received. A sheet that names 
 No difference of two views may tell a few sheets (`server.core.disclosure`): so two bodies are told apart in quarters
 that are settled and whole, where `below` sheets were received by the one for the other, and where what the receiving
 body decided itself has `below` sheets, or none. All other sheets count where they were received.
+
+Who receives says who decided, and at the counter where the result is handed over the clerk knows how it went. Who
+decides is a matter of the procedure, not of how a dossier went: sheets count elsewhere only where all of a procedure,
+in a quarter and a channel, name the same body. So nobody puts the bad ones alone on another.
 """
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,6 +54,7 @@ def apart(sheets: Sheets, instrument: Instrument, shown: Published) -> Apart | N
     other = (sheets.deciding > 0) & (sheets.deciding != sheets.agency)
     if not slots or not other.any() or (shown.below > 1 and not shown.whole_quarters):
         return None
+    other &= _of_one_mind(sheets, other)
     two = other & _enough(sheets, other, shown.below)
     if not two.any():
         return None
@@ -63,6 +68,20 @@ def apart(sheets: Sheets, instrument: Instrument, shown: Published) -> Apart | N
     answers[decided[:, None] & ~is_result] = 0
     agency[decided] = doubled.deciding[decided]
     return Apart(replace(doubled, answers=answers, agency=agency), row)
+
+
+def _of_one_mind(sheets: Sheets, other: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """[sheets] whether all sheets that one body received of a sheet's procedure, in its quarter and channel, name the
+    same deciding body. Sheets without a procedure are taken by their field."""
+    quarter = sheets.month - sheets.month % 3
+    decided_by = np.where(other, sheets.deciding, sheets.agency)
+    field = np.where(sheets.service > 0, 0, sheets.service_group)
+    columns = (sheets.agency, sheets.service, field, quarter, sheets.channel)
+    keys = list(zip(*(column.tolist() for column in columns), strict=True))
+    named: dict[tuple[object, ...], set[int]] = defaultdict(set)
+    for key, body in zip(keys, decided_by.tolist(), strict=True):
+        named[key].add(body)
+    return np.array([len(named[key]) == 1 for key in keys], dtype=np.bool_)
 
 
 def _enough(sheets: Sheets, other: NDArray[np.bool_], below: int) -> NDArray[np.bool_]:

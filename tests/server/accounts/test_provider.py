@@ -188,10 +188,13 @@ def test_an_administrator_takes_a_link_away(linked: World) -> None:
     assert admin.post(path, {"sure": "true"}, form="/users").status_code == 404
 
 
-def test_passwords_of_linked_accounts_end_where_the_settings_say_so(linked: World) -> None:
-    linked.configure(linked_passwords=False)
+def test_a_linked_account_s_password_lets_nobody_in_unless_the_settings_say_so(linked: World) -> None:
+    """Who has left the provider had a way in beside it, with the last role, until somebody found the setting."""
+    linked.browser = Browser(linked.app)
     assert linked.browser.log_in(linked.name()).status_code == 401
     assert linked.browser.log_in(linked.name(Role.ADMINISTRATOR)).status_code == 303, "the emergency way"
+    linked.configure(linked_passwords=True)
+    assert linked.browser.log_in(linked.name()).status_code == 303
 
 
 def test_the_servers_own_command_lets_a_linked_administrator_in(
@@ -200,8 +203,7 @@ def test_the_servers_own_command_lets_a_linked_administrator_in(
     """The provider does not answer, and everybody is linked."""
     world.provider.claims["roles"] = ["hl-admin"]
     world.link(Role.ADMINISTRATOR)
-    world.configure(linked_passwords=False)
-    settings = f'issuer = "{world.provider.issuer}"\nclient_id = "{CLIENT}"\nlinked_passwords = false\n'
+    settings = f'issuer = "{world.provider.issuer}"\nclient_id = "{CLIENT}"\n'
     settings = f'[web]\npublic_url = "http://testserver"\n[oidc]\n{settings}[oidc.roles]\nhl-admin = "administrator"\n'
     (world.folder / "server.toml").write_text(settings, "utf-8")
     name = world.name(Role.ADMINISTRATOR)
@@ -250,6 +252,7 @@ def test_a_role_that_needs_a_second_factor(linked: World) -> None:
 
 
 def test_one_log_out_ends_both(linked: World) -> None:
+    linked.configure(linked_passwords=True)
     linked.enter()
     answer = linked.browser.post("/log-out", form="/account")
     assert answer.status_code == 200
@@ -262,6 +265,7 @@ def test_one_log_out_ends_both(linked: World) -> None:
 
 
 def test_the_provider_ends_sessions(linked: World) -> None:
+    linked.configure(linked_passwords=True)
     linked.enter()
     other = Browser(linked.app, "10.0.0.2")
     other.log_in(linked.name())

@@ -180,7 +180,7 @@ def test_access_log_ends_with_its_retention(store: Engine, province: Province) -
         for age in (1, 29, 31, 400):
             row = {"province_id": province.province_id, "at_s": now_s() - 86_400 * age, "method": "GET", "route": "/"}
             connection.execute(access_log.insert().values(**row, status=200))
-        assert enforce_retention(connection) == 2
+        assert enforce_retention(connection, province.province_id) == 2
         left = connection.execute(select(access_log.c.at_s)).scalars().all()
     assert all(at_s >= now_s() - 86_400 * 30 for at_s in left)
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, select, update
 
 from pipeline.calendar import parse_period, today
 from pipeline.errors import ImportRowError
 from pipeline.instruments import load_instrument
+from server.core.disclosure import Published
 from server.core.scope import Scope
 from server.ratings.audit import audit_ratings
 from server.ratings.chain import seal
 from server.ratings.imports import import_ratings
-from server.scores.bodies import result_slots
+from server.scores.bodies import apart, result_slots
 from server.scores.index import BY_BODY, IndexResult, compute_index
+from server.scores.sheets import Sheets
 from server.store.engine import read, write
 from server.store.tables.ratings import ratings
 from tests.server.province import Province, add_ratings, fill_province
@@ -36,12 +41,22 @@ def province(store: Engine) -> Province:
     return made
 
 
-def _add(store: Engine, province: Province, sheets: int, good: int, by: str | None = None, at: str = "xa-a") -> None:
-    """Sheets received by `at` and decided `by`, all content with the reception, `good` with the result."""
+def _add(
+    store: Engine,
+    province: Province,
+    sheets: int,
+    good: int,
+    by: str | None = None,
+    at: str = "xa-a",
+    field: int | None = None,
+) -> None:
+    """Sheets received by `at` and decided `by`, all content with the reception, `good` with the result; of field 2
+    where another body decides, else 1, or as said."""
+    group = field or (1 if by is None else 2)
     deciding = None if by is None else province.agencies[by]
     with write(store) as connection:
         for count, answer in ((good, 5), (sheets - good, 1)):
-            more: dict[str, Any] = {**WITHIN, f"a{RESULT:02d}": answer, "deciding_id": deciding}
+            more: dict[str, Any] = {**WITHIN, f"a{RESULT:02d}": answer, "deciding_id": deciding, "service_group": group}
             if count:
                 add_ratings(connection, province.province_id, province.agencies[at], count, count, **more)
 
@@ -106,6 +121,44 @@ def test_no_small_group_is_told_apart(store: Engine, province: Province, own: in
     assert _figure(result, "agency", "xa-a", "D") == (own + others, own), what
     assert _figure(result, "agency", "xa-b", "D") == (50, 45), what
     assert BY_BODY not in result.notes
+
+
+def test_nobody_puts_the_bad_ones_alone_on_another(store: Engine, province: Province) -> None:
+    """Where a result is handed over the clerk knows how it went: the link of each bad one named the department."""
+    _add(store, province, 100, 100)
+    _add(store, province, 50, 0, by="xa-b", field=1)
+    _add(store, province, 60, 60, at="xa-b")
+    result = _index(store, province)
+    assert _figure(result, "agency", "xa-b", "D") == (60, 60)
+    assert _figure(result, "agency", "xa-a", "D") == (150, 100)
+    assert BY_BODY not in result.notes
+    _add(store, province, 40, 10, by="xa-b")  # another procedure, of which all name it
+    result = _index(store, province)
+    assert _figure(result, "agency", "xa-b", "D") == (100, 70)
+    assert _figure(result, "agency", "xa-a", "D") == (150, 100)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_who_decides_never_hangs_on_the_answer(seed: int) -> None:
+    """Whatever is named: where sheets count elsewhere, all of their procedure, quarter and channel do."""
+    random = np.random.default_rng(seed)
+    count = int(random.integers(1, 60))
+    agency, deciding, service, field = (random.integers(low, 3, count) for low in (1, 0, 0, 1))
+    month = random.integers(24_312, 24_318, count)
+    channel = np.array(["file", "online"])[random.integers(0, 2, count)]
+    answers = random.integers(1, 6, (count, 40)).astype(np.uint8)
+    rows, zero = np.arange(count), np.zeros(count, dtype=np.int64)
+    sheets = Sheets(rows, agency, field, service, channel, month, zero, zero, deciding, answers, zero)
+    found = apart(sheets, INSTRUMENT, Published(1, PERIOD, True, {}, {}))
+    moved = set() if found is None else set(found.row[count:].tolist())
+    keys = [
+        (agency[at], service[at], 0 if service[at] else field[at], month[at] // 3, channel[at]) for at in range(count)
+    ]
+    for key in {keys[at] for at in moved}:
+        alike = {at for at in range(count) if keys[at] == key}
+        assert alike <= moved
+        assert len({int(deciding[at]) for at in alike}) == 1
 
 
 def test_a_body_that_decides_all_that_another_received_and_receives_nothing(store: Engine, province: Province) -> None:
