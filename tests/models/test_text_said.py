@@ -1,0 +1,56 @@
+"""The second writer's sentences: shares, forms, no two alike, and what is held out stays out of the training."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from models.text_normalise import strip_marks, syllables
+from models.training.text_said import HELD_OUT, SENTENCES, said
+
+DATA = Path(__file__).parent / "data"
+
+
+def bare(text: str) -> tuple[str, ...]:
+    """A sentence as it is without marks, signs and capitals."""
+    return tuple(strip_marks(word) for word in syllables(text))
+
+
+def test_classes_and_forms_are_as_told() -> None:
+    with SENTENCES.open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) >= 2_500
+    labels, forms = Counter(row["label"] for row in rows), Counter(row["form"] for row in rows)
+    assert set(labels) == {"negative", "neutral", "positive"}
+    assert max(labels.values()) < 1.2 * min(labels.values())
+    assert set(forms) == {"written", "bare", "heard"}
+    assert 0.3 < 1 - forms["written"] / len(rows) < 0.4
+    for row in rows:
+        if row["form"] == "bare":
+            assert strip_marks(row["text"]) == row["text"], row
+        if row["form"] != "written":
+            assert row["text"] == row["text"].lower(), row
+    assert HELD_OUT < {row["situation"] for row in rows}
+
+
+def test_no_two_are_alike() -> None:
+    """Nor does anything come back that is held out, whatever its marks and signs."""
+    texts = [bare(text) for held_out in (False, True) for text, _ in said(held_out)]
+    assert [text for text, count in Counter(texts).items() if count > 1] == []
+
+
+def test_a_fifth_is_held_out_with_all_classes() -> None:
+    kept, held = said(held_out=False), said(held_out=True)
+    assert 0.15 < len(held) / (len(kept) + len(held)) < 0.25
+    shares = Counter(label for _, label in held)
+    assert min(shares[label] for label in range(3)) > len(held) / 4
+
+
+@pytest.mark.parametrize("name", ["counter", "service"])
+def test_nothing_that_is_reported_on_is_among_them(name: str) -> None:
+    with (DATA / f"{name}_sentences.csv").open(encoding="utf-8", newline="") as lines:
+        reported = {bare(row["text"]) for row in csv.DictReader(lines)}
+    assert not reported & {bare(text) for held_out in (False, True) for text, _ in said(held_out)}
