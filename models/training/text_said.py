@@ -3,8 +3,8 @@
 2,526 whole sentences of this project's own, written one by one on 29 November 2026, without templates and without a
 look at the phrases (`text_phrases`), the turns of speech (`text_turns`), the fresh 80 or the 300 of three regions: 53
 situations from birth certificates to fishing boats, North, Centre and South; mocking praise, thanks before a complaint,
-a mishap that is mended, relief told by a negation, praise by comparison, understatement, anger in polite form, and plain
-talk. `form`: as `written`, `bare` (without marks), `heard` (small letters, no signs).
+a mishap that is mended, relief told by a negation, praise by comparison, understatement, anger in polite form, and
+plain talk. `form`: as `written`, `bare` (without marks), `heard` (small letters, no signs).
 
 A fifth is never trained on. It was chosen by situation, not at random: what is said at one counter is said in much the
 same words by its neighbours, so a random fifth would flatter.
