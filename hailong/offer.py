@@ -2,6 +2,7 @@
 
   hailong server offer --ring pilot --box 7 --box 12          these boxes get every release first (--ring auto: not so)
   hailong server offer --bundle hailong-edge.tar --trust KEY  to the pilot ring, from the coming night on
+  hailong server offer --bundle FILE --trust KEY --wait       lays it ready: a person offers it on the page /health/updates
   hailong server offer --list                                 every offer, and how each box stands with it
   hailong server offer --stop 70f2a0e0                        nobody gets it any more; who has it keeps it
   hailong server offer --resume 70f2a0e0                      goes on; what boxes told before is not held against it
@@ -43,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_province_argument(parser)
     parser.add_argument("--bundle", type=Path, metavar="FILE", help="the bundle to offer")
     parser.add_argument("--trust", metavar="KEY", help="with --bundle: the key that the boxes trust, 40 characters")
+    parser.add_argument("--wait", action="store_true", help="with --bundle: lay it ready, and offer it to nobody yet")
     parser.add_argument("--list", action="store_true", help="list the offers")
     parser.add_argument("--stop", metavar="RELEASE", help="stop an offer")
     parser.add_argument("--resume", metavar="RELEASE", help="let a stopped offer go on")
@@ -62,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
     from server.store.engine import read, write
 
     asked = [args.bundle, args.stop, args.resume, args.withdraw, args.open, args.box or None, args.list or None]
-    if sum(each is not None for each in asked) != 1 or (args.ring is None) != (args.open is None and not args.box):
+    one = sum(each is not None for each in asked) == 1 and (args.bundle is not None or not args.wait)
+    if not one or (args.ring is None) != (args.open is None and not args.box):
         raise InvalidError(Message("Name one thing to do."), Message("See --help."))
     config = load_config(args)
     store = open_store(config)
@@ -88,25 +91,10 @@ def run(args: argparse.Namespace) -> int:
             updates.set_state(connection, province_id, args.resume, updates.OPEN, now_s)
         else:
             updates.set_state(connection, province_id, args.withdraw, updates.WITHDRAWN, now_s)
-    if args.withdraw is not None and not _is_offered(store, args.withdraw):
-        from server.boxes.bundle_files import bundle_path
-
-        bundle_path(config.data_dir / "updates", int(args.withdraw, 16)).unlink(missing_ok=True)
+    if args.withdraw is not None:
+        updates.wipe_bundle(store, config.data_dir, args.withdraw)
     print(json.dumps({"done": True}) if args.json else translator(of_environment(os.environ))(Message("Done.")))
     return 0
-
-
-def _is_offered(store: Engine, release: str) -> bool:
-    """Whether any province of this server still offers it."""
-    from sqlalchemy import select
-
-    from server.boxes.updates import WITHDRAWN
-    from server.store.engine import read
-    from server.store.tables.updates import offers
-
-    query = select(offers.c.id).where(offers.c.release == release, offers.c.state != WITHDRAWN)
-    with read(store) as connection:
-        return connection.execute(query).first() is not None
 
 
 def _offer(store: Engine, config: ServerConfig, province_id: int, args: argparse.Namespace) -> int:
@@ -137,18 +125,23 @@ def _offer(store: Engine, config: ServerConfig, province_id: int, args: argparse
         release, size = int(name.rpartition("-")[2], 16), copy.stat().st_size
         with write(store) as connection:
             offer_release(
-                connection, province_id, release, manifest.version, machine, manifest.python, size, time.time()
-            )
+                connection, province_id, release, manifest.version, machine, manifest.python, size, time.time(),
+                wait=args.wait,
+            )  # fmt: skip
             copy.replace(bundle_path(folder, release))
     found = {"release": f"{release:08x}", "software": manifest.version, "bytes": size}
     _ = translator(of_environment(os.environ))
-    said = Message("Release {release} ({software}) is offered to the pilot ring.", **found)
+    said = (
+        Message("Release {release} ({software}) lies ready. Offer it on the page of the updates.", **found)
+        if args.wait
+        else Message("Release {release} ({software}) is offered to the pilot ring.", **found)
+    )
     print(json.dumps(found) if args.json else _(said))
     return 0
 
 
 def _list(store: Engine, province_id: int, as_json: bool) -> int:
-    from server.boxes.updates import RING_WORDS, STATE_WORDS, Ring, box_updates, read_offers
+    from server.boxes.updates import NEVER_S, RING_WORDS, Ring, box_updates, read_offers, state_words
     from server.store.engine import read
 
     _ = translator(of_environment(os.environ))
@@ -159,6 +152,7 @@ def _list(store: Engine, province_id: int, as_json: bool) -> int:
             found.append(
                 {
                     "release": row.release, "software": row.software, "state": row.state, "reason": row.reason,
+                    "ready": row.since_s == NEVER_S,
                     "ring": Ring(row.ring).name.lower(), "boxes": [
                         {"box": each.box_id, "label": each.label, "ring": each.ring.name.lower(), "lost": each.lost,
                          "state": None if each.state is None else each.state.name.lower(), "words": each.words,
@@ -171,7 +165,7 @@ def _list(store: Engine, province_id: int, as_json: bool) -> int:
         print(json.dumps({"offers": found}, ensure_ascii=False, default=str))
         return 0
     for offer in found:
-        words = f"{_(STATE_WORDS[offer['state']])}, {_(RING_WORDS[Ring[offer['ring'].upper()]])}"
+        words = f"{_(state_words(offer['state'], offer['ready']))}, {_(RING_WORDS[Ring[offer['ring'].upper()]])}"
         print(f"{offer['release']}  {offer['software']:<12} {words}  {offer['reason']}")
         for box in offer["boxes"]:
             print(f"  {box['box']:>5}  {box['label']:<30} {box['software']:<12} {_(box['words'])}")

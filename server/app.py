@@ -56,6 +56,7 @@ ROUTERS = (
     "server.scores.heat_page",
     "server.scores.place_page",
     "server.boxes.page",
+    "server.boxes.updates_page",
     "server.scores.before_after",
     "server.alerts.page",
     "server.scores.analysis_page",

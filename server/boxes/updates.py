@@ -11,16 +11,19 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert
+from sqlalchemy import Connection, Engine, Row, insert, select
 
 from pipeline.errors import ConflictError, NotFoundError
 from pipeline.language import Message
 from pipeline.wire import Machine, Offer, Standing, UpdateState
+from server.boxes.bundle_files import bundle_path
 from server.boxes.registry import Box
 from server.core.changes import record_change
 from server.core.scope import Scope
+from server.store.engine import read
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.updates import box_standings, offers
 
@@ -36,6 +39,8 @@ ABSENT_S = 2 * 24 * 3_600
 LOST_SHARE = 20
 """In the last ring, one box of so many may come back or fall silent before the release is stopped; elsewhere none."""
 OPEN, STOPPED, WITHDRAWN = "open", "stopped", "withdrawn"
+NEVER_S = 0
+"""`since_s` of a release that lies ready, stopped, and was never offered to anybody."""
 _NOTHING = Offer(release=0, software=(0, 0, 0, 0), size=0)
 
 
@@ -134,15 +139,23 @@ class OfferState:
     ring: Ring
     boxes: list[BoxUpdate]
 
+    ready: bool
+    """It lies ready and was never offered to anybody."""
+
     @property
     def stopped(self) -> bool:
-        """Whether nobody gets it now."""
-        return self.state == STOPPED
+        """Whether nobody gets it any more."""
+        return self.state == STOPPED and not self.ready
+
+    @property
+    def later(self) -> list[Ring]:
+        """The rings that do not get it yet."""
+        return [ring for ring in Ring if ring > self.ring] if self.state == OPEN else []
 
     @property
     def words(self) -> Message:
         """Its state as a page says it."""
-        return STATE_WORDS[self.state]
+        return state_words(self.state, self.ready)
 
     @property
     def ring_words(self) -> Message:
@@ -155,14 +168,28 @@ class OfferState:
         return Counter(each.words for each in self.boxes).most_common()
 
 
+def state_words(state: str, ready: bool) -> Message:
+    """The state of an offer as a page and a command say it."""
+    return Message("ready, offered to nobody yet") if ready else STATE_WORDS[state]
+
+
 def offer_states(connection: Connection, province_id: int, now_s: float) -> list[OfferState]:
     """Every offer of a province that was not withdrawn, the newest first."""
     found = []
     for row in read_offers(connection, province_id):
         of_boxes = box_updates(connection, province_id, row, now_s)
         of_boxes.sort(key=lambda each: (not each.lost, each.ring, each.label))
-        found.append(OfferState(row.software, row.release, row.state, row.reason, Ring(row.ring), of_boxes))
+        ready = row.since_s == NEVER_S
+        found.append(OfferState(row.software, row.release, row.state, row.reason, Ring(row.ring), of_boxes, ready))
     return found
+
+
+def rings_of_boxes(connection: Connection, province_id: int) -> list[tuple[int, str, Ring, bool]]:
+    """(id, label, ring, whether an operator said so) of every box whose key holds, by label."""
+    query = Scope(province_id).select(boxes, boxes.c.id, boxes.c.label, box_standings.c.ring)
+    query = query.outerjoin(box_standings, box_standings.c.box_id == boxes.c.id)
+    rows = connection.execute(query.where(boxes.c.revoked_day.is_(None)).order_by(boxes.c.label, boxes.c.id))
+    return [(row.id, row.label, ring_of(row.id, row.ring), row.ring is not None) for row in rows]
 
 
 def fleet_rings(connection: Connection, province_id: int) -> dict[str, tuple[str, Message]]:
@@ -188,9 +215,11 @@ def offer_release(
     python: str,
     size: int,
     now_s: float,
+    *,
+    wait: bool = False,
 ) -> None:
-    """Offer a release to the pilot ring. Raises `ConflictError` where it is offered already, a newer one is, or no box
-    is in the pilot ring."""  # fmt: skip
+    """Offer a release to the pilot ring; `wait`: lay it ready, and let a person offer it on the page of the updates.
+    Raises `ConflictError` where it is offered already, a newer one is, or no box is in the pilot ring."""
     scope, code = Scope(province_id), f"{release:08x}"
     minor = int(python.partition(".")[2])
     for row in connection.execute(scope.select(offers)):
@@ -202,53 +231,89 @@ def offer_release(
                 Message("A newer release, {software}, is offered.", software=row.software),
                 Message("Withdraw it first; boxes that have it keep it."),
             )
-    pilots = scope.select(box_standings, box_standings.c.box_id).where(box_standings.c.ring == int(Ring.PILOT))
-    if connection.execute(pilots.limit(1)).first() is None:
-        raise ConflictError(
-            Message("No box is in the pilot ring."),
-            Message("Name one or a few whose office agrees: hailong server offer --ring pilot --box ID."),
-        )
+    if not wait:
+        pilots(connection, scope)
     values = {
         "software": software, "machine": int(machine), "python_minor": minor, "size": size, "ring": int(Ring.PILOT),
-        "ring_s": int(now_s), "since_s": int(now_s), "state": OPEN, "reason": "",
+        "ring_s": int(now_s), "since_s": NEVER_S if wait else int(now_s), "state": STOPPED if wait else OPEN,
+        "reason": "",
     }  # fmt: skip
     again = connection.execute(scope.update(offers).where(offers.c.release == code).values(values))
     if again.rowcount == 0:
         scope.insert(connection, offers, {"release": code, **values})
-    record_change(connection, province_id, None, "update offered", {"release": code, "software": software})
+    action = "update laid ready" if wait else "update offered"
+    record_change(connection, province_id, None, action, {"release": code, "software": software})
 
 
-def set_state(connection: Connection, province_id: int, release: str, state: str, now_s: float) -> None:
-    """Stop an offer, let it go on, or withdraw it. Raises `NotFoundError`."""
+def pilots(connection: Connection, scope: Scope) -> list[str]:
+    """The labels of the pilot boxes. Raises `ConflictError` where there is none."""
+    query = scope.select(boxes, boxes.c.label).join(box_standings, box_standings.c.box_id == boxes.c.id)
+    found = connection.execute(query.where(box_standings.c.ring == int(Ring.PILOT)).order_by(boxes.c.label)).scalars()
+    if not (labels := list(found)):
+        raise ConflictError(
+            Message("No box is in the pilot ring."),
+            Message("Name one or a few whose office agrees: on the page of the updates, or hailong server offer."),
+        )
+    return labels
+
+
+def find_offer(connection: Connection, province_id: int, release: str) -> Row[Any]:
+    """An offer that was not withdrawn. Raises `NotFoundError`."""
+    query = Scope(province_id).select(offers).where(offers.c.release == release, offers.c.state != WITHDRAWN)
+    if (row := connection.execute(query).first()) is None:
+        raise NotFoundError(
+            Message("Release {release} is not offered.", release=release),
+            Message("List them: hailong server offer --list."),
+        )
+    return row
+
+
+def set_state(
+    connection: Connection, province_id: int, release: str, state: str, now_s: float, user_id: int | None = None
+) -> None:
+    """Stop an offer, let it go on (or begin, where it lay ready), or withdraw it. `user_id`: who does it; None: the
+    command. Raises `NotFoundError`, and `ConflictError` where it is so already or no box is in the pilot ring."""
+    row = find_offer(connection, province_id, release)
+    if row.state == state:
+        raise ConflictError(Message("Release {release} is so already.", release=release))
     values: dict[str, Any] = {"state": state, "reason": ""}
     if state == OPEN:
+        pilots(connection, Scope(province_id))
         values |= {"since_s": int(now_s), "ring_s": int(now_s)}
-    query = Scope(province_id).update(offers).where(offers.c.release == release, offers.c.state != WITHDRAWN)
-    if connection.execute(query.values(values)).rowcount != 1:
-        raise NotFoundError(
-            Message("Release {release} is not offered.", release=release),
-            Message("List them: hailong server offer --list."),
-        )
+    connection.execute(Scope(province_id).update(offers).where(offers.c.id == row.id).values(values))
     if state == OPEN:
-        record_change(connection, province_id, None, "update resumed", {"release": release})
+        action = "update offered" if row.since_s == NEVER_S else "update resumed"
+        record_change(connection, province_id, user_id, action, {"release": release, "software": row.software})
     elif state == STOPPED:
-        record_change(connection, province_id, None, "update stopped", {"release": release, "reason": "by hand"})
+        record_change(connection, province_id, user_id, "update stopped", {"release": release, "reason": "by hand"})
     else:
-        record_change(connection, province_id, None, "update withdrawn", {"release": release})
+        record_change(connection, province_id, user_id, "update withdrawn", {"release": release})
 
 
-def open_ring(connection: Connection, province_id: int, release: str, ring: Ring, now_s: float) -> None:
-    """Offer a release to a later ring now. Raises `NotFoundError`."""
-    query = Scope(province_id).update(offers).where(offers.c.release == release, offers.c.state != WITHDRAWN)
-    if connection.execute(query.values(ring=int(ring), ring_s=int(now_s))).rowcount != 1:
-        raise NotFoundError(
-            Message("Release {release} is not offered.", release=release),
-            Message("List them: hailong server offer --list."),
-        )
-    record_change(connection, province_id, None, "update ring opened", {"release": release, "ring": int(ring)})
+def wipe_bundle(engine: Engine, data_dir: Path, release: str) -> None:
+    """Remove a withdrawn release's bundle, unless another province of this server still offers it."""
+    query = select(offers.c.id).where(offers.c.release == release, offers.c.state != WITHDRAWN)
+    with read(engine) as connection:
+        if connection.execute(query).first() is None:
+            bundle_path(data_dir / "updates", int(release, 16)).unlink(missing_ok=True)
 
 
-def state_ring(connection: Connection, province_id: int, box_id: int, ring: Ring | None) -> None:
+def open_ring(
+    connection: Connection, province_id: int, release: str, ring: Ring, now_s: float, user_id: int | None = None
+) -> None:
+    """Offer a release to a later ring now. Raises `NotFoundError`, and `ConflictError` where it lies ready and was
+    never offered."""
+    row = find_offer(connection, province_id, release)
+    if row.since_s == NEVER_S:
+        raise ConflictError(Message("Release {release} was not offered to the pilot boxes yet.", release=release))
+    values = {"ring": int(ring), "ring_s": int(now_s)}
+    connection.execute(Scope(province_id).update(offers).where(offers.c.id == row.id).values(values))
+    record_change(connection, province_id, user_id, "update ring opened", {"release": release, "ring": int(ring)})
+
+
+def state_ring(
+    connection: Connection, province_id: int, box_id: int, ring: Ring | None, user_id: int | None = None
+) -> None:
     """Put a box into a ring; None: by its number. Raises `NotFoundError`."""
     scope = Scope(province_id)
     if connection.execute(scope.select(boxes, boxes.c.id).where(boxes.c.id == box_id)).first() is None:
@@ -257,9 +322,8 @@ def state_ring(connection: Connection, province_id: int, box_id: int, ring: Ring
             Message("List them: hailong server enroll --list."),
         )
     _put(connection, province_id, box_id, {"ring": None if ring is None else int(ring)})
-    record_change(
-        connection, province_id, None, "box ring stated", {"box": box_id, "ring": None if ring is None else int(ring)}
-    )
+    detail = {"box": box_id, "ring": None if ring is None else int(ring)}
+    record_change(connection, province_id, user_id, "box ring stated", detail)
 
 
 def _put(connection: Connection, province_id: int, box_id: int, values: dict[str, Any]) -> None:

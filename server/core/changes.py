@@ -100,6 +100,7 @@ ACTIONS: dict[str, Message] = {
     "settings": Message("Settings changed"),
     "successors_imported": Message("Successors of agencies imported"),
     "transactions_imported": Message("Transactions imported"),
+    "update laid ready": Message("Update of the boxes laid ready on the server"),
     "update offered": Message("Update of the boxes offered"),
     "update resumed": Message("Update of the boxes goes on"),
     "update ring opened": Message("Update of the boxes offered to more of them"),

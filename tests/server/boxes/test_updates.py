@@ -273,7 +273,64 @@ def test_the_page_of_the_fleet_names_version_ring_and_state(fleet: Fleet, tmp_pa
         "Bản cập nhật 1.1",
         "đã dừng",
         "đã quay lại bản cũ",
-        "hailong server offer --resume bbbb0002",
+        "rồi cho tiếp tục",
         "1.0.0",
     ):
         assert words in page, words
+
+
+def test_an_update_is_offered_stopped_and_let_go_on_in_the_browser(fleet: Fleet, tmp_path: Path) -> None:
+    """Laid ready by the command; every step is asked, and stands in the log with who did it."""
+    fleet.now_s = now_s()
+    fleet.beat(*fleet.ids)
+    file = bundle_path(tmp_path / "updates", NEW)
+    file.parent.mkdir()
+    file.write_bytes(b"a bundle")
+    with write(fleet.store) as connection:
+        machine = (Machine.X86_64, "3.11", 9, fleet.now_s)
+        updates.offer_release(connection, fleet.province_id, NEW, "1.1", *machine, wait=True)
+        for pilot in (1, 2):
+            updates.state_ring(connection, fleet.province_id, pilot, None)
+        row = {
+            "province_id": fleet.province_id, "name": "qt", "role": Role.ADMINISTRATOR.value, "agency_id": None,
+            "password_hash": hash_password(PASSWORD), "must_change_password": False, "created_day": 1,
+        }  # fmt: skip
+        who = insert_row(connection, users, row)
+    browser = Browser(
+        create_app(fleet.store, make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test"))
+    )
+    browser.log_in("qt")
+    page = "/health/updates"
+
+    def does(step: str, **fields: str) -> int:
+        return browser.post(f"{page}/{step}", fields, form=page).status_code
+
+    assert "chưa đưa cho thiết bị nào" in browser.get(page).text
+    assert not fleet.asks(1)
+    assert does(f"{CODE}/offer", sure="true") == 409, "no box is in the pilot ring"
+    assert does(f"{CODE}/open", ring="3", sure="true") == 409, "and nobody has tried it"
+    assert does("boxes/ring", box="3", ring="1") == 303
+    asked = browser.post(f"{page}/{CODE}/offer", {}, form=page).text
+    assert "Đưa bản cập nhật 1.1 cho các thiết bị chạy thử: quầy 03?" in asked
+    assert not fleet.asks(3), "asked, nothing is done"
+    assert does(f"{CODE}/offer", sure="true") == 303
+    assert [box for box in fleet.ids[:10] if fleet.asks(box)] == [3]
+    assert does(f"{CODE}/offer", sure="true") == 409, "it is offered already"
+    assert does(f"{CODE}/stop", sure="true") == 303
+    assert not fleet.asks(3)
+    assert does(f"{CODE}/offer", sure="true") == 303
+    assert does(f"{CODE}/open", ring="2", sure="true") == 303
+    assert [box for box in fleet.ids[:10] if fleet.asks(box)] == [3, 10]
+    assert does(f"{CODE}/open", ring="4", sure="true") == 422
+    assert file.exists()
+    assert does(f"{CODE}/withdraw", sure="true") == 303
+    assert not file.exists()
+    assert does(f"{CODE}/offer", sure="true") == 404
+    assert does(f"{'c' * 8}/stop", sure="true") == 404
+    with write(fleet.store) as connection:
+        query = select(changes.c.action).where(changes.c.user_id == who).order_by(changes.c.position)
+        done = [action for action in connection.execute(query).scalars() if "update" in action or "ring" in action]
+    assert done == [
+        "box ring stated", "update offered", "update stopped", "update resumed", "update ring opened",
+        "update withdrawn",
+    ]  # fmt: skip

@@ -14,6 +14,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
 from pipeline.calendar import today
+from pipeline.wire import Machine
+from server.boxes import updates
 from server.channels.gateway.gateway import make_gateway
 from server.core.provinces import SETTINGS
 from server.core.scope import Scope
@@ -65,6 +67,18 @@ ASK = {
     "/settings": Asked(
         Role.ADMINISTRATOR, "/settings", {**SETTINGS, "contact_days": "20"}, "20 ngày thay vì 90 ngày", "/settings"
     ),
+    "/health/updates/{release}/offer": Asked(
+        Role.ADMINISTRATOR, "/health/updates/bbbb0002/offer", {}, "1.2", "/health/updates"
+    ),
+    "/health/updates/{release}/stop": Asked(
+        Role.ADMINISTRATOR, "/health/updates/aaaa0001/stop", {}, "1.1", "/health/updates"
+    ),
+    "/health/updates/{release}/open": Asked(
+        Role.ADMINISTRATOR, "/health/updates/aaaa0001/open", {"ring": "3"}, "tất cả", "/health/updates"
+    ),
+    "/health/updates/{release}/withdraw": Asked(
+        Role.ADMINISTRATOR, "/health/updates/aaaa0001/withdraw", {}, "1.1", "/health/updates"
+    ),
     "/privacy/rights/{number}/answer": Asked(
         Role.PRIVACY_OFFICER, "/privacy/rights/1/answer", {}, "7/ĐN", "/privacy/rights"
     ),
@@ -96,6 +110,7 @@ UNASKED = {
     "/log-in/provider/ended": "ends sessions; one logs in again",
     "/account/provider": "the password is asked for, and one logs in at the provider",
     "/users": "adds; a user can be shut out",
+    "/health/updates/boxes/ring": "another ring can be chosen; the log keeps the old one",
     "/catalogue/agencies": "adds, or changes names; the log keeps the old ones",
     "/catalogue/counters": "adds, or changes names; the log keeps the old ones",
     "/catalogue/services": "adds, or changes names; the log keeps the old ones",
@@ -146,6 +161,10 @@ def province(store: Engine) -> Province:
         assert code_digest(CODE) != code_digest(code)
         connection.execute(update(feedback).values(code_hash=code_digest(CODE)))
         make_gateway(connection, made.province_id, "motcua", "sms", 1, None, bytes(32))
+        updates.state_ring(connection, made.province_id, next(iter(made.boxes.values())), updates.Ring.PILOT)
+        for release, software, wait in ((0xAAAA0001, "1.1", False), (0xBBBB0002, "1.2", True)):
+            updates.offer_release(connection, made.province_id, release, software, Machine.X86_64, "3.11", 9, 1.0,
+                                  wait=wait)  # fmt: skip
         requests.take_in(connection, scope, "view", "7/ĐN", today(), 1)
         for reference in ("8/SC", "9/SC"):
             incidents.report(connection, scope, kind="data", reference=reference, noticed_day=today(), noticed_hour=0,
