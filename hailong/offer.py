@@ -2,7 +2,7 @@
 
   hailong server offer --ring pilot --box 7 --box 12          these boxes get every release first (--ring auto: not so)
   hailong server offer --bundle hailong-edge.tar --trust KEY  to the pilot ring, from the coming night on
-  hailong server offer --bundle FILE --trust KEY --wait       lays it ready: a person offers it on the page /health/updates
+  hailong server offer --bundle FILE --trust KEY --wait       lays it ready for the page /health/updates
   hailong server offer --list                                 every offer, and how each box stands with it
   hailong server offer --stop 70f2a0e0                        nobody gets it any more; who has it keeps it
   hailong server offer --resume 70f2a0e0                      goes on; what boxes told before is not held against it
