@@ -303,7 +303,7 @@ def test_an_update_is_offered_stopped_and_let_go_on_in_the_browser(fleet: Fleet,
     page = "/health/updates"
 
     def does(step: str, **fields: str) -> int:
-        return browser.post(f"{page}/{step}", fields, form=page).status_code
+        return int(browser.post(f"{page}/{step}", fields, form=page).status_code)
 
     assert "chưa đưa cho thiết bị nào" in browser.get(page).text
     assert not fleet.asks(1)
