@@ -22,8 +22,20 @@ _UNSAFE = re.compile(
     "\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0010fffe\U0010ffff]"
 )
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_UNSEEN = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad" + "".join(_DIRECTION)))
-_BLANKS = re.compile(r"\s+")
+_UNSEEN = dict.fromkeys(
+    [
+        *map(
+            ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0" + "".join(_DIRECTION)
+        ),
+        *range(0x180B, 0x1810),  # Mongolian selectors and separator
+        *range(0x2061, 0x2065),  # signs of mathematics that are not drawn
+        *range(0x206A, 0x2070),
+        *range(0xFE00, 0xFE10),  # variants of letters and signs
+        *range(0xE0000, 0xE0200),  # tags and further variants
+    ]
+)
+"""Characters of no width (Unicode's Default_Ignorable): a name made of them alone is none."""
+_BLANKS = re.compile(r"[\s\u2800]+")
 _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
 _ALIKE = str.maketrans(
     {

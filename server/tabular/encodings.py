@@ -42,6 +42,9 @@ WINDOWS_1258 = Encoding("Windows-1258", "cp1258")
 TCVN3 = Encoding("TCVN3 (ABC)", "latin-1", "tcvn3")
 VNI = Encoding("VNI", "cp1252", "vni")
 LEGACY = (WINDOWS_1258, TCVN3, VNI)
+WESTERN = Encoding("Windows-1252", "cp1252")
+"""Has not all Vietnamese letters, so nobody writes a whole file in it; but `Phòng Công chúng` reads in it as well as,
+wrongly, in TCVN3 (`Phũng Cụng chỳng`). What may be that is refused."""
 
 _UNREAD = "\ufffd"
 _TCVN3 = {chr(byte): _UNREAD for byte in range(0x80, 0x100) if byte not in (0xA0, 0xB0, 0xAB, 0xBB)} | dict(
@@ -210,6 +213,12 @@ def _legacy(path: Path, sample: bytes) -> Encoding:
         shares.append((share, encoding))
     shares.sort(key=lambda pair: -pair[0])
     (best, encoding), (second, _) = shares[0], shares[1]
-    if best >= CERTAIN and best - second >= AHEAD:
+    western = sample.decode(WESTERN.codec, "replace")
+    share, _ = syllables_share(western)
+    if encoding.turned(sample.decode(encoding.codec, "replace")) == western:
+        share = 0.0
+    # Windows-1258 is what Windows writes in Vietnam: a word that it alone can read is enough
+    told = best > share if not encoding.font_code else best - share >= AHEAD
+    if best >= CERTAIN and best - second >= AHEAD and told:
         return encoding
     raise RefusedError("unknown_code")

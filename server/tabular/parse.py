@@ -36,6 +36,12 @@ SMALL_BYTES = 4 << 20
 """Below, a ratio says nothing: nothing large comes of it."""
 _CHUNK = 1 << 20
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
+_LOWER = "a-zà-öø-ÿăĩũơưđ\u1ea0-\u1eff"
+_LOST = re.compile(
+    rf"(?<![\w/=&.?])(?:[^\W\d_]*[^\W\d_]\?+[{_LOWER}]|[A-Z]*[A-Z]\?+[A-Z]|\?{{2,}}[{_LOWER}])[\w?]*(?![\w=/])"
+)
+"""A word whose letters a program could not write, as `ph?p`, `D??ng`; not the end of a question, nor an address with a
+query."""
 _ERRORS = frozenset({"#N/A", "#REF!", "#DIV/0!", "#VALUE!", "#NAME?", "#NUM!", "#NULL!", "#SPILL!", "#CALC!"})
 Send = Callable[[Part], None]
 
@@ -112,6 +118,8 @@ def _cell(value: object, column: int, marks: list[tuple[int, str, str]]) -> str:
             marks.append((column, "error", text))
         elif before := unescaped(given):
             marks.append((column, "garbled", before[:40]))
+        elif "?" in text and (lost := _LOST.search(text)):
+            marks.append((column, "lost", lost[0][:40]))
     else:
         _mark_text(given, text, column, marks)
     if len(text) > MAX_CELL:
@@ -139,6 +147,8 @@ def _mark_text(given: str, text: str, column: int, marks: list[tuple[int, str, s
         marks.append((column, "garbled", before[:40]))
     elif code := font_code_of(given):
         marks.append((column, "font_code", code.name))
+    elif "?" in text and (lost := _LOST.search(text)):
+        marks.append((column, "lost", lost[0][:40]))
     elif has_unseen(given):
         marks.append((column, "cleaned", ""))
 
@@ -160,15 +170,16 @@ def _csv(path: Path, known: Collection[str], out: _Counted) -> Outcome:
                 yield line
 
         out.start("")
-        reader = csv.reader(all_lines(), delimiter=separator)
+        # strict: what stands between a closing quotation mark and the separator would be joined to the cell
+        reader = csv.reader(all_lines(), delimiter=separator, strict=True)
         for number in count(1):
             marks: list[tuple[int, str, str]] = []
             try:
                 values = next(reader)
             except StopIteration:
                 break
-            except csv.Error:
-                values, marks = [], [(0, "csv", "")]
+            except csv.Error as error:
+                values, marks = [], [(0, "stray" if "expected after" in str(error) else "csv", "")]
             if len(taken) > 1 and _swallowed(taken, separator, width):
                 marks = [(0, "quote", "")]
             taken.clear()
@@ -241,14 +252,22 @@ def _check_archive(path: Path) -> None:
 
 
 def _xlsx(path: Path, out: _Counted) -> Outcome:
-    from openpyxl import load_workbook
+    from openpyxl.reader.excel import ExcelReader
+
+    class Reader(ExcelReader):
+        """Passes over sheets that are charts: no cell is in them, and one that openpyxl cannot read is no damage."""
+
+        def read_chartsheet(self, _sheet: Any, _rel: Any) -> None:
+            """Nothing."""
 
     with path.open("rb") as file:
         if file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
             raise RefusedError("locked")  # an encrypted workbook, or an old XLS under a new name
     try:
         _check_archive(path)
-        book = load_workbook(path, read_only=True, data_only=True)
+        opened = Reader(path, read_only=True, data_only=True, keep_links=False)
+        opened.read()
+        book = opened.wb
     except RefusedError:
         raise
     except Exception as error:  # openpyxl raises what its parsers raise; a damaged file is a damaged file
@@ -414,7 +433,8 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
             if number <= last:
                 raise RefusedError("disorder", number)
             last = number
-            hidden = sheet.sheet_state != "visible" or dimension.get("hidden") in ("1", "true")
+            flat = dimension.get("customHeight") in ("1", "true") and dimension.get("ht") in ("0", "0.0")
+            hidden = sheet.sheet_state != "visible" or dimension.get("hidden") in ("1", "true") or flat
             yield number, hidden, len(cells) - len(values) + values.count(None), values
 
 

@@ -161,9 +161,9 @@ def _a_place() -> Iterator[None]:
 
 def _run(path: Path, spool: Path, known: Collection[str], bounds: Bounds, told: Told) -> Outcome:
     job = {
-        "path": str(path.resolve()),
-        "suffix": path.suffix.lower(),
-        "spool": str(spool),
+        "path": os.fsencode(path.resolve()),  # a name need not be text
+        "suffix": path.suffix.lower().encode("utf-8", "replace").decode(),
+        "spool": os.fsencode(spool),
         "known": sorted(known),
         "rows": bounds.rows,
         "columns": bounds.columns,

@@ -33,6 +33,7 @@ but looks as if it were: the file is refused unless the heading is named as igno
 MARKS: dict[str, Message] = {
     "control": Message("a character that cannot be shown: {detail}"),
     "unread": Message("a character that cannot be read (wrong encoding)"),
+    "lost": Message("question marks in the place of letters (“{detail}”): export it again as UTF-8"),
     "garbled": Message("text that another program garbled (it was “{detail}”): export it again as UTF-8"),
     "font_code": Message("text in the font code {detail}: turn it into Unicode, for example with UniKey"),
     "long": Message("a cell has more than {detail} characters"),
@@ -40,6 +41,7 @@ MARKS: dict[str, Message] = {
     "formula": Message("the cell holds a formula without a value: open the file in Excel and save it"),
     "rounded": Message("a number of more than 15 digits, which spreadsheets round: write it as text"),
     "csv": Message("not readable as CSV"),
+    "stray": Message("text behind a closing quotation mark: write marks within a cell twice"),
     "quote": Message("a quotation mark is not closed: other rows stand within a cell"),
     "merged_across": Message("merged cells across several columns or over answers"),
 }
@@ -135,7 +137,9 @@ class Table:
         balance = self.balance
         filled = {column for column, code, _ in raw.marks if code == "filled"}
         written = {column for column, cell in enumerate(raw.cells) if cell and column not in filled}
-        written |= {column for column, code, _ in raw.marks if code in ("formula", "csv")}  # cells without a value
+        written |= {
+            column for column, code, _ in raw.marks if code in ("formula", "csv", "stray", "quote")
+        }  # cells without a value
         if not written:
             return None
         balance.rows += 1
@@ -178,7 +182,7 @@ class Table:
             if code in ("cleaned", "filled", "hidden"):
                 self.balance.cells_cleaned += bool(name) and code == "cleaned"
                 continue
-            if code in ("csv", "quote"):
+            if code in ("csv", "stray", "quote"):
                 found[MARKS[code]] = None
                 continue
             if not name or (code == "merged_down" and not is_answer_column(name)):

@@ -179,7 +179,7 @@ def _english_month(name: str) -> int:
     return found[0] if len(found) == 1 else 0
 
 
-_PHONE = re.compile(r"^(?P<prefix>\+84|0084)?(?P<rest>[\d .()\-]*)$")
+_PHONE = re.compile(r"^(?:\(?(?P<prefix>\+84|0084)\)?)?(?P<rest>[\d .()\-]*)$")
 _MOBILE = re.compile(r"0[35789]\d{8}")
 _FIXED = re.compile(r"02\d{9}")
 
@@ -190,7 +190,7 @@ def read_phone(text: str) -> str:
     `+84`, `0084` and `84` may stand before it, with or without its zero; blanks, points, dashes and brackets between
     digits; a zero that a spreadsheet dropped is put back, as is one that it made of the number (`912345678.0`)."""
     refusal = ValueError(Message("no phone number"))
-    given = digits_of(one_line(text)).translate({ord(c): "-" for c in "‐‑–"})
+    given = digits_of(one_line(text)).translate({ord(c): "-" for c in "‐‑–"} | {ord("＋"): "+"})
     given = re.sub(r"^(\d{9,12})\.0$", r"\1", given)
     match = _PHONE.match(given)
     if match is None:

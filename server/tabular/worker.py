@@ -22,9 +22,9 @@ EVERY_ROWS = 5_000
 class Job(msgspec.Struct):
     """What to read, where to, and within what."""
 
-    path: str
+    path: bytes
     suffix: str
-    spool: str
+    spool: bytes
     known: list[str]
     rows: int
     columns: int
@@ -60,7 +60,7 @@ def run(job: Job) -> Outcome:
     bounds = Bounds(job.rows, job.columns, job.cells, job.sheets, job.memory_bytes, job.seconds)
     encoder, sent = msgspec.msgpack.Encoder(), 0
     try:
-        with Path(job.spool).open("wb") as spool:
+        with Path(os.fsdecode(job.spool)).open("wb") as spool:
 
             def send(message: Part) -> None:
                 nonlocal sent
@@ -72,7 +72,7 @@ def run(job: Job) -> Outcome:
                     sys.stdout.buffer.write(b"%.4f\n" % done)
                     sys.stdout.flush()
 
-            return parse(Path(job.path), job.suffix, frozenset(job.known), bounds, send)
+            return parse(Path(os.fsdecode(job.path)), job.suffix, frozenset(job.known), bounds, send)
     except RefusedError as refusal:
         return Outcome(refused=refusal.code, detail=refusal.detail)
     except MemoryError:

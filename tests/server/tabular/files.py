@@ -22,9 +22,9 @@ def read_here(path: Path, bounds: Bounds | None = None) -> RawTable:
     bounds = bounds or Bounds()
     spool = path.with_name(path.name + ".rows")
     job = Job(
-        str(path),
+        bytes(path),
         path.suffix,
-        str(spool),
+        bytes(spool),
         sorted(recognise()),
         bounds.rows,
         bounds.columns,
