@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from calibration.intervals import LEVEL, normal_quantile, t_quantile
 from calibration.reasons import Reason, Why
-from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, noisy_cells
+from calibration.tables import SEEN_LEVELS, EvidenceTable, noisy_cells
 from calibration.worlds import discrete_laplace
 from pipeline.errors import StatisticsError
 from pipeline.language import Message, translator
@@ -175,9 +175,11 @@ def table_agreement(
     array = cells.cells
     pairs = float(array[:SEEN_LEVELS, 1:].sum())
     total = float(array.sum())
-    share_abstained = float(array[SEEN_LEVELS].sum()) / max(total, 1.0)
+    share_abstained = float(array[SEEN_LEVELS:].sum()) / max(total, 1.0)
     share_abstained = min(max(share_abstained, 0.0), 1.0)
-    spread = share_abstained * (1 - share_abstained) / max(total, 1.0) + 3 * table.cell_variance / max(total, 1.0) ** 2
+    silent = 3 * (len(array) - SEEN_LEVELS)  # cells without a level; those who did not agree have none either
+    spread = share_abstained * (1 - share_abstained) / max(total, 1.0)
+    spread += silent * table.cell_variance / max(total, 1.0) ** 2
     half = normal_quantile(level) * math.sqrt(spread)
     abstained = Figure(share_abstained, max(0.0, share_abstained - half), min(1.0, share_abstained + half))
     if total <= 2 * math.sqrt(table.total_variance):
@@ -189,7 +191,7 @@ def table_agreement(
     observed = _table_figures(array[:SEEN_LEVELS, 1], array[:SEEN_LEVELS, 2])
     positive = np.maximum(array, 0.0)
     drawn = rng.multinomial(round(positive.sum()), (positive / positive.sum()).ravel(), size=draws)
-    redrawn = drawn.reshape(draws, LEVELS, 3).astype(np.float64)
+    redrawn = drawn.reshape(draws, -1, 3).astype(np.float64)
     # the released noise is a sum of known discrete Laplace draws; any with its variance redraws it
     if table.cell_variance > 0:
         per_release = table.cell_variance / table.releases
@@ -284,9 +286,9 @@ def _percentile(value: float, draws: FloatArray, m: int, level: float, reason: R
 def implicit_index(table: EvidenceTable, by_level: ArrayLike) -> tuple[float, float]:
     """(share, variance): the curve's mean over all visits of a table, sampling and noise variance together.
 
-    `by_level` [6]: P(satisfied | level) of the group's curve."""
+    `by_level` [6 or 7]: P(satisfied | level) of the group's curve."""
     share = np.asarray(by_level, dtype=np.float64)
-    visits = table.counts.sum(axis=1).astype(np.float64)
+    visits = table.of_rows(len(share)).counts.sum(axis=1).astype(np.float64)
     total = max(float(visits.sum()), 1.0)
     mean = float((visits * share).sum() / total)
     centred = share - mean

@@ -58,7 +58,7 @@ class CorrectionArrays:
     high: FloatArray
     n_eff: FloatArray
     by_level: FloatArray
-    """[..., 6] satisfied by level, mu."""
+    """[..., 6 or 7] satisfied by level, mu."""
     usable: NDArray[np.bool_]
 
 
@@ -128,7 +128,9 @@ def correction_arrays(
     level: float = LEVEL,
     prior: ArrayLike | None = None,
 ) -> CorrectionArrays:
-    """Correct the share satisfied for response by level. `prior` [..., 6]: kappa (default `prior_answers(curve)`)."""
+    """Correct the share satisfied for response by level; those who did not agree are a stratum of their own where the
+    curve knows them. `prior` [..., 6]: kappa (default `prior_answers(curve)`)."""
+    curve, cells = curve.for_cells(cells)
     n = np.maximum(np.asarray(rated, dtype=np.float64), 0.0)
     k = np.asarray(satisfied, dtype=np.float64)
     effect = effect or DesignEffect.none(n)
@@ -204,12 +206,13 @@ def tilted(cells: NoisyCells, by_level: FloatArray, odds_ratio: ArrayLike) -> Fl
     return np.asarray((answered * by_level + silent * of_silent).sum(axis=-1) / total)
 
 
-def abstained_bounds(cells: NoisyCells, by_level: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """(low, high) [...] of the share satisfied if unrated visits without a level were all unsatisfied, or satisfied."""
+def abstained_bounds(cells: NoisyCells, by_level: FloatArray, row: int = SEEN_LEVELS) -> tuple[FloatArray, FloatArray]:
+    """(low, high) [...] of the share satisfied if the unrated visits of one row were all unsatisfied, or satisfied: of
+    those without a level, or (`NOT_AGREED`) of those who did not agree."""
     positive = np.maximum(cells.visits, 0.0)
     total = np.maximum(positive.sum(axis=-1), 1.0)
-    silent = np.maximum(cells.not_rated[..., SEEN_LEVELS], 0.0)
-    known = (positive * by_level).sum(axis=-1) - silent * by_level[..., SEEN_LEVELS]
+    silent = np.maximum(cells.not_rated[..., row], 0.0)
+    known = (positive * by_level).sum(axis=-1) - silent * by_level[..., row]
     low = np.clip(known / total, 0.0, 1.0)
     return low, np.clip((known + silent) / total, 0.0, 1.0)
 

@@ -160,11 +160,14 @@ def _quadratic(difference: FloatArray, covariance: FloatArray) -> float:
 
 
 def _abstained(table: EvidenceTable) -> tuple[float, float]:
+    """(share of the visits without a level, its variance). Those who did not agree are among them, whether counted
+    apart or not: months from before and after that began are compared."""
     visits = table.counts.sum(axis=1).astype(np.float64)
     total = max(float(visits.sum()), 1.0)
-    share = min(max(float(visits[SEEN_LEVELS]) / total, 0.0), 1.0)
+    share = min(max(float(visits[SEEN_LEVELS:].sum()) / total, 0.0), 1.0)
     smooth = (share * total + 1) / (total + 2)
-    noise = 3 * table.cell_variance * ((1 - smooth) ** 2 + SEEN_LEVELS * smooth**2) / total**2
+    silent = len(visits) - SEEN_LEVELS
+    noise = 3 * table.cell_variance * (silent * (1 - smooth) ** 2 + SEEN_LEVELS * smooth**2) / total**2
     return share, smooth * (1 - smooth) / total + noise
 
 

@@ -38,7 +38,7 @@ from scipy.special import ndtri
 from calibration.design_effect import DesignEffect
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.response_curve import CurveArrays
-from calibration.tables import LEVELS, NoisyCells
+from calibration.tables import NoisyCells
 from calibration.verdicts import Estimand, Verdict
 
 FloatArray = NDArray[np.float64]
@@ -97,14 +97,16 @@ def explicit_variance(
 
 
 def ridge_score(curve: CurveArrays, difference: FloatArray, noise: FloatArray) -> FloatArray:
-    """The score g [..., 6], centred, best for `difference` A [...] = 1/n - 1/N and noise matrix [..., 6, 6]."""
+    """The score g [..., 6], centred, best for `difference` A [...] = 1/n - 1/N and noise matrix [..., 6, 6]; of seven
+    rows where those who did not agree have one."""
     share, level_share = curve.share, curve.level_share
+    rows = share.shape[-1]
     centred = share - (level_share * share).sum(axis=-1, keepdims=True)
     covariance = level_share * centred
-    spread = np.eye(LEVELS) * level_share[..., None] - level_share[..., None] * level_share[..., None, :]
+    spread = np.eye(rows) * level_share[..., None] - level_share[..., None] * level_share[..., None, :]
     a = difference[..., None, None]
     # adding 1 1' changes nothing that matters (a constant score has no effect) and makes S invertible
-    system = a * (spread + 1.0 / LEVELS**2 + 1e-6 * np.eye(LEVELS)) + noise
+    system = a * (spread + 1.0 / rows**2 + 1e-6 * np.eye(rows)) + noise
     score = np.linalg.solve(system, (difference[..., None] * covariance)[..., None])[..., 0]
     return np.asarray(score - (level_share * score).sum(axis=-1, keepdims=True))
 
@@ -124,6 +126,8 @@ def efficiency_arrays(
 
     `tablet_rated`: ratings that met a visit (all by default). `effect`: of the design on the explicit mean (none
     by default). Fewer than two ratings, or no visits left unrated: the explicit result."""
+    curve, cells = curve.for_cells(cells)
+    rows = cells.rows
     n = np.asarray(rated, dtype=np.float64)
     k = np.asarray(satisfied, dtype=np.float64)
     effect = effect or DesignEffect.none(n)
@@ -139,10 +143,8 @@ def efficiency_arrays(
     shared_difference = np.maximum(1.0 / np.maximum(n_safe, paired) - 1.0 / visits, 0.0)
     v = cells.variance
     unrated_weight, rated_weight = 1.0 / visits**2, 2.0 * difference**2
-    centring = np.eye(LEVELS) - np.where(cells.projected, 1.0, 0.0)[..., None, None] / LEVELS
-    noise_matrix = (v * unrated_weight)[..., None, None] * np.eye(LEVELS) + (v * rated_weight)[
-        ..., None, None
-    ] * centring
+    centring = np.eye(rows) - np.where(cells.projected, 1.0, 0.0)[..., None, None] / rows
+    noise_matrix = (v * unrated_weight)[..., None, None] * np.eye(rows) + (v * rated_weight)[..., None, None] * centring
     score = ridge_score(curve, np.maximum(difference, 1e-12), noise_matrix)
 
     all_share = cells.visits / visits[..., None]

@@ -30,6 +30,7 @@ from calibration.ratings import totals
 from calibration.reasons import Reason, Why
 from calibration.response_curve import ResponseCurve
 from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
+from calibration.tables import NOT_AGREED
 from calibration.units import Unit, days_of_months, units_of
 from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.errors import StatisticsError
@@ -154,9 +155,10 @@ def _unit_correction(
 ) -> tuple[CorrectedEstimate, CorrectionArrays] | None:
     if unit.cells is None or curve is None or not curve.calibrated or arrays is None or explicit.estimate is None:
         return None
+    of_curve, cells = curve.arrays().for_cells(unit.cells)
     corrected = correction_arrays(
-        unit.cells,
-        curve.arrays(),
+        cells,
+        of_curve,
         unit.n,
         unit.k,
         effect=unit.effect,
@@ -174,9 +176,13 @@ def _unit_correction(
     )
     bounds = []
     for ratio in settings.odds_ratios:
-        ends = [float(tilted(unit.cells, corrected.by_level, r)) for r in (ratio, 1.0 / ratio)]
+        ends = [float(tilted(cells, corrected.by_level, r)) for r in (ratio, 1.0 / ratio)]
         bounds.append(SensitivityBound(ratio, min(ends), max(ends)))
-    low, high = abstained_bounds(unit.cells, corrected.by_level)
+    low, high = abstained_bounds(cells, corrected.by_level)
+    consent = None
+    if cells.rows > NOT_AGREED:
+        ends = [float(end) for end in abstained_bounds(cells, corrected.by_level, NOT_AGREED)]
+        consent = Interval(ends[0], ends[1], settings.level)
     worst_low, worst_high = worst_case(unit.k, unit.n, unit.visits)
     return (
         CorrectedEstimate(
@@ -186,6 +192,7 @@ def _unit_correction(
             abstained_bounds=Interval(float(low), float(high), settings.level),
             sensitivity=tuple(bounds),
             worst_case=Interval(float(worst_low), float(worst_high), settings.level),
+            consent_bounds=consent,
         ),
         corrected,
     )
@@ -279,7 +286,16 @@ def _combined_correction(
             for i, ratio in enumerate(settings.odds_ratios)
         ),
         worst_case=interval([c.worst_case for _, c, _ in parts]),
+        # a unit without the row has nobody in it: what is not known of the others moves the whole by their weight
+        consent_bounds=interval([c.consent_bounds or _at(c.estimate, settings.level) for _, c, _ in parts])
+        if any(c.consent_bounds for _, c, _ in parts)
+        else None,
     )
+
+
+def _at(estimate: Estimate, level: float) -> Interval:
+    share = estimate.estimate or 0.0
+    return Interval(share, share, level)
 
 
 def fuse_month(

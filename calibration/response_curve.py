@@ -12,6 +12,7 @@ All array functions broadcast over leading axes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,8 @@ MINIMUM_PAIRS: Final = 100
 """Rated visits behind a curve before it may be used."""
 MINIMUM_EACH: Final = 10
 """Satisfied, and not satisfied, rated visits behind a curve before it may be used."""
+MINIMUM_APART: Final = 30
+"""Rated visits of those who did not agree, before they are a stratum of their own rather than without a level."""
 MONOTONE_P: Final = 0.01
 """A curve is left unordered only where order is rejected at this level."""
 LEVEL_NAMES: Final = (
@@ -42,6 +45,7 @@ LEVEL_NAMES: Final = (
     Message("high"),
     Message("very high"),
     Message("abstained"),
+    Message("not agreed"),
 )
 """Rows of a table."""
 _SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
@@ -51,10 +55,12 @@ _SCORES: Final = np.arange(SEEN_LEVELS, dtype=np.float64)
 class CurveArrays:
     """Curves over any leading axes.
 
-    `share` [..., 6]: P(satisfied | level), shrunken, and `variance` [..., 6] its posterior variance. `level_share`
-    [..., 6]: share of visits at each level, sums to 1. `mean` [...]: share satisfied among rated. `calibrated`,
-    `monotone` bool [...]: whether it may be used, and whether order was imposed. `fitted` [..., 6]: monotone but not
-    shrunken, and `fitted_variance` its sampling variance: for correcting, where a curve too flat would leave bias."""
+    Rows are six, or seven where those who did not agree are one: they have no place on the curve, and a value of their
+    own, as those without a level. `share` [..., 6]: P(satisfied | level), shrunken, and `variance` [..., 6] its
+    posterior variance. `level_share` [..., 6]: share of visits at each level, sums to 1. `mean` [...]: share satisfied
+    among rated. `calibrated`, `monotone` bool [...]: whether it may be used, and whether order was imposed. `fitted`
+    [..., 6]: monotone but not shrunken, and `fitted_variance` its sampling variance: for correcting, where a curve too
+    flat would leave bias."""
 
     share: FloatArray
     variance: FloatArray
@@ -64,6 +70,24 @@ class CurveArrays:
     monotone: NDArray[np.bool_]
     fitted: FloatArray
     fitted_variance: FloatArray
+
+    def for_cells(self, cells: NoisyCells) -> tuple[CurveArrays, NoisyCells]:
+        """The curve and the cells with the same rows. A curve that knows nothing of those who did not agree is used for
+        cells in which they are added to those without a level; cells without such a row need the others' alone."""
+        rows = self.share.shape[-1]
+        if cells.rows > rows:
+            return self, cells.folded()
+        if cells.rows == rows:
+            return self, cells
+        seen = self.level_share[..., : cells.rows]
+        level_share = seen / np.maximum(seen.sum(axis=-1, keepdims=True), 1e-12)
+        share, variance, fitted, fitted_variance = (
+            values[..., : cells.rows] for values in (self.share, self.variance, self.fitted, self.fitted_variance)
+        )
+        cut = CurveArrays(
+            share, variance, level_share, self.mean, self.calibrated, self.monotone, fitted, fitted_variance
+        )
+        return cut, cells
 
 
 def isotonic(values: FloatArray, weights: FloatArray) -> FloatArray:
@@ -141,14 +165,15 @@ def curve_arrays(cells: NoisyCells, minimum_pairs: int = MINIMUM_PAIRS) -> Curve
     fitted_variance = np.where(informative, variance, np.maximum(share_variance, m * (1 - m) / 4))
     visits = np.maximum(cells.visits, 0.0)
     total = visits.sum(axis=-1, keepdims=True)
-    level_share = np.where(total > 0, visits / np.maximum(total, 1e-12), 1.0 / LEVELS)
+    level_share = np.where(total > 0, visits / np.maximum(total, 1e-12), 1.0 / cells.rows)
     calibrated = (n >= minimum_pairs) & (k >= MINIMUM_EACH) & (n - k >= MINIMUM_EACH) & (total[..., 0] > n)
     return CurveArrays(share, share_variance, level_share, mean, calibrated, monotone, fitted, fitted_variance)
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseCurve:
-    """One group's curve. Arrays float64 [6], rows as `pipeline.records.Level`; `pairs`: rated visits behind it."""
+    """One group's curve. Arrays float64 [6] or [7] (`CurveArrays`), rows as `pipeline.records.Level`; `pairs`:
+    rated visits behind it."""
 
     group: str
     share: FloatArray
@@ -225,13 +250,26 @@ class ResponseCurve:
         return alt.layer(band, points)
 
 
+def _rows_of(tables: Sequence[EvidenceTable]) -> int:
+    """7 where those who did not agree, and rated, are enough to be told from noise and to be a stratum, and most boxes
+    count them: else one box could say what they are."""
+    apart = [table for table in tables if len(table.counts) > LEVELS]
+    if 2 * len({table.box for table in apart}) <= len({table.box for table in tables}):
+        return LEVELS
+    rated = sum(int(table.counts[LEVELS, 1:].sum()) for table in apart)
+    noise = 2.0 * math.sqrt(2.0 * sum(table.cell_variance for table in apart))
+    return LEVELS + (rated >= MINIMUM_APART + noise)
+
+
 def bounded_cells(tables: Sequence[EvidenceTable]) -> tuple[FloatArray, float, int, tuple[str, ...]]:
     """(cells [6, 3], noise variance of a cell, boxes, boxes held) of all tables, no box moving them far.
 
-    Each box's visits are capped, by level too, and its satisfied of rated held to the others' (`calibration.bounded`).
-    Tables without a box's name are boxes of their own; fewer than `MINIMUM_BOXES` boxes are simply added up."""
+    [7, 3] where those who did not agree are a stratum (`MINIMUM_APART`). Each box's visits are capped, by level
+    too, and its satisfied of rated held to the others' (`calibration.bounded`). Tables without a box's name are
+    boxes of their own; fewer than `MINIMUM_BOXES` boxes are simply added up."""
     by_box: dict[str, list[EvidenceTable]] = {}
-    for number, table in enumerate(tables):
+    rows = _rows_of(tables)
+    for number, table in enumerate(table.of_rows(rows) for table in tables):
         by_box.setdefault(table.box or f" {number}", []).append(table)
     pooled = [added_up(of_box) for of_box in by_box.values()]
     if len(pooled) < MINIMUM_BOXES:

@@ -218,8 +218,9 @@ class CorrectedEstimate:
     """The correction estimator's result and how far it can be wrong where its assumption fails.
 
     `estimate` assumes that, within a level, those who answer are like those who do not. `abstained_bounds`: nothing is
-    assumed about unrated visits without a level. `sensitivity`: response depends on satisfaction itself.
-    `worst_case`: nothing is assumed about any unrated visit."""
+    assumed about unrated visits without a level; `consent_bounds`: about those who did not agree, where they are
+    counted apart. `sensitivity`: response depends on satisfaction itself. `worst_case`: nothing is assumed about any
+    unrated visit."""
 
     estimate: Estimate
     naive_shift: float
@@ -229,6 +230,7 @@ class CorrectedEstimate:
     abstained_bounds: Interval
     sensitivity: tuple[SensitivityBound, ...]
     worst_case: Interval
+    consent_bounds: Interval | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -238,10 +240,16 @@ class CorrectedEstimate:
             "response_z": self.response_z,
             "abstained_low": self.abstained_bounds.low,
             "abstained_high": self.abstained_bounds.high,
+            **self._consent(),
             "worst_low": self.worst_case.low,
             "worst_high": self.worst_case.high,
             "sensitivity": [asdict(bound) for bound in self.sensitivity],
         }
+
+    def _consent(self) -> dict[str, float]:
+        """Nothing where nobody is asked for consent, or nobody counts who gave none."""
+        found = self.consent_bounds
+        return {} if found is None else {"consent_low": found.low, "consent_high": found.high}
 
     def plot(self, language: str = "vi") -> altair.LayerChart | altair.FacetChart:
         """The estimate and its interval."""

@@ -18,7 +18,7 @@ from scipy.optimize import brentq
 
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount
-from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable
+from calibration.tables import SEEN_LEVELS, EvidenceTable
 from calibration.worlds import ABSTAINED, discrete_laplace, joint_distribution, split_by_response
 from pipeline.calendar import DayRange
 
@@ -53,13 +53,14 @@ class Threat(StrEnum):
     MODE_EFFECT = "mode_effect"
     """Three ratings in ten come by other channels, which answer ten points lower for the same service."""
     CONSENT_BY_SATISFACTION = "consent_by_satisfaction"
-    """Half of the visitors agree to be looked at, satisfied ones at twice the odds of others; who does not agree is a
-    visit without a level, and rates a third as often."""
+    """Half of the visitors agree to be looked at, satisfied ones at twice the odds of others; who does not agree is
+    counted apart, and rates a third as often."""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreatenedWorld:
-    """Joint distributions float64 [6, 2], each summing to 1, and the share satisfied of all visits that is sought."""
+    """Joint distributions float64 [6, 2] ([7, 2] where consent is asked), each summing to 1, and the share satisfied of
+    all visits that is sought."""
 
     rated: FloatArray
     silent: FloatArray
@@ -82,8 +83,8 @@ def raise_levels(joint: FloatArray, share: float) -> FloatArray:
 
 
 def agreeing(joint: FloatArray, share: float, odds: float) -> FloatArray:
-    """The joint distribution [6, 2] where `share` of all visitors agree to be looked at, satisfied ones at `odds` times
-    the odds of others: whoever does not is without a level."""
+    """The joint distribution [7, 2] where `share` of all visitors agree to be looked at, satisfied ones at `odds` times
+    the odds of others: whoever does not is in the last row."""
     weight = joint.sum(axis=0)
 
     def agree(other: float) -> FloatArray:
@@ -91,10 +92,8 @@ def agreeing(joint: FloatArray, share: float, odds: float) -> FloatArray:
         return np.array([other, satisfied])
 
     other = float(brentq(lambda x: float((weight * agree(x)).sum()) - share, 1e-9, 1.0 - 1e-9))
-    found = joint.copy()
-    found[:SEEN_LEVELS] *= agree(other)
-    found[SEEN_LEVELS] = weight - found[:SEEN_LEVELS].sum(axis=0)
-    return found
+    agreed = joint * agree(other)
+    return np.concatenate([agreed, (weight - agreed.sum(axis=0))[None, :]])
 
 
 def threatened_world(p: float, rho: float, threat: Threat, rate: float, strength: float = 1.0) -> ThreatenedWorld:
@@ -127,7 +126,7 @@ def threatened_world(p: float, rho: float, threat: Threat, rate: float, strength
         now = past = (seen, seen)
     elif threat is Threat.CONSENT_BY_SATISFACTION:
         # also where the curve was learnt: consent was asked from the first month on
-        now = past = split_by_response(agreeing(joint, 0.5, 2.0**strength), rate, abstained=3.0**-strength)
+        now = past = split_by_response(agreeing(joint, 0.5, 2.0**strength), rate, last=3.0**-strength)
     elif threat is Threat.DRIFT:
         drifted = joint_distribution(p, rho, shift=-0.3 * strength)
         now = (drifted, drifted)
@@ -196,7 +195,7 @@ def _agency_month(
     days = [d for d in range((period.end - period.start).days) if (period.start + timedelta(d)).weekday() < 5]
     by_day = _clustered_shares(rng, p, scenario.icc_day, len(days))
     by_counter = _clustered_shares(rng, p, scenario.icc_counter, scenario.counters)
-    cells = np.zeros((LEVELS, 3), dtype=np.int64)
+    cells = np.zeros((len(silent_joint), 3), dtype=np.int64)
     counts: list[DayCount] = []
     satisfied_of_all = 0
     per_day = rng.multinomial(visits, np.full(len(days), 1.0 / len(days)))

@@ -1,4 +1,5 @@
-"""Evidence tables: noisy counts of (implicit level or abstained) x (not rated, not satisfied, satisfied).
+"""Evidence tables: noisy counts of (implicit level or abstained) x (not rated, not satisfied, satisfied); where a box
+counts those who did not agree to be analysed apart (ADR 0221), they are a seventh row.
 
 A cell is a true count plus independent discrete Laplace noise of scale 1/epsilon, so its noise variance is
 2 e^-eps / (1 - e^-eps)^2 and cells may be negative. Pooling adds tables and variances. Where the exact number of
@@ -12,8 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +29,8 @@ LEVELS: Final = len(Level)
 OUTCOMES: Final = len(Outcome)
 SEEN_LEVELS: Final = int(Level.ABSTAINED)
 """Rows that are ordered levels; the row after them is abstained."""
+NOT_AGREED: Final = LEVELS
+"""The row of those who did not agree, where there is one: the last."""
 CONSISTENT_SD: Final = 2.0
 """How far a noisy column sum may lie from the exact one before the exact one is not believed to be the same visits."""
 
@@ -50,7 +53,8 @@ def cell_noise_variance(epsilon: float | None) -> float:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
-    """One table, of one box and month or pooled. `counts`: int64 [6, 3], may be negative; `cell_variance` >= 0."""
+    """One table, of one box and month or pooled. `counts`: int64 [6, 3], or [7, 3] with those who did not agree; may be
+    negative; `cell_variance` >= 0."""
 
     counts: NDArray[np.int64]
     cell_variance: float
@@ -60,7 +64,7 @@ class EvidenceTable:
 
     def __post_init__(self) -> None:
         counts = np.asarray(self.counts)
-        if counts.shape != (LEVELS, OUTCOMES):
+        if counts.shape not in ((LEVELS, OUTCOMES), (LEVELS + 1, OUTCOMES)):
             raise StatisticsError(
                 Message(
                     "An evidence table is {levels} x {outcomes}, got shape {shape}.",
@@ -86,11 +90,20 @@ class EvidenceTable:
     def released(
         cls, counts: ArrayLike, epsilon: float | None, *, period: DayRange | None = None, box: str = ""
     ) -> EvidenceTable:
-        """One release: `counts` [6, 3] (or 18 numbers row by row) noised at `epsilon`; None: exact."""
+        """One release: `counts` [6, 3] or [7, 3] (or their numbers row by row) noised at `epsilon`; None: exact."""
         array = np.asarray(counts)
-        if array.size == LEVELS * OUTCOMES:
-            array = array.reshape(LEVELS, OUTCOMES)
+        if array.size in (LEVELS * OUTCOMES, (LEVELS + 1) * OUTCOMES):
+            array = array.reshape(-1, OUTCOMES)
         return cls(array, cell_noise_variance(epsilon), period, box)
+
+    def of_rows(self, rows: int) -> EvidenceTable:
+        """The table with 6 or 7 rows. Into 6, those who did not agree are added to those without a level, whose noise
+        of twice the variance is then stated for all cells; into 7, there is nobody who did not agree."""
+        if rows == len(self.counts):
+            return self
+        if rows > LEVELS:
+            return replace(self, counts=np.concatenate([self.counts, np.zeros((1, OUTCOMES), dtype=np.int64)]))
+        return replace(self, counts=_folded(self.counts), cell_variance=2.0 * self.cell_variance)
 
     @property
     def total(self) -> int:
@@ -105,7 +118,7 @@ class EvidenceTable:
     @property
     def total_variance(self) -> float:
         """Noise variance of `total`."""
-        return self.cell_variance * LEVELS * OUTCOMES
+        return self.cell_variance * self.counts.size
 
     def is_empty(self) -> bool:
         """Whether the total cannot be told from zero (two standard deviations of its noise)."""
@@ -138,7 +151,7 @@ def pool(tables: Sequence[EvidenceTable]) -> EvidenceTable:
     periods = {table.period for table in tables}
     boxes = {table.box for table in tables}
     return EvidenceTable(
-        counts=np.sum([table.counts for table in tables], axis=0),
+        counts=_sum(tables),
         cell_variance=float(sum(table.cell_variance for table in tables)),
         period=periods.pop() if len(periods) == 1 else None,
         box=boxes.pop() if len(boxes) == 1 else "",
@@ -149,23 +162,47 @@ def pool(tables: Sequence[EvidenceTable]) -> EvidenceTable:
 def added_up(tables: Sequence[EvidenceTable]) -> EvidenceTable:
     """Sum of tables that are known to be disjoint (of one box over periods and agencies); variances add."""
     return EvidenceTable(
-        counts=np.sum([table.counts for table in tables], axis=0),
+        counts=_sum(tables),
         cell_variance=float(sum(table.cell_variance for table in tables)),
         box=tables[0].box,
         releases=sum(table.releases for table in tables),
     )
 
 
+def _folded(cells: NDArray[Any]) -> NDArray[Any]:
+    """[..., 7, 3] as [..., 6, 3]: the last row added to the one before it."""
+    folded = cells[..., :LEVELS, :].copy()
+    folded[..., LEVELS - 1, :] += cells[..., LEVELS, :]
+    return folded
+
+
+def _sum(tables: Sequence[EvidenceTable]) -> NDArray[np.int64]:
+    """Where one of the tables has the row of those who did not agree, the others have nobody in it; the noise that
+    these have not there is stated all the same."""
+    rows = max(len(table.counts) for table in tables)
+    return np.asarray(np.sum([table.of_rows(rows).counts for table in tables], axis=0))
+
+
 @dataclass(frozen=True, slots=True)
 class NoisyCells:
     """Tables ready for the estimators, over any leading axes (one estimate: none; a simulation: replications).
 
-    `cells`: float64 [..., 6, 3], noisy, may be negative. `variance`: float64 [...], noise variance of a cell.
-    `projected`: bool [...], whether the rated columns were projected on exact sums."""
+    `cells`: float64 [..., 6, 3], or [..., 7, 3] with those who did not agree; noisy, may be negative. `variance`:
+    float64 [...], noise variance of a cell. `projected`: bool [...], whether the rated columns were projected on
+    exact sums."""
 
     cells: FloatArray
     variance: FloatArray
     projected: NDArray[np.bool_] = field(default_factory=lambda: np.asarray(False))
+
+    @property
+    def rows(self) -> int:
+        """6, or 7 with those who did not agree."""
+        return int(self.cells.shape[-2])
+
+    def folded(self) -> NoisyCells:
+        """Of seven rows six, as `EvidenceTable.of_rows` does it."""
+        return NoisyCells(_folded(self.cells), 2.0 * self.variance, self.projected)
 
     @property
     def not_rated(self) -> FloatArray:
@@ -194,7 +231,7 @@ def noisy_cells(
     rated: ArrayLike | None = None,
     satisfied: ArrayLike | None = None,
 ) -> NoisyCells:
-    """Wrap noisy cells [..., 6, 3]; project the rated columns on exact `rated`, `satisfied` [...] where they agree.
+    """Wrap noisy cells [..., 6 or 7, 3]; project the rated columns on exact `rated`, `satisfied` [...] where these fit.
 
     They agree when the noisy column sums lie within two standard deviations of the exact ones; where they do not,
     some ratings met no visit (or visits of another box) and the table is left as released."""
@@ -205,6 +242,6 @@ def noisy_cells(
     k = np.asarray(satisfied, dtype=np.float64)
     targets = np.stack([np.asarray(rated, dtype=np.float64) - k, k], axis=-1)
     gap = targets - array[..., Outcome.NOT_SATISFIED :].sum(axis=-2)
-    agrees = np.all(np.abs(gap) <= CONSISTENT_SD * np.sqrt(LEVELS * variance)[..., None] + 1e-9, axis=-1)
-    array[..., Outcome.NOT_SATISFIED :] += np.where(agrees[..., None], gap, 0.0)[..., None, :] / LEVELS
+    agrees = np.all(np.abs(gap) <= CONSISTENT_SD * np.sqrt(array.shape[-2] * variance)[..., None] + 1e-9, axis=-1)
+    array[..., Outcome.NOT_SATISFIED :] += np.where(agrees[..., None], gap, 0.0)[..., None, :] / array.shape[-2]
     return NoisyCells(array, variance, agrees)

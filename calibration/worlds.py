@@ -66,17 +66,18 @@ def discrete_laplace(
 
 
 def split_by_response(
-    joint: ArrayLike, rate: float, by_level: float = 0.0, by_satisfaction: float = 0.0, abstained: float = 1.0
+    joint: ArrayLike, rate: float, by_level: float = 0.0, by_satisfaction: float = 0.0, last: float = 1.0
 ) -> tuple[FloatArray, FloatArray]:
-    """(rated, silent) joint distributions [6, 2], each summing to 1, at response `rate` (0..1, not included).
+    """(rated, silent) joint distributions [6 or 7, 2], each summing to 1, at response `rate` (0..1, not included).
 
-    P(answers | level, Y) is proportional to exp(by_level (level - 2) / 2 + by_satisfaction Y), without a level to
-    `abstained` times that of the middle one, scaled to `rate` and cut at .98."""
+    P(answers | level, Y) is proportional to exp(by_level (level - 2) / 2 + by_satisfaction Y), in the last row (without
+    a level, or not agreed) to `last` times that of the middle level, scaled to `rate` and cut at .98."""
     full = np.asarray(joint, dtype=np.float64)
     full = full / full.sum()
-    offset = np.append((np.arange(SEEN_LEVELS) - 2.0) / 2.0, 0.0)[:, None]
+    offset = np.zeros((len(full), 1))
+    offset[:SEEN_LEVELS, 0] = (np.arange(SEEN_LEVELS) - 2.0) / 2.0
     odds = np.exp(by_level * offset + by_satisfaction * np.arange(2.0)[None, :])
-    odds[SEEN_LEVELS] *= abstained
+    odds[-1] *= last
 
     def answers(scale: float) -> FloatArray:
         return np.asarray(np.minimum(scale * odds, 0.98))
@@ -97,13 +98,13 @@ def draw_cells(
     releases: int = 1,
     silent: ArrayLike | None = None,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """(Noisy tables [r, 6, 3], exact satisfied of `rated` [r], true satisfied of all `visits` [r]).
+    """(Noisy tables [r, 6 or 7, 3], exact satisfied of `rated` [r], true satisfied of all `visits` [r]).
 
-    Rated visits follow `joint` [6, 2], the others `silent` (the same by default: response at random)."""
+    Rated visits follow `joint` [6 or 7, 2], the others `silent` (the same by default: response at random)."""
 
     def draw(size: int, distribution: ArrayLike) -> NDArray[np.int64]:
         flat = np.asarray(distribution, dtype=np.float64).reshape(-1)
-        return rng.multinomial(size, flat / flat.sum(), size=replications).reshape(replications, LEVELS, 2)
+        return rng.multinomial(size, flat / flat.sum(), size=replications).reshape(replications, -1, 2)
 
     answered = draw(rated, joint)
     unanswered = draw(visits - rated, joint if silent is None else silent)

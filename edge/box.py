@@ -130,6 +130,7 @@ class Box:
             self.keys,
             enrolment.epoch,
             identity=enrolment.identity,
+            asks_consent=config.legal.asks_consent,
         )
         self._stack.callback(self.curator.close)
         self.analysis: Analysis | None = self._open_analysis() if self.analysis_due else None
@@ -146,6 +147,7 @@ class Box:
                 config.server.interval_s,
                 config.server.slots,
                 config.server.record,
+                asks_reads=config.legal.asks_consent,
             ),
             self.keys,
             self.outbox,
@@ -154,6 +156,7 @@ class Box:
             instruments.take,
             self.health.failed("sender", wire.BoxState.STARTING),
             self.health.failed("files of the sender", wire.BoxState.DISK_FULL),
+            self.curator.server_reads,
         )
         schedule = RatingSchedule(config.server.rating_hours, config.server.demo_rating_s if config.box.demo else None)
         self.scheduler = PeriodScheduler(

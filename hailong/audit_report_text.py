@@ -175,6 +175,16 @@ class _Page:
                     "is no score of a citizen or a named civil servant."
                 ),
                 _("Legal basis: {basis}.", basis=self._basis()),
+                *(
+                    [
+                        _(
+                            "Who does not agree is counted by number alone, in a table of its own, with the same "
+                            "noise as the evidence: a visit is in one of the two. So it is public how many agree."
+                        )
+                    ]
+                    if self.a.config.legal.asks_consent
+                    else []
+                ),
                 _(
                     "Nobody is identified and no identifying trait is computed ({biometric}); face and voice are "
                     "treated as sensitive data all the same, by choice. De-identification is documented, audited and "

@@ -230,11 +230,14 @@ class VisitLevel:
 
 @dataclass(frozen=True, slots=True)
 class ClosedVisit:
-    """All that remains of a visit once it has ended: two small integers and the service's group."""
+    """All that remains of a visit once it has ended: two small integers, the service's group, and consent."""
 
     level: Level
     outcome: Outcome
     service_group: int = 0
+    agreed: bool = True
+    """False only where the box's legal basis is consent, and the citizen gave none, or took it back. Such a visit has
+    no level."""
 
 
 @dataclass(slots=True)

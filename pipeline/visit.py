@@ -129,8 +129,12 @@ class Visit:
     start_s: float
     parameters: FusionParameters
     service_group: int = 0
+    asks_consent: bool = False
     sums: Sums = field(default_factory=Sums)
     opted_out: bool = False
+    agreed: bool = True
+    """Whether its citizen may be analysed by consent, where that is asked; it begins without, and a no takes it
+    back for the whole visit."""
     level: VisitLevel | None = None
     """Set once, by `freeze`."""
     outcome: Outcome = Outcome.NOT_RATED
@@ -142,6 +146,7 @@ class Visit:
 
     def __post_init__(self) -> None:
         self.last_sign_s = max(self.last_sign_s, self.start_s)
+        self.agreed = not self.asks_consent
 
     @property
     def takes_evidence(self) -> bool:
@@ -152,6 +157,10 @@ class Visit:
     def shows_screen(self) -> bool:
         """Whether a sheet of this visit is on the screen."""
         return self._screen is not None
+
+    def agree(self) -> None:
+        """The citizen touched yes."""
+        self.agreed = not self.opted_out
 
     def add_face(self, affect: FaceAffect, time_s: float) -> None:
         """Add the citizen's face at `time_s`."""
@@ -182,6 +191,7 @@ class Visit:
     def opt_out(self) -> None:
         """Forget everything that was summed up; the visit will count as abstained."""
         self.opted_out = True
+        self.agreed = self.agreed and not self.asks_consent
         self._forget()
         self.level = VisitLevel(Level.ABSTAINED, reason=AbstainReason.OPTED_OUT)
 
@@ -217,7 +227,8 @@ class Visit:
 
     def close(self, time_s: float) -> ClosedVisit:
         """What is left of the visit."""
-        return ClosedVisit(self.freeze(time_s).level, self.outcome, self.service_group)
+        level = self.freeze(time_s).level
+        return ClosedVisit(level if self.agreed else Level.ABSTAINED, self.outcome, self.service_group, self.agreed)
 
 
 @dataclass(frozen=True, slots=True)

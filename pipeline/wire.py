@@ -9,6 +9,9 @@ that has no pool, is written as version 1, which has no such field: what a box o
 
 Version 3 is the two questions about updates of the software (ADR 0164), which have that version alone. Nothing in them
 is moved by visits: a box asks in its quiet hours, and what it asks for is public.
+
+Version 4 is the count of those who did not agree (ADR 0221), and the question whether the server reads it. Both have
+that version alone, and only boxes send them whose legal basis is consent.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from msgspec import Meta
 
 from pipeline import language
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 EPOCH_DAY = "2020-01-01"
 """Day 0 of every day, hour and month index (UTC+7 calendar, Indochina time)."""
 ANSWER_SLOTS = 32
@@ -90,6 +93,22 @@ class Evidence(_Message, frozen=True, tag="evidence", omit_defaults=True):
     epsilon_milli: EpsilonMilli
     counts: Annotated[tuple[Cell, ...], Meta(min_length=18, max_length=18)]
     pool: Pool = 1
+
+
+class NotAgreed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="not_agreed"):
+    """Noisy counts of the visits of one box's pool and month whose citizen did not agree to be analysed: not rated, not
+    satisfied, satisfied. A visit is here or in the `Evidence` of the same period, never in both."""
+
+    version: Literal[4]
+    epoch: Uint
+    sequence: Uint
+    nonce: Uint64
+    period: PeriodKind
+    index: Uint
+    epsilon_milli: EpsilonMilli
+    counts: tuple[Cell, Cell, Cell]
+    pool: Pool
+    """Always written out: no message has two spellings."""
 
 
 class RatingRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, array_like=True):
@@ -207,7 +226,17 @@ class Want(_Question, frozen=True, tag="want"):
     piece: Annotated[int, Meta(ge=0, le=16_383)]
 
 
-Message = Pulse | Evidence | Ratings | Heartbeat | TreeHead | Hello | Standing | Want
+class Reads(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="reads"):
+    """Asks what the server reads; the answer is a `Reading`, or MALFORMED of a server from before there was version 4.
+    Not stored in the outbox."""
+
+    version: Literal[4]
+    epoch: Uint
+    sequence: Literal[0]
+    nonce: Uint64
+
+
+Message = Pulse | Evidence | NotAgreed | Ratings | Heartbeat | TreeHead | Hello | Standing | Want | Reads
 
 
 class RefusalReason(IntEnum):
@@ -284,7 +313,16 @@ class Piece(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     content: Annotated[bytes, Meta(max_length=262_144)]
 
 
-Reply = Ack | Refusal | SignedFile | Anchor | Offer | Piece
+class Reading(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="reading"):
+    """From the server, in answer to `Reads`: the newest version of the schema whose messages it takes."""
+
+    version: Uint
+
+
+NOT_AGREED_VERSION = 4
+"""From this `Reading` on a box may count those who did not agree in a table of their own."""
+
+Reply = Ack | Refusal | SignedFile | Anchor | Offer | Piece | Reading
 
 MAX_MESSAGE_BYTES = 4_096
 """Larger ones are refused before they are looked at. On the socket every message is one frame of this size

@@ -77,6 +77,7 @@ _TABLES = {
         "leaf": "epoch number data",
         "charge": "epoch evidence period number epsilon_milli",
         "pool_charge": "epoch pool evidence period number epsilon_milli",
+        "server": "epoch reads",
         "head": "epoch size payload",
         "staged": "number key payload",
     },

@@ -59,6 +59,7 @@ class SenderSettings:
     """`address`: tcp://host:port; `server_public`: its CURVE key, 32 bytes; a burst of `slots` messages every
     `interval_s`.
 
+    `asks_reads`: whether the server is asked what it reads, which it tells a box whose legal basis is consent.
     `record`: a file to which every frame is appended as it is handed to the socket (4,096 bytes each), for `hailong
     audit wire`."""
 
@@ -67,6 +68,7 @@ class SenderSettings:
     interval_s: float
     slots: int = 4
     record: Path | None = None
+    asks_reads: bool = False
 
 
 class Sender:
@@ -74,7 +76,8 @@ class Sender:
 
     `heartbeat`: called for every heartbeat sent. `on_anchor`: called with the server's answer to the greeting; a
     `LogError` from it is logged and the box goes on counting without releasing. `on_file`: called with a signed
-    public file. `on_failed`: called when the thread fails, and when it is at work again. `on_trouble`: called with
+    public file. `on_reads`: called with the newest version of the schema that the server takes, 0 where it does not
+    say. `on_failed`: called when the thread fails, and when it is at work again. `on_trouble`: called with
     whether the outbox or the record cannot be read or written, after every attempt."""
 
     def __init__(
@@ -87,6 +90,7 @@ class Sender:
         on_file: Callable[[wire.SignedFile], object] = lambda _file: None,
         on_failed: Callable[[bool], None] = lambda _failed: None,
         on_trouble: Callable[[bool], None] = lambda _cannot_write: None,
+        on_reads: Callable[[int], None] = lambda _version: None,
     ) -> None:
         self.settings = settings
         self.tallies = Tallies()
@@ -96,6 +100,9 @@ class Sender:
         self._on_anchor = on_anchor
         self._on_file = on_file
         self._on_trouble = on_trouble
+        self._on_reads = on_reads
+        self._asks_next = self._asked = False
+        """Whether the next burst asks what the server reads, and whether an answer to that is awaited."""
         self._problem = self._record_problem = ""
         self._hurry_s: float | None = None
         self._greeted = False
@@ -196,6 +203,9 @@ class Sender:
         first: wire.Message = heartbeat
         if not self._greeted or self.tallies.forwarded % _GREET_EVERY == 0:
             first = wire.Hello(version=1, epoch=self._outbox.epoch, sequence=0, nonce=secrets.randbits(64))
+        elif self._asks_next:
+            self._asks_next, self._asked = False, True
+            first = wire.Reads(version=4, epoch=self._outbox.epoch, sequence=0, nonce=secrets.randbits(64))
         self._put_off = {number: left - 1 for number, left in self._put_off.items() if left > 1}
         waiting = [payload for _, _, payload in self._outbox.waiting(self.settings.slots - 1, self._put_off)]
         fill = self.settings.slots - 1 - len(waiting)
@@ -257,7 +267,11 @@ class Sender:
                 self._outbox.acknowledged(reply.epoch, reply.sequence)
         elif isinstance(reply, wire.Anchor):
             self._greeted = True
+            self._asks_next = self.settings.asks_reads
             self._take_anchor(reply)
+        elif isinstance(reply, wire.Reading) and self._asked:
+            self._asked = False
+            self._on_reads(reply.version)
         elif isinstance(reply, wire.SignedFile):
             self._on_file(reply)
         elif isinstance(reply, wire.Refusal):
@@ -274,6 +288,9 @@ class Sender:
 
     def _take_refusal(self, refusal: wire.Refusal) -> None:
         self.tallies.drop(f"refused_{refusal.reason.name.lower()}")
+        if self._asked and refusal.reason is wire.RefusalReason.MALFORMED and not refusal.sequence:
+            self._asked = False
+            self._on_reads(0)  # a server from before there was such a question
         if refusal.reason in FINAL:
             if refusal.sequence and self._outbox.refused(refusal.epoch, refusal.sequence, refusal.reason):
                 _log.error(
@@ -295,7 +312,7 @@ class Sender:
         socket = open_dealer(self._context, self.settings.address, self.settings.server_public, self._keys)
         self._socket = socket
         self._silent = 0
-        self._greeted = False
+        self._greeted = self._asks_next = self._asked = False
         # IMMEDIATE refuses to queue before the handshake; give it a moment so that the first burst is not lost
         socket.poll(min(1_000, int(self.settings.interval_s * 500)), zmq.POLLOUT)
 

@@ -128,6 +128,7 @@ class Visits(ABC):
         if self.consent is None or self.visit is None or not self.visit.takes_evidence:
             return False
         self.consent.give(time_s)
+        self.visit.agree()
         return True
 
     def opt_out(self, time_s: float) -> None:
@@ -193,7 +194,7 @@ class Visits(ABC):
         """When a visit that ends without a word of the queue system was over."""
 
     def _start(self, time_s: float, service_group: int = 0) -> None:
-        self.visit = Visit(time_s, self.settings.fusion, service_group)
+        self.visit = Visit(time_s, self.settings.fusion, service_group, self.settings.asks_consent)
         if self.consent is not None:
             self.consent.end()  # whose yes it was is another visit
         self._touched_first = False

@@ -16,6 +16,7 @@ from edge.config import EdgeConfig
 from models.catalogue import Card
 from pipeline.calendar import Period, day_date, month_of_date
 from pipeline.language import Text
+from server.boxes.agreed import Agreed
 from server.catalogue.reading import frame_counts, read_catalogue
 from server.core.changes import verify_changes
 from server.core.provinces import Province, province_by_id, read_settings
@@ -25,6 +26,7 @@ from server.documents.office import read_office
 from server.retention.policy import findings
 from server.rights import incidents, requests
 from server.rights.incidents import Incident
+from server.scores.agreed import agreed_at
 from server.store.tables.boxes import boxes, heartbeats
 from server.store.tables.feedback import feedback
 from server.store.tables.ratings import ratings
@@ -88,6 +90,8 @@ class AgencyFact:
     boxes: tuple[BoxFact, ...]
     visits_a_month: float | None
     ratings_a_month: float
+    agreed: Agreed | None = None
+    """How many agreed to be analysed in the months known, where its boxes count that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +191,7 @@ def gather_facts(
                 boxes=tuple(of_agency),
                 visits_a_month=by_agency[agency] / MONTHS if by_agency.get(agency) else None,
                 ratings_a_month=answered.get(agency, 0) / MONTHS,
+                agreed=agreed_at(connection, province_id, agency, year),
             )
             for agency, of_agency in found.items()
             if agency in catalogue.agencies

@@ -183,7 +183,9 @@ AI02 = Form(
     (
         Section(Message("I. GENERAL INFORMATION"), 2, Parts.parties),
         Section(
-            Message("II. INFORMATION ON THE SYSTEM"), 2, _all(Parts.purpose, Parts.flow, Parts.subjects, Parts.models)
+            Message("II. INFORMATION ON THE SYSTEM"),
+            2,
+            _all(Parts.purpose, Parts.flow, Parts.subjects, Parts.counted, Parts.models),
         ),
         Section(Message("III. ASSESSMENT OF RISKS"), 2),
         Section(Message("1. To privacy and personal data"), 3, Parts.risks),

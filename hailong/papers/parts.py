@@ -7,6 +7,7 @@ from hailong.papers.findings import Findings
 from hailong.papers.paper import HEAD, LEGAL, OFFICER, OPERATOR, ROLES, SUPPLIER
 from pipeline.language import Day, Message, Spoken
 from pipeline.law import provision
+from server.boxes.agreed import agreed_words
 from server.documents.blocks import Block, ListBlock, TableBlock
 from server.documents.frame import BLANK
 
@@ -143,6 +144,7 @@ class Parts(Findings):
                     due=Day(legal.check_due) if legal.check_due else BLANK,
                 )
             stated.append(self.table((Message("Legal basis of {name}", name=one.name), words)))
+        stated += self.counted()
         return [
             *(stated or [self.unknown((Message("Legal basis: consent, or lawful activity of a state agency"), HEAD))]),
             self.text(provision("d356-6-3").says, provision("pdpl-19-1").says, provision("pdpl-19-2").says),
@@ -153,6 +155,17 @@ class Parts(Findings):
                 )
             ),
         ]
+
+    def counted(self) -> list[Block]:
+        """How those who do not agree are counted, and how many agree; nothing where nobody is asked."""
+        known = [(agency.name, agreed_words(agency.agreed)) for agency in self.facts.agencies if agency.agreed]
+        if not known and not any(one.config.legal.asks_consent for one in self.facts.configs):
+            return []
+        words = Message(
+            "Who does not agree is counted by number alone, in a table of its own, with the same noise as the "
+            "evidence: a visit is in one of the two. So it is public how many agree."
+        )
+        return [self.text(words), *([self.table(*known)] if known else [])]
 
     def storage(self) -> list[Block]:
         """What is kept."""

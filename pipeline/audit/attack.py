@@ -32,9 +32,11 @@ from pipeline.privacy.policy import AtRest, PoolPolicy, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.privacy.sealing import in_memory
 from pipeline.records import ClosedVisit, Level, Outcome
-from pipeline.release_kind import EVIDENCE, PULSE, Release, kind_of
+from pipeline.release_kind import EVIDENCE, MONTHLY, NOT_AGREED, PULSE, Release, ReleaseKind, kind_of, table_of
 
 PULSE_S = 10
+CANARIES = EVIDENCE.cells + NOT_AGREED.cells
+"""One in each cell of the monthly tables, and each in a pulse window of its own: a period's canaries."""
 CONFIDENCE = 0.999
 BACKGROUND_VISITS = 4
 RUNS = 3
@@ -208,7 +210,8 @@ def _counter_attacks(policy: PrivacyPolicy, canaries: int, mechanism: MechanismM
 
 
 def canary_attack(policy: PrivacyPolicy, canaries: int, mechanism: MechanismMaker) -> list[Attack]:
-    """One run: in every evidence period, one canary in each of its 18 cells, each in a pulse window of its own."""
+    """One run: in every evidence period, one canary in each of its 18 cells and one in each of the 3 of those who did
+    not agree, each in a pulse window of its own."""
     return _canary_attacks(policy, canaries, mechanism)[0]
 
 
@@ -217,7 +220,7 @@ def _canary_attacks(
 ) -> tuple[list[Attack], list[Attack]]:
     """(`canary_attack`, the same on every cell alone): one cell without noise hardly moves the whole. The confidence
     of a cell is such that all of them together err as rarely as one attack."""
-    rounds = max(1, canaries // EVIDENCE.cells)
+    rounds = max(1, canaries // CANARIES)
     scores: dict[str, list[tuple[float, bool]]] = {"evidence": [], "pulse": [], "pulse and evidence": []}
     pulse_epsilon, evidence_epsilon = policy.pulse_epsilon_milli / 1_000, policy.evidence_epsilon_milli / 1_000
     with short_curator(policy, mechanism) as (curator, clock):
@@ -240,18 +243,23 @@ def _canary_attacks(
         attacks.append(
             Attack(figure_words(name), claims[name], len(taken), right, epsilon_lower_bound(right, len(taken)))
         )
-    families: list[tuple[str, int, Callable[[int], int]]] = [("evidence", EVIDENCE.cells, lambda cell: cell)]
+    families: list[tuple[str, ReleaseKind]] = [("evidence", EVIDENCE), ("evidence", NOT_AGREED)]
     if pulse_epsilon:
-        families.append(("pulse", PULSE.cells, lambda cell: PULSE.cell_of(visit_of(cell))))
-    confidence = 1.0 - (1.0 - CONFIDENCE) / sum(number for _, number, _ in families)
+        families.append(("pulse", PULSE))
+    confidence = 1.0 - (1.0 - CONFIDENCE) / sum(kind.cells for _, kind in families)
     cells = []
-    for name, number, cell_of in families:
-        for cell in range(number):
-            own = [scored for at, scored in enumerate(scores[name]) if cell_of(at % EVIDENCE.cells) == cell]
+    for name, kind in families:
+        for cell in range(kind.cells):
+            own = [scored for at, scored in enumerate(scores[name]) if _is_in(visit_of(at % CANARIES), kind, cell)]
             right = sum((score > 0) == present for score, present in own)
             bound = epsilon_lower_bound(right, len(own), confidence)
-            cells.append(Attack(_cell_name(name, cell), claims[name], len(own), right, bound, confidence))
+            cells.append(Attack(_cell_name(kind.name, cell), claims[name], len(own), right, bound, confidence))
     return attacks, cells
+
+
+def _is_in(visit: ClosedVisit, kind: ReleaseKind, cell: int) -> bool:
+    """Whether a visit is counted in that cell of a kind."""
+    return kind in (PULSE, table_of(visit, has_row=True)) and kind.cell_of(visit) == cell
 
 
 def _cell_name(family: str, cell: int) -> Sentence:
@@ -259,8 +267,15 @@ def _cell_name(family: str, cell: int) -> Sentence:
 
 
 def visit_of(cell: int) -> ClosedVisit:
-    """The visit that falls into a cell of the evidence."""
+    """The visit that falls into a cell of the evidence; from 18 on, of those who did not agree."""
+    if cell >= EVIDENCE.cells:
+        return ClosedVisit(Level.ABSTAINED, Outcome(cell % 3), agreed=False)
     return ClosedVisit(Level(cell // 3), Outcome(cell % 3))
+
+
+def any_visit() -> ClosedVisit:
+    """One of all that there may be, each as likely."""
+    return visit_of(secrets.randbelow(CANARIES))
 
 
 def _round(
@@ -270,16 +285,17 @@ def _round(
     pulse_epsilon: float,
     evidence_epsilon: float,
 ) -> None:
-    known = [0] * EVIDENCE.cells
+    known = {kind: [0] * kind.cells for kind in MONTHLY}
     canaries: list[tuple[ClosedVisit, bool, float]] = []
-    evidence: wire.Evidence | None = None
-    for cell in range(EVIDENCE.cells):
+    monthly: dict[ReleaseKind, Release] = {}
+    for cell in range(CANARIES):
         visit = visit_of(cell)
         known_pulse = [0] * PULSE.cells
         for _ in range(BACKGROUND_VISITS):
-            other = ClosedVisit(Level(secrets.randbelow(6)), Outcome(secrets.randbelow(3)))
+            other = any_visit()
             curator.count(other, clock.wall)
-            known[EVIDENCE.cell_of(other)] += 1
+            table = table_of(other, has_row=True)
+            known[table][table.cell_of(other)] += 1
             known_pulse[PULSE.cell_of(other)] += 1
         present = bool(secrets.randbits(1))
         if present:
@@ -287,15 +303,15 @@ def _round(
         clock.advance(PULSE_S)
         score = 0.0
         for message in curator.close_due(clock.wall):
-            if isinstance(message, wire.Evidence):
-                evidence = message
+            if kind_of(message) is not PULSE:
+                monthly[kind_of(message)] = message
             else:
                 score = _score(message.counts[PULSE.cell_of(visit)] - known_pulse[PULSE.cell_of(visit)], pulse_epsilon)
         canaries.append((visit, present, score))
-    assert evidence is not None
     for visit, present, pulse_score in canaries:
-        cell = EVIDENCE.cell_of(visit)
-        score = _score(evidence.counts[cell] - known[cell], evidence_epsilon)
+        table = table_of(visit, has_row=True)
+        cell = table.cell_of(visit)
+        score = _score(monthly[table].counts[cell] - known[table][cell], evidence_epsilon)
         scores["evidence"].append((score, present))
         scores["pulse"].append((pulse_score, present))
         scores["pulse and evidence"].append((score + pulse_score, present))
@@ -336,33 +352,38 @@ def differencing_attack(
                     epoch,
                     identity=identity,
                     require_anchor=require_anchor,
+                    asks_consent=True,
                     mechanism=mechanism,
                 )
 
             curator = start(folder)
             if require_anchor:
                 curator.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
+            curator.server_reads(wire.NOT_AGREED_VERSION)
+            curator.close_due(clock.wall)
+            clock.advance(PULSE_S * CANARIES)  # from the second period on there is a table of those who did not agree
             curator.close_due(clock.wall)
             curator.count(ClosedVisit(Level.HIGH, Outcome.SATISFIED), clock.wall)
+            curator.count(visit_of(EVIDENCE.cells), clock.wall)
             curator.close()
             old_disk = folder / "old"
             shutil.copytree(folder, old_disk, ignore=shutil.ignore_patterns("old"))
             curator = start(folder)
             if require_anchor:
                 curator.anchor(wire.Anchor(0, 0, (0, 0, 0, 0)))
-            clock.advance(PULSE_S * EVIDENCE.cells)
+            clock.advance(PULSE_S * CANARIES)
             tables: dict[tuple[str, int], set[tuple[int, ...]]] = {}
             _collect(tables, curator, clock)
             anchor = _last_head(curator)
             for _ in range(3):  # restarts, and the clock set back into the period that was released
                 tries += 1
                 curator.close()
-                clock.jump(-PULSE_S * EVIDENCE.cells)
+                clock.jump(-PULSE_S * CANARIES)
                 curator = start(folder)
                 if require_anchor:
                     curator.anchor(anchor)
                 _collect(tables, curator, clock)
-                clock.advance(PULSE_S * EVIDENCE.cells)
+                clock.advance(PULSE_S * CANARIES)
                 _collect(tables, curator, clock)
                 anchor = _last_head(curator)
             curator.close()
@@ -422,12 +443,12 @@ def _short(policy: PrivacyPolicy, pools: tuple[PoolPolicy, ...] = ()) -> Privacy
         at_rest=AtRest.PLAIN_DEMO,
         demo=True,
         demo_pulse_s=PULSE_S,
-        demo_evidence_s=PULSE_S * EVIDENCE.cells,
+        demo_evidence_s=PULSE_S * CANARIES,
     )
 
 
 def _clock() -> ManualClock:
-    return ManualClock(DAY_ZERO_S + 100_000 * PULSE_S * EVIDENCE.cells + 1.0)
+    return ManualClock(DAY_ZERO_S + 100_000 * PULSE_S * CANARIES + 1.0)
 
 
 @contextmanager
@@ -446,8 +467,18 @@ def short_curator(
         clock = _clock()
         keys = new_keys("box")
         curator = ReleaseCurator(
-            _short(policy, pools), folder / "release.sqlite3", clock, keys, 1, require_anchor=False, mechanism=mechanism
+            _short(policy, pools),
+            folder / "release.sqlite3",
+            clock,
+            keys,
+            1,
+            require_anchor=False,
+            asks_consent=True,
+            mechanism=mechanism,
         )
+        curator.server_reads(wire.NOT_AGREED_VERSION)
+        curator.close_due(clock.wall)
+        clock.advance(PULSE_S * CANARIES)  # the table of those who did not agree is there from a period's begin on
         curator.close_due(clock.wall)
         yield curator, clock
         curator.close()

@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 
 from pipeline.audit.attack import (
     BACKGROUND_VISITS,
+    CANARIES,
     PULSE_S,
     Attack,
     MechanismMaker,
+    any_visit,
     epsilon_lower_bound,
     short_curator,
     visit_of,
@@ -27,14 +29,16 @@ from pipeline.language import Message
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.policy import PoolPolicy, PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
-from pipeline.records import ClosedVisit, Level, Outcome
-from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
+from pipeline.records import ClosedVisit
+from pipeline.release_kind import EVIDENCE, KINDS, NOT_AGREED, PULSE, Release, ReleaseKind, kind_of, table_of
 
 CANARY_COUNTERS = ("1", "2")
 HALL = (PoolPolicy(number=1, counters=CANARY_COUNTERS), PoolPolicy(number=2, counters=("3", "4")))
 SPLIT = (PoolPolicy(number=1, counters=("1", "3")), PoolPolicy(number=2, counters=("2", "4")))
 """The mutant: what each of the two counters counts stands in a pool of its own."""
 
+_FAMILY = {PULSE: "pulse", EVIDENCE: "monthly", NOT_AGREED: "monthly"}
+"""A canary is in one monthly table, whichever: what tells is learnt of both together."""
 _Table = tuple[ReleaseKind, int]
 """Kind and pool."""
 
@@ -54,7 +58,7 @@ def counter_attack(
     """`canaries` visits at one of `CANARY_COUNTERS`, on the real curator with these pools."""
     found: list[_Canary] = []
     with short_curator(policy, mechanism, pools) as (curator, clock):
-        for _ in range(max(2, canaries // EVIDENCE.cells)):
+        for _ in range(max(2, canaries // CANARIES)):
             found += _round(curator, clock)
     learnt, guessed = found[: len(found) // 2], found[len(found) // 2 :]
     weights = _learn(learnt)
@@ -80,28 +84,29 @@ def _round(curator: ReleaseCurator, clock: ManualClock) -> list[_Canary]:
     """One evidence period: a canary in each of its cells, each in a pulse window of its own."""
     pool_of = curator.policy.counters
     known: dict[_Table, list[int]] = {
-        (kind, pool): [0] * kind.cells for kind in (EVIDENCE, PULSE) for pool in set(pool_of.values())
+        (kind, pool): [0] * kind.cells for kind in KINDS for pool in set(pool_of.values())
     }
     canaries = []
-    evidence: list[Release] = []
-    for cell in range(EVIDENCE.cells):
+    monthly: list[Release] = []
+    for cell in range(CANARIES):
         for pool in set(pool_of.values()):
             known[PULSE, pool] = [0] * PULSE.cells
         for counter in pool_of:
             for _ in range(BACKGROUND_VISITS // 2):
-                other = ClosedVisit(Level(secrets.randbelow(6)), Outcome(secrets.randbelow(3)))
+                other = any_visit()
                 curator.count(other, clock.wall, counter)
-                for kind in (EVIDENCE, PULSE):
+                for kind in (table_of(other, has_row=True), PULSE):
                     known[kind, pool_of[counter]][kind.cell_of(other)] += 1
         canary = _Canary(visit_of(cell), secrets.randbelow(2))
         curator.count(canary.visit, clock.wall, CANARY_COUNTERS[canary.counter])
         clock.advance(PULSE_S)
         released = curator.close_due(clock.wall)
-        evidence += [each for each in released if kind_of(each) is EVIDENCE]
+        monthly += [each for each in released if kind_of(each) is not PULSE]
         canary.signs |= _signs([each for each in released if kind_of(each) is PULSE], canary.visit, known)
         canaries.append(canary)
     for canary in canaries:
-        canary.signs |= _signs(evidence, canary.visit, known)
+        own = table_of(canary.visit, has_row=True)
+        canary.signs |= _signs([each for each in monthly if kind_of(each) is own], canary.visit, known)
     return canaries
 
 
@@ -112,9 +117,9 @@ def _signs(released: list[Release], visit: ClosedVisit, known: dict[_Table, list
     for message in released:
         kind = kind_of(message)
         cell = kind.cell_of(visit)
-        name = f"{kind.name} {message.pool}"
+        name = f"{_FAMILY[kind]} {message.pool}"
         signs[f"{name} rest"] = 1 if message.counts[cell] - known[kind, message.pool][cell] >= 1 else -1
         signs[f"{name} nonce"] = 1 if message.nonce & 1 else -1
     if released:
-        signs[f"{kind_of(released[0]).name} order"] = 1 if released[0].pool > 1 else -1
+        signs[f"{_FAMILY[kind_of(released[0])]} order"] = 1 if released[0].pool > 1 else -1
     return signs

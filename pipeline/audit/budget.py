@@ -16,8 +16,15 @@ from pipeline.audit.wire_records import messages_in
 from pipeline.calendar import window_end_s, window_label, window_start_s
 from pipeline.errors import LogError
 from pipeline.language import NOTHING, Joined, Message, Sentence
-from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
-from pipeline.transparency.leaves import PolicyLeaf, RefusalLeaf, ReleaseLeaf, decode_leaf, release_digest
+from pipeline.release_kind import MONTHLY, NOT_AGREED, PULSE, Release, ReleaseKind, kind_of
+from pipeline.transparency.leaves import (
+    ConsentLeaf,
+    PolicyLeaf,
+    RefusalLeaf,
+    ReleaseLeaf,
+    decode_leaf,
+    release_digest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +89,7 @@ def audit_budget(store: Path, sent: Iterable[Path] = ()) -> Verdict:
         counts.update(leaf.kind.name for leaf in releases)
         pools |= {leaf.pool for leaf in releases}
         _check_pools(verdict, epoch, releases, policies)
+        _check_not_agreed(verdict, epoch, numbered)
         cost, pair = _worst_visit(releases)
         worst = max(worst, cost)
         if epoch_budgets and cost > max(epoch_budgets):
@@ -133,6 +141,41 @@ def _check_pools(verdict: Verdict, epoch: int, releases: list[ReleaseLeaf], poli
                 )
 
 
+def _check_not_agreed(verdict: Verdict, epoch: int, numbered: list[tuple[int, bytes]]) -> None:
+    """Those who did not agree are counted apart only where the log said so before, and beside an evidence of the same
+    pool and period with the same epsilon: a visit is in one of the two, and pays once."""
+    counted = False
+    evidence: dict[tuple[int, int, int], int] = {}
+    apart: dict[tuple[int, int, int], int] = {}
+    for _, data in numbered:
+        try:
+            leaf = decode_leaf(data)
+        except LogError:
+            continue  # said above
+        if isinstance(leaf, ConsentLeaf):
+            counted = counted or leaf.counted
+        elif isinstance(leaf, ReleaseLeaf) and leaf.kind in MONTHLY:
+            window = leaf.pool, int(leaf.period), leaf.index
+            (apart if leaf.kind is NOT_AGREED else evidence)[window] = leaf.epsilon_milli
+            if leaf.kind is NOT_AGREED and not counted:
+                verdict.problems.append(
+                    Message(
+                        "those who did not agree were released in epoch {epoch}, and the log had not said so",
+                        epoch=epoch,
+                    )
+                )
+    for window, epsilon_milli in apart.items():
+        if evidence.get(window) != epsilon_milli:
+            verdict.problems.append(
+                Message(
+                    "those who did not agree in {window} of epoch {epoch} do not go with an evidence of the same "
+                    "epsilon",
+                    window=of_pool(window_label(wire.PeriodKind(window[1]), window[2]), window[0]),
+                    epoch=epoch,
+                )
+            )
+
+
 def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, Sentence]:
     """The most that a visit can have cost. It falls into one pool, so this is the most of any pool, not their sum."""
     by_pool: dict[int, list[ReleaseLeaf]] = {}
@@ -146,7 +189,8 @@ def _worst_visit(releases: list[ReleaseLeaf]) -> tuple[int, Sentence]:
 
 
 def _worst_of_pool(releases: list[ReleaseLeaf]) -> tuple[int, Sentence]:
-    """The dearest pair of a pulse and an evidence whose periods overlap (demo kinds: any pair)."""
+    """The dearest pair of a pulse and a monthly table whose periods overlap (demo kinds: any pair). A visit is in one
+    monthly table: in the evidence, or among those who did not agree."""
 
     def spans(kind: ReleaseKind) -> list[_Span]:
         found = []
@@ -158,9 +202,9 @@ def _worst_of_pool(releases: list[ReleaseLeaf]) -> tuple[int, Sentence]:
         return found
 
     nothing = _Span(0, 0.0, float("inf"), Message("no other release"))
-    pulses, evidences = [nothing, *spans(PULSE)], [nothing, *spans(EVIDENCE)]
+    pulses, monthly = [nothing, *spans(PULSE)], [nothing, *(span for kind in MONTHLY for span in spans(kind))]
     best, label = 0, NOTHING
-    for evidence in evidences:
+    for evidence in monthly:
         for pulse in pulses:
             cost = evidence.epsilon_milli + pulse.epsilon_milli
             if cost > best and pulse.start_s < evidence.end_s and evidence.start_s < pulse.end_s:

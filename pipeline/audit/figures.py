@@ -77,6 +77,8 @@ FIGURES: Final[dict[str, Message]] = {
     # kinds of release, periods, reasons of a refusal, forms of a canary
     "pulse": Message("pulse"),
     "evidence": Message("evidence"),
+    "not_agreed": Message("not agreed"),
+    "not agreed": Message("not agreed"),
     "pulse and evidence": Message("pulse and evidence"),
     "integer": Message("integer"),
     "constant": Message("constant"),

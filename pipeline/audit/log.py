@@ -16,6 +16,7 @@ from pipeline.language import Joined, Message, Sentence
 from pipeline.transparency.heads import from_words, verify_head
 from pipeline.transparency.leaves import (
     BasisLeaf,
+    ConsentLeaf,
     EpochLeaf,
     KeyLeaf,
     ModelLeaf,
@@ -282,6 +283,12 @@ def describe_leaf(leaf: object) -> Sentence:
         )
     if isinstance(leaf, BasisLeaf):
         return _basis(leaf)
+    if isinstance(leaf, ConsentLeaf):
+        return (
+            Message("from now on those who do not agree are counted apart")
+            if leaf.counted
+            else Message("from now on those who do not agree are counted with those without a level")
+        )
     if isinstance(leaf, ModelLeaf):
         return Message("model {name} sha256 {digest}", name=leaf.name, digest=leaf.sha256.hex()[:16])
     if isinstance(leaf, KeyLeaf):

@@ -171,7 +171,8 @@ def audit_schema(pulse_epsilon: float, evidence_epsilon: float) -> Verdict:
         "level_guess_knowing_rating_and_all_others": guess_among_levels(evidence_epsilon),
         "why": [
             Message(
-                "A visit adds one to one cell of a pulse and one cell of the evidence; every cell has discrete Laplace "
+                "A visit adds one to one cell of a pulse and one cell of the evidence, or, where its citizen did not "
+                "agree, of the count of those; every cell has discrete Laplace "
                 "noise, so the odds of any two answers to 'did this visit take place, and how' change by at most "
                 "e^epsilon, however large the table and whatever else is known."
             ),
@@ -184,8 +185,9 @@ def audit_schema(pulse_epsilon: float, evidence_epsilon: float) -> Verdict:
                 "their finest time."
             ),
             Message(
-                "Head, hello, heartbeat and the questions about updates are moved by no visit; every message has the "
-                "same size on the network and goes at fixed times, the questions in quiet hours."
+                "Head, hello, heartbeat and the questions about updates and about what the server reads are moved by "
+                "no visit; every message has the same size on the network and goes at fixed times, the questions about "
+                "updates in quiet hours."
             ),
         ],
     }

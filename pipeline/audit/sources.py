@@ -49,7 +49,7 @@ def read_store(path: Path) -> StoredLog:
         rows = database.execute("SELECT epoch, 1, evidence, period, number, epsilon_milli FROM charge").fetchall()
         if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'pool_charge'").fetchone():
             rows += database.execute("SELECT epoch, pool, evidence, period, number, epsilon_milli FROM pool_charge")
-    charges = [(epoch, pool, bool(evidence), *charge) for epoch, pool, evidence, *charge in rows]
+    charges = [(epoch, pool, evidence, *charge) for epoch, pool, evidence, *charge in rows]
     return StoredLog(leaves, [head for head in heads if isinstance(head, wire.TreeHead)], charges)
 
 

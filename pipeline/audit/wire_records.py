@@ -111,7 +111,7 @@ class _WireAudit:
                         ),
                     )
             self._seen.setdefault(key, payload)
-        elif not isinstance(message, (wire.Heartbeat, wire.Hello, wire.Standing, wire.Want)):
+        elif not isinstance(message, (wire.Heartbeat, wire.Hello, wire.Standing, wire.Want, wire.Reads)):
             self._show(place, payload, Message("it has no sequence number"))
         if isinstance(message, Release):
             self._release(place, payload, message)

@@ -20,7 +20,7 @@ import msgspec
 from pipeline import wire
 from pipeline.errors import BudgetError, LogError, StoreError
 from pipeline.language import Message
-from pipeline.release_kind import Release, ReleaseKind
+from pipeline.release_kind import Release, ReleaseKind, kind_of
 from pipeline.transparency.leaves import EpochLeaf, Leaf, RefusalLeaf, ReleaseLeaf, decode_leaf, encode_leaf
 from pipeline.transparency.merkle import Frontier, leaf_hash, tree_root
 
@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS pool_charge (
 CREATE TABLE IF NOT EXISTS head (epoch INTEGER NOT NULL, size INTEGER NOT NULL, payload BLOB NOT NULL, PRIMARY KEY
 (epoch, size)) WITHOUT ROWID; CREATE TABLE IF NOT EXISTS staged (number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT
 NOT NULL UNIQUE, payload BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS server (epoch INTEGER PRIMARY KEY, reads INTEGER NOT NULL);
 """
 
 
@@ -160,6 +161,17 @@ class ReleaseStore:
         ).fetchone()
         return row is not None
 
+    def keep_server_reads(self, version: int) -> None:
+        """Remember the newest version of the schema that the epoch's server takes; written where it changes."""
+        if version != self.server_reads():
+            with self.transaction():
+                self._db.execute("INSERT OR REPLACE INTO server VALUES (?, ?)", (self.epoch, version))
+
+    def server_reads(self) -> int:
+        """The version that was kept last in this epoch; 0 if there is none."""
+        row = self._db.execute("SELECT reads FROM server WHERE epoch = ?", (self.epoch,)).fetchone()
+        return 0 if row is None else int(row[0])
+
     def stage(self, key: str, message: wire.Message) -> None:
         """Let a message wait for the outbox; inside a transaction."""
         self._db.execute("INSERT INTO staged (key, payload) VALUES (?, ?)", (key, wire.encode(message)))
@@ -225,6 +237,12 @@ class ReleaseStore:
             ),
             Message("Free space on the box's disk.") if full else Message("Check the file's owner and the disk."),
         )
+
+
+def release_key(message: Release) -> str:
+    """Under which the outbox takes a release once; of pool 1 as before there were pools."""
+    key = f"{kind_of(message).name}:{int(message.period)}:{message.index}"
+    return key if message.pool == 1 else f"{key}:{message.pool}"
 
 
 def highest_epoch(path: Path) -> int:

@@ -7,6 +7,7 @@ doubt, nothing is released.
 
     curator = ReleaseCurator(policy, data_dir / "release.sqlite3", SystemClock(), keys, epoch)
     curator.anchor(reply)                      # the server's answer to `wire.Hello`
+    curator.server_reads(4)                    # its answer to `wire.Reads`, where the basis is consent
     curator.count(visit, now, counter="3")     # at a visit's end, in memory, in the pool of its counter
     curator.close_due(now)                     # at a fixed interval, such as every second
     for staged in curator.pending():
@@ -17,7 +18,6 @@ doubt, nothing is released.
 from __future__ import annotations
 
 import contextlib
-import secrets
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -30,13 +30,22 @@ from pipeline.errors import BudgetError, ClockError, LogError
 from pipeline.keys import KeyPair
 from pipeline.language import Message
 from pipeline.privacy.clock import Clock
-from pipeline.privacy.ledger import ReleaseStore, Staged
+from pipeline.privacy.ledger import ReleaseStore, Staged, release_key
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.policy import PrivacyPolicy
-from pipeline.privacy.running import MAX_WAITING, UNPLACED, Period, Running, Terms, decode_running, encode_running
+from pipeline.privacy.running import (
+    MAX_WAITING,
+    UNPLACED,
+    Period,
+    Running,
+    Terms,
+    decode_running,
+    encode_running,
+    policy_leaf_of,
+)
 from pipeline.privacy.sealing import Sealer
 from pipeline.records import ClosedVisit, Tallies
-from pipeline.release_kind import EVIDENCE, KINDS, PULSE, Release, ReleaseKind, kind_of
+from pipeline.release_kind import EVIDENCE, KINDS, MONTHLY, NOT_AGREED, PULSE, Release, ReleaseKind, table_of
 from pipeline.transparency import leaves
 from pipeline.transparency.heads import from_words, make_head
 
@@ -54,11 +63,12 @@ def refused_mark(store_path: Path) -> Path:
 class ReleaseCurator:
     """One box's curator. Safe to use from several threads; `now` is in Unix seconds.
 
-    `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half
-    signs the log's heads. `epoch`: from the enrolment; a higher one than the store's begins a new log and drops the
-    running counts. `identity`: the epoch's, from the enrolment; a store of another one is refused. `require_anchor`:
-    draw nothing before `anchor` has been called. `memory_folder`: a folder on tmpfs for the sealing key, otherwise
-    found. `mechanism`: the noise for an epsilon in thousandths.
+    `store_path`: the SQLite file; the sealed running month lies beside it. `keys`: the box's, whose Ed25519 half signs
+    the log's heads. `epoch`: from the enrolment; a higher one than the store's begins a new log and drops the running
+    counts. `identity`: the epoch's, from the enrolment; a store of another one is refused. `require_anchor`: draw
+    nothing before `anchor` has been called. `asks_consent`: the legal basis, under which those who did not agree are
+    counted in a table of their own as soon as a server reads it. `memory_folder`: a folder on tmpfs for the sealing
+    key, otherwise found. `mechanism`: the noise for an epsilon in thousandths.
 
     Raises `ConfigError` where the policy does not protect the clerk or the key has no safe place, `StoreError`,
     `LogError`."""
@@ -73,6 +83,7 @@ class ReleaseCurator:
         *,
         identity: bytes = b"",
         require_anchor: bool = True,
+        asks_consent: bool = False,
         memory_folder: Path | None = None,
         mechanism: Callable[[int], Mechanism] = DiscreteLaplace,
     ) -> None:
@@ -97,7 +108,11 @@ class ReleaseCurator:
         self._sealed_at: float | None = None
         self._last = self._store.last_indices()
         self._skipped: list[leaves.RefusalLeaf] = []
-        self._terms = Terms.of(policy)
+        self._asks_consent = asks_consent
+        self._terms = self._new_terms()
+        said = [leaf.counted for leaf in self._store.leaves() if isinstance(leaf, leaves.ConsentLeaf)]
+        self._said_apart = bool(said) and said[-1]
+        """What the log says of those who do not agree."""
         self._current: dict[ReleaseKind, Period | None] = dict.fromkeys(KINDS)
         self._due: list[Period] = []
         self._open()
@@ -120,8 +135,17 @@ class ReleaseCurator:
                 )
             self._anchored = True
 
+    def server_reads(self, version: int) -> None:
+        """The newest version of the schema that the server takes; 0 where it does not say. Where the basis is consent,
+        it decides whether those who do not agree are counted apart: from the next evidence period on, whose beginning
+        writes it into the log. A period that runs goes on as it began."""
+        with self._lock:
+            if self._asks_consent and not self._refused and not self._finished:
+                self._store.keep_server_reads(version)
+
     def count(self, visit: ClosedVisit, now: float, counter: str = "") -> None:
-        """Count a visit that has ended, once, in the running pulse and evidence of one pool. Touches no file.
+        """Count a visit that has ended, once, in the running pulse and evidence of one pool; one whose citizen did not
+        agree in the table of those, if the running period has it. Touches no file.
 
         `counter`: where it took place; it is in no release, and kept nowhere. A counter that was moved counts in its
         former pool until the running evidence ends; a new one at once, if its pool is running."""
@@ -131,7 +155,8 @@ class ReleaseCurator:
                 return
             if self._observe(now):
                 self._roll(now)
-            pulse, evidence = self._period(PULSE), self._period(EVIDENCE)
+            pulse, _ = self._period(PULSE), self._period(EVIDENCE)
+            evidence = self._period(table_of(visit, self._terms.not_agreed))
             assert evidence is not None
             pool = self._pool_of(counter)
             if pool not in evidence.tables:
@@ -169,7 +194,7 @@ class ReleaseCurator:
             raise BudgetError(Message("Only a demo may end a period early."), Message("Wait for the period's end."))
         with self._lock:
             drawn = self.close_due(now)
-            running = [self._current[kind] for kind in reversed(KINDS)]
+            running = [self._current[kind] for kind in (PULSE, *MONTHLY)]
             self._due += [period for period in running if period is not None and period.index != UNPLACED]
             self._current = dict.fromkeys(KINDS)
             drawn += self._draw() if self._anchored and not self._held else []
@@ -248,7 +273,7 @@ class ReleaseCurator:
         with self._store.transaction():
             if self._store.is_new_epoch:
                 self._store.append(leaves.EpochLeaf(self.epoch, day, self._keys.signing_public, self._identity))
-            policy_leaf = self._policy_leaf(day)
+            policy_leaf = policy_leaf_of(self.policy, day)
             before = next(
                 (leaf for leaf in reversed(self._store.leaves()) if isinstance(leaf, leaves.PolicyLeaf)), None
             )
@@ -263,13 +288,19 @@ class ReleaseCurator:
         with contextlib.suppress(msgspec.MsgspecError):
             running = decode_running(sealed)
             self._terms = running.terms
-            self._current = {EVIDENCE: self._unreleased(running.evidence), PULSE: self._unreleased(running.pulse)}
+            sealed_periods = {EVIDENCE: running.evidence, NOT_AGREED: running.not_agreed, PULSE: running.pulse}
+            self._current = {kind: self._unreleased(period) for kind, period in sealed_periods.items()}
             self._due = [period for period in map(self._unreleased, running.due) if period is not None]
             for period in (*self._due, *self._current.values()):
                 if period is not None and period.index != UNPLACED:
                     self._note_index(period)
             if self._current[EVIDENCE] is None:  # its evidence has been released: the policy of now holds
-                self._terms = Terms.of(self.policy)
+                self._terms = self._new_terms()
+
+    def _new_terms(self) -> Terms:
+        """Of the policy of now, the legal basis, and what the server was last known to read."""
+        apart = self._asks_consent and self._store.server_reads() >= wire.NOT_AGREED_VERSION
+        return Terms.of(self.policy, apart)
 
     def _unreleased(self, period: Period | None) -> Period | None:
         """None for a period that was released after it was sealed last: its pools are released together."""
@@ -285,22 +316,6 @@ class ReleaseCurator:
         do not know."""
         running = self._terms.counters.get(counter)
         return self.policy.counters.get(counter, 1) if running is None else running
-
-    def _policy_leaf(self, day: int) -> leaves.PolicyLeaf:
-        policy = self.policy
-        return leaves.PolicyLeaf(
-            day,
-            policy.pulse_kind,
-            policy.pulse_epsilon_milli,
-            policy.evidence_kind,
-            policy.evidence_epsilon_milli,
-            policy.budget_epsilon_milli,
-            policy.clerks,
-            bool(policy.pool_with),
-            policy.at_rest.value,
-            policy.digest(),
-            tuple(policy.released_pools.items()) if policy.pools else (),
-        )
 
     def _anchor_problem(self, anchor: wire.Anchor) -> Message | None:
         if anchor.epoch > self.epoch:
@@ -346,10 +361,13 @@ class ReleaseCurator:
             running = self._current[kind]
             if running is not None and running.end_s <= now:
                 self._end(running)
+        last = dict(self._last)
         for kind in KINDS:
             period, _, epsilon_milli = self._terms.of_kind(kind)
-            if self._current[kind] is None and epsilon_milli and (kind, period) in self._last:
-                first = self._last[kind, period] + 1
+            # the monthly tables are in step: of one that there was not for a while, nothing was missed then
+            before = EVIDENCE if kind is NOT_AGREED else kind
+            if self._current[kind] is None and epsilon_milli and (before, period) in last:
+                first = last[before, period] + 1
                 missed = Period.new(self._terms, kind, 0)
                 missed.index = missed.index_at(now) - 1
                 if missed.index >= first:
@@ -376,14 +394,16 @@ class ReleaseCurator:
         self._due.append(period)
         self._current[period.kind] = None
         if period.kind is EVIDENCE:
-            self._terms = Terms.of(self.policy)
+            self._terms = self._new_terms()
 
     def _place(self, at_s: float) -> None:
         for kind in KINDS:
             period = self._period(kind)
             if period is not None and period.index == UNPLACED:
+                beside = self._current[EVIDENCE] if kind is NOT_AGREED else None  # in step, and placed before it
+                at = period.index_at(at_s) if beside is None else beside.index
                 # A clock that was set back never reopens a period: the next one that was not used takes the visits.
-                period.index = max(period.index_at(at_s), self._last.get((kind, period.period), -1) + 1)
+                period.index = max(at, self._last.get((kind, period.period), -1) + 1)
                 self._note_index(period)
 
     def _period(self, kind: ReleaseKind) -> Period | None:
@@ -399,18 +419,23 @@ class ReleaseCurator:
     # -- release
 
     def _draw(self) -> list[Release]:
-        if not self._due and not self._skipped and self._store.head_size() == self._store.size:
+        apart = self._terms.not_agreed
+        nothing_new = not self._due and not self._skipped and self._said_apart == apart
+        if nothing_new and self._store.head_size() == self._store.size:
             return []
         drawn: list[Release] = []
         with self._store.transaction():
             for leaf in self._skipped:
                 self._store.append(leaf)
+            if self._said_apart != apart:
+                self._store.append(leaves.ConsentLeaf(self._day(), apart))
             for period in self._due:
                 drawn += self._release(period)
             # The head goes first: once the server has a release, it has the head that anchors it.
             self._store.stage_head(make_head(self.epoch, self._store.size, self._store.root(), self._keys.sign))
             for message in drawn:
-                self._store.stage(_key(message), message)
+                self._store.stage(release_key(message), message)
+        self._said_apart = apart
         evidence_closed = any(period.kind is EVIDENCE for period in self._due)
         self._due, self._skipped = [], []
         if evidence_closed:
@@ -431,17 +456,7 @@ class ReleaseCurator:
         released = []
         for pool, counts in period.tables.items():
             self._store.charge(*window, pool)
-            message = period.kind.message(
-                version=wire.version_of(pool),
-                epoch=self.epoch,
-                sequence=0,
-                nonce=secrets.randbits(64),
-                period=period.period,
-                index=period.index,
-                epsilon_milli=period.epsilon_milli,
-                counts=mechanism.release(counts),  # type: ignore[arg-type]
-                pool=pool,
-            )
+            message = period.message(self.epoch, pool, mechanism.release(counts))
             self._store.append(leaves.ReleaseLeaf(*window, leaves.release_digest(message), pool))
             released.append(message)
         return released
@@ -458,6 +473,8 @@ class ReleaseCurator:
             return
         given_up = [period for period in self._due if period.kind is PULSE][:excess]
         given_up += [period for period in self._due if period.kind is EVIDENCE][: excess - len(given_up)]
+        months = {period.index for period in given_up if period.kind is EVIDENCE}
+        given_up += [each for each in self._due if each.kind is NOT_AGREED and each.index in months]
         with self._store.transaction():
             for period in given_up:
                 self._refuse(period, leaves.Refused.WAITED_TOO_LONG)
@@ -471,13 +488,9 @@ class ReleaseCurator:
             self._seal()
 
     def _seal(self) -> None:
-        running = Running(self._terms, self._current[PULSE], self._current[EVIDENCE], self._due)
+        running = Running(
+            self._terms, self._current[PULSE], self._current[EVIDENCE], self._due, self._current[NOT_AGREED]
+        )
         pools = max(len(self._terms.numbers), len(self.policy.released_pools))
         self._sealer.seal(encode_running(running), self._context, pools)
         self._sealed_at = self._clock.monotonic_s()
-
-
-def _key(message: Release) -> str:
-    """Under which the outbox takes a release once; of pool 1 as before there were pools."""
-    key = f"{kind_of(message).name}:{int(message.period)}:{message.index}"
-    return key if message.pool == 1 else f"{key}:{message.pool}"

@@ -6,12 +6,15 @@ box with one pool is written as it was before there were pools.
 
 from __future__ import annotations
 
+import secrets
+
 import msgspec
 
 from pipeline.calendar import window_end_s, window_index
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.records import ClosedVisit
-from pipeline.release_kind import EVIDENCE, ReleaseKind, decode_kind, encode_kind
+from pipeline.release_kind import NOT_AGREED, PULSE, Release, ReleaseKind, decode_kind, encode_kind
+from pipeline.transparency.leaves import PolicyLeaf
 from pipeline.wire import PeriodKind
 
 UNPLACED = -1
@@ -35,9 +38,12 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
     """Numbers of the pools that are released; empty: pool 1 alone."""
     counters: dict[str, int] = {}
     """Counter -> the pool in which its visits are counted."""
+    not_agreed: bool = False
+    """Whether those who did not agree are counted in a table of their own: with the epsilon and periods of the
+    evidence, in step with it."""
 
     @classmethod
-    def of(cls, policy: PrivacyPolicy) -> Terms:
+    def of(cls, policy: PrivacyPolicy, not_agreed: bool = False) -> Terms:
         """The terms of a policy."""
         return cls(
             policy.pulse_kind,
@@ -49,6 +55,7 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
             policy.budget_epsilon_milli,
             tuple(policy.released_pools) if policy.pools else (),
             policy.counters,
+            not_agreed,
         )
 
     @property
@@ -58,9 +65,10 @@ class Terms(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def of_kind(self, kind: ReleaseKind) -> tuple[PeriodKind, int, int]:
         """(period, its length for a demo's, epsilon in thousandths) of a kind; epsilon 0: there is none of it."""
-        if kind is EVIDENCE:
-            return self.evidence_kind, self.evidence_length_s, self.evidence_epsilon_milli
-        return self.pulse_kind, self.pulse_length_s, self.pulse_epsilon_milli
+        if kind is PULSE:
+            return self.pulse_kind, self.pulse_length_s, self.pulse_epsilon_milli
+        epsilon_milli = self.evidence_epsilon_milli if kind is not NOT_AGREED or self.not_agreed else 0
+        return self.evidence_kind, self.evidence_length_s, epsilon_milli
 
 
 class Period(msgspec.Struct, omit_defaults=True):
@@ -90,6 +98,20 @@ class Period(msgspec.Struct, omit_defaults=True):
         """Index of the period of this kind that holds the instant."""
         return window_index(self.period, now_s, self.length_s)
 
+    def message(self, epoch: int, pool: int, noisy: tuple[int, ...]) -> Release:
+        """The release of one pool's table, with its noise; the outbox gives the sequence number."""
+        return self.kind.message(
+            version=self.kind.version(pool),  # type: ignore[arg-type]
+            epoch=epoch,
+            sequence=0,
+            nonce=secrets.randbits(64),
+            period=self.period,
+            index=self.index,
+            epsilon_milli=self.epsilon_milli,
+            counts=noisy,  # type: ignore[arg-type]
+            pool=pool,
+        )
+
     @classmethod
     def new(cls, terms: Terms, kind: ReleaseKind, index: int) -> Period:
         """An empty period under the terms."""
@@ -102,13 +124,31 @@ class Period(msgspec.Struct, omit_defaults=True):
         self.tables[pool][self.kind.cell_of(visit)] += 1
 
 
-class Running(msgspec.Struct):
+class Running(msgspec.Struct, omit_defaults=True):
     """What is sealed."""
 
     terms: Terms
     pulse: Period | None
     evidence: Period | None
     due: list[Period]
+    not_agreed: Period | None = None
+
+
+def policy_leaf_of(policy: PrivacyPolicy, day: int) -> PolicyLeaf:
+    """A policy as it stands in the log."""
+    return PolicyLeaf(
+        day,
+        policy.pulse_kind,
+        policy.pulse_epsilon_milli,
+        policy.evidence_kind,
+        policy.evidence_epsilon_milli,
+        policy.budget_epsilon_milli,
+        policy.clerks,
+        bool(policy.pool_with),
+        policy.at_rest.value,
+        policy.digest(),
+        tuple(policy.released_pools.items()) if policy.pools else (),
+    )
 
 
 encode_running = msgspec.msgpack.Encoder(enc_hook=encode_kind).encode

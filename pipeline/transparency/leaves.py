@@ -101,6 +101,14 @@ class BasisLeaf(_Leaf, frozen=True, tag="basis"):
     last_check: str = ""
 
 
+class ConsentLeaf(_Leaf, frozen=True, tag="consent_count"):
+    """Whether those who do not agree are counted in a table of their own, from the evidence period on that begins with
+    this leaf; without one they are not. Written by boxes whose legal basis is consent."""
+
+    day: int
+    counted: bool
+
+
 class ModelLeaf(_Leaf, frozen=True, tag="model"):
     """A model's weights in use."""
 
@@ -125,7 +133,7 @@ class CountsLostLeaf(_Leaf, frozen=True, tag="counts_lost"):
 
 
 StateLeaf = NoticeLeaf | BasisLeaf | ModelLeaf | KeyLeaf
-Leaf = EpochLeaf | PolicyLeaf | ReleaseLeaf | RefusalLeaf | StateLeaf | CountsLostLeaf
+Leaf = EpochLeaf | PolicyLeaf | ReleaseLeaf | RefusalLeaf | StateLeaf | ConsentLeaf | CountsLostLeaf
 
 encode_leaf = msgspec.msgpack.Encoder(enc_hook=encode_kind).encode
 _decoder = msgspec.msgpack.Decoder(Leaf, dec_hook=decode_kind)

@@ -65,6 +65,7 @@ class BoxHealth:
     """Of a hall's box, each of its pools; empty for a box of one."""
     log_size: int | None
     log_verified: bool | None
+    box_id: int = 0
     nobody: bool = False
     """Whether its releases of the last days say that hardly anybody is seen (`server.boxes.views`)."""
 
@@ -159,6 +160,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
         counts, head = sent.get(row.id), heads.get(row.id)
         found.append(
             BoxHealth(
+                box_id=row.id,
                 label=row.label,
                 agency_vi=row.name_vi,
                 agency_en=row.name_en,

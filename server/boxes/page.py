@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from pipeline.calendar import now_s
+from pipeline.calendar import now_s, today
+from server.boxes.agreed import agreed_by_box
 from server.boxes.health import box_states, by_urgency, overview
 from server.boxes.updates import fleet_rings, offer_states
 from server.store.engine import read
@@ -21,7 +22,8 @@ def health_page(request: Request, user: HealthReader) -> Response:
         states = box_states(connection, user.province_id)
         offers = offer_states(connection, user.province_id, now_s())
         rings = fleet_rings(connection, user.province_id)
+        agreed = agreed_by_box(connection, user.province_id, today())
     return render(
         request, "health.html", states=by_urgency(states), counts=overview(states),
-        fine=sum(box.fine for box in states), refresh_s=refresh_s(request), offers=offers, rings=rings,
+        fine=sum(box.fine for box in states), refresh_s=refresh_s(request), offers=offers, rings=rings, agreed=agreed,
     )  # fmt: skip

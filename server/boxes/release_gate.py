@@ -32,7 +32,7 @@ from sqlalchemy import Connection, case, func, select, update
 from calibration.noise import noise_bound
 from pipeline import wire
 from pipeline.calendar import day_at, month_of_day, window_end_s, window_start_s
-from pipeline.release_kind import EVIDENCE, PULSE, Release, ReleaseKind, kind_of
+from pipeline.release_kind import KINDS, MONTHLY, PULSE, Release, ReleaseKind, kind_of
 from server.boxes.registry import Box
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -100,7 +100,8 @@ class ReleaseGate:
             connection,
             {_window_of(box_id, message) for box_id, message in batch if isinstance(message, Release)},
         )
-        self._terms: dict[tuple[int, ReleaseKind], tuple[int, int | None]] = {}
+        self._terms: dict[tuple[int, bool], tuple[int, int | None]] = {}
+        """By box, and whether they are the pulse's."""
         self._held: dict[tuple[int, int, ReleaseKind, Held], list[tuple[int, int]]] = defaultdict(list)
 
     def judge(self, box: Box, message: Release) -> Held | None:
@@ -155,20 +156,21 @@ class ReleaseGate:
             return None
         kind = kind_of(message)
         pulse = kind is PULSE
-        stated = self._terms.get((box.box_id, kind)) or (
+        stated = self._terms.get((box.box_id, pulse)) or (
             (box.pulse_epsilon_milli, box.pulse_period) if pulse else (box.evidence_epsilon_milli, None)
         )
         if stated[0] is None:
             if message.epsilon_milli > MAX_UNSTATED_EPSILON_MILLI:
                 return Held.TERMS
             stated = (message.epsilon_milli, int(message.period) if pulse else None)
-            self._terms[box.box_id, kind] = stated
+            self._terms[box.box_id, pulse] = stated
             self._learn(box, kind, *stated)
         fits = message.epsilon_milli == stated[0] and message.period in kind.periods
         return None if fits and (not pulse or int(message.period) == stated[1]) else Held.TERMS
 
     def _learn(self, box: Box, kind: ReleaseKind, epsilon_milli: int, period: int | None) -> None:
-        values = {f"{kind.name}_epsilon_milli": epsilon_milli} | ({} if period is None else {"pulse_period": period})
+        name = "pulse" if kind is PULSE else "evidence"  # both monthly tables have one epsilon
+        values = {f"{name}_epsilon_milli": epsilon_milli} | ({} if period is None else {"pulse_period": period})
         scope = Scope(box.province_id)
         self.connection.execute(scope.update(boxes_table).where(boxes_table.c.id == box.box_id).values(values))
         record_change(self.connection, box.province_id, None, "box terms seen", {"box": box.box_id, **values})
@@ -211,7 +213,7 @@ def rejudge_terms(connection: Connection, province_id: int, box_id: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Implausible:
-    """Evidence that other counts of its month contradict."""
+    """A monthly table that other counts of its month contradict."""
 
     release_id: int
     box_id: int
@@ -222,13 +224,14 @@ class Implausible:
 def implausible_evidence(
     connection: Connection, province_id: int, first_month: int = 0, last_month: int = 2**31 - 1
 ) -> list[Implausible]:
-    """Evidence of these months (both included) that the agency's transactions or its tablets' ratings contradict,
-    beyond what noise explains with probability 1e-9. Months without known transactions are not held against them.
+    """Monthly tables of these months (both included) that the agency's transactions or its tablets' ratings contradict,
+    beyond what noise explains with probability 1e-9. Months without known transactions are not held against them. Those
+    who did not agree are in a table of their own, and held against the same figures, with the evidence.
 
     A box that serves one counter is held against that counter's ratings; several boxes of an agency against the
     agency's: where only all of them together are too many, all are held back, as nobody can tell which."""
     scope = Scope(province_id)
-    rows = _monthly_evidence(connection, scope, first_month, last_month)
+    rows = _monthly_tables(connection, scope, first_month, last_month)
     if not rows:
         return []
     # of other agencies and months nothing is asked: where a box stands at few of thousands, little is read
@@ -251,7 +254,7 @@ def implausible_evidence(
             hold(row, Held.OVER_RATINGS)
         most = known.get((row.agency_id, month))
         if most is not None and _visits(row) > VISITS_PER_TRANSACTION * most + noise_bound(
-            18, row.epsilon_milli / 1000
+            _cells(row), row.epsilon_milli / 1000
         ):
             hold(row, Held.OVER_TRANSACTIONS)
         if row.id not in found:
@@ -275,22 +278,28 @@ def held_by_box(connection: Connection, province_id: int) -> dict[int, dict[str,
     return {box_id: dict(reasons) for box_id, reasons in found.items()}
 
 
-def _monthly_evidence(connection: Connection, scope: Scope, first_month: int, last_month: int) -> Sequence[Any]:
-    names = ("id", "agency_id", "box_id", "pool", "period_index", "epsilon_milli")
+def _monthly_tables(connection: Connection, scope: Scope, first_month: int, last_month: int) -> Sequence[Any]:
+    names = ("id", "agency_id", "box_id", "pool", "kind", "period_index", "epsilon_milli")
     outcomes = (
-        reduce(add, (releases.c[name] for name in CELL_COLUMNS[outcome::3])).label(f"outcome{outcome}")
+        reduce(add, (func.coalesce(releases.c[name], 0) for name in CELL_COLUMNS[outcome::3])).label(
+            f"outcome{outcome}"
+        )
         for outcome in range(3)
     )
     query = scope.select(releases, *(releases.c[name] for name in names), *outcomes, boxes_table.c.counter_id).join(
         boxes_table, boxes_table.c.id == releases.c.box_id
     )
     query = query.where(
-        releases.c.kind == EVIDENCE.name,
+        releases.c.kind.in_([kind.name for kind in MONTHLY]),
         releases.c.held.is_(None),
         releases.c.period_kind == int(wire.PeriodKind.MONTH),
         releases.c.period_index.between(first_month, last_month),
     )
     return connection.execute(query).all()
+
+
+def _cells(row: Any) -> int:
+    return next(kind.cells for kind in KINDS if kind.name == row.kind)
 
 
 def _visits(row: Any) -> int:
@@ -306,7 +315,8 @@ def _more_rated(given: tuple[int, int], rows: Sequence[Any]) -> bool:
     epsilon = min(row.epsilon_milli for row in rows) / 1000
     dissatisfied = sum(_column(row, 1) for row in rows)
     satisfied = sum(_column(row, 2) for row in rows)
-    one, both = noise_bound(6 * len(rows), epsilon), noise_bound(12 * len(rows), epsilon)
+    cells = sum(map(_cells, rows)) // 3
+    one, both = noise_bound(cells, epsilon), noise_bound(2 * cells, epsilon)
     return dissatisfied > given[0] + one or satisfied > given[1] + one or dissatisfied + satisfied > sum(given) + both
 
 

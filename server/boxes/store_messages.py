@@ -30,9 +30,9 @@ from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
 from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
 
-Answer = wire.Ack | wire.Refusal | wire.Anchor | wire.Offer
-_NOT_STORED = (wire.Heartbeat, wire.Hello, wire.Standing)
-_OF_A_POOL = (wire.Pulse, wire.Evidence, wire.Ratings)
+Answer = wire.Ack | wire.Refusal | wire.Anchor | wire.Offer | wire.Reading
+_NOT_STORED = (wire.Heartbeat, wire.Hello, wire.Standing, wire.Reads)
+_OF_A_POOL = (wire.Pulse, wire.Evidence, wire.NotAgreed, wire.Ratings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,9 @@ def store_batch(
                 continue
             if isinstance(message, wire.Hello):
                 answers.append(_anchor(connection, box))
+                continue
+            if isinstance(message, wire.Reads):
+                answers.append(wire.Reading(wire.SCHEMA_VERSION))
                 continue
             if isinstance(message, wire.Standing):
                 answers.append(stand(connection, box, message, now_s))

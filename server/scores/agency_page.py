@@ -24,6 +24,7 @@ from server.core.masking import mask
 from server.feedback.feedback import counts
 from server.feedback.search import Wanted, found_cases
 from server.scores.agency_steps import agency_steps
+from server.scores.agreed import agreed_at
 from server.scores.asked import asked_period, own_agency
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
 from server.scores.comparing import own_ranks
@@ -76,6 +77,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         points = trend(connection, province, agency.agency_id, chosen)
         breaks = line_of(connection, user.scope.province, agency.agency_id).break_months
         windows = pulses(connection, province, agency.agency_id)
+        agreed = agreed_at(connection, province, agency.agency_id, chosen)
         hidden = left_out(connection, province, PULSE, agency.agency_id)
         channels = channel_counts(connection, province, agency.agency_id, chosen)
         reasons = reasons_of(connection, province, instrument, chosen, "province", agency.agency_id)
@@ -121,6 +123,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         month_words=month_words,
         trend_plot=_trend_plot(points[::-1], breaks, lang),
         windows=windows,
+        agreed=agreed,
         pulse_plot=pulse_plot(windows, lang),
         pulses_left_out=PULSES_LEFT_OUT if hidden else "",
         channels=channels,

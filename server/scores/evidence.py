@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import chain
@@ -10,21 +11,23 @@ from sys import intern
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import TABLET, DayCount
 from calibration.tables import EvidenceTable, added_up, cell_noise_variance
 from pipeline.calendar import DayRange, Period, day_date, month_of_day
-from pipeline.release_kind import EVIDENCE
+from pipeline.release_kind import EVIDENCE, NOT_AGREED, ReleaseKind
 from pipeline.wire import PeriodKind
-from server.boxes.release_gate import implausible_evidence
+from server.boxes.release_gate import Held, implausible_evidence
 from server.catalogue.agencies import Agency, read_agencies
+from server.core.scope import Scope
 from server.scores.clerks import left_out, shown_releases
 from server.scores.shown import shown_of
 from server.scores.sums import pieces, rating_sums, release_sums, run, shown_ratings_table, transaction_sums, unbound
 from server.store.channels import COUNTER_TABLET
-from server.store.tables.releases import CELL_COLUMNS
+from server.store.tables.releases import CELL_COLUMNS, releases
 
 HISTORY_MONTHS = 12
 
@@ -78,12 +81,9 @@ def agency_months(
         if span is not None:
             known = figures[row.agency_id, span].transactions
             known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
-    held = {table.release_id for table in implausible_evidence(connection, province_id, first, last)}
-    usable = shown_releases(province_id, EVIDENCE, but=held)
-    for row in run(connection, release_sums(usable, province_id, EVIDENCE)):
-        span = span_of.get(_month_of_table(row))
+    for row, cells in monthly_tables(connection, province_id, first, last):
+        span = span_of.get(month_of_table(row))
         if span is not None:
-            cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
             noise = row.releases * cell_noise_variance(row.epsilon_milli / 1000)
             table = EvidenceTable(cells, noise, day_range(span), str(row.box_id), int(row.releases))
             figures[row.agency_id, span].tables[table.box].append(table)
@@ -96,7 +96,55 @@ def agency_months(
     return months
 
 
-def _month_of_table(row: Any) -> int:
+def monthly_tables(
+    connection: Connection, province_id: int, first: int, last: int
+) -> list[tuple[Any, NDArray[np.int64]]]:
+    """Evidence that may be used, held against what else is known of the months `first` to `last`: (row of
+    `release_sums`, its cells [6, 3]; [7, 3] with those who did not agree, where their box counted them apart).
+
+    A box releases both at once. Where one of the two cannot be true, or came twice, the other alone would leave out
+    part of the visits: neither is used."""
+    held = {table.release_id for table in implausible_evidence(connection, province_id, first, last)}
+    apart: dict[tuple[int, ...], Any] = {}
+    for row in run(connection, _sums(province_id, NOT_AGREED, held)):
+        apart[_key(row)] = row
+    broken = _windows_apart(connection, province_id, held)
+    found = []
+    for row in run(connection, _sums(province_id, EVIDENCE, held)):
+        if _key(row)[:-1] in broken:
+            continue
+        cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
+        beside = apart.get(_key(row))
+        if beside is not None and beside.releases <= row.releases:  # of an epoch's first month there is none
+            last_row = [int(getattr(beside, name)) for name in CELL_COLUMNS[: NOT_AGREED.cells]]
+            cells = np.vstack([cells, last_row])
+        elif beside is not None:
+            continue
+        found.append((row, cells))
+    return found
+
+
+def _sums(province_id: int, kind: ReleaseKind, held: Collection[int]) -> Any:
+    return release_sums(shown_releases(province_id, kind, but=held), province_id, kind)
+
+
+def _key(row: Any) -> tuple[int, ...]:
+    return row.agency_id, row.box_id, row.period_kind, row.period_index, row.epsilon_milli
+
+
+def _windows_apart(connection: Connection, province_id: int, held: Collection[int]) -> set[tuple[int, ...]]:
+    """(agency, box, period's kind and index) of counts of those who did not agree that may not be used."""
+    query = Scope(province_id).select(
+        releases, releases.c.agency_id, releases.c.box_id, releases.c.period_kind, releases.c.period_index
+    )
+    # a second one of a window is held, and the first stands
+    unusable = (releases.c.held != Held.REPEATED.value) | releases.c.id.in_(sorted(held))
+    query = query.where(releases.c.kind == NOT_AGREED.name, unusable)
+    return {(row.agency_id, row.box_id, row.period_kind, row.period_index) for row in connection.execute(query)}
+
+
+def month_of_table(row: Any) -> int:
+    """The month that a row of `release_sums` counts for; of a demo's the one in which it came."""
     demo = row.period_kind == PeriodKind.DEMO_EVIDENCE
     return month_of_day(row.last_day) if demo else int(row.period_index)
 
@@ -104,7 +152,7 @@ def _month_of_table(row: Any) -> int:
 def left_out_agencies(connection: Connection, province_id: int, period: Period) -> frozenset[int]:
     """Ids of the agencies of which evidence of the period is not used, as it would be one clerk's."""
     found = left_out(connection, province_id, EVIDENCE)
-    return frozenset(r.agency_id for r in found if period.first_month <= _month_of_table(r) <= period.last_month)
+    return frozenset(r.agency_id for r in found if period.first_month <= month_of_table(r) <= period.last_month)
 
 
 def _agency_month(agency: Agency, span: Period, figures: _Figures) -> AgencyMonth:

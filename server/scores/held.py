@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, func
 
 from pipeline.calendar import today
-from pipeline.release_kind import EVIDENCE
+from pipeline.release_kind import MONTHLY
 from server.core.provinces import read_settings
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies
@@ -69,7 +69,7 @@ def _read_version(connection: Connection, province_id: int) -> Version:
     parts += read_settings(connection, province_id, ("confidence", "min_answers")).values()
     aside = func.count().filter(ratings.c.state == RatingState.SET_ASIDE)
     is_over = ratings.c.received_day < today(), ratings.c.day < today()
-    is_evidence = releases.c.kind == EVIDENCE.name
+    is_evidence = releases.c.kind.in_([kind.name for kind in MONTHLY])
     for table, extra, counts in (
         (ratings, (aside, func.sum(ratings.c.a00)), is_over),
         (releases, (func.max(releases.c.received_day),), (is_evidence,)),

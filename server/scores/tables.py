@@ -119,7 +119,8 @@ def estimate_rows(m: Material) -> list[Row]:
             agency = m.agencies[row.pop("agency")]
             row.pop("group")
             sensitivity = row.pop("sensitivity", [])
-            shares = ("low", "high", "abstained_low", "abstained_high", "worst_low", "worst_high", "naive_shift")
+            ends = ("abstained_low", "abstained_high", "consent_low", "consent_high", "worst_low", "worst_high")
+            shares = ("low", "high", *ends, "naive_shift")
             scaled = {name: _percent(row.pop(name)) for name in shares if name in row}
             row.pop("estimate")
             row["reasons"] = ", ".join([*row["reasons"], *(["lone_clerk"] if result.agency in m.left_out else [])])

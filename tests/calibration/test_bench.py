@@ -26,7 +26,7 @@ def test_every_threat_is_a_proper_world(threat: Threat) -> None:
     for p in (0.72, 0.95):
         world = threatened_world(p, 0.4, threat, 0.1)
         for joint in (world.rated, world.silent, world.past_rated, world.past_silent):
-            assert joint.shape == (6, 2)
+            assert joint.shape == ((7, 2) if threat is Threat.CONSENT_BY_SATISFACTION else (6, 2))
             assert joint.sum() == pytest.approx(1.0)
             assert (joint >= 0).all()
         mixed = 0.1 * world.rated + 0.9 * world.silent

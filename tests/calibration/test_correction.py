@@ -15,7 +15,7 @@ from calibration.correction import (
 from calibration.coverage import Cell, score_cell
 from calibration.response_curve import CurveArrays
 from calibration.simulate import Threat, threatened_world
-from calibration.tables import noisy_cells
+from calibration.tables import NOT_AGREED, noisy_cells
 
 FULL = np.asarray(True)
 SHARE = np.array([0.2, 0.5, 0.8, 0.9, 0.95, 0.8])
@@ -71,7 +71,7 @@ def test_response_by_level_is_corrected(rho: float, p: float, epsilon: float | N
 @pytest.mark.parametrize(("epsilon", "most"), [(None, 0.005), (1.5, 0.006)])
 def test_who_does_not_consent_is_a_stratum_of_its_own(epsilon: float | None, most: float) -> None:
     """Satisfied visitors agree more often, and who does not agree rates less often: the answers alone are too good, the
-    correction is not, since those without a level are weighted by their number and by their own answers."""
+    correction is not, since those who did not agree are weighted by their number and by their own answers."""
     world = threatened_world(0.82, 0.4, Threat.CONSENT_BY_SATISFACTION, 0.02)
     for n, visits in ((100, 5000), (400, 8000)):
         scores = score_cell(np.random.default_rng(11), world, Cell(n, visits, epsilon), 3000)
@@ -81,14 +81,41 @@ def test_who_does_not_consent_is_a_stratum_of_its_own(epsilon: float | None, mos
 
 
 def test_nothing_assumed_about_who_does_not_consent_still_holds_the_truth() -> None:
-    """Whatever those without a level think: the bounds hold the share that is sought."""
+    """Whatever those who did not agree think: the bounds hold the share that is sought, and are theirs alone: those
+    who agreed and were hardly seen have bounds of their own."""
     world = threatened_world(0.82, 0.4, Threat.CONSENT_BY_SATISFACTION, 0.05)
     visits, rate = 1_000_000, 0.05
     table = np.concatenate([(1 - rate) * world.silent.sum(axis=1, keepdims=True), rate * world.rated], axis=1)
     by_level = world.rated[:, 1] / world.rated.sum(axis=1)
-    low, high = abstained_bounds(noisy_cells(np.round(visits * table), 0.0), by_level)
+    cells = noisy_cells(np.round(visits * table), 0.0)
+    low, high = abstained_bounds(cells, by_level, NOT_AGREED)
     assert float(low) < 0.82 < float(high)
-    assert float(high - low) > 0.4, "half of the visitors do not agree: the bounds are as wide as that"
+    assert float(high - low) == pytest.approx(0.4875, abs=1e-3), "half do not agree: the bounds are as wide as that"
+    low, high = abstained_bounds(cells, by_level)
+    assert float(high - low) == pytest.approx(0.055, abs=2e-3), "12 % of the others have no level"
+
+
+def test_a_curve_from_before_anybody_was_counted_apart_takes_both_together() -> None:
+    """A first month: those who did not agree are added to those without a level, with their noise."""
+    apart = np.concatenate([cells_of([100] * 6, [20] * 6, [12] * 6), cells_of([50], [4], [1])])
+    together = apart[:6].copy()
+    together[5] += apart[6]
+    one = correction_arrays(noisy_cells(apart, 0.3), curve(), 124, 73)
+    other = correction_arrays(noisy_cells(together, 0.6), curve(), 124, 73)
+    for name in ("estimate", "low", "high", "n_eff"):
+        assert float(getattr(one, name)) == pytest.approx(float(getattr(other, name)))
+    assert one.by_level.shape == (6,)
+
+
+def test_cells_of_a_box_that_asks_nobody_use_the_others_of_a_curve_of_seven_rows() -> None:
+    table = noisy_cells(cells_of([100] * 6, [20] * 6, [12] * 6), 0.0)
+    seven = CurveArrays(
+        np.append(SHARE, 0.1), np.full(7, 1e-6), np.append(np.full(6, 1 / 12), 0.5), np.asarray(0.7), FULL, FULL,
+        np.append(SHARE, 0.1), np.full(7, 1e-6),
+    )  # fmt: skip
+    one, other = (correction_arrays(table, of, 120, 72) for of in (seven, curve()))
+    assert float(one.estimate) == float(other.estimate)
+    assert float(one.low) == float(other.low)
 
 
 def test_tilt_by_hand() -> None:

@@ -7,7 +7,8 @@ import pytest
 from sklearn.isotonic import IsotonicRegression
 
 from calibration.response_curve import curve_arrays, isotonic, learn_curve
-from calibration.tables import EvidenceTable, cell_noise_variance, noisy_cells
+from calibration.simulate import Threat, threatened_world
+from calibration.tables import EvidenceTable, added_up, cell_noise_variance, noisy_cells
 from calibration.worlds import correlation, draw_cells, joint_distribution
 from pipeline.errors import StatisticsError
 
@@ -87,3 +88,41 @@ def test_worlds_have_the_correlation_they_are_asked_for(p: float, rho: float) ->
     assert joint.sum() == pytest.approx(1.0)
     assert joint[:, 1].sum() == pytest.approx(p)
     assert correlation(joint) == pytest.approx(rho, abs=1e-6)
+
+
+def _tables(boxes: int, asking: int, seed: int = 1) -> tuple[list[EvidenceTable], np.ndarray]:
+    """Six months of so many boxes, of which some ask for consent, and count who gave none."""
+    rng = np.random.default_rng(seed)
+    world, plain = threatened_world(0.82, 0.4, Threat.CONSENT_BY_SATISFACTION, 0.1), joint_distribution(0.82, 0.4)
+    found = []
+    for box in range(boxes):
+        rated, silent = (world.rated, world.silent) if box < asking else (plain, plain)
+        drawn, _, _ = draw_cells(rng, rated, 100, 1000, 6, 1.5, silent=silent)
+        found += [EvidenceTable.released(table, 1.5, box=str(box)) for table in drawn]
+    return found, world.rated[:, 1] / world.rated.sum(axis=1)
+
+
+@pytest.mark.parametrize(("asking", "rows"), [(5, 7), (3, 7), (2, 6), (0, 6)])
+def test_those_who_did_not_agree_are_a_stratum_where_most_boxes_count_them(asking: int, rows: int) -> None:
+    tables, share = _tables(5, asking)
+    curve = learn_curve(tables)
+    assert curve.calibrated
+    assert curve.share.shape == curve.fitted.shape == curve.level_share.shape == (rows,)
+    assert curve.held == ()
+    if rows == 7:
+        assert curve.fitted[6] == pytest.approx(share[6], abs=0.08), "their own answers, and no place on the curve"
+        assert curve.level_share[6] == pytest.approx(0.5 * asking / 5, abs=0.05)
+    assert len(curve.rows()) == rows
+    assert len(curve.plot().to_dict()["layer"]) == 2
+
+
+def test_the_row_is_added_and_taken_away() -> None:
+    counts = np.arange(21).reshape(7, 3)
+    table = EvidenceTable.released(counts, 1.5)
+    folded = table.of_rows(6)
+    assert folded.counts[:5].tolist() == counts[:5].tolist()
+    assert folded.counts[5].tolist() == (counts[5] + counts[6]).tolist()
+    assert folded.cell_variance == 2 * table.cell_variance
+    assert folded.total == table.total == folded.of_rows(7).total
+    assert added_up([table, folded]).counts[6].tolist() == counts[6].tolist(), "nobody, where nobody is counted apart"
+    assert table.total_variance == pytest.approx(21 * table.cell_variance)

@@ -131,7 +131,7 @@ def test_what_is_of_a_pool_that_nobody_named_stays_on_the_box_until_somebody_doe
     sender.start()
     assert wait_for(lambda: bool(agency_of(store)))  # the other pool's message passes them by
     assert agency_of(store) == {(1, LAST_MONTH - 9): place.agency_id}
-    assert outbox.totals()["waiting"] == 9
+    assert wait_for(lambda: outbox.totals()["waiting"] == 9)  # its answer comes after it is stored
     with read(store) as connection:
         [state] = box_states(connection, place.province_id)
         assert [(pool.pool, pool.agency_vi) for pool in state.pools if not pool.agency_vi] == [(2, "")]

@@ -199,3 +199,20 @@ def test_a_sure_voice_stays_a_number(arousal: float) -> None:
     voice = VoiceAtFirst()
     found = [voice.beside(SpeechAffect(arousal, 40.0, 0.0, 1.0)) for _ in range(6)]
     assert all(0.0 <= one.arousal <= 1.0 for one in found)
+
+
+@pytest.mark.parametrize(
+    ("asks", "touches", "agreed"),
+    [
+        *((False, touches, True) for touches in ("", "n")),
+        *((True, touches, touches == "y") for touches in ("", "y", "yn", "ny")),
+    ],
+)
+def test_where_consent_is_asked_a_visit_begins_without_and_a_no_takes_it_back(
+    asks: bool, touches: str, agreed: bool
+) -> None:
+    """Where none is asked an opt-out is no refusal of consent: it stays with those without a level."""
+    visit = Visit(0.0, FusionParameters(), asks_consent=asks)
+    for touch in touches:
+        visit.agree() if touch == "y" else visit.opt_out()
+    assert visit.close(60.0) == ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED, agreed=agreed)

@@ -13,6 +13,7 @@ from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
 from pipeline.privacy.policy import PrivacyPolicy
 from pipeline.privacy.release import ReleaseCurator
 from pipeline.records import ClosedVisit, Level, Outcome
+from pipeline.release_kind import Release
 from pipeline.transparency.leaves import RefusalLeaf, ReleaseLeaf
 
 MONTH = 82  # November 2026
@@ -29,6 +30,7 @@ class Bench:
         policy: PrivacyPolicy | None = None,
         mechanism: Callable[[int], Mechanism] = DiscreteLaplace,
         trusted: bool = True,
+        asks_consent: bool = False,
     ) -> None:
         self.folder = folder
         self.path = folder / "release.sqlite3"
@@ -36,6 +38,7 @@ class Bench:
         self.clock = ManualClock(window_start_s(wire.PeriodKind.MONTH, MONTH) + 8 * 3_600.0, trusted)
         self.keys: KeyPair = new_keys("box")
         self.mechanism = mechanism
+        self.asks_consent = asks_consent
         self.epoch = 1
         self.curator = self.start()
         self.hand_over()
@@ -43,7 +46,13 @@ class Bench:
     def start(self, anchor: wire.Anchor | None = NO_HEAD) -> ReleaseCurator:
         """A curator on what lies in the folder."""
         self.curator = ReleaseCurator(
-            self.policy, self.path, self.clock, self.keys, self.epoch, mechanism=self.mechanism
+            self.policy,
+            self.path,
+            self.clock,
+            self.keys,
+            self.epoch,
+            asks_consent=self.asks_consent,
+            mechanism=self.mechanism,
         )
         if anchor is not None:
             self.curator.anchor(anchor)
@@ -69,15 +78,15 @@ class Bench:
         for _ in range(visits):
             self.curator.count(visit, self.clock.wall)
 
-    def pass_time(self, seconds: float) -> list[wire.Pulse | wire.Evidence]:
+    def pass_time(self, seconds: float) -> list[Release]:
         """Time passes; what was released at its end."""
         self.clock.advance(seconds)
         return self.curator.close_due(self.clock.wall)
 
-    def end_month(self) -> list[wire.Pulse | wire.Evidence]:
+    def end_month(self, month: int = MONTH) -> list[Release]:
         """Time passes to the first minute of the next month, day by day."""
         released = []
-        end_s = window_start_s(wire.PeriodKind.MONTH, MONTH + 1) + 60
+        end_s = window_start_s(wire.PeriodKind.MONTH, month + 1) + 60
         while self.clock.wall < end_s:
             released += self.pass_time(min(86_400.0, end_s - self.clock.wall))
         return released

@@ -51,7 +51,7 @@ def test_the_bound_covers(epsilon: float) -> None:
 
 
 def test_the_real_code_holds() -> None:
-    verdict = audit_attack(POLICY, canaries=900)
+    verdict = audit_attack(POLICY, canaries=1_100)
     assert verdict.problems == []
     # strong: most of the claim is shown (chance hides it once in 10^8 runs)
     assert verdict.facts["lower_bounds"]["evidence"] > 0.8
@@ -77,24 +77,24 @@ def test_what_chance_refutes_once_is_told_and_is_no_breach() -> None:
 
 
 def test_half_the_noise_is_caught() -> None:
-    """By what rests on the evidence. Of the pulse's 900 canaries miss it in one of 6,000 runs: that they see it in one
-    of two is the audit's own check, above."""
-    verdict = audit_attack(POLICY, canaries=900, mechanism=HalfNoise)
+    """By what rests on the evidence. Of the pulse's 1,100 canaries miss it once in 6,000 runs or less: that they see it
+    in one of two is the audit's own check, above."""
+    verdict = audit_attack(POLICY, canaries=1_100, mechanism=HalfNoise)
     refuted = {str(problem).split(": ")[1] for problem in verdict.problems if "refuted" in str(problem)}
     assert refuted >= {"evidence", "pulse and evidence"}
 
 
-@pytest.mark.parametrize("bare", [0, 17])
-def test_one_cell_without_noise_is_caught(bare: int) -> None:
+@pytest.mark.parametrize(("bare", "cells", "kind"), [(0, 18, "evidence"), (17, 18, "evidence"), (1, 3, "not agreed")])
+def test_one_cell_without_noise_is_caught(bare: int, cells: int, kind: str) -> None:
     """It hardly moves the attack on all cells together."""
 
     class OneBare(DiscreteLaplace):
         def release(self, counts: Sequence[int]) -> tuple[int, ...]:
             noisy = super().release(counts)
-            return tuple(counts[at] if at == bare and len(counts) == 18 else value for at, value in enumerate(noisy))
+            return tuple(counts[at] if at == bare and len(counts) == cells else value for at, value in enumerate(noisy))
 
-    problems = audit_attack(POLICY, canaries=900, mechanism=OneBare).problems
-    assert any(f"evidence cell {bare}:" in problem for problem in problems)
+    problems = audit_attack(POLICY, canaries=1_100, mechanism=OneBare).problems
+    assert any(f"{kind} cell {bare}:" in problem for problem in problems)
 
 
 def test_an_audit_with_too_few_canaries_says_so() -> None:
@@ -140,7 +140,7 @@ def test_every_cell_has_noise_of_its_own_and_of_the_right_size(epsilon_milli: in
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "attack", "--canaries", "900", "--days", "10", "--json"]) == 0
+    assert main(["audit", "attack", "--canaries", "1100", "--days", "10", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["facts"]
     assert 0.8 < facts["lower_bounds"]["evidence"] < 2.0  # above the claim once in 1,300 runs: that is not refuted yet
     assert facts["claims"]["evidence"] == 1.5

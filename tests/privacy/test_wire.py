@@ -17,7 +17,7 @@ from pipeline.errors import WireError
 from pipeline.framing import FRAME_BYTES, REPLY_BYTES, pad
 from pipeline.privacy.mechanism import DiscreteLaplace
 
-PINNED = {version: Path(__file__).with_name(f"wire_schema_{version}.txt") for version in (1, 2, 3)}
+PINNED = {version: Path(__file__).with_name(f"wire_schema_{version}.txt") for version in (1, 2, 3, 4)}
 PULSE = wire.Pulse(1, 1, 5, 7, wire.PeriodKind.DAY, 2_500, 500, (1, -2, 3, 4))
 EVIDENCE = wire.Evidence(1, 1, 6, 2**64 - 1, wire.PeriodKind.MONTH, 82, 1_500, tuple(range(18)))
 HEAD = wire.TreeHead(1, 1, 7, 9, 34, (2**64 - 1, 0, 1, 2), (1, 2, 3, 4, 5, 6, 7, 2**64 - 1))
@@ -31,7 +31,9 @@ STANDING = wire.Standing(
     3, 1, 0, 2**64 - 1, wire.UpdateState.NO_ROOM, 2**32 - 1, 2**32 - 1, (2**31 - 1,) * 4, wire.Machine.AARCH64, 99
 )
 WANT = wire.Want(3, 1, 0, 6, 2**32 - 1, 16_383)
-ALL = [PULSE, EVIDENCE, HEAD, HELLO, BEAT, RATINGS, OF_A_POOL, RATINGS_OF_A_POOL, STANDING, WANT]
+APART = wire.NotAgreed(4, 1, 11, 2**64 - 1, wire.PeriodKind.MONTH, 82, 1_500, (1, -2, 3), 64)
+READS = wire.Reads(4, 1, 0, 7)
+ALL = [APART, READS, PULSE, EVIDENCE, HEAD, HELLO, BEAT, RATINGS, OF_A_POOL, RATINGS_OF_A_POOL, STANDING, WANT]
 
 
 def test_the_schema_is_pinned() -> None:
@@ -41,8 +43,8 @@ def test_the_schema_is_pinned() -> None:
         f"{each.message}.{each.name} {each.kind} {each.count} x {each.low}..{each.high}\n" for each in fields
     )
     assert problems == []
-    assert text == PINNED[3].read_text(encoding="ascii")
-    assert wire.SCHEMA_VERSION == 3
+    assert text == PINNED[4].read_text(encoding="ascii")
+    assert wire.SCHEMA_VERSION == 4
     assert {kind: int(kind) for kind in wire.PeriodKind} == {
         wire.PeriodKind.HOUR: 1, wire.PeriodKind.FOUR_HOURS: 2, wire.PeriodKind.DAY: 3, wire.PeriodKind.MONTH: 4,
         wire.PeriodKind.DEMO_PULSE: 101, wire.PeriodKind.DEMO_EVIDENCE: 102,
@@ -51,7 +53,8 @@ def test_the_schema_is_pinned() -> None:
 
 def test_version_one_is_written_as_it_was() -> None:
     """Version 2 has the pool and nothing else more; a message of pool 1 is version 1's, byte by byte."""
-    one, two, three = (path.read_text(encoding="ascii").splitlines() for path in PINNED.values())
+    one, two, three, four = (path.read_text(encoding="ascii").splitlines() for path in PINNED.values())
+    assert [line for line in four if not line.startswith(("NotAgreed.", "Reads."))] == three
     assert [line for line in three if not line.startswith(("Standing.", "Want."))] == two
     assert [line.replace("constant 1 x 1..2", "constant 1 x 1..1") for line in two if ".pool " not in line] == one
     assert [line for line in two if ".pool " in line] == [
@@ -77,7 +80,7 @@ def test_the_largest_messages_fit_their_frames() -> None:
     assert pad(wire.encode(wire.Ratings(2, big, big, 2**64 - 1, big, (row,) * wire.RATING_ROWS, wire.MAX_POOLS)))
     anchor = wire.Anchor(big, big, (2**64 - 1,) * 4)
     offer = wire.Offer(2**32 - 1, (big,) * 4, 2**64 - 1)
-    for reply in (anchor, offer):
+    for reply in (anchor, offer, wire.Reading(big)):
         assert wire.decode_reply(wire.encode(reply)) == reply
         assert len(pad(wire.encode(reply), REPLY_BYTES)) == REPLY_BYTES
     piece = wire.Piece(2**32 - 1, 16_383, bytes(wire.PIECE_BYTES))
@@ -89,6 +92,15 @@ def test_the_largest_messages_fit_their_frames() -> None:
 def test_a_question_about_updates_has_its_own_version_and_no_number(change: dict[str, object]) -> None:
     with pytest.raises(WireError):
         wire.decode(msgspec.msgpack.encode({**_fields(STANDING), **change}))
+
+
+@pytest.mark.parametrize(
+    "change", [{"version": 1}, {"version": 2}, {"version": 3}, {"counts": [1, 2]}, {"counts": [1] * 18}, {"pool": None}]
+)
+def test_those_who_did_not_agree_have_their_own_version_and_name_their_pool(change: dict[str, object]) -> None:
+    fields = {**_fields(APART), **change}
+    with pytest.raises(WireError):
+        wire.decode(msgspec.msgpack.encode({name: value for name, value in fields.items() if value is not None}))
 
 
 def _fields(message: wire.Message) -> dict[str, Any]:

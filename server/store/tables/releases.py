@@ -11,13 +11,14 @@ from server.store.metadata import key, metadata, province_column, province_key, 
 from server.store.types import String
 
 CELL_COLUMNS = tuple(f"c{slot:02d}" for slot in range(max(kind.cells for kind in KINDS)))
-"""A release uses as many as its kind has cells, from the first on: a pulse four, an evidence table all."""
+"""A release uses as many as its kind has cells, from the first on: a pulse four, an evidence table all, the
+count of those who did not agree three."""
 
 
 def cell_values(counts: Sequence[int]) -> dict[str, int | None]:
-    """Column values of the 4 or 18 counts of a release; cells that its grid lacks are NULL."""
+    """Column values of the 3, 4 or 18 counts of a release; cells that its grid lacks are NULL."""
     if len(counts) not in {kind.cells for kind in KINDS}:
-        raise ValueError("A release has 4 or 18 counts.")
+        raise ValueError("A release has 3, 4 or 18 counts.")
     return {name: counts[slot] if slot < len(counts) else None for slot, name in enumerate(CELL_COLUMNS)}
 
 
@@ -36,7 +37,8 @@ deliveries = Table(
     same_province("box_id", "boxes"),
     UniqueConstraint("box_id", "epoch", "sequence"),
 )
-"""One row for every stored message (pulse, evidence, ratings, tree_head). `digest`: SHA-256 of its payload, hex."""
+"""One row for every stored message (pulse, evidence, not_agreed, ratings, tree_head). `digest`: SHA-256 of its
+payload, hex."""
 
 releases = Table(
     "releases",

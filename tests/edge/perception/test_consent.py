@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from edge.perception.networks import NetworkOptions, Networks, load_networks
 from pipeline.records import AbstainReason, Chunk, ClosedVisit, Frame, Level, Outcome
+from pipeline.release_kind import EVIDENCE, NOT_AGREED, table_of
 from tests.edge.clips import voice
 from tests.edge.perception.test_engine import BY_QUEUE, HAPPY, HAPPY_TOO, SETTINGS, Counter, reads
 
@@ -87,10 +89,10 @@ def test_no_and_a_child_are_an_abstained_visit_that_may_be_rated(networks: Netwo
     counter.show(2, HAPPY)
     counter.engine.screen_shown()
     assert counter.engine.rated(2)
-    assert counter.visits == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_SATISFIED)]
+    assert counter.visits == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_SATISFIED, agreed=False)]
     counter.engine.opt_out()
     counter.engine.tick(counter.time_s + TOUCH.rating_wait_s + 1)
-    assert counter.visits[1:] == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED)]
+    assert counter.visits[1:] == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED, agreed=False)]
     assert counter.engine.last_level is not None
     assert counter.engine.last_level.reason is AbstainReason.OPTED_OUT
     assert looked(counter) == (0, 0, 0)
@@ -106,7 +108,7 @@ def test_a_yes_that_is_taken_back_forgets_and_closes(networks: Networks) -> None
     counter.show(3, HAPPY)
     assert looked(counter) == before
     counter.engine.tick(counter.time_s + 60)
-    assert counter.visits == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED)]
+    assert counter.visits == [ClosedVisit(Level.ABSTAINED, Outcome.NOT_RATED, agreed=False)]
 
 
 def test_by_the_queue_a_call_asks_anew_and_says_no_yes(networks: Networks) -> None:
@@ -125,6 +127,41 @@ def test_by_the_queue_a_call_asks_anew_and_says_no_yes(networks: Networks) -> No
     counter.engine.visit_ended(counter.time_s)
     counter.engine.finish()
     assert {visit.service_group: visit.level for visit in counter.visits} == {3: Level.VERY_HIGH, 4: Level.ABSTAINED}
+    assert {visit.service_group: visit.agreed for visit in counter.visits} == {3: True, 4: False}
+
+
+def _calls(deeds: list[str]) -> list[ClosedVisit]:
+    """A day of calls; each citizen does what is said, in the order of the letters: yes, no, a rating."""
+    counter = Counter(_loaded(), CALLED)
+    engine = counter.engine
+    for group, deed in enumerate(deeds, start=1):
+        time_s = 100.0 * group
+        engine.visit_started(group, time_s)
+        for step, letter in enumerate(deed, start=1):
+            engine.tick(time_s + step)
+            if letter == "y":
+                engine.agree(time_s + step)
+            elif letter == "n":
+                engine.opt_out()
+            else:
+                engine.screen_shown()
+                engine.rated(5 if letter == "+" else 1)
+    engine.finish()
+    return sorted(counter.visits, key=lambda visit: visit.service_group)
+
+
+@pytest.mark.parametrize("deed", ["", "y", "n", "yn", "+", "-", "y+", "n-", "yn-", "ny"])
+def test_what_one_citizen_chooses_moves_one_cell_of_one_table(deed: str) -> None:
+    """Yes, no, neither, taken back, rated or not: the visits of the others stay what they are."""
+    day = ["y", "", "n+", "y-", "yn"]
+    before, after = _calls(day), _calls([*day[:2], deed, *day[3:]])
+    assert [visit for visit in before if visit.service_group != 3] == [
+        visit for visit in after if visit.service_group != 3
+    ]
+    (mine,) = [visit for visit in after if visit.service_group == 3]
+    assert mine.agreed == (deed.startswith("y") and "n" not in deed)
+    tables = Counted(table_of(visit, has_row=True) for visit in after)
+    assert tables == {EVIDENCE: 2 + mine.agreed, NOT_AGREED: 3 - mine.agreed}
 
 
 DEEDS = st.sampled_from(["frame", "chunk", "call", "end", "no", "screen", "rate", "tick", "long", "yes"])
