@@ -47,6 +47,8 @@ _LEAD = re.compile(
     r"^(?:(?:dạ|da|vâng|thưa|thua|em|tôi|toi|mình|minh|xin|chọn|chon|chấm|cham"
     r"|mức độ|muc do|mức|muc|số|so|điểm|diem|đánh giá|danh gia|trả lời|tra loi|cho)[ ,:]+)+"
 )
+_THE_BEST = re.compile(r"(?:(?:rất|rat|quá|qua|tuyệt|tuyet|đúng|dung) )?(?:số|so|number|no\.?) ?(?:1|một|mot|one)")
+"""`số 1` is a key, and how people say that nobody is better: it is asked again."""
 _UNIT = re.compile(r" ?(?:sao|điểm|diem|đ|\*|⭐|stars?|points?)$")
 _OUT_OF_FIVE = re.compile(r" ?(?:/|trên|tren|out of) ?5$")
 _WITH_LABEL = re.compile(r"([1-5]) ?[-.:=,(]? ?([^\d]+?)\)?")
@@ -62,6 +64,8 @@ def read_input(text: str, instrument: Instrument | None = None) -> int | None:
         return STOP
     if bare in _SKIP:
         return SKIP
+    if _THE_BEST.fullmatch(bare):
+        return None
     labels = _labels(instrument)
     for form in (key, bare, _LEAD.sub("", bare), bare.removeprefix("(").removesuffix(")")):
         if (found := _level(form, labels)) is not None:

@@ -15,7 +15,7 @@ ASKED = load_instrument("2640")
 
 LEVELS: dict[int, str] = {
     1: (
-        "1|1.|1!| 1 |１|1 ạ|1 sao|1/5|1 / 5|1 điểm|1đ|một|Một|MỘT|mot|một điểm|mức 1|số 1|chọn 1|"
+        "1|1.|1!| 1 |１|1 ạ|1 sao|1/5|1 / 5|1 điểm|1đ|một|Một|MỘT|mot|một điểm|mức 1|chọn 1|chọn số 1|"
         "1 - rất không hài lòng|1. Rất không hài lòng|1 (rất không hài lòng)|rất không hài lòng|"
         "RẤT KHÔNG HÀI LÒNG|rat khong hai long|Rat khong hai long.|rất ko hài lòng|"
         "rất k hài lòng|very dissatisfied|one|1 star|1️⃣|⭐|1,0|1.0|dạ 1|em chọn 1 ạ|1 nhé|"
@@ -54,6 +54,7 @@ STOPS = (
 )
 SKIPS = "0|０|bỏ qua|Bỏ qua|bo qua|skip|0.|không biết|0 ạ"
 UNCLEAR = (
+    "số 1|Số 1!|so 1|số một|Số một ạ|rất số 1|number one|"  # also: nobody is better
     "Không|không|KHONG|khong|ko|k|không ạ|Có|có|co|vâng|dạ|Đúng|đúng|ĐÚNG|dùng|Dùng|đừng|"
     "đứng|Nam|nam|Tú|tú|Tu|tu|Hải|hải|Bà|bà|Bá|Mốt|Nấm|nằm|bón|tự|tứ|ok|oke|tốt|tot|rất tốt|"
     "cũng được|tạm được|6|7|9|10|55|45|4.5|4,5|-1|-5|+5|<3|>3|1-5|4-5|1 2 3|5 4 3 2 1|4/10|"
