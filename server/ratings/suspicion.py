@@ -54,6 +54,11 @@ def _criteria(instrument: Instrument, answers: Sequence[int], more: Mapping[int,
     return [value for value in given if value > 0]
 
 
+NETWORK_A_DAY = 200
+"""Planning figure: the most sheets about one agency that come from one network in a day, be it the hall's own. Links
+can be had by the thousand by whoever prints them; networks cannot."""
+
+
 class ArrivalWatch:
     """Judges ratings as they arrive on one server process."""
 
@@ -63,6 +68,7 @@ class ArrivalWatch:
         self._devices = RateLimiter(self.rules.device_a_day, 86_400.0)
         self._bursts = RateLimiter(self.rules.burst_ratings, self.rules.burst_window_s)
         self._staff = RateLimiter(self.rules.staff_ratings - 1, 3_600.0)
+        self._networks = RateLimiter(NETWORK_A_DAY, 86_400.0)
         self._hours: dict[str, RateLimiter] = {}
 
     def _hash(self, *parts: str) -> str:
@@ -98,6 +104,9 @@ class ArrivalWatch:
             hour = self._hours.setdefault(channel.code, RateLimiter(max(1, channel.sheets_a_day // 4), 3_600.0))
             if not hour.allow(self._hash("hour", network)):
                 return RatingFlag.OVER_PLAN
+        by_self = channel is not None and channel.asked_by is AskedBy.SELF
+        if by_self and network and not self._networks.allow(self._hash("network", place, network)):
+            return RatingFlag.OVER_PLAN
         staff = best and bool(network) and not self._staff.allow(self._hash("staff", place, network))
         if taken_s is not None and taken_s < rules.fastest_s * answered:
             return RatingFlag.TOO_FAST

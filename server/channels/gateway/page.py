@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, TypeVar
 
 from anyio import to_thread
@@ -9,10 +10,13 @@ from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import NotFoundError
+from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
 from server.channels.gateway.gateway import Call, Gateway, find_gateway, is_first, is_genuine, next_to_ask, receive
-from server.channels.online.invitations import issue
+from server.channels.online.invitations import issue, links_of_portal
+from server.channels.online.receipts import LINKS_A_DAY
 from server.channels.pages import public_limit, watch_of
+from server.core.scope import Scope
 from server.store.engine import read, write
 from server.tabular.values import read_phone
 from server.web.context import engine_of, no_csrf, web
@@ -22,9 +26,9 @@ MAX_BODY_BYTES = 8_192
 
 
 class Body(BaseModel):
-    """What a gateway sends or gets: nothing that is not named."""
+    """What a gateway sends or gets: nothing that is not named, and no `true` as the number 1."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Incoming(Body):
@@ -101,10 +105,14 @@ async def signed(request: Request, code: str, model: type[_Model], kinds: tuple[
     if not await to_thread.run_sync(take):
         raise HTTPException(409, "This call has been taken before: sign every call with a new nonce.")
     try:
-        return gateway, model.model_validate_json(body)
+        found = model.model_validate_json(body)
     except ValidationError as error:
         first = error.errors()[0]
         raise HTTPException(422, f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    said = [name for name, _ in json.loads(body, object_pairs_hook=list)]
+    if len(said) != len(set(said)):
+        raise HTTPException(422, "A name stands twice in the body.")
+    return gateway, found
 
 
 def documented(model: type[BaseModel], *, named: bool = False) -> dict[str, Any]:
@@ -178,6 +186,9 @@ async def link(request: Request, code: str) -> Link:
                 agency = read_catalogue(connection, gateway.province_id).agency(wanted.agency)
             except NotFoundError as error:
                 raise HTTPException(422, error.message) from None
+            scope = Scope(gateway.province_id)
+            if links_of_portal(connection, scope, gateway.round_id, agency.id) >= LINKS_A_DAY:
+                raise HTTPException(409, Message("This unit has had {most} new links today.", most=LINKS_A_DAY))
             return issue(
                 connection, gateway.province_id, gateway.round_id, agency.id, service_group=wanted.service_group
             )[0]

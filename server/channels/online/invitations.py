@@ -11,10 +11,11 @@ from sqlalchemy import Connection, func, insert, select, update
 from pipeline.calendar import today
 from pipeline.errors import InvalidError
 from pipeline.language import Message
-from server.core.changes import record_change
+from server.core.changes import detail_text, record_change
 from server.core.scope import Scope
 from server.store.channels import RECEIPT
 from server.store.engine import insert_row
+from server.store.tables.changes import changes
 from server.store.tables.rounds import invitations
 
 MAX_AT_ONCE = 10_000
@@ -83,9 +84,25 @@ def issue(
         insert_row(connection, invitations, {**fixed, "token_hash": digest(tokens[0])})
     else:
         connection.execute(insert(invitations), [{**fixed, "token_hash": digest(token)} for token in tokens])
-    detail = {"round": round_id, "agency": agency_id, "count": count, "channel": channel}
-    record_change(connection, province_id, user_id, "invitations_issued", detail)
+    record_change(connection, province_id, user_id, "invitations_issued", _issued(round_id, agency_id, count, channel))
     return tokens
+
+
+def _issued(round_id: int, agency_id: int, count: int, channel: str) -> dict[str, int | str]:
+    """What the log of changes says of links."""
+    return {"round": round_id, "agency": agency_id, "count": count, "channel": channel}
+
+
+def links_of_portal(connection: Connection, scope: Scope, round_id: int, agency_id: int) -> int:
+    """One-time links that the province's portal has asked for today, for an agency: by the log of changes, where no
+    user stands beside them."""
+    query = scope.select(changes, func.count()).where(
+        changes.c.day == today(),
+        changes.c.action == "invitations_issued",
+        changes.c.user_id.is_(None),
+        changes.c.detail == detail_text(_issued(round_id, agency_id, 1, "online")),
+    )
+    return int(connection.execute(query).scalar_one())
 
 
 def find(connection: Connection, token: str) -> Invitation | None:

@@ -187,9 +187,9 @@ def _entered(instrument: Instrument, given: dict[str, int | str]) -> tuple[list[
 
 
 class FormAnswers(BaseModel):
-    """What the entry page sends."""
+    """What the entry page sends; `true` is no answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     code: Annotated[str, Field(max_length=20)]
     day: Annotated[str, Field(max_length=12)] = ""
@@ -230,7 +230,9 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
         instrument = found.load_instrument()
         answers, more = _entered(instrument, sent.answers)
         bits = {reason.code: reason.bit for reason in instrument.reasons}
-        mask = sum(1 << bits[code] for code in set(sent.reasons) if code in bits)
+        if unknown := set(sent.reasons) - bits.keys():
+            raise HTTPException(422, Message("There is no such reason: {reason}.", reason=min(unknown)[:40]))
+        mask = sum(1 << bits[code] for code in set(sent.reasons))
         done = enter_form(
             connection,
             user.province_id,

@@ -117,6 +117,9 @@ def test_the_other_channels_and_pages_show_it_too(store: Engine, world: tuple[Pr
     )
     assert bad.status_code == 422
     assert "N1" in bad.text
+    for wrong in ({"answers": {**answers, "overall": True}}, {"reasons": ["9"]}, {"decide": 1}):
+        sent = {"code": code, "answers": answers, **wrong}
+        assert browser.http.post("/survey/entry/forms", json=sent, headers=token).status_code == 422, wrong
     done = browser.http.post("/survey/entry/forms", json={"code": code, "answers": answers}, headers=token)
     assert done.json()["result"] == "stored"
     overall, more = _newest(store, province)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import pytest
@@ -9,7 +10,8 @@ from sqlalchemy import Engine
 
 from pipeline.instruments import RatingFlag, load_instrument
 from server.core.provinces import make_province, write_setting
-from server.ratings.suspicion import ArrivalWatch, SuspicionRules
+from server.ratings.suspicion import NETWORK_A_DAY, ArrivalWatch, SuspicionRules
+from server.store.channels import ONLINE, SMS, Channel
 from server.store.engine import write
 
 ASKED = load_instrument("2640")
@@ -61,6 +63,24 @@ def test_a_burst_at_one_place() -> None:
     flags = [watch.judge(ASKED, MIXED, place="p", taken_s=90, device=str(n)) for n in range(12)]
     assert flags == [RatingFlag.NONE] * 10 + [RatingFlag.BURST] * 2
     assert watch.judge(ASKED, MIXED, place="q", taken_s=90) is RatingFlag.NONE
+
+
+def test_one_network_sends_so_many_sheets_a_day_about_one_agency() -> None:
+    """Whoever prints links by the thousand sent thousands of them from his desk, mixed, with a new cookie each."""
+    watch, devices = ArrivalWatch(SuspicionRules(burst_ratings=10_000)), itertools.count()
+
+    def flags(times: int, place: str = "p", network: str = "desk", channel: Channel = ONLINE) -> list[RatingFlag]:
+        return [
+            watch.judge(
+                ASKED, MIXED, place=place, channel=channel, taken_s=90, device=f"{next(devices)}", network=network
+            )
+            for _ in range(times)
+        ]
+
+    assert set(flags(NETWORK_A_DAY)) == {RatingFlag.NONE}
+    assert set(flags(50)) == {RatingFlag.OVER_PLAN}
+    assert set(flags(5, network="home") + flags(5, place="q")) == {RatingFlag.NONE}
+    assert RatingFlag.OVER_PLAN not in flags(NETWORK_A_DAY + 5, network="", channel=SMS)
 
 
 def test_thresholds_are_settings_of_the_province(store: Engine) -> None:

@@ -89,7 +89,7 @@
     if (!inputs.length) { open(); return; }
     busy = true;
     const codes = get("reasons").dataset.codes.split(",");
-    const reasons = get("reasons").value.split(/[ ,;]+/).filter(Boolean).map((text) => codes[Number(text) - 1]).filter(Boolean);
+    const reasons = get("reasons").value.split(/[ ,;]+/).filter(Boolean).map((text) => codes[Number(text) - 1] ?? text);
     const answers = Object.fromEntries(inputs.filter((input) => input.value).map((input) => [input.dataset.code, input.dataset.keys ? Number(input.value) : input.value]));
     try {
       const done = await call("/survey/entry/forms", { code: code.value, day: get("day").value.trim(), answers, reasons, decide: Boolean(get("decide")?.checked) });

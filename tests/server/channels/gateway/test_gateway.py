@@ -16,6 +16,7 @@ from server.channels.gateway.gateway import Call, _conversation_key, answers_of,
 from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import switch_round
 from server.store.engine import read, write
+from server.store.tables.changes import changes
 from server.store.tables.contacts import phone_contacts, phone_sessions
 from server.store.tables.gateways import gateway_events, gateway_nonces
 from server.store.tables.ratings import ratings
@@ -158,6 +159,40 @@ def test_the_portal_gets_one_time_links(survey: Survey) -> None:
     assert page.status_code == 200
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert gateway.call("links", {"agency": "elsewhere"}).status_code == 422
+
+
+def test_the_portal_has_so_many_links_a_day_and_agency(survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds its key had as many ballots as he liked."""
+    monkeypatch.setattr("server.channels.gateway.page.LINKS_A_DAY", 3)
+    gateway = _gateway(survey, "portal")
+    assert [gateway.call("links", {"agency": "nho-a"}).status_code for _ in range(5)] == [200] * 3 + [409] * 2
+    assert gateway.call("links", {"agency": "nho-b"}).status_code == 200, "another agency has its own"
+    with write(survey.engine) as connection:
+        connection.execute(update(changes).values(day=today() - 1))
+    assert gateway.call("links", {"agency": "nho-a"}).status_code == 200, "the next day"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("links", '{"agency": "nho-a", "service_group": true}'),
+        ("links", '{"agency": "nho-a", "service_group": "1"}'),
+        ("links", '{"agency": "nho-a", "service_group": 1.0}'),
+        ("links", '{"agency": "nho-b", "agency": "nho-a"}'),
+        ("links", '{"agency": "nho-a", "service_group": NaN}'),
+    ],
+)
+def test_a_body_says_one_thing(survey: Survey, path: str, body: str) -> None:
+    """`true` was the field 1, and of a name that stands twice the second was taken."""
+    gateway = _gateway(survey, "portal")
+    whole, _, headers = gateway.signed(path, {})
+    when, nonce = headers["X-Hailong-Time"], headers["X-Hailong-Nonce"]
+    call = Call("POST", whole, when, nonce, body.encode())
+    headers["X-Hailong-Signature"] = call.signature(gateway.secret)
+    answer = gateway.send(whole, call.body, headers)
+    assert answer.status_code == 422, answer.text
+    with read(survey.engine) as connection:
+        assert connection.execute(select(invitations)).all() == []
 
 
 def test_numbers_and_conversations_are_deleted_in_time(survey: Survey) -> None:
