@@ -49,7 +49,7 @@ def test_a_fifth_is_held_out_with_all_classes() -> None:
     assert min(shares[label] for label in range(3)) > len(held) / 4
 
 
-@pytest.mark.parametrize("name", ["counter", "service"])
+@pytest.mark.parametrize("name", ["counter", "service", "fresh", "region", "clerk"])
 def test_nothing_that_is_reported_on_is_among_them(name: str) -> None:
     with (DATA / f"{name}_sentences.csv").open(encoding="utf-8", newline="") as lines:
         reported = {bare(row["text"]) for row in csv.DictReader(lines)}
