@@ -19,7 +19,7 @@ from scipy.sparse import csr_matrix
 from models.training.text_network import Float32, Mixture, Pieces
 
 SMOOTHING = 0.05
-STEPS = 60
+STEPS = 25
 _OTHERS = slice(3, 6)
 
 
