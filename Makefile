@@ -53,7 +53,10 @@ test-distribution: setup ## the box's tests on the distribution's own Python
 	@sh requirements/on_distribution.sh $(BIN)/python $(DISTRIBUTION_PYTHON) -m pytest -n 2 --dist loadfile $(GUARD) $(BOX_TESTS) $(ARGS)
 
 test-field: setup ## a box's and a server's life on a bare Debian in a container (root, debootstrap, systemd-container)
-	$(BIN)/python -m pytest -m field -s tests/field $(ARGS)
+	@mkdir -p build
+	@rm -f build/field.log
+	HAILONG_FIELD_LOG=$(CURDIR)/build/field.log $(BIN)/python -m pytest -m field -n 2 --dist loadfile --durations=0 tests/field $(ARGS); \
+	  rc=$$?; cat build/field.log; exit $$rc
 
 test-spark: $(STAMP) ## the scoring sums on Apache Spark in local mode (needs Java 17)
 	@java -version 2>&1 | grep -q '"1[79]\|"2' || { echo "make test-spark needs Java 17 or newer: apt install openjdk-17-jre-headless"; exit 1; }

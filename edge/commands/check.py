@@ -256,14 +256,9 @@ def _privacy(config: EdgeConfig) -> Finding:
 
 
 def _clock(config: EdgeConfig) -> Finding:
-    from pipeline.privacy.clock import SystemClock
+    from edge.commands.check_clock import clock_finding
 
-    if SystemClock(assume_synchronised=config.box.demo).trusted():
-        return Finding("clock", "ok", Message("taken as it is (demo)") if config.box.demo else Message("synchronised"))
-    fix = Message("Enable time synchronisation: timedatectl set-ntp true, or run chrony.")
-    return Finding(
-        "clock", "warning", Message("not synchronised: the box counts, but releases nothing until it is"), fix
-    )
+    return clock_finding(taken_as_it_is=config.box.demo)
 
 
 def _disk(config: EdgeConfig) -> Finding:

@@ -16,8 +16,8 @@ import json
 import shutil
 from pathlib import Path
 
-from pipeline.language import Message
-from pipeline.language.console import say
+from pipeline.language import Message, in_language
+from pipeline.language.console import console_language
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> int:
     for path in (layout.unit, layout.journal, layout.command, layout.updater, timer):
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.drop_ins, ignore_errors=True)
+    removed = Message("Removed. {count} files wiped. Now: {command}", count=wiped, command="hailong server revoke")
+    last_words = in_language(removed, console_language())  # the catalogues go with the software
     shutil.rmtree(layout.home)
     systemctl(layout, "daemon-reload")
     if has_systemd(layout):
@@ -90,5 +92,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result))
     else:
-        say(Message("Removed. {count} files wiped. Now: {command}", count=wiped, command="hailong server revoke"))
+        print(last_words)
     return 0

@@ -22,6 +22,8 @@ from pipeline.language import Message
 
 NAME = "hailong-edge"
 _SHARE = f"usr/share/{NAME}"
+_GUIDE = Path(__file__).parents[2] / "docs/guide/edge.toml"
+"""Every setting with its meaning, to begin from; in a checkout, where packages are made."""
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 CONTROL = """Package: {name}
@@ -48,6 +50,9 @@ if [ -e /opt/hailong/current ]; then config=$config.new; fi
 if [ -e "$config" ]; then set -- "$config"; else set --; fi
 updated=$(readlink /opt/hailong/current || true)
 sh "$share/install.sh" "$share/hailong-edge.tar" "$(cat "$share/trust.key")" "$@"
+if [ -z "$updated" ] && [ ! -e /etc/hailong/edge.toml ] && [ -e "$share/edge.toml" ]; then
+  echo "Mẫu để viết tệp / to begin from: cp $share/edge.toml /etc/hailong/edge.toml"
+fi
 [ -z "$updated" ] || [ ! -e /etc/hailong/edge.toml ] || systemctl enable --quiet hailong-edge || true
 """
 
@@ -78,6 +83,8 @@ def write_package(bundle: Path, trust: str, folder: Path) -> Path:
         shutil.copyfile(bundle, share / "hailong-edge.tar")
         (share / "install.sh").write_text(installer_text(), encoding="utf-8")
         (share / "trust.key").write_text(trust + "\n", encoding="ascii")
+        if _GUIDE.exists():
+            shutil.copyfile(_GUIDE, share / "edge.toml")
         scripts = {"postinst": POSTINST.format(share=_SHARE), "prerm": PRERM, "postrm": POSTRM}
         fields = control_fields(NAME, manifest.version, manifest.platform, manifest.python)
         return build_package(tree, CONTROL, fields, scripts, folder)

@@ -57,9 +57,14 @@ def languages() -> tuple[str, ...]:
 
 @lru_cache(maxsize=64)
 def language(code: str) -> Language:
-    """A language by its code; the default one where there is no such catalogue."""
+    """A language by its code; the default one where there is no such catalogue, and the English of the code where there
+    is none at all (software that has just removed itself still says so)."""
     path = paths().get(code)
-    return _load(code, path) if path else language(DEFAULT)
+    if path is not None:
+        return _load(code, path)
+    if code != DEFAULT:
+        return language(DEFAULT)
+    return Language(SOURCE, "English", _locale(SOURCE), gettext.NullTranslations())
 
 
 def of_environment(environment: Mapping[str, str]) -> str:

@@ -145,6 +145,10 @@ class CatalogueReader:
         return {}
 
 
+_FEW = 12
+"""So many codes are named to somebody who wrote another."""
+
+
 def _codes(connection: Connection, scope: Scope, table: Table) -> dict[str, int]:
     """Codes, made comparable, to ids."""
     query = scope.select(table, table.c.code, table.c.id)
@@ -163,6 +167,11 @@ def _whole(text: str, name: str, low: int, high: int) -> int:
 def _known(ids: Mapping[str, int], code: str, name: str) -> int:
     found = ids.get(match_key(code))
     if found is None:
+        if ids and len(ids) <= _FEW:  # a newcomer writes a level's name where its code belongs
+            known = ", ".join(sorted(ids))
+            raise ValueError(
+                Message("unknown {what}: {code} (there are: {known})", what=NOUNS[name], code=code, known=known)
+            )
         raise ValueError(Message("unknown {what}: {code}", what=NOUNS[name], code=code))
     return found
 

@@ -22,7 +22,7 @@ A hall's box sends the tables of its pools by number; --pool AGENCY=NUMBER:CLERK
 that nobody named nothing is taken: the box keeps it, and the health page says so. Whose a pool was is never changed
 backwards: name the first month of the new agency (--from).
 
-The running server needs no restart. On the box: `hailong keys enroll --config edge.toml --code CODE`.
+The running server needs no restart. On the box: `hailong keys enroll --config /etc/hailong/edge.toml --code CODE`.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ def run(args: argparse.Namespace) -> int:
         print(f'  enrol_address = "{enrol_address}"')
     print("  [legal]")
     say(Message('basis = "consent"  # or "state_activity" with its papers; there is no default'), indent=2)
-    say(Message("On the box: {command}", command=f"hailong keys enroll --config edge.toml --code {code}"))
+    say(Message("On the box: {command}", command=f"hailong keys enroll --config /etc/hailong/edge.toml --code {code}"))
     return 0
 
 

@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 
 from pipeline.language import Message
 from pipeline.language.console import say
 from server.commands.options import ONCE
 from server.core.config import add_store_arguments, load_config, own_folder, own_keys
+
+PACKAGED = "/var/lib/hailong-server"
+"""Where the Debian package has its data: there the service is started, not the command."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,5 +76,7 @@ def run(args: argparse.Namespace) -> int:
     say(Message("One-time password: {password}   {once}", password=password, once=ONCE))
     say(Message("Server key for boxes: {key}", key=keys.curve_public_z85))
     say(Message("Folder: {path}", path=config.data_dir))
-    say(Message("Next: {command}", command="hailong server run"))
+    packaged = os.environ.get("HAILONG_SERVER_DIR") == PACKAGED
+    following = "systemctl enable --now hailong-server" if packaged else "hailong server run"
+    say(Message("Next: {command}", command=following))
     return 0

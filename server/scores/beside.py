@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 
+from pipeline.errors import HailongError
 from server.scores.held import Held, Version
 
 T = TypeVar("T")
@@ -58,6 +59,8 @@ class Maker:
                 self._made_now = key, over
             try:
                 make()
+            except HailongError as error:  # too little is known: the page says the same, in its own place
+                _log.info("what a page asked for is not to be had: %s", error)
             except Exception:  # a supervisor: the page is there without it, and the next one tries again
                 _log.exception("what a page asked for could not be made")
             with self._lock:

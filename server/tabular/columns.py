@@ -81,6 +81,13 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "total_score": ("total_score", "totalScore", "tổng điểm"),
     "suggestion": ("suggestion", "giải pháp", "đề xuất", "kiến nghị giải pháp"),
 }
+_OWN = {
+    plain(f"{prefix} {noun}"): name
+    for prefix, name in (("mã", "code"), ("tên", "name_vi"))
+    for noun in ("cơ quan", "đơn vị", "quầy", "thủ tục", "lĩnh vực", "cấp", "điều tra viên")
+}
+"""In a list of agencies `mã cơ quan` is the code and `tên cơ quan` the name of the row itself; elsewhere both name the
+agency that a row belongs to."""
 _BY_TEXT = {plain(text): name for name, texts in ALIASES.items() for text in texts}
 _CODED = re.compile(
     r"^(?:(?:câu|câu hỏi|tiêu chí|mục|chỉ số|question|item|q)[ .]*)?([A-Z]\d{1,2})(?![A-Za-z0-9])(.*)$", re.IGNORECASE
@@ -127,8 +134,9 @@ def recogniser(instrument: Instrument | None = None, columns: Collection[str] | 
         found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text))) or _in_groups(text, known)
         if instrument is not None and (found is None or found not in ALIASES):
             found = found or _item(text, known)
-        if found is not None and columns is not None and not found.startswith(("item:", "?")) and found not in columns:
-            return None
+        if columns is not None and (found is None or (not found.startswith(("item:", "?")) and found not in columns)):
+            own = _OWN.get(plain(text))
+            return own if own in columns else None
         return found
 
     return name

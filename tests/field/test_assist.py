@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from edge.deploy.package import write_package
-from pipeline.keys import new_keys, save_keys
 from tests.field.container import SERVER, Container, missing
 from tests.field.test_box import CONFIG, state
 from tests.field.test_package import apt
@@ -27,10 +26,9 @@ def box() -> Iterator[Container]:
         yield container
 
 
-def test_a_box_is_set_up_by_pages_alone(box: Container, tmp_path: Path) -> None:
-    keys = new_keys("server")
-    save_keys(keys, tmp_path / "signing")
-    package = write_package(Bundles(tmp_path, keys, tmp_path / "signing").first, keys.signing_public_z85, tmp_path)
+def test_a_box_is_set_up_by_pages_alone(box: Container, tmp_path: Path, shared: Path) -> None:
+    bundles = Bundles(tmp_path, shared)
+    package = write_package(bundles.first, bundles.trust, tmp_path)
     box.put(package, f"/srv/{package.name}")
     box.put(Path(__file__).with_name("clerk.py"), "/srv/clerk.py")
     (tmp_path / "server").mkdir()
@@ -56,6 +54,6 @@ def test_a_box_is_set_up_by_pages_alone(box: Container, tmp_path: Path) -> None:
         assert "No such file" in box.run("stat", f"{CONFIG}.draft", check=False), "the draft is wiped"
         journal = box.run("journalctl", "--no-pager", "--quiet")
         assert code not in journal, "the one-time code goes by standard input"
-        apt(box, "purge", "hailong-edge", check=False)
+        apt(box, "purge", "hailong-edge")
         left = box.run("find", "/etc/hailong", "-type", "f", check=False)
         assert all("No such file" in line for line in left.splitlines()), left

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hailong.demo_media import film_file, scripts
-from pipeline.keys import new_keys, save_keys
+from pipeline.keys import new_keys
 from pipeline.wire import BoxState, UpdateState
 from tests.field.container import SERVER, Container, missing
 from tests.field.world import Bundles, FieldServer, die_at_start, die_at_work, guide_with, need_a_floor, tell, wait_for
@@ -59,11 +59,9 @@ def check(box: Container) -> dict[str, dict[str, str]]:
     return {found["what"]: found for found in json.loads(said.splitlines()[-1])["findings"]}
 
 
-def test_the_life_of_a_box(box: Container, tmp_path: Path) -> None:
-    keys = new_keys("server")
-    save_keys(keys, tmp_path / "signing")
-    trust = keys.signing_public_z85
-    bundles = Bundles(tmp_path, keys, tmp_path / "signing")
+def test_the_life_of_a_box(box: Container, tmp_path: Path, shared: Path) -> None:
+    bundles = Bundles(tmp_path, shared)
+    trust = bundles.trust
     tell(f"bundle: {bundles.made['bytes'] / 1e6:.0f} MB, {bundles.made['files']} files")
     debian = (box.root / "etc/debian_version").read_text().strip()
     python = box.run("/usr/bin/python3", "--version").strip()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from edge.deploy.package import write_package
-from pipeline.keys import new_keys, save_keys
 from tests.field.container import SERVER, Container, missing
 from tests.field.test_box import CONFIG, state
 from tests.field.world import Bundles, FieldServer, die_at_start, guide_with, tell, wait_for
@@ -32,11 +31,9 @@ def apt(box: Container, *words: str, check: bool = True) -> str:
     return box.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--quiet", *words, check=check)
 
 
-def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
-    keys = new_keys("server")
-    save_keys(keys, tmp_path / "signing")
-    bundles = Bundles(tmp_path, keys, tmp_path / "signing", PYTHON[box.suite])
-    trust = keys.signing_public_z85
+def test_the_life_of_a_package(box: Container, tmp_path: Path, shared: Path) -> None:
+    bundles = Bundles(tmp_path, shared, PYTHON[box.suite])
+    trust = bundles.trust
     debian = (box.root / "etc/debian_version").read_text().strip()
     versions = [box.run(name, "--version").splitlines()[0] for name in ("/usr/bin/python3", "systemctl")]
     tell(f"booted: Debian {debian}, {', '.join(versions)}")
@@ -52,6 +49,8 @@ def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
     with server.running(box):
         said = apt(box, "install", "--no-install-recommends", f"/srv/{packages[0].name}")
         assert "write /etc/hailong/edge.toml" in said
+        assert "cp /usr/share/hailong-edge/edge.toml" in said, "the guide came with the package"
+        box.run("test", "-s", "/usr/share/hailong-edge/edge.toml")
         tell("apt install: the software is there, the next steps are printed")
         config = guide_with(
             address=f'"tcp://{SERVER}:5870"', public_key=f'"{server.key}"', source='"none"', interval_s="2.0"
@@ -71,7 +70,8 @@ def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
         assert "8.0-" in box.run("readlink", "/opt/hailong/current")
         wait_for("the box is at work", lambda: "the server answers" in state(box))
         tell(next(line for line in said.splitlines() if "does not accept" in line))
-        apt(box, "purge", "hailong-edge", check=False)
+        said = apt(box, "purge", "hailong-edge")
+        assert "files wiped" in said, said
         left = box.run(
             "find", "/opt/hailong", CONFIG, "/var/lib/hailong", "/run/hailong", "/usr/local/bin/hailong", check=False
         )

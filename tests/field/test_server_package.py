@@ -107,6 +107,12 @@ def test_the_life_of_a_server_s_package(machine: Container, packages: list[Path]
         machine.run("sh", "-c", _DATABASE)
     made = machine.run("hailong-server", "init", "--province", "thu", "--name", "Tỉnh Thử")
     assert "thu" in made
+    assert "Next: systemctl enable --now hailong-server" in made
+    (machine.root / "root/agencies.csv").write_text("mã,tên,cấp\nso-tu-phap,Sở Tư pháp,tinh\n", encoding="utf-8")
+    said = machine.run("hailong-server", "import", "agencies", "/root/agencies.csv", check=False)
+    assert "copy it to /srv" in said, said
+    machine.run("mv", "/root/agencies.csv", "/srv/agencies.csv")
+    assert "added 1" in machine.run("hailong-server", "import", "agencies", "/srv/agencies.csv")
     machine.run("systemctl", "enable", "--now", "hailong-server")
     wait_for("the pages answer", lambda: alive(machine))
     exposure = machine.run("systemd-analyze", "security", "--no-pager", "hailong-server", check=False)

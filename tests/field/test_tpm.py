@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.keys import new_keys, save_keys
 from pipeline.transparency.leaves import CountsLostLeaf, decode_leaf
 from tests.field.container import SERVER, Container, missing
 from tests.field.test_box import CONFIG, check, state
@@ -87,10 +86,8 @@ def box() -> Iterator[Container]:
         yield container
 
 
-def test_the_month_s_key_is_in_the_tpm(box: Container, tmp_path: Path) -> None:
-    keys = new_keys("server")
-    save_keys(keys, tmp_path / "signing")
-    bundles = Bundles(tmp_path, keys, tmp_path / "signing")
+def test_the_month_s_key_is_in_the_tpm(box: Container, tmp_path: Path, shared: Path) -> None:
+    bundles = Bundles(tmp_path, shared)
     (tmp_path / "server").mkdir()
     server, tpm = FieldServer(tmp_path / "server"), Tpm(box, tmp_path)
     config = guide_with(
@@ -107,7 +104,7 @@ def test_the_month_s_key_is_in_the_tpm(box: Container, tmp_path: Path) -> None:
                 (bundles.installer, "install.sh"),
             ):
                 box.put(source, f"/srv/{name}")
-            box.run("sh", "/srv/install.sh", "/srv/b.tar", keys.signing_public_z85, "/srv/edge.toml")
+            box.run("sh", "/srv/install.sh", "/srv/b.tar", bundles.trust, "/srv/edge.toml")
             said = box.run("hailong", "edge", "check", "--config", CONFIG, check=False)
             assert "--with-key=tpm2" in said, "a credential that is missing is told, with what to do"
             box.run("mkdir", "-p", str(Path(CREDENTIAL).parent))

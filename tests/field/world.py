@@ -4,7 +4,9 @@ checkout (good, newer, and two that must be returned), and a log of what was see
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
+import os
 import re
 import shutil
 import sqlite3
@@ -19,7 +21,7 @@ from typing import Any
 
 from edge.deploy.archive import unpack
 from edge.deploy.bundle import Target, lock_entries, write_bundle
-from pipeline.keys import KeyPair, verify
+from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys, verify
 from tests.edge.deploy.test_deploy import SMALL
 from tests.field.container import SERVER, Container
 
@@ -30,7 +32,11 @@ _begun_s = time.monotonic()
 
 def tell(text: str) -> None:
     """A line of the log that goes to docs/field.md."""
-    print(f"[{time.monotonic() - _begun_s:6.1f} s] {text.removeprefix('hailong edge update: ')}", flush=True)
+    line = f"[{time.monotonic() - _begun_s:6.1f} s] {text.removeprefix('hailong edge update: ')}"
+    print(line, flush=True)
+    if log := os.environ.get("HAILONG_FIELD_LOG"):  # workers' output is shown at a run's end, and where it failed
+        with Path(log).open("a", encoding="utf-8") as file:
+            file.write(f"{os.environ.get('PYTEST_XDIST_WORKER', '')} {line}\n")
 
 
 def hailong(*arguments: str) -> list[str]:
@@ -115,14 +121,32 @@ class FieldServer:
             return connection.execute(query).fetchall()
 
 
-class Bundles:
-    """A bundle of this checkout for boxes of that Python, and others made of it, all signed by `keys`."""
+def _made_once(shared: Path, python: str) -> Path:
+    """Where the run's bundle for boxes of that Python lies, its key beside it; made by whoever comes first."""
+    made = shared / f"bundle-{python}"
+    with (shared / f"bundle-{python}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made / "made.json").exists():
+            made.mkdir(exist_ok=True)
+            save_keys(new_keys("server"), made / "signing")
+            words = ["edge", "bundle", "--keys", str(made / "signing"), "--python", python]
+            found = host(*words, "--out", str(made / "first.tar"))
+            (made / "made.json").write_text(json.dumps(found))
+    return made
 
-    def __init__(self, folder: Path, keys: KeyPair, signing: Path, python: str = "3.11") -> None:
-        self._folder, self._keys, self._target = folder, keys, Target(python=python)
-        self.first = folder / "first.tar"
-        self.made = host("edge", "bundle", "--keys", str(signing), "--python", python, "--out", str(self.first))
-        self.installer = folder / "install.sh"
+
+class Bundles:
+    """A bundle of this checkout for boxes of that Python, and others made of it, all signed by one key, `trust`."""
+
+    def __init__(self, folder: Path, shared: Path, python: str = "3.11") -> None:
+        made = _made_once(shared, python)
+        self.made = json.loads((made / "made.json").read_text())
+        self._folder, self._target = folder, Target(python=python)
+        self._keys = keys = load_keys(made / "signing" / KEY_FILE_NAME, "server")
+        self.trust = keys.signing_public_z85
+        self.first, self.installer = folder / "first.tar", folder / "install.sh"
+        self.first.hardlink_to(made / "first.tar")
+        self.installer.hardlink_to(made / "install.sh")
         self._content = folder / "content"
         self._content.mkdir()
         self._manifest = unpack(self.first, keys.signing_public, self._content, verify)

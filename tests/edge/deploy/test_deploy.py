@@ -22,6 +22,7 @@ from hailong.cli import main
 from pipeline import wire
 from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, new_keys, save_keys
+from pipeline.language import Message, catalogues, in_language
 
 ROOT = Path(__file__).parents[3]
 SMALL = {
@@ -335,6 +336,31 @@ def test_life_of_an_installation(tmp_path: Path, keys: KeyPair, capsys: pytest.C
     assert not layout.home.exists()
     with pytest.raises(HailongError):
         layout.trust()
+
+
+@pytest.mark.parametrize(("lang", "said"), [("vi", "Đã gỡ. Đã xóa sạch 1 tệp."), ("en", "Removed. 1 files wiped.")])
+def test_a_box_that_has_removed_itself_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], lang: str, said: str
+) -> None:
+    """Its catalogues lay in the release that is gone by then: seen on a booted Debian, where it ended in a fault."""
+    layout = Layout(tmp_path)
+    catalogues_there = layout.home / "releases/1/pipeline/language"
+    shutil.copytree(Path(catalogues.__file__).parent, catalogues_there)
+    (layout.home / "trust.key").write_text(new_keys("server").signing_public_z85)
+    layout.data.mkdir(parents=True)
+    (layout.data / "release.sealed").write_text("a month")
+    monkeypatch.setattr("pipeline.language.catalogues.FOLDERS", [catalogues_there])
+    monkeypatch.setenv("LANGUAGE", lang)
+    catalogues.forget()
+    try:
+        assert main(["edge", "uninstall", "--yes", "--root", str(tmp_path)]) == 0
+        assert said in capsys.readouterr().out
+        assert not layout.home.exists()
+        catalogues.forget()
+        assert in_language(Message("Done."), lang) == "Done.", "without any catalogue: the English of the code"
+    finally:
+        monkeypatch.undo()
+        catalogues.forget()
 
 
 def test_what_a_removed_box_would_lose_is_counted(tmp_path: Path) -> None:

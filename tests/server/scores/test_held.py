@@ -4,6 +4,7 @@ too, and with each of them the version moves."""
 from __future__ import annotations
 
 import ast
+import logging
 import re
 import threading
 from collections.abc import Callable
@@ -14,7 +15,9 @@ from sqlalchemy import Connection, Engine, event, insert, select, text
 
 import server
 from pipeline.calendar import today
+from pipeline.errors import StatisticsError
 from pipeline.instruments import RatingFlag, load_instrument
+from pipeline.language import Message
 from pipeline.wire import PeriodKind
 from server.boxes.pools import note_unknown_pool
 from server.boxes.registry import state_clerks
@@ -279,6 +282,22 @@ def test_what_is_made_beside_pages_is_made_once_in_turn_and_a_failure_stops_noth
     assert last[0].wait(60)
     assert made == ["first", "last"]
     assert "could not be made" in caplog.text
+
+
+def test_what_is_not_to_be_had_yet_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """A province's first days have no figures: its journal holds a sentence, and no traceback of ours."""
+
+    def nothing() -> None:
+        raise StatisticsError(Message("No agency has figures for {period}.", period="2026-Q4"))
+
+    maker = Maker("test", most=2)
+    with caplog.at_level(logging.INFO):
+        asked = maker.ask("a", nothing)
+        assert asked is not None
+        assert asked[0].wait(60)
+    (record,) = caplog.records
+    assert (record.levelname, record.exc_info) == ("INFO", None)
+    assert "No agency has figures for 2026-Q4." in record.getMessage()
 
 
 def test_the_analysis_says_that_it_is_under_way(store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,11 +8,12 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
+from server.imports.kinds import find_kind
 from server.tabular.columns import recogniser
 from server.tabular.encodings import unescaped
 from server.tabular.tables import Table, TableRow
@@ -188,6 +189,25 @@ def test_headings_as_form_programs_write_them(heading: str, column: str | None) 
 
 
 @pytest.mark.parametrize(
+    ("kind", "headings", "columns"),
+    [
+        ("agencies", ("Mã cơ quan", "Tên cơ quan", "Cấp"), ("code", "name_vi", "level")),
+        ("agencies", ("Mã đơn vị", "tên đơn vị", "Cấp hành chính"), ("code", "name_vi", "level")),
+        ("counters", ("Mã cơ quan", "Mã quầy", "Tên quầy"), ("agency", "code", "name_vi")),
+        ("services", ("Mã thủ tục", "Tên thủ tục", "Nhóm thủ tục"), ("code", "name_vi", "service_group")),
+        ("levels", ("Mã cấp", "Tên cấp", "Thứ bậc"), ("code", "name_vi", "rank")),
+        ("transactions", ("Tên cơ quan", "Tháng", "Mã bưu chính"), ("agency", "month", None)),
+    ],
+)
+def test_a_list_s_own_code_and_name_as_an_office_writes_them(
+    kind: str, headings: tuple[str, ...], columns: tuple[str | None, ...]
+) -> None:
+    spec = find_kind(kind)
+    name = recogniser(columns={*spec.required, *spec.optional})
+    assert tuple(map(name, headings)) == columns
+
+
+@pytest.mark.parametrize(
     ("text", "before"),
     [
         ("S&#7903; T&#432; ph&#225;p", "Sở Tư pháp"),
@@ -210,6 +230,8 @@ def test_a_name_with_letters_of_a_page_is_told(tmp_path: Path) -> None:
 
 
 @given(st.integers(1, 9_999_999), st.sampled_from([".", ",", " ", "\u00a0", "'"]))
+@example(25_000, ".")
+@example(7_000, ",")
 def test_a_grouped_number_begins_with_no_zero(number: int, sign: str) -> None:
     grouped = f"{number:,}".replace(",", sign)
     assert read_whole(grouped) == number

@@ -291,7 +291,7 @@ def test_an_import_can_be_repeated_and_previewed(store: Engine, province: Provin
 @pytest.mark.parametrize(
     ("kind", "row", "reason"),
     [
-        ("agencies", _agency(level="moon"), "unknown level"),
+        ("agencies", _agency(level="moon"), "unknown level: moon (there are: "),
         ("agencies", _agency(name_vi=" "), "empty: name_vi"),
         ("agencies", _agency(code="x" * 41), "longer than 40"),
         ("counters", {"agency": "nowhere", "code": "1", "name_vi": "Quầy"}, "unknown agency"),
