@@ -108,10 +108,11 @@ def test_the_life_of_a_server_s_package(machine: Container, packages: list[Path]
     made = machine.run("hailong-server", "init", "--province", "thu", "--name", "Tỉnh Thử")
     assert "thu" in made
     assert "Next: systemctl enable --now hailong-server" in made
-    (machine.root / "root/agencies.csv").write_text("mã,tên,cấp\nso-tu-phap,Sở Tư pháp,tinh\n", encoding="utf-8")
-    said = machine.run("hailong-server", "import", "agencies", "/root/agencies.csv", check=False)
+    (machine.root / "srv/mine").mkdir(mode=0o700)
+    (machine.root / "srv/mine/agencies.csv").write_text("mã,tên,cấp\nso-tu-phap,Sở Tư pháp,tinh\n", encoding="utf-8")
+    said = machine.run("hailong-server", "import", "agencies", "/srv/mine/agencies.csv", check=False)
     assert "copy it to /srv" in said, said
-    machine.run("mv", "/root/agencies.csv", "/srv/agencies.csv")
+    machine.run("mv", "/srv/mine/agencies.csv", "/srv/agencies.csv")
     assert "added 1" in machine.run("hailong-server", "import", "agencies", "/srv/agencies.csv")
     machine.run("systemctl", "enable", "--now", "hailong-server")
     wait_for("the pages answer", lambda: alive(machine))
