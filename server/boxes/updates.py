@@ -241,8 +241,11 @@ def offer_release(
     again = connection.execute(scope.update(offers).where(offers.c.release == code).values(values))
     if again.rowcount == 0:
         scope.insert(connection, offers, {"release": code, **values})
-    action = "update laid ready" if wait else "update offered"
-    record_change(connection, province_id, None, action, {"release": code, "software": software})
+    detail = {"release": code, "software": software}
+    if wait:
+        record_change(connection, province_id, None, "update laid ready", detail)
+    else:
+        record_change(connection, province_id, None, "update offered", detail)
 
 
 def pilots(connection: Connection, scope: Scope) -> list[str]:
@@ -281,9 +284,11 @@ def set_state(
         pilots(connection, Scope(province_id))
         values |= {"since_s": int(now_s), "ring_s": int(now_s)}
     connection.execute(Scope(province_id).update(offers).where(offers.c.id == row.id).values(values))
-    if state == OPEN:
-        action = "update offered" if row.since_s == NEVER_S else "update resumed"
-        record_change(connection, province_id, user_id, action, {"release": release, "software": row.software})
+    detail = {"release": release, "software": row.software}
+    if state == OPEN and row.since_s == NEVER_S:
+        record_change(connection, province_id, user_id, "update offered", detail)
+    elif state == OPEN:
+        record_change(connection, province_id, user_id, "update resumed", detail)
     elif state == STOPPED:
         record_change(connection, province_id, user_id, "update stopped", {"release": release, "reason": "by hand"})
     else:

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from server.store.tables.users import Role
 from tests.browser.conftest import serving
-from tests.server.province import PASSWORD, Province, add_ratings, fill_province
+from tests.server.province import PASSWORD, Province, add_ratings, fill_province, offer_updates
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -33,7 +33,7 @@ PAGES: dict[Role | None, tuple[str, ...]] = {
         "/analysis?period=2026-Q3",
         "/account",
     ),
-    Role.ADMINISTRATOR: ("/catalogue", "/users", "/settings", "/nowhere"),
+    Role.ADMINISTRATOR: ("/catalogue", "/users", "/settings", "/health/updates", "/nowhere"),
     Role.PRIVACY_OFFICER: ("/privacy", "/privacy/rights"),
     Role.DATA_ENTRY: ("/survey/feedback",),
 }
@@ -41,7 +41,9 @@ PAGES: dict[Role | None, tuple[str, ...]] = {
 
 @pytest.fixture
 def province(store: Engine) -> Province:
-    return fill_province(store, "p1")
+    made = fill_province(store, "p1")
+    offer_updates(store, made)
+    return made
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, Engine, insert
 
 from pipeline.calendar import month_of_day, parse_period
+from pipeline.wire import Machine
 from server.app import create_app
 from server.auth.passwords import hash_password
+from server.boxes import updates
 from server.catalogue.writing import import_catalogue
 from server.core.config import make_config
 from server.core.provinces import make_province
@@ -118,3 +120,12 @@ def count(engine: Engine, table: str) -> int:
     """Rows of a table."""
     with read(engine) as connection:
         return int(connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar_one())
+
+
+def offer_updates(store: Engine, province: Province) -> None:
+    """Two updates of the boxes: one that the pilot, the first box, is offered, and one that lies ready."""
+    with write(store) as connection:
+        updates.state_ring(connection, province.province_id, min(province.boxes.values()), updates.Ring.PILOT)
+        for release, software, wait in ((0xAAAA0001, "1.1", False), (0xBBBB0002, "1.2", True)):
+            machine = (Machine.X86_64, "3.11", 9, 1.0)
+            updates.offer_release(connection, province.province_id, release, software, *machine, wait=wait)

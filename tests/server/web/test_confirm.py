@@ -14,8 +14,6 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
 from pipeline.calendar import today
-from pipeline.wire import Machine
-from server.boxes import updates
 from server.channels.gateway.gateway import make_gateway
 from server.core.provinces import SETTINGS
 from server.core.scope import Scope
@@ -26,7 +24,7 @@ from server.store.engine import read, write
 from server.store.tables.feedback import feedback
 from server.store.tables.users import Role, provider_accounts, second_factors, users
 from tests.server.client import Browser
-from tests.server.province import Province, application, fill_province
+from tests.server.province import Province, application, fill_province, offer_updates
 from tests.server.web.test_isolation import _everything, methods, routes
 
 
@@ -154,6 +152,7 @@ UNASKED = {
 def province(store: Engine) -> Province:
     made = fill_province(store, "p1", simulated=False)
     scope = Scope(made.province_id)
+    offer_updates(store, made)
     with write(store) as connection:
         make_round(connection, made.province_id, code="dot", name_vi="Đợt thử", name_en="", instrument="2640",
                    first_day=today() - 9, last_day=today() + 9, user_id=None)  # fmt: skip
@@ -161,10 +160,6 @@ def province(store: Engine) -> Province:
         assert code_digest(CODE) != code_digest(code)
         connection.execute(update(feedback).values(code_hash=code_digest(CODE)))
         make_gateway(connection, made.province_id, "motcua", "sms", 1, None, bytes(32))
-        updates.state_ring(connection, made.province_id, next(iter(made.boxes.values())), updates.Ring.PILOT)
-        for release, software, wait in ((0xAAAA0001, "1.1", False), (0xBBBB0002, "1.2", True)):
-            updates.offer_release(connection, made.province_id, release, software, Machine.X86_64, "3.11", 9, 1.0,
-                                  wait=wait)  # fmt: skip
         requests.take_in(connection, scope, "view", "7/ĐN", today(), 1)
         for reference in ("8/SC", "9/SC"):
             incidents.report(connection, scope, kind="data", reference=reference, noticed_day=today(), noticed_hour=0,

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from pipeline.language.catalogues import forget
 from server.store.tables.users import Role
 from tests.server.client import Browser
-from tests.server.province import Province, application, fill_province
+from tests.server.province import Province, application, fill_province, offer_updates
 from tests.server.pseudo import add_language, names_of, plain_texts, pseudo_language
 
 PAGES: list[tuple[Role | None, str]] = [
@@ -29,6 +29,7 @@ PAGES: list[tuple[Role | None, str]] = [
     (Role.ANALYST, "/nowhere"),
     (Role.ADMINISTRATOR, "/catalogue"),
     (Role.ADMINISTRATOR, "/users"),
+    (Role.ADMINISTRATOR, "/health/updates"),
     (Role.ADMINISTRATOR, "/settings"),
     (Role.ADMINISTRATOR, "/survey/rounds"),
     (Role.ADMINISTRATOR, "/survey/plan"),
@@ -51,6 +52,7 @@ def pseudo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def test_no_page_holds_a_plain_text(store: Engine, tmp_path: Path, pseudo: str) -> None:
     province: Province = fill_province(store, "p1")
+    offer_updates(store, province)
     app, names, plain = application(store, tmp_path), names_of(store), []
     for role in dict.fromkeys(role for role, _ in PAGES):
         browser = Browser(app)
