@@ -123,15 +123,16 @@ def _enrol(engine: Any, number: int) -> Any:
 
     from pipeline.enrolment import Enrol, parse_code
     from pipeline.keys import new_keys
+    from pipeline.language import Text
     from server.boxes import registry as boxes
     from server.core.provinces import make_province
     from server.store.engine import insert_row, write
     from server.store.tables.agencies import agencies, levels
 
     with write(engine) as connection:
-        province = make_province(connection, f"bench-{number}", "Bench", simulated=True).province_id
+        province = make_province(connection, f"bench-{number}", Text.named(vi="Bench"), simulated=True).province_id
         level = connection.execute(select(levels.c.id).where(levels.c.province_id == province)).scalars().first()
-        values = {"province_id": province, "code": "a", "name_vi": "A", "name_en": "A", "level_id": level}
+        values = {"province_id": province, "code": "a", "name": Text.named(vi="A"), "level_id": level}
         agency = insert_row(connection, agencies, values)
     box_id = boxes.new_box(engine, province, agency, "box")
     code = parse_code(boxes.issue_code(engine, province, box_id, time.time()))

@@ -73,6 +73,7 @@ def fill_large_province(connection: Connection, code: str, agencies: int, shape:
     from sqlalchemy import insert
 
     from pipeline.calendar import Period, parse_period
+    from pipeline.language import Text
     from server.core.provinces import make_province
     from server.core.scope import Scope
     from server.simulation.evidence import simulate_evidence
@@ -84,20 +85,19 @@ def fill_large_province(connection: Connection, code: str, agencies: int, shape:
     from server.store.tables.transactions import transactions
 
     rng = np.random.default_rng(shape.seed)
-    province = make_province(
-        connection, code, f"Tỉnh {code} (mô phỏng)", f"Province {code}", simulated=True
-    ).province_id
+    named = Text.named(vi=f"Tỉnh {code} (mô phỏng)", en=f"Province {code}")
+    province = make_province(connection, code, named, simulated=True).province_id
     here = {"province_id": province}
     level = connection.execute(Scope(province).select(levels).order_by(levels.c.rank.desc())).first()
     assert level is not None
-    field = insert_row(connection, fields, {**here, "code": "lv", "name_vi": "Lĩnh vực", "name_en": "Field"})
+    field = insert_row(connection, fields, {**here, "code": "lv", "name": Text.named(vi="Lĩnh vực", en="Field")})
     for group in GROUPS:
-        row = {**here, "number": group, "name_vi": f"Nhóm {group}", "name_en": f"Group {group}", "field_id": field}
-        insert_row(connection, service_groups, row)
+        named = Text.named(vi=f"Nhóm {group}", en=f"Group {group}")
+        insert_row(connection, service_groups, {**here, "number": group, "name": named, "field_id": field})
     ids = []
     for number in range(1, agencies + 1):
-        name = f"Ủy ban nhân dân xã Đồng Xanh {number}"
-        row = {**here, "code": f"a-{number}", "name_vi": name, "name_en": f"Commune {number}", "level_id": level.id}
+        named = Text.named(vi=f"Ủy ban nhân dân xã Đồng Xanh {number}", en=f"Commune {number}")
+        row = {**here, "code": f"a-{number}", "name": named, "level_id": level.id}
         ids.append(insert_row(connection, agencies_table, row))
     good = rng.normal(0.82, 0.06, agencies).clip(0.4, 0.98)
     months = Period("", parse_period(shape.quarters[0]).first_month, parse_period(shape.quarters[-1]).last_month)

@@ -85,10 +85,15 @@ def month_name(month: int) -> str:
     return month_date(month).strftime("%Y-%m")
 
 
+def month_spoken(month: int) -> Message:
+    """A month index, to be said in a language."""
+    first = month_date(month)
+    return Message("{month} {year}", month=Month(first.month), year=first.year)
+
+
 def month_words(month: int, lang: str) -> str:
     """`Tháng 7/2026` (vi) or `Jul 2026` (en) of a month index."""
-    first = month_date(month)
-    return in_language(Message("{month} {year}", month=Month(first.month), year=first.year), lang)
+    return in_language(month_spoken(month), lang)
 
 
 # scoring periods -----------------------------------------------------------------------------------------------------

@@ -10,8 +10,8 @@ from typing import Any
 from babel.dates import format_date, get_month_names
 from babel.numbers import format_decimal
 
-from pipeline.language.catalogues import DEFAULT, SOURCE, language
-from pipeline.language.message import Message
+from pipeline.language.catalogues import DEFAULT, SOURCE, language, languages
+from pipeline.language.message import Message, Spoken, in_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +67,46 @@ class Month:
 @dataclass(frozen=True, slots=True)
 class Text:
     """A name in the data (an agency, a service, a round) in every language that somebody wrote it in: pairs of a
-    language's code and the name. Vietnamese must be there, and stands in for a language that is not."""
+    language's code and the name, Vietnamese first. Vietnamese must be there, and stands in for a language that is not;
+    so a name that reads as the Vietnamese one is not kept beside it, and two texts that read the same are equal."""
 
     words: tuple[tuple[str, str], ...]
 
     @classmethod
     def named(cls, **words: str) -> Text:
         """`Text.named(vi="Sở Nội vụ", en="Department of Home Affairs")`."""
-        return cls(tuple((lang, name) for lang, name in words.items() if name))
+        first = words.get(DEFAULT, "")
+        held = {lang: name for lang, name in sorted(words.items()) if name and (lang == DEFAULT or name != first)}
+        return cls(tuple(sorted(held.items(), key=lambda one: one[0] != DEFAULT)))
 
     @classmethod
     def of_row(cls, row: Mapping[Any, Any], prefix: str = "name_") -> Text:
-        """From the columns `name_vi`, `name_en`, ... of a row of the store."""
+        """From the values `name_vi`, `name_en`, ... of a row, as `columns` wrote them."""
         return cls.named(**{key.removeprefix(prefix): str(row[key]) for key in row if key.startswith(prefix)})
+
+    @classmethod
+    def said(cls, spoken: Spoken | str) -> Text:
+        """What reads differently in each language, written down in all that there are now."""
+        return cls.named(**{lang: in_language(spoken, lang) for lang in languages()})
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The name in every language that it has, the Vietnamese one first."""
+        return tuple(name for _, name in self.words)
+
+    def columns(self, prefix: str = "name_") -> dict[str, str]:
+        """For files and JSON: `name_vi` and `name_en` always, each further language where the name has it."""
+        always = {lang: self.in_language(lang) for lang in (DEFAULT, SOURCE)}
+        return {prefix + lang: name for lang, name in {**always, **dict(self.words)}.items()}
 
     def in_language(self, lang: str) -> str:
         """The name in a language."""
         words = dict(self.words)
         return words.get(lang) or words.get(DEFAULT) or next(iter(words.values()), "")
+
+    def __bool__(self) -> bool:
+        """Whether there is a name at all."""
+        return bool(self.words)
 
     def __str__(self) -> str:
         return self.in_language(DEFAULT)

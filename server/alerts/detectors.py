@@ -21,6 +21,7 @@ from pipeline.calendar import (
     quarter_of_month,
     vietnamese_holidays,
 )
+from pipeline.language import Text
 from server.alerts.kinds import DAY_S, AlertKind, Fault
 from server.boxes.health import SILENT_AFTER_S
 from server.core.disclosure import published
@@ -74,7 +75,7 @@ def silent_boxes(connection: Connection, province_id: int, look: Look) -> Iterat
         return
     query = (
         Scope(province_id)
-        .select(boxes, boxes.c.label, heartbeats.c.received_s, agencies.c.name_vi, agencies.c.name_en)
+        .select(boxes, boxes.c.label, heartbeats.c.received_s, agencies.c.name)
         .join(heartbeats, heartbeats.c.box_id == boxes.c.id)
         .join(agencies, agencies.c.id == boxes.c.agency_id)
         .where(boxes.c.revoked_day.is_(None), boxes.c.public_key.is_not(None))
@@ -104,7 +105,7 @@ def silent_tablets(connection: Connection, province_id: int, look: Look) -> Iter
         seen[agency_id].add(day)
     heard = look.now_s - 60 * int(look.settings["alert_silent_minutes"] or 60)
     with_box = (
-        scope.select(boxes, agencies.c.id, agencies.c.code, agencies.c.name_vi, agencies.c.name_en)
+        scope.select(boxes, agencies.c.id, agencies.c.code, agencies.c.name)
         .join(heartbeats, heartbeats.c.box_id == boxes.c.id)
         .join(agencies, agencies.c.id == boxes.c.agency_id)
         .where(boxes.c.revoked_day.is_(None), heartbeats.c.received_s >= heard)
@@ -121,7 +122,7 @@ def cases_about_to_be_late(connection: Connection, province_id: int, look: Look)
     near = due_day(look.today, int(look.settings["case_reminder_days"]))
     query = (
         Scope(province_id)
-        .select(feedback, feedback.c.id, feedback.c.due_day, agencies.c.name_vi, agencies.c.name_en)
+        .select(feedback, feedback.c.id, feedback.c.due_day, agencies.c.name)
         .join(agencies, agencies.c.id == func.coalesce(feedback.c.responsible_id, feedback.c.agency_id))
         .where(feedback.c.status.in_(OPEN_STATES), feedback.c.due_day <= near)
         .order_by(feedback.c.due_day, feedback.c.id)
@@ -219,7 +220,8 @@ def _working_days_before(today: int, count: int) -> list[int]:
 
 
 def _names(row: Any) -> dict[str, str]:
-    return {"agency_vi": row.name_vi, "agency_en": row.name_en}
+    name: Text = row.name
+    return name.columns("agency_")
 
 
 QUICK = {

@@ -64,7 +64,7 @@ class Fault:
 def words(kind: AlertKind, subject: str, detail: str) -> Message:
     """What an alert says. `detail`: JSON, as the store keeps it."""
     given = json.loads(detail)
-    agency = Text.named(vi=given.get("agency_vi", ""), en=given.get("agency_en", ""))
+    agency = Text.of_row(given, "agency_")
     if kind is AlertKind.BOX_SILENT:
         return Message(
             "The box “{box}” ({agency}) has not been heard for more than {minutes} minutes.",

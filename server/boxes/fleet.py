@@ -88,8 +88,8 @@ class _Known:
     """What a province has, for the rows of a list."""
 
     def __init__(self, connection: Connection, scope: Scope) -> None:
-        query = scope.select(agencies, agencies.c.code, agencies.c.id, agencies.c.name_vi)
-        self._agencies = {row.code: (row.id, row.name_vi) for row in connection.execute(query)}
+        query = scope.select(agencies, agencies.c.code, agencies.c.id, agencies.c.name)
+        self._agencies = {row.code: (row.id, row.name) for row in connection.execute(query)}
         places = scope.select(counters, counters.c.agency_id, counters.c.code, counters.c.id)
         self._counters = {(row.agency_id, row.code): row.id for row in connection.execute(places)}
         self._labels = set(connection.execute(scope.select(boxes, boxes.c.label)).scalars())

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func
 
 from pipeline.box_states import STATE_WORDS
 from pipeline.calendar import now_s, today
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from pipeline.release_kind import EVIDENCE, PULSE
 from pipeline.wire import BoxState
 from server.boxes.pools import PoolHealth, pool_states
@@ -41,8 +41,7 @@ class BoxHealth:
     """One box on the health page."""
 
     label: str
-    agency_vi: str
-    agency_en: str
+    agency: Text
     enrolled: bool
     revoked: bool
     demo: bool
@@ -148,7 +147,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
         )
     }
     query = (
-        scope.select(boxes, boxes, agencies.c.name_vi, agencies.c.name_en, heartbeats.c.state, heartbeats.c.software)
+        scope.select(boxes, boxes, agencies.c.name, heartbeats.c.state, heartbeats.c.software)
         .add_columns(heartbeats.c.provider, heartbeats.c.received_s)
         .join(agencies, agencies.c.id == boxes.c.agency_id)
         .outerjoin(heartbeats, heartbeats.c.box_id == boxes.c.id)
@@ -162,8 +161,7 @@ def box_states(connection: Connection, province_id: int) -> list[BoxHealth]:
             BoxHealth(
                 box_id=row.id,
                 label=row.label,
-                agency_vi=row.name_vi,
-                agency_en=row.name_en,
+                agency=row.name,
                 enrolled=row.public_key is not None,
                 revoked=row.revoked_day is not None,
                 demo=bool(row.demo),

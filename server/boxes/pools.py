@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, delete, func, select, update
 
 from pipeline.calendar import month_of_day, today
 from pipeline.errors import InvalidError, NotFoundError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from pipeline.release_kind import EVIDENCE, PULSE
 from pipeline.wire import MAX_POOLS
 from server.core.changes import record_change
@@ -174,14 +174,13 @@ def _has_sent(connection: Connection, scope: Scope, box_id: int, pool: int) -> b
 
 @dataclass(frozen=True, slots=True)
 class PoolHealth:
-    """One pool on the health page. `agency_vi` empty: nobody has said whose it is, and the box keeps what it has.
+    """One pool on the health page. `agency` None: nobody has said whose it is, and the box keeps what it has.
 
     `missing`: windows of the last two months that another pool of the box released, and this one did not: pools of a
     box run in step."""
 
     pool: int
-    agency_vi: str
-    agency_en: str
+    agency: Text | None
     pulses: int
     evidence: int
     missing: int
@@ -189,7 +188,7 @@ class PoolHealth:
     @property
     def fine(self) -> bool:
         """Whether nobody needs to look at it."""
-        return bool(self.agency_vi) and self.missing == 0
+        return self.agency is not None and self.missing == 0
 
 
 def pool_states(connection: Connection, province_id: int) -> dict[int, list[PoolHealth]]:
@@ -199,10 +198,7 @@ def pool_states(connection: Connection, province_id: int) -> dict[int, list[Pool
     stated = scope.select(box_pools, box_pools.c.box_id).distinct()
     box_ids = list(connection.execute(stated).scalars())
     places = read_pools(connection, box_ids)
-    names = {
-        row.id: (row.name_vi, row.name_en)
-        for row in connection.execute(scope.select(agencies, agencies.c.id, agencies.c.name_vi, agencies.c.name_en))
-    }
+    names = {row.id: row.name for row in connection.execute(scope.select(agencies, agencies.c.id, agencies.c.name))}
     own = {row.id: row.agency_id for row in connection.execute(scope.select(boxes, boxes.c.id, boxes.c.agency_id))}
     windows: dict[tuple[int, int], set[tuple[int, str, int, int]]] = defaultdict(set)
     query = scope.select(
@@ -226,10 +222,9 @@ def pool_states(connection: Connection, province_id: int) -> dict[int, list[Pool
         for pool in sorted(of_box):
             place = place_in(places[box_id], pool, month)
             agency = own[box_id] if place is None and pool == 1 else place and place.agency_id
-            vi, en = names.get(agency, ("", "")) if agency else ("", "")
             pulses, evidence = (counted.get((box_id, pool, kind.name), 0) for kind in (PULSE, EVIDENCE))
             missing = _missing(windows[box_id, pool], released)
-            found[box_id].append(PoolHealth(pool, vi, en, pulses, evidence, missing))
+            found[box_id].append(PoolHealth(pool, names.get(agency or 0), pulses, evidence, missing))
     return found
 
 

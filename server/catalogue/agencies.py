@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from pipeline.language import Text
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
 
@@ -16,11 +17,9 @@ class Agency:
 
     agency_id: int
     code: str
-    name_vi: str
-    name_en: str
+    name: Text
     level: str
-    level_vi: str
-    level_en: str
+    level_name: Text
     rank: int
 
 
@@ -32,8 +31,7 @@ def read_agencies(connection: Connection, province_id: int, agency_id: int | Non
             agencies,
             agencies,
             levels.c.code.label("level"),
-            levels.c.name_vi.label("level_vi"),
-            levels.c.name_en.label("level_en"),
+            levels.c.name.label("level_name"),
             levels.c.rank,
         )
         .join(levels, levels.c.id == agencies.c.level_id)
@@ -42,7 +40,4 @@ def read_agencies(connection: Connection, province_id: int, agency_id: int | Non
     )
     if agency_id is not None:
         query = query.where(agencies.c.id == agency_id)
-    return [
-        Agency(r.id, r.code, r.name_vi, r.name_en, r.level, r.level_vi, r.level_en, r.rank)
-        for r in connection.execute(query)
-    ]
+    return [Agency(r.id, r.code, r.name, r.level, r.level_name, r.rank) for r in connection.execute(query)]

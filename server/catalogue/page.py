@@ -16,6 +16,7 @@ from server.core.changes import record_change
 from server.store.engine import read, write
 from server.web.confirm import UNDONE_LATER, AskFirst, Sure
 from server.web.context import CatalogueManager, RowId, engine_of, render, row_errors_text
+from server.web.names import GivenNames, name_fields
 
 router = APIRouter(include_in_schema=False)
 
@@ -24,7 +25,7 @@ def _page(request: Request, user: CatalogueManager, status: int = 200, **values:
     with read(engine_of(request)) as connection:
         lists = listing(connection, user.scope)
     empty: dict[str, object] = {"problem": "", "row_errors": []}
-    return render(request, "catalogue.html", status, lists=lists, **{**empty, **values})
+    return render(request, "catalogue.html", status, lists=lists, name_fields=name_fields(), **{**empty, **values})
 
 
 @router.get("/catalogue")
@@ -38,12 +39,11 @@ def add_agency(
     request: Request,
     user: CatalogueManager,
     code: Annotated[str, Form(max_length=100)],
-    name_vi: Annotated[str, Form(max_length=400)],
+    names: GivenNames,
     level: Annotated[str, Form(max_length=100)],
-    name_en: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
     """Add an agency, or change the names of one."""
-    return _add(request, user, "agencies", {"code": code, "name_vi": name_vi, "name_en": name_en, "level": level})
+    return _add(request, user, "agencies", {"code": code, **names, "level": level})
 
 
 @router.post("/catalogue/counters")
@@ -52,11 +52,10 @@ def add_counter(
     user: CatalogueManager,
     agency: Annotated[str, Form(max_length=100)],
     code: Annotated[str, Form(max_length=100)],
-    name_vi: Annotated[str, Form(max_length=400)],
-    name_en: Annotated[str, Form(max_length=400)] = "",
+    names: GivenNames,
 ) -> Response:
     """Add a counter, or change the names of one."""
-    return _add(request, user, "counters", {"agency": agency, "code": code, "name_vi": name_vi, "name_en": name_en})
+    return _add(request, user, "counters", {"agency": agency, "code": code, **names})
 
 
 @router.post("/catalogue/services")
@@ -64,14 +63,11 @@ def add_service(
     request: Request,
     user: CatalogueManager,
     code: Annotated[str, Form(max_length=100)],
-    name_vi: Annotated[str, Form(max_length=400)],
+    names: GivenNames,
     group: Annotated[str, Form(max_length=10)] = "0",
-    name_en: Annotated[str, Form(max_length=400)] = "",
 ) -> Response:
     """Add a service, or change the names of one."""
-    return _add(
-        request, user, "services", {"code": code, "name_vi": name_vi, "name_en": name_en, "service_group": group}
-    )
+    return _add(request, user, "services", {"code": code, **names, "service_group": group})
 
 
 def _add(request: Request, user: CatalogueManager, kind: str, row: dict[str, str]) -> Response:

@@ -22,19 +22,13 @@ from server.tabular.spec import Known
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Something with a code and a name in both languages. `parent`: the level of an agency, the field of a service
+    """Something with a code and a name. `parent`: the level of an agency, the field of a service
     group, the group of a service (0: none)."""
 
     id: int
     code: str
-    name_vi: str
-    name_en: str
+    name: Text
     parent: int = 0
-
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +72,7 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
         found = {}
         for row in connection.execute(query).mappings():
             over = row[parent] or 0 if parent else 0
-            found[row[by]] = Named(row[by], str(row[code]), row["name_vi"], row["name_en"], over)
+            found[row[by]] = Named(row[by], str(row[code]), row["name"], over)
         return found
 
     level_of = named(levels)
@@ -88,7 +82,7 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
     found = named(agencies, "level_id")
     ordered = sorted(found.values(), key=lambda agency: (ranks[agency.parent], agency.code))
     return Catalogue(
-        province=Named(province.id, province.code, province.name_vi, province.name_en),
+        province=Named(province.id, province.code, province.name),
         simulated=province.simulated,
         levels=dict(sorted(level_of.items(), key=lambda item: ranks[item[0]])),
         agencies={agency.id: agency for agency in ordered},
@@ -147,6 +141,6 @@ def known_services(catalogue: Catalogue) -> Known:
 def _known(named: dict[int, Named], what: Message) -> Known:
     found = Known(what)
     for number, one in named.items():
-        found.add(number, one.name_vi, one.name_en)
+        found.add(number, *one.name.texts)
     found.add_codes({one.code: number for number, one in named.items()})
     return found

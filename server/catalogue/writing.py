@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from pipeline.errors import InvalidError, NotFoundError
-from pipeline.language import Message
+from pipeline.language import DEFAULT, Message, Text
 from pipeline.text import first_unsafe, match_key, one_line
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -23,6 +23,7 @@ from server.tabular.spec import ImportResult, ImportSpec, Options, Problems, sto
 from server.tabular.values import read_day, read_whole
 
 Row = Mapping[str, str]
+MAX_NAME = 200
 
 NOUNS: dict[str, Message] = {
     "agency": Message("agency"),
@@ -41,17 +42,17 @@ COLUMNS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "service_groups": (("number", "name_vi"), ("name_en", "field")),
     "services": (("code", "name_vi"), ("name_en", "service_group")),
 }
-"""Kind -> (columns that must be there, columns that may)."""
+"""Kind -> (columns that must be there, columns that may); beside these a name in any language (`name_tyz`)."""
 
 _OF_AN_AGENCY = ("official_code", "area_code", "first_day", "last_day")
 """Columns of an agency that a row may leave out: what is there stays."""
 _TABLES: dict[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
-    "levels": (levels, ("code",), ("name_vi", "name_en", "rank")),
-    "fields": (fields, ("code",), ("name_vi", "name_en")),
-    "agencies": (agencies, ("code",), ("name_vi", "name_en", "level_id", *_OF_AN_AGENCY)),
-    "counters": (counters, ("agency_id", "code"), ("name_vi", "name_en")),
-    "service_groups": (service_groups, ("number",), ("name_vi", "name_en", "field_id")),
-    "services": (services, ("code",), ("name_vi", "name_en", "service_group")),
+    "levels": (levels, ("code",), ("name", "rank")),
+    "fields": (fields, ("code",), ("name",)),
+    "agencies": (agencies, ("code",), ("name", "level_id", *_OF_AN_AGENCY)),
+    "counters": (counters, ("agency_id", "code"), ("name",)),
+    "service_groups": (service_groups, ("number",), ("name", "field_id")),
+    "services": (services, ("code",), ("name", "service_group")),
 }
 """Kind -> (table, columns that a row is known again by, columns that a repeated row changes)."""
 
@@ -68,6 +69,10 @@ class CatalogueReader:
         self._agencies = _codes(connection, scope, agencies)
         groups = scope.select(service_groups, service_groups.c.number)
         self._groups = {int(number) for number in connection.execute(groups).scalars()}
+        named = [self.table.c[name] for name in self.key]
+        self._names: dict[tuple[Any, ...], Text] = {
+            tuple(row[:-1]): row[-1] for row in connection.execute(scope.select(self.table, *named, self.table.c.name))
+        }
         self._spelt: dict[str, str] = {}
         self._held = {}
         self._official: dict[str, str] = {}
@@ -90,16 +95,24 @@ class CatalogueReader:
         missing = [name for name in must if not texts[name]]
         if missing:
             problems.add(Message("empty: {missing}", missing=", ".join(missing)))
-        for name, limit in (("code", 40), ("name_vi", 200), ("name_en", 200)):
-            if len(texts.get(name, "")) > limit:
+        names = {name: one_line(given or "") for name, given in cells.items() if name.startswith("name_")}
+        for name, limit in (("code", 40), *((name, MAX_NAME) for name in names)):
+            if len(names.get(name, "") or texts.get(name, "")) > limit:
                 problems.add(Message("{name} is longer than {limit} characters", name=name, limit=limit))
-        values: dict[str, Any] = {"name_vi": texts["name_vi"], "name_en": texts["name_en"] or texts["name_vi"]}
+        values: dict[str, Any] = {}
         if "code" in texts:
             key = match_key(texts["code"])
             values["code"] = self._spelt.setdefault(key, texts["code"]) if self.kind != "counters" else texts["code"]
         values |= self._more(texts, cells, problems)
         problems.end()
-        return values
+        return {**values, "name": self._name(tuple(values[name] for name in self.key), names)}
+
+    def _name(self, key: tuple[Any, ...], given: Row) -> Text:
+        """The name in every language that the row tells, and in those of which it has no column, as long as the
+        Vietnamese one stays: a translation belongs to the name that was translated."""
+        held = self._names.get(key, Text(()))
+        same = held.in_language(DEFAULT) == given["name_vi"]
+        return Text.of_row({**{f"name_{lang}": name for lang, name in held.words if same}, **given})
 
     def _of_an_agency(self, texts: Row, given: Row, problems: Problems) -> dict[str, Any]:
         """Official codes and validity; a column that the row does not have leaves what is there."""
@@ -183,7 +196,7 @@ def _reader_of(kind: str) -> Callable[[Connection, Scope, Options], CatalogueRea
     return reader
 
 
-SPECS = tuple(ImportSpec(kind, must, may, _reader_of(kind)) for kind, (must, may) in COLUMNS.items())
+SPECS = tuple(ImportSpec(kind, must, may, _reader_of(kind), any_name=True) for kind, (must, may) in COLUMNS.items())
 """The catalogue's kinds of files."""
 
 

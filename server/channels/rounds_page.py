@@ -13,7 +13,7 @@ from fastapi.responses import Response
 from pipeline.calendar import day_date, day_index, parse_period, today
 from pipeline.errors import NotFoundError
 from pipeline.instruments import shipped_instruments
-from pipeline.language import Joined, Message
+from pipeline.language import Joined, Message, Text
 from server.auth.roles import User
 from server.catalogue.reading import Named, read_catalogue
 from server.channels.gateway.gateway import gateways_of, make_gateway, renew_key
@@ -37,6 +37,7 @@ from server.web.context import (
     render,
     web,
 )
+from server.web.names import GivenNames, name_fields
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 _CLOSED_BOOKS = Message("What comes later for these periods is set aside and does not count.")
@@ -53,6 +54,7 @@ def rounds_page(request: Request, user: SurveyManager) -> Response:
         request,
         "survey_rounds.html",
         rounds=found,
+        name_fields=name_fields(),
         returns=how_far,
         instruments=shipped_instruments(),
         today=today(),
@@ -84,11 +86,10 @@ def new_round(
     request: Request,
     user: SurveyManager,
     code: Annotated[str, Form(max_length=40)],
-    name_vi: Annotated[str, Form(max_length=200)],
+    names: GivenNames,
     instrument: Annotated[str, Form(max_length=40)],
     first: Annotated[date, Form()],
     last: Annotated[date, Form()],
-    name_en: Annotated[str, Form(max_length=200)] = "",
     second: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
     """Make a round."""
@@ -97,8 +98,7 @@ def new_round(
             connection,
             user.province_id,
             code=code.strip(),
-            name_vi=name_vi.strip(),
-            name_en=name_en.strip(),
+            name=Text.of_row(names),
             instrument=instrument,
             first_day=day_index(first),
             last_day=day_index(last),

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         print(_("Simulated figures."), end="\n\n")
     for result in found.analysis.agencies:
         agency = found.agencies[result.agency]
-        print(f"{_(Text.named(vi=agency.name_vi, en=agency.name_en))} ({agency.code})")
+        print(f"{_(agency.name)} ({agency.code})")
         print(estimate_words(result.fused.explicit, language))
         print(estimate_words(result.fused.efficiency, language), end="\n\n")
         corrected = result.fused.correction

@@ -21,7 +21,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.language import Message, Number
+from pipeline.language import Message, Number, in_language
 from pipeline.language.console import say
 
 if TYPE_CHECKING:
@@ -104,5 +104,6 @@ def _about(connection: Connection, province_id: int, what: str, period: Period) 
 
     province = province_by_id(connection, province_id)
     vi, en = _TITLES[what]
-    named = f"{vi}, {province.name_vi}, {period.words('vi')}", f"{en}, {province.name_en}, {period.words('en')}"
-    return Dataset(*named, province.name_vi, period, day_date(today()), province.simulated)
+    of_vi, of_en = (in_language(province.name, lang) for lang in ("vi", "en"))
+    named = f"{vi}, {of_vi}, {period.words('vi')}", f"{en}, {of_en}, {period.words('en')}"
+    return Dataset(*named, of_vi, period, day_date(today()), province.simulated)

@@ -16,7 +16,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from pipeline.language import Text, of_environment
+from pipeline.language import of_environment
 
 if TYPE_CHECKING:
     from server.documents.writer import Writer
@@ -69,5 +69,5 @@ def _line(_: Writer, row: Row) -> str:
     total = row.score.total
     parts = "".join(f"{f'{part.published:.2f}' if part.measured else '-':>8}" for part in row.score.parts.values())
     span = f"{total.low:.2f} - {total.high:.2f}"
-    name = _(Text.named(vi=row.unit.name_vi, en=row.unit.name_en))
+    name = _(row.unit.name)
     return f"{name[:43]:<44}{total.published:>7.2f}{span:>16}{row.ranks or ''!s:>10}{parts}"

@@ -13,7 +13,7 @@ import json
 import os
 import re
 
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from pipeline.language.console import say
 from server.commands.options import ONCE
 from server.core.config import add_store_arguments, load_config, own_folder, own_keys
@@ -63,7 +63,11 @@ def run(args: argparse.Namespace) -> int:
     name = args.administrator or f"admin.{args.province}"
     with write(engine) as connection:
         province = make_province(
-            connection, args.province, args.name, args.name_en, simulated=args.simulated, tiers=args.tiers
+            connection,
+            args.province,
+            Text.named(vi=args.name, en=args.name_en),
+            simulated=args.simulated,
+            tiers=args.tiers,
         )
         password = make_user(connection, province.province_id, name, Role.ADMINISTRATOR)
     engine.dispose()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline.language import Message
@@ -64,7 +63,7 @@ def run_nation(args: argparse.Namespace) -> int:
     table.write_bytes(as_csv(rows))
     if args.json:
         seconds = round(time.perf_counter() - began_s, 3)
-        print(json.dumps({"provinces": [asdict(one) for one in found], "seconds": seconds, "table": str(table)}))
+        print(json.dumps({"provinces": [one.to_dict() for one in found], "seconds": seconds, "table": str(table)}))
         return 0
     for row in rows:
         print(_line(row))
@@ -79,7 +78,7 @@ def _line(row: dict[str, object]) -> str:
     from server.documents.writer import Writer
 
     _ = Writer(of_environment(os.environ))
-    name = f"{_(Text.named(vi=str(row['name_vi']), en=str(row['name_en'])))[:43]:<44}{row['sheets']:>9}"
+    name = f"{_(Text.of_row(row))[:43]:<44}{row['sheets']:>9}"
     simulated = f"  {_('SIMULATED')}" if row["simulated"] else ""
     if row["index"] is None:
         return f"{name}   {_('too few answers')}{simulated}"

@@ -17,7 +17,6 @@ of agency, reached, satisfied) mend every figure for a response that depends on 
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import os
 import sys
@@ -105,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
             path.write_bytes(content)
             print(path, file=sys.stderr if args.json else sys.stdout)
     if args.json:
-        rows = [{**dataclasses.asdict(row), "to_ask": row.to_ask} for row in state.rows]
+        rows = [row.to_dict() for row in state.rows]
         values = {"plan": state.code, "round": state.round.code, "settings": state.settings, "strata": rows}
         print(json.dumps({**values, "forms": state.forms, "returned": state.returned}, ensure_ascii=False))
         return 0
@@ -157,8 +156,8 @@ def _table(state: PlanState) -> str:
     heads = (_("Agency"), _("Field"), _("Transactions"), _("Sheets"), _("Returned"), _("To ask"))
     lines = [title, "", "{:<38}{:<34}{:>12}{:>8}{:>9}{:>9}".format(*heads)]
     lines += [
-        f"{row.agency_vi[:37]:<38}{row.group_vi[:33]:<34}{row.transactions:>12,}{row.forms:>8}{row.returned:>9}"
-        f"{row.to_ask:>9}"
+        f"{_(row.agency_name)[:37]:<38}{_(row.group_name)[:33]:<34}{row.transactions:>12,}{row.forms:>8}"
+        f"{row.returned:>9}{row.to_ask:>9}"
         for row in state.rows
     ]
     return "\n".join(lines)

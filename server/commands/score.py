@@ -16,7 +16,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
-from pipeline.language import Message, Text, of_environment
+from pipeline.language import Message, of_environment
 
 if TYPE_CHECKING:
     from server.documents.writer import Writer
@@ -116,7 +116,7 @@ def _table(result: IndexResult, dimension: str, item: str) -> str:
     from server.documents.writer import Writer
 
     _ = Writer(of_environment(os.environ))
-    name = _(Text.named(vi=result.province_vi, en=result.province_en))
+    name = _(result.province_name)
     head = f"{name} - {result.period} - {result.instrument} v{result.instrument_version} - {item}"
     lines = [head + (f" - {_('SIMULATED')}" if result.simulated else ""), ""]
     columns = (

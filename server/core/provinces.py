@@ -95,35 +95,29 @@ class Province:
 
     province_id: int
     code: str
-    name_vi: str
-    name_en: str
+    name: Text
     simulated: bool
-
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
 
 
 def _province(row: Any) -> Province:
-    return Province(row.id, row.code, row.name_vi, row.name_en, bool(row.simulated))
+    return Province(row.id, row.code, row.name, bool(row.simulated))
 
 
 def make_province(
-    connection: Connection, code: str, name_vi: str, name_en: str = "", *, simulated: bool = False, tiers: int = TIERS
+    connection: Connection, code: str, name: Text, *, simulated: bool = False, tiers: int = TIERS
 ) -> Province:
     """A new province with the levels of `tiers` (2 or 3). Raises `ConflictError` where the code is taken."""
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
         raise ConflictError(
             Message("There is a province with the code '{code}'.", code=code), Message("Choose another code.")
         )
-    values = {"code": code, "name_vi": name_vi, "name_en": name_en or name_vi, "simulated": simulated}
+    values = {"code": code, "name": name, "simulated": simulated}
     province_id = insert_row(connection, provinces, {**values, "created_day": today()})
     for rank, (level_code, vi, en) in enumerate(LEVELS[tiers], start=1):
         connection.execute(
-            insert(levels).values(province_id=province_id, code=level_code, name_vi=vi, name_en=en, rank=rank)
+            insert(levels).values(province_id=province_id, code=level_code, name=Text.named(vi=vi, en=en), rank=rank)
         )
-    return Province(province_id, code, name_vi, name_en or name_vi, simulated)
+    return Province(province_id, code, name, simulated)
 
 
 def all_provinces(connection: Connection) -> list[Province]:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 
 from pipeline.calendar import month_of_day, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.changes import record_change
 from server.core.labels import FEEDBACK_STATES
 from server.core.provinces import read_setting
@@ -220,8 +220,7 @@ def reopen_by_code(connection: Connection, code: str, more: str) -> bool:
 class Changed:
     """A published answer: whose, about what, in which month, what was answered and what was changed."""
 
-    agency_vi: str
-    agency_en: str
+    agency: Text
     category: str
     month: int
     answer: str
@@ -234,14 +233,14 @@ def published_answers(connection: Connection, province_id: int, agency_id: int |
     of_agency = () if agency_id is None else (feedback.c.agency_id == agency_id,)
     query = (
         Scope(province_id)
-        .select(feedback, feedback, agencies.c.name_vi, agencies.c.name_en)
+        .select(feedback, feedback, agencies.c.name)
         .join(agencies, agencies.c.id == feedback.c.agency_id)
         .where(feedback.c.published_day.is_not(None), feedback.c.status == "answered", *of_agency)
         .order_by(feedback.c.published_day.desc(), feedback.c.id.desc())
         .limit(SHOWN_CHANGES)
     )
     found = [
-        Changed(row.name_vi, row.name_en, row.category, month_of_day(row.published_day), row.answer, row.changed)
+        Changed(row.name, row.category, month_of_day(row.published_day), row.answer, row.changed)
         for row in connection.execute(query)
     ]
     return sorted(found, key=lambda one: (-one.month, not one.changed))

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, insert
 
 from pipeline.calendar import Period, today
 from pipeline.errors import InvalidError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.labels import FEEDBACK_CATEGORIES
 from server.core.provinces import read_setting
 from server.core.scope import Scope
@@ -30,8 +30,7 @@ class FeedbackItem:
 
     id: int
     agency_id: int
-    agency_vi: str
-    agency_en: str
+    agency: Text
     service_group: int
     category: str
     status: str
@@ -148,7 +147,7 @@ def items(
     is_open = feedback.c.status.in_(OPEN_STATES)
     query = (
         Scope(province_id)
-        .select(feedback, feedback, agencies.c.name_vi, agencies.c.name_en, feedback_contacts.c.contact)
+        .select(feedback, feedback, agencies.c.name, feedback_contacts.c.contact)
         .join(agencies, agencies.c.id == feedback.c.agency_id)
         .outerjoin(feedback_contacts, feedback_contacts.c.feedback_id == feedback.c.id)
         .order_by(
@@ -166,8 +165,7 @@ def items(
         FeedbackItem(
             row.id,
             row.agency_id,
-            row.name_vi,
-            row.name_en,
+            row.name,
             row.service_group,
             row.category,
             row.status,

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.calendar import month_words, today
 from pipeline.errors import InvalidError
 from pipeline.instruments import Sheet
-from pipeline.language import Joined, Message, Text, in_language
+from pipeline.language import Joined, Message, in_language
 from server.auth.roles import User
 from server.catalogue.agencies import read_agencies
 from server.catalogue.reading import read_catalogue
@@ -30,7 +30,7 @@ from server.feedback.cases import (
     undo,
 )
 from server.feedback.deadlines import Deadlines, due_day, holidays_known
-from server.feedback.feedback import MAX_TEXT, FeedbackItem, ask_once, items, receive
+from server.feedback.feedback import MAX_TEXT, ask_once, items, receive
 from server.feedback.search import PAGE_ROWS, WHICH, Wanted, counts_of, found_cases
 from server.ratings.admission import Gate
 from server.ratings.comments import store_comments
@@ -61,10 +61,6 @@ _PUBLISHED = Message("Whoever wrote reads your words with the code of the case, 
 _UNDO = Message("Today you can take it back, until it is judged.")
 Words = Annotated[str, Query(max_length=80)]
 _NOT_POSSIBLE = Message("This is not possible: there is no answer yet, or its days are over.")
-
-
-def _names(one: FeedbackItem) -> dict[str, str]:
-    return {"agency_vi": one.agency_vi, "agency_en": one.agency_en}
 
 
 def _province(request: Request, code: str) -> int:
@@ -256,7 +252,7 @@ def feedback_status(
             responsible_id=responsible,
         )
         if status in _CLOSING and not sure and before is not None:
-            asked = _CLOSING[status].with_params(number=number, agency=Text.of_row(_names(before), "agency_"))
+            asked = _CLOSING[status].with_params(number=number, agency=before.agency)
             raise AskFirst(
                 asked,
                 then=Joined((_PUBLISHED if public else _FOR_ITS_HOLDER, _UNDO), " "),

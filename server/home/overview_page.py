@@ -81,9 +81,7 @@ def overview(
     rows = [
         one
         for one in found.agencies
-        if _ONLY.get(only, _ONLY[""])(one)
-        and (not level or one.level == level)
-        and holds(q, one.name_vi, one.name_en, one.code)
+        if _ONLY.get(only, _ONLY[""])(one) and (not level or one.level == level) and holds(q, *one.name.texts, one.code)
     ]
     table = listing("/", asked, rows, keys, sort=sort, page=page)
     signal = signals(engine, user.province_id, chosen, began_s=began_s)

@@ -10,7 +10,7 @@ from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
 from pipeline.instruments import Instrument
-from pipeline.language import translator
+from pipeline.language import languages, translator
 from server.tabular.columns import ALIASES
 from server.tabular.spec import ImportSpec
 from server.tabular.writing import CsvWriter, add_row
@@ -32,7 +32,9 @@ def columns_of(spec: ImportSpec, instrument: Instrument | None, lang: str) -> li
     def one(name: str, required: bool) -> ColumnHelp:
         return ColumnHelp(name, required, tuple(other for other in ALIASES.get(name, ()) if other != name))
 
-    found = [*(one(name, True) for name in spec.required), *(one(name, False) for name in spec.optional)]
+    listed = [*spec.required, *spec.optional]
+    more = [name for code in languages() if (name := f"name_{code}") not in listed] if spec.any_name else []
+    found = [*(one(name, True) for name in spec.required), *(one(name, False) for name in (*spec.optional, *more))]
     if "instrument" in spec.options and instrument is not None:
         _ = translator(lang)
         known = {column.name for column in found}

@@ -53,8 +53,7 @@ class Row:
             coming = {name: round(getattr(self.coming, name), 2) for name in ("middle", "low", "high")}
         return {
             "code": self.unit.code,
-            "name_vi": self.unit.name_vi,
-            "name_en": self.unit.name_en,
+            **self.unit.name.columns(),
             "counts": dict(zip(Counts.__dataclass_fields__, self.score.counts.astuple(), strict=True)),
             **parts,
             "ranks": ranks,

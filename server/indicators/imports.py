@@ -39,7 +39,7 @@ class IndicatorReader:
     def __init__(self, connection: Connection, scope: Scope, options: Options) -> None:
         catalogue = read_catalogue(connection, scope.province_id)
         self._units = known_agencies(catalogue)
-        self._units.add(0, catalogue.province.name_vi, catalogue.province.name_en)
+        self._units.add(0, *catalogue.province.name.texts)
         self._units.add_codes({catalogue.province.code: 0})
         self._official = Known(Message("official code"))
         coded = scope.select(agencies, agencies.c.official_code, agencies.c.id).where(agencies.c.official_code != "")

@@ -177,7 +177,7 @@ def sheet61_workbook(connection: Connection, scope: Scope, quarter: Period, lang
     )
     for filled in filled_sheets(connection, scope, quarter):
         agency = catalogue.agencies[filled.agency_id]
-        name, points = _(Text.named(vi=agency.name_vi, en=agency.name_en)), filled.points(sheet)
+        name, points = _(agency.name), filled.points(sheet)
         grade = _(sheet.grade(points).name) if points is not None else _("not verified")
         add_row(first, [name, sum(filled.self_scores.values()), sum(filled.verified.values()), points, grade])
         page = book.create_sheet(agency.code[:31])

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from pipeline.calendar import Period, month_of_day, today
 from pipeline.errors import InvalidError, NotFoundError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.changes import record_change
 from server.core.disclosure import published
 from server.core.labels import COMMENT_CODES
@@ -62,7 +62,7 @@ def _free_number(connection: Connection) -> int:
 def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Mapping[str, Any]]:
     """Texts that nobody has coded yet (masked), with their agencies' names."""
     query = (
-        scope.select(comments, comments, agencies.c.name_vi, agencies.c.name_en)
+        scope.select(comments, comments, agencies.c.name)
         .join(agencies, agencies.c.id == comments.c.agency_id)
         .where(comments.c.code.is_(None))
         .order_by(comments.c.id)
@@ -84,8 +84,7 @@ class Said:
     """One text as those responsible read it. `month`: its finest time; `code`: its topic, None until it was sorted."""
 
     agency_code: str
-    agency_vi: str
-    agency_en: str
+    agency: Text
     month: int
     kind: str
     text: str
@@ -103,14 +102,13 @@ def said(connection: Connection, scope: Scope, period: Period) -> list[Said]:
     readable = sorted(known - shown.hidden_agencies())
     last = min(period.last_month, month_of_day(today()) - 1)
     query = (
-        scope.select(comments, comments, agencies.c.code.label("agency"), agencies.c.name_vi, agencies.c.name_en)
+        scope.select(comments, comments, agencies.c.code.label("agency"), agencies.c.name)
         .join(agencies, agencies.c.id == comments.c.agency_id)
         .where(comments.c.month.between(period.first_month, last), comments.c.agency_id.in_(readable))
         .order_by(comments.c.id)
     )
     return [
-        Said(row.agency, row.name_vi, row.name_en, row.month, row.kind, mask(row.text), row.code)
-        for row in connection.execute(query)
+        Said(row.agency, row.name, row.month, row.kind, mask(row.text), row.code) for row in connection.execute(query)
     ]
 
 

@@ -63,7 +63,7 @@ def held_sheets(connection: Connection, scope: Scope) -> list[Held]:
 def rows_for_review(connection: Connection, scope: Scope, limit: int) -> list[Row[tuple[object, ...]]]:
     """Flagged ratings with their agency and who has asked to withdraw them: those set aside first, the newest first."""
     query = (
-        scope.select(ratings, ratings, agencies.c.name_vi, agencies.c.name_en, withdrawals.c.asked_by)
+        scope.select(ratings, ratings, agencies.c.name, withdrawals.c.asked_by)
         .join(agencies, agencies.c.id == ratings.c.agency_id)
         .outerjoin(withdrawals, withdrawals.c.rating_id == ratings.c.id)
         .where((ratings.c.flag != 0) | withdrawals.c.id.is_not(None))

@@ -43,7 +43,7 @@ def make_report(data: ReportInput, lang: str = DEFAULT) -> Report:
         *_fused(data, _),
         *_suspicious(data, _),
     ]
-    province = Text.named(vi=data.result.province_vi, en=data.result.province_en)
+    province = data.result.province_name
     recipients = (_("The People's Committee of the province"), _("The agencies of the province"))
     return Report(
         title=_("On the satisfaction of citizens and organisations with the service of public agencies"),

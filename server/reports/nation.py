@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from calibration.ranks import rank_shares
 from pipeline.calendar import parse_period
 from pipeline.errors import InvalidError, StoreError
 from pipeline.instruments import load_instrument, use_folder
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.reports.workbook import index_sheets
@@ -70,8 +70,7 @@ class Scored:
     few answered. `n_eff`: answers behind it, if they did not hang together. `peak_mib`: of its process."""
 
     code: str
-    name_vi: str
-    name_en: str
+    name: Text
     simulated: bool
     agencies: int
     sheets: int
@@ -82,6 +81,17 @@ class Scored:
     seconds: float
     processor_s: float
     peak_mib: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` reads them."""
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "name"}
+        return {"code": own.pop("code"), **self.name.columns(), **own}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Scored:
+        """What `to_dict` gave."""
+        own = {name: value for name, value in values.items() if not name.startswith("name_")}
+        return cls(**own, name=Text.of_row(values))
 
 
 def tasks_of(
@@ -115,7 +125,7 @@ def done(task: Task) -> Scored | None:
     """What a finished task left; None where it has to be done (anew)."""
     try:
         kept = json.loads((Path(task.folder) / task.code / DONE).read_text(encoding="utf-8"))
-        return Scored(**kept["scored"]) if kept["key"] == task.key else None
+        return Scored.from_dict(kept["scored"]) if kept["key"] == task.key else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -152,8 +162,7 @@ def score_province(task: Task) -> Scored:
     whole = head.figure(WHOLE)
     scored = Scored(
         code=task.code,
-        name_vi=result.province_vi,
-        name_en=result.province_en,
+        name=result.province_name,
         simulated=result.simulated,
         agencies=len(result.of("agency")),
         sheets=head.sheets,
@@ -165,7 +174,7 @@ def score_province(task: Task) -> Scored:
         processor_s=round(time.process_time() - used_s, 3),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     )
-    kept = {"key": task.key, "period": period.name, "instrument": instrument.code, "scored": asdict(scored)}
+    kept = {"key": task.key, "period": period.name, "instrument": instrument.code, "scored": scored.to_dict()}
     (part / DONE).write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
     place = Path(task.folder) / task.code
     shutil.rmtree(place, ignore_errors=True)
@@ -272,7 +281,7 @@ def nation_rows(found: Sequence[Scored]) -> list[dict[str, Any]]:
     ranks = {one.name: one for one in sets}
     rows = []
     for one in found:
-        row = {name: value for name, value in asdict(one).items() if name not in _COSTS}
+        row = {name: value for name, value in one.to_dict().items() if name not in _COSTS}
         rank = ranks.get(one.code)
         rows.append({**row, "best": rank and rank.best, "worst": rank and rank.worst, "of": rank and rank.of})
     return rows

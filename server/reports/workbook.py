@@ -8,7 +8,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from pipeline.instruments import OVERALL, Instrument
-from pipeline.language import Message, Text, translator
+from pipeline.language import Message, translator
 from server.core.labels import DIMENSION_NAMES, INSTRUMENT_PARTS, POOLING_NAMES
 from server.scores.index import WHOLE, IndexResult
 from server.tabular.writing import add_row
@@ -53,7 +53,7 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
     assert isinstance(first, Worksheet)
     first.title = _("About")
     about: list[tuple[str, str | int]] = [
-        (_("Province"), _(Text.named(vi=result.province_vi, en=result.province_en))),
+        (_("Province"), _(result.province_name)),
         (_("Period"), result.period),
         (_("Instrument"), f"{result.instrument} v{result.instrument_version}"),
         (_("The whole"), _(POOLING_NAMES[result.pooling])),
@@ -80,7 +80,7 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
                     sheet,
                     (
                         place.key,
-                        _(Text.named(vi=place.name_vi, en=place.name_en)),
+                        _(place.name),
                         place.sheets,
                         place.transactions,
                         place.response_rate,
@@ -108,7 +108,7 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
     aside = book.create_sheet(_("Sheets set aside"))
     add_row(aside, (_("Agency"), _("Channel"), _("Reason"), _("Sheets")))
     for held in result.set_aside:
-        add_row(aside, (held.agency, held.channel, _(Text.named(vi=held.reason_vi, en=held.reason_en)), held.sheets))
+        add_row(aside, (held.agency, held.channel, _(held.reason), held.sheets))
     _dress(aside, wide)
     return book
 

@@ -27,8 +27,7 @@ class Round:
 
     id: int
     code: str
-    name_vi: str
-    name_en: str
+    name: Text
     instrument: str
     instrument_version: int
     first_day: int
@@ -36,11 +35,6 @@ class Round:
     active: bool
     second_instrument: str | None = None
     second_version: int | None = None
-
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
 
     @property
     def open_now(self) -> bool:
@@ -60,7 +54,7 @@ class Round:
 
 
 def _round(row: Any) -> Round:
-    names = ("id", "code", "name_vi", "name_en", "instrument", "instrument_version", "first_day", "last_day", "active",
+    names = ("id", "code", "name", "instrument", "instrument_version", "first_day", "last_day", "active",
              "second_instrument", "second_version")  # fmt: skip
     return Round(*(getattr(row, name) for name in names))
 
@@ -85,8 +79,7 @@ def make_round(
     province_id: int,
     *,
     code: str,
-    name_vi: str,
-    name_en: str,
+    name: Text,
     instrument: str,
     first_day: int,
     last_day: int,
@@ -109,7 +102,7 @@ def make_round(
             Message("Choose another code."),
         )
     questionnaire = load_instrument(instrument, on=day_date(first_day))
-    values = {"code": code, "name_vi": name_vi or code, "name_en": name_en or name_vi or code, "active": True}
+    values = {"code": code, "name": name or Text.named(vi=code), "active": True}
     values |= {"instrument": questionnaire.code, "instrument_version": questionnaire.version}
     days = {"first_day": first_day, "last_day": last_day}
     round_id = insert_row(connection, rounds, {"province_id": province_id, **values, **days})

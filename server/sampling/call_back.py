@@ -74,7 +74,7 @@ def draw_text(connection: Connection, province_id: int, state: PlanState, calls:
     ]
     for row, numbers in zip(state.rows, drawn, strict=True):
         if numbers:
-            lines.append(f"{row.agency_vi}, {row.group_vi}: {' '.join(map(str, numbers))}")
+            lines.append(f"{_(row.agency_name)}, {_(row.group_name)}: {' '.join(map(str, numbers))}")
     return "\n".join(lines)
 
 
@@ -118,7 +118,7 @@ def corrected_text(
     for row in state.rows:
         forms[row.agency] += row.forms
         size[row.agency] += row.transactions
-        names[row.agency] = row.agency_vi
+        names[row.agency] = _(row.agency_name)
     if unknown := sorted(set(calls) - set(forms)):
         raise InvalidError(
             Message(

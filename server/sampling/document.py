@@ -69,8 +69,8 @@ def plan_document(state: PlanState, province: Province, office: Office, lang: st
 
 def _row(row: Return, _: Writer) -> tuple[str, ...]:
     return (
-        row.agency_vi,
-        row.group_vi,
+        _(row.agency_name),
+        _(row.group_name),
         _.number(row.transactions, 0),
         _.number(row.forms, 0),
         _.number(row.probability, 4),

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, insert
 from calibration.sampling import PlanSettings, Stratum, draw_plan
 from pipeline.calendar import parse_period, today
 from pipeline.errors import ConflictError, NotFoundError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.changes import record_change
 from server.core.scope import Scope
@@ -102,10 +102,10 @@ class Return:
     """One stratum's plan and what has come back. `to_ask`: forms that are still missing."""
 
     agency: str
-    agency_vi: str
+    agency_name: Text
     level: str
     service_group: int
-    group_vi: str
+    group_name: Text
     transactions: int
     forms: int
     returned: int
@@ -116,6 +116,22 @@ class Return:
     def to_ask(self) -> int:
         """Forms that are still missing."""
         return max(0, self.forms - self.returned)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "agency": self.agency,
+            **self.agency_name.columns("agency_"),
+            "level": self.level,
+            "service_group": self.service_group,
+            **self.group_name.columns("group_"),
+            "transactions": self.transactions,
+            "forms": self.forms,
+            "returned": self.returned,
+            "probability": self.probability,
+            "picks": self.picks,
+            "to_ask": self.to_ask,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +193,10 @@ def plan_state(connection: Connection, province_id: int, code: str, channels: Se
         rows.append(
             Return(
                 agency.code,
-                agency.name_vi,
+                agency.name,
                 catalogue.levels[agency.parent].code,
                 row.service_group,
-                group.name_vi if group else "",
+                group.name if group else Text(()),
                 row.transactions,
                 row.forms,
                 back.get((row.agency_id, row.service_group), 0),

@@ -53,7 +53,7 @@ def analysis_page(
         named = catalogue_listing(connection, user.scope)["levels"]
     if found is None:
         return render(request, "analysis_waits.html", period=chosen, periods=periods)
-    fitting = [one for one in found.scores.values() if holds(q, one.name_vi, one.name_en, one.id)]
+    fitting = [one for one in found.scores.values() if holds(q, *one.name.texts, one.id)]
     asked = {"period": period, "q": q, "first": "" if first == FIRST else str(first)}
     table = listing("/analysis", asked, fitting, {}, sort="", page=page)
     here = {one.id for one in table.rows}

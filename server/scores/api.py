@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from pipeline.language import in_language
 from server.boxes.health import box_states
 from server.scores.asked import asked_period
 from server.scores.fused import agency_scores
@@ -111,7 +112,7 @@ def health(request: Request, user: HealthReader) -> HealthAnswer:
         boxes=[
             BoxAnswer(
                 label=s.label,
-                agency=s.agency_en,
+                agency=in_language(s.agency, "en"),
                 state=str(s.words),
                 fine=s.fine,
                 heard_ago_s=s.heard_ago_s,

@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from pipeline.calendar import month_name
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
-from pipeline.language import Message
+from pipeline.language import Message, in_language
 from server.scores.asked import asked_period, own_agency
 from server.scores.figure_rows import Row, described_figures, figure_rows
 from server.scores.files import as_csv
@@ -64,7 +64,7 @@ def agency_file(
             "period": month_name(point.month),
             "dimension": "month",
             "code": month_name(point.month),
-            "name_vi": agency.name_vi,
+            "name_vi": in_language(agency.name, "vi"),
             "figure": "overall",
             "figure_kind": "overall",
             "valid": point.rated,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from pipeline.language import in_language
 from server.scores.figures import Place
 from server.tabular.metadata import Column, CsvTable
 
@@ -33,7 +34,7 @@ def figure_rows(period: str, places: Iterable[Place]) -> list[Row]:
             "period": period,
             "dimension": place.dimension,
             "code": place.key,
-            "name_vi": place.name_vi,
+            "name_vi": in_language(place.name, "vi"),
             "figure": figure.item,
             "figure_kind": figure.kind,
             "valid": figure.valid,

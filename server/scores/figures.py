@@ -100,8 +100,7 @@ class Place:
 
     dimension: str
     key: str
-    name_vi: str
-    name_en: str
+    name: Text
     sheets: int
     overall_alone: int
     transactions: int | None
@@ -109,11 +108,6 @@ class Place:
     covered: float | None
     table: FigureTable
     number: int
-
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
 
     @property
     def figures(self) -> tuple[Figure, ...]:
@@ -127,8 +121,9 @@ class Place:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("table", "number")}
-        return {**own, "figures": [asdict(figure) for figure in self.figures]}
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("name", "table", "number")}
+        head = {"dimension": own.pop("dimension"), "key": own.pop("key")}
+        return {**head, **self.name.columns(), **own, "figures": [asdict(figure) for figure in self.figures]}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Place) and self.to_dict() == other.to_dict()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from calibration.analysis import Analysis, analyze
 from calibration.fuse import Fused, Settings
 from calibration.verdicts import Verdict
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
-from pipeline.language import Joined, Message, Text, in_language
+from pipeline.language import Joined, Message, Text
 from server.catalogue.agencies import Agency, read_agencies
 from server.core.provinces import read_setting
 from server.core.scope import Scope
@@ -35,8 +35,7 @@ class AgencyScore:
 
     id: str
     """The agency's code."""
-    name_vi: str
-    name_en: str
+    name: Text
     level: str
     index_explicit: float | None
     explicit_low: float
@@ -60,16 +59,11 @@ class AgencyScore:
     response_rate: float | None
     labels_saved: float
 
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
-
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        row = asdict(self)
-        words = row.pop("verdict_words")
-        return {**row, "verdict_vi": in_language(words, "vi"), "verdict_en": in_language(words, "en")}
+        row = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("name", "verdict_words")}
+        verdict = Text.said(self.verdict_words).columns("verdict_")
+        return {"id": row.pop("id"), **self.name.columns(), **row, **verdict}
 
 
 NO_RATINGS = Message("No rating counts in this period yet.")
@@ -104,8 +98,7 @@ def _score(
     words = [VERDICTS[efficiency.verdict] if explicit.n else NO_RATINGS, *([LEFT_OUT] if left_out else [])]
     return AgencyScore(
         id=agency.code,
-        name_vi=agency.name_vi,
-        name_en=agency.name_en,
+        name=agency.name,
         level=agency.level,
         index_explicit=explicit.index,
         explicit_low=100 * explicit.interval.low,
@@ -132,8 +125,7 @@ def _hidden_score(agency: Agency, visits: float, known: int | None) -> AgencySco
     """An agency of which too few sheets may be seen: no figure, and no count of them either."""
     return AgencyScore(
         id=agency.code,
-        name_vi=agency.name_vi,
-        name_en=agency.name_en,
+        name=agency.name,
         level=agency.level,
         index_explicit=None,
         explicit_low=0.0,

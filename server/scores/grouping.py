@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.calendar import Period, month_name, month_words
-from pipeline.language import in_language
+from pipeline.calendar import Period, month_name, month_spoken
+from pipeline.language import Text
 from server.catalogue.reading import Catalogue, Named
 from server.scores.sheets import Sheets
 from server.store.channels import CHANNELS
@@ -74,13 +74,7 @@ def grouped(
     if dimension == "counter":
         return Grouped.by(counters or {}, sheets.counter, {})
     if dimension == "channel":
-        channels = {
-            code: Named(0, code, in_language(name, "vi"), in_language(name, "en"))
-            for code, name in CHANNELS.names.items()
-        }
+        channels = {code: Named(0, code, Text.said(name)) for code, name in CHANNELS.names.items()}
         return Grouped.by(channels, sheets.channel, {})
-    months = {
-        month: Named(month, month_name(month), month_words(month, "vi"), month_words(month, "en"))
-        for month in period.months
-    }
+    months = {month: Named(month, month_name(month), Text.said(month_spoken(month))) for month in period.months}
     return Grouped.by(months, sheets.month, {})

@@ -73,7 +73,7 @@ def heat_page(
     rows = [
         place
         for place in places
-        if holds(q, place.name_vi, place.name_en, place.key) and (not level or levels[place.key].level == level)
+        if holds(q, *place.name.texts, place.key) and (not level or levels[place.key].level == level)
     ]
     keys = {code: (lambda place, code=code: place.figure(code).index) for code, _ in [(WHOLE, None), *columns]}
     asked = {"period": period, "by": "" if by == "criterion" else by, "q": q, "level": level}
@@ -87,7 +87,7 @@ def heat_page(
         by=by,
         q=q,
         level=level,
-        levels={one.level: Text.named(vi=one.level_vi, en=one.level_en) for one in levels.values()},
+        levels={one.level: one.level_name for one in levels.values()},
         columns=columns,
         table=listing(
             "/heatmap",
@@ -112,7 +112,7 @@ def heat_file(request: Request, user: ScoreReader, period: Words = "", by: Words
         {
             "period": name,
             "agency": place.key,
-            "name_vi": place.name_vi,
+            "name_vi": in_language(place.name, "vi"),
             "figure": code,
             "figure_vi": in_language(words, "vi"),
             "index": figure.index,

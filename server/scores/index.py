@@ -21,7 +21,7 @@ from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import Answers, days_of, place_shares
 from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
-from pipeline.language import Message, in_language
+from pipeline.language import Message, Sentence, Text
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
 from server.core.disclosure import Published, added_months, hidden_figures, hidden_places, published
 from server.core.provinces import read_setting
@@ -68,9 +68,13 @@ class SetAside:
     agency: str
     channel: str
     flag: str
-    reason_vi: str
-    reason_en: str
+    reason: Sentence
     sheets: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        row = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("reason", "sheets")}
+        return {**row, **Text.said(self.reason).columns("reason_"), "sheets": self.sheets}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +82,7 @@ class IndexResult:
     """The index of one province, instrument and period."""
 
     province: str
-    province_vi: str
-    province_en: str
+    province_name: Text
     simulated: bool
     period: str
     instrument: str
@@ -97,9 +100,16 @@ class IndexResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        plain = {one.name: getattr(self, one.name) for one in fields(self)}
-        rows = {name: [asdict(one) for one in plain[name]] for name in ("effects", "set_aside")}
-        return {**plain, **rows, "places": [place.to_dict() for place in self.places], "notes": list(self.notes)}
+        plain = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "province_name"}
+        return {
+            "province": plain.pop("province"),
+            **self.province_name.columns("province_"),
+            **plain,
+            "places": [place.to_dict() for place in self.places],
+            "effects": [asdict(one) for one in self.effects],
+            "set_aside": [one.to_dict() for one in self.set_aside],
+            "notes": list(self.notes),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,8 +301,7 @@ def compute_index(
         notes.append(ONE_CHANNEL)
     return IndexResult(
         province=catalogue.province.code,
-        province_vi=catalogue.province.name_vi,
-        province_en=catalogue.province.name_en,
+        province_name=catalogue.province.name,
         simulated=catalogue.simulated,
         period=period.name,
         instrument=instrument.code,
@@ -398,8 +407,7 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
         yield Place(
             dimension=dimension,
             key=named.code,
-            name_vi=named.name_vi,
-            name_en=named.name_en,
+            name=named.name,
             sheets=sheets,
             overall_alone=int(alone[number]),
             transactions=transactions,
@@ -446,7 +454,6 @@ def _set_aside(connection: Connection, province_id: int, catalogue: Catalogue, p
     found = []
     for one in sheets_aside(connection, province_id, period):
         flag = RatingFlag(one.flag)
-        words = in_language(flag.label, "vi"), str(flag.label)
         agency = catalogue.agencies[one.agency_id].code
-        found.append(SetAside(agency, one.channel, flag.name.lower(), *words, one.sheets))
+        found.append(SetAside(agency, one.channel, flag.name.lower(), flag.label, one.sheets))
     return tuple(found)

@@ -111,7 +111,7 @@ def index_page(
         "response": lambda place: place.response_rate,
         "index": lambda place: place.figure(item).index,
     }
-    found = [place for place in result.of(by) if holds(q, place.name_vi, place.name_en, place.key)]
+    found = [place for place in result.of(by) if holds(q, *place.name.texts, place.key)]
     by_code = {agency.code: agency for agency in agencies.values()}
     return render(
         request,

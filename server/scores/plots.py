@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from pipeline.language import Text, in_language, translator
+from pipeline.language import in_language, translator
 from pipeline.text import tidy_all
 from server.scores.fused import AgencyScore
 from server.scores.trends import Pulse
@@ -63,7 +63,7 @@ def agency_rows(scores: Sequence[AgencyScore], lang: str) -> list[dict[str, Any]
     explicit, fused = _("Explicit"), _("Fused")
     rows = []
     for score in scores:
-        name = in_language(Text.named(vi=score.name_vi, en=score.name_en), lang)
+        name = in_language(score.name, lang)
         if score.index_explicit is not None:
             rows.append(_row(name, explicit, score.index_explicit, score.explicit_low, score.explicit_high))
         if score.index_fused is not None:

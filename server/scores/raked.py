@@ -142,7 +142,7 @@ def _of_frame(
     found = []
     for dimension, name in names.items():
         by = grouped(dimension, catalogue, sheets, period, frame)
-        labels = [Text.named(vi=one.name_vi, en=one.name_en) for one in by.names]
+        labels = [one.name for one in by.names]
         found.append(_prepared(name, labels, [float(count) for count in by.transactions], by.place))
     return [one for one in found if one is not None]
 

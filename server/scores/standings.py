@@ -43,8 +43,7 @@ class Standing:
     few answers to tell."""
 
     code: str
-    name_vi: str
-    name_en: str
+    name: Text
     level: str
     level_name: Text
     sheets: int
@@ -59,11 +58,6 @@ class Standing:
     def few(self) -> bool:
         """Whether there are too few answers to tell."""
         return self.figure.index is None
-
-    @property
-    def name(self) -> Text:
-        """The name in any language."""
-        return Text.named(vi=self.name_vi, en=self.name_en)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +179,9 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
         found.append(
             Standing(
                 code=place.key,
-                name_vi=place.name_vi,
-                name_en=place.name_en,
+                name=place.name,
                 level=agency.level,
-                level_name=Text.named(vi=agency.level_vi, en=agency.level_en),
+                level_name=agency.level_name,
                 sheets=place.sheets,
                 overall_alone=place.overall_alone,
                 figure=figure,

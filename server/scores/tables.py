@@ -95,7 +95,7 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
 
 
 def _names(agency: Agency) -> Row:
-    return {"agency": agency.code, "name_vi": agency.name_vi, "name_en": agency.name_en, "agency_level": agency.level}
+    return {"agency": agency.code, **agency.name.columns(), "agency_level": agency.level}
 
 
 def _percent(share: float | None) -> float | None:

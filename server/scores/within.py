@@ -28,7 +28,7 @@ DIMENSIONS = ("counter", "service_group", "service", "channel")
 def counters_of(connection: Connection, province_id: int, agency_id: int) -> dict[int, Named]:
     """The counters of an agency by id."""
     query = Scope(province_id, agency_id).select(counters).order_by(counters.c.code)
-    return {row.id: Named(row.id, row.code, row.name_vi, row.name_en) for row in connection.execute(query)}
+    return {row.id: Named(row.id, row.code, row.name) for row in connection.execute(query)}
 
 
 def clerks_of(connection: Connection, province_id: int, agency_id: int) -> dict[int, int]:

@@ -24,7 +24,7 @@ from pipeline.instruments import (
     load_instrument,
     load_service_groups,
 )
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.catalogue.fields import load_fields
 from server.core.masking import mask
 from server.core.provinces import LEVELS, TIERS
@@ -148,8 +148,7 @@ def simulate_province(
         connection,
         provinces,
         code=code,
-        name_vi="Tỉnh Mẫu (mô phỏng)",
-        name_en="Mẫu Province (simulated)",
+        name=Text.named(vi="Tỉnh Mẫu (mô phỏng)", en="Mẫu Province (simulated)"),
         simulated=True,
         created_day=today(),
     )
@@ -210,7 +209,7 @@ def _one(connection: Connection, table: Table, **values: object) -> int:
 def _services(connection: Connection, province: int) -> None:
     field_of: dict[int, int] = {}
     for field in load_fields():
-        key = _one(connection, fields, province_id=province, code=field.code, name_vi=field.vi, name_en=field.en)
+        key = _one(connection, fields, province_id=province, code=field.code, name=Text.named(vi=field.vi, en=field.en))
         field_of |= dict.fromkeys(field.groups, key)
     for group in load_service_groups():
         _one(
@@ -218,8 +217,7 @@ def _services(connection: Connection, province: int) -> None:
             service_groups,
             province_id=province,
             number=group.number,
-            name_vi=group.vi,
-            name_en=group.en,
+            name=Text.named(vi=group.vi, en=group.en),
             field_id=field_of.get(group.number),
         )
         for step, (vi, en) in enumerate((("Cấp mới", "New"), ("Cấp đổi, cấp lại", "Renewal")) if group.number else ()):
@@ -228,15 +226,14 @@ def _services(connection: Connection, province: int) -> None:
                 services,
                 province_id=province,
                 code=f"{group.code}-{step + 1}",
-                name_vi=f"{vi}: {group.vi}",
-                name_en=f"{en}: {group.en}",
+                name=Text.named(vi=f"{vi}: {group.vi}", en=f"{en}: {group.en}"),
                 service_group=group.number,
             )
 
 
 def _agencies(connection: Connection, province: int, communes: int, tiers: int) -> list[_Place]:
     level_ids = [
-        _one(connection, levels, province_id=province, code=code, name_vi=vi, name_en=en, rank=rank)
+        _one(connection, levels, province_id=province, code=code, name=Text.named(vi=vi, en=en), rank=rank)
         for rank, (code, vi, en) in enumerate(LEVELS[tiers], start=1)
     ]
     by_group: dict[int, list[int]] = {}
@@ -250,13 +247,12 @@ def _agencies(connection: Connection, province: int, communes: int, tiers: int) 
             agencies,
             province_id=province,
             code=name.code,
-            name_vi=name.vi,
-            name_en=name.en,
+            name=Text.named(vi=name.vi, en=name.en),
             level_id=level_ids[name.rank - 1],
             official_code=name.official_code,
         )
         ids = tuple(
-            _one(connection, counters, province_id=province, agency_id=agency, code=code, name_vi=vi, name_en=en)
+            _one(connection, counters, province_id=province, agency_id=agency, code=code, name=Text.named(vi=vi, en=en))
             for code, vi, en in name.counter_names()
         )
         places.append(
@@ -305,8 +301,7 @@ def _round(connection: Connection, province: int, quarter: Period, questionnaire
         rounds,
         province_id=province,
         code=quarter.name,
-        name_vi=f"Khảo sát {quarter.name}",
-        name_en=f"Survey {quarter.name}",
+        name=Text.named(vi=f"Khảo sát {quarter.name}", en=f"Survey {quarter.name}"),
         instrument=questionnaire.code,
         instrument_version=questionnaire.version,
         first_day=quarter.first_day,

@@ -98,6 +98,8 @@ _QUESTION = re.compile(r"^(?:câu|câu hỏi|tiêu chí|question|item|q)[ .]*\d{
 _SET = re.compile(r"<[^<>]{1,80}>|\*\*|__")
 _LEADING = re.compile(r"^[\s*#(\[{•·–-]+(?=[A-Za-zÀ-ỹ])")
 _GROUPS = re.compile(r"[A-Za-z_]\w*(?:[/:-][A-Za-z_]\w*)+", re.ASCII)
+_NAME = re.compile(r"^name_[a-z]{2,3}$", re.ASCII)
+"""A name in a language (ISO 639), such as `name_tyz` for Tày."""
 _SLOT = re.compile(r"^a(\d\d)$")
 
 
@@ -121,8 +123,11 @@ def is_answer_column(name: str | None) -> bool:
 Recogniser = Callable[[str], "str | None"]
 
 
-def recogniser(instrument: Instrument | None = None, columns: Collection[str] | None = None) -> Recogniser:
+def recogniser(
+    instrument: Instrument | None = None, columns: Collection[str] | None = None, *, any_name: bool = False
+) -> Recogniser:
     """What finds the column of a heading: `columns` of a kind (None: all), and the instrument's items as `item:CODE`.
+    `any_name`: also `name_` and the code of a language, whichever it is.
 
     A heading that begins with an item's code is that item. One that looks like an item and is none of the instrument
     gets a name that begins with `?`: it is a mistake, not a remark."""
@@ -131,6 +136,8 @@ def recogniser(instrument: Instrument | None = None, columns: Collection[str] | 
     @lru_cache(maxsize=2_000)
     def name(heading: str) -> str | None:
         text = _bare(one_line(heading))
+        if any_name and _NAME.match(text.casefold()):
+            return text.casefold()
         found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text))) or _in_groups(text, known)
         if instrument is not None and (found is None or found not in ALIASES):
             found = found or _item(text, known)

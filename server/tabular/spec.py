@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine
 from pipeline.calendar import Period
 from pipeline.errors import HailongError, ImportRowError
 from pipeline.instruments import Instrument
-from pipeline.language import Message, reason_of
+from pipeline.language import Message, Text, reason_of
 from pipeline.text import match_key
 from server.core.changes import record_change
 from server.core.progress import Progress
@@ -118,7 +118,8 @@ class RowReader(Protocol):
 @dataclass(frozen=True, slots=True)
 class ImportSpec:
     """One kind of file. `options`: names of `Options` that mean something for it. `own`: imports it where the common
-    way does not fit, as for answer sheets."""
+    way does not fit, as for answer sheets. `any_name`: a column `name_<language>` of any language belongs to it,
+    whether it is listed or not."""
 
     kind: str
     required: tuple[str, ...]
@@ -126,6 +127,7 @@ class ImportSpec:
     reader: Callable[[Connection, Scope, Options], RowReader] | None = None
     own: Callable[[Engine, Scope, ImportSpec, Path, Options, int | None, Progress], Any] | None = None
     options: tuple[str, ...] = ()
+    any_name: bool = False
 
     @property
     def columns(self) -> frozenset[str]:
@@ -174,7 +176,13 @@ def _import_rows(
 ) -> ImportResult:
     assert spec.reader is not None
     with opened(path, recognise(), file_bounds(path, options), progress.update) as raw:
-        table = Table(raw, path.name, recogniser(columns=spec.columns), spec.required, ignored=options.ignored)
+        table = Table(
+            raw,
+            path.name,
+            recogniser(columns=spec.columns, any_name=spec.any_name),
+            spec.required,
+            ignored=options.ignored,
+        )
         with read(engine) as connection:
             reader = spec.reader(connection, scope, options)
             rows = _checked(table, reader)
@@ -283,9 +291,23 @@ def _compared(
             fresh.append(values)
             if before is not None:
                 pairs = zip(reader.change, before, strict=True)
-                changed = {name: [old, values[name]] for name, old in pairs if old != values[name]}
-                moves.append({**{name: values[name] for name in reader.key}, **changed})
+                differing = {name: (old, values[name]) for name, old in pairs if old != values[name]}
+                moves.append({**{name: values[name] for name in reader.key}, **_old_and_new(differing)})
     return ImportResult(added, len(fresh) - added, unchanged, balance), fresh, moves
+
+
+def _old_and_new(differing: Mapping[str, tuple[Any, Any]]) -> dict[str, list[Any]]:
+    """Each value as [old, new]; of a name each language in which it reads otherwise, as `name_vi`."""
+    told: dict[str, list[Any]] = {}
+    for name, (old, new) in differing.items():
+        if isinstance(old, Text) and isinstance(new, Text):
+            before, after = dict(old.words), dict(new.words)
+            for lang in {**before, **after}:
+                if before.get(lang) != after.get(lang):
+                    told[f"{name}_{lang}"] = [before.get(lang, ""), after.get(lang, "")]
+        else:
+            told[name] = [old, new]
+    return told
 
 
 def _store(connection: Connection, scope: Scope, reader: RowReader, rows: list[dict[str, Any]]) -> None:

@@ -256,12 +256,11 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     def csrf_field() -> Markup:
         return Markup('<input type="hidden" name="csrf" value="{}">').format(csrf_token(request))
 
-    def name_of(thing: Any, prefix: str = "name_") -> str:
-        """The name of a row or record in the page's language; `agency_` for that of its agency."""
-        if isinstance(thing, Mapping):
-            return in_language(Text.of_row(thing, prefix), lang)
-        words = {code: getattr(thing, prefix + code, "") for code in languages()}
-        return in_language(Text.named(**words), lang)
+    def name_of(thing: Any) -> str:
+        """The name of a row or record in the page's language."""
+        if isinstance(thing, Mapping) and "name" not in thing:  # a row of a file, with a column for each language
+            return in_language(Text.of_row(thing), lang)
+        return in_language(thing["name"] if isinstance(thing, Mapping) else thing.name, lang)
 
     def number(value: float | None, digits: int = 0) -> str:
         return in_language(Number(value, digits), lang)

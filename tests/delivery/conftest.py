@@ -19,6 +19,7 @@ from pipeline import wire
 from pipeline.enrolment import Enrol, parse_code
 from pipeline.framing import REPLY_BYTES, pad, unpad
 from pipeline.keys import KeyPair, new_keys
+from pipeline.language import Text
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.provinces import make_province
@@ -39,7 +40,7 @@ class Place:
 
 def make_place(store: Engine, code: str = "tq") -> Place:
     with write(store) as connection:
-        province = make_province(connection, code, "Tuyên Quang")
+        province = make_province(connection, code, Text.named(vi="Tuyên Quang"))
         level = connection.execute(select(levels.c.id).where(levels.c.province_id == province.province_id)).scalars()
         agency = insert_row(
             connection,
@@ -47,8 +48,7 @@ def make_place(store: Engine, code: str = "tq") -> Place:
             {
                 "province_id": province.province_id,
                 "code": "so-tu-phap",
-                "name_vi": "Sở Tư pháp",
-                "name_en": "Department of Justice",
+                "name": Text.named(vi="Sở Tư pháp", en="Department of Justice"),
                 "level_id": next(iter(level)),
             },
         )

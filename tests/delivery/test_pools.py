@@ -15,6 +15,7 @@ from pipeline import wire
 from pipeline.calendar import month_of_day, today
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.keys import KeyPair
+from pipeline.language import Text
 from pipeline.privacy.ledger import Staged
 from pipeline.release_kind import EVIDENCE
 from server.boxes import registry
@@ -62,7 +63,7 @@ def others(store: Engine, place: Place) -> dict[str, int]:
         return {
             code: insert_row(
                 connection, agencies,
-                {"province_id": place.province_id, "code": code, "name_vi": code, "name_en": code, "level_id": level},
+                {"province_id": place.province_id, "code": code, "name": Text.named(vi=code), "level_id": level},
             )
             for code in ("so-y-te", "so-noi-vu")
         }  # fmt: skip
@@ -134,7 +135,7 @@ def test_what_is_of_a_pool_that_nobody_named_stays_on_the_box_until_somebody_doe
     assert wait_for(lambda: outbox.totals()["waiting"] == 9)  # its answer comes after it is stored
     with read(store) as connection:
         [state] = box_states(connection, place.province_id)
-        assert [(pool.pool, pool.agency_vi) for pool in state.pools if not pool.agency_vi] == [(2, "")]
+        assert [pool.pool for pool in state.pools if pool.agency is None] == [2]
         assert not state.fine
         told = connection.execute(select(changes.c.action).where(changes.c.action == "box pool unknown")).all()
         assert len(told) == 1

@@ -20,7 +20,7 @@ from pipeline.audit.log import audit_log
 from pipeline.audit.schema import audit_schema
 from pipeline.audit.verdict import Verdict
 from pipeline.audit.wire_records import audit_wire
-from pipeline.language import Message, is_spoken
+from pipeline.language import Message, Text, is_spoken
 from pipeline.privacy.policy import PrivacyPolicy
 from server.core.provinces import make_province
 from server.store.engine import connect, store_url, write
@@ -108,7 +108,7 @@ def test_retention_says_what_it_found(
     engine = connect(store_url(store))
     upgrade(engine)
     with write(engine) as connection:
-        make_province(connection, "tinh", "Tỉnh", "Province")
+        make_province(connection, "tinh", Text.named(vi="Tỉnh", en="Province"))
         connection.exec_driver_sql("CREATE TABLE photos (picture BLOB)")
     engine.dispose()
     words = Message("{name}: a table that is none of this program's", name="photos")

@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from pipeline.calendar import today
+from pipeline.language import Text
 from server.app import create_app
 from server.core.config import make_config
 from server.rounds.rounds import Round, make_round
@@ -50,8 +51,7 @@ def survey(tmp_path: Path) -> Iterator[Survey]:
             connection,
             province.province_id,
             code="2026-Q4",
-            name_vi="Khảo sát quý IV",
-            name_en="Fourth quarter",
+            name=Text.named(vi="Khảo sát quý IV", en="Fourth quarter"),
             instrument="2640",
             first_day=today() - 10,
             last_day=today() + 30,

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, Engine, insert
 
 from pipeline.calendar import month_of_day, parse_period
+from pipeline.language import Text
 from pipeline.wire import Machine
 from server.app import create_app
 from server.auth.passwords import hash_password
@@ -50,7 +51,9 @@ def _hash() -> str:
 def fill_province(engine: Engine, code: str, *, simulated: bool = True, share: float = 0.8) -> Province:
     """Two agencies `CODE-a`, `CODE-b` with ratings of 2026-Q3, a box each with one table, and a user of every role."""
     with write(engine) as connection:
-        province = make_province(connection, code, f"Tỉnh {code}", f"Province {code}", simulated=simulated)
+        province = make_province(
+            connection, code, Text.named(vi=f"Tỉnh {code}", en=f"Province {code}"), simulated=simulated
+        )
         rows = [
             (number, {"code": f"{code}-{letter}", "name_vi": f"Sở {code} {letter}", "level": "tinh"})
             for number, letter in enumerate("ab", start=2)

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, select
 
 from pipeline.instruments import load_instrument
+from pipeline.language import Text
 from pipeline.language.catalogues import FOLDERS, forget
 from pipeline.language.update import extracted
 from pipeline.law import provisions
@@ -92,6 +93,7 @@ def names_of(engine: Engine) -> set[str]:
         for table in metadata.sorted_tables:
             for row in connection.execute(select(table)):
                 found |= {value for value in row if isinstance(value, str) and value}
+                found |= {name for value in row if isinstance(value, Text) for name in value.texts}
     for code in ("2640", "1383"):
         instrument = load_instrument(code)
         found |= {word for text in (instrument.title, instrument.overall) for word in (text.vi, text.en)}

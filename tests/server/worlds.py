@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from pipeline.calendar import day_index, month_of_day, today
 from pipeline.instruments import Instrument, load_instrument
+from pipeline.language import Text
 from server.store.engine import insert_row
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.provinces import provinces
@@ -21,22 +22,22 @@ from server.store.tables.transactions import transactions
 def small_province(connection: Connection, code: str = "nho") -> int:
     """A province of two levels, three agencies (`so-a`, `so-b`, `xa-c`) and two service groups (1, 2) in two
     fields."""
-    names = {"name_vi": f"Tỉnh {code}", "name_en": f"{code} Province"}
+    names = {"name": Text.named(vi=f"Tỉnh {code}", en=f"{code} Province")}
     province = insert_row(connection, provinces, {"code": code, **names, "simulated": True, "created_day": today()})
     place = {"province_id": province}
     for rank, level in enumerate(("tinh", "xa"), start=1):
         level_id = insert_row(
-            connection, levels, {**place, "code": level, "name_vi": level, "name_en": level, "rank": rank}
+            connection, levels, {**place, "code": level, "name": Text.named(vi=level, en=level), "rank": rank}
         )
         for agency in ("so-a", "so-b") if rank == 1 else ("xa-c",):
-            row = {**place, "code": agency, "name_vi": f"Cơ quan {agency}", "name_en": agency, "level_id": level_id}
+            row = {**place, "code": agency, "name": Text.named(vi=f"Cơ quan {agency}", en=agency), "level_id": level_id}
             insert_row(connection, agencies, row)
     for number, name in ((1, "Hộ tịch"), (2, "Đất đai")):
-        field = insert_row(connection, fields, {**place, "code": f"lv-{number}", "name_vi": name, "name_en": name})
+        field = insert_row(connection, fields, {**place, "code": f"lv-{number}", "name": Text.named(vi=name, en=name)})
         insert_row(
             connection,
             service_groups,
-            {**place, "number": number, "name_vi": name, "name_en": name, "field_id": field},
+            {**place, "number": number, "name": Text.named(vi=name, en=name), "field_id": field},
         )
     return province
 

@@ -233,7 +233,7 @@ def _session_of(gateway: Gateway, phone: str) -> tuple[ColumnElement[bool], ...]
 
 
 def _agency(connection: Connection, agency_id: int) -> str:
-    return str(connection.execute(select(agencies.c.name_vi).where(agencies.c.id == agency_id)).scalar_one())
+    return str(connection.execute(select(agencies.c.name).where(agencies.c.id == agency_id)).scalar_one())
 
 
 def _open_session(connection: Connection, gateway: Gateway, contact: object, state: Conversation) -> None:

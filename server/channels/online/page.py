@@ -17,7 +17,7 @@ from pipeline.calendar import today
 from pipeline.instruments import Instrument, Sheet
 from pipeline.instruments.instrument import Block, Factor, Item
 from pipeline.instruments.questionnaire import minutes_for
-from pipeline.language import Message, Plural, in_language
+from pipeline.language import Message, Plural, Text, in_language
 from server.catalogue.reading import read_catalogue
 from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import Invitation, digest, find, use
@@ -69,8 +69,7 @@ class _Asked:
     invitation: Invitation
     round: Round
     instrument: Instrument
-    agency_vi: str
-    agency_en: str
+    agency: Text
     portal: str
     simulated: bool
     province: str
@@ -93,8 +92,7 @@ def _look_up(request: Request, token: str) -> _Asked:
         invitation,
         survey_round,
         survey_round.asked_by(digest(token)),
-        agency.name_vi,
-        agency.name_en,
+        agency.name,
         portal,
         province.simulated,
         province.code,
@@ -145,7 +143,7 @@ def _show(
         "survey_gone.html" if gone else "survey_online.html",
         410 if gone else status,
         embed=embed,
-        agency={"name_vi": survey_round.agency_vi, "name_en": survey_round.agency_en},
+        agency=survey_round.agency,
         gone=_GONE.get(gone, ("", "")),
         ways=gone == "expired",
         count=count,

@@ -126,7 +126,7 @@ def find_form(connection: Connection, province_id: int, code: str) -> PaperForm:
     """A printed form by its code. Raises `NotFoundError`."""
     query = (
         Scope(province_id)
-        .select(paper_forms, paper_forms, agencies.c.name_vi)
+        .select(paper_forms, paper_forms, agencies.c.name)
         .join(agencies, agencies.c.id == paper_forms.c.agency_id)
         .where(paper_forms.c.code == read_code(code))
     )
@@ -141,7 +141,7 @@ def _form(row: Any) -> PaperForm:
         row.id,
         row.round_id,
         row.agency_id,
-        row.name_vi,
+        row.name,
         row.service_group,
         row.code,
         row.enumerator_id,
@@ -375,7 +375,7 @@ def forms_in(connection: Connection, province_id: int, round_id: int, *, what: s
     """Forms of a round that wait: `half`, `differs`, or `recheck` (drawn for it, entered, not yet re-checked)."""
     query = (
         Scope(province_id)
-        .select(paper_forms, paper_forms, agencies.c.name_vi)
+        .select(paper_forms, paper_forms, agencies.c.name)
         .join(agencies, agencies.c.id == paper_forms.c.agency_id)
         .where(paper_forms.c.round_id == round_id)
         .order_by(paper_forms.c.code)

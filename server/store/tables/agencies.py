@@ -6,7 +6,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, UniqueConstraint, text
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
-from server.store.types import String
+from server.store.types import Name, String
 
 levels = Table(
     "levels",
@@ -14,8 +14,7 @@ levels = Table(
     key(),
     province_column(),
     Column("code", String(40), nullable=False),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     Column("rank", Integer, nullable=False),
     province_key(),
     UniqueConstraint("province_id", "id"),
@@ -29,8 +28,7 @@ agencies = Table(
     key(),
     province_column(),
     Column("code", String(40), nullable=False),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     Column("level_id", Integer, nullable=False),
     Column("active", Boolean, nullable=False, default=True),
     Column("official_code", String(40), nullable=False, server_default=""),

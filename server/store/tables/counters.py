@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Integer, Table, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
-from server.store.types import String
+from server.store.types import Name, String
 
 counters = Table(
     "counters",
@@ -14,8 +14,7 @@ counters = Table(
     province_column(),
     Column("agency_id", Integer, nullable=False),
     Column("code", String(40), nullable=False),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     Column("active", Boolean, nullable=False, default=True),
     province_key(),
     same_province("agency_id", "agencies"),

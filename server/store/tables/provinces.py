@@ -5,15 +5,14 @@ from __future__ import annotations
 from sqlalchemy import Boolean, Column, Integer, Table, Text, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key
-from server.store.types import String
+from server.store.types import Name, String
 
 provinces = Table(
     "provinces",
     metadata,
     key(),
     Column("code", String(40), nullable=False, unique=True),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     Column("simulated", Boolean, nullable=False, default=False),
     Column("created_day", Integer, nullable=False),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
-from server.store.types import String
+from server.store.types import Name, String
 
 rounds = Table(
     "rounds",
@@ -13,8 +13,7 @@ rounds = Table(
     key(),
     province_column(),
     Column("code", String(40), nullable=False),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     Column("instrument", String(40), nullable=False),
     Column("instrument_version", Integer, nullable=False),
     Column("second_instrument", String(40)),

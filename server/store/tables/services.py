@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Boolean, CheckConstraint, Column, Integer, SmallInteger, Table, UniqueConstraint
 
 from server.store.metadata import key, metadata, province_column, province_key, same_province
-from server.store.types import String
+from server.store.types import Name, String
 
 fields = Table(
     "fields",
@@ -13,8 +13,7 @@ fields = Table(
     key(),
     province_column(),
     Column("code", String(40), nullable=False),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     province_key(),
     UniqueConstraint("province_id", "id"),
     UniqueConstraint("province_id", "code"),
@@ -26,8 +25,7 @@ service_groups = Table(
     key(),
     province_column(),
     Column("number", SmallInteger, nullable=False),
-    Column("name_vi", String(200), nullable=False),
-    Column("name_en", String(200), nullable=False),
+    Column("name", Name(200), nullable=False),
     Column("field_id", Integer),
     province_key(),
     same_province("field_id", "fields"),
@@ -43,8 +41,7 @@ services = Table(
     key(),
     province_column(),
     Column("code", String(60), nullable=False),
-    Column("name_vi", String(300), nullable=False),
-    Column("name_en", String(300), nullable=False),
+    Column("name", Name(300), nullable=False),
     Column("service_group", SmallInteger, nullable=False, default=0),
     Column("active", Boolean, nullable=False, default=True),
     province_key(),

@@ -98,6 +98,16 @@ def test_a_name_takes_the_vietnamese_where_there_is_no_other() -> None:
     assert [in_language(name, lang) for lang in ("vi", "en", "km")] == ["Sở Nội vụ", "Sở Nội vụ", "នាយកដ្ឋាន"]
 
 
+def test_names_that_read_the_same_are_the_same() -> None:
+    name = Text.named(en="Home Affairs", vi="Sở Nội vụ", tyz="Cốc nả")
+    assert name == Text.named(tyz="Cốc nả", vi="Sở Nội vụ", en="Home Affairs")
+    assert Text.named(vi="Sở Nội vụ", en="Sở Nội vụ", km="") == Text.named(vi="Sở Nội vụ")
+    assert name.columns() == {"name_vi": "Sở Nội vụ", "name_en": "Home Affairs", "name_tyz": "Cốc nả"}
+    assert Text.of_row(name.columns()) == name
+    assert Text.named(vi="Sở").columns("of_") == {"of_vi": "Sở", "of_en": "Sở"}, "files have both columns always"
+    assert not Text.named(vi="")
+
+
 def test_one_file_is_a_language(khmer: str) -> None:
     assert languages() == ("vi", "en", khmer)
     assert language(khmer).name == "ខ្មែរ"

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import INDOCHINA, day_at, month_of_day
 from pipeline.errors import HailongError
+from pipeline.language import Text
 from server.alerts.alarm import Alarm
 from server.core.config import make_config
 from server.core.provinces import write_setting
@@ -64,7 +65,7 @@ class World:
             like = connection.execute(
                 select(agencies).where(agencies.c.id == agency_id(connection, self.province, "so-a"))
             ).one()
-            names = {"name_vi": f"Cơ quan {code}", "name_en": code, "level_id": like.level_id}
+            names = {"name": Text.named(vi=f"Cơ quan {code}", en=code), "level_id": like.level_id}
             made = insert_row(connection, agencies, {"province_id": self.province, "code": code, **names})
             box = {
                 "province_id": self.province,

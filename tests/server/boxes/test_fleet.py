@@ -11,6 +11,7 @@ from sqlalchemy import Engine, func, select
 
 from hailong.cli import main
 from pipeline.errors import ImportRowError, InvalidError
+from pipeline.language import Text
 from pipeline.wire import BoxState
 from server.boxes.fleet import enrol_list
 from server.boxes.health import BoxHealth, by_urgency, overview
@@ -107,8 +108,7 @@ def test_who_needs_somebody_stands_first() -> None:
     def health(label: str, state: BoxState, silent: bool = False) -> BoxHealth:
         return BoxHealth(
             label,
-            "Sở",
-            "Office",
+            Text.named(vi="Sở", en="Office"),
             True,
             False,
             False,

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import now_s
 from pipeline.errors import ConflictError, NotFoundError
+from pipeline.language import Text
 from pipeline.wire import BoxState, Machine, Offer, Standing, UpdateState
 from server.app import create_app
 from server.auth.passwords import hash_password
@@ -94,9 +95,9 @@ class Fleet:
 @pytest.fixture
 def fleet(store: Engine) -> Fleet:
     with write(store) as connection:
-        province_id = make_province(connection, "tq", "Tuyên Quang").province_id
+        province_id = make_province(connection, "tq", Text.named(vi="Tuyên Quang")).province_id
         level = connection.execute(select(levels.c.id).where(levels.c.province_id == province_id)).scalars().first()
-        agency = {"province_id": province_id, "code": "a", "name_vi": "A", "name_en": "A", "level_id": level}
+        agency = {"province_id": province_id, "code": "a", "name": Text.named(vi="A", en="A"), "level_id": level}
         agency_id = insert_row(connection, agencies, agency)
         ids = list(range(1, 41))
         common = {"province_id": province_id, "agency_id": agency_id, "epoch": 1, "clerks": 2}

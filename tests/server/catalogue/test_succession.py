@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select
 from pipeline.calendar import day_index
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import load_service_groups
+from pipeline.language import Text
 from server.catalogue.fields import load_fields
 from server.catalogue.reading import read_catalogue
 from server.catalogue.succession import SUCCESSORS, line_of
@@ -117,7 +118,7 @@ def test_a_row_without_codes_keeps_them_and_two_agencies_never_share_one(store: 
     _import(store, province, "agencies", tmp_path, "code,name_vi,level\nxa-c,Xã C mới,xa\n")
     with read(store) as connection:
         row = connection.execute(select(agencies).where(agencies.c.code == "xa-c")).one()
-    assert (row.name_vi, row.official_code, row.area_code) == ("Xã C mới", "H15.50.05.13", "07894")
+    assert (str(row.name), row.official_code, row.area_code) == ("Xã C mới", "H15.50.05.13", "07894")
     assert (row.first_day, row.last_day) == (MERGER, None)
     for text, reason in (
         ("so-a,A,tinh,H15.50.05.13,,", "another agency has the official code"),
@@ -132,7 +133,7 @@ def test_a_row_without_codes_keeps_them_and_two_agencies_never_share_one(store: 
 @pytest.mark.parametrize(("tiers", "codes"), [(2, ["tinh", "xa"]), (3, ["tinh", "huyen", "xa"])])
 def test_provinces_have_two_tiers_unless_three_are_asked_for(store: Engine, tiers: int, codes: list[str]) -> None:
     with write(store) as connection:
-        made = make_province(connection, "p", "Tỉnh P", tiers=tiers)
+        made = make_province(connection, "p", Text.named(vi="Tỉnh P"), tiers=tiers)
         simulated = simulate_province(
             connection, seed=1, quarters=1, sheets_a_quarter=40, communes=3, tiers=tiers
         ).province_id

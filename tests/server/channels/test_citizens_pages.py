@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine
 
 from pipeline.calendar import today
+from pipeline.language import Text
 from server.channels.online.invitations import issue
 from server.rounds.rounds import make_round
 from server.store.engine import write
@@ -30,8 +31,7 @@ def token(store: Engine, province: Province) -> str:
             connection,
             province.province_id,
             code="R1",
-            name_vi="Đợt",
-            name_en="Round",
+            name=Text.named(vi="Đợt", en="Round"),
             instrument="2640",
             first_day=today() - 1,
             last_day=today() + 5,

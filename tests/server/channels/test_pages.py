@@ -12,6 +12,7 @@ from sqlalchemy import Engine, func, select
 
 from pipeline.calendar import today
 from pipeline.instruments import RatingFlag
+from pipeline.language import Text
 from server.app import create_app
 from server.channels.online.invitations import find, issue
 from server.channels.paper.paper import print_forms
@@ -40,8 +41,7 @@ class World:
                     connection,
                     province.province_id,
                     code="r",
-                    name_vi="Đợt",
-                    name_en="",
+                    name=Text.named(vi="Đợt"),
                     instrument="2640",
                     first_day=today() - 5,
                     last_day=today() + 5,

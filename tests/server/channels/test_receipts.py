@@ -17,6 +17,7 @@ from sqlalchemy import Engine, insert, select
 
 from pipeline.calendar import day_date, month_of_day, period_of_months, today
 from pipeline.errors import InvalidError
+from pipeline.language import Text
 from server.channels.gateway.gateway import Call, make_gateway
 from server.channels.online.receipts import DossierCode, issue_receipt, response_rates, token_of
 from server.core.scope import Scope
@@ -41,7 +42,7 @@ def world(store: Engine, tmp_path: Path) -> World:
     with write(store) as connection:
         first = agencies.c.id == made.mine.agencies["nho-a"]
         connection.execute(agencies.update().where(first).values(official_code="H15.50.05.13"))
-        row = {"province_id": made.mine.province_id, "code": "1.001", "name_vi": "Cấp mới", "name_en": "New"}
+        row = {"province_id": made.mine.province_id, "code": "1.001", "name": Text.named(vi="Cấp mới", en="New")}
         connection.execute(insert(services).values(**row, service_group=3, active=True))
     return made
 

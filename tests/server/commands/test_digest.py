@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from hailong.cli import main
 from pipeline.calendar import DayRange, day_date, month_of_day, quarter_of_month, today
+from pipeline.language import Text
 from server.feedback.feedback import receive
 from server.home.digest import make_digest
 from server.store.engine import read, write
@@ -67,7 +68,7 @@ def test_names_are_text_in_the_letter(store: Engine, province: Province) -> None
     from server.store.tables.agencies import agencies
 
     with write(store) as connection:
-        connection.execute(agencies.update().values(name_vi='<script>alert("1")</script>'))
+        connection.execute(agencies.update().values(name=Text.named(vi='<script>alert("1")</script>')))
     with read(store) as connection:
         made = make_digest(connection, province.province_id, WEEK, "vi", URL)
     assert "<script>" not in made.html

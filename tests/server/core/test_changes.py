@@ -32,9 +32,9 @@ def test_exchanged_names_are_told(store: Engine) -> None:
     province = fill_province(store, "nho")
     with write(store) as connection:
         held = connection.execute(Scope(province.province_id).select(agencies).order_by(agencies.c.code)).all()
-        names = [row.name_vi for row in held]
+        names = [row.name for row in held]
         rows = [
-            (number, {"code": row.code, "name_vi": name, "name_en": row.name_en, "level": "tinh"})
+            (number, {"code": row.code, "name_vi": str(name), "level": "tinh"})
             for number, (row, name) in enumerate(zip(held, reversed(names), strict=True), start=2)
         ]
         import_catalogue(connection, province.province_id, "agencies", rows)
@@ -42,7 +42,8 @@ def test_exchanged_names_are_told(store: Engine) -> None:
     assert told == {
         "kind": "agencies",
         "objects": [
-            {"code": row.code, "name_vi": [row.name_vi, name]} for row, name in zip(held, reversed(names), strict=True)
+            {"code": row.code, "name_vi": [str(row.name), str(name)]}
+            for row, name in zip(held, reversed(names), strict=True)
         ],
     }
 

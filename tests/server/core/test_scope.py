@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 import server
+from pipeline.language import Text
 from server.core.scope import Scope
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
@@ -118,7 +119,7 @@ def test_a_scope_reads_changes_and_removes_its_own(store: Engine, two: tuple[Sco
         assert names
 
 
-_AGENCY = {"name_vi": "x", "name_en": "x", "level_id": 1}
+_AGENCY = {"name": Text.named(vi="x", en="x"), "level_id": 1}
 
 
 def test_an_agencys_scope_is_narrower(store: Engine, two: tuple[Scope, Scope, dict[str, int]]) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, func, select
 
 from pipeline.calendar import day_date, month_date, month_of_day, parse_period, today
 from pipeline.errors import ImportRowError, InvalidError
+from pipeline.language import Text
 from server.core.scope import Scope
 from server.imports.kinds import KINDS
 from server.indicators.board import Board, make_board
@@ -40,7 +41,9 @@ def province(store: Engine) -> int:
         number = small_province(connection)
         for name, code in NAMES.items():
             mine = agencies.c.id == agency_id(connection, number, code)
-            connection.execute(agencies.update().where(mine).values(name_vi=name, official_code=f"H44.{code}"))
+            connection.execute(
+                agencies.update().where(mine).values(name=Text.named(vi=name), official_code=f"H44.{code}")
+            )
     return number
 
 
@@ -100,15 +103,17 @@ def test_the_portals_answer_from_file_to_points(store: Engine, province: int, tm
     found = board(store, province, "2025")
     assert found.province is not None
     assert found.province.score.total.published == 11.43
-    scores = {row.unit.name_vi: row for row in found.rows}
+    scores = {str(row.unit.name): row for row in found.rows}
     expected = {row[0]: row for row in YEAR}
     assert list(scores) == ["Xã Hy Cương", "Sở Công Thương", "Phường Việt Trì"]
     for name, row in scores.items():
         assert tuple(part.published for part in row.score.parts.values()) == expected[name][4]
         assert row.score.total.published == expected[name][5]
         assert not row.differs
-    assert {(a.unit.name_vi, b.unit.name_vi) for a, b, _ in found.unsupported} >= {("Xã Hy Cương", "Phường Việt Trì")}
-    assert found.moves[0].row.unit.name_vi in NAMES
+    assert {(str(a.unit.name), str(b.unit.name)) for a, b, _ in found.unsupported} >= {
+        ("Xã Hy Cương", "Phường Việt Trì")
+    }
+    assert str(found.moves[0].row.unit.name) in NAMES
     assert found.to_dict()["units"][0]["total"]["points"] == 17.37
 
 

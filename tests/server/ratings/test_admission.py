@@ -14,6 +14,7 @@ from pipeline import wire
 from pipeline.calendar import Period, day_date, month_of_day, quarter_of_month, today
 from pipeline.errors import ConflictError, ForbiddenError
 from pipeline.instruments import RatingFlag, load_instrument
+from pipeline.language import Text
 from server.boxes.pools import PoolStatement, state_pools
 from server.channels.online.invitations import issue
 from server.core.changes import verify_changes
@@ -98,7 +99,7 @@ def test_a_halls_key_fills_no_pool_with_what_the_whole_hall_could_take(store: En
     with write(store) as connection:
         level = connection.execute(select(agencies.c.level_id)).scalars().first()
         for n in range(9):
-            named = {"code": f"so-{n}", "name_vi": f"Sở {n}", "name_en": f"{n}", "level_id": level}
+            named = {"code": f"so-{n}", "name": Text.named(vi=f"Sở {n}", en=f"{n}"), "level_id": level}
             ids = insert_row(connection, agencies, {"province_id": office.province_id, **named})
     box = enrol_directly(store, office, "hội trường")
     said = [PoolStatement(f"so-{n}", n + 1) for n in range(9)]

@@ -66,7 +66,7 @@ def test_a_new_channel_is_seen_everywhere(store: Engine, tmp_path: Path, post: C
     questionnaire, number = load_instrument("2640"), province.province_id
     first, last = day_index(date(2026, 7, 1)), day_index(date(2026, 7, 31))
     with write(store) as connection:
-        make_round(connection, number, code="r", name_vi="Đợt", name_en="", instrument="2640", first_day=first,
+        make_round(connection, number, code="r", name=Text.named(vi="Đợt"), instrument="2640", first_day=first,
                    last_day=last, user_id=None)  # fmt: skip
         place = {"province_id": number, "agency_id": province.agencies["nho-a"], "service_group": 0}
         connection.execute(insert(transactions).values(**place, month=78, count=500))
@@ -81,7 +81,7 @@ def test_a_new_channel_is_seen_everywhere(store: Engine, tmp_path: Path, post: C
         data = gather(connection, number, questionnaire, period)
         export_ratings(connection, number, questionnaire, period, tmp_path / "out.csv")
     (shown,) = [place for place in result.of("channel") if place.key == post.code]
-    assert (shown.sheets, shown.name_vi, shown.name_en) == (SHEETS, "Bưu điện", "Post office")
+    assert (shown.sheets, shown.name.columns()) == (SHEETS, {"name_vi": "Bưu điện", "name_en": "Post office"})
     assert "Bưu điện" in repr(make_report(data))
     assert (tmp_path / "out.csv").read_text("utf-8").count(post.code) == SHEETS
     assert (post.code, "Bưu điện") in next(c for c in columns(questionnaire) if c.name == "channel").values

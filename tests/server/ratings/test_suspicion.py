@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine
 
 from pipeline.instruments import RatingFlag, load_instrument
+from pipeline.language import Text
 from server.core.provinces import make_province, write_setting
 from server.ratings.suspicion import NETWORK_A_DAY, ArrivalWatch, SuspicionRules
 from server.store.channels import ONLINE, SMS, Channel
@@ -85,7 +86,7 @@ def test_one_network_sends_so_many_sheets_a_day_about_one_agency() -> None:
 
 def test_thresholds_are_settings_of_the_province(store: Engine) -> None:
     with write(store) as connection:
-        one, other = (make_province(connection, code, code).province_id for code in ("a", "b"))
+        one, other = (make_province(connection, code, Text.named(vi=code)).province_id for code in ("a", "b"))
         assert SuspicionRules.of(connection, one) == SuspicionRules()
         write_setting(connection, one, "suspicion_burst_ratings", 4)
         write_setting(connection, one, "suspicion_fastest_s", 0.5)

@@ -74,7 +74,7 @@ def _data(store: Engine) -> ReportInput:
 def test_no_report_holds_a_plain_text(store: Engine, tmp_path: Path, pseudo: str) -> None:
     data = _data(store)
     report = make_report(data, pseudo)
-    names = names_of(store) | {data.result.province_vi, data.log_head[:32], "Wilson", *"IVX"}
+    names = names_of(store) | {str(data.result.province_name), data.log_head[:32], "Wilson", *"IVX"}
     assert plain_of(list(_texts(report)), names) == []
     assert _unknown(report_pdf(report), names, tmp_path) == set()
     assert report_docx(report).startswith(b"PK")

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, insert
 from hailong.cli import main
 from pipeline.calendar import today
 from pipeline.errors import InvalidError, StoreError
+from pipeline.language import Text
 from server.retention.policy import enforce
 from server.retention.traces import files_of, forget, forms, search
 from server.rounds.rounds import make_round
@@ -31,8 +32,7 @@ def plant(store: Engine, province: Province, expires_day: int) -> None:
             connection,
             province.province_id,
             code="R",
-            name_vi="R",
-            name_en="R",
+            name=Text.named(vi="R", en="R"),
             instrument="2640",
             first_day=today() - 10,
             last_day=today() + 10,
@@ -78,7 +78,7 @@ def test_files_belong_to_their_owner_alone(tmp_path: Path) -> None:
     (folder / "store.sqlite").chmod(0o644)
     engine = connect(f"sqlite:///{folder / 'store.sqlite'}")
     with write(engine) as connection:
-        connection.exec_driver_sql("UPDATE provinces SET name_en = 'x'")
+        connection.exec_driver_sql("UPDATE provinces SET code = 'x'")
     for path in folder.glob("store.sqlite*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
     engine.dispose()

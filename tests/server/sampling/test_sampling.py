@@ -14,6 +14,7 @@ from calibration.sampling import PlanSettings, draw_plan, required_size
 from hailong.cli import main
 from pipeline.calendar import day_index
 from pipeline.errors import ConflictError, InvalidError, StatisticsError
+from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
 from server.rounds.rounds import make_round
 from server.sampling.plan import agency_levels, make_plan, plan_state
@@ -97,8 +98,7 @@ def test_returns_and_who_still_has_to_be_asked(store: Engine) -> None:
             connection,
             province,
             code="r",
-            name_vi="Đợt",
-            name_en="",
+            name=Text.named(vi="Đợt"),
             instrument="2640",
             first_day=day_index(date(2026, 7, 1)),
             last_day=day_index(date(2026, 7, 31)),
@@ -123,7 +123,7 @@ def test_a_call_back_is_drawn_priced_and_mends_the_figures(
     province, _ = _frame(store)
     with write(store) as connection:
         days = {"first_day": day_index(date(2026, 7, 1)), "last_day": day_index(date(2026, 7, 31))}
-        make_round(connection, province, code="r", name_vi="Đợt", name_en="", instrument="2640", user_id=None, **days)
+        make_round(connection, province, code="r", name=Text.named(vi="Đợt"), instrument="2640", user_id=None, **days)
         make_plan(connection, province, "r", "k", PlanSettings("2026-07", seed=1, forms=200, scope="province"), None)
         state = plan_state(connection, province, "k")
         largest = max(state.rows, key=lambda row: row.forms)
@@ -133,7 +133,7 @@ def test_a_call_back_is_drawn_priced_and_mends_the_figures(
     drawn = capsys.readouterr().out
     assert main([*command, "--call-back", "50", "--seed", "7"]) == 0
     assert capsys.readouterr().out == drawn
-    assert largest.agency_vi in drawn
+    assert str(largest.agency_name) in drawn
     calls = tmp_path / "calls.csv"
     calls.write_text(f"agency,reached,satisfied\n{largest.agency},40,28\n", encoding="utf-8")
     assert main([*command, "--call-back-answers", str(calls)]) == 0

@@ -12,6 +12,7 @@ from calibration.bridge import Link
 from pipeline.calendar import parse_period, today
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
+from pipeline.language import Text
 from server.app import create_app
 from server.channels.online.invitations import digest, issue
 from server.core.config import make_config
@@ -85,7 +86,7 @@ def test_no_bridge_where_nobody_was_asked_both_ways(store: Engine) -> None:
 def test_half_of_the_links_ask_each_way_and_the_page_shows_it(store: Engine, tmp_path: Path) -> None:
     province = fill_province(store, "cau")
     with write(store) as connection:
-        names = {"code": "b", "name_vi": "Bắc cầu", "name_en": "", "instrument": "2640", "user_id": None}
+        names = {"code": "b", "name": Text.named(vi="Bắc cầu"), "instrument": "2640", "user_id": None}
         made = make_round(connection, province.province_id, first_day=today() - 1, last_day=today() + 9, **names)  # type: ignore[arg-type]
         with pytest.raises(InvalidError, match="two different"):
             ask_half_with(connection, province.province_id, made, "2640", None)

@@ -17,7 +17,7 @@ import server
 from pipeline.calendar import today
 from pipeline.errors import StatisticsError
 from pipeline.instruments import RatingFlag, load_instrument
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from pipeline.wire import PeriodKind
 from server.boxes.pools import note_unknown_pool
 from server.boxes.registry import state_clerks
@@ -191,7 +191,7 @@ CASES: dict[str, Callable[[Connection, Province], object]] = {
         c,
         made.province_id,
         make_round(
-            c, made.province_id, code="r", name_vi="r", name_en="r", instrument="2640", first_day=PERIOD.first_day,
+            c, made.province_id, code="r", name=Text.named(vi="r"), instrument="2640", first_day=PERIOD.first_day,
             last_day=PERIOD.last_day, user_id=None,
         ).id, False,
         None),

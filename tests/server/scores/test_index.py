@@ -18,6 +18,7 @@ from calibration.sampling import PlanSettings
 from calibration.survey_shares import Answers, days_of, shares
 from pipeline.calendar import parse_period
 from pipeline.instruments import Instrument, Pooling, load_instrument
+from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
 from server.rounds.rounds import make_round
 from server.sampling.plan import make_plan
@@ -120,7 +121,7 @@ def test_what_a_plan_drew_stands_for_what_it_left_out(store: Engine) -> None:
         province = small_province(connection)
         add_transactions(connection, province, {(agency, 1): n for agency, n in size.items()})
         make_round(
-            connection, province, code="r", name_vi="Đợt", name_en="", instrument="2640",
+            connection, province, code="r", name=Text.named(vi="Đợt"), instrument="2640",
             first_day=JULY.first_day, last_day=JULY.last_day, user_id=None,
         )  # fmt: skip
         settings = PlanSettings("2026-07", seed=3, agencies=0.5, forms=60, scope="province")

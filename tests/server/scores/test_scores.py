@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert, update
 from calibration.intervals import wilson
 from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.errors import InvalidError
-from pipeline.language import in_language
+from pipeline.language import Text, in_language
 from server.catalogue.agencies import read_agencies
 from server.commands import analyze
 from server.core.provinces import make_province, write_setting
@@ -114,7 +114,7 @@ def test_few_or_equal_answers(store: Engine, rated: int, satisfied: int) -> None
 
 def test_a_province_without_agencies(store: Engine) -> None:
     with write(store) as connection:
-        empty = make_province(connection, "leer", "Trống")
+        empty = make_province(connection, "leer", Text.named(vi="Trống"))
     assert agency_scores(store, empty.province_id, PERIOD) == []
     with read(store) as connection:
         assert rated_quarters(connection, empty.province_id)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, insert
 
+from pipeline.language import Text
 from server.core.provinces import make_province
 from server.scores.sums import SCHEMAS, run, unbound
 from server.store.engine import read, write
@@ -28,11 +29,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWar
 def _fill(engine: Engine, rows: dict[str, list[Row]]) -> None:
     with write(engine) as connection:
         for code in ("p1", "p2"):
-            make_province(connection, code, code)
+            make_province(connection, code, Text.named(vi=code))
         for agency in range(1, 9):
             # agency 1 is the first province's, 2 the second's, and so on, as in the rows
             province = 1 + (agency - 1) % 2
-            names = {"province_id": province, "name_vi": "x", "name_en": "x"}
+            names = {"province_id": province, "name": Text.named(vi="x", en="x")}
             row = {**names, "id": agency, "code": f"a{agency}", "level_id": 1 + 3 * (province - 1)}
             connection.execute(insert(agencies).values(**row))
             for box in (agency, agency + 8):
@@ -40,7 +41,7 @@ def _fill(engine: Engine, rows: dict[str, list[Row]]) -> None:
                     insert(boxes).values(id=box, province_id=province, agency_id=agency, label=f"b{box}")
                 )
         for province in (1, 2):
-            names = {"province_id": province, "name_vi": "x", "name_en": "x"}
+            names = {"province_id": province, "name": Text.named(vi="x", en="x")}
             connection.execute(insert(counters).values(id=province, agency_id=province, code="c", **names))
         fixed = {"instrument": "2640", "instrument_version": 1}
         # every row names the counter of its own province

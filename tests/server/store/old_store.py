@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,19 @@ def rows_of(engine: Engine) -> Rows:
             found[name] = {row.get("id", next(iter(row.values()))): row for row in rows}
             assert len(found[name]) == len(rows), name
     return found
+
+
+def as_now(rows: Rows) -> Rows:
+    """The rows as 0031 holds them: one column for the name in every language."""
+    return {table: {key: _named(row) for key, row in of.items()} for table, of in rows.items()}
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    if "name_vi" not in row:
+        return row
+    words = {"vi": row["name_vi"]} | ({"en": row["name_en"]} if row["name_en"] != row["name_vi"] else {})
+    rest = {name: value for name, value in row.items() if name not in ("name_vi", "name_en")}
+    return {**rest, "name": json.dumps(words, ensure_ascii=False, sort_keys=True)}
 
 
 def lost_or_changed(before: Rows, after: Rows, *, meant: set[tuple[str, str]]) -> list[str]:

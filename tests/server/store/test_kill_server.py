@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import Connection, Engine, Table, func, insert, select, text
 
 from pipeline.calendar import day_date, month_of_day, quarter_of_month, today
+from pipeline.language import Text
 from server.core.provinces import make_province
 from server.retention.verify import StoreVerdict, verify_store
 from server.store.archive import read_manifest, restore
@@ -183,10 +184,16 @@ def fill_old(engine: Engine) -> None:
     """A store of the first version with 500 ratings."""
     upgrade(engine, "0001")
     with write(engine) as connection:
-        names = {"code": "p1", "name_vi": "p", "name_en": "p", "simulated": True, "created_day": 2500}
-        province = connection.execute(insert(provinces).values(names).returning(provinces.c.id)).scalar_one()
-        names = {"province_id": province, "code": "tinh", "name_vi": "Tỉnh", "name_en": "Province", "rank": 1}
-        level = connection.execute(insert(levels).values(names).returning(levels.c.id)).scalar_one()
+        # the old schema names things otherwise than today's tables
+        of_province = "code, name_vi, name_en, simulated, created_day"
+        connection.execute(text(f"INSERT INTO provinces ({of_province}) VALUES ('p1', 'p', 'p', TRUE, 2500)"))
+        province = connection.execute(text("SELECT id FROM provinces")).scalar_one()
+        of_level = "province_id, code, name_vi, name_en, rank"
+        connection.execute(
+            text(f"INSERT INTO levels ({of_level}) VALUES (:province, 'tinh', 'Tỉnh', 'Province', 1)"),
+            {"province": province},
+        )
+        level = connection.execute(text("SELECT id FROM levels")).scalar_one()
         columns = "province_id, code, name_vi, name_en, level_id, active"
         connection.execute(
             text(f"INSERT INTO agencies ({columns}) VALUES (:province_id, 'so-1', 'Sở', 'Dept', :level_id, :active)"),
@@ -207,9 +214,9 @@ def kill_often(folder: Path, engine: Engine, new_database: _NEW_DATABASE, kills:
     seed = int(os.environ.get("HAILONG_KILL_SEED", time.time_ns() % 2**32))
     print(f"seed {seed}")
     with write(engine) as connection:
-        province = make_province(connection, "p1", "p1")
+        province = make_province(connection, "p1", Text.named(vi="p1"))
         level = connection.execute(select(levels.c.id).order_by(levels.c.id)).scalars().first()
-        names = {"province_id": province.province_id, "code": "so-1", "name_vi": "Sở Một", "name_en": "One"}
+        names = {"province_id": province.province_id, "code": "so-1", "name": Text.named(vi="Sở Một", en="One")}
         agency = connection.execute(
             insert(agencies).values(**names, level_id=level).returning(agencies.c.id)
         ).scalar_one()

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from calibration.sampling import PlanSettings
 from pipeline.calendar import parse_period, today
 from pipeline.instruments import load_instrument
+from pipeline.language import Text
 from server.channels.online import invitations
 from server.channels.paper import paper
 from server.feedback import feedback
@@ -48,8 +49,7 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
                 connection,
                 number,
                 code="now",
-                name_vi="x",
-                name_en="",
+                name=Text.named(vi="x"),
                 instrument="2640",
                 first_day=today() - 1,
                 last_day=today() + 1,

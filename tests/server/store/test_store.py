@@ -15,6 +15,7 @@ from sqlalchemy import Engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.errors import StoreError
+from pipeline.language import Text
 from server.store.engine import connect, read, store_url, write
 from server.store.schema import metadata
 from server.store.tables.agencies import agencies, levels
@@ -26,12 +27,23 @@ from server.store.upgrade import newest_version, require_current, store_version,
 
 
 def _province(connection: Any, code: str) -> tuple[int, int]:
-    values = {"code": code, "name_vi": code, "name_en": code, "simulated": True, "created_day": 2500}
+    values = {"code": code, "name": Text.named(vi=code, en=code), "simulated": True, "created_day": 2500}
     province = connection.execute(insert(provinces).values(values)).inserted_primary_key[0]
-    names = {"province_id": province, "code": "tinh", "name_vi": "Tỉnh", "name_en": "Province"}
+    names = {"province_id": province, "code": "tinh", "name": Text.named(vi="Tỉnh", en="Province")}
     level = connection.execute(insert(levels).values(**names, rank=1)).inserted_primary_key[0]
-    agency = {"province_id": province, "code": "so-1", "name_vi": "Sở", "name_en": "Dept", "level_id": level}
+    agency = {"province_id": province, "code": "so-1", "name": Text.named(vi="Sở", en="Dept"), "level_id": level}
     return province, connection.execute(insert(agencies).values(agency)).inserted_primary_key[0]
+
+
+def _province_of_before(connection: Any) -> tuple[int, int]:
+    """In the first schema, which names things otherwise than today's tables."""
+    for table, row in (
+        ("provinces (id, code, name_vi, name_en, simulated, created_day)", "1, 'p1', 'Tỉnh', 'Province', TRUE, 2500"),
+        ("levels (id, province_id, code, name_vi, name_en, rank)", "1, 1, 'tinh', 'Tỉnh', 'Province', 1"),
+        ("agencies (id, province_id, code, name_vi, name_en, level_id, active)", "1, 1, 'so', 'Sở', 'A', 1, TRUE"),
+    ):
+        connection.execute(text(f"INSERT INTO {table} VALUES ({row})"))
+    return 1, 1
 
 
 def _rating(province: int, agency: int, **more: Any) -> dict[str, Any]:
@@ -54,7 +66,7 @@ def test_second_version_sets_flagged_ratings_aside(empty_store_url: str) -> None
     with pytest.raises(StoreError, match="hailong server upgrade"):
         require_current(engine)
     with write(engine) as connection:
-        province, agency = _province(connection, "p1")
+        province, agency = _province_of_before(connection)
         rows = [_rating(province, agency, flag=flag) for flag in (0, 3)]
         names = list(rows[0])
         marks = ", ".join(f":{name}" for name in names)
@@ -75,7 +87,7 @@ def test_a_row_cannot_join_two_provinces(any_store: Engine) -> None:
     with write(any_store) as connection:
         first, _ = _province(connection, "p1")
         second, agency_of_second = _province(connection, "p2")
-    names = {"code": "q1", "name_vi": "Quầy", "name_en": "Counter"}
+    names = {"code": "q1", "name": Text.named(vi="Quầy", en="Counter")}
     with pytest.raises(IntegrityError), write(any_store) as connection:
         connection.execute(insert(counters).values(province_id=first, agency_id=agency_of_second, **names))
     with write(any_store) as connection:

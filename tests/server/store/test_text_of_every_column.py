@@ -9,6 +9,7 @@ import sqlalchemy
 from sqlalchemy import Engine, insert, select
 
 from pipeline.errors import InvalidError
+from pipeline.language import Text
 from server.store.engine import read, write
 from server.store.schema import metadata
 from server.store.tables.changes import changes
@@ -47,14 +48,14 @@ def test_a_text_that_a_column_cannot_hold_is_refused_before_the_data_base(name: 
 def test_both_stores_keep_the_same_text(any_store: Engine) -> None:
     for number, text in enumerate(BAD):
         with write(any_store) as connection:
-            row = {"code": f"p{number}", "name_vi": text, "name_en": text, "created_day": 1}
+            row = {"code": f"p{number}", "name": Text.named(vi=text, en=text), "created_day": 1}
             connection.execute(insert(provinces).values(row))
     with read(any_store) as connection:
-        found = connection.execute(select(provinces.c.name_vi).order_by(provinces.c.id)).scalars().all()
-        assert found == ["Sở A"] * len(BAD)
+        found = connection.execute(select(provinces.c.name).order_by(provinces.c.id)).scalars().all()
+        assert found == [Text.named(vi="Sở A")] * len(BAD)
         for text in (*BAD, "x" * 5_000):
             assert connection.execute(select(provinces.c.id).where(provinces.c.code == text)).first() is None
             assert connection.execute(select(changes.c.id).where(changes.c.action.in_([text]))).first() is None
     for value in ("x" * 41, "ờ" * 41, "x" * 5_000):
         with pytest.raises(InvalidError), write(any_store) as connection:
-            connection.execute(insert(provinces).values(code=value, name_vi="x", name_en="x", created_day=1))
+            connection.execute(insert(provinces).values(code=value, name=Text.named(vi="x", en="x"), created_day=1))

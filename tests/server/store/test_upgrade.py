@@ -90,7 +90,7 @@ def test_a_store_of_before_is_upgraded_whole(
     old: Engine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HAILONG_SERVER_DIR", str(tmp_path))
-    before = old_store.rows_of(old)
+    before = old_store.as_now(old_store.rows_of(old))
     empty = [name for name, rows in before.items() if not rows]
     assert empty == [], "the fixture has rows of every table of then"
     assert by_command(old, "run") != 0, "this program does not run on it as it is"
@@ -193,7 +193,7 @@ def test_former_versions_on_postgresql(postgres_url: str, version: str) -> None:
 
 def _same_after_upgrade(engine: Engine, version: str) -> None:
     assert store_version(engine) == version
-    before = old_store.rows_of(engine)
+    before = old_store.as_now(old_store.rows_of(engine))
     assert len(before["ratings"]) > 200
     meant = {(table, name) for table, name in MEANT if (table, name) not in UNTIL or version < UNTIL[table, name]}
     assert upgrade(engine) == newest_version()
@@ -233,6 +233,6 @@ def test_an_upgrade_that_is_killed_has_happened_or_not(
     assert store_version(old) == newest_version()
     assert by_command(old, "upgrade") == 0
     after = old_store.rows_of(old)
-    assert old_store.lost_or_changed(before, after, meant=MEANT) == []
+    assert old_store.lost_or_changed(old_store.as_now(before), after, meant=MEANT) == []
     assert all(row["secret"] != before["gateways"][key]["secret"] for key, row in after["gateways"].items())
     assert verify_store(old).problems == []

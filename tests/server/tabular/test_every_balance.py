@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select
 from hailong.cli import main
 from pipeline.calendar import today
 from pipeline.instruments import load_instrument
+from pipeline.language import Text
 from server.imports.kinds import KINDS
 from server.rounds.rounds import make_round
 from server.store.engine import read, write
@@ -57,8 +58,7 @@ def province(store: Engine) -> Province:
             connection,
             made.province_id,
             code="q4",
-            name_vi="Quý IV",
-            name_en="",
+            name=Text.named(vi="Quý IV"),
             instrument="2640",
             first_day=today() - 1,
             last_day=today() + 30,

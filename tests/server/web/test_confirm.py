@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
 from pipeline.calendar import today
+from pipeline.language import Text
 from server.channels.gateway.gateway import make_gateway
 from server.core.provinces import SETTINGS
 from server.core.scope import Scope
@@ -154,7 +155,7 @@ def province(store: Engine) -> Province:
     scope = Scope(made.province_id)
     offer_updates(store, made)
     with write(store) as connection:
-        make_round(connection, made.province_id, code="dot", name_vi="Đợt thử", name_en="", instrument="2640",
+        make_round(connection, made.province_id, code="dot", name=Text.named(vi="Đợt thử"), instrument="2640",
                    first_day=today() - 9, last_day=today() + 9, user_id=None)  # fmt: skip
         code = receive(connection, made.province_id, made.agencies["p1-a"], category="delay", text="Trễ hẹn")
         assert code_digest(CODE) != code_digest(code)

@@ -8,8 +8,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from pipeline.errors import ImportRowError
+from pipeline.language import Text
 from pipeline.language.catalogues import forget
+from server.catalogue.agencies import read_agencies
+from server.catalogue.writing import import_catalogue
+from server.core.scope import Scope
+from server.imports.kinds import KINDS
+from server.imports.templates import columns_of
+from server.store.engine import read, write
 from server.store.tables.users import Role
+from server.tabular.spec import import_file
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province, offer_updates
 from tests.server.pseudo import add_language, names_of, plain_texts, pseudo_language
@@ -79,3 +88,55 @@ def test_a_language_is_one_file(store: Engine, tmp_path: Path, monkeypatch: pyte
     finally:
         monkeypatch.undo()
         forget()
+
+
+def test_a_name_of_the_data_is_read_in_a_language_that_was_added(
+    store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file's column to every page: nothing in between knows which languages there are."""
+    province = fill_province(store, "p1")
+    add_language(tmp_path, "tyz", "Tày", "", monkeypatch)
+    path = tmp_path / "names.csv"
+    path.write_text("code,name_vi,name_tyz,level\np1-a,Sở p1 a,Cốc nả Một,tinh\np1-b,Sở p1 b,,tinh\n", encoding="utf-8")
+    try:
+        done = import_file(store, Scope(province.province_id), KINDS["agencies"], path)
+        assert (done.changed, done.unchanged, done.balance.cells_ignored) == (1, 1, 0)
+        assert "name_tyz" in [column.name for column in columns_of(KINDS["agencies"], None, "vi")]
+        browser = Browser(application(store, tmp_path))
+        browser.log_in(province.users[Role.ADMINISTRATOR])
+        catalogue = browser.get("/catalogue?lang=tyz").text
+        assert 'name="name_tyz"' in catalogue, "the form asks for it"
+        assert '<span lang="vi">Sở p1 a</span>' in catalogue, "in other languages"
+        # a counter by the page's form, and the agency renamed: a translation stays with the name that it translates
+        form = {"agency": "p1-a", "code": "q1", "name_vi": "Quầy 1", "name_tyz": "Tối 1"}
+        assert browser.post("/catalogue/counters", form, form="/catalogue").status_code == 303
+        assert "Tối 1" in browser.get("/catalogue?lang=tyz").text
+        browser.log_in(province.users[Role.ANALYST])
+        for page in ("/?period=2026-Q3", "/agencies/p1-a?period=2026-Q3", "/survey/index?period=2026-Q3"):
+            said = browser.get(f"{page}&lang=tyz").text
+            assert "Cốc nả Một" in said, page
+            assert "Sở p1 a" not in said, page
+            assert "Sở p1 a" in browser.get(f"{page}&lang=en").text, "what has no English is said in Vietnamese"
+        assert "Sở p1 b" in browser.get("/?period=2026-Q3&lang=tyz").text
+    finally:
+        monkeypatch.undo()
+        forget()
+
+
+def test_a_translation_goes_with_the_name_that_it_translates(store: Engine) -> None:
+    province = fill_province(store, "p1")
+
+    def stored(**cells: str) -> Text:
+        with write(store) as connection:
+            row = {"code": "p1-a", "level": "tinh", **cells}
+            import_catalogue(connection, province.province_id, "agencies", [(2, row)])
+        with read(store) as connection:
+            return {one.code: one.name for one in read_agencies(connection, province.province_id)}["p1-a"]
+
+    whole = {"vi": "Sở Một", "en": "One", "tyz": "Cốc Một"}
+    assert stored(name_vi="Sở Một", name_en="One", name_tyz="Cốc Một") == Text.named(**whole)
+    assert stored(name_vi="Sở Một") == Text.named(**whole), "a file without the column changes nothing"
+    assert stored(name_vi="Sở Một", name_en="") == Text.named(vi="Sở Một", tyz="Cốc Một"), "an empty cell takes it away"
+    assert stored(name_vi="Sở Hai", name_en="Two") == Text.named(vi="Sở Hai", en="Two"), "another name, not that one"
+    with pytest.raises(ImportRowError, match="do not fit"):
+        stored(name_vi="Sở Hai", name_tyz="ă" * 201)

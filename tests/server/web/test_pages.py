@@ -13,7 +13,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import now_s, today
 from pipeline.errors import ConflictError, ImportRowError, InvalidError, LogError, NotFoundError
-from pipeline.language import Number, in_language
+from pipeline.language import Number, Text, in_language
 from server.accounts.session_page import local_path
 from server.accounts.settings_page import NAMES
 from server.boxes.health import box_states
@@ -326,14 +326,14 @@ def test_the_same_code_twice_in_a_file(store: Engine, province: Province) -> Non
 def test_which_province_is_meant(store: Engine, province: Province) -> None:
     with write(store) as connection:
         assert find_province(connection, None).code == "p1"
-        make_province(connection, "p2", "Hai")
+        make_province(connection, "p2", Text.named(vi="Hai"))
         with pytest.raises(InvalidError, match="several provinces"):
             find_province(connection, None)
-        assert find_province(connection, "p2").name_vi == "Hai"
+        assert find_province(connection, "p2").name == Text.named(vi="Hai")
         with pytest.raises(NotFoundError, match="no province"):
             find_province(connection, "p3")
         with pytest.raises(ConflictError, match="another code"):
-            make_province(connection, "p2", "Hai")
+            make_province(connection, "p2", Text.named(vi="Hai"))
 
 
 # The log of changes, and retention
@@ -389,7 +389,7 @@ def test_what_is_too_old_is_found_then_deleted(store: Engine, province: Province
 
 def test_contacts_end_on_their_day(store: Engine, province: Province) -> None:
     with write(store) as connection:
-        values: dict[str, Any] = {"code": "r", "name_vi": "Đợt", "name_en": "Round", "instrument": "2640"}
+        values: dict[str, Any] = {"code": "r", "name": Text.named(vi="Đợt", en="Round"), "instrument": "2640"}
         values |= {"first_day": today(), "last_day": today(), "user_id": None}
         survey_round = make_round(connection, province.province_id, **values)
         ids = {"province_id": province.province_id, "round_id": survey_round.id, "agency_id": province.agencies["p1-a"]}

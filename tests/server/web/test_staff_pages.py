@@ -13,6 +13,7 @@ from openpyxl import load_workbook
 from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import today
+from pipeline.language import Text
 from server.imports.kinds import KINDS
 from server.rounds.returns import round_returns
 from server.rounds.rounds import all_rounds, make_round
@@ -42,7 +43,7 @@ def analyst(store: Engine, province: Province, tmp_path: Path) -> Browser:
 
 def _round(store: Engine, province: Province) -> int:
     with write(store) as connection:
-        return make_round(connection, province.province_id, code="dot", name_vi="Đợt", name_en="", instrument="2640",
+        return make_round(connection, province.province_id, code="dot", name=Text.named(vi="Đợt"), instrument="2640",
                           first_day=today() - 9, last_day=today() + 9, user_id=None).id  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def test_a_counter_is_shown_where_two_clerks_are_stated(store: Engine, province:
     with write(store) as connection:
         ids = {"province_id": province.province_id, "agency_id": agency}
         made = [
-            insert_row(connection, counters, {**ids, "code": code, "name_vi": f"Quầy {code}", "name_en": code})
+            insert_row(connection, counters, {**ids, "code": code, "name": Text.named(vi=f"Quầy {code}", en=code)})
             for code in ("mot", "hai", "ba")
         ]
         for counter, clerks in zip(made, (2, 1, 1), strict=True):

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, func, insert, select
 
 from pipeline.calendar import today
+from pipeline.language import Text
 from server.channels.gateway.gateway import (
     Call,
     Gateway,
@@ -60,8 +61,7 @@ def gateway(any_store: Engine) -> Gateway:
             connection,
             province,
             code="q",
-            name_vi="q",
-            name_en="",
+            name=Text.named(vi="q"),
             instrument="2640",
             first_day=today() - 1,
             last_day=today() + 1,

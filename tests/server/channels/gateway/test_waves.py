@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import today
+from pipeline.language import Text
 from server.channels.gateway.gateway import (
     Gateway,
     expire_conversations,
@@ -38,7 +39,7 @@ def province(store: Engine) -> Province:
 def gateway(store: Engine, province: Province) -> Gateway:
     with write(store) as connection:
         opened = make_round(
-            connection, province.province_id, code="r", name_vi="Đợt", name_en="", instrument="2640",
+            connection, province.province_id, code="r", name=Text.named(vi="Đợt"), instrument="2640",
             first_day=today() - 30, last_day=today() + 30, user_id=None,
         )  # fmt: skip
         make_gateway(connection, province.province_id, "gw", "sms", opened.id, None, bytes(32))
