@@ -18,7 +18,7 @@ from edge.tablet.app import CounterTablet, TabletPages, make_app
 from edge.tablet.counter import Begin, Counter
 from edge.tablet.serve import TabletServer
 from models.catalogue import all_cards
-from pipeline import wire
+from pipeline import prompt_heads, wire
 from pipeline.errors import ConfigError
 from pipeline.instruments.flags import RatingFlag
 from pipeline.instruments.library import load_instrument
@@ -251,7 +251,7 @@ def test_connections_that_say_nothing_stop_neither_the_page_nor_the_box(monkeypa
 
 
 def test_half_a_request_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    monkeypatch.setattr(prompt_heads, "HEAD_S", 0.2)
     pages = TabletPages("A", "", "vi", 30, False, False, "", "")
     counter = Counter(make_questionnaire(load_instrument("2640"), "one"), None, lambda _row: None, 30)
     server = TabletServer(make_app(CounterTablet(pages, counter)), "127.0.0.1", 0)

@@ -13,11 +13,12 @@ import pytest
 import uvicorn
 from sqlalchemy import Engine
 
+from pipeline import prompt_heads
 from server.app import MAX_BODY_BYTES, create_app
 from server.core.config import make_config
 from server.store.engine import connect
 from server.store.upgrade import upgrade
-from server.web import bodies, connections
+from server.web import bodies
 from server.web.connections import PromptProtocol
 
 HEAD = (
@@ -30,7 +31,7 @@ FORM = HEAD.replace("multipart/form-data; boundary=b", "application/x-www-form-u
 
 @pytest.fixture
 def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    monkeypatch.setattr(connections, "HEAD_S", 0.5)
+    monkeypatch.setattr(prompt_heads, "HEAD_S", 0.5)
     monkeypatch.setattr(bodies, "FIRST_S", 0.5)
     engine: Engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
     upgrade(engine)
