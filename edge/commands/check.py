@@ -323,22 +323,13 @@ def _served(host: str, port: int) -> Message:
 
 
 def _can_be_served(section: str, host: str, port: int) -> None:
-    from pipeline.errors import ConfigError
+    from edge.tablet.serve import not_served
 
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
     except OSError as error:
-        raise ConfigError(
-            Message(
-                "[{section}] cannot be served on {host}:{port} ({strerror}).",
-                section=section,
-                host=host,
-                port=port,
-                strerror=error.strerror,
-            ),
-            Message("Choose another [{section}] port, or end what holds it.", section=section),
-        ) from None
+        raise not_served(section, host, port, error) from None
 
 
 def _models(config: EdgeConfig) -> Finding:

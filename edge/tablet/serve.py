@@ -19,6 +19,20 @@ from pipeline.language import Message
 from pipeline.listening import bounded
 
 
+def not_served(section: str, host: str, port: int, error: OSError) -> ConfigError:
+    """The refusal of an address that cannot be served."""
+    return ConfigError(
+        Message(
+            "[{section}] cannot be served on {host}:{port} ({strerror}).",
+            section=section,
+            host=host,
+            port=port,
+            strerror=error.strerror,
+        ),
+        Message("Choose another [{section}] port, or end what holds it.", section=section),
+    )
+
+
 class TabletServer:
     """Binds at once, so that a taken port stops the box before it starts; `port` is the one it got. A server that fails
     is begun anew on the same port. `certificate`: paths of a certificate and its key, in PEM, where it speaks TLS."""
@@ -39,16 +53,7 @@ class TabletServer:
             self._socket.bind((host, port))
         except OSError as error:
             self._socket.close()
-            raise ConfigError(
-                Message(
-                    "[{section}] cannot be served on {host}:{port} ({strerror}).",
-                    section=section,
-                    host=host,
-                    port=port,
-                    strerror=error.strerror,
-                ),
-                Message("Choose another [{section}] port, or end what holds it.", section=section),
-            ) from None
+            raise not_served(section, host, port, error) from None
         self.port = int(self._socket.getsockname()[1])
         self._app, self._certificate = app, certificate
         self._server: uvicorn.Server | None = None

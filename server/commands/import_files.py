@@ -158,8 +158,9 @@ def _columns(instrument_code: str) -> str:
         named = ", ".join(spec.required)
         if "instrument" in spec.options:
             named = _("{columns}, answers {items}", columns=named, items=items)
-        if spec.optional:
-            named = _("{columns} (and {more})", columns=named, more=", ".join(spec.optional))
+        more = [*spec.optional, *(["name_<language>"] if spec.any_name else [])]
+        if more:
+            named = _("{columns} (and {more})", columns=named, more=", ".join(more))
         lines.append(f"{kind}: {named}")
     lines += ["", _("Also read as column names:")]
     lines += [f"  {name}: {', '.join(texts)}" for name, texts in ALIASES.items()]

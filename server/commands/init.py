@@ -27,6 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--province", required=True, metavar="CODE", help="short code: a-z, 0-9, dash")
     parser.add_argument("--name", required=True, help="name in Vietnamese")
     parser.add_argument("--name-en", default="", help="name in English")
+    parser.add_argument(
+        "--name-in",
+        action="append",
+        default=[],
+        metavar="LANGUAGE=NAME",
+        help="name in a further language, such as tyz=... (again for each)",
+    )
     parser.add_argument("--administrator", default="", metavar="NAME", help="user name (default: admin.CODE)")
     parser.add_argument(
         "--tiers",
@@ -38,6 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--simulated", action="store_true", help="a province for trying things: every page says so")
     parser.add_argument("--json", action="store_true", help="print the result as JSON (it holds the password)")
     add_store_arguments(parser)
+
+
+def _name(args: argparse.Namespace) -> Text:
+    """The name in every language that is told. Raises `InvalidError`."""
+    from pipeline.errors import InvalidError
+
+    more = dict(given.partition("=")[::2] for given in args.name_in)
+    for lang, name in more.items():
+        if not re.fullmatch("[a-z]{2,3}", lang) or not name.strip():
+            raise InvalidError(
+                Message("'{given}' is no name in a language.", given=f"{lang}={name}"),
+                Message("Write the language's code, = and the name: {example}.", example='--name-in tyz="…"'),
+            )
+    return Text.named(vi=args.name, **{"en": args.name_en, **more})
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         province = make_province(
             connection,
             args.province,
-            Text.named(vi=args.name, en=args.name_en),
+            _name(args),
             simulated=args.simulated,
             tiers=args.tiers,
         )

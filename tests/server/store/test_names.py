@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from sqlalchemy import Engine, insert, select, text
 
+from hailong.cli import main
 from pipeline.errors import InvalidError
 from pipeline.language import Text
 from server.core.provinces import find_province, make_province
@@ -83,6 +85,17 @@ def _rows(engine: Engine) -> dict[str, list[dict[str, Any]]]:
             ]
             for table in NAMED
         }
+
+
+def test_a_province_is_made_with_a_name_in_any_language(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["server", "init", "--data-dir", str(tmp_path / "s"), "--province", "p1", "--name", "Tỉnh Một"]
+    assert main([*words, "--name-in", "tyz"]) != 0
+    assert "--name-in" in capsys.readouterr().err
+    assert main([*words, "--name-en", "One", "--name-in", "tyz=Tỉnh Ất"]) == 0
+    engine = connect(f"sqlite:///{tmp_path / 's' / 'store.sqlite'}")
+    with read(engine) as connection:
+        assert find_province(connection, "p1").name == Text.named(vi="Tỉnh Một", en="One", tyz="Tỉnh Ất")
+    engine.dispose()
 
 
 def test_every_table_with_a_name_is_meant() -> None:
