@@ -12,11 +12,12 @@ from functools import partial
 import uvicorn
 from starlette.applications import Starlette
 
-from edge.tablet.connections import HEAD_S, ROOM, PromptProtocol
+from edge.tablet.connections import ROOM, PromptProtocol
 from edge.worker import Worker
 from pipeline.errors import ConfigError
 from pipeline.language import Message
 from pipeline.listening import bounded
+from pipeline.prompt_heads import HEAD_S
 
 
 def not_served(section: str, host: str, port: int, error: OSError) -> ConfigError:
