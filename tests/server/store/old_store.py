@@ -79,7 +79,7 @@ def rows_of(engine: Engine) -> Rows:
 
 
 def as_now(rows: Rows) -> Rows:
-    """The rows as 0031 holds them: one column for the name in every language."""
+    """The rows as 0030 holds them: one column for the name in every language."""
     return {table: {key: _named(row) for key, row in of.items()} for table, of in rows.items()}
 
 
