@@ -30,7 +30,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from hailong.demo_result import PROVINCE, open_store, result_of, stored, summary
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import Message, Number, in_language
+from pipeline.language.console import console_language, say
 from pipeline.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -87,13 +88,20 @@ def own_sources(args: argparse.Namespace) -> Sources:
     return Sources(str(args.video.resolve()) if args.video else camera, None if sound is None else str(sound))
 
 
-def prepare_films(say: Callable[[str], None]) -> list[Path]:
+def prepare_films(tell: Callable[[Message], None]) -> list[Path]:
     """The counters' films; made on first use."""
     from hailong.demo_media import film_file, scripts
 
     films = []
     for number, script in enumerate(scripts(VISITS), start=1):
-        say(f"film {number}: {VISITS} made-up visits of real faces and voices ({script.duration_s:.0f} s)")
+        tell(
+            Message(
+                "film {number}: {count} made-up visits of real faces and voices ({length} s)",
+                number=number,
+                count=VISITS,
+                length=Number(script.duration_s),
+            )
+        )
         films.append(film_file(script))
     return films
 
@@ -122,9 +130,10 @@ class Demo:
         """The dashboard's address."""
         return f"http://127.0.0.1:{self._port}/"
 
-    def say(self, text: str) -> None:
-        """Tell what is happening."""
-        print(f"[{time.monotonic() - self._begun_s:5.1f} s] {text}", file=sys.stderr, flush=True)
+    def tell(self, sentence: Message) -> None:
+        """Say what is happening, and how many seconds after the beginning."""
+        since = f"[{time.monotonic() - self._begun_s:5.1f} s] "
+        print(since + in_language(sentence, console_language()), file=sys.stderr, flush=True)
 
     def run(self) -> dict[str, Any]:
         """The whole demo."""
@@ -149,11 +158,11 @@ class Demo:
         from hailong.demo_media import scripts
 
         _empty(self.folder)
-        films = prepare_films(self.say)
+        films = prepare_films(self.tell)
         self._set_up_server()
         server = self._spawn("server", "server", "run", "--demo", "--insecure-cookies", "--port", str(self._port))
         self._wait_for_page(server)
-        self.say(f"DASHBOARD  {self.dashboard}")
+        self.tell(Message("DASHBOARD  {address}", address=self.dashboard))
         boxes = [self._set_up_hall(films), self._set_up_box(2, films[1])]
         played = scripts(VISITS)
         running = [self._start_box(number, config) for number, config in enumerate(boxes, start=1)]
@@ -207,7 +216,7 @@ class Demo:
         return child
 
     def _set_up_server(self) -> None:
-        self.say("server: SQLite, keys, a made-up province of two agencies")
+        self.tell(Message("server: SQLite, keys, a made-up province of two agencies"))
         data = self.folder / "server"
         data.mkdir(parents=True)
         (data / "server.toml").write_text(
@@ -243,7 +252,12 @@ class Demo:
                 made = simulate_past(connection, find_province(connection, PROVINCE).province_id)
         finally:
             engine.dispose()
-        self.say(f"{made} simulated answers of earlier quarters: the dashboard shows these; today's come tomorrow")
+        self.tell(
+            Message(
+                "{count} simulated answers of earlier quarters: the dashboard shows these; today's come tomorrow",
+                count=Number(made),
+            )
+        )
 
     def _wait_for_page(self, server: subprocess.Popen[str]) -> None:
         for _ in range(600):
@@ -349,7 +363,7 @@ record = "{home / "sent.record"}"
             encoding="utf-8",
         )
         self._do("keys", "enroll", "--config", str(config), "--code", code, "--json")
-        self.say(f"box {number}: own keys, enrolled for {name}")
+        self.tell(Message("box {number}: own keys, enrolled for {agency}", number=number, agency=name))
         return config
 
     def _start_box(self, number: int, config: Path) -> tuple[subprocess.Popen[str], str]:
@@ -363,13 +377,19 @@ record = "{home / "sent.record"}"
             )
         address = str(json.loads(line)["tablet"])
         pages = [f"/quay/{name}/" for name in HALL] if number == 1 else ["/"]
-        self.say(f"box {number} looks and listens where somebody agrees. TABLETS  {address}{' '.join(pages)}")
+        self.tell(
+            Message(
+                "box {number} looks and listens where somebody agrees. TABLETS  {pages}",
+                number=number,
+                pages=address + " ".join(pages),
+            )
+        )
         return child, address
 
     def _start_citizens(self, script: Script, address: str, queue: QueueSystem | None = None) -> Citizens:
         from hailong.demo_citizens import Citizens
 
-        citizens = Citizens(script, address, queue, self._stop, self.say, again=not self.once)
+        citizens = Citizens(script, address, queue, self._stop, self.tell, again=not self.once)
         citizens.start()
         return citizens
 
@@ -387,7 +407,9 @@ record = "{home / "sent.record"}"
         end_s = time.monotonic() + for_s
         self._asked_to_stop.listen()  # from here on Ctrl-C is an orderly end
         if not self.once:
-            self.say("runs until Ctrl-C; evidence closes every minute. Rate on a tablet yourself, if you like.")
+            self.tell(
+                Message("runs until Ctrl-C; evidence closes every minute. Rate on a tablet yourself, if you like.")
+            )
         told: tuple[int, ...] = ()
         while (
             not self._asked_to_stop.wait(1.0) and any(box.poll() is None for box in boxes) and time.monotonic() < end_s
@@ -396,7 +418,14 @@ record = "{home / "sent.record"}"
             arrived = tuple(found[name] for name in ("pulse", "evidence", "ratings"))
             if arrived != told:
                 told = arrived
-                self.say(f"server has stored: {arrived[0]} pulses, {arrived[1]} evidence tables, {arrived[2]} ratings")
+                self.tell(
+                    Message(
+                        "server has stored: {pulses} pulses, {evidence} evidence tables, {ratings} ratings",
+                        pulses=Number(arrived[0]),
+                        evidence=Number(arrived[1]),
+                        ratings=Number(arrived[2]),
+                    )
+                )
 
     def _finish_box(self, child: subprocess.Popen[str]) -> dict[str, Any]:
         if child.poll() is None:
@@ -442,7 +471,7 @@ def _empty(folder: Path) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     if args.prepare:
-        prepare_films(lambda text: print(text, file=sys.stderr))
+        prepare_films(lambda sentence: say(sentence, aside=True))
         return 0
     if args.json and not args.once:
         raise ConfigError(Message("--json needs --once."), Message("The demo otherwise runs until Ctrl-C."))

@@ -14,6 +14,7 @@ from functools import partial
 from html.parser import HTMLParser
 
 from hailong.demo_media import Script
+from pipeline.language import Message
 
 READING_S = 0.6
 """Time in which a question is read; faster answers are flagged by the box."""
@@ -131,14 +132,14 @@ class Citizens(threading.Thread):
         address: str,
         queue: QueueSystem | None,
         stop: threading.Event,
-        say: Callable[[str], None],
+        tell: Callable[[Message], None],
         again: bool,
     ) -> None:
         super().__init__(name="citizens", daemon=True)
         self.ratings = 0
         self.failed = 0
         self._script, self._visitor, self._queue = script, TabletVisitor(address), queue
-        self._stop_event, self._say, self._again = stop, say, again
+        self._stop_event, self._tell, self._again = stop, tell, again
         self._begun_s = time.monotonic()
 
     def run(self) -> None:
@@ -170,16 +171,16 @@ class Citizens(threading.Thread):
                 return
         if self._do(lambda: self._visitor.rate(overall)):
             self.ratings += 1
-            self._say(f"a (simulated) citizen rated a visit on the tablet: {overall} of 5")
+            self._tell(Message("a (simulated) citizen rated a visit on the tablet: {overall} of 5", overall=overall))
         else:
             self.failed += 1
-            self._say("the tablet did not take a rating (the visit was over, or had been rated)")
+            self._tell(Message("the tablet did not take a rating (the visit was over, or had been rated)"))
 
     def _do(self, deed: Callable[[], bool]) -> bool:
         try:
             return deed()
         except (OSError, urllib.error.URLError) as error:
-            self._say(f"the tablet did not answer: {type(error).__name__}")
+            self._tell(Message("the tablet did not answer: {error}", error=type(error).__name__))
             return False
 
     def _film_s(self) -> float:

@@ -7,6 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipeline.language import Message, Number
+from pipeline.language.console import console_translator
+
 PROVINCE = "trinh-dien"
 
 
@@ -77,21 +80,43 @@ def _agencies(engine: Any) -> list[dict[str, Any]]:
 
 
 def summary(result: Mapping[str, Any], folder: Path) -> str:
-    """The result in words."""
-    verb = "everything sent is stored" if result["sent_is_stored"] else "NOT EVERYTHING THAT WAS SENT IS STORED"
-    lines = [
-        f"{result['visits']} visits, {result['releases_sent']} releases sent, {result['releases_stored']} stored, "
-        f"{result['ratings_stored']} ratings stored: {verb}.",
-    ]
-    for agency in result["agencies"]:
-        index = "-" if agency["index_explicit"] is None else f"{agency['index_explicit']:.1f}"
-        fused = "not calibrated" if agency["index_fused"] is None else f"{agency['index_fused']:.1f}"
-        lines.append(
-            f"  {agency['id']:<20} explicit {index} [{agency['ci_low']:.1f}, {agency['ci_high']:.1f}], fused: {fused} "
-            f"({agency['n_explicit']} ratings, about {agency['n_implicit']} visits)"
+    """The result in words, in the language of the command line."""
+    _ = console_translator()
+    counts = {
+        "visits": Number(result["visits"]),
+        "sent": Number(result["releases_sent"]),
+        "stored": Number(result["releases_stored"]),
+        "ratings": Number(result["ratings_stored"]),
+    }
+    if result["sent_is_stored"]:
+        whole = Message(
+            "{visits} visits, {sent} releases sent, {stored} stored, {ratings} ratings stored: everything sent is "
+            "stored.",
+            **counts,
         )
-    lines.append(
-        "  Figures are made of days that are over: today's ratings come into them when the quarter has enough."
+    else:
+        whole = Message(
+            "{visits} visits, {sent} releases sent, {stored} stored, {ratings} ratings stored: NOT EVERYTHING THAT WAS "
+            "SENT IS STORED.",
+            **counts,
+        )
+    lines = [_(whole)]
+    for agency in result["agencies"]:
+        fused = agency["index_fused"]
+        told = Message(
+            "{agency} explicit {index} [{low}, {high}], fused: {fused} ({ratings} ratings, about {visits} visits)",
+            agency=f"{agency['id']:<20}",
+            index=Number(agency["index_explicit"], 1),
+            low=Number(agency["ci_low"], 1),
+            high=Number(agency["ci_high"], 1),
+            fused=Message("not calibrated") if fused is None else Number(fused, 1),
+            ratings=Number(agency["n_explicit"]),
+            visits=Number(agency["n_implicit"]),
+        )
+        lines.append(f"  {_(told)}")
+    of_past = Message(
+        "Figures are made of days that are over: today's ratings come into them when the quarter has enough."
     )
-    lines.append(f"Files for the audits: {folder}. Visits, citizens and ratings were simulated.")
+    lines.append(f"  {_(of_past)}")
+    lines.append(_("Files for the audits: {folder}. Visits, citizens and ratings were simulated.", folder=folder))
     return "\n".join(lines)

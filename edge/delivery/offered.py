@@ -23,7 +23,7 @@ import zmq
 
 from edge.config import ServerSection
 from edge.delivery.sender import _open_record, open_dealer
-from edge.deploy.archive import MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES, BundleError, peek, version_order
+from edge.deploy.archive import MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES, BundleError, peek, sentence, version_order
 from edge.deploy.building import manifest_of, release_name, require_fit
 from edge.deploy.releases import Layout
 from pipeline import wire
@@ -195,7 +195,7 @@ def fetch(
         return _fetch(door, store, offer, mine, goes_on, busy_s)
     except BundleError as error:
         store.clear()
-        _log.error("the offered release %08x %s", offer.release, error)
+        _log.error("the offered release %08x: %s", offer.release, error)
         door.ask(msgspec.structs.replace(mine, state=UpdateState.REFUSED, about=offer.release))
     except OSError as error:
         store.clear()
@@ -208,7 +208,7 @@ def _fetch(
     door: Door, store: Store, offer: wire.Offer, mine: wire.Standing, goes_on: Callable[[], bool], busy_s: float
 ) -> bool:
     if not 0 < offer.size <= MAX_BUNDLE_BYTES:
-        raise BundleError("is offered with a size that no bundle has")
+        raise BundleError(sentence("{bundle} is offered with a size that no bundle has."))
     part = store.part(offer.release)
     have = part.stat().st_size
     if not store.has_room(ROOM * offer.size - have):
@@ -229,7 +229,9 @@ def _fetch(
                 continue
             silent = 0
             if len(content) != min(PIECE_BYTES, offer.size - have) or not store.has_room(len(content)):
-                raise BundleError("came in a piece of another size") if store.has_room(0) else OSError(28, "no room")
+                if not store.has_room(0):
+                    raise OSError(28, "no room")
+                raise BundleError(sentence("{bundle} came in a piece of another size."))
             file.write(content)
             file.flush()
             have += len(content)
@@ -248,5 +250,5 @@ def _require_ours(part: Path, layout: Layout, release: int) -> None:
     offered, or none that this box may take."""
     manifest = peek(part, layout.trust(), verify)
     if release_id(release_name(manifest)) != release:
-        raise BundleError("is another release than the one that was offered")
+        raise BundleError(sentence("{bundle} is another release than the one that was offered."))
     require_fit(manifest, layout.home)

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from edge.deploy.archive import MANIFEST, BundleError, Manifest, Verify, parse_manifest, unpack, version_order
+from edge.deploy.archive import MANIFEST, BundleError, Manifest, Verify, parse_manifest, sentence, unpack, version_order
 
 
 def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: Callable[[str, str], None]) -> Path:
@@ -78,11 +78,20 @@ def require_fit(manifest: Manifest, home: Path) -> None:
 def _check_machine(manifest: Manifest) -> None:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if manifest.python != here:
-        fix = f"Ask for a bundle for it (hailong edge bundle --python {here})."
-        raise BundleError(f"is for Python {manifest.python}, this machine has {here}", fix)
+        raise BundleError(
+            sentence("{bundle} is for Python {python}, this machine has {here}."),
+            sentence("Ask for a bundle for it (hailong edge bundle --python {here})."),
+            python=manifest.python,
+            here=here,
+        )
     machine = platform.machine()
     if not manifest.platform.endswith(machine):
-        raise BundleError(f"is for {manifest.platform}, this machine is {machine}", "Ask for a bundle for it.")
+        raise BundleError(
+            sentence("{bundle} is for {platform}, this machine is {here}."),
+            sentence("Ask for a bundle for it."),
+            platform=manifest.platform,
+            here=machine,
+        )
 
 
 def _check_version(manifest: Manifest, home: Path) -> None:
@@ -91,8 +100,10 @@ def _check_version(manifest: Manifest, home: Path) -> None:
         had = manifest_of(home / link)
         if had is not None and version_order(manifest.version) < version_order(had.version):
             raise BundleError(
-                f"has version {manifest.version}, older than this box's {had.version}",
-                "A box takes no older version; `hailong edge rollback` returns to the release before.",
+                sentence("{bundle} has version {version}, older than this box's {had}."),
+                sentence("A box takes no older version; `hailong edge rollback` returns to the release before."),
+                version=manifest.version,
+                had=had.version,
             )
 
 
@@ -113,8 +124,12 @@ def build_environment(venv: Path, content: Path) -> None:
         for step in steps:
             done = subprocess.run(step, capture_output=True, text=True, env=environment)
             if done.returncode:
-                said = (done.stderr or done.stdout).strip().splitlines() or ["no reason was given"]
-                hint = "On Debian: apt install python3-venv." if step is steps[0] else said[-1][:300]
-                raise BundleError("could not be built into a release", hint)
+                said = (done.stderr or done.stdout).strip().splitlines() or ["-"]
+                no_venv = sentence("On Debian: apt install python3-venv.")
+                raise BundleError(
+                    sentence("{bundle} could not be built into a release."),
+                    no_venv if step is steps[0] else "{said}",
+                    said=said[-1][:300],
+                )
     finally:
         os.umask(old)

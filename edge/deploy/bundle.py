@@ -24,7 +24,7 @@ from pathlib import Path
 from edge.deploy.archive import MANIFEST, SIGNATURE, BundleError, Manifest, UntrustedError, parse_manifest, unpack
 from pipeline.errors import ConfigError, HailongError, KeyFileError
 from pipeline.keys import KeyPair, verify
-from pipeline.language import Joined, Message
+from pipeline.language import Message
 
 _MANYLINUX = re.compile(r"manylinux_2_(\d+)_(x86_64|aarch64)")
 _OLDEST_GLIBC_MINOR = 17
@@ -92,7 +92,7 @@ def write_bundle(content: Path, out: Path, version: str, platform: str, keys: Ke
     try:
         parse_manifest(text)
     except BundleError as error:
-        raise ConfigError(Message("The bundle {error}.", error=error)) from None
+        raise told(Message("The bundle"), error) from None
     with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in ((MANIFEST, text), (SIGNATURE, keys.sign(text))):
             archive.addfile(_entry(name, len(data)), BytesIO(data))
@@ -123,10 +123,11 @@ def open_bundle(bundle: Path, trust: bytes, folder: Path) -> Manifest:
         raise told(bundle, error) from None
 
 
-def told(bundle: Path, error: BundleError) -> HailongError:
+def told(bundle: Path | Message, error: BundleError) -> HailongError:
     """What was wrong with a bundle, in the error tree."""
     kind = KeyFileError if isinstance(error, UntrustedError) else ConfigError
-    return kind(Message("{bundle} {error}.", bundle=bundle, error=error), Joined([error.fix]))
+    said = Message.marked(error.text, bundle=bundle, **error.params)
+    return kind(said, Message.marked(error.fix, bundle=bundle, **error.params))
 
 
 def collect(content: Path, source: Path, lock: Path, target: Target, say: Callable[[Message], None]) -> None:

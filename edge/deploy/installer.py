@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.deploy.archive import BundleError
+from edge.deploy.archive import BundleError, sentence
 from edge.deploy.building import build_release
 from pipeline.z85 import decode_z85
 
@@ -28,7 +28,9 @@ def verify_by_libcrypto(key: bytes, signature: bytes, data: bytes) -> bool:
     try:
         crypto = ctypes.CDLL("libcrypto.so.3")
     except OSError:
-        raise BundleError("cannot be checked without libcrypto.so.3", "On Debian: apt install libssl3.") from None
+        raise BundleError(
+            sentence("{bundle} cannot be checked without libcrypto.so.3."), sentence("On Debian: apt install libssl3.")
+        ) from None
     crypto.EVP_PKEY_new_raw_public_key.restype = crypto.EVP_MD_CTX_new.restype = ctypes.c_void_p
     made = crypto.EVP_PKEY_new_raw_public_key(_ED25519, None, key, ctypes.c_size_t(len(key)))
     if not made:
@@ -70,7 +72,7 @@ def main(arguments: list[str]) -> int:
         print("install.sh: the trusted key is not 40 characters of Z85, copied whole", file=sys.stderr)
         return 1
     except BundleError as error:
-        print(f"install.sh: {bundle} {error}. {error.fix}", file=sys.stderr)
+        print(f"install.sh: {error.in_english(bundle)}", file=sys.stderr)
         return 1
     command = [str(release / "venv/bin/hailong"), "edge"]
     command += ["update"] if (HOME / "current").exists() else ["install", "--trust", trust]

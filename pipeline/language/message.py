@@ -36,6 +36,11 @@ class Message(str):
     def __reduce__(self) -> tuple[Any, ...]:  # for copies, as `dataclasses.asdict` makes
         return _message, (self.msgid, dict(self.params))
 
+    @classmethod
+    def marked(cls, msgid: str, **params: Any) -> Message:
+        """A sentence whose English was marked for the catalogues elsewhere, where there is no language yet."""
+        return cls(msgid, **params)
+
     def with_params(self, **params: Any) -> Message:
         """The same sentence with more parameters."""
         return Message(self.msgid, **{**self.params, **params})

@@ -77,6 +77,23 @@ def test_errors_say_what_to_do(tmp_path: Path, keys: KeyPair) -> None:
         write_bundle(tmp_path / "content", bundle, "1.0.dev1", "x86_64", keys)
 
 
+def test_a_refused_bundle_is_told_in_the_reader_s_language(tmp_path: Path, keys: KeyPair) -> None:
+    bundle = tmp_path / "b.tar"
+    write_bundle(write_content(tmp_path / "content"), bundle, "1.0", "x86_64", keys)
+    stranger = new_keys("server").signing_public
+    whole = bundle.read_bytes()
+    for data, trust, said in (
+        (whole, stranger, f"{bundle} không được ký bằng khóa tin cậy. Không cài đặt gói này; hãy hỏi lại nơi gửi."),
+        (whole[:700], keys.signing_public, f"{bundle} bị cắt ngắn. Hãy sao chép lại và đối chiếu sha256."),
+        (b"x" * 700, keys.signing_public, f"{bundle} không có tệp ở vị trí của manifest.json."),
+    ):
+        bundle.write_bytes(data)
+        with pytest.raises(HailongError) as caught:
+            open_bundle(bundle, trust, tmp_path / "out")
+        assert caught.value.in_language("vi").startswith(said)
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+
+
 MARKED_LOCK = """numpy==2.4.6 ; python_full_version < '3.12' \\
     --hash=sha256:aa
 numpy==2.5.5 ; python_full_version >= '3.12' \\

@@ -20,7 +20,6 @@ EXCEPTIONS = {
     "edge/deploy/installer.py": "runs before anything is installed, with Python's own library alone",
     "edge/commands/replay.py": "figures of the networks, frame by frame, for engineers",
     "hailong/cli.py": "the list of commands is in English, as --help is; a fault of ours is told in two languages",
-    "hailong/demo.py": "for engineers",
     "pipeline/language/update.py": "make messages, for developers",
 }
 """Files whose plain texts stay, and why."""
