@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -65,8 +66,8 @@ def first_stage_variance(
     with one unit that was not certain adds its square (an upper estimate)."""
     drawn = chance < 1.0
     left, z = (1.0 - chance[drawn])[:, None], totals[drawn]
-    keys, row = np.unique(np.stack([place[drawn], stratum[drawn]]), axis=1, return_inverse=True)
-    strata, row = keys.shape[1], row.ravel()
+    keys, row, _ = distinct(place[drawn], stratum[drawn])
+    strata = keys.shape[1]
     count = np.bincount(row, minlength=strata).astype(np.float64)
     mean = sum_rows(left * z, row, strata) / np.maximum(sum_rows(left, row, strata), 1e-300)
     mean[count < 2] = 0.0
@@ -205,6 +206,32 @@ class Steps:
             start = end
 
 
+def distinct(*columns: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """(The distinct rows of some `columns` [rows] each, in order, int64 [columns, distinct]; which of them each row is
+    [rows]; how many rows each is [distinct]).
+
+    As `np.unique` over an axis, which compares rows as records: by one number a row it takes a tenth of the time."""
+    if not len(columns[0]):
+        nothing = np.zeros(0, dtype=np.int64)
+        return np.zeros((len(columns), 0), dtype=np.int64), nothing, nothing
+    lowest = [int(column.min()) for column in columns]
+    spans = [int(column.max()) - low + 1 for column, low in zip(columns, lowest, strict=True)]
+    if math.prod(spans) >= MAX_KEYS:
+        found, row, counts = np.unique(np.stack(columns), axis=1, return_inverse=True, return_counts=True)
+        return found, row.ravel(), counts
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, low, span in zip(columns, lowest, spans, strict=True):
+        key = key * span + (column - low)
+    keys, row, counts = np.unique(key, return_inverse=True, return_counts=True)
+    found = np.empty((len(columns), len(keys)), dtype=np.int64)
+    for place in reversed(range(len(columns))):
+        keys, rest = np.divmod(keys, spans[place])
+        found[place] = rest + lowest[place]
+    return found, row, counts
+
+
+MAX_KEYS = 2**62
+"""Combinations of values that one number can tell apart."""
 FEW_ROWS = 2_000
 """Up to so many values are added up without the matrix, which costs more to build than they do to add."""
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibration.days import DayCorrelation, day_correlation, expected_effects, place_effect
-from calibration.design import Design, Nested, first_stage_variance, sum_rows
+from calibration.design import Design, Nested, distinct, first_stage_variance, sum_rows
 from calibration.intervals import t_quantile, wilson
 from calibration.raking import Raked
 from calibration.sequences import share_sequence, sure
@@ -142,8 +142,7 @@ def place_shares(
     with np.errstate(divide="ignore", invalid="ignore"):
         kept = sum_rows(left[:, None] * noise, cell_place, places) / sum_rows(noise, cell_place, places)
         left_share = np.where(total > 0, kept, 1.0)
-    units, unit = np.unique(np.stack([cell_place, weights.unit[cells]]), axis=1, return_inverse=True)
-    unit = unit.ravel()
+    units, unit, _ = distinct(cell_place, weights.unit[cells])
     deviations = sum_rows(weight * (cell_share - np.nan_to_num(share)[cell_place]), unit, units.shape[1])
     # groups of one agency were drawn with it: the likeliest has about the agency's chance
     unit_chance, unit_stratum = np.zeros(units.shape[1]), np.zeros(units.shape[1], dtype=np.int64)

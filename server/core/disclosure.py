@@ -30,10 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, func, literal
 
+from calibration.design import distinct
 from pipeline.calendar import Period, quarter_of_month, today
 from pipeline.instruments import Instrument
 from server.core.provinces import read_setting
 from server.core.scope import Scope
+from server.store.engine import raw_rows
 from server.store.tables.agencies import agencies
 from server.store.tables.ratings import RatingState, ratings
 
@@ -155,9 +157,12 @@ def hidden_cells(
     while grows:
         grows = False
         for cells in lines.values():
-            total = sum(sheets[cell] for cell in cells & hidden - known)
-            for cell in sorted(cells - hidden - known, key=lambda one: (sheets[one], str(one))):
-                if not cells & hidden or total >= below:
+            of_line = cells & hidden
+            total = sum(sheets[cell] for cell in of_line - known)
+            if not of_line or total >= below:
+                continue
+            for cell in sorted(cells - of_line - known, key=lambda one: (sheets[one], str(one))):
+                if total >= below:
                     break
                 hidden.add(cell)
                 total += sheets[cell]
@@ -282,12 +287,12 @@ class Published:
         """Which sheets of an instrument are shown: `agency`, `month`, `known` (the day on which it was known), int64
         [sheets] each. The same rule as `condition`, for sheets that are read already."""
         quarter = month - month % 3
-        pairs, row = np.unique(np.stack([agency, quarter]), axis=1, return_inverse=True)
+        pairs, row, _ = distinct(agency, quarter)
         last = [
             self.cutoffs.get((int(a), instrument.code, instrument.version, int(q)), -1)
             for a, q in zip(*pairs, strict=True)
         ]
-        return np.asarray(known <= np.array(last, dtype=np.int64)[row.ravel()], dtype=np.bool_)
+        return np.asarray(known <= np.array(last, dtype=np.int64)[row], dtype=np.bool_)
 
 
 def added_months(months: Mapping[int, Mapping[int, int]], agencies: Iterable[int]) -> dict[int, int]:
@@ -328,21 +333,50 @@ def published(
         .where(ratings.c.month.between(first, last), ratings.c.state != int(RatingState.SET_ASIDE))
         .group_by(*keys)
     )
-    by_quarter: dict[tuple[int, str, int, int], dict[int, int]] = defaultdict(lambda: defaultdict(int))
-    rows = connection.execute(query).all()
-    for agency, code, version, month, known_day, count in rows:
-        by_quarter[agency, code, version, month - month % 3][known_day] += count
-    cutoffs = {
-        key: last_shown(days, floor, day, quarter_of_month(key[3]).last_day + SETTLED_AFTER_DAYS)
-        for key, days in by_quarter.items()
-    }
-    months: dict[tuple[int, str, int, int], int] = defaultdict(int)
-    for agency, code, version, month, known_day, count in rows:
-        if known_day <= cutoffs[agency, code, version, month - month % 3]:
-            months[agency, code, version, month] += count
+    instruments: dict[tuple[str, int], int] = {}
+    parts: list[IntArray] = [np.zeros((5, 0), dtype=np.int64)]
+    for rows in raw_rows(connection, query):
+        agency_of, codes, versions, *rest = zip(*rows, strict=True)
+        which = [instruments.setdefault(one, len(instruments)) for one in zip(codes, versions, strict=True)]
+        parts.append(np.array([agency_of, which, *rest], dtype=np.int64))
+    cutoffs, months = _blocks(np.concatenate(parts, axis=1), list(instruments), floor, day)
     settled = day > quarter_of_month(period.last_month).last_day + SETTLED_AFTER_DAYS
     of_level = connection.execute(Scope(province_id).select(agencies, agencies.c.id, agencies.c.level_id))
-    return Published(floor, period, settled, cutoffs, dict(months), {row.id: row.level_id for row in of_level})
+    return Published(floor, period, settled, cutoffs, months, {row.id: row.level_id for row in of_level})
+
+
+def _blocks(
+    sums: IntArray, instruments: Sequence[tuple[str, int]], floor: int, day: int
+) -> tuple[dict[tuple[int, str, int, int], int], dict[tuple[int, str, int, int], int]]:
+    """(`cutoffs`, `months`) of `Published`, seen on a `day`, from `sums` [5, rows]: agency, instrument (among
+    `instruments`, by number), month, day of being known, sheets."""
+    agency, which, month, known, count = sums
+    quarters, row, sizes = distinct(agency, which, month - month % 3)
+    last = np.full(len(sizes), -1, dtype=np.int64)
+    ends = np.cumsum(sizes)
+    order = np.argsort(row, kind="stable")
+    days, counts = known[order].tolist(), count[order].tolist()
+    settles: dict[int, int] = {}
+    for number, (first, end) in enumerate(zip((ends - sizes).tolist(), ends.tolist(), strict=True)):
+        of_quarter: dict[int, int] = defaultdict(int)
+        for known_on, sheets in zip(days[first:end], counts[first:end], strict=True):
+            of_quarter[known_on] += sheets
+        quarter = int(quarters[2, number])
+        if quarter not in settles:
+            settles[quarter] = quarter_of_month(quarter).last_day + SETTLED_AFTER_DAYS
+        last[number] = last_shown(of_quarter, floor, day, settles[quarter])
+    cutoffs = {
+        (one, *instruments[number], quarter): end
+        for (one, number, quarter), end in zip(quarters.T.tolist(), last.tolist(), strict=True)
+    }
+    seen = known <= last[row]
+    of_month, place, _ = distinct(agency[seen], which[seen], month[seen])
+    sheets_of = np.bincount(place, weights=count[seen], minlength=of_month.shape[1]).astype(np.int64)
+    months = {
+        (one, *instruments[number], of): sheets
+        for (one, number, of), sheets in zip(of_month.T.tolist(), sheets_of.tolist(), strict=True)
+    }
+    return cutoffs, months
 
 
 def shown_ratings(rows: Any, shown: Published) -> Any:

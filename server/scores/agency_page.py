@@ -32,12 +32,13 @@ from server.scores.drivers import drivers_of
 from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
 from server.scores.interval_svg import Interval, interval_plot
-from server.scores.lines import lines_of, lowest_plot, place_of
+from server.scores.lines import lines_of, lowest_plot
+from server.scores.own_place import own_place
 from server.scores.plots import pulse_plot
 from server.scores.reasons import reasons_of
 from server.scores.reasons_page import reasons_plot
 from server.scores.signals import signals
-from server.scores.standings import Standing, Standings, held_index, index_within, standings
+from server.scores.standings import Standing, Standings, index_within, standings
 from server.scores.trends import TrendPoint, channel_counts, pulses, trend
 from server.scores.words import reason_words
 from server.store.channels import CHANNELS
@@ -69,7 +70,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         lines = lines_of(
             instrument,
             *(
-                place_of(held_index(connection, province, instrument, one).of("agency"), agency.code)
+                own_place(connection, province, instrument, one, agency.agency_id)
                 for one in (chosen, chosen.before(), chosen.year_before())
             ),
         )

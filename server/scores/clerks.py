@@ -17,6 +17,7 @@ from pipeline.language import Message
 from pipeline.release_kind import ReleaseKind
 from server.core.scope import Scope
 from server.scores.sums import RELEASES, run
+from server.store.tables.releases import releases
 
 CLERKS_NEEDED = 2
 
@@ -80,9 +81,17 @@ def shown_releases(province_id: int, kind: ReleaseKind, agency_id: int | None = 
     return marked.filter(marked.shown)
 
 
+def any_release(connection: Connection, province_id: int, kind: ReleaseKind, agency_id: int | None = None) -> bool:
+    """Whether there is any release of a kind at all, shown or not."""
+    query = Scope(province_id, agency_id).select(releases, releases.c.id).where(releases.c.kind == kind.name).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def left_out(connection: Connection, province_id: int, kind: ReleaseKind, agency_id: int | None = None) -> list[Any]:
     """The windows of which something may not be used. Rows: agency_id, period_kind, period_index, last_day (of
     receipt)."""
+    if not any_release(connection, province_id, kind, agency_id):
+        return []
     marked = _marked(province_id, kind, agency_id)
     hidden = marked.filter(~marked.shown)
     keys = ["agency_id", "period_kind", "period_index"]

@@ -235,8 +235,10 @@ def _rated_quarters(connection: Connection, province_id: int) -> list[RatedQuart
     grouped = query.where(ratings.c.day < today(), ratings.c.received_day < today())
     grouped = grouped.group_by(ratings.c.month, ratings.c.agency_id)
     by_agency: dict[Period, Counter[int]] = {}
+    quarters: dict[int, Period] = {}
     for month, agency, count in connection.execute(grouped):
-        by_agency.setdefault(quarter_of_month(int(month)), Counter())[agency] += count
+        quarter = quarters.get(month) or quarters.setdefault(month, quarter_of_month(int(month)))
+        by_agency.setdefault(quarter, Counter())[agency] += count
     if not by_agency:
         return [RatedQuarter(quarter_of_month(month_of_day(today())), 0, True)]
     needed = int(read_setting(connection, province_id, "min_answers"))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from calibration.design import distinct
 from pipeline.calendar import Period, month_name, month_spoken
 from pipeline.language import Text
 from server.catalogue.reading import Catalogue, Named
@@ -66,9 +67,9 @@ def grouped(
         totals: Counter[Any] = Counter()
         for pair, count in frame.items():
             totals[belongs(*pair)] += count
-        pairs, row = np.unique(np.stack([sheets.agency, sheets.service_group]), axis=1, return_inverse=True)
+        pairs, row, _ = distinct(sheets.agency, sheets.service_group)
         keys = np.array([belongs(*pair) for pair in zip(*pairs.tolist(), strict=True)], dtype=np.int64)
-        return Grouped.by(names, keys[row.ravel()], totals)
+        return Grouped.by(names, keys[row], totals)
     if dimension == "service":
         return Grouped.by({one.id: one for one in catalogue.services.values()}, sheets.service, {})
     if dimension == "counter":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,21 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.days import DayCorrelation, day_numbers
-from calibration.design import Design, Weights, sum_rows
+from calibration.design import Design, Weights, distinct, sum_rows
 from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import Answers, days_of, place_shares
 from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, Sentence, Text
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
-from server.core.disclosure import Published, added_months, hidden_figures, hidden_places, published
+from server.core.disclosure import Published, added_months, hidden_figures, hidden_places, looking_day, published
 from server.core.provinces import read_setting
 from server.scores.bodies import DIMENSIONS as BODIES
 from server.scores.bodies import Apart, apart
 from server.scores.chances import Chances, chances
 from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
+from server.scores.held import Held, version_of
 from server.scores.sheets import Sheets, held_sheets, read_sheets, sheets_aside
 from server.scores.shown import shown_of
 from server.scores.within import counters_of, hidden_within
@@ -182,7 +184,7 @@ def _all_figures(instrument: Instrument) -> Figures:
     return Figures(tuple(slots), tuple(names), combine)
 
 
-def _valid(sheets: Sheets, facts: set[int]) -> NDArray[np.bool_]:
+def valid_answers(sheets: Sheets, facts: set[int]) -> NDArray[np.bool_]:
     """[sheets, slots] whether there is a valid answer in each slot."""
     valid = (sheets.answers >= 1) & (sheets.answers <= 5)
     for slot in facts:
@@ -190,12 +192,18 @@ def _valid(sheets: Sheets, facts: set[int]) -> NDArray[np.bool_]:
     return valid
 
 
+def overall_alone(valid: NDArray[np.bool_], instrument: Instrument) -> NDArray[np.bool_]:
+    """[sheets] those with the overall answer and none to the criteria, of `valid` [sheets, slots]."""
+    criteria = [item.slot for item in instrument.criteria if item.slot < valid.shape[1]]
+    return np.asarray(valid[:, 0] & ~valid[:, criteria].any(axis=1), dtype=np.bool_)
+
+
 def answers_of(sheets: Sheets, figures: Figures, facts: set[int], weights: Weights | None) -> Answers:
     """The sheets' answers to every base figure, agency and day as clusters. `facts`: slots of yes and no."""
     good = (sheets.answers == 4) | (sheets.answers == 5)
     for slot in facts:
         good[:, slot] = sheets.answers[:, slot] == 6
-    valid = _added(_valid(sheets, facts), figures.base_slots)
+    valid = _added(valid_answers(sheets, facts), figures.base_slots)
     satisfied = _added(good, figures.base_slots)
     days, row = np.unique(sheets.day, return_inverse=True)
     dates = [day_date(int(day)) for day in days]
@@ -208,15 +216,13 @@ def _added(values: NDArray[np.bool_], base_slots: tuple[tuple[int, ...], ...]) -
     return np.stack([values[:, list(slots)].sum(axis=1, dtype=np.float64) for slots in base_slots], axis=1)
 
 
-def _weights(
+def weights_of(
     sheets: Sheets, frame: dict[tuple[int, int], int], plan: Chances | None, level_of: dict[int, int]
 ) -> Weights:
     """Weighting cells of the rows: (agency, service group) with the frame's transactions; small groups of an agency are
     taken together, and its transactions in groups without a sheet are left out. `plan`: with what chance cells were
     drawn; cells that a plan left out are apart, since their answers came otherwise."""
-    pairs, row, counts = np.unique(
-        np.stack([sheets.agency, sheets.service_group]), axis=1, return_inverse=True, return_counts=True
-    )
+    pairs, row, counts = distinct(sheets.agency, sheets.service_group)
     cell_of: dict[tuple[int, int], int] = {}
     number: dict[tuple[int, int, bool], int] = {}
     for agency, group, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
@@ -228,7 +234,7 @@ def _weights(
         size[cell] += frame.get(pair, 0)
         if plan is not None and pair in plan.of:
             stands[cell] += frame.get(pair, 0) / plan.of[pair]
-    rows = np.array(list(cell_of.values()), dtype=np.int64)[row.ravel()]
+    rows = np.array(list(cell_of.values()), dtype=np.int64)[row]
     if plan is None:
         return Weights.certain(rows, size)
     chance = np.where(stands > 0, size / np.where(stands > 0, stands, 1.0), 0.0)
@@ -266,22 +272,23 @@ def compute_index(
     sheets = (held_sheets if held else read_sheets)(connection, province_id, instrument, period, shown, within)
     figures = figures_of(instrument, only)
     plan = chances(connection, province_id, instrument, period)
-    weights = _weights(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
+    weights = weights_of(sheets, frame, plan, {agency.id: agency.parent for agency in catalogue.agencies.values()})
     facts = {item.slot for item in instrument.facts}
     answers = answers_of(sheets, figures, facts, weights)
     split = apart(sheets, instrument, shown) if within is None else None
     effects = mode_effects(answers, sheets.channel) if len(sheets) else None
     watched = period.last_day >= today()
-    valid = _valid(sheets, facts)
-    criteria = [item.slot for item in instrument.criteria if item.slot < valid.shape[1]]
-    alone = valid[:, 0] & ~valid[:, criteria].any(axis=1)
-    one = _Request(answers, figures, sheets, valid, alone, days_of(answers), effects, suppress_below, watched)
+    valid = valid_answers(sheets, facts)
+    alone = overall_alone(valid, instrument)
+    is_shared = held and within is None and only is None
+    days = held_days(connection, province_id, instrument, shown, answers) if is_shared else days_of(answers)
+    one = Request(answers, figures, sheets, valid, alone, days, effects, suppress_below, watched)
     by_body = one if split is None else one.by_body(split, facts)
     places: list[Place] = []
     for dimension in dimensions:
         if within is None:
             found = grouped(dimension, catalogue, sheets, period, frame)
-            hidden = _hidden(dimension, found, shown, catalogue, instrument)
+            hidden = hidden_of(dimension, found, shown, catalogue, instrument)
         else:
             found = grouped(dimension, catalogue, sheets, period, {}, counters_of(connection, province_id, within))
             hidden = hidden_within(
@@ -289,9 +296,9 @@ def compute_index(
             )
         if split is not None and dimension in BODIES:
             place_of = grouped(dimension, catalogue, split.sheets, period, frame).place
-            places += _places(dimension, replace(found, place=place_of), by_body, hidden)
+            places += places_of(dimension, replace(found, place=place_of), by_body, hidden)
         else:
-            places += _places(dimension, found, one, hidden)
+            places += places_of(dimension, found, one, hidden)
     notes = [NOT_OVER] if watched else []
     if not frame:
         notes.append(NO_FRAME)
@@ -315,7 +322,19 @@ def compute_index(
     )
 
 
-def _hidden(
+_days: Held[DayCorrelation] = Held(24)
+
+
+def held_days(
+    connection: Connection, province_id: int, instrument: Instrument, shown: Published, answers: Answers
+) -> DayCorrelation:
+    """How a province's answers to all figures hang together (`days_of`); held while nothing changes, whatever the
+    dimension that is asked for, and for the pages of single agencies."""
+    of = (province_id, instrument.code, instrument.version, shown.period, shown.below, looking_day())
+    return _days.get(of, version_of(connection, province_id), partial(days_of, answers))
+
+
+def hidden_of(
     dimension: str, found: Grouped, shown: Published, catalogue: Catalogue, instrument: Instrument
 ) -> frozenset[str]:
     """Codes of the places of a dimension that are hidden."""
@@ -344,7 +363,9 @@ def _hidden(
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class Request:
+    """The sheets that an index is made of, and what their figures need of the whole province."""
+
     answers: Answers
     figures: Figures
     sheets: Sheets
@@ -356,17 +377,34 @@ class _Request:
     suppress_below: int
     watched: bool
 
-    def by_body(self, split: Apart, facts: set[int]) -> _Request:
+    def by_body(self, split: Apart, facts: set[int]) -> Request:
         """The same of sheets by body; each hangs together and weighs with the sheet that it is of."""
         parts = answers_of(split.sheets, self.figures, facts, None)
         answers = replace(parts, design=self.answers.design.take(split.row))
-        valid = _valid(split.sheets, facts)
+        valid = valid_answers(split.sheets, facts)
         alone = self.alone[split.row] & valid[:, 0]
         return replace(self, answers=answers, sheets=split.sheets, valid=valid, alone=alone)
 
 
-def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str]) -> Iterator[Place]:
-    """The places of a dimension that have sheets, or are shown without."""
+def secret_of(found: Grouped, one: Request, hidden: frozenset[str]) -> NDArray[np.bool_]:
+    """[places, m] which figures of a dimension's places are hidden. `hidden`: codes of places that are, as a whole."""
+    count, combine = len(found.names), one.figures.combine
+    # sheets behind a figure: at least as many as answered its most answered question; last, those of no place
+    place_or_none = np.where(found.place >= 0, found.place, count)
+    by_slot = sum_rows(one.valid.astype(np.float64), place_or_none, count + 1)
+    by_base = np.stack([by_slot[:, list(s)].max(axis=1, initial=0.0) for s in one.figures.base_slots], axis=1)
+    behind = np.stack([by_base[:, used].max(axis=1, initial=0.0) for used in (combine > 0).T], axis=1)
+    is_hidden = np.array([named.code in hidden for named in found.names], dtype=np.bool_) & (found.sheets > 0)
+    of = [named.parent for named in found.names]
+    secret = hidden_figures(behind, np.append(is_hidden, True), [*of, None], one.figures.sums, one.suppress_below)
+    return secret[:count]
+
+
+def places_of(
+    dimension: str, found: Grouped, one: Request, hidden: frozenset[str], secret: NDArray[np.bool_] | None = None
+) -> Iterator[Place]:
+    """The places of a dimension that have sheets, or are shown without. `secret`: what `secret_of` says, where it is
+    known already."""
     count, m, combine = len(found.names), len(one.figures.names), one.figures.combine
     rows = found.place >= 0
     # nearly always every sheet is at a place, and answers need not be copied
@@ -381,14 +419,8 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
     if one.effects is not None and dimension != "channel":
         base = one.effects.adjustments(one.sheets.channel[rows], answers.valid, place, count)
         shift = _combine(base, of_base, combine)
-    # sheets behind a figure: at least as many as answered its most answered question; last, those of no place
-    place_or_none = np.where(rows, found.place, count)
-    by_slot = sum_rows(one.valid.astype(np.float64), place_or_none, count + 1)
-    by_base = np.stack([by_slot[:, list(s)].max(axis=1, initial=0.0) for s in one.figures.base_slots], axis=1)
-    behind = np.stack([by_base[:, used].max(axis=1, initial=0.0) for used in (combine > 0).T], axis=1)
-    is_hidden = np.array([named.code in hidden for named in found.names], dtype=np.bool_) & (found.sheets > 0)
-    of = [named.parent for named in found.names]
-    secret = hidden_figures(behind, np.append(is_hidden, True), [*of, None], one.figures.sums, one.suppress_below)
+    if secret is None:
+        secret = secret_of(found, one, hidden)
     table = FigureTable(
         one.figures.names,
         (of_base @ (combine > 0)).astype(np.int64),
@@ -396,7 +428,7 @@ def _places(dimension: str, found: Grouped, one: _Request, hidden: frozenset[str
         plain,
         weighted,
         shift,
-        secret[:count],
+        secret,
         one.watched,
     )
     for number, named in enumerate(found.names):

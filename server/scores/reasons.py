@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.days import day_numbers
-from calibration.design import Design, sum_rows
+from calibration.design import Design, distinct, sum_rows
 from calibration.survey_shares import Answers, days_of, shares
 from pipeline.calendar import Period, day_date, month_words
 from pipeline.instruments import Instrument
@@ -187,11 +187,10 @@ def _sums(sheets: Sheets, instrument: Instrument, *, by_criterion: bool, part: P
     slots = [item.slot for item in instrument.criteria if item.is_wide] if by_criterion else [0]
     step, row = np.nonzero(_is_low(sheets.answers[:, slots]).T)
     channels, number = np.unique(sheets.channel, return_inverse=True)
-    keys = np.stack([step, sheets.agency[row], number[row], sheets.month[row], sheets.day[row]])
-    groups, of, asked = np.unique(keys, axis=1, return_inverse=True, return_counts=True)
+    groups, of, asked = distinct(step, sheets.agency[row], number[row], sheets.month[row], sheets.day[row])
     bits = np.array([reason.bit for reason in instrument.reasons], dtype=np.int64)
     ticked = (sheets.reasons[row, None] >> bits) & 1
-    named = sum_rows(ticked.astype(np.float64), of.ravel(), groups.shape[1]).astype(np.int64)
+    named = sum_rows(ticked.astype(np.float64), of, groups.shape[1]).astype(np.int64)
     criterion, agency, channel, month, day = groups
     return _Sums(
         agency=agency,

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, literal
 
 from pipeline.calendar import Period, today
 from pipeline.instruments import Instrument
@@ -23,6 +23,7 @@ from pipeline.wire import ANSWER_SLOTS
 from server.core.disclosure import Published, looking_day
 from server.core.scope import Scope
 from server.scores.held import Held, version_of
+from server.store.engine import raw_rows
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState, ratings
 from server.store.tables.sheet_answers import sheet_answers
 
@@ -30,7 +31,6 @@ IntArray = NDArray[np.int64]
 _BITS = 3
 _PACKED = 16
 """Answers in one whole number: 48 bits."""
-_ROWS_AT_ONCE = 20_000
 _KEYS = (
     "agency_id", "service_group", "service_id", "month", "day", "counter_id", "received_day", "id", "deciding_id",
     "reasons",
@@ -82,7 +82,7 @@ def read_sheets(
     query = _counted(scope.select(ratings, *keys, *packed, ratings.c.channel), instrument, period)
     numbers: list[IntArray] = [np.zeros((0, len(keys) + len(packed)), dtype=np.int64)]
     channels: list[NDArray[np.str_]] = [np.zeros(0, dtype=np.str_)]
-    for rows in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
+    for rows in raw_rows(connection, query):
         *columns, channel = zip(*rows, strict=True)
         numbers.append(np.array(columns, dtype=np.int64).T)
         channels.append(np.array(channel, dtype=np.str_))
@@ -161,7 +161,9 @@ def held_sheets(
 def _counted(query: Select[Any], instrument: Instrument, period: Period) -> Select[Any]:
     """The counted sheets of an instrument (this version) and period."""
     return query.where(
-        ratings.c.day.between(period.first_day, period.last_day),
+        # the same rows; by month and agency they lie together, by day each is a page of the file by itself
+        ratings.c.month.between(period.first_month, period.last_month),
+        (ratings.c.day + 0).between(period.first_day, period.last_day),
         ratings.c.instrument == instrument.code,
         ratings.c.instrument_version == instrument.version,
         ratings.c.state != int(RatingState.SET_ASIDE),
@@ -200,8 +202,8 @@ def further_answers(
     query = Scope(province_id).select(sheet_answers, *columns).join(ratings, ratings.c.id == sheet_answers.c.rating_id)
     query = _counted(query.where(sheet_answers.c.value > 0), instrument, period)
     column_of = {slot: column for column, slot in enumerate(slots)}
-    for rows in connection.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)).partitions():
-        wanted = [(row.rating_id, column_of[row.slot], row.value) for row in rows if row.slot in column_of]
+    for rows in raw_rows(connection, query):
+        wanted = [(rating_id, column_of[slot], value) for rating_id, slot, value in rows if slot in column_of]
         table = np.array(wanted, dtype=np.int64).reshape(-1, 3)
         place = np.searchsorted(ids, table[:, 0])
         known = place < len(ids)
@@ -239,7 +241,7 @@ def further_sums(
 def _packed(first: int) -> ColumnElement[Any]:
     """Answers of the slots from `first` as one whole number, the first in the lowest bits."""
     slots = ANSWER_COLUMNS[first : first + _PACKED]
-    parts = [cast(ratings.c[name], BigInteger) * (1 << _BITS * place) for place, name in enumerate(slots)]
+    parts = [ratings.c[name] * cast(literal(1 << _BITS * place), BigInteger) for place, name in enumerate(slots)]
     return reduce(add, parts)
 
 

@@ -7,7 +7,7 @@ three hundred, five in a hundred of single comparisons would be fifteen accused 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -122,9 +122,18 @@ def held_index(
 ) -> IndexResult:
     """Every figure of the province and of the places of a dimension; held while nothing changes."""
     dimensions = tuple(dict.fromkeys(("province", by)))
-    of = (province_id, instrument.code, instrument.version, period, by)
+    of = _of(province_id, instrument, period, by)
     made = partial(compute_index, connection, province_id, instrument, period, dimensions=dimensions, held=True)
     return _results.get(of, version_of(connection, province_id), made)
+
+
+def known_index(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> IndexResult | None:
+    """`held_index` of the agencies where it is held already."""
+    return _results.look(_of(province_id, instrument, period, "agency"), version_of(connection, province_id))
+
+
+def _of(province_id: int, instrument: Instrument, period: Period, by: str) -> tuple[Hashable, ...]:
+    return province_id, instrument.code, instrument.version, period, by
 
 
 def index_within(

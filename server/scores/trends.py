@@ -15,7 +15,7 @@ from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
 from server.core.provinces import read_setting
 from server.core.scope import Scope
-from server.scores.clerks import shown_releases
+from server.scores.clerks import any_release, shown_releases
 from server.scores.shown import shown_of
 from server.scores.sums import run
 from server.store.tables.ratings import RatingState, ratings
@@ -109,11 +109,13 @@ def trend(
 def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pulse]:
     """The newest windows of an agency, oldest first; boxes with the same window are added up. Windows of a lone clerk
     are left out (`server/scores/clerks.py`)."""
-    import ibis
+    if not any_release(connection, province_id, PULSE, agency_id):
+        return []
+    rows = shown_releases(province_id, PULSE, agency_id)
+    import ibis  # here: most agencies have none, and it takes a second of the first page
 
     from calibration.tables import cell_noise_variance
 
-    rows = shown_releases(province_id, PULSE, agency_id)
     sums = {f"s{slot}": rows[f"c{slot:02d}"].sum().cast("int64") for slot in range(4)}
     windows = rows.group_by(["period_kind", "period_index"]).aggregate(
         epsilon_milli=rows.epsilon_milli.min(), count=rows.count(), **sums, newest=rows.id.max()

@@ -19,6 +19,7 @@ from server.core.scope import Scope
 from server.scores.analysis_tables import analysis_tables
 from server.scores.fused import newest_period
 from server.scores.held import Version, version_of
+from server.scores.own_place import shared_by_agencies
 from server.scores.signals import signals
 from server.scores.standings import held_index, standings
 from server.store.engine import read
@@ -95,9 +96,10 @@ class Warmer:
             with read(engine) as connection:
                 period = newest_period(connection, province_id)
                 instrument = standings(connection, province_id, period).instrument
+                held_index(connection, province_id, instrument, period)
                 for one in (period, period.before(), period.year_before()):
                     if not self._over.is_set():
-                        held_index(connection, province_id, instrument, one)
+                        shared_by_agencies(connection, province_id, instrument, one)
 
         def signal() -> None:
             with read(engine) as connection:

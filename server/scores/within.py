@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 from sqlalchemy import Connection, func
 
+from calibration.design import distinct
 from pipeline.instruments import Instrument
 from server.catalogue.reading import Named
 from server.core.disclosure import Published, hidden_cells, hidden_counters, looking_day
@@ -85,6 +86,6 @@ def _hidden_cells(
 def cell_counts(sheets: Sheets, dimension: str) -> dict[tuple[int, int | str], int]:
     """Sheets by agency and part (0 where there is none)."""
     keys, key = np.unique(getattr(sheets, dimension), return_inverse=True)
-    cells, counts = np.unique(np.stack([sheets.agency, key.ravel()]), axis=1, return_counts=True)
+    cells, _, counts = distinct(sheets.agency, key)
     names = keys.tolist()
     return {(int(agency), names[one]): int(count) for (agency, one), count in zip(cells.T, counts, strict=True)}

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, Table, create_engine, event, insert
+from sqlalchemy import Connection, Engine, ExceptionContext, Select, Table, create_engine, event, insert
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -32,6 +32,7 @@ from pipeline.text import tidy_all
 from server.store.types import TooLongError
 
 BUSY_TIMEOUT_MS = 15_000
+ROWS_AT_ONCE = 20_000
 
 
 def store_url(text: str) -> URL:
@@ -186,6 +187,23 @@ def write(engine: Engine) -> Iterator[Connection]:
     """A connection in one transaction: committed at the end, rolled back on an error."""
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
+
+
+def raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Sequence[Any]]]:
+    """The rows of a query, some thousands at a time, for whoever makes arrays of hundreds of thousands of them: as
+    SQLite's driver gives them, since to make SQLAlchemy's rows of them takes half as long as to read them. For columns
+    that need no conversion (whole numbers, texts) alone."""
+    if connection.dialect.name != "sqlite":
+        yield from connection.execute(query.execution_options(yield_per=ROWS_AT_ONCE)).partitions()
+        return
+    # without `yield_per`, with which SQLAlchemy takes the first row for itself
+    with closing(connection.execute(query)) as result:
+        cursor: Any = result.cursor
+        try:
+            while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                yield rows
+        except sqlite3.OperationalError:
+            raise StoreError(*_AWAY) from None
 
 
 def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pipeline.errors import StoreError
 from pipeline.language import Text
-from server.store.engine import connect, read, store_url, write
+from server.store.engine import connect, raw_rows, read, store_url, write
 from server.store.schema import metadata
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
@@ -211,3 +211,16 @@ def test_cells(counts: tuple[int, ...], filled: int) -> None:
     assert sum(v is not None for v in values.values()) == filled
     with pytest.raises(ValueError, match="4 or 18"):
         cell_values((1, 2, 3))
+
+
+def test_rows_as_the_driver_gives_them_are_all_of_them(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.store.engine.ROWS_AT_ONCE", 3)
+    with write(store) as connection:
+        province, agency = _province(connection, "lon")
+        connection.execute(insert(ratings), [_rating(province, agency) for _ in range(7)])
+    with read(store) as connection:
+        query = select(ratings.c.id, ratings.c.channel).where(ratings.c.province_id == province).order_by(ratings.c.id)
+        pieces = [[tuple(row) for row in rows] for rows in raw_rows(connection, query)]
+        assert [len(piece) for piece in pieces] == [3, 3, 1]
+        assert [row for piece in pieces for row in piece] == [tuple(row) for row in connection.execute(query)]
+        assert [list(rows) for rows in raw_rows(connection, query.where(ratings.c.id < 0))] == []
