@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import Response
@@ -54,6 +55,9 @@ _TOO_FEW = {
     ),
     False: Message("Answer at least one question."),
 }
+_ONLY_OVERALL = Message(
+    "You may also send the overall answer alone: it counts as such, and what you have ticked of the others is left out."
+)
 _GONE = {
     "used": Message("This link has been used. Each link works once."),
     "dossier": Message("This dossier has been rated. Thank you: every dossier is rated once."),
@@ -120,8 +124,10 @@ def _show(
     given: Mapping[str, str] | None = None,
     given_reasons: Sequence[str] = (),
     tells_used: bool = False,
+    offers_alone: bool = False,
 ) -> Response:
-    """The form, with what was `given` already ticked: nobody answers twenty questions twice.
+    """The form, with what was `given` already ticked: nobody answers twenty questions twice. `offers_alone`: the
+    overall answer is there and most others are not, and it may be sent alone.
 
     Whether a link was used is told to the browser that used it, and to whoever has filled the form in (`tells_used`):
     the staff that printed a receipt knows its link, and could else look who has answered."""
@@ -160,6 +166,7 @@ def _show(
         action=f"/{'embed' if embed else 's'}/{token}",
         shown=signed_now(request),
         problem=problem,
+        offer=_ONLY_OVERALL if offers_alone else None,
         given=given or {},
         given_reasons=given_reasons,
         max_comment=MAX_COMMENT,
@@ -233,23 +240,36 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         handling_id=invitation.handling_id,
         deciding_id=invitation.deciding_id,
     )
+    checked = partial(
+        Rating.checked,
+        survey_round.instrument,
+        place=place,
+        channel=CHANNELS[invitation.channel],
+        day=today(),
+        today=today(),
+        reasons=reasons_of(survey_round.instrument, chosen) if 0 < answers[0] <= 3 else 0,
+    )
     try:
-        rating = Rating.checked(
-            survey_round.instrument,
-            Sheet(answers, more),
-            place=place,
-            channel=CHANNELS[invitation.channel],
-            day=today(),
-            today=today(),
-            reasons=reasons_of(survey_round.instrument, chosen) if 0 < answers[0] <= 3 else 0,
-            part=not whole,
-        )
+        rating = checked(Sheet(answers, more), part=not whole)
     except UnfitSheetError as error:
-        wrong = error.message if error.reason is Unfit.CHOICE else _TOO_FEW[whole]
-        problem = in_language(wrong, language(request))
-        return _show(
-            request, token, survey_round, embed=embed, problem=problem, status=422, given=texts, given_reasons=chosen
-        )
+        # an answer to the overall question counts alone where whoever gave it says so: nobody is counted by a slip
+        may_alone = whole and answers[0] > 0 and error.reason is Unfit.TOO_FEW
+        if not (may_alone and texts.get("alone")):
+            wrong = error.message if error.reason is Unfit.CHOICE else _TOO_FEW[whole]
+            return _show(
+                request,
+                token,
+                survey_round,
+                embed=embed,
+                problem=in_language(wrong, language(request)),
+                status=422,
+                given=texts,
+                given_reasons=chosen,
+                offers_alone=may_alone,
+            )
+        # the first questions of the list would weigh more than the last ones: of a sheet that breaks off none counts
+        answers, more = (answers[0], *(0 for _ in answers[1:])), {}
+        rating = checked(Sheet(answers, more), part=True)
     if invitation.used:
         return _show(request, token, survey_round, embed=embed, tells_used=True)
     suspicion = watch_of(request, invitation.province_id).judge(

@@ -23,7 +23,7 @@ from server.feedback.feedback import items
 from server.rounds.rounds import Round, make_round
 from server.store.engine import read, write
 from server.store.tables.changes import changes
-from server.store.tables.ratings import RatingState, ratings
+from server.store.tables.ratings import ANSWER_COLUMNS, RatingState, ratings
 from server.store.tables.users import Role
 from tests.server.client import Browser
 from tests.server.province import Province, add_analyst, fill_province
@@ -196,6 +196,44 @@ def test_answers_that_are_not_valid_leave_the_link_unused(world: World, data: di
         invitation = find(connection, token)
     assert invitation is not None
     assert not invitation.used
+    assert world.sheets("online") == []
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"q_A1": "5", "q_A2": "1"}, {"reason": "waiting", "suggestion": "Thêm ghế ngồi."}]
+)
+def test_the_overall_answer_alone_counts_where_it_is_said_so(world: World, more: dict[str, str]) -> None:
+    token, browser = world.token(world.mine), world.browser()
+    again = browser.http.post(f"/s/{token}", data={"q_overall": "2", **more})
+    assert again.status_code == 422
+    assert 'name="alone"' in again.text
+    assert world.sheets("online") == []
+    thanks = browser.http.post(f"/s/{token}", data={"q_overall": "2", **more, "alone": "1"})
+    assert thanks.status_code == 200
+    with read(world.store) as connection:
+        (row,) = connection.execute(ratings.select().where(ratings.c.channel == "online")).all()
+        answers = [getattr(row, name) for name in ANSWER_COLUMNS]
+        assert find(connection, token).used  # type: ignore[union-attr]
+    assert answers == [2, *[0] * (len(answers) - 1)]
+    assert bool(row.reasons) == ("reason" in more)
+    # once, whichever button
+    assert browser.http.post(f"/s/{token}", data={"q_overall": "2", "alone": "1"}).status_code == 410
+    assert len(world.sheets("online")) == 1
+
+
+def test_a_whole_sheet_counts_whole_whichever_button_was_pressed(world: World) -> None:
+    assert world.browser().http.post(f"/s/{world.token(world.mine)}", data={**GOOD, "alone": "1"}).status_code == 200
+    with read(world.store) as connection:
+        (row,) = connection.execute(ratings.select().where(ratings.c.channel == "online")).all()
+    assert sum(getattr(row, name) > 0 for name in ANSWER_COLUMNS) == len(GOOD)
+
+
+@pytest.mark.parametrize("data", [{}, {"q_A1": "4"}, {"q_overall": "9"}, {"q_overall": "4", "q_A1": "9"}])
+def test_alone_is_no_way_around_the_rules_of_a_sheet(world: World, data: dict[str, str]) -> None:
+    token = world.token(world.mine)
+    refused = world.browser().http.post(f"/s/{token}", data={**data, "alone": "1"})
+    assert refused.status_code == 422
+    assert 'name="alone"' not in refused.text
     assert world.sheets("online") == []
 
 
