@@ -337,7 +337,11 @@ def published(
     parts: list[IntArray] = [np.zeros((5, 0), dtype=np.int64)]
     for rows in raw_rows(connection, query):
         agency_of, codes, versions, *rest = zip(*rows, strict=True)
-        which = [instruments.setdefault(one, len(instruments)) for one in zip(codes, versions, strict=True)]
+        pairs = zip(codes, versions, strict=True)
+        if len(set(codes)) == len(set(versions)) == 1:  # as nearly everywhere: not one by one
+            which = [instruments.setdefault(next(pairs), len(instruments))] * len(codes)
+        else:
+            which = [instruments.setdefault(one, len(instruments)) for one in pairs]
         parts.append(np.array([agency_of, which, *rest], dtype=np.int64))
     cutoffs, months = _blocks(np.concatenate(parts, axis=1), list(instruments), floor, day)
     settled = day > quarter_of_month(period.last_month).last_day + SETTLED_AFTER_DAYS
@@ -351,20 +355,17 @@ def _blocks(
     """(`cutoffs`, `months`) of `Published`, seen on a `day`, from `sums` [5, rows]: agency, instrument (among
     `instruments`, by number), month, day of being known, sheets."""
     agency, which, month, known, count = sums
-    quarters, row, sizes = distinct(agency, which, month - month % 3)
+    by_day, row, _ = distinct(agency, which, month - month % 3, known)
+    days = by_day[3].tolist()
+    counts = np.bincount(row, weights=count, minlength=len(days)).astype(np.int64).tolist()
+    quarters, of_day, sizes = distinct(*by_day[:3])
+    row = of_day[row]
     last = np.full(len(sizes), -1, dtype=np.int64)
     ends = np.cumsum(sizes)
-    order = np.argsort(row, kind="stable")
-    days, counts = known[order].tolist(), count[order].tolist()
-    settles: dict[int, int] = {}
+    settles = {one: quarter_of_month(one).last_day + SETTLED_AFTER_DAYS for one in set(quarters[2].tolist())}
     for number, (first, end) in enumerate(zip((ends - sizes).tolist(), ends.tolist(), strict=True)):
-        of_quarter: dict[int, int] = defaultdict(int)
-        for known_on, sheets in zip(days[first:end], counts[first:end], strict=True):
-            of_quarter[known_on] += sheets
-        quarter = int(quarters[2, number])
-        if quarter not in settles:
-            settles[quarter] = quarter_of_month(quarter).last_day + SETTLED_AFTER_DAYS
-        last[number] = last_shown(of_quarter, floor, day, settles[quarter])
+        of_quarter = dict(zip(days[first:end], counts[first:end], strict=True))
+        last[number] = last_shown(of_quarter, floor, day, settles[int(quarters[2, number])])
     cutoffs = {
         (one, *instruments[number], quarter): end
         for (one, number, quarter), end in zip(quarters.T.tolist(), last.tolist(), strict=True)

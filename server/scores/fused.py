@@ -23,7 +23,7 @@ from server.scores.evidence import agency_months, day_range, left_out_agencies
 from server.scores.held import Held, version_of
 from server.scores.shown import shown_of
 from server.scores.words import VERDICTS
-from server.store.engine import read
+from server.store.engine import raw_rows, read
 from server.store.tables.ratings import RatingState, ratings
 
 
@@ -236,9 +236,10 @@ def _rated_quarters(connection: Connection, province_id: int) -> list[RatedQuart
     grouped = grouped.group_by(ratings.c.month, ratings.c.agency_id)
     by_agency: dict[Period, Counter[int]] = {}
     quarters: dict[int, Period] = {}
-    for month, agency, count in connection.execute(grouped):
-        quarter = quarters.get(month) or quarters.setdefault(month, quarter_of_month(int(month)))
-        by_agency.setdefault(quarter, Counter())[agency] += count
+    for rows in raw_rows(connection, grouped):
+        for month, agency, count in rows:
+            quarter = quarters.get(month) or quarters.setdefault(month, quarter_of_month(int(month)))
+            by_agency.setdefault(quarter, Counter())[agency] += count
     if not by_agency:
         return [RatedQuarter(quarter_of_month(month_of_day(today())), 0, True)]
     needed = int(read_setting(connection, province_id, "min_answers"))

@@ -34,6 +34,7 @@ from server.scores.beside import Maker
 from server.scores.drivers import drivers_of
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.held import version_of
+from server.scores.own_place import own_place
 from server.scores.raked import raked_index
 from server.scores.reasons import reasons_of
 from server.scores.signals import signals
@@ -60,6 +61,7 @@ READ = {
 def _in_one(connection: Connection, province: int) -> None:
     """Everything that is held, but what needs an engine."""
     rated_quarters(connection, province)
+    own_place(connection, province, INSTRUMENT, PERIOD, 1)
     standings(connection, province, PERIOD)
     held_index(connection, province, INSTRUMENT, PERIOD)
     reasons_of(connection, province, INSTRUMENT, PERIOD, "agency")
@@ -69,8 +71,9 @@ def _in_one(connection: Connection, province: int) -> None:
 
 
 HOLDERS = {
-    "scores/analysis_tables.py", "scores/drivers.py", "scores/fused.py", "scores/raked.py", "scores/reasons.py",
-    "scores/sheets.py", "scores/shown.py", "scores/signals.py", "scores/standings.py", "scores/within.py",
+    "scores/analysis_tables.py", "scores/drivers.py", "scores/fused.py", "scores/index.py", "scores/own_place.py",
+    "scores/raked.py", "scores/reasons.py", "scores/sheets.py", "scores/shown.py", "scores/signals.py",
+    "scores/standings.py", "scores/within.py",
 }  # fmt: skip
 """Modules with something `Held`; what they hold is made in `test_what_held_figures_read`."""
 
