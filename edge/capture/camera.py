@@ -1,8 +1,9 @@
 """A camera by device number, RTSP address or file, kept alive: it may hang, die and come back, and the box goes on.
 
-A thread reads and hands the newest picture over; an older one that nobody took is dropped and counted. Another watches
-the age of the newest picture: a source that says nothing for `stale_s` is given up and opened anew after a pause that
-doubles from try to try. A thread that hangs inside a driver is left behind and ends itself when it wakes.
+A thread reads and hands the newest picture over, a network camera's still coded (`edge.capture.live_film`); an older
+one that nobody took is dropped and counted. Another watches the age of the newest picture: a source that says nothing
+for `stale_s` is given up and opened anew after a pause that doubles from try to try. A thread that hangs in a driver
+is left behind and ends itself when it wakes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from random import uniform
 
 import numpy as np
 
-from edge.capture.media_file import Interest, open_media, read_frames
+from edge.capture.live_film import LiveFilm
+from edge.capture.media_file import Interest, nothing_decodable, open_media, read_frames, to_decode, video_of
 from edge.capture.source import Source
 from edge.worker import Worker
 from pipeline.errors import SourceError
@@ -59,6 +61,36 @@ def read_camera(
         container.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """That a picture of a network camera has come, at `time_s` (monotonic clock); `film` decodes it."""
+
+    film: LiveFilm
+    time_s: float
+
+
+def read_live(source: str, settings: CameraSettings, tallies: Tallies, interest: Interest) -> Generator[Seen]:
+    """Says of each picture of a network stream that is of the present that it has come; whoever looks at it decodes it.
+
+    Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
+    container = open_media(source, settings.open_s, settings.read_s)
+    film: LiveFilm | None = None
+    try:
+        stream = video_of(container, source)
+        film = LiveFilm(stream, tallies)
+        for coded in to_decode(container, stream, source, tallies, interest, film.decoder.resting):
+            now_s = time.monotonic()
+            film.put(coded, now_s)
+            if coded.is_present and film.has_shown:
+                yield Seen(film, now_s)
+        if not film.has_shown:
+            raise nothing_decodable(source)
+    finally:
+        if film is not None:
+            film.close()  # before its container: nobody decodes of what is closed
+        container.close()
+
+
 def _read_device(number: int, tallies: Tallies, interest: Interest) -> Iterator[Frame]:
     import cv2
 
@@ -92,12 +124,12 @@ def _read_device(number: int, tallies: Tallies, interest: Interest) -> Iterator[
         capture.release()
 
 
-class Camera(Source[Frame]):
+class Camera(Source[Frame | Seen]):
     """A live camera, or a file that plays like one. The newest picture alone waits. Times of frames are of the
     monotonic clock.
 
-    `tallies`: pictures read, and dropped by reason: `unwanted`, `resting`, `behind`, `late`, `between`, `corrupt`;
-    `lost` and `stale` count interruptions. `interest`: of whoever looks at a live picture."""
+    `tallies`: pictures read, and dropped by reason: `unwanted`, `needless`, `resting`, `behind`, `late`, `between`,
+    `corrupt`; `lost` and `stale` count interruptions. `interest`: of whoever looks at a live picture."""
 
     kind = "camera"
     gives_nothing = "gives no picture."
@@ -116,9 +148,38 @@ class Camera(Source[Frame]):
         self.interest = Interest()
         self._generation = 0
         self._beat_s = 0.0
+        self._film: LiveFilm | None = None
 
     def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Generator[Frame]:
         return read_camera(self.source, self._settings, tallies, passed_s, self.interest)
+
+    def _live_items(self, passed_s: float) -> Generator[Frame | Seen]:
+        if isinstance(self.source, str) and not self.is_file:
+            return read_live(self.source, self._settings, self.tallies, self.interest)
+        return self._items(self.tallies, passed_s)
+
+    def check(self) -> Frame:
+        found = super().check()
+        assert isinstance(found, Frame)
+        return found
+
+    def next(self, timeout_s: float) -> Frame | None:
+        """The newest picture, decoded now where it is coded; None where none came in time, or it was damaged."""
+        item = super().next(timeout_s)
+        return item.film.newest() if isinstance(item, Seen) else item
+
+    def close(self) -> None:
+        super().close()
+        self._forget()
+
+    def stop(self) -> None:
+        super().stop()
+        self._forget()
+
+    def _forget(self) -> None:
+        film = self._film
+        if film is not None:
+            film.close()
 
     # -- the watching thread ---------------------------------------------------------------------------------------
 
@@ -187,18 +248,26 @@ class Camera(Source[Frame]):
     def _read_once(self, generation: int, start_s: float, passed_s: float) -> float:
         """Read the source to its end; returns its length where it is a file."""
         time_s = step_s = 0.0
-        for frame in self._items(self.tallies, passed_s):
+        for item in self._live_items(passed_s):
             if self._over(generation):
                 break
-            if self.is_file:
+            now_s = time.monotonic()
+            if isinstance(item, Seen):
+                self._film = item.film
+                # packets that give no picture are no sign of life
+                barren_s = item.film.barren_since_s
+                self._beat_s = now_s if barren_s is None else barren_s
+            elif self.is_file:
                 # a file plays in real time, so that the box meets it as it would meet a camera
-                step_s, time_s = frame.time_s - time_s, frame.time_s
-                frame = replace(frame, time_s=start_s + time_s)
-                self._beat_s = time.monotonic()
-                if self._worker.wait(max(0.0, frame.time_s - self._beat_s)):
+                step_s, time_s = item.time_s - time_s, item.time_s
+                item = replace(item, time_s=start_s + time_s)
+                self._beat_s = now_s
+                if self._worker.wait(max(0.0, item.time_s - now_s)):
                     break
-            self._beat_s = time.monotonic()
-            self._slots.put(frame)
+                self._beat_s = time.monotonic()
+            else:
+                self._beat_s = now_s
+            self._slots.put(item)
             if self._lost:
                 self._set_lost(NOTHING)
         return time_s + max(step_s, 1e-3)

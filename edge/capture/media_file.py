@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.capture.decoding import MAX_PIXELS, Coded, Decoder
 from edge.capture.lag import Lag
 from edge.capture.quality import Levels
 from edge.capture.redaction import redacted
@@ -33,7 +34,6 @@ MAX_GAP_S = 60.0
 """A pause in the sound that is longer is no pause, but a wrong time stamp."""
 UNEVEN_S = 0.2
 """Time stamps are not more even than this."""
-MAX_PIXELS = 8_192 * 8_192
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4_000, 400_000, 64
 
 
@@ -181,15 +181,6 @@ class Interest:
     clock: Callable[[], float] = time.monotonic
 
 
-def square_pixels(width: int, height: int, pixel_shape: float) -> tuple[int, int]:
-    """Size at which a picture is shown whose pixels are `pixel_shape` times as wide as high: the shorter side grows, so
-    that nothing is lost. What is nearly square, or no shape at all, stays."""
-    if not 0.1 <= pixel_shape <= 10 or abs(pixel_shape - 1) < 0.02:
-        return width, height
-    wide, high = (round(width * pixel_shape), height) if pixel_shape > 1 else (width, round(height / pixel_shape))
-    return (wide, high) if wide * high <= MAX_PIXELS else (width, height)
-
-
 def read_frames(
     container: Any, source: str, tallies: Tallies, passed_s: float = 0.0, interest: Interest | None = None
 ) -> Iterator[Frame]:
@@ -199,8 +190,35 @@ def read_frames(
     decoded while a live stream is read too late (`behind`).
 
     Raises `SourceError` where the container has no pictures at all."""
-    import av
+    stream = video_of(container, source)
+    rate = float(stream.average_rate or 0)
+    origin_s = _origin_s(container)
+    times = _Times(origin_s, 1 / rate if 1 <= rate <= 1_000 else 1 / 25, tallies)
+    times.begins_anywhere = passed_s > 0
+    go_to(container, passed_s)
+    found = passed_s > 0
+    decoder = Decoder(stream, tallies)
+    for coded in to_decode(container, stream, source, tallies, interest, decoder.resting):
+        for picture in decoder.decode(coded):
+            if not coded.is_present or (interest is not None and not interest.wants()):
+                found = True
+                tallies.drop("unwanted")
+                continue
+            if passed_s > 0 and (picture.time or 0.0) - (origin_s or 0.0) < passed_s:
+                continue
+            frame = decoder.frame(picture, times.next(picture.time))
+            if frame is None:
+                continue
+            found = True
+            tallies.forwarded += 1
+            yield frame
+    if not found:
+        raise nothing_decodable(source)
 
+
+def video_of(container: Any, source: str) -> Any:
+    """A container's pictures, to be decoded on the thread that asks for them. Raises `SourceError` where it has none,
+    or they cannot be decoded here."""
     if not container.streams.video:
         raise SourceError(
             Message("{redacted} holds no pictures.", redacted=redacted(source)), Message("Name a film, not a sound.")
@@ -210,60 +228,27 @@ def read_frames(
         raise _no_decoder(source)
     stream.thread_type = "NONE"
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # refused before memory is taken
-    rate = float(stream.average_rate or 0)
-    origin_s = _origin_s(container)
-    times = _Times(origin_s, 1 / rate if 1 <= rate <= 1_000 else 1 / 25, tallies)
-    times.begins_anywhere = passed_s > 0
-    pixel_shape = float(stream.sample_aspect_ratio or 1)
-    go_to(container, passed_s)
-    found = passed_s > 0
-    resting = Resting(tallies)
-    for packet, is_present in _to_decode(container, stream, source, tallies, interest, resting):
-        try:
-            pictures = packet.decode()
-        except (av.FFmpegError, ValueError):
-            tallies.drop("corrupt")
-            continue
-        if pictures:
-            resting.shown()
-        for picture in pictures:
-            if not is_present or (interest is not None and not interest.wants()):
-                found = True
-                tallies.drop("unwanted")
-                continue
-            if passed_s > 0 and (picture.time or 0.0) - (origin_s or 0.0) < passed_s:
-                continue
-            try:
-                width, height = square_pixels(picture.width, picture.height, pixel_shape)
-                pixels = picture.to_ndarray(format="bgr24", width=width, height=height)
-                turns = round((picture.rotation or 0) / 90) % 4  # counter-clockwise, as numpy turns
-                upright = np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
-                frame = Frame(upright, times.next(picture.time))
-            except (av.FFmpegError, ValueError, MemoryError):
-                tallies.drop("corrupt")
-                continue
-            found = True
-            tallies.forwarded += 1
-            yield frame
-    if not found:
-        raise SourceError(
-            Message("{redacted} holds no picture that can be decoded.", redacted=redacted(source)),
-            Message("It may be cut off: record anew."),
-        )
+    return stream
 
 
-def _to_decode(
+def nothing_decodable(source: str) -> SourceError:
+    """Of a source whose packets give no picture."""
+    return SourceError(
+        Message("{redacted} holds no picture that can be decoded.", redacted=redacted(source)),
+        Message("It may be cut off: record anew."),
+    )
+
+
+def to_decode(
     container: Any, stream: Any, source: str, tallies: Tallies, interest: Interest | None, resting: Resting
-) -> Iterator[tuple[Any, bool]]:
-    """Packets that have to be decoded, and whether their pictures are of the present: all, or what `interest` needs."""
-    codec, rests, lag, follows = stream.codec_context, False, Lag(), True
+) -> Iterator[Coded]:
+    """Packets that have to be decoded, in their order: all, or what `interest` needs."""
+    lag, follows = Lag(), True
     for packet in _packets(container, stream, source):
         if interest is None or not packet.size:
-            yield packet, True
+            yield Coded(packet)
             continue
-        if interest.rests() != rests:
-            rests = not rests
-            codec.skip_frame = "NONREF" if rests else "DEFAULT"
+        rests = interest.rests()
         # what follows a picture that was left out cannot be decoded before the next one that stands alone
         now_s = interest.clock()
         behind = lag.update(_sent_s(packet), now_s)
@@ -273,10 +258,10 @@ def _to_decode(
             tallies.drop("behind")
             continue
         due = resting.take(packet, interest.sleeps(), now_s)
-        if resting.has_gap or (packet.is_keyframe and not followed):
-            codec.flush_buffers()  # what is coded after pictures of before the gap is left out, not damaged
-        for each in due:
-            yield each, each is packet
+        # what is coded after pictures of before the gap is left out, not damaged
+        after_gap = resting.has_gap or (packet.is_keyframe and not followed)
+        for number, each in enumerate(due):
+            yield Coded(each, each is packet, after_gap and number == 0, rests)
 
 
 def read_chunks(

@@ -35,6 +35,9 @@ class Resting:
     def __init__(self, tallies: Tallies) -> None:
         self.has_gap = False
         """Whether something was left out before what `take` gave: the decoder has to begin anew."""
+        self.shows_alone = False
+        """Whether the last picture that stands alone came out of the decoder as soon as its packet was put in: then
+        nobody waits for the next one's packets, though it may be decoded later than they come."""
         self._tallies = tallies
         self._held: list[Any] = []
         self._held_bytes = 0
@@ -51,7 +54,7 @@ class Resting:
         if packet.is_keyframe:
             self.has_gap = bool(self._held)
             self.leave_out()
-            self._shows = False
+            self._shows = self.shows_alone
             self._alone_s = self._decoded_s = now_s
             return [packet]
         if len(self._sizes) >= MIN_SIZES and packet.size > GROWN * max(self._sizes):
@@ -65,9 +68,11 @@ class Resting:
         self._decoded_s = now_s
         return due
 
-    def shown(self) -> None:
-        """The decoder has given a picture."""
-        self._shows = True
+    def decoded(self, packet: Any, has_shown: bool) -> None:
+        """A packet was decoded; whether the decoder gave a picture: of one that stands alone, that one."""
+        if packet.is_keyframe:
+            self._shows = self.shows_alone = has_shown
+        self._shows = self._shows or has_shown
 
     def leave_out(self) -> None:
         """What is held is not needed any more, or cannot be decoded."""

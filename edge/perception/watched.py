@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge.capture.camera import Camera
+from edge.capture.camera import Camera, Seen
 from edge.capture.media_file import Interest, require_file
 from edge.capture.microphone import Microphone
 from edge.capture.quality import picture_notices
@@ -171,7 +171,7 @@ class Watched:
         if self.camera is None or now_s - self.minute.begun_s < 60.0:
             return
         given = self.camera.tallies
-        pictures = given.forwarded + sum(given.dropped.get(reason, 0) for reason in ("unwanted", "resting"))
+        pictures = given.forwarded + sum(given.dropped.get(reason, 0) for reason in ("unwanted", "needless", "resting"))
         late = given.dropped.get("late", 0)
         before, looked = self.minute, self.engine.looks
         due = looked - before.looked + late - before.late
@@ -197,7 +197,7 @@ class Watched:
     def tell(self, frame_due: Callable[[], None], chunk_due: Callable[[], None]) -> None:
         """Whom to wake when there is something to look at or to listen to."""
 
-        def is_due(frame: Frame) -> bool:
+        def is_due(frame: Frame | Seen) -> bool:
             return frame.time_s >= self.engine.due_s
 
         if self.camera is not None:

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from edge.capture.media_file import CHUNK, MAX_PIXELS, open_media, read_chunks, read_frames, square_pixels
+from edge.capture.decoding import MAX_PIXELS, square_pixels
+from edge.capture.media_file import CHUNK, open_media, read_chunks, read_frames
 from edge.capture.microphone import Microphone, MicrophoneSettings
 from edge.commands.replay import Sources
 from models.sound_file import read_sound
@@ -264,6 +265,7 @@ class _Container:
         self.start_time = self.time_base = None
         self.average_rate, self.thread_type, self.codec_context, self.sample_aspect_ratio = 10, "", self, None
         self.options: dict[str, str] = {}
+        self.is_keyframe = False
 
     def demux(self, stream: object) -> list[Any]:
         return [self]

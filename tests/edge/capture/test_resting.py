@@ -111,7 +111,7 @@ def test_what_moves_wakes_at_once() -> None:
     tallies, now_s = Tallies(), 100.0
     resting = Resting(tallies)
     assert len(resting.take(Packet(9_000, True), True, now_s)) == 1
-    resting.shown()
+    resting.decoded(Packet(9_000, True), True)
     for number in range(MIN_SIZES + 3):
         now_s += 0.1
         assert resting.take(Packet(400 + 10 * (number % 5)), True, now_s) == []
@@ -143,7 +143,7 @@ def test_whatever_comes_is_decoded_in_order_without_a_hole_since_a_picture_that_
             assert first == decoded + 1 or (packet.is_keyframe and resting.has_gap)
             assert resting.has_gap == (first != decoded + 1)
             decoded, anew, taken = number, False, taken + len(due)
-            resting.shown()
+            resting.decoded(packet, True)
         if not sleeps:
             assert due
     held = len(stream) + 1 - taken - tallies.dropped.get("resting", 0)
@@ -155,7 +155,7 @@ def test_nothing_is_held_beyond_its_bound() -> None:
     tallies = Tallies()
     resting = Resting(tallies)
     resting.take(Packet(9_000, True), True, 1.0)
-    resting.shown()
+    resting.decoded(Packet(9_000, True), True)
     longest = max(len(resting.take(Packet(10), True, 1.0)) for _ in range(3 * MAX_HELD))
     assert longest == MAX_HELD + 1
 

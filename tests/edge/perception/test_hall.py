@@ -299,6 +299,7 @@ class Played:
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     found = Played()
     monkeypatch.setattr("edge.capture.camera.read_camera", found.read)
+    monkeypatch.setattr("edge.capture.camera.read_live", found.read)
     return found
 
 
