@@ -85,9 +85,13 @@ def read_live(source: str, settings: CameraSettings, tallies: Tallies, interest:
                 yield Seen(film, now_s)
         if not film.has_shown:
             raise nothing_decodable(source)
+    except GeneratorExit:
+        if film is not None:
+            film.close()  # nobody is to look any more
+        raise
     finally:
         if film is not None:
-            film.close()  # before its container: nobody decodes of what is closed
+            film.end()  # before its container is closed: then nobody decodes of it any more
         container.close()
 
 

@@ -61,6 +61,13 @@ class LiveFilm:
             ready, self._ready = self._ready, None
             return self._newest() or ready
 
+    def end(self) -> None:
+        """The stream is over: its newest picture is decoded, for whoever looks later."""
+        with self._decoding:
+            self._ready = self._newest() or self._ready
+            with self._hand:
+                self._closed = True
+
     def close(self) -> None:
         """Decode nothing any more, and keep nothing: whoever decodes is waited for."""
         with self._decoding, self._hand:

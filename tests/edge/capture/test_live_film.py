@@ -151,6 +151,19 @@ def test_what_is_closed_decodes_nothing_and_keeps_nothing(streams: dict[str, tup
     played.close()
 
 
+def test_the_last_picture_of_a_stream_that_has_ended_can_be_seen(streams: dict[str, tuple[Path, list[str]]]) -> None:
+    path, whole = streams["as cameras code"]
+    played = Played(path)
+    played.comes(5)
+    played.film.end()
+    played.comes(5)
+    frame = played.film.newest()
+    assert frame is not None
+    assert name_of(frame) == whole[4]
+    assert played.film.newest() is None
+    played.close()
+
+
 def test_packets_without_a_picture_are_told_from_when_on(streams: dict[str, tuple[Path, list[str]]]) -> None:
     class Garbage:
         is_keyframe, size = False, 10
