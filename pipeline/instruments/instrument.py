@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pipeline import language
 from pipeline.errors import ConfigError
 from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
@@ -33,6 +34,7 @@ MAX_BYTES = 65_536
 """Of an instrument's file; the shipped ones have 8 to 30 KiB."""
 
 Wording = Annotated[str, Meta(min_length=1, max_length=400)]
+LanguageCode = Annotated[str, Meta(pattern="^[a-z]{2,3}$")]
 Code = Annotated[str, Meta(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,15}$")]
 
 
@@ -52,14 +54,21 @@ class Pooling(StrEnum):
 
 
 class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A wording in Vietnamese and English."""
+    """A wording in Vietnamese, English and, in `more`, any further languages: pairs of a language's code and the
+    wording. In an instrument's file: `more = [["tyz", "..."]]`."""
 
     vi: Wording
     en: Wording
+    more: Annotated[tuple[tuple[LanguageCode, Wording], ...], Meta(max_length=20)] = ()
+
+    @property
+    def named(self) -> language.Text:
+        """The same as names in the data are."""
+        return language.Text.named(**{**dict(self.more), "vi": self.vi, "en": self.en})
 
     def in_language(self, lang: str) -> str:
         """The wording in a language; the Vietnamese one where there is none."""
-        return str(getattr(self, lang, "")) or self.vi
+        return self.named.in_language(lang)
 
 
 class ScalePoint(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -53,7 +53,7 @@ def make_questionnaire(instrument: Instrument, form: Form) -> Questionnaire:
         questions = tuple(_question(instrument, code) for code in instrument.short)
     else:
         questions = tuple(
-            Question(instrument.slot_of(each.item), Text(vi=each.vi, en=each.en), each.optional)
+            Question(instrument.slot_of(each.item), Text(vi=each.vi, en=each.en, more=each.more), each.optional)
             for each in instrument.kiosk
         )
     if questions:
@@ -71,4 +71,4 @@ def _question(instrument: Instrument, code: str) -> Question:
     if code == OVERALL:
         return Question(0, instrument.overall)
     item = instrument.item(code)
-    return Question(item.slot, Text(vi=item.vi, en=item.en), item.optional)
+    return Question(item.slot, Text(vi=item.vi, en=item.en, more=item.more), item.optional)

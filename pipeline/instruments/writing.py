@@ -62,7 +62,7 @@ def _value(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         # a choice a line: a line's length is bounded
         inner = [_value(each) for each in value]
         if isinstance(value[0], dict):

@@ -31,8 +31,8 @@ def set_head(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
         raise InvalidError(Message("There is no such pooling.")) from None
     return replace(
         instrument,
-        title=_text(values, "title"),
-        overall=_text(values, "overall"),
+        title=_text(values, "title", instrument.title),
+        overall=_text(values, "overall", instrument.overall),
         decision=_wording(values.get("decision", "")),
         pooling=pooling,
     )
@@ -58,13 +58,14 @@ def put_item(instrument: Instrument, old: str, values: Mapping[str, str], taken:
     asked_if, _, number = values.get("asked_if", "").partition("=")
     bounds = {name: _number(values.get(name, ""), usual) for name, usual in (("low", 0), ("high", 1_000))}
     unit = values.get("unit", "").strip()
-    words = _text(values, "")
+    words = _text(values, "", before)
     given: dict[str, Any] = {
         "code": code,
         "slot": slot,
         "kind": kind,
         "vi": words.vi,
         "en": words.en,
+        "more": words.more,
         "factor": factor,
         "block": block,
         "asked_if": asked_if or None,
@@ -72,7 +73,7 @@ def put_item(instrument: Instrument, old: str, values: Mapping[str, str], taken:
         "optional": bool(values.get("optional")),
         "neutral": False if before is None else before.neutral,
         "without": [name for name in ("not_applicable", "dont_know") if values.get(name)],
-        "choices": _choices(values.get("choices", "")) if KINDS[kind].figure in ("shares", "several") else [],
+        "choices": _choices(values.get("choices", ""), before) if KINDS[kind].figure in ("shares", "several") else [],
         "most": _number(values.get("most", ""), 0) if kind == "several" else 0,
         "topic": "suggestion" if values.get("topic") == "suggestion" else "expectation",
         "unconfirmed": before is not None and before.unconfirmed and before.vi == words.vi,
@@ -120,12 +121,21 @@ def move_item(instrument: Instrument, code: str, up: bool) -> Instrument:
 
 def put_part(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
     """Add a factor or a block, or change the one of that code. Raises `InvalidError`."""
-    code, words = values.get("code", "").strip(), _text(values, "")
+    code = values.get("code", "").strip()
+    parts: tuple[Block | Factor, ...] = instrument.blocks if values.get("what") == "block" else instrument.factors
+    words = _text(values, "", next((one for one in parts if one.code == code), None))
     if not _CODE.match(code):
         raise InvalidError(Message("The code of a part is a letter, then up to 15 letters, digits or dashes."))
     weight = _decimal(values.get("weight", ""))
     if values.get("what") == "block":
-        block = Block(code=code, vi=words.vi, en=words.en, weight=weight, demographic=bool(values.get("demographic")))
+        block = Block(
+            code=code,
+            vi=words.vi,
+            en=words.en,
+            more=words.more,
+            weight=weight,
+            demographic=bool(values.get("demographic")),
+        )
         blocks = instrument.blocks
         is_there = any(one.code == code for one in blocks)
         return replace(
@@ -133,7 +143,7 @@ def put_part(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
             blocks=tuple(block if one.code == code else one for one in blocks) if is_there else (*blocks, block),
         )
     parent = values.get("block", "") or None
-    factor = Factor(code=code, vi=words.vi, en=words.en, weight=weight or 1.0, block=parent)
+    factor = Factor(code=code, vi=words.vi, en=words.en, more=words.more, weight=weight or 1.0, block=parent)
     factors = instrument.factors
     is_there = any(one.code == code for one in factors)
     return replace(
@@ -167,8 +177,10 @@ def choices_text(item: Item) -> str:
     return "\n".join(lines)
 
 
-def _choices(text: str) -> list[Choice]:
-    """`3. Nam | Male [x]`: number (else the next free one), wording, English, no longer offered."""
+def _choices(text: str, item: Item | None) -> list[Choice]:
+    """`3. Nam | Male [x]`: number (else the next free one), wording, English, no longer offered; wordings in further
+    languages as `item` has them."""
+    held = {} if item is None else {(one.number, one.vi): one.more for one in item.choices}
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MAX_CHOICES:
         raise InvalidError(Message("A question has at most {most} choices.", most=MAX_CHOICES))
@@ -180,9 +192,9 @@ def _choices(text: str) -> list[Choice]:
         used.add(number)
         if not 1 <= number <= MAX_CHOICES:
             raise InvalidError(Message("The number of a choice is 1 to {most}.", most=MAX_CHOICES))
-        found.append(
-            Choice(number=number, vi=_wording(match[2]), en=_wording(match[3] or match[2]), retired=bool(match[4]))
-        )
+        vi = _wording(match[2])
+        more = held.get((number, vi), ())
+        found.append(Choice(number=number, vi=vi, en=_wording(match[3] or match[2]), more=more, retired=bool(match[4])))
     return found
 
 
@@ -201,11 +213,13 @@ def _free_slot(instrument: Instrument, taken: Collection[int], *, wide: bool) ->
     raise InvalidError(Message("The instrument is full: it has {most} questions.", most=MAX_SLOTS - 1))
 
 
-def _text(values: Mapping[str, str], prefix: str) -> Text:
-    """A wording; the English one is the Vietnamese where nothing is given."""
+def _text(values: Mapping[str, str], prefix: str, held: Text | None) -> Text:
+    """A wording; the English one is the Vietnamese where nothing is given. Further languages stay as they are `held`
+    while the Vietnamese does."""
     before = f"{prefix}_" if prefix else ""
     vi = _wording(values.get(f"{before}vi", ""))
-    return Text(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi))
+    more = held.more if held is not None and held.vi == vi else ()
+    return Text(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi), more=more)
 
 
 def _wording(text: str) -> str:

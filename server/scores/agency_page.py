@@ -87,7 +87,7 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         periods = rated_quarters(connection, province)
         drivers = drivers_of(connection, province, instrument, chosen)
     own = drivers.agencies.get(agency.agency_id)
-    factor_names = {f.code: Text.named(vi=f.vi, en=f.en) for f in instrument.factors}
+    factor_names = {f.code: f.named for f in instrument.factors}
     signal = signals(engine, province, chosen, began_s=began_s)
     standing = next((one for one in found.agencies if one.code == agency.code), None)
     return render(

@@ -11,7 +11,7 @@ from fastapi.responses import Response
 
 from calibration.ranks import RankSet, top
 from pipeline.calendar import parse_period
-from pipeline.language import Message, Text, in_language
+from pipeline.language import Message, in_language
 from server.catalogue.reading import listing as catalogue_listing
 from server.scores.analysis_plots import curve_plot, difference_plot, evidence_plot, rank_plot
 from server.scores.analysis_tables import OF_AGENCIES, analysis_tables
@@ -75,14 +75,14 @@ def analysis_page(
         drift_words=drift_words,
         agency_plot=agency_plot(table.rows, lang),
         curve_plot=curve_plot(
-            rows["curves"], lang, {row.code: in_language(Text.of_row(row._mapping), lang) for row in named}
+            rows["curves"], lang, {row.code: in_language(row.name, lang) for row in named}
         ),
         difference_plot=difference_plot(points[:: -(-len(points) // POINTS) or 1], rows["agencies"], lang),
         rank_plot=rank_plot(rows["ranks"], lang),
         evidence_plot=evidence_plot(rows["drift-evidence"], lang),
         first=first,
         firsts=first_agencies(found.rows["ranks"], first),
-        level_names={row.code: in_language(Text.of_row(row._mapping), lang) for row in named},
+        level_names={row.code: in_language(row.name, lang) for row in named},
         dictionary=[(name, described(name)) for name in found.columns],
     )
 

@@ -66,8 +66,8 @@ def _rows(instrument: Instrument, left: Place | None, right: Place | None) -> li
         return []
     kinds: list[tuple[str, list[tuple[str, Text | Message]]]] = [
         ("index", [(WHOLE, WHOLE_NAME), ("overall", OVERALL_NAME)]),
-        ("factor", [(f.code, Text.named(vi=f.vi, en=f.en)) for f in instrument.factors]),
-        ("criterion", [(i.code, Text.named(vi=i.vi, en=i.en)) for i in instrument.criteria]),
+        ("factor", [(f.code, f.named) for f in instrument.factors]),
+        ("criterion", [(i.code, i.named) for i in instrument.criteria]),
     ]
     return [
         Row(

@@ -37,8 +37,8 @@ def shade(figure: Figure) -> str:
 
 def _columns(instrument: Instrument, by: str) -> list[tuple[str, Text]]:
     if by == "factor":
-        return [(one.code, Text.named(vi=one.vi, en=one.en)) for one in instrument.factors]
-    return [(one.code, Text.named(vi=one.vi, en=one.en)) for one in instrument.criteria]
+        return [(one.code, one.named) for one in instrument.factors]
+    return [(one.code, one.named) for one in instrument.criteria]
 
 
 def _places(request: Request, user: User, period: str) -> tuple[list[Place], Instrument, str]:

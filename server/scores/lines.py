@@ -57,8 +57,8 @@ def lines_of(instrument: Instrument, now: Place | None, last: Place | None, year
     """The lines of a place in three periods; without a place now there are none."""
     if now is None:
         return Lines((), (), ())
-    factors = _lines([(f.code, Text.named(vi=f.vi, en=f.en)) for f in instrument.factors], now, last, year)
-    criteria = _lines([(i.code, Text.named(vi=i.vi, en=i.en)) for i in instrument.criteria], now, last, year)
+    factors = _lines([(f.code, f.named) for f in instrument.factors], now, last, year)
+    criteria = _lines([(i.code, i.named) for i in instrument.criteria], now, last, year)
     by_code: Mapping[str, Line] = {line.code: line for line in criteria}
     lowest = [by_code[figure.item] for figure in worst(now, list(by_code), WORST)]
     return Lines(factors, criteria, lowest)

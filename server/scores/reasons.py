@@ -21,9 +21,9 @@ from sqlalchemy import Connection
 from calibration.days import day_numbers
 from calibration.design import Design, distinct, sum_rows
 from calibration.survey_shares import Answers, days_of, shares
-from pipeline.calendar import Period, day_date, month_words
+from pipeline.calendar import Period, day_date, month_spoken
 from pipeline.instruments import Instrument
-from pipeline.language import Text, in_language
+from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
 from server.core.disclosure import hidden_places
 from server.scores.held import Held, version_of
@@ -226,16 +226,13 @@ def _places(
         "province": lambda: [("province", catalogue.province.name)],
         "agency": lambda: [(str(one.id), one.name) for one in catalogue.agencies.values()],
         "criterion": lambda: [
-            (str(item.slot), Text.named(vi=f"{item.code}. {item.vi}", en=f"{item.code}. {item.en}"))
+            (str(item.slot), Text.named(**{lang: f"{item.code}. {text}" for lang, text in item.named.words}))
             for item in instrument.criteria
             if item.is_wide
         ],
-        "channel": lambda: [
-            (code, Text.named(vi=in_language(name, "vi"), en=in_language(name, "en")))
-            for code, name in CHANNELS.names.items()
-        ],
+        "channel": lambda: [(code, Text.said(name)) for code, name in CHANNELS.names.items()],
         "month": lambda: [
-            (str(month), Text.named(vi=month_words(month, "vi"), en=month_words(month, "en")))
+            (str(month), Text.said(month_spoken(month)))
             for month in period.months
         ],
     }
@@ -265,7 +262,7 @@ def _place(
     reasons = [
         ReasonShare(
             reason.code,
-            Text.named(vi=reason.vi, en=reason.en),
+            reason.named,
             int(counts[place]),
             100 * share.estimate,
             100 * (share.low or 0.0),

@@ -27,7 +27,9 @@ from pipeline.instruments import (
     shipped_instruments,
 )
 from pipeline.instruments.instrument import MAX_BYTES
+from pipeline.instruments.questionnaire import make_questionnaire
 from pipeline.instruments.signed import _signed_bytes, open_signed, sign_file
+from pipeline.instruments.writing import write_instrument
 from pipeline.language import in_language
 from pipeline.wire import ANSWER_SLOTS, SignedFile
 
@@ -206,6 +208,29 @@ def test_what_is_no_instrument_costs_next_to_nothing(name: str) -> None:
         assert tracemalloc.get_traced_memory()[1] < 20e6
     finally:
         tracemalloc.stop()
+
+
+def test_a_wording_may_be_in_any_language() -> None:
+    plain = load_instrument("2640")
+    first = plain.items[0]
+    told = msgspec.structs.replace(first, more=(("tyz", "Cần bộ tẻo lùm?"),))
+    title = msgspec.structs.replace(plain.title, more=(("km", "សំណួរ"),))
+    mine = msgspec.structs.replace(plain, title=title, items=(told, *plain.items[1:]))
+    content = write_instrument(mine)
+    assert 'more = [["tyz", "Cần bộ tẻo lùm?"]]' in content.decode()
+    read = parse_instrument(content)
+    assert read == mine
+    assert hash(read.items[0]) == hash(told)
+    assert [in_language(read.items[0], lang) for lang in ("vi", "en", "tyz", "km")] == [
+        first.vi, first.en, "Cần bộ tẻo lùm?", first.vi
+    ]  # fmt: skip
+    kiosk = msgspec.structs.replace(plain.kiosk[0], more=(("tyz", "Lùm bấu?"),))
+    asked = make_questionnaire(msgspec.structs.replace(plain, kiosk=(kiosk, *plain.kiosk[1:])), "kiosk")
+    assert "Lùm bấu?" in [in_language(question.text, "tyz") for question in asked.questions], "on the tablet too"
+    assert parse_instrument(write_instrument(plain)) == plain, "nothing else changes"
+    for wrong in ('more = [["Tày", "x"]]', 'more = [["tyz", ""]]', 'more = "tyz"'):
+        with pytest.raises(ConfigError):
+            parse_instrument(content.replace('more = [["tyz", "Cần bộ tẻo lùm?"]]'.encode(), wrong.encode()))
 
 
 def test_a_file_that_is_too_large_is_not_even_checked_for_its_signature() -> None:

@@ -18,6 +18,7 @@ from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError, ConflictError, HailongError, InvalidError, NotFoundError
 from pipeline.instruments import Instrument, find_problems, load_instrument, use_folder
 from pipeline.instruments.comparing import compare
+from pipeline.instruments.instrument import Item
 from pipeline.instruments.signed import open_signed
 from pipeline.instruments.writing import write_instrument
 from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys
@@ -241,3 +242,23 @@ def test_whatever_a_form_says_gives_a_record_or_a_reason(values: dict[str, str],
         return
     assert msgspec.json.decode(msgspec.json.encode(changed), type=Instrument) == changed
     find_problems(changed)
+
+
+def test_the_editor_keeps_wordings_in_further_languages_as_long_as_the_vietnamese_stays() -> None:
+    item = next(one for one in LONG.items if one.kind == "single" and one.block)
+    choice = msgspec.structs.replace(item.choices[0], more=(("tyz", "Mọi"),))
+    told = msgspec.structs.replace(item, more=(("tyz", "Cần"),), choices=(choice, *item.choices[1:]))
+    title = msgspec.structs.replace(LONG.title, more=(("tyz", "Tên"),))
+    held = msgspec.structs.replace(LONG, title=title, items=tuple(told if one is item else one for one in LONG.items))
+    values = {"code": item.code, "kind": "single", "part": item.block or "", "vi": item.vi, "en": "Other",
+              "choices": editing.choices_text(told)}  # fmt: skip
+
+    def edited(**change: str) -> Item:
+        changed = editing.put_item(held, item.code, {**values, **change}, ())
+        return next(one for one in changed.items if one.code == item.code)
+
+    assert (edited().en, edited().more, edited().choices[0].more) == ("Other", told.more, choice.more)
+    assert edited(vi="Câu khác?").more == ()
+    head = {"title_vi": LONG.title.vi, "overall_vi": LONG.overall.vi, "decision": "QĐ", "pooling": str(LONG.pooling)}
+    assert editing.set_head(held, head).title.more == title.more
+    assert editing.set_head(held, {**head, "title_vi": "Khác"}).title.more == ()

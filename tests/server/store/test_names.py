@@ -13,6 +13,7 @@ from sqlalchemy import Engine, insert, select, text
 from hailong.cli import main
 from pipeline.errors import InvalidError
 from pipeline.language import Text
+from pipeline.language.update import ROOT
 from server.core.provinces import find_province, make_province
 from server.store import upgrade as schema
 from server.store.engine import connect, read, write
@@ -104,3 +105,9 @@ def test_every_table_with_a_name_is_meant() -> None:
     }  # fmt: skip
     left = [str(c) for table in metadata.sorted_tables for c in table.columns if c.name in ("name_vi", "name_en")]
     assert left == [], "a name has one column"
+
+
+def test_no_name_of_a_row_is_looked_for_in_columns_that_are_gone() -> None:
+    """Read as `name_vi` and `name_en`, a row of the store has no name at all."""
+    files = [path for path in (ROOT / "server").rglob("*.py") if "of_row(row._mapping" in path.read_text("utf-8")]
+    assert files == []
