@@ -231,10 +231,7 @@ def _places(
             if item.is_wide
         ],
         "channel": lambda: [(code, Text.said(name)) for code, name in CHANNELS.names.items()],
-        "month": lambda: [
-            (str(month), Text.said(month_spoken(month)))
-            for month in period.months
-        ],
+        "month": lambda: [(str(month), Text.said(month_spoken(month))) for month in period.months],
     }
     return of[dimension]()
 
