@@ -23,7 +23,7 @@ import zmq
 
 from edge.config import ServerSection
 from edge.delivery.sender import _open_record, open_dealer
-from edge.deploy.archive import MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES, BundleError, peek, sentence, version_order
+from edge.deploy.archive import MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES, BundleError, for_catalogues, peek, version_order
 from edge.deploy.building import manifest_of, release_name, require_fit
 from edge.deploy.releases import Layout
 from pipeline import wire
@@ -208,7 +208,7 @@ def _fetch(
     door: Door, store: Store, offer: wire.Offer, mine: wire.Standing, goes_on: Callable[[], bool], busy_s: float
 ) -> bool:
     if not 0 < offer.size <= MAX_BUNDLE_BYTES:
-        raise BundleError(sentence("{bundle} is offered with a size that no bundle has."))
+        raise BundleError(for_catalogues("{bundle} is offered with a size that no bundle has."))
     part = store.part(offer.release)
     have = part.stat().st_size
     if not store.has_room(ROOM * offer.size - have):
@@ -231,7 +231,7 @@ def _fetch(
             if len(content) != min(PIECE_BYTES, offer.size - have) or not store.has_room(len(content)):
                 if not store.has_room(0):
                     raise OSError(28, "no room")
-                raise BundleError(sentence("{bundle} came in a piece of another size."))
+                raise BundleError(for_catalogues("{bundle} came in a piece of another size."))
             file.write(content)
             file.flush()
             have += len(content)
@@ -250,5 +250,5 @@ def _require_ours(part: Path, layout: Layout, release: int) -> None:
     offered, or none that this box may take."""
     manifest = peek(part, layout.trust(), verify)
     if release_id(release_name(manifest)) != release:
-        raise BundleError(sentence("{bundle} is another release than the one that was offered."))
+        raise BundleError(for_catalogues("{bundle} is another release than the one that was offered."))
     require_fit(manifest, layout.home)

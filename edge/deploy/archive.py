@@ -38,12 +38,12 @@ Verify = Callable[[bytes, bytes, bytes], bool]
 """Whether (public key of 32 bytes, signature of 64 bytes, data) belong together (Ed25519, RFC 8032)."""
 
 
-def sentence(text: str) -> str:
+def for_catalogues(text: str) -> str:
     """Marks a sentence for the catalogues of languages, which are not there yet where a bundle is unpacked first."""
     return text
 
 
-_AGAIN = sentence("Copy it anew and compare its sha256.")
+_AGAIN = for_catalogues("Copy it anew and compare its sha256.")
 
 
 class BundleError(Exception):
@@ -77,7 +77,8 @@ def version_order(version: str) -> tuple[int, ...]:
     """A version as numbers that sort as versions do: "1.10" after "1.9", "1.0" as "1". Raises `BundleError`."""
     if not _VERSION.fullmatch(version):
         raise BundleError(
-            sentence("{bundle} has the version {version}, which is not numbers and dots."), version=repr(version[:40])
+            for_catalogues("{bundle} has the version {version}, which is not numbers and dots."),
+            version=repr(version[:40]),
         )
     numbers = [int(part) for part in version.split(".")]
     return (*numbers, *(0 for _ in range(4 - len(numbers))))
@@ -88,24 +89,24 @@ def parse_manifest(text: bytes) -> Manifest:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        raise BundleError(sentence("{bundle} has a manifest that is not JSON.")) from None
+        raise BundleError(for_catalogues("{bundle} has a manifest that is not JSON.")) from None
     if not isinstance(values, dict) or set(values) != {"version", "platform", "python", "files"}:
-        raise BundleError(sentence("{bundle} has a manifest without its fields."))
+        raise BundleError(for_catalogues("{bundle} has a manifest without its fields."))
     files = values["files"]
     if not isinstance(files, dict) or not 1 <= len(files) <= MAX_FILES:
-        raise BundleError(sentence("{bundle} has a manifest that names no files, or too many."))
+        raise BundleError(for_catalogues("{bundle} has a manifest that names no files, or too many."))
     for name in ("version", "platform", "python"):
         if not isinstance(values[name], str) or not _WORD.fullmatch(values[name]):
-            raise BundleError(sentence("{bundle} has a manifest whose {name} is not one."), name=name)
+            raise BundleError(for_catalogues("{bundle} has a manifest whose {name} is not one."), name=name)
     version_order(values["version"])
     for path, digest in files.items():
         parts = path.split("/")
         if len(path) > 240 or len(parts) > 6 or not all(_PART.fullmatch(part) for part in parts):
             raise BundleError(
-                sentence("{bundle} has a manifest with a path that no bundle has: {path}."), path=repr(path[:80])
+                for_catalogues("{bundle} has a manifest with a path that no bundle has: {path}."), path=repr(path[:80])
             )
         if parts[0] in (MANIFEST, SIGNATURE) or not isinstance(digest, str) or not _SHA256.fullmatch(digest):
-            raise BundleError(sentence("{bundle} has a manifest whose entry of {path} is not one."), path=path)
+            raise BundleError(for_catalogues("{bundle} has a manifest whose entry of {path} is not one."), path=path)
     return Manifest(values["version"], values["platform"], values["python"], files)
 
 
@@ -119,7 +120,9 @@ def unpack(bundle: Path, trust: bytes, folder: Path, verify: Verify) -> Manifest
         with _open(bundle) as file:
             return _Reader(file, os.fstat(file.fileno()).st_size).unpack(trust, folder, verify)
     except OSError as error:
-        raise BundleError(sentence("{bundle} cannot be read or unpacked ({reason})."), reason=error.strerror) from None
+        raise BundleError(
+            for_catalogues("{bundle} cannot be read or unpacked ({reason})."), reason=error.strerror
+        ) from None
 
 
 def peek(bundle: Path, trust: bytes, verify: Verify) -> Manifest:
@@ -131,7 +134,7 @@ def peek(bundle: Path, trust: bytes, verify: Verify) -> Manifest:
         with _open(bundle) as file:
             return _Reader(file, os.fstat(file.fileno()).st_size).manifest(trust, verify)
     except OSError as error:
-        raise BundleError(sentence("{bundle} cannot be read ({reason})."), reason=error.strerror) from None
+        raise BundleError(for_catalogues("{bundle} cannot be read ({reason})."), reason=error.strerror) from None
 
 
 def _open(bundle: Path) -> BinaryIO:
@@ -139,7 +142,7 @@ def _open(bundle: Path) -> BinaryIO:
     number = os.open(bundle, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
-        raise BundleError(sentence("{bundle} is not a file."))
+        raise BundleError(for_catalogues("{bundle} is not a file."))
     return os.fdopen(number, "rb")
 
 
@@ -153,7 +156,7 @@ def _number(field: bytes) -> int:
 class _Reader:
     def __init__(self, file: BinaryIO, size: int) -> None:
         if size > MAX_BUNDLE_BYTES:
-            raise BundleError(sentence("{bundle} is too large for a bundle."))
+            raise BundleError(for_catalogues("{bundle} is too large for a bundle."))
         self._file = file
         self._left = size
 
@@ -162,8 +165,8 @@ class _Reader:
         signature = self._small(SIGNATURE, SIGNATURE_BYTES)
         if not verify(trust, signature, text):
             raise UntrustedError(
-                sentence("{bundle} was not signed by the trusted key."),
-                sentence("Do not install it; ask whoever sent it."),
+                for_catalogues("{bundle} was not signed by the trusted key."),
+                for_catalogues("Do not install it; ask whoever sent it."),
             )
         return parse_manifest(text)
 
@@ -178,14 +181,14 @@ class _Reader:
                     (folder / parent).mkdir(mode=0o700)
                     folders.add(folder / parent)
             if self._copy(target, size) != digest:
-                raise BundleError(sentence("{bundle} does not hold what its manifest says: {path}."), path=path)
+                raise BundleError(for_catalogues("{bundle} does not hold what its manifest says: {path}."), path=path)
         self._end()
         return manifest
 
     def _take(self, count: int) -> bytes:
         data = self._file.read(count)
         if len(data) != count:
-            raise BundleError(sentence("{bundle} is cut."))
+            raise BundleError(for_catalogues("{bundle} is cut."))
         self._left -= count
         return data
 
@@ -196,23 +199,23 @@ class _Reader:
             total, size = (_number(field) for field in (block[148:156], block[124:136]))
             name, prefix = (field.rstrip(b"\0").decode("ascii") for field in (block[:100], block[345:500]))
         except ValueError:
-            raise BundleError(sentence("{bundle} has no file where {name} should be."), name=expected) from None
+            raise BundleError(for_catalogues("{bundle} has no file where {name} should be."), name=expected) from None
         found = f"{prefix}/{name}" if prefix else name
         regular = block[156:157] in (b"0", b"\0") and block[257:263] == b"ustar\0" and not block[157:257].rstrip(b"\0")
         if total != sum(block[:148]) + sum(block[156:]) + 8 * 32 or found != expected or not regular:
-            raise BundleError(sentence("{bundle} has something else where {name} should be."), name=expected)
+            raise BundleError(for_catalogues("{bundle} has something else where {name} should be."), name=expected)
         if size > self._left:
-            raise BundleError(sentence("{bundle} is cut."))
+            raise BundleError(for_catalogues("{bundle} is cut."))
         return size
 
     def _padding(self, size: int) -> None:
         if self._take(-size % _BLOCK).strip(b"\0"):
-            raise BundleError(sentence("{bundle} holds something between its files."))
+            raise BundleError(for_catalogues("{bundle} holds something between its files."))
 
     def _small(self, name: str, most: int) -> bytes:
         size = self._header(name)
         if size > most:
-            raise BundleError(sentence("{bundle} has a file that is too large: {name}."), name=name)
+            raise BundleError(for_catalogues("{bundle} has a file that is too large: {name}."), name=name)
         data = self._take(size)
         self._padding(size)
         return data
@@ -234,4 +237,4 @@ class _Reader:
     def _end(self) -> None:
         while piece := self._file.read(_PIECE):
             if piece.strip(b"\0"):
-                raise BundleError(sentence("{bundle} holds more than its manifest names."))
+                raise BundleError(for_catalogues("{bundle} holds more than its manifest names."))

@@ -18,7 +18,16 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from edge.deploy.archive import MANIFEST, BundleError, Manifest, Verify, parse_manifest, sentence, unpack, version_order
+from edge.deploy.archive import (
+    MANIFEST,
+    BundleError,
+    Manifest,
+    Verify,
+    for_catalogues,
+    parse_manifest,
+    unpack,
+    version_order,
+)
 
 
 def build_release(home: Path, bundle: Path, trust: bytes, verify: Verify, say: Callable[[str, str], None]) -> Path:
@@ -79,16 +88,16 @@ def _check_machine(manifest: Manifest) -> None:
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
     if manifest.python != here:
         raise BundleError(
-            sentence("{bundle} is for Python {python}, this machine has {here}."),
-            sentence("Ask for a bundle for it (hailong edge bundle --python {here})."),
+            for_catalogues("{bundle} is for Python {python}, this machine has {here}."),
+            for_catalogues("Ask for a bundle for it (hailong edge bundle --python {here})."),
             python=manifest.python,
             here=here,
         )
     machine = platform.machine()
     if not manifest.platform.endswith(machine):
         raise BundleError(
-            sentence("{bundle} is for {platform}, this machine is {here}."),
-            sentence("Ask for a bundle for it."),
+            for_catalogues("{bundle} is for {platform}, this machine is {here}."),
+            for_catalogues("Ask for a bundle for it."),
             platform=manifest.platform,
             here=machine,
         )
@@ -100,8 +109,8 @@ def _check_version(manifest: Manifest, home: Path) -> None:
         had = manifest_of(home / link)
         if had is not None and version_order(manifest.version) < version_order(had.version):
             raise BundleError(
-                sentence("{bundle} has version {version}, older than this box's {had}."),
-                sentence("A box takes no older version; `hailong edge rollback` returns to the release before."),
+                for_catalogues("{bundle} has version {version}, older than this box's {had}."),
+                for_catalogues("A box takes no older version; `hailong edge rollback` returns to the release before."),
                 version=manifest.version,
                 had=had.version,
             )
@@ -125,9 +134,9 @@ def build_environment(venv: Path, content: Path) -> None:
             done = subprocess.run(step, capture_output=True, text=True, env=environment)
             if done.returncode:
                 said = (done.stderr or done.stdout).strip().splitlines() or ["-"]
-                no_venv = sentence("On Debian: apt install python3-venv.")
+                no_venv = for_catalogues("On Debian: apt install python3-venv.")
                 raise BundleError(
-                    sentence("{bundle} could not be built into a release."),
+                    for_catalogues("{bundle} could not be built into a release."),
                     no_venv if step is steps[0] else "{said}",
                     said=said[-1][:300],
                 )

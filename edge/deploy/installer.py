@@ -14,7 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from edge.deploy.archive import BundleError, sentence
+from edge.deploy.archive import BundleError, for_catalogues
 from edge.deploy.building import build_release
 from pipeline.z85 import decode_z85
 
@@ -29,7 +29,8 @@ def verify_by_libcrypto(key: bytes, signature: bytes, data: bytes) -> bool:
         crypto = ctypes.CDLL("libcrypto.so.3")
     except OSError:
         raise BundleError(
-            sentence("{bundle} cannot be checked without libcrypto.so.3."), sentence("On Debian: apt install libssl3.")
+            for_catalogues("{bundle} cannot be checked without libcrypto.so.3."),
+            for_catalogues("On Debian: apt install libssl3."),
         ) from None
     crypto.EVP_PKEY_new_raw_public_key.restype = crypto.EVP_MD_CTX_new.restype = ctypes.c_void_p
     made = crypto.EVP_PKEY_new_raw_public_key(_ED25519, None, key, ctypes.c_size_t(len(key)))

@@ -20,7 +20,7 @@ from pipeline.language.catalogues import SOURCE
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("pipeline", "models", "calibration", "edge", "server", "hailong", "benchmarks")
-KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2), "sentence": None}
+KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2), "for_catalogues": None}
 """Whose first arguments are sentences."""
 _DATED: Final = (
     '"POT-Creation-Date',

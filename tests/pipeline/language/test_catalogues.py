@@ -17,7 +17,7 @@ from pipeline.language.catalogues import DEFAULT, SOURCE, paths
 from pipeline.language.message import PLACEHOLDER
 from pipeline.language.update import FOLDERS, ROOT, extracted
 
-SENTENCES = {"Message", "Plural", "sentence"}
+SENTENCES = {"Message", "Plural", "for_catalogues"}
 """What is always called with a literal; `_` may also be given a message."""
 
 
