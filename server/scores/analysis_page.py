@@ -74,9 +74,7 @@ def analysis_page(
         parse_period=parse_period,
         drift_words=drift_words,
         agency_plot=agency_plot(table.rows, lang),
-        curve_plot=curve_plot(
-            rows["curves"], lang, {row.code: in_language(row.name, lang) for row in named}
-        ),
+        curve_plot=curve_plot(rows["curves"], lang, {row.code: in_language(row.name, lang) for row in named}),
         difference_plot=difference_plot(points[:: -(-len(points) // POINTS) or 1], rows["agencies"], lang),
         rank_plot=rank_plot(rows["ranks"], lang),
         evidence_plot=evidence_plot(rows["drift-evidence"], lang),
