@@ -72,6 +72,20 @@ def test_pages_load_nothing_from_outside_and_hold_no_inline_script(analyst: Brow
     assert not re.search(r'\s(style|on[a-z]+)="', text)
 
 
+def test_a_month_without_a_figure_is_not_told_as_zero_ratings(analyst: Browser) -> None:
+    """Hidden months have ratings, too; and a plot without a month is not a heading alone."""
+    page = analyst.get("/agencies/p1-a?period=2026-Q3&lang=en").text
+    trend = page[page.index("<h2>Trend</h2>") : page.index('<h2 id="cases">')]
+    rows = re.findall(r"<tr><th scope=\"row\">[^<]*</th>(.*?)</tr>", trend)
+    last_cells = [re.findall(r">([^<]*)</td>", row)[-1] for row in rows]
+    assert len(last_cells) == 12
+    assert sorted(set(last_cells)) == ["40", "–"]
+    before = analyst.get("/agencies/p1-a?period=2026-Q2&lang=en").text
+    trend = before[before.index("<h2>Trend</h2>") : before.index('<h2 id="cases">')]
+    assert "In no month were there enough answers for a figure." in trend
+    assert "<table" not in trend
+
+
 def test_pages_are_packed_and_only_what_is_nobodys_is_kept(analyst: Browser) -> None:
     page = analyst.get("/?period=2026-Q3", headers={"accept-encoding": "gzip"})
     assert page.headers["content-encoding"] == "gzip"
