@@ -8,6 +8,7 @@ Python itself uses; of the bundle it runs nothing before the signature and every
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import os
 import subprocess
@@ -84,9 +85,15 @@ def installer_text() -> str:
     """The script: a shell that hands Python the text of these four modules."""
     sources = []
     for module in ("pipeline/z85.py", "edge/deploy/archive.py", "edge/deploy/building.py", "edge/deploy/installer.py"):
-        lines = (Path(__file__).parents[2] / module).read_text(encoding="utf-8").splitlines()
-        ours = ("from pipeline.", "from edge.", "from __future__ ")
-        sources += ["", f"# ---- {module}", "", *(line for line in lines if not line.startswith(ours))]
+        text = (Path(__file__).parents[2] / module).read_text(encoding="utf-8")
+        left_out = {
+            number
+            for node in ast.parse(text).body
+            if isinstance(node, ast.ImportFrom) and str(node.module).split(".")[0] in ("pipeline", "edge", "__future__")
+            for number in range(node.lineno, 1 + (node.end_lineno or node.lineno))
+        }
+        lines = enumerate(text.splitlines(), start=1)
+        sources += ["", f"# ---- {module}", "", *(line for number, line in lines if number not in left_out)]
     return "\n".join([_HEAD, *sources, "", "sys.exit(main(sys.argv[1:]))", "END_OF_INSTALLER", ""])
 
 
