@@ -25,6 +25,7 @@ from sqlalchemy import Engine, func, select
 from edge.config import load_config
 from edge.delivery.enrolment import enrol
 from pipeline.keys import KeyPair, save_keys
+from pipeline.release_kind import KINDS
 from server.boxes import registry as boxes
 from server.boxes.ingest import Ingest
 from server.store.engine import read
@@ -152,12 +153,13 @@ class Pair:
             if child.stdout is not None:
                 child.stdout.close()
 
-    def charged(self) -> list[tuple[int, int]]:
+    def charged(self) -> list[tuple[str, int, int]]:
         """Everything whose noise was drawn, by the box's ledger."""
+        names = {int(kind.on_disk): kind.name for kind in KINDS}
         ledger = sqlite3.connect(self._folder / "data" / "release.sqlite3")
-        rows = ledger.execute("SELECT period, number FROM charge").fetchall()
+        rows = ledger.execute("SELECT evidence, period, number FROM charge").fetchall()
         ledger.close()
-        return sorted((int(kind), int(index)) for kind, index in rows)
+        return sorted((names[int(kind)], int(period), int(index)) for kind, period, index in rows)
 
 
 def _kill(child: subprocess.Popen[str]) -> None:
@@ -191,10 +193,10 @@ def kill_many(pair: Pair, store: Engine, place: Place, kills: int) -> None:
     time.sleep(2.0)
     totals = pair.finish()
     with read(store) as connection:
-        rows = connection.execute(select(releases.c.period_kind, releases.c.period_index)).all()
+        rows = connection.execute(select(releases.c.kind, releases.c.period_kind, releases.c.period_index)).all()
         rated = int(connection.execute(select(func.count()).select_from(ratings)).scalar_one())
         numbers = list(connection.execute(select(deliveries.c.sequence).order_by(deliveries.c.sequence)).scalars())
-    stored = sorted((row.period_kind, row.period_index) for row in rows)
+    stored = sorted((row.kind, row.period_kind, row.period_index) for row in rows)
     print(
         f"{kills} kills ({victims}) in {time.monotonic() - begun_s:.0f} s: {len(pair.charged())} periods closed,"
         f" {len(stored)} stored, {len(set(stored))} different; {len(numbers)} messages stored;"
