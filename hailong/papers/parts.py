@@ -7,7 +7,6 @@ from hailong.papers.findings import Findings
 from hailong.papers.paper import HEAD, LEGAL, OFFICER, OPERATOR, ROLES, SUPPLIER
 from pipeline.language import Day, Message, Spoken
 from pipeline.law import provision
-from server.boxes.agreed import agreed_words
 from server.documents.blocks import Block, ListBlock, TableBlock
 from server.documents.frame import BLANK
 
@@ -158,7 +157,7 @@ class Parts(Findings):
 
     def counted(self) -> list[Block]:
         """How those who do not agree are counted, and how many agree; nothing where nobody is asked."""
-        known = [(agency.name, agreed_words(agency.agreed)) for agency in self.facts.agencies if agency.agreed]
+        known = [(agency.name, agency.agreed.words) for agency in self.facts.agencies if agency.agreed]
         if not known and not any(one.config.legal.asks_consent for one in self.facts.configs):
             return []
         words = Message(

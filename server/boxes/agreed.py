@@ -19,7 +19,7 @@ from sqlalchemy import Connection, func
 from calibration.intervals import LEVEL, normal_quantile
 from calibration.tables import cell_noise_variance
 from pipeline.calendar import month_of_day
-from pipeline.language import Message
+from pipeline.language import Message, Number
 from pipeline.release_kind import EVIDENCE, MONTHLY, NOT_AGREED
 from pipeline.wire import PeriodKind
 from server.boxes.release_gate import implausible_evidence
@@ -43,6 +43,18 @@ class Agreed:
     low: float
     high: float
 
+    @property
+    def words(self) -> Message:
+        """As pages and papers say it."""
+        return Message(
+            "About {agreed} of {visits} visits agreed to be analysed ({low} to {high} %). The counts carry noise; the "
+            "interval is that of the noise.",
+            agreed=Number(self.agreed),
+            visits=Number(self.visits),
+            low=Number(self.low, 1),
+            high=Number(self.high, 1),
+        )
+
 
 def share_agreed(agreed: int, others: int, cell_variance: float) -> Agreed | None:
     """From the sums of the two tables' cells, whose noise has `cell_variance`; None below `MIN_VISITS` visits."""
@@ -54,18 +66,6 @@ def share_agreed(agreed: int, others: int, cell_variance: float) -> Agreed | Non
     half = normal_quantile(LEVEL) * math.sqrt(cell_variance * cells) / visits
     ends = (100 * max(share - half, 0.0), 100 * min(share + half, 1.0))
     return Agreed(min(max(agreed, 0), visits), visits, *ends)
-
-
-def agreed_words(one: Agreed) -> Message:
-    """As pages and papers say it."""
-    return Message(
-        "About {agreed} of {visits} visits agreed to be analysed ({low} to {high} %). The counts carry noise; the "
-        "interval is that of the noise.",
-        agreed=one.agreed,
-        visits=one.visits,
-        low=f"{one.low:.1f}",
-        high=f"{one.high:.1f}",
-    )
 
 
 def agreed_by_box(connection: Connection, province_id: int, today: int) -> dict[int, Agreed]:

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import Engine, insert, update
 
 from pipeline.calendar import month_of_day, today
+from pipeline.language import in_language
+from server.boxes.agreed import Agreed
 from server.store.engine import write
 from server.store.tables.boxes import boxes
 from server.store.tables.releases import cell_values, releases
@@ -53,3 +55,11 @@ def test_both_pages_say_how_many_agreed(store: Engine, tmp_path: Path) -> None:
         connection.execute(update(boxes).values(clerks=1))
     for page in _pages(store, province, tmp_path):
         assert "lượt đồng ý cho phân tích" not in page, "one clerk is told of nowhere"
+
+
+def test_the_numbers_are_written_as_the_reader_writes_them() -> None:
+    """On pages and in papers alike: they say the same words."""
+    words = Agreed(1234, 5678, 20.25, 23.5).words
+    assert "1.234 trong 5.678" in in_language(words, "vi")
+    assert "23,5" in in_language(words, "vi")
+    assert "1,234 of 5,678" in in_language(words, "en")
