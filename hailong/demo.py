@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from edge.perception.scrub import ENVIRONMENT
 from hailong.demo_result import PROVINCE, open_store, result_of, stored, summary
 from pipeline.errors import ConfigError
 from pipeline.language import Message, Number, in_language
@@ -210,7 +211,7 @@ class Demo:
             stderr=log,
             text=True,
             start_new_session=True,
-            env={**os.environ, "RUNTIME_DIRECTORY": self._memory.name},
+            env={**os.environ, **ENVIRONMENT, "RUNTIME_DIRECTORY": self._memory.name},
         )
         self._children.append(child)
         return child

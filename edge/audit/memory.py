@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import time
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary, needles_of
 from edge.audit.memory_child import HEADER
 from edge.audit.trace import BASES
+from edge.perception.scrub import ENVIRONMENT
 from pipeline.audit.figures import figure_words
 from pipeline.audit.verdict import Verdict, report
 from pipeline.errors import SourceError
@@ -69,7 +71,9 @@ def audit_memory(empty_s: float = EMPTY_S, child: Sequence[str] = CHILD, basis: 
     if not Path("/proc/self/mem").exists():
         raise SourceError(Message("This system has no /proc/PID/mem."), Message("Run the audit on Linux."))
     canary = make_canary()
-    with subprocess.Popen([*child, basis], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*child, basis], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **ENVIRONMENT}
+    ) as process:
         try:
             _Run(verdict, _Child(process), canary, empty_s, basis == "consent").go()
         finally:

@@ -51,11 +51,14 @@ def run(args: argparse.Namespace) -> int:
     from edge.config import load_config
     from edge.deploy.notify import StatusTeller, notify
     from edge.deploy.unit import require_fitting_unit
-    from edge.perception.scrub import scrub_freed_memory
+    from edge.perception.scrub import ENVIRONMENT, scrub_freed_memory
     from pipeline.stopping import ReloadRequest, StopRequest
 
-    scrub_freed_memory()
+    overwrites = scrub_freed_memory()
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if not overwrites:
+        wanted = " ".join(f"{name}={value}" for name, value in ENVIRONMENT.items())
+        _log.warning("freed memory is not overwritten in all sizes: run hailong edge apply, or start with %s", wanted)
     config = load_config(args.config)
     require_fitting_unit(config)
     stop, reload = StopRequest(), ReloadRequest()

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from edge.perception.scrub import ENVIRONMENT as MEMORY_ENVIRONMENT
 from pipeline.errors import ConfigError
 from pipeline.language import Message
 
@@ -52,9 +53,8 @@ ExecStart=/opt/hailong/current/venv/bin/hailong edge run --config /etc/hailong/e
 ExecReload=/bin/sh -c 'kill -HUP $MAINPID'
 Environment={needs_variable}={needs}
 Environment=PYTHONDONTWRITEBYTECODE=1
-# Small objects come from the C library's heap too, where freed memory is overwritten (edge/perception/scrub.py).
-Environment=PYTHONMALLOC=malloc
-User=hailong
+# Freed memory is overwritten, in all sizes (edge/perception/scrub.py).
+{memory}User=hailong
 Group=hailong
 SupplementaryGroups=video audio
 StateDirectory=hailong
@@ -247,6 +247,7 @@ def unit_text(config: EdgeConfig) -> str:
     return UNIT.format(
         timer=" hailong-edge-update.timer" if config.update.offered else "",
         needs_variable=NEEDS_VARIABLE,
+        memory="".join(f"Environment={name}={value}\n" for name, value in MEMORY_ENVIRONMENT.items()),
         needs=needs.digest(),
         memory_high=f"{(1500 if needs.words else 900) + more}M",
         memory_max="2G" if needs.words and not more else f"{(2048 if needs.words else 1200) + more}M",

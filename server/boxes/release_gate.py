@@ -45,6 +45,8 @@ from server.store.tables.transactions import transactions
 DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
 MAX_UNSTATED_EPSILON_MILLI = 2_000
 """Of a box whose terms nobody stated: the budget of a visit as it ships (`pipeline.privacy.policy`)."""
+CLOCKS_APART_S = 3_600
+"""The box's clock may be ahead of the server's by so much."""
 MAX_VISITS_PER_CLERK_DAY = 200
 """More than one visit in two and a half minutes of an eight-hour day: no counter serves so many."""
 FEW_AGENCIES = 500
@@ -131,7 +133,7 @@ class ReleaseGate:
         if message.period in DEMO_KINDS:
             return None
         end_s = window_end_s(message.period, message.index)
-        if end_s > self.now_s + _CLOCKS_APART_S:
+        if end_s > self.now_s + CLOCKS_APART_S:
             return Held.FUTURE
         if box.epoch_day is not None and day_at(end_s - 1) < box.epoch_day:
             return Held.BEFORE_EPOCH
@@ -174,10 +176,6 @@ class ReleaseGate:
         scope = Scope(box.province_id)
         self.connection.execute(scope.update(boxes_table).where(boxes_table.c.id == box.box_id).values(values))
         record_change(self.connection, box.province_id, None, "box terms seen", {"box": box.box_id, **values})
-
-
-_CLOCKS_APART_S = 3_600
-"""The box's clock may be ahead of the server's by so much."""
 
 
 def rejudge_terms(connection: Connection, province_id: int, box_id: int) -> int:

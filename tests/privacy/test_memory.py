@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from edge.audit.canary import make_canary, needles_of
 from edge.audit.memory import audit_memory
 from edge.audit.trace import BASES
-from edge.perception.scrub import scrub_freed_memory
+from edge.perception.scrub import ENVIRONMENT, LAST_BYTES
 from hailong.cli import main
 
 pytestmark = pytest.mark.timeout(900)
@@ -47,15 +48,32 @@ def test_a_canary_is_known_by_strings_that_are_its_own() -> None:
     assert first.sentence != second.sentence
 
 
-def test_freed_memory_is_overwritten() -> None:
-    if not scrub_freed_memory():
+SIZES = (64, 96, 280, 512, 1_000, 1_032, 2_000, 4_096, 100_000)
+LOOK = f"""
+from edge.perception.scrub import bytes_left, scrub_freed_memory
+print(scrub_freed_memory(), *(bytes_left(size) for size in {SIZES}))
+"""
+
+
+def freed(**environment: str) -> tuple[bool, dict[int, int]]:
+    """Whether a new process says that it overwrites, and how much of each size it leaves."""
+    command = (sys.executable, "-c", LOOK)
+    said, *left = subprocess.check_output(command, text=True, env={**os.environ, **environment}).split()
+    return said == "True", dict(zip(SIZES, map(int, left), strict=True))
+
+
+def test_freed_memory_of_every_size_is_overwritten() -> None:
+    overwrites, left = freed(**ENVIRONMENT)
+    if not overwrites:
         pytest.fail("this C library cannot overwrite freed memory: see docs/privacy.md, memory")
-    library = ctypes.CDLL(None)
-    library.malloc.restype = ctypes.c_void_p
-    library.malloc.argtypes = [ctypes.c_size_t]
-    library.free.argtypes = [ctypes.c_void_p]
-    address = library.malloc(4_096)
-    ctypes.memset(address, 0x41, 4_096)
-    library.free(address)
-    left = ctypes.string_at(address + 64, 2_048)  # the first bytes are the allocator's own
-    assert left.count(0x41) == 0
+    assert max(left.values()) <= LAST_BYTES
+
+
+def test_a_process_without_the_environment_says_that_it_does_not() -> None:
+    """A thread's own cache keeps what is small: so the look at it can fail, and the box warns."""
+    overwrites, left = freed(**dict.fromkeys(ENVIRONMENT, ""))
+    assert not overwrites
+    assert left[280] > 200
+    assert left[4_096] <= LAST_BYTES
+    for name in ENVIRONMENT:
+        assert not freed(**ENVIRONMENT | {name: ""})[0]

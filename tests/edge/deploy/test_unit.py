@@ -52,6 +52,20 @@ def test_active_means_at_work() -> None:
     assert {"Type=notify", "NotifyAccess=main", "Restart=always"} <= set(lines(unit_text(config())))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Environment=PYTHONMALLOC=malloc",
+        "Environment=GLIBC_TUNABLES=glibc.malloc.tcache_count=0",
+        "MemorySwapMax=0",
+        "LimitCORE=0",
+    ],
+)
+def test_memory_is_overwritten_when_freed_and_goes_to_no_disk(line: str) -> None:
+    """`edge.perception.scrub` reaches small objects only where they come from the C library's heap, past its cache."""
+    assert line in lines(unit_text(config()))
+
+
 def test_what_is_named_by_an_address_alone_is_reached() -> None:
     text = lines(unit_text(config(camera={"source": "rtsp://u:p@192.0.2.20:554/s", "region": REGION})))
     at = text.index("IPAddressDeny=any")
