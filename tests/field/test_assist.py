@@ -26,8 +26,8 @@ def box() -> Iterator[Container]:
         yield container
 
 
-def test_a_box_is_set_up_by_pages_alone(box: Container, tmp_path: Path, shared: Path) -> None:
-    bundles = Bundles(tmp_path, shared)
+def test_a_box_is_set_up_by_pages_alone(box: Container, tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path)
     package = write_package(bundles.first, bundles.trust, tmp_path)
     box.put(package, f"/srv/{package.name}")
     box.put(Path(__file__).with_name("clerk.py"), "/srv/clerk.py")

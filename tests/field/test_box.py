@@ -59,8 +59,8 @@ def check(box: Container) -> dict[str, dict[str, str]]:
     return {found["what"]: found for found in json.loads(said.splitlines()[-1])["findings"]}
 
 
-def test_the_life_of_a_box(box: Container, tmp_path: Path, shared: Path) -> None:
-    bundles = Bundles(tmp_path, shared)
+def test_the_life_of_a_box(box: Container, tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path)
     trust = bundles.trust
     tell(f"bundle: {bundles.made['bytes'] / 1e6:.0f} MB, {bundles.made['files']} files")
     debian = (box.root / "etc/debian_version").read_text().strip()
@@ -93,7 +93,7 @@ def install(box: Container, server: FieldServer, bundles: Bundles, trust: str, t
         (bundles.installer, "install.sh"),
     ):
         box.put(source, f"/srv/{name}")
-    box.put(bundles.another("7.7.7", keys=new_keys("server"), small=True), "/srv/stranger.tar")
+    box.put(bundles.another("7.7.7", keys=new_keys("server")), "/srv/stranger.tar")
     said = box.run("sh", "/srv/install.sh", "/srv/stranger.tar", trust, "/srv/edge.toml", check=False)
     assert "was not signed by the trusted key" in said
     assert box.run("find", "/opt/hailong", "-type", "f").strip() == "", "nothing was unpacked"
@@ -183,14 +183,17 @@ def releases_arrive(box: Container, server: FieldServer, tmp_path: Path) -> None
 
 
 def updates(box: Container, bundles: Bundles, trust: str) -> None:
+    """Of a box without a camera: the releases have what such a one needs, and are built in less time."""
+    box.run("sed", "-i", '/^loop = /d; s|^source = .*|source = "none"|', CONFIG)
+    box.run("hailong", "edge", "apply")
     before = box.run("readlink", "/opt/hailong/current").strip()
     box.put(bundles.another("8.0"), "/srv/8.tar")
     said = box.run("hailong", "edge", "update", "--bundle", "/srv/8.tar", "--watch-s", "10")
     assert "Now running 8.0-" in said
     tell(said.strip().splitlines()[-1])
     good = box.run("readlink", "/opt/hailong/current").strip()
-    for version, change, small in (("8.1", die_at_start, True), ("8.2", die_at_work, False)):
-        box.put(bundles.another(version, change, small=small), f"/srv/{version}.tar")
+    for version, change in (("8.1", die_at_start), ("8.2", die_at_work)):
+        box.put(bundles.another(version, change), f"/srv/{version}.tar")
         said = box.run(
             "hailong",
             "edge",
@@ -263,7 +266,7 @@ def offered(box: Container, server: FieldServer, bundles: Bundles, trust: str, t
 def the_power_is_cut_in_an_update(box: Container, bundles: Bundles) -> None:
     """A release that ends six seconds after its start is watched, and the power is cut then."""
     good = box.run("readlink", "/opt/hailong/current").strip()
-    box.put(bundles.another("8.5", die_at_work, small=True), "/srv/8.5.tar")
+    box.put(bundles.another("8.5", die_at_work), "/srv/8.5.tar")
     update = ["hailong", "edge", "update", "--bundle", "/srv/8.5.tar", "--skip-check"]
     box.run("systemd-run", "--unit=update-by-hand", *update)
     wait_for("8.5 takes its place", lambda: "8.5-" in box.run("readlink", "/opt/hailong/current"), 300)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from edge.deploy.package import write_package
+from edge.perception.scrub import LAST_BYTES
 from tests.field.container import SERVER, Container, missing
 from tests.field.test_box import CONFIG, state
-from tests.field.world import Bundles, FieldServer, die_at_start, guide_with, tell, wait_for
+from tests.field.world import AT_WORK, Bundles, FieldServer, die_at_start, guide_with, tell, wait_for
+from tests.privacy.test_memory import LOOK, SIZES
 
 pytestmark = [pytest.mark.field, pytest.mark.timeout(3_600)]
 
@@ -31,15 +33,33 @@ def apt(box: Container, *words: str, check: bool = True) -> str:
     return box.run("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--quiet", *words, check=check)
 
 
-def test_the_life_of_a_package(box: Container, tmp_path: Path, shared: Path) -> None:
-    bundles = Bundles(tmp_path, shared, PYTHON[box.suite])
+def freed_memory_is_overwritten(box: Container) -> None:
+    """By this Debian's C library, in the environment that the unit gave to the box that is at work."""
+    journal = box.run("journalctl", "--namespace=hailong", "--unit=hailong-edge", "--output=cat")
+    assert journal.strip(), "it is the journal that the box writes to"
+    assert "freed memory is not overwritten" not in journal, journal
+    pid = box.run("systemctl", "show", "hailong-edge", "--property=MainPID", "--value").strip()
+    environment = box.run("cat", f"/proc/{pid}/environ").strip("\0").split("\0")
+    python = "/opt/hailong/current/venv/bin/python"
+    overwrites, *left = box.run("env", "-i", *environment, python, "-c", LOOK).split()
+    assert overwrites == "True"
+    assert max(map(int, left)) <= LAST_BYTES, dict(zip(SIZES, left, strict=True))
+    library = box.run("ldd", "--version").splitlines()[0]
+    tell(f"freed memory, {library}: of pieces of {', '.join(map(str, SIZES))} bytes stay {', '.join(left)}")
+    emptied = [each for each in environment if not each.startswith("GLIBC_TUNABLES=")]
+    assert box.run("env", "-i", *emptied, python, "-c", LOOK).startswith("False"), "without the unit's setting it shows"
+
+
+def test_the_life_of_a_package(box: Container, tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path, PYTHON[box.suite])
     trust = bundles.trust
     debian = (box.root / "etc/debian_version").read_text().strip()
     versions = [box.run(name, "--version").splitlines()[0] for name in ("/usr/bin/python3", "systemctl")]
     tell(f"booted: Debian {debian}, {', '.join(versions)}")
+    whole: set[str] = set() if box.suite == "bookworm" else AT_WORK
     packages = [
         write_package(bundle, trust, tmp_path)
-        for bundle in (bundles.first, bundles.another("8.0"), bundles.another("8.1", die_at_start, small=True))
+        for bundle in (bundles.first, bundles.another("8.0", packages=whole), bundles.another("8.1", die_at_start))
     ]
     for package in packages:
         box.put(package, f"/srv/{package.name}")
@@ -62,6 +82,7 @@ def test_the_life_of_a_package(box: Container, tmp_path: Path, shared: Path) -> 
         box.run("systemctl", "enable", "--now", "hailong-edge")
         wait_for("the server hears heartbeats", server.heartbeat)
         tell(f"apply, enable --now: {' '.join(state(box).split())}")
+        freed_memory_is_overwritten(box)
         said = apt(box, "install", "--no-install-recommends", f"/srv/{packages[1].name}")
         assert "Now running 8.0-" in said
         tell(next(line for line in said.splitlines() if "Now running" in line))

@@ -86,8 +86,8 @@ def box() -> Iterator[Container]:
         yield container
 
 
-def test_the_month_s_key_is_in_the_tpm(box: Container, tmp_path: Path, shared: Path) -> None:
-    bundles = Bundles(tmp_path, shared)
+def test_the_month_s_key_is_in_the_tpm(box: Container, tmp_path: Path) -> None:
+    bundles = Bundles(tmp_path)
     (tmp_path / "server").mkdir()
     server, tpm = FieldServer(tmp_path / "server"), Tpm(box, tmp_path)
     config = guide_with(

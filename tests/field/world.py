@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -14,25 +15,44 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from edge.deploy.archive import unpack
 from edge.deploy.bundle import Target, lock_entries, write_bundle
 from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys, verify
 from tests.edge.deploy.test_deploy import SMALL
-from tests.field.container import SERVER, Container
+from tests.field.container import CACHE, SERVER, Container
 
 ROOT = Path(__file__).parents[2]
+AT_WORK = SMALL | {
+    "anyio", "click", "deprecated", "h11", "idna", "jinja2", "markupsafe", "opendp", "python-multipart", "pyzmq",
+    "segno", "starlette", "uvicorn", "wrapt",
+}  # fmt: skip
+"""Enough for a box at work without camera and microphone: built in a third of the time of the whole lock file, which
+the first release of every test has."""
 _MAIN = "import sys; from hailong.cli import main; sys.exit(main())"
 _begun_s = time.monotonic()
 
 
+def processor_s() -> float:
+    """Processor time so far (seconds) of this process and of all that it started, what runs in containers included."""
+    here, total_s = psutil.Process(), 0.0
+    for process in (here, *here.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total_s += sum(process.cpu_times()[:4])  # its own and that of the children it waited for, user and system
+    return total_s
+
+
 def tell(text: str) -> None:
-    """A line of the log that goes to docs/field.md."""
-    line = f"[{time.monotonic() - _begun_s:6.1f} s] {text.removeprefix('hailong edge update: ')}"
+    """A line of the log that goes to docs/field.md, with the time since the start and the processor's."""
+    times = f"[{time.monotonic() - _begun_s:6.1f} s, {processor_s():5.1f} s]"
+    line = f"{times} {text.removeprefix('hailong edge update: ')}"
     print(line, flush=True)
     if log := os.environ.get("HAILONG_FIELD_LOG"):  # workers' output is shown at a run's end, and where it failed
         with Path(log).open("a", encoding="utf-8") as file:
@@ -121,32 +141,52 @@ class FieldServer:
             return connection.execute(query).fetchall()
 
 
-def _made_once(shared: Path, python: str) -> Path:
-    """Where the run's bundle for boxes of that Python lies, its key beside it; made by whoever comes first."""
-    made = shared / f"bundle-{python}"
-    with (shared / f"bundle-{python}.lock").open("w") as lock:
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder `name` of this checkout's in the cache, filled by `make` where it is not there yet; what was made of
+    another checkout goes. Whoever comes second waits."""
+    CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
+    made = CACHE / f"{name}-{_checkout()}"
+    with (CACHE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (made / "made.json").exists():
-            made.mkdir(exist_ok=True)
-            save_keys(new_keys("server"), made / "signing")
-            words = ["edge", "bundle", "--keys", str(made / "signing"), "--python", python]
-            found = host(*words, "--out", str(made / "first.tar"))
-            (made / "made.json").write_text(json.dumps(found))
+        if not (made / ".complete").exists():
+            for old in CACHE.glob(f"{name}-*/"):
+                shutil.rmtree(old)
+            made.mkdir()
+            make(made)
+            (made / ".complete").touch()
     return made
+
+
+def _checkout() -> str:
+    """Of what a bundle is made of: the files that go into the project's wheel, and the lock files (16 hex digits)."""
+    digest = hashlib.sha256()
+    for top in sorted(ROOT.iterdir()):
+        if top.name.startswith(".") or top.name in ("build", "tests", "docs") or top.suffix == ".egg-info":
+            continue
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file() and path.suffix != ".pyc":
+                digest.update(f"{path.relative_to(ROOT)} {path.stat().st_size}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _make_bundle(python: str, folder: Path) -> None:
+    save_keys(new_keys("server"), folder / "signing")
+    words = ["edge", "bundle", "--keys", str(folder / "signing"), "--python", python]
+    (folder / "made.json").write_text(json.dumps(host(*words, "--out", str(folder / "first.tar"))))
 
 
 class Bundles:
     """A bundle of this checkout for boxes of that Python, and others made of it, all signed by one key, `trust`."""
 
-    def __init__(self, folder: Path, shared: Path, python: str = "3.11") -> None:
-        made = _made_once(shared, python)
+    def __init__(self, folder: Path, python: str = "3.11") -> None:
+        made = made_once(f"bundle-{python}", partial(_make_bundle, python))
         self.made = json.loads((made / "made.json").read_text())
         self._folder, self._target = folder, Target(python=python)
         self._keys = keys = load_keys(made / "signing" / KEY_FILE_NAME, "server")
         self.trust = keys.signing_public_z85
         self.first, self.installer = folder / "first.tar", folder / "install.sh"
-        self.first.hardlink_to(made / "first.tar")
-        self.installer.hardlink_to(made / "install.sh")
+        shutil.copyfile(made / "first.tar", self.first)
+        shutil.copyfile(made / "install.sh", self.installer)
         self._content = folder / "content"
         self._content.mkdir()
         self._manifest = unpack(self.first, keys.signing_public, self._content, verify)
@@ -156,19 +196,20 @@ class Bundles:
         version: str,
         change: Callable[[str], str] | None = None,
         keys: KeyPair | None = None,
-        small: bool = False,
+        packages: Set[str] = AT_WORK,
         module: str = "edge/commands/run.py",
     ) -> Path:
         """A bundle of another version; `change`: of the text of a module, the program that runs a box where none is
-        named. `small`: with the packages alone that read a configuration, which are built in seconds."""
+        named. `packages`: those that it has; all for the empty set."""
         content = self._folder / "changed"
         shutil.copytree(self._content, content, copy_function=_link)
         if change is not None:
             (wheel,) = (content / "wheels").glob("hailong-*.whl")
             _change_member(wheel, module, change)
-        if small:
+        if packages:
             lock = content / "requirements.lock"
-            kept = {name: entry for name, entry in lock_entries(lock, self._target).items() if name in SMALL}
+            kept = {name: entry for name, entry in lock_entries(lock, self._target).items() if name in packages}
+            assert packages == {*kept}, packages - {*kept}
             lock.unlink()  # it is a link to the other bundle's
             lock.write_text("".join(kept.values()), encoding="utf-8")
             names = {"hailong", *(name.replace("-", "_") for name in kept)}
