@@ -15,10 +15,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+import psutil
+
 CACHE = Path(os.environ.get("HAILONG_FIELD_CACHE", "/var/tmp/hailong-field"))
 PACKAGES = ("systemd", "systemd-sysv", "dbus", "iproute2", "python3", "python3-venv", "libportaudio2")
 """What a box's machine has: a Debian that boots, Python with venv (docs/operation.md), PortAudio for microphones."""
 _BOOT_S = 90
+_IN_MEMORY_GB = 9
+"""A container's layer lies in memory where the machine has so much free, and half as much again."""
 SERVER = "192.0.2.1"
 """Where the host's server listens in the container's network (RFC 5737)."""
 
@@ -71,9 +75,13 @@ class Container:
 
     def __enter__(self) -> Container:
         with ExitStack() as undo:
-            for folder in ("upper", "layer", "root"):
-                (self._work / folder).mkdir(parents=True)
+            self._work.mkdir(parents=True)
             undo.callback(shutil.rmtree, self._work)
+            if psutil.virtual_memory().available > 1.5e9 * _IN_MEMORY_GB:
+                _do("mount", "-t", "tmpfs", "-o", f"mode=0755,size={_IN_MEMORY_GB}G", "tmpfs", str(self._work))
+                undo.callback(_do, "umount", "--lazy", str(self._work))
+            for folder in ("upper", "layer", "root"):
+                (self._work / folder).mkdir()
             layers = (
                 f"lowerdir={base_tree(self.suite, self._more)},upperdir={self._work}/upper,workdir={self._work}/layer"
             )
