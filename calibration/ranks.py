@@ -25,6 +25,7 @@ IntArray = NDArray[np.int64]
 DRAWS: Final = 2000
 DRAWS_AT_ONCE: Final = 250
 """In memory at one time: bounds it by the number of agencies."""
+NUMBERS_AT_ONCE: Final = 30_000
 GROUPS_OF_ERRORS: Final = 48
 PAIRS_AT_ONCE: Final = 500_000
 ROUNDING: Final = 1e-9
@@ -113,40 +114,52 @@ def marginal_rank_set(
     others = np.arange(p) != which
     scale = np.sqrt(error[others] ** 2 + error[which] ** 2)
     ahead = (theta[others] - theta[which]) / scale
-    statistic = np.stack([ahead, -ahead])
-    rng = np.random.default_rng(seed)
-    decided, critical = np.zeros(statistic.shape, dtype=bool), np.inf
-    while p > 1:
-        of_draws = [
-            _largest_with(rng.standard_normal((min(DRAWS_AT_ONCE, draws - first), p)), error, which, scale, decided)
-            for first in range(0, draws, DRAWS_AT_ONCE)
-        ]
-        critical = float(np.quantile(np.concatenate(of_draws), level))
+    of_draws = _DrawsOfOne(error, which, scale, draws, seed)
+    # the others above it, then the others below it
+    statistic = np.concatenate([ahead, -ahead])
+    decided = np.zeros(len(statistic), dtype=bool)
+    while not decided.all():
+        critical = float(np.quantile(of_draws.largest(decided), level))
         before, decided = decided, statistic > critical
         if decided.sum() == before.sum():
             break
-        rng = np.random.default_rng(seed)
-    above, below = (int(n) for n in decided.sum(axis=1))
+    above, below = (int(n) for n in decided.reshape(2, -1).sum(axis=1))
     return RankSet(names[which], 1 + above, p - below, p)
 
 
-def _largest_with(
-    z: FloatArray, error: FloatArray, which: int, scale: FloatArray, decided: NDArray[np.bool_]
-) -> FloatArray:
-    """Largest standardised difference of errors [draws] over the open pairs of one agency; `decided` bool [2, p - 1]:
-    the others above it, below it."""
-    own = z[:, [which]] * error[which]
-    others = np.arange(len(error)) != which
-    found = np.full(len(z), -np.inf)
-    for open_pairs, sign in zip(~decided, (1.0, -1.0), strict=True):
-        columns = np.flatnonzero(others)[open_pairs]
-        if len(columns):
-            ahead = z[:, columns]
-            ahead *= error[columns]
-            ahead -= own
-            ahead /= sign * scale[open_pairs]
-            np.maximum(found, ahead.max(axis=1), out=found)
-    return found
+class _DrawsOfOne:
+    """Largest standardised difference of errors of every draw over the open pairs that one agency is in.
+
+    A draw whose pair is still open keeps it; the others are made again. Few draws at a time, so that they stay in the
+    processor's cache whatever the number of agencies: time grows with it, and no faster."""
+
+    def __init__(self, error: FloatArray, which: int, scale: FloatArray, draws: int, seed: int) -> None:
+        self._which, self._seed, self._draws = which, seed, draws
+        self._of_others, self._of_own = np.delete(error, which) / scale, error[which] / scale
+        self._largest = np.full(draws, -np.inf)
+        self._pair = np.zeros(draws, dtype=np.int64)
+
+    def largest(self, decided: NDArray[np.bool_]) -> FloatArray:
+        """[draws]; `decided` bool [2 (p - 1)]: the others above it, below it."""
+        stale = np.flatnonzero(~np.isfinite(self._largest) | decided[self._pair])
+        closed, count = np.where(decided, -np.inf, 0.0).reshape(2, -1), len(self._of_own)
+        rng = np.random.default_rng(self._seed)
+        at_once = max(1, NUMBERS_AT_ONCE // (count + 1))
+        for first in range(0, self._draws, at_once):
+            z = rng.standard_normal((min(at_once, self._draws - first), count + 1))
+            again = stale[np.searchsorted(stale, first) : np.searchsorted(stale, first + len(z))]
+            if not len(again):
+                continue
+            z = z[again - first]
+            ahead = np.delete(z, self._which, axis=1)
+            ahead *= self._of_others
+            ahead -= z[:, [self._which]] * self._of_own
+            rows, sides = np.arange(len(again)), (ahead + closed[0], closed[1] - ahead)
+            best = [side.argmax(axis=1) for side in sides]
+            above, below = (side[rows, column] for side, column in zip(sides, best, strict=True))
+            self._largest[again] = np.maximum(above, below)
+            self._pair[again] = np.where(above >= below, best[0], count + best[1])
+        return self._largest
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,30 @@ def test_one_agencys_own_set_is_no_wider_than_the_simultaneous_one() -> None:
             assert together[which].best <= own.best <= own.worst <= together[which].worst
 
 
+def test_one_agencys_own_set_is_that_of_all_draws_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few draws are in memory together, and though a draw is made again only where its pair is decided."""
+    rng = np.random.default_rng(8)
+    for p, which in ((2, 1), (17, 0), (17, 9), (40, 39)):
+        theta, error = rng.normal(0.8, 0.06, p), rng.uniform(0.01, 0.04, p)
+        z = np.random.default_rng(3).standard_normal((500, p)) * error
+        others = np.arange(p) != which
+        scale = np.hypot(error[others], error[which])
+        ahead = (theta[others] - theta[which]) / scale
+        drawn = (z[:, others] - z[:, [which]]) / scale
+        statistic, drawn = np.concatenate([ahead, -ahead]), np.concatenate([drawn, -drawn], axis=1)
+        decided = np.zeros(2 * (p - 1), dtype=bool)
+        while not decided.all():
+            critical = np.quantile(drawn[:, ~decided].max(axis=1), 0.95)
+            if not np.any((statistic > critical) & ~decided):
+                break
+            decided = statistic > critical
+        expected = 1 + decided[: p - 1].sum(), p - decided[p - 1 :].sum()
+        for at_once in (1, 100, 10_000_000):
+            monkeypatch.setattr("calibration.ranks.NUMBERS_AT_ONCE", at_once)
+            own = marginal_rank_set(theta, error, [str(i) for i in range(p)], which, seed=3, draws=500)
+            assert (own.best, own.worst) == expected
+
+
 @pytest.mark.parametrize("spread", [0.0, 0.02, 0.1])
 def test_one_agencys_own_set_holds(spread: float) -> None:
     """Of one agency named beforehand, in the middle: coverage of its own rank, or of all ranks of its tie."""
