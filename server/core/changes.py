@@ -63,6 +63,7 @@ ACTIONS: dict[str, Message] = {
     "indicators766_imported": Message("Counts of Decision 766 imported"),
     "invitations_issued": Message("One-time links issued"),
     "levels_imported": Message("Levels imported"),
+    "margins_kept": Message("A period's sheets weighted to the margins known on that day"),
     "margins_imported": Message("Known margins of the population imported"),
     "objects_changed": Message("Entries changed, with old and new values"),
     "password_reset": Message("A user's password reset"),

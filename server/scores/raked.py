@@ -1,15 +1,16 @@
 """The province's index weighted to known margins of its population: beside the official one, never in its place.
 
 Margins: the tiers and fields of the sampling frame, and the answers to questions about oneself (age band, sex ...) of
-which somebody has imported how many people they stand for (`server.catalogue.margins`). Who did not tell keeps the
-share that he has. Categories of fewer than `DEMOGRAPHIC_FLOOR` sheets are taken together: nothing that can be told from
-the weighted and the plain figure is of fewer. As with every breakdown of people, it comes with the settled quarter.
+which somebody has imported how many people they stand for (`server.catalogue.margins`), as they were kept for the
+period, once (`server.scores.kept_margins`). Who did not tell keeps the share that he has. Categories of fewer than
+`DEMOGRAPHIC_FLOOR` sheets are taken together, and there are no figures where all sheets but fewer than that weigh the
+same: the weighted figure less the plain one would be theirs. As with every breakdown of people, it comes with the
+settled quarter.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,38 +20,42 @@ from sqlalchemy import Connection
 
 from calibration.raking import CAP, Margin, rake
 from calibration.survey_shares import Share, days_of, raked_shares
-from pipeline.calendar import Period, month_date
+from pipeline.calendar import Period
 from pipeline.errors import StatisticsError
 from pipeline.instruments import OVERALL, Choice, Instrument, Item
 from pipeline.language import Message, Sentence, Text, in_language
 from server.catalogue.margins import about_oneself
-from server.catalogue.reading import frame_counts, read_catalogue
-from server.core.scope import Scope
+from server.catalogue.reading import read_catalogue
 from server.scores.figures import Figure
 from server.scores.grouping import grouped
 from server.scores.held import Held, version_of
 from server.scores.index import WHOLE, answers_of, figures_of
+from server.scores.kept_margins import NO_MARGINS, NOT_SETTLED, Known, kept, known_margins
 from server.scores.questions import DEMOGRAPHIC_FLOOR
 from server.scores.sheets import Sheets, further_answers, held_sheets
 from server.scores.shown import shown_of
 from server.scores.standings import held_index
-from server.store.tables.margins import margins as margins_table
 
+FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Name = Text | Item | Choice | Message
-NOT_SETTLED = Message("Weighted figures come with the settled quarter, as all that rests on who answered.")
-NO_MARGINS = Message("No margins are known: import them, or the transactions by field.")
+NOT_KEPT = Message("No margins have been chosen for this period yet.")
+TELLS_FEW = Message("Under these margins all sheets but a few weigh the same: the figures would be theirs.")
 TOO_FEW = Message("Too few sheets to weight.")
 NOT_TOLD = Message("not told")
+FRAME = {"level": Message("Tier (transactions)"), "field": Message("Field (transactions)")}
+ALIKE = 0.02
+"""Weights so near each other, of their size, count as the same: what they tell apart is lost in the rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """Of a margin: its names (several where taken together), shares 0..100 of the population and of the sheets."""
+    """Of a margin: its names (several where taken together), shares 0..100 of the population and of the sheets (None
+    before the margins were kept)."""
 
     names: tuple[Name, ...]
     target: float
-    sheets: float
+    sheets: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class RakedFigure:
 @dataclass(frozen=True, slots=True)
 class RakedIndex:
     """`problem` says why there is none; else its figures, margins, and what the weights cost: `n_eff` effective sheets,
-    `largest` weight over the mean, `capped` sheets at `cap`."""
+    `largest` weight over the mean, `capped` sheets at `cap`. With the problem `NOT_KEPT`, `margins` are those known."""
 
     problem: Sentence | None = None
     figures: tuple[RakedFigure, ...] = ()
@@ -102,9 +107,14 @@ def _raked_index(connection: Connection, province_id: int, instrument: Instrumen
     if place.figure(WHOLE).index is None or place.sheets < DEMOGRAPHIC_FLOOR:
         return RakedIndex(TOO_FEW)
     sheets = held_sheets(connection, province_id, instrument, period, shown)
+    known = kept(connection, province_id, instrument, period)
+    if known is None:
+        known = known_margins(connection, province_id, instrument, period)
+        margins = _as_known(connection, province_id, instrument, known)
+        return RakedIndex(NOT_KEPT, margins=margins) if known else RakedIndex(NO_MARGINS)
     prepared = [
-        *_of_frame(connection, province_id, sheets, period),
-        *_of_people(connection, province_id, instrument, sheets, period),
+        *_of_frame(connection, province_id, sheets, period, known),
+        *_of_people(connection, province_id, instrument, sheets, period, known),
     ]
     if not prepared:
         return RakedIndex(NO_MARGINS)
@@ -115,6 +125,8 @@ def _raked_index(connection: Connection, province_id: int, instrument: Instrumen
         raked = rake([margin for _, margin in prepared], np.ones(len(sheets)))
     except StatisticsError as error:
         return RakedIndex(error.said)
+    if _tells_few(sheets, raked.weight):
+        return RakedIndex(TELLS_FEW)
     found = raked_shares(answers, raked, figures.combine, days_of(answers))
     return RakedIndex(
         figures=tuple(
@@ -130,43 +142,80 @@ def _raked_index(connection: Connection, province_id: int, instrument: Instrumen
     )
 
 
+def _tells_few(sheets: Sheets, weight: FloatArray) -> bool:
+    """Whether all sheets but fewer than `DEMOGRAPHIC_FLOOR` weigh the same, in the whole, or each within its place of a
+    dimension that has figures of its own: then weighted and plain figures together are those of the few."""
+    together = np.zeros(len(sheets), dtype=np.int64)
+    if not _apart(together, weight):
+        return False  # all weigh the same: then it is the plain figure
+    dimensions = (together, sheets.agency, sheets.service_group, sheets.service, sheets.counter, sheets.month)
+    channel = np.unique(sheets.channel, return_inverse=True)[1]
+    return any(_apart(place, weight) < DEMOGRAPHIC_FLOOR for place in (*dimensions, channel))
+
+
+def _apart(place: IntArray, weight: FloatArray) -> int:
+    """How many sheets weigh something else than most at their `place` [sheets]."""
+    order = np.lexsort((weight, place))
+    place, logs = place[order], np.log(weight[order])
+    starts = np.flatnonzero(np.diff(place, prepend=place[:1] - 1))
+    apart = 0
+    for of_place in np.split(logs, starts[1:]):
+        alike = np.searchsorted(of_place, of_place + ALIKE, side="right") - np.arange(len(of_place))
+        apart += len(of_place) - int(alike.max())
+    return apart
+
+
+def _as_known(connection: Connection, province_id: int, instrument: Instrument, known: Known) -> tuple[UsedMargin, ...]:
+    """The margins that are known, with nothing of the sheets: whoever tries margins on learns nothing by it."""
+    catalogue = read_catalogue(connection, province_id)
+    names: dict[str, tuple[Name, dict[str, Name]]] = {
+        "level": (FRAME["level"], {one.code: one.name for one in catalogue.levels.values()}),
+        "field": (FRAME["field"], {one.code: one.name for one in catalogue.fields.values()}),
+    } | {item.code: (item, {str(one.number): one for one in item.choices}) for item in about_oneself(instrument)}
+    found = []
+    for code, counts in known.items():
+        name, categories = names[code]
+        shares = {key: 100 * count / sum(counts.values()) for key, count in counts.items()}
+        found.append(
+            UsedMargin(name, tuple(Category((one,), shares.get(key, 0.0), None) for key, one in categories.items()))
+        )
+    return tuple(found)
+
+
 def _of_frame(
-    connection: Connection, province_id: int, sheets: Sheets, period: Period
+    connection: Connection, province_id: int, sheets: Sheets, period: Period, known: Known
 ) -> list[tuple[UsedMargin, Margin]]:
     """Margins by tier and field of the frame's transactions."""
-    frame = frame_counts(connection, province_id, period)
-    if not frame:
-        return []
     catalogue = read_catalogue(connection, province_id)
-    names = {"level": Message("Tier (transactions)"), "field": Message("Field (transactions)")}
     found = []
-    for dimension, name in names.items():
-        by = grouped(dimension, catalogue, sheets, period, frame)
-        labels = [one.name for one in by.names]
-        found.append(_prepared(name, labels, [float(count) for count in by.transactions], by.place))
+    for dimension, name in FRAME.items():
+        if dimension not in known:
+            continue
+        by = grouped(dimension, catalogue, sheets, period, {})
+        targets = [float(known[dimension].get(one.code, 0)) for one in by.names]
+        found.append(_prepared(name, [one.name for one in by.names], targets, by.place))
     return [one for one in found if one is not None]
 
 
 def _of_people(
-    connection: Connection, province_id: int, instrument: Instrument, sheets: Sheets, period: Period
+    connection: Connection,
+    province_id: int,
+    instrument: Instrument,
+    sheets: Sheets,
+    period: Period,
+    known: Mapping[str, Mapping[str, int]],
 ) -> list[tuple[UsedMargin, Margin]]:
-    """Margins by questions about oneself, of the newest year known by then."""
-    query = Scope(province_id).select(margins_table).where(margins_table.c.instrument == instrument.code)
-    people: dict[str, dict[int, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
-    for row in connection.execute(query):
-        people[row.item][row.year][row.choice] = row.people
-    items = [item for item in about_oneself(instrument) if item.code in people]
+    """Margins by questions about oneself."""
+    items = [item for item in about_oneself(instrument) if item.code in known]
     if not items:
         return []
     answers = further_answers(connection, province_id, instrument, period, sheets.id, [item.slot for item in items])
     found = []
     for item, given in zip(items, answers.T, strict=True):
-        years, now = people[item.code], month_date(period.last_month).year
-        counts = years[max((year for year in years if year <= now), default=min(years))]
         place = np.full(max(choice.number for choice in item.choices) + 1, -1, dtype=np.int64)
         for position, choice in enumerate(item.choices):
             place[choice.number] = position
-        targets = [float(counts.get(choice.number, 0)) for choice in item.choices]
+        targets = [float(known[item.code].get(str(choice.number), 0)) for choice in item.choices]
         found.append(_prepared(item, item.choices, targets, place[np.minimum(given, len(place) - 1)]))
     return [one for one in found if one is not None]
 

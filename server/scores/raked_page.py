@@ -1,24 +1,31 @@
-"""The index weighted to known margins as a page: both figures beside each other, the margins, what the weights cost."""
+"""The index weighted to known margins as a page: both figures beside each other, the margins, what the weights cost;
+and the choice of a period's margins, once."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
+from pipeline.calendar import parse_period
 from pipeline.errors import NotFoundError
 from pipeline.instruments import load_instrument, shipped_instruments
-from pipeline.language import Message
+from pipeline.language import Joined, Message
 from server.scores.asked import asked_period
 from server.scores.fused import rated_quarters
-from server.scores.raked import raked_index
+from server.scores.kept_margins import keep_margins
+from server.scores.raked import NOT_KEPT, raked_index
 from server.scores.standings import main_instrument
-from server.store.engine import read
-from server.web.context import ScoreReader, engine_of, render
+from server.store.engine import read, write
+from server.web.confirm import FOR_GOOD, AskFirst, Sure
+from server.web.context import ScoreReader, SurveyManager, back, engine_of, language, render
 
 router = APIRouter(include_in_schema=False)
 Words = Annotated[str, Query(max_length=80)]
+_ONCE = Message(
+    "A period's sheets are weighted once; later imports of margins or transactions count for later periods."
+)
 
 
 @router.get("/survey/raked")
@@ -35,8 +42,32 @@ def raked_page(request: Request, user: ScoreReader, period: Words = "", instrume
         request,
         "survey_raked.html",
         found=found,
+        to_choose=found.problem is NOT_KEPT,
         instrument=asked,
         instruments=shipped_instruments(),
         period=chosen,
         periods=periods,
     )
+
+
+@router.post("/survey/raked")
+def keep(
+    request: Request,
+    user: SurveyManager,
+    period: Annotated[str, Form(max_length=80)],
+    instrument: Annotated[str, Form(max_length=80)],
+    sure: Sure = False,
+) -> Response:
+    """Weight a period's sheets to the margins that are known now."""
+    chosen, asked = parse_period(period), load_instrument(instrument)
+    with write(engine_of(request)) as connection:
+        keep_margins(connection, user.province_id, asked, chosen, user.user_id)
+        if not sure:
+            raise AskFirst(
+                Message("Weight {period} to these margins?", period=chosen.words(language(request))),
+                then=Joined((_ONCE, FOR_GOOD), " "),
+                yes=Message("Weight to these margins"),
+                fields={"period": chosen.name, "instrument": asked.code},
+                back=f"/survey/raked?period={chosen.name}&instrument={asked.code}",
+            )
+    return back(f"/survey/raked?period={chosen.name}&instrument={asked.code}")

@@ -34,6 +34,7 @@ from server.scores.beside import Maker
 from server.scores.drivers import drivers_of
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.held import version_of
+from server.scores.kept_margins import keep_margins
 from server.scores.own_place import own_place
 from server.scores.raked import raked_index
 from server.scores.reasons import reasons_of
@@ -42,6 +43,7 @@ from server.scores.standings import held_index, index_within, standings
 from server.scores.warming import Warmer
 from server.store.engine import read, write
 from server.store.metadata import metadata
+from server.store.tables.margins import margins
 from server.store.tables.ratings import ratings
 from server.store.tables.releases import cell_values, deliveries, releases
 from server.store.tables.users import Role
@@ -52,8 +54,8 @@ SERVER = Path(server.__file__).parent
 INSTRUMENT = load_instrument("2640")
 
 READ = {
-    "agencies", "box_pools", "boxes", "counters", "fields", "levels", "margins", "plan_strata", "plans", "provinces",
-    "ratings", "releases", "rounds", "service_groups", "services", "settings", "transactions",
+    "agencies", "box_pools", "boxes", "counters", "fields", "kept_margins", "levels", "margins", "plan_strata", "plans",
+    "provinces", "ratings", "releases", "rounds", "service_groups", "services", "settings", "transactions",
 }  # fmt: skip
 """Tables that figures are made of which are held. One more: say below who writes it, and see that the version moves."""
 
@@ -113,13 +115,13 @@ def test_what_held_figures_read(store: Engine) -> None:
         version_of(connection, province.province_id)
     # the version looks at the log, too; strata are read where there is a plan, margins where there are enough sheets
     # (test_raked.py imports them while a figure is held)
-    assert (seen - {"changes"}) | {"plan_strata", "margins"} == READ
+    assert (seen - {"changes"}) | {"plan_strata", "margins", "kept_margins"} == READ
 
 
 WRITERS = {
     "boxes/pools.py", "boxes/registry.py", "boxes/release_gate.py", "boxes/store_messages.py", "catalogue/writing.py",
-    "core/provinces.py", "ratings/store.py", "rounds/rounds.py", "sampling/plan.py", "store/archive.py",
-    "tabular/spec.py",
+    "core/provinces.py", "ratings/store.py", "rounds/rounds.py", "sampling/plan.py",
+    "scores/kept_margins.py", "store/archive.py", "tabular/spec.py",
 }  # fmt: skip
 """Modules that write a table of `READ`. `store/archive.py` fills an empty store."""
 _WRITES = {"insert", "update", "delete", "insert_row", "upsert", "insert_if_absent"}
@@ -167,6 +169,12 @@ def _there_and_back(connection: Connection, made: Province) -> None:
     rating_store.restore(connection, _scope(made), rating, None)
 
 
+def _kept(connection: Connection, made: Province) -> None:
+    of = {"instrument": "1001", "item": "G1", "choice": 1, "year": 2024, "people": 5}
+    _scope(made).insert(connection, margins, of)
+    keep_margins(connection, made.province_id, load_instrument("1001"), PERIOD, None)
+
+
 CASES: dict[str, Callable[[Connection, Province], object]] = {
     "ratings/store.py: a sheet of a day that is over": lambda c, made: add_ratings(
         c, made.province_id, made.agencies["nho-a"], 1, 1
@@ -198,6 +206,7 @@ CASES: dict[str, Callable[[Connection, Province], object]] = {
             last_day=PERIOD.last_day, user_id=None,
         ).id, False,
         None),
+    "scores/kept_margins.py: a period's margins": _kept,
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, select
 
 from hailong.cli import main
 from pipeline.calendar import parse_period
-from pipeline.errors import ImportRowError
+from pipeline.errors import HailongError, ImportRowError
 from pipeline.instruments import Sheet, load_instrument
 from pipeline.wire import ANSWER_SLOTS
 from server.catalogue.margins import MARGINS
@@ -20,7 +20,8 @@ from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
 from server.scores.index import compute_index
-from server.scores.raked import NO_MARGINS, NOT_SETTLED, NOT_TOLD, raked_index
+from server.scores.kept_margins import keep_margins
+from server.scores.raked import NO_MARGINS, NOT_KEPT, NOT_SETTLED, NOT_TOLD, TELLS_FEW, RakedIndex, _apart, raked_index
 from server.store.channels import PAPER
 from server.store.engine import read, write
 from server.store.tables.margins import margins
@@ -32,6 +33,7 @@ from tests.server.worlds import agency_id
 
 LONG = load_instrument("1001")
 QUARTER = parse_period("2026-Q1")
+FORM = {"period": QUARTER.name, "instrument": "1001"}
 AGES = [choice.number for choice in LONG.item("G1").choices]
 
 
@@ -64,6 +66,14 @@ def import_margins(store: Engine, province: int, folder: Path, people: list[int]
     import_file(store, Scope(province), MARGINS, path)
 
 
+def weighted(store: Engine, province: int) -> RakedIndex:
+    """The quarter's, with the margins that are known now."""
+    with write(store) as connection:
+        keep_margins(connection, province, LONG, QUARTER, None)
+    with read(store) as connection:
+        return raked_index(connection, province, LONG, QUARTER)
+
+
 @pytest.fixture
 def province(store: Engine) -> int:
     made = fill_province(store, "rrr", simulated=False)
@@ -77,8 +87,8 @@ def test_weighted_figures_are_those_of_the_margins(store: Engine, province: int,
         assert raked_index(connection, province, LONG, QUARTER).problem == NO_MARGINS
         before = compute_index(connection, province, LONG, QUARTER, dimensions=("province",)).of("province")[0]
     import_margins(store, province, tmp_path, [200, 500, 200, 0, 0])
+    found = weighted(store, province)
     with read(store) as connection:
-        found = raked_index(connection, province, LONG, QUARTER)
         after = compute_index(connection, province, LONG, QUARTER, dimensions=("province",)).of("province")[0]
     assert found.problem is None
     (margin,) = found.margins
@@ -102,8 +112,7 @@ def test_the_newest_year_known_by_then_counts(store: Engine, province: int, tmp_
     import_margins(store, province, tmp_path, [1, 1, 1, 1, 1], 2027)
     import_margins(store, province, tmp_path, [800, 100, 100, 0, 0], 2019)
     import_margins(store, province, tmp_path, [200, 500, 200, 0, 0], 2024)
-    with read(store) as connection:
-        found = raked_index(connection, province, LONG, QUARTER)
+    found = weighted(store, province)
     overall = next(one for one in found.figures if one.official.item == "overall")
     assert overall.raked.estimate == pytest.approx(0.6)
 
@@ -144,6 +153,11 @@ def test_the_page_and_who_may_see_it(store: Engine, province: int, tmp_path: Pat
     assert 'id="problem"' in browser.get(address).text
     import_margins(store, province, tmp_path, [200, 500, 200, 0, 0])
     page = browser.get(address).text
+    assert 'id="problem"' in page
+    assert "22,2" in page, "what is known of the population, 200 of 900"
+    assert "55,0" not in page, "nothing of the sheets before"
+    assert browser.post("/survey/raked", {**FORM, "sure": "true"}, form=address).status_code == 303
+    page = browser.get(address).text
     assert 'id="raked"' in page
     assert "60,0" in page
     assert 'id="problem"' not in page
@@ -167,3 +181,87 @@ def test_margins_come_by_command(store: Engine, tmp_path: Path, capsys: pytest.C
     path.write_text("câu hỏi về bản thân;lựa chọn;dân số\nG1;1;1.234\nG2;2;99\n", encoding="utf-8")
     assert main(["server", "import", "margins", str(path), "--store", str(store.url), "--json"]) == 0
     assert '"added": 2' in capsys.readouterr().out
+
+
+def fill_two(store: Engine, province: int, agency: str, secret: bool) -> None:
+    """201 sheets of 1001: 100 of the first age band and sex, 100 of the second of both; one of the first band and the
+    second sex, satisfied where `secret`. Of the others half are satisfied."""
+    sexes = [choice.number for choice in LONG.item("G2").choices]
+    with write(store) as connection:
+        gate = Gate(connection, Scope(province), Source(SourceKind.SIMULATION))
+        place = Place(province, agency_id(connection, province, agency))
+        admitted = []
+        for n in range(201):
+            band, sex = (0, 0) if n < 100 else (1, 1) if n < 200 else (0, 1)
+            good = secret if n == 200 else n % 2 == 0
+            answers = [0] * ANSWER_SLOTS
+            answers[:20] = [4 if good else 2] * 20
+            more = {item.slot: 4 if good else 2 for item in LONG.of_block("policy")}
+            more |= {LONG.slot_of("G1"): AGES[band], LONG.slot_of("G2"): sexes[sex]}
+            rating = Rating.checked(LONG, Sheet(tuple(answers), more), place=place, channel=PAPER,
+                                    day=QUARTER.first_day + n % 40, today=QUARTER.first_day + 300)  # fmt: skip
+            admitted.append(gate.admit(rating))
+        add(connection, admitted, received_day=QUARTER.first_day + 60)
+
+
+def import_two(store: Engine, province: int, folder: Path, ages: list[float], sexes: list[float]) -> None:
+    path = folder / "margins.csv"
+    numbers = [choice.number for choice in LONG.item("G2").choices]
+    rows = [f"G1,{number},{round(1e6 * share)}" for number, share in zip(AGES, ages, strict=False)]
+    rows += [f"G2,{number},{round(1e6 * share)}" for number, share in zip(numbers, sexes, strict=False)]
+    path.write_text("\n".join(["question,choice,people", *rows]), encoding="utf-8")
+    import_file(store, Scope(province), MARGINS, path)
+
+
+@pytest.mark.parametrize("secret", [True, False])
+def test_margins_made_up_to_part_one_sheet_from_all_others_give_no_figures(
+    store: Engine, tmp_path: Path, secret: bool
+) -> None:
+    """The attack: margins under which all sheets but one weigh the same. Every margin's category is of a hundred, and
+    yet the weighted figure less the official one is that one sheet's answer."""
+    made = fill_province(store, "rrr", simulated=False)
+    fill_two(store, made.province_id, "rrr-a", secret)
+    other = 2.0
+    total = 200 + other
+    import_two(store, made.province_id, tmp_path, [(100 + other) / total, 100 / total],
+               [100 / total, (100 + other) / total])  # fmt: skip
+    found = weighted(store, made.province_id)
+    assert found.problem == TELLS_FEW
+    overall = [one for one in found.figures if one.official.item == "overall"]
+    told = [100 * one.raked.estimate - (one.official.index or 0) > 0 for one in overall]
+    assert told == [], f"the one sheet was {'satisfied' if secret else 'not satisfied'}, and the page says {told}"
+
+
+def test_sheets_are_weighted_once(store: Engine, province: int, tmp_path: Path) -> None:
+    """The attack: margins, or transactions, imported again and again, each time another weighted figure of the same
+    sheets; a year and a longer period weighted for a further one."""
+    import_margins(store, province, tmp_path, [200, 500, 200, 0, 0])
+    with read(store) as connection:
+        assert raked_index(connection, province, LONG, QUARTER).problem == NOT_KEPT
+    first = weighted(store, province)
+    figures = set()
+    for turn in range(20):
+        import_margins(store, province, tmp_path, [100 + turn, 500, 200, 0, 0], "" if turn % 2 else 2010 + turn % 16)
+        for name in ("2026-Q1", "2026-01..2026-06", "2026", "2026-01"):
+            with write(store) as connection, pytest.raises(HailongError):
+                keep_margins(connection, province, LONG, parse_period(name), None)
+        with read(store) as connection:
+            again = raked_index(connection, province, LONG, QUARTER)
+            assert not raked_index(connection, province, LONG, parse_period("2026-01..2026-06")).figures
+        figures.add(tuple(one.raked.estimate for one in again.figures))
+        assert again.margins == first.margins
+    assert figures == {tuple(one.raked.estimate for one in first.figures)}
+
+
+@pytest.mark.parametrize(
+    ("place", "weight", "apart"),
+    [
+        ([0, 0, 0, 0], [1.0, 1.0, 1.0, 1.0], 0),
+        ([0, 0, 0, 0], [1.0, 1.01, 1.0, 3.0], 1),
+        ([0, 0, 0, 0], [1.0, 1.01, 1.02, 1.03], 1),
+        ([1, 0, 1, 0], [1.0, 3.0, 1.0, 3.0], 0),
+        ([1, 0, 1, 0, 0], [1.0, 3.0, 2.0, 3.0, 1.0], 2),
+    ],
+)
+def test_sheets_that_weigh_something_else_than_most(place: list[int], weight: list[float], apart: int) -> None:
+    assert _apart(np.array(place), np.array(weight)) == apart

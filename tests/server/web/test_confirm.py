@@ -23,6 +23,7 @@ from server.rights import incidents, requests
 from server.rounds.rounds import make_round
 from server.store.engine import read, write
 from server.store.tables.feedback import feedback
+from server.store.tables.margins import margins
 from server.store.tables.users import Role, provider_accounts, second_factors, users
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province, offer_updates
@@ -45,6 +46,9 @@ CODE = "ABCDEFGHJK23"
 """Of the case: what a citizen shows who wants it erased."""
 ASK = {
     "/survey/closing": Asked(Role.ANALYST, "/survey/closing", {"period": "2026-Q3"}, "Quý III/2026", "/survey/rounds"),
+    "/survey/raked": Asked(
+        Role.ANALYST, "/survey/raked", {"period": "2026-Q1", "instrument": "1001"}, "Quý I/2026", "/survey/rounds"
+    ),
     "/survey/rounds/{round_id}/close": Asked(
         Role.ANALYST, "/survey/rounds/1/close", {}, "Đợt thử", "/survey/rounds"
     ),
@@ -161,6 +165,8 @@ def province(store: Engine) -> Province:
         assert code_digest(CODE) != code_digest(code)
         connection.execute(update(feedback).values(code_hash=code_digest(CODE)))
         make_gateway(connection, made.province_id, "motcua", "sms", 1, None, bytes(32))
+        known = {"instrument": "1001", "item": "G1", "choice": 1, "year": 2024, "people": 5}
+        scope.insert(connection, margins, known)
         requests.take_in(connection, scope, "view", "7/ĐN", today(), 1)
         for reference in ("8/SC", "9/SC"):
             incidents.report(connection, scope, kind="data", reference=reference, noticed_day=today(), noticed_hour=0,
