@@ -285,6 +285,22 @@ def read_chunks(
         raise _no_decoder(source)
     if channel >= stream.codec_context.channels:
         raise _no_channel(source, stream.codec_context.channels, channel)
+    rate_hz, count = int(stream.codec_context.sample_rate or 0), int(stream.codec_context.channels)
+    if rate_hz and not _is_sound(rate_hz, count):
+        raise SourceError(
+            Message(
+                "{redacted}: sound of {rate_hz} Hz with {count} channels cannot be read.",
+                redacted=redacted(source),
+                rate_hz=rate_hz,
+                count=count,
+            ),
+            Message(
+                "Record from {low} to {high} Hz with at most {most} channels.",
+                low=MIN_RATE_HZ,
+                high=MAX_RATE_HZ,
+                most=MAX_CHANNELS,
+            ),
+        )
     origin_s = _origin_s(container)
     sound = _Sound(source, channel, origin_s, tallies, levels)
     go_to(container, passed_s)
@@ -304,6 +320,11 @@ def read_chunks(
             yield from sound.chunks()
     sound.flush()
     yield from sound.chunks(rest=True)
+
+
+def _is_sound(rate_hz: int, count: int) -> bool:
+    """Whether sound of that rate and number of channels is within bounds."""
+    return MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ and 1 <= count <= MAX_CHANNELS
 
 
 def _no_decoder(source: str) -> SourceError:
@@ -350,7 +371,7 @@ class _Sound:
     def take(self, piece: Any) -> None:
         """Add a piece. Raises `SourceError` where it lacks the channel, `ValueError` where it is beyond all bounds."""
         rate_hz, count = int(piece.sample_rate), int(piece.layout.nb_channels)
-        if not MIN_RATE_HZ <= rate_hz <= MAX_RATE_HZ or not 1 <= count <= MAX_CHANNELS:
+        if not _is_sound(rate_hz, count):
             raise ValueError("a rate or a number of channels beyond all bounds")
         if self._channel >= count:
             raise _no_channel(self._source, count, self._channel)

@@ -5,8 +5,8 @@ A box has a key, not a conscience: whoever holds one key could send tables at wi
 - it is a second one of a pool's window that its epoch has released already (`REPEATED`),
 - its window has not ended (`FUTURE`), or ended before the box's epoch began (`BEFORE_EPOCH`),
 - its epsilon or its window's length is not what the box was enrolled for (`TERMS`),
-- a cell lies further below zero, or the whole further above what its clerks can serve, than noise reaches
-  (`IMPOSSIBLE`),
+- a cell lies further below zero, the whole further above what its clerks can serve, or the rated visits further above
+  what their tablets can take, than noise reaches (`IMPOSSIBLE`),
 
 and evidence, once the other counts of its month are known, where even noise does not explain that it holds more visits
 than the agency's known transactions allow (`OVER_TRANSACTIONS`), or more rated visits than the tablet gave ratings
@@ -45,6 +45,8 @@ from server.store.tables.transactions import transactions
 DEMO_KINDS = (wire.PeriodKind.DEMO_PULSE, wire.PeriodKind.DEMO_EVIDENCE)
 MAX_UNSTATED_EPSILON_MILLI = 2_000
 """Of a box whose terms nobody stated: the budget of a visit as it ships (`pipeline.privacy.policy`)."""
+MIN_UNSTATED_EPSILON_MILLI = 250
+"""The smaller, the more noise explains: of a thousandth every table could be true. Half the pulse's as it ships."""
 CLOCKS_APART_S = 3_600
 """The box's clock may be ahead of the server's by so much."""
 MAX_VISITS_PER_CLERK_DAY = 200
@@ -149,7 +151,15 @@ class ReleaseGate:
         days = max(1.0, (end_s - start_s) / 86_400)
         clerks = box.clerks_of(message.pool, month_of_day(day_at(start_s)))
         most = clerks * MAX_VISITS_PER_CLERK_DAY * days + noise_bound(len(message.counts), epsilon)
-        return Held.IMPOSSIBLE if sum(message.counts) > most else None
+        if sum(message.counts) > most:
+            return Held.IMPOSSIBLE
+        if kind_of(message) is PULSE:
+            return None
+        # sheets that were set aside are ratings, too: the bound of the ratings' gate alone bounds what pairs may be
+        rated = sum(count for cell, count in enumerate(message.counts) if cell % 3)
+        cells = 2 * len(message.counts) // 3
+        taken = clerks * COUNTER_TABLET.sheets_a_day * days + noise_bound(cells, epsilon)
+        return Held.IMPOSSIBLE if rated > taken else None
 
     def _stated(self, box: Box, message: Release) -> Held | None:
         """Whether the terms are the enrolled ones. Where nobody stated them, the box's first release within the
@@ -162,7 +172,7 @@ class ReleaseGate:
             (box.pulse_epsilon_milli, box.pulse_period) if pulse else (box.evidence_epsilon_milli, None)
         )
         if stated[0] is None:
-            if message.epsilon_milli > MAX_UNSTATED_EPSILON_MILLI:
+            if not MIN_UNSTATED_EPSILON_MILLI <= message.epsilon_milli <= MAX_UNSTATED_EPSILON_MILLI:
                 return Held.TERMS
             stated = (message.epsilon_milli, int(message.period) if pulse else None)
             self._terms[box.box_id, pulse] = stated

@@ -364,22 +364,19 @@ def review(connection: Connection, province_id: int, row: Row[Any], now_s: float
     now."""
     found = [each for each in box_updates(connection, province_id, row, now_s) if each.ring <= row.ring]
     lost = [each for each in found if each.lost]
-    changed: dict[str, Any] = {}
     if len(lost) > (len(found) // LOST_SHARE if row.ring == Ring.ALL else 0):
-        names = ", ".join(each.label for each in lost)
-        changed = {"state": STOPPED, "reason": names[:200]}
-        detail = {"release": row.release, "boxes": [each.box_id for each in lost]}
-        record_change(connection, province_id, None, "update stopped", detail)
+        changed: dict[str, Any] = {"state": STOPPED, "reason": ", ".join(each.label for each in lost)[:200]}
+        action, detail = "update stopped", {"release": row.release, "boxes": [each.box_id for each in lost]}
     elif row.ring < Ring.ALL and _is_steady(found, row, now_s):
         changed = {"ring": row.ring + 1, "ring_s": int(now_s)}
-        record_change(
-            connection, province_id, None, "update ring opened", {"release": row.release, "ring": row.ring + 1}
-        )
-    if not changed:
+        action, detail = "update ring opened", {"release": row.release, "ring": row.ring + 1}
+    else:
         return row
-    scope = Scope(province_id)
-    connection.execute(scope.update(offers).where(offers.c.id == row.id).values(changed))
-    return connection.execute(scope.select(offers).where(offers.c.id == row.id)).one()
+    # what a person has changed since it was read stands: a withdrawn release does not come back as a stopped one
+    as_read = (offers.c.id == row.id, offers.c.state == row.state, offers.c.ring == row.ring)
+    if connection.execute(Scope(province_id).update(offers).where(*as_read).values(changed)).rowcount:
+        record_change(connection, province_id, None, action, detail)
+    return connection.execute(Scope(province_id).select(offers).where(offers.c.id == row.id)).one()
 
 
 def _is_steady(found: list[BoxUpdate], row: Row[Any], now_s: float) -> bool:

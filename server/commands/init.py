@@ -63,17 +63,12 @@ def _name(args: argparse.Namespace) -> Text:
 
 def run(args: argparse.Namespace) -> int:
     """Make what is missing, then the province."""
-    from pipeline.errors import InvalidError
     from server.auth.users import make_user
     from server.core.provinces import make_province
     from server.store.engine import connect, write
     from server.store.tables.users import Role
     from server.store.upgrade import require_current, store_version, upgrade
 
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,39}", args.province):
-        raise InvalidError(
-            Message("'{province}' is no code.", province=args.province), Message("Use up to 40 of a-z, 0-9 and dash.")
-        )
     config = load_config(args)
     own_folder(config.data_dir)
     engine = connect(config.store_url)

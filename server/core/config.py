@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import ipaddress
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from sqlalchemy import Engine
 
 from pipeline.errors import ConfigError
@@ -22,6 +23,7 @@ from pipeline.language import Message
 from server.store.tables.users import Role
 
 CONFIG_NAME = "server.toml"
+_DOOR = re.compile(r"tcp://(?:\*|\[[0-9a-fA-F:.]+\]|[\w.-]+):(\*|\d{1,5})", re.ASCII)
 
 
 class _Section(BaseModel):
@@ -71,6 +73,22 @@ class IngestConfig(_Section):
     address: str = "tcp://*:5870"
     enrol_address: str = "tcp://*:5871"
     """Where a box shows its one-time enrolment code; empty: enrolment is closed."""
+
+    @field_validator("address", "enrol_address")
+    @classmethod
+    def _is_a_door(cls, given: str, info: ValidationInfo) -> str:
+        if not given and info.field_name == "enrol_address":
+            return given
+        match = _DOOR.fullmatch(given)
+        if match is None or (match[1] != "*" and not 0 < int(match[1]) < 65_536):
+            raise ValueError("is no address such as tcp://*:5870")
+        return given
+
+    @model_validator(mode="after")
+    def _are_two_doors(self) -> IngestConfig:
+        if self.address == self.enrol_address and not self.address.endswith(":*"):
+            raise ValueError("address and enrol_address are the same")
+        return self
 
 
 class MetricsConfig(_Section):

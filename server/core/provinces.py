@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ LEVELS: dict[int, tuple[tuple[str, str, str], ...]] = {
 """Number of tiers -> levels made with a province, the highest first: code, Vietnamese, English. Since 1 July 2025 there
 are two. They can be changed and added to: levels are data."""
 TIERS = 2
+_CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+"""What keys, file names and addresses are made of: no sign of theirs may stand in a code."""
 
 SETTINGS: dict[str, Any] = {
     "access_log_days": 365,
@@ -106,7 +109,12 @@ def _province(row: Any) -> Province:
 def make_province(
     connection: Connection, code: str, name: Text, *, simulated: bool = False, tiers: int = TIERS
 ) -> Province:
-    """A new province with the levels of `tiers` (2 or 3). Raises `ConflictError` where the code is taken."""
+    """A new province with the levels of `tiers` (2 or 3). Raises `InvalidError` for what is no code, `ConflictError`
+    where it is taken."""
+    if not _CODE.fullmatch(code):
+        raise InvalidError(
+            Message("'{province}' is no code.", province=code), Message("Use up to 40 of a-z, 0-9 and dash.")
+        )
     if connection.execute(select(provinces.c.id).where(provinces.c.code == code)).first():
         raise ConflictError(
             Message("There is a province with the code '{code}'.", code=code), Message("Choose another code.")

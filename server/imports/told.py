@@ -32,6 +32,8 @@ def notes(balance: Balance) -> list[tuple[Message, str]]:
         (Message("Worksheets ignored"), ", ".join(balance.ignored_sheets)),
         (Message("Rows that end before the last column (missing cells count as empty)"), balance.rows_short),
         (Message("Rows that the spreadsheet hides, and that were read"), balance.rows_hidden),
+        (Message("Columns that the spreadsheet hides, and that were read"), ", ".join(balance.columns_hidden)),
+        (Message("Cells that are struck out, and that were read"), balance.cells_struck),
         (Message("Cells from which unseen characters were taken out"), balance.cells_cleaned),
         (Message("Empty cells that took a merged cell's value"), balance.cells_filled),
         (Message("Codes of no answer"), codes),

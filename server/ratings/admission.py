@@ -30,6 +30,9 @@ _DAYS_BACK = {
 }
 """The province's setting for each kind of source; an answer of a link or gateway is today's, at most yesterday's."""
 LIVE_DAYS = 1
+AGENCY_A_DAY = 500
+"""Planning figure: the most sheets of a channel of links that one agency can have in a day. The bound of a network
+lives in memory, and networks are many; this one is the store's."""
 _DEMO_SHEETS = 1_000_000
 _UNBOUNDED = frozenset({SourceKind.IMPORT, SourceKind.SIMULATION})
 """A file bears its author and is in the log as a whole; the simulation writes to simulated provinces alone."""
@@ -88,7 +91,14 @@ class Gate:
         if key not in self._left:
             self._left[key] = self._allowance(rating, clerks)
         self._left[key] -= 1
-        return self._left[key] < 0
+        over = self._left[key] < 0
+        if self.source.kind is SourceKind.LINK:
+            mine = rating.channel.code, rating.place.agency_id
+            if mine not in self._left:
+                self._left[mine] = AGENCY_A_DAY - self._stored_of_agency(rating)
+            self._left[mine] -= 1
+            over = over or self._left[mine] < 0
+        return over
 
     def _clerks_of_pools(self, rating: Rating) -> int | None:
         """Who serve the rating's agency at a hall's box, whose key may fill no pool with what all of them together

@@ -38,6 +38,8 @@ class Balance:
     """Used rows that end before the last column: the cells that they lack count as empty."""
     rows_hidden: int = 0
     """Used or refused rows that the spreadsheet does not show: hidden, filtered out, or on a hidden worksheet."""
+    columns_hidden: list[str] = field(default_factory=list)
+    """Headings of used columns that the spreadsheet does not show."""
     cells: int = 0
     cells_heading: int = 0
     cells_used: int = 0
@@ -47,6 +49,8 @@ class Balance:
     """Used cells from which characters without width or marks of direction were taken out."""
     cells_filled: int = 0
     """Empty cells that took the value of the cell that they are merged with."""
+    cells_struck: int = 0
+    """Used cells that are struck out in the spreadsheet."""
     not_answered: Counter[str] = field(default_factory=Counter)
     """Codes that stand for no answer, and how often; without the empty cell."""
 
@@ -96,10 +100,12 @@ class Balance:
                 "refused": self.cells_refused,
                 "cleaned": self.cells_cleaned,
                 "filled": self.cells_filled,
+                "struck": self.cells_struck,
             },
             "columns": {
                 "used": {h: name for sheet in self.sheets if sheet.used for h, name in sheet.columns if name},
                 "ignored": self.ignored_columns,
+                "hidden": self.columns_hidden,
             },
             "sheets": {
                 "used": [sheet.name for sheet in self.sheets if sheet.used and sheet.name],
@@ -116,6 +122,8 @@ class Balance:
             "rows_used": self.rows_used,
             "rows_ignored": self.rows_ignored,
             "rows_hidden": self.rows_hidden,
+            "columns_hidden": len(self.columns_hidden),
+            "cells_struck": self.cells_struck,
             "cells_read": self.cells,
             "cells_used": self.cells_used,
             "cells_ignored": self.cells_ignored,

@@ -97,7 +97,9 @@ _NUMBERED = re.compile(r"^\d{1,2} ?[.)] ?(?=\D)")
 _QUESTION = re.compile(r"^(?:câu|câu hỏi|tiêu chí|question|item|q)[ .]*\d{1,2}(?![A-Za-z0-9])", re.IGNORECASE)
 _SET = re.compile(r"<[^<>]{1,80}>|\*\*|__")
 _LEADING = re.compile(r"^[\s*#(\[{•·–-]+(?=[A-Za-zÀ-ỹ])")
-_GROUPS = re.compile(r"[A-Za-z_]\w*(?:[/:-][A-Za-z_]\w*)+", re.ASCII)
+_GROUPS = re.compile(r"[A-Za-z_]\w*(?:\[\d{1,4}\])?(?:[/:-][A-Za-z_]\w*(?:\[\d{1,4}\])?)+", re.ASCII)
+_TURN = re.compile(r"\[\d+\]")
+"""Which turn of a group that is asked again (`members[2]/C1`)."""
 _NAME = re.compile(r"^name_[a-z]{2,3}$", re.ASCII)
 """A name in a language (ISO 639), such as `name_tyz` for Tày."""
 _SLOT = re.compile(r"^a(\d\d)$")
@@ -159,7 +161,7 @@ def _in_groups(text: str, known: Mapping[str, str]) -> str | None:
     part of a question, such as `reasons/r1`, is no column, but looks like answers."""
     if not _GROUPS.fullmatch(text):
         return None
-    *groups, last = (known.get(plain(part)) for part in re.split("[/:-]", text))
+    *groups, last = (known.get(plain(part)) for part in re.split("[/:-]", _TURN.sub("", text)))
     if any(is_answer_column(group) for group in groups):
         return f"?{text}"
     return last if "-" not in text or is_answer_column(last) else None

@@ -30,6 +30,8 @@ MAX_CELL = 4_000
 MAX_PART_BYTES = 4 << 30
 MAX_STRINGS_BYTES = 64 << 20
 MAX_STYLES_BYTES = 8 << 20
+MAX_COLUMNS = 1_000
+"""Beyond so many no hidden one is told: as `Bounds`."""
 MAX_RATIO = 200
 """Unpacked over packed; a worksheet has 10 to 40."""
 SMALL_BYTES = 4 << 20
@@ -68,11 +70,11 @@ class _Counted:
     cells: int = 0
     sheets: int = 0
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, hidden: Iterable[int] = ()) -> None:
         self.sheets += 1
         if self.sheets > self.bounds.sheets:
             raise RefusedError("too_many_sheets", self.bounds.sheets)
-        self.send(SheetStart(name))
+        self.send(SheetStart(name, sorted(hidden)))
 
     def row(
         self, number: int, values: Iterable[Any], marks: list[tuple[int, str, str]], done: float, width: int = 0
@@ -277,9 +279,9 @@ def _xlsx(path: Path, out: _Counted) -> Outcome:
             raise RefusedError("strict")
         for sheet in book.worksheets:
             reader: Any = sheet
-            out.start(sheet.title)
             with zipfile.ZipFile(path) as archive:
                 facts = _facts(archive, str(reader._worksheet_path).lstrip("/"))
+            out.start(sheet.title, facts.hidden)
             _sheet_rows(reader, facts, out)
     except (RefusedError, MemoryError):
         raise
@@ -310,14 +312,19 @@ class _Merge:
 
 @dataclass(slots=True)
 class _Facts:
-    """What the values of a sheet do not tell: merged cells, and formulas without a stored value (row -> columns)."""
+    """What the values of a sheet do not tell: merged cells, formulas without a stored value (row -> columns), and
+    columns from 0 that are hidden or of no width."""
 
     merges: list[_Merge] = field(default_factory=list)
     formulas: dict[int, list[int]] = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
     rows: int = 0
 
 
 _MERGE = re.compile(rb'<(?:\w+:)?mergeCell\b[^>]*?\bref="([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})"')
+_WIDTHS = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
+_SPAN = re.compile(rb'\b(min|max)="(\d{1,5})"')
+_UNSEEN = re.compile(rb'\bhidden="(?:1|true)"|\bwidth="0(?:\.0*)?"')
 _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*)(?<!/)>(.*?)</(?:\w+:)?c>", re.DOTALL)
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
@@ -350,6 +357,10 @@ def _look(data: bytes, found: _Facts) -> None:
         for match in _MERGE.finditer(data):
             c1, r1, c2, r2 = match.groups()
             found.merges.append(_Merge(_column(c1), int(r1), _column(c2), int(r2)))
+    for match in _WIDTHS.finditer(data) if b"<cols" in data or b":cols" in data else ():
+        ends = {name: int(number) for name, number in _SPAN.findall(match[1])}
+        if len(ends) == 2 and _UNSEEN.search(match[1]):
+            found.hidden.update(range(ends[b"min"] - 1, min(ends[b"max"], MAX_COLUMNS)))
     if not _FORMULA.search(data):
         return
     for cell in _CELL.finditer(data):
@@ -374,13 +385,14 @@ def _column(letters: bytes) -> int:
 def _sheet_rows(sheet: Any, facts: _Facts, out: _Counted) -> None:
     held: dict[int, tuple[int, Any, bool]] = {}  # column -> (last row of the merge, its value, more than one column)
     position = 0
-    for number, hidden, empty, values in _rows_of(sheet, out.bounds.columns):
+    for number, hidden, empty, values, struck in _rows_of(sheet, out.bounds.columns):
         if number > SHEET_ROWS:
             raise RefusedError("too_many_rows", SHEET_ROWS)
         out.cells += empty + 1  # what is empty costs time, too
         marks: list[tuple[int, str, str]] = [(column, "formula", "") for column in facts.formulas.get(number, ())]
         if hidden:
             marks.append((0, "hidden", ""))
+        marks += [(column, "struck", "") for column in struck]
         cells = [_unescaped(value) if isinstance(value, str) else value for value in values]
         while position < len(facts.merges) and facts.merges[position].first_row <= number:
             merge = facts.merges[position]
@@ -397,15 +409,17 @@ def _sheet_rows(sheet: Any, facts: _Facts, out: _Counted) -> None:
         out.row(number, cells, marks, min(1.0, number / max(1, facts.rows)))
 
 
-def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[Any]]]:
-    """(number, whether it is hidden, cells without a value, values) of each row that the sheet's part holds; values of
-    at most `columns` columns.
+def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[Any], list[int]]]:
+    """(number, whether it is hidden, cells without a value, values, columns from 0 of values that are struck out) of
+    each row that the sheet's part holds; values of at most `columns` columns.
 
     By openpyxl's parser: its worksheet believes the sheet's own size, and leaves out rows that come again or late, and
     cells behind a row's last one. Those are refused (`disorder`): two programs would read two tables."""
     from openpyxl.worksheet._reader import WorkSheetParser
 
     book, last = sheet.parent, 0
+    fonts = {number for number, font in enumerate(book._fonts) if font.strike}
+    crossed = {number for number, style in enumerate(book._cell_styles) if style.fontId in fonts}
     with sheet._get_source() as source:
         parser = WorkSheetParser(
             source,
@@ -418,24 +432,29 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
         for number, cells in parser.parse():
             dimension = parser.row_dimensions.pop(str(number), {})
             values: list[Any] = []
+            struck: list[int] = []
             behind = 0
             for cell in cells:
                 column, value = cell["column"], cell["value"]
                 if column <= behind or cell["row"] != number:
                     raise RefusedError("disorder", number)
                 behind = column
+                if value is None and cell["data_type"] == "e":
+                    value = "#N/A"  # an error that tells no more is one all the same, and no empty cell
                 if value is None:
                     continue
                 if column > columns:
                     raise RefusedError("too_many_columns", columns)
                 values += [None] * (column - 1 - len(values))
                 values.append(value)
+                if crossed and cell["style_id"] in crossed:
+                    struck.append(column - 1)
             if number <= last:
                 raise RefusedError("disorder", number)
             last = number
             flat = dimension.get("customHeight") in ("1", "true") and dimension.get("ht") in ("0", "0.0")
             hidden = sheet.sheet_state != "visible" or dimension.get("hidden") in ("1", "true") or flat
-            yield number, hidden, len(cells) - len(values) + values.count(None), values
+            yield number, hidden, len(cells) - len(values) + values.count(None), values, struck
 
 
 def _fill(cells: list[Any], held: dict[int, tuple[int, Any, bool]], number: int, marks: list[Any]) -> None:

@@ -29,9 +29,11 @@ class Bounds:
 
 
 class SheetStart(msgspec.Struct, tag="s", array_like=True):
-    """A worksheet begins; a text file is one without a name."""
+    """A worksheet begins; a text file is one without a name. `hidden`: columns from 0 that the spreadsheet does not
+    show."""
 
     name: str
+    hidden: list[int] = []
 
 
 class RawRow(msgspec.Struct, tag="r", array_like=True):

@@ -125,6 +125,10 @@ class Table:
                 sheet = plan[len(self.balance.sheets)]
                 self.balance.sheets.append(sheet)
                 names = [name for _, name in sheet.columns]
+                if sheet.used:
+                    unseen = set(message.hidden)
+                    found = (heading for at, (heading, name) in enumerate(sheet.columns) if name and at in unseen)
+                    self.balance.columns_hidden += found
                 self._current += sheet.used
                 continue
             assert sheet is not None
@@ -179,8 +183,9 @@ class Table:
         found: dict[str, None] = {}
         for column, code, detail in raw.marks:
             name = names[column] if column < len(names) else ""
-            if code in ("cleaned", "filled", "hidden"):
+            if code in ("cleaned", "filled", "hidden", "struck"):
                 self.balance.cells_cleaned += bool(name) and code == "cleaned"
+                self.balance.cells_struck += bool(name) and code == "struck"
                 continue
             if code in ("csv", "stray", "quote"):
                 found[MARKS[code]] = None
@@ -189,6 +194,10 @@ class Table:
                 continue
             words = MARKS["merged_across" if code == "merged_down" else code]
             found[Joined((name.removeprefix("item:"), words.with_params(detail=detail)), ": ")] = None
+        for name, cell in zip(names, raw.cells, strict=False):
+            if "?" in cell and name.startswith("name_"):  # nothing is called so: a letter was lost, be it the last
+                words = MARKS["lost"].with_params(detail=cell[:40])
+                found[Joined((name, words), ": ")] = None
         if any(raw.cells[len(names) :]):
             found[Message("more cells than the header has")] = None
         first = next((cell for name, cell in zip(names, raw.cells, strict=False) if name and cell), "")
@@ -227,6 +236,11 @@ class Table:
         if like:
             raise self._unknown_answers(like)
         refused = self.balance.rows_refused
+        if not refused and not self.balance.rows_used:
+            raise InvalidError(
+                Message("{name} has a header and no row below it.", name=self.name),
+                Message("Export it again, with its rows."),
+            )
         if not refused:
             return
         rows = self.balance.rows_used + refused

@@ -124,7 +124,8 @@ def read_missing(text: str) -> frozenset[str]:
 def read_day(text: str) -> int:
     """Day index of `31/12/2026` (day first, always), `31-12-26`, ISO `2026-12-31`, `ngày 31 tháng 12 năm 2026`.
 
-    A time may follow; one with `Z` or an offset is taken to Indochina time (UTC+7), which can be another day."""
+    A time may follow; one with `Z` or an offset is taken to Indochina time (UTC+7), which can be another day. Before
+    AM or PM stands what a program for America wrote, month first, or not: what may be both is refused."""
     plain = digits_of(one_line(text))
     match = _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(digits_of(without_marks(text)))
     if match is None:
@@ -133,9 +134,15 @@ def read_day(text: str) -> int:
     try:
         found = date(year, int(match["month"]), int(match["day"]))
         if "hour" in match.re.groupindex and match["hour"]:
+            if match.re is _DAY and (match["half"] or "").upper() in ("AM", "PM") and found.month != found.day <= 12:
+                raise ValueError(
+                    Message("'{text}' may be day/month or month/day: write it as 2026-12-31", text=text[:30])
+                )
             found = _local_day(found, match)
         index = day_index(found)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError) as error:
+        if error.args and isinstance(error.args[0], Message):
+            raise
         raise ValueError(Message("no such day: '{text}' (write day/month/year)", text=text[:30])) from None
     if index < 0:
         raise ValueError(Message("the day '{text}' lies before 2020", text=text[:30]))

@@ -254,3 +254,20 @@ def test_an_honest_table_is_never_held(
         assert connection.execute(select(releases.c.held)).scalar_one() is None
         assert implausible_evidence(connection, place.province_id) == []
         transaction.rollback()
+
+
+def test_nobody_states_a_tiny_epsilon_by_sending_it(ask: Ask, store: Engine, place: Place) -> None:
+    """The attack: at an epsilon of a thousandth noise explains every table, and the first release stated it."""
+    _add_ratings(store, place, None, 10, 20)
+    for sequence, epsilon in enumerate((1, 10, 100, 249), start=1):
+        ask(evidence(sequence, [0] * 15 + [0, 0, 5_000], epsilon=epsilon))
+    ask(evidence(5, [0] * 18, epsilon=250))
+    assert held_of(store) == [(1, "terms"), (2, "terms"), (3, "terms"), (4, "terms"), (5, None)]
+
+
+def test_sheets_that_were_set_aside_make_no_room_for_pairs(ask: Ask, store: Engine, place: Place) -> None:
+    """The attack: best sheets without end, of which all but the plan's are set aside and yet count as ratings that the
+    tablet gave; then a table with as many pairs. Two clerks can take 3,720 sheets in a month of 31 days."""
+    _add_ratings(store, place, None, 0, 9_000)
+    ask(evidence(1, [0] * 15 + [0, 0, 9_000]))
+    assert held_of(store) == [(1, "impossible")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -422,3 +423,16 @@ def test_no_shape_of_pixels_loses_any_or_outgrows_the_bounds(width: int, height:
     assert wide >= width
     assert high >= height
     assert (wide, high) == (width, height) or wide * high <= MAX_PIXELS
+
+
+@pytest.mark.parametrize(("rate_hz", "channels"), [(1, 1), (16_000, 255), (3_999, 1), (16_000, 65)])
+def test_sound_beyond_all_bounds_is_told(tmp_path: Path, rate_hz: int, channels: int) -> None:
+    """It had been counted as damaged, piece by piece, without a sentence."""
+    path = tmp_path / "odd.wav"
+    data = bytes(2 * channels * 400)
+    fmt = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * channels * 2, channels * 2, 16)
+    size = struct.pack("<I", 36 + len(data))
+    path.write_bytes(b"RIFF" + size + b"WAVEfmt " + struct.pack("<I", 16) + fmt + b"data"
+                     + struct.pack("<I", len(data)) + data)  # fmt: skip
+    with pytest.raises(SourceError, match=f"{rate_hz} Hz with {channels} channels"):
+        hear(path)

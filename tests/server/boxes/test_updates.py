@@ -335,3 +335,28 @@ def test_an_update_is_offered_stopped_and_let_go_on_in_the_browser(fleet: Fleet,
         "box ring stated", "update offered", "update stopped", "update resumed", "update ring opened",
         "update withdrawn",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("well", [True, False])
+def test_what_a_person_changed_meanwhile_stands(fleet: Fleet, monkeypatch: pytest.MonkeyPatch, well: bool) -> None:
+    """A release is withdrawn, and its bundle wiped, while a box's question is being looked at: it had come back as a
+    stopped one, which somebody can let go on."""
+    fleet.offer()
+    fleet.takes(1, 2)
+    fleet.now_s += 2 * DAY
+    fleet.beat(1, 2)
+    if not well:
+        fleet.tell(1, UpdateState.RETURNED)
+    found = updates.box_updates
+
+    def meanwhile(connection: Any, province_id: int, row: Any, now_s: float) -> Any:
+        known = found(connection, province_id, row, now_s)
+        connection.execute(update(offers).where(offers.c.release == CODE).values(state=updates.WITHDRAWN))
+        return known
+
+    with write(fleet.store) as connection:
+        connection.execute(update(offers).where(offers.c.release == CODE).values(state=updates.OPEN, ring=1, reason=""))
+        row = connection.execute(select(offers).where(offers.c.release == CODE)).one()
+        monkeypatch.setattr(updates, "box_updates", meanwhile)
+        now = updates.review(connection, fleet.province_id, row, fleet.now_s)
+    assert (now.state, now.ring) == (updates.WITHDRAWN, 1)

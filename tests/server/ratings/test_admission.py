@@ -21,7 +21,7 @@ from server.core.changes import verify_changes
 from server.core.provinces import write_setting
 from server.core.scope import Scope
 from server.feedback.feedback import items, receive
-from server.ratings.admission import Gate
+from server.ratings.admission import AGENCY_A_DAY, Gate
 from server.ratings.closing import close_period
 from server.ratings.held import held_sheets
 from server.ratings.imports import import_ratings
@@ -29,7 +29,7 @@ from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add, restore, set_aside, withdraw
 from server.scores.index import compute_index
-from server.store.channels import COUNTER_TABLET, HOTLINE, PAPER, SMS, Channel
+from server.store.channels import COUNTER_TABLET, HOTLINE, ONLINE, PAPER, SMS, Channel
 from server.store.engine import insert_row, read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
@@ -366,3 +366,24 @@ def test_what_does_not_count_is_told_to_the_officer(store: Engine, world: World)
         assert "quầy bị nghi" in page, path
         assert "Đến quá muộn so với ngày trả lời" in page, path
         assert "Câu trả lời ngoài thang 1 đến 5" in page, path
+
+
+@pytest.mark.postgres
+def test_links_fill_no_agency_over_many_networks_and_restarts(any_store: Engine) -> None:
+    """The attack: two thousand best sheets about one agency in a day, each from a network of its own, or with the
+    server begun anew in between: nothing but the bound of the whole province was left."""
+    world = make_place(any_store)
+    with write(any_store) as connection:
+        other = insert_row(connection, agencies, {
+            "province_id": world.province_id, "code": "khac", "name": Text.named(vi="Khác"), "level": "xa",
+        })  # fmt: skip
+        source = Source(SourceKind.LINK)
+        for _ in range(6):  # each transaction begins without a memory
+            gate = Gate(connection, Scope(world.province_id), source)
+            sheets = [gate.admit(_rating(world.province_id, world.agency_id, ONLINE, today())) for _ in range(100)]
+            add(connection, sheets)
+        gate = Gate(connection, Scope(world.province_id), source)
+        elsewhere = gate.admit(_rating(world.province_id, other, ONLINE, today()))
+    assert _counted(any_store, channel=ONLINE.code) == AGENCY_A_DAY == 500
+    assert _flags(any_store, channel=ONLINE.code) == {RatingFlag.OVER_PLAN: 100}
+    assert elsewhere.state is RatingState.COUNTED

@@ -14,9 +14,10 @@ from sqlalchemy import Engine, delete, select
 from hailong.cli import main
 from pipeline.calendar import parse_period
 from pipeline.errors import ConflictError, InvalidError
+from pipeline.language import Text
 from server.core.changes import verify_changes
 from server.core.config import ServerConfig, make_config
-from server.core.provinces import write_setting
+from server.core.provinces import make_province, write_setting
 from server.core.secret_keys import ALERT_KEY, read_secret
 from server.outbox.outbox import KEPT_S, RETRY_S, forget_old_letters
 from server.outbox.sender import deliver
@@ -258,3 +259,10 @@ def test_the_command_and_the_doctor_tell_the_same(
     assert main(["server", "push", *where]) == 0
     assert "2026-Q3" in capsys.readouterr().out
     assert main(["server", "push", "--show", *where]) != 0
+
+
+@pytest.mark.parametrize("code", ["a|figures", "a/b", "A", "", "x" * 41, "-a", "tỉnh", "a\n"])
+def test_a_provinces_code_holds_no_sign_of_keys_and_files(store: Engine, code: str) -> None:
+    """`a|figures` had the secret of alerts that the province `a` has for its neighbour."""
+    with write(store) as connection, pytest.raises(InvalidError, match="no code"):
+        make_province(connection, code, Text.named(vi="Tỉnh"))

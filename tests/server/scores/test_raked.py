@@ -20,8 +20,8 @@ from server.ratings.rating import Place, Rating
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import add
 from server.scores.index import compute_index
-from server.scores.kept_margins import keep_margins
-from server.scores.raked import NO_MARGINS, NOT_KEPT, NOT_SETTLED, NOT_TOLD, TELLS_FEW, RakedIndex, _apart, raked_index
+from server.scores.kept_margins import NO_MARGINS, NOT_SETTLED, keep_margins
+from server.scores.raked import NOT_KEPT, NOT_TOLD, TELLS_FEW, RakedIndex, _apart, raked_index
 from server.store.channels import PAPER
 from server.store.engine import read, write
 from server.store.tables.margins import margins
@@ -94,7 +94,11 @@ def test_weighted_figures_are_those_of_the_margins(store: Engine, province: int,
     (margin,) = found.margins
     shares = {tuple(map(str, one.names)): (one.target, one.sheets) for one in margin.categories}
     # told: 900 people for 180 sheets, and the silent keep their tenth: 100 of 1,000
-    assert sorted((round(t, 6), round(s, 6)) for t, s in shares.values()) == [(20.0, 55.0), (30.0, 20.0), (50.0, 25.0)]
+    assert sorted((round(t, 6), round(s or 0.0, 6)) for t, s in shares.values()) == [
+        (20.0, 55.0),
+        (30.0, 20.0),
+        (50.0, 25.0),
+    ]
     assert any(str(NOT_TOLD) in names and len(names) == 2 for names in shares)
     overall = next(one for one in found.figures if one.official.item == "overall")
     # first band 1, second .5, third and silent together 20 of 40
@@ -228,7 +232,7 @@ def test_margins_made_up_to_part_one_sheet_from_all_others_give_no_figures(
     found = weighted(store, made.province_id)
     assert found.problem == TELLS_FEW
     overall = [one for one in found.figures if one.official.item == "overall"]
-    told = [100 * one.raked.estimate - (one.official.index or 0) > 0 for one in overall]
+    told = [100 * (one.raked.estimate or 0.0) > (one.official.index or 0.0) for one in overall]
     assert told == [], f"the one sheet was {'satisfied' if secret else 'not satisfied'}, and the page says {told}"
 
 

@@ -7,13 +7,18 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from openpyxl.styles import Font
+from openpyxl.worksheet.worksheet import Worksheet
 
+from pipeline.calendar import day_date
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
 from server.imports.kinds import find_kind
+from server.imports.told import notes
 from server.tabular.columns import recogniser
 from server.tabular.encodings import unescaped
 from server.tabular.tables import Table, TableRow
@@ -250,3 +255,75 @@ def test_a_sheet_of_a_thousand_and_one_columns_is_refused(tmp_path: Path) -> Non
     assert read_here(path).outcome.refused == "too_many_columns"
     with pytest.raises(InvalidError):
         list(_table(_csv(tmp_path, "x,y\n1,2\n")))
+
+
+@pytest.mark.parametrize("how", ['hidden="1"', 'width="0" customWidth="1"'])
+def test_columns_that_the_spreadsheet_hides_and_cells_struck_out_are_told(tmp_path: Path, how: str) -> None:
+    path = tmp_path / "a.xlsx"
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    for row in [[*HEAD, "ghi chú riêng"], *([*row, "x"] for row in FILLED)]:
+        sheet.append(row)
+    sheet["D3"].font = Font(strike=True)
+    sheet["E4"].font = Font(strike=True)
+    sheet["F2"].font = Font(strike=True)
+    book.save(path)
+    sheet_xml(path, lambda text: text.replace("<sheetData", f'<cols><col min="5" max="16384" {how}/></cols><sheetData'))
+    table = _table(path)
+    assert len(_rows(table)) == 3
+    assert table.balance.columns_hidden == ["A1"], "the one beside it is not used"
+    assert table.balance.cells_struck == 2
+    assert table.balance.to_dict()["columns"]["hidden"] == ["A1"]
+    assert table.balance.to_dict()["cells"]["struck"] == table.balance.counts()["cells_struck"] == 2
+    told = [value for _title, value in notes(table.balance)]
+    assert "A1" in told
+    assert "2" in told
+
+
+def test_a_header_without_rows_is_told(tmp_path: Path) -> None:
+    table = _table(_csv(tmp_path, ",".join(HEAD) + "\n,,,,\n"))
+    assert _rows(table) == []
+    with pytest.raises(InvalidError, match="no row below"):
+        table.finish()
+
+
+@pytest.mark.parametrize(("name", "lost"), [("Sở Y t?", True), ("Phòng Tư pháp?", True), ("Sở Y tế", False)])
+def test_a_letter_lost_at_a_words_end_is_told_in_a_name(tmp_path: Path, name: str, lost: bool) -> None:
+    path = _csv(tmp_path, f"code,name_vi,level\na,{name},tinh\n")
+    table = Table(read_here(path), path.name, recogniser(columns=("code", "name_vi", "level")), ("code", "name_vi"))
+    (row,) = _rows(table)
+    assert bool(row.problems) is lost
+
+
+def test_an_error_without_a_name_is_no_empty_cell(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", S=[HEAD, *FILLED])
+    sheet_xml(path, lambda text: re.sub(r'<c r="D2"[^>]*>.*?</c>', '<c r="D2" t="e"/>', text))
+    first, *_ = _rows(_table(path))
+    assert "error" in str(first.problem)
+
+
+def test_a_group_that_is_asked_again_is_no_remark(tmp_path: Path) -> None:
+    head = "form,agency,day,overall,members[1]/A1,members[2]/A1"
+    with pytest.raises(InvalidError, match="A1 stands twice"):
+        list(_table(_csv(tmp_path, f"{head}\nF0,stp,5/8/2026,4,5,3\n")))
+
+
+@pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("8/5/2026 11:30:00 PM", None),
+        ("05/08/2026 1:00 AM", None),
+        ("8/8/2026 11:30 PM", "2026-08-08"),
+        ("13/8/2026 11:30 PM", "2026-08-13"),
+        ("5/8/2026 11:30 CH", "2026-08-05"),
+        ("5/8/2026 23:30", "2026-08-05"),
+    ],
+)
+def test_a_day_that_may_be_two_is_refused(text: str, day: str | None) -> None:
+    """`8/5/2026 11:30:00 PM` had been 8 May without a word; who writes PM writes the month first as often as not."""
+    if day is None:
+        with pytest.raises(ValueError, match="day/month or month/day"):
+            read_day(text)
+    else:
+        assert day_date(read_day(text)).isoformat() == day

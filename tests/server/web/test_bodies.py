@@ -14,6 +14,7 @@ import uvicorn
 from sqlalchemy import Engine
 
 from pipeline import prompt_heads
+from pipeline.errors import ConfigError
 from server.app import MAX_BODY_BYTES, create_app
 from server.core.config import make_config
 from server.store.engine import connect
@@ -96,9 +97,31 @@ def test_a_body_that_trickles_is_cut_off(port: int, path: str, caplog: pytest.Lo
     "url", ["https://x.vn/hailong", "ftp://x.vn", "x.vn", "https://", "https://a@x.vn", "https://x.vn/?a=1"]
 )
 def test_a_public_address_that_cannot_work_is_refused_at_start(tmp_path: Path, url: str) -> None:
-    from pipeline.errors import ConfigError
-
     with pytest.raises(ConfigError, match="public_url"):
         make_config({"data_dir": tmp_path, "web": {"public_url": url}}, "test")
     good = make_config({"data_dir": tmp_path, "web": {"public_url": "https://x.vn/"}}, "test")
     assert good.web.public_url == "https://x.vn"
+
+
+@pytest.mark.parametrize(
+    "ingest",
+    [
+        {"address": "udp://*:5870"}, {"address": "*:5870"}, {"address": ""}, {"address": "tcp://*:0"},
+        {"address": "tcp://*:70000"}, {"address": "tcp://*:5870/boxes"}, {"enrol_address": "tcp://*"},
+        {"address": "tcp://*:5871"}, {"address": "tcp://*:5872", "enrol_address": "tcp://*:5872"},
+    ],
+)  # fmt: skip
+def test_a_door_of_the_boxes_that_cannot_open_is_refused_at_start(tmp_path: Path, ingest: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="ingest"):
+        make_config({"data_dir": tmp_path, "ingest": ingest}, "test")
+
+
+@pytest.mark.parametrize(
+    "ingest",
+    [
+        {}, {"enrol_address": ""}, {"address": "tcp://127.0.0.1:*", "enrol_address": "tcp://127.0.0.1:*"},
+        {"address": "tcp://[::]:5870"}, {"address": "tcp://0.0.0.0:443"},
+    ],
+)  # fmt: skip
+def test_a_door_of_the_boxes_that_can_open_is_taken(tmp_path: Path, ingest: dict[str, str]) -> None:
+    assert make_config({"data_dir": tmp_path, "ingest": ingest}, "test")
