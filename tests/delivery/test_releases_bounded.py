@@ -260,7 +260,7 @@ def test_nobody_states_a_tiny_epsilon_by_sending_it(ask: Ask, store: Engine, pla
     """The attack: at an epsilon of a thousandth noise explains every table, and the first release stated it."""
     _add_ratings(store, place, None, 10, 20)
     for sequence, epsilon in enumerate((1, 10, 100, 249), start=1):
-        ask(evidence(sequence, [0] * 15 + [0, 0, 5_000], epsilon=epsilon))
+        ask(evidence(sequence, [0] * 15 + [0, 0, 3_000], epsilon=epsilon))
     ask(evidence(5, [0] * 18, epsilon=250))
     assert held_of(store) == [(1, "terms"), (2, "terms"), (3, "terms"), (4, "terms"), (5, None)]
 

@@ -374,9 +374,9 @@ def test_links_fill_no_agency_over_many_networks_and_restarts(any_store: Engine)
     server begun anew in between: nothing but the bound of the whole province was left."""
     world = make_place(any_store)
     with write(any_store) as connection:
-        other = insert_row(connection, agencies, {
-            "province_id": world.province_id, "code": "khac", "name": Text.named(vi="Khác"), "level": "xa",
-        })  # fmt: skip
+        level = connection.execute(select(agencies.c.level_id)).scalars().first()
+        another = {"province_id": world.province_id, "code": "khac", "name": Text.named(vi="Khác"), "level_id": level}
+        other = insert_row(connection, agencies, another)
         source = Source(SourceKind.LINK)
         for _ in range(6):  # each transaction begins without a memory
             gate = Gate(connection, Scope(world.province_id), source)
