@@ -171,7 +171,9 @@ def _as_known(connection: Connection, province_id: int, instrument: Instrument, 
     names: dict[str, tuple[Name, dict[str, Name]]] = {
         "level": (FRAME["level"], {one.code: one.name for one in catalogue.levels.values()}),
         "field": (FRAME["field"], {one.code: one.name for one in catalogue.fields.values()}),
-    } | {item.code: (item, {str(one.number): one for one in item.choices}) for item in about_oneself(instrument)}
+    }
+    for item in about_oneself(instrument):
+        names[item.code] = (item, {str(one.number): one for one in item.choices})
     found = []
     for code, counts in known.items():
         name, categories = names[code]
