@@ -18,7 +18,7 @@ import onnx
 from models import catalogue
 from models.text_normalise import syllables
 from models.training.text import HELD, Sentence, damaged, labels_of, own_sentences, read_corpus
-from models.training.text_across import figures
+from models.training.text_figures import figures
 from models.training.text_nearby import nearby
 from models.training.text_network import OTHERS, STUDENTS, Mixture, export
 from models.training.text_said import said

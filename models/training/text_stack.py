@@ -44,7 +44,7 @@ from models.training.text import (
     read_corpus,
     read_extra,
 )
-from models.training.text_across import figures
+from models.training.text_figures import figures
 from models.training.text_network import OTHERS, STUDENTS, Float32, best_temperature, mixed
 from models.training.text_regions import regional
 from models.training.text_solver import rarity, train

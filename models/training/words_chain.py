@@ -26,7 +26,7 @@ from models.text_stack import StackedSentiment, load_stack
 from models.training.augment_audio import add_noise, coloured_noise, low_pass, reverberate
 from models.training.augment_text import drop, mishear
 from models.training.text import labels_of, read_extra
-from models.training.text_across import figures
+from models.training.text_figures import figures
 
 DISTANCES = {"0.5 m": (3.0, 25.0, 7_000.0), "1 m": (1.5, 19.0, 6_000.0), "2 m": (0.75, 13.0, 4_500.0)}
 """Direct sound over the room's (ratio), level over the noise (dB), and where the upper band ends (Hz): each doubling
