@@ -145,7 +145,8 @@ def test_exported_network_equals_the_trained(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "least_share"), [("counter", 0.92), ("service", 0.86), ("fresh", 0.85), ("region", 0.85), ("clerk", 0.9)]
+    ("name", "least_share"),
+    [("counter", 0.92), ("service", 0.86), ("fresh", 0.88), ("region", 0.86), ("clerk", 0.9), ("third", 0.74)],
 )
 def test_own_sentences(name: str, least_share: float, network: TextSentimentNetwork) -> None:
     rows = sentences(name)
@@ -157,19 +158,30 @@ def test_own_sentences(name: str, least_share: float, network: TextSentimentNetw
 def test_plain_talk_is_seldom_called_negative(network: TextSentimentNetwork) -> None:
     """Papers, numbers, names and waiting told without judgement, some with loss, fines or death in them."""
     found = [int(np.argmax(network.infer(text).ratios.posterior())) for text, _ in sentences("clerk")]
-    assert np.mean([CLASSES[one] == "negative" for one in found]) < 0.08
+    assert np.mean([CLASSES[one] == "negative" for one in found]) < 0.06
 
 
 def test_situations_never_trained_on(network: TextSentimentNetwork) -> None:
-    """A second writer's, of which version 0.3.0, without that writer, had .59."""
+    """A second writer's, of which version 0.3.0, without that writer, had .59, and 0.4.0, moved towards them, .67."""
     rows = said(held_out=True)
     right = sum(int(np.argmax(network.infer(text).ratios.posterior())) == label for text, label in rows)
-    assert right / len(rows) > 0.64
+    assert right / len(rows) > 0.69
+
+
+def test_the_opposite_sign_of_a_writer_never_trained_on(network: TextSentimentNetwork) -> None:
+    """The third writer's sided sentences: .21 with version 0.4.0. Where the network is surer than .6: .03 of .50."""
+    sided = [(CLASSES.index(label), network.probabilities(text)) for text, label in sentences("third")]
+    sided = [(label, found) for label, found in sided if label != 1]
+    opposite = [int(found.argmax()) == 2 - label for label, found in sided]
+    sure = [found.max() >= 0.6 for _, found in sided]
+    assert np.mean(opposite) < 0.2
+    assert np.mean(sure) > 0.45
+    assert np.mean([one for one, kept in zip(opposite, sure, strict=True) if kept]) < 0.06
 
 
 def test_own_sentences_are_kept_out_of_the_templates() -> None:
     made = [text for text, _ in TemplateWriter(0).write(200)]
-    held_out = [text for name in ("counter", "service", "fresh") for text, _ in sentences(name)] + made[:50]
+    held_out = [text for name in ("counter", "service", "fresh", "third") for text, _ in sentences(name)] + made[:50]
     never = {tuple(syllables(text)) for text in held_out}
     assert not never & {tuple(syllables(text)) for text, _ in TemplateWriter(0, held_out).write(14_000)}
 

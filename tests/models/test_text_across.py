@@ -1,20 +1,17 @@
-"""Sources left out, and the command that moves a network: both whole, on corpora of a few made rows."""
+"""Sources left out in turn: the whole command, on corpora of a few made rows."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from hailong.cli import main
-from models import catalogue
 from models.text_normalise import syllables
-from models.text_sentiment import TextSentimentNetwork
-from models.training import text_across, text_move
+from models.training import text_across
 from models.training.text_said import said
 
 RATED = (("negative", "thầy dạy chán"), ("neutral", "lớp học buổi sáng"), ("positive", "thầy dạy hay"))
@@ -71,33 +68,19 @@ def test_each_writer_is_left_out_of_what_is_judged(
         "own": 3,
         "second": 2526,
     }
-    assert made["sources"]["second"]["train"] == len(said(held_out=False))
     choices = made["prior"]["choices"]
     assert set(choices) == {
-        f"{recipe}, {after}" for recipe in ("bag", "moved") for after in ("as trained", "shares taken out")
+        f"{recipe}, {after}"
+        for recipe in ("bag", "both writers")
+        for after in ("as trained", "leaning", "shares taken out")
     }
-    bag, moved = (choices[f"{recipe}, as trained"]["left_out"] for recipe in ("bag", "moved"))
-    assert bag["second"] == moved["second"]  # whoever is left out moves nothing
-    assert bag["own"] != moved["own"]
-    second = {" ".join(syllables(text)) for held in (False, True) for text, _ in said(held)}
-    assert all(not second & rows for rows in seen)  # a bag is never trained on what it is moved towards
-    assert "tốt" not in seen[2]  # without the first writer, no lexicon and no phrase either
-    assert "tốt" in seen[3]
-
-
-def test_the_command_moves_a_network_and_writes_it(
-    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("sys.argv", ["text_move", "--data", str(data), "--out", str(tmp_path)])
-    text_move.main()
-    report = json.loads((tmp_path / "text_move.json").read_text("utf-8"))
-    assert json.loads(capsys.readouterr().out) == report
-    assert set(report) == {"vlsp_held", "vsfc_dev", "said_held"}
-    shipped = TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])
-    moved = TextSentimentNetwork(tmp_path / "text_sentiment.onnx")
-    rows = said(held_out=False)[:200]
-    right = [
-        np.mean([int(one.probabilities(text).argmax()) == label for text, label in rows]) for one in (shipped, moved)
-    ]
-    assert right[1] >= right[0]
-    assert report["said_held"]["before"] != report["said_held"]["after"]
+    bag, both = (choices[f"{recipe}, as trained"]["left_out"] for recipe in ("bag", "both writers"))
+    assert bag["second"] == both["second"]  # whoever is left out teaches nothing
+    assert bag["own"] != both["own"]
+    assert choices["bag, leaning"]["left_out"]["own"] != bag["own"]
+    second = {" ".join(syllables(text)) for text, _ in said(held_out=False)}
+    held = {" ".join(syllables(text)) for text, _ in said(held_out=True)}
+    assert [bool(second & rows) for rows in seen] == [False, True, False, True, False, True, False]
+    assert not any(held & rows for rows in seen)
+    lexicon = ["tốt" in rows for rows in seen]
+    assert lexicon == [True, True, True, True, False, False, True]  # without the first writer, no lexicon either
