@@ -12,6 +12,7 @@ import pytest
 from hailong.cli import main
 from models.text_normalise import syllables
 from models.training import text_across
+from models.training.text import Sentence
 from models.training.text_said import said
 
 RATED = (("negative", "thầy dạy chán"), ("neutral", "lớp học buổi sáng"), ("positive", "thầy dạy hay"))
@@ -53,7 +54,7 @@ def test_each_writer_is_left_out_of_what_is_judged(
     counter.write_text("text,label\nchờ lâu quá,negative\ncảm ơn em,positive\nmấy giờ mở cửa,neutral\n", "utf-8")
     seen: list[set[str]] = []
 
-    def trained(rows: list[text_across.Sentence], seed: int) -> object:
+    def trained(rows: list[Sentence], seed: int) -> object:
         seen.append({" ".join(one.words) for one in rows})
         return real(rows, seed)
 
