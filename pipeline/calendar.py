@@ -13,7 +13,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from itertools import pairwise
 
@@ -70,6 +70,7 @@ def month_of_date(day: date) -> int:
     return (day.year - DAY_ZERO.year) * 12 + day.month - 1
 
 
+@lru_cache(maxsize=4096)
 def month_of_day(index: int) -> int:
     """Months since January 2020 of a day index."""
     return month_of_date(day_date(index))
@@ -270,6 +271,26 @@ def window_start_s(kind: PeriodKind, index: int, length_s: int = 0) -> int:
 def window_end_s(kind: PeriodKind, index: int, length_s: int = 0) -> int:
     """Unix seconds at which the window ends: the next one's start."""
     return window_start_s(kind, index + 1, length_s)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSpan:
+    """From when to when a window is, in Unix seconds, half open; `first_day`, `last_day`: of its first and last second;
+    `end_day`: on which it has ended."""
+
+    start_s: int
+    end_s: int
+    first_day: int
+    last_day: int
+    end_day: int
+
+
+@lru_cache(maxsize=4096)
+def window_span(kind: PeriodKind, index: int) -> WindowSpan:
+    """When a window is; not of demo kinds. Every box of a province sends of the same windows, so it is kept. Raises
+    `OverflowError` or `ValueError` for a window that the calendar does not hold."""
+    start_s, end_s = window_start_s(kind, index), window_end_s(kind, index)
+    return WindowSpan(start_s, end_s, day_at(start_s), day_at(end_s - 1), day_at(end_s))
 
 
 def window_label(kind: PeriodKind, index: int, length_s: int = 0) -> str:

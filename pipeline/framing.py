@@ -28,6 +28,6 @@ def unpad(frame: bytes, size: int = FRAME_BYTES) -> bytes:
     if len(frame) != size:
         raise WireError(Message("A frame has another size than the schema says."))
     end = _LENGTH_BYTES + int.from_bytes(frame[:_LENGTH_BYTES], "big")
-    if end > size or any(frame[end:]):
+    if end > size or frame[end:] != bytes(size - end):
         raise WireError(Message("A frame is not padded as the schema says."))
     return frame[_LENGTH_BYTES:end]

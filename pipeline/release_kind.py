@@ -89,9 +89,12 @@ MONTHLY: Final = (EVIDENCE, NOT_AGREED)
 """In step: they begin and end together, and a visit is in one of them."""
 
 
+_KIND_OF: Final = {kind.message: kind for kind in KINDS}
+
+
 def kind_of(release: Release) -> ReleaseKind:
     """The kind of a message."""
-    return next(kind for kind in KINDS if isinstance(release, kind.message))
+    return _KIND_OF[type(release)]
 
 
 def table_of(visit: ClosedVisit, has_row: bool) -> ReleaseKind:

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from itertools import chain, compress, repeat
+from operator import is_
 from typing import Any
 
 _UNSAFE = re.compile(
@@ -67,18 +69,32 @@ def tidy(text: str) -> str:
 _WITHOUT_TEXT = frozenset((int, float, bool, bytes, type(None)))
 
 
+_PLAIN = _WITHOUT_TEXT | {str}
+
+
+def _are_tidy(values: Sequence[Any]) -> bool:
+    """Whether these are numbers and texts as they may be stored: looked at together, without a step for each."""
+    types = list(map(type, values))
+    if not _PLAIN.issuperset(types):
+        return False
+    text = "".join(compress(values, map(is_, types, repeat(str))))
+    return text.isascii() and text.isprintable()
+
+
 def tidy_all(value: Any) -> Any:
     """Whatever holds texts (mappings, sequences, dataclasses) with every text tidy: the last guard before a plot, a
     document or a statement of the store."""
     if isinstance(value, str):
         return tidy(value)
-    # statements of the store come here with thousands of numbers each: these are passed by without a call
+    # statements of the store come here with hundreds of rows each, nearly all of them as they should be
     if isinstance(value, dict | Mapping):
         return {name: one if type(one) in _WITHOUT_TEXT else tidy_all(one) for name, one in value.items()}
     if isinstance(value, list):
+        if set(map(type, value)) == {tuple} and _are_tidy(list(chain.from_iterable(value))):
+            return value
         return [one if type(one) in _WITHOUT_TEXT else tidy_all(one) for one in value]
     if type(value) is tuple:
-        return tuple([one if type(one) in _WITHOUT_TEXT else tidy_all(one) for one in value])
+        return value if _are_tidy(value) else tuple([tidy_all(one) for one in value])
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{one.name: tidy_all(getattr(value, one.name)) for one in fields(value) if one.init})
     return value

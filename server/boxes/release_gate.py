@@ -31,12 +31,13 @@ from sqlalchemy import Connection, case, func, select, update
 
 from calibration.noise import noise_bound
 from pipeline import wire
-from pipeline.calendar import day_at, month_of_day, window_end_s, window_start_s
+from pipeline.calendar import WindowSpan, month_of_day
 from pipeline.release_kind import KINDS, MONTHLY, PULSE, Release, ReleaseKind, kind_of
 from server.boxes.registry import Box
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.channels import COUNTER_TABLET
+from server.store.engine import keys_in
 from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.ratings import ratings
 from server.store.tables.releases import CELL_COLUMNS, releases
@@ -83,12 +84,8 @@ def _stored(connection: Connection, windows: set[Window]) -> set[Window]:
     if not windows:
         return set()
     columns = [releases.c[name] for name in _WINDOW_COLUMNS]
-    # by each number apart: as the index of the store stands, and a sixth of the numbers in the statement
-    query = select(*columns).where(releases.c.held.is_(None))
-    query = query.where(
-        *(column.in_(set(numbers)) for column, numbers in zip(columns, zip(*windows, strict=True), strict=True))
-    )
-    return windows & {(row[0], row[1], row[2], row[3], row[4], row[5]) for row in connection.execute(query)}
+    query = select(*columns).where(releases.c.held.is_(None), keys_in(connection, columns, windows))
+    return {(row[0], row[1], row[2], row[3], row[4], row[5]) for row in connection.execute(query)}
 
 
 class ReleaseGate:
@@ -108,11 +105,10 @@ class ReleaseGate:
         """By box, and whether they are the pulse's."""
         self._held: dict[tuple[int, int, ReleaseKind, Held], list[tuple[int, int]]] = defaultdict(list)
 
-    def judge(self, box: Box, message: Release) -> Held | None:
-        """Why this release of a known box, new in the store, is held back; None where it is in figures.
-
-        Raises `OverflowError` or `ValueError` for a window that the calendar does not hold."""
-        held = self._window(box, message) or self._what_it_says(box, message) or self._stated(box, message)
+    def judge(self, box: Box, message: Release, span: WindowSpan | None) -> Held | None:
+        """Why this release of a known box, new in the store, is held back; None where it is in figures. `span`: of its
+        window; None for a demonstration's."""
+        held = self._window(box, message, span) or self._what_it_says(box, message, span) or self._stated(box, message)
         if held is not None:
             windows = self._held[box.province_id, box.box_id, kind_of(message), held]
             windows.append((int(message.period), message.index))
@@ -127,29 +123,27 @@ class ReleaseGate:
             record_change(self.connection, province_id, None, "release held", detail | more)
         self._held.clear()
 
-    def _window(self, box: Box, message: Release) -> Held | None:
+    def _window(self, box: Box, message: Release, span: WindowSpan | None) -> Held | None:
         window = _window_of(box.box_id, message)
         if window in self._taken:
             return Held.REPEATED
         self._taken.add(window)
-        if message.period in DEMO_KINDS:
+        if span is None:
             return None
-        end_s = window_end_s(message.period, message.index)
-        if end_s > self.now_s + CLOCKS_APART_S:
+        if span.end_s > self.now_s + CLOCKS_APART_S:
             return Held.FUTURE
-        if box.epoch_day is not None and day_at(end_s - 1) < box.epoch_day:
+        if box.epoch_day is not None and span.last_day < box.epoch_day:
             return Held.BEFORE_EPOCH
         return None
 
-    def _what_it_says(self, box: Box, message: Release) -> Held | None:
+    def _what_it_says(self, box: Box, message: Release, span: WindowSpan | None) -> Held | None:
         epsilon = message.epsilon_milli / 1000
         if min(message.counts) < -noise_bound(1, epsilon):
             return Held.IMPOSSIBLE
-        if message.period in DEMO_KINDS:
+        if span is None:
             return None
-        end_s, start_s = (find(message.period, message.index) for find in (window_end_s, window_start_s))
-        days = max(1.0, (end_s - start_s) / 86_400)
-        clerks = box.clerks_of(message.pool, month_of_day(day_at(start_s)))
+        days = max(1.0, (span.end_s - span.start_s) / 86_400)
+        clerks = box.clerks_of(message.pool, month_of_day(span.first_day))
         most = clerks * MAX_VISITS_PER_CLERK_DAY * days + noise_bound(len(message.counts), epsilon)
         if sum(message.counts) > most:
             return Held.IMPOSSIBLE

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, or_, select, tuple_, update
+from sqlalchemy import Connection, or_, select, update
 
 from pipeline import wire
-from pipeline.calendar import day_at, month_of_day, window_end_s, window_start_s
+from pipeline.calendar import WindowSpan, day_at, month_of_day, window_span
 from pipeline.errors import ConfigError
 from pipeline.instruments.instrument import Instrument
 from pipeline.instruments.library import load_by_wire_code
@@ -19,13 +19,14 @@ from server.boxes.pools import note_unknown_pool
 from server.boxes.registry import Box
 from server.boxes.release_gate import DEMO_KINDS, ReleaseGate
 from server.boxes.updates import stand
-from server.core.provinces import read_setting
+from server.core.provinces import read_setting_of_all
 from server.core.scope import Scope
 from server.ratings.admission import Gate
 from server.ratings.rating import Place, Rating, UnfitSheetError
 from server.ratings.source import Source, SourceKind
 from server.ratings.store import UnfitSheet, add, add_unfit
 from server.store.channels import COUNTER_TABLET
+from server.store.engine import keys_in
 from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.boxes import heartbeats
 from server.store.tables.releases import cell_values, deliveries, releases, tree_heads
@@ -54,10 +55,11 @@ class CountsRepeats(Protocol):
 
 @dataclass(slots=True)
 class _Rows:
-    """What is gathered from a batch, stored together. Ratings by box: each is a source of its own."""
+    """What is gathered from a batch, stored together. Ratings by box: each is a source of its own. Releases by kind:
+    each has its own columns."""
 
     deliveries: list[dict[str, Any]] = field(default_factory=list)
-    releases: list[dict[str, Any]] = field(default_factory=list)
+    releases: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     tree_heads: list[dict[str, Any]] = field(default_factory=list)
     ratings: dict[int, list[Rating]] = field(default_factory=dict)
     unfit: list[UnfitSheet] = field(default_factory=list)
@@ -84,10 +86,7 @@ def store_batch(
     an old image of its disk learns that it stands behind what it sent before."""
     today = day_at(now_s)
     known = _known(connection, batch)
-    late_days = {
-        province_id: int(read_setting(connection, province_id, "late_days"))
-        for province_id in {box.province_id for box in boxes.values()}
-    }
+    late_days = read_setting_of_all(connection, "late_days")
     rows = _Rows()
     gate = ReleaseGate(connection, now_s, ((each.box.box_id, each.message) for each in batch))
     answers: list[Answer] = []
@@ -124,7 +123,7 @@ def store_batch(
     gate.write_down()
     for table, found in (
         (deliveries, rows.deliveries),
-        (releases, rows.releases),
+        *((releases, of_kind) for of_kind in rows.releases.values()),
         (tree_heads, rows.tree_heads),
     ):
         if found:
@@ -151,7 +150,7 @@ def _sender(incoming: Incoming, boxes: Mapping[int, Box]) -> Box:
 def _known(connection: Connection, batch: Sequence[Incoming]) -> dict[tuple[int, int, int], str]:
     numbers = {(each.box.box_id, each.message.epoch, each.message.sequence) for each in batch}
     columns = (deliveries.c.box_id, deliveries.c.epoch, deliveries.c.sequence)
-    query = select(*columns, deliveries.c.digest).where(tuple_(*columns).in_(sorted(numbers)))
+    query = select(*columns, deliveries.c.digest).where(keys_in(connection, columns, numbers))
     return {(row.box_id, row.epoch, row.sequence): row.digest for row in connection.execute(query)}
 
 
@@ -190,7 +189,7 @@ def _gather(
     }
     kind = str(message.__struct_config__.tag)
     if isinstance(message, Release):
-        rows.releases.append(common | _release_values(box, message, today - late_days, gate))
+        rows.releases.setdefault(kind, []).append(common | _release_values(box, message, today, late_days, gate))
     elif isinstance(message, wire.Ratings):
         _gather_ratings(rows, box, message, today, instrument_of)
     elif isinstance(message, wire.TreeHead):
@@ -198,21 +197,18 @@ def _gather(
     rows.deliveries.append(common | {"kind": kind, "digest": incoming.digest})
 
 
-def _release_values(box: Box, message: Release, due_since: int, gate: ReleaseGate) -> dict[str, Any]:
-    """Columns of a release; it is late where its period ended before the day `due_since`."""
-    today = day_at(gate.now_s)
-    is_demo = message.period in DEMO_KINDS
-    if is_demo and not box.demo:
+def _release_values(box: Box, message: Release, today: int, late_days: int, gate: ReleaseGate) -> dict[str, Any]:
+    """Columns of a release; it is late where its period ended more than `late_days` before today."""
+    span: WindowSpan | None = None
+    if message.period not in DEMO_KINDS:
+        try:
+            span = window_span(message.period, message.index)
+        except (OverflowError, ValueError):
+            raise _Refused(wire.RefusalReason.MALFORMED) from None
+    elif not box.demo:
         raise _Refused(wire.RefusalReason.DEMO_ONLY)
-    late = False
-    try:
-        if not is_demo:
-            late = day_at(window_end_s(message.period, message.index)) < due_since
-            today = min(today, day_at(window_start_s(message.period, message.index)))
-        agency_id = _agency(box, message.pool, today)
-        held = gate.judge(box, message)
-    except (OverflowError, ValueError):
-        raise _Refused(wire.RefusalReason.MALFORMED) from None
+    agency_id = _agency(box, message.pool, today if span is None else min(today, span.first_day))
+    held = gate.judge(box, message, span)
     return {
         "agency_id": agency_id,
         "pool": message.pool,
@@ -220,7 +216,7 @@ def _release_values(box: Box, message: Release, due_since: int, gate: ReleaseGat
         "period_kind": int(message.period),
         "period_index": message.index,
         "epsilon_milli": message.epsilon_milli,
-        "late": late,
+        "late": span is not None and span.end_day < today - late_days,
         "held": None if held is None else held.value,
         **cell_values(message.counts),
     }

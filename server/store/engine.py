@@ -6,14 +6,29 @@ that two writers wait for each other instead of failing when the second one has 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, ExceptionContext, Select, Table, create_engine, event, insert
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    ExceptionContext,
+    Select,
+    Table,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal_column,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
@@ -204,6 +219,21 @@ def raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Se
                 yield rows
         except sqlite3.OperationalError:
             raise StoreError(*_AWAY) from None
+
+
+def keys_in(
+    connection: Connection, columns: Sequence[ColumnElement[Any]], keys: Iterable[Sequence[int | str]]
+) -> ColumnElement[bool]:
+    """The condition that `columns` hold one of `keys`, which finds each by an index of these columns.
+
+    SQLite looks through every row of a table for a list of tuples, however few they are, and for a list of each column
+    apart tries all combinations; for a query it looks up one key after the other. There the keys come as one text of
+    JSON: the statement is the same for any number of them."""
+    if connection.dialect.name != "sqlite":
+        return tuple_(*columns).in_(list(keys))
+    each = func.json_each(json.dumps(list(keys))).table_valued("value")
+    members = (func.json_extract(each.c.value, literal_column(f"'$[{place}]'")) for place in range(len(columns)))
+    return tuple_(*columns).in_(select(*members))
 
 
 def insert_row(connection: Connection, table: Table, values: Mapping[str, Any]) -> int:

@@ -26,6 +26,7 @@ from pipeline.calendar import (
     vietnamese_holidays,
     window_end_s,
     window_index,
+    window_span,
     window_start_s,
 )
 from pipeline.errors import ClockError, ConfigError, InvalidError
@@ -130,3 +131,14 @@ def test_a_province_may_have_a_file_of_its_own() -> None:
 def test_ranges_of_days() -> None:
     assert parse_period("2026-07").days == DayRange.month(2026, 7)
     assert DayRange.month(2026, 12).end == date(2027, 1, 1)
+
+
+@pytest.mark.parametrize("kind", [PeriodKind.HOUR, PeriodKind.FOUR_HOURS, PeriodKind.DAY, PeriodKind.MONTH])
+def test_span_of_a_window(kind: PeriodKind) -> None:
+    for index in (0, 1, 79, 80, 81):
+        span = window_span(kind, index)
+        assert (span.start_s, span.end_s) == (window_start_s(kind, index), window_end_s(kind, index))
+        days = day_at(span.start_s), day_at(span.end_s - 1), day_at(span.end_s)
+        assert (span.first_day, span.last_day, span.end_day) == days
+    with pytest.raises((OverflowError, ValueError)):
+        window_span(PeriodKind.MONTH, 2**31 - 1)

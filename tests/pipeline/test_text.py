@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.text import first_unsafe, match_key, one_line, tidy, without_marks
+from pipeline.text import first_unsafe, match_key, one_line, tidy, tidy_all, without_marks
 
 
 @given(st.text(st.characters(codec=None), max_size=80))
@@ -69,3 +69,10 @@ def test_what_is_unsafe_is_named(text: str, found: str) -> None:
 def test_marks_of_direction_and_of_no_width_go() -> None:
     assert one_line("\u202a0912 345\u202c\u200b 678 \n") == "0912 345 678"
     assert without_marks("Rất hài lòng, Đắk Lắk") == "rat hai long, dak lak"
+
+
+def test_rows_are_looked_at_together_and_mended_each() -> None:
+    plain = [(1, "a", None), (2, "b", 0.5)]
+    assert tidy_all(plain) is plain
+    assert tidy_all([(1, "a"), (2, "b\x00"), (3, ["c\u202e"])]) == [(1, "a"), (2, "b"), (3, ["c"])]
+    assert tidy_all((1, unicodedata.normalize("NFD", "Huế"))) == (1, "Huế")

@@ -13,13 +13,14 @@ from server.store.types import String
 CELL_COLUMNS = tuple(f"c{slot:02d}" for slot in range(max(kind.cells for kind in KINDS)))
 """A release uses as many as its kind has cells, from the first on: a pulse four, an evidence table all, the
 count of those who did not agree three."""
+_GRIDS = frozenset(kind.cells for kind in KINDS)
 
 
-def cell_values(counts: Sequence[int]) -> dict[str, int | None]:
-    """Column values of the 3, 4 or 18 counts of a release; cells that its grid lacks are NULL."""
-    if len(counts) not in {kind.cells for kind in KINDS}:
+def cell_values(counts: Sequence[int]) -> dict[str, int]:
+    """Column values of the 3, 4 or 18 counts of a release; cells that its grid lacks are left out, and so NULL."""
+    if len(counts) not in _GRIDS:
         raise ValueError("A release has 3, 4 or 18 counts.")
-    return {name: counts[slot] if slot < len(counts) else None for slot, name in enumerate(CELL_COLUMNS)}
+    return dict(zip(CELL_COLUMNS, counts, strict=False))
 
 
 deliveries = Table(
