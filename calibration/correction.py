@@ -15,24 +15,27 @@ falling back on variance: a narrower interval around a biased mean would be wort
 
 Assumed: within a level, those who answer are like those who do not. Where that fails the bounds say by how much:
 abstained visits (nothing assumed), response depending on satisfaction itself (exponential tilt by an odds ratio),
-and the worst case (nothing assumed about anybody who did not answer).
+and the worst case (nothing assumed about anybody who did not answer). Where the share would lie is itself estimated, so
+bounds are the ends moved outwards until they hold it with the level's probability, wherever it lies between them.
 
 Sources: Robins, Rotnitzky, Zhao 1994 (AIPW); Little 1993 (post-stratification); Robins, Rotnitzky, Scharfstein 2000
-(tilt); Manski 1990 (worst case). Array functions broadcast over leading axes.
+(tilt); Manski 1990 (worst case); Imbens, Manski 2004 (intervals of bounds). Array functions broadcast over leading
+axes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import chdtri
+from scipy.special import chdtri, ndtr
 
 from calibration.design_effect import DesignEffect
 from calibration.efficiency import explicit_variance
-from calibration.intervals import LEVEL, t_quantile, wilson
+from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.response_curve import CurveArrays
 from calibration.tables import SEEN_LEVELS, NoisyCells
 from calibration.verdicts import Estimand
@@ -43,9 +46,78 @@ CURVE_SD: Final = 0.05
 HEIGHT_SD: Final = 0.3
 """How far agencies of a group differ in height (standard deviation of the log odds of satisfaction)."""
 NEWTON_STEPS: Final = 10
+HALVINGS: Final = 30
 MAX_NOISE: Final = 2.0
 """Noise of the estimate, in standard deviations of the curve over the visits, beyond which nothing is corrected: it
 would outweigh what even a strong selection does to the mean (ADR 0226)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Linearised:
+    """This month's figures as the estimate depends on them; float64 [..., 6 or 7] by level, [...] where said so.
+
+    `silent`, `answered`: visits without and with a rating; `mu`: satisfied by level, of which `each` is the weight of
+    one answer; `expected` and `slope`: the shifted curve, with `curve_variance`; `own`: weight of this month's answers.
+    [...]: `visits`, `share` satisfied of the rated, `cell_variance`, `added` (variance that days add), `within` (1, or
+    what is left of it where the month itself is sought), `between` (1, or 0 there), `degrees`."""
+
+    silent: FloatArray
+    answered: FloatArray
+    mu: FloatArray
+    each: FloatArray
+    expected: FloatArray
+    slope: FloatArray
+    own: FloatArray
+    curve_variance: FloatArray
+    visits: FloatArray
+    share: FloatArray
+    cell_variance: FloatArray
+    added: FloatArray
+    within: FloatArray
+    between: float
+    degrees: FloatArray
+
+    def at(self, of_silent: FloatArray, slope: ArrayLike) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """(Share satisfied of all visits, its variance, the noise's part of that) [...] if `of_silent` [..., 6 or 7] of
+        those who did not answer are satisfied, whose derivative in `mu` is `slope` (1: as those who did; 0: known).
+
+        Linear in this month's shares by level (coefficients omega) and in the shifted curve (gamma, sum about 0)."""
+        visits, mu, answered = self.visits[..., None], self.mu, self.answered
+        estimate = np.clip(((answered * mu + self.silent * of_silent) / visits).sum(axis=-1), 0.0, 1.0)
+        weights = (answered + self.silent * np.asarray(slope, dtype=np.float64)) / visits
+        paired = np.maximum(answered.sum(axis=-1, keepdims=True), 1.0)
+        borrowed = (weights * (1.0 - self.own) * self.slope).sum(axis=-1, keepdims=True)
+        omega = weights * self.own + borrowed * answered / paired
+        gamma = weights * (1.0 - self.own) - borrowed * answered / paired
+        by_level = np.clip(mu, 0.02, 0.98)
+        within = (omega**2 * by_level * (1.0 - by_level) / np.maximum(answered, 1.0)).sum(axis=-1)
+        within = within + (gamma**2 * self.curve_variance).sum(axis=-1)
+        of_rated, silent = mu - estimate[..., None], of_silent - estimate[..., None]
+        between = (answered * of_rated**2 + np.maximum(self.silent, 0.0) * silent**2).sum(axis=-1) / self.visits**2
+        moved = of_rated / visits + borrowed * (self.share[..., None] - self.expected) / paired
+        sat, dis = moved + weights * (1.0 - mu) * self.each, moved - weights * mu * self.each
+        noise = self.cell_variance * (sat**2 + dis**2 + (silent / visits) ** 2).sum(axis=-1)
+        variance = within * self.within + between * self.between + noise + self.added
+        return estimate, np.maximum(variance, 1e-12), noise
+
+    def bounds(
+        self, low: tuple[FloatArray, ArrayLike], high: tuple[FloatArray, ArrayLike], level: float = LEVEL
+    ) -> tuple[FloatArray, FloatArray]:
+        """(low, high) [...] that hold the share satisfied with probability `level`, wherever it lies between what the
+        two ends (`of_silent`, `slope`) would make it (Imbens, Manski 2004)."""
+        (bottom, of_bottom, _), (top, of_top, _) = self.at(*low), self.at(*high)
+        apart = (top - bottom) / np.sqrt(np.maximum(of_bottom, of_top))
+        one, two = np.full_like(apart, normal_quantile(2 * level - 1)), np.full_like(apart, normal_quantile(level))
+        for _ in range(HALVINGS):
+            middle = (one + two) / 2
+            short = ndtr(middle + apart) - ndtr(-middle) < level
+            one, two = np.where(short, middle, one), np.where(short, two, middle)
+        quantile = two * t_quantile(self.degrees, level) / normal_quantile(level)
+        ends = []
+        for share, variance in ((bottom, of_bottom), (top, of_top)):
+            smooth = (share * self.answered.sum(axis=-1) + 1.0) / (self.answered.sum(axis=-1) + 2.0)
+            ends.append(wilson(share, smooth * (1.0 - smooth) / variance, quantile))
+        return ends[0][0], ends[1][1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +132,8 @@ class CorrectionArrays:
     by_level: FloatArray
     """[..., 6 or 7] satisfied by level, mu."""
     usable: NDArray[np.bool_]
+    linear: Linearised
+    """What bounds are made of."""
 
 
 def shifted_curve(
@@ -135,7 +209,6 @@ def correction_arrays(
     k = np.asarray(satisfied, dtype=np.float64)
     effect = effect or DesignEffect.none(n)
     visits = np.maximum(cells.visits.sum(axis=-1), np.maximum(cells.rated.sum(axis=-1), 1.0))
-    weights = cells.visits / visits[..., None]
     answered = np.maximum(cells.rated, 0.0)
     paired = np.maximum(answered.sum(axis=-1), 1.0)
     share = np.where(n > 0, k / np.maximum(n, 1.0), 0.5)
@@ -151,28 +224,26 @@ def correction_arrays(
     own = informative / np.maximum(informative + kappa, 1.0)
     each = own / safe
     mu = each * np.clip(cells.satisfied, 0.0, answered) + (1.0 - own) * expected
-    estimate = np.clip((weights * mu).sum(axis=-1), 0.0, 1.0)
-
-    # theta is linear in this month's shares by level (coefficients omega) and in the shifted curve (gamma, sum about 0)
-    borrowed = (weights * (1.0 - own) * slope).sum(axis=-1, keepdims=True)
-    omega = weights * own + borrowed * answered_share
-    gamma = weights * (1.0 - own) - borrowed * answered_share
-    by_level = np.clip(mu, 0.02, 0.98)
-    bernoulli = by_level * (1.0 - by_level)
-    within = (omega**2 * bernoulli / np.maximum(answered, 1.0)).sum(axis=-1)
-    within = within + (gamma**2 * (curve.fitted_variance + curve_spread[..., None])).sum(axis=-1)
-    centred = mu - estimate[..., None]
-    between = (np.maximum(weights, 0.0) * centred**2).sum(axis=-1) / visits
-    silent = centred / visits[..., None]
-    sat = silent + weights * (1.0 - mu) * each + borrowed * (share[..., None] - expected) / paired[..., None]
-    dis = silent - weights * mu * each + borrowed * (share[..., None] - expected) / paired[..., None]
-    noise = cells.variance * (sat**2 + dis**2 + silent**2).sum(axis=-1)
-    rated_share = np.clip(n / visits, 0.0, 1.0)
     finite = estimand is Estimand.FINITE_MONTH
-    variance = within * (1.0 - rated_share if finite else 1.0) + (0.0 if finite else between) + noise
     spread, simple = explicit_variance(n, k, visits, estimand)
-    variance = variance + (effect.value - 1.0) * simple
-    variance = np.maximum(variance, 1e-12)
+    linear = Linearised(
+        cells.visits - answered,
+        answered,
+        mu,
+        each,
+        expected,
+        slope,
+        own,
+        curve.fitted_variance + curve_spread[..., None],
+        visits,
+        share,
+        cells.variance,
+        np.asarray((effect.value - 1.0) * simple),
+        1.0 - np.clip(n / visits, 0.0, 1.0) if finite else np.ones_like(visits),
+        0.0 if finite else 1.0,
+        np.asarray(effect.degrees),
+    )
+    estimate, variance, noise = linear.at(mu, 1.0)
     smooth = (estimate * n + 1.0) / (n + 2.0)
     n_eff = smooth * (1 - smooth) / variance
     low, high = wilson(estimate, n_eff, t_quantile(effect.degrees, level), level)
@@ -180,7 +251,7 @@ def correction_arrays(
     curve_mean = (curve.level_share * curve.share).sum(axis=-1, keepdims=True)
     mendable = (curve.level_share * (curve.share - curve_mean) ** 2).sum(axis=-1)
     usable = usable & (noise <= MAX_NOISE**2 * mendable)
-    return CorrectionArrays(estimate, variance, low, high, n_eff, np.clip(mu, 0.0, 1.0), usable)
+    return CorrectionArrays(estimate, variance, low, high, n_eff, np.clip(mu, 0.0, 1.0), usable, linear)
 
 
 def post_stratified(cells: NoisyCells) -> FloatArray:
@@ -194,27 +265,29 @@ def post_stratified(cells: NoisyCells) -> FloatArray:
     return np.asarray(np.clip((cells.visits / visits * mu).sum(axis=-1), 0.0, 1.0))
 
 
-def tilted(cells: NoisyCells, by_level: FloatArray, odds_ratio: ArrayLike) -> FloatArray:
-    """Share satisfied [...] if, within a level, satisfied visitors answer at `odds_ratio` times the others' odds.
+def tilted_bounds(linear: Linearised, odds_ratio: float, level: float = LEVEL) -> tuple[FloatArray, FloatArray]:
+    """(low, high) [...] of the share satisfied if, within a level, satisfied visitors answer at up to `odds_ratio` >= 1
+    times the others' odds, or others at that of them; they hold it with probability `level`.
 
     Among those who did not answer the odds of being satisfied are then those of the answered divided by it."""
-    ratio = np.asarray(odds_ratio, dtype=np.float64)
-    silent = np.maximum(cells.not_rated, 0.0)
-    answered = np.maximum(cells.rated, 0.0)
-    of_silent = by_level / (by_level + (1.0 - by_level) * ratio[..., None])
-    total = np.maximum((silent + answered).sum(axis=-1), 1.0)
-    return np.asarray((answered * by_level + silent * of_silent).sum(axis=-1) / total)
+    mu = np.clip(linear.mu, 0.0, 1.0)
+
+    def end(ratio: float) -> tuple[FloatArray, FloatArray]:
+        scale = mu + (1.0 - mu) * ratio
+        return mu / scale, ratio / scale**2
+
+    return linear.bounds(end(odds_ratio), end(1.0 / odds_ratio), level)
 
 
-def abstained_bounds(cells: NoisyCells, by_level: FloatArray, row: int = SEEN_LEVELS) -> tuple[FloatArray, FloatArray]:
-    """(low, high) [...] of the share satisfied if the unrated visits of one row were all unsatisfied, or satisfied: of
-    those without a level, or (`NOT_AGREED`) of those who did not agree."""
-    positive = np.maximum(cells.visits, 0.0)
-    total = np.maximum(positive.sum(axis=-1), 1.0)
-    silent = np.maximum(cells.not_rated[..., row], 0.0)
-    known = (positive * by_level).sum(axis=-1) - silent * by_level[..., row]
-    low = np.clip(known / total, 0.0, 1.0)
-    return low, np.clip((known + silent) / total, 0.0, 1.0)
+def silent_bounds(
+    linear: Linearised, rows: Sequence[int] = (SEEN_LEVELS,), level: float = LEVEL
+) -> tuple[FloatArray, FloatArray]:
+    """(low, high) [...] of the share satisfied if nothing is assumed about the unrated visits of some rows: of those
+    without a level, or (`NOT_AGREED`) of those who did not agree; they hold it with probability `level`."""
+    unknown = np.isin(np.arange(linear.mu.shape[-1]), rows)
+    known = np.where(unknown, 0.0, 1.0)
+    low, high = (np.where(unknown, end, linear.mu) for end in (0.0, 1.0))
+    return linear.bounds((low, known), (high, known), level)
 
 
 def worst_case(satisfied: ArrayLike, rated: ArrayLike, visits: ArrayLike) -> tuple[FloatArray, FloatArray]:

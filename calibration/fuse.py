@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from calibration.correction import (
     CorrectionArrays,
-    abstained_bounds,
     correction_arrays,
-    tilted,
+    silent_bounds,
+    tilted_bounds,
     worst_case,
 )
 from calibration.days import DayCorrelation
@@ -30,7 +30,7 @@ from calibration.ratings import totals
 from calibration.reasons import Reason, Why
 from calibration.response_curve import ResponseCurve
 from calibration.results import CorrectedEstimate, Estimate, Interval, SensitivityBound
-from calibration.tables import NOT_AGREED
+from calibration.tables import NOT_AGREED, SEEN_LEVELS
 from calibration.units import Unit, days_of_months, units_of
 from calibration.verdicts import Estimand, Method, Verdict
 from pipeline.errors import StatisticsError
@@ -176,12 +176,14 @@ def _unit_correction(
     )
     bounds = []
     for ratio in settings.odds_ratios:
-        ends = [float(tilted(cells, corrected.by_level, r)) for r in (ratio, 1.0 / ratio)]
-        bounds.append(SensitivityBound(ratio, min(ends), max(ends)))
-    low, high = abstained_bounds(cells, corrected.by_level)
+        low, high = tilted_bounds(corrected.linear, ratio, settings.level)
+        bounds.append(SensitivityBound(ratio, float(low), float(high)))
+    low, high = silent_bounds(corrected.linear, level=settings.level)
     consent = None
     if cells.rows > NOT_AGREED:
-        ends = [float(end) for end in abstained_bounds(cells, corrected.by_level, NOT_AGREED)]
+        # of months without the count they are among those without a level
+        rows = (NOT_AGREED,) if unit.all_apart else (SEEN_LEVELS, NOT_AGREED)
+        ends = [float(end) for end in silent_bounds(corrected.linear, rows, settings.level)]
         consent = Interval(ends[0], ends[1], settings.level)
     worst_low, worst_high = worst_case(unit.k, unit.n, unit.visits)
     return (

@@ -219,8 +219,9 @@ class CorrectedEstimate:
 
     `estimate` assumes that, within a level, those who answer are like those who do not. `abstained_bounds`: nothing is
     assumed about unrated visits without a level; `consent_bounds`: about those who did not agree, where they are
-    counted apart. `sensitivity`: response depends on satisfaction itself. `worst_case`: nothing is assumed about any
-    unrated visit."""
+    counted apart (where not in all tables, about those without a level too). `sensitivity`: response depends on
+    satisfaction itself. These hold the share with the estimate's level. `worst_case`: nothing is assumed about any
+    unrated visit; without an allowance for chance, which is small beside it."""
 
     estimate: Estimate
     naive_shift: float

@@ -54,13 +54,15 @@ def cell_noise_variance(epsilon: float | None) -> float:
 @dataclass(frozen=True, slots=True)
 class EvidenceTable:
     """One table, of one box and month or pooled. `counts`: int64 [6, 3], or [7, 3] with those who did not agree; may be
-    negative; `cell_variance` >= 0."""
+    negative; `cell_variance` >= 0. `without`: of its `releases` those that have no such row, where the table has one:
+    theirs are among those without a level."""
 
     counts: NDArray[np.int64]
     cell_variance: float
     period: DayRange | None = None
     box: str = ""
     releases: int = 1
+    without: int = 0
 
     def __post_init__(self) -> None:
         counts = np.asarray(self.counts)
@@ -102,8 +104,9 @@ class EvidenceTable:
         if rows == len(self.counts):
             return self
         if rows > LEVELS:
-            return replace(self, counts=np.concatenate([self.counts, np.zeros((1, OUTCOMES), dtype=np.int64)]))
-        return replace(self, counts=_folded(self.counts), cell_variance=2.0 * self.cell_variance)
+            counts = np.concatenate([self.counts, np.zeros((1, OUTCOMES), dtype=np.int64)])
+            return replace(self, counts=counts, without=self.releases)
+        return replace(self, counts=_folded(self.counts), cell_variance=2.0 * self.cell_variance, without=0)
 
     @property
     def total(self) -> int:
@@ -148,24 +151,28 @@ def pool(tables: Sequence[EvidenceTable]) -> EvidenceTable:
                         Message("A visit would be counted twice; pass each period once."),
                     )
             seen[table.box].append(table.period)
+    counts, without = _sum(tables)
     periods = {table.period for table in tables}
     boxes = {table.box for table in tables}
     return EvidenceTable(
-        counts=_sum(tables),
+        counts=counts,
         cell_variance=float(sum(table.cell_variance for table in tables)),
         period=periods.pop() if len(periods) == 1 else None,
         box=boxes.pop() if len(boxes) == 1 else "",
         releases=sum(table.releases for table in tables),
+        without=without,
     )
 
 
 def added_up(tables: Sequence[EvidenceTable]) -> EvidenceTable:
     """Sum of tables that are known to be disjoint (of one box over periods and agencies); variances add."""
+    counts, without = _sum(tables)
     return EvidenceTable(
-        counts=_sum(tables),
+        counts=counts,
         cell_variance=float(sum(table.cell_variance for table in tables)),
         box=tables[0].box,
         releases=sum(table.releases for table in tables),
+        without=without,
     )
 
 
@@ -176,11 +183,12 @@ def _folded(cells: NDArray[Any]) -> NDArray[Any]:
     return folded
 
 
-def _sum(tables: Sequence[EvidenceTable]) -> NDArray[np.int64]:
-    """Where one of the tables has the row of those who did not agree, the others have nobody in it; the noise that
-    these have not there is stated all the same."""
+def _sum(tables: Sequence[EvidenceTable]) -> tuple[NDArray[np.int64], int]:
+    """(Counts, releases without the row). Where one of the tables has the row of those who did not agree, the others
+    have nobody in it; the noise that these have not there is stated all the same."""
     rows = max(len(table.counts) for table in tables)
-    return np.asarray(np.sum([table.of_rows(rows).counts for table in tables], axis=0))
+    same = [table.of_rows(rows) for table in tables]
+    return np.asarray(np.sum([table.counts for table in same], axis=0)), sum(table.without for table in same)
 
 
 @dataclass(frozen=True, slots=True)

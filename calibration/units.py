@@ -31,11 +31,13 @@ of 15 points it moves the fused figure by .9 points."""
 class Unit:
     """Strata that one set of tables speaks of. `k`: n times the weighted share satisfied; `weight`: of transactions.
 
+    `all_apart`: whether all its tables that there are count those who did not agree apart, where one does.
     `spread`: of response rates (`response_spread`).
     `clusters`: effect of days beyond that of unequal weights; `daily` [1, days, 1]: weight of each day's ratings."""
 
     strata: tuple[Stratum, ...]
     cells: NoisyCells | None
+    all_apart: bool
     n: int
     k: float
     tablet_n: int
@@ -198,6 +200,7 @@ def units_of(month: AgencyMonth, days: DayCorrelation | None = None) -> list[Uni
             Unit(
                 strata=tuple(strata),
                 cells=cells,
+                all_apart=pooled is None or not pooled.without,
                 n=n,
                 k=k,
                 tablet_n=int(tablet_n),

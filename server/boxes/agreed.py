@@ -2,8 +2,9 @@
 
     share = A / (A + D),   A the evidence's 18 noisy cells together, D the 3 of those who did not agree.
 
-What is told is the share of just these visits, so its error is the noise alone: by the delta method
-v (18 (1 - share)^2 + 3 share^2) / (A + D)^2, with v the noise variance of a cell.
+What is told is the share of just these visits, so its error is the noise alone. A - share (A + D) has the variance
+v (18 (1 - share)^2 + 3 share^2), with v the noise variance of a cell: the interval is of all shares of which it is not
+further from nought than its quantile and half a visit, since counts are whole (Fieller 1954; ADR 0233).
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from server.store.tables.boxes import boxes
 from server.store.tables.releases import CELL_COLUMNS, releases
 
 MIN_VISITS = 100
-"""Of fewer the noise would be most of what is said."""
+"""Of fewer the noise would be most of what is said: so many surely, two standard deviations of their noise below."""
+HALVINGS = 20
 SHOWN_MONTHS = 3
 """So many months that have ended the page of the boxes adds up."""
 CLERKS = 2
@@ -57,15 +59,22 @@ class Agreed:
 
 
 def share_agreed(agreed: int, others: int, cell_variance: float) -> Agreed | None:
-    """From the sums of the two tables' cells, whose noise has `cell_variance`; None below `MIN_VISITS` visits."""
+    """From the sums of the two tables' cells, whose noise has `cell_variance`; None of fewer than `MIN_VISITS`."""
     visits = agreed + others
-    if visits < MIN_VISITS:
+    if visits - 2 * math.sqrt(cell_variance * (EVIDENCE.cells + NOT_AGREED.cells)) < MIN_VISITS:
         return None
     share = min(max(agreed / visits, 0.0), 1.0)
-    cells = EVIDENCE.cells * (1.0 - share) ** 2 + NOT_AGREED.cells * share**2
-    half = normal_quantile(LEVEL) * math.sqrt(cell_variance * cells) / visits
-    ends = (100 * max(share - half, 0.0), 100 * min(share + half, 1.0))
-    return Agreed(min(max(agreed, 0), visits), visits, *ends)
+
+    def end(outermost: float) -> float:
+        inside, outside = share, outermost
+        for _ in range(HALVINGS):
+            tried = (inside + outside) / 2
+            cells = EVIDENCE.cells * (1.0 - tried) ** 2 + NOT_AGREED.cells * tried**2
+            allowed = normal_quantile(LEVEL) * math.sqrt(cell_variance * cells) + 0.5
+            inside, outside = (tried, outside) if abs(agreed - tried * visits) <= allowed else (inside, tried)
+        return 100 * outside
+
+    return Agreed(min(max(agreed, 0), visits), visits, end(0.0), end(1.0))
 
 
 def agreed_by_box(connection: Connection, province_id: int, today: int) -> dict[int, Agreed]:

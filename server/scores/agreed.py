@@ -24,9 +24,10 @@ def agreed_at(connection: Connection, province_id: int, agency_id: int, period: 
     if connection.execute(any_there.limit(1)).first() is None:
         return None
     agreed, others, variance = 0, 0, 0.0
-    for row, cells in monthly_tables(connection, province_id, period.first_month, period.last_month):
+    for row, cells, without in monthly_tables(connection, province_id, period.first_month, period.last_month):
         in_period = period.first_month <= month_of_table(row) <= period.last_month
-        if row.agency_id == agency_id and len(cells) > NOT_AGREED and in_period:
+        # where a month's first release has no such count, its visits are no part of those who could say yes or no here
+        if row.agency_id == agency_id and len(cells) > NOT_AGREED and not without and in_period:
             agreed, others = agreed + int(cells[:NOT_AGREED].sum()), others + int(cells[NOT_AGREED].sum())
             variance += row.releases * cell_noise_variance(row.epsilon_milli / 1000)
     return share_agreed(agreed, others, variance)

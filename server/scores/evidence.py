@@ -81,11 +81,11 @@ def agency_months(
         if span is not None:
             known = figures[row.agency_id, span].transactions
             known[row.service_group] = known.get(row.service_group, 0) + int(row.transactions)
-    for row, cells in monthly_tables(connection, province_id, first, last):
+    for row, cells, without in monthly_tables(connection, province_id, first, last):
         span = span_of.get(month_of_table(row))
         if span is not None:
             noise = row.releases * cell_noise_variance(row.epsilon_milli / 1000)
-            table = EvidenceTable(cells, noise, day_range(span), str(row.box_id), int(row.releases))
+            table = EvidenceTable(cells, noise, day_range(span), str(row.box_id), int(row.releases), without)
             figures[row.agency_id, span].tables[table.box].append(table)
     months = []
     for agency in read_agencies(connection, province_id):
@@ -98,9 +98,10 @@ def agency_months(
 
 def monthly_tables(
     connection: Connection, province_id: int, first: int, last: int
-) -> list[tuple[Any, NDArray[np.int64]]]:
+) -> list[tuple[Any, NDArray[np.int64], int]]:
     """Evidence that may be used, held against what else is known of the months `first` to `last`: (row of
-    `release_sums`, its cells [6, 3]; [7, 3] with those who did not agree, where their box counted them apart).
+    `release_sums`, its cells [6, 3]; [7, 3] with those who did not agree, where their box counted them apart; and how
+    many of its releases have no such count then: of an epoch's first month there is none).
 
     A box releases both at once. Where one of the two cannot be true, or came twice, the other alone would leave out
     part of the visits: neither is used."""
@@ -114,13 +115,13 @@ def monthly_tables(
         if _key(row)[:-1] in broken:
             continue
         cells = np.array([int(getattr(row, name)) for name in CELL_COLUMNS]).reshape(6, 3)
-        beside = apart.get(_key(row))
-        if beside is not None and beside.releases <= row.releases:  # of an epoch's first month there is none
+        beside, without = apart.get(_key(row)), 0
+        if beside is not None and beside.releases <= row.releases:
             last_row = [int(getattr(beside, name)) for name in CELL_COLUMNS[: NOT_AGREED.cells]]
-            cells = np.vstack([cells, last_row])
+            cells, without = np.vstack([cells, last_row]), int(row.releases - beside.releases)
         elif beside is not None:
             continue
-        found.append((row, cells))
+        found.append((row, cells, without))
     return found
 
 

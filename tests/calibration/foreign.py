@@ -191,6 +191,43 @@ def months(
     return Month(table, rated, drawn[:, :, 1, 1:].sum(axis=(1, 2)), share)
 
 
+def asked_for_consent(
+    rng: np.random.Generator, share: float, agree: float, odds: float, of_others: float, response: float
+) -> tuple[FloatArray, float]:
+    """(P(row, satisfied, rated) [7, 2, 2] of one agency, its share satisfied), over three clerks and eight hours.
+
+    Clerks and hours differ in satisfaction, and where it is high more agree, so that consent hangs on both; besides,
+    within them satisfied visitors agree at `odds` times the odds of others (`agree`: about the share that does). Of
+    those who agree the content look answers more often; of those who do not, a third as many answer, satisfied ones at
+    `of_others` times the odds. Clerks make people smile differently."""
+    clerk, hour, smile = 0.4 * rng.normal(size=(3, 1)), 0.3 * rng.normal(size=(1, 8)), 0.3 * rng.normal(size=(3, 1))
+    load = rng.dirichlet(np.full(24, 3.0)).reshape(3, 8)
+    chance = expit(logit(share) + clerk + hour)
+    passing = 0.8 * (clerk + hour) + 0.4 * rng.normal(size=(3, 1)) + 0.3 * rng.normal(size=(1, 8))
+    height = expit(logit(response) + 0.25 * np.append(np.arange(5) - 2.0, 0.0))
+    law = np.zeros((7, 2, 2))
+    for y, of_kind in ((0, load * (1 - chance)), (1, load * chance)):
+        agreed = of_kind * expit(logit(agree) + np.log(odds) * (y - share) + passing)
+        below = expit(np.array([-2.0, -0.8, 0.6, 2.0])[:, None, None] - 1.8 * (y - 0.8) - smile)
+        edges = np.concatenate([np.zeros((1, 3, 1)), below, np.ones((1, 3, 1))])
+        level = np.append(0.9 * (np.diff(edges, axis=0) * agreed).sum(axis=(1, 2)), 0.1 * agreed.sum())
+        answers = expit(logit(0.35 * response) + np.log(of_others) * (y - share))
+        law[:6, y] = level[:, None] * np.stack([1 - height, height], axis=1)
+        law[6, y] = (of_kind - agreed).sum() * np.array([1 - answers, answers])
+    return law, float((load * chance).sum())
+
+
+def consent_tables(
+    rng: np.random.Generator, law: FloatArray, visits: int, runs: int, epsilon: float, releases: int = 1
+) -> tuple[IntArray, IntArray, IntArray]:
+    """(Tables [runs, 7, 3] with the noise of so many releases, rated [runs], satisfied [runs]) under `law`."""
+    drawn = rng.multinomial(visits, law.ravel(), size=runs).reshape(runs, 7, 2, 2)
+    table = np.stack([drawn[..., 0].sum(axis=2), drawn[:, :, 0, 1], drawn[:, :, 1, 1]], axis=2)
+    for _ in range(releases):
+        table = table + laplace(rng, epsilon, table.shape)
+    return table, drawn[..., 1].sum(axis=(1, 2)), drawn[:, :, 1, 1].sum(axis=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """A finite province: transactions of each agency and how many of them are satisfied."""

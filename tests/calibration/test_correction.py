@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from calibration.correction import (
-    abstained_bounds,
+    Linearised,
     correction_arrays,
     post_stratified,
-    tilted,
+    silent_bounds,
+    tilted_bounds,
     worst_case,
 )
 from calibration.coverage import Cell, score_cell
-from calibration.response_curve import CurveArrays
+from calibration.response_curve import CurveArrays, curve_arrays
 from calibration.simulate import Threat, threatened_world
 from calibration.tables import NOT_AGREED, noisy_cells
 
@@ -80,19 +81,35 @@ def test_who_does_not_consent_is_a_stratum_of_its_own(epsilon: float | None, mos
         assert scores["correction"].coverage >= 0.94
 
 
+def ends_of(found: Linearised, row: int) -> tuple[float, float]:
+    """If all, or none, of a row who did not answer are satisfied: without an allowance for chance."""
+    unknown = np.arange(found.mu.shape[-1]) == row
+    low, high = (float(found.at(np.where(unknown, end, found.mu), ~unknown)[0]) for end in (0.0, 1.0))
+    return low, high
+
+
 def test_nothing_assumed_about_who_does_not_consent_still_holds_the_truth() -> None:
     """Whatever those who did not agree think: the bounds hold the share that is sought, and are theirs alone: those
-    who agreed and were hardly seen have bounds of their own."""
+    who agreed and were hardly seen have bounds of their own. Of a million visits they are no wider than what is not
+    known."""
     world = threatened_world(0.82, 0.4, Threat.CONSENT_BY_SATISFACTION, 0.05)
     visits, rate = 1_000_000, 0.05
-    table = np.concatenate([(1 - rate) * world.silent.sum(axis=1, keepdims=True), rate * world.rated], axis=1)
-    by_level = world.rated[:, 1] / world.rated.sum(axis=1)
-    cells = noisy_cells(np.round(visits * table), 0.0)
-    low, high = abstained_bounds(cells, by_level, NOT_AGREED)
-    assert float(low) < 0.82 < float(high)
-    assert float(high - low) == pytest.approx(0.4875, abs=1e-3), "half do not agree: the bounds are as wide as that"
-    low, high = abstained_bounds(cells, by_level)
-    assert float(high - low) == pytest.approx(0.055, abs=2e-3), "12 % of the others have no level"
+    table = np.round(
+        visits * np.concatenate([(1 - rate) * world.silent.sum(axis=1, keepdims=True), rate * world.rated], axis=1)
+    )
+    cells = noisy_cells(table, 0.0)
+    n, k = table[:, 1:].sum(), table[:, 2].sum()
+    found = correction_arrays(cells, curve_arrays(cells), n, k, prior=np.zeros(7)).linear
+    low, high = ends_of(found, NOT_AGREED)
+    assert high - low == pytest.approx(0.4875, abs=1e-3), "half do not agree: the bounds are as wide as that"
+    outer = silent_bounds(found, (NOT_AGREED,))
+    assert low - 0.01 < float(outer[0]) < low < 0.82 < high < float(outer[1]) < high + 0.01
+    unseen = silent_bounds(found)
+    assert float(unseen[1] - unseen[0]) == pytest.approx(0.055 + 2 * 1.65 * 0.0018, abs=3e-3), (
+        "12 % of the others have no level"
+    )
+    both = silent_bounds(found, (5, NOT_AGREED))
+    assert float(both[1] - both[0]) > 0.54
 
 
 def test_a_curve_from_before_anybody_was_counted_apart_takes_both_together() -> None:
@@ -118,30 +135,45 @@ def test_cells_of_a_box_that_asks_nobody_use_the_others_of_a_curve_of_seven_rows
     assert float(one.low) == float(other.low)
 
 
+def linear_of(table: np.ndarray) -> Linearised:
+    """With this month's own shares alone."""
+    cells = noisy_cells(table, 0.0)
+    n, k = table[:, 1:].sum(), table[:, 2].sum()
+    return correction_arrays(cells, curve_arrays(cells), n, k, prior=np.zeros(len(table))).linear
+
+
 def test_tilt_by_hand() -> None:
-    table = cells_of([100, 0, 0, 0, 0, 0], [20, 0, 0, 0, 0, 0], [15, 0, 0, 0, 0, 0])
-    by_level = np.array([0.75, 0.5, 0.5, 0.5, 0.5, 0.5])
-    # odds 3 of the answered are 1.5 among the silent: share .6
-    assert float(tilted(noisy_cells(table, 0.0), by_level, 2.0)) == pytest.approx(0.2 * 0.75 + 0.8 * 0.6)
-    assert float(tilted(noisy_cells(table, 0.0), by_level, 1.0)) == pytest.approx(0.75)
+    # odds 3 of the answered are 1.5 among the silent at odds 2: share .6; 6 at one half: .857
+    table = cells_of([100_000, 0, 0, 0, 0, 0], [20_000, 0, 0, 0, 0, 0], [15_000, 0, 0, 0, 0, 0])
+    low, high = tilted_bounds(linear_of(table), 2.0)
+    # of which the share moves by 1.28 and .653 as the answered one does; 1.645 of its errors
+    error = 1.645 * np.sqrt(0.75 * 0.25 / 20_000)
+    ends = (0.15 + 0.8 * 0.6 - error * (0.2 + 0.8 * 1.28), 0.15 + 0.8 * 6 / 7 + error * (0.2 + 0.8 * 0.653))
+    assert (float(low), float(high)) == pytest.approx(ends, abs=1e-4)
+    low, high = tilted_bounds(linear_of(table), 1.0)
+    middle = correction_arrays(noisy_cells(table, 0.0), curve(), 20_000, 15_000, prior=np.zeros(6))
+    assert (float(low), float(high)) == pytest.approx((float(middle.low), float(middle.high)), abs=1e-4)
 
 
 def test_the_tilt_finds_the_truth_when_its_odds_ratio_is_the_true_one() -> None:
     world = threatened_world(0.82, 0.4, Threat.RESPONSE_BY_SATISFACTION, 0.05)
     visits, rate = 1_000_000, 0.05
     rated, silent = visits * rate * world.rated, visits * (1 - rate) * world.silent
-    table = np.concatenate([silent.sum(axis=1, keepdims=True), rated], axis=1)
-    cells = noisy_cells(np.round(table), 0.0)
-    by_level = rated[:, 1] / rated.sum(axis=1)
-    assert float((cells.visits / cells.visits.sum() * by_level).sum()) - 0.82 > 0.03
-    assert float(tilted(cells, by_level, 1.5)) == pytest.approx(0.82, abs=0.003)
+    table = np.round(np.concatenate([silent.sum(axis=1, keepdims=True), rated], axis=1))
+    found = linear_of(table)
+    assert float(found.at(found.mu, 1.0)[0]) - 0.82 > 0.03
+    assert float(tilted_bounds(found, 1.5)[0]) == pytest.approx(0.82, abs=0.006)
+    assert float(tilted_bounds(found, 1.5)[0]) < 0.82
 
 
 def test_bounds_for_abstained_visits_and_the_worst_case() -> None:
     table = cells_of([100, 100, 100, 100, 100, 100], [10] * 6, [8] * 6)
-    low, high = abstained_bounds(noisy_cells(table, 0.0), np.full(6, 0.8))
-    assert float(high - low) == pytest.approx(90 / 600)
-    assert float(low) == pytest.approx((500 * 0.8 + 10 * 0.8) / 600)
+    found = linear_of(table)
+    (low, *_), (high, *_) = (
+        found.at(np.where(np.arange(6) == 5, end, found.mu), np.arange(6) != 5) for end in (0.0, 1.0)
+    )
+    assert high - low == pytest.approx(90 / 600)
+    assert low == pytest.approx((500 * 0.8 + 10 * 0.8) / 600)
     low, high = worst_case(48, 60, 600)
     assert (float(low), float(high)) == pytest.approx((48 / 600, 588 / 600))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
@@ -124,5 +126,7 @@ def test_the_row_is_added_and_taken_away() -> None:
     assert folded.counts[5].tolist() == (counts[5] + counts[6]).tolist()
     assert folded.cell_variance == 2 * table.cell_variance
     assert folded.total == table.total == folded.of_rows(7).total
+    assert (table.without, folded.without, folded.of_rows(7).without) == (0, 0, 1)
+    assert added_up([table, replace(folded, releases=3)]).without == 3
     assert added_up([table, folded]).counts[6].tolist() == counts[6].tolist(), "nobody, where nobody is counted apart"
     assert table.total_variance == pytest.approx(21 * table.cell_variance)
