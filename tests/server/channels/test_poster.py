@@ -46,6 +46,16 @@ def test_a_poster_is_one_page_with_ten_codes_that_can_be_read(tmp_path: Path) ->
         poster(URLS[:3], NAME, NAME)
 
 
+@pytest.mark.parametrize("simulated", [False, True])
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_a_poster_of_long_names_is_one_page(tmp_path: Path, lang: str, simulated: bool) -> None:
+    """A name may have 200 letters: the poster had two pages, the codes to tear off on the second."""
+    long = Text.named(
+        vi=("Trung tâm Phục vụ hành chính công " * 6)[:200], en=("Public administration centre " * 7)[:200]
+    )
+    assert len(_pages(poster(URLS, long, long, lang, simulated=simulated), tmp_path)) == 1
+
+
 @pytest.mark.parametrize("code", ["1383", "2640"])
 def test_a_paper_form_is_one_sheet_front_and_back(code: str, tmp_path: Path) -> None:
     instrument = load_instrument(code)
