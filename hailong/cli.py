@@ -17,6 +17,7 @@ from typing import Protocol
 
 from pipeline.errors import HailongError
 from pipeline.language import in_language, of_environment
+from pipeline.language.console import as_typed_here
 
 
 class CommandModule(Protocol):
@@ -170,7 +171,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return module.run(args)
     except HailongError as error:
-        print(f"hailong {name}: {in_language(error, of_environment(os.environ))}", file=sys.stderr)
+        told = f"hailong {name}: {in_language(error, of_environment(os.environ))}"
+        print(as_typed_here(told), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

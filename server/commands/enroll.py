@@ -151,12 +151,18 @@ def run(args: argparse.Namespace) -> int:
     enrol_address = config.ingest.enrol_address.replace("*", "SERVER")
     if enrol_address != enrolment_address(address):
         print(f'  enrol_address = "{enrol_address}"')
+    if args.demo:
+        print("  [box]")
+        say(_DEMO, indent=2)
+        print("  [privacy]")
+        say(_DEMO, indent=2)
     print("  [legal]")
     say(Message('basis = "consent"  # or "state_activity" with its papers; there is no default'), indent=2)
     say(Message("On the box: {command}", command=f"hailong keys enroll --config /etc/hailong/edge.toml --code {code}"))
     return 0
 
 
+_DEMO = Message("demo = true  # periods of seconds, everything labelled simulated")
 _ONE_CLERK = Message(
     "It serves one clerk: its evidence would be that person's score and is left out, unless other boxes of the agency "
     "send too."

@@ -14,12 +14,9 @@ import os
 import re
 
 from pipeline.language import Message, Text
-from pipeline.language.console import say
+from pipeline.language.console import PACKAGED, say
 from server.commands.options import ONCE
 from server.core.config import add_store_arguments, load_config, own_folder, own_keys
-
-PACKAGED = "/var/lib/hailong-server"
-"""Where the Debian package has its data: there the service is started, not the command."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from hailong.cli import main
 from pipeline.language import Message, Number
-from pipeline.language.console import one_language, say, spoken
+from pipeline.language.console import PACKAGED, one_language, say, spoken
 from pipeline.language.update import ROOT
 
 FOLDERS = ("pipeline", "edge", "server", "hailong", "calibration")
@@ -298,3 +299,21 @@ def test_json_keeps_english_and_adds_the_other_languages() -> None:
         "claim_en": "true",
     }
     assert one_language(read, "en")["one"] == {"problems": found["problems"]}
+
+
+def test_a_server_s_package_is_told_its_own_command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """There is no `hailong` beside it: whoever typed what a sentence said was told "command not found"."""
+    monkeypatch.setenv("LANGUAGE", "en")
+    monkeypatch.setenv("HAILONG_SERVER_DIR", PACKAGED)
+    say(Message("Run `hailong server backup`, then `hailong server upgrade`."))
+    say(Message("On the box: {command}", command="hailong keys enroll"))
+    assert capsys.readouterr().out.splitlines() == [
+        "Run `hailong-server backup`, then `hailong-server upgrade`.", "On the box: hailong keys enroll",
+    ]  # fmt: skip
+    assert main(["server", "verify", "--store", "sqlite:///nowhere/at/all.sqlite"]) == 1
+    assert capsys.readouterr().err.startswith("hailong-server verify: ")
+    monkeypatch.setenv("HAILONG_SERVER_DIR", "/srv/hailong")
+    say(Message("Run `hailong server init`."))
+    assert capsys.readouterr().out == "Run `hailong server init`.\n"
