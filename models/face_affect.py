@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.face_crop import CROP_PX, crop_face
-from models.likelihoods import GROUPS, Calibration, ratios
+from models.likelihoods import Calibration, grouped, ratios
 from models.runtime import OnnxNetwork
 from pipeline.records import EMOTIONS, FaceAffect
 
@@ -44,7 +44,7 @@ class FaceAffects:
 
 def uncertainty_of(likelihoods: NDArray[np.float32], usable: NDArray[np.float32]) -> NDArray[np.float32]:
     """1 - usable * (1 - entropy / log 4) [n] of (negative, neutral, positive, surprise): 0 sure, 1 says nothing."""
-    groups = (likelihoods @ GROUPS).clip(1e-7, 1)
+    groups = grouped(likelihoods).clip(1e-7, 1)
     entropy = -(groups * np.log(groups)).sum(1) / np.log(4)
     return np.asarray(1 - usable * (1 - np.minimum(entropy, 1)), np.float32)
 

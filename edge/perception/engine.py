@@ -233,7 +233,8 @@ class Engine:
             with eyes.lock:
                 # affect is read where the face is in this picture, not where it was in the one before
                 anew = self._visits.reads(frame.time_s) and self._reads_affect(frame.time_s)
-                tracks = self._tracker.update(pixels, frame.time_s, eyes, anew)
+                before = self._choice.citizen
+                tracks = self._tracker.update(pixels, frame.time_s, eyes, before, anew)
             if tracks:
                 self._seen_s = frame.time_s
             if is_idle:
@@ -243,7 +244,9 @@ class Engine:
             self._visits.sees(citizen, frame.time_s)
             visit = self._visits.visit if self._visits.reads(frame.time_s) else None
             asked = None
-            if visit is not None and citizen is not None and self._reads_affect(frame.time_s):
+            # another citizen's landmarks may be of an earlier picture: that face is read in the next one
+            is_placed = citizen is not None and before in (None, citizen.track_id)
+            if visit is not None and citizen is not None and is_placed and self._reads_affect(frame.time_s):
                 self._affect_s = frame.time_s
                 crop = eyes.face.crop(pixels, citizen.keypoints, citizen.points)
                 if eyes.face.compares:

@@ -37,6 +37,8 @@ class TrackingParameters:
     """Where all that the last search found were faces that are followed, and all of these were found."""
     follow_every_s: float = 0.2
     """Landmarks of a face that has hardly moved."""
+    beside_every_s: float = 0.5
+    """The same of a face beside the citizen's: of it only where it is, and how large, is ever asked."""
     moved: float = 0.45
     """Mean difference of the face's cells, in standard deviations of them, from which it has moved: landmarks of faces
     in films lay .12 of a face's width away, or more, for nine in ten such pictures, and the cut bears .25."""
@@ -118,13 +120,20 @@ class FaceTracker:
         """Search the next picture for faces, however long ago the last search was."""
         self._detected_s = None
 
-    def update(self, pixels: Pixels, time_s: float, eyes: Eyes | None = None, anew: bool = False) -> list[FaceTrack]:
+    def update(
+        self,
+        pixels: Pixels,
+        time_s: float,
+        eyes: Eyes | None = None,
+        citizen: int | None = None,
+        anew: bool = False,
+    ) -> list[FaceTrack]:
         """Faces in a BGR picture uint8 [h, w, 3], in the order in which they were first seen. `eyes`: those of the
-        worker that looks; the caller holds them. None: the tracker's own. `anew`: landmarks have to be of this very
-        picture."""
+        worker that looks; the caller holds them. None: the tracker's own. `citizen`: whose track is the citizen's;
+        None: any may be. `anew`: the citizen's landmarks have to be of this very picture."""
         p = self.parameters
         self._eyes = eyes or self._eyes
-        self._follow(pixels, time_s, anew)
+        self._follow(pixels, time_s, citizen, anew)
         every_s = p.confirm_every_s if self._settled and self._followed else p.detect_every_s
         if self._detected_s is None or time_s - self._detected_s >= every_s - _EARLY_S or time_s < self._detected_s:
             self._detected_s = time_s
@@ -138,19 +147,21 @@ class FaceTracker:
         # the full-range network misses faces that fill the picture; those the short-range one finds
         return self._eyes.far.detect(pixels) or self._eyes.near.detect(pixels)
 
-    def _rests(self, each: _Followed, pixels: Pixels, time_s: float) -> bool:
+    def _rests(self, each: _Followed, pixels: Pixels, time_s: float, citizen: int | None) -> bool:
         """Whether a face is taken to be where it was, and to be a face."""
         p = self.parameters
-        if not 0 <= time_s - each.placed_s < p.follow_every_s - _EARLY_S:
+        every_s = p.follow_every_s if citizen in (None, each.track_id) else p.beside_every_s
+        if not 0 <= time_s - each.placed_s < every_s - _EARLY_S:
             return False
         if time_s - each.confirmed_s > p.confirm_within_s:
             return False
         return movement(each.cells, cells_of(pixels, each.landmarks.box_px)) <= p.moved
 
-    def _follow(self, pixels: Pixels, time_s: float, anew: bool) -> None:
+    def _follow(self, pixels: Pixels, time_s: float, citizen: int | None, anew: bool) -> None:
         kept: list[_Followed] = []
         for each in self._followed:
-            if not anew and self._rests(each, pixels, time_s):
+            is_asked = anew and citizen in (None, each.track_id)
+            if not is_asked and self._rests(each, pixels, time_s, citizen):
                 kept.append(each)
                 continue
             found = self._eyes.landmarks.find(pixels, each.landmarks.next_cut())
@@ -211,6 +222,11 @@ class CitizenChoice:
         self._first_s: dict[int, float] = {}
         self._citizen: int | None = None
         self._challenged_s: float | None = None
+
+    @property
+    def citizen(self) -> int | None:
+        """Whose track was chosen last."""
+        return self._citizen
 
     def forget(self) -> None:
         """Nobody is the citizen."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.face_affect import FaceAffects, uncertainty_of
 from models.fer_network import CALIBRATION
 from models.likelihoods import GROUPS, Calibration, posterior, ratios
 from models.prior import Prior, named_prior
@@ -74,6 +75,19 @@ def test_posterior_is_monotone_and_no_evidence_is_the_prior(negative: float, pos
     assert sum(before) == pytest.approx(1)
     assert after[0] >= before[0]
     assert after[1] <= before[1] + 1e-12
+
+
+def test_who_is_read_beside_a_face_changes_no_bit_of_it() -> None:
+    rng = np.random.default_rng(16)
+    faces = rng.dirichlet(np.full(len(EMOTIONS), 0.3), 2_000).astype(np.float32)
+    usable = rng.uniform(0, 1, len(faces)).astype(np.float32)
+    alone = [FaceAffects(faces[[at]], uncertainty_of(faces[[at]], usable[[at]])).records()[0] for at in range(2_000)]
+    for count in (2, 3, 4):
+        for start in range(0, 2_000 - count, count):
+            part = slice(start, start + count)
+            beside = FaceAffects(faces[part], uncertainty_of(faces[part], usable[part])).records()
+            for one, other in zip(alone[part], beside, strict=True):
+                assert (one.ratios, one.uncertainty) == (other.ratios, other.uncertainty)
 
 
 def test_words_take_their_training_shares_out() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.capture.decoding import Coded
+from edge.capture.decoding import Coded, Decoder
 from edge.capture.live_film import LiveFilm
 from edge.capture.media_file import Interest, open_media, read_frames, to_decode, video_of
 from edge.capture.resting import MAX_HELD
@@ -239,3 +239,21 @@ def test_two_who_look_while_packets_come(streams: dict[str, tuple[Path, list[str
     assert found
     assert set(found) <= known, "none is damaged"
     assert len(set(found)) == len(found), "none is seen twice"
+
+
+def test_a_picture_has_the_colours_that_the_library_gives_it_by_itself(
+    streams: dict[str, tuple[Path, list[str]]],
+) -> None:
+    """One converter for all pictures of a stream, in place of one made for each of them."""
+    for path, _names in streams.values():
+        with open_media(str(path)) as container:
+            stream = video_of(container, str(path))
+            decoder = Decoder(stream, Tallies())
+            seen = 0
+            for packet in container.demux(stream):
+                for picture in decoder.decode(Coded(packet)) if packet.size else ():
+                    frame = decoder.frame(picture, 0.0)
+                    assert frame is not None
+                    assert (frame.pixels == picture.to_ndarray(format="bgr24")).all()
+                    seen += 1
+        assert seen > 5

@@ -141,6 +141,23 @@ def test_a_face_that_hardly_moves_costs_five_landmarks_and_two_searches_a_second
     assert counting.landmarks == before + 1, "whoever reads the face needs it where it is now"
 
 
+def test_landmarks_of_every_picture_are_the_citizens_alone(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stands beside costs two landmarks a second, and one more as soon as he moves."""
+    faces = tracker(eyes)
+    for frame in frames(scene(CITIZEN, CLERK), 1.0):
+        first, second = faces.update(frame.pixels, frame.time_s)
+    counting = Counting(eyes, monkeypatch)
+    for frame in frames(scene(CITIZEN, CLERK), 2.0, rate_hz=10, start_s=1.0):
+        faces.update(frame.pixels, frame.time_s, citizen=first.track_id, anew=True)
+    assert 20 + 3 <= counting.landmarks <= 20 + 5
+    name, side, x, y = CLERK
+    counting.landmarks = 0
+    (_, moved) = faces.update(scene(CITIZEN, (name, side, x + 20, y)), 3.0, citizen=first.track_id)
+    assert counting.landmarks == 1
+    assert moved.track_id == second.track_id
+    assert moved.x_px > second.x_px + 10
+
+
 def test_a_face_that_moves_is_followed_in_every_picture(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
     """A head of 150 px whose face is about 90 px across, by 15 px from one picture to the next."""
     counting, faces = Counting(eyes, monkeypatch), tracker(eyes)
