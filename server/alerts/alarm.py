@@ -72,11 +72,12 @@ class Alarm:
 
     def _forget(self) -> None:
         """Once a day what is past its days goes."""
-        if self._forgot_on != day_at(self._clock()):
-            self._forgot_on = day_at(self._clock())
+        now = self._clock()
+        if self._forgot_on != day_at(now):
+            self._forgot_on = day_at(now)
             with write(self._engine) as connection:
-                forget_old_letters(connection)
-                forget_old_alerts(connection)
+                forget_old_letters(connection, now)
+                forget_old_alerts(connection, now)
 
     def _look_at(self, province_id: int, *, simulated: bool) -> Step:
         now = self._clock()

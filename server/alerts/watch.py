@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_
 
-from pipeline.calendar import now_s
 from server.alerts.kinds import KINDS, AlertKind, Fault
 from server.alerts.letters import Told, write_letters
 from server.core.changes import record_change
@@ -134,6 +133,6 @@ def shown_alerts(connection: Connection, scope: Scope) -> tuple[list[Row[Any]], 
     return list(connection.execute(still)), list(connection.execute(over.limit(SHOWN)))
 
 
-def forget_old_alerts(connection: Connection) -> int:
-    """Delete alerts that were over a year ago; how many."""
-    return connection.execute(alerts.delete().where(alerts.c.closed_s < now_s() - KEPT_S)).rowcount
+def forget_old_alerts(connection: Connection, time_s: int) -> int:
+    """Delete alerts that were over a year before `time_s`; how many."""
+    return connection.execute(alerts.delete().where(alerts.c.closed_s < time_s - KEPT_S)).rowcount

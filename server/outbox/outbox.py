@@ -122,9 +122,9 @@ def mark_failed(connection: Connection, row: Row[Any], error: UndeliveredError, 
         connection.execute(later.values(due_s=now + RETRY_S[tries - 1]))
 
 
-def forget_old_letters(connection: Connection) -> int:
-    """Delete letters past their days; how many."""
-    return connection.execute(letters.delete().where(letters.c.made_s < now_s() - KEPT_S)).rowcount
+def forget_old_letters(connection: Connection, time_s: int) -> int:
+    """Delete letters past their days at `time_s`; how many."""
+    return connection.execute(letters.delete().where(letters.c.made_s < time_s - KEPT_S)).rowcount
 
 
 def unsent(connection: Connection, scope: Scope) -> list[Row[Any]]:

@@ -270,16 +270,15 @@ def test_falls_are_read_from_what_pages_show_alone(world: World) -> None:
     assert "fall" not in world.kinds(), "ninety bad sheets of yesterday are in no figure yet"
 
 
-def test_alerts_that_are_long_over_are_deleted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alerts_that_are_long_over_are_deleted(world: World) -> None:
     case = world.add_case(0)
     world.looks(1)
     with write(world.engine) as connection:
         connection.execute(update(feedback).where(feedback.c.id == case).values(status="answered"))
     world.looks(1)
     for days, gone in ((364, 0), (366, 1)):
-        monkeypatch.setattr("server.alerts.watch.now_s", lambda days=days: world.now + days * 86_400)
         with write(world.engine) as connection:
-            assert forget_old_alerts(connection) == gone
+            assert forget_old_alerts(connection, world.now + days * 86_400) == gone
 
 
 def test_every_kind_has_words_and_a_page(world: World) -> None:

@@ -193,14 +193,12 @@ def test_an_address_that_is_none_is_refused_when_it_is_posted(
     assert _states(store) == []
 
 
-def test_letters_go_after_their_days(store: Engine, province: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_letters_go_after_their_days(store: Engine, province: int) -> None:
     _post(store, province, "https://example.vn/")
-    monkeypatch.setattr("server.outbox.outbox.now_s", lambda: NOW + KEPT_S)
     with write(store) as connection:
-        assert forget_old_letters(connection) == 0
-    monkeypatch.setattr("server.outbox.outbox.now_s", lambda: NOW + KEPT_S + 1)
+        assert forget_old_letters(connection, NOW + KEPT_S) == 0
     with write(store) as connection:
-        assert forget_old_letters(connection) == 1
+        assert forget_old_letters(connection, NOW + KEPT_S + 1) == 1
     assert State.WAITING not in [state for state, _, _ in _states(store)]
 
 

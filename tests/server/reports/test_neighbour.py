@@ -94,7 +94,7 @@ def test_a_closed_quarter_goes_once_signed_and_leaves_a_receipt(
     assert (one.period, one.letter, one.problem, one.given_up) == ("2026-Q3", headers["webhook-id"], None, False)
     assert one.received_day is not None
     with write(store) as connection:
-        forget_old_letters(connection)
+        forget_old_letters(connection, NOW + KEPT_S)
         connection.execute(delete(letters))
         assert note_receipts(connection, province.province_id) == 0
     assert push_closed(store, NOW + KEPT_S) == 0, "the receipt outlives the letter"
