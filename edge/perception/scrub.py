@@ -1,7 +1,8 @@
 """Freed memory is overwritten at once, so that a picture, a sound or a word does not stay in the heap after its use.
 
-glibc fills what is freed with a byte where mallopt(M_PERTURB) asks for it. Larger arrays get mappings of their own,
-which the kernel takes back, and zeroes, when they are freed. What is small enough for a thread's own cache (1,032
+glibc fills what is freed with a byte where mallopt(M_PERTURB) asks for it. Arrays of 32 MiB and more get mappings of
+their own, which the kernel takes back, and zeroes, when they are freed; for smaller ones that would cost a picture a
+millisecond of faults of pages, so these stay in the heap, which is not given back either. What is small enough for a thread's own cache (1,032
 bytes: a sentence, a word) is put there without being filled, and Python's small objects come from pools of its own:
 both are ways around the heap that only the environment of a process can close, before it starts (`ENVIRONMENT`).
 The last eight bytes of a piece may stay: glibc counts them to the next one.
@@ -24,10 +25,14 @@ ENVIRONMENT = {
 LAST_BYTES = 8
 """Of a freed piece, which glibc does not fill."""
 
+_M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
 _M_PERTURB = -6
 _FILL = 0x5A
-_MAPPED_FROM_BYTES = 128 * 1024
+_MAPPED_FROM_BYTES = 32 * 1024 * 1024
+"""The largest that glibc takes: its heaps of threads hold twice that."""
+_KEPT_BYTES = 256 * 1024 * 1024
+"""At the end of a heap, before it is given back."""
 _SMALL_BYTES = 256
 """A sentence of sixty letters at four bytes a letter."""
 
@@ -40,8 +45,8 @@ def scrub_freed_memory() -> bool:
         mallopt = library.mallopt
     except (AttributeError, OSError):
         return False
-    # setting the threshold also stops glibc from raising it, after which large arrays would stay in the heap
     asked = bool(mallopt(_M_PERTURB, _FILL)) and bool(mallopt(_M_MMAP_THRESHOLD, _MAPPED_FROM_BYTES))
+    mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
     python_too = os.environ.get("PYTHONMALLOC") == ENVIRONMENT["PYTHONMALLOC"]
     return asked and python_too and bytes_left(_SMALL_BYTES) <= LAST_BYTES
 

@@ -48,7 +48,7 @@ def test_a_canary_is_known_by_strings_that_are_its_own() -> None:
     assert first.sentence != second.sentence
 
 
-SIZES = (64, 96, 280, 512, 1_000, 1_032, 2_000, 4_096, 100_000)
+SIZES = (64, 96, 280, 512, 1_000, 1_032, 2_000, 4_096, 100_000, 700_000, 25_000_000)
 LOOK = f"""
 from edge.perception.scrub import bytes_left, scrub_freed_memory
 print(scrub_freed_memory(), *(bytes_left(size) for size in {SIZES}))
