@@ -2,9 +2,10 @@
 
 glibc fills what is freed with a byte where mallopt(M_PERTURB) asks for it. Arrays of 32 MiB and more get mappings of
 their own, which the kernel takes back, and zeroes, when they are freed; for smaller ones that would cost a picture a
-millisecond of faults of pages, so these stay in the heap, which is not given back either. What is small enough for a thread's own cache (1,032
-bytes: a sentence, a word) is put there without being filled, and Python's small objects come from pools of its own:
-both are ways around the heap that only the environment of a process can close, before it starts (`ENVIRONMENT`).
+millisecond of faults of pages, so these stay in the heap, which is not given back either. What is small enough for a
+thread's own cache (1,032 bytes: a sentence, a word) is put there without being filled, and Python's small objects come
+from pools of its own: both are ways around the heap that only the environment of a process can close, before it starts
+(`ENVIRONMENT`).
 The last eight bytes of a piece may stay: glibc counts them to the next one.
 
 Source: glibc's manual, "Malloc Tunable Parameters" and "Memory Allocation Tunables"; `_int_free` in malloc/malloc.c,
