@@ -3,8 +3,9 @@
 Canary visits are put in or left out by coin; an attacker who knows everything else guesses (Steinke et al. 2023). The
 lower bound on epsilon stands beside the claim. The same attack is run on a mutant with half the noise, to see that it
 would have been caught; and a differencing attack tries to have a period released twice: by restarts, a clock set back,
-an old disk, a disk enrolled anew. And made-up days are played to the real engine with one visit removed, changed or
-opted out: no other visit's cell may move.
+an old disk, a disk enrolled anew. And made-up days are played to the real engine, by presence, by queue, and under the
+basis of consent by touch and by queue, with one visit removed, changed, opted out, agreed or not: no other visit's cell
+may move.
 
 Example:
   hailong audit attack --pulse-epsilon-milli 500 --evidence-epsilon-milli 1500
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="epsilon of the evidence in thousandths (default 1500)",
     )
     add("--canaries", type=int, default=1_800, help="canary visits (default 1800; more make the bound tighter)")
-    add("--days", type=int, default=100, help="days played to the engine, by presence and by queue (default 100 each)")
+    add("--days", type=int, default=100, help="days played to the engine, of each of four kinds (default 100 each)")
     add("--json", action="store_true", help="one JSON object")
 
 

@@ -6,7 +6,8 @@ retention --json` from the server, are taken in with --result. Exit code 0 only 
 
 With --form one of the papers that the law asks for is written instead, for a province, as DOCX and PDF in the frame of
 an administrative document, filled from the server's store, boxes' configurations and the audits' results. What the
-program cannot know is blank, with the role that fills it in. We are not lawyers.
+program cannot know is blank, with the role that fills it in. We are not lawyers. With --json `holds` is null while
+results of audits are missing: a paper without them is a draft that claims nothing of them.
 
 Examples:
   hailong audit report --config /etc/hailong/edge.toml --result retention.json --out report

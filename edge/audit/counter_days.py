@@ -13,13 +13,14 @@ from random import Random
 from typing import Literal
 
 STEP_S = 0.25
-By = Literal["presence", "queue"]
+By = Literal["presence", "queue", "touch", "queue and consent"]
+"""What delimits visits; the last two are of a box that asks for consent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something at a moment. `kind`: `call`, `end`, `opt_out`, `begin` (a face is touched), `rate`, `cancel`, `say`;
-    `value`: a service group, a rating, or the valence of what is said in hundredths."""
+    """Something at a moment. `kind`: `call`, `end`, `agree`, `opt_out`, `begin` (a face is touched), `rate`, `cancel`,
+    `say`; `value`: a service group, a rating, or the valence of what is said in hundredths."""
 
     step: int
     kind: str
@@ -36,6 +37,10 @@ class Party:
     def opted_out(self, step: int) -> Party:
         """The same with a touch at a step."""
         return replace(self, events=(*self.events, Event(step, "opt_out")))
+
+    def agreed(self, step: int) -> Party:
+        """The same with a touch of yes at a step."""
+        return replace(self, events=(*self.events, Event(step, "agree")))
 
     def in_another_mood(self, mood: int) -> Party:
         """The same, seen otherwise."""
@@ -61,10 +66,10 @@ class Day:
 
 
 def make_day(random: Random, by: By, empty_steps: int) -> Day:
-    """A day of two to six visits. `empty_steps`: so long the place is seen empty between two visits at least."""
+    """A day of two to six visits. `empty_steps`: so long the place is empty between two visits at least."""
     day = Day(steps=random.randint(4, 40))
     for _ in range(random.randint(2, 6)):
-        party, end = _party(random, by, day.steps)
+        party, end = (_touching if by == "touch" else _party)(random, by, day.steps)
         day.parties.append(party)
         day.steps = end + empty_steps + random.randint(0, 60)
         if random.random() < 0.05:
@@ -79,10 +84,11 @@ def _party(random: Random, by: By, start: int) -> tuple[Party, int]:
     faces: list[tuple[int, int, int]] = []
     events: list[Event] = []
     step = start
-    if by == "queue":
+    queue, consent = by.startswith("queue"), by.endswith("consent")
+    if queue:
         events.append(Event(step, "call", random.randint(0, 3)))
         step += random.choice((0, 0, 4, 12))
-    if by == "queue" and random.random() < 0.1:  # called, and nobody comes
+    if queue and random.random() < 0.1:  # called, and nobody comes
         return Party((), tuple(events)), step
     for sitting in range(random.choice((1, 1, 1, 2, 3))):
         length = random.randint(16, 60)
@@ -90,22 +96,42 @@ def _party(random: Random, by: By, start: int) -> tuple[Party, int]:
         events += [
             Event(step + random.randint(8, length), "say", random.randint(-99, 99)) for _ in range(random.randint(0, 2))
         ]
+        if consent and random.random() < 0.7:
+            events.append(Event(step + random.randint(0, 8), "agree"))
         if random.random() < 0.25:
             events.append(Event(step + random.randint(8, length - 1), "opt_out"))
         if random.random() < 0.5:
             events += _sheet(random, step + 8, step + length)
-        if by == "queue" and (sitting or random.random() < 0.3):
-            # the same citizen is called again, after an end or without
+        if queue and not consent and (sitting or random.random() < 0.3):
+            # the same citizen is called again, after an end or without; where consent is asked that is another visit
             at = step + random.randint(10, length - 4)
             if random.random() < 0.5:
                 events.append(Event(at, "end"))
             events.append(Event(at + random.randint(0, 3), "call", random.randint(0, 3)))
         step += length + random.randint(1, 5)  # looks away for about a second
     step = faces[-1][1]
-    if by == "queue" and random.random() < 0.6:
+    if queue and random.random() < 0.6:
         step += random.randint(0, 3)
         events.append(Event(step, "end"))
     return Party(tuple(faces), tuple(events)), step + 1
+
+
+def _touching(random: Random, by: By, start: int) -> tuple[Party, int]:
+    """A citizen where a touch alone begins a visit: yes, or no, or neither; each begins a visit, so there is one
+    a party, with its withdrawal before the rating. Two at once are one."""
+    length = random.randint(24, 60)
+    events = [
+        Event(start + random.randint(8, length), "say", random.randint(-99, 99)) for _ in range(random.randint(0, 2))
+    ]
+    chosen = random.choice(("agree", "agree", "agree", "opt_out", ""))
+    if chosen:
+        at = start + random.randint(0, 6)
+        events += [Event(at + extra, chosen) for extra in random.choice(((0,), (0,), (0, 2)))]
+        if chosen == "agree" and random.random() < 0.25:
+            events.append(Event(at + random.randint(3, 8), "opt_out"))
+    if random.random() < 0.5:
+        events += _sheet(random, start + 15, start + length)
+    return Party(((start, start + length, random.choice((1, 40, 128, 200, 255))),), tuple(events)), start + length
 
 
 def _sheet(random: Random, first: int, last: int) -> list[Event]:

@@ -48,10 +48,19 @@ Counted = tuple[float, ClosedVisit]
 """The moment at which a visit was counted, and what of it."""
 
 
+def asks_consent(by: By) -> bool:
+    """Whether that is a box under the basis of consent."""
+    return by in ("touch", "queue and consent")
+
+
 def settings(by: By) -> EngineSettings:
     """The engine's, with times for visits of a few seconds."""
     return EngineSettings(
-        visits_by=by,
+        visits_by="queue" if by.startswith("queue") else "presence",
+        asks_consent=asks_consent(by),
+        consent_opening_s=3.0,
+        consent_gap_s=2.0,
+        longest_s=20.0 if asks_consent(by) else 3_600.0,
         presence=PresenceParameters(start_after_s=0.5, end_after_s=3.5, away_after_s=2.0),
         fusion=FusionParameters(minimum_visit_s=2.0, minimum_evidence_s=1.0, arrival_s=2.0, leaving_s=2.0),
         look_every_s=0.3,  # with frames at every 0.25 s: a visit that moved the grid for others would show
@@ -164,10 +173,12 @@ def play(day: Day, by: By, engine_type: Callable[..., Engine] = Engine) -> list[
             counter.keep_due()
         for _, kind, value in events.get(step, ()):
             if kind == "say":
+                if not engine.wants_sources:
+                    continue
                 engine.feed_chunk(Chunk(np.full(16, value / 100 + 0.001, np.float32), now_s))
             else:
                 hand.do(kind, value)
-        if step in blind:
+        if step in blind or not engine.wants_sources:
             engine.tick(now_s)
         elif step % _ALONE_EVERY == 0 or not engine.is_quiet:
             engine.feed_frame(Frame(_picture(moods[step]), now_s))
@@ -196,6 +207,8 @@ class _Hand:
             counter.queue_ended()
         elif kind == "opt_out":
             counter.opt_out()
+        elif kind == "agree":
+            counter.agree()
         elif kind == "begin":
             begun = counter.begin(value)
             self._sheet = begun if isinstance(begun, Sheet) else None
@@ -227,9 +240,12 @@ def differences(day: Day, by: By, random: Random, engine_type: Callable[..., Eng
     at = random.randrange(len(day.parties))
     party = day.parties[at]
     changed: dict[str, Party | None] = {"removed": None}
-    if party.faces:
+    if party.faces and asks_consent(by):
+        changed |= _consented(party, random, by)
+    elif party.faces:
         changed["opted out"] = party.without("opt_out").opted_out(random.choice(party.touchable))
         changed["not opted out"] = party.without("opt_out")
+    if party.faces:
         changed["in another mood"] = party.in_another_mood(random.choice((1, 128, 255)))
     changed["silent and without a sheet"] = party.without("say", "begin", "rate", "cancel")
     found = []
@@ -238,6 +254,20 @@ def differences(day: Day, by: By, random: Random, engine_type: Callable[..., Eng
         after = Multiset(play(Day(parties, day.steps, day.faults), by, engine_type))
         found.append(Difference(what, (before - after).total(), (after - before).total()))
     return found
+
+
+def _consented(party: Party, random: Random, by: By) -> dict[str, Party | None]:
+    """The ways in which a citizen who is asked may answer otherwise. Where a touch begins a visit, one that comes after
+    the rating is another visit, so there is none here."""
+    silent = party.without("agree", "opt_out")
+    early, later = party.faces[0][0] + random.randint(0, 6), random.choice(party.touchable)
+    unrated = silent.without("begin", "rate", "cancel") if by == "touch" else silent
+    return {
+        "did not agree": silent,
+        "agreed": silent.agreed(early),
+        "refused": silent.opted_out(early),
+        "withdrew": unrated.agreed(early).opted_out(max(early, later)),
+    }
 
 
 class HoldingEngine(Engine):
@@ -256,6 +286,25 @@ class HoldingEngine(Engine):
         if self._holds and self._visits.visit is not None:
             self._holds = False
             self._visits.visit.opt_out()
+
+
+class AgreeingEngine(Engine):
+    """A mutant where consent is asked: here a yes outlives its visit by one visit."""
+
+    _holds = False
+
+    def agree(self, time_s: float) -> bool:
+        """Agree, and hold."""
+        self._holds = super().agree(time_s)
+        return self._holds
+
+    def visit_begins(self) -> None:
+        """The next visit is looked at for it."""
+        super().visit_begins()
+        if self._holds and self._visits.consent is not None and self._visits.visit is not None:
+            self._holds = False
+            self._visits.consent.give(self._now_s)
+            self._visits.visit.agree()
 
 
 @dataclass(slots=True)
@@ -283,14 +332,18 @@ def attack_engine(days: int, seed: int, by: By, engine_type: Callable[..., Engin
     return found
 
 
-_BY: dict[By, Message] = {"presence": Message("by presence"), "queue": Message("by queue")}
+_BY: dict[By, Message] = {
+    "presence": Message("by presence"),
+    "queue": Message("by queue"),
+    "touch": Message("by a touch of consent"),
+    "queue and consent": Message("by queue, with consent asked"),
+}
 
 
 def add_sensitivity(verdict: Verdict, days: int) -> None:
     """Attack the engine on so many days of each kind, and a mutant; what is found goes into the verdict."""
     facts: dict[str, Message] = {}
-    kinds: tuple[By, ...] = ("presence", "queue")
-    for by in kinds:
+    for by in _BY:
         seed = secrets.randbits(32)
         found = attack_engine(days, seed, by)
         facts[_BY[by]] = Message(
@@ -313,4 +366,14 @@ def add_sensitivity(verdict: Verdict, days: int) -> None:
             verdict.problems.append(
                 Message("the audit is too weak to see an opt-out that outlives its visit, {by}", by=_BY[by])
             )
+        if by == "queue and consent" and not attack_engine(max(20, days // 10), seed, by, AgreeingEngine).broken:
+            verdict.problems.append(
+                Message("the audit is too weak to see a yes that outlives its visit, {by}", by=_BY[by])
+            )
     verdict.facts["engine"] = facts
+    verdict.cannot_check.append(
+        Message(
+            "that one citizen is one visit where a touch begins it: who rates and then touches no, or agrees twice, is "
+            "counted for each touch."
+        )
+    )

@@ -365,7 +365,7 @@ class ByQueue(Visits):
             self._next_number()
             return
         if self.visit is not None:
-            self._end(self.visit.last_sign_s, self.visit.last_sign_s + self.settings.gone_after_s)
+            self._end(self.visit.last_sign_s, self._gone_s(self.visit))
             self.advance(time_s)
         self._begin_watch(time_s)
         self._start(time_s, service_group)
@@ -380,12 +380,16 @@ class ByQueue(Visits):
     def advance(self, time_s: float) -> None:
         """A visit whose citizen has gone without a word is over, too."""
         super().advance(time_s)
-        # nobody who has not agreed gives a sign
-        gone_s = self.settings.longest_s if self.settings.asks_consent else self.settings.gone_after_s
-        if self.visit is not None and time_s - self.visit.last_sign_s >= gone_s:
+        if self.visit is not None and time_s >= self._gone_s(self.visit):
             self._opted_out = self.visit.opted_out
             self._end(self.visit.last_sign_s, time_s)
             super().advance(time_s)
+
+    def _gone_s(self, visit: Visit) -> float:
+        """When a visit without an end is counted, whether the next citizen was called or not."""
+        # nobody who has not agreed gives a sign
+        after_s = self.settings.longest_s if self.settings.asks_consent else self.settings.gone_after_s
+        return visit.last_sign_s + after_s
 
     def _begin_watch(self, time_s: float) -> None:
         self._called_s, self._was_seen, self._taken_s = time_s, False, time_s

@@ -9,15 +9,17 @@ from server.documents.blocks import ChartBlock
 from server.documents.writer import Writer
 
 _BOXES = (
-    (10, 20, 150, Message("Camera, microphone: frames and sound")),
-    (10, 110, 150, Message("Tablet: voluntary answers, one touch opts out")),
-    (220, 20, 190, Message("Box, memory only: region and channel, then faces, voice, level of the visit")),
-    (220, 110, 190, Message("Box, disk: tables with noise, answers of days that are over, log, ledger")),
-    (470, 65, 180, Message("Server: tables with noise, answer sheets by day; index with interval")),
+    (10, 15, 150, Message("Camera, microphone: frames and sound")),
+    (10, 105, 150, Message("Tablet: voluntary answers, one touch opts out")),
+    (220, 15, 190, Message("Box, memory only: region and channel, then faces, voice, level of the visit")),
+    (220, 105, 190, Message("Box, disk: tables with noise, answers of days that are over, log, ledger")),
+    (470, 60, 180, Message("Server: tables with noise, answer sheets by day; index with interval")),
 )
-_ARROWS = ((160, 45, 220, 45), (160, 135, 220, 135), (315, 78, 315, 110), (410, 135, 470, 100))
+_ARROWS = ((160, 50, 220, 50), (160, 140, 220, 140), (315, 85, 315, 105), (410, 135, 470, 105))
 _NOTE = Message("Between box and server: bounded integers alone, encrypted, at fixed times")
-_WIDTH, _HEIGHT, _BOX_HEIGHT = 660, 200, 58
+_WIDTH, _HEIGHT, _BOX_HEIGHT = 660, 200, 70
+_LINE, _ASCENT = 13, 10
+"""Height of a line, and of it what stands above the writing line, in the picture's units."""
 _CHARACTERS = 6.4
 """Width of a character in the picture's units, to break lines."""
 
@@ -37,11 +39,13 @@ def flow_chart(_: Writer) -> ChartBlock:
         parts.append(
             f'<rect x="{x}" y="{y}" width="{width}" height="{_BOX_HEIGHT}" fill="#ffffff" stroke="#0b4f6c" rx="4"/>'
         )
-        for number, line in enumerate(_lines(_(words), width)):
-            parts.append(f'<text x="{x + 7}" y="{y + 16 + 13 * number}">{escape(line)}</text>')
+        lines = _lines(_(words), width)
+        top = y + (_BOX_HEIGHT - _LINE * len(lines)) / 2 + _ASCENT  # in the middle of its box
+        for number, line in enumerate(lines):
+            parts.append(f'<text x="{x + 7}" y="{top + _LINE * number:g}">{escape(line)}</text>')
     for x1, y1, x2, y2 in _ARROWS:
         parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="#333333" marker-end="url(#tip)"/>')
-    parts.append(f'<text x="{_WIDTH / 2}" y="190" text-anchor="middle" font-style="italic">{escape(_(_NOTE))}</text>')
+    parts.append(f'<text x="{_WIDTH / 2}" y="194" text-anchor="middle" font-style="italic">{escape(_(_NOTE))}</text>')
     svg = "".join([*parts, "</svg>"])
     return ChartBlock("flow", _("Flow of the data"), svg, bytes(vl_convert.svg_to_png(svg, scale=3)))
 

@@ -198,7 +198,7 @@ class Findings(Paper):
         """For each kind of table of each agency: what an attacker can learn, what the noise costs this agency."""
         _ = self._
         found: list[Block] = [
-            Heading(_("Annex 2. Released tables: what they tell, what the noise costs"), 1, new_page=True)
+            Heading(_("Annex 2. Released tables: what they tell, what the noise costs"), 1, bool(self.facts.agencies))
         ]
         for agency in self.facts.agencies:
             found += self._tables_of(agency)

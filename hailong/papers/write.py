@@ -10,10 +10,12 @@ from typing import Any
 
 
 def write_paper(args: argparse.Namespace) -> int:
-    """Write one paper; exit code 0 only if every audit in it holds and the store holds nothing against the policy."""
+    """Write one paper. Exit code 0 unless an audit in it, or the store, is found not to hold; `holds` of the JSON says
+    yes only where every audit that there is was given, and nothing (null) where some are missing."""
     from hailong.audit_report import read_result
     from hailong.papers.facts import AuditFact, audit_fact, config_fact, gather_facts
     from hailong.papers.forms import make_paper
+    from hailong.papers.paper import AUDITS
     from models.catalogue import Card
     from pipeline.audit.schema import audit_schema
     from pipeline.calendar import INDOCHINA
@@ -54,13 +56,16 @@ def write_paper(args: argparse.Namespace) -> int:
         path = args.out / f"{args.form}-{province.code}{suffix}"
         path.write_bytes(content)
         files.append(str(path))
-    holds = all(audit.holds for audit in facts.audits) and not facts.findings
+    verdicts = {audit.name: audit.holds for audit in facts.audits}
+    missing = [name for name in AUDITS if name not in verdicts]
+    refuted = not all(verdicts.values()) or bool(facts.findings)
     if args.json:
-        verdicts = {audit.name: audit.holds for audit in facts.audits}
-        print(json.dumps({"holds": holds, "files": files, "audits": verdicts}, ensure_ascii=False))
+        holds = False if refuted else None if missing else True
+        said = {"holds": holds, "files": files, "audits": verdicts, "missing": missing}
+        print(json.dumps(said, ensure_ascii=False))
     else:
         print("\n".join(files))
-    return 0 if holds else 1
+    return 1 if refuted else 0
 
 
 def _cards(config: Any) -> list[Any]:

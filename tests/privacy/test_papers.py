@@ -18,6 +18,7 @@ from sqlalchemy import Engine, update
 
 from edge.config import load_config
 from hailong.cli import main
+from hailong.papers.diagram import flow_chart
 from hailong.papers.facts import ConfigFact, PaperFacts, audit_fact, gather_facts
 from hailong.papers.forms import FORMS, make_paper
 from hailong.papers.names import NAMES
@@ -25,7 +26,7 @@ from hailong.papers.paper import AUDITS
 from models.catalogue import card
 from pipeline.calendar import day_index
 from pipeline.errors import NotFoundError
-from pipeline.language import in_language
+from pipeline.language import in_language, languages
 from pipeline.law import provisions
 from server.core.scope import Scope
 from server.documents.blocks import Heading
@@ -217,6 +218,8 @@ def test_the_command_writes_docx_and_pdf(config_path: Path, tmp_path: Path, caps
     assert main(words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["audits"] == {"schema": True, "attack": True}
+    assert told["holds"] is None, "what was not given is not claimed"
+    assert {"trace", "memory", "ratings"} < set(told["missing"])
     assert [Path(name).name for name in told["files"]] == ["breach08-p1.docx", "breach08-p1.pdf"]
     words_of = ["pdftotext", str(out / "breach08-p1.pdf"), "-"]
     text = subprocess.run(words_of, capture_output=True, text=True, check=True).stdout
@@ -226,6 +229,20 @@ def test_the_command_writes_docx_and_pdf(config_path: Path, tmp_path: Path, caps
     assert main(words) == 1, "an audit that does not hold is told by the exit code"
     assert main(["audit", "report", "--out", str(out)]) == 1
     assert "Name its configuration with --config" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lang", languages())
+def test_the_words_of_the_picture_lie_in_their_boxes(lang: str) -> None:
+    svg = flow_chart(Writer(lang)).svg
+    boxes = [
+        tuple(map(float, found)) for found in re.findall(r'<rect x="(\d+)" y="(\d+)" width="\d+" height="(\d+)"', svg)
+    ]
+    lines = [tuple(map(float, found)) for found in re.findall(r'<text x="([\d.]+)" y="([\d.]+)">', svg)]
+    assert len(boxes) == 5
+    for x, y in lines:
+        top, height = next((top, height) for left, top, height in boxes if x - left == 7 and top <= y <= top + height)
+        assert y - top >= 12, "a line stands out at the top"
+        assert top + height - y >= 6, "a line stands out at the bottom"
 
 
 def test_a_paper_is_a_pdf_in_every_language(store: Engine) -> None:
