@@ -102,7 +102,6 @@ class Card(_Strict):
     """Of the weights, as their publisher states it (SPDX where there is one)."""
     restriction: str = ""
     """Name of a restriction that an operator has to accept (`[models] licences`); empty: free to use."""
-    licence_note: str = ""
     source: str
     data: tuple[DataSet, ...] = ()
     input: str
@@ -113,6 +112,11 @@ class Card(_Strict):
     metrics: tuple[Metric, ...] = ()
     notes: tuple[str, ...] = ()
     files: tuple[CardFile, ...]
+
+    @property
+    def licence_note(self) -> Message | None:
+        """What the restriction rests on, where there is one."""
+        return LICENCE_NOTES.get(self.name)
 
 
 class Medium(_Strict):
@@ -242,6 +246,32 @@ def model_files(name: str) -> dict[str, Path]:
     return found
 
 
+LICENCE_NOTES: dict[str, Message] = {
+    "face-affect": Message(
+        "Trained on FER2013's and RAF-DB's photographs, which were gathered from the web for research: "
+        "nobody granted a licence to the photographs, and RAF-DB's agreement is for non-commercial "
+        "research. FERPlus' votes are MIT."
+    ),
+    "fer": Message(
+        "The package states MIT for the weights; they were trained on FER2013, whose photographs were "
+        "gathered from the web for a research competition."
+    ),
+    "speech-affect": Message(
+        "Trained on RAVDESS and nEMO (CC BY-NC-SA 4.0: non-commercial) and EmoDB (free of charge, no "
+        "licence file seen: treated as research only)."
+    ),
+    "text-sentiment": Message(
+        "Trained on UIT-VSFC and VLSP 2016 (research use; no licence file in the copies) and "
+        "VietSentiWordNet 1.3.5 (no licence stated), beside sentences written for this project."
+    ),
+    "text-stack": Message(
+        "Trained on UIT-VSFC and VLSP 2016 (research use; no licence file in the copies), beside "
+        "sentences written for this project."
+    ),
+}
+"""What a restriction rests on, by the card's name: for whoever decides, so in the reader's language."""
+
+
 def check_licence(entry: Card, accepted: tuple[str, ...], demo: bool = False) -> str:
     """Whether a model may be loaded here. Returns a notice to show (empty: none); raises `ModelError`.
 
@@ -250,7 +280,7 @@ def check_licence(entry: Card, accepted: tuple[str, ...], demo: bool = False) ->
         return ""
     if demo:
         notice = f"{entry.name}: {entry.restriction}. Allowed here because this is a demonstration."
-        return f"{notice} {entry.licence_note}".strip()
+        return f"{notice} {entry.licence_note or ''}".strip()
     raise ModelError(
         Joined(
             (

@@ -32,7 +32,7 @@ def in_full(entry: Card) -> str:
     lines.append(f"  licence       {entry.licence}")
     if entry.restriction:
         lines.append(f'  restricted    to be accepted by name: licences = ["{entry.restriction}"]')
-    rows = [("", entry.licence_note), ("source", entry.source)]
+    rows = [("", str(entry.licence_note or "")), ("source", entry.source)]
     rows += [("data", f"{data.name} ({data.terms})") for data in entry.data]
     rows += [("input", entry.input), ("output", entry.output), ("intended use", entry.intended_use)]
     rows += [("limit", limit) for limit in entry.limits]

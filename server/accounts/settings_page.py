@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from babel.numbers import format_decimal
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from pipeline.language import Joined, Message
+from pipeline.language import language as named_language
 from server.auth.factors import require_for, required_roles
 from server.core.changes import record_change
 from server.core.labels import ROLE_NAMES
@@ -19,7 +21,7 @@ from server.outbox.webhook import MAX_URL, check_url
 from server.store.engine import read, write
 from server.store.tables.users import Role
 from server.web.confirm import FOR_GOOD, AskFirst
-from server.web.context import UserManager, engine_of, render
+from server.web.context import UserManager, engine_of, language, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -72,6 +74,13 @@ class Sent(SettingsForm):
 
     sure: bool = False
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _decimal(cls, text: Any, info: ValidationInfo) -> Any:
+        """A decimal may be typed with a comma or with a point; there are no marks of thousands."""
+        asked = cls.model_fields[info.field_name or ""].annotation
+        return text.replace(",", ".") if asked is float and isinstance(text, str) else text
+
 
 NAMES = tuple(SettingsForm.model_fields)
 _RETENTION = {
@@ -97,7 +106,9 @@ def settings_page(request: Request, user: UserManager) -> Response:
         asked = required_roles(connection, user.province_id)
     roles = [(role.value, ROLE_NAMES[role.value], role in asked) for role in Role]
     limits = {name: _limits(name) for name in NAMES}
-    return render(request, "settings.html", values=values, limits=limits, roles=roles)
+    locale = named_language(language(request)).locale
+    typed = {n: format_decimal(v, "0.####", locale) for n, v in values.items() if isinstance(v, float)}
+    return render(request, "settings.html", values=values, limits=limits, roles=roles, typed=typed)
 
 
 @router.post("/settings")

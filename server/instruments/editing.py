@@ -19,8 +19,9 @@ from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9-]{0,15}$")
+_FURTHER = re.compile(r"^([a-z]{2,3})\s*:\s*(.+)$")
 _CHOICE = re.compile(r"^(?:(\d{1,2})\s*[.)]\s*)?(.+?)(?:\s*\|\s*(.+?))?(\s*\[x\])?$")
-MAX_WORDING = 400
+MAX_WORDING, MAX_FURTHER = 400, 20
 
 
 def set_head(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
@@ -213,13 +214,35 @@ def _free_slot(instrument: Instrument, taken: Collection[int], *, wide: bool) ->
     raise InvalidError(Message("The instrument is full: it has {most} questions.", most=MAX_SLOTS - 1))
 
 
+def further_text(words: Text) -> str:
+    """The wordings in further languages as the form shows them, one a line: `tyz: ...`."""
+    return "\n".join(f"{code}: {wording}" for code, wording in words.more)
+
+
 def _text(values: Mapping[str, str], prefix: str, held: Text | None) -> Text:
-    """A wording; the English one is the Vietnamese where nothing is given. Further languages stay as they are `held`
-    while the Vietnamese does."""
+    """A wording; the English one is the Vietnamese where nothing is given. Further languages are those of the form;
+    where it has no field for them they stay as they are `held` while the Vietnamese does."""
     before = f"{prefix}_" if prefix else ""
     vi = _wording(values.get(f"{before}vi", ""))
     more = held.more if held is not None and held.vi == vi else ()
+    if f"{before}more" in values:
+        more = _further(values[f"{before}more"])
     return Text(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi), more=more)
+
+
+def _further(text: str) -> tuple[tuple[str, str], ...]:
+    """`tyz: ...`, one language a line. Raises `InvalidError`."""
+    found: dict[str, str] = {}
+    for line in (line.strip() for line in text.splitlines() if line.strip()):
+        match = _FURTHER.match(line)
+        if match is None or match[1] in ("vi", "en") or match[1] in found:
+            raise InvalidError(
+                Message("A further language is its code, a colon and the wording, once each: “{line}”", line=line[:40])
+            )
+        found[match[1]] = _wording(match[2])
+    if len(found) > MAX_FURTHER:
+        raise InvalidError(Message("There are at most {most} further languages.", most=MAX_FURTHER))
+    return tuple(found.items())
 
 
 def _wording(text: str) -> str:

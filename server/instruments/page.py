@@ -98,6 +98,7 @@ def editor(
         kinds=KINDS,
         poolings=POOLING_NAMES,
         choices=editing.choices_text(asked) if asked else "",
+        further=editing.further_text,
         filters=[one for one in draft.instrument.items if one.kind in ("fact", "single") and one is not asked],
         compared=compare(draft.instrument, draft.base) if draft.base else None,
         tomorrow=day_date(today() + 1).isoformat(),

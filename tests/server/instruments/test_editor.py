@@ -262,3 +262,20 @@ def test_the_editor_keeps_wordings_in_further_languages_as_long_as_the_vietnames
     head = {"title_vi": LONG.title.vi, "overall_vi": LONG.overall.vi, "decision": "QĐ", "pooling": str(LONG.pooling)}
     assert editing.set_head(held, head).title.more == title.more
     assert editing.set_head(held, {**head, "title_vi": "Khác"}).title.more == ()
+
+
+def test_wordings_in_further_languages_are_written_one_a_line() -> None:
+    item = next(one for one in LONG.items if one.kind == "criterion")
+    values = {"code": item.code, "kind": "criterion", "part": item.factor or "", "vi": item.vi, "en": item.en}
+    more = "tyz: Cần\n  mww: Xav: tau \n"
+    changed = editing.put_item(LONG, item.code, {**values, "more": more}, ())
+    told = next(one for one in changed.items if one.code == item.code)
+    assert told.more == (("tyz", "Cần"), ("mww", "Xav: tau"))
+    assert editing.further_text(told) == "tyz: Cần\nmww: Xav: tau"
+    again = editing.put_item(changed, item.code, {**values, "more": ""}, ())
+    assert next(one for one in again.items if one.code == item.code).more == (), "taken out where the field is empty"
+    for bad in ("tyz Cần", "vi: Cần", "tyz: a\ntyz: b", "tyz:", "tyz: " + "x" * 401, "TYZ: a"):
+        with pytest.raises(HailongError):
+            editing.put_item(LONG, item.code, {**values, "more": bad}, ())
+    head = {"title_vi": "Tên", "overall_vi": LONG.overall.vi, "decision": "QĐ", "pooling": str(LONG.pooling)}
+    assert editing.set_head(LONG, {**head, "title_more": "tyz: Chừ"}).title.more == (("tyz", "Chừ"),)

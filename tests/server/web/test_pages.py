@@ -215,7 +215,11 @@ def test_settings_are_changed_within_limits(store: Engine, province: Province, t
         newest = connection.execute(select(changes.c.detail).order_by(changes.c.position.desc())).scalars().first()
     days, confidence = SETTINGS["access_log_days"], SETTINGS["confidence"]
     assert json.loads(newest or "") == {"access_log_days": [days, 60], "confidence": [confidence, 0.9]}, "old and new"
-    for bad in ({"access_log_days": 1}, {"confidence": 1.5}, {"min_answers": "x"}, {"suspicion_repeats": 1}):
+    assert 'value="0,9"' in browser.get("/settings").text, "as it is written in Vietnamese"
+    assert browser.post("/settings", {**form, "confidence": "0,95"}, form="/settings").status_code == 303
+    assert 'value="0.95"' in browser.get("/settings?lang=en").text
+    wrong = ({"access_log_days": 1}, {"confidence": "1,5"}, {"min_answers": "5,5"}, {"suspicion_repeats": 1})
+    for bad in wrong:
         assert browser.post("/settings", {**form, **bad}, form="/settings").status_code == 422
 
 
