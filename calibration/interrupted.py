@@ -13,8 +13,9 @@ interval is that of the average.
 
 *Placebo*: the same with the months before the improvement alone, as if it had come in their middle.
 
-What the series cannot do: it takes whatever else came in the same month (a new form, a season of which there is no
-second year) for the improvement. Where there are other agencies, `calibration.before_after` is the better comparison.
+What the series cannot do: it takes whatever else came in the same month (a new form) for the improvement, and it knows
+no season: months of the year that are always worse pass for steps, of the placebo too (how often: docs/statistics.md).
+Where there are other agencies, `calibration.before_after` is the better comparison.
 """
 
 from __future__ import annotations

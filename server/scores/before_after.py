@@ -133,11 +133,12 @@ def series_conclusion(found: Interrupted) -> Message:
         )
     if found.effect.estimate > 0:
         return Message(
-            "This agency's months rose by more than chance explains; whatever else came in that month would look the "
-            "same."
+            "This agency's months rose by more than chance explains; whatever else came in that month, or a season, "
+            "would look the same."
         )
     return Message(
-        "This agency's months fell by more than chance explains; whatever else came in that month would look the same."
+        "This agency's months fell by more than chance explains; whatever else came in that month, or a season, would "
+        "look the same."
     )
 
 
