@@ -184,6 +184,15 @@ def test_a_phone_pushes_nothing_sideways(page: Page, url: str, province: Provinc
     expect(page.locator("#places tbody td").first).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1280, 1366])
+def test_the_longest_menu_takes_two_rows(page: Page, url: str, province: Province, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 768})
+    log_in(page, url, province.users[Role.ADMINISTRATOR])
+    page.goto(f"{url}/settings")
+    assert page.locator("header.top").bounding_box()["height"] < 100  # type: ignore[index]
+    expect(page.locator("#confidence")).to_have_value("0,95")
+
+
 def test_the_period_is_chosen_by_keyboard(page: Page, url: str, province: Province) -> None:
     log_in(page, url, province.users[Role.ANALYST])
     page.keyboard.press("Tab")
