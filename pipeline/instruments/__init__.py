@@ -19,8 +19,8 @@ from pipeline.instruments.instrument import (
     Pooling,
     Reason,
     ScalePoint,
-    Text,
     Validity,
+    Worded,
 )
 from pipeline.instruments.kinds import KINDS, WITHOUT_NAMES, WITHOUT_VALUES, Kind
 from pipeline.instruments.library import (
@@ -58,8 +58,8 @@ __all__ = [
     "ScalePoint",
     "ServiceGroup",
     "Sheet",
-    "Text",
     "Validity",
+    "Worded",
     "check_answers",
     "drop_unasked",
     "find_problems",

@@ -15,9 +15,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from pipeline import language
 from pipeline.errors import ConfigError
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from pipeline.wire import ANSWER_SLOTS
 
 OVERALL = "overall"
@@ -53,31 +52,31 @@ class Pooling(StrEnum):
     """The index of the overall question alone."""
 
 
-class Text(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A wording in Vietnamese, English and, in `more`, any further languages: pairs of a language's code and the
-    wording. In an instrument's file: `more = [["tyz", "..."]]`."""
+class Worded(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What bears a wording, as files and drafts spell it: Vietnamese, English and, in `more`, any further languages
+    (`more = [["tyz", "..."]]`). Whoever shows it takes `named`, the one record for names in any language."""
 
     vi: Wording
     en: Wording
     more: Annotated[tuple[tuple[LanguageCode, Wording], ...], Meta(max_length=20)] = ()
 
     @property
-    def named(self) -> language.Text:
-        """The same as names in the data are."""
-        return language.Text.named(**{**dict(self.more), "vi": self.vi, "en": self.en})
+    def named(self) -> Text:
+        """The wording, as all names in the data are."""
+        return Text.named(**{**dict(self.more), "vi": self.vi, "en": self.en})
 
     def in_language(self, lang: str) -> str:
         """The wording in a language; the Vietnamese one where there is none."""
         return self.named.in_language(lang)
 
 
-class ScalePoint(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ScalePoint(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One point of the five-point scale."""
 
     answer: Annotated[int, Meta(ge=1, le=5)]
 
 
-class Block(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Block(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A part of a long instrument: perception, policy, services, needs, who answers.
 
     `weight` is used by `Pooling.WEIGHTED_BLOCKS` alone. `demographic`: who answers; voluntary, and published only in
@@ -88,7 +87,7 @@ class Block(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
     demographic: bool = False
 
 
-class Factor(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Factor(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A group of items, in a block where the instrument has blocks. `weight` is used by `Pooling.WEIGHTED_FACTORS`
     alone."""
 
@@ -97,7 +96,7 @@ class Factor(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
     block: Code | None = None
 
 
-class Choice(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Choice(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One answer of a choice question. `number` is what is stored, for ever; `retired`: no longer offered, still
     known."""
 
@@ -109,7 +108,7 @@ ItemKind = Literal["criterion", "fact", "three", "single", "several", "number", 
 Without = Literal["not_applicable", "dont_know"]
 
 
-class Item(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Item(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A question: a criterion (scale), a fact (yes, no), or of another kind (`pipeline.instruments.kinds`).
 
     `factor`: of a criterion or fact; `block`: of a question that belongs to no factor. `asked_if`: code of a fact
@@ -132,7 +131,7 @@ class Item(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
     most: Annotated[int, Meta(ge=0, le=MAX_CHOICES)] = 0
     low: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     high: Annotated[int, Meta(ge=0, le=1_000_000)] = 1_000
-    unit: Text | None = None
+    unit: Worded | None = None
     topic: Literal["expectation", "suggestion"] = "expectation"
     without: tuple[Without, ...] = ()
     unconfirmed: bool = False
@@ -148,14 +147,14 @@ class Item(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
         return tuple(choice for choice in self.choices if not choice.retired)
 
 
-class KioskQuestion(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class KioskQuestion(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One of the nine questions of a kiosk and the item (or `overall`) that its answer counts for."""
 
     item: Code
     optional: bool = False
 
 
-class Reason(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Reason(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Why somebody was not satisfied; `bit` is its place in `RatingRow.reasons`."""
 
     bit: Annotated[int, Meta(ge=0, le=15)]
@@ -188,8 +187,8 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Code of the instrument that a province changed for itself."""
     recalled: tuple[str, ...] = ()
     """Parts that no text confirms yet; shown wherever the instrument is described."""
-    title: Text
-    overall: Text
+    title: Worded
+    overall: Worded
     scale: tuple[ScalePoint, ...]
     blocks: tuple[Block, ...] = ()
     factors: tuple[Factor, ...]

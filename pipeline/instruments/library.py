@@ -11,7 +11,7 @@ import msgspec
 
 from pipeline.calendar import day_date, today
 from pipeline.errors import ConfigError
-from pipeline.instruments.instrument import Instrument, Text
+from pipeline.instruments.instrument import Instrument, Worded
 from pipeline.instruments.reading import parse_instrument
 from pipeline.language import Day, Message
 
@@ -25,7 +25,7 @@ def use_folder(folder: Path | None) -> None:
     _own[:] = [] if folder is None else [folder]
 
 
-class ServiceGroup(Text, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ServiceGroup(Worded, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A field of public service (lĩnh vực): what `RatingRow.service_group` counts (0..255)."""
 
     number: int

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pipeline.errors import ConfigError
-from pipeline.instruments.instrument import OVERALL, Instrument, Reason, ScalePoint, Text
-from pipeline.language import Message
+from pipeline.instruments.instrument import OVERALL, Instrument, Reason, ScalePoint
+from pipeline.language import Message, Text
 
 Form = Literal["one", "short", "kiosk"]
 FORMS: tuple[Form, ...] = ("short", "kiosk", "one")
@@ -46,15 +46,14 @@ def make_questionnaire(instrument: Instrument, form: Form) -> Questionnaire:
     """The form `one` asks the overall question, `short` the instrument's short form, `kiosk` its kiosk questions.
 
     Raises `ConfigError` where the instrument has no such form."""
-    overall = Question(0, instrument.overall)
+    overall = Question(0, instrument.overall.named)
     if form == "one":
         questions: tuple[Question, ...] = (overall,)
     elif form == "short":
         questions = tuple(_question(instrument, code) for code in instrument.short)
     else:
         questions = tuple(
-            Question(instrument.slot_of(each.item), Text(vi=each.vi, en=each.en, more=each.more), each.optional)
-            for each in instrument.kiosk
+            Question(instrument.slot_of(each.item), each.named, each.optional) for each in instrument.kiosk
         )
     if questions:
         first = next((question for question in questions if question.slot == 0), overall)
@@ -69,6 +68,6 @@ def make_questionnaire(instrument: Instrument, form: Form) -> Questionnaire:
 
 def _question(instrument: Instrument, code: str) -> Question:
     if code == OVERALL:
-        return Question(0, instrument.overall)
+        return Question(0, instrument.overall.named)
     item = instrument.item(code)
-    return Question(item.slot, Text(vi=item.vi, en=item.en, more=item.more), item.optional)
+    return Question(item.slot, item.named, item.optional)

@@ -10,10 +10,10 @@ from datetime import date
 from typing import Any
 
 import msgspec
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from pipeline.errors import InvalidError, NotFoundError
-from pipeline.instruments import KINDS, Block, Choice, Factor, Instrument, Item, Pooling, Text
+from pipeline.instruments import KINDS, Block, Choice, Factor, Instrument, Item, Pooling, Worded
 from pipeline.instruments.instrument import MAX_CHOICES, MAX_SLOTS, OVERALL
 from pipeline.language import Message
 from pipeline.wire import ANSWER_SLOTS
@@ -64,9 +64,7 @@ def put_item(instrument: Instrument, old: str, values: Mapping[str, str], taken:
         "code": code,
         "slot": slot,
         "kind": kind,
-        "vi": words.vi,
-        "en": words.en,
-        "more": words.more,
+        **asdict(words),
         "factor": factor,
         "block": block,
         "asked_if": asked_if or None,
@@ -131,9 +129,7 @@ def put_part(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
     if values.get("what") == "block":
         block = Block(
             code=code,
-            vi=words.vi,
-            en=words.en,
-            more=words.more,
+            **asdict(words),
             weight=weight,
             demographic=bool(values.get("demographic")),
         )
@@ -144,7 +140,7 @@ def put_part(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
             blocks=tuple(block if one.code == code else one for one in blocks) if is_there else (*blocks, block),
         )
     parent = values.get("block", "") or None
-    factor = Factor(code=code, vi=words.vi, en=words.en, more=words.more, weight=weight or 1.0, block=parent)
+    factor = Factor(code=code, **asdict(words), weight=weight or 1.0, block=parent)
     factors = instrument.factors
     is_there = any(one.code == code for one in factors)
     return replace(
@@ -214,12 +210,12 @@ def _free_slot(instrument: Instrument, taken: Collection[int], *, wide: bool) ->
     raise InvalidError(Message("The instrument is full: it has {most} questions.", most=MAX_SLOTS - 1))
 
 
-def further_text(words: Text) -> str:
+def further_text(words: Worded) -> str:
     """The wordings in further languages as the form shows them, one a line: `tyz: ...`."""
     return "\n".join(f"{code}: {wording}" for code, wording in words.more)
 
 
-def _text(values: Mapping[str, str], prefix: str, held: Text | None) -> Text:
+def _text(values: Mapping[str, str], prefix: str, held: Worded | None) -> Worded:
     """A wording; the English one is the Vietnamese where nothing is given. Further languages are those of the form;
     where it has no field for them they stay as they are `held` while the Vietnamese does."""
     before = f"{prefix}_" if prefix else ""
@@ -227,7 +223,7 @@ def _text(values: Mapping[str, str], prefix: str, held: Text | None) -> Text:
     more = held.more if held is not None and held.vi == vi else ()
     if f"{before}more" in values:
         more = _further(values[f"{before}more"])
-    return Text(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi), more=more)
+    return Worded(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi), more=more)
 
 
 def _further(text: str) -> tuple[tuple[str, str], ...]:

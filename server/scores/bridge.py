@@ -9,8 +9,8 @@ from sqlalchemy import Connection
 
 from calibration.bridge import Estimate, Link, link, share_estimate
 from pipeline.calendar import Period, month_of_day, quarter_of_month, today
-from pipeline.instruments import OVERALL, Instrument, Text
-from pipeline.language import Message
+from pipeline.instruments import OVERALL, Instrument
+from pipeline.language import Message, Text
 from server.core.disclosure import published
 from server.scores.figures import Figure
 from server.scores.index import WHOLE, IndexResult, compute_index
@@ -56,7 +56,7 @@ def bridge(connection: Connection, province_id: int, old: Instrument, new: Instr
     Channels are shown when their quarter is settled (`server.core.disclosure`): before that there is no link."""
     names: dict[str, Text | Message] = {WHOLE: Message("Index of the whole"), OVERALL: Message("Overall question")}
     theirs = {factor.code for factor in old.factors}
-    names |= {factor.code: factor for factor in new.factors if factor.code in theirs}
+    names |= {factor.code: factor.named for factor in new.factors if factor.code in theirs}
     results = [
         compute_index(connection, province_id, one, period, dimensions=("channel",), only=set(names))
         for one in (old, new)

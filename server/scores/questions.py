@@ -19,9 +19,9 @@ from calibration.days import day_numbers
 from calibration.design import Design
 from calibration.survey_shares import Answers, days_of, place_shares
 from pipeline.calendar import Period, day_date
-from pipeline.instruments import DONT_KNOW, KINDS, NOT_APPLICABLE, Instrument, Item, Text
+from pipeline.instruments import DONT_KNOW, KINDS, NOT_APPLICABLE, Instrument, Item
 from pipeline.instruments.instrument import NO, YES
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.core.disclosure import Published, added_months, hidden_places
 from server.scores.sheets import further_sums
 from server.scores.shown import shown_of
@@ -94,7 +94,9 @@ def question_figures(
             continue
         of_item = by_slot.get(item.slot, {})
         hidden = unsafe or agency_id in hidden_agencies or (people and not shown.shows("people"))
-        found.append(_figure(item, block, {} if hidden else of_item, shown, people=people))
+        found.append(
+            _figure(item, None if block is None else block.named, {} if hidden else of_item, shown, people=people)
+        )
     return found
 
 
@@ -105,7 +107,7 @@ def _is_shown(item: Item) -> bool:
 def _choices(item: Item) -> list[tuple[int, Text | Message]]:
     if item.kind == "fact":
         return [(YES, Message("Yes")), (NO, Message("No"))]
-    return [(choice.number, choice) for choice in item.choices]
+    return [(choice.number, choice.named) for choice in item.choices]
 
 
 def _figure(item: Item, part: Text | None, sums: Sums, shown: Published, *, people: bool) -> QuestionFigure:
