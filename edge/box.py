@@ -16,6 +16,7 @@ from edge.capture.queue_events import QueueEvents, make_queue_app
 from edge.capture.queue_reader import QueueReader, make_source, read_password
 from edge.config import EdgeConfig
 from edge.counters import CounterSection, is_loopback
+from edge.data_folder import held_alone
 from edge.delivery.enrolment import load_enrolment, own_keys
 from edge.delivery.health import Health
 from edge.delivery.instruments import Instruments
@@ -113,6 +114,7 @@ class Box:
         require_record(config.server.record)
         clock = self._clock = SystemClock(assume_synchronised=config.box.demo)
         config.box.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._stack.enter_context(held_alone(config.box.data_dir))
         memory = find_memory_folder(memory_folders())
         if memory is None:
             _log.warning("No file system in memory was found: the outbox's file time tells when the last sheet came.")

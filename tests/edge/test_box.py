@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,10 +13,12 @@ import pytest
 
 from edge.box import Box
 from edge.config import load_config
+from edge.data_folder import held_alone
 from edge.delivery.instruments import Instruments
 from edge.delivery.outbox import Outbox
 from edge.tablet.counter import Counter
 from pipeline import wire
+from pipeline.errors import ConfigError
 from pipeline.instruments.library import instrument_bytes, load_instrument
 from pipeline.instruments.questionnaire import make_questionnaire
 from tests.edge.test_config import GOOD, write
@@ -68,3 +72,21 @@ def test_a_version_that_has_begun_opens_the_box_anew(tmp_path: Path) -> None:
     assert not box.instrument_due
     box._clock.wall_s = lambda: day + 2 * 86_400
     assert box.instrument_due
+
+
+def test_a_data_folder_is_one_box_s(tmp_path: Path) -> None:
+    """Also where the other one is another process; who is killed holds it no more."""
+    hold = (
+        "import sys, time; from pathlib import Path; from edge.data_folder import held_alone\n"
+        "with held_alone(Path(sys.argv[1])):\n    print('held', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", hold, str(tmp_path)], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ConfigError, match="Another box is at work"), held_alone(tmp_path):
+            pass
+        other.kill()
+    with held_alone(tmp_path):
+        pass
+    with held_alone(tmp_path):
+        pass
