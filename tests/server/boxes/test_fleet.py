@@ -55,7 +55,7 @@ def test_every_row_becomes_a_box_with_a_code(store: Engine, province: Province, 
         (GOOD + "p1-a,Quầy 3,hai\n", "clerks"),
         (GOOD + "p1-a,Quầy 3,²\n", "clerks"),
         ("agency,label,clerks,counter\np1-a,Quầy 1,2,nowhere\n", "nowhere"),
-        ("agency,label,clerks\n", "holds no"),
+        ("agency,label,clerks\n", "no row below it"),
         ("agency,label\np1-a,Quầy 1\n", "clerks"),
     ],
 )
