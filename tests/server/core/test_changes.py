@@ -53,7 +53,8 @@ def test_settings_and_states_are_told_with_their_old_values(store: Engine, tmp_p
     browser = Browser(application(store, tmp_path))
     browser.log_in(province.users[Role.ADMINISTRATOR])
     page = browser.get("/settings").text
-    values = dict(re.findall(r'name="(\w+)" type="number" required value="([^"]+)"', page))
+    fields = re.findall(r'name="(\w+)" (?:type="number"|inputmode="decimal") required[^>]*? value="([^"]+)"', page)
+    values = dict(fields)
     assert browser.post("/settings", {**values, "min_answers": "40"}, form="/settings").status_code == 303
     number = province.agencies["nho-a"]
     browser.post(f"/catalogue/agencies/{number}/active", {"active": "false", "sure": "true"}, form="/catalogue")
