@@ -10,14 +10,15 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 from pipeline.language import Message
 
-LOCK = "in-use.lock"
+IN_USE = "in-use.lock"
+"""Its name in the folder; it stays empty."""
 
 
 @contextmanager
 def held_alone(folder: Path) -> Iterator[None]:
     """Hold a data folder as long as the box is open; whoever is killed holds it no more. Raises `ConfigError` where
     another box has it."""
-    with (folder / LOCK).open("w") as lock:
+    with (folder / IN_USE).open("w") as lock:
         try:
             flock(lock, LOCK_EX | LOCK_NB)
         except OSError:

@@ -38,6 +38,7 @@ import numpy as np
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary, needles_of
 from edge.audit.server import StandIn
 from edge.audit.strace import CALLS, Seen, read_strace
+from edge.data_folder import IN_USE
 from pipeline.audit.figures import figure_words
 from pipeline.audit.verdict import Verdict, report
 from pipeline.calendar import day_at, day_date
@@ -333,7 +334,10 @@ class _Trial:
         place = Path(path)
         if place.parent == self.memory:
             return place.name.startswith(("hailong-month-", "hailong-sheets-"))
-        names = r"(outbox|release)\.sqlite3(-wal|-shm|-journal)?|release\.(sealed|demo-key)(\.part)?|sent\.record"
+        names = (
+            r"(outbox|release)\.sqlite3(-wal|-shm|-journal)?|release\.(sealed|demo-key)(\.part)?|sent\.record|"
+            + re.escape(IN_USE)
+        )
         return place.parent == self.data and re.fullmatch(names, place.name) is not None
 
     def _is_own(self, address: str, seen: Seen) -> bool:
