@@ -14,7 +14,7 @@ from pipeline.records import SAMPLE_RATE_HZ
 
 
 def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
-    """The first sound track as float32 [n] in about [-1, 1], 16 kHz mono, at most `longest_s` of it.
+    """The only sound track as float32 [n] in about [-1, 1], 16 kHz mono, at most `longest_s` of it.
 
     Raises `SourceError` with a short reason. Where a file breaks off in the middle, what came before counts.
     """
@@ -26,6 +26,11 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
     try:
         # "file:": what stands before a colon in a name is no protocol
         with av.open(f"file:{path}") as container:
+            count = len(container.streams.audio)
+            if count > 1:
+                raise SourceError(Message("{count} sound tracks: save it with one", count=count))
+            if not count:
+                raise SourceError(Message("no sound in the file"))
             resampler, kind = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ), None
             try:
                 for frame in container.decode(audio=0):
@@ -46,7 +51,7 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
         raise SourceError(Message("no such file")) from None
     except IsADirectoryError:
         raise SourceError(Message("a folder, not a file")) from None
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise SourceError(Message("not a sound that can be read ({name})", name=type(error).__name__)) from error
     if not pieces:
         raise SourceError(Message("no sound in the file"))

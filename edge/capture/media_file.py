@@ -34,6 +34,8 @@ MAX_GAP_S = 60.0
 """A pause in the sound that is longer is no pause, but a wrong time stamp."""
 UNEVEN_S = 0.2
 """Time stamps are not more even than this."""
+_NO_FILM = 0x400 | 0x800 | 0x10_0000
+"""FFmpeg's dispositions of a cover, of thumbnails with their times, and of a still picture."""
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4_000, 400_000, 64
 
 
@@ -129,7 +131,7 @@ def _media_s(packet: Any, origin_s: float | None) -> float:
 
 def _origin_s(container: Any) -> float | None:
     """Media time 0 of pictures and sound alike: the first picture's, where there are pictures."""
-    for stream in (*container.streams.video, *container.streams.audio):
+    for stream in (*_films(container), *container.streams.audio):
         if stream.start_time is not None and stream.time_base is not None:
             return float(stream.start_time * stream.time_base)
     return None
@@ -189,7 +191,7 @@ def read_frames(
     before `passed_s` are not turned into any, nor are those that `interest` does not want (`unwanted`); nor are packets
     decoded while a live stream is read too late (`behind`).
 
-    Raises `SourceError` where the container has no pictures at all."""
+    Raises `SourceError` where the container has no pictures at all, or several films of which one is the counter's."""
     stream = video_of(container, source)
     rate = float(stream.average_rate or 0)
     origin_s = _origin_s(container)
@@ -218,17 +220,28 @@ def read_frames(
 
 def video_of(container: Any, source: str) -> Any:
     """A container's pictures, to be decoded on the thread that asks for them. Raises `SourceError` where it has none,
-    or they cannot be decoded here."""
-    if not container.streams.video:
+    or they cannot be decoded here, or where a file has several: of a live camera's the first is its main one."""
+    films = _films(container)
+    if not films:
         raise SourceError(
             Message("{redacted} holds no pictures.", redacted=redacted(source)), Message("Name a film, not a sound.")
         )
-    stream = container.streams.video[0]
+    if len(films) > 1 and "://" not in source:
+        raise SourceError(
+            Message("{redacted} holds {count} films in one.", redacted=redacted(source), count=len(films)),
+            Message("Save the counter's own alone."),
+        )
+    stream = films[0]
     if stream.codec_context is None:
         raise _no_decoder(source)
     stream.thread_type = "NONE"
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # refused before memory is taken
     return stream
+
+
+def _films(container: Any) -> list[Any]:
+    """A container's streams of pictures; the cover of a sound is none."""
+    return [stream for stream in container.streams.video if not int(stream.disposition) & _NO_FILM]
 
 
 def nothing_decodable(source: str) -> SourceError:
@@ -273,12 +286,18 @@ def read_chunks(
 
     Rate, format and layout may change from one piece to the next. The channel is taken before resampling: the other
     ones are never mixed in; of them `levels` learns how loud they are, nothing else. Raises `SourceError` where the
-    container has no sound, or not that channel."""
+    container has no sound, more tracks than one, or not that channel."""
     import av
 
     if not container.streams.audio:
         raise SourceError(
             Message("{redacted} holds no sound.", redacted=redacted(source)), Message("Name a file with a sound track.")
+        )
+    if len(container.streams.audio) > 1:  # the civil servant's voice may be in any of them
+        count = len(container.streams.audio)
+        raise SourceError(
+            Message("{redacted} holds {count} sound tracks.", redacted=redacted(source), count=count),
+            Message("Save it with the citizen's alone."),
         )
     stream = container.streams.audio[0]
     if stream.codec_context is None:
@@ -320,6 +339,11 @@ def read_chunks(
             yield from sound.chunks()
     sound.flush()
     yield from sound.chunks(rest=True)
+    if passed_s <= 0 and not sound.was_heard:
+        raise SourceError(
+            Message("{redacted} has a sound track that holds no sound.", redacted=redacted(source)),
+            Message("It may be cut off: record anew, or save the film without it."),
+        )
 
 
 def _is_sound(rate_hz: int, count: int) -> bool:
@@ -412,6 +436,11 @@ class _Sound:
             self._add(np.zeros(round(gap_s * SAMPLE_RATE_HZ), np.float32))
             self._ahead_s = time_s
         self._ahead_s += length_s
+
+    @property
+    def was_heard(self) -> bool:
+        """Whether there was any piece."""
+        return self._done is not None
 
     def flush(self) -> None:
         """What stayed inside of the resampler."""

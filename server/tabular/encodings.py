@@ -173,13 +173,16 @@ def encoding_of(path: Path) -> Encoding:
         head = file.read(4_096)
     if head.startswith(codecs.BOM_UTF8):
         return Encoding("UTF-8", "utf-8-sig")
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return Encoding("UTF-32", "utf-32")
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return Encoding("UTF-16", "utf-16")
     if head[:2] == b"PK":
         raise RefusedError("not_csv")
     # Latin letters in UTF-16 have a zero byte each: odd places for little endian, even for big endian.
-    if head.count(0) > len(head) // 8:
-        return Encoding("UTF-16", "utf-16-le" if head[1::2].count(0) > head[::2].count(0) else "utf-16-be")
+    even, odd = head[::2].count(0), head[1::2].count(0)
+    if even + odd > len(head) // 8 and 8 * min(even, odd) < max(even, odd):  # a file cut off has them everywhere
+        return Encoding("UTF-16", "utf-16-le" if odd > even else "utf-16-be")
     sound, damaged, sample = _utf_8(path)
     if not damaged:
         return UTF_8

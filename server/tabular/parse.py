@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -235,9 +236,20 @@ def _separator(sample: list[str], known: Collection[str]) -> tuple[str, int]:
     return best, found(best)[1]
 
 
+def _part_key(name: str) -> str:
+    """An archive's name as programs compare it: one reads the first of two that are the same, another the last."""
+    return "/".join(part for part in name.replace("\\", "/").casefold().split("/") if part not in ("", "."))
+
+
 def _check_archive(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
+        found: set[str] = set()
+        for entry in entries:
+            key = _part_key(entry.filename)
+            if key in found:
+                raise RefusedError("twice", entry.filename)
+            found.add(key)
         unpacked = sum(entry.file_size for entry in entries)
         if unpacked > MAX_PART_BYTES or len(entries) > 10_000:
             raise RefusedError("unpacks_too_large", MAX_PART_BYTES >> 30)
@@ -254,13 +266,37 @@ def _check_archive(path: Path) -> None:
 
 
 def _xlsx(path: Path, out: _Counted) -> Outcome:
-    from openpyxl.reader.excel import ExcelReader
+    from openpyxl.reader.excel import SHARED_STRINGS, ExcelReader
+    from openpyxl.xml.constants import SHEET_MAIN_NS
+    from openpyxl.xml.functions import iterparse
 
     class Reader(ExcelReader):
         """Passes over sheets that are charts: no cell is in them, and one that openpyxl cannot read is no damage."""
 
         def read_chartsheet(self, _sheet: Any, _rel: Any) -> None:
             """Nothing."""
+
+        def read_strings(self) -> None:
+            """Texts with where they are struck out."""
+            super().read_strings()
+            part = self.package.find(SHARED_STRINGS)
+            data = b"" if part is None else self.archive.read(part.PartName[1:])
+            if b"strike" not in data:
+                return
+            texts = (node for _, node in iterparse(io.BytesIO(data)) if node.tag == f"{{{SHEET_MAIN_NS}}}si")
+            for number, text in enumerate(texts):
+                if how := _struck(text):
+                    self.shared_strings[number] = _Struck.of(self.shared_strings[number], how)
+                text.clear()
+
+        def read_worksheets(self) -> None:
+            """All of them: openpyxl passes over one whose part is not there, or that has none."""
+            if _is_strict(path):
+                raise RefusedError("strict")
+            for sheet in self.parser.sheets:
+                if not sheet.id or self.parser.rels[sheet.id].target not in self.valid_files:
+                    raise RefusedError("no_part", sheet.name)
+            super().read_worksheets()
 
     with path.open("rb") as file:
         if file.read(8) == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
@@ -329,7 +365,30 @@ _FORMULA = re.compile(rb"<(?:\w+:)?f[\s/>]")
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*)(?<!/)>(.*?)</(?:\w+:)?c>", re.DOTALL)
 _REFERENCE = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*(?:/>|>(.*?)</)", re.DOTALL)
-_ROW_END = re.compile(rb"</(?:\w+:)?row>")
+
+
+class _Struck(str):
+    """A text whose letters are struck out: `struck` all of them, `partly` some."""
+
+    __slots__ = ("how",)
+    how: str
+
+    @classmethod
+    def of(cls, text: str, how: str) -> _Struck:
+        """That text, struck out so."""
+        found = cls(text)
+        found.how = how
+        return found
+
+
+def _struck(text: Any) -> str:
+    """How the runs of a text's element are struck out: `struck`, `partly` or not at all."""
+    from openpyxl.xml.constants import SHEET_MAIN_NS
+
+    inside = f"{{{SHEET_MAIN_NS}}}"
+    lines = [run.find(f"{inside}rPr/{inside}strike") for run in text.findall(f"{inside}r")]
+    through = [line is not None and line.get("val", "1") in ("1", "true") for line in lines]
+    return ("struck" if all(through) else "partly") if any(through) else ""
 
 
 def _facts(archive: zipfile.ZipFile, part: str) -> _Facts:
@@ -385,14 +444,14 @@ def _column(letters: bytes) -> int:
 def _sheet_rows(sheet: Any, facts: _Facts, out: _Counted) -> None:
     held: dict[int, tuple[int, Any, bool]] = {}  # column -> (last row of the merge, its value, more than one column)
     position = 0
-    for number, hidden, empty, values, struck in _rows_of(sheet, out.bounds.columns):
+    for number, hidden, empty, values, told in _rows_of(sheet, out.bounds.columns):
         if number > SHEET_ROWS:
             raise RefusedError("too_many_rows", SHEET_ROWS)
         out.cells += empty + 1  # what is empty costs time, too
         marks: list[tuple[int, str, str]] = [(column, "formula", "") for column in facts.formulas.get(number, ())]
         if hidden:
             marks.append((0, "hidden", ""))
-        marks += [(column, "struck", "") for column in struck]
+        marks += told
         cells = [_unescaped(value) if isinstance(value, str) else value for value in values]
         while position < len(facts.merges) and facts.merges[position].first_row <= number:
             merge = facts.merges[position]
@@ -409,19 +468,38 @@ def _sheet_rows(sheet: Any, facts: _Facts, out: _Counted) -> None:
         out.row(number, cells, marks, min(1.0, number / max(1, facts.rows)))
 
 
-def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[Any], list[int]]]:
-    """(number, whether it is hidden, cells without a value, values, columns from 0 of values that are struck out) of
-    each row that the sheet's part holds; values of at most `columns` columns.
+def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[Any], list[tuple[int, str, str]]]]:
+    """(number, whether it is hidden, cells without a value, values, marks of cells that are errors or struck out) of
+    each row that the sheet's part holds; values of at most `columns` columns. A number that the sheet shows as a
+    percentage is one: `100%`, not 1. A day with a time zone keeps it.
 
     By openpyxl's parser: its worksheet believes the sheet's own size, and leaves out rows that come again or late, and
     cells behind a row's last one. Those are refused (`disorder`): two programs would read two tables."""
-    from openpyxl.worksheet._reader import WorkSheetParser
+    from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
+    from openpyxl.worksheet._reader import INLINE_STRING, VALUE_TAG, WorkSheetParser
+
+    class Parser(WorkSheetParser):
+        """Hands on what openpyxl's own leaves out of two kinds of cells."""
+
+        def parse_cell(self, element: Any) -> dict[str, Any]:
+            """The cell; a day in words as it is written, a text with where it is struck out."""
+            kind = element.get("t")
+            day = element.findtext(VALUE_TAG) if kind == "d" else None
+            if day:
+                element.set("t", "str")
+            found: dict[str, Any] = super().parse_cell(element)
+            inner = element.find(INLINE_STRING) if kind == "inlineStr" else None
+            if inner is not None and (how := _struck(inner)):
+                found["value"] = _Struck.of(found["value"], how)
+            return found
 
     book, last = sheet.parent, 0
+    formats = BUILTIN_FORMATS | dict(enumerate(book._number_formats, BUILTIN_FORMATS_MAX_SIZE))
+    percent = {number for number, style in enumerate(book._cell_styles) if _is_percent(formats.get(style.numFmtId, ""))}
     fonts = {number for number, font in enumerate(book._fonts) if font.strike}
     crossed = {number for number, style in enumerate(book._cell_styles) if style.fontId in fonts}
     with sheet._get_source() as source:
-        parser = WorkSheetParser(
+        parser = Parser(
             source,
             sheet._shared_strings,
             data_only=True,
@@ -432,7 +510,7 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
         for number, cells in parser.parse():
             dimension = parser.row_dimensions.pop(str(number), {})
             values: list[Any] = []
-            struck: list[int] = []
+            marks: list[tuple[int, str, str]] = []
             behind = 0
             for cell in cells:
                 column, value = cell["column"], cell["value"]
@@ -447,14 +525,29 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
                     raise RefusedError("too_many_columns", columns)
                 values += [None] * (column - 1 - len(values))
                 values.append(value)
-                if crossed and cell["style_id"] in crossed:
-                    struck.append(column - 1)
+                if cell["data_type"] == "e":
+                    marks.append((column - 1, "error", str(value)[:40]))
+                elif percent and cell["style_id"] in percent and type(value) in (int, float):
+                    values[-1] = f"{round(value * 100, 9):.15g}%"
+                if isinstance(value, _Struck):
+                    marks.append((column - 1, value.how, ""))
+                elif crossed and cell["style_id"] in crossed:
+                    marks.append((column - 1, "struck", ""))
             if number <= last:
                 raise RefusedError("disorder", number)
             last = number
             flat = dimension.get("customHeight") in ("1", "true") and dimension.get("ht") in ("0", "0.0")
             hidden = sheet.sheet_state != "visible" or dimension.get("hidden") in ("1", "true") or flat
-            yield number, hidden, len(cells) - len(values) + values.count(None), values, struck
+            yield number, hidden, len(cells) - len(values) + values.count(None), values, marks
+
+
+_QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
+
+
+@lru_cache(maxsize=1_000)
+def _is_percent(number_format: str) -> bool:
+    """Whether a number of that format is shown as a percentage."""
+    return "%" in _QUOTED.sub("", number_format)
 
 
 def _fill(cells: list[Any], held: dict[int, tuple[int, Any, bool]], number: int, marks: list[Any]) -> None:

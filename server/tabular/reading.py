@@ -59,6 +59,14 @@ REFUSALS: dict[str, tuple[Message, Message]] = {
         Message("{name} holds rows or cells twice, or out of their order (row {detail})."),
         _SAVE_AGAIN,
     ),
+    "twice": (
+        Message("{name} holds a part twice ({detail}): two programs would read two tables."),
+        _SAVE_AGAIN,
+    ),
+    "no_part": (
+        Message("{name} names a worksheet that is not in it ({detail})."),
+        _SAVE_AGAIN,
+    ),
     "locked": (
         Message("{name} is locked with a password, or in the old XLS format."),
         Message("Save it without a password, as XLSX."),

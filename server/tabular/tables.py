@@ -41,6 +41,7 @@ MARKS: dict[str, Message] = {
     "formula": Message("the cell holds a formula without a value: open the file in Excel and save it"),
     "rounded": Message("a number of more than 15 digits, which spreadsheets round: write it as text"),
     "csv": Message("not readable as CSV"),
+    "partly": Message("a part of the cell is struck out: delete that part, or the line through it"),
     "stray": Message("text behind a closing quotation mark: write marks within a cell twice"),
     "quote": Message("a quotation mark is not closed: other rows stand within a cell"),
     "merged_across": Message("merged cells across several columns or over answers"),
@@ -142,8 +143,10 @@ class Table:
         filled = {column for column, code, _ in raw.marks if code == "filled"}
         written = {column for column, cell in enumerate(raw.cells) if cell and column not in filled}
         written |= {
-            column for column, code, _ in raw.marks if code in ("formula", "csv", "stray", "quote")
-        }  # cells without a value
+            column
+            for column, code, detail in raw.marks
+            if code in ("formula", "csv", "stray", "quote") or (code, detail) == ("control", "U+0000")
+        }  # cells without a value; a file that ends in zeros was cut off
         if not written:
             return None
         balance.rows += 1

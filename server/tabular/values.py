@@ -18,7 +18,7 @@ from pipeline.text import match_key, one_line, without_marks
 MAX_COUNT = 10_000_000
 
 _GROUPED = re.compile(r"^[1-9]\d{0,2}(?:([.,  \u00a0\u202f'])\d{3})(?:\1\d{3})*(?:[.,]0+)?$")
-_PLAIN = re.compile(r"^(?!0(?=\d*[1-9])\d{0,2}[.,]000$)\d+(?:[.,]0+)?$")
+_PLAIN = re.compile(r"^(?!0(?=\d*[1-9])\d*[.,]000$)\d+(?:[.,]0+)?$")
 """Not `025.000`: three digits after a sign are a group, and no group begins with zero; 25 would be a guess."""
 _TIME = (
     r"(?:[T ](?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?"

@@ -275,7 +275,7 @@ class _Container:
         self.start_time = self.time_base = None
         self.average_rate, self.thread_type, self.codec_context, self.sample_aspect_ratio = 10, "", self, None
         self.options: dict[str, str] = {}
-        self.is_keyframe = False
+        self.is_keyframe, self.disposition = False, 0
 
     def demux(self, stream: object) -> list[Any]:
         return [self]

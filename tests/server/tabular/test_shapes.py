@@ -237,6 +237,7 @@ def test_a_name_with_letters_of_a_page_is_told(tmp_path: Path) -> None:
 @given(st.integers(1, 9_999_999), st.sampled_from([".", ",", " ", "\u00a0", "'"]))
 @example(25_000, ".")
 @example(7_000, ",")
+@example(125_000, ".")
 def test_a_grouped_number_begins_with_no_zero(number: int, sign: str) -> None:
     grouped = f"{number:,}".replace(",", sign)
     assert read_whole(grouped) == number
