@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from server.tabular import parse
+from server.tabular import cells as table_cells
+from server.tabular import parse, workbooks
 from server.tabular.encodings import LEGACY
 from server.tabular.records import Bounds
 from server.tabular.values import NOT_ANSWERED, read_answer, read_day, read_missing, read_month, read_phone, read_whole
@@ -62,9 +63,9 @@ def test_bounds_and_encodings() -> None:
     for number in (bounds.rows, bounds.columns, bounds.cells):
         assert f"{number:,}" in PAGE
     assert f"{bounds.sheets} worksheets" in PAGE
-    assert f"above {parse.MAX_RATIO}" in PAGE
-    assert f"strings above {parse.MAX_STRINGS_BYTES >> 20} MiB" in PAGE
-    assert f"styles above {parse.MAX_STYLES_BYTES >> 20} MiB" in PAGE
+    assert f"above {workbooks.MAX_RATIO}" in PAGE
+    assert f"strings above {workbooks.MAX_STRINGS_BYTES >> 20} MiB" in PAGE
+    assert f"styles above {workbooks.MAX_STYLES_BYTES >> 20} MiB" in PAGE
     assert f"({parse.HEADER_ROWS} rows)" in PAGE
-    assert f"{parse.MAX_CELL:,} characters" in PAGE
+    assert f"{table_cells.MAX_CELL:,} characters" in PAGE
     assert all(encoding.name in PAGE for encoding in LEGACY)

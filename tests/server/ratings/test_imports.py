@@ -23,8 +23,8 @@ from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.transactions import transactions
+from server.tabular.cells import clean
 from server.tabular.encodings import encoding_of
-from server.tabular.parse import clean
 from server.tabular.spec import ImportResult, Options, import_file
 from server.tabular.values import read_answer, read_day, read_month, read_phone
 from tests.server.worlds import small_province

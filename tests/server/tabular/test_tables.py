@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import load_instrument
+from server.tabular.cells import clean
 from server.tabular.columns import recogniser
-from server.tabular.parse import clean
 from server.tabular.tables import Table, TableRow
 from tests.server.tabular.files import read_here, sheet_xml, without_dimension, workbook
 
