@@ -58,8 +58,8 @@ def _check_archive(path: Path) -> None:
 
 def xlsx(path: Path, out: Counted) -> Outcome:
     """Every worksheet of a workbook. Raises `RefusedError`."""
-    from openpyxl.reader.excel import SHARED_STRINGS, ExcelReader
-    from openpyxl.xml.constants import SHEET_MAIN_NS
+    from openpyxl.reader.excel import ExcelReader
+    from openpyxl.xml.constants import SHARED_STRINGS, SHEET_MAIN_NS
     from openpyxl.xml.functions import iterparse
 
     class Reader(ExcelReader):
@@ -71,7 +71,8 @@ def xlsx(path: Path, out: Counted) -> Outcome:
         def read_strings(self) -> None:
             """Texts with where they are struck out."""
             super().read_strings()
-            part = self.package.find(SHARED_STRINGS)
+            package: Any = self.package
+            part = package.find(SHARED_STRINGS)
             data = b"" if part is None else self.archive.read(part.PartName[1:])
             if b"strike" not in data:
                 return

@@ -71,11 +71,11 @@ def seen(path: Path) -> list[tuple[int, int]]:
 def _cover(sound: bytes) -> bytes:
     """An MP3 with a picture of its cover (ID3v2.3)."""
     codec = av.CodecContext.create("mjpeg", "w")
-    codec.width, codec.height, codec.pix_fmt, codec.time_base = 64, 48, "yuvj420p", Fraction(1, 25)  # type: ignore[attr-defined]
+    codec.width, codec.height, codec.pix_fmt, codec.time_base = 64, 48, "yuvj420p", Fraction(1, 25)
     picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 120, np.uint8), format="bgr24").reformat(
         format="yuvj420p"
     )
-    packets: list[Any] = [*codec.encode(picture), *codec.encode(None)]  # type: ignore[attr-defined]
+    packets: list[Any] = [*codec.encode(picture), *codec.encode(None)]
     body = b"\0image/jpeg\0\x03\0" + b"".join(bytes(packet) for packet in packets)
     frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
     size = bytes(len(frame) >> shift & 127 for shift in (21, 14, 7, 0))
