@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, func
 
 from edge.config import EdgeConfig
+from hailong.papers.checks import AuditFact, bounds_of
 from models.catalogue import Card
 from pipeline.calendar import Period, day_date, month_of_date
 from pipeline.language import Text
@@ -37,26 +38,10 @@ MONTHS = 12
 """How far back the figures of the papers go."""
 
 
-@dataclass(frozen=True, slots=True)
-class AuditFact:
-    """One audit's result. `sha256`: of the result as it was given, so that the paper can be held against it."""
-
-    name: str
-    date: str
-    exit_code: int
-    sha256: str
-    claim: Text
-    problems: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """Whether the audit's claim held."""
-        return self.exit_code == 0
-
-
 def audit_fact(result: dict[str, Any], content: bytes | None = None) -> AuditFact:
     """From an audit's JSON; `content`: the file as it was given, else the result is hashed as canonical JSON."""
     canonical = json.dumps(result, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    figures = result.get("facts", {}) if result["audit"] == "attack" else {}
     return AuditFact(
         name=str(result["audit"]),
         date=str(result.get("date", "")),
@@ -64,6 +49,8 @@ def audit_fact(result: dict[str, Any], content: bytes | None = None) -> AuditFac
         sha256=hashlib.sha256(canonical if content is None else content).hexdigest(),
         claim=Text.of_row(result, "claim_"),
         problems=tuple(str(problem) for problem in result.get("problems", [])),
+        bounds=bounds_of(figures),
+        confidence=figures.get("confidence"),
     )
 
 
@@ -101,6 +88,11 @@ class ConfigFact:
     name: str
     sha256: str
     config: EdgeConfig
+
+    @property
+    def place(self) -> str:
+        """Where the box stands, as people say it."""
+        return " – ".join(filter(None, (self.config.box.agency_label, self.config.box.counter_label)))
 
 
 @dataclass(frozen=True, slots=True)

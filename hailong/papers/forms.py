@@ -113,20 +113,22 @@ DPIA10 = Form(
         Section(
             Message("10. Transfer across the border"),
             3,
-            lambda parts: parts.nobody_else(
-                Message("None by the program: a box contacts its server alone (`hailong audit trace` shows it).")
-            ),
+            lambda parts: parts.nobody_else(Message("None by the program: a box contacts its server alone."), "trace"),
         ),
         Section(Message("11. Measures of protection"), 3),
         Section(Message("11.1. Measures of management"), 3, Parts.management),
         Section(Message("11.2. Technical measures"), 3, Parts.technical),
-        Section(Message("11.3. Checks of the measures"), 3, Parts.audits),
+        Section(Message("11.3. Checks of the measures"), 3, _all(Parts.audits, Parts.attacked)),
         Section(Message("12. Compliance with the rules on personal data"), 3, _law(*DATA_LAW)),
         Section(Message("III. ASSESSMENT OF THE IMPACT"), 2),
         Section(Message("1. Risks"), 3, Parts.risks),
         Section(Message("2. Consequences and measures"), 3),
         Section(Message("2.1. Consequences that may follow"), 3, Parts.judged),
-        Section(Message("2.2. Measures taken"), 3, Parts.technical),
+        Section(
+            Message("2.2. Measures taken"),
+            3,
+            _say(Message("Each risk has its measure and what checks it in item 1; measures in general are in II.11.")),
+        ),
         Section(
             Message("2.3. What remains"),
             3,
@@ -233,7 +235,15 @@ AI02 = Form(
         Section(
             Message("6. To security"),
             3,
-            _say(Message("Attacks that were tried, and what is left, stand with the checks in part V.")),
+            _all(
+                _say(
+                    Message(
+                        "Attacks that were tried on what the system releases stand below; what is left of each risk "
+                        "stands in item 1."
+                    )
+                ),
+                Parts.attacked,
+            ),
         ),
         Section(Message("7. Other risks"), 3, Parts.judged),
         Section(Message("IV. MEASURES"), 2, _all(Parts.management, Parts.technical)),
@@ -288,7 +298,7 @@ BREACH08 = Form(
         Section(
             Message("3. Data and people concerned"),
             2,
-            _all(Parts.categories, _blank((Message("Whom it touched, and how many"), OFFICER))),
+            _all(Parts.touched, Parts.categories),
         ),
         Section(Message("4. Consequences"), 2, _blank((Message("Harm that followed or may follow"), OFFICER))),
         Section(
@@ -345,7 +355,7 @@ YEARLY = Form(
         Section(
             Message("3. Duties and their state"),
             2,
-            _all(_law(*DATA_LAW, *AI_LAW), _blank((Message("State of each duty, with evidence"), OFFICER))),
+            lambda parts: parts.duties(*DATA_LAW, *AI_LAW),
         ),
         Section(Message("4. Requests, complaints and incidents"), 2, Parts.requests),
         Section(Message("5. Storage and deletion"), 2, _all(Parts.storage, Parts.deletion)),
@@ -387,7 +397,13 @@ ISO27559 = Form(
             Message("8.2. Assessing identifiability"),
             3,
             _all(
-                _say(Message("What each released table tells at most stands in annex 2; attacks that were run:")),
+                _say(
+                    Message(
+                        "What each released table tells at most stands in annex 2. Attacks that were run on it, beside "
+                        "the claim:"
+                    )
+                ),
+                Parts.attacked,
                 Parts.audits,
             ),
         ),

@@ -1,4 +1,4 @@
-"""The groups of people and the measures that cards name, in words of the papers: cards are in English."""
+"""What cards and configurations name, in words of the papers: cards are in English, settings are codes."""
 
 from __future__ import annotations
 
@@ -22,3 +22,36 @@ MEASURES = {
     "voices that are not negative called negative": Message("voices that are not negative and are called so"),
 }
 """A card's measure of a group -> what a paper says."""
+TASKS = {
+    "face detection": Message("finds faces"),
+    "face landmarks and tracking": Message("finds the points of a face"),
+    "face affect": Message("reads the expression of a face"),
+    "speech affect": Message("reads the tone of a voice"),
+    "voice activity": Message("finds speech"),
+    "speech recognition": Message("recognises words"),
+    "words": Message("reads the sentiment of words"),
+}
+"""A card's task -> what a paper says."""
+LICENCES = {
+    "Apache-2.0 for the weights as far as this project may grant it; the data's terms limit their use": Message(
+        "Apache-2.0 as far as it may be granted; the training data's terms limit the use to research"
+    ),
+}
+"""A card's licence that is a sentence -> what a paper says; a licence with a name stands for itself."""
+MEASURED = {
+    "wrong among what is answered, held-out faces": Message("wrong among the faces that it answers for"),
+    "answered, held-out faces": Message("faces that it answers for, the others are left out"),
+    "accuracy over eight classes": Message("right among eight expressions"),
+    "AUC of a smile against the rest": Message("a smile told from everything else (AUC)"),
+    "AUC neutral/negative": Message("neutral told from negative (AUC)"),
+    "UAR of arousal, mean over corpora left out in turn": Message("calm or aroused, recordings left out (UAR)"),
+    "UAR of valence, mean over corpora left out in turn": Message("negative or not, recordings left out (UAR)"),
+    "accuracy on own, counter": Message("right of sentences at a counter"),
+    "accuracy on own, 120 of a third writer": Message("right of the sentences of a writer who is new to it"),
+}
+"""A card's measure, with what it was measured on where the card measures the same on several -> what a paper says."""
+VISITS_BY = {
+    "presence": Message("the box, as somebody comes and leaves"),
+    "queue": Message("the queue system's calls"),
+}
+"""A setting of `[visit] by` -> what a paper says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hailong.papers.checks import state
 from hailong.papers.facts import PaperFacts
 from pipeline.language import Message, Spoken
 from server.documents.blocks import Paragraph, TableBlock
@@ -20,10 +21,6 @@ ROLES: dict[str, Message] = {
     "privacy_officer": Message("Privacy officer"),
     "agency_reader": Message("Agency reader"),
 }
-AUDITS = ("schema", "wire", "budget", "log", "attack", "trace", "memory", "ratings", "retention")
-"""Every audit that there is; a paper tells which results it was not given."""
-LONGEST = 400
-"""Characters of a card's or an audit's own sentences (which are English) in one cell."""
 
 
 class Paper:
@@ -52,5 +49,10 @@ class Paper:
         _ = self._
         cells = tuple((_(left), _(right)) for left, right in rows)
         return TableBlock("", (_("Item"), _("Content")), cells, words=2, widths=(2, 3))
+
+    def checked(self, *names: str) -> str:
+        """Audits by their words, each with its result, for a cell; whoever runs the servers vouches where no audit
+        tells."""
+        return "; ".join(self._(state(name, self.facts.audits)) for name in names) or self.blank(OPERATOR)
 
     # who -------------------------------------------------------------------------------------------------------------

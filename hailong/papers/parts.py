@@ -69,6 +69,7 @@ class Parts(Findings):
         transactions = _.number(facts.transactions_a_year, 0) if facts.transactions_a_year else self.blank(OPERATOR)
         return [
             self.table(
+                (Message("Role of the party (controller, processor, or both)"), self.blank(LEGAL)),
                 (Message("Citizens at the counters: transactions in the last twelve months"), transactions),
                 (Message("Answer sheets in the last twelve months"), _.number(facts.ratings_a_year, 0)),
                 (Message("Feedback in the last twelve months"), _.number(facts.feedback_a_year, 0)),
@@ -126,7 +127,7 @@ class Parts(Findings):
 
     def consent(self) -> list[Block]:
         """The legal basis, and how somebody says no."""
-        stated: list[Block] = []
+        bases: list[tuple[str | Spoken, str | Spoken]] = []
         for one in self.facts.configs:
             legal = one.config.legal
             words: str | Spoken = Message(
@@ -142,10 +143,14 @@ class Parts(Findings):
                     last=Day(legal.last_check) if legal.last_check else BLANK,
                     due=Day(legal.check_due) if legal.check_due else BLANK,
                 )
-            stated.append(self.table((Message("Legal basis of {name}", name=one.name), words)))
-        stated += self.counted()
+            bases.append((Message("Legal basis at {place}", place=one.place), words))
         return [
-            *(stated or [self.unknown((Message("Legal basis: consent, or lawful activity of a state agency"), HEAD))]),
+            *(
+                [self.table(*bases)]
+                if bases
+                else [self.unknown((Message("Legal basis: consent, or lawful activity of a state agency"), HEAD))]
+            ),
+            *self.counted(),
             self.text(provision("d356-6-3").says, provision("pdpl-19-1").says, provision("pdpl-19-2").says),
             self.text(
                 Message(
@@ -200,9 +205,11 @@ class Parts(Findings):
             *([ListBlock(tuple(self._(words) for words in found))] if found else []),
         ]
 
-    def nobody_else(self, what: Message) -> list[Block]:
-        """Of transfer, exchange, services, abroad: that there is none of the program's, and who says the rest."""
-        return [self.text(what), self.unknown((Message("Contracts and agreements, if any"), LEGAL))]
+    def nobody_else(self, what: Message, *audits: str) -> list[Block]:
+        """Of transfer, exchange, services, abroad: that there is none of the program's, what was checked of it, and who
+        says the rest."""
+        checked = [self.text(self.checked(*audits) + ".")] if audits else []
+        return [self.text(what), *checked, self.unknown((Message("Contracts and agreements, if any"), LEGAL))]
 
     # what can go wrong -----------------------------------------------------------------------------------------------
 
@@ -228,21 +235,26 @@ class Parts(Findings):
         ]
 
     def technical(self) -> list[Block]:
-        """Measures of technique."""
-        return [
-            ListBlock(
-                tuple(
-                    self._(each)
-                    for each in (
-                        Message("memory only; a closed message schema; freed memory is overwritten"),
-                        Message("discrete Laplace noise, drawn once a period; a ledger that fails closed"),
-                        Message("a tamper-evident log of releases on every box, its heads kept by the server"),
-                        Message("encryption on the wire with a key for each box; backups are sealed"),
-                        Message("the box's program runs walled in by the operating system"),
-                    )
-                )
-            )
-        ]
+        """Measures of technique, each with the audits that check it."""
+        rows = (
+            (
+                Message("memory only; a closed message schema; freed memory is overwritten"),
+                self.checked("trace", "memory", "schema"),
+            ),
+            (
+                Message("discrete Laplace noise, drawn once a period; a ledger that fails closed"),
+                self.checked("attack", "budget"),
+            ),
+            (
+                Message("a tamper-evident log of releases on every box, its heads kept by the server"),
+                self.checked("log"),
+            ),
+            (Message("encryption on the wire with a key for each box; backups are sealed"), self.checked()),
+            (Message("the box's program runs walled in by the operating system"), self.checked()),
+        )
+        _ = self._
+        cells = tuple((_(measure), checked) for measure, checked in rows)
+        return [TableBlock("", (_("Safeguard"), _("Verified by")), cells, words=2, widths=(1, 1))]
 
     def risks(self) -> list[Block]:
         """Risk, measure, what verifies it, what is left."""
@@ -251,37 +263,37 @@ class Parts(Findings):
             (
                 Message("Pictures, sound or words are kept or sent"),
                 Message("memory only; closed schema; freed memory is overwritten"),
-                "audit trace, memory, wire, schema",
+                self.checked("trace", "memory", "wire", "schema"),
                 Message("root on the running box"),
             ),
             (
                 Message("A visit is inferred from tables"),
                 Message("noise; one release a period; ledger"),
-                "audit attack, budget",
+                self.checked("attack", "budget"),
                 Message("as the annex on released tables says"),
             ),
             (
                 Message("A second noise from an old disk"),
                 Message("anchored to the head that the server keeps"),
-                "audit attack, log",
+                self.checked("attack", "log"),
                 Message("a server that conspires with whoever restores the disk"),
             ),
             (
                 Message("Theft of the box"),
                 Message("the running month is sealed, the key is not on the disk"),
-                "audit trace",
+                self.checked("trace"),
                 Message("a box taken while it runs"),
             ),
             (
                 Message("Scoring of civil servants"),
                 Message("region and channel before any model; two clerks or more pooled"),
-                "audit log",
+                self.checked("log"),
                 Message("the operator's statement"),
             ),
             (
                 Message("Citizens are not aware"),
                 Message("no analysis before the notice is confirmed; one touch opts out"),
-                "audit log",
+                self.checked("log"),
                 Message("the paper is taken down"),
             ),
             (
@@ -293,7 +305,7 @@ class Parts(Findings):
         )
         head = (_("Risk"), _("Safeguard"), _("Verified by"), _("Residual"))
         cells = tuple(tuple(_(cell) for cell in row) for row in rows)
-        return [TableBlock("", head, cells, words=4, widths=(3, 4, 3, 4))]
+        return [TableBlock("", head, cells, words=4, widths=(2.6, 3.4, 4.2, 3))]
 
     def judged(self) -> list[Block]:
         """What only people can judge about a risk."""

@@ -13,9 +13,9 @@ def write_paper(args: argparse.Namespace) -> int:
     """Write one paper. Exit code 0 unless an audit in it, or the store, is found not to hold; `holds` of the JSON says
     yes only where every audit that there is was given, and nothing (null) where some are missing."""
     from hailong.audit_report import read_result
-    from hailong.papers.facts import AuditFact, audit_fact, config_fact, gather_facts
+    from hailong.papers.checks import AUDITS, AuditFact
+    from hailong.papers.facts import audit_fact, config_fact, gather_facts
     from hailong.papers.forms import make_paper
-    from hailong.papers.paper import AUDITS
     from models.catalogue import Card
     from pipeline.audit.schema import audit_schema
     from pipeline.calendar import INDOCHINA

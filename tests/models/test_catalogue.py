@@ -201,8 +201,10 @@ def test_list_shows_every_card(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_paper_has_words_for_every_group_that_a_card_names() -> None:
-    from hailong.papers.groups import GROUPS, MEASURES
+    from hailong.papers.groups import GROUPS, LICENCES, MEASURES, TASKS
 
+    assert {one.task for one in all_cards().values()} == set(TASKS)
+    assert {one.licence for one in all_cards().values() if " " in one.licence} == set(LICENCES)
     named = [metric for one in all_cards().values() for metric in one.metrics if metric.group]
     assert {metric.group for metric in named} == set(GROUPS)
     assert {metric.name for metric in named} == set(MEASURES)

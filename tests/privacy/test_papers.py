@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,18 +18,18 @@ from sqlalchemy import Engine, update
 
 from edge.config import load_config
 from hailong.cli import main
+from hailong.papers.checks import AUDITS
 from hailong.papers.diagram import flow_chart
 from hailong.papers.facts import ConfigFact, PaperFacts, audit_fact, gather_facts
 from hailong.papers.forms import FORMS, make_paper
 from hailong.papers.names import NAMES
-from hailong.papers.paper import AUDITS
-from models.catalogue import card
+from models.catalogue import all_cards, card
 from pipeline.calendar import day_index
 from pipeline.errors import NotFoundError
 from pipeline.language import in_language, languages
 from pipeline.law import provisions
 from server.core.scope import Scope
-from server.documents.blocks import Heading
+from server.documents.blocks import Heading, TableBlock
 from server.documents.docx import report_docx
 from server.documents.pdf import report_pdf
 from server.documents.writer import Writer
@@ -121,22 +121,31 @@ def test_a_paper_is_filled_from_configuration_cards_audits_and_the_store(store: 
     assert HASH in said, "the configuration's checksum"
     attack, trace = facts.audits
     for audit, code in ((attack, "0"), (trace, "1")):
-        row = f"{audit.name}\n{audit.date}\n{code}\n{audit.sha256}"
+        row = f"{in_language(AUDITS[audit.name], 'vi')}\n{in_language(audit.day, 'vi')}\n{code}\n{audit.sha256}"
         assert row in said
+    assert "Tệp và kết nối của thiết bị: KHÔNG XÁC NHẬN, 21/11/2026" in said, "a safeguard says what was found of it"
+    assert "Bộ nhớ sau lượt giao dịch: chưa có kết quả" in said
     assert facts.log_head[:32] in said
     assert "box p1-a" in said
     assert "Sở p1 a" in said
     for missing in ("schema", "wire", "budget", "log", "memory", "retention"):
-        assert missing in said
+        assert in_language(AUDITS[missing], "vi") in said
     card_said = _said(make_paper("system-card", facts, "vi"))
     measured = Writer("vi").number(card("face-affect").metrics[0].value, 3)
     assert measured in card_said, "how often the face network is right, from its card"
 
 
 def test_every_released_table_has_its_two_sentences(store: Engine) -> None:
-    said = _said(make_paper("dpia10", _facts(store), "vi"))
+    paper = make_paper("dpia10", _facts(store), "vi")
+    said = _said(paper)
     assert said.count("làm tỷ lệ cược") == 4, "two agencies, evidence and pulse each"
     assert said.count("ảnh hưởng của nhiễu đến khoảng tin cậy của cơ quan này") == 2, "no transactions are known"
+    document = Document(io.BytesIO(report_docx(paper)))
+    (table,) = [each for each in document.tables if "Mức độ có thể tiết lộ" in each.rows[0].cells[1].text]
+    for row in table.rows[1:]:
+        assert "làm tỷ lệ cược" in row.cells[1].text
+        assert "khoảng tin cậy" in row.cells[2].text
+        assert row._tr.xpath("./w:trPr/w:cantSplit"), "both sentences are on one page"
 
 
 def test_law_is_said_from_the_one_file(store: Engine) -> None:
@@ -165,8 +174,9 @@ def test_a_form_is_filled_from_the_register_of_incidents(store: Engine) -> None:
             gather_facts(connection, province.province_id, now, "0.1.0", incident=number + 1)
     said = _said(make_paper("breach08", facts, "vi"))
     hours = ("9 giờ, 27/11/2026", "9 giờ, 30/11/2026")
-    for words in (*hours, "5/SC", "Số người liên quan\n12", "Diễn biến, địa điểm\n……"):
+    for words in (*hours, "5/SC", "Số người liên quan\n12", "Diễn biến, địa điểm\n……", "Đã thông báo lúc\n……"):
         assert words in said, words
+    assert "bị ảnh hưởng, số người" not in said, "a number that the register knows is not asked for again"
     assert "1 sự cố, 0 thông báo trong 72 giờ" in _said(make_paper("yearly", facts, "vi"))
 
 
@@ -189,13 +199,43 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(each)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_paper_holds_no_code_and_no_english(store: Engine, config_path: Path, name: str) -> None:
+    """With every card that there is: a head of agency signs it."""
+    facts = replace(_facts(store, config_path), cards=tuple(all_cards().values()))
+    for text in _texts(make_paper(name, facts, "vi")):
+        assert not re.search(r"`|--[a-z]|\.toml|\.json|\bhailong\b", text), text
+        english = re.findall(r"\b(?:the|of|and|with|is|by|as|presence|queue|none|schema|audit|wire)\b", text)
+        assert not english, text
+
+
+def test_every_card_says_how_it_was_measured_or_that_it_was_not(store: Engine) -> None:
+    facts = replace(_facts(store), cards=tuple(all_cards().values()))
+    (table,) = [b for b in make_paper("system-card", facts, "vi").blocks if "Nhiệm vụ" in getattr(b, "header", ())]
+    assert isinstance(table, TableBlock)
+    for one, row in zip(facts.cards, table.rows, strict=True):
+        known = [metric for metric in one.metrics if not metric.group]
+        assert (row[3] == "chưa đo") == (not known), one.name
+
+
+def test_identifiability_stands_beside_the_attack(store: Engine) -> None:
+    """Of ISO/IEC 27559, 8.2: what is claimed, what an attack could show; without a result a blank with its role."""
+    facts = _facts(store)
+    assert "tấn công thử vào các bảng công bố\n…………… (do " in _said(make_paper("iso27559", facts, "vi"))
+    figures = {"claims": {"evidence": 1.5, "pulse": 0.5}, "lower_bounds": {"evidence": 1.29, "pulse": 0.61}}
+    result = {"audit": "attack", "holds": False, "date": "2026-11-20", "facts": {**figures, "confidence": 0.999}}
+    said = _said(make_paper("iso27559", replace(facts, audits=(audit_fact(result),)), "vi"))
+    assert "Bảng tín hiệu tháng\n1,50\n1,29\nkhông vượt mức công bố" in said
+    assert "Số lượt theo khung giờ\n0,50\n0,61\nVƯỢT MỨC CÔNG BỐ" in said
+    assert "20/11/2026; độ tin cậy 99,9 %" in said
+
+
 def test_no_paper_holds_a_plain_sentence(store: Engine, pseudo: str) -> None:
     facts = _facts(store)
-    names = names_of(store) | {facts.log_head[:32], "SHA", "HS-", "BC-", "TB-", "PL-", "VT", "audit", "phạm vi"}
-    names |= {*AUDITS, *(audit.sha256 for audit in facts.audits)}
+    names = names_of(store) | {facts.log_head[:32], "SHA", "HS-", "BC-", "TB-", "PL-", "VT", "phạm vi"}
+    names |= {audit.sha256 for audit in facts.audits}
     law = [word for one in provisions().values() for word in (one.says.words[0][1], one.act.words[0][1])]
     one = facts.cards[0]
-    law += [one.task, one.licence, *(metric.name for metric in one.metrics)]  # the cards are in English
     names |= {one.name, one.restriction}
     for name in NAMES:
         texts = list(_texts(make_paper(name, facts, pseudo)))
