@@ -3,11 +3,13 @@
 A thread reads and hands the newest picture over, a network camera's still coded (`edge.capture.live_film`); an older
 one that nobody took is dropped and counted. Another watches the age of the newest picture: a source that says nothing
 for `stale_s` is given up and opened anew after a pause that doubles from try to try. A thread that hangs in a driver
-is left behind and ends itself when it wakes.
+is left behind and ends itself when it wakes; while one does, the next ones are bounded more strictly (`open_media`), so
+that no camera can leave more than one behind for good.
 """
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
@@ -69,11 +71,14 @@ class Seen:
     time_s: float
 
 
-def read_live(source: str, settings: CameraSettings, tallies: Tallies, interest: Interest) -> Generator[Seen]:
+def read_live(
+    source: str, settings: CameraSettings, tallies: Tallies, interest: Interest, watched: bool = True
+) -> Generator[Seen]:
     """Says of each picture of a network stream that is of the present that it has come; whoever looks at it decodes it.
+    `watched`: somebody else gives it up where nothing comes.
 
     Raises `SourceError` where it cannot be opened or holds no picture; ends where it ends."""
-    container = open_media(source, settings.open_s, settings.read_s)
+    container = open_media(source, settings.open_s, settings.read_s, watched)
     film: LiveFilm | None = None
     try:
         stream = video_of(container, source)
@@ -153,13 +158,17 @@ class Camera(Source[Frame | Seen]):
         self._generation = 0
         self._beat_s = 0.0
         self._film: LiveFilm | None = None
+        self._woken = threading.Event()
+        """That a reader has ended, or that this camera is to stop."""
+        self._left: list[Worker] = []
+        """Readers that were given up and have not ended."""
 
     def _items(self, tallies: Tallies, passed_s: float = 0.0) -> Generator[Frame]:
         return read_camera(self.source, self._settings, tallies, passed_s, self.interest)
 
     def _live_items(self, passed_s: float) -> Generator[Frame | Seen]:
         if isinstance(self.source, str) and not self.is_file:
-            return read_live(self.source, self._settings, self.tallies, self.interest)
+            return read_live(self.source, self._settings, self.tallies, self.interest, watched=not self._left)
         return self._items(self.tallies, passed_s)
 
     def check(self) -> Frame:
@@ -174,9 +183,12 @@ class Camera(Source[Frame | Seen]):
 
     def close(self) -> None:
         super().close()
+        self._woken.set()
         self._forget()
 
     def stop(self) -> None:
+        self._worker.ask_to_stop()
+        self._woken.set()
         super().stop()
         self._forget()
 
@@ -193,6 +205,8 @@ class Camera(Source[Frame | Seen]):
             self._generation += 1
             self._beat_s = time.monotonic()
             before = self.tallies.forwarded
+            self._left = [each for each in self._left if each.is_alive]
+            self._woken.clear()
             reader = Worker(
                 "camera reader",
                 partial(self._read_turn, self._generation),
@@ -201,7 +215,8 @@ class Camera(Source[Frame | Seen]):
             )
             reader.start()
             while reader.is_alive and not self._worker.stopping:
-                reader.join(0.1)
+                # not ten times a second: of 64 cameras that is as much as a camera's pictures
+                self._woken.wait(min(1.0, self._settings.stale_s / 8))
                 opening_s = self._settings.open_s if self.tallies.forwarded == before else 0.0
                 if time.monotonic() - self._beat_s > self._settings.stale_s + opening_s:
                     self.tallies.drop("stale")
@@ -209,6 +224,7 @@ class Camera(Source[Frame | Seen]):
                     break
             self._generation += 1  # whoever still reads is not listened to any more
             reader.ask_to_stop()
+            self._left.append(reader)
             if self._worker.stopping or self._ended.is_set():
                 break
             if self.tallies.forwarded > before:
@@ -224,8 +240,12 @@ class Camera(Source[Frame | Seen]):
             self._failed()
 
     def _read_turn(self, generation: int) -> bool:
-        if not self._over(generation):
-            self._read(generation)
+        try:
+            if not self._over(generation):
+                self._read(generation)
+        finally:
+            if not self._over(generation):
+                self._woken.set()
         return False
 
     def _read(self, generation: int) -> None:

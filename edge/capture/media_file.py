@@ -39,17 +39,24 @@ _NO_FILM = 0x400 | 0x800 | 0x10_0000
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4_000, 400_000, 64
 
 
-def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0) -> Any:
-    """A PyAV container. Raises `SourceError` without the address' password."""
+def open_media(source: str, open_s: float = 10.0, read_s: float = 10.0, watched: bool = False) -> Any:
+    """A PyAV container. A stream opens within `open_s` seconds and gives something within `read_s`, or fails.
+
+    `watched`: somebody else gives a stream up that gives nothing. Then of RTSP each single wait is bounded instead, by
+    FFmpeg: PyAV's own bound takes Python's lock for each of the 400 reads a second of a small stream, and dozens of
+    cameras would keep all other threads from working. Raises `SourceError` without the address' password."""
     import av
 
     # one second is enough to know a stream; FFmpeg's own five would be five seconds behind after every reconnection
     options = {"analyzeduration": "1000000"}
+    by_ffmpeg = False
     if source.startswith("rtsp"):
         options["rtsp_flags"] = "prefer_tcp"  # a camera that gives its pictures by UDP alone is taken, too
+        options["timeout"] = str(int(read_s * 1e6))
+        by_ffmpeg = watched
     try:
         if "://" in source:
-            return av.open(source, options=options, timeout=(open_s, read_s))
+            return av.open(source, options=options, timeout=(open_s, None if by_ffmpeg else read_s))
         return av.open(file_url(source))
     except (av.FFmpegError, OSError, ValueError) as error:
         raise _unreadable(source, error) from None
