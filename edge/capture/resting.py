@@ -42,6 +42,8 @@ class Resting:
         self._held: list[Any] = []
         self._held_bytes = 0
         self._sizes: deque[int] = deque(maxlen=SIZES)
+        self._largest = 0
+        """Of `sizes`."""
         self._shows = False
         """Whether a picture has come out of the decoder since the last one that stands alone: where pictures are
         sorted anew it comes later."""
@@ -57,9 +59,9 @@ class Resting:
             self._shows = self.shows_alone
             self._alone_s = self._decoded_s = now_s
             return [packet]
-        if len(self._sizes) >= MIN_SIZES and packet.size > GROWN * max(self._sizes):
+        if len(self._sizes) >= MIN_SIZES and packet.size > GROWN * self._largest:
             self._awake_until_s = now_s + AWAKE_S
-        self._sizes.append(packet.size)
+        self._note_size(packet.size)
         self._held.append(packet)
         self._held_bytes += packet.size
         if sleeps and self._shows and self._may_hold(now_s):
@@ -73,6 +75,11 @@ class Resting:
         if packet.is_keyframe:
             self._shows = self.shows_alone = has_shown
         self._shows = self._shows or has_shown
+
+    def _note_size(self, size: int) -> None:
+        oldest = self._sizes[0] if len(self._sizes) == SIZES else 0
+        self._sizes.append(size)
+        self._largest = max(self._sizes) if oldest == self._largest else max(self._largest, size)
 
     def leave_out(self) -> None:
         """What is held is not needed any more, or cannot be decoded."""

@@ -17,9 +17,9 @@ MAX_GAIN = 1.25
 """Light that changes by more since the last search is a change."""
 ALERT_S = 3.0
 """So long after a change every look is a search: whoever comes may be blurred at first."""
-LONGEST_S = 2.0
-"""In each such stretch of the clock there is one search at least, whatever has changed: a face that comes slowly is
-found in the same time as by a camera that was blind."""
+LONGEST_S = 4.0
+"""In each such stretch of the clock there is one search at least, whatever has changed. What is compared with is as old
+at most: a face that comes slowly has moved the more."""
 
 
 class Stillness:

@@ -286,7 +286,7 @@ class Played:
         self.shows: dict[str, Callable[[], Any]] = {}
         self.opened: list[str] = []
 
-    def read(self, source: int | str, _settings: object, tallies: Any, *_: object) -> Iterator[Frame]:
+    def read(self, source: int | str, _settings: object, tallies: Any, *_: object, **_more: object) -> Iterator[Frame]:
         self.opened.append(str(source))
         while True:
             pixels = self.shows[str(source)]()
