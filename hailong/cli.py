@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import HailongError
-from pipeline.language import in_language, of_environment
-from pipeline.language.console import as_typed_here
+from pipeline.language import as_typed_here, in_language, of_environment
 
 
 class CommandModule(Protocol):
@@ -115,11 +114,18 @@ def _groups(prefix: str) -> list[str]:
     return [name for name in COMMANDS if name == prefix or name.startswith(prefix + " ") or not prefix]
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose help names commands as this machine has them."""
+
+    def format_help(self) -> str:
+        return as_typed_here(super().format_help())
+
+
 def _overview(prefix: str) -> str:
     title = f"hailong {prefix}".strip()
     lines = [f"usage: {title} COMMAND [options]", "", "commands (each has --help):"]
-    lines += [f"  {name:<24} {COMMANDS[name][1]}" for name in _groups(prefix)]
-    return "\n".join(lines)
+    lines += [f"  {f'hailong {name}':<32} {COMMANDS[name][1]}" for name in _groups(prefix)]
+    return as_typed_here("\n".join(lines))
 
 
 def find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -163,8 +169,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(_overview(prefix), file=sys.stdout if wants_help else sys.stderr)
         return 0 if wants_help else 2
     module: CommandModule = importlib.import_module(COMMANDS[name][0])
-    parser = argparse.ArgumentParser(
-        prog=f"hailong {name}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog=as_typed_here(f"hailong {name}"),
+        description=module.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
     args = parser.parse_args(joined(parser, rest))

@@ -10,11 +10,13 @@ missing and removes what nothing uses. Where a sentence is shown, `in_language(m
 from pipeline.language.catalogues import DEFAULT, SOURCE, Language, language, languages, of_environment
 from pipeline.language.message import (
     NOTHING,
+    PACKAGED,
     Joined,
     Message,
     Plural,
     Sentence,
     Spoken,
+    as_typed_here,
     in_language,
     is_spoken,
     reason_of,
@@ -25,6 +27,7 @@ from pipeline.language.values import Day, Month, Number, Text
 __all__ = [
     "DEFAULT",
     "NOTHING",
+    "PACKAGED",
     "SOURCE",
     "Day",
     "Joined",
@@ -36,6 +39,7 @@ __all__ = [
     "Sentence",
     "Spoken",
     "Text",
+    "as_typed_here",
     "in_language",
     "is_spoken",
     "language",

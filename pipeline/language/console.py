@@ -9,24 +9,12 @@ takes it), and what it writes for programs, in which English stays.
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.language.catalogues import SOURCE, languages, of_environment
 from pipeline.language.message import Spoken, in_language, is_spoken, translator
-
-PACKAGED = "/var/lib/hailong-server"
-"""`$HAILONG_SERVER_DIR` where the server's Debian package runs a command (hailong/debian_server/hailong-server)."""
-_SERVER_COMMAND = re.compile(r"\bhailong (?:server |(?=(?:audit|analyze) ))")
-
-
-def as_typed_here(text: str) -> str:
-    """A sentence that names a server's command, as this machine has it: the package has `hailong-server` alone."""
-    if os.environ.get("HAILONG_SERVER_DIR") != PACKAGED:
-        return text
-    return _SERVER_COMMAND.sub("hailong-server ", text)
 
 
 def console_language() -> str:
@@ -36,7 +24,7 @@ def console_language() -> str:
 
 def say(sentence: Spoken, *, indent: int = 0, aside: bool = False) -> None:
     """One line for a person. `aside`: to standard error, as progress and warnings are."""
-    text = " " * indent + as_typed_here(in_language(sentence, console_language()))
+    text = " " * indent + in_language(sentence, console_language())
     print(text, file=sys.stderr if aside else sys.stdout, flush=True)
 
 

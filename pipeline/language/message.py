@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeGuard
@@ -9,6 +10,17 @@ from typing import Any, Final, Protocol, TypeGuard
 from pipeline.language.catalogues import SOURCE, language
 
 PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+PACKAGED = "/var/lib/hailong-server"
+"""`$HAILONG_SERVER_DIR` where the server's Debian package runs (hailong/debian_server/)."""
+_SERVER_COMMAND = re.compile(r"\bhailong (?:server |(?=(?:audit|analyze)\b))")
+
+
+def as_typed_here(text: str) -> str:
+    """A text that names a server's command, as this machine has it: the package has `hailong-server` alone. Every
+    `Message` is said so."""
+    if "hailong " not in text or os.environ.get("HAILONG_SERVER_DIR") != PACKAGED:
+        return text
+    return _SERVER_COMMAND.sub("hailong-server ", text)
 
 
 class Spoken(Protocol):
@@ -111,7 +123,10 @@ def _plural(one: str, more: str, params: Mapping[str, Any]) -> Plural:
 
 def _filled(text: str, params: Mapping[str, Any], lang: str) -> str:
     # No str.format: a sentence may hold braces that are none of ours, and a translator's slip must not raise.
-    return PLACEHOLDER.sub(lambda found: in_language(params[found[1]], lang) if found[1] in params else found[0], text)
+    filled = PLACEHOLDER.sub(
+        lambda found: in_language(params[found[1]], lang) if found[1] in params else found[0], text
+    )
+    return as_typed_here(filled)
 
 
 def is_spoken(text: object) -> TypeGuard[Spoken]:

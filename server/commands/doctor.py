@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from pipeline.language import Joined, Message, of_environment, translator
-from pipeline.language.console import as_typed_here
 from server.core.config import ServerConfig, add_store_arguments, load_config
 
 if TYPE_CHECKING:
@@ -82,7 +81,7 @@ def _print(finding: Finding) -> None:
     _ = translator(of_environment(os.environ))
     print(f"  {_(_MARKS[finding.state]):<7}{_(_PLACES[finding.what])}: {_(finding.text)}", flush=True)
     if finding.fix:
-        print(f"         -> {as_typed_here(_(finding.fix))}", flush=True)
+        print(f"         -> {_(finding.fix)}", flush=True)
 
 
 def examine(args: argparse.Namespace, report: Callable[[Finding], None]) -> list[Finding]:

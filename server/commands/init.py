@@ -13,8 +13,8 @@ import json
 import os
 import re
 
-from pipeline.language import Message, Text
-from pipeline.language.console import PACKAGED, say
+from pipeline.language import PACKAGED, Message, Text
+from pipeline.language.console import say
 from server.commands.options import ONCE
 from server.core.config import add_store_arguments, load_config, own_folder, own_keys
 

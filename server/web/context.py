@@ -29,7 +29,17 @@ from sqlalchemy import Engine
 from pipeline.calendar import day_words
 from pipeline.errors import HailongError, ImportRowError, InvalidError
 from pipeline.faces import face_svg
-from pipeline.language import DEFAULT, Message, Number, Text, in_language, is_spoken, languages, translator
+from pipeline.language import (
+    DEFAULT,
+    Message,
+    Number,
+    Text,
+    as_typed_here,
+    in_language,
+    is_spoken,
+    languages,
+    translator,
+)
 from pipeline.language import language as language_of
 from server.auth.provider import Provider
 from server.auth.roles import Permission, User
@@ -223,6 +233,7 @@ def make_templates() -> Environment:
         lstrip_blocks=True,
         finalize=_in_the_pages_language,
     )
+    environment.globals["typed"] = as_typed_here
     environment.globals["navigation"] = lambda: ENTRIES
     environment.globals["face_svg"] = lambda level: Markup(face_svg(level))  # noqa: S704  (our own drawing)
     return environment

@@ -81,3 +81,13 @@ def test_other_commands_are_a_box_s(page: Path) -> None:
     """`hailong` is on a box's path; a server's has `hailong-server`."""
     typed = re.findall(r"`hailong ([a-z]+)", page.read_text(encoding="utf-8"))
     assert set(typed) <= {"audit", "edge", "keys", "privacy"}, typed
+
+
+def test_no_page_s_template_names_a_server_s_command_as_a_checkout_has_it() -> None:
+    """A `Message` names it as this machine has it (`as_typed_here`); what a template writes itself goes by `typed`."""
+    bare = re.compile(r'(?<!")\bhailong (?:server|audit|analyze)\b')
+    pages = sorted(ROOT.glob("server/**/templates/*.html"))
+    assert pages
+    for page in pages:
+        text = re.sub(r'_\(".*?"', "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert not bare.findall(text), page.name

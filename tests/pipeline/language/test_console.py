@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from hailong.cli import main
-from pipeline.language import Message, Number
-from pipeline.language.console import PACKAGED, one_language, say, spoken
+from pipeline.language import PACKAGED, Message, Number
+from pipeline.language.console import one_language, say, spoken
 from pipeline.language.update import ROOT
 
 FOLDERS = ("pipeline", "edge", "server", "hailong", "calibration")
@@ -314,6 +314,16 @@ def test_a_server_s_package_is_told_its_own_command(
     ]  # fmt: skip
     assert main(["server", "verify", "--store", "sqlite:///nowhere/at/all.sqlite"]) == 1
     assert capsys.readouterr().err.startswith("hailong-server verify: ")
+    assert main(["server", "--help"]) == 0
+    overview = capsys.readouterr().out
+    assert "usage: hailong-server COMMAND" in overview
+    assert "\n  hailong-server doctor " in overview
+    for command, typed in ((["server", "enroll"], "enroll"), (["audit", "ratings"], "audit ratings")):
+        with pytest.raises(SystemExit):
+            main([*command, "--help"])
+        told = capsys.readouterr().out
+        assert f"usage: hailong-server {typed} " in told
+        assert "hailong server" not in told
     monkeypatch.setenv("HAILONG_SERVER_DIR", "/srv/hailong")
     say(Message("Run `hailong server init`."))
     assert capsys.readouterr().out == "Run `hailong server init`.\n"

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import now_s
 from pipeline.errors import ConflictError, NotFoundError
-from pipeline.language import Text
+from pipeline.language import PACKAGED, Text
 from pipeline.wire import BoxState, Machine, Offer, Standing, UpdateState
 from server.app import create_app
 from server.auth.passwords import hash_password
@@ -280,7 +280,9 @@ def test_the_page_of_the_fleet_names_version_ring_and_state(fleet: Fleet, tmp_pa
         assert words in page, words
 
 
-def test_an_update_is_offered_stopped_and_let_go_on_in_the_browser(fleet: Fleet, tmp_path: Path) -> None:
+def test_an_update_is_offered_stopped_and_let_go_on_in_the_browser(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Laid ready by the command; every step is asked, and stands in the log with who did it."""
     fleet.now_s = now_s()
     fleet.beat(*fleet.ids)
@@ -328,6 +330,11 @@ def test_an_update_is_offered_stopped_and_let_go_on_in_the_browser(fleet: Fleet,
     assert not file.exists()
     assert does(f"{CODE}/offer", sure="true") == 404
     assert does(f"{'c' * 8}/stop", sure="true") == 404
+    assert "<code>hailong server offer --bundle" in browser.get(page).text, "how a file of an update is brought here"
+    monkeypatch.setenv("HAILONG_SERVER_DIR", PACKAGED)
+    assert "<code>hailong-server offer --bundle" in browser.get(page).text, "as the server's package has it"
+    refused = browser.post(f"{page}/{'c' * 8}/stop", {"sure": "true"}, form=page).text
+    assert "hailong-server offer --list" in refused
     with write(fleet.store) as connection:
         query = select(changes.c.action).where(changes.c.user_id == who).order_by(changes.c.position)
         done = [action for action in connection.execute(query).scalars() if "update" in action or "ring" in action]
