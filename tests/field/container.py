@@ -7,12 +7,14 @@ network name space of its own, which the host's server may join (`Container.besi
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psutil
@@ -37,21 +39,59 @@ def missing() -> str:
     return ""
 
 
-def base_tree(suite: str = "bookworm", more: tuple[str, ...] = ()) -> Path:
-    """The bare Debian, and with `more` packages; made by debootstrap where it is not there yet."""
+def layers(suite: str = "bookworm", more: tuple[str, ...] = ()) -> list[Path]:
+    """Folders to lay one above the other, the uppermost first: what `more` packages brought, and the bare Debian. Made
+    by debootstrap and apt where they are not there yet; whoever comes second waits."""
     CACHE.mkdir(mode=0o700, parents=True, exist_ok=True)
-    tree = CACHE / "+".join((suite, *more))
-    if not (tree / ".complete").exists():
-        shutil.rmtree(tree, ignore_errors=True)
-        include = "--include=" + ",".join((*PACKAGES, *more))
-        subprocess.run(["debootstrap", "--variant=minbase", include, suite, str(tree)], check=True, capture_output=True)
-        (tree / "etc/machine-id").write_text("", encoding="ascii")
-        (tree / ".complete").touch()
-    return tree
+    tree = CACHE / suite
+    with _making(tree) as is_needed:
+        if is_needed:
+            include = "--include=" + ",".join(PACKAGES)
+            _do("debootstrap", "--variant=minbase", include, suite, str(tree))
+            (tree / "etc/machine-id").write_text("", encoding="ascii")
+    if not more:
+        return [tree]
+    above = CACHE / "+".join((suite, *more))
+    with _making(above) as is_needed:
+        if is_needed:
+            above.mkdir()
+            _add_packages(tree, above, more)
+    return [above, tree]
+
+
+@contextmanager
+def _making(folder: Path) -> Iterator[bool]:
+    """Whether it is to be made; it counts as made where the block ends well."""
+    with (CACHE / f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        is_needed = not (folder / ".complete").exists()
+        if is_needed:
+            shutil.rmtree(folder, ignore_errors=True)
+        yield is_needed
+        (folder / ".complete").touch()
+
+
+def _add_packages(tree: Path, above: Path, packages: tuple[str, ...]) -> None:
+    with tempfile.TemporaryDirectory(dir=CACHE) as name, ExitStack() as undo:
+        work, root = Path(name, "layer"), Path(name, "root")
+        work.mkdir()
+        root.mkdir()
+        _do("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={tree},upperdir={above},workdir={work}", str(root))
+        undo.callback(_do, "umount", str(root))
+        no_start = root / "usr/sbin/policy-rc.d"  # whoever installs in a change of root is to start nothing
+        no_start.write_text("#!/bin/sh\nexit 101\n", encoding="ascii")
+        no_start.chmod(0o755)
+        undo.callback(no_start.unlink)
+        apt = ["env", "DEBIAN_FRONTEND=noninteractive", "chroot", str(root), "apt-get", "--yes", "--quiet"]
+        _do(*apt, "update")
+        _do(*apt, "install", "--no-install-recommends", *packages)
+        _do(*apt, "clean")
 
 
 def _do(*command: str) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {(done.stdout + done.stderr)[-3000:]}")
 
 
 class Container:
@@ -82,10 +122,9 @@ class Container:
                 undo.callback(_do, "umount", "--lazy", str(self._work))
             for folder in ("upper", "layer", "root"):
                 (self._work / folder).mkdir()
-            layers = (
-                f"lowerdir={base_tree(self.suite, self._more)},upperdir={self._work}/upper,workdir={self._work}/layer"
-            )
-            _do("mount", "-t", "overlay", "overlay", "-o", layers, str(self.root))
+            below = ":".join(map(str, layers(self.suite, self._more)))
+            where = f"lowerdir={below},upperdir={self._work}/upper,workdir={self._work}/layer"
+            _do("mount", "-t", "overlay", "overlay", "-o", where, str(self.root))
             undo.callback(_do, "umount", "--lazy", str(self.root))
             _do("ip", "netns", "add", self._name)
             undo.callback(_do, "ip", "netns", "delete", self._name)
