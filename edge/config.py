@@ -109,7 +109,7 @@ class ServerSection(Section):
     address: str
     """`tcp://host:port` of the server's ingest."""
     public_key: str
-    """The server's CURVE public key (Z85, 40 characters), as `hailong server enroll` prints it."""
+    """The server's CURVE public key (Z85, 40 characters), as `hailong-server enroll` prints it."""
     enrol_address: str = ""
     """`tcp://host:port` of the server's enrolment; empty: the port after `address`."""
     interval_s: Annotated[float, Field(ge=0.2, le=3_600)] = 300.0

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.errors import HailongError
-from pipeline.language import as_typed_here, in_language, of_environment
+from pipeline.language import PACKAGED, as_typed_here, in_language, of_environment
 
 
 class CommandModule(Protocol):
@@ -179,8 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return module.run(args)
     except HailongError as error:
-        told = f"hailong {name}: {in_language(error, of_environment(os.environ))}"
-        print(as_typed_here(told), file=sys.stderr)
+        print(f"{parser.prog}: {in_language(error, of_environment(os.environ))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -189,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the supervisor of every command: a fault of ours is told in a sentence, too
         if os.environ.get("HAILONG_DEBUG"):
             raise
-        print(f"hailong {name}: {_unexpected(error)}", file=sys.stderr)
+        print(f"{parser.prog}: {_unexpected(error)}", file=sys.stderr)
         return 1
 
 
@@ -198,7 +197,10 @@ def _unexpected(error: Exception) -> str:
     name and the system's reason, or the place in our code alone."""
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
-        return f"Hệ điều hành báo lỗi / The system says: {error.strerror}{where}."
+        told = f"Hệ điều hành báo lỗi / The system says: {error.strerror}{where}."
+        if isinstance(error, PermissionError) and os.environ.get("HAILONG_SERVER_DIR") == PACKAGED:
+            told += f" hailong-server chỉ ghi được trong / writes in {PACKAGED} alone."
+        return told
     frames = traceback.extract_tb(error.__traceback__)
     place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
     return (

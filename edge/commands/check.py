@@ -417,7 +417,7 @@ def _why_silent(address: str) -> Message:
         )
     return Message(
         "Something takes connections there, but does not let this box in: check [server] public_key, and whether the "
-        "box was revoked (hailong server enroll --list)."
+        "box was revoked (hailong-server enroll --list)."
     )
 
 

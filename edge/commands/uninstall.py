@@ -4,7 +4,7 @@
 
 What was closed but not yet taken by the server would be lost: where such releases wait, the command refuses unless
 `--lose-unsent` is given. Revoke the box at the
-server afterwards (`hailong server revoke`). Overwriting does not reach blocks that flash memory has set aside; see
+server afterwards (`hailong-server revoke`). Overwriting does not reach blocks that flash memory has set aside; see
 the decisions on the running month.
 """
 
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
     for path in (layout.unit, layout.journal, layout.command, layout.updater, timer):
         path.unlink(missing_ok=True)
     shutil.rmtree(layout.drop_ins, ignore_errors=True)
-    removed = Message("Removed. {count} files wiped. Now: {command}", count=wiped, command="hailong server revoke")
+    removed = Message("Removed. {count} files wiped. Now: {command}", count=wiped, command="hailong-server revoke")
     last_words = in_language(removed, console_language())  # the catalogues go with the software
     shutil.rmtree(layout.home)
     systemctl(layout, "daemon-reload")

@@ -160,5 +160,5 @@ def _ask(config: EdgeConfig, keys: KeyPair, request: enrolment.Enrol, timeout_s:
         )
     raise ConfigError(
         Message("The server does not accept this code."),
-        Message("It may be used or older than a day: ask for a new one (hailong server enroll)."),
+        Message("It may be used or older than a day: ask for a new one (hailong-server enroll)."),
     )

@@ -47,7 +47,7 @@ class PoolPolicy(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: Annotated[int, Field(ge=1, le=MAX_POOLS)]
-    """On the wire; which agency it is, the server is told (`hailong server enroll --pool AGENCY=NUMBER`)."""
+    """On the wire; which agency it is, the server is told (`hailong-server enroll --pool AGENCY=NUMBER`)."""
     agency: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9_.-]*$")] = ""
     """Its code, for who reads this file; never sent."""
     counters: Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,40}$")], ...], Field(max_length=64)] = ()

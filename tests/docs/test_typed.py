@@ -91,3 +91,9 @@ def test_no_page_s_template_names_a_server_s_command_as_a_checkout_has_it() -> N
     for page in pages:
         text = re.sub(r'_\(".*?"', "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
         assert not bare.findall(text), page.name
+
+
+def test_a_box_names_the_command_that_the_server_s_package_has() -> None:
+    """In its sentences and in the configuration that it begins from: the server is another machine."""
+    for told in (ROOT / "docs/guide/edge.toml", *ROOT.glob("edge/**/*.py")):
+        assert "hailong server " not in told.read_text(encoding="utf-8"), told.name

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hailong.cli import main
+from pipeline.language import PACKAGED
 from server.store import engine as store_engine
 
 
@@ -66,3 +67,22 @@ def test_an_unexpected_fault_is_told_with_its_place(
     monkeypatch.setenv("HAILONG_DEBUG", "1")
     with pytest.raises(KeyError):
         _import(folder)
+
+
+def test_a_packaged_server_says_where_it_may_write(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its command runs as the server's own user, who may write neither where root is nor in /srv."""
+    import server.commands.import_files as command
+
+    def fails(_: object) -> int:
+        raise PermissionError(13, "Permission denied", "/srv/papers")
+
+    monkeypatch.setattr(command, "run", fails)
+    monkeypatch.setenv("HAILONG_SERVER_DIR", PACKAGED)
+    capsys.readouterr()
+    assert _import(folder) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("hailong-server import: ")
+    assert "Permission denied (/srv/papers)" in told
+    assert f"writes in {PACKAGED} alone" in told
