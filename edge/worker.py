@@ -54,21 +54,23 @@ class Attempts:
         self._on_failed, self._on_error, self._tolerated = on_failed, on_error, tolerated
         self._first_pause_s, self._longest_pause_s = first_pause_s, longest_pause_s
         self._pause_s = first_pause_s
-        self._told: set[type[BaseException]] = set()
+        self._logged: set[type[BaseException]] = set()
+        self._told = False
+        """What `on_failed` has been told."""
 
     def failed(self, error: BaseException) -> float:
         """It raised; returns how long to wait, in seconds."""
         self.failures += 1
-        if type(error) not in self._told:
-            self._told.add(type(error))
-            where = "".join(traceback.format_tb(error.__traceback__))
-            _log.error("the %s failed (%s, told once); the box goes on\n%s", self.name, type(error).__name__, where)
-        self._on_error()
+        self._log(error)
+        try:
+            self._on_error()
+        except BaseException as another:  # whoever is told may not end what is looked after
+            self._log(another)
         if self.failures <= self._tolerated:
             return 0.0
         if not self.has_failed:
             self.has_failed, self._pause_s = True, self._first_pause_s
-            self._on_failed(True)
+        self._tell()
         pause_s, self._pause_s = self._pause_s, min(2 * self._pause_s, self._longest_pause_s)
         self.resume_s = time.monotonic() + pause_s
         return pause_s
@@ -76,9 +78,23 @@ class Attempts:
     def succeeded(self) -> None:
         """It works, whatever failed before."""
         self.failures = 0
-        if self.has_failed:
-            self.has_failed = False
-            self._on_failed(False)
+        self.has_failed = False
+        self._tell()
+
+    def _tell(self) -> None:
+        """Tell what has not been told yet; at the next try again, where that fails."""
+        if self._told != self.has_failed:
+            try:
+                self._on_failed(self.has_failed)
+                self._told = self.has_failed
+            except BaseException as error:
+                self._log(error)
+
+    def _log(self, error: BaseException) -> None:
+        if type(error) not in self._logged:
+            self._logged.add(type(error))
+            where = "".join(traceback.format_tb(error.__traceback__))
+            _log.error("the %s failed (%s, told once); the box goes on\n%s", self.name, type(error).__name__, where)
 
 
 class Worker:
@@ -172,7 +188,8 @@ class Worker:
         while not self._stop.is_set():
             try:
                 goes_on = self._turn()
-            except (Exception, SystemExit) as error:  # a supervisor: no part of the box dies without a word
+            # a supervisor: no part of the box dies without a word, nor by what libraries raise beside `Exception`
+            except BaseException as error:
                 pause_s = self._attempts.failed(error)
                 if pause_s:
                     self._stop.wait(pause_s)

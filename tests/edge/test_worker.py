@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 import time
@@ -90,18 +91,57 @@ def test_what_hangs_is_left_behind_in_time(caplog: pytest.LogCaptureFixture) -> 
     over.set()
 
 
-def test_a_part_that_leaves_by_sys_exit_is_begun_anew() -> None:
-    """uvicorn does so where it cannot bind."""
-    turns = []
+class Panic(BaseException):
+    """What a library written in Rust raises: no `Exception`."""
+
+
+@pytest.mark.parametrize(
+    "error", [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, MemoryError, RecursionError, Panic]
+)
+def test_whatever_a_part_leaves_by_it_is_begun_anew(error: type[BaseException]) -> None:
+    """uvicorn leaves by SystemExit where it cannot bind; what is beside it and `Exception` ended the thread in silence."""
+    turns: list[int] = []
+    failed: list[bool] = []
 
     def turn() -> None:
         turns.append(1)
-        raise SystemExit(1)
+        if len(turns) < 4:
+            raise error
 
-    worker = Worker("tablet", turn, first_pause_s=0.01)
+    worker = Worker("tablet", turn, on_failed=failed.append, first_pause_s=0.01)
     worker.start()
-    wait_for(lambda: len(turns) > 2)
-    worker.stop()
+    wait_for(lambda: failed == [True, False])
+    assert worker.is_alive
+    assert worker.stop()
+    assert worker.state is WorkerState.ENDED
+
+
+@pytest.mark.parametrize("error", [ValueError, Panic])
+@pytest.mark.parametrize("where", ["on_error", "on_failed", "at the end"])
+def test_whoever_is_told_may_fail_and_is_told_again(error: type[BaseException], where: str) -> None:
+    """A callback that raised ended the thread, and the box went on as if all were well."""
+    turns: list[int] = []
+    told: list[bool] = []
+    broken = [2]
+
+    def fail(at: str) -> None:
+        if at == where and broken[0]:
+            broken[0] -= 1
+            raise error
+
+    def on_failed(has_failed: bool) -> None:
+        fail("on_failed" if has_failed else "at the end")
+        told.append(has_failed)
+
+    def turn() -> None:
+        turns.append(1)
+        if len(turns) < 5:
+            raise RuntimeError
+
+    worker = Worker("eyes", turn, on_failed=on_failed, on_error=lambda: fail("on_error"), first_pause_s=0.01)
+    worker.start()
+    wait_for(lambda: told == [True, False])
+    assert worker.stop()
 
 
 def test_no_thread_of_the_box_is_made_by_hand() -> None:
