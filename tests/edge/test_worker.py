@@ -99,7 +99,7 @@ class Panic(BaseException):
     "error", [SystemExit, KeyboardInterrupt, GeneratorExit, asyncio.CancelledError, MemoryError, RecursionError, Panic]
 )
 def test_whatever_a_part_leaves_by_it_is_begun_anew(error: type[BaseException]) -> None:
-    """uvicorn leaves by SystemExit where it cannot bind; what is beside it and `Exception` ended the thread in silence."""
+    """uvicorn leaves by SystemExit where it cannot bind; others beside `Exception` ended the thread in silence."""
     turns: list[int] = []
     failed: list[bool] = []
 
