@@ -50,7 +50,8 @@ class Agreed:
         """As pages and papers say it."""
         return Message(
             "About {agreed} of {visits} visits agreed to be analysed ({low} to {high} %). The counts carry noise; the "
-            "interval is that of the noise.",
+            "interval is that of the noise. Where no queue system tells of visits, each touch of the tablet counts as "
+            "one.",
             agreed=Number(self.agreed),
             visits=Number(self.visits),
             low=Number(self.low, 1),
