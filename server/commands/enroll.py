@@ -152,6 +152,7 @@ def run(args: argparse.Namespace) -> int:
     if enrol_address != enrolment_address(address):
         print(f'  enrol_address = "{enrol_address}"')
     if args.demo:
+        say(Message("interval_s = 1.0  # at 300 the first table comes after ten minutes"), indent=2)
         print("  [box]")
         say(_DEMO, indent=2)
         print("  [privacy]")
