@@ -16,8 +16,8 @@ from tests.docs.test_docs import ROOT, page_name, tracked_texts
 GUIDES = sorted([*ROOT.glob("docs/guides/*.md"), *ROOT.glob("docs/vi/*.md")])
 """Read beside a machine with a package, not in a checkout."""
 BARE = {
-    "apt", "cat", "cd", "chmod", "chown", "cp", "date", "dpkg", "echo", "head", "journalctl", "ls", "mkdir", "mv",
-    "nano", "printf", "rm", "runuser", "sed", "sh", "sha256sum", "su", "systemctl",
+    "apt", "cat", "cd", "chmod", "chown", "cp", "date", "dpkg", "echo", "head", "install", "journalctl", "ls", "mkdir",
+    "mv", "nano", "printf", "rm", "runuser", "sed", "sh", "sha256sum", "su", "systemctl",
 }  # fmt: skip
 """Programs of a Debian as its installer leaves it (priority required, important or standard)."""
 WRAPPER = ROOT / "hailong/debian_server/hailong-server"
