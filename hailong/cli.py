@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from pipeline.errors import HailongError
-from pipeline.language import PACKAGED, as_typed_here, in_language, of_environment
+from pipeline.errors import ConfigError, HailongError
+from pipeline.language import PACKAGED, Message, as_typed_here, in_language, of_environment
 
 
 class CommandModule(Protocol):
@@ -114,6 +114,18 @@ def _groups(prefix: str) -> list[str]:
     return [name for name in COMMANDS if name == prefix or name.startswith(prefix + " ") or not prefix]
 
 
+_EXTRAS = {
+    "edge": "edge",
+    "server": "server",
+    "models": "models",
+    "pipeline": "audit",
+    "calibration": "statistics",
+    "benchmarks": "dev",
+    "hailong": "edge,server,audit",
+}
+"""By the folder of a command's module: the extras of the distribution that bring what it needs."""
+
+
 class _Parser(argparse.ArgumentParser):
     """One whose help names commands as this machine has them."""
 
@@ -168,19 +180,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         wants_help = not words or prefix == " ".join(words)
         print(_overview(prefix), file=sys.stdout if wants_help else sys.stderr)
         return 0 if wants_help else 2
-    module: CommandModule = importlib.import_module(COMMANDS[name][0])
-    parser = _Parser(
-        prog=as_typed_here(f"hailong {name}"),
-        description=module.__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    module.add_arguments(parser)
-    args = parser.parse_args(joined(parser, rest))
+    prog = as_typed_here(f"hailong {name}")
     try:
-        return module.run(args)
+        module: CommandModule = importlib.import_module(COMMANDS[name][0])
+        parser = _Parser(prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.add_arguments(parser)
+        return module.run(parser.parse_args(joined(parser, rest)))
     except HailongError as error:
-        print(f"{parser.prog}: {in_language(error, of_environment(os.environ))}", file=sys.stderr)
-        return 1
+        told = in_language(error, of_environment(os.environ))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -188,8 +195,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the supervisor of every command: a fault of ours is told in a sentence, too
         if os.environ.get("HAILONG_DEBUG"):
             raise
-        print(f"{parser.prog}: {_unexpected(error)}", file=sys.stderr)
-        return 1
+        lacks = _lacking(error, COMMANDS[name][0])
+        told = _unexpected(error) if lacks is None else in_language(lacks, of_environment(os.environ))
+    print(f"{prog}: {told}", file=sys.stderr)
+    return 1
+
+
+def _lacking(error: Exception, module: str) -> ConfigError | None:
+    """What to install, where a package of others is missing that the command in `module` needs; else None."""
+    package = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if not package or package in _EXTRAS:
+        return None
+    return ConfigError(
+        Message("This command needs {package}, which is not installed.", package=package),
+        Message("Run: pip install 'hailong[{extras}]'", extras=_EXTRAS[module.partition(".")[0]]),
+    )
 
 
 def _unexpected(error: Exception) -> str:
