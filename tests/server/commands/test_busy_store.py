@@ -92,13 +92,12 @@ def test_a_package_that_is_missing_is_named_with_the_extra_that_brings_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in an environment with the distribution alone: its base has no data base."""
-    import hailong.cli as cli
 
     def lacks(_name: str) -> None:
         raise ModuleNotFoundError("No module named 'sqlalchemy'", name="sqlalchemy.orm")
 
     monkeypatch.setenv("LANGUAGE", "en")
-    monkeypatch.setattr(cli.importlib, "import_module", lacks)
+    monkeypatch.setattr("hailong.cli.importlib.import_module", lacks)
     assert main(["server", "init", "--province", "x"]) == 1
     told = capsys.readouterr().err
     assert "sqlalchemy, which is not installed" in told
