@@ -71,6 +71,7 @@ ROUTERS = (
     "server.channels.gateway.page",
     "server.feedback.page",
     "server.scores.figure_files",
+    "server.web.table_files",
     "server.scores.index_page",
     "server.scores.questions_page",
     "server.scores.raked_page",

@@ -33,7 +33,7 @@ def run_nation(args: argparse.Namespace) -> int:
     from server.core.config import load_config
     from server.core.progress import Progress
     from server.reports.nation import ENGINES_BY_NAME, nation_rows, score_all, tasks_of
-    from server.scores.files import as_csv
+    from server.tabular.row_files import as_csv
 
     if args.out is None:
         raise InvalidError(Message("--nation needs a folder."), Message("Add --out FOLDER."))

@@ -16,9 +16,9 @@ from server.feedback.feedback import items
 from server.indicators.board import Board, choose_origin, make_board, running_month, series
 from server.indicators.counts import PROVINCE, held_periods
 from server.indicators.words import ORIGIN_NAMES, PART_NAMES, move_words, series_plot
-from server.scores.files import as_csv
 from server.store.engine import read
-from server.web.context import ScoreReader, download, engine_of, language, render
+from server.web.context import ScoreReader, engine_of, language, render
+from server.web.table_files import table_file
 
 router = APIRouter()
 
@@ -78,7 +78,7 @@ def board_file(request: Request, user: ScoreReader, period: PeriodText = "", ori
                 "worst": told["ranks"]["worst"] if told["ranks"] else None,
             }
         )
-    return download(as_csv(rows), f"qd766-{board.period.name}.csv", "text/csv; charset=utf-8")
+    return table_file(request, rows, f"qd766-{board.period.name}.csv")
 
 
 @router.get("/survey/766/{code}", include_in_schema=False)

@@ -34,7 +34,6 @@ from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.reports.workbook import index_sheets
 from server.scores.comparing import effective
-from server.scores.files import as_csv
 from server.scores.fused import agency_scores
 from server.scores.held import version_of
 from server.scores.index import WHOLE, compute_index
@@ -42,6 +41,7 @@ from server.scores.reasons import reasons_of
 from server.scores.tables import TABLES, material
 from server.store.engine import connect, read
 from server.store.tables.ratings import ratings
+from server.tabular.row_files import as_csv
 
 DONE = "province.json"
 """The file of a province's folder that says what it is; the folder has it when it is whole."""

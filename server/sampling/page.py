@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -18,8 +17,8 @@ from server.sampling.document import plan_document
 from server.sampling.plan import make_plan, plan_codes, plan_state
 from server.scores.fused import rated_quarters
 from server.store.engine import read, write
-from server.tabular.writing import CsvWriter
 from server.web.context import SurveyManager, back, download, engine_of, language, render
+from server.web.table_files import table_file
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 
@@ -92,9 +91,15 @@ def draw_list(request: Request, user: SurveyManager, code: str) -> Response:
     """Every transaction drawn: the list with which the agencies look up whom to ask."""
     with read(engine_of(request)) as connection:
         state = plan_state(connection, user.province_id, code)
-    out = io.StringIO()
-    rows = CsvWriter(out)
-    rows.row(["agency", "service_group", "transaction_number", "of"])
-    for row in state.rows:
-        rows.rows([row.agency, row.service_group, pick, row.transactions] for pick in row.picks)
-    return download("\ufeff" + out.getvalue(), f"plan-{state.code}.csv", "text/csv; charset=utf-8")
+    rows = [
+        {
+            "agency": row.agency,
+            "service_group": row.service_group,
+            "transaction_number": pick,
+            "of": row.transactions,
+        }
+        for row in state.rows
+        for pick in row.picks
+    ]
+    columns = ("agency", "service_group", "transaction_number", "of")
+    return table_file(request, rows, f"plan-{state.code}.csv", columns)

@@ -17,14 +17,15 @@ from server.scores.analysis_plots import curve_plot, difference_plot, evidence_p
 from server.scores.analysis_tables import OF_AGENCIES, analysis_tables
 from server.scores.asked import asked_period
 from server.scores.clerks import LEFT_OUT
-from server.scores.files import as_csv, as_parquet, described
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
 from server.scores.tables import TABLES, Row, drift_words, material
 from server.scores.words import reason_words, verdict_words
 from server.store.engine import read
+from server.tabular.row_files import as_parquet, described
 from server.web.context import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
 from server.web.listing import holds, listing
+from server.web.table_files import table_file
 
 router = APIRouter(include_in_schema=False)
 PARQUET = "application/vnd.apache.parquet"
@@ -121,7 +122,7 @@ def analysis_file(
     rows = TABLES[table](material(engine_of(request), user.province_id, chosen))
     name = f"{table}-{chosen.name}.{ending}"
     if ending == "csv":
-        return download(as_csv(rows), name, CSV)
+        return table_file(request, rows, name)
     simulated = web(request).config.demo or province_of(request, user).simulated
     return download(as_parquet(rows, simulated=simulated), name, PARQUET)
 
@@ -132,4 +133,4 @@ def scores_file(request: Request, user: ScoreReader, period: str = "") -> Respon
     chosen = asked_period(request, user, period)
     found = agency_scores(engine_of(request), user.province_id, chosen, user.agency_id)
     rows = [{"period": chosen.name, **score.to_dict()} for score in found]
-    return download(as_csv(rows), f"scores-{chosen.name}.csv", CSV)
+    return table_file(request, rows, f"scores-{chosen.name}.csv")

@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 from pipeline.calendar import Period
 from pipeline.language import Message
 from server.scores.beside import beside
-from server.scores.files import columns_of
 from server.scores.fused import AgencyScore, agency_scores
 from server.scores.held import Held, version_of
 from server.scores.tables import TABLES, Row, material
 from server.scores.words import verdict_words
 from server.store.engine import read
+from server.tabular.row_files import columns_of
 
 OF_AGENCIES = ("explicit", "support", "agreement", "ranks", "small-areas")
 """Tables with a row for each agency."""

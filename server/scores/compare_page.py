@@ -18,13 +18,13 @@ from server.catalogue.agencies import Agency, read_agencies
 from server.scores.asked import asked_period, own_agency
 from server.scores.comparing import Change, difference
 from server.scores.figures import Figure, Place
-from server.scores.files import as_csv
 from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
 from server.scores.lines import place_of
 from server.scores.standings import held_index, main_instrument
 from server.store.engine import read
-from server.web.context import ScoreReader, download, engine_of, render
+from server.web.context import ScoreReader, engine_of, render
+from server.web.table_files import table_file
 
 router = APIRouter(include_in_schema=False)
 Words = Annotated[str, Query(max_length=80)]
@@ -153,4 +153,4 @@ def compare_file(
         }
         for row in found.rows
     ]
-    return download(as_csv(rows), f"so-sanh-{found.left.period.name}.csv", CSV)
+    return table_file(request, rows, f"so-sanh-{found.left.period.name}.csv")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
@@ -14,18 +12,16 @@ from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
 from pipeline.language import Message, in_language
 from server.scores.asked import asked_period, own_agency
-from server.scores.figure_rows import Row, described_figures, figure_rows
-from server.scores.files import as_csv
+from server.scores.figure_rows import figure_rows
 from server.scores.index import DIMENSIONS
 from server.scores.index_page import Code, PeriodText, index_for
 from server.scores.standings import held_index, index_within, main_instrument
 from server.scores.trends import trend
 from server.store.engine import read
-from server.tabular.metadata import CSVW_TYPE, csvw
-from server.web.context import ScoreReader, download, engine_of
+from server.web.context import ScoreReader, engine_of
+from server.web.table_files import table_file
 
 router = APIRouter(include_in_schema=False)
-CSV = "text/csv; charset=utf-8"
 
 
 @router.get("/survey/index.csv")
@@ -37,7 +33,7 @@ def index_file(
         raise InvalidError(Message("There is no dimension '{by}'.", by=by))
     with read(engine_of(request)) as connection:
         result = index_for(connection, user, period, load_instrument(instrument), by)
-    return _file(request, figure_rows(result.period, list(result.places)), f"chi-so-{by}-{result.period}.csv")
+    return table_file(request, figure_rows(result.period, list(result.places)), f"chi-so-{by}-{result.period}.csv")
 
 
 @router.get("/agencies/{code}/figures.csv")
@@ -75,20 +71,4 @@ def agency_file(
         for point in months
         if point.index is not None
     ]
-    return _file(request, rows, f"co-quan-{agency.code}-{chosen.name}.csv")
-
-
-@router.get("/survey/figures-metadata")
-def figures_metadata(user: ScoreReader, of: Annotated[str, Query(max_length=200)] = "/survey/index.csv") -> Response:
-    """What the columns of both files are (CSV on the Web); their `Link` header leads here. `of`: the file's address,
-    which is repeated and not looked at."""
-    found = csvw([described_figures(of)])
-    return Response(json.dumps(found, ensure_ascii=False), media_type=CSVW_TYPE)
-
-
-def _file(request: Request, rows: list[Row], name: str) -> Response:
-    """Rows as a file that leads to what its columns are."""
-    of = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    made = download(as_csv(rows), name, CSV)
-    made.headers["Link"] = f'</survey/figures-metadata?of={quote(of, safe="")}>; rel="describedby"; type="{CSVW_TYPE}"'
-    return made
+    return table_file(request, rows, f"co-quan-{agency.code}-{chosen.name}.csv")

@@ -13,13 +13,13 @@ from server.auth.roles import User
 from server.catalogue.agencies import read_agencies
 from server.scores.asked import asked_period
 from server.scores.figures import Figure, Place
-from server.scores.files import as_csv
 from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
 from server.scores.standings import held_index, main_instrument
 from server.store.engine import read
-from server.web.context import ScoreReader, download, engine_of, language, render
+from server.web.context import ScoreReader, engine_of, language, render
 from server.web.listing import holds, listing
+from server.web.table_files import table_file
 
 router = APIRouter(include_in_schema=False)
 Words = Annotated[str, Query(max_length=80)]
@@ -123,4 +123,4 @@ def heat_file(request: Request, user: ScoreReader, period: Words = "", by: Words
         for code, words in columns
         if (figure := place.figure(code)).index is not None
     ]
-    return download(as_csv(rows), f"ban-do-nhiet-{name}.csv", "text/csv; charset=utf-8")
+    return table_file(request, rows, f"ban-do-nhiet-{name}.csv")

@@ -14,14 +14,14 @@ from server.catalogue.agencies import read_agencies
 from server.core.labels import COMMENT_CODES
 from server.ratings.comments import coded_counts
 from server.scores.asked import asked_period, own_agency
-from server.scores.files import as_csv
 from server.scores.fused import rated_quarters
 from server.scores.interval_svg import Interval, interval_plot
 from server.scores.reasons import DIMENSIONS, ReasonPlace, reasons_of
 from server.scores.standings import main_instrument
 from server.store.engine import read
-from server.web.context import ScoreReader, download, engine_of, language, render
+from server.web.context import ScoreReader, engine_of, language, render
 from server.web.listing import listing
+from server.web.table_files import table_file
 
 router = APIRouter(include_in_schema=False)
 CSV = "text/csv; charset=utf-8"
@@ -121,4 +121,4 @@ def reasons_file(
         for place in places
         for reason in place.reasons
     ]
-    return download(as_csv(rows), f"ly-do-{chosen.name}.csv", CSV)
+    return table_file(request, rows, f"ly-do-{chosen.name}.csv")

@@ -22,7 +22,14 @@ from pipeline.calendar import Period, day_date
 CSVW_NAME = "csv-metadata.json"
 DCAT_NAME = "dataset.jsonld"
 CSVW_TYPE = "application/csvm+json"
-_TYPES = {"text": "string", "integer": "integer", "number": "number", "day": {"base": "date", "format": "yyyy-MM-dd"}}
+_TYPES: dict[str, Any] = {
+    "text": "string",
+    "integer": "integer",
+    "number": "number",
+    "boolean": {"base": "boolean", "format": "True|False"},
+    "day": {"base": "date", "format": "yyyy-MM-dd"},
+}
+KINDS = frozenset(_TYPES)
 _MEDIA = {
     ".csv": "text/csv",
     ".json": "application/json",
@@ -34,7 +41,7 @@ _MEDIA = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column. `kind`: text, integer, number or day; `values`: code -> label in Vietnamese; empty `en`: none."""
+    """A column. `kind`: one of `KINDS`; `values`: code -> label in Vietnamese; empty `en`: none."""
 
     name: str
     kind: str
@@ -83,7 +90,8 @@ def _words(vi: str, en: str) -> list[dict[str, str]]:
 
 def _table(table: CsvTable) -> dict[str, Any]:
     columns = [_column(column) for column in table.columns]
-    return {"url": table.url, "dc:title": _words(table.vi, table.en), "tableSchema": {"columns": columns}}
+    title = {"dc:title": said} if (said := _words(table.vi, table.en)) else {}
+    return {"url": table.url, **title, "tableSchema": {"columns": columns}}
 
 
 def _column(column: Column) -> dict[str, Any]:

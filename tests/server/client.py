@@ -3,6 +3,7 @@ page."""
 
 from __future__ import annotations
 
+import csv
 import re
 from typing import Any
 
@@ -35,3 +36,18 @@ class Browser:
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
         """Log in."""
         return self.post("/log-in", {"name": name, "password": password})
+
+
+def described_columns(browser: Browser, file: Any) -> dict[str, Any]:
+    """What a CSV file's columns are, in order, by the description to which it leads: name -> datatype."""
+    address, relation, kind = (part.strip() for part in file.headers["link"].split(";"))
+    assert (relation, kind) == ('rel="describedby"', 'type="application/csvm+json"')
+    answer = browser.get(address.strip("<>"))
+    assert answer.headers["content-type"].startswith("application/csvm+json")
+    [table] = answer.json()["tables"]
+    assert table["url"] == str(file.request.url).removeprefix("http://testserver")
+    columns = table["tableSchema"]["columns"]
+    assert all([said["@language"] for said in column["dc:description"]] == ["vi", "en"] for column in columns)
+    found = {column["titles"]["und"]: column["datatype"] for column in columns}
+    assert list(found) == next(csv.reader(file.text.lstrip("\ufeff").splitlines()))
+    return found

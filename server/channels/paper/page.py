@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request
@@ -34,7 +33,6 @@ from server.rounds.rounds import all_rounds, find_round
 from server.store.engine import read, write
 from server.tabular.answers import read_item
 from server.tabular.values import read_day
-from server.tabular.writing import CsvWriter
 from server.web.context import (
     DataClerk,
     GroupNumber,
@@ -47,6 +45,7 @@ from server.web.context import (
     render,
     row_id,
 )
+from server.web.table_files import table_file
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 _ENTRY_WORDS = {
@@ -247,20 +246,28 @@ def enter(request: Request, user: DataClerk, sent: FormAnswers) -> dict[str, Any
     return {"code": form.code, "result": str(done), "agency": form.agency}
 
 
+_FORM_COLUMNS = ("enumerator", "form", "agency", "service_group", "state", "recheck")
+
+
 @router.get("/rounds/{round_id}/forms.csv")
 def forms_list(request: Request, user: SurveyManager, round_id: RowId) -> Response:
     """Every form of a round: whose list it is on, where it stands, whether it is to be re-checked."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
         forms = forms_by_enumerator(connection, user.scope, round_id)
-    out = io.StringIO()
-    rows = CsvWriter(out)
-    rows.row(["enumerator", "form", "agency", "service_group", "state", "recheck"])
-    for form in forms:
-        place = (form.enumerator or "", form.code, form.agency, form.service_group)
-        # Which forms will be re-checked is not told before they have come back.
-        rows.row([*place, form.state, int(form.recheck) if form.state == "entered" else ""])
-    return download("\ufeff" + out.getvalue(), f"forms-{found.code}.csv", "text/csv; charset=utf-8")
+    rows = [
+        {
+            "enumerator": form.enumerator or "",
+            "form": form.code,
+            "agency": form.agency,
+            "service_group": form.service_group,
+            "state": form.state,
+            # Which forms will be re-checked is not told before they have come back.
+            "recheck": int(form.recheck) if form.state == "entered" else None,
+        }
+        for form in forms
+    ]
+    return table_file(request, rows, f"forms-{found.code}.csv", _FORM_COLUMNS)
 
 
 @router.post("/rounds/{round_id}/recheck")

@@ -25,7 +25,7 @@ from server.store.engine import read, write
 from server.store.tables.changes import changes
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState, ratings
 from server.store.tables.users import Role
-from tests.server.client import Browser
+from tests.server.client import Browser, described_columns
 from tests.server.province import Province, add_analyst, fill_province
 
 
@@ -367,6 +367,8 @@ def test_lists_of_enumerators(world: World) -> None:
     data = {"agency": agency, "count": 3, "enumerator": person[1], "recheck_percent": 100}
     printed = browser.post(f"/survey/rounds/{round_id}/paper", data, form=f"/survey/rounds/{round_id}/paper")
     assert printed.content.startswith(b"%PDF")
-    lines = browser.get(f"/survey/rounds/{round_id}/forms.csv").text.splitlines()
+    file = browser.get(f"/survey/rounds/{round_id}/forms.csv")
+    assert described_columns(browser, file)["form"] == "string"
+    lines = file.text.splitlines()
     assert len(lines) == 4
     assert all(line.startswith("BD1,") and line.endswith("printed,") for line in lines[1:])

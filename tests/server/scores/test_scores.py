@@ -21,7 +21,6 @@ from server.catalogue.agencies import read_agencies
 from server.commands import analyze
 from server.core.provinces import make_province, write_setting
 from server.scores.evidence import agency_months, spans
-from server.scores.files import as_csv, as_parquet, columns_of, described
 from server.scores.fused import agency_scores, newest_period, rated_quarters
 from server.scores.tables import TABLES, material
 from server.scores.trends import Pulse, channel_counts, pulses, trend
@@ -33,6 +32,7 @@ from server.store.tables.ratings import RatingState, ratings
 from server.store.tables.releases import cell_values, deliveries, releases
 from server.store.tables.transactions import transactions
 from server.store.tables.users import Role
+from server.tabular.row_files import as_csv, as_parquet, columns_of, described
 from server.tabular.writing import safe_cell
 from tests.server.client import Browser
 from tests.server.province import PERIOD, Province, add_ratings, application, fill_province

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ Row = dict[str, Any]
 COLUMNS: dict[str, Message] = {
     "period": Message("Period: year, quarter or month"),
     "agency": Message("Code of the agency"),
+    "name": Message("Name"),
     "name_vi": Message("Name in Vietnamese"),
     "name_en": Message("Name in English"),
     "agency_level": Message("Level of the administration"),
@@ -70,7 +72,7 @@ COLUMNS: dict[str, Message] = {
     "difference": Message("Implicit minus explicit"),
     "best": Message("Best rank that the figures allow"),
     "worst": Message("Worst rank that the figures allow"),
-    "of": Message("Among so many agencies of the level"),
+    "of": Message("Among so many: agencies of the level, transactions to draw from"),
     "kind": Message("What was tested for drift: levels, abstention, calibration, slow_change"),
     "statistic": Message("Test statistic"),
     "degrees": Message("Degrees of freedom"),
@@ -81,19 +83,84 @@ COLUMNS: dict[str, Message] = {
     ),
     "rings_at": Message("Evidence at which it rings: by chance alone after as many months on average"),
     "index_explicit": Message("Explicit index"),
+    "dimension": Message("Dimension that the row is of"),
+    "code": Message("Code of the place or group"),
+    "figure": Message("Criterion, factor, or the whole"),
+    "figure_kind": Message("Kind of the figure"),
+    "valid": Message("Valid answers"),
+    "weighted": Message("Index weighted to the transactions"),
+    "adjusted": Message("Index adjusted to the province's mix of channels"),
+    "id": Message("Code of the agency"),
+    "index_fused": Message("Fused index; empty where nothing could be fused"),
+    "fused": Message("Fused index"),
+    "index_corrected": Message("Corrected index; empty where nothing could be corrected"),
+    "corrected": Message("Corrected index"),
+    "ci": Message("Fused index, or the explicit one where nothing was fused"),
+    "n_explicit": Message("Explicit ratings"),
+    "n_implicit": Message("Visits in the noisy tables (their noisy total)"),
+    "transactions": Message("Known transactions"),
+    "response_rate": Message("Share of the transactions that were rated"),
+    "reason": Message("Code of the reason"),
+    "unsatisfied": Message("Answers that are not satisfied, of which reasons were asked"),
+    "sheets": Message("Sheets that name this reason"),
+    "share": Message("Share of them, 0..1"),
+    "left": Message("The first that is compared"),
+    "right": Message("The second that is compared"),
+    "origin": Message("Where the counts come from: the portal, or own dossiers"),
+    "dossiers": Message("Dossiers"),
+    "dossiers_good": Message("Dossiers neither late nor with a petition or a dislike"),
+    "petitions": Message("Petitions"),
+    "petitions_in_time": Message("Petitions answered in time"),
+    "petitions_good": Message("Petitions neither disliked nor repeated nor late"),
+    "in_time": Message("Petitions in time, points of Decision 766"),
+    "good": Message("Answers that satisfied, points of Decision 766"),
+    "total": Message("All three parts, points of Decision 766"),
+    "enumerator": Message("Enumerator on whose list the form is"),
+    "form": Message("Code of the form"),
+    "state": Message("Where the form stands"),
+    "recheck": Message("1: to be re-checked; empty before it has come back"),
+    "transaction_number": Message("Number of the transaction that was drawn, from 1"),
 }
 """Data dictionary: column -> what it means. `X_low`, `X_high` of a measure X are its bounds."""
+
+
+_ENDINGS = (
+    ("_low", Message("lower bound")),
+    ("_high", Message("upper bound")),
+    ("_index", Message("index")),
+    ("_points", Message("points")),
+)
 
 
 def described(column: str) -> Message | Joined:
     """What a column means. Raises `KeyError` for one that nobody described."""
     if column in COLUMNS:
         return COLUMNS[column]
-    for ending, bound in (("_low", Message("lower bound")), ("_high", Message("upper bound"))):
+    for ending, of in _ENDINGS:
         base = column.removesuffix(ending)
         if base != column and base in COLUMNS:
-            return Joined((COLUMNS[base], bound), ", ")
+            return Joined((COLUMNS[base], of), ", ")
+    base, _, language = column.rpartition("_")
+    if base in COLUMNS and re.fullmatch("[a-z]{2,3}", language):
+        return Joined((COLUMNS[base], Message("in words ({language})", language=language)), ", ")
     raise KeyError(column)
+
+
+def kinds_of(rows: Sequence[Row], names: Sequence[str]) -> dict[str, str]:
+    """Of each column what it holds, as `server.tabular.metadata.Column.kind`; text where there is nothing."""
+    found = {}
+    for name in names:
+        types = {type(row[name]) for row in rows if row.get(name) is not None}
+        found[name] = (
+            "boolean"
+            if types == {bool}
+            else "integer"
+            if types == {int}
+            else "number"
+            if types and all(issubclass(each, (int, float)) and each is not bool for each in types)
+            else "text"
+        )
+    return found
 
 
 def columns_of(rows: Sequence[Row]) -> list[str]:
@@ -101,10 +168,11 @@ def columns_of(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
-def as_csv(rows: Sequence[Row]) -> bytes:
-    """CSV in UTF-8 with a byte-order mark, which spreadsheets need for Vietnamese; a missing value is empty."""
+def as_csv(rows: Sequence[Row], columns: Sequence[str] = ()) -> bytes:
+    """CSV in UTF-8 with a byte-order mark, which spreadsheets need for Vietnamese; a missing value is empty. `columns`:
+    where there may be no row."""
     text = io.StringIO(newline="")
-    names = columns_of(rows)
+    names = list(columns) or columns_of(rows)
     writer = CsvWriter(text)
     writer.row(names)
     writer.rows([row.get(name, "") for name in names] for row in rows)
