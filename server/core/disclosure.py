@@ -11,7 +11,7 @@ Three rules, all in *sheets*, with `below` the province's setting `min_answers` 
 3. **No difference of two views either.** Where one place of a dimension is hidden, the places hidden with it have
    `below` sheets together, also within a level or field whose total is shown, or a further one is hidden
    (`hidden_places`); so for every figure by the sheets behind it, since most may have the overall answer alone
-   (`hidden_figures`). Breakdowns by channel, field, service and month come with the settled quarter; of a part of a
+   (`hidden_figures`); and of two breakdowns together (`server.core.cuts`). Breakdowns by channel, field, service and month come with the settled quarter; of a part of a
    quarter neither it nor the rest may be small (`is_safe`).
 
 A quarter that is small within a year that is not remains a limit (ADR 0185).
@@ -33,6 +33,7 @@ from sqlalchemy import Connection, func, literal
 from calibration.design import distinct
 from pipeline.calendar import Period, quarter_of_month, today
 from pipeline.instruments import Instrument
+from server.core.cuts import thin_cuts
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.store.engine import raw_rows
@@ -47,6 +48,8 @@ PROVINCE_DIMENSIONS = frozenset({"province", "agency", "level"})
 CLERKS_OF_A_COUNTER = 2
 """A counter of fewer is a person: its figure would be this person's mark."""
 Key = TypeVar("Key", bound=Hashable)
+_Edge = tuple[tuple[int, Any], tuple[int, Any]]
+"""A cell as what its row and its column share."""
 IntArray = NDArray[np.int64]
 
 
@@ -143,31 +146,31 @@ def hidden_cells(
     sheets: Mapping[tuple[Key, Key], int], below: int, also: Iterable[tuple[Key, Key]] = ()
 ) -> frozenset[tuple[Key, Key]]:
     """Cells of a table of two ways (agency, place) that are hidden, where the totals of both ways are shown elsewhere:
-    those with fewer than `below` sheets and those of `also`; and in every row and column further ones, until what is
-    hidden there has `below` sheets together. A cell that is all of its row is known by the row's total, and hides
-    nothing."""
-    lines: dict[tuple[int, Key], set[tuple[Key, Key]]] = defaultdict(set)
-    for cell, count in sheets.items():
-        if count:
-            lines[0, cell[0]].add(cell)
-            lines[1, cell[1]].add(cell)
-    known = {next(iter(cells)) for (way, _), cells in lines.items() if way == 0 and len(cells) == 1}
+    those with fewer than `below` sheets and those of `also`; and further ones, until no sum or difference of rows,
+    columns and shown cells tells fewer (`server.core.cuts`). Where the totals alone tell them, no cell can hide it."""
     hidden = {cell for cell, count in sheets.items() if 0 < count < below} | {cell for cell in also if sheets[cell]}
-    grows = True
-    while grows:
-        grows = False
-        for cells in lines.values():
-            of_line = cells & hidden
-            total = sum(sheets[cell] for cell in of_line - known)
-            if not of_line or total >= below:
-                continue
-            for cell in sorted(cells - of_line - known, key=lambda one: (sheets[one], str(one))):
-                if total >= below:
-                    break
-                hidden.add(cell)
-                total += sheets[cell]
-                grows = True
-    return frozenset(hidden)
+    edges: dict[_Edge, int] = {((0, row), (1, column)): sheets[row, column] for row, column in hidden}
+    lines: dict[tuple[int, Key], list[_Edge]] = defaultdict(list)
+    for (row, column), count in sheets.items():
+        if count:
+            lines[0, row].append(((0, row), (1, column)))
+            lines[1, column].append(((0, row), (1, column)))
+    while cuts := thin_cuts(edges, below):
+        for side in cuts:
+            across = sorted(
+                (sheets[edge[0][1], edge[1][1]], str(edge), edge)
+                for end in side
+                for edge in lines[end]
+                if (edge[0] in side) != (edge[1] in side)
+            )
+            total = sum(edges.get(edge, 0) for _, _, edge in across)
+            for count, _, edge in across:
+                if total < below and edge not in edges:
+                    edges[edge] = count
+                    total += count
+            if total < below:  # nothing more ties this side to the rest: the totals tell it
+                edges[next(edge for _, _, edge in across if edge in edges)] = below
+    return frozenset((row, column) for (_, row), (_, column) in edges)
 
 
 def hidden_counters(sheets: Mapping[Key, int], clerks: Mapping[Key, int], below: int) -> frozenset[Key]:

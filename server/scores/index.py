@@ -24,10 +24,12 @@ from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, Sentence, Text
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
-from server.core.disclosure import Published, added_months, hidden_figures, hidden_places, looking_day, published
+from server.core.disclosure import Published, hidden_figures, looking_day, published
 from server.core.provinces import read_setting
 from server.scores.bodies import DIMENSIONS as BODIES
 from server.scores.bodies import Apart, apart
+from server.scores.breakdowns import DIMENSIONS as PARTED
+from server.scores.breakdowns import hidden_of, parted_places
 from server.scores.chances import Chances, chances
 from server.scores.figures import FigureTable, Place
 from server.scores.grouping import Grouped, grouped
@@ -285,10 +287,15 @@ def compute_index(
     one = Request(answers, figures, sheets, valid, alone, days, effects, suppress_below, watched)
     by_body = one if split is None else one.by_body(split, facts)
     places: list[Place] = []
+    parted: dict[str, frozenset[str]] = {}
+    if within is None and not set(PARTED).isdisjoint(dimensions := tuple(dimensions)):
+        parted = parted_places(connection, province_id, instrument, shown, catalogue, sheets, held)
     for dimension in dimensions:
         if within is None:
             found = grouped(dimension, catalogue, sheets, period, frame)
-            hidden = hidden_of(dimension, found, shown, catalogue, instrument)
+            hidden = (
+                parted[dimension] if dimension in parted else hidden_of(dimension, found, shown, catalogue, instrument)
+            )
         else:
             found = grouped(dimension, catalogue, sheets, period, {}, counters_of(connection, province_id, within))
             hidden = hidden_within(
@@ -332,34 +339,6 @@ def held_days(
     dimension that is asked for, and for the pages of single agencies."""
     of = (province_id, instrument.code, instrument.version, shown.period, shown.below, looking_day())
     return _days.get(of, version_of(connection, province_id), partial(days_of, answers))
-
-
-def hidden_of(
-    dimension: str, found: Grouped, shown: Published, catalogue: Catalogue, instrument: Instrument
-) -> frozenset[str]:
-    """Codes of the places of a dimension that are hidden."""
-    sheets = {named.code: int(count) for named, count in zip(found.names, found.sheets, strict=True)}
-    if not shown.shows(dimension):
-        return frozenset(sheets)
-    groups = {named.code: named.parent for named in found.names}
-    # sheets of no place (no procedure was named) are what the places leave of the whole
-    hidden = set(hidden_places({**sheets, "": int((found.place < 0).sum())}, shown.below, groups)) - {""}
-    within: dict[str, list[int]] = {}
-    if dimension == "province":
-        within = {named.code: list(catalogue.agencies) for named in found.names}
-    elif dimension == "agency":
-        within = {one.code: [one.id] for one in catalogue.agencies.values()}
-    elif dimension == "level":
-        within = {level.code: [] for level in catalogue.levels.values()}
-        for one in catalogue.agencies.values():
-            if one.parent in catalogue.levels:
-                within[catalogue.levels[one.parent].code].append(one.id)
-    months = shown.months_by_agency((instrument.code, instrument.version))
-    for named in found.names:
-        agencies = within.get(named.code)
-        if agencies is not None and not shown.is_safe(added_months(months, agencies)):
-            hidden.add(named.code)
-    return frozenset(hidden)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from pipeline.instruments import Instrument
 from server.catalogue.reading import frame_counts, read_catalogue
 from server.core.disclosure import looking_day
 from server.scores.bodies import apart
+from server.scores.breakdowns import hidden_of
 from server.scores.chances import chances
 from server.scores.figures import Place
 from server.scores.grouping import grouped
@@ -29,7 +30,6 @@ from server.scores.index import (
     answers_of,
     figures_of,
     held_days,
-    hidden_of,
     overall_alone,
     places_of,
     secret_of,

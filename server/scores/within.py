@@ -15,9 +15,10 @@ from sqlalchemy import Connection, func
 
 from calibration.design import distinct
 from pipeline.instruments import Instrument
-from server.catalogue.reading import Named
+from server.catalogue.reading import Named, read_catalogue
 from server.core.disclosure import Published, hidden_cells, hidden_counters, looking_day
 from server.core.scope import Scope
+from server.scores.breakdowns import parted_places
 from server.scores.held import Held, version_of
 from server.scores.sheets import Sheets, held_sheets, read_sheets
 from server.store.tables.boxes import boxes
@@ -75,11 +76,17 @@ def hidden_within(
 def _hidden_cells(
     connection: Connection, province_id: int, dimension: str, shown: Published, instrument: Instrument, held: bool
 ) -> frozenset[tuple[str, str]]:
-    """The hidden cells (agency, part) of a whole province."""
+    """The hidden cells (agency, part) of a whole province: also those of agencies and parts without a total, else the
+    cells' sum would be it."""
     read = held_sheets if held else read_sheets
-    cells = cell_counts(read(connection, province_id, instrument, shown.period, shown), dimension)
+    sheets = read(connection, province_id, instrument, shown.period, shown)
+    cells = cell_counts(sheets, dimension)
     unseen = shown.hidden_agencies()
-    also = [(str(agency), str(key)) for agency, key in cells if agency in unseen]
+    catalogue = read_catalogue(connection, province_id)
+    codes = parted_places(connection, province_id, instrument, shown, catalogue, sheets, held)[dimension]
+    parts = {"service": catalogue.services, "service_group": catalogue.groups}.get(dimension)
+    without = codes if parts is None else {key for key, one in parts.items() if one.code in codes}
+    also = [(str(agency), str(key)) for agency, key in cells if agency in unseen or key in without]
     return hidden_cells({(str(agency), str(key)): count for (agency, key), count in cells.items()}, shown.below, also)
 
 
