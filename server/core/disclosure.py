@@ -11,8 +11,8 @@ Three rules, all in *sheets*, with `below` the province's setting `min_answers` 
 3. **No difference of two views either.** Where one place of a dimension is hidden, the places hidden with it have
    `below` sheets together, also within a level or field whose total is shown, or a further one is hidden
    (`hidden_places`); so for every figure by the sheets behind it, since most may have the overall answer alone
-   (`hidden_figures`); and of two breakdowns together (`server.core.cuts`). Breakdowns by channel, field, service and month come with the settled quarter; of a part of a
-   quarter neither it nor the rest may be small (`is_safe`).
+   (`hidden_figures`), and for two breakdowns together (`server.core.cuts`). Breakdowns by channel, field, service and
+   month come with the settled quarter; of a part of a quarter neither it nor the rest may be small (`is_safe`).
 
 A quarter that is small within a year that is not remains a limit (ADR 0185).
 """

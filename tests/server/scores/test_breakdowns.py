@@ -52,10 +52,15 @@ def keys_of(sheets: Sheets, known: Catalogue) -> dict[str, tuple[NDArray[Any], C
     field = np.array([known.groups[one].parent if one in known.groups else 0 for one in sheets.service_group.tolist()])
     names = {"agency": known.agencies, "service": known.services, "service_group": known.groups, "field": known.fields}
     keys = {"agency": sheets.agency, "service": sheets.service, "service_group": sheets.service_group, "field": field}
-    found: dict[str, tuple[NDArray[Any], Callable[[Any], str]]] = {
-        kind: (keys[kind], lambda one, places=names[kind]: places[one].code if one in places else "") for kind in names
+
+    def coded(places: dict[int, Named]) -> Callable[[Any], str]:
+        return lambda one: places[one].code if one in places else ""
+
+    return {
+        **{kind: (keys[kind], coded(places)) for kind, places in names.items()},
+        "channel": (sheets.channel, str),
+        "month": (sheets.month, month_name),
     }
-    return found | {"channel": (sheets.channel, str), "month": (sheets.month, month_name)}
 
 
 def alone(sheets: Sheets, known: Catalogue) -> Hidden:

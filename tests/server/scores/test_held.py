@@ -73,9 +73,9 @@ def _in_one(connection: Connection, province: int) -> None:
 
 
 HOLDERS = {
-    "scores/analysis_tables.py", "scores/breakdowns.py", "scores/drivers.py", "scores/fused.py", "scores/index.py", "scores/own_place.py",
-    "scores/raked.py", "scores/reasons.py", "scores/sheets.py", "scores/shown.py", "scores/signals.py",
-    "scores/standings.py", "scores/within.py",
+    "scores/analysis_tables.py", "scores/breakdowns.py", "scores/drivers.py", "scores/fused.py", "scores/index.py",
+    "scores/own_place.py", "scores/raked.py", "scores/reasons.py", "scores/sheets.py", "scores/shown.py",
+    "scores/signals.py", "scores/standings.py", "scores/within.py",
 }  # fmt: skip
 """Modules with something `Held`; what they hold is made in `test_what_held_figures_read`."""
 
