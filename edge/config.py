@@ -33,6 +33,7 @@ from edge.counters import (
 from edge.legal import HOW_TO_STATE_A_BASIS, LegalSection
 from edge.queue_section import QueueSection
 from edge.quiet import UpdateSection
+from pipeline.bad_values import words_of_toml
 from pipeline.enrolment import enrolment_address
 from pipeline.errors import ConfigError, KeyFileError
 from pipeline.keys import public_key_bytes
@@ -42,7 +43,7 @@ from pipeline.privacy.policy import PrivacyPolicy
 
 def _language(code: str) -> str:
     if code not in languages():
-        raise ValueError(f"is one of {', '.join(languages())}")
+        raise ValueError(Message("must be one of {words}", words=", ".join(languages())))
     return code
 
 
@@ -190,14 +191,14 @@ class EdgeConfig(Section):
     @model_validator(mode="after")
     def _consistent(self) -> EdgeConfig:
         if self.box.demo != self.privacy.demo:
-            raise ValueError("[box] demo and [privacy] demo must be the same")
+            raise ValueError(Message("[box] demo and [privacy] demo must be the same"))
         if self.counter:
             self._refuse_what_two_forms_say()
             refuse_clashes(self.counter)
             self._refuse_taken_addresses()
         elif self.camera is None:
             raise ValueError(
-                '[camera] is missing: source = "none" where there is none, or [[counter]] for each counter'
+                Message('[camera] is missing: source = "none" where there is none, or [[counter]] for each counter')
             )
         self._refuse_unknown_pools()
         for counter in self.counters:
@@ -217,7 +218,9 @@ class EdgeConfig(Section):
         twice = [f"[{name}]" for name in ("camera", "microphone") if name in self.model_fields_set]
         twice += ["[box] counter_label"] * bool(self.box.counter_label)
         if twice:
-            raise ValueError(f"with [[counter]] tables there is no {' and no '.join(twice)}: each counter has its own")
+            raise ValueError(
+                Message("with [[counter]] tables there is no {names}: each counter has its own", names=", ".join(twice))
+            )
 
     def _refuse_taken_addresses(self) -> None:
         """Two servers on one port. Port 0 takes a free one."""
@@ -238,24 +241,44 @@ class EdgeConfig(Section):
         pools = self.privacy.pools
         if not self.counter:
             if pools:
-                raise ValueError("[[privacy.pools]] need [[counter]] tables: a box of one counter has one pool")
+                raise ValueError(
+                    Message("[[privacy.pools]] need [[counter]] tables: a box of one counter has one pool")
+                )
             return
         agencies = [pool.agency for pool in pools if pool.agency]
         for agency in agencies:
             if agencies.count(agency) > 1:
-                raise ValueError(f"two pools have the agency {agency!r}")
+                raise ValueError(Message("two pools have the agency '{agency}'", agency=agency))
         of = {name: pool for pool in pools for name in pool.counters}
         for counter in self.counter:
             pool = of.pop(counter.name, None)
             of_no_pool = bool(pools) and pool is None
             if of_no_pool or (counter.agency and (pool is None or pool.agency != counter.agency)):
-                known = ", ".join(agencies) or "none"
-                what = f"the agency {counter.agency!r} is of no pool" if counter.agency else "it is in no pool"
+                what = Message("it is in no pool")
                 if pool is not None:
-                    what = f"it is in pool {pool.number}, which is not that of the agency {counter.agency!r}"
-                raise ValueError(f"counter {counter.name}: {what} ([[privacy.pools]] agency: {known})")
+                    what = Message(
+                        "it is in pool {number}, which is not that of the agency '{agency}'",
+                        number=pool.number,
+                        agency=counter.agency,
+                    )
+                elif counter.agency:
+                    what = Message("the agency '{agency}' is of no pool", agency=counter.agency)
+                raise ValueError(
+                    Message(
+                        "counter {name}: {what} ([[privacy.pools]] agency: {known})",
+                        name=counter.name,
+                        what=what,
+                        known=", ".join(agencies) or "–",
+                    )
+                )
         for name, pool in of.items():
-            raise ValueError(f"pool {pool.number} has a counter {name!r}, and there is no [[counter]] of that name")
+            raise ValueError(
+                Message(
+                    "pool {number} has a counter '{name}', and there is no [[counter]] of that name",
+                    number=pool.number,
+                    name=name,
+                )
+            )
 
     def _refuse_what_staff_or_strangers_could_suffer(self) -> None:
         """Refusals, not warnings: nobody reads a warning at a counter."""
@@ -373,7 +396,8 @@ def load_config(path: Path) -> EdgeConfig:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            Message("{name} is not TOML: {error}.", name=path.name, error=error), Message("Correct that line.")
+            Message("{name} is not TOML: {error}.", name=path.name, error=words_of_toml(error)),
+            Message("Correct that line."),
         ) from None
     return parse_config(values, text, path)
 

@@ -9,7 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from edge.legal import NO_BASIS
-from pipeline.language import Joined, Message, Sentence, reason_of
+from pipeline.bad_values import words_of
+from pipeline.language import Joined, Message, Sentence
 
 
 def is_unstated_basis(error: Any) -> bool:
@@ -24,7 +25,7 @@ _REASONS = {
         "is not written as it has to be: a space or an accent, perhaps (docs/guide/edge.toml shows how)"
     ),
 }
-"""What pydantic finds most often, in words of our own."""
+"""What is said of a setting in words of its own."""
 
 
 def describe(error: Any, text: str, whole: type[BaseModel]) -> Sentence:
@@ -44,14 +45,8 @@ def describe(error: Any, text: str, whole: type[BaseModel]) -> Sentence:
         return NO_BASIS
     if error["type"] == "missing":
         return Message("'{name}' is missing.", name=name)
-    context = error.get("ctx", {})
-    raised = context.get("error")
-    if isinstance(raised, ValueError):
-        reason = reason_of(raised)
-    elif error["type"] in _REASONS:
-        reason = _REASONS[error["type"]].with_params(**context)
-    else:
-        reason = error["msg"]
+    kept = _REASONS.get(error["type"])
+    reason = words_of(error) if kept is None else kept.with_params(**error.get("ctx", {}))
     return Joined((where, name or Message("the file"), ": ", reason, "."), "")
 
 

@@ -58,7 +58,7 @@ def drawn_region(text: str) -> Region:
         region = [[round(float(x), 3), round(float(y), 3)] for x, y in json.loads(text)[:MAX_CORNERS]]
         CameraSection.model_validate({"source": "none", "region": region})
         if len(region) < 3:
-            raise ValueError("too few corners")
+            raise ValueError(Message("too few corners"))
     except (ValueError, TypeError, KeyError, ArithmeticError, RecursionError):
         raise InvalidError(
             Message("A region is at least three corners within the picture."),

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from pipeline.bad_values import words_of
 from pipeline.errors import ConflictError, HailongError
 from pipeline.instruments import use_folder
 from pipeline.language import Joined, Message, in_language, is_spoken
@@ -146,28 +147,12 @@ _MET = (
     Message("Somebody stored the same at the same moment; nothing was changed by this."),
     Message("Load the page again."),
 )
-_INVALID_WORDS = {
-    "missing": Message("is missing"),
-    "int_parsing": Message("must be a whole number"),
-    "float_parsing": Message("must be a number"),
-    "bool_parsing": Message("must be yes or no"),
-    "date_from_datetime_parsing": Message("must be a day"),
-    "date_parsing": Message("must be a day"),
-    "string_too_long": Message("is too long, at most {max_length} characters"),
-    "string_too_short": Message("is too short, at least {min_length} characters"),
-    "greater_than_equal": Message("must be {ge} or more"),
-    "greater_than": Message("must be more than {gt}"),
-    "less_than_equal": Message("must be {le} or less"),
-    "less_than": Message("must be less than {lt}"),
-}
-_UNUSABLE = Message("is a value that cannot be used")
 
 
 def _invalid_words(problem: Mapping[str, Any]) -> Joined:
     """What is wrong with one field of a request."""
     place = ".".join(str(part) for part in problem["loc"][1:])
-    words = _INVALID_WORDS.get(problem["type"], _UNUSABLE).with_params(**problem.get("ctx", {}))
-    return Joined((place, words), ": ")
+    return Joined((place, words_of(problem)), ": ")
 
 
 def _error_page(request: Request, status: int, detail: str) -> Response:

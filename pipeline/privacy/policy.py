@@ -96,11 +96,13 @@ class PrivacyPolicy(BaseModel):
     @model_validator(mode="after")
     def _within_budget(self) -> PrivacyPolicy:
         if self.pulse_epsilon_milli + self.evidence_epsilon_milli > self.budget_epsilon_milli:
-            raise ValueError("pulse_epsilon_milli + evidence_epsilon_milli must not exceed budget_epsilon_milli")
+            raise ValueError(
+                Message("pulse_epsilon_milli + evidence_epsilon_milli must not exceed budget_epsilon_milli")
+            )
         if self.demo and self.demo_evidence_s % self.demo_pulse_s:
-            raise ValueError("demo_evidence_s must be a multiple of demo_pulse_s")
+            raise ValueError(Message("demo_evidence_s must be a multiple of demo_pulse_s"))
         if self.at_rest is AtRest.PLAIN_DEMO and not self.demo:
-            raise ValueError('at_rest = "plain_demo" protects nothing and is for the demo only')
+            raise ValueError(Message('at_rest = "plain_demo" protects nothing and is for the demo only'))
         self._check_pools()
         return self
 
@@ -108,16 +110,22 @@ class PrivacyPolicy(BaseModel):
         if not self.pools:
             return
         if self.pool_with:
-            raise ValueError("a box with pools has no pool_with: let a small pool join another one (joins)")
+            raise ValueError(Message("a box with pools has no pool_with: let a small pool join another one (joins)"))
         by_number = {pool.number: pool for pool in self.pools}
         named = [name for pool in self.pools for name in pool.counters]
         if len(by_number) != len(self.pools) or len(set(named)) != len(named):
-            raise ValueError("every pool has a number of its own, and every counter is in one pool")
+            raise ValueError(Message("every pool has a number of its own, and every counter is in one pool"))
         if 1 not in by_number or by_number[1].joins:
-            raise ValueError("one of the pools has the number 1, and joins no other")
+            raise ValueError(Message("one of the pools has the number 1, and joins no other"))
         for pool in self.pools:
             if pool.joins and (pool.joins not in by_number or by_number[pool.joins].joins):
-                raise ValueError(f"pool {pool.number} joins {pool.joins}, which is no pool that is released")
+                raise ValueError(
+                    Message(
+                        "pool {number} joins {joins}, which is no pool that is released",
+                        number=pool.number,
+                        joins=pool.joins,
+                    )
+                )
 
     @property
     def released_pools(self) -> dict[int, int]:

@@ -65,9 +65,9 @@ def local_path(path: str) -> str:
 
 
 @router.get("/log-in")
-def log_in_page(request: Request, after: str = "/") -> Response:
-    """The log-in form."""
-    return log_in_form(request, 200, "", after=after)
+def log_in_page(request: Request, after: str = "/", changed: bool = False) -> Response:
+    """The log-in form. `changed`: to whoever has just changed the password, and comes here for it."""
+    return log_in_form(request, 200, "", after=after, changed=changed)
 
 
 @router.post("/log-in")
@@ -166,10 +166,12 @@ def let_in(request: Request, row: Row[Any], after: str, began: Began = BY_PASSWO
     return response
 
 
-def log_in_form(request: Request, status: int, problem: Message | str, name: str = "", after: str = "/") -> Response:
+def log_in_form(
+    request: Request, status: int, problem: Message | str, name: str = "", after: str = "/", changed: bool = False
+) -> Response:
     """The log-in page, with what went wrong."""
     provider = web(request).config.oidc.shown_name
-    values = {"problem": problem, "name": name, "after": local_path(after), "provider": provider}
+    values = {"problem": problem, "name": name, "after": local_path(after), "provider": provider, "changed": changed}
     return render(request, "log_in.html", status, **values)
 
 
@@ -274,7 +276,7 @@ def account(
             change_password(connection, user, old, new)
     except RequestError as error:
         return account_form(request, error.status, error_text(request, error))
-    response = RedirectResponse("/log-in", 303)
+    response = RedirectResponse("/log-in?changed=true", 303)
     response.delete_cookie(SESSION_COOKIE)
     return response
 

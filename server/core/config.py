@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from sqlalchemy import Engine
 
+from pipeline.bad_values import words_of, words_of_toml
 from pipeline.errors import ConfigError
 from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys
 from pipeline.language import Message
@@ -52,11 +53,11 @@ class WebConfig(_Section):
             return given
         parts = urlsplit(given)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("is no address such as https://hailong.example.vn")
+            raise ValueError(Message("is no address such as https://hailong.example.vn"))
         if parts.path not in ("", "/") or parts.fragment:
-            raise ValueError("has a path: the server stands at the root of a name of its own")
+            raise ValueError(Message("has a path: the server stands at the root of a name of its own"))
         if parts.port is not None and not 0 < parts.port < 65_536:
-            raise ValueError("has a port that is none")
+            raise ValueError(Message("has a port that is none"))
         return given.rstrip("/")
 
     @field_validator("trusted_proxies")
@@ -81,13 +82,13 @@ class IngestConfig(_Section):
             return given
         match = _DOOR.fullmatch(given)
         if match is None or (match[1] != "*" and not 0 < int(match[1]) < 65_536):
-            raise ValueError("is no address such as tcp://*:5870")
+            raise ValueError(Message("is no address such as tcp://*:5870"))
         return given
 
     @model_validator(mode="after")
     def _are_two_doors(self) -> IngestConfig:
         if self.address == self.enrol_address and not self.address.endswith(":*"):
-            raise ValueError("address and enrol_address are the same")
+            raise ValueError(Message("address and enrol_address are the same"))
         return self
 
 
@@ -139,13 +140,13 @@ class OidcConfig(_Section):
         if given:
             require_safe_address(given)
             if urlsplit(given).query:
-                raise ValueError("has a query")
+                raise ValueError(Message("has a query"))
         return given
 
     @model_validator(mode="after")
     def _is_whole(self) -> OidcConfig:
         if self.issuer and not (self.client_id and self.roles and "openid" in self.scopes):
-            raise ValueError("issuer needs client_id, [oidc.roles] and the scope openid")
+            raise ValueError(Message("issuer needs client_id, [oidc.roles] and the scope openid"))
         return self
 
     @property
@@ -159,7 +160,7 @@ def require_safe_address(given: str) -> None:
     parts = urlsplit(given)
     here = parts.scheme == "http" and parts.hostname in LOOPBACK
     if (parts.scheme != "https" and not here) or not parts.hostname or parts.username or parts.fragment:
-        raise ValueError("is no address such as https://dangnhap.example.vn")
+        raise ValueError(Message("is no address such as https://dangnhap.example.vn"))
 
 
 class MailConfig(_Section):
@@ -180,11 +181,11 @@ class MailConfig(_Section):
     @model_validator(mode="after")
     def _is_whole(self) -> MailConfig:
         if self.host and "@" not in self.sender:
-            raise ValueError("mail.sender is no address such as hailong@example.vn")
+            raise ValueError(Message("mail.sender is no address such as hailong@example.vn"))
         if self.user and not self.password_file:
-            raise ValueError("mail.user needs mail.password_file")
+            raise ValueError(Message("mail.user needs mail.password_file"))
         if self.user and self.security == "none":
-            raise ValueError("mail.user needs mail.security of starttls or tls: no password goes in the clear")
+            raise ValueError(Message("mail.user needs mail.security of starttls or tls: no password goes in the clear"))
         return self
 
 
@@ -219,7 +220,7 @@ class ServerConfig(_Section):
     @model_validator(mode="after")
     def _is_reached_by_its_provider(self) -> ServerConfig:
         if self.oidc.issuer and not self.web.public_url:
-            raise ValueError("[oidc] needs [web] public_url: people come back to it")
+            raise ValueError(Message("[oidc] needs [web] public_url: people come back to it"))
         return self
 
     mail: MailConfig = MailConfig()
@@ -283,7 +284,8 @@ def load_config(args: argparse.Namespace) -> ServerConfig:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(
-                Message("{path} is not TOML: {error}.", path=path, error=error), Message("Correct the line named.")
+                Message("{path} is not TOML: {error}.", path=path, error=words_of_toml(error)),
+                Message("Correct the line named."),
             ) from None
         if "data_dir" in values:
             raise ConfigError(
@@ -302,7 +304,7 @@ def make_config(values: dict[str, Any], origin: str) -> ServerConfig:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(
-            Message("{origin}: {where}: {first}.", origin=origin, where=where, first=first["msg"]),
+            Message("{origin}: {where}: {first}.", origin=origin, where=where, first=words_of(first)),
             Message("Correct or remove this key."),
         ) from None
 

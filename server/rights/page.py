@@ -104,7 +104,7 @@ def close(
                     "Close the request {reference}: {outcome}?", reference=named, outcome=requests.OUTCOMES[outcome]
                 ),
                 then=FOR_GOOD,
-                yes=Message("Close"),
+                yes=Message("Close the request"),
                 fields={"outcome": outcome},
                 back=PATH,
             )
@@ -183,7 +183,7 @@ def close_incident(request: Request, user: RightsOfficer, number: RowId, sure: S
             raise AskFirst(
                 Message("Close the incident {reference}?", reference=named),
                 then=FOR_GOOD,
-                yes=Message("Close"),
+                yes=Message("Close the incident"),
                 back=PATH,
             )
     return back(PATH)

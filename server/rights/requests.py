@@ -76,7 +76,7 @@ KINDS: dict[str, Kind] = {
 OUTCOMES: dict[str, Message] = {
     "explained": Message("Explained that nothing is kept by name"),
     "shown": Message("Shown"),
-    "corrected": Message("Corrected"),
+    "corrected": Message("Data corrected"),
     "erased": Message("Erased"),
     "noted": Message("Withdrawal noted"),
     "remedied": Message("Found right, remedied"),

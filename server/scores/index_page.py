@@ -21,7 +21,7 @@ from server.ratings.batches import unfinished
 from server.scores.figures import Place
 from server.scores.fused import newest_period, rated_quarters
 from server.scores.index import DIMENSIONS, WHOLE, IndexResult, compute_index
-from server.scores.standings import held_index
+from server.scores.standings import held_index, known_standings
 from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.web.context import ScoreReader, engine_of, language, render
@@ -85,6 +85,11 @@ def index_page(
         missing = unfinished(connection, user.province_id)
         agencies = read_catalogue(connection, user.province_id).agencies
         complaints = counts(connection, user.province_id, parse_period(result.period))
+        standing = None
+        if user.agency_id is None and (by, item, q, page) == ("agency", WHOLE, "", 1):
+            standing = known_standings(connection, user.province_id, parse_period(result.period))
+            if standing and standing.instrument != questionnaire:
+                standing = None
     if user.agency_id is not None:
         by = "agency"
         complaints = [one for one in complaints if one.agency_id == user.agency_id]
@@ -126,6 +131,7 @@ def index_page(
         item=item,
         items=items,
         whole=head[0] if head else None,
+        standing=standing,
         q=q,
         table=listing(PATH, asked, found, keys, sort=sort, page=page),
         dimensions=DIMENSION_NAMES,

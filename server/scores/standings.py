@@ -132,6 +132,11 @@ def known_index(connection: Connection, province_id: int, instrument: Instrument
     return _results.look(_of(province_id, instrument, period, "agency"), version_of(connection, province_id))
 
 
+def known_standings(connection: Connection, province_id: int, period: Period) -> Standings | None:
+    """`standings` where they are held already."""
+    return _held.look((province_id, period), version_of(connection, province_id))
+
+
 def _of(province_id: int, instrument: Instrument, period: Period, by: str) -> tuple[Hashable, ...]:
     return province_id, instrument.code, instrument.version, period, by
 

@@ -131,6 +131,29 @@ def test_the_yearly_report_takes_two_clicks(page: Page, url: str, province: Prov
     assert caught.value.suggested_filename.endswith("2026-2640.pdf")
 
 
+def test_the_index_prints_the_answer_first(page: Page, url: str, store: Engine, province: Province) -> None:
+    """The province's figure and who stands out on a page of their own; the tables follow."""
+    answer_the_criteria(store)
+    log_in(page, url, province.users[Role.ANALYST])
+    page.goto(f"{url}/?period=2026-Q3")
+    index = page.locator("#province-index").inner_text()
+    page.goto(f"{url}/survey/index?period=2026-Q3")
+    expect(page.locator("#answer")).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(page.locator("#answer .big b")).to_have_text(index)
+    expect(page.locator("#answer")).to_contain_text("Chắc chắn thấp")
+    assert page.locator("#answer").evaluate("e => getComputedStyle(e).breakAfter") == "page"
+
+
+def test_a_citizens_form_prints_as_a_form(page: Page, url: str, province: Province) -> None:
+    page.goto(f"{url}/feedback/{province.code}")
+    page.emulate_media(media="print")
+    for field in ("#agency", "#text", "#contact"):
+        expect(page.locator(field)).to_be_visible()
+    expect(page.locator(".look")).to_be_hidden()
+    assert page.locator("#text").bounding_box()["height"] > 200  # type: ignore[index]
+
+
 @pytest.mark.parametrize("path", ["/?period=2026-Q3", "/agencies/p1-a?period=2026-Q3"])
 def test_the_leaders_pages_print_on_one_page(
     page: Page, url: str, store: Engine, province: Province, path: str
@@ -184,12 +207,12 @@ def test_a_phone_pushes_nothing_sideways(page: Page, url: str, province: Provinc
     expect(page.locator("#places tbody td").first).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [1280, 1366])
+@pytest.mark.parametrize("width", [390, 768, 1280, 1366])
 def test_the_longest_menu_takes_two_rows(page: Page, url: str, province: Province, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 768})
     log_in(page, url, province.users[Role.ADMINISTRATOR])
     page.goto(f"{url}/settings")
-    assert page.locator("header.top").bounding_box()["height"] < 100  # type: ignore[index]
+    assert page.locator("header.top").bounding_box()["height"] < 112  # type: ignore[index]
     expect(page.locator("#confidence")).to_have_value("0,95")
 
 

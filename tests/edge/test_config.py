@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from edge.capture.redaction import redacted, without_user
-from edge.config import EdgeConfig, load_config
+from edge.config import EdgeConfig, complaints, load_config
 from edge.config_complaints import section_of
 from edge.perception.analysis import engine_settings
 from pipeline.errors import ConfigError
 from pipeline.fusion import FusionParameters
 from pipeline.keys import z85_encode
+from pipeline.language import in_language
 
 KEY = z85_encode(bytes(range(32)))
 GOOD = f"""
@@ -84,7 +87,7 @@ def test_the_counters_prior_reaches_the_fusion(tmp_path: Path) -> None:
         (
             'source = "none"',
             "source = 0\nregion = [[0.1, 0.1], [0.9, 1.9], [0, 0]]",
-            "camera.region.1.1: Input should be less than or equal to 1.",
+            "camera.region.1.1: must be 1 or less.",
         ),
         (
             "clerks_per_box = 2",
@@ -102,7 +105,7 @@ def test_the_counters_prior_reaches_the_fusion(tmp_path: Path) -> None:
             '[visit] by = "presence" needs a camera',
         ),
         ('data_dir = "data"', 'data_dir = "data"\ndemo = true', "[box] demo and [privacy] demo must be the same."),
-        ("[privacy]", "[privacy", "is not TOML"),
+        ("[privacy]", "[privacy", "is not TOML: line 10, column 9 is not written as it has to be."),
     ],
 )
 def test_what_is_wrong_is_named(old: str, new: str, said: str, tmp_path: Path) -> None:
@@ -204,3 +207,19 @@ def _undocumented(model: type, place: str = "") -> list[str]:
 
 def test_every_setting_stands_in_the_guide_s_example() -> None:
     assert _undocumented(EdgeConfig) == []
+
+
+def test_whatever_is_wrong_with_a_setting_is_said_in_vietnamese() -> None:
+    """Every setting of the guide with values of every kind; pydantic's own words are English."""
+    values = tomllib.loads((Path(__file__).parents[2] / "docs/guide/edge.toml").read_text("utf-8"))
+    wrong: list[object] = [None, "x", "", -1, 10**9, 3.5, True, [], [1], {}, "2026-13-45"]
+    said = [
+        in_language(complaint, "vi")
+        for name, table in values.items()
+        for key in (*table, "unknown")
+        for value in wrong
+        for _, complaint in complaints({**values, name: {**table, key: value}})
+    ]
+    english = re.compile(r": .*\b(?:input|should|valid|must|field|than|given|is|the)\b", re.IGNORECASE)
+    assert [words for words in said if english.search(words)] == []
+    assert len(said) > 300

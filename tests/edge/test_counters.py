@@ -170,7 +170,7 @@ def test_pools_without_counters_and_too_many_counters_are_refused(tmp_path: Path
     tables = "".join(f'[[counter]]\nname = "{number}"\nagency = "a"\n' for number in range(MAX_COUNTERS + 1))
     head = HALL[: HALL.index("[[counter]]")]
     pool = '[[privacy.pools]]\nnumber = 1\nagency = "a"\n'
-    with pytest.raises(ConfigError, match="at most 64 items"):
+    with pytest.raises(ConfigError, match="too many entries, at most 64"):
         load_config(write(tmp_path, head + tables + pool))
     assert len(load_config(write(tmp_path, head + tables[: tables.rindex("[[counter]]")] + pool)).counters) == 64
 
