@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.capture.media_file import Interest, open_media, read_frames
-from edge.capture.resting import AWAKE_S, LONGEST_S, MAX_HELD, MIN_SIZES, STRETCH_S, Resting
+from edge.capture.resting import AWAKE_S, LONGEST_S, MAX_HELD, MIN_SIZES, SIZES, STRETCH_S, Resting
 from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, load_networks
 from edge.perception.settings import EngineSettings
@@ -193,3 +193,11 @@ def test_whoever_comes_between_is_noticed_by_the_next_picture_that_stands_alone(
     assert arrives_s <= noticed_s <= arrives_s + KEY / RATE_HZ
     assert len(begun) == 1
     assert engine.visit_open
+
+
+@given(st.lists(st.integers(0, 9), max_size=200))
+def test_the_largest_of_the_last_packets_is_kept(sizes: list[int]) -> None:
+    resting = Resting(Tallies())
+    for number, size in enumerate(sizes, start=1):
+        resting._note_size(size)
+        assert resting._largest == max(sizes[max(0, number - SIZES) : number])
