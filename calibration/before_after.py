@@ -8,7 +8,8 @@ meets all, is gone.
 Few agencies are improved, and small ones vary more. So chance is read off the controls: their changes, each over its
 own standard deviation (sampling variance and a common variance by moments), are dealt to the improved agencies at their
 standard deviations, many times (Conley, Taber 2011; Ferman, Pinto 2019). The interval leaves out what the dealt changes
-exceed; the p-value is their share beyond the effect.
+exceed; the p-value is their share beyond the effect. Eight controls show no rare change: neither is narrower, or
+smaller, than by Student's distribution with a degree less than there are controls.
 
 *Placebo*: the same with the last period before the improvement as if it had come one period earlier. An effect there is
 none of the improvement: then the agencies were on another way already, or were chosen for a bad quarter that passes.
@@ -22,8 +23,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import stdtr
 
-from calibration.intervals import LEVEL
+from calibration.intervals import LEVEL, t_quantile
 from pipeline.errors import StatisticsError
 from pipeline.language import Message, in_language
 
@@ -166,4 +168,9 @@ def _effect(
     chance = dealt @ (shares[0] - shares[1])
     low, high = np.quantile(chance, [0.5 - level / 2, 0.5 + level / 2])
     p_value = (1.0 + float((np.abs(chance) >= abs(estimate)).sum())) / (DEALS + 1.0)
-    return Effect(estimate, estimate - float(high), estimate - float(low), p_value)
+    # what is dealt goes no further than the controls did, of which there are few: never less than Student's
+    error = float(np.sqrt(np.square(standard).mean() * np.square(spread * (shares[0] - shares[1])).sum()))
+    half = float(t_quantile(len(control) - 1.0, level)) * error
+    if error > 0:
+        p_value = max(p_value, 2.0 * float(stdtr(len(control) - 1.0, -abs(estimate) / error)))
+    return Effect(estimate, estimate - max(float(high), half), estimate + max(-float(low), half), p_value)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 ITERATIONS: Final = 200
 TOLERANCE: Final = 1e-10
+FEWEST_AREAS: Final = 5
+"""Areas below which none borrows of the others."""
 AREAS_AT_ONCE: Final = 500
 """Areas whose likelihood is on the grid at one time: 6 MB."""
 
@@ -253,7 +255,7 @@ def small_area_estimates(
     share, psi = pooled_variances(satisfied, rated, design_effect)
     n = np.asarray(rated, dtype=np.float64)
     reasons = [Reason(Why.FEW_AREAS)] * len(share)
-    if len(share) < 5:
+    if len(share) < FEWEST_AREAS:
         low, high = wilson(share, n / np.maximum(np.asarray(design_effect, dtype=np.float64), 1.0), level=level)
         estimate, mse = share, psi
     elif x is None:

@@ -32,14 +32,15 @@ def answers(
     return total, (satisfied & answered).sum(axis=1), answered.sum(axis=1), liked, called, float(share.mean())
 
 
-@pytest.mark.parametrize("reached", [1.0, 0.6])
-@pytest.mark.parametrize(("odds", "naive"), [(2.0, 0.055), (1.0, 0.0), (3.0, 0.085)])
-def test_bias_and_coverage(odds: float, naive: float, reached: float) -> None:
-    """1,000 provinces a case: the plain figure is off by `naive` at least and seldom covered; the corrected one is
-    within a point and covered, of the province and of its agencies."""
+NAIVE = {2.0: 0.055, 1.0: 0.0, 3.0: 0.085}
+
+
+def shows(odds: float, reached: float, provinces: int) -> None:
+    """The plain figure is off by `NAIVE` at least and seldom covered; the corrected one is within a point and covered,
+    each but for the chance of so many provinces."""
     rng = np.random.default_rng(int(10 * odds))
     off, plain, inside, plain_inside, ratios = [], [], [], [], []
-    for _ in range(1000):
+    for _ in range(provinces):
         *counts, truth = answers(rng, odds, reached)
         found = corrected(*counts)
         estimate, low, high, simple = found.province
@@ -49,12 +50,25 @@ def test_bias_and_coverage(odds: float, naive: float, reached: float) -> None:
         half = 1.96 * np.sqrt(simple * (1 - simple) / counts[2].sum())
         plain_inside.append(abs(simple - truth) <= half)
         ratios.append(np.log(found.ratio.ratio))
-    assert abs(np.mean(off)) <= 0.01
-    assert np.mean(inside) >= 0.93
-    assert np.mean(ratios) == pytest.approx(np.log(odds), abs=0.06)
-    assert np.mean(plain) >= naive - 0.003
+    chance = 3 / np.sqrt(provinces)
+    assert abs(np.mean(off)) <= 0.007 + 0.03 * chance
+    assert np.mean(inside) >= 0.95 - 0.2 * chance
+    assert np.mean(ratios) == pytest.approx(np.log(odds), abs=0.03 + 0.2 * chance)
+    assert np.mean(plain) >= NAIVE[odds] - 0.002 - 0.012 * chance
     if odds > 1:
-        assert np.mean(plain_inside) < 0.1
+        assert np.mean(plain_inside) < 0.08 + 0.2 * chance
+
+
+@pytest.mark.parametrize("odds", [2.0, 1.0, 3.0])
+def test_bias_and_coverage(odds: float) -> None:
+    shows(odds, 0.6, 60)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("reached", [1.0, 0.6])
+@pytest.mark.parametrize("odds", [2.0, 1.0, 3.0])
+def test_bias_and_coverage_of_a_thousand_provinces(odds: float, reached: float) -> None:
+    shows(odds, reached, 1000)
 
 
 def test_mantel_and_haenszel_by_hand() -> None:
@@ -76,14 +90,14 @@ def test_the_price_is_what_is_paid() -> None:
     """Where there is no bias the standard error rises by what was told beforehand, or a little less."""
     rng = np.random.default_rng(3)
     estimates, plain, told = [], [], None
-    for _ in range(800):
+    for _ in range(150):
         *counts, truth = answers(rng, 1.0, 0.6)
         found = corrected(*counts)
         estimates.append(found.province[0] - truth)
         plain.append(found.province[3] - truth)
         told = price(int(counts[0].sum()), int(counts[2].sum()), 300, share=0.75, reached=0.6)
     assert told is not None
-    assert 0.8 * told.after <= np.std(estimates) <= 1.03 * told.after
+    assert 0.75 * told.after <= np.std(estimates) <= 1.1 * told.after
     assert np.std(plain) == pytest.approx(told.before, rel=0.25)
     assert 0 < told.pays_beyond < 0.03
 
@@ -104,3 +118,27 @@ def test_what_cannot_be() -> None:
         price(100, 0, 300)
     with pytest.raises(StatisticsError):
         draw_calls([(1, 2)], [0], 10, 1)
+
+
+def test_communes_with_a_few_answers_are_not_drawn_to_a_half() -> None:
+    """40 communes of 6 answers among 15 asked, shares by arithmetic around .88; those called tell an odds ratio of 1
+    as good as surely, so that the province is what its answers say. With half an answer of each kind added to every
+    commune it was 4 points lower."""
+    answered = np.full(40, 6)
+    satisfied = np.where(np.arange(40) % 5 < 3, 6, np.where(np.arange(40) % 5 == 3, 5, 4))
+    called = 10_000 * answered
+    found = corrected(np.full(40, 15), satisfied, answered, 10_000 * satisfied, called)
+    assert found.ratio.ratio == pytest.approx(1.0, abs=0.03)
+    estimate, low, high, plain = found.province
+    assert plain == pytest.approx(0.9)
+    assert estimate == pytest.approx(plain, abs=0.006)
+    assert low < plain < high
+    assert np.all((found.low < found.estimate) & (found.estimate < found.high))
+
+
+def test_agencies_without_answers_borrow_and_a_few_agencies_stand_alone() -> None:
+    found = corrected([20] * 6, [8, 7, 9, 8, 6, 0], [10, 9, 10, 10, 8, 0], [3] * 6, [4] * 6)
+    assert np.isnan(found.plain[-1])
+    assert 0 < found.low[-1] < found.estimate[-1] < found.high[-1] < 1
+    few = corrected([20] * 4, [8, 7, 9, 8], [10, 9, 10, 10], [3] * 4, [4] * 4)
+    assert 0 < few.province[1] < few.province[0] < few.province[2] < 1
