@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from sqlalchemy import Connection, func
 
-from calibration.intervals import wilson
-from calibration.sequences import share_sequence
-from pipeline.calendar import Period, day_words, month_words, today
+from calibration.days import day_numbers
+from calibration.design import Design
+from calibration.intervals import t_quantile, wilson
+from calibration.sequences import share_sequence, sure
+from calibration.survey_shares import Answers, days_of, place_shares
+from pipeline.calendar import Period, day_date, day_words, month_words, today
 from pipeline.language import in_language
 from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
@@ -71,12 +76,12 @@ class ChannelCount:
 def trend(
     connection: Connection, province_id: int, agency_id: int, period: Period, months: int = 12
 ) -> list[TrendPoint]:
-    """The explicit index of the `months` months that end with the period (plain pooling; Wilson intervals, a
-    confidence sequence in a month that is not over)."""
+    """The explicit index of the `months` months that end with the period (plain pooling). Intervals know how answers of
+    a day, and days near each other, hang together, as learnt from all those months (`calibration.days`): Wilson's, a
+    confidence sequence in a month that is not over."""
     last = period.last_month
     first = last - months + 1
-    rated: dict[int, int] = defaultdict(int)
-    satisfied: dict[int, int] = defaultdict(int)
+    counts: dict[int, dict[int, list[int]]] = defaultdict(dict)
     shown = shown_of(connection, province_id, Period(period.name, first, last))
     keys = [ratings.c[name] for name in ("month", "day", "received_day", "instrument", "instrument_version")]
     query = Scope(province_id, agency_id).select(ratings, *keys, func.count(), func.count().filter(ratings.c.a00 >= 4))
@@ -85,25 +90,45 @@ def trend(
     ).group_by(*keys)
     for month, day, received, code, version, count, good in connection.execute(query):
         if shown.sees(agency_id, code, version, month, max(day, received)):
-            rated[month] += int(count)
-            satisfied[month] += int(good)
+            of_day = counts[month].setdefault(day, [0, 0])
+            of_day[0] += int(count)
+            of_day[1] += int(good)
     sheets = shown.months_of([agency_id])
-    for month in range(first, last + 1):
-        one = shown.month(month)
-        if not one.is_safe(sheets) or rated[month] < shown.below:
-            rated[month] = 0
+    rated = {month: sum(n for n, _ in days.values()) for month, days in counts.items()}
+    known = [m for m in sorted(rated) if shown.month(m).is_safe(sheets) and rated[m] >= max(shown.below, 1)]
     level = float(read_setting(connection, province_id, "confidence"))
-    points = []
-    for month in range(first, last + 1):
-        n, k = rated[month], satisfied[month]
-        if n == 0:
-            points.append(TrendPoint(month, None, None, None, 0))
-            continue
+    points = {month: TrendPoint(month, None, None, None, 0) for month in range(first, last + 1)}
+    for month, found in zip(known, _months([counts[month] for month in known], level), strict=True):
         # a month that is not over is looked at day by day
-        over = Period(str(month), month, month).last_day < today()
-        low, high = wilson(k / n, n, level=level) if over else share_sequence(k / n, n, level)
-        points.append(TrendPoint(month, 100 * k / n, 100 * float(low), 100 * float(high), n))
-    return points
+        low, high = found.ends if Period(str(month), month, month).last_day < today() else found.watched
+        points[month] = TrendPoint(month, 100 * found.share, 100 * low, 100 * high, rated[month])
+    return list(points.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Month:
+    share: float
+    ends: tuple[float, float]
+    watched: tuple[float, float]
+
+
+def _months(counts: Sequence[Mapping[int, Sequence[int]]], level: float) -> list[_Month]:
+    """Shares of months, each (ratings, satisfied) by day, with ends that hold at the end and at every look."""
+    if not counts:
+        return []
+    rows = [(month, day, n, k) for month, days in enumerate(counts) for day, (n, k) in sorted(days.items())]
+    month, day, n, k = (np.array(column) for column in zip(*rows, strict=True))
+    dates = [day_date(int(one)) for one in day]
+    valid, satisfied = (one.astype(np.float64)[:, None] for one in (n, k))
+    answers = Answers(satisfied, valid, valid[:, 0], Design(day_numbers(dates, min(dates)), month))
+    found = place_shares(answers, month, len(counts), np.ones((1, 1)), days_of(answers))
+    share, n_eff, degrees = (one[:, 0] for one in (found.estimate, found.n_eff, found.degrees))
+    ends = np.stack(wilson(share, n_eff, t_quantile(degrees, level)), axis=1)
+    watched = np.stack(share_sequence(share, sure(n_eff, degrees, level), level), axis=1)
+    return [
+        _Month(float(p), (float(e[0]), float(e[1])), (float(w[0]), float(w[1])))
+        for p, e, w in zip(share, ends, watched, strict=True)
+    ]
 
 
 def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pulse]:

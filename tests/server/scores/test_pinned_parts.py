@@ -1,5 +1,6 @@
 """Reasons, drivers, an agency's parts and its months are those of the implementation before sheets were held (commit
-495db40), to the digit; two parts that other totals told have none since (ADR 0247)."""
+495db40), to the digit; two parts that other totals told have none since (ADR 0247), and the
+months' intervals know their days (ADR 0254)."""
 
 from __future__ import annotations
 
