@@ -115,7 +115,7 @@ def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
-        issued = returns(connection, user.province_id, round_id)
+        issued = returns(connection, user.scope, found)
         known = gateways_of(connection, user.scope, round_id)
         how_far = round_returns(connection, user.province_id, [found])[round_id]
     return render(

@@ -28,7 +28,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, literal
+from sqlalchemy import ColumnElement, Connection, func, literal
 
 from calibration.design import distinct
 from pipeline.calendar import Period, quarter_of_month, today
@@ -314,6 +314,12 @@ def _any_of(parts: list[Any]) -> Any:
     return parts[0]
 
 
+def known_day(connection: Connection) -> ColumnElement[int]:
+    """The day on which a row of `ratings` was known."""
+    greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
+    return greatest(ratings.c.day, ratings.c.received_day)
+
+
 def published(
     connection: Connection, province_id: int, period: Period, *, below: int | None = None, now: int | None = None
 ) -> Published:
@@ -324,11 +330,7 @@ def published(
         quarter_of_month(max(0, period.first_month)).first_month,
         quarter_of_month(period.last_month).last_month,
     )
-    known = (
-        func.max(ratings.c.day, ratings.c.received_day)
-        if connection.dialect.name == "sqlite"
-        else func.greatest(ratings.c.day, ratings.c.received_day)
-    )
+    known = known_day(connection)
     keys = (ratings.c.agency_id, ratings.c.instrument, ratings.c.instrument_version, ratings.c.month, known)
     query = (
         Scope(province_id)

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func
 
 from calibration.decision766 import Counts
 from pipeline.calendar import Period, period_of_months, today
-from server.core.disclosure import published
+from server.core.disclosure import known_day, published
 from server.core.scope import Scope
 from server.indicators.imports import COUNTS
 from server.scores.held import Held, version_of
@@ -182,12 +182,7 @@ def _petitions(connection: Connection, scope: Scope, period: Period, found: Mapp
 def low_ratings(connection: Connection, scope: Scope, period: Period) -> dict[int, int]:
     """Ratings of 1 or 2 overall by agency, of those that may be shown; an agency with too few sheets has none."""
     shown = published(connection, scope.province_id, period)
-    known = (
-        func.max(ratings.c.day, ratings.c.received_day)
-        if connection.dialect.name == "sqlite"
-        else func.greatest(ratings.c.day, ratings.c.received_day)
-    )
-    condition = shown.condition(ratings.c, known, "in_")
+    condition = shown.condition(ratings.c, known_day(connection), "in_")
     if condition is None:
         return {}
     hidden = shown.hidden_agencies()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from enum import StrEnum
 
@@ -13,7 +14,12 @@ from pipeline.errors import HailongError
 from pipeline.language import Message
 
 MAX_S = 15.0
-"""What one try may take in all, however slowly the other side speaks."""
+"""What one try may take in all, however slowly a name is looked up, a machine connects or the other side speaks."""
+MAX_PLACES = 3
+"""Of a name with many addresses, so many are tried."""
+MAX_LOOK_UPS = 4
+"""The library's look-up of a name cannot be ended: so many may hang at once."""
+_look_ups = threading.BoundedSemaphore(MAX_LOOK_UPS)
 
 
 class Problem(StrEnum):
@@ -57,10 +63,60 @@ class UndeliveredError(HailongError):
         self.for_good = for_good
 
 
+class Deadline:
+    """The end of one try, `MAX_S` after it began."""
+
+    def __init__(self) -> None:
+        self._end_s = time.monotonic() + MAX_S
+
+    def left_s(self) -> float:
+        """What is left of it, in seconds. Raises `UndeliveredError` where nothing is."""
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise UndeliveredError(Problem.NO_ANSWER)
+        return left_s
+
+
+def look_up(host: str, port: int, deadline: Deadline) -> list[str]:
+    """The addresses of a name. Raises `UndeliveredError`; where the resolver hangs, it is left behind on its thread."""
+    if not _look_ups.acquire(blocking=False):
+        raise UndeliveredError(Problem.NO_ADDRESS)
+    found: list[str] = []
+
+    def ask() -> None:
+        try:
+            with suppress(OSError, UnicodeError):
+                places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found.extend(str(place[4][0]).partition("%")[0] for place in places)
+        finally:
+            _look_ups.release()
+
+    thread = threading.Thread(target=ask, name="look-up", daemon=True)
+    thread.start()
+    thread.join(deadline.left_s())
+    if thread.is_alive() or not found:
+        raise UndeliveredError(Problem.NO_ADDRESS)
+    return found
+
+
+def connected(places: Sequence[str], port: int, deadline: Deadline) -> socket.socket:
+    """A connection to the first place that takes one, each within its share of the time. Raises `UndeliveredError`."""
+    tried = places[:MAX_PLACES]
+    for number, place in enumerate(tried):
+        try:
+            connection = socket.create_connection((place, port), deadline.left_s() / (len(tried) - number))
+        except OSError:
+            continue
+        connection.settimeout(MAX_S)
+        return connection
+    raise UndeliveredError(Problem.NO_ANSWER)
+
+
 @contextmanager
-def bounded(connection: socket.socket, seconds: float = MAX_S) -> Iterator[threading.Event]:
-    """Within the block the connection is shut after `seconds`: a read that is fed a byte at a time ends, too. The event
+def bounded(connection: socket.socket, deadline: Deadline) -> Iterator[threading.Event]:
+    """Within the block the connection is shut at the deadline: a read that is fed a byte at a time ends, too. The event
     says whether it was."""
+    left_s = deadline.left_s()
     ours = socket.socket(fileno=os.dup(connection.fileno()))
     over = threading.Event()
 
@@ -69,7 +125,7 @@ def bounded(connection: socket.socket, seconds: float = MAX_S) -> Iterator[threa
         with suppress(OSError):
             ours.shutdown(socket.SHUT_RDWR)
 
-    timer = threading.Timer(seconds, shut)
+    timer = threading.Timer(left_s, shut)
     timer.daemon = True
     timer.start()
     try:

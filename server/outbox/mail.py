@@ -20,7 +20,7 @@ from pipeline.calendar import INDOCHINA
 from pipeline.errors import InvalidError
 from pipeline.language import Message
 from server.core.config import MailConfig
-from server.outbox.delivery import MAX_S, Problem, UndeliveredError, bounded
+from server.outbox.delivery import MAX_S, Deadline, Problem, UndeliveredError, bounded, connected, look_up
 
 MAX_ADDRESSES = 20
 _ATOM = r"[A-Za-z0-9!#$%&*+/?^_`{|}~-]+"
@@ -64,12 +64,13 @@ class _Smtp(smtplib.SMTP):
     def __init__(self, config: MailConfig, stack: ExitStack) -> None:
         self._stack, self._config = stack, config
         self.context = ssl.create_default_context(cafile=config.ca_file or None)
+        self._deadline = Deadline()
         super().__init__(config.host, config.port, timeout=MAX_S)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        connection = socket.create_connection((host, port), timeout)
+        connection = connected(look_up(host, port, self._deadline), port, self._deadline)
         self._stack.callback(connection.close)
-        self._stack.enter_context(bounded(connection))
+        self._stack.enter_context(bounded(connection, self._deadline))
         if self._config.security == "tls":
             connection = self.context.wrap_socket(connection, server_hostname=host)
             self._stack.callback(connection.close)
@@ -110,8 +111,6 @@ def send(config: MailConfig, letter: EmailMessage) -> int:
         raise UndeliveredError(Problem.REFUSED, error.smtp_code) from None
     except (smtplib.SMTPNotSupportedError, UnicodeEncodeError):
         raise UndeliveredError(Problem.LOG_IN) from None
-    except socket.gaierror:
-        raise UndeliveredError(Problem.NO_ADDRESS) from None
     except (OSError, smtplib.SMTPException):
         raise UndeliveredError(Problem.NO_ANSWER) from None
 

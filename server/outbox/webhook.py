@@ -22,12 +22,10 @@ from urllib.parse import SplitResult, urlsplit
 
 from pipeline.errors import InvalidError
 from pipeline.language import Message
-from server.outbox.delivery import MAX_S, Problem, UndeliveredError, bounded
+from server.outbox.delivery import MAX_S, Deadline, Problem, UndeliveredError, bounded, connected, look_up
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how the specification writes a secret
 MAX_URL = 500
-MAX_PLACES = 3
-"""Of a name with many addresses, so many are tried."""
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 """What is given out of IPv6. All else means something else somewhere: an IPv4 address (`::10.0.0.1`,
 `::ffff:0:10.0.0.1`), a site (`fec0::/10`), a segment."""
@@ -102,11 +100,8 @@ def call(url: str, secret: bytes, message_id: str, body: bytes, *, at_s: int, in
     parts = check_url(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise UndeliveredError(Problem.NO_ADDRESS) from None
-    places = [str(place[4][0]).partition("%")[0] for place in found]
+    deadline = Deadline()
+    places = look_up(host, port, deadline)
     # one that may not be reached among them is enough: whoever answers for the name chooses which one is taken
     if not all(may_reach(ipaddress.ip_address(place), parts.scheme, inner) for place in places):
         raise UndeliveredError(Problem.INNER_ADDRESS)
@@ -122,8 +117,8 @@ def call(url: str, secret: bytes, message_id: str, body: bytes, *, at_s: int, in
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     try:
         with ExitStack() as stack:
-            plain = stack.enter_context(_connected(places, port))
-            cut_off = stack.enter_context(bounded(plain))
+            plain = stack.enter_context(connected(places, port, deadline))
+            cut_off = stack.enter_context(bounded(plain, deadline))
             connection: socket.socket = plain
             if parts.scheme == "https":
                 context = ssl.create_default_context()
@@ -144,15 +139,3 @@ def call(url: str, secret: bytes, message_id: str, body: bytes, *, at_s: int, in
         raise UndeliveredError(Problem.GONE, status, for_good=True)
     if not 200 <= status < 300:
         raise UndeliveredError(Problem.STATUS, status)
-
-
-def _connected(places: Sequence[str], port: int) -> socket.socket:
-    """A connection to the first place that takes one."""
-    for place in places[:MAX_PLACES]:
-        try:
-            connection = socket.create_connection((place, port), MAX_S / MAX_PLACES)
-        except OSError:
-            continue
-        connection.settimeout(MAX_S)
-        return connection
-    raise UndeliveredError(Problem.NO_ANSWER)

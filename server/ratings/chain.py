@@ -11,17 +11,19 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, func
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.calendar import day_at, now_s, today
+from pipeline.instruments import RatingFlag
 from server.core.changes import record_change
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.ratings.sheet_answers import More, more_text
+from server.ratings.source import is_live
 from server.store.tables.changes import changes
 from server.store.tables.rating_chains import rating_chains
 from server.store.tables.ratings import ANSWER_COLUMNS, ratings
@@ -138,10 +140,26 @@ def seal(connection: Connection, scope: Scope, before: int | None = None) -> int
         by_day.setdefault(row.received_day, {})[f"{row.source} {row.channel}"] = row.digest
     for day, digests in by_day.items():
         record_change(connection, scope.province_id, None, "ratings_sealed", {"day": day, "digests": digests})
+        _tell_aside(connection, scope, day, {name.rpartition(" ")[0] for name in digests})
     if by_day:
         is_sealed_now = (rating_chains.c.sealed.is_(False), rating_chains.c.received_day.in_(by_day))
         connection.execute(scope.update(rating_chains).where(*is_sealed_now).values(sealed=True))
     return sum(map(len, by_day.values()))
+
+
+def _tell_aside(connection: Connection, scope: Scope, day: int, sources: Collection[str]) -> None:
+    """Log what was set aside of a day's sheets that were stored as citizens gave them: at that moment an entry would
+    have told it. What a person has done since has an entry of its own."""
+    live = [source for source in sources if is_live(source)]
+    keys = (ratings.c.source, ratings.c.flag)
+    query = scope.select(ratings, *keys, func.count()).where(
+        ratings.c.received_day == day,
+        ratings.c.source.in_(live),
+        ratings.c.flag.not_in((0, int(RatingFlag.WITHDRAWN))),
+    )
+    for source, flag, count in connection.execute(query.group_by(*keys).order_by(*keys)) if live else ():
+        told = {"source": source, "flag": flag, "count": count, "day": day}
+        record_change(connection, scope.province_id, None, "rating_set_aside", told)
 
 
 def seal_all(connection: Connection) -> int:

@@ -60,11 +60,11 @@ def _free_number(connection: Connection) -> int:
 
 
 def uncoded(connection: Connection, scope: Scope, limit: int) -> list[Mapping[str, Any]]:
-    """Texts that nobody has coded yet (masked), with their agencies' names."""
+    """Texts of months that are over that nobody has coded yet (masked), with their agencies' names."""
     query = (
         scope.select(comments, comments, agencies.c.name)
         .join(agencies, agencies.c.id == comments.c.agency_id)
-        .where(comments.c.code.is_(None))
+        .where(comments.c.code.is_(None), comments.c.month < month_of_day(today()))
         .order_by(comments.c.id)
         .limit(limit)
     )

@@ -21,7 +21,7 @@ from pipeline.instruments import (
     RatingFlag,
 )
 from pipeline.language import Message, in_language
-from server.core.disclosure import Published
+from server.core.disclosure import Published, known_day
 from server.core.scope import Scope
 from server.ratings.sheet_answers import answers_of
 from server.store.channels import CHANNELS
@@ -134,8 +134,7 @@ def _rows(
         .execution_options(yield_per=BATCH)
     )
     if shown is not None:
-        greatest = func.max if connection.dialect.name == "sqlite" else func.greatest
-        may_be_seen = shown.condition(ratings.c, greatest(ratings.c.day, ratings.c.received_day), "in_")
+        may_be_seen = shown.condition(ratings.c, known_day(connection), "in_")
         query = query.where(literal(False) if may_be_seen is None else may_be_seen)
         query = query.where(ratings.c.agency_id.not_in(shown.hidden_agencies()))
     if agency_id is not None:

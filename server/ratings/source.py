@@ -40,3 +40,8 @@ class Source:
     def staff(cls, user_id: int | None) -> Source:
         """What a member of the staff enters by hand; None: the demo, where nobody logs in."""
         return cls(SourceKind.STAFF, user_id or 0, user_id)
+
+
+def is_live(source: str) -> bool:
+    """Whether a source's sheets are stored at the moment at which citizens give them."""
+    return source.partition(":")[0] in (SourceKind.LINK, SourceKind.GATEWAY)

@@ -1,7 +1,8 @@
 """The one door to the table `ratings`: who adds, sets aside, counts again or takes back goes through here.
 
 Every change is in the log of changes: what the staff enters at once, with its author; a file's sheets with the file;
-what is set aside with its reason. No entry tells when a citizen answered.
+what is set aside with its reason, of citizens' own sheets when their day is sealed (`server.ratings.chain`). No entry
+tells when a citizen answered.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from server.ratings.chain import chains_of, extend, set_back
 from server.ratings.closing import require_open
 from server.ratings.rating import Place, Unfit
 from server.ratings.sheet_answers import add_answers, remove_answers
-from server.ratings.source import Source, SourceKind
+from server.ratings.source import Source, SourceKind, is_live
 from server.store.engine import insert_row
 from server.store.tables.rating_chains import withdrawals
 from server.store.tables.ratings import RatingState, ratings
@@ -68,8 +69,8 @@ def add(connection: Connection, admitted: Sequence[Admitted], received_day: int 
 
 def _log(connection: Connection, admitted: Sequence[Admitted], number: int | None) -> None:
     source, province_id = admitted[0].source, admitted[0].rating.place.province_id
-    if source.kind is SourceKind.IMPORT:
-        return  # the file's own entry tells how many it added and how many were set aside
+    if source.kind is SourceKind.IMPORT or is_live(str(source)):
+        return  # the file's own entry tells how many it added and how many were set aside; the seal of live ones
     named = {"source": str(source)} | ({} if number is None else {"rating": number})
     if source.kind in (SourceKind.STAFF, SourceKind.SIMULATION):
         pairs = Counter((one.rating.channel.code, one.rating.place.agency_id) for one in admitted)

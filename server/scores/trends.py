@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy import Connection, func
+from sqlalchemy import Connection, false, func
 
 from calibration.days import day_numbers
 from calibration.design import Design
@@ -18,6 +18,7 @@ from pipeline.calendar import Period, day_date, day_words, month_words, today
 from pipeline.language import in_language
 from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
+from server.core.disclosure import known_day
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.scores.clerks import any_release, shown_releases
@@ -157,20 +158,18 @@ def pulses(connection: Connection, province_id: int, agency_id: int) -> list[Pul
 def channel_counts(
     connection: Connection, province_id: int, agency_id: int | None, period: Period
 ) -> list[ChannelCount]:
-    """Ratings by channel, those set aside apart."""
+    """Ratings by channel, those set aside apart. Counted are those that figures are made of, so that two views at two
+    times differ by whole blocks: nobody counts who answered yesterday. What was set aside is told when its day is over.
+    """
+    shown = shown_of(connection, province_id, period)
+    seen = shown.condition(ratings.c, known_day(connection), "in_")
+    is_aside = ratings.c.state == int(RatingState.SET_ASIDE)
+    is_counted = false() if seen is None else seen & ~is_aside
+    is_over = (ratings.c.day < today()) & (ratings.c.received_day < today())
     query = (
         Scope(province_id)
-        .select(
-            ratings,
-            ratings.c.channel,
-            func.count().filter(ratings.c.state != RatingState.SET_ASIDE),
-            func.count().filter(ratings.c.state == RatingState.SET_ASIDE),
-        )
-        .where(
-            ratings.c.month.between(period.first_month, period.last_month),
-            ratings.c.day < today(),
-            ratings.c.received_day < today(),
-        )
+        .select(ratings, ratings.c.channel, func.count().filter(is_counted), func.count().filter(is_aside & is_over))
+        .where(ratings.c.month.between(period.first_month, period.last_month), is_counted | (is_aside & is_over))
         .group_by(ratings.c.channel)
         .order_by(ratings.c.channel)
     )

@@ -54,11 +54,12 @@ class WaveRate:
 
 
 def wave_rates(connection: Connection, scope: Scope) -> Sequence[WaveRate]:
-    """Response by wave of the contacts that are kept, of days that are over; a wave of fewer than `min_answers` is not
-    shown. Who took part is counted, nothing of what was answered."""
+    """Response by wave of the contacts that are kept, asked `MIN_REMINDER_DAYS` ago or before, so that hardly anybody's
+    answer moves it as it comes; a wave of fewer than `min_answers` is not shown. Who took part is counted, nothing of
+    what was answered."""
     contacts = phone_contacts.c
     counts = scope.select(phone_contacts, contacts.waves, contacts.state == "answered", func.count())
-    counts = counts.where(contacts.waves > 0, contacts.asked_day < today())
+    counts = counts.where(contacts.waves > 0, contacts.asked_day <= today() - MIN_REMINDER_DAYS)
     asked, answered = [0] * (WAVES + 1), [0] * (WAVES + 1)
     for waves, has_answered, count in connection.execute(counts.group_by(contacts.waves, contacts.state == "answered")):
         last = min(waves, WAVES)

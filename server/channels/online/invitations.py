@@ -12,10 +12,14 @@ from pipeline.calendar import today
 from pipeline.errors import InvalidError
 from pipeline.language import Message
 from server.core.changes import detail_text, record_change
+from server.core.provinces import read_setting
 from server.core.scope import Scope
+from server.ratings.source import Source, SourceKind
+from server.rounds.rounds import Round
 from server.store.channels import RECEIPT
 from server.store.engine import insert_row
 from server.store.tables.changes import changes
+from server.store.tables.ratings import ratings
 from server.store.tables.rounds import invitations
 
 MAX_AT_ONCE = 10_000
@@ -132,17 +136,38 @@ def use(connection: Connection, invitation: Invitation) -> bool:
     return connection.execute(update(invitations).where(*is_unused).values(used=True)).rowcount == 1
 
 
-def returns(connection: Connection, province_id: int, round_id: int) -> dict[tuple[int, int], tuple[int, int]]:
-    """(agency, service group) -> (issued, used)."""
-    is_unused = (Scope(province_id).where(invitations), invitations.c.round_id == round_id)
-    query = (
-        select(
-            invitations.c.agency_id,
-            invitations.c.service_group,
-            func.count(),
-            func.count().filter(invitations.c.used),
-        )
-        .where(*is_unused)
+@dataclass(frozen=True, slots=True)
+class LinkReturns:
+    """Links of a round for an agency and field. `answered`: sheets that came by links, None where they are too few."""
+
+    issued: int
+    answered: int | None
+
+
+def returns(connection: Connection, scope: Scope, survey_round: Round) -> dict[tuple[int, int], LinkReturns]:
+    """(agency, service group) -> links of a round and what came by them.
+
+    Not how many links are used: that would tell at once, and to whoever made a single link, that somebody answers. It
+    is sheets of days that are over, from `min_answers` links and sheets on."""
+    links = (
+        scope.select(invitations, invitations.c.agency_id, invitations.c.service_group, func.count())
+        .where(invitations.c.round_id == survey_round.id)
         .group_by(invitations.c.agency_id, invitations.c.service_group)
     )
-    return {(agency, group): (issued, used) for agency, group, issued, used in connection.execute(query)}
+    sheets = (
+        scope.select(ratings, ratings.c.agency_id, ratings.c.service_group, func.count())
+        .where(
+            ratings.c.source == str(Source(SourceKind.LINK)),
+            ratings.c.instrument.in_([one for one in (survey_round.instrument, survey_round.second_instrument) if one]),
+            ratings.c.day.between(survey_round.first_day, min(survey_round.last_day, today() - 1)),
+            ratings.c.received_day < today(),
+        )
+        .group_by(ratings.c.agency_id, ratings.c.service_group)
+    )
+    came = {(agency, group): int(count) for agency, group, count in connection.execute(sheets)}
+    below = int(read_setting(connection, scope.province_id, "min_answers"))
+    found = {}
+    for agency, group, issued in connection.execute(links):
+        answered = min(issued, came.get((agency, group), 0))
+        found[agency, group] = LinkReturns(issued, answered if answered >= below else None)
+    return found

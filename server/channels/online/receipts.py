@@ -14,9 +14,10 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import segno
-from sqlalchemy import Connection, func
+from sqlalchemy import Column, Connection, Table, func
 
 from pipeline.calendar import Period, day_index, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
@@ -25,10 +26,12 @@ from server.channels.online.invitations import ALPHABET, TOKEN_LENGTH, digest
 from server.core.disclosure import hidden_places
 from server.core.provinces import read_setting
 from server.core.scope import Scope
+from server.ratings.source import Source, SourceKind
 from server.rounds.rounds import all_rounds
 from server.store.channels import RECEIPT
 from server.store.engine import insert_if_absent
 from server.store.tables.agencies import agencies
+from server.store.tables.ratings import ratings
 from server.store.tables.rounds import invitations
 from server.store.tables.services import services
 
@@ -182,25 +185,31 @@ class ResponseRate:
 def response_rates(
     connection: Connection, scope: Scope, period: Period, *, by_service: bool = True
 ) -> list[ResponseRate]:
-    """Links issued in a period, and those that were used, by procedure and channel, or by channel alone; the most asked
-    first.
+    """Links issued in a period, and sheets of the period that came by links, by procedure and channel, or by channel
+    alone; the most asked first.
 
-    Links of the running day are left out, and places of fewer than `min_answers` links are, as everywhere, hidden with
-    so many others that the rest does not tell them."""
-    columns = (invitations.c.service_id, invitations.c.channel) if by_service else (invitations.c.channel,)
-    query = (
-        scope.select(invitations, *columns, func.count(), func.count().filter(invitations.c.used))
-        .where(
-            invitations.c.issued_day.between(period.first_day, min(period.last_day, today() - 1)),
-            invitations.c.scope == "form",
-        )
-        .group_by(*columns)
+    Both of days that are over: how many links are used would tell at once that somebody answers. Places of fewer than
+    `min_answers` links are, as everywhere, hidden with so many others that the rest does not tell them."""
+    last = min(period.last_day, today() - 1)
+    links = scope.select(invitations, *_place(invitations, by_service), func.count()).where(
+        invitations.c.issued_day.between(period.first_day, last), invitations.c.scope == "form"
     )
+    sheets = scope.select(ratings, *_place(ratings, by_service), func.count()).where(
+        ratings.c.source == str(Source(SourceKind.LINK)),
+        ratings.c.day.between(period.first_day, last),
+        ratings.c.received_day < today(),
+    )
+    came = {tuple(place): count for *place, count in connection.execute(sheets.group_by(*_place(ratings, by_service)))}
     found = {}
-    for *place, asked, answered in connection.execute(query):
+    for *place, asked in connection.execute(links.group_by(*_place(invitations, by_service))):
         service, channel = place if by_service else (None, *place)
-        found[service, channel] = ResponseRate(service, channel, asked, answered)
+        found[service, channel] = ResponseRate(service, channel, asked, min(asked, came.get(tuple(place), 0)))
     below = int(read_setting(connection, scope.province_id, "min_answers"))
     hidden = hidden_places({key: one.asked for key, one in found.items()}, below)
     shown = [one for key, one in found.items() if key not in hidden]
     return sorted(shown, key=lambda one: (-one.asked, one.service_id or 0, one.channel))
+
+
+def _place(table: Table, by_service: bool) -> tuple[Column[Any], ...]:
+    """Columns of what a response rate is of."""
+    return (table.c.service_id, table.c.channel) if by_service else (table.c.channel,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import time
 from pathlib import Path
@@ -19,7 +20,9 @@ from server.channels.paper.paper import print_forms
 from server.core.changes import verify_changes
 from server.core.config import make_config
 from server.core.provinces import write_setting
+from server.core.scope import Scope
 from server.feedback.feedback import items
+from server.ratings.chain import seal
 from server.rounds.rounds import Round, make_round
 from server.store.engine import read, write
 from server.store.tables.changes import changes
@@ -160,11 +163,12 @@ def test_an_answer_is_stored_once_and_a_hasty_one_is_set_aside(world: World) -> 
     assert browser.http.post(f"/s/{token}", data={**GOOD, "shown": shown[1]}).status_code == 410
     # filled in within a second: nobody reads that fast
     assert world.sheets("online") == [(4, RatingFlag.TOO_FAST, RatingState.SET_ASIDE)]
-    with read(world.store) as connection:
-        actions = connection.execute(
-            select(changes.c.action).where(changes.c.province_id == world.mine.province_id)
-        ).scalars()
-        assert "rating_set_aside" in list(actions)
+    with write(world.store) as connection:
+        query = select(changes.c.detail).where(changes.c.action == "rating_set_aside")
+        assert connection.execute(query).all() == [], "an entry at that moment tells when a citizen answered"
+        seal(connection, Scope(world.mine.province_id), today() + 1)
+        told = {"count": 1, "day": today(), "flag": int(RatingFlag.TOO_FAST), "source": "link"}
+        assert [json.loads(detail) for detail in connection.execute(query).scalars()] == [told]
         verify_changes(connection, world.mine.province_id)
 
 

@@ -29,6 +29,7 @@ from server.store.tables.rounds import invitations, rounds
 from server.store.tables.services import services
 from server.store.tables.users import Role
 from tests.server.channels.test_pages import World
+from tests.server.province import add_ratings
 
 DAY = day_date(today()).strftime("%y%m%d")
 CODE = f"H15.50.05.13-{DAY}-0975"
@@ -195,9 +196,13 @@ def test_response_by_procedure_and_channel(world: World) -> None:
         for number in range(75):
             code = DossierCode.read(f"H15.50.05.13-{DAY}-{number:04d}")
             issue_receipt(connection, KEY, scope, code, service="1.001" if number < 40 else "")
-        found = connection.execute(select(invitations.c.id).order_by(invitations.c.id)).scalars().all()
-        connection.execute(invitations.update().values(issued_day=today() - 1))
-        connection.execute(invitations.update().where(invitations.c.id.in_(found[:10])).values(used=True))
+        connection.execute(invitations.update().values(issued_day=today() - 1, used=True))
+        columns = (invitations.c.agency_id, invitations.c.service_id)
+        agency, service = connection.execute(select(*columns).order_by(invitations.c.id).limit(1)).one()
+        by_link = {"channel": "receipt", "source": "link", "service_id": service}
+        for received, count in ((today() - 1, 10), (today(), 7)):
+            days = {"day": today() - 1, "month": month_of_day(today() - 1), "received_day": received}
+            add_ratings(connection, world.mine.province_id, agency, count, count, **by_link, **days)
         few = connection.execute(select(invitations.c.id).where(invitations.c.service_id.is_(None))).scalars().all()
         month = month_of_day(today() - 1)
         period = period_of_months(month, month)
@@ -205,7 +210,7 @@ def test_response_by_procedure_and_channel(world: World) -> None:
         whole = response_rates(connection, scope, period, by_service=False)
         connection.execute(invitations.delete().where(invitations.c.id.in_(few[:20])))
         less = response_rates(connection, scope, period)
-    assert [(one.asked, one.answered) for one in rates] == [(40, 10), (35, 0)]
+    assert [(one.asked, one.answered) for one in rates] == [(40, 10), (35, 0)], "not by links used, nor today's sheets"
     assert [(one.channel, one.asked, one.answered) for one in whole] == [("receipt", 75, 10)]
     assert less == [], "15 links are too few, and the 40 beside them would tell them"
     page = world.browser(Role.ANALYST).get(f"/survey/response?period={period.name}&lang=en").text

@@ -130,8 +130,7 @@ def test_a_server_that_refuses_some_addresses_or_all() -> None:
 def test_whoever_hangs_or_drips_is_left_after_a_bound(
     says: bytes, again_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "MAX_S", 0.3)
-    monkeypatch.setattr(mail, "bounded", lambda connection: delivery.bounded(connection, 0.3))
+    monkeypatch.setattr(delivery, "MAX_S", 0.3)
     with talker(says, again_s=again_s) as port, pytest.raises(UndeliveredError) as told:
         mail.send(_config(port), LETTER)
     assert told.value.problem in (Problem.NO_ANSWER, Problem.REFUSED)

@@ -101,7 +101,7 @@ def test_410_is_the_end_at_once(store: Engine, province: int, tmp_path: Path) ->
 def test_a_receiver_that_fails_costs_one_try_and_holds_up_nobody_else(
     store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.outbox.webhook.MAX_S", 0.2)
+    monkeypatch.setattr("server.outbox.delivery.MAX_S", 0.2)
     with talker(b"") as port, webhook_receiver() as calls:
         for _ in range(5):
             _post(store, province, f"http://127.0.0.1:{port}/hangs")

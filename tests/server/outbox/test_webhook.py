@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import ipaddress
 import socket
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pipeline.errors import InvalidError
-from server.outbox import delivery, webhook
+from server.core.config import MailConfig
+from server.outbox import delivery, mail, webhook
 from server.outbox.delivery import Problem, UndeliveredError
 from tests.server.outbox.receivers import talker, webhook_receiver
 
@@ -69,8 +73,7 @@ def test_other_answers_are_none_and_no_redirect_is_followed(status: int, problem
 def test_whoever_hangs_or_drips_is_left_after_a_bound(
     says: bytes, again_s: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhook, "MAX_S", 0.3)
-    monkeypatch.setattr(webhook, "bounded", lambda connection: delivery.bounded(connection, 0.3))
+    monkeypatch.setattr(delivery, "MAX_S", 0.3)
     with talker(says, again_s=again_s) as port, pytest.raises(UndeliveredError) as told:
         webhook.call(f"http://127.0.0.1:{port}/", SECRET, "m", b"{}", at_s=0, inner=HERE)
     assert told.value.problem is Problem.NO_ANSWER
@@ -135,3 +138,56 @@ def test_without_the_operators_word_this_machine_is_not_called() -> None:
                 webhook.call(calls.url.replace("127.0.0.1", name), SECRET, "m", b"{}", at_s=0)
             assert told.value.problem in (Problem.INNER_ADDRESS, Problem.NO_ADDRESS)
     assert calls.got == []
+
+
+@pytest.mark.parametrize("way", ["webhook", "mail"])
+def test_a_resolver_that_hangs_is_left_after_the_bound_and_holds_few_threads(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The look-up stood outside the bound: a resolver without an answer held up all letters for as long as it liked."""
+    over, asked = threading.Event(), []
+
+    def lookup(*_a: Any, **_more: Any) -> list[Any]:
+        asked.append(1)
+        over.wait(20)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+    monkeypatch.setattr(delivery, "MAX_S", 0.1)
+    letter = mail.compose("a@example.vn", "b@example.vn", "x", "x", "", "m", 0)
+    config = MailConfig(host="mail.example.vn", sender="a@example.vn")
+    began_s = time.monotonic()
+    tries: dict[str, Callable[[], object]] = {
+        "mail": lambda: mail.send(config, letter),
+        "webhook": lambda: webhook.call("https://example.vn/", SECRET, "m", b"{}", at_s=0),
+    }
+    for _ in range(delivery.MAX_LOOK_UPS + 3):
+        with pytest.raises(UndeliveredError) as told:
+            tries[way]()
+        assert told.value.problem is Problem.NO_ADDRESS
+    assert time.monotonic() - began_s < 15
+    assert len(asked) == delivery.MAX_LOOK_UPS
+    over.set()
+    while any(thread.name == "look-up" for thread in threading.enumerate()):
+        time.sleep(0.01)
+
+
+def test_a_name_of_many_places_that_do_not_answer_costs_one_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each place had its own share beside the bound, and of the mail server's name all were tried with all of it."""
+    waited: list[float] = []
+
+    def nobody(_place: tuple[str, int], timeout_s: float) -> socket.socket:
+        waited.append(timeout_s)
+        time.sleep(timeout_s)
+        raise TimeoutError
+
+    monkeypatch.setattr(delivery, "look_up", lambda *_a: ["8.8.8.8"] * 40)
+    monkeypatch.setattr(mail, "look_up", delivery.look_up)
+    monkeypatch.setattr(socket, "create_connection", nobody)
+    monkeypatch.setattr(delivery, "MAX_S", 0.3)
+    with pytest.raises(UndeliveredError):
+        mail.send(
+            MailConfig(host="mail.example.vn", sender="a@example.vn"),
+            mail.compose("a@b.vn", "b@b.vn", "x", "x", "", "m", 0),
+        )
+    assert 0 < sum(waited) <= 0.3 + 1e-6

@@ -9,7 +9,7 @@ from server.scores.trends import _months
 
 
 def test_a_month_of_bad_days_is_no_surer_than_its_days() -> None:
-    """Twelve months of 20 days with 10 ratings: on six days 4 are satisfied, else 10. One figure a day is all that there
+    """Twelve months of 20 days with 10 ratings: on six days 4 are satisfied, else 10. One figure a day is all there
     is: of 20 days with a standard deviation of .282, .82 -+ 2.0 x .063. By Wilson's interval of 200 answers the month
     was told to .761-.867."""
     month = [{2500 + day: (10, 4 if day % 4 == 0 else 10) for day in range(24) if day % 6 != 5} for _ in range(12)]

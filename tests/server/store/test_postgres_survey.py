@@ -13,6 +13,7 @@ from pipeline.instruments import load_instrument
 from pipeline.language import Text
 from server.channels.online import invitations
 from server.channels.paper import paper
+from server.core.scope import Scope
 from server.feedback import feedback
 from server.ratings.export import export_ratings
 from server.ratings.imports import import_ratings
@@ -58,7 +59,8 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
             agency = connection.execute(select(agencies.c.id).order_by(agencies.c.id)).scalars().first()
             assert agency is not None
             invitations.issue(connection, number, survey_round.id, agency, count=3)
-            assert list(invitations.returns(connection, number, survey_round.id).values()) == [(3, 0)]
+            links = invitations.returns(connection, Scope(number), survey_round)
+            assert list(links.values()) == [invitations.LinkReturns(3, None)]
             paper.print_forms(connection, number, survey_round.id, agency, count=4, recheck_share=0.5)
             assert [row.forms for row in paper.supervision(connection, number, survey_round.id)] == [4]
             feedback.receive(connection, number, agency, category="delay", text="x", contact="y")

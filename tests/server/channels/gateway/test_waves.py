@@ -98,10 +98,13 @@ def test_who_did_not_answer_is_reminded_once_and_response_is_told_by_wave(
     assert "10.0 %" in page
 
 
-def test_few_of_a_wave_are_not_shown_and_the_running_day_is_not_counted(
+def test_few_of_a_wave_are_not_shown_and_who_may_be_talking_is_not_counted(
     store: Engine, province: Province, gateway: Gateway
 ) -> None:
     _ask(store, gateway)
+    with read(store) as connection:
+        assert list(wave_rates(connection, Scope(province.province_id))) == []
+    _days_pass(store, 2)
     with read(store) as connection:
         assert list(wave_rates(connection, Scope(province.province_id))) == []
     _days_pass(store, 1)
