@@ -31,7 +31,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
 
 from calibration.before_after import COLOURS, Effect
-from calibration.intervals import LEVEL
+from calibration.intervals import LEVEL, mixture_quantile
 from pipeline.errors import StatisticsError
 from pipeline.language import Message, in_language
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 FEWEST_BEFORE: Final = 6
 FEWEST_AFTER: Final = 3
+MONTHS_FOR_A_SEASON: Final = 24
+"""Months from the first to the last answer below which a season may pass for a step, whatever the interval says."""
 _PHI: Final = np.array([0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95])
 _SIZE: Final = np.linspace(0.0, 6.0, 13)
 """Standard deviation of the disturbance, in units of `_unit`."""
@@ -65,6 +67,12 @@ class Interrupted:
     disturbance: float
     season: float
     first: int
+
+    @property
+    def knows_season(self) -> bool:
+        """Whether every month of the year is seen twice: before that nothing may be concluded."""
+        seen = np.flatnonzero(np.isfinite(self.shares))
+        return int(seen[-1] - seen[0]) + 1 >= MONTHS_FOR_A_SEASON
 
     def rows(self, months: Sequence[str]) -> list[dict[str, Any]]:
         """One row per month, in points; `months`: their names. `share` None where nobody answered."""
@@ -180,7 +188,7 @@ def _fit(k: FloatArray, n: FloatArray, deff: FloatArray, first: int, level: floa
     weight /= weight.sum()
     mean, spread = beta[:, 2], np.sqrt(inverse[:, 2, 2])
     estimate = float(weight @ mean)
-    low, high = (_quantile(weight, mean, spread, share) for share in (0.5 - level / 2, 0.5 + level / 2))
+    low, high = (mixture_quantile(weight, mean, spread, share) for share in (0.5 - level / 2, 0.5 + level / 2))
     below = float(weight @ ndtr(-mean / spread))
     return _Fit(
         Effect(estimate, low, high, min(1.0, 2.0 * min(below, 1.0 - below))),
@@ -213,12 +221,3 @@ def _least_squares(x: FloatArray, y: FloatArray, covariance: FloatArray) -> tupl
     rest = np.einsum("gt,gt->g", seen, seen) - np.einsum("gi,gi->g", score, beta)
     determinants = 2.0 * np.log(np.einsum("gtt->gt", lower)).sum(axis=1) + np.linalg.slogdet(information)[1]
     return beta, inverse, -0.5 * (determinants + rest)
-
-
-def _quantile(weight: FloatArray, mean: FloatArray, spread: FloatArray, share: float) -> float:
-    """Of the mixture of normal distributions."""
-    low, high = float((mean - 10 * spread).min()), float((mean + 10 * spread).max())
-    for _ in range(70):
-        middle = (low + high) / 2
-        low, high = (middle, high) if weight @ ndtr((middle - mean) / spread) < share else (low, middle)
-    return (low + high) / 2

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv, ndtri, stdtrit
+from scipy.special import betaincinv, ndtr, ndtri, stdtrit
 
 FloatArray = NDArray[np.float64]
 LEVEL: Final = 0.95
@@ -55,3 +55,12 @@ def beta_interval(
     size = p * (1 - p) / spread - 1.0
     a, b = p * size, (1 - p) * size
     return np.asarray(betaincinv(a, b, 0.5 - level / 2)), np.asarray(betaincinv(a, b, 0.5 + level / 2))
+
+
+def mixture_quantile(weight: FloatArray, mean: FloatArray, spread: FloatArray, share: float) -> float:
+    """Of a mixture of normal distributions with weights (summing to 1), means and standard deviations > 0 [parts]."""
+    low, high = float((mean - 10 * spread).min()), float((mean + 10 * spread).max())
+    for _ in range(70):
+        middle = (low + high) / 2
+        low, high = (middle, high) if weight @ ndtr((middle - mean) / spread) < share else (low, middle)
+    return (low + high) / 2

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.before_after import FEWEST_CONTROLS, BeforeAfter, Effect, before_after
-from calibration.interrupted import Interrupted, interrupted
+from calibration.interrupted import MONTHS_FOR_A_SEASON, Interrupted, interrupted
 from pipeline.calendar import Period, month_words, parse_period, today
 from pipeline.errors import StatisticsError
 from pipeline.instruments import Instrument
@@ -130,6 +130,12 @@ def series_conclusion(found: Interrupted) -> Message:
     if not is_sure(found.effect):
         return Message(
             "A step in this agency's months cannot be told from chance: that does not mean that there was none."
+        )
+    if not found.knows_season:
+        return Message(
+            "These months are fewer than {months}: before every month of the year was seen twice a season looks like a "
+            "step, so that nothing is concluded from them.",
+            months=MONTHS_FOR_A_SEASON,
         )
     if found.effect.estimate > 0:
         return Message(

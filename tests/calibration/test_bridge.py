@@ -18,13 +18,20 @@ def test_closed_forms() -> None:
     carried = Link(-4, 1, 0, 1).carry(Estimate(80, 2))
     assert carried.value == 76
     assert carried.error == pytest.approx(5**0.5)
-    # equal variances: the plain mean; the channels differ by as much as chance lets them, so tau is none
+    # equal variances: the plain mean, whatever the channels' own spread
     two = link([(Estimate(80, 1), Estimate(78, 1)), (Estimate(70, 1), Estimate(66, 1))])
-    assert (two.shift, two.between) == (-3, 0)
+    assert two.shift == pytest.approx(-3)
     far = link([(Estimate(80, 1), Estimate(90, 1)), (Estimate(70, 1), Estimate(60, 1))])
-    # Q = 2 x 100 / 2 = 100, spread = 1 - 1/2 = .5: tau2 = (100 - 1) / .5 = 198
-    assert far.between == pytest.approx(198**0.5)
-    assert far.error == pytest.approx(100**0.5)
+    assert far.shift == pytest.approx(0)
+    assert far.between > 10
+
+
+@pytest.mark.parametrize(("apart", "half"), [(0.0, 4.530), (4.0, 5.605), (14.0, 13.924)])
+def test_two_channels_say_little_of_how_far_channels_lie_apart(apart: float, half: float) -> None:
+    """Two channels with an error of 2 each (1.41 of the mean): the half-widths are those of the same integral by
+    adaptive quadrature over the spread, 0 to 20 points. By DerSimonian and Laird: 2.8, 3.9 and 13.7."""
+    found = link([(Estimate(50, 0.01), Estimate(50 - apart / 2, 2)), (Estimate(50, 0.01), Estimate(50 + apart / 2, 2))])
+    assert found.high - found.shift == pytest.approx(half, abs=0.03)
 
 
 @pytest.mark.parametrize(
@@ -42,18 +49,18 @@ def test_no_share_without_answers(counts: tuple[int, int]) -> None:
 
 
 def test_its_interval_covers_the_shift() -> None:
-    """Three channels of different satisfaction, 60 to 400 sheets each way: 400 draws, nominal .95."""
+    """Three channels of different satisfaction, 60 to 400 sheets each way: 150 draws, nominal .95."""
     draw = np.random.default_rng(20261129)
     sizes, shares, shift = (60, 150, 400), (0.62, 0.8, 0.9), -0.05
     covered = 0
-    for _ in range(400):
+    for _ in range(150):
         pairs = []
         for n, share in zip(sizes, shares, strict=True):
             old, new = draw.binomial(n, share), draw.binomial(n, share + shift)
             pairs.append((share_estimate(int(old), n), share_estimate(int(new), n)))
         found = link(pairs)
         covered += found.low <= 100 * shift <= found.high
-    assert 0.925 <= covered / 400 <= 0.985
+    assert covered / 150 >= 0.92
 
 
 ERRORS = st.floats(0.1, 10)

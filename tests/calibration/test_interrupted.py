@@ -139,3 +139,10 @@ def test_equal_to_r() -> None:
 def test_what_cannot_be(satisfied: list[float], rated: list[float], first: int) -> None:
     with pytest.raises(StatisticsError):
         interrupted(satisfied, rated, first)
+
+
+@pytest.mark.parametrize(("months", "known"), [(23, False), (24, True)])
+def test_a_season_is_known_where_every_month_was_seen_twice(months: int, known: bool) -> None:
+    """Counted from the first month with answers to the last."""
+    rated = np.concatenate([[0, 0], np.full(months, 100)])
+    assert interrupted(np.round(0.8 * rated), rated, 14).knows_season is known

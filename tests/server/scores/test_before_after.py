@@ -9,11 +9,12 @@ import pytest
 from sqlalchemy import Engine, delete, insert, select
 
 from calibration.before_after import BeforeAfter, Effect
+from calibration.interrupted import interrupted
 from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.instruments import load_instrument
 from server.catalogue.agencies import read_agencies
 from server.catalogue.writing import import_catalogue
-from server.scores.before_after import conclusion, course, series
+from server.scores.before_after import conclusion, course, series, series_conclusion
 from server.store.engine import read, write
 from server.store.tables.ratings import answer_values, ratings
 from server.store.tables.users import Role
@@ -109,6 +110,7 @@ def test_one_agency_has_the_series_of_its_months(store: Engine, province: Provin
     page = browser.get("/analysis/before-after?first=2025-Q3&agency=c3").text
     assert 'id="alone-conclusion"' in page
     assert 'id="step"' in page
+    assert "chưa đủ 24 tháng" in page
     both = browser.get("/analysis/before-after?first=2025-Q3&agency=c3&agency=c4").text
     assert 'id="alone-conclusion"' not in both, "a series is one agency's"
     short = browser.get("/analysis/before-after?first=2025-Q3&agency=c4").text
@@ -142,3 +144,12 @@ def test_a_leader_is_told_no_more_than_is_known() -> None:
     another_way = Effect(-0.1, -0.15, -0.05, 0.01)
     assert "another way" in str(conclusion(_found(0.1, 0.05, 0.15, another_way)))
     assert "rose" in str(conclusion(_found(0.1, 0.05, 0.15, Effect(0.01, -0.05, 0.05, 0.8))))
+
+
+@pytest.mark.parametrize(("months", "told"), [(20, "nothing is concluded"), (26, "rose by more")])
+def test_less_than_two_years_tell_no_step(months: int, told: str) -> None:
+    """The same step of 10 points, months without chance of their own."""
+    rated = np.full(months, 100_000)
+    found = interrupted(np.where(np.arange(months) >= 12, 90_000, 80_000), rated, 12)
+    assert found.effect.low > 0
+    assert told in str(series_conclusion(found))
