@@ -10,6 +10,8 @@ WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
 # A test that no time-out can end (an end that waits for a child, a native library) ends its worker after so many seconds,
 # with the stacks of all threads, and never the run.
 GUARD := -o faulthandler_timeout=1500 -o faulthandler_exit_on_timeout=true
+# Compiled modules are kept: the tests start programs by the hundred, and each would compile all of them again.
+unexport PYTHONDONTWRITEBYTECODE
 BOX_TESTS := tests/edge/deploy tests/edge/delivery tests/edge/test_config.py tests/delivery/test_keys.py
 
 .DEFAULT_GOAL := help

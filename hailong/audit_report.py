@@ -2,7 +2,8 @@
 audits' own results; or, with --form, a paper that the law asks for.
 
 Audits that need a minute (trace, memory) are run unless --quick is given. Results of others, such as `hailong audit
-retention --json` from the server, are taken in with --result. Exit code 0 only if every audit in the document holds.
+retention --json` from the server, are taken in with --result; an audit whose result is given is not run here. Exit code
+0 only if every audit in the document holds.
 
 With --form one of the papers that the law asks for is written instead, for a province, as DOCX and PDF in the frame of
 an administrative document, filled from the server's store, boxes' configurations and the audits' results. What the
@@ -20,7 +21,7 @@ import argparse
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
         )
     (config_path,) = args.config
     config = load_config(config_path)
-    results = [*_own_results(config, args), *(read_result(path) for path in args.result)]
+    given = [read_result(path) for path in args.result]
+    results = [*_own_results(config, args, {result["audit"] for result in given}), *given]
     args.out.mkdir(parents=True, exist_ok=True)
     raw = args.out / "results.json"
     raw.write_text(json.dumps(results, ensure_ascii=False, indent=1), encoding="utf-8")
@@ -119,8 +121,8 @@ def run(args: argparse.Namespace) -> int:
     return 0 if holds else 1
 
 
-def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The audits that can be run here."""
+def _own_results(config: Any, args: argparse.Namespace, given: Container[str]) -> list[dict[str, Any]]:
+    """The audits that can be run here and whose results are not given."""
     from edge.audit.memory import audit_memory
     from edge.audit.sensitivity import add_sensitivity
     from edge.audit.trace import audit_trace
@@ -157,6 +159,8 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
         wanted |= {"trace": audit_trace, "memory": audit_memory}
     found = []
     for name, audit in wanted.items():
+        if name in given:
+            continue
         say(Message("audit {name} ...", name=name), aside=True)
         try:
             found.append(audit().as_dict())
@@ -167,20 +171,23 @@ def _own_results(config: Any, args: argparse.Namespace) -> list[dict[str, Any]]:
 
 
 def read_result(path: Path) -> dict[str, Any]:
-    """An audit's JSON. Raises `ConfigError`."""
+    """An audit's JSON, and as `given` the file's name. Raises `ConfigError`."""
     try:
         result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         holds = bool(result["holds"]) and result.get("provinces") != {}  # of no province, nothing was checked
+        if not isinstance(result.get("audit", ""), str):
+            raise TypeError
     except (OSError, ValueError, KeyError, TypeError):
         raise ConfigError(
             Message("{path} is not the JSON of an audit.", path=path),
             Message("Make it with hailong audit NAME --json."),
         ) from None
     if "audit" in result:
-        return result
+        return {**result, "given": path.name}
     date = datetime.fromtimestamp(path.stat().st_mtime).astimezone().date().isoformat()
     facts = {name: value for name, value in result.items() if name != "holds"}
-    return {**Verdict(path.stem, _CLAIMS.get(path.stem, NOTHING), facts=facts).as_dict(), "holds": holds, "date": date}
+    verdict = Verdict(path.stem, _CLAIMS.get(path.stem, NOTHING), facts=facts).as_dict()
+    return {**verdict, "holds": holds, "date": date, "given": path.name}
 
 
 def _cards(config: Any) -> list[Any]:

@@ -386,7 +386,8 @@ class _Page:
         for result in one_language(list(self.a.results), self.language):  # files of earlier versions: English alone
             claim = _(Text.of_row(result, "claim_"))
             word = _("HOLDS") if result["holds"] else _("DOES NOT HOLD")
-            found.append(Block("verdict", f"{result['audit']}: {word}. {claim}", holds=bool(result["holds"])))
+            audit = f"{result['audit']} ({result['given']})" if "given" in result else result["audit"]
+            found.append(Block("verdict", f"{audit}: {word}. {claim}", holds=bool(result["holds"])))
             rows = [
                 (_(figure_words(name)), shown)
                 for name, value in result.get("facts", {}).items()

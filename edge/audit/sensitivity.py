@@ -318,8 +318,12 @@ class Sensitivity:
     """Changes that moved more than one visit's cell."""
 
 
-def attack_engine(days: int, seed: int, by: By, engine_type: Callable[..., Engine] = Engine) -> Sensitivity:
-    """Play so many days, each with one visit changed in every way."""
+def attack_engine(
+    days: int, seed: int, by: By, engine_type: Callable[..., Engine] = Engine, *, until_broken: bool = False
+) -> Sensitivity:
+    """Play so many days, each with one visit changed in every way.
+
+    `until_broken`: end with the first day that breaks, where it is only asked whether one does."""
     found = Sensitivity()
     for number in range(days):
         random = Random(seed + number)
@@ -329,6 +333,8 @@ def attack_engine(days: int, seed: int, by: By, engine_type: Callable[..., Engin
             found.worst = max(found.worst, difference.missing + difference.new)
             found.broken += not difference.is_one_cell
         found.days += 1
+        if until_broken and found.broken:
+            break
     return found
 
 
@@ -338,6 +344,10 @@ _BY: dict[By, Message] = {
     "touch": Message("by a touch of consent"),
     "queue and consent": Message("by queue, with consent asked"),
 }
+
+
+MUTANT_DAYS = 100
+"""So many days at most are played to a mutant until it is seen."""
 
 
 def add_sensitivity(verdict: Verdict, days: int) -> None:
@@ -362,11 +372,12 @@ def add_sensitivity(verdict: Verdict, days: int) -> None:
                     seed=seed,
                 )
             )
-        if not attack_engine(max(20, days // 10), seed, by, HoldingEngine).broken:
+        if not attack_engine(MUTANT_DAYS, seed, by, HoldingEngine, until_broken=True).broken:
             verdict.problems.append(
                 Message("the audit is too weak to see an opt-out that outlives its visit, {by}", by=_BY[by])
             )
-        if by == "queue and consent" and not attack_engine(max(20, days // 10), seed, by, AgreeingEngine).broken:
+        agreeing = by == "queue and consent"
+        if agreeing and not attack_engine(MUTANT_DAYS, seed, by, AgreeingEngine, until_broken=True).broken:
             verdict.problems.append(
                 Message("the audit is too weak to see a yes that outlives its visit, {by}", by=_BY[by])
             )

@@ -39,9 +39,9 @@ CANARIES = EVIDENCE.cells + NOT_AGREED.cells
 """One in each cell of the monthly tables, and each in a pulse window of its own: a period's canaries."""
 CONFIDENCE = 0.999
 BACKGROUND_VISITS = 4
+"""Visits in every window that the attacker knows exactly."""
 RUNS = 3
 """In how many runs, each with fresh noise, the same claim has to be refuted before it counts as refuted."""
-"""Visits in every window that the attacker knows exactly."""
 MechanismMaker = Callable[[int], Mechanism]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import date
+from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -50,6 +51,12 @@ def _files(folder: Path | None) -> dict[str, bytes]:
     return found
 
 
+@lru_cache(maxsize=256)
+def _read(content: bytes, name: str) -> Instrument:
+    """A file's instrument, read once for each content: a page asks for all of them several times."""
+    return parse_instrument(content, name)
+
+
 def shipped_instruments(folder: Path | None = None) -> tuple[Instrument, ...]:
     """Every instrument and version known here, by wire code.
 
@@ -57,7 +64,7 @@ def shipped_instruments(folder: Path | None = None) -> tuple[Instrument, ...]:
     code used twice."""
     known: dict[int, Instrument] = {}
     for name, content in _files(folder).items():
-        instrument = parse_instrument(content, name)
+        instrument = _read(content, name)
         other = known.get(instrument.wire_code)
         if other is not None:
             raise ConfigError(
@@ -119,11 +126,12 @@ def instrument_bytes(code: str, version: int | None = None, folder: Path | None 
     """File name and content of an instrument, as a box gets it. Raises `ConfigError` where there is none."""
     wanted = load_instrument(code, version, folder)
     for name, content in _files(folder).items():
-        if parse_instrument(content, name).wire_code == wanted.wire_code:
+        if _read(content, name).wire_code == wanted.wire_code:
             return name, content
     raise ConfigError(Message("There is no file of instrument {code}.", code=code))
 
 
+@cache
 def load_service_groups() -> tuple[ServiceGroup, ...]:
     """The fields of public service by number, 0 first."""
     content = resources.files("pipeline.instruments").joinpath(_SERVICE_GROUPS).read_text("utf-8")

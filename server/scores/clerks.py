@@ -9,6 +9,7 @@ quarter that is shown: otherwise a quarter less its other months would be one cl
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
@@ -77,7 +78,7 @@ def marked_releases(releases: Any, boxes: Any, pools: Any) -> Any:
 
 def shown_releases(province_id: int, kind: ReleaseKind, agency_id: int | None = None, but: Collection[int] = ()) -> Any:
     """The releases of one kind of a province (or of one agency) that may be used, but for those of some ids."""
-    marked = _marked(province_id, kind, agency_id, but)
+    marked = _marked(province_id, kind, agency_id, frozenset(but))
     return marked.filter(marked.shown)
 
 
@@ -98,7 +99,8 @@ def left_out(connection: Connection, province_id: int, kind: ReleaseKind, agency
     return run(connection, hidden.group_by(keys).aggregate(last_day=hidden.received_day.max()))
 
 
-def _marked(province_id: int, kind: ReleaseKind, agency_id: int | None, but: Collection[int] = ()) -> Any:
+@lru_cache(maxsize=128)
+def _marked(province_id: int, kind: ReleaseKind, agency_id: int | None, but: frozenset[int] = frozenset()) -> Any:
     """What is held back (`server.boxes.release_gate`) is as if it had not come."""
     rows = Scope(province_id, agency_id).filter(releases_table())
     rows = rows.filter(rows.kind == kind.name, rows.held.isnull())

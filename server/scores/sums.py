@@ -8,6 +8,7 @@ transaction; elsewhere an Ibis backend executes it (`docs/scale.md`). Only integ
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -141,8 +142,14 @@ def run(connection: Connection, expression: Any) -> list[Any]:
 
 def pieces(connection: Connection, expression: Any) -> Iterator[Sequence[Any]]:
     """The same, some at a time: of a year of a large province all of them together are 100 MB."""
+    dialect = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
+    yield from connection.exec_driver_sql(_sql(expression.op(), dialect)).partitions(_ROWS_AT_ONCE)
+
+
+@lru_cache(maxsize=128)
+def _sql(operation: Any, dialect: str) -> str:
+    """The SQL of an expression's operation. Compiling it takes a tenth of a second, a page asks for several, and asks
+    for the same again: two expressions that say the same are equal."""
     import ibis
 
-    dialect = {"sqlite": "sqlite", "postgresql": "postgres"}[connection.dialect.name]
-    found = connection.exec_driver_sql(str(ibis.to_sql(expression, dialect=dialect)))
-    yield from found.partitions(_ROWS_AT_ONCE)
+    return str(ibis.to_sql(operation.to_expr(), dialect=dialect))

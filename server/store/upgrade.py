@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -25,14 +26,16 @@ def _config() -> Config:
     return config
 
 
+@cache
 def newest_version() -> str:
     """The version of the schema that this program works with."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 
-def versions() -> list[str]:
+@cache
+def versions() -> tuple[str, ...]:
     """All versions, oldest first."""
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()][::-1]
+    return tuple(script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions())[::-1]
 
 
 def store_version(engine: Engine) -> str | None:

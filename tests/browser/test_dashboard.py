@@ -72,10 +72,12 @@ def test_every_page_is_accessible(page: Page, url: str, province: Province, role
     page.goto(f"{url}/log-in?lang={language}")
     if role is not None:
         log_in(page, url, province.users[role])
-    for path in PAGES[role]:
+    for number, path in enumerate(PAGES[role]):
         page.goto(url + path)
         assert page.locator("html").get_attribute("lang") == language
         assert page.locator("h1").count() == 1
+        if language != "vi" and number:  # the same page with other words
+            continue
         found = Axe().run(page, options=RULES)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
 

@@ -20,7 +20,7 @@ def test_error_against_the_direct_figure(answers: int, most: float, share: float
     never much worse than from the newest quarter alone."""
     rng = np.random.default_rng(answers)
     error, direct, alone, inside, bias, flags = [], [], [], [], [], []
-    for _ in range(40):
+    for _ in range(24):
         satisfied, rated, truth = foreign.areas_in_time(rng, share, 100, answers, 5, shape=shape)
         found = areas_over_time(satisfied, rated)
         newest = truth[:, -1]

@@ -13,8 +13,10 @@ from hailong.cli import main
 from pipeline.audit.attack import (
     Attack,
     _binomial_tail,
+    _canary_attacks,
     _seen_every_time,
     audit_attack,
+    canary_attack,
     differencing_attack,
     epsilon_lower_bound,
 )
@@ -79,9 +81,8 @@ def test_what_chance_refutes_once_is_told_and_is_no_breach() -> None:
 def test_half_the_noise_is_caught() -> None:
     """By what rests on the evidence. Of the pulse's 1,100 canaries miss it once in 6,000 runs or less: that they see it
     in one of two is the audit's own check, above."""
-    verdict = audit_attack(POLICY, canaries=1_100, mechanism=HalfNoise)
-    refuted = {str(problem).split(": ")[1] for problem in verdict.problems if "refuted" in str(problem)}
-    assert refuted >= {"evidence", "pulse and evidence"}
+    attacks = canary_attack(POLICY, 1_100, HalfNoise)
+    assert {str(each.name) for each in attacks if each.refutes} >= {"evidence", "pulse and evidence"}
 
 
 @pytest.mark.parametrize(("bare", "cells", "kind"), [(0, 18, "evidence"), (17, 18, "evidence"), (1, 3, "not agreed")])
@@ -93,8 +94,12 @@ def test_one_cell_without_noise_is_caught(bare: int, cells: int, kind: str) -> N
             noisy = super().release(counts)
             return tuple(counts[at] if at == bare and len(counts) == cells else value for at, value in enumerate(noisy))
 
-    problems = audit_attack(POLICY, canaries=1_100, mechanism=OneBare).problems
-    assert any(f"{kind} cell {bare}:" in problem for problem in problems)
+    if bare:
+        _, cells_alone = _canary_attacks(POLICY, 1_100, OneBare)
+        assert f"{kind} cell {bare}" in {str(each.name) for each in cells_alone if each.refutes}
+    else:
+        problems = audit_attack(POLICY, canaries=1_100, mechanism=OneBare).problems
+        assert any(f"{kind} cell {bare}:" in problem for problem in problems)
 
 
 def test_an_audit_with_too_few_canaries_says_so() -> None:
@@ -140,7 +145,7 @@ def test_every_cell_has_noise_of_its_own_and_of_the_right_size(epsilon_milli: in
 
 
 def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["audit", "attack", "--canaries", "1100", "--days", "10", "--json"]) == 0
+    assert main(["audit", "attack", "--canaries", "1100", "--days", "2", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)["facts"]
     assert 0.8 < facts["lower_bounds"]["evidence"] < 2.0  # above the claim once in 1,300 runs: that is not refuted yet
     assert facts["claims"]["evidence"] == 1.5

@@ -93,6 +93,14 @@ def test_four_documents(config_path: Path, tmp_path: Path, capsys: pytest.Captur
     assert [result["audit"] for result in results] == ["schema", "log", "budget", "attack", "retention"]
 
 
+def attacked(folder: Path) -> list[str]:
+    """The result of an attack that was run elsewhere: so none is run here."""
+    path = folder / "attack.json"
+    facts = {"attacks": ["a canary"]}
+    path.write_text(json.dumps({"audit": "attack", "holds": True, "problems": [], "facts": facts}))
+    return ["--result", str(path)]
+
+
 def test_a_store_without_a_province_passes_no_audit(
     config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,6 +116,7 @@ def test_a_store_without_a_province_passes_no_audit(
     retention = tmp_path / "retention.json"
     retention.write_text(json.dumps({"holds": True, "provinces": {}}))  # as earlier versions said of such a store
     words = ["audit", "report", "--config", str(config_path), "--quick", "--result", str(retention)]
+    words += attacked(tmp_path)
     assert main([*words, "--out", str(tmp_path / "out"), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["audits"]["retention"] is False
 
@@ -123,6 +132,7 @@ def test_an_audit_that_fails_is_told_at_the_top(config_path: Path, tmp_path: Pat
         "--quick",
         "--result",
         str(bad),
+        *attacked(tmp_path),
         "--out",
         str(tmp_path / "out"),
     ]
@@ -130,6 +140,7 @@ def test_an_audit_that_fails_is_told_at_the_top(config_path: Path, tmp_path: Pat
     page = (tmp_path / "out" / "dpia.vi.html").read_text(encoding="utf-8")
     assert "Không xác nhận: memory" in page
     assert "a face is still there" in page
+    assert "attack (attack.json): ĐÚNG" in page, "what was not run here is named by its file"
 
 
 def assessment(config: EdgeConfig, *results: dict[str, object]) -> Assessment:

@@ -207,9 +207,10 @@ def _everything(engine: Engine, province: Province, folder: Path) -> dict[str, s
     for path in ("/", "/agencies/p1-a", "/analysis"):
         page = browser.get(f"{path}?period=2026-Q3").text
         found[path] = re.sub(r'name="csrf" value="[0-9a-f]+"', "", page)
+    rows = material(engine, province.province_id, PERIOD)
     for name, make in TABLES.items():
         found[name] = browser.get(f"/analysis/{name}.csv?period=2026-Q3").text
-        found[f"rows {name}"] = repr(make(material(engine, province.province_id, PERIOD)))
+        found[f"rows {name}"] = repr(make(rows))
     return found
 
 

@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from pipeline.language import Text
+from pipeline.release_kind import EVIDENCE
 from server.core.provinces import make_province
-from server.scores.sums import SCHEMAS, run, unbound
+from server.scores.clerks import shown_releases
+from server.scores.sums import SCHEMAS, _sql, release_sums, run, unbound
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.boxes import boxes
@@ -104,3 +106,14 @@ def test_an_empty_store_gives_no_rows(any_store: Engine) -> None:
     with read(any_store) as connection:
         for expression in expressions({name: unbound(name) for name in SCHEMAS}).values():
             assert run(connection, expression) == []
+
+
+def test_what_says_the_same_is_compiled_once_and_what_does_not_is_not() -> None:
+    def asked(province_id: int, held: set[int]) -> str:
+        rows = shown_releases(province_id, EVIDENCE, but=held)
+        return _sql(release_sums(rows, province_id, EVIDENCE).op(), "sqlite")
+
+    first, compiled = asked(7, {3, 1}), _sql.cache_info().misses
+    assert asked(7, {1, 3}) == first
+    assert _sql.cache_info().misses == compiled
+    assert len({first, asked(8, {1, 3}), asked(7, {1}), asked(7, set())}) == 4

@@ -265,7 +265,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path, any_store: Engi
 
 @pytest.mark.postgres
 @pytest.mark.parametrize(
-    ("kills", "reading"), [(6, False), pytest.param(100, True, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])]
+    ("kills", "reading"), [(3, False), pytest.param(100, True, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])]
 )
 def test_a_server_that_is_killed_keeps_its_promises(
     tmp_path: Path, any_store: Engine, new_database: _NEW_DATABASE, kills: int, reading: bool

@@ -73,20 +73,23 @@ def test_a_number_out_of_range_is_422_on_every_route(app: FastAPI, province: Pro
 def _may(route: APIRoute, role: Role) -> bool:
     from server.auth.roles import PERMISSIONS
 
-    return permission_of(route) in PERMISSIONS[role]
+    permission = permission_of(route)
+    return permission is None or permission in PERMISSIONS[role]
 
 
 @pytest.mark.parametrize("role", list(Role))
 def test_no_value_makes_a_fault(app: FastAPI, province: Province, role: Role) -> None:
-    """Every parameter of every route that the role may use, and every form with fields that fit nothing."""
+    """Every parameter of every route that the role may use, and every form with fields that fit nothing. The first role
+    that may use a route tries all of the values, the others two."""
     browser = Browser(app)
     browser.log_in(province.users[role])
     token = browser.token("/account")
     for route in routes(app):
-        if permission_of(route) is not None and not _may(route, role):
+        if not _may(route, role):
             continue
         fields = [field.alias for field in (*route.dependant.query_params, *route.dependant.body_params)]
-        for value in BAD:
+        first = next((other for other in Role if _may(route, other)), role) is role
+        for value in BAD if first else BAD[3:5]:
             path = re.sub(r"{(\w+)(?::\w+)?}", value[:200] or "%00", route.path)
             for method in methods(route):
                 if method == "GET":
