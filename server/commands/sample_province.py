@@ -9,12 +9,19 @@ Everything is simulated and labelled so on every page, file and report; the same
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
+from typing import TYPE_CHECKING
 
 from pipeline.language import Day, Message, Number
 from pipeline.language.console import say
 from server.commands.options import ONCE
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from pipeline.calendar import Period
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,6 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-boxes", action="store_true", help="ratings alone, as in a province without cameras")
     parser.add_argument("--json", action="store_true", help="say what was generated as JSON")
+
+
+def _weight(connection: Connection, province_id: int, instrument: str, months: Period) -> None:
+    """Weight every settled quarter to its transactions by tier and field, so that `/survey/raked` has figures."""
+    from pipeline.calendar import quarter_of_month
+    from pipeline.errors import InvalidError
+    from pipeline.instruments import load_instrument
+    from server.scores.kept_margins import keep_margins
+
+    for month in range(months.first_month, months.last_month + 1, 3):
+        with contextlib.suppress(InvalidError):  # a quarter that is not settled
+            keep_margins(connection, province_id, load_instrument(instrument), quarter_of_month(month), None)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,10 +87,10 @@ def run(args: argparse.Namespace) -> int:
             tiers=args.tiers,
             vivid=True,
         )
-        evidence = None
+        evidence, months = None, Period("", month_of_day(made.first_day), month_of_day(made.last_day))
         if not args.no_boxes:
-            months = Period("", month_of_day(made.first_day), month_of_day(made.last_day))
             evidence = simulate_evidence(connection, made.province_id, months, seed=args.seed, rho=args.rho, vivid=True)
+        _weight(connection, made.province_id, args.instrument, months)
         administrator = f"admin.{made.code}"
         password = make_user(connection, made.province_id, administrator, Role.ADMINISTRATOR)
     engine.dispose()

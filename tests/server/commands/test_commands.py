@@ -185,6 +185,9 @@ def test_analyze_a_sample_province(
     with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite")) as connection:
         quarter = [month_of_date(date(2026, month, 1)) for month in (7, 9)]
         sheets = [int(row[0]) for row in connection.execute(query, quarter)]
+        weighted = connection.execute("SELECT first_month, known FROM kept_margins ORDER BY first_month").fetchall()
+    assert [row[0] for row in weighted] == [quarter[0] - 3, quarter[0]], "/survey/raked has figures"
+    assert set(json.loads(weighted[0][1])) == {"field", "level"}
     assert len(sheets) == 26
     assert 0 < len(answer["ranks"]) == sum(count >= 30 for count in sheets) < 26, "fewer sheets are not shown"
     assert {row["method"] for row in answer["estimates"]} >= {"explicit", "efficiency"}
