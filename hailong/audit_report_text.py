@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
@@ -13,12 +14,19 @@ from hailong.audit_report_blocks import Block, Document, bullets, heading, table
 from models.catalogue import Card
 from pipeline.audit.figures import figure_words
 from pipeline.audit.schema import evidence_bits, guess_among_levels
-from pipeline.language import Day, Message, Number, Text, translator
+from pipeline.language import Day, Message, Number, Text, measured, translator
 from pipeline.language.console import one_language
 from pipeline.law import provision
 from pipeline.law import table as law_table
+from pipeline.privacy.policy import AtRest
 
 Language = Literal["vi", "en"]
+_BY = {"presence": Message("by presence"), "queue": Message("by the queue system")}
+_KEYS = {
+    AtRest.MEMORY: Message("in memory, gone with the power"),
+    AtRest.CREDENTIAL: Message("handed in by the system at its start"),
+    AtRest.PLAIN_DEMO: Message("beside the data, for a demo alone"),
+}
 _LEFT_OUT = frozenset({"fields", "why"})
 """Figures that `hailong audit schema` prints and that would fill a page here."""
 
@@ -111,10 +119,10 @@ class _Page:
             channel=counter.microphone.channel,
         )
         return [
-            (_("Camera") + of, redacted(counter.camera.stream)),
+            (_("Camera") + of, _("none") if counter.camera.source == "none" else redacted(counter.camera.stream)),
             (_("Citizen's region in the picture") + of, region),
-            (_("Microphone") + of, sound),
-            (_("Visits start and end by") + of, counter.visits.by),
+            (_("Microphone") + of, _("none") if counter.microphone.source == "none" else sound),
+            (_("Visits start and end") + of, _(_BY[counter.visits.by])),
         ]
 
     def _processing(self) -> list[Block]:
@@ -147,7 +155,7 @@ class _Page:
                 ),
                 (
                     _("Counts without noise"),
-                    _("in memory, and in one sealed file; key: {value}", value=config.privacy.at_rest.value),
+                    _("in memory, and in one sealed file; key: {value}", value=_KEYS[config.privacy.at_rest]),
                 ),
                 (
                     _("Tables with noise"),
@@ -237,20 +245,20 @@ class _Page:
                 ),
                 (
                     _("Epsilon of a pulse"),
-                    f"{pulse:g} ({policy.pulse_kind.name.lower()})" if pulse else _("not sent"),
+                    f"{_(measured(pulse))} ({_(figure_words(policy.pulse_kind.name))})" if pulse else _("not sent"),
                 ),
                 (
                     _("Epsilon of the evidence"),
-                    f"{evidence:g} ({policy.evidence_kind.name.lower()})",
+                    f"{_(measured(evidence))} ({_(figure_words(policy.evidence_kind.name))})",
                 ),
                 (
                     _("A visit costs at most"),
                     _(
                         "{total} (budget {budget_epsilon_milli}); against somebody who knows that it took place: "
                         "{total_2}",
-                        total=f"{total:g}",
-                        budget_epsilon_milli=f"{policy.budget_epsilon_milli / 1_000:g}",
-                        total_2=f"{2 * total:g}",
+                        total=measured(total),
+                        budget_epsilon_milli=measured(policy.budget_epsilon_milli / 1_000),
+                        total_2=measured(2 * total),
                     ),
                 ),
                 (
@@ -265,7 +273,7 @@ class _Page:
                 ),
                 (
                     _("Guess of a level, knowing the rating and all other visits"),
-                    _("{guess} (before: 0.167)", guess=f"{guess_among_levels(evidence):.3f}"),
+                    _("{guess} (before: 0.167)", guess=Number(guess_among_levels(evidence), 3)),
                 ),
                 (
                     _("Clerks on this box"),
@@ -360,10 +368,10 @@ class _Page:
         _ = self._
         rows = [
             (
-                card.title,
-                f"{card.licence}{' · ' + card.restriction if card.restriction else ''}",
-                card.intended_use,
-                "; ".join(card.limits[:3]),
+                _(card.title),
+                f"{_(card.licence)}{' · ' + card.restriction if card.restriction else ''}",
+                _(card.intended_use),
+                " ".join(_(limit) for limit in card.limits[:3]),
             )
             for card in self.a.cards
         ]
@@ -391,7 +399,7 @@ class _Page:
             rows = [
                 (_(figure_words(name)), shown)
                 for name, value in result.get("facts", {}).items()
-                if name not in _LEFT_OUT and (shown := _shown(value))
+                if name not in _LEFT_OUT and (shown := _shown(value, _))
             ]
             if rows:
                 found.append(table((_("Measured figure"), _("Value ({date})", date=result.get("date", ""))), *rows))
@@ -436,15 +444,15 @@ class _Page:
         ]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, _: Callable[..., str]) -> str:
     """A figure in a cell; lists of many entries are shortened."""
     if isinstance(value, bool):
-        return "true" if value else "false"
+        return _("yes") if value else _("no")
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return _(measured(value))
     if isinstance(value, dict):
-        return "; ".join(f"{name}: {_shown(each)}" for name, each in value.items())
+        return "; ".join(f"{_(figure_words(name))}: {_shown(each, _)}" for name, each in value.items())
     if isinstance(value, list):
-        parts = [_shown(each) for each in value]
+        parts = [_shown(each, _) for each in value]
         return "; ".join(parts[:8]) + (f"; ... ({len(parts)})" if len(parts) > 8 else "")
     return str(value)

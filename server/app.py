@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.staticfiles import StaticFiles
@@ -43,6 +44,7 @@ from server.web.context import (
 )
 from server.web.middleware import HEADERS, WebMiddleware
 from server.web.packing import Packing
+from server.web.refill import Mistake, form_again
 
 ROUTERS = (
     "server.accounts.session_page",
@@ -149,10 +151,15 @@ _MET = (
 )
 
 
-def _invalid_words(problem: Mapping[str, Any]) -> Joined:
-    """What is wrong with one field of a request."""
-    place = ".".join(str(part) for part in problem["loc"][1:])
-    return Joined((place, words_of(problem)), ": ")
+def _place(problem: Mapping[str, Any]) -> str:
+    """The field that one problem of a request is about."""
+    return ".".join(str(part) for part in problem["loc"][1:])
+
+
+async def _refused(request: Request, status: int, detail: str, mistakes: Sequence[Mistake] = ()) -> Response:
+    """The form again, with what was typed in it, or the page of errors."""
+    again = await form_again(request, status, mistakes or [("", detail)])
+    return await run_in_threadpool(_error_page, request, status, detail) if again is None else again
 
 
 def _error_page(request: Request, status: int, detail: str) -> Response:
@@ -189,36 +196,35 @@ def _add_error_pages(app: FastAPI) -> None:
         return render(request, "confirm.html", asked=asked)
 
     @app.exception_handler(StarletteHTTPException)
-    def http_error(request: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
         if _wants_json(request):
             return JSONResponse({"error": error.detail}, error.status_code)
         words = error.detail
         if not is_spoken(words):
             words = _STATUS_WORDS.get(error.status_code, _OTHER_STATUS)
-        detail = in_language(words, language(request))
-        return _error_page(request, error.status_code, detail)
+        return await _refused(request, error.status_code, in_language(words, language(request)))
 
     @app.exception_handler(ClientDisconnect)
-    def gone(request: Request, _error: ClientDisconnect) -> Response:
+    async def gone(request: Request, _error: ClientDisconnect) -> Response:
         """Whoever sent half a body and then nothing has gone, or is told so: no fault of ours."""
-        return http_error(request, HTTPException(HTTPStatus.REQUEST_TIMEOUT))
+        return await http_error(request, HTTPException(HTTPStatus.REQUEST_TIMEOUT))
 
     @app.exception_handler(IntegrityError)
-    def met(request: Request, error: IntegrityError) -> Response:
+    async def met(request: Request, error: IntegrityError) -> Response:
         """Two who store the same at one moment: the second is told so. Anything else that a constraint refuses is a
         fault of ours."""
         if not is_taken(error):
             raise error
-        return our_error(request, ConflictError(*_MET))
+        return await our_error(request, ConflictError(*_MET))
 
     @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> Response:
-        found = Joined(_invalid_words(problem) for problem in error.errors())
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        mistakes = [(_place(problem), words_of(problem)) for problem in error.errors()]
+        found = Joined(Joined((place, words), ": ") for place, words in mistakes)
         status = HTTPStatus.UNPROCESSABLE_ENTITY
         if _wants_json(request):
             return JSONResponse({"error": found}, status)
-        detail = in_language(found, language(request))
-        return _error_page(request, int(status), detail)
+        return await _refused(request, int(status), in_language(found, language(request)), mistakes)
 
     @app.exception_handler(Exception)
     def fault(request: Request, _error: Exception) -> Response:
@@ -231,8 +237,8 @@ def _add_error_pages(app: FastAPI) -> None:
         return page
 
     @app.exception_handler(HailongError)
-    def our_error(request: Request, error: HailongError) -> Response:
+    async def our_error(request: Request, error: HailongError) -> Response:
         status = error.status
         if _wants_json(request):
             return JSONResponse({"error": str(error)}, status)
-        return _error_page(request, status, error_text(request, error))
+        return await _refused(request, status, error_text(request, error))

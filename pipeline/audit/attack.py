@@ -24,7 +24,7 @@ from pipeline.audit.verdict import Verdict
 from pipeline.calendar import DAY_ZERO_S
 from pipeline.errors import HailongError
 from pipeline.keys import KeyPair, new_keys
-from pipeline.language import Message, Sentence
+from pipeline.language import Message, Number, Sentence, measured
 from pipeline.privacy.clock import ManualClock
 from pipeline.privacy.ledger import highest_epoch
 from pipeline.privacy.mechanism import DiscreteLaplace, Mechanism
@@ -69,9 +69,9 @@ class Attack:
             name=self.name,
             right=self.right,
             guesses=self.guesses,
-            bound=f"{self.lower_bound:.3f}",
-            confidence=f"{100 * self.confidence:.5g}",
-            claim=f"{self.claim:g}",
+            bound=Number(self.lower_bound, 3),
+            confidence=measured(100 * self.confidence, 5),
+            claim=measured(self.claim),
         )
 
 

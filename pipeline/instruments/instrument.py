@@ -201,6 +201,11 @@ class Instrument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     reasons: tuple[Reason, ...] = ()
 
     @property
+    def named(self) -> Message:
+        """Code and version, as pages say them."""
+        return Message("{code} v{version}", code=self.code, version=self.version)
+
+    @property
     def criteria(self) -> tuple[Item, ...]:
         """The items on the five-point scale, in order."""
         return tuple(item for item in self.items if item.kind == "criterion")

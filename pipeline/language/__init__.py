@@ -22,7 +22,7 @@ from pipeline.language.message import (
     reason_of,
     translator,
 )
-from pipeline.language.values import Day, Month, Number, Text
+from pipeline.language.values import Day, Month, Number, Text, measured
 
 __all__ = [
     "DEFAULT",
@@ -44,6 +44,7 @@ __all__ = [
     "is_spoken",
     "language",
     "languages",
+    "measured",
     "of_environment",
     "reason_of",
     "translator",

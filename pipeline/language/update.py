@@ -1,4 +1,4 @@
-"""`make messages`: every sentence of the code and the templates into every catalogue, by Babel's extractor.
+"""`make messages`: every sentence of the code, the templates and the models' cards into every catalogue.
 
 New sentences come with an empty translation, sentences that nothing uses any more go. Sorted by sentence, one line each
 and without places in the code, so that two people's additions rarely touch."""
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -34,7 +35,7 @@ _DATED: Final = (
 
 
 def extracted(root: Path = ROOT) -> Catalog:
-    """Every sentence in use."""
+    """Every sentence in use: of code and templates, and what models' cards say of use and limits."""
     found = Catalog(charset="utf-8")
     with (root / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
@@ -42,6 +43,12 @@ def extracted(root: Path = ROOT) -> Catalog:
         for _file, _line, text, _comments, _context in extract_from_dir(root / folder, methods, options, KEYWORDS):
             if text:
                 found.add(text)
+    for path in sorted((root / "models" / "cards").glob("*.toml")):
+        card = tomllib.loads(path.read_text(encoding="utf-8"))
+        for text in (card["title"], card["intended_use"], *card.get("limits", ()), *card.get("not_for", ())):
+            found.add(text)
+        if " " in card["licence"]:  # in words, not an identifier of SPDX
+            found.add(card["licence"])
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from babel.dates import format_date, get_month_names
@@ -13,10 +14,13 @@ from babel.numbers import format_decimal
 from pipeline.language.catalogues import DEFAULT, SOURCE, language, languages
 from pipeline.language.message import Message, Spoken, in_language
 
+MINUS = "\N{MINUS SIGN}"
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A number with the language's separators, rounded half to even; a dash for None."""
+    """A number with the language's separators, rounded half to even; a dash for None. Below zero it has a minus sign
+    (U+2212): no line breaks at it, and nobody takes it for the dash of an interval. Files for machines are without."""
 
     value: float | None
     digits: int = 0
@@ -27,10 +31,16 @@ class Number:
             return "–"
         rounded = round(self.value, self.digits) + 0.0  # + 0.0: no minus before a zero
         pattern = "#,##0" + ("." + "0" * self.digits if self.digits else "")
-        return str(format_decimal(rounded, pattern, language(lang).locale))
+        return str(format_decimal(rounded, pattern, language(lang).locale)).replace("-", MINUS)
 
     def __str__(self) -> str:
         return self.in_language(SOURCE)
+
+
+def measured(value: float, figures: int = 4) -> Number:
+    """A figure with the decimals that it has, of so many significant ones: 0.0123, 12.5, 3."""
+    rounded = f"{value:.{figures}g}"
+    return Number(float(rounded), max(0, -int(Decimal(rounded).as_tuple().exponent)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class Point:
     """A quarter on the line: as published (`carried` false), or the old instrument's figure carried over the link."""
 
     period: Period
-    instrument: str
+    instrument: Message
     value: float
     low: float
     high: float
@@ -96,13 +96,12 @@ def line(
             figure = result.of("province")[0].figure(code) if result.of("province") else None
             if figure is None or figure.index is None or figure.low is None or figure.high is None:
                 continue
-            found.append(Point(quarter, f"{one.code} v{one.version}", figure.index, figure.low, figure.high))
+            found.append(Point(quarter, one.named, figure.index, figure.low, figure.high))
             estimate = _estimate(figure)
             if one is old and estimate is not None:
                 carried = over.carry(estimate)
                 low, high = carried.value - 1.959964 * carried.error, carried.value + 1.959964 * carried.error
-                name = f"{new.code} v{new.version}"
-                found.append(Point(quarter, name, carried.value, low, high, carried=True))
+                found.append(Point(quarter, new.named, carried.value, low, high, carried=True))
     return found
 
 

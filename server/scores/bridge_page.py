@@ -72,11 +72,11 @@ def bridge_plot(points: list[Point], bridging: str, lang: str) -> Markup:
     if not points:
         return Markup("")
     _ = translator(lang)
-    names = list(dict.fromkeys(point.instrument for point in points))
+    names = list(dict.fromkeys(_(point.instrument) for point in points))
     rows = [
         {
             "quarter": point.period.words(lang),
-            "instrument": point.instrument,
+            "instrument": _(point.instrument),
             "index": round(point.value, 2),
             "low": round(point.low, 2),
             "high": round(point.high, 2),

@@ -64,7 +64,7 @@ def test_a_clerk_clones_changes_looks_signs_and_boxes_get_it(store: Engine, worl
     assert made.status_code == 303
     here = made.headers["location"]
     page = browser.get(f"{here}?lang=vi").text
-    assert "Chỉ số chung so sánh được với 2640 v1" in page
+    assert "Chỉ số chung so sánh được với 2640 (bản 1)" in page
     asked = {"old": "", "code": "A5", "kind": "criterion", "part": "A", "vi": "Có chỗ gửi xe", "short": "1"}
     assert _post(browser, f"{here}/items", **asked).status_code == 303
     assert _post(browser, f"{here}/items", **{**asked, "old": "A1", "code": "A1", "vi": "Đủ ghế"}).status_code == 303
