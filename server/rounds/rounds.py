@@ -41,6 +41,15 @@ class Round:
         """Whether answers are taken today."""
         return self.active and self.first_day <= today() <= self.last_day
 
+    @property
+    def state(self) -> Message:
+        """How it stands today, in a word."""
+        if not self.active:
+            return Message("closed")
+        if today() < self.first_day:
+            return Message("not begun yet")
+        return Message("open") if self.open_now else Message("over")
+
     def load_instrument(self) -> Instrument:
         """The instrument and version that the round asks with; in a bridging round, the first of the two."""
         return load_instrument(self.instrument, self.instrument_version)

@@ -60,7 +60,7 @@ def _above(path: str) -> list[str]:
 async def _page(request: Request, path: str) -> str:
     """A page of ours as this request's user sees it, empty where there is none."""
     scope: dict[str, Any] = {**request.scope, "method": "GET", "path": path, "raw_path": path.encode()}
-    scope |= {"query_string": b"", "path_params": {}}
+    scope |= {"query_string": f"lang={language(request)}".encode(), "path_params": {}}
     got: list[Sent] = []
 
     async def receive() -> Sent:
@@ -112,12 +112,14 @@ class _Refill(HTMLParser):
         """What came of it."""
         if self._head is None:
             return None
-        said = [in_language(_NOT_STORED, self._lang)]
+        said: list[str] = []
         for name, words in self._mistakes:
             label = html.unescape(" ".join(self._labels.get(self._ids.get(name, ""), "").split()))
             label = label or ("" if name in self._ids else name)
             said.append(f"{label}: {words}" if label else words)
-        alert = f'<p class="problem" role="alert" id="mistake">{html.escape(" ".join(said))}</p>'
+        items = "".join(f"<li>{html.escape(one)}</li>" for one in said)
+        head = html.escape(in_language(_NOT_STORED, self._lang))
+        alert = f'<div class="problem" id="mistake" role="alert">{head}<ul>{items}</ul></div>'
         return "".join((*self._out[: self._head], alert, *self._out[self._head :]))
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:

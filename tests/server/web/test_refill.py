@@ -27,7 +27,7 @@ def test_a_form_is_filled_and_nothing_else_is_touched() -> None:
     assert text is not None
     assert not [one for one in ("secret", "<script>", "<b>") if one in text]
     assert text.startswith(PAGE[: PAGE.index("<input type=")])
-    assert '<p class="problem" role="alert" id="mistake">Nothing was stored. Tên &amp; họ: Kind &lt;i&gt;</p>' in text
+    assert "Nothing was stored.<ul><li>Tên &amp; họ: Kind</li><li>&lt;i&gt;</li></ul></div>" in text
     assert '<input id="i" name="a" value="&quot;&gt;&lt;script&gt;" autofocus aria-describedby="mistake"' in text
     assert 'aria-invalid="true">' in text
     assert "&lt;/textarea&gt;&lt;b&gt;</textarea>" in text
@@ -75,7 +75,7 @@ def test_staff_type_once(
     (form,) = (one for one in re.findall(r"<form.*?</form>", answer.text, re.S) if 'id="mistake"' in one)
     assert f'action="{action}"' in form
     assert f'value="{kept}"' in form
-    said = re.search('id="mistake">(.*?)</p>', form)
+    said = re.search('id="mistake" role="alert">(.*?)</div>', form)
     assert said is not None
     assert words in said[1]
     nowhere = browser.post("/privacy/rights/erase/nowhere", {}, form=page)
