@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.audit.canary import HEIGHT_PX, WIDTH_PX, Canary, Needles, make_canary, needles_of
+from edge.audit.haystack import Haystack
 from edge.audit.memory_child import HEADER
 from edge.audit.trace import BASES
 from edge.perception.scrub import ENVIRONMENT
@@ -230,14 +231,11 @@ def _crop(frame: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> NDArray[n
 
 def search(pid: int, needles: Needles) -> dict[str, int]:
     """How many of each form's strings occur anywhere in the writable memory of the process."""
-    wanted = {form: set(found) for form, found in needles.forms.items()}
-    seen: dict[str, int] = dict.fromkeys(wanted, 0)
+    haystack = Haystack(string for strings in needles.forms.values() for string in strings)
+    found: set[bytes] = set()
     for block in memory_blocks(pid):
-        for form, strings in wanted.items():
-            hits = {string for string in strings if string in block}
-            seen[form] += len(hits)
-            strings -= hits
-    return seen
+        found |= haystack.found_in(block)
+    return {form: len(found & set(strings)) for form, strings in needles.forms.items()}
 
 
 def memory_blocks(pid: int, block_bytes: int = 64 * 1024 * 1024, overlap: int = 256) -> Iterator[bytes]:
