@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from calibration.design_effect import design_effect_arrays
-from calibration.falls import FEWEST, fall, log_evidence, lower_end
+from calibration.falls import FEWEST, effect_of_days, fall, log_evidence, lower_end
 
 ALPHA = 0.05
 
@@ -22,7 +21,7 @@ def _days(rng: np.random.Generator, share: float, days: int, a_day: int, icc: fl
 def _ever_told(before: tuple[np.ndarray, np.ndarray], since: tuple[np.ndarray, np.ndarray], by: float) -> int:
     """The first day, from 1, after which it is told; 0 where never. As `fall` does, for all days at once."""
     n0, k0 = before
-    deff = float(design_effect_arrays(n0, k0).value)
+    deff = effect_of_days(n0, k0)
     p0 = lower_end(k0.sum(), n0.sum(), deff, ALPHA / 2) - by
     n, k = (one.astype(np.float64) for one in since)
     told = np.flatnonzero(log_evidence(n, k, p0, deff) >= np.log(2 / ALPHA))
@@ -98,3 +97,18 @@ def test_the_lower_end_is_clopper_and_pearsons() -> None:
     assert lower_end(15, 20, 1.0, 0.025) == pytest.approx(0.5089541, abs=1e-6)
     assert lower_end(0, 20, 1.0, 0.025) == 0.0
     assert lower_end(30, 40, 2.0, 0.025) == pytest.approx(lower_end(15, 20, 1.0, 0.025))
+
+
+def test_days_that_go_bad_in_runs_are_worth_fewer_sheets() -> None:
+    """240 days of 20 sheets; of forty days ten in a run are bad ones (12 satisfied, else 18). The same days dealt out
+    singly hang together as much within a day: only the runs tell them apart, and of twenty bad days that follow what
+    may be made."""
+    asked = np.full(240, 20.0)
+    runs = np.where(np.arange(240) // 10 % 4 == 1, 12.0, 18.0)
+    apart = runs[np.random.default_rng(5).permutation(240)]
+    of_days = runs.var() / (20 * 0.825 * 0.175)
+    assert effect_of_days(asked, apart) == pytest.approx(of_days, rel=0.1)
+    assert effect_of_days(asked, runs) > 3 * effect_of_days(asked, apart)
+    fallen = (np.full(20, 20.0), np.full(20, 12.0))
+    told = [fall((asked, days), fallen, by=0.0, alpha=1 / 400) for days in (apart, runs)]
+    assert [found is not None and found.told for found in told] == [True, False]
