@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
+from pipeline.calendar import day_date, day_index, month_of_day, today
 from pipeline.language import Message
 from server.catalogue.reading import known_agencies, known_groups, read_catalogue
 from server.core.scope import Scope
@@ -42,7 +44,7 @@ class TransactionReader:
         values: dict[str, Any] = {
             "agency_id": problems.of(self._agencies.find, cells.get("agency", ""), otherwise=0),
             "service_group": problems.of(self._groups.find, group, otherwise=0) if group else 0,
-            "month": problems.of(read_month, month, otherwise=0) if month else 0,
+            "month": problems.of(_month, month, otherwise=0) if month else 0,
             "count": problems.of(read_whole, count, otherwise=0) if count else 0,
         }
         # a file without these columns leaves what is there
@@ -54,6 +56,14 @@ class TransactionReader:
                 problems.add(Message("more {name} than dossiers", name=name))
         problems.end()
         return values
+
+
+def _month(text: str) -> int:
+    """The month's index; a year of another calendar, or two digits exchanged, would be no month of any figure."""
+    month, last = read_month(text), month_of_day(day_index(date(day_date(today()).year + 1, 12, 1)))
+    if month > last:
+        raise ValueError(Message("the month '{text}' lies beyond the end of next year", text=text[:20]))
+    return month
 
 
 TRANSACTIONS = ImportSpec(

@@ -264,7 +264,8 @@ def _sheet_rows(sheet: Any, facts: _Facts, out: Counted) -> None:
 def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[Any], list[tuple[int, str, str]]]]:
     """(number, whether it is hidden, cells without a value, values, marks of cells that are errors or struck out) of
     each row that the sheet's part holds; values of at most `columns` columns. A number that the sheet shows as a
-    percentage is one: `100%`, not 1. A day with a time zone keeps it.
+    percentage is one: `100%`, not 1; one in whose place it shows a text, or nothing, is marked. A day with a time zone
+    keeps it.
 
     By openpyxl's parser: its worksheet believes the sheet's own size, and leaves out rows that come again or late, and
     cells behind a row's last one. Those are refused (`disorder`): two programs would read two tables."""
@@ -288,6 +289,7 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
 
     book, last = sheet.parent, 0
     formats = BUILTIN_FORMATS | dict(enumerate(book._number_formats, BUILTIN_FORMATS_MAX_SIZE))
+    shown_by = {number: formats.get(style.numFmtId, "") for number, style in enumerate(book._cell_styles)}
     percent = {number for number, style in enumerate(book._cell_styles) if _is_percent(formats.get(style.numFmtId, ""))}
     fonts = {number for number, font in enumerate(book._fonts) if font.strike}
     crossed = {number for number, style in enumerate(book._cell_styles) if style.fontId in fonts}
@@ -322,6 +324,8 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
                     marks.append((column - 1, "error", str(value)[:40]))
                 elif percent and cell["style_id"] in percent and type(value) in (int, float):
                     values[-1] = f"{round(value * 100, 9):.15g}%"
+                elif type(value) in (int, float) and not _shows(shown_by.get(cell["style_id"], ""), value):
+                    marks.append((column - 1, "label", ""))
                 if isinstance(value, _Struck):
                     marks.append((column - 1, value.how, ""))
                 elif crossed and cell["style_id"] in crossed:
@@ -341,6 +345,23 @@ _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 def _is_percent(number_format: str) -> bool:
     """Whether a number of that format is shown as a percentage."""
     return "%" in _QUOTED.sub("", number_format)
+
+
+_DIGITS = re.compile("[0#?@]|general|standard", re.IGNORECASE)
+_CONDITION = re.compile(r"\[[<>=]")
+
+
+@lru_cache(maxsize=10_000)
+def _shows(number_format: str, value: float) -> bool:
+    """Whether a format shows a number at all: `"Hài lòng";;` has a text in its place, `;;;` nothing. Of zero nothing is
+    said: forms hide it, and it is no answer either way."""
+    if not number_format or not value:
+        return True
+    sections = _QUOTED.sub("", number_format).split(";")
+    if _CONDITION.search(number_format):  # which one holds is not looked at
+        return all(_DIGITS.search(section) for section in sections[:3])
+    section = sections[1] if value < 0 and len(sections) > 1 else sections[0]
+    return _DIGITS.search(section) is not None
 
 
 def _fill(cells: list[Any], held: dict[int, tuple[int, Any, bool]], number: int, marks: list[Any]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Engine, func, select
 
-from pipeline.calendar import day_date, day_index
+from pipeline.calendar import day_date, day_index, today
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import RatingFlag, load_instrument
 from server.core.changes import verify_changes
@@ -323,6 +323,15 @@ def test_months(text: str) -> None:
 )
 def test_answers_in_words(text: str, fact: bool, expected: int) -> None:
     assert read_answer(text, fact) == expected
+
+
+@pytest.mark.parametrize("month", ["7/2569", "2062-07", f"{day_date(today()).year + 2}-01"])
+def test_transactions_of_a_month_far_ahead_are_told(store: Engine, province: int, tmp_path: Path, month: str) -> None:
+    """A Buddhist year, or two digits exchanged: they were taken, and stood in no figure."""
+    path = _csv(tmp_path, f"so-a,{month},100", header="agency,month,count")
+    with pytest.raises(ImportRowError) as told:
+        _file(store, province, "transactions", path)
+    assert "beyond the end of next year" in str(told.value.rows[0][1])
 
 
 def test_transactions(store: Engine, province: int, tmp_path: Path) -> None:

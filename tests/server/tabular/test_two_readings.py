@@ -108,6 +108,31 @@ def test_a_percentage_is_no_answer_and_no_count(tmp_path: Path, number_format: s
                 read(shown)
 
 
+@pytest.mark.parametrize(
+    ("number_format", "number", "is_shown"),
+    [
+        ("General", 4, True), ("0", 4, True), ("0.00", -4, True), ("#,##0", 4, True), ('0" phiếu"', 4, True),
+        ("0;-0;;@", 4, True), ("0;;", 0, True), ("@", 4, True), ("[Red]0", 4, True), ("[>1]0;General", 4, True),
+        ("# ?/?", 4.5, True),
+        (";;;", 4, False), ('"Hài lòng"', 4, False), ('"5"', 2, False), ('0;"-"', -4, False),
+        ('[=1]"Có";[=2]"Không";0', 2, False), ('[=1]"Có";0', 2, False), ("\\5", 2, False), ('"a;b"0', 2, True),
+    ],
+)  # fmt: skip
+def test_a_number_in_whose_place_the_spreadsheet_shows_another_thing(
+    tmp_path: Path, number_format: str, number: float, is_shown: bool
+) -> None:
+    """A cell that shows "5", by its format, and holds 2 was read as 2; one that shows nothing was an answer."""
+    path = _book(tmp_path)
+    book = load_workbook(path)
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    sheet["D2"] = number
+    sheet["D2"].number_format = number_format
+    book.save(path)
+    (row,) = _rows(path)
+    assert ("shows a text, or nothing" in str(row.problem)) == (not is_shown)
+
+
 _STRUCK = "<r><rPr><strike/></rPr><t>3</t></r>"
 _PLAIN = '<r><rPr><strike val="0"/></rPr><t>12</t></r>'
 
