@@ -209,6 +209,18 @@ def _describe(document: Any, block: ChartBlock) -> None:
     document.inline_shapes[-1]._inline.docPr.set("descr", block.caption)
 
 
+LONGEST_FIGURE = 24
+"""Characters: what is longer in a cell is a sentence, not a figure with its interval."""
+
+
+def columns_of_words(block: TableBlock) -> tuple[bool, ...]:
+    """Which columns are text, which may wrap and stands at the left: the first ones, and one with a sentence in it."""
+    return tuple(
+        column < block.words or any(len(row[column]) > LONGEST_FIGURE for row in block.rows)
+        for column in range(len(block.header))
+    )
+
+
 def column_widths(block: TableBlock) -> tuple[float, ...]:
     """Shares of the columns, 1 in all: as said, or by the longest text: figures whole, heads and words may wrap."""
     count = len(block.header)
@@ -216,10 +228,10 @@ def column_widths(block: TableBlock) -> tuple[float, ...]:
         total = sum(block.widths)
         return tuple(width / total for width in block.widths)
     most_of_text = 26 if count > WIDE_FROM else 34
-    longest = []
+    words, longest = columns_of_words(block), []
     for column in range(count):
         cells = [row[column] for row in block.rows]
-        if column < block.words:
+        if words[column]:
             longest.append(min(max(map(len, (block.header[column], *cells))), most_of_text) + 2)
         else:  # a figure stands on one line, its head may wrap
             longest.append(max(4, *map(len, (*block.header[column].split(), *cells))) + 3)
@@ -253,6 +265,7 @@ def _table(document: Any, block: TableBlock) -> None:
     widths = [Mm(TEXT_MM * share) for share in column_widths(block)]
     for column, width in zip(table.columns, widths, strict=True):
         column.width = width
+    words = columns_of_words(block)
     every = table._cells  # one pass: `row.cells` would look through the table for each row
     for number, row in enumerate((block.header, *block.rows)):
         _keep_whole(table.rows[number])
@@ -266,6 +279,6 @@ def _table(document: Any, block: TableBlock) -> None:
             run.bold = number == 0 or number - 1 in block.bold
             if number == 0:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.CENTER
-            elif column >= block.words:
+            elif not words[column]:
                 paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
     document.add_paragraph().paragraph_format.space_after = Pt(2)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.text import tidy_all
 from server.documents.blocks import Block, Heading, ListBlock, Paragraph, Report, TableBlock
-from server.documents.docx import column_widths
+from server.documents.docx import column_widths, columns_of_words
 from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, TABLE_PT, WIDE_FROM, WIDE_TABLE_PT
 
 TEMPLATE = Path(__file__).parent / "document.typ"
@@ -28,7 +28,7 @@ def _block(block: Block) -> dict[str, Any]:
             "caption": block.caption,
             "header": block.header,
             "rows": block.rows,
-            "words": block.words,
+            "words": columns_of_words(block),
             "bold": sorted(block.bold),
             "widths": column_widths(block),
             "size": WIDE_TABLE_PT if len(block.header) > WIDE_FROM else TABLE_PT,

@@ -14,7 +14,7 @@ from docx.shared import Pt
 
 from pipeline.language import languages
 from server.documents.blocks import Heading, ListBlock, Paragraph, Report, TableBlock
-from server.documents.docx import column_widths, report_docx
+from server.documents.docx import TEXT_MM, column_widths, columns_of_words, report_docx
 from server.documents.frame import Office, make_frame
 from server.documents.pdf import report_pdf
 from server.documents.writer import Writer
@@ -97,3 +97,13 @@ def test_columns_fill_the_page_and_intervals_are_whole() -> None:
     assert sum(shares) == pytest.approx(1)
     assert " " not in Writer("vi").limits(80.04, 98.5)
     assert column_widths(TableBlock("", ("a", "b"), (), widths=(3, 1))) == (0.75, 0.25)
+
+
+def test_a_sentence_in_a_table_leaves_room_for_the_figures() -> None:
+    """`100,0` at 11 points takes 9.1 mm, and 2.6 mm beside it: a column that is narrower cuts the figure."""
+    said = "Tín hiệu gián tiếp không bổ sung thông tin ở đây: giữ kết quả theo phiếu khảo sát."
+    interval = Writer("vi").limits(76.2, 100.0)
+    row = ("Phường Bến Trắng", "100,0", interval, "100,0", interval, said)
+    block = TableBlock("", ("Cơ quan", "Theo phiếu khảo sát", "95 %", "Ước lượng kết hợp", "95 %", "Tín hiệu"), (row,))
+    assert columns_of_words(block) == (True, False, False, False, False, True)
+    assert TEXT_MM * column_widths(block)[1] >= 11.7
