@@ -12,6 +12,8 @@ from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, TABLE_PT, WIDE_FR
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 """Media type of a DOCX."""
 FONT = FONTS[0]
+TALLEST_MM = 225
+"""Of a picture, so that its caption stands below it on the same page."""
 TEXT_MM = 210 - MARGINS_MM["left"] - MARGINS_MM["right"]
 _CELL_MARGIN_TWIPS = 60
 _RED = (0xA1, 0x1D, 0x2C)
@@ -196,7 +198,9 @@ def _block(document: Any, block: Block, align: Any) -> None:
     elif isinstance(block, TableBlock):
         _table(document, block)
     else:
-        document.add_picture(io.BytesIO(block.png), width=Mm(TEXT_MM))
+        picture = document.add_picture(io.BytesIO(block.png), width=Mm(TEXT_MM))
+        if picture.height > Mm(TALLEST_MM):  # of a province with many agencies: a page shows it whole
+            picture.width, picture.height = round(picture.width * Mm(TALLEST_MM) / picture.height), Mm(TALLEST_MM)
         document.paragraphs[-1].paragraph_format.keep_with_next = True
         _describe(document, block)
         caption = document.add_paragraph(block.caption)
@@ -227,8 +231,8 @@ def column_widths(block: TableBlock) -> tuple[float, ...]:
     if block.widths:
         total = sum(block.widths)
         return tuple(width / total for width in block.widths)
-    most_of_text = 26 if count > WIDE_FROM else 34
     words, longest = columns_of_words(block), []
+    most_of_text = 26 if count > WIDE_FROM else 34 if sum(words) == 1 else 24
     for column in range(count):
         cells = [row[column] for row in block.rows]
         if words[column]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Pt
 
 from pipeline.language import languages
-from server.documents.blocks import Heading, ListBlock, Paragraph, Report, TableBlock
+from server.documents.blocks import ChartBlock, Heading, ListBlock, Paragraph, Report, TableBlock
 from server.documents.docx import TEXT_MM, column_widths, columns_of_words, report_docx
 from server.documents.frame import Office, make_frame
 from server.documents.pdf import report_pdf
@@ -107,3 +109,17 @@ def test_a_sentence_in_a_table_leaves_room_for_the_figures() -> None:
     block = TableBlock("", ("Cơ quan", "Theo phiếu khảo sát", "95 %", "Ước lượng kết hợp", "95 %", "Tín hiệu"), (row,))
     assert columns_of_words(block) == (True, False, False, False, False, True)
     assert TEXT_MM * column_widths(block)[1] >= 11.7
+    assert TEXT_MM * column_widths(block)[2] >= 23.6, "an interval on one line"
+
+
+def test_a_chart_of_many_agencies_is_not_cut() -> None:
+    row = struct.pack(">IIBBBBB", 100, 400, 8, 0, 0, 0, 0)
+    parts = ((b"IHDR", row), (b"IDAT", zlib.compress(bytes(101 * 400))), (b"IEND", b""))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in parts
+    )
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" width="100" height="400"><rect width="100" height="400"/></svg>'
+    frame = make_frame(Office(), "tỉnh Mẫu", "Báo cáo", "BC", (), Writer("vi"))
+    report = Report("Báo cáo", "", "", (ChartBlock("x", "Biểu đồ", svg, png),), frame)
+    (shape,) = Document(io.BytesIO(report_docx(report))).inline_shapes
+    assert (round(shape.height.mm), round(shape.width.mm)) == (225, 56)
