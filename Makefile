@@ -15,7 +15,8 @@ unexport PYTHONDONTWRITEBYTECODE
 BOX_TESTS := tests/edge/deploy tests/edge/delivery tests/edge/test_config.py tests/delivery/test_keys.py
 
 .DEFAULT_GOAL := help
-.PHONY: sbom help setup demo test test-slow fuzz test-distribution test-field test-spark check messages format lock clean
+.PHONY: sbom help setup demo test test-slow fuzz test-distribution test-field test-spark check lint types imports
+.PHONY: check-docs speech messages format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -38,11 +39,13 @@ $(MEDIA): $(STAMP) $(wildcard models/cards/*.toml hailong/*.toml hailong/demo_me
 demo: setup ## the whole path on one machine: server, two boxes, real faces and speech
 	$(BIN)/hailong demo $(DEMO)
 
-$(VENV)/.speech: $(STAMP) $(wildcard models/cards/whisper*.toml models/cards/text_encoder.toml)
+$(VENV)/.speech: $(MEDIA) $(wildcard models/cards/whisper*.toml models/cards/text_encoder.toml)
 	$(BIN)/hailong models fetch --asr
 	@touch $@
 
-test: setup $(VENV)/.speech ## all tests but the soak ones
+speech: $(VENV)/.speech
+
+test: setup speech ## all tests but the soak ones
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(GUARD) tests $(ARGS)
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
@@ -67,11 +70,19 @@ test-spark: $(STAMP) ## the scoring sums on Apache Spark in local mode (needs Ja
 	.venv-spark/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	.venv-spark/bin/python -m pytest -m spark tests/server/scores/test_spark.py -s
 
-check: $(STAMP) ## ruff, mypy --strict, import-linter, the docs test
+check: lint types imports check-docs ## ruff, mypy --strict, import-linter, the docs test
+
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(STAMP)
 	$(BIN)/mypy
+
+imports: $(STAMP)
 	$(BIN)/lint-imports
+
+check-docs: $(STAMP)
 	$(BIN)/python -m pytest -q tests/docs
 
 messages: $(STAMP) ## every sentence into the catalogues of languages (pipeline/language/*.po)
