@@ -66,12 +66,12 @@ def test_a_clerk_makes_a_variant(page: Page, url: str) -> None:
     _fine(page, "question")
     page.locator("#item-form").get_by_role("button", name="Lưu").click()
     expect(page.locator("#q-K9")).to_contain_text("1. Xe máy · 2. Xe buýt · 3. Đi bộ")
-    page.get_by_role("button", name="Xoá K3").click()
+    page.get_by_role("button", name="Xóa K3").click()
     expect(page.get_by_role("alert")).to_contain_text("Cần sửa trước khi ký")
     expect(page.get_by_role("button", name="Ký và phát hành")).to_be_disabled()
     _fine(page, "problems")
     for code in ("K4", "K5", "K6", "K7"):
-        page.get_by_role("button", name=f"Xoá {code}").click()
+        page.get_by_role("button", name=f"Xóa {code}").click()
     expect(page.locator("#check")).to_contain_text("Không có lỗi")
     here = page.url.split("#")[0]
     for on in ("tablet", "phone", "paper"):
