@@ -12,7 +12,7 @@ SHEET_ROWS = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one file may cost. `seconds`: of the processor and of waiting; the larger a file, the more (`for_size`)."""
+    """What one file may cost. `seconds`: of the processor; the larger a file, the more (`for_size`)."""
 
     rows: int = 2 * SHEET_ROWS
     columns: int = 1_000

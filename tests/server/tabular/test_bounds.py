@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +15,8 @@ import pytest
 from pipeline.errors import InvalidError
 from server.tabular import reading
 from server.tabular.columns import recognise
-from server.tabular.reading import opened
-from server.tabular.records import Bounds
+from server.tabular.reading import _listen, opened
+from server.tabular.records import Bounds, RefusedError
 from tests.server.tabular.files import alter, read_here, sheet_xml, workbook
 
 HEAD = ["agency", "day", "overall"]
@@ -91,6 +94,30 @@ def test_time_is_bounded_and_the_process_gone(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("agency,day,overall\n" + "stp,5/8/2026,4\n" * 400_000, encoding="utf-8")
     assert "takes more than" in _refusal(path, Bounds(seconds=0.5))
+
+
+@pytest.mark.parametrize(
+    ("program", "refused"),
+    [
+        ("import time; time.sleep(0.9); print('{}')", False),  # before, a busy machine refused the smallest file
+        ("while True: pass", True),
+        ("import time; time.sleep(60)", True),
+    ],
+)
+def test_the_bound_is_of_processor_time_and_waiting_ends(program: str, refused: bool) -> None:
+    begun = time.monotonic()
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            if refused:
+                with pytest.raises(RefusedError):
+                    _listen(process.pid, process.stdout.fileno(), Bounds(seconds=0.4), lambda share: None)
+            else:
+                heard = _listen(process.pid, process.stdout.fileno(), Bounds(seconds=0.4), lambda share: None)
+                assert heard == b"{}"
+        finally:
+            process.kill()
+    assert time.monotonic() - begun < 20
 
 
 def test_memory_is_bounded(tmp_path: Path) -> None:
