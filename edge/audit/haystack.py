@@ -59,6 +59,7 @@ class Haystack:
             first = words[:, 0]
             one_byte = first == (first & np.uint64(255)) * np.uint64(0x0101010101010101)
             plain = one_byte & (words == first[:, None]).all(axis=1)
+            plain[1:] &= first[1:] == first[:-1]  # a string may lie across two pages of one byte each
         edges = np.flatnonzero(np.diff(np.concatenate([[True], plain, [True]]).astype(np.int8))).tolist()
         if len(block) % PAGE:  # the rest is looked at in any case
             edges = [*edges[:-1], pages + 1] if edges and edges[-1] == pages else [*edges, pages, pages + 1]

@@ -26,6 +26,10 @@ def test_across_pages_of_one_byte(before: int, after: int, filler: bytes) -> Non
     assert Haystack([string]).found_in(block[: before + 95]) == set()
 
 
+def test_across_two_pages_of_one_byte_each() -> None:
+    assert Haystack([b"aaab"]).found_in(b"a" * 3 * PAGE + b"b" * 3 * PAGE) == {b"aaab"}
+
+
 def test_a_pattern_that_repeats_is_no_plain_page() -> None:
     assert Haystack([b"abcdefgh"]).found_in(b"abcdefgh" * PAGE) == {b"abcdefgh"}
 
