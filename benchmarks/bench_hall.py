@@ -3,8 +3,9 @@
   hailong bench hall --counters 24 --occupied 1.0 --size 640x360 --fps 15 --seconds 60 [--json]
 
 Cameras are real ones as far as the box can tell: GStreamer's RTSP server plays the demo's people in real time, each
-counter a stream of its own, in a process of its own (`cameras_cores`; none of it counts for the box). The box's
-cameras, engines, networks and workers run as in a hall, in one process; microphones, tablets and sender do not.
+counter a stream of its own, in a process of its own (`cameras_cores`; none of it counts for the box), with the bits
+that a camera is set to send (`stream_kbit`; `--kbit 0`: as many as the pictures take, which cost more to decode). The
+box's cameras, engines, networks and workers run as in a hall, in one process; microphones, tablets and sender do not.
 
   looks       a second and counter, asked and reached: of counters with an open visit, and of empty ones, where the
               pictures that stand alone are enough (more where something changes)
@@ -38,7 +39,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from benchmarks.hall_films import KEY_S, empty_film, occupied_film, played_for
+from benchmarks.hall_films import KEY_S, empty_film, most_kbit, occupied_film, played_for, sent_kbit
 from benchmarks.provenance import provenance
 from benchmarks.rtsp import RtspServer, Stream, missing
 from edge.capture.media_file import read_frames
@@ -396,10 +397,12 @@ def _measure(hall: Hall, answers: Any) -> None:
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def bench(counters: int, occupied: int, size: tuple[int, int], fps: int, seconds: float, face: str) -> dict[str, Any]:
+def bench(
+    counters: int, occupied: int, size: tuple[int, int], fps: int, seconds: float, face: str, kbit: int
+) -> dict[str, Any]:
     """Play the hall and measure its box. Raises `ConfigError`."""
-    films = [occupied_film(number, size, fps) for number in range(min(3, occupied))]
-    nobody = empty_film(size, fps)
+    films = [occupied_film(number, size, fps, kbit) for number in range(min(3, occupied))]
+    nobody = empty_film(size, fps, kbit)
     # the box may need a while to begin, and reads each camera once before
     length_s = 60 * int((2 * SETTLE_S + seconds) / 60 + 2)
     shown = [films[number % len(films)] if number < occupied else nobody for number in range(counters)]
@@ -418,7 +421,7 @@ def bench(counters: int, occupied: int, size: tuple[int, int], fps: int, seconds
         box.join()
     if "error" in answer:
         raise ConfigError(answer["error"])
-    return {**answer, "cameras_cores": cameras_cores}
+    return {**answer, "cameras_cores": cameras_cores, "stream_kbit": [sent_kbit(Path(film)) for film in kinds]}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -427,6 +430,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--occupied", type=float, default=1.0, help="share with a citizen, 0 to 1 (default 1.0)")
     parser.add_argument("--size", default="640x360", metavar="WxH", help="of the pictures (default 640x360)")
     parser.add_argument("--fps", type=int, default=15, help="pictures a second (default 15)")
+    parser.add_argument(
+        "--kbit", type=int, metavar="N", help="thousand bits a second at most (default 512 for 640x360; 0: no bound)"
+    )
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the measurement (default 60)")
     parser.add_argument("--face", choices=FACE_NETWORKS, default=FACE_NETWORKS[0], help="network of the face's affect")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -452,6 +458,9 @@ def run(args: argparse.Namespace) -> int:
         raise ConfigError(
             Message("No network camera can be played on this machine, so nothing is measured: {why}.", why=why)
         )
+    if args.kbit is not None and not (args.kbit == 0 or 32 <= args.kbit <= 20_000):
+        raise ConfigError(Message("--kbit is 0, or 32 to 20000."))
+    kbit = most_kbit(size) if args.kbit is None else args.kbit
     occupied = round(args.occupied * args.counters)
     print(f"playing {args.counters} cameras, {occupied} with a citizen ...", file=sys.stderr, flush=True)
     report = {
@@ -461,13 +470,15 @@ def run(args: argparse.Namespace) -> int:
         "occupied": occupied,
         "size_px": list(size),
         "fps": args.fps,
+        "most_kbit": kbit,
         "face_network": args.face,
-        **rounded(bench(args.counters, occupied, size, args.fps, args.seconds, args.face)),
+        **rounded(bench(args.counters, occupied, size, args.fps, args.seconds, args.face, kbit)),
     }
     if args.json:
         print(json.dumps(report, indent=2))
         return 0
-    print(f"{report['processor']}, {args.counters} counters, {occupied} occupied, {args.size} at {args.fps}")
+    print(f"{report['processor']}, {args.counters} counters, {occupied} occupied, {args.size} at {args.fps}", end="")
+    print(f", {report['stream_kbit']} kbit/s (with a citizen, without)")
     for kind, looks in report["looks_hz"].items():
         if looks["reached"] is not None:
             print(f"  looks, {kind:<12} asked {looks['asked']:g} a second, reached {looks['reached']}")

@@ -35,6 +35,9 @@ def test_one_counter_with_a_citizen_and_one_without(capsys: pytest.CaptureFixtur
     assert found["floor_ratio"] > 0.5
     assert 0 < found["box_cores"] <= found["machine_cores"] + 0.2
     assert found["peak_memory_mib"] > 50
+    # what a camera's second stream has: the film itself, not what the benchmark asked for
+    assert found["most_kbit"] == 512
+    assert all(0.5 * 512 < sent < 1.1 * 512 for sent in found["stream_kbit"])
 
 
 def test_without_gstreamer_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,7 +46,9 @@ def test_without_gstreamer_nothing_is_measured(monkeypatch: pytest.MonkeyPatch) 
         run("--counters", "1")
 
 
-@pytest.mark.parametrize("words", ["--counters 65", "--occupied 1.5", "--size 640", "--size 641x360", "--seconds 0"])
+@pytest.mark.parametrize(
+    "words", ["--counters 65", "--occupied 1.5", "--size 640", "--size 641x360", "--seconds 0", "--kbit 5"]
+)
 def test_what_no_hall_can_be_is_refused(words: str) -> None:
     with pytest.raises(ConfigError, match="--"):
         run(*words.split())
