@@ -20,6 +20,7 @@ from server.auth.users import session_user
 from server.core.provinces import all_provinces
 from server.store.engine import read
 from server.web.context import BROWSER_COOKIE, SESSION_COOKIE, WebState, new_browser_id
+from server.web.refill import SHOWN
 
 _log = logging.getLogger(__name__)
 CONTENT_SECURITY_POLICY = (
@@ -105,9 +106,13 @@ class WebMiddleware:
                 await to_thread.run_sync(self._log, user, request.method, scope, status)
 
     def _log(self, user: User, method: str, scope: Scope, status: int) -> None:
-        template = getattr(scope.get("route"), "path", "(none)")
+        """What was asked, and the page that a refused form came back on: it was read, too."""
+        entries = [(method, getattr(scope.get("route"), "path", "(none)"), status)]
+        if SHOWN in scope:
+            entries.append(("GET", scope[SHOWN], 200))
         try:
-            log_access(self.state.engine, user.province_id, user.user_id, method, template, status)
+            for entry in entries:
+                log_access(self.state.engine, user.province_id, user.user_id, *entry)
         except (StoreError, DBAPIError):
             _log.error("An access could not be logged: the store does not answer.")
 

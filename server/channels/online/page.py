@@ -142,6 +142,7 @@ def _show(
     )
     gone = gone or ("" if survey_round.round.open_now else "closed")
     sections = _sections(survey_round)
+    began = (given or {}).get("shown", "")  # whoever mends a sheet began it when it was first shown
     whole = survey_round.invitation.scope == "form"
     count = int(whole) + sum(len(items) for _, items in sections)
     response = render(
@@ -164,7 +165,7 @@ def _show(
         topics={item.topic for item in survey_round.instrument.further if item.kind == "text"},
         whole=whole,
         action=f"/{'embed' if embed else 's'}/{token}",
-        shown=signed_now(request),
+        shown=began if seconds_since(request, began) is not None else signed_now(request),
         problem=problem,
         offer=_ONLY_OVERALL if offers_alone else None,
         given=given or {},

@@ -101,6 +101,28 @@ def test_roles(world: World, role: Role) -> None:
     assert exported == (200 if role in (Role.ADMINISTRATOR, Role.ANALYST) else 403)
 
 
+def test_a_sheet_that_is_mended_began_when_it_was_first_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who is told of a missing answer and gives it at once has not filled the form in within a second."""
+    token, browser = world.token(world.mine), world.browser()
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now - 300)
+    shown = _shown(browser.get(f"/s/{token}").text)
+    monkeypatch.setattr(time, "time", lambda: now)
+    refused = browser.http.post(f"/s/{token}", data={"q_overall": "4", "shown": shown})
+    assert refused.status_code == 422
+    assert browser.http.post(f"/s/{token}", data={**GOOD, "shown": _shown(refused.text)}).status_code == 200
+    assert world.sheets("online") == [(4, RatingFlag.NONE, RatingState.COUNTED)]
+    made_up = browser.http.post(f"/s/{world.token(world.mine)}", data={"q_overall": "4", "shown": '"><b>'})
+    assert _shown(made_up.text) != shown
+    assert '"><b>' not in made_up.text
+
+
+def _shown(page: str) -> str:
+    found = re.search(r'name="shown" value="([^"]+)"', page)
+    assert found is not None
+    return found[1]
+
+
 def test_without_log_in_there_is_nothing_but_the_citizens_pages(world: World) -> None:
     browser = world.browser()
     assert {browser.get(f"/survey/{page}").status_code for page in STAFF_PAGES} == {303}

@@ -72,6 +72,21 @@ def test_other_bodies_are_small(port: int, path: str) -> None:
         assert b" 413 " in _answer(connection)
 
 
+@pytest.mark.parametrize(
+    ("charset", "status"), [("punycode", 415), ('"UTF-7"', 415), ("undefined", 415), ("utf-16", 415), ('"UTF-8"', 401)]
+)
+def test_a_form_is_utf_8(port: int, charset: str, status: int) -> None:
+    """One stranger's form of 150 KB, said to be punycode, held the whole server for 13 s."""
+    body = b'--b\r\nContent-Disposition: form-data; name="name"\r\n\r\na-' + b"9" * 60_000 + b"\r\n--b--\r\n"
+    head = HEAD.replace("boundary=b", f"boundary=b; charset={charset}").format(path="/log-in", length=len(body))
+    begun_s = time.process_time()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head.encode() + body)
+        found = int(_answer(connection).split()[1])
+    assert (found == 415) == (status == 415), found
+    assert time.process_time() - begun_s < 0.5
+
+
 def test_half_a_head_is_not_held(port: int) -> None:
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.sendall(b"GET /log-in HTTP/1.1\r\nHost: x\r\nX-A: ")

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 
-from pipeline.language import Message
-from server.store.tables.users import Role
+from pipeline.calendar import today
+from pipeline.language import Message, Text
+from server.rounds.rounds import make_round
+from server.store.engine import read, write
+from server.store.tables.users import Role, access_log
 from server.web.refill import refilled
 from tests.server.client import Browser
 from tests.server.province import application, fill_province
@@ -33,6 +36,71 @@ def test_a_form_is_filled_and_nothing_else_is_touched() -> None:
     assert "&lt;/textarea&gt;&lt;b&gt;</textarea>" in text
     assert re.findall(r'value="(\d)" (?:selected|checked)', text) == ["2", "2"]
     assert refilled(PAGE, "/b", typed, [], "en") is None
+
+
+ROWS = """<form method="get" action="/a"><input name="r"></form>
+<form method="post" action="/a"><input type="hidden" name="code" value="1"><input name="r" value=""></form>
+<form method="post" action="/a"><input type="hidden" name="code" value="2"><input name="r" value=""></form>
+<form method="post" action="/b"><input name="other"></form>
+<form method="post" action="/b"><input name="r" value=""><button formaction="/c" name="x" value="1">c</button></form>
+<form method="post"><input name="r" value=""></form>
+<form method="post" action="/d"><input name="code" autocomplete="one-time-code"><input name="r" value="">
+<select name="s"><option value="1">1</option><option value="2">2</option></select>
+<select name="s"><option value="1">1</option><option value="2">2</option></select></form>"""
+
+
+@pytest.mark.parametrize(
+    ("action", "typed", "place"),
+    [
+        ("/a", {"code": ["2"]}, 2),
+        ("/a", {"code": ["3"]}, None),
+        ("/a", {}, None),
+        ("/b", {}, 4),
+        ("/c", {"x": ["1"]}, 4),
+        ("/page", {}, 5),
+        ("/d", {"code": ["123456"], "s": ["2", "1"]}, 6),
+    ],
+)
+def test_the_form_that_was_sent_is_filled_and_no_other(
+    action: str, typed: dict[str, list[str]], place: int | None
+) -> None:
+    """Of rows with one address that whose hidden fields were sent; of an address of a button's, or the page's own."""
+    text = refilled(ROWS, action, {"r": ["mine"], **typed}, [("r", "wrong")], "en", "/page")
+    if place is None:
+        assert text is None, "no mistake stands beside another row's thing"
+        return
+    assert text is not None
+    forms = re.findall(r"<form.*?</form>", text, re.S)
+    assert [n for n, form in enumerate(forms) if 'value="mine"' in form] == [place]
+    assert [n for n, form in enumerate(forms) if 'id="mistake"' in form] == [place]
+    assert "123456" not in text, "a code that lets somebody in is not sent back"
+    assert re.findall(r'value="(.)" selected', text) == typed.get("s", [])
+
+
+def test_a_page_that_comes_back_was_read_and_is_the_senders_own(store: Engine, tmp_path: Path) -> None:
+    """A form without an address of its own; the page stands in the access log; whoever may not open it gets none."""
+    made = fill_province(store, "p1")
+    with write(store) as connection:
+        days = {"first_day": today() - 5, "last_day": today() + 5}
+        named = {"code": "r", "name": Text.named(vi="Đợt"), "instrument": "2640"}
+        make_round(connection, made.province_id, **named, **days, user_id=None)  # type: ignore[arg-type]
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.DATA_ENTRY])
+    answer = browser.post("/survey/hotline", {"round": "x", "text": "Lời của người gọi"}, form="/survey/hotline")
+    assert answer.status_code == 422
+    assert "Lời của người gọi</textarea>" in answer.text
+    with read(store) as connection:
+        found = connection.execute(select(access_log).order_by(access_log.c.id.desc()).limit(2)).all()
+    assert [(row.method, row.route, row.status) for row in found] == [
+        ("GET", "/survey/hotline", 200),
+        ("POST", "/survey/hotline", 422),
+    ]
+    assert browser.http.post("/survey/hotline", data={"round": "x", "text": "Lời"}).status_code == 403, "no token"
+    other = Browser(browser.http.app)  # type: ignore[arg-type]
+    other.log_in(made.users[Role.AGENCY_READER])
+    refused = other.post("/survey/hotline", {"round": "x", "text": "Lời"}, form="/account")
+    assert refused.status_code == 403
+    assert "Lời" not in refused.text
 
 
 @pytest.mark.parametrize(
