@@ -34,6 +34,11 @@ MAX_GAP_S = 60.0
 """A pause in the sound that is longer is no pause, but a wrong time stamp."""
 UNEVEN_S = 0.2
 """Time stamps are not more even than this."""
+GUST_S = 0.25
+"""Where nobody is, what has come from the network is taken in so seldom. FFmpeg takes each piece of a packet in two or
+three steps, and whoever waits for each is woken each time. As long as what `idle_every_s` allows to come unseen."""
+WAITED_S = 0.003
+"""Who waits so long for a packet has taken in all that had come."""
 _NO_FILM = 0x400 | 0x800 | 0x10_0000
 """FFmpeg's dispositions of a cover, of thumbnails with their times, and of a still picture."""
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4_000, 400_000, 64
@@ -126,10 +131,10 @@ def _packets(container: Any, stream: Any, source: str) -> Iterator[Any]:
         ) from None
 
 
-def _sent_s(packet: Any) -> float | None:
+def _sent_s(packet: Any, tick_s: float | None) -> float | None:
     """When a packet was to be decoded, by the stream's clock."""
     ticks = packet.pts if packet.dts is None else packet.dts
-    return None if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
+    return None if ticks is None or tick_s is None else ticks * tick_s
 
 
 def _media_s(packet: Any, origin_s: float | None) -> float:
@@ -188,6 +193,23 @@ class Interest:
     rests: Callable[[], bool] = lambda: False
     sleeps: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
+
+
+def in_gusts(
+    packets: Iterator[Any],
+    sleeps: Callable[[], bool],
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], None] = time.sleep,
+) -> Iterator[Any]:
+    """A live stream's packets as they come; while it `sleeps`, those of `GUST_S` at once. Nothing is left out: they
+    wait in the connection's buffer."""
+    asked_s = clock()
+    for packet in packets:
+        waited_s = clock() - asked_s
+        yield packet
+        if waited_s >= WAITED_S and sleeps():
+            pause(GUST_S)
+        asked_s = clock()
 
 
 def read_frames(
@@ -264,14 +286,16 @@ def to_decode(
 ) -> Iterator[Coded]:
     """Packets that have to be decoded, in their order: all, or what `interest` needs."""
     lag, follows = Lag(), True
-    for packet in _packets(container, stream, source):
+    tick_s = None if stream.time_base is None else float(stream.time_base)
+    packets = _packets(container, stream, source)
+    for packet in packets if interest is None else in_gusts(packets, interest.sleeps):
         if interest is None or not packet.size:
             yield Coded(packet)
             continue
         rests = interest.rests()
         # what follows a picture that was left out cannot be decoded before the next one that stands alone
         now_s = interest.clock()
-        behind = lag.update(_sent_s(packet), now_s)
+        behind = lag.update(_sent_s(packet, tick_s), now_s)
         followed, follows = follows, not behind and (follows or packet.is_keyframe)
         if not follows and not packet.is_keyframe:
             resting.leave_out()

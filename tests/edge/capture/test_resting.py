@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.capture.media_file import Interest, open_media, read_frames
+from edge.capture.media_file import GUST_S, Interest, in_gusts, open_media, read_frames
 from edge.capture.resting import AWAKE_S, LONGEST_S, MAX_HELD, MIN_SIZES, SIZES, STRETCH_S, Resting
 from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, load_networks
@@ -201,3 +201,26 @@ def test_the_largest_of_the_last_packets_is_kept(sizes: list[int]) -> None:
     for number, size in enumerate(sizes, start=1):
         resting._note_size(size)
         assert resting._largest == max(sizes[max(0, number - SIZES) : number])
+
+
+def test_where_nobody_is_packets_are_taken_in_gusts() -> None:
+    """A camera sends fifteen a second; what came during a pause is there at once, and the next one is waited for."""
+    now_s, pauses, taken = 0.0, list[float](), list[tuple[int, float]]()
+
+    def packets() -> Iterator[int]:
+        nonlocal now_s
+        for number in range(1, 61):
+            now_s = max(now_s, number / 15)  # waits until it comes
+            yield number
+
+    def pause(seconds: float) -> None:
+        nonlocal now_s
+        pauses.append(now_s)
+        now_s += seconds
+
+    for number in in_gusts(packets(), lambda: now_s < 2.0, lambda: now_s, pause):
+        taken.append((number, now_s - number / 15))
+    assert [number for number, _ in taken] == list(range(1, 61))  # nothing is left out
+    assert max(late_s for _, late_s in taken) < GUST_S + 0.01  # nor older than a pause
+    assert len(pauses) == pytest.approx(2 / (GUST_S + 1 / 15), abs=2)
+    assert max(pauses) < 2.0  # and none while somebody is there
