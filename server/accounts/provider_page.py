@@ -26,7 +26,7 @@ from server.accounts.session_page import (
 from server.auth.access_log import log_failed_log_in
 from server.auth.factors import has_factor
 from server.auth.provider import Attempt, Provider, Verified, new_attempt
-from server.auth.provider_accounts import account_of, end_sessions, link, shows_factor, unlink
+from server.auth.provider_accounts import account_of, end_sessions, link, shows_factor, shut_out, unlink
 from server.auth.users import Began, require_password, user_name
 from server.core.limits import network, wait_for_all
 from server.core.sealed import seal, unseal
@@ -119,8 +119,14 @@ def _enter(request: Request, attempt: Attempt, verified: Verified) -> Response:
     """A session, or first the code of our own second factor where the provider showed none."""
     state = web(request)
     began = Began(verified.session_hash, shows_factor(state.config.oidc, verified.claims))
-    with write(state.engine) as connection:
-        row = account_of(connection, state.config.oidc, verified)
+    try:
+        with write(state.engine) as connection:
+            row = account_of(connection, state.config.oidc, verified)
+    except ForbiddenError:  # who has no role any more has none in the sessions that are open, either
+        with write(state.engine) as connection:
+            shut_out(connection, state.config.oidc, verified)
+        raise
+    with read(state.engine) as connection:
         asks_code = not began.factor_shown and has_factor(connection, row.province_id, row.id)
     if not asks_code:
         return let_in(request, row, attempt.after, began)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import http.client
 import importlib.util
 import json
 import logging
@@ -19,8 +18,6 @@ import secrets
 import ssl
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -31,6 +28,7 @@ from pipeline.language import Message
 from server.core.config import OidcConfig, ServerConfig, require_safe_address
 from server.core.limits import RateLimiter
 from server.core.secret_keys import read_client_secret
+from server.outbox.delivery import Deadline, UndeliveredError, look_up, speaking
 
 ALGORITHMS = {"RS256": "RSA", "ES256": "EC"}
 """What a token may be signed with, and the type of its key. Never `none`, never a secret that both sides know."""
@@ -40,8 +38,8 @@ MAX_AT_ONCE = 4
 """So many requests may wait for a provider that is slow: the rest of the server goes on."""
 MAX_AGE_S = 600
 """A token of a log-in that has just happened is not older."""
-ANSWER_S = 5.0
 DEADLINE_S = 10.0
+"""What one question may take in all, its name's look-up too, however slowly the answer drips."""
 FRESH_S = 3600.0
 """So long the provider's addresses and keys are held. Then it is asked again, so that a key it has withdrawn ends."""
 KEYS_AGAIN_S = 60.0
@@ -112,10 +110,7 @@ class Provider:
         self._held: tuple[Metadata, float] | None = None
         self._keys: list[dict[str, Any]] = []
         self._keys_s = -FRESH_S
-        trusted = ssl.create_default_context(cafile=settings.ca_file or None)
-        self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trusted), _NoRedirects()
-        )
+        self._trusted = ssl.create_default_context(cafile=settings.ca_file or None)
 
     def log_in_address(self, attempt: Attempt) -> str:
         """Where the browser goes to log in. Raises `ProviderError`."""
@@ -299,18 +294,15 @@ class Provider:
         if not self._places.acquire(blocking=False):
             _away("too many wait for it")
         try:
-            request = urllib.request.Request(url, form, {"Accept": "application/json", **(headers or {})})  # noqa: S310
-            with self._opener.open(request, timeout=ANSWER_S) as answer:
-                text = _read(answer)
-        except urllib.error.HTTPError as error:
-            error.close()
-            if form is not None and 400 <= error.code < 500:
-                _refuse(f"the code was refused ({error.code})")
-            _away(f"status {error.code}")
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            _away(type(error).__name__)
+            status, text = self._exchanged(url, form, headers or {})
+        except (UndeliveredError, ValueError) as error:
+            _away(str(error))
         finally:
             self._places.release()
+        if form is not None and 400 <= status < 500:
+            _refuse(f"the code was refused ({status})")
+        if not 200 <= status < 300:
+            _away(f"status {status}")
         try:
             said = json.loads(text)
         except (ValueError, RecursionError):
@@ -318,6 +310,23 @@ class Provider:
         if not isinstance(said, dict):
             _away("no JSON object")
         return said
+
+    def _exchanged(self, url: str, form: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body of an answer: within `DEADLINE_S`, no redirect followed, no proxy asked: a code or a secret
+        goes nowhere else. Raises `UndeliveredError`, `ValueError`."""
+        parts = urlsplit(url)
+        host, deadline = parts.hostname or "", Deadline(DEADLINE_S)
+        tls = self._trusted if parts.scheme == "https" else None
+        port = parts.port or (443 if tls else 80)
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        sent = {"Host": parts.netloc, "Accept": "application/json", "Connection": "close", **headers}
+        with speaking(host, port, look_up(host, port, deadline), deadline, tls) as client:
+            client.request("GET" if form is None else "POST", target, form, sent)
+            with client.getresponse() as answer:
+                text = answer.read(MAX_ANSWER_BYTES + 1)
+        if len(text) > MAX_ANSWER_BYTES:
+            raise ValueError("too long")
+        return answer.status, text
 
     def _hash(self, kind: str, name: object) -> str:
         return hashlib.sha256(json.dumps([self.settings.issuer, kind, name]).encode()).hexdigest()
@@ -338,24 +347,6 @@ def provider_of(config: ServerConfig) -> Provider | None:
             Message("[oidc] ca_file cannot be read ({error}).", error=type(error).__name__),
             Message("Name a file of certificates (PEM)."),
         ) from None
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """The provider answers itself: a code or a secret goes nowhere else."""
-
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _read(answer: http.client.HTTPResponse) -> bytes:
-    """A bounded body within a bounded time, however slowly it comes. Raises `ValueError`, `OSError`."""
-    end, parts, size = time.monotonic() + DEADLINE_S, [], 0
-    while part := answer.read1(65_536):
-        size += len(part)
-        if size > MAX_ANSWER_BYTES or time.monotonic() > end:
-            raise ValueError("too long")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _suits(jwk: Mapping[str, Any], algorithm: str) -> bool:

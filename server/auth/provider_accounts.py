@@ -124,6 +124,15 @@ def end_sessions(connection: Connection, ended: Ended) -> int:
     return gone
 
 
+def shut_out(connection: Connection, settings: OidcConfig, verified: Verified) -> int:
+    """End what the provider began for a person to whom it now gives no role. How many."""
+    row = _linked(connection, find_province(connection, settings.province or None).province_id, verified.subject_hash)
+    if row is None:
+        return 0
+    begun = (sessions.c.user_id == row.id, sessions.c.provider_session != "")
+    return connection.execute(Scope(row.province_id).delete(sessions).where(*begun)).rowcount
+
+
 def _linked(connection: Connection, province_id: int, subject_hash: str) -> Row[Any] | None:
     query = Scope(province_id).select(users).join(provider_accounts, provider_accounts.c.user_id == users.c.id)
     return connection.execute(query.where(provider_accounts.c.subject_hash == subject_hash)).first()

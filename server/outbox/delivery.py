@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from enum import StrEnum
 
 from pipeline.errors import HailongError
@@ -64,10 +66,10 @@ class UndeliveredError(HailongError):
 
 
 class Deadline:
-    """The end of one try, `MAX_S` after it began."""
+    """The end of one try, `MAX_S` (or what is said) after it began."""
 
-    def __init__(self) -> None:
-        self._end_s = time.monotonic() + MAX_S
+    def __init__(self, max_s: float | None = None) -> None:
+        self._end_s = time.monotonic() + (MAX_S if max_s is None else max_s)
 
     def left_s(self) -> float:
         """What is left of it, in seconds. Raises `UndeliveredError` where nothing is."""
@@ -134,3 +136,26 @@ def bounded(connection: socket.socket, deadline: Deadline) -> Iterator[threading
         timer.cancel()
         timer.join()
         ours.close()
+
+
+@contextmanager
+def speaking(
+    host: str, port: int, places: Sequence[str], deadline: Deadline, tls: ssl.SSLContext | None
+) -> Iterator[http.client.HTTPConnection]:
+    """HTTP with the first place that takes a connection, all of it within the deadline, however the other side drips.
+    Raises `UndeliveredError`: what came of an answer that was cut off is no answer."""
+    try:
+        with ExitStack() as stack:
+            connection = stack.enter_context(connected(places, port, deadline))
+            cut_off = stack.enter_context(bounded(connection, deadline))
+            if tls is not None:
+                connection = stack.enter_context(tls.wrap_socket(connection, server_hostname=host))
+            client = http.client.HTTPConnection(host, port, timeout=MAX_S)
+            client.sock = connection
+            yield client
+            if cut_off.is_set():
+                raise UndeliveredError(Problem.NO_ANSWER)
+    except ssl.SSLError:
+        raise UndeliveredError(Problem.TLS) from None
+    except (OSError, http.client.HTTPException, ValueError):
+        raise UndeliveredError(Problem.NO_ANSWER) from None

@@ -13,16 +13,14 @@ import base64
 import hmac
 import http.client
 import ipaddress
-import socket
 import ssl
 from collections.abc import Sequence
-from contextlib import ExitStack
 from hashlib import sha256
 from urllib.parse import SplitResult, urlsplit
 
 from pipeline.errors import InvalidError
 from pipeline.language import Message
-from server.outbox.delivery import MAX_S, Deadline, Problem, UndeliveredError, bounded, connected, look_up
+from server.outbox.delivery import Deadline, Problem, UndeliveredError, look_up, speaking
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how the specification writes a secret
 MAX_URL = 500
@@ -115,26 +113,12 @@ def call(url: str, secret: bytes, message_id: str, body: bytes, *, at_s: int, in
         "webhook-signature": signature(secret, message_id, at_s, body),
     }
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    try:
-        with ExitStack() as stack:
-            plain = stack.enter_context(connected(places, port, deadline))
-            cut_off = stack.enter_context(bounded(plain, deadline))
-            connection: socket.socket = plain
-            if parts.scheme == "https":
-                context = ssl.create_default_context()
-                connection = stack.enter_context(context.wrap_socket(plain, server_hostname=host))
-            client = http.client.HTTPConnection(host, port, timeout=MAX_S)
-            client.sock = connection
-            client.request("POST", target, body, headers)
-            answer = client.getresponse()
-            status = answer.status
-            answer.close()
-            if cut_off.is_set():  # what came of the answer is no answer
-                raise UndeliveredError(Problem.NO_ANSWER)
-    except ssl.SSLError:
-        raise UndeliveredError(Problem.TLS) from None
-    except (OSError, http.client.HTTPException, ValueError):
-        raise UndeliveredError(Problem.NO_ANSWER) from None
+    tls = ssl.create_default_context() if parts.scheme == "https" else None
+    with speaking(host, port, places, deadline, tls) as client:
+        client.request("POST", target, body, headers)
+        answer = client.getresponse()
+        status = answer.status
+        answer.close()
     if status == http.client.GONE:
         raise UndeliveredError(Problem.GONE, status, for_good=True)
     if not 200 <= status < 300:

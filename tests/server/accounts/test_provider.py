@@ -17,6 +17,7 @@ from sqlalchemy import Engine, select, update
 from hailong.cli import main
 from pipeline.errors import ConfigError
 from server.app import create_app
+from server.auth import provider
 from server.auth.factors import code_at, require_for
 from server.auth.provider import provider_of
 from server.auth.provider_accounts import values_of
@@ -30,6 +31,7 @@ from tests.server.accounts.false_provider import (
     Claims,
 )
 from tests.server.client import Browser
+from tests.server.outbox.receivers import talker
 from tests.server.province import PASSWORD, fill_province
 
 
@@ -96,6 +98,37 @@ def test_a_claim_that_is_not_named_gives_no_access_and_says_so(linked: World) ->
         assert answer.status_code == 403, roles
         assert "chưa có vai trò" in answer.text
         assert not linked.is_in
+
+
+def test_who_has_no_role_any_more_has_none_in_an_open_session(linked: World) -> None:
+    """The provider says so at a second log-in, in another browser; what a password began is no affair of its."""
+    linked.configure(linked_passwords=True)
+    linked.browser.log_in(linked.name())
+    linked.browser.http.cookies.clear()
+    assert linked.enter().status_code == 303
+    assert linked.sessions() == 2
+    first = linked.browser
+    linked.browser = Browser(linked.app)
+    linked.provider.claims["roles"] = []
+    assert linked.enter().status_code == 403
+    assert linked.sessions() == 1
+    assert first.get("/").status_code == 303
+
+
+@pytest.mark.parametrize(
+    "says", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b""]
+)
+def test_a_provider_that_drips_is_left_after_a_bound(
+    linked: World, says: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then kept a place for days; four such log-ins, and nobody came in by the provider any more."""
+    monkeypatch.setattr(provider, "DEADLINE_S", 0.3)
+    with talker(says, again_s=0.02) as port:
+        linked.configure(issuer=f"http://127.0.0.1:{port}")
+        begun_s = time.monotonic()
+        for _ in range(5):
+            assert "không trả lời" in linked.browser.get("/log-in/provider").text
+        assert time.monotonic() - begun_s < 60
 
 
 def test_the_last_administrator_stays_one(world: World) -> None:
