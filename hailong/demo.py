@@ -1,9 +1,10 @@
 """The whole path on one machine: a server, two edge boxes with keys of their own, real faces and real speech. One box
 serves a hall: six counters of two agencies, two of them with a tablet alone; the other one counter.
 
-  hailong demo                         runs until Ctrl-C; open the address that it prints
-  hailong demo --once --json           one pass, one JSON object, exit code 0 only if what was sent is what was stored
-  hailong demo --camera 0 --microphone your own camera and microphone at the first box (its tablet's address is printed)
+  hailong demo                   runs until Ctrl-C; open the address that it prints
+  hailong demo --once --json     one pass, one JSON object, exit code 0 only if what was sent is what was stored
+  hailong demo --camera 0 --microphone
+                                 your own camera and microphone at the first box (its tablet's address is printed)
 
 Films made from portraits and recordings of real people (`hailong/demo_media.toml`: origin and terms) are played to
 the boxes as if by a camera and a microphone; citizens who rate on the tablet are simulated. Periods are shortened:

@@ -4,8 +4,8 @@ The server's operator runs `hailong server enroll` and reads out the code; it wo
 its keys where it has none. If the connection breaks, run the same command again with the same code. As root on an
 installed box it runs as the box's service does, so that the keys are the service's.
 
-  hailong keys enroll --config edge.toml --code ABCD-EFGH-...
-  hailong keys enroll --config edge.toml --code ... --rotate     a new key for an enrolled box
+  hailong keys enroll --config /etc/hailong/edge.toml --code ABCD-EFGH-...     the first time
+  hailong keys enroll --config /etc/hailong/edge.toml --code ... --rotate      a new key for an enrolled box
 """
 
 from __future__ import annotations

@@ -98,10 +98,12 @@ def coverage(correct: NDArray[np.bool_], uncertainty: NDArray[np.float64]) -> li
 
 def add_arguments(parser: argparse.ArgumentParser, columns: str, model: str) -> None:
     """Declare the options that all evaluations share."""
-    parser.add_argument("--index", type=Path, metavar="FILE.csv", help=f"columns {columns}")
+    parser.add_argument("--index", type=Path, metavar="FILE.csv", help=Message("columns {columns}", columns=columns))
     parser.add_argument("--out", type=Path, metavar="PREDICTIONS.csv", help="table to write")
     parser.add_argument("--json", action="store_true", help="print the measures as JSON")
-    parser.add_argument("--weights", type=Path, help=f"another .onnx of {model}'s form (of a training run)")
+    parser.add_argument(
+        "--weights", type=Path, help=Message("another .onnx of {model}'s form (of a training run)", model=model)
+    )
     across.add_arguments(parser)
     parser.add_argument("--resamples", type=int, default=1000, help="bootstrap resamples (default 1000)")
 

@@ -20,8 +20,8 @@ over whole speakers where at least five are named, else over recordings:
   uar              mean recall of the two classes at the threshold 1/2: every recording is judged alone and nothing is
                    known of its speaker. This is what the box does
   auc, ece         ranking; top-class calibration
-  uar_own_middle,  the same where all recordings of a speaker are listened to first, without their labels, and the
-  auc_own_middle   threshold is moved towards that speaker's median. NOT what the box does, and it takes for granted
+  ..._own_middle   the same where all recordings of a speaker are listened to first, without their labels, and the
+                   threshold is moved towards that speaker's median. NOT what the box does, and it takes for granted
                    that each speaker is heard about as often in both classes (models/speech_baseline.py)
   auc_uncertainty  of the uncertainty against the errors of `uar`: 1/2 says that doubt does not tell where errors are
   coverage         accuracy when only the least uncertain share answers

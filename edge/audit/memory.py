@@ -48,7 +48,10 @@ CHUNK = 2_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `hailong audit memory`."""
     parser.add_argument(
-        "--empty-s", type=float, default=EMPTY_S, help=f"seconds of an empty counter afterwards (default {EMPTY_S:g})"
+        "--empty-s",
+        type=float,
+        default=EMPTY_S,
+        help=Message("seconds of an empty counter afterwards (default {seconds})", seconds=f"{EMPTY_S:g}"),
     )
     parser.add_argument("--basis", choices=BASES, default=BASES[0], help="legal basis of the box")
     parser.add_argument("--json", action="store_true", help="one JSON object")

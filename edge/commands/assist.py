@@ -10,8 +10,8 @@ with Ctrl+C; then nothing of it can be reached until the technician runs it agai
 On this machine's own address, unless --host names the one that the counter's tablet or laptop reaches: then its pages
 are encrypted by a certificate made for this run (the browser warns; compare the digits that are printed).
 
-  hailong edge assist
-  hailong edge assist --host 10.0.0.2 --network-closed
+  hailong edge assist                                     in a browser on the box itself
+  hailong edge assist --host 10.0.0.2 --network-closed    from a tablet or laptop; 10.0.0.2 is the box's address
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config", type=Path, metavar="FILE", help="the configuration to write (default: the installed box's)"
     )
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where the pages are served")
-    parser.add_argument("--port", type=int, default=PORT, metavar="N", help=f"port of the pages ({PORT})")
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar="N", help=Message("port of the pages ({port})", port=PORT)
+    )
     parser.add_argument(
         "--network-closed",
         action="store_true",

@@ -6,7 +6,10 @@ for. Exit code 0 if the box would start and reach its server. As root on an inst
 the box's service, and finds what the service finds. A box that is at work meanwhile is asked how it is, and keeps its
 port and its devices.
 
-  hailong edge check --config edge.toml
+  hailong edge check --config /etc/hailong/edge.toml            everything
+  hailong edge check --config /etc/hailong/edge.toml --offline  everything but the server, before it is there
+  hailong edge check --config /etc/hailong/edge.toml --face     whether the camera sees a face well: yours
+  hailong edge check --config /etc/hailong/edge.toml --pair-tablet  a code for another tablet
 """
 
 from __future__ import annotations

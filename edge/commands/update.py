@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--skip-check", action="store_true", help="take it even if a device is missing just now")
     parser.add_argument(
-        "--watch-s", type=float, default=WATCH_S, metavar="S", help=f"how long it is watched ({WATCH_S:.0f})"
+        "--watch-s",
+        type=float,
+        default=WATCH_S,
+        metavar="S",
+        help=Message("how long it is watched, in seconds ({seconds})", seconds=f"{WATCH_S:.0f}"),
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 

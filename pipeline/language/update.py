@@ -5,7 +5,9 @@ and without places in the code, so that two people's additions rarely touch."""
 
 from __future__ import annotations
 
+import ast
 import io
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -18,11 +20,16 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
 
 from pipeline.language.catalogues import SOURCE
+from pipeline.language.help import sentences
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("pipeline", "models", "calibration", "edge", "server", "hailong", "benchmarks")
 KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2), "for_catalogues": None}
 """Whose first arguments are sentences."""
+ADDER: Final = re.compile(r"\.add_argument$|^add$")
+"""How a command's module declares an argument (`add = parser.add_argument`, where there are many)."""
+IN_ENGLISH: Final = ("benchmarks", "models/training")
+"""Folders whose `--help` stays English: engineers run what is in them (docs/adr/0262)."""
 _DATED: Final = (
     '"POT-Creation-Date',
     '"PO-Revision-Date',
@@ -43,6 +50,10 @@ def extracted(root: Path = ROOT) -> Catalog:
         for _file, _line, text, _comments, _context in extract_from_dir(root / folder, methods, options, KEYWORDS):
             if text:
                 found.add(text)
+        for path in sorted((root / folder).rglob("*.py")):
+            if not path.relative_to(root).as_posix().startswith(IN_ENGLISH):
+                for text in of_command(path.read_text(encoding="utf-8")):
+                    found.add(text)
     for path in sorted((root / "models" / "cards").glob("*.toml")):
         card = tomllib.loads(path.read_text(encoding="utf-8"))
         for text in (card["title"], card["intended_use"], *card.get("limits", ()), *card.get("not_for", ())):
@@ -50,6 +61,25 @@ def extracted(root: Path = ROOT) -> Catalog:
         if " " in card["licence"]:  # in words, not an identifier of SPDX
             found.add(card["licence"])
     return found
+
+
+def of_command(source: str) -> Iterator[str]:
+    """What a module tells `--help`: a command's docstring, and what is said of each argument that it declares."""
+    if "add_argument" not in source:
+        return
+    tree = ast.parse(source)
+    if {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
+        yield from sentences(ast.get_docstring(tree, clean=False) or "")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ADDER.search(ast.unparse(node.func)):
+            said = {each.arg: each.value for each in node.keywords}
+            if node.args and "choices" not in said and (name := _literal(node.args[0])) and name[0] != "-":
+                yield name
+            yield from filter(None, (_literal(said[key]) for key in ("help", "metavar") if key in said))
+
+
+def _literal(node: ast.expr) -> str:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
 
 
 def updated(path: Path, found: Catalog) -> Catalog:

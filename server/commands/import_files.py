@@ -1,10 +1,11 @@
 """Import agencies and services, transactions, answer sheets, enumerators, phone numbers and the counts of Decision 766
 from CSV or XLSX (those of the national portal from its JSON, too).
 
-    hailong server import agencies coquan.xlsx
-    hailong server import transactions hoso-2026.csv --preview
-    hailong server import indicators766 cong.json --period 2026-09
-    hailong server import ratings phieu.xlsx --instrument 2640 --channel paper --not-answered "-1 -99"
+    hailong server import --columns                                   what files there are, and their columns
+    hailong server import agencies coquan.xlsx                        the first file of a province
+    hailong server import transactions hoso-2026.csv --preview        look before anything is written
+    hailong server import indicators766 cong.json --period 2026-09    counts of the national portal
+    hailong server import ratings phieu.xlsx --channel paper --not-answered "-1 -99"    sheets typed elsewhere
 
 All or nothing: where one row does not fit, nothing is imported and every bad row is told by number with all its
 reasons. Every answer has a balance: rows, columns, sheets and cells read, used, ignored, refused. A file may be
@@ -46,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--instrument", default="2640", help="of the ratings (2640)")
     parser.add_argument("--version", type=int, help="of the instrument (the newest)")
     codes = ", ".join(channel.code for channel in CHANNELS if channel.in_files)
-    parser.add_argument("--channel", help=f"of ratings whose rows name none: {codes}")
+    parser.add_argument("--channel", help=Message("of ratings whose rows name none: {codes}", codes=codes))
     parser.add_argument("--batch", help="name of the delivery; keys rows without form codes (the file's content)")
     parser.add_argument("--period", help="of counts of Decision 766 whose rows name none: 2026-09, 2026-Q3, 2026")
     parser.add_argument("--round", help="code of the round, for phones")

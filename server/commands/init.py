@@ -4,6 +4,8 @@ It prints the administrator's one-time password, which has to be changed at the 
 boxes need. Run it once for every province that shares this server: provinces see nothing of each other.
 
     hailong server init --province tuyen-quang --name "Tỉnh Tuyên Quang" --name-en "Tuyen Quang Province"
+
+Then: `hailong server run` (or start the service), log in, and `hailong server import agencies FILE`.
 """
 
 from __future__ import annotations

@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--period", required=True, help="2026, 2026-Q3, 2026-07 or 2026-01..2026-07")
     parser.add_argument("--instrument", default="2640", help="code of the instrument (2640)")
     parser.add_argument("--version", type=int, help="version of the instrument (the newest)")
-    parser.add_argument("--by", default="agency", help="what the table shows: " + ", ".join(_DIMENSIONS) + " (agency)")
+    parser.add_argument(
+        "--by", default="agency", help=Message("what the table shows: {names} (agency)", names=", ".join(_DIMENSIONS))
+    )
     parser.add_argument(
         "--item", default="index", help="index, overall, a factor (C) or a criterion (C1); for the table"
     )

@@ -72,7 +72,7 @@ def test_the_server_s_package_has_each_command(page: Path) -> None:
         assert name is not None, f"{page.name}: hailong-server {typed}"
         parser = argparse.ArgumentParser(add_help=False, exit_on_error=False)
         importlib.import_module(COMMANDS[name][0]).add_arguments(parser)
-        known = {option for action in parser._actions for option in action.option_strings}
+        known = {option for action in parser._actions for option in action.option_strings} | {"--help"}
         assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, f"{page.name}: {typed}"
 
 

@@ -20,7 +20,7 @@ FOLDERS = ("pipeline", "edge", "server", "hailong", "calibration")
 EXCEPTIONS = {
     "edge/deploy/installer.py": "runs before anything is installed, with Python's own library alone",
     "edge/commands/replay.py": "figures of the networks, frame by frame, for engineers",
-    "hailong/cli.py": "the list of commands is in English, as --help is; a fault of ours is told in two languages",
+    "hailong/cli.py": "a fault of ours is told in two languages",
     "pipeline/language/update.py": "make messages, for developers",
 }
 """Files whose plain texts stay, and why."""
