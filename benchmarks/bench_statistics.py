@@ -52,11 +52,26 @@ class Plan:
     seed: int
 
 
+def _numbers(text: str) -> list[int]:
+    """Whole numbers with commas between them."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"whole numbers with commas between them, not {text!r}") from None
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `hailong bench statistics`."""
     parser.add_argument("--replications", type=int, default=10_000, help="simulated months per cell (default 10000)")
     parser.add_argument("--quick", action="store_true", help="coarse grid, 400 replications: a smoke test")
-    parser.add_argument("--scale", action="store_true", help="time and memory at 26, 300 and 3,000 agencies instead")
+    parser.add_argument("--scale", action="store_true", help="time and memory against the number of agencies instead")
+    parser.add_argument(
+        "--agencies",
+        type=_numbers,
+        default=list(statistics_scale.AGENCIES),
+        metavar="N,N",
+        help="with --scale: numbers of agencies (default 26,300,3000)",
+    )
     parser.add_argument("--seed", type=int, default=2026, help="seed of the simulation (default 2026)")
     parser.add_argument("--json", action="store_true", help="all rows and claims as JSON on standard output")
     parser.add_argument("--output", type=Path, help="write the JSON to this file as well")
@@ -260,7 +275,11 @@ def _print(result: dict[str, Any]) -> None:
 
 def _run_scale(args: argparse.Namespace) -> int:
     """0 where no estimator's time grows faster than aimed at, else 1."""
-    rows = statistics_scale.measure(seed=args.seed)
+    sizes, least = tuple(sorted(set(args.agencies))), statistics_scale.MIN_AGENCIES
+    if len(sizes) < 2 or sizes[0] < least:
+        print(f"hailong bench statistics --agencies: two numbers or more, each at least {least}.", file=sys.stderr)
+        return 2
+    rows = statistics_scale.measure(sizes, args.seed, say=lambda line: print(line, file=sys.stderr, flush=True))
     result = {**provenance(("numpy", "scipy")), "benchmark": "statistics --scale", "seed": args.seed, "rows": rows}
     if args.output is not None:
         args.output.write_text(json.dumps(result, indent=1), encoding="utf-8")

@@ -18,19 +18,26 @@ import numpy as np
 
 from calibration.agreement import index_agreement
 from calibration.analysis import analyze
+from calibration.areas_over_time import areas_over_time
+from calibration.before_after import before_after
+from calibration.call_back import corrected
 from calibration.changes import changes
 from calibration.curves import group_curves
 from calibration.design import Design, Weights
 from calibration.drift import detect_drift
+from calibration.drivers import Sheets, analyse_drivers
 from calibration.mode_effects import mode_effects
 from calibration.raking import Margin, rake
 from calibration.ranks import marginal_rank_set, rank_shares, smoothed_error
 from calibration.sampling import PlanSettings, draw_plan
+from calibration.sequences import share_sequence
 from calibration.simulate import Scenario, simulate_province
 from calibration.small_areas import fay_herriot, pooled_variances, small_area_estimates
 from calibration.survey_shares import Answers, days_of, place_shares
 
 AGENCIES: Final = (26, 300, 3000)
+MIN_AGENCIES: Final = 11
+"""Of which three in four, as controls, are the eight that a comparison before and after needs."""
 DAYS: Final = 22
 FIGURES: Final = 8
 GROUPS: Final = 3
@@ -83,6 +90,14 @@ def _estimators(agencies: int, seed: int) -> dict[str, Callable[[], object]]:
         Margin(name, part, np.arange(1.0, 1 + count), tuple(map(str, range(count))))
         for name, part, count in (("tier", place % 2, 2), ("field", answers.design.cluster % 11, 11))
     ]
+    quarters = rng.binomial(rated[:, None], share[:, None], (agencies, 8))
+    over_time = np.repeat(rated[:, None], 8, axis=1)
+    reached = np.full(agencies, 10)
+    called_back = rng.binomial(reached, 0.7)
+    sheets = {
+        name: Sheets.of(np.rint(row[:, 0]), np.rint(row[:, 1:]), np.arange(60) % DAYS)
+        for name, row in zip(names, rng.normal(4, 0.8, (agencies, 60, FIGURES + 1)), strict=True)
+    }
     return {
         "index of every agency": lambda: place_shares(answers.unweighted(), place, agencies, combine, days),
         "weighted index of every agency": lambda: place_shares(answers, place, agencies, combine, days),
@@ -98,6 +113,11 @@ def _estimators(agencies: int, seed: int) -> dict[str, Callable[[], object]]:
         "fused estimates (analyze)": lambda: analyze(months, period=period),
         "drift": lambda: detect_drift(months, period, curves),
         "agreement of indices": lambda: index_agreement(names, share, covariate[:, 1], psi, psi),
+        "areas over time": lambda: areas_over_time(quarters, over_time),
+        "before and after": lambda: before_after(quarters, over_time, np.arange(agencies) % 4 == 0, 4),
+        "call-back": lambda: corrected(2 * rated, satisfied, rated, called_back, reached),
+        "live sequences": lambda: share_sequence(satisfied / rated, rated),
+        "drivers": lambda: analyse_drivers(sheets, tuple(map(str, range(FIGURES)))),
         "draw of a plan": lambda: draw_plan(frame, dict.fromkeys(range(agencies), "x"), PlanSettings("2026", seed)),
     }
 
@@ -122,13 +142,23 @@ def _peak_mib(run: Callable[[], object]) -> float:
         tracemalloc.stop()
 
 
-def measure(sizes: tuple[int, ...] = AGENCIES, seed: int = 2026, at_least: float = SECONDS) -> list[dict[str, Any]]:
-    """One row per estimator: seconds and MiB at every size, exponents of both between the last two."""
+def measure(
+    sizes: tuple[int, ...] = AGENCIES,
+    seed: int = 2026,
+    at_least: float = SECONDS,
+    say: Callable[[str], None] = lambda line: None,
+) -> list[dict[str, Any]]:
+    """One row per estimator: seconds and MiB at every size, exponents of both between the last two (ascending) sizes.
+
+    `say` is told of each estimator as it is done, for the whole takes minutes."""
     found: dict[str, dict[str, Any]] = {}
     for agencies in sizes:
         for name, run in _estimators(agencies, seed).items():
             row = found.setdefault(name, {"estimator": name, "seconds": {}, "mib": {}})
             row["seconds"][agencies], row["mib"][agencies] = _seconds(run, at_least), _peak_mib(run)
+            say(
+                f"{agencies:>6} agencies  {name:<32}{row['seconds'][agencies]:>10.4f} s{row['mib'][agencies]:>9.1f} MiB"
+            )
     for row in found.values():
         for what in ("seconds", "mib"):
             small, large = (row[what][size] for size in sizes[-2:])
