@@ -17,6 +17,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
+import numpy as np
+
 from calibration.bounded import MINIMUM_BOXES
 from calibration.months import AgencyMonth
 from calibration.ratings import TABLET, totals
@@ -41,17 +43,24 @@ def _covered(months: Iterable[AgencyMonth]) -> tuple[int, int]:
     return sum(n for n, _ in pairs), sum(k for _, k in pairs)
 
 
-def _slopes(months: Iterable[AgencyMonth]) -> dict[str, Slope]:
-    """By box; a box of several agencies is added up."""
-    found: dict[str, list[EvidenceTable]] = defaultdict(list)
-    for month in months:
-        for table in named_tables(month):
-            found[table.box].append(table)
-    return {box: Slope.of(added_up(tables)) for box, tables in found.items()}
+class _Slopes:
+    """The months' slopes by box, of boxes with any; a box of several agencies is added up."""
 
+    def __init__(self, months: Iterable[AgencyMonth]) -> None:
+        tables: dict[str, list[EvidenceTable]] = defaultdict(list)
+        for month in months:
+            for table in named_tables(month):
+                tables[table.box].append(table)
+        slopes = {box: Slope.of(added_up(of_box)) for box, of_box in tables.items()}
+        known = {box: slope for box, slope in slopes.items() if slope.denominator > 0}
+        self.boxes = tuple(slopes)
+        self._row = {box: row for row, box in enumerate(known)}
+        self._sums = np.array([(s.numerator, s.denominator, s.variance) for s in known.values()]).reshape(-1, 3)
 
-def _without(slopes: dict[str, Slope], left_out: str | None) -> Slope:
-    return bounded_sum([slope for box, slope in slopes.items() if box != left_out])
+    def without(self, left_out: str | None) -> Slope:
+        """All boxes' together, but for one."""
+        row = self._row.get(left_out) if left_out is not None else None
+        return bounded_sum(self._sums if row is None else np.delete(self._sums, row, axis=0))
 
 
 def _each_left_out(boxes: Iterable[str]) -> list[str | None]:
@@ -104,8 +113,9 @@ class GroupHistory:
     @cached_property
     def stale(self) -> bool:
         """Whether the period's pairs contradict the earlier ones, whichever box is left out."""
-        now, before = _slopes(self.current), _slopes(self.earlier)
-        return all(contradicted(_without(now, box), _without(before, box)) for box in _each_left_out([*now, *before]))
+        now, before = _Slopes(self.current), _Slopes(self.earlier)
+        every = _each_left_out([*now.boxes, *before.boxes])
+        return all(contradicted(now.without(box), before.without(box)) for box in every)
 
     @cached_property
     def left_out(self) -> dict[str, ResponseCurve]:
@@ -143,9 +153,12 @@ def _that_hold(months: Sequence[AgencyMonth]) -> list[AgencyMonth]:
     periods = sorted({month.period for month in months})
     if not periods:
         return []
-    slopes = [_slopes(month for month in months if month.period == period) for period in periods]
-    every = [box for of_period in slopes for box in of_period]
-    kept = max(periods_that_hold([_without(of_period, box) for of_period in slopes]) for box in _each_left_out(every))
+    slopes = [_Slopes(month for month in months if month.period == period) for period in periods]
+    kept = 0
+    for box in _each_left_out([box for of_period in slopes for box in of_period.boxes]):
+        kept = max(kept, periods_that_hold([of_period.without(box) for of_period in slopes]))
+        if kept == len(periods):  # nothing is forgotten, whichever further box were left out
+            break
     held = set(periods[-kept:])
     return [month for month in months if month.period in held]
 

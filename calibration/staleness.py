@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from calibration.bounded import CAP, MINIMUM_BOXES, bounded_ratio, weighted_median
@@ -77,12 +78,13 @@ def added(slopes: Sequence[Slope]) -> Slope:
     return total
 
 
-def bounded_sum(slopes: Sequence[Slope]) -> Slope:
-    """All boxes' together, so that no single one of three or more moves it far (`calibration.bounded`)."""
-    known = [slope for slope in slopes if slope.denominator > 0]
-    if len(known) < MINIMUM_BOXES:
-        return added(known)
-    numerator, denominator, variance = np.array([(s.numerator, s.denominator, s.variance) for s in known]).T
+def bounded_sum(slopes: NDArray[np.float64]) -> Slope:
+    """All boxes' together, so that no single one of three or more moves it far (`calibration.bounded`).
+
+    `slopes` [boxes, 3]: numerator, denominator > 0 and variance of each."""
+    if len(slopes) < MINIMUM_BOXES:
+        return added([Slope(*map(float, of_box)) for of_box in slopes])
+    numerator, denominator, variance = slopes.T
     scale = np.minimum(1.0, CAP * np.median(denominator) / denominator)
     numerator, denominator, variance = numerator * scale, denominator * scale, variance * scale
     start = weighted_median((numerator / denominator)[:, None], denominator[:, None])

@@ -95,7 +95,14 @@ def run(args: argparse.Namespace) -> int:
     say(Message("One-time password: {password}   {once}", password=password, once=ONCE))
     say(Message("Server key for boxes: {key}", key=keys.curve_public_z85))
     say(Message("Folder: {path}", path=config.data_dir))
-    packaged = os.environ.get("HAILONG_SERVER_DIR") == PACKAGED
-    following = "systemctl enable --now hailong-server" if packaged else "hailong server run"
-    say(Message("Next: {command}", command=following))
+    say(Message("Next: {command}", command=start_command()))
     return 0
+
+
+def start_command() -> str:
+    """The command that starts the server, where it was installed as a package, as an image (hailong/oci_server), or
+    neither."""
+    if os.environ.get("container") in ("oci", "podman"):  # noqa: SIM112 (the name that container engines give)
+        return "podman compose up -d"
+    packaged = os.environ.get("HAILONG_SERVER_DIR") == PACKAGED
+    return "systemctl enable --now hailong-server" if packaged else "hailong server run"
