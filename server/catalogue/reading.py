@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, literal, select
 
 from pipeline.calendar import Period
 from pipeline.errors import NotFoundError
 from pipeline.language import Message, Text
 from server.catalogue.writing import NOUNS
 from server.core.scope import Scope
+from server.store.engine import raw_numbers
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.provinces import provinces
@@ -68,12 +69,9 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
     province = connection.execute(select(provinces).where(provinces.c.id == province_id)).one()
 
     def named(table: Table, parent: str | None = None, code: str = "code", by: str = "id") -> dict[int, Named]:
-        query = Scope(province_id).select(table)
-        found = {}
-        for row in connection.execute(query).mappings():
-            over = row[parent] or 0 if parent else 0
-            found[row[by]] = Named(row[by], str(row[code]), row["name"], over)
-        return found
+        over = table.c[parent] if parent else literal(0)
+        query = Scope(province_id).select(table, table.c[by], table.c[code], table.c.name, over)
+        return {key: Named(key, str(own), name, above or 0) for key, own, name, above in connection.execute(query)}
 
     level_of = named(levels)
     ranks = {
@@ -100,7 +98,8 @@ def frame_counts(connection: Connection, province_id: int, period: Period) -> di
         .where(transactions.c.month.between(period.first_month, period.last_month))
         .group_by(transactions.c.agency_id, transactions.c.service_group)
     )
-    return {(agency, group): int(count) for agency, group, count in connection.execute(query)}
+    agency, group, count = raw_numbers(connection, query, 3).tolist()
+    return dict(zip(zip(agency, group, strict=True), count, strict=True))
 
 
 def listing(connection: Connection, scope: Scope) -> dict[str, list[Row[Any]]]:

@@ -36,7 +36,7 @@ from pipeline.instruments import Instrument
 from server.core.cuts import thin_cuts
 from server.core.provinces import read_setting
 from server.core.scope import Scope
-from server.store.engine import raw_rows
+from server.store.engine import raw_numbers
 from server.store.tables.agencies import agencies
 from server.store.tables.ratings import RatingState, ratings
 
@@ -331,24 +331,21 @@ def published(
         quarter_of_month(period.last_month).last_month,
     )
     known = known_day(connection)
-    keys = (ratings.c.agency_id, ratings.c.instrument, ratings.c.instrument_version, ratings.c.month, known)
-    query = (
+    which = (ratings.c.instrument, ratings.c.instrument_version)
+    counted = (
         Scope(province_id)
-        .select(ratings, *keys, func.count(literal(1)))
+        .select(ratings, *which)
         .where(ratings.c.month.between(first, last), ratings.c.state != int(RatingState.SET_ASIDE))
-        .group_by(*keys)
     )
-    instruments: dict[tuple[str, int], int] = {}
+    instruments = sorted((code, version) for code, version in connection.execute(counted.distinct()))
+    keys = (ratings.c.agency_id, ratings.c.month, known)
     parts: list[IntArray] = [np.zeros((5, 0), dtype=np.int64)]
-    for rows in raw_rows(connection, query):
-        agency_of, codes, versions, *rest = zip(*rows, strict=True)
-        pairs = zip(codes, versions, strict=True)
-        if len(set(codes)) == len(set(versions)) == 1:  # as nearly everywhere: not one by one
-            which = [instruments.setdefault(next(pairs), len(instruments))] * len(codes)
-        else:
-            which = [instruments.setdefault(one, len(instruments)) for one in pairs]
-        parts.append(np.array([agency_of, which, *rest], dtype=np.int64))
-    cutoffs, months = _blocks(np.concatenate(parts, axis=1), list(instruments), floor, day)
+    for number, one in enumerate(instruments):
+        of_one = counted.with_only_columns(*keys, func.count(literal(1)))
+        of_one = of_one.where(which[0] == one[0], which[1] == one[1]).group_by(*keys)
+        agency, *rest = raw_numbers(connection, of_one, len(keys) + 1)
+        parts.append(np.stack([agency, np.full(len(agency), number), *rest]))
+    cutoffs, months = _blocks(np.concatenate(parts, axis=1), instruments, floor, day)
     settled = day > quarter_of_month(period.last_month).last_day + SETTLED_AFTER_DAYS
     of_level = connection.execute(Scope(province_id).select(agencies, agencies.c.id, agencies.c.level_id))
     return Published(floor, period, settled, cutoffs, months, {row.id: row.level_id for row in of_level})

@@ -232,7 +232,8 @@ def rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarte
 def _rated_quarters(connection: Connection, province_id: int) -> list[RatedQuarter]:
     counted = func.count().filter(ratings.c.state != RatingState.SET_ASIDE)
     query = Scope(province_id).select(ratings, ratings.c.month, ratings.c.agency_id, counted.label("counted"))
-    grouped = query.where(ratings.c.day < today(), ratings.c.received_day < today())
+    # `+ 0`: by the index of months, which holds all of this, and not by that of days, row by row
+    grouped = query.where(ratings.c.day + 0 < today(), ratings.c.received_day < today())
     grouped = grouped.group_by(ratings.c.month, ratings.c.agency_id)
     by_agency: dict[Period, Counter[int]] = {}
     quarters: dict[int, Period] = {}

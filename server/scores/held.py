@@ -68,7 +68,8 @@ def _read_version(connection: Connection, province_id: int) -> Version:
     parts: list[Any] = [str(connection.engine.url), today(), connection.execute(logged).scalar_one()]
     parts += read_settings(connection, province_id, ("confidence", "min_answers")).values()
     aside = func.count().filter(ratings.c.state == RatingState.SET_ASIDE)
-    is_over = ratings.c.received_day < today(), ratings.c.day < today()
+    # `+ 0`: by the index of months, which holds all of this, and not by that of days, row by row
+    is_over = ratings.c.received_day < today(), ratings.c.day + 0 < today()
     is_evidence = releases.c.kind.in_([kind.name for kind in MONTHLY])
     for table, extra, counts in (
         (ratings, (aside, func.sum(ratings.c.a00)), is_over),

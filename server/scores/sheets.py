@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, func, literal
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, case, cast, func, literal, select
 
 from pipeline.calendar import Period, today
 from pipeline.instruments import Instrument
@@ -23,7 +23,8 @@ from pipeline.wire import ANSWER_SLOTS
 from server.core.disclosure import Published, looking_day
 from server.core.scope import Scope
 from server.scores.held import Held, version_of
-from server.store.engine import raw_rows
+from server.store.engine import raw_numbers, raw_rows
+from server.store.tables.channels import channels
 from server.store.tables.ratings import ANSWER_COLUMNS, RatingState, ratings
 from server.store.tables.sheet_answers import sheet_answers
 
@@ -79,19 +80,15 @@ def read_sheets(
     keys = [func.coalesce(ratings.c[name], 0) for name in _KEYS]
     packed = [_packed(first) for first in range(0, ANSWER_SLOTS, _PACKED)]
     scope = Scope(province_id, agency_id)
-    query = _counted(scope.select(ratings, *keys, *packed, ratings.c.channel), instrument, period)
-    numbers: list[IntArray] = [np.zeros((0, len(keys) + len(packed)), dtype=np.int64)]
-    channels: list[NDArray[np.str_]] = [np.zeros(0, dtype=np.str_)]
-    for rows in raw_rows(connection, query):
-        *columns, channel = zip(*rows, strict=True)
-        numbers.append(np.array(columns, dtype=np.int64).T)
-        channels.append(np.array(channel, dtype=np.str_))
-    table, channel_of = np.concatenate(numbers), np.concatenate(channels)
-    order = np.argsort(table[:, _KEYS.index("id")], kind="stable")  # faster here than in the data base
-    table, channel_of = table[order], channel_of[order]
-    of = dict(zip(_KEYS, table.T, strict=False))
+    codes = sorted(connection.execute(select(channels.c.code)).scalars())
+    channel = case({code: number for number, code in enumerate(codes)}, value=ratings.c.channel)
+    query = _counted(scope.select(ratings, *keys, *packed, channel), instrument, period)
+    table = raw_numbers(connection, query, len(keys) + len(packed) + 1)
+    table = table[:, np.argsort(table[_KEYS.index("id")], kind="stable")]  # faster here than in the data base
+    channel_of = np.array(codes, dtype=np.str_)[table[-1]]
+    of = dict(zip(_KEYS, table, strict=False))
     seen = shown.mask(of["agency_id"], of["month"], np.maximum(of["day"], of["received_day"]), instrument)
-    answers = np.concatenate([_unpacked(one[seen]) for one in table.T[len(keys) :]], axis=1)
+    answers = np.concatenate([_unpacked(one[seen]) for one in table[len(keys) : -1]], axis=1)
     if instrument.is_long:
         answers = _with_further(connection, province_id, instrument, period, of["id"][seen], answers)
     return Sheets(
@@ -268,7 +265,8 @@ def sheets_aside(connection: Connection, province_id: int, period: Period) -> li
         Scope(province_id)
         .select(ratings, *keys, func.count())
         .where(
-            ratings.c.day.between(period.first_day, min(period.last_day, today() - 1)),
+            ratings.c.month.between(period.first_month, period.last_month),
+            (ratings.c.day + 0).between(period.first_day, min(period.last_day, today() - 1)),
             ratings.c.received_day < today(),
             ratings.c.state == int(RatingState.SET_ASIDE),
         )

@@ -11,9 +11,12 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -219,6 +222,16 @@ def raw_rows(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Se
                 yield rows
         except sqlite3.OperationalError:
             raise StoreError(*_AWAY) from None
+
+
+def raw_numbers(connection: Connection, query: Select[Any], columns: int) -> NDArray[np.int64]:
+    """[columns, rows] of a query whose columns are all whole numbers, none of them NULL: as `raw_rows`, and a tenth of
+    the time that it takes to turn its rows round."""
+    parts = [np.zeros((0, columns), dtype=np.int64)]
+    for rows in raw_rows(connection, query):
+        flat = np.fromiter(chain.from_iterable(rows), dtype=np.int64, count=columns * len(rows))
+        parts.append(flat.reshape(-1, columns))
+    return np.concatenate(parts).T
 
 
 def keys_in(

@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, func, insert, select, text
+from sqlalchemy import Engine, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.calendar import parse_period
 from pipeline.errors import StoreError
 from pipeline.language import Text
-from server.store.engine import connect, raw_rows, read, store_url, write
+from server.core.disclosure import published
+from server.scores.fused import rated_quarters
+from server.scores.held import version_of
+from server.store.engine import connect, raw_numbers, raw_rows, read, store_url, write
 from server.store.schema import metadata
 from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
@@ -222,3 +226,37 @@ def test_rows_as_the_driver_gives_them_are_all_of_them(store: Engine, monkeypatc
         assert [len(piece) for piece in pieces] == [3, 3, 1]
         assert [row for piece in pieces for row in piece] == [tuple(row) for row in connection.execute(query)]
         assert [list(rows) for rows in raw_rows(connection, query.where(ratings.c.id < 0))] == []
+
+
+def test_rows_of_numbers_become_one_array(any_store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.store.engine.ROWS_AT_ONCE", 3)
+    with write(any_store) as connection:
+        province, agency = _province(connection, "lon")
+        connection.execute(insert(ratings), [_rating(province, agency) for _ in range(7)])
+    with read(any_store) as connection:
+        query = select(ratings.c.id, ratings.c.day).where(ratings.c.province_id == province).order_by(ratings.c.id)
+        numbers = raw_numbers(connection, query, 2)
+        assert numbers.T.tolist() == [list(row) for row in connection.execute(query)]
+        assert raw_numbers(connection, query.where(ratings.c.id < 0), 2).shape == (2, 0)
+
+
+def test_what_decides_which_ratings_are_seen_is_read_from_an_index_alone(store: Engine) -> None:
+    statements: list[tuple[str, Any]] = []
+    with write(store) as connection:
+        province, agency = _province(connection, "lon")
+        connection.execute(insert(ratings), [_rating(province, agency) for _ in range(7)])
+
+    def note(_c: object, _k: object, statement: str, parameters: Any, *_: object) -> None:
+        if "FROM ratings" in statement:
+            statements.append((statement, parameters))
+
+    with read(store) as connection:
+        event.listen(store, "before_cursor_execute", note)
+        version_of(connection, province)
+        rated_quarters(connection, province)
+        published(connection, province, parse_period("2026-Q3"), below=1)
+        event.remove(store, "before_cursor_execute", note)
+        assert len(statements) >= 3
+        for statement, parameters in statements:
+            plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+            assert any("COVERING INDEX ix_ratings_seen" in step for step in plan), (plan, statement)
