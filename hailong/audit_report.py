@@ -10,6 +10,16 @@ an administrative document, filled from the server's store, boxes' configuration
 program cannot know is blank, with the role that fills it in. We are not lawyers. With --json `holds` is null while
 results of audits are missing: a paper without them is a draft that claims nothing of them.
 
+The papers:
+  dpia10             Impact assessment of the processing of personal data (form Mẫu 10)
+  ai-classification  Classification of an artificial intelligence system
+  ai02               Impact assessment of an artificial intelligence system (form AI02)
+  ai01a              Report of a serious incident of an artificial intelligence system (form AI01a)
+  breach08           Notification of a breach of the protection of personal data (form Mẫu 08)
+  system-card        System card and model cards
+  yearly             Yearly evaluation of compliance with the rules on personal data
+  iso27559           De-identification by the framework of ISO/IEC 27559:2022
+
 Examples:
   hailong audit report --config /etc/hailong/edge.toml --result retention.json --out report
       one box's impact assessment, with the server's audit of retention taken in

@@ -162,7 +162,7 @@ _EXTRAS = {
 
 def _overview(prefix: str) -> str:
     lang = console_language()
-    say = translator(lang)
+    say = str if lang == SOURCE else translator(lang)
     usage = Message("{command} COMMAND [options]", command=f"hailong {prefix}".strip())
     width = 10_000 if lang == SOURCE else shutil.get_terminal_size().columns - 2
     lines = [f"{say(USAGE)} {say(usage)}", "", say(Message("commands (each has --help):"))]

@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 from pipeline.language import SOURCE, Message, as_typed_here, translator
 from pipeline.language.console import console_language
-from pipeline.language.help import in_words, wrapped
+from pipeline.language.help import in_words, one_word, wrapped
 
 USAGE: Final = Message("usage:")
 OF_ARGPARSE: Final = (
@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
 def _positional(action: argparse.Action, say: Callable[..., str]) -> str:
     if action.choices:
         return "{" + ",".join(str(choice) for choice in action.choices) + "}"
-    return say(action.dest).replace(" ", "_")
+    return one_word(say(action.dest))
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -121,7 +121,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         plain = super()._metavar_formatter(action, default_metavar)
         if not isinstance(action.metavar, str):
             return plain
-        return lambda size: (self._say(action.metavar),) * size
+        return lambda size: (one_word(self._say(action.metavar)),) * size
 
     def _get_default_metavar_for_optional(self, action: argparse.Action) -> str:
         if action.type in (int, float):

@@ -5,9 +5,9 @@ The heads that count are those that somebody else kept: the server's store (SQLi
 record of the sender.
 
 Examples:
-  hailong audit log release.sqlite3 --heads server.sqlite --box 1 --key 'Z85 signing key of the box'
-  hailong audit log release.sqlite3 --prove 17 > proof.json
-  hailong audit log --check-proof proof.json --key 'Z85 signing key of the box'
+  hailong audit log release.sqlite3 --heads server.sqlite --box 1 --key KEY   against what the server saw
+  hailong audit log release.sqlite3 --prove 17 > proof.json                   a proof for somebody without the log
+  hailong audit log --check-proof proof.json --key KEY                        what that person runs
 """
 
 from __future__ import annotations

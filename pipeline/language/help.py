@@ -88,7 +88,12 @@ def _lines(parts: list[str | Shown], say: Callable[[str], str], width: int) -> I
 
 def _typed(line: str, say: Callable[[str], str]) -> str:
     """A line to type: what somebody puts in the place of FILE or KEY is called as in the list of options."""
-    return _PLACEHOLDER.sub(lambda word: say(word[0]), line) if _COMMAND.match(line.lstrip()) else line
+    return _PLACEHOLDER.sub(lambda word: one_word(say(word[0])), line) if _COMMAND.match(line.lstrip()) else line
+
+
+def one_word(placeholder: str) -> str:
+    """A placeholder as one word, so that nobody takes it for two arguments."""
+    return placeholder.replace(" ", "_")
 
 
 def beside(line: str, meaning: str, column: int, width: int) -> Iterator[str]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import io
-import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("pipeline", "models", "calibration", "edge", "server", "hailong", "benchmarks")
 KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2), "for_catalogues": None}
 """Whose first arguments are sentences."""
-ADDER: Final = re.compile(r"\.add_argument$|^add$")
+ADDERS: Final = ("add_argument", "add")
 """How a command's module declares an argument (`add = parser.add_argument`, where there are many)."""
 IN_ENGLISH: Final = ("benchmarks", "models/training")
 """Folders whose `--help` stays English: engineers run what is in them (docs/adr/0262)."""
@@ -71,11 +70,17 @@ def of_command(source: str) -> Iterator[str]:
     if {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
         yield from sentences(ast.get_docstring(tree, clean=False) or "")
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ADDER.search(ast.unparse(node.func)):
+        if isinstance(node, ast.Call) and _called(node.func) in ADDERS:
             said = {each.arg: each.value for each in node.keywords}
             if node.args and "choices" not in said and (name := _literal(node.args[0])) and name[0] != "-":
                 yield name
             yield from filter(None, (_literal(said[key]) for key in ("help", "metavar") if key in said))
+
+
+def _called(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr if function.attr == "add_argument" else ""
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _literal(node: ast.expr) -> str:

@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--rho", type=float, default=0.6, help="correlation of rating and signal (default 0.6; the field: 0.1 to 0.4)")
     add("--abstained", type=float, default=0.1, help="share of visits without a level (default 0.1)")
     add("--runs", type=int, default=4_000, help="simulated months (default 4000)")
-    add("--seed", type=int, default=20_200_101)
+    add("--seed", type=int, default=20_200_101, help="seed of the simulation (20200101)")
     add("--compare", action="store_true", help="also compare other mechanisms at the same guarantee")
     add("--json", action="store_true", help="one JSON object")
 

@@ -6,7 +6,7 @@ against the digest in the log of changes, and every later change of a flag again
 code 1 where something does not hold, and where there is no province, so that nothing was checked.
 
     hailong audit ratings --json
-    hailong audit ratings --head changes.json
+    hailong audit ratings --head changes.json    nothing was rewritten since that export, either
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ their day; the log of changes is whole. With --canary it reads the files as some
 write-ahead log, free pages, backups, temporary files) for numbers that have been deleted. Exit code 1 where something
 does not hold, and where there is no province, so that nothing was checked.
 
-    hailong audit retention --json
+    hailong audit retention --json > retention.json    for `hailong audit report --result retention.json`
 """
 
 from __future__ import annotations

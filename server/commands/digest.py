@@ -1,7 +1,7 @@
 """The week's digest of a province, as text and HTML, to look at or to hand to a mailer.
 
     hailong server digest                           the week before this one, as text
-    hailong server digest --week 2026-11-16 --out FOLDER
+    hailong server digest --week 2026-11-16 --out DIR
 
 The week begins on Monday; `--week` is any day of it.
 """
