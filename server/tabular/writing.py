@@ -14,6 +14,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from pipeline.text import tidy
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+_SPLIT = re.compile(r'([;\t\r\n|][\s"]*)(?=[=+\-@＝＋－＠])')
+"""Where a spreadsheet that is set to another separator than the comma begins a new cell that it would run as a formula,
+quotes or not."""
 
 
 class _Writes(Protocol):
@@ -22,10 +25,11 @@ class _Writes(Protocol):
 
 
 def safe_cell(value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection)."""
+    """A text that a spreadsheet would run as a formula gets an apostrophe (OWASP, CSV injection), also where one that
+    splits at semicolons, tabs or line ends would begin a cell within it."""
     if not isinstance(value, str):
         return value
-    text = tidy(value)
+    text = _SPLIT.sub(r"\1'", tidy(value))
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 
