@@ -203,6 +203,31 @@ def test_an_agency_reader_sees_one_agency(app: FastAPI, two: tuple[Province, Pro
     assert browser.get("/agencies/aaa-b").status_code == 404
 
 
+@pytest.mark.slow
+def test_another_agency_s_code_opens_nothing_on_any_route(
+    app: FastAPI, store: Engine, two: tuple[Province, Province]
+) -> None:
+    """Of the same province, in the path and in every query that names one: the routes are enumerated."""
+    mine = two[0]
+    browser = Browser(app)
+    browser.log_in(mine.users[Role.AGENCY_READER])
+    asked = 0
+    for route in routes(app):
+        if "GET" not in methods(route) or permission_of(route) is not Permission.READ_SCORES:
+            continue
+        names = {one.name for one in route.dependant.query_params}
+        for other in ("aaa-b", str(mine.agencies["aaa-b"])):
+            path = re.sub(r"{code(?::\w+)?}", other, route.path).replace("{dimension}", "agency")
+            query = {name: other for name in ("agency", "a", "b", "q", "place") if name in names}
+            answer = browser.get(_fill(path, mine, store), params={"period": "2026-Q3", **query})
+            asked += 1
+            told = answer.text.replace(f'value="{other}"', "").replace("=aaa-b", "")
+            assert answer.status_code != 200 or "aaa-b" not in told, f"{path} {query}"
+            assert answer.status_code in (200, 303, 404, 422), f"{path} {query}: {answer.status_code}"
+            assert "Sở aaa b" not in answer.text, f"{path} {query}"
+    assert asked > 40
+
+
 def test_without_log_in_there_is_nothing(app: FastAPI, store: Engine, two: tuple[Province, Province]) -> None:
     browser = Browser(app)
     for route in routes(app):
