@@ -18,6 +18,7 @@ from server.indicators.counts import PROVINCE, held_periods
 from server.indicators.words import ORIGIN_NAMES, PART_NAMES, move_words, series_plot
 from server.store.engine import read
 from server.web.context import ScoreReader, engine_of, language, render
+from server.web.listing import listing
 from server.web.table_files import table_file
 
 router = APIRouter()
@@ -35,7 +36,13 @@ def board_for(connection: Connection, user: User, period: str, origin: str) -> t
 
 
 @router.get("/survey/766", include_in_schema=False)
-def province_page(request: Request, user: ScoreReader, period: PeriodText = "", origin: OriginText = "") -> Response:
+def province_page(
+    request: Request,
+    user: ScoreReader,
+    period: PeriodText = "",
+    origin: OriginText = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
     """Every unit: points, interval, ranks that the counts allow; what may not be said; what would move the score."""
     with read(engine_of(request)) as connection:
         board, held = board_for(connection, user, period, origin)
@@ -44,6 +51,7 @@ def province_page(request: Request, user: ScoreReader, period: PeriodText = "", 
         request,
         "indicators766.html",
         board=board,
+        table=listing("/survey/766", {"period": period, "origin": origin}, board.rows, {}, sort="", page=page),
         period=board.period,
         held=held,
         origins=ORIGIN_NAMES,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 
 from pipeline.calendar import Period, day_index, parse_period
 from server.core.scope import Scope
@@ -16,7 +16,7 @@ from server.indicators import counts as making
 from server.indicators.board import make_board, part_over, series
 from server.indicators.counts import Origin, low_ratings
 from server.store.engine import read, write
-from server.store.tables.agencies import agency_successors
+from server.store.tables.agencies import agencies, agency_successors
 from server.store.tables.feedback import feedback
 from server.store.tables.ratings import ratings
 from server.store.tables.users import Role
@@ -170,6 +170,7 @@ def test_pages_of_a_province_and_of_its_reader(store: Engine, tmp_path: Path, la
         lang
     ]:
         assert words in page
+    assert page.count('<a href="/survey/766/') == 4, "each unit once in the table, once among what would move the score"
     unit = browser.get("/survey/766/aaa-b?period=2026-08").text
     assert "Sở aaa b" in unit
     assert browser.get("/survey/766/aaa-x?period=2026-08").status_code == 404
@@ -182,3 +183,23 @@ def test_pages_of_a_province_and_of_its_reader(store: Engine, tmp_path: Path, la
     assert "Sở aaa a" in own
     assert "Sở aaa b" not in own
     assert reader.get("/survey/766/aaa-b?period=2026-08").status_code == 404
+
+
+def test_units_come_a_page_at_a_time(store: Engine, tmp_path: Path) -> None:
+    made = fill_province(store, "aaa")
+    with write(store) as connection:
+        like = connection.execute(select(agencies).where(agencies.c.code == "aaa-a")).mappings().one()
+        more = [{**like, "id": None, "code": f"aaa-{n}"} for n in range(60)]
+        connection.execute(insert(agencies), [{k: v for k, v in one.items() if k != "id"} for one in more])
+    rows = "".join(f"aaa-{n},2026-08,300,40\n" for n in range(60))
+    _dossiers(store, made.province_id, tmp_path, f"agency,month,count,late\n{rows}")
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ANALYST])
+
+    def units(page: str) -> int:
+        table = page[page.index('id="units"') :]
+        return table[: table.index("</table>")].count('<th scope="row">')
+
+    first = browser.get("/survey/766?period=2026-08").text
+    assert (units(first), units(browser.get("/survey/766?period=2026-08&page=2").text)) == (50, 10)
+    assert "/survey/766?period=2026-08&amp;page=2#units" in first
