@@ -113,19 +113,24 @@ def beside(line: str, meaning: str, column: int, width: int) -> Iterator[str]:
 
 def wrapped(text: str, width: int) -> Iterator[str]:
     """Lines of at most `width` columns, broken at spaces; a longer word has a line of its own."""
-    line = ""
+    line: list[str] = []
+    taken = 0
     for word in text.split():
-        if line and columns(line) + 1 + columns(word) > width:
-            yield line
-            line = word
+        wide = columns(word)
+        if line and taken + 1 + wide > width:
+            yield " ".join(line)
+            line, taken = [word], wide
         else:
-            line = f"{line} {word}" if line else word
+            taken += wide + (1 if line else 0)
+            line.append(word)
     if line:
-        yield line
+        yield " ".join(line)
 
 
 def columns(text: str) -> int:
     """How many columns of a terminal a text takes: a mark above or below a letter none, a wide character two."""
+    if text.isascii():
+        return len(text)
     return sum(
         0 if unicodedata.category(each) in ("Mn", "Me", "Cf") else 1 + (unicodedata.east_asian_width(each) in "WF")
         for each in text
