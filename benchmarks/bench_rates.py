@@ -8,7 +8,7 @@ show one face each, such as recordings for which you have leave; without it the 
 played to the box's engine at several rates:
 
   every    landmarks and affect of every picture, a search every .2 s: what the others are compared with
-  now      as the box does; with --affect-every also at other rates of affect (and landmarks)
+  now      as the box does; with --affect-every also at other, even rates of affect (and landmarks)
   before   with --before: landmarks of every picture, affect every .1 s, a search every .2 s
 
 `same` is the share of visits with the same level (or both without one), with its 95 % interval (Wilson 1927); `x` is
@@ -166,14 +166,16 @@ def rates_of(affect_every_s: Sequence[float], before: bool) -> dict[str, EngineS
     now = EngineSettings(visits_by="queue")
     always = replace(now.tracking, follow_every_s=0.0, confirm_every_s=now.tracking.detect_every_s)
     rates = {
-        "every": replace(now, tracking=always, look_every_s=0.0, affect_every_s=0.0),
+        "every": replace(now, tracking=always, look_every_s=0.0, affect_every_s=0.0, affect_holds_s=0.0),
         "now": now,
     }
     if before:
-        rates["before"] = replace(now, tracking=always, affect_every_s=0.1)
+        rates["before"] = replace(now, tracking=always, affect_every_s=0.1, affect_holds_s=0.0)
     for every_s in affect_every_s:
-        tracking = replace(now.tracking, follow_every_s=max(every_s, now.tracking.follow_every_s))
-        rates[f"affect every {every_s:g} s"] = replace(now, tracking=tracking, affect_every_s=every_s)
+        tracking = replace(now.tracking, follow_every_s=max(every_s, 0.2))
+        rates[f"affect every {every_s:g} s"] = replace(
+            now, tracking=tracking, affect_every_s=every_s, affect_holds_s=0.0
+        )
     return rates
 
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from edge.perception.face_tracking import CitizenChoice, FaceTracker
+from edge.perception.face_tracking import Box, Cells, CitizenChoice, FaceTracker, cells_of, movement
 from edge.perception.region import Region
 from edge.perception.settings import EngineSettings
 from edge.perception.stillness import Stillness
@@ -69,6 +69,19 @@ class Asked:
     def is_wanted(self) -> bool:
         """Whether it may be read still: its citizen may have opted out since. Asks nobody to wait."""
         return self.visit.takes_evidence
+
+
+@dataclass(slots=True)
+class LastRead:
+    """Whose face was read last, how it looked, and what was read of it: as long as it stays so, that holds. As personal
+    as a track."""
+
+    track_id: int
+    visit: Visit
+    time_s: float
+    box_px: Box
+    cells: Cells
+    affect: FaceAffect | None = None
 
 
 @dataclass(slots=True)
@@ -123,6 +136,7 @@ class Engine:
         self._seen_s = float("-inf")
         """Time of the last frame in which there was a face."""
         self._affect_s = float("-inf")
+        self._last_read: LastRead | None = None
         self._listening = False
         self._now = Glimpse()
 
@@ -231,9 +245,11 @@ class Engine:
             if is_idle:
                 self._tracker.search_now()
             with eyes.lock:
-                # affect is read where the face is in this picture, not where it was in the one before
-                anew = self._visits.reads(frame.time_s) and self._reads_affect(frame.time_s)
                 before = self._choice.citizen
+                due_too = self._visits.reads(frame.time_s) and self._reads_affect(frame.time_s)
+                held = self._held(pixels, frame.time_s, before) if due_too else None
+                # affect is read where the face is in this picture, not where it was in the one before
+                anew = due_too and held is None
                 tracks = self._tracker.update(pixels, frame.time_s, eyes, before, anew)
             if tracks:
                 self._seen_s = frame.time_s
@@ -246,8 +262,14 @@ class Engine:
             asked = None
             # another citizen's landmarks may be of an earlier picture: that face is read in the next one
             is_placed = citizen is not None and before in (None, citizen.track_id)
-            if visit is not None and citizen is not None and is_placed and self._reads_affect(frame.time_s):
+            if held is not None and held.affect is not None and held.visit is visit and citizen is not None:
+                if citizen.track_id == held.track_id:
+                    visit.add_face(held.affect, frame.time_s)
+            elif visit is not None and citizen is not None and is_placed and self._reads_affect(frame.time_s):
                 self._affect_s = frame.time_s
+                box = (citizen.x_px, citizen.y_px, citizen.width_px, citizen.height_px)
+                cells = cells_of(pixels, box)
+                self._last_read = LastRead(citizen.track_id, visit, frame.time_s, box, cells)
                 crop = eyes.face.crop(pixels, citizen.keypoints, citizen.points)
                 if eyes.face.compares:
                     crop = visit.sums.rest.beside(crop, frame.time_s)
@@ -259,6 +281,15 @@ class Engine:
     def _reads_affect(self, time_s: float) -> bool:
         return time_s - self._affect_s >= self.settings.affect_every_s - _EARLY_S
 
+    def _held(self, pixels: NDArray[Any], time_s: float, citizen: int | None) -> LastRead | None:
+        """What was read last, where it holds still: of the same face, which has stayed as it was."""
+        last = self._last_read
+        if last is None or last.affect is None or last.track_id != citizen:
+            return None
+        if time_s - last.time_s >= self.settings.affect_holds_s - _EARLY_S:
+            return None
+        return last if movement(last.cells, cells_of(pixels, last.box_px)) <= self.settings.affect_moved else None
+
     def take_affect(self, asked: Asked, affect: FaceAffect) -> None:
         """What was read of a face. Nothing, where its visit is over by now or takes no evidence any more."""
         with self._lock:
@@ -267,6 +298,8 @@ class Engine:
                 return
             self._now.affect = affect
             asked.visit.add_face(affect, asked.time_s)
+            if self._last_read is not None and self._last_read.time_s == asked.time_s:
+                self._last_read.affect = affect
 
     def feed_chunk(self, chunk: Chunk) -> None:
         """Listen to a piece of sound."""
@@ -418,7 +451,7 @@ class Engine:
     def visit_begins(self) -> None:
         """Of `self._visits`. Each is looked at on a grid of its own, so that none moves what is seen of others."""
         self._stillness.forget()
-        self._affect_s = float("-inf")
+        self._affect_s, self._last_read = float("-inf"), None
         if self._visits.looks_anew:
             self._looked_s = float("-inf")
             self._forget_faces()
@@ -430,12 +463,14 @@ class Engine:
 
     def _forget(self) -> None:
         self._stop_listening()
+        self._last_read = None
         self._now = Glimpse(self._now.faces, self._now.citizen)
         self._region.forget()
         self._networks.forget()
 
     def _forget_faces(self) -> None:
         self._stillness.forget()
+        self._last_read = None
         self._tracker.forget()
         self._choice.forget()
         self._now = Glimpse()

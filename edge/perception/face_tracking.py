@@ -35,7 +35,7 @@ class TrackingParameters:
     """Where nobody is followed, or a face was not confirmed by the last search."""
     confirm_every_s: float = 0.5
     """Where all that the last search found were faces that are followed, and all of these were found."""
-    follow_every_s: float = 0.2
+    follow_every_s: float = 0.4
     """Landmarks of a face that has hardly moved."""
     beside_every_s: float = 0.5
     """The same of a face beside the citizen's: of it only where it is, and how large, is ever asked."""

@@ -25,6 +25,11 @@ class EngineSettings:
     idle_every_s: float = 0.25
     """Where no visit is open: so often, by the clock, a picture is searched for faces."""
     affect_every_s: float = 0.1
+    affect_holds_s: float = 0.4
+    """What was read of a face holds so long where the face stays as it was."""
+    affect_moved: float = 0.1
+    """Mean difference of the face's cells, in standard deviations of them (`edge.perception.face_tracking`), from which
+    a face is not as it was when it was read."""
     empty_first: bool = False
     """Who is there when the engine begins is not analysed: a restart must not undo an opt-out."""
     rating_wait_s: float = 60.0
