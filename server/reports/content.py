@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calibration.verdicts import Verdict
 from pipeline.calendar import Period, parse_period
 from pipeline.instruments import RatingFlag
 from pipeline.language import DEFAULT, Message, Text
@@ -13,9 +14,11 @@ from server.reports.charts import Labelled, bar_chart, interval_chart, rank_char
 from server.reports.compared import compared
 from server.reports.figures import FigureWriter
 from server.reports.sources import ReportInput
+from server.scores.clerks import LEFT_OUT
 from server.scores.comparing import ranking
 from server.scores.figures import Place
 from server.scores.index import WHOLE
+from server.scores.words import SHORT_VERDICTS, VERDICTS
 from server.store.channels import CHANNELS
 
 _QUARTERS = (
@@ -410,10 +413,17 @@ def _fused(data: ReportInput, _: FigureWriter) -> list[Block]:
             _.limits(one.explicit_low, one.explicit_high),
             _.number(one.index_fused),
             _.limits(one.fused_low, one.fused_high),
-            _(one.verdict_words),
+            _(SHORT_VERDICTS[Verdict(one.verdict)]) + (" (*)" if LEFT_OUT in one.verdict_words else ""),
         )
         for one in shown
     )
+    # in a column the sentences would make each row seven lines high: they stand once below
+    said = [
+        Paragraph(f"{_(SHORT_VERDICTS[verdict])}: {_(VERDICTS[verdict])}")
+        for verdict in dict.fromkeys(Verdict(one.verdict) for one in shown)
+    ]
+    if any(LEFT_OUT in one.verdict_words for one in shown):
+        said.append(Paragraph(f"(*) {_(LEFT_OUT)}"))
     header = (_("Agency"), _("From sheets"), "95 %", _("Combined estimate"), "95 %", _("Implicit signal"))
     return [
         heading,
@@ -424,6 +434,7 @@ def _fused(data: ReportInput, _: FigureWriter) -> list[Block]:
             )
         ),
         TableBlock(_("Overall satisfaction: from sheets, and combined"), header, rows),
+        *said,
     ]
 
 
