@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Final
 
@@ -22,7 +22,7 @@ import numpy as np
 from calibration.bounded import MINIMUM_BOXES
 from calibration.months import AgencyMonth
 from calibration.ratings import TABLET, totals
-from calibration.response_curve import MINIMUM_PAIRS, ResponseCurve, learn_curve
+from calibration.response_curve import MINIMUM_PAIRS, BoxTables, CurveArrays, ResponseCurve, learn_curve
 from calibration.staleness import Slope, bounded_sum, contradicted, periods_that_hold
 from calibration.tables import EvidenceTable, added_up
 from pipeline.calendar import DayRange
@@ -87,18 +87,26 @@ class GroupHistory:
                 found[table.box].add(month.agency)
         return {box: frozenset(agencies) for box, agencies in sorted(found.items())}
 
-    def curve(self, agency: str | None = None, left_out: str | None = None) -> ResponseCurve:
-        """The group's curve (of one agency's boxes alone), without one box."""
-        months = [month for month in self.earlier if agency is None or month.agency == agency]
-        tables = [table for month in months for table in named_tables(month) if table.box != left_out]
+    @cached_property
+    def _tables(self) -> BoxTables:
+        return BoxTables([table for month in self.earlier for table in named_tables(month)])
+
+    def _learnt(self, months: Sequence[AgencyMonth], tables: BoxTables, left_out: str | None = None) -> ResponseCurve:
         # without one box the exact totals are no longer those of the same visits
         rated, satisfied = _covered(months) if left_out is None else (None, None)
-        return learn_curve(tables, self.group, rated=rated, satisfied=satisfied, minimum_pairs=self.minimum_pairs)
+        return learn_curve(
+            tables,
+            self.group,
+            left_out=left_out,
+            rated=rated,
+            satisfied=satisfied,
+            minimum_pairs=self.minimum_pairs,
+        )
 
     @cached_property
     def whole(self) -> ResponseCurve:
         """The curve of all boxes."""
-        return self.curve()
+        return self._learnt(self.earlier, self._tables)
 
     @property
     def has_majority(self) -> bool:
@@ -108,7 +116,10 @@ class GroupHistory:
 
     def curve_of(self, agency: str) -> ResponseCurve:
         """The curve that an agency's figures use."""
-        return self.whole if self.has_majority else self.curve(agency)
+        if self.has_majority:
+            return self.whole
+        months = [month for month in self.earlier if month.agency == agency]
+        return self._learnt(months, BoxTables([table for month in months for table in named_tables(month)]))
 
     @cached_property
     def stale(self) -> bool:
@@ -120,7 +131,15 @@ class GroupHistory:
     @cached_property
     def left_out(self) -> dict[str, ResponseCurve]:
         """Box -> the curve without it: what a figure would be if the box had been invented."""
-        return {box: self.curve(left_out=box) for box in self.boxes} if len(self.boxes) > 1 else {}
+        if len(self.boxes) < 2:
+            return {}
+        return {box: self._learnt(self.earlier, self._tables, box) for box in self.boxes}
+
+    @cached_property
+    def whole_and_left_out(self) -> CurveArrays:
+        """The curve of all boxes and then those of `left_out`, over one leading axis."""
+        arrays = [curve.arrays() for curve in (self.whole, *self.left_out.values())]
+        return CurveArrays(*(np.array([getattr(one, part.name) for one in arrays]) for part in fields(CurveArrays)))
 
 
 def histories(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +13,6 @@ from calibration.days import DayCorrelation
 from calibration.fuse import Fused, Settings
 from calibration.months import AgencyMonth
 from calibration.reasons import Reason, Why
-from calibration.response_curve import CurveArrays, ResponseCurve
 from calibration.units import units_of
 from calibration.verdicts import Verdict
 
@@ -39,12 +37,6 @@ class Support:
         return Reason.of(Why.RESTS_ON, boxes=self.boxes, points=f"{100 * self.shift:.1f}")
 
 
-def _stacked(curves: Sequence[ResponseCurve]) -> CurveArrays:
-    """The curves over one leading axis."""
-    arrays = [curve.arrays() for curve in curves]
-    return CurveArrays(*(np.array([getattr(one, part.name) for one in arrays]) for part in fields(CurveArrays)))
-
-
 def support_of(
     month: AgencyMonth, history: GroupHistory, fused: Fused, days: DayCorrelation, settings: Settings
 ) -> Support:
@@ -56,7 +48,7 @@ def support_of(
     if own or fused.correction is None or used.boxes < MINIMUM_BOXES:
         return Support(used.boxes, own)
     names = list(history.left_out)
-    curves = _stacked([used, *history.left_out.values()])
+    curves = history.whole_and_left_out
     total, shares = 0.0, np.zeros(len(names) + 1)
     for unit in units_of(month, days):
         if unit.cells is not None and unit.n > 0 and unit.weight > 0:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from calibration.bounded import MINIMUM_BOXES, bounded_shares, caps
-from calibration.tables import LEVELS, SEEN_LEVELS, EvidenceTable, NoisyCells, added_up, noisy_cells
+from calibration.tables import LEVELS, OUTCOMES, SEEN_LEVELS, EvidenceTable, NoisyCells, added_up, noisy_cells
 from pipeline.errors import StatisticsError
 from pipeline.language import Message, translator
 
@@ -250,70 +250,106 @@ class ResponseCurve:
         return alt.layer(band, points)
 
 
-def _rows_of(tables: Sequence[EvidenceTable]) -> int:
-    """7 where those who did not agree, and rated, are enough to be told from noise and to be a stratum, and most boxes
-    count them: else one box could say what they are."""
-    apart = [table for table in tables if len(table.counts) > LEVELS]
-    if 2 * len({table.box for table in apart}) <= len({table.box for table in tables}):
-        return LEVELS
-    rated = sum(int(table.counts[LEVELS, 1:].sum()) for table in apart)
-    noise = 2.0 * math.sqrt(2.0 * sum(table.cell_variance for table in apart))
-    return LEVELS + (rated >= MINIMUM_APART + noise)
+class BoxTables:
+    """A group's tables by box: what is learnt of all of them, or of all but one, adds each box up once.
 
+    Tables without a box's name are boxes of their own."""
 
-def bounded_cells(tables: Sequence[EvidenceTable]) -> tuple[FloatArray, float, int, tuple[str, ...]]:
-    """(cells [6, 3], noise variance of a cell, boxes, boxes held) of all tables, no box moving them far.
+    def __init__(self, tables: Sequence[EvidenceTable]) -> None:
+        self._by_box: dict[str, list[EvidenceTable]] = {}
+        for number, table in enumerate(tables):
+            self._by_box.setdefault(table.box or f" {number}", []).append(table)
+        self.names = tuple(self._by_box)
+        apart = [[table for table in of_box if len(table.counts) > LEVELS] for of_box in self._by_box.values()]
+        self._releases = np.array([sum(table.releases for table in of_box) for of_box in self._by_box.values()])
+        self._rated_apart = np.array([sum(int(t.counts[LEVELS, 1:].sum()) for t in found) for found in apart])
+        self._noise_apart = np.array([sum(table.cell_variance for table in found) for found in apart])
+        # in a majority tables without a name are one box
+        self._unnamed = np.array([name.startswith(" ") for name in self.names], dtype=bool)
+        self._has_apart = np.array([bool(found) for found in apart], dtype=bool)
+        self._added: dict[int, tuple[FloatArray, FloatArray]] = {}
 
-    [7, 3] where those who did not agree are a stratum (`MINIMUM_APART`). Each box's visits are capped, by level
-    too, and its satisfied of rated held to the others' (`calibration.bounded`). Tables without a box's name are
-    boxes of their own; fewer than `MINIMUM_BOXES` boxes are simply added up."""
-    by_box: dict[str, list[EvidenceTable]] = {}
-    rows = _rows_of(tables)
-    for number, table in enumerate(table.of_rows(rows) for table in tables):
-        by_box.setdefault(table.box or f" {number}", []).append(table)
-    pooled = [added_up(of_box) for of_box in by_box.values()]
-    if len(pooled) < MINIMUM_BOXES:
-        counts = np.sum([table.counts for table in pooled], axis=0) if pooled else np.zeros((LEVELS, 3))
-        return counts.astype(np.float64), float(sum(table.cell_variance for table in pooled)), len(pooled), ()
-    cells = np.array([table.counts for table in pooled], dtype=np.float64)
-    noise = np.array([table.cell_variance for table in pooled])
-    visits = np.maximum(cells.sum(axis=(1, 2)), 1.0)
-    scale = np.minimum(1.0, caps(visits) / visits)
-    cells, noise = cells * scale[:, None, None], noise * scale**2
-    silent, rated, satisfied = cells[..., 0], cells[..., 1:].sum(axis=-1), cells[..., 2]
-    silent = np.minimum(silent, caps(silent))
-    kept = np.minimum(1.0, caps(rated) / np.maximum(rated, 1.0))
-    rated, satisfied = rated * kept, satisfied * kept
-    seen = np.maximum(rated, 0.0)
-    informative = rated > 2.0 * np.sqrt(2.0 * noise)[:, None]
-    bounded, off = bounded_shares(satisfied, seen, noise, informative)
-    counts = np.stack([silent, rated - bounded, bounded], axis=-1).sum(axis=0)
-    held = tuple(sorted(box.strip() for box, any_off in zip(by_box, off, strict=True) if any_off))
-    return counts, float(noise.sum()), len(pooled), held
+    def _kept(self, left_out: str | None) -> NDArray[np.bool_]:
+        """Bool [boxes]: those not left out."""
+        return np.array([name != left_out for name in self.names], dtype=bool)
+
+    def _rows(self, kept: NDArray[np.bool_]) -> int:
+        """7 where those who did not agree, and rated, are enough to be told from noise and to be a stratum, and most
+        boxes count them: else one box could say what they are."""
+
+        def boxes(of: NDArray[np.bool_]) -> int:
+            return int((of & ~self._unnamed).sum()) + bool((of & self._unnamed).any())
+
+        if 2 * boxes(kept & self._has_apart) <= boxes(kept):
+            return LEVELS
+        noise = 2.0 * math.sqrt(2.0 * float(self._noise_apart[kept].sum()))
+        return LEVELS + (int(self._rated_apart[kept].sum()) >= MINIMUM_APART + noise)
+
+    def _cells(self, rows: int) -> tuple[FloatArray, FloatArray]:
+        """(Cells [boxes, rows, 3], noise variance of a cell [boxes])."""
+        if rows not in self._added:
+            pooled = [added_up([table.of_rows(rows) for table in of_box]) for of_box in self._by_box.values()]
+            self._added[rows] = (
+                np.array([table.counts for table in pooled], dtype=np.float64).reshape(-1, rows, OUTCOMES),
+                np.array([table.cell_variance for table in pooled]),
+            )
+        return self._added[rows]
+
+    def releases(self, left_out: str | None = None) -> int:
+        """Releases behind what is learnt."""
+        return int(self._releases[self._kept(left_out)].sum())
+
+    def bounded(self, left_out: str | None = None) -> tuple[FloatArray, float, int, tuple[str, ...]]:
+        """(cells [6, 3], noise variance of a cell, boxes, boxes held) of all boxes but one, none moving them far.
+
+        [7, 3] where those who did not agree are a stratum (`MINIMUM_APART`). Each box's visits are capped, by level
+        too, and its satisfied of rated held to the others' (`calibration.bounded`); fewer than `MINIMUM_BOXES` boxes
+        are simply added up."""
+        kept = self._kept(left_out)
+        cells, noise = (array[kept] for array in self._cells(self._rows(kept)))
+        names = [name for name, keep in zip(self.names, kept, strict=True) if keep]
+        if len(names) < MINIMUM_BOXES:
+            return cells.sum(axis=0), float(noise.sum()), len(names), ()
+        visits = np.maximum(cells.sum(axis=(1, 2)), 1.0)
+        scale = np.minimum(1.0, caps(visits) / visits)
+        cells, noise = cells * scale[:, None, None], noise * scale**2
+        silent, rated, satisfied = cells[..., 0], cells[..., 1:].sum(axis=-1), cells[..., 2]
+        silent = np.minimum(silent, caps(silent))
+        shrink = np.minimum(1.0, caps(rated) / np.maximum(rated, 1.0))
+        rated, satisfied = rated * shrink, satisfied * shrink
+        seen = np.maximum(rated, 0.0)
+        informative = rated > 2.0 * np.sqrt(2.0 * noise)[:, None]
+        bounded, off = bounded_shares(satisfied, seen, noise, informative)
+        counts = np.stack([silent, rated - bounded, bounded], axis=-1).sum(axis=0)
+        held = tuple(sorted(box.strip() for box, any_off in zip(names, off, strict=True) if any_off))
+        return counts, float(noise.sum()), len(names), held
 
 
 def bounded_table(tables: Sequence[EvidenceTable]) -> EvidenceTable:
     """All tables as one (whole numbers), no box moving it far. At least one."""
-    counts, variance, _, _ = bounded_cells(tables)
+    counts, variance, _, _ = BoxTables(tables).bounded()
     return EvidenceTable(np.round(counts), variance, releases=sum(table.releases for table in tables))
 
 
 def learn_curve(
-    tables: list[EvidenceTable] | tuple[EvidenceTable, ...],
+    tables: Sequence[EvidenceTable] | BoxTables,
     group: str = "",
     *,
+    left_out: str | None = None,
     rated: int | None = None,
     satisfied: int | None = None,
     minimum_pairs: int = MINIMUM_PAIRS,
 ) -> ResponseCurve:
-    """Learn a group's curve from its earlier tables; `rated`, `satisfied`: exact tablet totals of the same visits.
+    """Learn a group's curve from its earlier tables; `rated`, `satisfied`: exact tablet totals of the same visits;
+    `left_out`: a box to do without.
 
     No tables, or too few pairs: a flat curve that is not calibrated. Raises `StatisticsError` for impossible totals."""
     if rated is not None and satisfied is not None and not 0 <= satisfied <= rated:
         raise StatisticsError(
             Message("{satisfied} satisfied of {rated} rated is impossible.", satisfied=satisfied, rated=rated)
         )
-    counts, variance, boxes, held = bounded_cells(tables)
+    by_box = tables if isinstance(tables, BoxTables) else BoxTables(tables)
+    counts, variance, boxes, held = by_box.bounded(left_out)
     cells = noisy_cells(counts, variance, rated, satisfied)
     arrays = curve_arrays(cells, minimum_pairs)
     spread = float((arrays.level_share * (arrays.share - (arrays.level_share * arrays.share).sum()) ** 2).sum())
@@ -326,7 +362,7 @@ def learn_curve(
         mean=mean,
         rho=float(np.sqrt(min(spread / (mean * (1 - mean)), 1.0))),
         pairs=max(0, round(float(cells.rated.sum()))),
-        tables=sum(table.releases for table in tables),
+        tables=by_box.releases(left_out),
         calibrated=bool(arrays.calibrated),
         monotone=bool(arrays.monotone),
         fitted=arrays.fitted,
