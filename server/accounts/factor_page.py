@@ -34,6 +34,7 @@ from server.web.context import (
     render,
     web,
 )
+from server.web.cookies import cookie
 from server.web.middleware import read_session
 
 router = APIRouter(include_in_schema=False)
@@ -91,7 +92,7 @@ def confirm(request: Request, code: Code) -> Response:
     try:
         with write(state.engine) as connection:
             codes = confirm_factor(connection, user, code, state.factor_key)
-            here = read_session(state.secret, request.cookies.get(SESSION_COOKIE)) or ""
+            here = read_session(state.secret, cookie(request, state.config, SESSION_COOKIE)) or ""
             close_sessions(connection, user.province_id, user.user_id or 0, but=here)
     except RequestError as error:
         with read(state.engine) as connection:

@@ -45,6 +45,7 @@ from server.web.context import (
     no_csrf,
     web,
 )
+from server.web.cookies import cookie, drop_cookie, keep_cookie
 
 router = APIRouter(include_in_schema=False)
 ATTEMPT_COOKIE = "hl_attempt"
@@ -87,7 +88,7 @@ def come_back(
         answer = _denied(request, attempt)
     else:
         answer = _finish(request, attempt, code, state, iss)
-    answer.delete_cookie(ATTEMPT_COOKIE, path=_PATH)
+    drop_cookie(answer, web(request).config, ATTEMPT_COOKIE)
     return answer
 
 
@@ -216,20 +217,12 @@ def _keep(request: Request, response: Response, attempt: Attempt) -> None:
     state = web(request)
     owner = f"attempt {request.scope.get('hailong.browser', '')}"
     sealed = seal(json.dumps({**asdict(attempt), "until_s": now_s() + ATTEMPT_S}).encode(), owner, _key(request))
-    response.set_cookie(
-        ATTEMPT_COOKIE,
-        sealed,
-        max_age=ATTEMPT_S,
-        path=_PATH,
-        httponly=True,
-        samesite="lax",
-        secure=state.config.web.secure_cookies,
-    )
+    keep_cookie(response, state.config, ATTEMPT_COOKIE, sealed, max_age_s=ATTEMPT_S)
 
 
 def _kept(request: Request) -> Attempt | None:
     owner = f"attempt {request.scope.get('hailong.browser', '')}"
-    raw = unseal(request.cookies.get(ATTEMPT_COOKIE, ""), owner, _key(request))
+    raw = unseal(cookie(request, web(request).config, ATTEMPT_COOKIE) or "", owner, _key(request))
     if raw is None:
         return None
     values = json.loads(raw)

@@ -44,6 +44,7 @@ from server.web.context import (
     render,
     web,
 )
+from server.web.cookies import cookie, drop_cookie, keep_cookie
 from server.web.middleware import read_session, sign_session
 from server.web.navigation import home_path
 
@@ -144,7 +145,7 @@ def let_in(request: Request, row: Row[Any], after: str, began: Began = BY_PASSWO
     state = web(request)
     hours = state.config.web.session_hours
     with write(state.engine) as connection:
-        brought = read_session(state.secret, request.cookies.get(SESSION_COOKIE))
+        brought = read_session(state.secret, cookie(request, state.config, SESSION_COOKIE))
         if brought:
             close_session(connection, brought)
         address = request.client.host if request.client else ""
@@ -155,14 +156,7 @@ def let_in(request: Request, row: Row[Any], after: str, began: Began = BY_PASSWO
     unfinished = user is None or user.must_change_password or user.must_set_factor
     onward = home_path(user) if local_path(after) == "/" else local_path(after)
     response = RedirectResponse("/account" if unfinished else onward, 303)
-    response.set_cookie(
-        SESSION_COOKIE,
-        sign_session(state.secret, token),
-        max_age=hours * 3600,
-        httponly=True,
-        samesite="lax",
-        secure=state.config.web.secure_cookies,
-    )
+    keep_cookie(response, state.config, SESSION_COOKIE, sign_session(state.secret, token), max_age_s=hours * 3600)
     return response
 
 
@@ -208,7 +202,7 @@ def mark_of(row: Row[Any]) -> str:
 def log_out(request: Request) -> Response:
     """Close this session, and go on to the provider's where it began there."""
     state = web(request)
-    token = read_session(state.secret, request.cookies.get(SESSION_COOKIE))
+    token = read_session(state.secret, cookie(request, state.config, SESSION_COOKIE))
     response: Response = RedirectResponse("/log-in", 303)
     if token:
         with write(state.engine) as connection:
@@ -219,7 +213,7 @@ def log_out(request: Request) -> Response:
             except ProviderError:
                 place = ""
             response = leave(request, place) if place else response
-    response.delete_cookie(SESSION_COOKIE)
+    drop_cookie(response, web(request).config, SESSION_COOKIE)
     return response
 
 
@@ -236,7 +230,7 @@ def account_form(request: Request, status: int = 200, problem: str = "") -> Resp
         told = resets(connection, user.province_id, user.user_id)
         factor = has_factor(connection, user.province_id, user.user_id)
         codes_left = recovery_codes_left(connection, user)
-        here = read_session(web(request).secret, request.cookies.get(SESSION_COOKIE)) or ""
+        here = read_session(web(request).secret, cookie(request, web(request).config, SESSION_COOKIE)) or ""
         mine = open_sessions(connection, user, here)
         linked = linked_users(connection, user.scope).get(user.user_id)
         own = connection.execute(users.select().where(users.c.id == user.user_id)).one()
@@ -277,7 +271,7 @@ def account(
     except RequestError as error:
         return account_form(request, error.status, error_text(request, error))
     response = RedirectResponse("/log-in?changed=true", 303)
-    response.delete_cookie(SESSION_COOKIE)
+    drop_cookie(response, web(request).config, SESSION_COOKIE)
     return response
 
 

@@ -12,7 +12,8 @@ from pipeline.language import Message
 from server.core.limits import RateLimiter, network
 from server.ratings.suspicion import ArrivalWatch, SuspicionRules
 from server.store.engine import read
-from server.web.context import web
+from server.web.context import BROWSER_COOKIE, web
+from server.web.cookies import cookie
 
 NOT_FOUND = Message("There is no such page.")
 NO_FORM = Message("There is no form under this link.")
@@ -51,8 +52,10 @@ def network_of(request: Request) -> str:
 
 def device_of(request: Request) -> str:
     """What tells devices apart for limits: the browser's own cookie, else address and program; never stored."""
-    cookie = request.cookies.get("hl_browser", "")
-    return cookie or f"{network_of(request)} {request.headers.get('user-agent', '')}"
+    return (
+        cookie(request, web(request).config, BROWSER_COOKIE)
+        or f"{network_of(request)} {request.headers.get('user-agent', '')}"
+    )
 
 
 def signed_now(request: Request) -> str:

@@ -48,6 +48,7 @@ from server.core.limits import RateLimiter, network
 from server.core.provinces import Province, province_by_id
 from server.store.engine import read
 from server.tabular.writing import disposition
+from server.web.cookies import cookie, keep_cookie
 from server.web.help import HELPS
 from server.web.navigation import ENTRIES, home_path
 
@@ -96,7 +97,7 @@ def engine_of(request: Request) -> Engine:
 
 def language(request: Request) -> str:
     """The code of one of the `languages()`: by `?lang=`, else by the cookie, else Vietnamese."""
-    chosen = request.query_params.get("lang") or request.cookies.get(LANGUAGE_COOKIE)
+    chosen = request.query_params.get("lang") or cookie(request, web(request).config, LANGUAGE_COOKIE)
     return chosen if chosen in languages() else DEFAULT
 
 
@@ -196,7 +197,7 @@ def csrf_token(request: Request, salt: str | None = None) -> str:
     else chooses could be guessed from their lengths (BREACH)."""
     salt = secrets.token_hex(_SALT_CHARS // 2) if salt is None else salt
     browser = request.scope.get("hailong.browser", "")
-    session = request.cookies.get(SESSION_COOKIE, "")
+    session = cookie(request, web(request).config, SESSION_COOKIE) or ""
     return salt + hmac.new(web(request).secret, f"csrf|{salt}|{browser}|{session}".encode(), sha256).hexdigest()
 
 
@@ -297,14 +298,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
     text = state.templates.get_template(template).render(**common, **values)
     response = HTMLResponse(text, status)
     if request.query_params.get("lang") in languages():
-        response.set_cookie(
-            LANGUAGE_COOKIE,
-            lang,
-            max_age=365 * 86_400,
-            httponly=True,
-            samesite="lax",
-            secure=state.config.web.secure_cookies,
-        )
+        keep_cookie(response, state.config, LANGUAGE_COOKIE, lang, max_age_s=365 * 86_400)
     return response
 
 

@@ -20,6 +20,7 @@ from server.auth.users import session_user
 from server.core.provinces import all_provinces
 from server.store.engine import read
 from server.web.context import BROWSER_COOKIE, SESSION_COOKIE, WebState, new_browser_id
+from server.web.cookies import cookie, keep_cookie
 from server.web.refill import SHOWN
 
 _log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class WebMiddleware:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        token = read_session(self.state.secret, request.cookies.get(SESSION_COOKIE))
+        token = read_session(self.state.secret, cookie(request, self.state.config, SESSION_COOKIE))
         user: User | None = None
         if not request.url.path.startswith("/static/"):
             try:
@@ -77,7 +78,7 @@ class WebMiddleware:
                 await _store_away()(scope, receive, send)
                 return
         scope["hailong.user"] = user
-        browser = request.cookies.get(BROWSER_COOKIE)
+        browser = cookie(request, self.state.config, BROWSER_COOKIE)
         fresh = browser is None
         scope["hailong.browser"] = browser = browser or new_browser_id()
         status = 500
@@ -91,8 +92,9 @@ class WebMiddleware:
                 for name, value in {**HEADERS, **shared}.items():
                     headers.setdefault(name, value)
                 if fresh and not request.url.path.startswith("/static/"):
-                    secure = "; Secure" if self.state.config.web.secure_cookies else ""
-                    headers.append("Set-Cookie", f"{BROWSER_COOKIE}={browser}; HttpOnly; Path=/; SameSite=lax{secure}")
+                    with_cookie = Response()
+                    keep_cookie(with_cookie, self.state.config, BROWSER_COOKIE, browser)
+                    headers.append("Set-Cookie", with_cookie.headers["set-cookie"])
             await send(message)
 
         try:

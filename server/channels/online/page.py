@@ -43,6 +43,7 @@ from server.rounds.rounds import Round, all_rounds, find_round
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
 from server.web.context import engine_of, language, no_csrf, render, web
+from server.web.cookies import cookie, keep_cookie
 
 router = APIRouter(include_in_schema=False)
 _RATED_COOKIE = "hl_rated"
@@ -300,8 +301,7 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         max_comment=MAX_COMMENT,
     )
     rated = str(_rated(request).dumps(digest(token)))
-    secure = web(request).config.web.secure_cookies
-    response.set_cookie(_RATED_COOKIE, rated, httponly=True, samesite="lax", secure=secure)
+    keep_cookie(response, web(request).config, _RATED_COOKIE, rated)
     return _framed(response, survey_round) if embed else response
 
 
@@ -312,6 +312,6 @@ def _rated(request: Request) -> URLSafeSerializer:
 def _has_rated(request: Request, token: str) -> bool:
     """Whether this browser, since it was opened, has rated by this link."""
     try:
-        return bool(_rated(request).loads(request.cookies.get(_RATED_COOKIE, "")) == digest(token))
+        return bool(_rated(request).loads(cookie(request, web(request).config, _RATED_COOKIE) or "") == digest(token))
     except BadSignature:
         return False
