@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edge.capture.decoding import MAX_PIXELS, Coded, Decoder
+from edge.capture.gusts import in_gusts
 from edge.capture.lag import Lag
 from edge.capture.quality import Levels
 from edge.capture.redaction import redacted
@@ -34,11 +35,6 @@ MAX_GAP_S = 60.0
 """A pause in the sound that is longer is no pause, but a wrong time stamp."""
 UNEVEN_S = 0.2
 """Time stamps are not more even than this."""
-GUST_S = 0.25
-"""Where nobody is, what has come from the network is taken in so seldom. FFmpeg takes each piece of a packet in two or
-three steps, and whoever waits for each is woken each time. As long as what `idle_every_s` allows to come unseen."""
-WAITED_S = 0.003
-"""Who waits so long for a packet has taken in all that had come."""
 _NO_FILM = 0x400 | 0x800 | 0x10_0000
 """FFmpeg's dispositions of a cover, of thumbnails with their times, and of a still picture."""
 MIN_RATE_HZ, MAX_RATE_HZ, MAX_CHANNELS = 4_000, 400_000, 64
@@ -185,31 +181,13 @@ class Interest:
     """What whoever looks at a live picture wants of it, asked for each one: what nobody looks at is not made.
 
     `wants`: whether the next picture is looked at. `rests`: whether a few pictures a second are enough: then those that
-    no other is coded after need not be decoded. `sleeps`: whether nobody is there, so that those that stand alone are
-    enough (`edge.capture.resting`). `clock`: by which it is known whether the stream is read too late; then only
-    pictures that stand alone are decoded, until it has caught up."""
+    no other is coded after need not be decoded. `sleeps`: nobody is there, those that stand alone are enough
+    (`edge.capture.resting`). `clock`: tells whether the stream is read too late; then only these are decoded."""
 
     wants: Callable[[], bool] = lambda: True
     rests: Callable[[], bool] = lambda: False
     sleeps: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.monotonic
-
-
-def in_gusts(
-    packets: Iterator[Any],
-    sleeps: Callable[[], bool],
-    clock: Callable[[], float] = time.monotonic,
-    pause: Callable[[float], None] = time.sleep,
-) -> Iterator[Any]:
-    """A live stream's packets as they come; while it `sleeps`, those of `GUST_S` at once. Nothing is left out: they
-    wait in the connection's buffer."""
-    asked_s = clock()
-    for packet in packets:
-        waited_s = clock() - asked_s
-        yield packet
-        if waited_s >= WAITED_S and sleeps():
-            pause(GUST_S)
-        asked_s = clock()
 
 
 def read_frames(

@@ -14,9 +14,11 @@ from openpyxl.worksheet.worksheet import Worksheet
 from pipeline.text import tidy
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_SPLIT = re.compile(r'([;\t\r\n|][\s"]*)(?=[=+\-@＝＋－＠])')
-"""Where a spreadsheet that is set to another separator than the comma begins a new cell that it would run as a formula,
-quotes or not."""
+_SEPARATORS = frozenset(";\t\r\n|")
+_GAP = re.compile(r'(?<![;|\s"])[;|\s"]+(?=[=+\-@＝＋－＠])')
+"""What stands before a sign of a formula. Where a separator is in it, a spreadsheet that is set to another one than the
+comma begins a new cell there that it would run, quotes or not. Looked for from its first sign alone: looked for from
+each, a cell of 32,000 line ends took 14 s."""
 
 
 class _Writes(Protocol):
@@ -29,7 +31,7 @@ def safe_cell(value: Any) -> Any:
     splits at semicolons, tabs or line ends would begin a cell within it."""
     if not isinstance(value, str):
         return value
-    text = _SPLIT.sub(r"\1'", tidy(value))
+    text = _GAP.sub(lambda gap: gap[0] + "'" * (not _SEPARATORS.isdisjoint(gap[0])), tidy(value))
     return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
 
 

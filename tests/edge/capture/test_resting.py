@@ -14,7 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from edge.capture.media_file import GUST_S, Interest, in_gusts, open_media, read_frames
+from edge.capture.gusts import GUST_S, in_gusts
+from edge.capture.media_file import Interest, open_media, read_frames
 from edge.capture.resting import AWAKE_S, LONGEST_S, MAX_HELD, MIN_SIZES, SIZES, STRETCH_S, Resting
 from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, load_networks

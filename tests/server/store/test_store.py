@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, event, func, insert, select, text
+from sqlalchemy import Column, Engine, Select, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.calendar import parse_period
@@ -215,13 +215,18 @@ def test_cells(counts: tuple[int, ...], filled: int) -> None:
         cell_values((1, 2))
 
 
-def test_rows_as_the_driver_gives_them_are_all_of_them(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.store.engine.ROWS_AT_ONCE", 3)
+def _of_seven(store: Engine, column: Column[Any]) -> Select[Any]:
+    """Numbers of seven ratings that are stored here, and a column of them."""
     with write(store) as connection:
         province, agency = _province(connection, "lon")
         connection.execute(insert(ratings), [_rating(province, agency) for _ in range(7)])
+    return select(ratings.c.id, column).where(ratings.c.province_id == province).order_by(ratings.c.id)
+
+
+def test_rows_as_the_driver_gives_them_are_all_of_them(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.store.engine.ROWS_AT_ONCE", 3)
+    query = _of_seven(store, ratings.c.channel)
     with read(store) as connection:
-        query = select(ratings.c.id, ratings.c.channel).where(ratings.c.province_id == province).order_by(ratings.c.id)
         pieces = [[tuple(row) for row in rows] for rows in raw_rows(connection, query)]
         assert [len(piece) for piece in pieces] == [3, 3, 1]
         assert [row for piece in pieces for row in piece] == [tuple(row) for row in connection.execute(query)]
@@ -230,11 +235,8 @@ def test_rows_as_the_driver_gives_them_are_all_of_them(store: Engine, monkeypatc
 
 def test_rows_of_numbers_become_one_array(any_store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("server.store.engine.ROWS_AT_ONCE", 3)
-    with write(any_store) as connection:
-        province, agency = _province(connection, "lon")
-        connection.execute(insert(ratings), [_rating(province, agency) for _ in range(7)])
+    query = _of_seven(any_store, ratings.c.day)
     with read(any_store) as connection:
-        query = select(ratings.c.id, ratings.c.day).where(ratings.c.province_id == province).order_by(ratings.c.id)
         numbers = raw_numbers(connection, query, 2)
         assert numbers.T.tolist() == [list(row) for row in connection.execute(query)]
         assert raw_numbers(connection, query.where(ratings.c.id < 0), 2).shape == (2, 0)
