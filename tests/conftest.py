@@ -12,9 +12,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from argon2 import PasswordHasher
 from playwright.sync_api import Browser, expect, sync_playwright
 from sqlalchemy import Engine, create_engine
 
+from server.auth import passwords
 from server.scores import beside
 from server.store.engine import connect, store_url
 from server.store.upgrade import upgrade
@@ -56,6 +58,16 @@ def pages_wait() -> Iterator[None]:
         patch.setattr(beside, "WAIT_S", 600.0)
         patch.setattr(beside, "AGAIN_S", 600.0)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[PasswordHasher]:
+    """Argon2id with the least memory: a log-in takes 0.4 s of a processor by design, and tests log in by the hundred.
+    Gives the real one, whose cost `tests/server/auth/test_log_in.py` holds."""
+    real = passwords._hasher
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield real
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,17 @@
-"""What can be read and touched on a page, measured from what the browser lays out."""
+"""What can be read and touched on a page: barriers by axe, and sizes measured from what the browser lays out."""
 
 from __future__ import annotations
 
 from typing import Any, cast
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
+WCAG = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+    # every rule runs; elements that keep it are not described one by one, which took longer than the rules themselves
+    "resultTypes": ["violations"],
+}
 LEAST_TEXT_PX, LEAST_TARGET_PX = 16, 48
 _MEASURE = """([text, target]) => {
   const found = [];
@@ -28,6 +34,12 @@ _MEASURE = """([text, target]) => {
   if (wide > 0) found.push(["wider than the window", wide]);
   return found;
 }"""
+
+
+def assert_no_barrier(page: Page, name: str = "") -> None:
+    """No violation of WCAG 2.2 AA that axe finds. `name`: of the page, for whoever reads the failure."""
+    found = Axe().run(page, options=WCAG)
+    assert found.violations_count == 0, f"{name or page.url}: {found.generate_report()}"
 
 
 def too_small(page: Page) -> list[Any]:

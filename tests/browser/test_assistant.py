@@ -9,14 +9,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, ViewportSize, expect
 
 from edge.config import load_config
 from tests.edge.assistant.world import CODE, KEY, PASSWORD, World, served
+from tests.readable import assert_no_barrier
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 TABLET: ViewportSize = {"width": 800, "height": 1180}
 LAPTOP: ViewportSize = {"width": 1366, "height": 768}
@@ -28,8 +27,7 @@ def assert_accessible(page: Page) -> None:
     for size in (LAPTOP, TABLET):
         page.set_viewport_size(size)
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"wider than {size}"
-    found = Axe().run(page, options=RULES)
-    assert found.violations_count == 0, found.generate_report()
+    assert_no_barrier(page)
 
 
 def go_on(page: Page, step: str) -> None:

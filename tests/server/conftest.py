@@ -18,8 +18,7 @@ from pipeline.language import Text
 from server.app import create_app
 from server.core.config import make_config
 from server.rounds.rounds import Round, make_round
-from server.store.engine import connect, write
-from server.store.upgrade import upgrade
+from server.store.engine import write
 from tests.server.province import Province, fill_province
 
 
@@ -41,12 +40,10 @@ class Survey:
 
 
 @pytest.fixture
-def survey(tmp_path: Path) -> Iterator[Survey]:
+def survey(store: Engine, tmp_path: Path) -> Iterator[Survey]:
     """A server on a real socket."""
-    engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    upgrade(engine)
-    province = fill_province(engine, "nho")
-    with write(engine) as connection:
+    province = fill_province(store, "nho")
+    with write(store) as connection:
         opened = make_round(
             connection,
             province.province_id,
@@ -58,7 +55,7 @@ def survey(tmp_path: Path) -> Iterator[Survey]:
             user_id=None,
         )
     config = make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test")
-    app = create_app(engine, config)
+    app = create_app(store, config)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -66,8 +63,7 @@ def survey(tmp_path: Path) -> Iterator[Survey]:
     while not server.started:
         time.sleep(0.01)
     port = listener.getsockname()[1]
-    yield Survey(f"http://127.0.0.1:{port}", engine, province, opened, app.state.web.gateway_key)
+    yield Survey(f"http://127.0.0.1:{port}", store, province, opened, app.state.web.gateway_key)
     server.should_exit = True
     thread.join(10)
     listener.close()
-    engine.dispose()

@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from sqlalchemy import Engine, select, update
 
 from pipeline.calendar import now_s
 from pipeline.errors import ConfigError, ConflictError, InvalidError, RequestError
 from server.app import create_app
+from server.auth import passwords
 from server.auth.access_log import enforce_retention
-from server.auth.passwords import hash_password, new_password, password_fits
+from server.auth.passwords import hash_password, new_password, password_fits, stand_in_hash
 from server.auth.users import make_user, set_active
 from server.core.config import make_config
 from server.core.limits import RateLimiter
@@ -242,6 +245,14 @@ def test_rate_limiter_forgets_and_is_bounded() -> None:
     for key in "bcde":
         limiter.allow(key)
     assert len(limiter._events) == 3
+
+
+def test_a_guess_costs_what_rfc_9106_asks_for(quick_passwords: PasswordHasher, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For names that do not exist, too: the time of a log-in does not tell who is there."""
+    monkeypatch.setattr(passwords, "_hasher", quick_passwords)
+    hashed = hash_password(PASSWORD)
+    assert [extract_parameters(each) for each in (hashed, stand_in_hash())] == [RFC_9106_LOW_MEMORY] * 2
+    assert password_fits(hashed, PASSWORD)
 
 
 def test_passwords() -> None:

@@ -17,8 +17,6 @@ from pipeline import prompt_heads
 from pipeline.errors import ConfigError
 from server.app import MAX_BODY_BYTES, create_app
 from server.core.config import make_config
-from server.store.engine import connect
-from server.store.upgrade import upgrade
 from server.web import bodies
 from server.web.connections import PromptProtocol
 
@@ -31,15 +29,13 @@ FORM = HEAD.replace("multipart/form-data; boundary=b", "application/x-www-form-u
 
 
 @pytest.fixture
-def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+def port(store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     monkeypatch.setattr(prompt_heads, "HEAD_S", 0.5)
     monkeypatch.setattr(bodies, "FIRST_S", 0.5)
-    engine: Engine = connect(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    upgrade(engine)
     config = make_config({"data_dir": tmp_path, "web": {"secure_cookies": False}}, "test")
     listener = socket.create_server(("127.0.0.1", 0))
     settings = uvicorn.Config(
-        create_app(engine, config), http=PromptProtocol, log_level="warning", lifespan="off", ws="none"
+        create_app(store, config), http=PromptProtocol, log_level="warning", lifespan="off", ws="none"
     )
     server = uvicorn.Server(settings)
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
@@ -50,7 +46,6 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     server.should_exit = True
     thread.join(10)
     listener.close()
-    engine.dispose()
 
 
 def _answer(connection: socket.socket) -> bytes:

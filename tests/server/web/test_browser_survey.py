@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import insert, select
 
@@ -16,7 +15,7 @@ from server.store.engine import read, write
 from server.store.tables.comments import comments
 from server.store.tables.ratings import ratings
 from server.store.tables.users import Role, users
-from tests.readable import too_small
+from tests.readable import assert_no_barrier, too_small
 from tests.server.conftest import Survey
 from tests.server.province import PASSWORD
 
@@ -43,11 +42,6 @@ def _log_in(page: Page, survey: Survey, name: str) -> None:
     page.wait_for_url(lambda url: "log-in" not in url)
 
 
-def _accessible(page: Page) -> None:
-    found = Axe().run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]})
-    assert found.violations_count == 0, found.generate_report()
-
-
 @pytest.mark.parametrize(("width", "light"), [(390, True), (390, False), (1100, False)])
 def test_citizens_pages_are_large_enough_in_light_and_dark(survey: Survey, page: Page, width: int, light: bool) -> None:
     """Text of 16 px, targets of 48 px, contrast: on the form, its refusal, the thanks, a wrong link and feedback."""
@@ -57,7 +51,7 @@ def test_citizens_pages_are_large_enough_in_light_and_dark(survey: Survey, page:
         token = issue(connection, survey.province.province_id, survey.round.id, survey.agency)[0]
 
     def look() -> None:
-        _accessible(page)
+        assert_no_barrier(page)
         assert too_small(page) == [], page.url
 
     page.goto(f"{survey.url}/s/{token}")
@@ -89,7 +83,7 @@ def test_the_screen_of_a_hall_fits_and_is_read_across_it(survey: Survey, page: P
     for width, height in ((1920, 1080), (1366, 768)):
         page.set_viewport_size({"width": width, "height": height})
         page.wait_for_load_state()
-        _accessible(page)
+        assert_no_barrier(page)
         assert page.evaluate("document.documentElement.scrollHeight") <= height
         assert page.locator("main p").first.evaluate("p => parseFloat(getComputedStyle(p).fontSize)") >= 0.0235 * height
 
@@ -128,7 +122,7 @@ def test_online_form_works_once_and_keeps_no_link_to_the_invitation(survey: Surv
     with write(survey.engine) as connection:
         token = issue(connection, survey.province.province_id, survey.round.id, survey.agency)[0]
     page.goto(f"{survey.url}/s/{token}")
-    _accessible(page)
+    assert_no_barrier(page)
     assert not page.is_visible("#reasons")
     page.check("input[name=q_overall][value='2']")
     assert page.is_visible("#reasons")
@@ -144,7 +138,7 @@ def test_online_form_works_once_and_keeps_no_link_to_the_invitation(survey: Surv
     page.fill("#suggestion", "Thêm ghế ở nơi chờ")
     page.click("button.big")
     page.wait_for_selector("[role=status]")
-    _accessible(page)
+    assert_no_barrier(page)
     (sheet,) = _stored(survey, "online")
     assert sheet[:5] == (2, 3, 4, 4, 4)
     with read(survey.engine) as connection:
@@ -193,7 +187,7 @@ def test_data_entry_by_keyboard_alone_with_double_entry(survey: Survey, page: Pa
 
     _log_in(page, survey, province.users[Role.DATA_ENTRY])
     page.goto(f"{survey.url}/survey/entry")
-    _accessible(page)
+    assert_no_barrier(page)
     sheet = "5" + "4" * 20 + " 3"
     enter(codes[0], sheet)
     assert "lần hai" in page.inner_text("#done")
@@ -218,7 +212,7 @@ def test_data_entry_by_keyboard_alone_with_double_entry(survey: Survey, page: Pa
     page.context.clear_cookies()
     _log_in(page, survey, province.users[Role.ANALYST])
     page.goto(f"{survey.url}/survey/rounds/{survey.round.id}/paper")
-    _accessible(page)
+    assert_no_barrier(page)
     assert "1" in page.inner_text("#agreement")
     assert codes[1] in page.inner_text("main")
 
@@ -246,7 +240,7 @@ def test_entry_refuses_digits_off_the_scale(survey: Survey, page: Page) -> None:
 def test_index_page(survey: Survey, page: Page, role: Role) -> None:
     _log_in(page, survey, survey.province.users[role])
     page.goto(f"{survey.url}/survey/index?period=2026-Q3&item=overall")
-    _accessible(page)
+    assert_no_barrier(page)
     rows = page.locator("#places tbody tr").all_inner_texts()
     if role is Role.AGENCY_READER:
         assert len(rows) == 1
@@ -266,14 +260,14 @@ def test_every_page_of_the_survey_can_be_seen_and_is_accessible(survey: Survey, 
         answer = page.goto(f"{survey.url}/survey/{path}")
         assert answer is not None
         assert answer.status == 200, path
-        _accessible(page)
+        assert_no_barrier(page)
     page.context.clear_cookies()
     _log_in(page, survey, survey.province.users[Role.DATA_ENTRY])
     for path in ("entry", "hotline", "feedback"):
         answer = page.goto(f"{survey.url}/survey/{path}")
         assert answer is not None
         assert answer.status == 200, path
-        _accessible(page)
+        assert_no_barrier(page)
     answer = page.goto(f"{survey.url}/survey/review")
     assert answer is not None
     assert answer.status == 403
