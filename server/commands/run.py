@@ -77,8 +77,6 @@ def door(config: ServerConfig, demo: bool) -> IngestConfig:
 
 def load_slow_parts() -> None:
     """Import what the first page would otherwise wait for."""
-    import altair
     import ibis
-    import vl_convert
 
-    del altair, ibis, vl_convert
+    del ibis

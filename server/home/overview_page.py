@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from calibration.verdicts import Verdict
-from pipeline.language import in_language, translator
+from pipeline.language import in_language
 from server.auth.roles import Permission
 from server.boxes.health import box_states
 from server.home.first_steps import coming, first_steps
@@ -117,7 +117,6 @@ def overview(
 
 def _plot(found: Standings, table: Listing[Standing], lang: str) -> str:
     """The plot of the page's agencies, in the table's order."""
-    _ = translator(lang)
     rows = [
         Interval(
             name=in_language(one.name, lang),
@@ -130,5 +129,4 @@ def _plot(found: Standings, table: Listing[Standing], lang: str) -> str:
         for one in table.rows
         if one.figure.index is not None
     ]
-    title = _("SIPAS index of the agencies, {period}", period=found.period.words(lang))
-    return interval_plot(rows, title, lang, key="agencies-plot", reference=found.figure.index)
+    return interval_plot(rows, lang, key="agencies-plot", reference=found.figure.index)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from markupsafe import Markup
 
 from calibration.decision766 import Move
@@ -11,7 +9,8 @@ from pipeline.calendar import month_words
 from pipeline.language import Message, Plural, translator
 from server.indicators.board import Series
 from server.indicators.counts import Origin
-from server.scores.plots import EXPLICIT_COLOUR, chart_of, svg
+from server.scores.course_plot import Drawn, Rule, course_plot
+from server.scores.row_plot import Look
 
 PART_NAMES: dict[str, Message] = {
     "dossiers": Message("Dossiers without fault"),
@@ -42,43 +41,28 @@ def move_words(move: Move) -> Plural:
 def series_plot(series: Series, lang: str) -> Markup:
     """A unit's sum of points by month with what the counts support; a dashed line where others were merged into it.
     A month in which a part was not measured has a hollow point."""
-    import altair as alt
-
     _ = translator(lang)
-    rows: list[dict[str, Any]] = [
-        {
-            "month": month_words(point.month, lang),
-            "points": point.score.total.published,
-            "low": point.score.total.low,
-            "high": point.score.total.high,
-            "measured": point.score.measured,
-        }
-        for point in series.points
-        if point.score is not None
-    ]
-    if not rows:
+    months = [point.month for point in series.points]
+    told = [(point.month, point.score) for point in series.points if point.score is not None]
+    if not told:
         return Markup("")
-    order = [month_words(point.month, lang) for point in series.points]
-    x = alt.X("month:O", sort=order, scale=alt.Scale(domain=order), title=_("Month"), axis=alt.Axis(labelAngle=-40))
-    y = alt.Y("low:Q", scale=alt.Scale(domain=[0, 18]), title=_("Points of 18"))
-    base = chart_of(rows).encode(x=x)
-    layers = [
-        base.mark_rule(color=EXPLICIT_COLOUR, strokeWidth=7, opacity=0.3).encode(y=y, y2="high:Q"),
-        base.mark_line(color=EXPLICIT_COLOUR).encode(y="points:Q"),
-        base.transform_filter("datum.measured")
-        .mark_point(filled=True, size=55, color=EXPLICIT_COLOUR)
-        .encode(y="points:Q"),
-        base.transform_filter("!datum.measured")
-        .mark_point(filled=True, size=55, color="#ffffff", stroke=EXPLICIT_COLOUR)
-        .encode(y="points:Q"),
-    ]
-    if series.breaks:
-        marks = chart_of([{"month": month_words(month, lang), "text": _("merger")} for month in series.breaks])
-        layers.append(marks.mark_rule(color="#b45f06", strokeDash=[6, 4], strokeWidth=2).encode(x=x))
-        layers.append(
-            marks.mark_text(color="#8a4b00", align="left", dx=4, baseline="top", fontSize=12).encode(
-                x=x, y=alt.value(2), text="text:N"
-            )
-        )
-    chart = alt.layer(*layers).properties(width=900, height=240)
-    return svg(chart, _("Sum of points by month with what the counts support; the figures stand in the table below."))
+    spans = [(month, score.total.low, score.total.high) for month, score in told]
+    sums = [(month, score.total.published, score.measured) for month, score in told]
+    whole = [(month, points) for month, points, measured in sums if measured]
+    part = [(month, points) for month, points, measured in sums if not measured]
+    return course_plot(
+        [
+            Drawn(Look.MAIN, [(month, points) for month, points, _measured in sums], spans, dotted=False),
+            Drawn(Look.MAIN, whole, joined=False),
+            Drawn(Look.HOLLOW, part, joined=False),
+        ],
+        _("Sum of points by month with what the counts support; the figures stand in the table below."),
+        [month_words(month, lang) for month in dict.fromkeys((months[0], months[-1]))],
+        lang,
+        key="points-plot",
+        bounds=(0, 18),
+        marks=[(value, str(value)) for value in (0, 6, 12, 18)],
+        across=(months[0], months[-1]),
+        rules=[Rule(x=month, words=_("merger")) for month in series.breaks if months[0] <= month <= months[-1]],
+        title=_("Points of 18"),
+    )

@@ -5,7 +5,7 @@ Each change gives a new record, whose values are within their bounds; whether th
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -15,13 +15,12 @@ from msgspec.structs import asdict, replace
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.instruments import KINDS, Block, Choice, Factor, Instrument, Item, Pooling, Worded
 from pipeline.instruments.instrument import MAX_CHOICES, MAX_SLOTS, OVERALL
-from pipeline.language import Message
+from pipeline.language import DEFAULT, SOURCE, Message, languages
 from pipeline.wire import ANSWER_SLOTS
 
 _CODE = re.compile(r"^[A-Za-z][A-Za-z0-9-]{0,15}$")
-_FURTHER = re.compile(r"^([a-z]{2,3})\s*:\s*(.+)$")
-_CHOICE = re.compile(r"^(?:(\d{1,2})\s*[.)]\s*)?(.+?)(?:\s*\|\s*(.+?))?(\s*\[x\])?$")
-MAX_WORDING, MAX_FURTHER = 400, 20
+_CHOICE = re.compile(r"^(?:(\d{1,2})\s*[.)]\s*)?(.+?)(\s*\[x\])?$")
+MAX_WORDING = 400
 
 
 def set_head(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
@@ -30,10 +29,11 @@ def set_head(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
         pooling = Pooling(values.get("pooling", ""))
     except ValueError:
         raise InvalidError(Message("There is no such pooling.")) from None
+    further = further_languages(instrument)
     return replace(
         instrument,
-        title=_text(values, "title", instrument.title),
-        overall=_text(values, "overall", instrument.overall),
+        title=_text(values, "title", instrument.title, further),
+        overall=_text(values, "overall", instrument.overall, further),
         decision=_wording(values.get("decision", "")),
         pooling=pooling,
     )
@@ -58,8 +58,11 @@ def put_item(instrument: Instrument, old: str, values: Mapping[str, str], taken:
     slot = before.slot if before is not None and kept else _free_slot(instrument, taken, wide=KINDS[kind].on_box)
     asked_if, _, number = values.get("asked_if", "").partition("=")
     bounds = {name: _number(values.get(name, ""), usual) for name, usual in (("low", 0), ("high", 1_000))}
-    unit = values.get("unit", "").strip()
-    words = _text(values, "", before)
+    further = further_languages(instrument)
+    unit = None
+    if kind == "number" and values.get("unit_vi", "").strip():
+        unit = _text(values, "unit", None if before is None else before.unit, further)
+    words = _text(values, "", before, further)
     given: dict[str, Any] = {
         "code": code,
         "slot": slot,
@@ -72,12 +75,12 @@ def put_item(instrument: Instrument, old: str, values: Mapping[str, str], taken:
         "optional": bool(values.get("optional")),
         "neutral": False if before is None else before.neutral,
         "without": [name for name in ("not_applicable", "dont_know") if values.get(name)],
-        "choices": _choices(values.get("choices", ""), before) if KINDS[kind].figure in ("shares", "several") else [],
+        "choices": _choices(values.get("choices", ""), further) if KINDS[kind].figure in ("shares", "several") else [],
         "most": _number(values.get("most", ""), 0) if kind == "several" else 0,
         "topic": "suggestion" if values.get("topic") == "suggestion" else "expectation",
         "unconfirmed": before is not None and before.unconfirmed and before.vi == words.vi,
         **(bounds if kind == "number" else {}),
-        **({"unit": {"vi": unit, "en": unit}} if unit and kind == "number" else {}),
+        **({"unit": asdict(unit)} if unit else {}),
     }
     try:
         item = msgspec.convert(given, Item)
@@ -122,7 +125,7 @@ def put_part(instrument: Instrument, values: Mapping[str, str]) -> Instrument:
     """Add a factor or a block, or change the one of that code. Raises `InvalidError`."""
     code = values.get("code", "").strip()
     parts: tuple[Block | Factor, ...] = instrument.blocks if values.get("what") == "block" else instrument.factors
-    words = _text(values, "", next((one for one in parts if one.code == code), None))
+    words = _text(values, "", next((one for one in parts if one.code == code), None), further_languages(instrument))
     if not _CODE.match(code):
         raise InvalidError(Message("The code of a part is a letter, then up to 15 letters, digits or dashes."))
     weight = _decimal(values.get("weight", ""))
@@ -165,19 +168,31 @@ def begin_on(instrument: Instrument, first: date) -> Instrument:
     return replace(instrument, starts=first)
 
 
-def choices_text(item: Item) -> str:
-    """The choices as the form shows them, one a line."""
+def further_languages(instrument: Instrument) -> tuple[str, ...]:
+    """The codes of the languages beside Vietnamese and English: those that there are catalogues of, and any that the
+    instrument holds a wording in."""
+    named: list[Worded] = [instrument.title, instrument.overall, *instrument.factors, *instrument.blocks]
+    for item in instrument.items:
+        named += (item, *item.choices, *((item.unit,) if item.unit else ()))
+    held = {code for one in named for code, _wording in one.more}
+    return tuple(dict.fromkeys((*(code for code in languages() if code not in (DEFAULT, SOURCE)), *sorted(held))))
+
+
+def choices_text(item: Item, further: Sequence[str] = ()) -> str:
+    """The choices as the form shows them, one a line: number, Vietnamese, English, each of the `further` languages."""
     lines = []
     for choice in item.choices:
-        english = f" | {choice.en}" if choice.en != choice.vi else ""
-        lines.append(f"{choice.number}. {choice.vi}{english}{' [x]' if choice.retired else ''}")
+        more = dict(choice.more)
+        words = [choice.vi, choice.en if choice.en != choice.vi else "", *(more.get(code, "") for code in further)]
+        while not words[-1]:
+            words.pop()
+        lines.append(f"{choice.number}. {' | '.join(words)}{' [x]' if choice.retired else ''}")
     return "\n".join(lines)
 
 
-def _choices(text: str, item: Item | None) -> list[Choice]:
-    """`3. Nam | Male [x]`: number (else the next free one), wording, English, no longer offered; wordings in further
-    languages as `item` has them."""
-    held = {} if item is None else {(one.number, one.vi): one.more for one in item.choices}
+def _choices(text: str, further: Sequence[str]) -> list[Choice]:
+    """`3. Nam | Male | ... [x]`: number (else the next free one), wording, English, each of the `further` languages, no
+    longer offered."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MAX_CHOICES:
         raise InvalidError(Message("A question has at most {most} choices.", most=MAX_CHOICES))
@@ -189,9 +204,9 @@ def _choices(text: str, item: Item | None) -> list[Choice]:
         used.add(number)
         if not 1 <= number <= MAX_CHOICES:
             raise InvalidError(Message("The number of a choice is 1 to {most}.", most=MAX_CHOICES))
-        vi = _wording(match[2])
-        more = held.get((number, vi), ())
-        found.append(Choice(number=number, vi=vi, en=_wording(match[3] or match[2]), more=more, retired=bool(match[4])))
+        vi, en, *others = (*(part.strip() for part in match[2].split("|", 1 + len(further))), "")[: 2 + len(further)]
+        more = tuple((code, _wording(words)) for code, words in zip(further, others, strict=False) if words)
+        found.append(Choice(number=number, vi=_wording(vi), en=_wording(en or vi), more=more, retired=bool(match[3])))
     return found
 
 
@@ -210,35 +225,17 @@ def _free_slot(instrument: Instrument, taken: Collection[int], *, wide: bool) ->
     raise InvalidError(Message("The instrument is full: it has {most} questions.", most=MAX_SLOTS - 1))
 
 
-def further_text(words: Worded) -> str:
-    """The wordings in further languages as the form shows them, one a line: `tyz: ...`."""
-    return "\n".join(f"{code}: {wording}" for code, wording in words.more)
-
-
-def _text(values: Mapping[str, str], prefix: str, held: Worded | None) -> Worded:
-    """A wording; the English one is the Vietnamese where nothing is given. Further languages are those of the form;
-    where it has no field for them they stay as they are `held` while the Vietnamese does."""
+def _text(values: Mapping[str, str], prefix: str, held: Worded | None, further: Sequence[str]) -> Worded:
+    """A wording; the English one is the Vietnamese where nothing is given. The `further` languages are those of the
+    form; one that it has no field for stays as it is `held` while the Vietnamese does."""
     before = f"{prefix}_" if prefix else ""
     vi = _wording(values.get(f"{before}vi", ""))
-    more = held.more if held is not None and held.vi == vi else ()
-    if f"{before}more" in values:
-        more = _further(values[f"{before}more"])
-    return Worded(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi), more=more)
-
-
-def _further(text: str) -> tuple[tuple[str, str], ...]:
-    """`tyz: ...`, one language a line. Raises `InvalidError`."""
-    found: dict[str, str] = {}
-    for line in (line.strip() for line in text.splitlines() if line.strip()):
-        match = _FURTHER.match(line)
-        if match is None or match[1] in ("vi", "en") or match[1] in found:
-            raise InvalidError(
-                Message("A further language is its code, a colon and the wording, once each: “{line}”", line=line[:40])
-            )
-        found[match[1]] = _wording(match[2])
-    if len(found) > MAX_FURTHER:
-        raise InvalidError(Message("There are at most {most} further languages.", most=MAX_FURTHER))
-    return tuple(found.items())
+    more = dict(held.more) if held is not None and held.vi == vi else {}
+    for code in further:
+        if (words := values.get(f"{before}more_{code}")) is not None:
+            more.pop(code, None)
+            more |= {code: _wording(words)} if words.strip() else {}
+    return Worded(vi=vi, en=_wording(values.get(f"{before}en", "").strip() or vi), more=tuple(more.items()))
 
 
 def _wording(text: str) -> str:

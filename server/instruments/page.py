@@ -10,11 +10,12 @@ from fastapi.responses import RedirectResponse, Response
 
 from pipeline.calendar import day_date, today
 from pipeline.errors import HailongError
-from pipeline.instruments import KINDS, Instrument, shipped_instruments
+from pipeline.instruments import KINDS, Block, Factor, Instrument, shipped_instruments
 from pipeline.instruments.comparing import compare
 from pipeline.instruments.questionnaire import FORMS, make_questionnaire
 from pipeline.keys import KEY_FILE_NAME, load_keys
-from pipeline.language import Message, in_language
+from pipeline.language import Message, in_language, languages
+from pipeline.language import language as spoken
 from server.channels.paper.paper_print import forms_pdf, forms_pictures
 from server.core.labels import INSTRUMENT_PARTS, POOLING_NAMES
 from server.instruments import drafts, editing
@@ -81,12 +82,15 @@ def editor(
     number: RowId,
     item: Annotated[str, Query(max_length=16)] = "",
     add: Annotated[str, Query(max_length=16)] = "",
+    part: Annotated[str, Query(max_length=16)] = "",
 ) -> Response:
     """One draft: its parts and questions, the form of the one that is being changed, and what the check says."""
     with read(engine_of(request)) as connection:
         draft = drafts.find_draft(connection, user.scope, number)
         problems = drafts.check(connection, user.scope, draft.instrument) if draft.is_open else []
     asked = next((one for one in draft.instrument.items if one.code == item), None)
+    parts: list[Block | Factor] = [*draft.instrument.factors, *draft.instrument.blocks]
+    further = editing.further_languages(draft.instrument)
     return render(
         request,
         "instrument_editor.html",
@@ -97,8 +101,10 @@ def editor(
         add=add,
         kinds=KINDS,
         poolings=POOLING_NAMES,
-        choices=editing.choices_text(asked) if asked else "",
-        further=editing.further_text,
+        editing_part=next((one for one in parts if one.code == part), None),
+        choices=editing.choices_text(asked, further) if asked else "",
+        wordings=dict,
+        further=[(code, spoken(code).name if code in languages() else code) for code in further],
         filters=[one for one in draft.instrument.items if one.kind in ("fact", "single") and one is not asked],
         compared=compare(draft.instrument, draft.base) if draft.base else None,
         tomorrow=day_date(today() + 1).isoformat(),
@@ -114,7 +120,7 @@ def _change(request: Request, user: SurveyManager, number: int, change: Any, anc
 
 
 async def _texts(request: Request) -> dict[str, str]:
-    form = await request.form(max_files=0, max_fields=60)
+    form = await request.form(max_files=0, max_fields=200)
     return {key: value for key, value in form.items() if isinstance(value, str)}
 
 

@@ -141,12 +141,11 @@ def _ranks(found: Standings, own: Standing | None) -> RankSet | None:
 
 
 def _drivers_plot(found: Drivers, names: Mapping[str, Text], lang: str) -> Markup:
-    _ = translator(lang)
     rows = [
         Interval(f"{one.name}. {in_language(names[one.name], lang)}", 100 * one.share, 100 * one.low, 100 * one.high)
         for one in found.drivers
     ]
-    return interval_plot(rows, _("What goes with the overall answer"), lang, key="drivers-plot")
+    return interval_plot(rows, lang, key="drivers-plot", digits=0)
 
 
 def _trend_plot(points: Sequence[TrendPoint], breaks: Sequence[int], lang: str) -> Markup:
@@ -164,4 +163,4 @@ def _trend_plot(points: Sequence[TrendPoint], breaks: Sequence[int], lang: str) 
         for point in points
         if point.index is not None
     ]
-    return interval_plot(rows, _("Overall satisfaction by month"), lang, key="trend-plot")
+    return interval_plot(rows, lang, key="trend-plot")

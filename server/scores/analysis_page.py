@@ -20,7 +20,7 @@ from server.scores.clerks import LEFT_OUT
 from server.scores.fused import agency_scores, rated_quarters
 from server.scores.plots import agency_plot
 from server.scores.tables import TABLES, Row, drift_words, material
-from server.scores.words import reason_words, verdict_words
+from server.scores.words import SHORT_VERDICTS, reason_words, verdict_words
 from server.store.engine import read
 from server.tabular.row_files import as_parquet, described
 from server.web.context import Analyst, ScoreReader, download, engine_of, language, province_of, render, web
@@ -70,6 +70,7 @@ def analysis_page(
         rows=rows,
         found=found,
         verdict_words=verdict_words,
+        short_verdicts=SHORT_VERDICTS,
         reason_words=reason_words,
         left_out_words=LEFT_OUT,
         parse_period=parse_period,
@@ -77,7 +78,7 @@ def analysis_page(
         agency_plot=agency_plot(table.rows, lang),
         curve_plot=curve_plot(rows["curves"], lang, {row.code: in_language(row.name, lang) for row in named}),
         difference_plot=difference_plot(points[:: -(-len(points) // POINTS) or 1], rows["agencies"], lang),
-        rank_plot=rank_plot(rows["ranks"], lang),
+        rank_plot=rank_plot(rows["ranks"], lang, {row.code: in_language(row.name, lang) for row in named}),
         evidence_plot=evidence_plot(rows["drift-evidence"], lang),
         first=first,
         firsts=first_agencies(found.rows["ranks"], first),

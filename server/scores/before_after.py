@@ -22,12 +22,13 @@ from calibration.interrupted import MONTHS_FOR_A_SEASON, Interrupted, interrupte
 from pipeline.calendar import Period, month_words, parse_period, today
 from pipeline.errors import StatisticsError
 from pipeline.instruments import Instrument
-from pipeline.language import Message
+from pipeline.language import Message, translator
 from server.catalogue.agencies import Agency, read_agencies
 from server.scores.comparing import effective
+from server.scores.course_plot import Drawn, Rule, course_plot
 from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
-from server.scores.plots import svg
+from server.scores.row_plot import Look
 from server.scores.standings import held_index, main_instrument
 from server.scores.trends import trend
 from server.store.engine import read
@@ -195,7 +196,7 @@ def before_after_page(
         problem=problem,
         conclusion=None if found is None else conclusion(found),
         rows=[] if found is None else _rows(found, words),
-        plot="" if found is None else svg(found.plot(lang, words), words[0] + " – " + words[-1]),
+        plot="" if found is None else _quarters_plot(found, words, lang),
         alone=alone,
         alone_problem=alone_problem,
         alone_conclusion=None if alone is None else series_conclusion(alone.found),
@@ -204,9 +205,46 @@ def before_after_page(
     )
 
 
+def _quarters_plot(found: BeforeAfter, words: Sequence[str], lang: str) -> Markup:
+    """Both groups over the quarters; the dashed line stands where the improvement came."""
+    _ = translator(lang)
+    looks = [(Look.OTHER, _("Improved agencies")), (Look.MAIN, _("Other agencies"))]
+    courses = [
+        Drawn(look, [(number, 100 * float(share)) for number, share in enumerate(shares) if np.isfinite(share)])
+        for (look, _words), shares in zip(looks, (found.improved, found.controls), strict=True)
+    ]
+    return course_plot(
+        courses,
+        f"{words[0]} – {words[-1]}",
+        [words[0], words[-1]],
+        lang,
+        key="quarters-plot",
+        across=(0, len(words) - 1),
+        rules=[Rule(x=found.first, words=_("the improvement came"))],
+        looks=looks,
+        title=_("Satisfaction index"),
+    )
+
+
 def _series_plot(alone: Series, lang: str) -> Markup:
+    _ = translator(lang)
     words = [month_words(month, lang) for month in alone.months]
-    return svg(alone.found.plot(words, lang), words[0] + " – " + words[-1])
+    rows, first = list(enumerate(alone.found.rows(words))), alone.found.first
+    return course_plot(
+        [
+            Drawn(Look.MAIN, [(number, row["course"]) for number, row in rows], dotted=False),
+            Drawn(Look.OTHER, [(number, row["without"]) for number, row in rows[first:]], dashed=True, dotted=False),
+            Drawn(
+                Look.HOLLOW, [(number, row["share"]) for number, row in rows if row["share"] is not None], joined=False
+            ),
+        ],
+        f"{words[0]} – {words[-1]}",
+        [words[0], words[-1]],
+        lang,
+        key="months-plot",
+        rules=[Rule(x=first, words=_("the improvement came"))],
+        title=_("Overall satisfaction, percent"),
+    )
 
 
 def _series_rows(alone: Series, lang: str) -> list[tuple[str, float | None, int, float]]:

@@ -8,13 +8,15 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
+from pipeline.calendar import Period
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.instruments import load_by_wire_code
 from pipeline.language import Message, translator
 from server.auth.roles import User
 from server.scores.bridge import Point, both_asked, bridge, line
+from server.scores.course_plot import Drawn, Rule, course_plot
 from server.scores.index import WHOLE
-from server.scores.plots import EXPLICIT_COLOUR, FUSED_COLOUR, chart_of, svg
+from server.scores.row_plot import Look
 from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.web.context import ScoreReader, engine_of, language, render
@@ -56,7 +58,7 @@ def bridge_page(
         shown=shown,
         points=points,
         channels=CHANNELS.names,
-        plot=bridge_plot(points, chosen.words(language(request)) if chosen else "", language(request)),
+        plot=bridge_plot(points, chosen, language(request)),
     )
 
 
@@ -65,47 +67,42 @@ def _whole_province(user: User) -> None:
         raise NotFoundError(Message("There is no such page."))
 
 
-def bridge_plot(points: list[Point], bridging: str, lang: str) -> Markup:
+def bridge_plot(points: list[Point], bridging: Period | None, lang: str) -> Markup:
     """Each instrument's line with its intervals, the old one carried over the link hollow and dashed, and the break."""
-    import altair as alt
-
     if not points:
         return Markup("")
     _ = translator(lang)
     names = list(dict.fromkeys(_(point.instrument) for point in points))
-    rows = [
-        {
-            "quarter": point.period.words(lang),
-            "instrument": _(point.instrument),
-            "index": round(point.value, 2),
-            "low": round(point.low, 2),
-            "high": round(point.high, 2),
-            "carried": point.carried,
-        }
-        for point in points
-    ]
-    quarters = sorted({point.period.first_month: point.period.words(lang) for point in points}.items())
-    order = [words for _month, words in quarters]
-    x = alt.X("quarter:O", sort=order, scale=alt.Scale(domain=order), title=_("Quarter"), axis=alt.Axis(labelAngle=0))
-    floor = max(0, int(min(point.low for point in points)) // 10 * 10)
-    y = alt.Y("index:Q", scale=alt.Scale(domain=[floor, 100]), title=_("Index"))
-    colours = alt.Scale(domain=names, range=[EXPLICIT_COLOUR, FUSED_COLOUR])
-    base = chart_of(rows).encode(x=x, color=alt.Color("instrument:N", title=None, scale=colours))
-    published, carried = "!datum.carried", "datum.carried"
-    layers = [
-        base.mark_rule(strokeWidth=6, opacity=0.3).encode(y=alt.Y("low:Q", title=_("Index")), y2="high:Q"),
-        base.transform_filter(published).mark_line().encode(y=y),
-        base.transform_filter(published).mark_point(filled=True, size=60).encode(y=y),
-        base.transform_filter(carried).mark_line(strokeDash=[6, 4]).encode(y=y),
-        base.transform_filter(carried).mark_point(filled=False, size=60).encode(y=y),
-    ]
-    if bridging in order:
-        mark = chart_of([{"quarter": bridging, "text": _("another instrument")}])
-        layers.append(mark.mark_rule(color="#8a4b00", strokeDash=[6, 4], strokeWidth=2).encode(x=x))
-        layers.append(
-            mark.mark_text(color="#8a4b00", align="left", dx=4, baseline="top", fontSize=12).encode(
-                x=x, y=alt.value(2), text="text:N"
+    quarters = {
+        point.period.first_month: point.period for point in sorted(points, key=lambda one: one.period.first_month)
+    }
+    courses, looks = [], []
+    for name, look in zip(names, (Look.MAIN, Look.OTHER), strict=False):
+        for carried in (False, True):
+            own = sorted(
+                (one for one in points if _(one.instrument) == name and one.carried == carried),
+                key=lambda one: one.period.first_month,
             )
-        )
-    chart = alt.layer(*layers).properties(width=860, height=260)
-    return svg(chart, _("The index by quarter under each instrument; the figures stand in the table below."))
+            courses.append(
+                Drawn(
+                    Look.HOLLOW if carried else look,
+                    [(one.period.first_month, one.value) for one in own],
+                    [(one.period.first_month, one.low, one.high) for one in own],
+                    dashed=carried,
+                )
+            )
+        looks.append((look, name))
+    floor = max(0, int(min(point.low for point in points)) // 10 * 10)
+    ends = list(dict.fromkeys((min(quarters), max(quarters))))
+    shown = bridging is not None and bridging.first_month in quarters
+    return course_plot(
+        courses,
+        _("The index by quarter under each instrument; the figures stand in the table below."),
+        [quarters[month].words(lang) for month in ends],
+        lang,
+        key="bridge-plot",
+        bounds=(floor, 100),
+        rules=[Rule(x=bridging.first_month, words=_("another instrument"))] if bridging and shown else [],
+        looks=looks,
+        title=_("Index"),
+    )

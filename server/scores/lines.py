@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pipeline.instruments import Instrument
-from pipeline.language import Text, in_language, translator
+from pipeline.language import Text, in_language
 from server.scores.comparing import Change, difference
 from server.scores.figures import Figure, Place
 from server.scores.interval_svg import Interval, interval_plot
@@ -75,13 +75,12 @@ def _lines(named: list[tuple[str, Text]], now: Place, last: Place | None, year: 
 
 def lowest_plot(lines: Sequence[Line], lang: str) -> Markup:
     """The plot of the lowest criteria."""
-    _ = translator(lang)
     rows = [
         Interval(f"{line.code}. {in_language(line.name, lang)}", f.index, f.low or 0.0, f.high or 100.0)
         for line in lines
         if (f := line.figure).index is not None
     ]
-    return interval_plot(rows, _("The lowest criteria"), lang, key="criteria-plot")
+    return interval_plot(rows, lang, key="criteria-plot")
 
 
 def place_of(places: Sequence[Place], code: str) -> Place | None:

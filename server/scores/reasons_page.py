@@ -9,7 +9,7 @@ from fastapi.responses import Response
 from markupsafe import Markup
 
 from pipeline.errors import InvalidError
-from pipeline.language import Message, in_language, translator
+from pipeline.language import Message, in_language
 from server.catalogue.agencies import read_agencies
 from server.core.labels import COMMENT_CODES
 from server.ratings.comments import coded_counts
@@ -36,11 +36,9 @@ BY: dict[str, Message] = {
 
 def reasons_plot(place: ReasonPlace, lang: str, key: str = "reasons-plot") -> Markup:
     """The reasons of a place, the most frequent first."""
-    _ = translator(lang)
     rows = [Interval(in_language(one.name, lang), one.share, one.low, one.high) for one in place.reasons]
     highest = max((row.high for row in rows), default=0.0)
-    title = _("Reasons, per cent of the sheets that were not satisfied")
-    return interval_plot(rows, title, lang, key=key, bottom=0.0, top=min(100.0, 10 * (highest // 10 + 1)))
+    return interval_plot(rows, lang, key=key, bottom=0.0, top=min(100.0, 10 * (highest // 10 + 1)))
 
 
 @router.get("/reasons")

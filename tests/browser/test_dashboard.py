@@ -100,7 +100,7 @@ def test_the_first_page_leads_with_the_official_index(page: Page, url: str, stor
     expect(row.locator("td").first).to_contain_text("80,0")
     expect(row).to_contain_text("chưa hiệu chuẩn")
     expect(page.locator(".banner")).to_contain_text("Số liệu mô phỏng")
-    expect(page.locator("figure svg")).to_have_attribute("role", "img")
+    expect(page.locator("figure .plot .of").first).to_contain_text("Sở p1 a")
     page.get_by_role("link", name="English").click()
     expect(page.locator("h1")).to_have_text("Satisfaction of citizens: the province at a glance")
     expect(row).to_contain_text("not calibrated yet")

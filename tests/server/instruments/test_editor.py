@@ -22,6 +22,7 @@ from pipeline.instruments.instrument import Item
 from pipeline.instruments.signed import open_signed
 from pipeline.instruments.writing import write_instrument
 from pipeline.keys import KEY_FILE_NAME, KeyPair, load_keys, new_keys, save_keys
+from pipeline.language.catalogues import forget
 from server.app import create_app
 from server.boxes.instrument_files import InstrumentFiles
 from server.core.config import make_config
@@ -31,6 +32,7 @@ from server.store.engine import read, write
 from server.store.tables.users import Role
 from tests.server.client import Browser
 from tests.server.province import Province, fill_province
+from tests.server.pseudo import add_language
 from tests.server.scores.test_questions import fill
 
 SHORT = load_instrument("2640")
@@ -214,7 +216,7 @@ def fill_scope(connection: Any, code: str) -> Scope:
 
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
-FIELDS = ("code", "kind", "part", "vi", "en", "asked_if", "choices", "most", "low", "high", "unit", "topic", "short")
+FIELDS = ("code", "kind", "part", "vi", "en", "asked_if", "choices", "most", "low", "high", "unit_vi", "topic", "short")
 KINDS_OR_NONE = st.sampled_from(("criterion", "fact", "three", "single", "several", "number", "text", "matrix"))
 
 
@@ -251,7 +253,7 @@ def test_the_editor_keeps_wordings_in_further_languages_as_long_as_the_vietnames
     title = msgspec.structs.replace(LONG.title, more=(("tyz", "Tên"),))
     held = msgspec.structs.replace(LONG, title=title, items=tuple(told if one is item else one for one in LONG.items))
     values = {"code": item.code, "kind": "single", "part": item.block or "", "vi": item.vi, "en": "Other",
-              "choices": editing.choices_text(told)}  # fmt: skip
+              "choices": editing.choices_text(told, ("tyz",))}  # fmt: skip
 
     def edited(**change: str) -> Item:
         changed = editing.put_item(held, item.code, {**values, **change}, ())
@@ -264,18 +266,59 @@ def test_the_editor_keeps_wordings_in_further_languages_as_long_as_the_vietnames
     assert editing.set_head(held, {**head, "title_vi": "Khác"}).title.more == ()
 
 
-def test_wordings_in_further_languages_are_written_one_a_line() -> None:
-    item = next(one for one in LONG.items if one.kind == "criterion")
-    values = {"code": item.code, "kind": "criterion", "part": item.factor or "", "vi": item.vi, "en": item.en}
-    more = "tyz: Cần\n  mww: Xav: tau \n"
-    changed = editing.put_item(LONG, item.code, {**values, "more": more}, ())
-    told = next(one for one in changed.items if one.code == item.code)
-    assert told.more == (("tyz", "Cần"), ("mww", "Xav: tau"))
-    assert editing.further_text(told) == "tyz: Cần\nmww: Xav: tau"
-    again = editing.put_item(changed, item.code, {**values, "more": ""}, ())
-    assert next(one for one in again.items if one.code == item.code).more == (), "taken out where the field is empty"
-    for bad in ("tyz Cần", "vi: Cần", "tyz: a\ntyz: b", "tyz:", "tyz: " + "x" * 401, "TYZ: a"):
-        with pytest.raises(HailongError):
-            editing.put_item(LONG, item.code, {**values, "more": bad}, ())
-    head = {"title_vi": "Tên", "overall_vi": LONG.overall.vi, "decision": "QĐ", "pooling": str(LONG.pooling)}
-    assert editing.set_head(LONG, {**head, "title_more": "tyz: Chừ"}).title.more == (("tyz", "Chừ"),)
+def test_the_editor_has_a_field_for_every_language_that_the_house_knows(
+    store: Engine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Question, choices, part, unit, title: what is typed in a third language stands in its field again."""
+    province, browser, folder = world
+    here = _post(browser, LIST, base=str(LONG.wire_code), code="tay").headers["location"]
+    assert "more_tyz" not in browser.get(f"{here}?item=K5").text, "no field for what nobody could choose"
+    add_language(folder, "tyz", "Tày", "", monkeypatch)
+    try:
+        page = browser.get(f"{here}?item=K5").text
+        assert all(f'name="{one}more_tyz"' in page for one in ("", "unit_", "title_", "overall_"))
+        assert "English | Tày" in page, "choices have a place for it, too"
+        asked = {
+            "old": "",
+            "code": "K9",
+            "kind": "single",
+            "part": "perception",
+            "vi": "Bằng gì?",
+            "more_tyz": "Cải lăng?",
+        }
+        assert (
+            _post(browser, f"{here}/items", **asked, choices="Xe máy | | Xe\n7. Xe buýt | Bus [x]").status_code == 303
+        )
+        part = {"what": "block", "code": "perception", "vi": "Cảm nhận", "more_tyz": "Slim"}
+        assert _post(browser, f"{here}/parts", **part).status_code == 303
+        head = {"title_vi": "Tên", "overall_vi": LONG.overall.vi, "decision": "QĐ", "pooling": str(LONG.pooling)}
+        assert _post(browser, f"{here}/head", **head, title_more_tyz="Chừ").status_code == 303
+        page = browser.get(f"{here}?item=K9&part=perception").text
+        assert all(f'value="{words}"' in page for words in ("Cải lăng?", "Slim", "Chừ"))
+        assert "1. Xe máy |  | Xe\n7. Xe buýt | Bus [x]" in page
+        with read(store) as connection:
+            made = drafts.all_drafts(connection, Scope(province.province_id))[0].instrument
+        item = next(one for one in made.items if one.code == "K9")
+        assert (item.more, item.choices[0].en, item.choices[0].more) == (
+            (("tyz", "Cải lăng?"),),
+            "Xe máy",
+            (("tyz", "Xe"),),
+        )
+        assert _post(browser, f"{here}/head", **head, title_more_tyz="").status_code == 303
+        assert 'value="Chừ"' not in browser.get(here).text, "an empty field takes it away"
+    finally:
+        monkeypatch.undo()
+        forget()
+    assert 'name="more_tyz"' in browser.get(f"{here}?item=K9").text, "what a draft holds can be changed later"
+
+
+def test_a_unit_keeps_its_other_languages() -> None:
+    item = next(one for one in LONG.items if one.kind == "number")
+    values = {"code": item.code, "kind": "number", "part": item.block or "", "vi": item.vi}
+
+    def unit(**change: str) -> Any:
+        changed = editing.put_item(LONG, item.code, {**values, **change}, ())
+        return next(one for one in changed.items if one.code == item.code).unit
+
+    assert unit(unit_vi="năm", unit_en="years").named.columns() == {"name_vi": "năm", "name_en": "years"}
+    assert unit(unit_vi="") is None

@@ -14,11 +14,15 @@ from sqlalchemy import Connection, Engine
 from calibration.changes import changes
 from pipeline.calendar import parse_period
 from pipeline.instruments import load_instrument
+from pipeline.language import Number
+from pipeline.text import tidy
 from server.scores.comparing import Change, differences
+from server.scores.course_plot import Drawn, Rule, course_plot
 from server.scores.figures import Figure
 from server.scores.held import Held
 from server.scores.index import compute_index
 from server.scores.interval_svg import Interval, interval_plot
+from server.scores.row_plot import Look, ticks
 from server.scores.standings import Standings, standings
 from server.store.engine import read, write
 from server.web.listing import holds, listing
@@ -114,21 +118,49 @@ NAMES = st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), min_size=1
 @settings(max_examples=60)
 @given(st.lists(st.tuples(NAMES, st.floats(0, 100), st.floats(0, 40)), min_size=1, max_size=6))
 def test_a_plot_is_well_formed_and_cuts_no_name(rows: Iterable[tuple[str, float, float]]) -> None:
+    """What is drawn has no width of its own: in per cent of where it stands, with the name as text that wraps."""
     from xml.etree import ElementTree
 
     chosen = [Interval(name, x, max(0.0, x - half), min(100.0, x + half)) for name, x, half in rows]
-    root = ElementTree.fromstring(interval_plot(chosen, "Chỉ số", "vi"))
-    assert [child.tag for child in root][:2] == ["title", "desc"]
-    assert root.get("role") == "img"
-    drawn = ["".join(text.itertext()) for text in root.iter("text") if text.get("text-anchor") == "end"]
-    assert ["".join(name.split()) for name in drawn] == ["".join(one.name.split()) for one in chosen]
-    for path in root.iter("path"):
-        assert "style" not in path.attrib, "the pages' policy allows no inline style"
-    assert float(root.get("font-size", "0")) >= 12
+    root = ElementTree.fromstring(f"<figure>{interval_plot(chosen, 'vi')}</figure>")
+    assert ["".join(name.itertext()) for name in root.iter() if name.get("class") == "of"] == [
+        tidy(one.name) for one in chosen
+    ]
+    assert [figure.text for figure in root.iter("b")] == [Number(one.index, 1).in_language("vi") for one in chosen]
+    for svg in root.iter("svg"):
+        assert not {"width", "height", "viewBox"} & set(svg.attrib)
+        for line in svg.iter("line"):
+            assert all(line.get(end, "0%").endswith("%") for end in ("x1", "x2"))
+            assert 0 <= float(line.get("x1", "0%")[:-1]) <= float(line.get("x2", "")[:-1]) <= 100
+    for part in root.iter():
+        assert "style" not in part.attrib, "the pages' policy allows no inline style"
+
+
+@given(st.floats(-1e4, 1e4), st.floats(0.01, 1e4))
+def test_an_axis_has_few_round_values(low: float, width: float) -> None:
+    found = ticks(low, low + width)
+    assert 1 <= len(found) <= 7
+    assert all(low - 1e-6 * width <= tick <= low + width * (1 + 1e-6) for tick in found)
 
 
 def test_a_plot_of_nothing_is_empty() -> None:
-    assert interval_plot([], "x", "vi") == ""
+    assert interval_plot([], "vi") == ""
+    assert course_plot([], "x", [], "vi", key="x") == ""
+
+
+def test_a_course_is_drawn_in_per_cent_of_its_own_size() -> None:
+    from xml.etree import ElementTree
+
+    lines = [Drawn(Look.MAIN, [(1, 70.0), (2, 80.0), (3, 90.0)], [(1, 60.0, 75.0)]), Drawn(Look.OTHER, [(2, 60.0)])]
+    told = ["Tháng 1/2026", "Tháng 3/2026"]
+    plot = course_plot(lines, "Chỉ số", told, "vi", key="x", rules=[Rule(x=2, words="<sáp nhập>"), Rule(y=65)])
+    root = ElementTree.fromstring(f"<figure>{plot}</figure>")
+    svg = next(root.iter("svg"))
+    assert not {"width", "height", "viewBox"} & set(svg.attrib)
+    assert [point.get("cx") for point in svg.iter("circle")] == ["9%", "53%", "97%"]
+    assert len(list(svg.iter("use"))) == 1, "the second line is told apart by shape, too"
+    assert "<sáp nhập>" in ["".join(text.itertext()) for text in svg.iter("text")]
+    assert [span.text for span in root.iter("span")] == told
 
 
 def test_a_list_is_sorted_cut_and_keeps_its_choices_in_the_address() -> None:

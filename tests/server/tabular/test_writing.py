@@ -9,6 +9,7 @@ import re
 import tempfile
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import openpyxl
 import pytest
@@ -18,7 +19,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 import server
 from pipeline.text import tidy, tidy_all
-from server.scores.plots import chart_of, svg
+from server.scores.interval_svg import Interval, interval_plot
 from server.tabular.writing import CsvWriter, add_row, disposition, safe_cell
 
 NASTY = [
@@ -104,8 +105,10 @@ def test_only_one_place_writes_csv() -> None:
 
 @pytest.mark.parametrize("code", [0, 1, 8, 0x0B, 0x1B, 0x7F, 0xFFFE, 0xFFFF])
 def test_a_name_cannot_abort_a_plot(code: int) -> None:
-    chart = chart_of([{"a": f"Sở{chr(code)}", "b": 1}]).mark_bar().encode(y="a:N", x="b:Q")
-    assert "Sở" in svg(chart, "Hình")
+    plot = interval_plot([Interval(f"Sở{chr(code)}", 80.0, 70.0, 90.0)], "vi")
+    assert "Sở" in plot
+    assert chr(code) not in plot
+    ElementTree.fromstring(f"<figure>{plot}</figure>")
 
 
 def test_the_guard_reaches_every_text() -> None:
