@@ -122,7 +122,8 @@ def hall_state(box: Box) -> HallState:
 
 def _queue_problem(box: Box) -> str:
     """Why no call reaches the box, or what was odd in those that did, since it began."""
-    oddities = () if box.queue_reader is None else box.queue_reader.calls.oddities
+    way = box.queue_reader or box.events
+    oddities = () if way is None else way.calls.oddities
     return box.queue_problem or (Joined(oddities, " ") if oddities else NOTHING)
 
 

@@ -30,7 +30,7 @@ from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
 from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
 from server.store.engine import is_taken
-from server.web.bodies import BodyGuard
+from server.web.bodies import BodyGuard, refuse_other_parts
 from server.web.confirm import AskFirst
 from server.web.context import (
     AccountUnfinishedError,
@@ -129,6 +129,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    refuse_other_parts()
     app.add_middleware(Packing)
     app.add_middleware(BodyGuard)
     app.add_middleware(WebMiddleware, state=state)

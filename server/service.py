@@ -23,6 +23,7 @@ from server.alerts.alarm import Alarm
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
+from server.core.only_server import OnlyServer
 from server.core.provinces import Province, all_provinces
 from server.feedback.cases import remind
 from server.home.digest_mail import post_digest
@@ -46,7 +47,8 @@ HELD = 750
 class Service:
     """`with Service(engine, config) as service:` serves until the block ends. Port 0 takes a free port.
 
-    Raises `ConfigError` where an address is taken, `KeyFileError` where the server has no keys."""
+    Raises `ConfigError` where an address is taken, or another server is running on the store, `KeyFileError` where the
+    server has no keys."""
 
     def __init__(self, engine: Engine, config: ServerConfig) -> None:
         self.engine = engine
@@ -54,6 +56,7 @@ class Service:
         self._keys = load_keys(config.keys_dir / KEY_FILE_NAME, "server")
         self._stop = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="retention", daemon=True)
+        self._only = OnlyServer(engine)
         self._warmer = Warmer(engine)
         self._alarm = Alarm(engine, config)
         self.web_address = ""
@@ -65,6 +68,15 @@ class Service:
         return self._keys.curve_public_z85
 
     def __enter__(self) -> Service:
+        self._only.take()
+        try:
+            self._begin()
+        except BaseException:
+            self._only.release()
+            raise
+        return self
+
+    def _begin(self) -> None:
         self._socket = _listen(self.config.web.host, self.config.web.port)
         host, port = self._socket.getsockname()[:2]
         self.web_address = f"http://{host if ':' not in host else f'[{host}]'}:{port}"
@@ -105,7 +117,6 @@ class Service:
         self._housekeeper.start()
         self._warmer.start()
         self._alarm.start()
-        return self
 
     def _serve_web(self) -> None:
         asyncio.run(self._server.serve(sockets=[bounded(self._socket, Room(HELD, HELD))]))
@@ -128,10 +139,12 @@ class Service:
             self._figures.server_close()
         self.ingest.stop()
         self._socket.close()
+        self._only.release()
 
     def _keep_house(self) -> None:
         """At its start and every hour."""
         while True:
+            self._only.keep()
             keep_house(self.engine, self.config)
             if self._stop.wait(_RETENTION_EVERY_S):
                 return

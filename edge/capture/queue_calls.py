@@ -6,6 +6,7 @@ not looked at, and no value of theirs is stored, logged or shown: a column that 
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,6 +21,10 @@ BURST_OF_A_COUNTER = 10
 """So many events of one counter are taken at once ..."""
 SECONDS_OF_AN_EVENT = 2.0
 """... and then one in so many seconds: nobody calls faster for long."""
+SAME_CALL_S = 5.0
+"""Without a number of its own, the same event within so long is the same call: nobody is served faster."""
+MANY_REPEATED = 10
+"""So many repetitions, and more of them than calls, are no repetitions."""
 
 COUNTER, MALFORMED, GROUP, FLOOD = "queue_counter", "queue_malformed", "queue_group", "queue_flood"
 OLD, DUPLICATE, RETAINED, OTHER, NUMBERS = (
@@ -37,6 +42,9 @@ ODDITIES = {
     OLD: Message("The queue system has told calls that were long over: look at its clock and at the box's."),
     NUMBERS: Message("The numbers of the queue system's view have begun anew; a call may have been missed."),
 }
+REPEATED = Message(
+    "Most of what the queue system tells is passed over as told before: look at what sends it, and at event_id."
+)
 """What a technician should know, by the reason of the drop. The other reasons are everyday."""
 
 
@@ -64,14 +72,20 @@ class QueueCalls:
     def __init__(self, counters: Mapping[str, Counter], clock: Callable[[], float] = time.monotonic) -> None:
         self.tallies = Tallies()
         self._counters, self._clock = counters, clock
+        self._lock = threading.Lock()
         self._room: dict[str, tuple[float, float]] = {}
         """By counter: how many events it may still tell at once, and when that was so."""
+        self._last: dict[str, tuple[Call, float]] = {}
+        """By counter: its last event, and when that came."""
 
     @property
     def oddities(self) -> list[Message]:
         """What was odd since the box began, once each. A technician's page may show it; no log, as it would tell when
         somebody was called."""
-        return [sentence for reason, sentence in ODDITIES.items() if self.tallies.dropped.get(reason)]
+        found = [sentence for reason, sentence in ODDITIES.items() if self.tallies.dropped.get(reason)]
+        if self.tallies.dropped.get(DUPLICATE, 0) > max(self.tallies.forwarded, MANY_REPEATED):
+            found.append(REPEATED)
+        return found
 
     def find(self, name: str) -> Counter | None:
         """The counter of that name, or the only one where none is named; None, and a drop, where there is none."""
@@ -82,19 +96,25 @@ class QueueCalls:
             self.tallies.drop(COUNTER)
         return counter
 
-    def take(self, call: Call) -> None:
-        """Hand on an event that the box has read itself, unless its counter tells too many."""
+    def take(self, call: Call, *, is_told_apart: bool = True) -> str:
+        """Hand on an event, unless its counter tells too many; why not, empty where it was. `is_told_apart`: false
+        where only its counter, its kind and its time tell whether it was here already (a sender that had no answer
+        sends again)."""
         counter = self.find(call.counter)
         if counter is None:
-            return
-        if not self._has_room(call.counter):
-            self.tallies.drop(FLOOD)
-            return
+            return COUNTER
+        with self._lock:
+            reason = DUPLICATE if not is_told_apart and self._was_last(call) else ""
+            reason = reason or ("" if self._has_room(call.counter) else FLOOD)
+        if reason:
+            self.tallies.drop(reason)
+            return reason
         if call.ends:
             counter.queue_ended()
         else:
             counter.queue_started(call.service_group)
         self.tallies.forwarded += 1
+        return ""
 
     def read(self, section: ReachedSection, value: Callable[[str], object], topic_counter: str | None = None) -> Call:
         """An event of a message or a row whose members or columns `value` gives, None for what is not there.
@@ -113,6 +133,15 @@ class QueueCalls:
             if told is not None and group is None:
                 self.tallies.drop(GROUP)
         return Call(name, ends, group or 0)
+
+    def _was_last(self, call: Call) -> bool:
+        """Whether this is the event that its counter told last, a moment ago."""
+        now_s = self._clock()
+        last, then_s = self._last.get(call.counter, (None, 0.0))
+        if call == last and now_s - then_s < SAME_CALL_S:
+            return True
+        self._last[call.counter] = call, now_s
+        return False
 
     def _has_room(self, name: str) -> bool:
         now_s = self._clock()

@@ -5,14 +5,15 @@
 
 The group of the service (0..255, public list) is all that is taken: no ticket number, no name. Where the box has
 several counters, an event names one (`{"counter": "A1", "service_group": 3}`); one that is not there is answered with
-404 and counted. Unknown keys are refused. They may have an address of their own (`[queue] port`), so that the queue
-system's network reaches nothing of the tablet: whoever reaches that can rate and opt out.
+404 and counted. A sender that had no answer sends again: the same event of a counter within five seconds is the same
+call, answered as the first was. Unknown keys are refused. They may have an address of their own (`[queue] port`), so
+that the queue system's network reaches nothing of the tablet: whoever reaches that can rate and opt out.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from edge.capture.queue_calls import MALFORMED, MAX_SERVICE_GROUP, QueueCalls
+from edge.capture.queue_calls import COUNTER, FLOOD, MALFORMED, MAX_SERVICE_GROUP, Call, QueueCalls
 from edge.queue_section import MAX_NAME
 from edge.tablet.counter import Counter
 from edge.tablet.guard import Guard
@@ -51,14 +52,15 @@ Event = TypeVar("Event", bound=VisitEvent)
 
 class QueueEvents:
     """The queue system's two addresses. `counters`: by the name that the queue system gives them; `token`: what it
-    sends. `tallies`: what was handed on, and dropped by reason: `queue_token`, `queue_malformed`, `queue_counter`."""
+    sends. `calls`: with what was handed on, and dropped by reason: `queue_token`, `queue_malformed`, `queue_counter`,
+    `queue_duplicate`, `queue_flood`."""
 
     def __init__(self, counters: Mapping[str, Counter], token: str) -> None:
-        self._calls, self._token = QueueCalls(counters), token
-        self.tallies = self._calls.tallies
+        self.calls, self._token = QueueCalls(counters), token
+        self.tallies = self.calls.tallies
 
     def routes(self) -> list[Route]:
-        """They answer 204, or 401 (token), 404 (counter), 413 or 422 (body)."""
+        """They answer 204, or 401 (token), 404 (counter), 413 or 422 (body), 429 (more than people can call)."""
         return [
             Route("/visit/start", self._start, methods=["POST"]),
             Route("/visit/end", self._end, methods=["POST"]),
@@ -68,19 +70,18 @@ class QueueEvents:
         event = await self._read(request, VisitStart)
         if isinstance(event, Response):
             return event
-        group = event.service_group
-        return await self._hand_on(event, lambda counter: counter.queue_started(group))
+        return await self._hand_on(Call(event.counter, service_group=event.service_group))
 
     async def _end(self, request: Request) -> Response:
         event = await self._read(request, VisitEvent)
-        return event if isinstance(event, Response) else await self._hand_on(event, Counter.queue_ended)
+        return event if isinstance(event, Response) else await self._hand_on(Call(event.counter, ends=True))
 
-    async def _hand_on(self, event: VisitEvent, what: Callable[[Counter], None]) -> Response:
-        counter = self._calls.find(event.counter)
-        if counter is None:
+    async def _hand_on(self, call: Call) -> Response:
+        reason = await run_in_threadpool(self.calls.take, call, is_told_apart=False)
+        if reason == COUNTER:
             return _problem(404, "There is no such counter at this box: name one of its queue_id.")
-        await run_in_threadpool(what, counter)
-        self.tallies.forwarded += 1
+        if reason == FLOOD:
+            return _problem(429, "More calls than people can make: those were passed over.")
         return Response(status_code=204)
 
     async def _read(self, request: Request, kind: type[Event]) -> Event | Response:

@@ -15,15 +15,23 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from edge.capture.queue_calls import DUPLICATE, MALFORMED, OLD, OTHER, RETAINED, Call, OddEventError, QueueCalls
+from edge.capture.queue_calls import (
+    DUPLICATE,
+    MALFORMED,
+    OLD,
+    OTHER,
+    RETAINED,
+    SAME_CALL_S,
+    Call,
+    OddEventError,
+    QueueCalls,
+)
 from edge.queue_section import QueueMqttSection
 
 MAX_MESSAGE_BYTES = 16_384
 """The broker is asked to send nothing larger (MQTT 5, Maximum Packet Size)."""
 MAX_AGE_S = 60.0
 """A call that was sent so long ago, or so far ahead, is none of now."""
-SAME_CALL_S = 5.0
-"""Without `event_id`, the same message within so long is the same call: nobody is served faster."""
 REMEMBERED_S = 3_600.0
 MAX_REMEMBERED = 1_024
 _INDOCHINA = timezone(timedelta(hours=7))
@@ -89,7 +97,7 @@ class QueueMessages:
         return now_s is not None and abs(now_s - _seconds(sent)) > MAX_AGE_S
 
     def _was_here(self, topic: str, payload: bytes, call: Call, identity: object) -> bool:
-        if isinstance(identity, str | int | float):
+        if _tells_apart(identity):
             what, within_s = f"{call.counter}\0{call.ends}\0{identity}".encode("utf-8", "replace"), REMEMBERED_S
         else:
             what, within_s = topic.encode("utf-8", "replace") + b"\0" + payload, SAME_CALL_S
@@ -106,6 +114,13 @@ class QueueMessages:
         self._remembered.pop(digest, None)  # the newest stands last
         self._remembered[digest] = now_s
         return False
+
+
+def _tells_apart(identity: object) -> bool:
+    """Whether a value can be what no two calls share: an empty text, `true` and NaN stand where none was given."""
+    if isinstance(identity, str):
+        return bool(identity.strip())
+    return isinstance(identity, int | float) and not isinstance(identity, bool) and identity == identity
 
 
 def matched(pattern: str, topic: str) -> tuple[bool, str | None]:
@@ -136,7 +151,7 @@ def _seconds(sent: object) -> float:
     if isinstance(sent, str) and len(sent) <= 40:
         try:
             time_of = datetime.fromisoformat(sent)
-        except ValueError:
+        except (ValueError, OverflowError):
             raise OddEventError(MALFORMED) from None
         return (time_of if time_of.tzinfo else time_of.replace(tzinfo=_INDOCHINA)).timestamp()
     if isinstance(sent, bool) or not isinstance(sent, int | float) or not 0 < sent < 1e15:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import ssl
 import time
+import weakref
 from typing import Any
 
 from edge.capture.queue_messages import MAX_MESSAGE_BYTES, QueueMessages
@@ -47,6 +48,7 @@ class QueueMqtt:
         client = self._paho.Client(self._paho.CallbackAPIVersion.VERSION2, protocol=self._paho.MQTTv5)
         client.on_connect, client.on_subscribe, client.on_message = self._connected, self._subscribed, self._message
         client.connect_timeout = ANSWER_S
+        _bound(client)
         if section.user:
             client.username_pw_set(section.user, self._password)
         self._client = client
@@ -104,6 +106,8 @@ class QueueMqtt:
 
     def _listen(self, seconds: float, is_there: Any = lambda: False) -> None:
         code = self._client.loop(seconds)
+        if self._client._in_messages:  # of another kind than was asked for: each would be kept until it is confirmed
+            raise self._silent()
         if code != self._paho.MQTT_ERR_SUCCESS and not is_there():
             raise self._silent()
 
@@ -157,6 +161,19 @@ def _trust(section: QueueMqttSection) -> _Trust:
             Message("[queue.mqtt] ca_file is a text file in PEM; check its owner."),
         ) from None
     return trust
+
+
+def _bound(client: Any) -> None:
+    """Hold a broker to what it was asked to: the library takes a packet of 256 MiB as it comes."""
+    receive, owner = type(client)._sock_recv, weakref.ref(client)  # its sockets are closed when it is let go of
+
+    def bounded(size: int) -> bytes:
+        if size > MAX_MESSAGE_BYTES:
+            raise ConnectionError
+        data: bytes = receive(owner(), size)
+        return data
+
+    client._sock_recv = bounded
 
 
 def _wishes() -> Any:

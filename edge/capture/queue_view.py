@@ -3,14 +3,21 @@
 Only the columns that the configuration names are in the query, texts cut off in the data base. A row is new where its
 number is: what stands in the view when the box connects is passed over, and so is what came while it could not look. A
 row that was written late, with a number a little below the newest, is still taken.
+
+One number that is far too large (a slip, a clock that jumped, numbers that begin anew while the old rows still stand
+there) would be the newest for ever, and every later call below it. So a row that comes far below the newest is not
+taken, but followed: what stands above it is set aside.
 """
 
 from __future__ import annotations
 
+import os
+import socket
 import sqlite3
+import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -27,6 +34,8 @@ MAX_LATE = 32
 STALE_S = 15.0
 """So long after a look that was due, what is new has waited too long to be a call of now."""
 QUERY_S = 5.0
+HANG_S = QUERY_S + 5.0
+"""The data base itself ends a query that takes too long; one that says nothing at all is left after so long."""
 CONNECT_S = 10
 _WHOLE_NUMBERS = frozenset({20, 21, 23, 1700})
 """PostgreSQL's types int8, int2, int4 and numeric (pg_type.oid)."""
@@ -65,6 +74,10 @@ class QueueView:
         self._base: _Base | None = None
         self._seen: set[int] = set()
         self._newest: int | None = None
+        self._aside: set[int] = set()
+        """Numbers in the view that are no call's of now, however large they are."""
+        self._shown: tuple[frozenset[int], int] = frozenset(), 0
+        """Numbers of the look before, and the least that it reached: nothing of the view stood unseen above that."""
         self._looked_s: float | None = None
 
     def open(self) -> None:
@@ -72,14 +85,19 @@ class QueueView:
         self.close()
         base: _Base = _Postgres(self._section, self._password) if self._section.file is None else _Sqlite(self._section)
         self._base = base
-        self._pass_over(self._look())
+        rows = self._look()
+        self._aside.clear()
+        self._pass_over(rows)
+        self._note(rows)
 
     def read(self) -> float:
         """Hand on the rows that are new; returns the seconds until the next look. Raises `SourceError`."""
         looked_s = self._looked_s
-        rows = self._look()
+        shown = self._look()
         assert looked_s is not None
         assert self._looked_s is not None
+        self._aside &= shown.keys()
+        rows = {number: row for number, row in shown.items() if number not in self._aside}
         newest = max(rows, default=None)
         if newest is not None and self._newest is not None and newest < self._newest:
             # a row that is over has left the view, or the numbers have begun anew
@@ -97,6 +115,8 @@ class QueueView:
             else:
                 for number in new:
                     self._hand_on(rows[number])
+                self._follow(rows)
+        self._note(shown)
         return self._section.every_s
 
     def close(self) -> None:
@@ -124,6 +144,21 @@ class QueueView:
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         raise SourceError(_NO_NUMBER.with_params(column=self._section.number))
+
+    def _note(self, shown: dict[int, Sequence[object]]) -> None:
+        """What stood in the view at this look."""
+        self._shown = frozenset(shown), min(shown) if len(shown) >= MAX_ROWS else -(2**63)
+
+    def _follow(self, rows: dict[int, Sequence[object]]) -> None:
+        """Where a row has come far below the newest, go on from there: what is above is none of now."""
+        before, reached = self._shown
+        newest = max(rows, default=0)
+        strays = [n for n in rows if reached < n <= newest - MAX_LATE and n not in before]
+        if strays:
+            self._calls.tallies.drop(NUMBERS, len(strays))
+            last = max(strays)
+            self._aside |= {number for number in rows if number > last}
+            self._newest, self._seen = last, {number for number in rows if last - MAX_LATE < number <= last}
 
     def _new(self, rows: dict[int, Sequence[object]]) -> list[int]:
         """Numbers that were not there at the look before, in their order."""
@@ -175,6 +210,8 @@ class _Sqlite:
         self._end_s = time.monotonic() + QUERY_S
         try:
             self._connection.execute("PRAGMA query_only = ON")
+            # one row in another encoding is that row's trouble
+            self._connection.text_factory = lambda raw: raw.decode("utf-8", "replace")
             return self._connection.execute(statement).fetchall()
         except sqlite3.Error as error:
             raise self._said(error) from None
@@ -231,8 +268,11 @@ class _Postgres:
                     "says more."
                 ),
             ) from None
+        self._connection.adapters.register_loader("text", _lenient_loader())
         try:
             self._refuse_who_may_write()
+            if self._connection.info.parameter_status("server_encoding") == "SQL_ASCII":
+                self._run("SET client_encoding TO 'SQL_ASCII'")  # as it was put in: not asked whether it is UTF-8
         except SourceError:
             self.close()
             raise
@@ -263,7 +303,8 @@ class _Postgres:
     def _run(self, statement: str, values: Sequence[object] | None = None) -> Any:
         errors = self._psycopg.errors
         try:
-            return self._connection.execute(statement, values)
+            with self._left_after(HANG_S):
+                return self._connection.execute(statement.encode(), values)
         except (errors.UndefinedTable, errors.InvalidSchemaName):
             raise _no_view(self._section) from None
         except errors.UndefinedColumn as error:
@@ -282,6 +323,19 @@ class _Postgres:
                 Message("The box connects again by itself; calls of the meantime are passed over."),
             ) from None
 
+    @contextmanager
+    def _left_after(self, seconds: float) -> Iterator[None]:
+        """Within, a server that says nothing for so long is hung up on: its own time-out ends what it does, not what
+        it, or a pooler before it, does not do."""
+        waiting = threading.Timer(seconds, _hang_up, [self._connection.fileno()])
+        waiting.daemon = True
+        waiting.start()
+        try:
+            yield
+        finally:
+            waiting.cancel()
+            waiting.join()
+
     def _names(self) -> list[str]:
         section = self._section
         names = (section.number, section.counter, section.service_group, section.event)
@@ -296,6 +350,23 @@ def _psycopg() -> Any:
             Message("A view of PostgreSQL needs an extra."), Message("Run: pip install 'hailong[edge-queue]'")
         ) from None
     return psycopg
+
+
+def _lenient_loader() -> Any:
+    """Reads texts as UTF-8, and what is none as signs that no counter's name has: a data base without an encoding hands
+    out whatever bytes were put in, and cuts a letter in two."""
+    from psycopg.adapt import Loader
+
+    class Lenient(Loader):
+        def load(self, data: Any) -> str:
+            return bytes(data).decode("utf-8", "replace")
+
+    return Lenient
+
+
+def _hang_up(file: int) -> None:
+    with suppress(OSError), socket.socket(fileno=os.dup(file)) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _quoted(name: str) -> str:

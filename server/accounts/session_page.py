@@ -12,11 +12,11 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import Connection, Row
 
 from pipeline.calendar import day_words
-from pipeline.errors import ProviderError, RequestError
+from pipeline.errors import ForbiddenError, ProviderError, RequestError
 from pipeline.language import Message
 from server.auth.access_log import log_failed_log_in
 from server.auth.devices import PLACES
-from server.auth.factors import WRONG_CODE, has_factor, recovery_codes_left, take_code
+from server.auth.factors import WRONG_CODE, has_factor, recovery_codes_left, take_code, wrong_codes
 from server.auth.passwords import password_fits, stand_in_hash
 from server.auth.provider_accounts import linked_users, may_use_password
 from server.auth.users import (
@@ -63,6 +63,18 @@ def too_many(wait_s: float) -> Message:
 def local_path(path: str) -> str:
     """A path of this server; anything that could lead elsewhere becomes the overview."""
     return path if path.startswith("/") and not path.startswith(("//", "/\\")) else "/"
+
+
+def count_guess(request: Request, name: str) -> None:
+    """A page that is left open is no place to guess at, either. Raises `ForbiddenError`."""
+    wait_s = wait_for_all(*limits_of_log_in(request, name))
+    if wait_s > 0:
+        raise ForbiddenError(too_many(wait_s))
+
+
+def forget_guesses(request: Request, name: str) -> None:
+    """After one that fitted."""
+    _forget(limits_of_log_in(request, name))
 
 
 @router.get("/log-in")
@@ -122,14 +134,19 @@ def log_in_code(
     wait_s = wait_for_all(*limits)
     if wait_s > 0:
         return code_form(request, 429, too_many(wait_s), ticket, after)
+    status = 401
+    refused: Message | str = WRONG_CODE
     with write(state.engine) as connection:
-        fits = take_code(connection, row.province_id, row.id, code, state.factor_key)
+        try:
+            fits = take_code(connection, row.province_id, row.id, code, state.factor_key)
+        except ForbiddenError as error:
+            fits, status, refused = False, 429, error.said
         if not fits:
             log_failed_log_in(connection, row.name, "/log-in/code")
     if not fits:
-        return code_form(request, 401, WRONG_CODE, ticket, after)
+        return code_form(request, status, refused, ticket, after)
     _forget(limits)
-    return let_in(request, row, after, began)
+    return let_in(request, row, after, began, code_shown=True)
 
 
 def _forget(limits: Limits) -> None:
@@ -140,11 +157,19 @@ def _forget(limits: Limits) -> None:
     by_address.take_back(its_address)
 
 
-def let_in(request: Request, row: Row[Any], after: str, began: Began = BY_PASSWORD) -> Response:
-    """Open a new session, whatever cookie the browser brought."""
+def let_in(
+    request: Request, row: Row[Any], after: str, began: Began = BY_PASSWORD, *, code_shown: bool = False
+) -> Response:
+    """Open a new session, whatever cookie the browser brought; unless the user (`row`, as it was read before the
+    password was looked at) has been shut out, or got another password or a second factor since: what ends the sessions
+    of before ends those that are about to begin, too."""
     state = web(request)
     hours = state.config.web.session_hours
     with write(state.engine) as connection:
+        now = connection.execute(users.select().where(users.c.id == row.id).with_for_update(read=True)).first()
+        skips_code = not (code_shown or began.factor_shown) and has_factor(connection, row.province_id, row.id)
+        if now is None or not now.active or mark_of(now) != mark_of(row) or skips_code:
+            return log_in_form(request, 401, Message("That took too long: begin again."), after=after)
         brought = read_session(state.secret, cookie(request, state.config, SESSION_COOKIE))
         if brought:
             close_session(connection, brought)
@@ -230,6 +255,7 @@ def account_form(request: Request, status: int = 200, problem: str = "") -> Resp
         told = resets(connection, user.province_id, user.user_id)
         factor = has_factor(connection, user.province_id, user.user_id)
         codes_left = recovery_codes_left(connection, user)
+        wrong = wrong_codes(connection, user)
         here = read_session(web(request).secret, cookie(request, web(request).config, SESSION_COOKIE)) or ""
         mine = open_sessions(connection, user, here)
         linked = linked_users(connection, user.scope).get(user.user_id)
@@ -242,6 +268,7 @@ def account_form(request: Request, status: int = 200, problem: str = "") -> Resp
         resets=told,
         factor=factor,
         codes_left=codes_left,
+        wrong=wrong,
         provider=web(request).config.oidc.shown_name,
         linked=linked,
         has_password=own.password_hash != NO_PASSWORD,
@@ -266,8 +293,10 @@ def account(
     if user is None or user.user_id is None:
         raise LogInNeededError
     try:
+        count_guess(request, user.name)
         with write(web(request).engine) as connection:
             change_password(connection, user, old, new)
+        forget_guesses(request, user.name)
     except RequestError as error:
         return account_form(request, error.status, error_text(request, error))
     response = RedirectResponse("/log-in?changed=true", 303)

@@ -1,7 +1,9 @@
 """The second factor: codes of a telephone (TOTP, RFC 6238: HMAC-SHA-1, 6 digits, half minutes) and recovery codes.
 
 A code is good for its half minute and the one on either side, and once: the store keeps the newest step taken. The
-secret is sealed under a key that is not in the store (ADR 0181); of a recovery code there is only the SHA-256.
+secret is sealed under a key that is not in the store (ADR 0181); of a recovery code there is only the SHA-256. Codes
+that do not fit are counted in the store, by person and day: whoever knows a password could otherwise try some thousand
+codes a day from many networks, and one in 333,333 fits at any moment.
 """
 
 from __future__ import annotations
@@ -15,10 +17,10 @@ from collections.abc import Collection
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, case, insert, or_
 
-from pipeline.calendar import now_s
-from pipeline.errors import ConflictError, InvalidError, NotFoundError
+from pipeline.calendar import day_at, now_s
+from pipeline.errors import ConflictError, ForbiddenError, NotFoundError
 from pipeline.language import Message
 from server.auth.roles import User
 from server.core.changes import record_change
@@ -33,10 +35,16 @@ DRIFT = 1
 """Steps by which a telephone's clock may be off (RFC 6238, 5.2)."""
 SECRET_BYTES = 20
 """As RFC 4226 asks (160 bits)."""
+GUESSES_A_DAY = 20
+"""Codes of the telephone that do not fit, of one person; then recovery codes alone are looked at until tomorrow."""
 RECOVERY_CODES = 8
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 _CODE = re.compile(f"[0-9]{{{DIGITS}}}")
 _SETTING = "second_factor_roles"
+TOO_MANY_CODES = (
+    Message("Too many codes did not fit today: the telephone's codes are taken again tomorrow."),
+    Message("Use a recovery code. If it was not you who tried, change the password: somebody knows it."),
+)
 WRONG_CODE = Message("The code does not fit, or was used before: wait for the next one.")
 
 
@@ -74,15 +82,16 @@ def begin_factor(connection: Connection, user: User, key: bytes) -> bytes:
     return secret
 
 
-def confirm_factor(connection: Connection, user: User, code: str, key: bytes) -> list[str]:
-    """Put the factor into force with a first code; returns the recovery codes. Raises `InvalidError` for a code that
-    does not fit, `NotFoundError` where nothing was begun."""
+def confirm_factor(connection: Connection, user: User, code: str, key: bytes) -> list[str] | None:
+    """Put the factor into force with a first code; returns the recovery codes, None for a code that does not fit (which
+    counts where the transaction is kept). Raises `NotFoundError` where nothing was begun, `ForbiddenError` after too
+    many."""
     user_id = _id(user)
     row = connection.execute(_mine(user).select(second_factors).where(second_factors.c.user_id == user_id)).first()
     if row is None or row.confirmed:
         raise NotFoundError(Message("Nothing was begun that could be confirmed."), Message("Begin again."))
     if not _take_step(connection, user.province_id, user_id, _plain(code), key):
-        raise InvalidError(WRONG_CODE)
+        return None
     of_user = _mine(user).update(second_factors).where(second_factors.c.user_id == user_id)
     connection.execute(of_user.values(confirmed=True))
     record_change(connection, user.province_id, user_id, "factor_set", {"user": user_id})
@@ -98,7 +107,8 @@ def pending_secret(connection: Connection, user: User, key: bytes) -> bytes | No
 
 
 def take_code(connection: Connection, province_id: int, user_id: int, code: str, key: bytes) -> bool:
-    """Whether a code of the telephone or a recovery code fits; it is used up. Count the guess before."""
+    """Whether a code of the telephone or a recovery code fits; it is used up. Count the guess before. The caller's
+    transaction is kept where it does not fit, or the guess would not count. Raises `ForbiddenError` after too many."""
     code = _plain(code)
     if _CODE.fullmatch(code):
         return _take_step(connection, province_id, user_id, code, key)
@@ -116,14 +126,29 @@ def _take_step(connection: Connection, province_id: int, user_id: int, code: str
     secret = None if sealed is None else unseal(sealed, _owner(user_id), key)
     if secret is None:
         return False
+    day = day_at(now_s())
+    another = second_factors.c.guess_day != day
+    guess = Scope(province_id).update(second_factors).where(of_user)
+    counted = {"guesses": case((another, 1), else_=second_factors.c.guesses + 1), "guess_day": day}
+    has_room = or_(another, second_factors.c.guesses < GUESSES_A_DAY)
+    if connection.execute(guess.where(has_room).values(**counted)).rowcount != 1:
+        raise ForbiddenError(*TOO_MANY_CODES)
     now = now_s() // STEP_S
     near = range(now - DRIFT, now + DRIFT + 1)
     fitting = [step for step in near if hmac.compare_digest(code_at(secret, step), code)]
     for step in fitting:  # the store itself says whether it was first: two at once cannot both be
-        newer = Scope(province_id).update(second_factors).where(of_user, second_factors.c.last_step < step)
-        if connection.execute(newer.values(last_step=step)).rowcount == 1:
+        newer = guess.where(second_factors.c.last_step < step)
+        done = {"last_step": step, "guesses": second_factors.c.guesses - 1}
+        if connection.execute(newer.values(**done)).rowcount == 1:
             return True
     return False
+
+
+def wrong_codes(connection: Connection, user: User) -> int:
+    """How many codes of the telephone did not fit today."""
+    today_s = second_factors.c.guess_day == day_at(now_s())
+    query = _mine(user).select(second_factors, second_factors.c.guesses)
+    return connection.execute(query.where(second_factors.c.user_id == user.user_id, today_s)).scalar() or 0
 
 
 def new_recovery_codes(connection: Connection, user: User) -> list[str]:
@@ -133,6 +158,8 @@ def new_recovery_codes(connection: Connection, user: User) -> list[str]:
 
 
 def _make_codes(connection: Connection, province_id: int, user_id: int) -> list[str]:
+    mine = Scope(province_id).select(second_factors, second_factors.c.id).where(second_factors.c.user_id == user_id)
+    connection.execute(mine.with_for_update())  # of two at once the second ends what the first has made
     connection.execute(Scope(province_id).delete(recovery_codes).where(recovery_codes.c.user_id == user_id))
     codes = [
         "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4)) for _ in range(RECOVERY_CODES)
@@ -140,11 +167,6 @@ def _make_codes(connection: Connection, province_id: int, user_id: int) -> list[
     rows = [{"province_id": province_id, "user_id": user_id, "code_hash": _digest(_plain(code))} for code in codes]
     connection.execute(insert(recovery_codes), rows)
     return codes
-
-
-def _random_code() -> str:
-    """4 groups of 4 letters, 79 bits: no store of hashes gives one back."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(4))
 
 
 def recovery_codes_left(connection: Connection, user: User) -> int:

@@ -131,7 +131,8 @@ class _Sheets:
             for name in ("handling", "deciding")
         )
         answers, more = self._read_answers(cells, problems)
-        reasons = problems.of(self._read_reasons, cells.get("reasons", ""), otherwise=0)
+        reasons = problems.of(self._read_reasons, cells.get("reasons", ""), bool(cells.get("counted")), otherwise=0)
+        problems.of(_review, cells.get("review", ""), otherwise=None)
         flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
         problems.of(self._check_instrument, cells, otherwise=None)
         form = cells.get("form", "").upper()
@@ -191,9 +192,10 @@ class _Sheets:
             raise ValueError(Message("answers of tablets come from the boxes, not from files"))
         return channel
 
-    def _read_reasons(self, cell: str) -> int:
-        """Codes or wordings with commas between them, or the sum of codes that our own export writes."""
-        if cell.isascii() and cell.isdigit() and len(cell) <= 9:
+    def _read_reasons(self, cell: str, is_ours: bool) -> int:
+        """Codes or wordings with commas between them; in our own export the sum of codes that it writes. In another
+        program's file a number is that of a choice."""
+        if is_ours and cell.isascii() and cell.isdigit() and len(cell) <= 9:
             return int(cell)
         mask = 0
         for part in cell.replace(";", ",").split(",") if cell else ():
@@ -222,6 +224,15 @@ def _day(text: str) -> int:
     if not text:
         raise ValueError(Message("the day is missing"))
     return read_day(text)
+
+
+_REFUSED = frozenset(("rejected", "notapproved", "validationstatusnotapproved", "tuchoi", "khongduyet", "khongdat"))
+
+
+def _review(text: str) -> None:
+    """What a reviewer said of a sheet in a form program. Raises `ValueError` for one that was refused there."""
+    if plain(text) in _REFUSED:
+        raise ValueError(Message("its reviewer refused the sheet ('{text}'): take the row out", text=text[:30]))
 
 
 def _flag(counted: str, flag: str) -> int:
@@ -428,6 +439,7 @@ RATINGS = ImportSpec(
         "handling",
         "deciding",
         "reasons",
+        "review",
         "flag",
         "counted",
         "instrument",

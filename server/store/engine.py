@@ -124,12 +124,24 @@ def _say(context: ExceptionContext) -> HailongError | None:
     stays SQLAlchemy's `IntegrityError`, since only who wrote the row knows what it means."""
     error = context.original_exception
     kind = context.sqlalchemy_exception
+    if kind is not None and getattr(error, "diag", None) is not None:
+        _silence(error, kind)
     if isinstance(kind, OperationalError | InterfaceError):
         busy = "locked" in str(error) or "busy" in str(error)
         return StoreError(*(_BUSY if busy else _AWAY))
     if isinstance(kind, DataError) or isinstance(error, OverflowError | TooLongError):
         return InvalidError(*_DOES_NOT_FIT)
     return None
+
+
+def _silence(error: BaseException, kind: BaseException) -> None:
+    """PostgreSQL quotes the row that it refuses, a telephone number or answers in it ("Failing row contains ..."), and
+    what an error says ends up in a log: the name of what refused is enough."""
+    about: Any = error.diag  # type: ignore[attr-defined]
+    if about.sqlstate and about.sqlstate[:2] in ("22", "23"):  # of data, of constraints
+        name = about.constraint_name or about.column_name or ""
+        error.args = (f"{about.sqlstate} {about.table_name or ''} {name}".strip(),)
+        kind.args = (f"({type(error).__name__}) {error}",)
 
 
 _TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "23505")

@@ -47,6 +47,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "phone": ("phone", "điện thoại", "số điện thoại", "sđt"),
     "organisation": ("organisation", "organization", "tổ chức", "đơn vị công tác", "bưu cục"),
     "expectation": ("expectation", "mong đợi", "kỳ vọng"),
+    "review": ("review", "_validation_status", "ReviewState", "trạng thái duyệt", "tình trạng duyệt"),
     "flag": ("flag", "nghi vấn"),
     "counted": ("counted", "được tính"),
     "instrument": ("instrument", "bộ câu hỏi"),

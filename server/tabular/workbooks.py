@@ -24,6 +24,9 @@ MAX_RATIO = 200
 SMALL_BYTES = 4 << 20
 """Below, a ratio says nothing: nothing large comes of it."""
 _CHUNK = 1 << 20
+_CALCULATION = re.compile(rb"<(?:\w+:)?calcPr\b([^>]*)>")
+_ATTRIBUTE = re.compile(rb'\b(\w+)="([^"]*)"')
+_YES, _NO = (b"1", b"true"), (b"0", b"false")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 
 
@@ -104,12 +107,13 @@ def xlsx(path: Path, out: Counted) -> Outcome:
     except Exception as error:  # openpyxl raises what its parsers raise; a damaged file is a damaged file
         raise RefusedError("strict" if _is_strict(path) else "not_xlsx") from error
     try:
+        is_made = _is_made(opened.archive.read(opened.parser.workbook_part_name))
         if not book.worksheets and _is_strict(path):
             raise RefusedError("strict")
         for sheet in book.worksheets:
             reader: Any = sheet
             with zipfile.ZipFile(path) as archive:
-                facts = _facts(archive, str(reader._worksheet_path).lstrip("/"))
+                facts = _facts(archive, str(reader._worksheet_path).lstrip("/"), is_made=is_made)
             out.start(sheet.title, facts.hidden)
             _sheet_rows(reader, facts, out)
     except (RefusedError, MemoryError):
@@ -127,6 +131,16 @@ def _is_strict(path: Path) -> bool:
             return b"purl.oclc.org/ooxml" in archive.read("_rels/.rels")
     except (zipfile.BadZipFile, KeyError, OSError):
         return False
+
+
+def _is_made(data: bytes) -> bool:
+    """Whether what a workbook's formulas have as their values was made by somebody: a program that writes formulas and
+    does not work them out puts 0 there, and asks for it to be done when the file is opened (XlsxWriter). `data`: the
+    workbook's part; openpyxl takes what is not said there for said."""
+    found = _CALCULATION.search(data)
+    said = dict(_ATTRIBUTE.findall(found[1])) if found else {}
+    stale = said.get(b"calcMode") == b"manual" and said.get(b"calcOnSave") in _NO
+    return said.get(b"fullCalcOnLoad") not in _YES and said.get(b"calcCompleted") not in _NO and not stale
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +198,8 @@ def _struck(text: Any) -> str:
     return ("struck" if all(through) else "partly") if any(through) else ""
 
 
-def _facts(archive: zipfile.ZipFile, part: str) -> _Facts:
-    """One pass over a sheet's part, in pieces that end with a row."""
+def _facts(archive: zipfile.ZipFile, part: str, *, is_made: bool) -> _Facts:
+    """One pass over a sheet's part, in pieces that end with a row. `is_made`: whether its formulas' values are."""
     found = _Facts()
     with archive.open(part) as file:
         tail = b""
@@ -196,14 +210,14 @@ def _facts(archive: zipfile.ZipFile, part: str) -> _Facts:
                 cut = 0
             if len(data) - cut > MAX_STRINGS_BYTES:
                 raise RefusedError("part_too_large", f"{part}, {MAX_STRINGS_BYTES >> 20} MiB")
-            _look(data[:cut], found)
+            _look(data[:cut], found, is_made)
             tail = data[cut:]
-        _look(tail, found)
+        _look(tail, found, is_made)
     found.merges.sort(key=lambda merge: merge.first_row)
     return found
 
 
-def _look(data: bytes, found: _Facts) -> None:
+def _look(data: bytes, found: _Facts, is_made: bool) -> None:
     found.rows += data.count(b"row>")
     if b"mergeCell" in data:
         for match in _MERGE.finditer(data):
@@ -219,7 +233,7 @@ def _look(data: bytes, found: _Facts) -> None:
         if not _FORMULA.search(cell[2]):
             continue
         value = _VALUE.search(cell[2])
-        if value is not None and (value[1] or b't="str"' in cell[1]):
+        if is_made and value is not None and (value[1] or b't="str"' in cell[1]):
             continue
         reference = _REFERENCE.search(cell[1])
         if reference is None:

@@ -4,23 +4,30 @@ FastAPI reads a form before any dependency of its route runs: an upload of a str
 asked who he is. Here the route's permission is looked up first; without it the request goes on with an empty body, and
 is refused as ever. A body that trickles is cut off. A form is UTF-8: the parser of forms decodes by any of Python's
 codecs that a header names, and some of those take time that grows with the square of the text (`punycode`: 13 s for
-150 KB, in which nobody else is answered) or make half characters that no store takes (`utf-7`).
+150 KB, in which nobody else is answered) or make half characters that no store takes (`utf-7`). And it is refused
+where it is not UTF-8: the libraries put U+FFFD, or the letters of Latin-1, in the place of what they cannot read, and
+nobody is told. The same is asked of addresses. Letters that were not percent-encoded (`curl -d`) are read as they are
+meant; the parser would take each of their bytes for a letter.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from anyio import move_on_after
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from python_multipart.multipart import parse_options_header
+from starlette import formparsers
 from starlette.responses import PlainTextResponse
 from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pipeline import language
 from server.auth.roles import Permission, User
 from server.web.context import SAFE_METHODS
 
@@ -29,6 +36,12 @@ SLOWEST_BYTES_S = 16_384
 """A body may take 20 s, and a second more for every 16 KiB that have come."""
 _OF_THE_BODY = frozenset({b"content-type", b"content-length"})
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii"})
+_FORM = b"application/x-www-form-urlencoded"
+MAX_FORM_BYTES = 1 << 20
+"""A longer form is refused further on."""
+_HIGH = re.compile(rb"[\x80-\xff]")
+_NOT_UTF_8_PART = language.Message("What was sent is not UTF-8: nothing was stored. Send forms as UTF-8.")
+_NOT_UTF_8_ADDRESS = "Địa chỉ phải viết bằng UTF-8. / Write addresses in UTF-8."
 _NOT_UTF_8 = "Biểu mẫu phải được gửi bằng UTF-8. / Send forms as UTF-8."
 
 
@@ -40,7 +53,14 @@ class BodyGuard:
         self._needs = RoutePermissions()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in SAFE_METHODS:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if not is_utf_8(scope.get("raw_path") or b"") or not is_utf_8(scope["query_string"]):
+            await PlainTextResponse(_NOT_UTF_8_ADDRESS, 400)(scope, receive, send)
+            return
+        scope["query_string"] = _escaped(scope["query_string"])
+        if scope["method"] in SAFE_METHODS:
             await self.app(scope, receive, send)
             return
         permission = self._needs.of(scope)
@@ -51,7 +71,71 @@ class BodyGuard:
         elif any(_charset(value) not in _CHARSETS for name, value in scope["headers"] if name == b"content-type"):
             await PlainTextResponse(_NOT_UTF_8, 415)(scope, receive, send)
             return
-        await self.app(scope, _in_time(receive) if may else _nothing, send)
+        receive = _in_time(receive) if may else _nothing
+        if may and any(_kind(value) == _FORM for name, value in scope["headers"] if name == b"content-type"):
+            messages = await _begin(receive)
+            body = b"".join(message.get("body", b"") for message in messages)
+            if len(body) <= MAX_FORM_BYTES and not is_utf_8(body):
+                await PlainTextResponse(_NOT_UTF_8, 415)(scope, receive, send)
+                return
+            receive = _again(messages, receive)
+        await self.app(scope, receive, send)
+
+
+def is_utf_8(sent: bytes) -> bool:
+    """Whether what stands in an address or a form, percent-encoded or not, is UTF-8 (no overlong form, no half
+    character)."""
+    if b"%" not in sent and sent.isascii():
+        return True
+    try:
+        unquote_to_bytes(sent).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def refuse_other_parts() -> None:
+    """From here on a part of a multipart form that is not UTF-8 refuses the form (400); the parser reads it as Latin-1,
+    where every byte is a letter."""
+
+    def decoded(src: bytes | bytearray, codec: str) -> str:
+        try:
+            return src.decode()
+        except UnicodeDecodeError:
+            raise formparsers.MultiPartException(_NOT_UTF_8_PART) from None
+
+    formparsers._user_safe_decode = decoded
+
+
+def _escaped(sent: bytes) -> bytes:
+    """With letters beyond ASCII percent-encoded, as the parsers expect."""
+    return sent if sent.isascii() else _HIGH.sub(lambda found: b"%%%02X" % found[0][0], sent)
+
+
+async def _begin(receive: Receive) -> list[Message]:
+    """What comes of a form, as far as it may be long."""
+    messages: list[Message] = []
+    left = MAX_FORM_BYTES
+    while left >= 0:
+        messages.append(await receive())
+        left -= len(messages[-1].get("body", b""))
+        if not messages[-1].get("more_body", False):
+            break
+    return messages
+
+
+def _again(messages: list[Message], receive: Receive) -> Receive:
+    """What has come, with its letters escaped, and then what comes."""
+    waiting = [{**each, "body": _escaped(each["body"])} if "body" in each else each for each in messages]
+
+    async def replayed() -> Message:
+        return waiting.pop(0) if waiting else await receive()
+
+    return replayed
+
+
+def _kind(content_type: bytes) -> bytes:
+    return parse_options_header(content_type)[0].lower()
 
 
 def _charset(content_type: bytes) -> bytes:

@@ -94,12 +94,14 @@ second_factors = Table(
     Column("secret", String(100), nullable=False),
     Column("confirmed", Boolean, nullable=False, default=False),
     Column("last_step", BigInteger, nullable=False, default=0),
+    Column("guesses", SmallInteger, nullable=False, server_default="0"),
+    Column("guess_day", Integer, nullable=False, server_default="0"),
     province_key(),
     same_province("user_id", "users"),
 )
 """What a user's telephone makes codes of (RFC 6238). `secret`: sealed (`server.core.sealed`) under a key that is not
 in the store. `confirmed`: a code was shown once; before that it asks for nothing. `last_step`: the newest half minute
-since 1970 whose code was taken, so that none is taken twice."""
+since 1970 whose code was taken, so that none is taken twice. `guesses`: codes that did not fit on `guess_day`."""
 
 recovery_codes = Table(
     "recovery_codes",

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from edge.capture.queue_calls import BURST_OF_A_COUNTER, ODDITIES
-from edge.capture.queue_messages import MAX_MESSAGE_BYTES, MAX_REMEMBERED, SAME_CALL_S, QueueMessages, matched
+from edge.capture.queue_calls import BURST_OF_A_COUNTER, MANY_REPEATED, ODDITIES, REPEATED, SAME_CALL_S
+from edge.capture.queue_messages import MAX_MESSAGE_BYTES, MAX_REMEMBERED, QueueMessages, matched
 from edge.queue_section import QueueMqttSection
 from tests.edge.capture.queue_world import Hall
 
@@ -152,6 +152,27 @@ def test_without_a_number_the_same_message_is_the_same_call_for_some_seconds() -
         hall.now_s += wait_s
         messages.take("hall/calls", said(counter="A1"))
     assert (hall.told("A1"), hall.dropped) == ([0, 0], {"queue_duplicate": 2})
+
+
+@pytest.mark.parametrize("number", ["", " ", True, False, None, float("nan"), {}])
+def test_what_tells_nothing_apart_is_no_number_of_a_call(number: object) -> None:
+    """A member that is empty in every message: each call but the first of an hour would be one that was here."""
+    hall = Hall("A1")
+    messages = QueueMessages(section(event_id="id"), hall.calls, clock=lambda: hall.now_s)
+    for _ in range(3):
+        hall.now_s += SAME_CALL_S
+        messages.take("hall/calls", said(counter="A1", id=number))
+    assert (hall.told("A1"), hall.dropped) == ([0, 0, 0], {})
+
+
+def test_a_number_that_is_always_the_same_is_told() -> None:
+    hall = Hall("A1")
+    messages = QueueMessages(section(event_id="id"), hall.calls, clock=lambda: hall.now_s)
+    for _ in range(MANY_REPEATED + 2):
+        assert hall.calls.oddities == []
+        hall.now_s += 60
+        messages.take("hall/calls", said(counter="A1", id=0))
+    assert hall.calls.oddities == [REPEATED]
 
 
 def test_what_the_broker_had_kept_is_none_of_now() -> None:

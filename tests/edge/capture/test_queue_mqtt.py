@@ -9,10 +9,11 @@ import logging
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -304,9 +305,41 @@ def test_garbage_from_a_broker_is_an_answer_that_does_not_come(broker: Broker, h
                 _answered(listener, next(answers), source.open)
 
 
-def _answered(listener: socket.socket, answer: bytes, what: Callable[[], None]) -> None:
-    from threading import Thread
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"\x30\xff\xff\xff\x7f",  # 256 MiB, and then nothing of it
+        b"\x34\x11\x00\x0ahall/calls\x00\x01\x00{}",  # to be confirmed twice: kept until then
+    ],
+)
+def test_a_broker_that_sends_what_it_was_asked_not_to_is_left(packet: bytes, broker: Broker, hall: Hall) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
+        address = f"mqtt://127.0.0.1:{listener.getsockname()[1]}"
+        source = make_source(section(broker, address=address), hall.calls)
+        greeting = b"\x20\x03\x00\x00\x00"
+        granted = b"\x90\x04\x00\x01\x00\x01"
+        speaker = Thread(target=_say, args=(listener, greeting, granted + packet))
+        speaker.start()
+        with closing(source):
+            source.open()
+            with pytest.raises(SourceError, match="does not answer"):
+                any(source.read() for _ in range(8))
+        speaker.join(60)
 
+
+def _say(listener: socket.socket, *answers: bytes) -> None:
+    connection, _ = listener.accept()
+    connection.settimeout(60)
+    with connection, suppress(OSError):
+        for answer in answers:
+            connection.recv(1_024)
+            connection.sendall(answer)
+        while connection.recv(1_024):
+            pass
+
+
+def _answered(listener: socket.socket, answer: bytes, what: Callable[[], None]) -> None:
     def serve() -> None:
         connection, _ = listener.accept()
         with connection:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
+import socket
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -167,6 +171,39 @@ def test_rows_that_leave_the_view_are_not_told(system: QueueSystem, hall: Hall, 
     assert (hall.told("A1"), hall.dropped) == ([0, 0], {})
 
 
+@pytest.mark.parametrize("slip", [2**62, 500])
+def test_one_number_that_is_far_too_large_silences_nobody(
+    slip: int, system: QueueSystem, hall: Hall, view: QueueView
+) -> None:
+    """A slip, or yesterday's rows while today's numbers begin anew: every later call is below it."""
+    add(system, slip)
+    view.read()
+    for number in (3, 4, 5):
+        add(system, number, "B2")
+        view.read()
+    system.run("DELETE FROM tickets WHERE id >= 500")
+    add(system, 6, "B2")
+    view.read()
+    view.read()
+    assert (hall.told("A1"), hall.told("B2")) == ([0], [0, 0, 0])
+    assert hall.dropped == {"queue_numbers": 1}
+    assert hall.calls.oddities == [ODDITIES["queue_numbers"]]
+
+
+def test_old_rows_that_come_into_sight_again_call_nobody(system: QueueSystem, hall: Hall) -> None:
+    """A look reaches so far down: where a row leaves the view, an old one comes up from below."""
+    rows = ", ".join(f"({number}, 'A1', 'start')" for number in range(100, 100 + 2 * MAX_ROWS))
+    system.run(f"INSERT INTO tickets (id, quay, event) VALUES {rows}")
+    with closing(QueueView(section(system), hall.calls, clock=lambda: hall.now_s)) as view:
+        view.open()
+        for gone, new in ((210, 300), (211, 301)):
+            system.run(f"DELETE FROM tickets WHERE id = {gone}")
+            view.read()
+            add(system, new, "B2")
+            view.read()
+    assert (hall.told("A1"), hall.told("B2"), hall.dropped) == ([], [0, 0], {})
+
+
 def test_a_view_that_is_filled_anew_calls_nobody(system: QueueSystem, hall: Hall, view: QueueView) -> None:
     rows = ", ".join(f"({number}, 'A1', 'start')" for number in range(100, 100 + 2 * MAX_ROWS))
     system.run(f"INSERT INTO tickets (id, quay, event) VALUES {rows}")
@@ -314,6 +351,79 @@ def test_a_data_base_that_lets_nobody_in_or_has_gone(postgres_url: str, hall: Ha
         view.read()
     system.run(f"DROP OWNED BY {system.reader}")
     system.run(f"DROP ROLE {system.reader}")
+
+
+@pytest.mark.postgres
+def test_a_data_base_that_hangs_is_left(postgres_url: str, hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its time-out nor the network's helps where the other side is there and says nothing."""
+    monkeypatch.setattr(queue_view, "HANG_S", 0.5)
+    system = OnPostgres(postgres_url)
+    system.run(TABLE)
+    system.run(VIEW)
+    with closing(QueueView(section(system), hall.calls)) as view:
+        view.open()
+        view.read()
+        with psycopg.connect(postgres_url) as base:
+            found = base.execute("SELECT pid FROM pg_stat_activity WHERE usename = %s", [system.reader]).fetchone()
+        assert found is not None
+        os.kill(found[0], signal.SIGSTOP)
+        freed = threading.Timer(20, os.kill, [found[0], signal.SIGCONT])
+        freed.start()
+        begun_s = time.monotonic()
+        try:
+            with pytest.raises(SourceError, match="does not answer any more"):
+                view.read()
+            assert time.monotonic() - begun_s < 15
+        finally:
+            freed.cancel()
+            os.kill(found[0], signal.SIGCONT)
+    system.run(f"DROP OWNED BY {system.reader}")
+    system.run(f"DROP ROLE {system.reader}")
+
+
+@pytest.mark.postgres
+def test_a_data_base_that_lets_in_and_says_nothing(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_view, "CONNECT_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        given = {"database": f"postgresql://box@127.0.0.1:{listener.getsockname()[1]}/queue", "view": "calls"}
+        view = QueueView(QueueViewSection.model_validate({**given, "number": "id"}), hall.calls)
+        with closing(view), pytest.raises(SourceError, match="lets nobody in"):
+            view.open()
+
+
+@pytest.mark.postgres
+def test_bytes_of_another_encoding_are_one_rows_trouble_on_postgresql(postgres_url: str, hall: Hall) -> None:
+    """A data base without an encoding hands out what was put in, and cuts a letter in two after so many bytes."""
+    place, _, name = postgres_url.rpartition("/")
+    with psycopg.connect(postgres_url, autocommit=True) as base:
+        base.execute(f"CREATE DATABASE {name}_bytes TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C'".encode())
+    system = OnPostgres(f"{place}/{name}_bytes")
+    try:
+        system.run(TABLE)
+        system.run(VIEW)
+        _odd_bytes(system, hall, "convert_from('\\xc7f3', 'SQL_ASCII')")
+    finally:
+        with psycopg.connect(postgres_url, autocommit=True) as base:
+            base.execute(f"DROP DATABASE {name}_bytes WITH (FORCE)".encode())
+            base.execute(f"DROP ROLE {system.reader}".encode())
+
+
+def test_bytes_of_another_encoding_are_one_rows_trouble_on_sqlite(tmp_path: Path, hall: Hall) -> None:
+    system = OnSqlite(tmp_path)
+    system.run(TABLE)
+    system.run(VIEW)
+    _odd_bytes(system, hall, "CAST(x'c7f3' AS text)")
+
+
+def _odd_bytes(system: QueueSystem, hall: Hall, odd: str) -> None:
+    with closing(QueueView(section(system), hall.calls)) as view:
+        view.open()
+        system.run(f"INSERT INTO tickets (id, quay, event) VALUES (1, {odd}, 'start')")
+        add(system, 2, "Quầy một cửa về hộ tịch và chứng thực số")
+        add(system, 3)
+        view.read()
+    assert hall.told("A1") == [0]
+    assert sum(hall.dropped.values()) == 2
 
 
 def test_sqlite_is_opened_to_read_alone(tmp_path: Path, hall: Hall) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from edge.capture.queue_calls import BURST_OF_A_COUNTER
 from edge.capture.queue_events import QueueEvents, make_queue_app
 from edge.tablet import connections, serve
 from edge.tablet.app import CounterTablet, TabletPages, make_app
@@ -212,6 +213,23 @@ def test_queue_events_at_an_address_of_their_own() -> None:
     assert events.post("/visit/start", headers={"Host": "127.0.0.1"}).status_code == 401
     assert {events.post(path, headers=own).status_code for path in ("/begin", "/opt-out", "/language")} == {404}
     assert tablet.post("/visit/start", headers=own).status_code == 404
+
+
+def test_a_call_that_is_sent_again_begins_no_second_visit(one: Tablet) -> None:
+    """A sender that had no answer in time sends again; the next call, and one after an end, are others."""
+    own = {"X-Queue-Token": TOKEN}
+    for event, group in (("start", 3), ("start", 3), ("start", 4), ("end", 0), ("end", 0), ("start", 4), ("start", 4)):
+        body = b'{"service_group": %d}' % group if group else b""
+        assert one.client.post(f"/visit/{event}", content=body, headers=own).status_code == 204
+    assert one.visits.calls == ["started 3", "started 4", "ended", "started 4"]
+
+
+def test_a_flood_of_calls_by_http_is_bounded_as_a_brokers_is(one: Tablet) -> None:
+    own = {"X-Queue-Token": TOKEN}
+    bodies = [b'{"service_group": %d}' % group for group in range(2 * BURST_OF_A_COUNTER)]
+    answers = [one.client.post("/visit/start", content=body, headers=own).status_code for body in bodies]
+    assert answers.count(429) >= BURST_OF_A_COUNTER - 3
+    assert len(one.visits.calls) == answers.count(204)
 
 
 def test_a_rating_bears_the_service_group_of_the_queue_event(one: Tablet) -> None:

@@ -270,7 +270,10 @@ def test_a_role_that_needs_a_second_factor(linked: World) -> None:
     page = linked.browser.post("/account/factor", {"password": PASSWORD}, form="/account").text
     secret = base64.b32decode(re.sub(r"\s", "", page.split('id="key">')[1].split("<")[0]))
     now = int(time.time()) // 30
-    done = linked.browser.post("/account/factor/confirm", {"code": code_at(secret, now)}, form="/account")
+    begun = re.search(r'name="ticket" value="([^"]+)"', page)
+    assert begun is not None
+    form = {"code": code_at(secret, now), "ticket": begun[1]}
+    done = linked.browser.post("/account/factor/confirm", form, form="/account")
     assert done.status_code == 200
     linked.browser.post("/log-out", form="/account")
     page = linked.enter().text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from server.auth import factors
 from server.auth.factors import STEP_S, code_at, require_for
 from server.auth.users import resets
 from server.commands import reset_password
+from server.core.limits import RateLimiter
 from server.core.sealed import seal, unseal
 from server.store.engine import read, write
 from server.store.tables.changes import changes
@@ -68,11 +70,17 @@ class World:
         self.browser.log_in(self.name(role))
         page = self.browser.post("/account/factor", {"password": PASSWORD}, form="/account").text
         self.secret = base64.b32decode(re.sub(r"\s", "", page.split('id="key">')[1].split("<")[0]))
-        answer = self.browser.post("/account/factor/confirm", {"code": self.code()}, form="/account")
+        answer = self.confirm(page, self.code())
         assert answer.status_code == 200
         self.codes = re.findall(r"<li><code>([a-z0-9-]+)</code>", answer.text)
         self.clock.now += STEP_S
         self.browser.post("/log-out", form="/account")
+
+    def confirm(self, page: str, code: str) -> Any:
+        """Put into force what a page shows."""
+        shown = re.search(r'name="ticket" value="([^"]+)"', page)
+        form = {"code": code, "ticket": shown[1] if shown else ""}
+        return self.browser.post("/account/factor/confirm", form, form="/account")
 
     def ticket(self, role: Role = Role.ANALYST, browser: Browser | None = None) -> str:
         """What the page of the code holds after the right password."""
@@ -277,6 +285,94 @@ def test_the_key_is_shown_to_whoever_knows_the_password(world: World) -> None:
     assert answer.status_code == 422
     assert 'id="key"' not in answer.text
     assert world.browser.post("/account/factor/confirm", {"code": "123456"}, form="/account").status_code == 404
+
+
+def test_a_page_that_is_left_open_does_not_show_a_key_that_was_begun(world: World) -> None:
+    """A wrong code showed it again, to whoever had the session: the password had been asked for to no end."""
+    world.browser.log_in(world.name(Role.ANALYST))
+    page = world.browser.post("/account/factor", {"password": PASSWORD}, form="/account").text
+    key = page.split('id="key">')[1].split("<")[0]
+    for ticket in ("", "nonsense"):
+        form = {"code": "000000", "ticket": ticket}
+        answer = world.browser.post("/account/factor/confirm", form, form="/account")
+        assert (answer.status_code, key in answer.text) == (404, False)
+    again = world.confirm(page, "000000")
+    assert (again.status_code, key in again.text) == (422, True), "who has begun it mistypes and goes on"
+    world.secret = base64.b32decode(re.sub(r"\s", "", key))
+    assert world.confirm(again.text, world.code()).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/account", "/account/factor/confirm"])
+def test_an_open_session_is_no_place_to_guess_at(path: str, world: World) -> None:
+    """The present password where one is changed, the code of a new key."""
+    world.browser.log_in(world.name(Role.ANALYST))
+    page = world.browser.post("/account/factor", {"password": PASSWORD}, form="/account").text
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page)
+    found = []
+    for _ in range(8):
+        form = {"old": "a wrong password", "new": "a new password of mine", "code": "000000", "ticket": ticket[1]}  # type: ignore[index]
+        found.append(world.browser.post(path, form, form="/account").status_code)
+    assert found == [422] * 5 + [403] * 3
+
+
+def test_codes_are_bounded_by_person_and_day_in_the_store(
+    world: World, store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From many networks, over restarts and several processes: 4,800 a day before, each right with 3 in a million."""
+    monkeypatch.setattr(factors, "GUESSES_A_DAY", 4)
+    world.set_up()
+    user = (world.province.province_id, world.user_id(Role.ANALYST))
+    assert world.enter(world.code()) == 303, "a code that fits takes no place"
+    for number in range(4):
+        world.app.state.web.log_in_here = RateLimiter(5, 900.0)  # another network
+        assert world.enter(f"{number:06}") == 401
+    world.clock.now += STEP_S
+    world.app.state.web.log_in_here = RateLimiter(5, 900.0)
+    answer = world.browser.post("/log-in/code", {"code": world.code(), "ticket": world.ticket()})
+    assert answer.status_code == 429
+    assert world.enter(world.codes[0]) == 303, "the owner has another way in"
+    assert "Hôm nay có 4 lần nhập sai mã" in world.browser.get("/account").text, "and is told"
+    change = {"code": world.code(), "what": "remove"}
+    assert world.browser.post("/account/factor/change", change, form="/account").status_code == 403
+    world.clock.now += 86_400
+    with write(store) as connection:
+        assert factors.take_code(connection, *user, world.code(), world.app.state.web.factor_key)
+
+
+def test_a_code_that_did_not_fit_counts_wherever_it_was_tried(world: World, store: Engine) -> None:
+    world.set_up()
+    assert world.enter(world.code()) == 303
+    for what in ("codes", "remove"):
+        change = {"code": "000000", "what": what}
+        assert world.browser.post("/account/factor/change", change, form="/account").status_code == 422
+    with read(store) as connection:
+        assert connection.execute(select(second_factors.c.guesses)).scalar_one() == 2
+
+
+@pytest.mark.parametrize("meanwhile", ["password", "factor", "out"])
+def test_what_changes_while_a_password_is_looked_at_holds(
+    meanwhile: str, world: World, store: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sessions of before end with it; one that was about to begin went on."""
+    if meanwhile == "factor":
+        world.set_up()
+    is_analyst = users.c.name == world.name(Role.ANALYST)
+    with write(store) as connection:
+        connection.execute(update(second_factors).values(confirmed=False))
+
+    def fits(_hash: str, _password: str) -> bool:
+        with write(store) as connection:
+            connection.execute(update(second_factors).values(confirmed=True))
+            if meanwhile == "password":
+                connection.execute(update(users).where(is_analyst).values(password_hash="another"))
+            if meanwhile == "out":
+                connection.execute(update(users).where(is_analyst).values(active=False))
+        return True
+
+    monkeypatch.setattr("server.accounts.session_page.password_fits", fits)
+    assert world.browser.log_in(world.name(Role.ANALYST)).status_code == 401
+    with read(store) as connection:
+        assert connection.execute(select(sessions)).all() == []
 
 
 def test_setting_it_up_ends_the_sessions_that_had_none(world: World) -> None:

@@ -207,6 +207,28 @@ def test_repeated_full_sheets_are_set_aside_not_deleted(store: Engine, province:
     assert [tuple(row) for row in rows[4:]] == [(RatingFlag.DUPLICATE, RatingState.SET_ASIDE)] * 4
 
 
+def test_a_number_is_no_sum_of_reasons_in_another_programs_file(store: Engine, province: int, tmp_path: Path) -> None:
+    """The third choice of a form program was read as the first and the second."""
+    header = "form,agency,day,overall,reasons"
+    path = _csv(tmp_path, "P1,so-a,5/7/2026,2,3", "P2,so-a,5/7/2026,2,r1 r3", header=header)
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, path)
+    assert [(row, "unknown reason" in reason) for row, reason in caught.value.rows] == [(2, True), (3, True)]
+
+
+@pytest.mark.parametrize("heading", ["_validation_status", "ReviewState", "Trạng thái duyệt"])
+def test_a_sheet_that_its_reviewer_refused_is_not_counted(
+    heading: str, store: Engine, province: int, tmp_path: Path
+) -> None:
+    """KoboToolbox and ODK export such rows with the others."""
+    states = ["", "approved", "edited", "rejected", "Not Approved", "validation_status_not_approved", "Từ chối"]
+    lines = [f"P{number},so-a,5/7/2026,2,{state}" for number, state in enumerate(states)]
+    path = _csv(tmp_path, *lines, header=f"form,agency,day,overall,{heading}")
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, path)
+    assert [row for row, _ in caught.value.rows] == [5, 6, 7, 8]
+
+
 def test_filters_facts_and_reasons(store: Engine, province: int, tmp_path: Path) -> None:
     header = "form,agency,day,overall,C1,D2,E1,E3,reasons"
     path = _csv(tmp_path, "P1,so-a,5/7/2026,2,4,có,không,5,waiting;Thái độ phục vụ chưa tốt", header=header)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import threading
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,19 @@ def test_ratings_outside_the_closed_values_are_refused(any_store: Engine, bad: d
         province, agency = _province(connection, "p1")
     with pytest.raises(IntegrityError), write(any_store) as connection:
         connection.execute(insert(ratings).values(_rating(province, agency) | bad))
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("bad", [{"channel": "0975123"}, {"origin": "0975123", "a00": 6}])
+def test_a_row_that_is_refused_is_not_quoted(any_store: Engine, bad: dict[str, Any]) -> None:
+    """PostgreSQL says "Failing row contains (...)": answers or a telephone number, in the log of the server."""
+    with write(any_store) as connection:
+        province, agency = _province(connection, "p1")
+    with pytest.raises(IntegrityError) as caught, write(any_store) as connection:
+        connection.execute(insert(ratings).values(_rating(province, agency) | bad))
+    said = "".join(traceback.format_exception(caught.value))
+    assert "0975123" not in said
+    assert re.search("[cf]k_ratings|constraint failed", said)
 
 
 @pytest.mark.postgres

@@ -16,7 +16,7 @@ from pipeline.text import one_line
 from server.tabular.parse import parse
 from server.tabular.records import Bounds, Part, RawRow, RefusedError
 from server.tabular.values import read_phone
-from tests.server.tabular.files import read_here, sheet_xml, workbook
+from tests.server.tabular.files import alter, read_here, sheet_xml, workbook
 
 HEAD = ["code", "name_vi", "level"]
 _FIELD = r'"(?:[^"]|"")*"|(?!")[^,]*'
@@ -154,3 +154,23 @@ def test_country_codes_in_brackets(text: str) -> None:
 def test_other_brackets_are_no_number(text: str) -> None:
     with pytest.raises(ValueError, match="no phone number"):
         read_phone(text)
+
+
+CALCULATION = [
+    ('<calcPr calcId="124519" fullCalcOnLoad="1"/>', {"formula"}),  # XlsxWriter: 0 stands where it did not work out
+    ('<calcPr calcId="191029" calcCompleted="0"/>', {"formula"}),
+    ('<calcPr calcId="191029" calcMode="manual" calcOnSave="0"/>', {"formula"}),
+    ('<calcPr calcId="191029" calcMode="manual"/>', set()),
+    ('<calcPr calcId="191029"/>', set()),
+    ("", set()),
+]
+
+
+@pytest.mark.parametrize(("calculation", "codes"), CALCULATION)
+def test_a_value_that_nobody_has_worked_out_is_told(tmp_path: Path, calculation: str, codes: set[str]) -> None:
+    """A formula's 0 was read as no transactions, and as no answer."""
+    path = workbook(tmp_path / "a.xlsx", Tờ1=[HEAD, ["hoa", "Sở A", "cs"], ["hob", "Sở B", 1]])
+    alter(path, "xl/workbook.xml", lambda data: re.sub(rb"<calcPr[^>]*>", calculation.encode(), data))
+    sheet_xml(path, lambda text: re.sub(r'(<c r="C3"[^>]*>)<v>1</v>', r"\1<f>1+1</f><v>0</v>", text))
+    first, second = _rows(path)[1:]
+    assert (_codes(first), _codes(second)) == (set(), codes)

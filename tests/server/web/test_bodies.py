@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
+from fastapi.routing import APIRoute
 from sqlalchemy import Engine
+from starlette.requests import Request
+from starlette.testclient import TestClient
 
 from pipeline import prompt_heads
 from pipeline.errors import ConfigError
@@ -19,6 +24,7 @@ from server.app import MAX_BODY_BYTES, create_app
 from server.core.config import make_config
 from server.web import bodies
 from server.web.connections import PromptProtocol
+from tests.server.province import application
 
 HEAD = (
     "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
@@ -80,6 +86,67 @@ def test_a_form_is_utf_8(port: int, charset: str, status: int) -> None:
         found = int(_answer(connection).split()[1])
     assert (found == 415) == (status == 415), found
     assert time.process_time() - begun_s < 0.5
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"name=Nguy%E1%BB%85n&password=x", 403),  # UTF-8: as far as the forgery token, which is missing
+        ("name=Nguyễn&password=x".encode(), 403),
+        (b"name=Nguy%u1EC5n&password=x", 403),
+        (b"name=%00&password=x", 403),
+        (b"name=Nguy%ECn&password=x", 415),  # Windows-1252 and 1258
+        (b"name=Nguy\xecn&password=x", 415),
+        (b"name=%C0%80&password=x", 415),  # NUL, overlong
+        (b"name=%ED%A0%80&password=x", 415),  # half a character
+        (b"name=%F5%80%80%80&password=x", 415),
+        (b"name=%E1%BB&password=x", 415),  # cut off
+    ],
+)
+def test_a_form_that_is_not_utf_8_is_refused_and_not_read_as_something_else(
+    body: bytes, status: int, store: Engine, tmp_path: Path
+) -> None:
+    app = TestClient(application(store, tmp_path))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert app.post("/log-in", content=body, headers=headers).status_code == status
+
+
+def test_letters_that_are_not_escaped_are_read_as_meant() -> None:
+    """`curl -d` sends them so. What comes in pieces comes whole."""
+    sent = "name=Nguyễn Thị Hạnh&more=%E1%BB%85".encode()
+    pieces = [{"type": "http.request", "body": sent[at : at + 7], "more_body": True} for at in range(0, len(sent), 7)]
+    pieces.append({"type": "http.request", "body": b"", "more_body": False})
+
+    async def receive() -> Any:
+        return pieces.pop(0)
+
+    got: list[Any] = []
+
+    async def app(scope: Any, receive: Any, _send: Any) -> None:
+        got.append(await Request(scope, receive).form())
+        got.append(Request(scope).query_params["q"])
+
+    headers = [(b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "headers": headers, "query_string": "q=Hạnh".encode()}
+    guard = bodies.BodyGuard(app)
+    guard._needs._routes = [(APIRoute("/none", lambda: None), None)]
+    asyncio.run(guard({**scope, "path": "/x", "raw_path": b"/x"}, receive, app))  # type: ignore[arg-type]
+    assert (dict(got[0]), got[1]) == ({"name": "Nguyễn Thị Hạnh", "more": "ễ"}, "Hạnh")
+
+
+@pytest.mark.parametrize("address", ["/log-in?after=%ff", "/log-in?%C0%AF=1", "/agencies/%E1%BB", "/tv/%ED%A0%80"])
+def test_an_address_that_is_not_utf_8_is_refused(address: str, store: Engine, tmp_path: Path) -> None:
+    answer = TestClient(application(store, tmp_path)).get(address)
+    assert (answer.status_code, "UTF-8" in answer.text) == (400, True)
+
+
+@pytest.mark.parametrize("part", [b'name="name"\r\n\r\nNguy\xecn', b'name="n\xecm"\r\n\r\nx'])
+def test_a_part_of_a_form_that_is_not_utf_8_is_refused(part: bytes, store: Engine, tmp_path: Path) -> None:
+    """It was read as Latin-1: a name with other letters than were sent."""
+    body = b"--b\r\nContent-Disposition: form-data; " + part + b"\r\n--b--\r\n"
+    app = TestClient(application(store, tmp_path))
+    answer = app.post("/log-in", content=body, headers={"content-type": "multipart/form-data; boundary=b"})
+    assert (answer.status_code, "UTF-8" in answer.text) == (400, True)
 
 
 def test_half_a_head_is_not_held(port: int) -> None:
