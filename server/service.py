@@ -101,6 +101,7 @@ class Service:
             ws="none",
             http=PromptProtocol,
             limit_concurrency=CONNECTIONS,
+            log_config=None,  # the process's own log: without the words of errors
             log_level="warning",
             access_log=False,
             server_header=False,

@@ -1,8 +1,12 @@
-"""Passwords: Argon2id by argon2-cffi (RFC 9106, its low-memory profile), length over rules (NIST SP 800-63B)."""
+"""Passwords: Argon2id by argon2-cffi (RFC 9106, its low-memory profile), length over rules (NIST SP 800-63B).
+
+Letters are composed first (NFC): one keyboard sends `ế` as one character, another as two or three, and whoever has set
+a password at one machine logs in at another."""
 
 from __future__ import annotations
 
 import secrets
+import unicodedata
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError, VerifyMismatchError
@@ -19,6 +23,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 def hash_password(password: str) -> str:
     """The Argon2id hash. Raises `InvalidError` for a password that is too short or too long."""
+    password = _composed(password)
     if not MIN_LENGTH <= len(password) <= MAX_LENGTH:
         raise InvalidError(
             Message(
@@ -30,10 +35,16 @@ def hash_password(password: str) -> str:
 
 def password_fits(password_hash: str, password: str) -> bool:
     """Whether a password belongs to a hash; takes the same time for an unknown user's stand-in hash."""
-    try:
-        return _hasher.verify(password_hash, password[:MAX_LENGTH])
-    except (VerifyMismatchError, VerificationError, InvalidHashError):
-        return False
+    for given in dict.fromkeys((_composed(password), password)):  # as typed: a hash from before they were composed
+        try:
+            return _hasher.verify(password_hash, given[:MAX_LENGTH])
+        except (VerifyMismatchError, VerificationError, InvalidHashError):
+            continue
+    return False
+
+
+def _composed(password: str) -> str:
+    return unicodedata.normalize("NFC", password)
 
 
 def new_password() -> str:

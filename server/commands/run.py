@@ -9,7 +9,6 @@ Put a web server with TLS in front (see docs/operation.md). `hailong server init
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import threading
 
@@ -17,6 +16,7 @@ from pipeline.language import Message
 from pipeline.language.console import say
 from pipeline.stopping import StopRequest
 from server.core.config import IngestConfig, ServerConfig, add_store_arguments, load_config, open_store
+from server.core.quiet_log import begin_log
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +44,7 @@ def run(args: argparse.Namespace) -> int:
         | ({"secure_cookies": False} if args.insecure_cookies else {})
     )
     config = config.model_copy(update={"web": web, "demo": config.demo or args.demo, "ingest": door(config, args.demo)})
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    begin_log(sys.stderr)
     engine = open_store(config)
 
     from server.service import Service

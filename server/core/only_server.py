@@ -87,7 +87,7 @@ class OnlyServer:
             self._file = os.open(store.with_name(store.name + ".server"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             return False
         return True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -265,3 +266,12 @@ def test_passwords() -> None:
     for bad in ("short", "x" * 201):
         with pytest.raises(InvalidError, match="12"):
             hash_password(bad)
+
+
+def test_a_password_fits_however_a_keyboard_composes_it() -> None:
+    """One way of typing sends one character for a letter with its marks, another two or three."""
+    composed, apart = (unicodedata.normalize(form, "mật khẩu của quầy số ba") for form in ("NFC", "NFD"))
+    assert password_fits(hash_password(composed), apart)
+    assert password_fits(hash_password(apart), composed)
+    assert password_fits(passwords._hasher.hash(apart), apart), "set before letters were composed"
+    assert not password_fits(hash_password(composed), "mat khau cua quay so ba")

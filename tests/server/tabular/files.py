@@ -51,10 +51,10 @@ def workbook(path: Path, **sheets: Sequence[Sequence[Any]]) -> Path:
 
 
 def alter(path: Path, part: str, change: Callable[[bytes], bytes]) -> None:
-    """Change one part of an archive, as another program would have written it."""
+    """Change one part of an archive, or add it, as another program would have written it."""
     with zipfile.ZipFile(path) as archive:
         parts = {entry.filename: archive.read(entry.filename) for entry in archive.infolist()}
-    parts[part] = change(parts[part])
+    parts[part] = change(parts.get(part, b""))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
             archive.writestr(name, data)
