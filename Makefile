@@ -47,7 +47,7 @@ $(VENV)/.speech: $(MEDIA) $(wildcard models/cards/whisper*.toml models/cards/tex
 speech: $(VENV)/.speech
 
 test: setup speech ## all tests but the soak ones
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(GUARD) tests $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(GUARD) tests $(ARGS)
 
 test-slow: setup ## the soak tests: 200 kills, long fuzzing
 	$(BIN)/python -m pytest -m soak -s tests $(ARGS)

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import os
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import hypothesis
 import pytest
+from anyio.from_thread import start_blocking_portal
 from argon2 import PasswordHasher
 from playwright.sync_api import Browser, expect, sync_playwright
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, inspect
+from starlette.testclient import TestClient
 
 from server.auth import passwords
 from server.scores import beside
+from server.store import upgrade as store_upgrade
 from server.store.engine import connect, store_url
-from server.store.upgrade import upgrade
+from server.store.upgrade import newest_version, upgrade
 from tests.postgres import throw_away_cluster
 
 _numbers = itertools.count()
@@ -27,6 +32,30 @@ _numbers = itertools.count()
 # The same examples in every run, so that a run tells of the commit and not of its luck; `make fuzz` looks for new ones.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("repeatable")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """In a new checkout every worker would compile all modules at the same time: each begins at another place, and
+    finds what the others have compiled meanwhile. What fails here fails again where it is collected."""
+    worker, workers = (os.environ.get(f"PYTEST_XDIST_WORKER{more}", "") for more in ("", "_COUNT"))
+    if not worker or any("::" in each for each in session.config.args):
+        return
+    root = session.config.rootpath
+    places = [session.config.invocation_params.dir / each for each in session.config.args]
+    files = sorted({file for place in places for file in (place.rglob("test_*.py") if place.is_dir() else [place])})
+    first = len(files) * int(worker.removeprefix("gw")) // int(workers)
+    for file in files[first:] + files[:first]:
+        with suppress(Exception, pytest.skip.Exception):
+            importlib.import_module(".".join(file.relative_to(root).with_suffix("").parts))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a slow test first, then by their number of tests: one that takes a minute and begins last would leave
+    the other workers without work (`--no-loadscope-reorder`)."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    count = Counter(item.path for item in items)
+    items.sort(key=lambda item: (item.path not in slow, -count[item.path], item.path))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,6 +97,41 @@ def quick_passwords() -> Iterator[PasswordHasher]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield real
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_loop() -> Iterator[None]:
+    """One event loop for every page that is asked for in this process, as in a server: without it each request begins a
+    thread, a loop and a thread of that loop."""
+    with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestClient, "portal", portal)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrated_once() -> Iterator[None]:
+    """All migrations make the first empty SQLite store of a run, in two seconds of a processor; every further one gets
+    the statements of which that one consists, in their order. Stores of earlier versions are migrated as ever."""
+    real, made, codes = store_upgrade.upgrade_on, list[str](), list[str]()
+
+    def upgrade_on(connection: Connection, version: str = "head") -> None:
+        is_new = version in ("head", newest_version()) and not inspect(connection).get_table_names()
+        if connection.dialect.name != "sqlite" or not is_new:
+            real(connection, version)
+        elif not made:
+            real(connection, version)
+            found = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid"
+            made.extend(connection.exec_driver_sql(found).scalars())
+            codes.extend(connection.exec_driver_sql("SELECT code FROM channels ORDER BY rowid").scalars())
+        else:
+            for statement in made:
+                connection.exec_driver_sql(statement)
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES (?)", (newest_version(),))
+            connection.exec_driver_sql("INSERT INTO channels (code) VALUES (?)", [(code,) for code in codes])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store_upgrade, "upgrade_on", upgrade_on)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ all routes but those marked `@no_csrf` (gateways that sign their calls).
 
 from __future__ import annotations
 
+import functools
 import hmac
 import secrets
 from collections.abc import Callable, Mapping
@@ -223,8 +224,9 @@ def _in_the_pages_language(context: Context, value: Any) -> Any:
     return in_language(value, context.get("lang", DEFAULT)) if is_spoken(value) else value
 
 
+@functools.cache
 def make_templates() -> Environment:
-    """Jinja with autoescaping; an unknown name is an error."""
+    """Jinja with autoescaping, one for the process, which compiles a template once; an unknown name is an error."""
     folders = [TEMPLATES]
     environment = Environment(
         loader=FileSystemLoader(folders),

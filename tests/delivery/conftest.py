@@ -196,6 +196,7 @@ def raw_client(ingest: Ingest, server_keys: KeyPair) -> Iterator[Callable[[KeyPa
     clients: list[RawClient] = []
 
     def make(keys: KeyPair) -> RawClient:
+        ingest.registry.refresh()  # a box that is not yet in the list would be asked to come again, 5 s later
         clients.append(RawClient(ingest.endpoint, server_keys.curve_public, keys))
         return clients[-1]
 

@@ -125,16 +125,20 @@ def sentiment() -> TextSentimentNetwork:
     return TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])
 
 
+@pytest.fixture(scope="module")
+def reader(folder: Path, sentiment: TextSentimentNetwork) -> WordsReader:
+    return WordsReader(folder, sentiment)
+
+
 @pytest.mark.slow
-def test_real_speech_becomes_a_sentiment(folder: Path, sentiment: TextSentimentNetwork) -> None:
-    found = WordsReader(folder, sentiment).read(voice("voice_ly"))
+def test_real_speech_becomes_a_sentiment(reader: WordsReader) -> None:
+    found = reader.read(voice("voice_ly"))
     assert isinstance(found, WordsAffect)
     assert sum(found.ratios.posterior()) == pytest.approx(1.0, abs=1e-5)
 
 
 @pytest.mark.slow
-def test_what_is_not_speech_is_refused(folder: Path, sentiment: TextSentimentNetwork) -> None:
-    reader = WordsReader(folder, sentiment)
+def test_what_is_not_speech_is_refused(reader: WordsReader) -> None:
     rng = np.random.default_rng(0)
     tone = (0.2 * np.sin(np.arange(48_000) * 0.2)).astype(np.float32)
     noises: list[NDArray[np.float32]] = [silence(3.0), (rng.normal(size=48_000) * 0.05).astype(np.float32), tone]
@@ -162,8 +166,7 @@ def _noise(number: int) -> NDArray[np.float32]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [6, pytest.param(60, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])])
-def test_of_noises_and_silences_no_word_is_made(folder: Path, sentiment: TextSentimentNetwork, count: int) -> None:
-    reader = WordsReader(folder, sentiment)
+def test_of_noises_and_silences_no_word_is_made(reader: WordsReader, count: int) -> None:
     heard = {number: reader.read(_noise(number)) for number in range(count)}
     assert {number: found for number, found in heard.items() if not isinstance(found, NoWords)} == {}
 

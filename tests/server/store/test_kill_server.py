@@ -263,6 +263,7 @@ def new_database(request: pytest.FixtureRequest, tmp_path: Path, any_store: Engi
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.postgres
 @pytest.mark.parametrize(
     ("kills", "reading"), [(3, False), pytest.param(100, True, marks=[pytest.mark.soak, pytest.mark.timeout(3_600)])]

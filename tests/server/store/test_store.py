@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Engine, Select, event, func, insert, select, text
+from sqlalchemy import Column, Connection, Engine, Select, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.calendar import parse_period
@@ -25,11 +25,20 @@ from server.scores.held import version_of
 from server.store.engine import connect, raw_numbers, raw_rows, read, store_url, write
 from server.store.schema import metadata
 from server.store.tables.agencies import agencies, levels
+from server.store.tables.channels import channels
 from server.store.tables.counters import counters
 from server.store.tables.provinces import provinces, settings
 from server.store.tables.ratings import ratings
 from server.store.tables.releases import cell_values
-from server.store.upgrade import newest_version, require_current, store_version, upgrade, versions
+from server.store.upgrade import (
+    newest_version,
+    rebuilding,
+    require_current,
+    store_version,
+    upgrade,
+    upgrade_on,
+    versions,
+)
 
 
 def _province(connection: Any, code: str) -> tuple[int, int]:
@@ -63,6 +72,27 @@ def test_newest_schema_is_the_tables(any_store: Engine) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     require_current(any_store)
     assert store_version(any_store) == newest_version() == versions()[-1]
+
+
+def _schema(connection: Connection) -> dict[str, list[str]]:
+    """Lines by table or index, constraints last and in order: each migration shuffles those of what it rewrites."""
+    found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL").all()
+    lines = {name: [line.strip(" \t,") for line in sql.splitlines()] for name, sql in found}
+    return {name: sorted(said, key=lambda one: one * one.startswith("CONSTRAINT")) for name, said in lines.items()}
+
+
+def test_a_run_s_further_stores_are_as_migrations_make_them(store: Engine, tmp_path: Path) -> None:
+    """`migrated_once` of tests/conftest.py: the first store was migrated, this run's others have its statements."""
+    migrated, further = (connect(f"sqlite:///{tmp_path / name}") for name in ("migrated", "further"))
+    with rebuilding(migrated) as connection:
+        upgrade_on(connection)  # as it was imported, before the run's own took its place
+    upgrade(further)
+    found = []
+    for engine in (migrated, further):
+        with read(engine) as connection:
+            found.append((_schema(connection), connection.execute(select(channels)).all(), store_version(engine)))
+        engine.dispose()
+    assert found[0] == found[1]
 
 
 @pytest.mark.postgres
