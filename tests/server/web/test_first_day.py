@@ -10,10 +10,12 @@ from sqlalchemy import Engine
 
 from pipeline.calendar import day_date, month_of_day, quarter_of_month, today
 from pipeline.errors import InvalidError
+from pipeline.language import Text
+from server.core.provinces import make_province
 from server.simulation.past import SHEETS, simulate_past
 from server.store.engine import write
 from server.store.tables.ratings import ratings
-from server.store.tables.users import Role
+from server.store.tables.users import Role, users
 from tests.server.client import Browser
 from tests.server.province import Province, application, fill_province
 
@@ -37,6 +39,32 @@ def test_a_new_province_reads_its_first_steps(store: Engine, province: Province,
     earliest = f"{day_date(today() + 2):%d/%m/%Y}"
     assert earliest in page, "two days with enough sheets, and the day after"
     assert "/survey/import?kind=ratings" in page
+
+
+def test_a_province_without_agencies_is_told_what_to_do_and_nothing_that_is_not_so(
+    store: Engine, province: Province, tmp_path: Path
+) -> None:
+    with write(store) as connection:
+        new = make_province(connection, "moi", Text.named(vi="Tỉnh Mới"), simulated=False)
+        mine = users.c.name == province.users[Role.ADMINISTRATOR]
+        connection.execute(users.update().where(mine).values(province_id=new.province_id))
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ADMINISTRATOR])
+    page = browser.get("/").text
+    assert 'id="first-steps"' in page
+    assert "Mọi cơ quan đều có đủ phiếu" not in page, "there is none"
+    assert "Không có việc gấp" not in page, "nothing has begun"
+    table = page.split('<table id="agencies"')[1]
+    assert 'href="/survey/import?kind=agencies"' in table
+    assert 'href="/survey/import?kind=agencies"' in browser.get("/heatmap").text
+    plan = browser.get("/survey/plan").text
+    assert 'href="/survey/rounds#new"' in plan
+    assert 'name="seed"' not in plan, "a form that cannot be sent"
+    assert "enroll" in browser.get("/health").text
+    rounds = browser.get("/survey/rounds").text
+    assert rounds.index('id="new"') < rounds.index("Chốt sổ"), "a round is opened before anything is closed"
+    assert '<option value="2640" selected>' in rounds
+    assert ">Chốt số liệu</button>" in rounds, "the button closes figures, not a round"
 
 
 def test_a_demonstration_shows_figures_on_its_first_day(store: Engine, province: Province, tmp_path: Path) -> None:
