@@ -31,6 +31,7 @@ import time
 import urllib.parse
 import urllib.request
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -106,9 +107,11 @@ def run(args: argparse.Namespace) -> int:
     return report(audit_trace(use_strace=not args.no_strace, basis=args.basis), args.json)
 
 
-def audit_trace(use_strace: bool = True, child: str = CHILD, basis: str = BASES[0]) -> Verdict:
+def audit_trace(
+    use_strace: bool = True, child: str = CHILD, basis: str = BASES[0], touches: Sequence[bool] = (False, True)
+) -> Verdict:
     """Run the audit. `child`: the module that is the box; another than the real one only to see a leak caught.
-    `basis`: one of `BASES`."""
+    `basis`: one of `BASES`. `touches`: under consent, the runs: without a touch, with one."""
     verdict = Verdict(
         "trace",
         Message(
@@ -116,8 +119,8 @@ def audit_trace(use_strace: bool = True, child: str = CHILD, basis: str = BASES[
             "text is written anywhere."
         ),
     )
-    for touches in (False, True) if basis == "consent" else (False,):
-        _run(verdict, shutil.which("strace") if use_strace else None, child, basis, touches)
+    for touched in touches if basis == "consent" else (False,):
+        _run(verdict, shutil.which("strace") if use_strace else None, child, basis, touched)
     return verdict
 
 

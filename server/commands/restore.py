@@ -34,20 +34,21 @@ def run(args: argparse.Namespace) -> int:
     """Restore the backup."""
     from server.channels.gateway.sealed_keys import seal_open_keys
     from server.core.secret_keys import GATEWAY_KEY, read_secret
-    from server.store.archive import read_manifest, restore
+    from server.store.archive import manifest_of, restore
     from server.store.engine import connect
+    from server.store.sealing import opened
 
     if args.replace and args.with_keys:
         raise InvalidError(
             Message("The server has its keys."), Message("Leave --with-keys out, or restore into a new folder.")
         )
     config = load_config(args)
-    opener = opener_of(args)
-    manifest = read_manifest(args.file, opener)
-    own_folder(config.data_dir)
-    engine = connect(config.store_url)
-    keys = config.keys_dir if args.with_keys else None
-    counts = restore(engine, args.file, keys, report_table, opener=opener, replace=args.replace)
+    with opened(args.file, opener_of(args)) as plain:
+        manifest = manifest_of(plain, args.file)
+        own_folder(config.data_dir)
+        engine = connect(config.store_url)
+        keys = config.keys_dir if args.with_keys else None
+        counts = restore(engine, args.file, keys, report_table, plain=plain, replace=args.replace)
     seal_open_keys(engine, lambda: read_secret(config, GATEWAY_KEY))
     engine.dispose()
     if args.json:

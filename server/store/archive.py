@@ -159,10 +159,11 @@ def one_view(engine: Engine) -> Iterator[Connection]:
 def read_manifest(path: Path, opener: Opener | None = None) -> dict[str, Any]:
     """A backup's manifest. Raises `StoreError` for a file that is none, does not open, or is of a newer program."""
     with opened(path, opener) as plain:
-        return _manifest(plain, path)
+        return manifest_of(plain, path)
 
 
-def _manifest(plain: BinaryIO, path: Path) -> dict[str, Any]:
+def manifest_of(plain: BinaryIO, path: Path) -> dict[str, Any]:
+    """The manifest of an opened backup; `path`: how it is called. Raises as `read_manifest`."""
     try:
         with zipfile.ZipFile(plain) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
@@ -184,18 +185,21 @@ def restore(
     progress: Progress | None = None,
     *,
     opener: Opener | None = None,
+    plain: BinaryIO | None = None,
     replace: bool = False,
 ) -> dict[str, int]:
     """Fill an empty store from a backup, upgrade it, and return rows by table. All or nothing. `replace`: also one that
-    is not empty, of whatever version it is.
+    is not empty, of whatever version it is. `plain`: what is in it, where the caller has opened it.
 
     Raises `StoreError` where the store is not empty, or the backup is damaged or does not open."""
-    with opened(path, opener) as plain:
-        return _replace(engine, plain, path, progress) if replace else _restore(engine, plain, path, keys_dir, progress)
+    if plain is None:
+        with opened(path, opener) as found:
+            return restore(engine, path, keys_dir, progress, plain=found, replace=replace)
+    return _replace(engine, plain, path, progress) if replace else _restore(engine, plain, path, keys_dir, progress)
 
 
 def _replace(engine: Engine, plain: BinaryIO, path: Path, progress: Progress | None) -> dict[str, int]:
-    manifest = _manifest(plain, path)
+    manifest = manifest_of(plain, path)
     try:
         with zipfile.ZipFile(plain) as archive, rebuilding(engine) as connection:
             _drop_own(connection)
@@ -217,7 +221,7 @@ def _drop_own(connection: Connection) -> None:
 def _restore(
     engine: Engine, plain: BinaryIO, path: Path, keys_dir: Path | None, progress: Progress | None
 ) -> dict[str, int]:
-    manifest = _manifest(plain, path)
+    manifest = manifest_of(plain, path)
     if store_version(engine) is not None:
         raise StoreError(
             Message("The store is not empty."), Message("Restore into a new one: give --store or --data-dir.")
