@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 
 from calibration.sampling import METHODS, SCOPES, PlanSettings
@@ -18,25 +18,37 @@ from server.sampling.plan import make_plan, plan_codes, plan_state
 from server.scores.fused import rated_quarters
 from server.store.engine import read, write
 from server.web.context import SurveyManager, back, download, engine_of, language, render
+from server.web.listing import holds, listing
 from server.web.table_files import table_file
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 
 
 @router.get("/plan")
-def plan_page(request: Request, user: SurveyManager, code: str = "") -> Response:
-    """A plan with its returns, and a form for a new one."""
+def plan_page(
+    request: Request,
+    user: SurveyManager,
+    code: str = "",
+    q: Annotated[str, Query(max_length=80)] = "",
+    page: Annotated[int, Query(ge=1, le=100_000)] = 1,
+) -> Response:
+    """A plan with its returns, some rows at a time, and a form for a new one."""
     with read(engine_of(request)) as connection:
         codes = plan_codes(connection, user.province_id)
         chosen = code or (codes[0] if codes else "")
         state = plan_state(connection, user.province_id, chosen) if chosen else None
         rounds = all_rounds(connection, user.province_id)
         periods = rated_quarters(connection, user.province_id)
+    fitting = [
+        row for row in (() if state is None else state.rows) if holds(q, *row.agency_name.texts, *row.group_name.texts)
+    ]
     return render(
         request,
         "survey_plan.html",
         codes=codes,
         state=state,
+        q=q,
+        table=listing("/survey/plan", {"code": code, "q": q}, fitting, {}, sort="", page=page),
         rounds=rounds,
         periods=periods,
         methods=METHODS,

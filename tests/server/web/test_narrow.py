@@ -1,0 +1,55 @@
+"""What a telephone, or text at twice its size, shows: nothing is wider than the page, and no page is endless."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+import server.web
+from pipeline.language import Text
+from server.rounds.rounds import find_round, make_round
+from server.sampling.plan import PlanState, Return
+from server.store.engine import write
+from server.store.tables.users import Role
+from tests.server.client import Browser
+from tests.server.province import application, fill_province
+
+SHEETS = sorted((Path(server.web.__file__).parent / "static").rglob("*.css"))
+
+
+@pytest.mark.parametrize("sheet", SHEETS, ids=lambda path: str(path.name))
+def test_no_column_is_wider_than_the_page(sheet: Path) -> None:
+    """A column of so many letters' widths is wider than a telephone as soon as text is large."""
+    assert re.findall(r"minmax\(\s*\d{2,}[\d.]*rem", sheet.read_text(encoding="utf-8")) == []
+
+
+def test_a_plan_is_read_some_rows_at_a_time_and_found_by_name(
+    store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    province = fill_province(store, "p1")
+    with write(store) as connection:
+        make_round(
+            connection, province.province_id, code="r", name=Text.named(vi="Đợt"), instrument="2640",
+            first_day=20_000, last_day=20_090, user_id=None,
+        )  # fmt: skip
+        held = find_round(connection, province.province_id, code="r")
+    settings = {"frame": "2026-Q3", "seed": 1, "error": 0.05, "scope": "level", "method": "proportional"}
+    rows = tuple(_row(number) for number in range(120))
+    state = PlanState("k", held, settings, rows)
+    monkeypatch.setattr("server.sampling.page.plan_codes", lambda *_: ["k"])
+    monkeypatch.setattr("server.sampling.page.plan_state", lambda *_: state)
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ADMINISTRATOR])
+    page = browser.get("/survey/plan").text
+    assert page.count('<th scope="row">Xã ') == 50
+    assert 'href="/survey/plan?code=k&amp;page=2#plan"' in page or "page=2" in page
+    assert "Xã 119" not in page
+    assert "Xã 119" in browser.get("/survey/plan?code=k&q=xa 119").text
+
+
+def _row(number: int) -> Return:
+    field = Text.named(vi="Hộ tịch")
+    return Return(f"xa-{number}", Text.named(vi=f"Xã {number}"), "xa", 1, field, 900, 10, 4, 0.01, ())
