@@ -4,6 +4,10 @@ The network is a BERT of twelve layers (Devlin et al. 2019) with the weights of 
 arXiv:2402.05672). The matrices stay in their 4 bits (`MatMulNBits` of ONNX Runtime, the same blocks of 32 in another
 order of nibbles; activations in 8 bits, as the packed file's own engine has it). Input `words` float32 [k, 384]: the
 tokens' rows of the table of words, k <= 128; output `embedding` float32 [384] of length one, the mean over the tokens.
+
+Beside each matrix stands a low-rank addition to it (LoRA: Hu et al. 2021, arXiv:2106.09685), which is an input:
+`l0.q.down` float32 [width, r] and `l0.q.up` [r, rows], and so on. What was trained for a matter is then a small file
+of its own, with terms of its own; zeros give the network as it was published.
 """
 
 from __future__ import annotations
@@ -19,12 +23,30 @@ from models.encoder_file import BLOCK, EncoderFile, open_encoder
 FILE = "e5-small-q4.bin"
 LONGEST = 128
 OPSET = 20
+LORA_PARTS = ("q", "k", "v", "ao", "fi", "fo")
+"""Matrices of a layer, as the packed file names them."""
+
+
+def additions(file: EncoderFile) -> dict[str, tuple[int, int]]:
+    """Inputs that are added to a matrix: the two names' stem to (width, rows)."""
+    sizes = {"fi": (file.width, file.inner), "fo": (file.inner, file.width)}
+    return {
+        f"l{layer}.{part}": sizes.get(part, (file.width, file.width))
+        for layer in range(file.layers)
+        for part in LORA_PARTS
+    }
+
+
 IR_VERSION = 9
 
 
 def convert(folder: Path) -> bytes:
     """The ONNX model as bytes, from `e5-small-q4.bin` in `folder`. The same input gives the same bytes."""
     return body(open_encoder(folder / FILE))
+
+
+def _sides(width: int, rows: int) -> dict[str, list[str | int | None]]:
+    return {"down": [width, "r"], "up": ["r", rows]}
 
 
 def repacked(blocks: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
@@ -61,7 +83,9 @@ def body(file: EncoderFile) -> bytes:
             "MatMulNBits", inputs, f"{output}.product",
             domain="com.microsoft", K=width, N=rows, bits=4, block_size=BLOCK, accuracy_level=4,
         )  # fmt: skip
-        return node("Add", [product, tensor(f"{name}.b", file.numbers(f"{name}.b"))], output)
+        low = node("MatMul", [source, f"{name}.down"], f"{output}.low")
+        added = node("MatMul", [low, f"{name}.up"], f"{output}.added")
+        return node("Sum", [product, added, tensor(f"{name}.b", file.numbers(f"{name}.b"))], output)
 
     def norm(name: str, source: str, output: str) -> str:
         gains = [tensor(f"{name}.w", file.numbers(f"{name}.w")), tensor(f"{name}.b", file.numbers(f"{name}.b"))]
@@ -99,7 +123,14 @@ def body(file: EncoderFile) -> bytes:
     graph = helper.make_graph(
         nodes,
         "encoder",
-        [helper.make_tensor_value_info("words", TensorProto.FLOAT, ["k", width])],
+        [
+            helper.make_tensor_value_info("words", TensorProto.FLOAT, ["k", width]),
+            *(
+                helper.make_tensor_value_info(f"{stem}.{name}", TensorProto.FLOAT, sides)
+                for stem, sides_of in additions(file).items()
+                for name, sides in _sides(*sides_of).items()
+            ),
+        ],
         [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, [width])],
         tensors,
     )

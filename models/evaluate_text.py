@@ -1,20 +1,24 @@
 """Evaluate sentiment on labelled sentences of your own.
 
-hailong models eval text --index FILE.csv --out predictions.csv [--prior uniform|counter|FILE] [--json]
+hailong models eval text --index FILE.csv --out predictions.csv [--readers bag|both] [--prior PRIOR] [--json]
 hailong models eval text --across --data DATA --cache FOLDER [--counter SENTENCES.csv] [--json]
 
 FILE.csv has the columns text,label; labels: negative, neutral, positive (another or empty label: predicted, but not
 measured). The table that is written has one line for each row: row,found,p_negative,p_neutral,p_positive,valence,
 uncertainty,reason - the row's number, not its text. Probabilities are those under `--prior` (uniform; counter: of
 `pipeline.fusion`; FILE: TOML with `prior = [negative, neutral, positive]`), which the answer names.
+`--readers`: the bag of pieces alone, which every box has, or both readers, as in a box that recognises words; without
+it both, where the encoder was fetched (`hailong models fetch --asr`). The answer names which.
 `--across` trains on all sources but one and reports that one (`models.training.text_across`).
 The measures, each with a 95 % bootstrap interval:
 
-  accuracy, macro_f1     most probable class against the label
-  recall                 of each class
-  auc_positive_negative  by valence (P(positive) - P(negative))
-  ece                    top-class calibration
-  coverage               accuracy when only the least uncertain share answers
+  accuracy, macro_f1        most probable class against the label
+  recall                    of each class
+  opposite_sign             share of negative and positive sentences that are called the other
+  neutral_called_negative   share of neutral sentences
+  auc_positive_negative     by valence (P(positive) - P(negative))
+  ece                       top-class calibration
+  coverage                  accuracy when only the least uncertain share answers
 """
 
 from __future__ import annotations
@@ -29,10 +33,12 @@ from models import across, evaluate, metrics
 from models.labels import POLARITIES
 from models.prior import UNIFORM, Prior, named_prior
 from models.text_sentiment import TextSentimentNetwork
-from pipeline.errors import ConfigError
+from models.text_stack import StackedSentiment, load_stack
+from pipeline.errors import ConfigError, ModelError
 from pipeline.language import Message
 from pipeline.records import Shares, WordsAffect
 
+READERS = ("bag", "both")
 COLUMNS = ("row", "found", "p_negative", "p_neutral", "p_positive", "valence", "uncertainty", "reason")
 
 
@@ -69,7 +75,12 @@ def measure(
         for index, name in enumerate(POLARITIES)
         if (true == index).any()
     }
-    summary["auc_positive_negative"] = interval(metrics.auc, true[sided] == 2, valence[sided])
+    if sided.any():
+        summary["opposite_sign"] = interval(metrics.accuracy, 2 - true[sided], said[sided])
+        summary["auc_positive_negative"] = interval(metrics.auc, true[sided] == 2, valence[sided])
+    if not sided.all():
+        neutral = said[~sided]
+        summary["neutral_called_negative"] = interval(metrics.accuracy, np.zeros_like(neutral), neutral)
     summary["ece"] = interval(metrics.ece, true, probabilities)
     summary["coverage"] = evaluate.coverage(true == said, uncertainty)
     return summary
@@ -78,6 +89,7 @@ def measure(
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
     evaluate.add_arguments(parser, "text,label", "text-sentiment")
+    parser.add_argument("--readers", choices=READERS, help="the bag of pieces alone, or both readers")
     parser.add_argument("--counter", type=Path, help="with --across: CSV with text,label of counter talk")
     parser.add_argument("--prior", default="uniform", help="uniform (default), counter, or a TOML file with `prior`")
 
@@ -96,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
     prior = named_prior(args.prior)
     index, out = evaluate.index_and_out(args)
     rows = evaluate.read_index(index, ("text", "label"))
-    network = TextSentimentNetwork(evaluate.weights_of("text-sentiment", args.weights))
+    name, network = _readers(args)
     affects = [
         network.infer(row["text"]) if row["text"] else None for row in evaluate.with_progress(rows, "sentences", 1_000)
     ]
@@ -118,8 +130,21 @@ def run(args: argparse.Namespace) -> int:
         ),
     )
     labels = [row["label"].lower() for row in rows]
-    evaluate.show({"network": "text-sentiment"} | measure(labels, affects, args.resamples, prior), args.json)
+    evaluate.show({"network": name} | measure(labels, affects, args.resamples, prior), args.json)
     return 0
+
+
+def _readers(args: argparse.Namespace) -> tuple[str, TextSentimentNetwork | StackedSentiment]:
+    """The network asked for and its name; weights of one's own are a bag's."""
+    bag = TextSentimentNetwork(evaluate.weights_of("text-sentiment", args.weights))
+    if args.readers == "bag" or args.weights:
+        return "text-sentiment", bag
+    try:
+        return "text-stack", load_stack(bag)
+    except ModelError:
+        if args.readers == "both":
+            raise
+        return "text-sentiment", bag
 
 
 def _three(prior: Prior) -> Shares:

@@ -113,6 +113,7 @@ class OnnxNetwork:
         self.provider = PROVIDER
         self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
         self.inputs: dict[str, tuple[Any, ...]] = {each.name: tuple(each.shape) for each in self._session.get_inputs()}
+        self.outputs: list[str] = [each.name for each in self._session.get_outputs()]
 
     def run(self, **inputs: NDArray[Any]) -> list[Array]:
         """Outputs in the file's order for inputs by name."""

@@ -28,7 +28,16 @@ SMILEYS = {"<smile>": ":)", "<frown>": ":("}
 
 def reduced(text: str) -> str:
     """The sentence as the encoder gets it: syllables of `text_normalise`, smileys as signs, nothing but `SIGNS`."""
-    words = " ".join(SMILEYS.get(word, word) for word in syllables(text))
+    return _signs(syllables(text))
+
+
+def encoder_text(words: list[str]) -> str:
+    """What the tokenizer cuts, of a sentence in syllables."""
+    return _PREFIX + _signs(words)
+
+
+def _signs(syllables_of: list[str]) -> str:
+    words = " ".join(SMILEYS.get(word, word) for word in syllables_of)
     kept = "".join(sign if sign in SIGNS else " " for sign in unicodedata.normalize("NFC", words))
     return " ".join(kept.split())
 
@@ -72,17 +81,35 @@ class TextEncoder:
     Args:
         packed: `e5-small-q4.bin`: pieces and the table of words, read from the disk where they are needed.
         graph: `encoder.onnx`, made from it by `encoder_convert`.
+        adapter: a network without inputs whose outputs are the additions to the matrices; None: as published.
     """
 
-    def __init__(self, packed: Path, graph: Path) -> None:
+    def __init__(self, packed: Path, graph: Path, adapter: Path | None = None) -> None:
         file = open_encoder(packed)
         self._words = file.blocks("emb.word", file.width)
         self._ends = (file.begin, file.end)
         self._tokenizer = Tokenizer(file.pieces, file.scores, file.unknown)
         self._network = OnnxNetwork(graph, keeps_memory=False)
+        self._additions = _none(self._network) if adapter is None else _additions(OnnxNetwork(adapter))
 
     def embed(self, text: str) -> NDArray[np.float32]:
         """Embedding float32 [384] of length one; what is beyond 126 tokens is left out."""
-        tokens = self._tokenizer.ids(_PREFIX + reduced(text))[: LONGEST - 2]
+        return self.embed_syllables(syllables(text))
+
+    def embed_syllables(self, words: list[str]) -> NDArray[np.float32]:
+        """The same of syllables as `text_normalise` gives them."""
+        tokens = self._tokenizer.ids(encoder_text(words))[: LONGEST - 2]
         rows = unpacked(self._words[[self._ends[0], *tokens, self._ends[1]]])
-        return self._network.run(words=rows)[0]
+        return self._network.run(words=rows, **self._additions)[0]
+
+
+def _additions(adapter: OnnxNetwork) -> dict[str, NDArray[np.float32]]:
+    return dict(zip(adapter.outputs, adapter.run(), strict=True))
+
+
+def _none(network: OnnxNetwork) -> dict[str, NDArray[np.float32]]:
+    shapes = {name: shape for name, shape in network.inputs.items() if name != "words"}
+    return {
+        name: np.zeros([side if isinstance(side, int) else 1 for side in shape], np.float32)
+        for name, shape in shapes.items()
+    }

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models import catalogue
-from models.encoder_convert import convert
+from models.encoder_convert import additions, convert
 from models.encoder_file import EncoderFile, open_encoder, unpacked
 from models.text_encoder import TextEncoder, Tokenizer, reduced
+from models.training.text_stack import export_adapter
 from pipeline.errors import ModelError
 
 WIDTH, LAYERS, HEADS, INNER = 64, 2, 2, 128
@@ -62,8 +63,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def plain(file: EncoderFile, words: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The network as its paper has it, in numpy."""
+def plain(
+    file: EncoderFile, words: NDArray[np.float32], added: dict[str, NDArray[np.float32]] | None = None
+) -> NDArray[np.float64]:
+    """The network as its paper has it, in numpy; `added`: what is added to a matrix [width, rows], by its name."""
 
     def norm(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
         centred = x - x.mean(1, keepdims=True)
@@ -71,7 +74,8 @@ def plain(file: EncoderFile, words: NDArray[np.float32]) -> NDArray[np.float64]:
         return np.asarray(scaled * file.numbers(f"{name}.w") + file.numbers(f"{name}.b"))
 
     def linear(x: NDArray[np.float64], name: str) -> NDArray[np.float64]:
-        return np.asarray(x @ unpacked(file.blocks(f"{name}.w", x.shape[1])).T + file.numbers(f"{name}.b"))
+        weight = unpacked(file.blocks(f"{name}.w", x.shape[1])).T + (added or {}).get(name, np.float32(0))
+        return np.asarray(x @ weight + file.numbers(f"{name}.b"))
 
     places = file.numbers("emb.pos").reshape(-1, WIDTH)[: len(words)]
     x = norm(np.asarray(words + places + file.numbers("emb.type")[:WIDTH], np.float64), "emb.ln")
@@ -99,6 +103,24 @@ def test_the_graph_is_the_network(folder: Path) -> None:
         assert found.dtype == np.float32
         # activations are in 8 bits there, not here
         assert float(found @ plain(file, words)) > 0.999
+
+
+def test_additions_are_added_to_the_matrices(folder: Path, tmp_path: Path) -> None:
+    file, rng = open_encoder(folder / "e5-small-q4.bin"), np.random.default_rng(3)
+    stems = additions(file)
+    assert len(stems) == LAYERS * 6
+    tables = {
+        f"{stem}.{kind}": rng.normal(0.0, 0.2, shape).astype(np.float32)
+        for stem, (width, rows) in stems.items()
+        for kind, shape in (("down", (width, 3)), ("up", (3, rows)))
+    }
+    export_adapter(tables, tmp_path / "adapter.onnx")
+    encoder = TextEncoder(folder / "e5-small-q4.bin", folder / "encoder.onnx", tmp_path / "adapter.onnx")
+    added = {stem: tables[f"{stem}.down"] @ tables[f"{stem}.up"] for stem in stems}
+    words = unpacked(file.blocks("emb.word", WIDTH)[[0, *Tokenizer(list(PIECES), SCORES, 3).ids("query: ok anh"), 2]])
+    found = encoder.embed("ok anh")
+    assert float(found @ plain(file, words, added)) > 0.995
+    assert float(found @ plain(file, words)) < 0.97
 
 
 def test_a_long_sentence_is_cut(folder: Path) -> None:

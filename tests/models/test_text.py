@@ -146,7 +146,15 @@ def test_exported_network_equals_the_trained(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "least_share"),
-    [("counter", 0.92), ("service", 0.86), ("fresh", 0.88), ("region", 0.86), ("clerk", 0.9), ("third", 0.74)],
+    [
+        ("counter", 0.9),
+        ("service", 0.86),
+        ("fresh", 0.87),
+        ("region", 0.89),
+        ("clerk", 0.95),
+        ("third", 0.87),
+        ("sixth", 0.86),
+    ],
 )
 def test_own_sentences(name: str, least_share: float, network: TextSentimentNetwork) -> None:
     rows = sentences(name)
@@ -158,7 +166,7 @@ def test_own_sentences(name: str, least_share: float, network: TextSentimentNetw
 def test_plain_talk_is_seldom_called_negative(network: TextSentimentNetwork) -> None:
     """Papers, numbers, names and waiting told without judgement, some with loss, fines or death in them."""
     found = [int(np.argmax(network.infer(text).ratios.posterior())) for text, _ in sentences("clerk")]
-    assert np.mean([CLASSES[one] == "negative" for one in found]) < 0.06
+    assert np.mean([CLASSES[one] == "negative" for one in found]) < 0.04
 
 
 def test_situations_never_trained_on(network: TextSentimentNetwork) -> None:
@@ -181,7 +189,9 @@ def test_the_opposite_sign_of_a_writer_never_trained_on(network: TextSentimentNe
 
 def test_own_sentences_are_kept_out_of_the_templates() -> None:
     made = [text for text, _ in TemplateWriter(0).write(200)]
-    held_out = [text for name in ("counter", "service", "fresh", "third") for text, _ in sentences(name)] + made[:50]
+    held_out = [
+        text for name in ("counter", "service", "fresh", "third", "sixth") for text, _ in sentences(name)
+    ] + made[:50]
     never = {tuple(syllables(text)) for text in held_out}
     assert not never & {tuple(syllables(text)) for text, _ in TemplateWriter(0, held_out).write(14_000)}
 
@@ -225,11 +235,25 @@ def test_evaluation_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert (summary["n"], summary["found"], summary["measured"]) == (5, 4, 3)
     assert summary["accuracy"]["value"] == 1.0
     assert set(summary["recall"]) == {"negative", "neutral", "positive"}
+    assert summary["opposite_sign"]["value"] == summary["neutral_called_negative"]["value"] == 0.0
     with out.open(newline="", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
     assert tuple(table[0]) == COLUMNS
     assert [row["found"] for row in table] == ["1", "1", "0", "1", "1"]
     assert "hài lòng" not in out.read_text(encoding="utf-8")
+
+
+def test_sentences_of_one_class_are_measured_as_far_as_they_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index, out = tmp_path / "index.csv", tmp_path / "out.csv"
+    index.write_text("text,label\nmấy giờ mở cửa,neutral\n", encoding="utf-8")
+    options = ["--index", str(index), "--out", str(out), "--readers", "bag", "--json", "--resamples", "20"]
+    assert main(["models", "eval", "text", *options]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["network"] == "text-sentiment"
+    assert "opposite_sign" not in summary
+    assert summary["neutral_called_negative"]["value"] == 0.0
 
 
 def test_wrong_columns_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

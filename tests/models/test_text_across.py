@@ -13,7 +13,8 @@ from hailong.cli import main
 from models.text_normalise import syllables
 from models.training import text_across
 from models.training.text import Sentence
-from models.training.text_said import said
+from models.training.text_said import WRITERS, said
+from models.training.text_templates import Row
 
 RATED = (("negative", "thầy dạy chán"), ("neutral", "lớp học buổi sáng"), ("positive", "thầy dạy hay"))
 
@@ -50,6 +51,11 @@ def test_each_writer_is_left_out_of_what_is_judged(
 ) -> None:
     monkeypatch.setattr(text_across, "TEMPLATES", 60)
     monkeypatch.setattr(text_across, "TURNS", 20)
+
+    def few(held_out: bool, writers: tuple[str, ...]) -> list[Row]:
+        return said(held_out, writers)[:150]
+
+    monkeypatch.setattr(text_across, "said", few)
     counter = tmp_path / "counter.csv"
     counter.write_text("text,label\nchờ lâu quá,negative\ncảm ơn em,positive\nmấy giờ mở cửa,neutral\n", "utf-8")
     seen: list[set[str]] = []
@@ -67,21 +73,27 @@ def test_each_writer_is_left_out_of_what_is_judged(
         "vsfc": 30,
         "vlsp": 500,
         "own": 3,
-        "second": 2526,
+        **{name: len(few(True, (name,))) + len(few(False, (name,))) for name in WRITERS},
     }
     choices = made["prior"]["choices"]
     assert set(choices) == {
         f"{recipe}, {after}"
-        for recipe in ("bag", "both writers")
+        for recipe in ("bag", "all writers")
         for after in ("as trained", "leaning", "shares taken out")
     }
-    bag, both = (choices[f"{recipe}, as trained"]["left_out"] for recipe in ("bag", "both writers"))
-    assert bag["second"] == both["second"]  # whoever is left out teaches nothing
-    assert bag["own"] != both["own"]
+    bag, wider = (choices[f"{recipe}, as trained"]["left_out"] for recipe in ("bag", "all writers"))
+    assert bag["own"] != wider["own"]
     assert choices["bag, leaning"]["left_out"]["own"] != bag["own"]
-    second = {" ".join(syllables(text)) for text, _ in said(held_out=False)}
-    held = {" ".join(syllables(text)) for text, _ in said(held_out=True)}
-    assert [bool(second & rows) for rows in seen] == [False, True, False, True, False, True, False]
+    taught = [
+        {name for name in WRITERS if len({" ".join(syllables(text)) for text, _ in few(False, (name,))} & rows) > 100}
+        for rows in seen
+    ]
+    everybody = set(WRITERS)
+    of_corpora = [set(), everybody] * 3
+    assert taught == of_corpora + [set()] + [everybody - {name} for name in WRITERS]
+    held = {" ".join(syllables(text)) for name in WRITERS for text, _ in few(True, (name,))}
     assert not any(held & rows for rows in seen)
     lexicon = ["tốt" in rows for rows in seen]
-    assert lexicon == [True, True, True, True, False, False, True]  # without the first writer, no lexicon either
+    assert lexicon == [True] * 4 + [False] * 2 + [True] * (
+        1 + len(WRITERS)
+    )  # without the first writer, no lexicon either
