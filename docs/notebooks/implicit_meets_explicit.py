@@ -289,14 +289,20 @@ def _(table, worlds):
 
 @app.cell
 def _(agencies, lang, mo):
-    from server.scores.interval_svg import Interval, interval_plot
+    from server.documents.writer import Writer
+    from server.reports.charts import Labelled, interval_chart
+    from server.scores.figures import Figure
 
+    unknown = (None,) * 5
     lines = [
-        Interval(row["name_vi"] if lang == "vi" else row["name_en"], row["index"], row["low"], row["high"])
+        Labelled(
+            row["name_vi"] if lang == "vi" else row["name_en"],
+            Figure("index", "index", None, None, row["index"], row["low"], row["high"], *unknown, suppressed=False),
+        )
         for row in agencies
         if row["method"] == "efficiency" and row["index"] is not None
     ]
-    mo.Html(interval_plot(lines, "Ước lượng kết hợp" if lang == "vi" else "Fused", lang))
+    mo.Html(interval_chart(lines, "fused", "Ước lượng kết hợp" if lang == "vi" else "Fused", Writer(lang)).svg)
     return
 
 

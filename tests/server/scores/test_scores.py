@@ -24,6 +24,7 @@ from server.scores.evidence import agency_months, spans
 from server.scores.fused import agency_scores, newest_period, rated_quarters
 from server.scores.tables import TABLES, material
 from server.scores.trends import Pulse, channel_counts, pulses, trend
+from server.scores.words import SHORT_VERDICTS, VERDICTS
 from server.simulation.evidence import simulate_evidence
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
@@ -179,10 +180,13 @@ def _page_and_command_agree(
     assert analyze.run(parser.parse_args(["--store", str(store.url), "--period", PERIOD.name])) == 0
     printed = capsys.readouterr().out
     assert set(shown) == set(province.agencies)
+    in_full = {
+        short.in_language("vi"): VERDICTS[verdict].in_language("vi") for verdict, short in SHORT_VERDICTS.items()
+    }
     for code, (rho, verdict) in shown.items():
         part = printed.split(f"({code})")[1].split("(efficiency)")[1]
         assert re.search(r"rho = ([\d.]+)", part)[1].replace(".", ",") == rho  # type: ignore[index]
-        assert html.unescape(verdict) in part
+        assert in_full[html.unescape(verdict)] in part
         assert rho > "0,3", "a signal that is there: the comparison could fail"
 
 
