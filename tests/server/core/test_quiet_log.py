@@ -75,7 +75,11 @@ def test_errors_of_ours_and_of_the_disk_say_what_is_wrong(error: Exception) -> N
 
 
 @pytest.fixture
-def log() -> Iterator[io.StringIO]:
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What a server's process logs: in one of its own no uvicorn has set its loggers apart before."""
+    for name in ("uvicorn", "uvicorn.error"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        monkeypatch.setattr(logging.getLogger(name), "handlers", [])
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     stream = io.StringIO()

@@ -99,7 +99,7 @@ def test_rows_cells_and_columns_add_up_wherever_they_are_told(
         assert (told["rows"]["used"], told["cells"]["used"], told["cells"]["ignored"]) == (1, used, 1), kind
         for name in ("rows", "cells"):
             counts = [told[name][part] for part in ("read", "heading", "used", "ignored", "refused")]
-            assert "".join(f'<td class="number">{count}</td>' for count in counts) in page, (kind, name)
+            assert "".join(f'<td class="n">{count}</td>' for count in counts) in page, (kind, name)
         assert "Ghi chú" in page
         with read(store) as connection:
             action = changes.c.action == f"{kind}_imported"
