@@ -73,12 +73,11 @@ class BodyGuard:
             return
         receive = _in_time(receive) if may else _nothing
         if may and any(_kind(value) == _FORM for name, value in scope["headers"] if name == b"content-type"):
-            messages = await _begin(receive)
-            body = b"".join(message.get("body", b"") for message in messages)
+            body, last = await _begin(receive)
             if len(body) <= MAX_FORM_BYTES and not is_utf_8(body):
                 await PlainTextResponse(_NOT_UTF_8, 415)(scope, receive, send)
                 return
-            receive = _again(messages, receive)
+            receive = _again(body, last, receive)
         await self.app(scope, receive, send)
 
 
@@ -112,21 +111,23 @@ def _escaped(sent: bytes) -> bytes:
     return sent if sent.isascii() else _HIGH.sub(lambda found: b"%%%02X" % found[0][0], sent)
 
 
-async def _begin(receive: Receive) -> list[Message]:
-    """What comes of a form, as far as it may be long."""
-    messages: list[Message] = []
-    left = MAX_FORM_BYTES
-    while left >= 0:
-        messages.append(await receive())
-        left -= len(messages[-1].get("body", b""))
-        if not messages[-1].get("more_body", False):
-            break
-    return messages
+async def _begin(receive: Receive) -> tuple[bytes, Message]:
+    """What comes of a form, as far as it may be long, in one piece however many it came in; and the last message."""
+    body = bytearray()
+    while True:
+        last = await receive()
+        body += last.get("body", b"")
+        if not last.get("more_body", False) or len(body) > MAX_FORM_BYTES:
+            return bytes(body), last
 
 
-def _again(messages: list[Message], receive: Receive) -> Receive:
+def _again(body: bytes, last: Message, receive: Receive) -> Receive:
     """What has come, with its letters escaped, and then what comes."""
-    waiting = [{**each, "body": _escaped(each["body"])} if "body" in each else each for each in messages]
+    is_cut_off = last["type"] != "http.request"
+    more = is_cut_off or last.get("more_body", False)
+    waiting: list[Message] = [{"type": "http.request", "body": _escaped(body), "more_body": more}]
+    if is_cut_off:
+        waiting.append(last)
 
     async def replayed() -> Message:
         return waiting.pop(0) if waiting else await receive()
