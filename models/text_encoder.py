@@ -26,20 +26,11 @@ _PREFIX = "query: "
 SMILEYS = {"<smile>": ":)", "<frown>": ":("}
 
 
-def reduced(text: str) -> str:
-    """The sentence as the encoder gets it: syllables of `text_normalise`, smileys as signs, nothing but `SIGNS`."""
-    return _signs(syllables(text))
-
-
 def encoder_text(words: list[str]) -> str:
-    """What the tokenizer cuts, of a sentence in syllables."""
-    return _PREFIX + _signs(words)
-
-
-def _signs(syllables_of: list[str]) -> str:
-    words = " ".join(SMILEYS.get(word, word) for word in syllables_of)
-    kept = "".join(sign if sign in SIGNS else " " for sign in unicodedata.normalize("NFC", words))
-    return " ".join(kept.split())
+    """What the tokenizer cuts, of syllables of `text_normalise`: smileys as signs, nothing but `SIGNS`."""
+    text = " ".join(SMILEYS.get(word, word) for word in words)
+    kept = "".join(sign if sign in SIGNS else " " for sign in unicodedata.normalize("NFC", text))
+    return _PREFIX + " ".join(kept.split())
 
 
 class Tokenizer:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -161,11 +160,6 @@ def remove_part(instrument: Instrument, code: str) -> Instrument:
         factors=tuple(one for one in instrument.factors if one.code != code),
         blocks=tuple(one for one in instrument.blocks if one.code != code),
     )
-
-
-def begin_on(instrument: Instrument, first: date) -> Instrument:
-    """The instrument with the day on which it begins to ask."""
-    return replace(instrument, starts=first)
 
 
 def further_languages(instrument: Instrument) -> tuple[str, ...]:
