@@ -94,6 +94,8 @@ class Card(_Strict):
     """What a model is, where it is from, what it may and must not be used for."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
+    called: str
+    """What papers, pages and commands call it: a few words, which the catalogues hold in every language."""
     title: str
     task: str
     set: SetName = "default"
@@ -279,12 +281,21 @@ def check_licence(entry: Card, accepted: tuple[str, ...], demo: bool = False) ->
     if not entry.restriction or entry.restriction in accepted:
         return ""
     if demo:
-        notice = f"{entry.name}: {entry.restriction}. Allowed here because this is a demonstration."
-        return f"{notice} {entry.licence_note or ''}".strip()
+        notice = Message(
+            "{model}: {terms}. Allowed here because this is a demonstration.",
+            model=Message.marked(entry.called),
+            terms=entry.restriction,
+        )
+        return Joined([notice, *([entry.licence_note] if entry.licence_note else [])], " ")
     raise ModelError(
         Joined(
             (
-                Message("The weights of {name} are restricted ({terms}).", name=entry.name, terms=entry.restriction),
+                Message(
+                    "The weights of “{model}” ({name}) are restricted ({terms}).",
+                    model=Message.marked(entry.called),
+                    name=entry.name,
+                    terms=entry.restriction,
+                ),
                 *([entry.licence_note] if entry.licence_note else []),
             ),
             " ",

@@ -26,7 +26,8 @@ def state(entry: Card) -> str:
 
 def in_full(entry: Card) -> str:
     """A card as text."""
-    lines = [f"{entry.name}: {entry.title}", f"  task          {entry.task}", f"  state         {state(entry)}"]
+    lines = [f"{entry.name}: {entry.title}", f"  called        {entry.called}"]
+    lines += [f"  task          {entry.task}", f"  state         {state(entry)}"]
     if entry.version:
         lines.append(f"  version       {entry.version}")
     lines.append(f"  licence       {entry.licence}")

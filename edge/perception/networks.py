@@ -129,7 +129,11 @@ def load_networks(options: NetworkOptions, workers: int = 1) -> Networks:
     if not speech_is_accepted(options):
         restriction = card("speech-affect").restriction
         notices += (
-            f"speech-affect: {restriction} is not accepted; voices are read by plain prosody, without valence.",
+            Message(
+                "{model}: {terms} is not accepted; voices are read by plain prosody, without valence.",
+                model=Message.marked(card("speech-affect").called),
+                terms=restriction,
+            ),
         )
     paths = {name: model_files(name) for name in names}
 

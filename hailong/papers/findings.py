@@ -10,6 +10,7 @@ from hailong.papers.facts import AgencyFact
 from hailong.papers.groups import GROUPS, LICENCES, MEASURED, MEASURES, TASKS, VISITS_BY
 from hailong.papers.noise import EVIDENCE_LEVELS, PULSE_LEVELS, odds_sentence, width_sentence
 from hailong.papers.paper import HEAD, LEGAL, OFFICER, OPERATOR, Paper
+from models.catalogue import Metric
 from pipeline.calendar import day_words
 from pipeline.language import Day, Joined, Message, Number, Spoken
 from pipeline.law import provision
@@ -43,14 +44,15 @@ class Findings(Paper):
         rows = []
         for card in self.facts.cards:
             measured = "; ".join(
-                f"{_(words)}: {_.number(metric.value, 3)}"
-                + (f" ({_.number(metric.low, 3)} – {_.number(metric.high, 3)})" if metric.low is not None else "")
+                f"{_(words)}: {self._measured(metric)}"
                 for metric in card.metrics
                 if (words := MEASURED.get(metric.name) or MEASURED.get(f"{metric.name} on {metric.on}"))
             )
             version = card.version.partition(",")[0]  # what follows tells in which package it came
             licence = _(LICENCES.get(card.licence, card.licence))
-            rows.append((f"{card.name} {version}", _(TASKS[card.task]), licence, measured or _("not measured here")))
+            numbered = Message("{model}, version {version}", model=Message.marked(card.called), version=version)
+            model = _(numbered) if version[:1].isdigit() else f"{_(card.called)} ({version})"
+            rows.append((model, _(TASKS[card.task]), licence, measured or _("not measured here")))
         head = (_("Model"), _("Task"), _("Licence"), _("How often it is right (interval of 95 %)"))
         return [
             TableBlock("", head, tuple(rows), words=4, widths=(2.5, 2.2, 2.8, 5)),
@@ -62,16 +64,39 @@ class Findings(Paper):
             ),
         ]
 
+    def _measured(self, metric: Metric) -> str:
+        """A card's figure with its interval: a share in percent, an area under a curve as it is."""
+        _ = self._
+        if "AUC" in metric.name:
+            return _.number(metric.value, 2) + (
+                "" if metric.low is None else f" ({_.number(metric.low, 2)} – {_.number(metric.high, 2)})"
+            )
+        limits = None if metric.low is None or metric.high is None else (100 * metric.low, 100 * metric.high)
+        return f"{_.number(100 * metric.value, 1)} %" + (
+            f" ({_.number(limits[0], 1)} – {_.number(limits[1], 1)})" if limits else ""
+        )
+
+    def learnt_from(self) -> list[Block]:
+        """What the models in use were trained on, on which terms."""
+        _ = self._
+        rows = tuple((_(card.called), _(data.name), _(data.terms)) for card in self.facts.cards for data in card.data)
+        if not rows:
+            return []
+        head = (_("Model"), _("Trained on"), _("Terms of these data"))
+        return [
+            Heading(_("Data that the models were trained on"), 3),
+            TableBlock("", head, rows, words=3, widths=(3, 6, 4)),
+        ]
+
     def groups(self) -> list[Block]:
         """How often the models in use are wrong about whom, as far as any label or protocol tells."""
         _ = self._
         rows = tuple(
             (
-                card.name,
+                _(card.called),
                 _(GROUPS[metric.group]),
                 _(MEASURES[metric.name]),
-                _.number(metric.value, 2)
-                + (f" ({_.number(metric.low, 2)} – {_.number(metric.high, 2)})" if metric.low is not None else ""),
+                self._measured(metric),
             )
             for card in self.facts.cards
             for metric in card.metrics
@@ -247,7 +272,13 @@ class Findings(Paper):
         if rows:
             found.append(TableBlock("", head, rows, words=7, widths=(3, 5, 2, 1.7, 2, 2.2, 2.6)))
         else:
-            found.append(self.text(Message("No box is enrolled.")))
+            found.append(
+                self.text(
+                    Message("No box is enrolled at the server yet. What follows is read from configurations alone.")
+                    if self.facts.configs
+                    else Message("No box is enrolled.")
+                )
+            )
         for one in self.facts.configs:
             config = one.config
             found += [
@@ -269,7 +300,7 @@ class Findings(Paper):
         ]
         rows = [row for agency in self.facts.agencies for row in self._tables_of(agency)]
         if not rows:
-            return [*found, self.text(Message("No box is enrolled."))]
+            return [*found, self.text(Message("No table is released yet, as no box is enrolled."))]
         head = (
             _("Agency, table"),
             _("What it can tell of a visit"),

@@ -322,7 +322,7 @@ SYSTEM_CARD = Form(
     (
         Section(Message("1. What the system is for, and what not"), 2, Parts.purpose),
         Section(Message("2. Parts and flows"), 2, Parts.flow),
-        Section(Message("3. Models (model cards)"), 2, Parts.models),
+        Section(Message("3. Models (model cards)"), 2, _all(Parts.models, Parts.learnt_from)),
         Section(
             Message("4. Limits"),
             2,

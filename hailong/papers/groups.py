@@ -47,7 +47,9 @@ MEASURED = {
     "UAR of arousal, mean over corpora left out in turn": Message("calm or aroused, recordings left out (UAR)"),
     "UAR of valence, mean over corpora left out in turn": Message("negative or not, recordings left out (UAR)"),
     "accuracy on own, counter": Message("right of sentences at a counter"),
-    "accuracy on own, 120 of a third writer": Message("right of the sentences of a writer who is new to it"),
+    "accuracy on own, 120 of a third writer, who wrote none of the training": Message(
+        "right of the sentences of a writer who is new to it"
+    ),
 }
 """A card's measure, with what it was measured on where the card measures the same on several -> what a paper says."""
 VISITS_BY = {

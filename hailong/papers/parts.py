@@ -8,7 +8,7 @@ from hailong.papers.paper import HEAD, LEGAL, OFFICER, OPERATOR, ROLES, SUPPLIER
 from pipeline.language import Day, Message, Spoken
 from pipeline.law import provision
 from server.documents.blocks import Block, ListBlock, TableBlock
-from server.documents.frame import BLANK
+from server.documents.frame import BLANK, committee_of
 
 
 class Parts(Findings):
@@ -17,7 +17,7 @@ class Parts(Findings):
     def parties(self) -> list[Block]:
         """Controller, operator, officer, contact."""
         facts, _ = self.facts, self._
-        issuer = facts.office.issuer or _("People's Committee of {province}", province=facts.province.name)
+        issuer = facts.office.issuer or committee_of(_(facts.province.name), _)
         told = [text for one in facts.configs for text in (one.config.legal.complaints, one.config.notice.contact)]
         contacts = sorted({text for text in told if text})
         return [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ _DATED: Final = (
 
 
 def extracted(root: Path = ROOT) -> Catalog:
-    """Every sentence in use: of code and templates, and what models' cards say of use and limits."""
+    """Every sentence in use: of code and templates, and what models' cards say of data, use and limits."""
     found = Catalog(charset="utf-8")
     with (root / "babel.cfg").open(encoding="utf-8") as file:
         methods, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
@@ -55,10 +56,18 @@ def extracted(root: Path = ROOT) -> Catalog:
                     found.add(text)
     for path in sorted((root / "models" / "cards").glob("*.toml")):
         card = tomllib.loads(path.read_text(encoding="utf-8"))
-        for text in (card["title"], card["intended_use"], *card.get("limits", ()), *card.get("not_for", ())):
+        for text in (
+            card["called"],
+            card["title"],
+            card["intended_use"],
+            *card.get("limits", ()),
+            *card.get("not_for", ()),
+        ):
             found.add(text)
-        if " " in card["licence"]:  # in words, not an identifier of SPDX
-            found.add(card["licence"])
+        said = (text for data in card.get("data", ()) for text in (data["name"], data["terms"]))
+        for text in (card["licence"], *said):
+            if re.search(r"\b[a-z]{2,}", text):  # in words: no name, no identifier of SPDX
+                found.add(text)
     return found
 
 

@@ -3,10 +3,12 @@ issuing body, number, place and day, recipients, signature. What nobody can know
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 BLANK = "……………"
+_KIND_OF_PLACE = re.compile(r"^(Tỉnh|Thành phố|Phường|Xã|Đặc khu)\b")
 
 MARGINS_MM = {"top": 20, "bottom": 20, "left": 30, "right": 15}
 """Within the bounds of the decree: top and bottom 20-25, left 30-35, right 15-20."""
@@ -47,11 +49,17 @@ class Frame:
     signer_hint: str
 
 
+def committee_of(province: str, _: Callable[..., str]) -> str:
+    """The body that issues where nobody has said which; after other words a Vietnamese kind of place is written small
+    (Ủy ban nhân dân tỉnh Lào Cai)."""
+    return _("People's Committee of {province}", province=_KIND_OF_PLACE.sub(lambda kind: kind[0].lower(), province))
+
+
 def make_frame(
     office: Office, province: str, kind: str, abbreviation: str, recipients: tuple[str, ...], _: Callable[..., str]
 ) -> Frame:
     """The frame of one document. `abbreviation`: of its type within the number (BC, KH). `_` says a sentence."""
-    issuer = office.issuer or _("People's Committee of {province}", province=province)
+    issuer = office.issuer or committee_of(province, _)
     return Frame(
         country=_("SOCIALIST REPUBLIC OF VIET NAM"),
         motto=_("Independence - Freedom - Happiness"),

@@ -201,10 +201,18 @@ def test_list_shows_every_card(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_paper_has_words_for_every_group_that_a_card_names() -> None:
-    from hailong.papers.groups import GROUPS, LICENCES, MEASURES, TASKS
+    from hailong.papers.groups import GROUPS, LICENCES, MEASURED, MEASURES, TASKS
 
     assert {one.task for one in all_cards().values()} == set(TASKS)
     assert {one.licence for one in all_cards().values() if " " in one.licence} == set(LICENCES)
     named = [metric for one in all_cards().values() for metric in one.metrics if metric.group]
     assert {metric.group for metric in named} == set(GROUPS)
     assert {metric.name for metric in named} == set(MEASURES)
+    every = [metric for one in all_cards().values() for metric in one.metrics]
+    assert set(MEASURED) <= {text for one in every for text in (one.name, f"{one.name} on {one.on}")}, "a dead figure"
+
+
+def test_every_model_has_a_name_of_its_own_in_words() -> None:
+    called = [one.called for one in all_cards().values()]
+    assert len(set(called)) == len(called)
+    assert not [words for words in called if words in all_cards() or "-" in words or "_" in words]

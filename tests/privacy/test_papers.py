@@ -26,7 +26,7 @@ from hailong.papers.names import NAMES
 from models.catalogue import all_cards, card
 from pipeline.calendar import day_index
 from pipeline.errors import NotFoundError
-from pipeline.language import in_language, languages
+from pipeline.language import Message, in_language, languages
 from pipeline.law import provisions
 from server.core.scope import Scope
 from server.documents.blocks import Heading, TableBlock
@@ -131,7 +131,7 @@ def test_a_paper_is_filled_from_configuration_cards_audits_and_the_store(store: 
     for missing in ("schema", "wire", "budget", "log", "memory", "retention"):
         assert in_language(AUDITS[missing], "vi") in said
     card_said = _said(make_paper("system-card", facts, "vi"))
-    measured = Writer("vi").number(card("face-affect").metrics[0].value, 3)
+    measured = Writer("vi").number(100 * card("face-affect").metrics[0].value, 1) + " %"
     assert measured in card_said, "how often the face network is right, from its card"
 
 
@@ -156,7 +156,7 @@ def test_law_is_said_from_the_one_file(store: Engine) -> None:
         assert in_language(article.says, "vi") in said
         assert in_language(article.cite, "vi") in said
     assert "01/01/2026" in said
-    assert "chưa đọc trong văn bản gốc" in said
+    assert "chưa đối chiếu với văn bản gốc" in said
     root = Path(__file__).parents[2] / "hailong" / "papers"
     for path in root.glob("*.py"):
         assert not re.search(r"\d+/20\d\d|Art\. \d|Điều \d", path.read_text(encoding="utf-8")), path
@@ -236,12 +236,26 @@ def test_no_paper_holds_a_plain_sentence(store: Engine, pseudo: str) -> None:
     names |= {audit.sha256 for audit in facts.audits}
     law = [word for one in provisions().values() for word in (one.says.words[0][1], one.act.words[0][1])]
     one = facts.cards[0]
-    names |= {one.name, one.restriction}
+    names |= {one.restriction, *(data.terms for data in one.data if data.terms.isupper())}
     for name in NAMES:
         texts = list(_texts(make_paper(name, facts, pseudo)))
         for words in law:
             texts = [text.replace(words, " ") for text in texts]
         assert plain_of(texts, names) == [], name
+
+
+def test_papers_call_models_by_words(store: Engine) -> None:
+    """No code name, and in Vietnamese no English: of tasks, of what a model learnt from and on which terms."""
+    facts = replace(_facts(store), cards=tuple(all_cards().values()))
+    codes = re.compile(rf"(?<![\w-])(?:{'|'.join(name for name in all_cards() if '-' in name)})(?![\w-])")
+    for name in NAMES:
+        said = _said(make_paper(name, facts, "vi"))
+        assert codes.findall(said) == [], name
+    card_said = _said(make_paper("system-card", facts, "vi"))
+    assert "Bộ đọc biểu cảm khuôn mặt, bản " in card_said
+    for one in facts.cards:
+        for data in one.data:
+            assert in_language(Message.marked(data.name), "vi") in card_said
 
 
 def test_the_command_writes_docx_and_pdf(config_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

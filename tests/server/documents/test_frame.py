@@ -17,7 +17,7 @@ from docx.shared import Pt
 from pipeline.language import languages
 from server.documents.blocks import ChartBlock, Heading, ListBlock, Paragraph, Report, TableBlock
 from server.documents.docx import TEXT_MM, column_widths, columns_of_words, report_docx
-from server.documents.frame import Office, make_frame
+from server.documents.frame import Office, committee_of, make_frame
 from server.documents.pdf import report_pdf
 from server.documents.writer import Writer
 
@@ -73,6 +73,13 @@ def test_an_office_that_nobody_named_leaves_blanks() -> None:
     assert left[-1] == "Số: ……/BC-……"
     assert right[-1].startswith("……………, ngày ……")
     assert document.tables[-1].rows[0].cells[1].text.startswith("THỦ TRƯỞNG CƠ QUAN")
+
+
+def test_a_kind_of_place_after_other_words_is_written_small() -> None:
+    _ = Writer("vi")
+    assert committee_of("Tỉnh Lào Cai", _) == "Ủy ban nhân dân tỉnh Lào Cai"
+    assert committee_of("Thành phố Huế", _) == "Ủy ban nhân dân thành phố Huế"
+    assert committee_of("Lào Cai", _) == "Ủy ban nhân dân Lào Cai"
 
 
 def test_pages_are_numbered_from_the_second_on() -> None:

@@ -83,3 +83,19 @@ def test_answers_of_the_past_are_for_simulated_provinces_alone(store: Engine) ->
     real = fill_province(store, "real", simulated=False)
     with write(store) as connection, pytest.raises(InvalidError, match="simulated"):
         simulate_past(connection, real.province_id)
+
+
+def test_what_to_do_first_stands_beside_the_figure(store: Engine, province: Province, tmp_path: Path) -> None:
+    """A leader with five seconds reads the index, what changed and the first step on the first screen."""
+    with write(store) as connection:
+        simulate_past(connection, province.province_id)
+    browser = Browser(application(store, tmp_path, demo=True))
+    for path in ("/", "/agencies/p1-a"):
+        page = browser.get(path).text
+        headline = page[page.index('class="card headline"') :].partition("</section>")[0]
+        first = re.search(r'class="first-step"><b>Việc cần làm trước:</b> <a href="([^"]+)">([^<]+)<', headline)
+        assert first is not None, path
+        assert first[0] not in headline.partition('class="what"')[2], "before the explanations"
+        listed = re.search(r'<h2 id="next">.*?<li><a href="([^"]+)">([^<]+)<', page, re.DOTALL)
+        assert listed is not None
+        assert first.groups() == listed.groups()
