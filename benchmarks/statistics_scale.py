@@ -27,6 +27,7 @@ from calibration.design import Design, Weights
 from calibration.drift import detect_drift
 from calibration.drivers import Sheets, analyse_drivers
 from calibration.mode_effects import mode_effects
+from calibration.months import AgencyMonth
 from calibration.raking import Margin, rake
 from calibration.ranks import marginal_rank_set, rank_shares, smoothed_error
 from calibration.sampling import PlanSettings, draw_plan
@@ -62,6 +63,20 @@ def _sheets(rng: np.random.Generator, agencies: int) -> tuple[Answers, Any]:
     return Answers(satisfied, valid, valid.max(axis=1), Design(day, stratum, weights)), channel
 
 
+def _months(agencies: int, seed: int) -> list[AgencyMonth]:
+    """Four months of so many agencies, all of one group: provinces of 26 of which no two are alike."""
+    return [
+        replace(
+            month,
+            agency=f"{month.agency}/{part}",
+            shared_tables=tuple(replace(table, box=f"{table.box}/{part}") for table in month.shared_tables),
+        )
+        for part in range(-(-agencies // 26))
+        for month in simulate_province(Scenario(agencies=26, months=4, visits=(300, 900), seed=seed + part)).months
+        if int(month.agency[-2:]) + 26 * part <= agencies
+    ]
+
+
 def _estimators(agencies: int, seed: int) -> dict[str, Callable[[], object]]:
     """Every estimator, ready to run on figures of `agencies` agencies."""
     rng = np.random.default_rng(seed)
@@ -72,18 +87,8 @@ def _estimators(agencies: int, seed: int) -> dict[str, Callable[[], object]]:
     share, psi = pooled_variances(satisfied, rated)
     covariate = np.stack([np.ones(agencies), share + rng.normal(0, 0.03, agencies)], axis=1)
     names = [str(number) for number in range(agencies)]
-    drawn = simulate_province(Scenario(agencies=26, months=4, visits=(300, 900), seed=seed)).months
-    months = [
-        replace(
-            month,
-            agency=f"{month.agency}/{copy}",
-            shared_tables=tuple(replace(table, box=f"{table.box}/{copy}") for table in month.shared_tables),
-        )
-        for copy in range(-(-agencies // 26))
-        for month in drawn
-        if int(month.agency[-2:]) + 26 * copy <= agencies
-    ]
-    period = drawn[-1].period
+    months = _months(agencies, seed)
+    period = months[-1].period
     frame = {(agency, group): int(n) for agency in range(agencies) for group, n in enumerate(rng.integers(50, 900, 3))}
     curves = group_curves(months, period)
     margins = [

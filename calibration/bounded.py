@@ -74,6 +74,51 @@ def bounded_ratio(
     return np.where(held, ratio * denominators + np.clip(residual, -sd, sd), numerators), held
 
 
+def ratios_without_each(
+    numerators: FloatArray, denominators: FloatArray, reach: FloatArray, rows: NDArray[np.intp]
+) -> FloatArray:
+    """[rows] sum of `bounded_ratio`'s numerators [boxes] where each of `rows` is left out in turn, from the weighted
+    median of the others' ratios; `reach` [boxes]: how far a residual may go (`CLIP` sd).
+
+    The sum of held residuals at any ratio is read off sums over the boxes in the order in which they come to be held,
+    so that all is done in time that grows with boxes, not with their square."""
+    ratio = _medians_without(numerators / denominators, denominators, rows)
+    low, high = (numerators - reach) / denominators, (numerators + reach) / denominators
+    columns = np.stack([reach, numerators, denominators], axis=1)
+    starts, ends = np.argsort(low), np.argsort(high)
+    begun, ended = (np.concatenate([np.zeros((1, 3)), np.cumsum(columns[order], axis=0)]) for order in (starts, ends))
+    low, high = low[starts], high[ends]
+    total = np.maximum(denominators.sum() - denominators[rows], 1e-9)
+
+    def residuals(at: FloatArray) -> FloatArray:
+        within, above = begun[np.searchsorted(low, at, side="right")], ended[np.searchsorted(high, at, side="left")]
+        free = within - above
+        every = begun[-1, 0] - within[:, 0] - above[:, 0] + free[:, 1] - at * free[:, 2]
+        own = np.clip(numerators[rows] - at * denominators[rows], -reach[rows], reach[rows])
+        return np.asarray(every - own)
+
+    moving = np.ones(len(rows), dtype=bool)
+    for _ in range(_STEPS):
+        step = np.where(moving, residuals(ratio) / total, 0.0)
+        ratio = ratio + step
+        moving &= np.abs(step) >= 1e-9
+        if not moving.any():
+            break
+    return np.asarray(ratio * (denominators.sum() - denominators[rows]) + residuals(ratio))
+
+
+def _medians_without(values: FloatArray, weights: FloatArray, rows: NDArray[np.intp]) -> FloatArray:
+    """[rows] `weighted_median` of `values` [boxes] where each of `rows` is left out in turn."""
+    order = np.argsort(values, kind="stable")
+    place = np.argsort(order, kind="stable")[rows]
+    sums, own = np.cumsum(weights[order]), weights[rows]
+    half = 0.5 * (sums[-1] - own)
+    before = np.searchsorted(sums, half)  # first whose sum reaches it, the one left out being further up
+    after = np.searchsorted(sums, half + own)
+    found = np.where(before < place, before, np.maximum(after, place + 1))
+    return np.asarray(values[order][np.minimum(found, len(values) - 1)])
+
+
 def bounded_shares(
     satisfied: FloatArray, rated: FloatArray, noise: FloatArray, informative: NDArray[np.bool_]
 ) -> tuple[FloatArray, NDArray[np.bool_]]:

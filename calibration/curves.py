@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -23,7 +23,7 @@ from calibration.bounded import MINIMUM_BOXES
 from calibration.months import AgencyMonth
 from calibration.ratings import TABLET, totals
 from calibration.response_curve import MINIMUM_PAIRS, BoxTables, CurveArrays, ResponseCurve, learn_curve
-from calibration.staleness import Slope, bounded_sum, contradicted, periods_that_hold
+from calibration.staleness import Slope, bounded_sum, bounded_sums_without, contradicted, periods_that_hold
 from calibration.tables import EvidenceTable, added_up
 from pipeline.calendar import DayRange
 
@@ -60,7 +60,15 @@ class _Slopes:
     def without(self, left_out: str | None) -> Slope:
         """All boxes' together, but for one."""
         row = self._row.get(left_out) if left_out is not None else None
-        return bounded_sum(self._sums if row is None else np.delete(self._sums, row, axis=0))
+        return self._whole if row is None else self._without_each[row]
+
+    @cached_property
+    def _whole(self) -> Slope:
+        return bounded_sum(self._sums)
+
+    @cached_property
+    def _without_each(self) -> list[Slope]:
+        return bounded_sums_without(self._sums)
 
 
 def _each_left_out(boxes: Iterable[str]) -> list[str | None]:
@@ -108,7 +116,7 @@ class GroupHistory:
         """The curve of all boxes."""
         return self._learnt(self.earlier, self._tables)
 
-    @property
+    @cached_property
     def has_majority(self) -> bool:
         """Whether its boxes could outvote one of them, or are all one agency's."""
         agencies = {agency for of_box in self.boxes.values() for agency in of_box}
@@ -128,18 +136,25 @@ class GroupHistory:
         every = _each_left_out([*now.boxes, *before.boxes])
         return all(contradicted(now.without(box), before.without(box)) for box in every)
 
-    @cached_property
-    def left_out(self) -> dict[str, ResponseCurve]:
-        """Box -> the curve without it: what a figure would be if the box had been invented."""
-        if len(self.boxes) < 2:
-            return {}
-        return {box: self._learnt(self.earlier, self._tables, box) for box in self.boxes}
+    def without(self, box: str) -> ResponseCurve:
+        """The curve without a box: what a figure would use if the box had been invented."""
+        if box not in self._without:
+            self._without[box] = self._learnt(self.earlier, self._tables, box)
+        return self._without[box]
 
     @cached_property
-    def whole_and_left_out(self) -> CurveArrays:
-        """The curve of all boxes and then those of `left_out`, over one leading axis."""
-        arrays = [curve.arrays() for curve in (self.whole, *self.left_out.values())]
-        return CurveArrays(*(np.array([getattr(one, part.name) for one in arrays]) for part in fields(CurveArrays)))
+    def _without(self) -> dict[str, ResponseCurve]:
+        return {}
+
+    @cached_property
+    def nearly_without_each(self) -> CurveArrays:
+        """The curve of all boxes and, about, those without each of `box_names`, over one leading axis."""
+        return self._tables.nearly_without_each(self.minimum_pairs)
+
+    @property
+    def box_names(self) -> tuple[str, ...]:
+        """In the order of `nearly_without_each`."""
+        return self._tables.names
 
 
 def histories(

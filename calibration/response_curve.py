@@ -305,11 +305,16 @@ class BoxTables:
         [7, 3] where those who did not agree are a stratum (`MINIMUM_APART`). Each box's visits are capped, by level
         too, and its satisfied of rated held to the others' (`calibration.bounded`); fewer than `MINIMUM_BOXES` boxes
         are simply added up."""
+        cells, noise, names, held = self._held(left_out)
+        return cells.sum(axis=0), float(noise.sum()), len(names), held
+
+    def _held(self, left_out: str | None = None) -> tuple[FloatArray, FloatArray, list[str], tuple[str, ...]]:
+        """(what each box brings [boxes, rows, 3], its noise variance [boxes], the boxes, those held)."""
         kept = self._kept(left_out)
         cells, noise = (array[kept] for array in self._cells(self._rows(kept)))
         names = [name for name, keep in zip(self.names, kept, strict=True) if keep]
         if len(names) < MINIMUM_BOXES:
-            return cells.sum(axis=0), float(noise.sum()), len(names), ()
+            return cells, noise, names, ()
         visits = np.maximum(cells.sum(axis=(1, 2)), 1.0)
         scale = np.minimum(1.0, caps(visits) / visits)
         cells, noise = cells * scale[:, None, None], noise * scale**2
@@ -320,9 +325,15 @@ class BoxTables:
         seen = np.maximum(rated, 0.0)
         informative = rated > 2.0 * np.sqrt(2.0 * noise)[:, None]
         bounded, off = bounded_shares(satisfied, seen, noise, informative)
-        counts = np.stack([silent, rated - bounded, bounded], axis=-1).sum(axis=0)
         held = tuple(sorted(box.strip() for box, any_off in zip(names, off, strict=True) if any_off))
-        return counts, float(noise.sum()), len(names), held
+        return np.stack([silent, rated - bounded, bounded], axis=-1), noise, names, held
+
+    def nearly_without_each(self, minimum_pairs: int = MINIMUM_PAIRS) -> CurveArrays:
+        """Of all boxes and then [boxes] without each in turn (in the order of `names`), about: what it brings taken
+        off, the others held as far as they are beside it. To tell which boxes are worth doing without in earnest."""
+        cells, noise, _, _ = self._held()
+        less, less_noise = np.concatenate([np.zeros_like(cells[:1]), cells]), np.concatenate([[0.0], noise])
+        return curve_arrays(noisy_cells(cells.sum(axis=0) - less, noise.sum() - less_noise), minimum_pairs)
 
 
 def bounded_table(tables: Sequence[EvidenceTable]) -> EvidenceTable:
