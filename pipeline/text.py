@@ -121,6 +121,20 @@ def has_unseen(text: str) -> bool:
     return not text.isascii() and any(ord(letter) in _UNSEEN for letter in text)
 
 
+_LOOK_LATIN = ("CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU")
+
+
+def first_alike(text: str) -> str:
+    """The first letter of a script whose letters look like Latin ones, as `U+0430`; empty where there is none. Two
+    names of Vietnamese or English that look the same could be two things."""
+    if text.isascii():
+        return ""
+    for letter in text:
+        if ord(letter) > 0x36F and unicodedata.name(letter, "").startswith(_LOOK_LATIN):
+            return f"U+{ord(letter):04X}"
+    return ""
+
+
 def match_key(text: str) -> str:
     """The text for comparing: case, Unicode form, width, Ð for Đ, dashes and quotes, and the place of a tone mark
     within its syllable (`Hoà`, `Hòa`) make no difference; every letter, mark and sign does."""

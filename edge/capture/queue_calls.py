@@ -27,12 +27,13 @@ MANY_REPEATED = 10
 """So many repetitions, and more of them than calls, are no repetitions."""
 
 COUNTER, MALFORMED, GROUP, FLOOD = "queue_counter", "queue_malformed", "queue_group", "queue_flood"
-OLD, DUPLICATE, RETAINED, OTHER, NUMBERS = (
+OLD, DUPLICATE, RETAINED, OTHER, NUMBERS, LONG = (
     "queue_old",
     "queue_duplicate",
     "queue_retained",
     "queue_other_event",
     "queue_numbers",
+    "queue_long_view",
 )
 ODDITIES = {
     COUNTER: Message("The queue system has named a counter that is not at this box (queue_id)."),
@@ -41,6 +42,10 @@ ODDITIES = {
     FLOOD: Message("The queue system has told more calls than people can make; those were passed over."),
     OLD: Message("The queue system has told calls that were long over: look at its clock and at the box's."),
     NUMBERS: Message("The numbers of the queue system's view have begun anew; a call may have been missed."),
+    LONG: Message(
+        "The queue system's view holds thousands of rows: should its numbers begin anew, no call would be seen. Let it "
+        "hold today's rows alone."
+    ),
 }
 REPEATED = Message(
     "Most of what the queue system tells is passed over as told before: look at what sends it, and at event_id."

@@ -6,7 +6,8 @@ row that was written late, with a number a little below the newest, is still tak
 
 One number that is far too large (a slip, a clock that jumped, numbers that begin anew while the old rows still stand
 there) would be the newest for ever, and every later call below it. So a row that comes far below the newest is not
-taken, but followed: what stands above it is set aside.
+taken, but followed: what stands above it is set aside. That is seen as far down as a look reaches; a view that holds
+more rows is told.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from edge.capture.queue_calls import FLOOD, NUMBERS, OLD, OddEventError, QueueCalls
+from edge.capture.queue_calls import FLOOD, LONG, NUMBERS, OLD, OddEventError, QueueCalls
 from edge.queue_section import MAX_NAME, QueueViewSection
 from pipeline.errors import ConfigError, SourceError
 from pipeline.language import Message
 
+MAX_NUMBERS = 4_096
+"""The largest numbers that one look reads: all of a view that holds a day's or a week's rows."""
 MAX_ROWS = 64
-"""The newest rows that one look reads."""
+"""So many new rows at once are no calls of people; fewer are read."""
 MAX_LATE = 32
 """A number so far below the newest may still come: numbers are given out before rows can be seen."""
 STALE_S = 15.0
@@ -71,6 +74,8 @@ class QueueView:
             _psycopg()
         self._section, self._calls, self._password, self._clock = section, calls, password, clock
         self._columns = [name for name in (section.counter, section.service_group, section.event) if name]
+        self._number = f"v.{_quoted(section.number)}"
+        self._view = ".".join(_quoted(part) for part in section.view.split("."))
         self._base: _Base | None = None
         self._seen: set[int] = set()
         self._newest: int | None = None
@@ -79,16 +84,21 @@ class QueueView:
         self._shown: tuple[frozenset[int], int] = frozenset(), 0
         """Numbers of the look before, and the least that it reached: nothing of the view stood unseen above that."""
         self._looked_s: float | None = None
+        self._is_cut = False
+        """Whether the view holds more rows than a look reads."""
 
     def open(self) -> None:
         """Connect, check that the account cannot write, and pass over the rows that are there. Raises `SourceError`."""
         self.close()
         base: _Base = _Postgres(self._section, self._password) if self._section.file is None else _Sqlite(self._section)
         self._base = base
-        rows = self._look()
+        shown = self._look()
+        if self._is_cut:
+            self._calls.tallies.drop(LONG)
+        self._rows([])
         self._aside.clear()
-        self._pass_over(rows)
-        self._note(rows)
+        self._pass_over(shown)
+        self._note(shown)
 
     def read(self) -> float:
         """Hand on the rows that are new; returns the seconds until the next look. Raises `SourceError`."""
@@ -96,26 +106,26 @@ class QueueView:
         shown = self._look()
         assert looked_s is not None
         assert self._looked_s is not None
-        self._aside &= shown.keys()
-        rows = {number: row for number, row in shown.items() if number not in self._aside}
-        newest = max(rows, default=None)
+        self._aside &= shown
+        numbers = shown - self._aside
+        newest = max(numbers, default=None)
         if newest is not None and self._newest is not None and newest < self._newest:
             # a row that is over has left the view, or the numbers have begun anew
             if newest <= self._newest - MAX_LATE:
                 self._calls.tallies.drop(NUMBERS)
-            self._pass_over(rows)
+            self._pass_over(numbers)
         elif self._looked_s - looked_s > self._section.every_s + STALE_S:
-            self._calls.tallies.drop(OLD, len(self._new(rows)))
-            self._pass_over(rows)
+            self._calls.tallies.drop(OLD, len(self._new(numbers)))
+            self._pass_over(numbers)
         else:
-            new = self._new(rows)
-            self._pass_over(rows)
-            if len(new) == MAX_ROWS:
-                self._calls.tallies.drop(FLOOD, MAX_ROWS)
+            new = self._new(numbers)
+            self._pass_over(numbers)
+            if len(new) >= MAX_ROWS:
+                self._calls.tallies.drop(FLOOD, len(new))
             else:
-                for number in new:
-                    self._hand_on(rows[number])
-                self._follow(rows)
+                for row in self._rows(new):  # also where nothing is new: a column that has gone is told at once
+                    self._hand_on(row)
+                self._follow(numbers)
         self._note(shown)
         return self._section.every_s
 
@@ -125,18 +135,27 @@ class QueueView:
         if base is not None:
             base.close()
 
-    def _look(self) -> dict[int, Sequence[object]]:
-        """The newest rows by their number, without it."""
-        section = self._section
+    def _look(self) -> frozenset[int]:
+        """The largest numbers in the view."""
+        assert self._base is not None
+        number = self._number
+        rows = self._base.rows(
+            f"SELECT {number} FROM {self._view} AS v "  # noqa: S608  (names of the configuration, quoted)
+            f"WHERE {number} IS NOT NULL ORDER BY {number} DESC LIMIT {MAX_NUMBERS}"
+        )
+        self._looked_s, self._is_cut = self._clock(), len(rows) >= MAX_NUMBERS
+        return frozenset(self._whole(row[0]) for row in rows)
+
+    def _rows(self, numbers: Sequence[int]) -> list[Sequence[object]]:
+        """The rows of these numbers, in their order, without the number."""
         assert self._base is not None
         texts = [f", substr(CAST(v.{_quoted(name)} AS text), 1, {MAX_NAME + 1})" for name in self._columns]
-        number, view = f"v.{_quoted(section.number)}", ".".join(_quoted(part) for part in section.view.split("."))
+        number, among = self._number, ", ".join(map(str, numbers)) or "NULL"
         rows = self._base.rows(
-            f"SELECT {number}{''.join(texts)} FROM {view} AS v "  # noqa: S608  (names of the configuration, quoted)
-            f"WHERE {number} IS NOT NULL ORDER BY {number} DESC LIMIT {MAX_ROWS}"
+            f"SELECT {number}{''.join(texts)} FROM {self._view} AS v "  # noqa: S608  (the same, and whole numbers)
+            f"WHERE {number} IN ({among}) ORDER BY {number} LIMIT {MAX_NUMBERS}"
         )
-        self._looked_s = self._clock()
-        return {self._whole(row[0]): row[1:] for row in reversed(rows)}
+        return list({row[0]: row[1:] for row in rows}.values())
 
     def _whole(self, value: object) -> int:
         if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
@@ -145,34 +164,34 @@ class QueueView:
             return value
         raise SourceError(_NO_NUMBER.with_params(column=self._section.number))
 
-    def _note(self, shown: dict[int, Sequence[object]]) -> None:
+    def _note(self, shown: frozenset[int]) -> None:
         """What stood in the view at this look."""
-        self._shown = frozenset(shown), min(shown) if len(shown) >= MAX_ROWS else -(2**63)
+        self._shown = shown, min(shown) if self._is_cut else -(2**63)
 
-    def _follow(self, rows: dict[int, Sequence[object]]) -> None:
+    def _follow(self, numbers: frozenset[int]) -> None:
         """Where a row has come far below the newest, go on from there: what is above is none of now."""
         before, reached = self._shown
-        newest = max(rows, default=0)
-        strays = [n for n in rows if reached < n <= newest - MAX_LATE and n not in before]
+        newest = max(numbers, default=0)
+        strays = [n for n in numbers if reached < n <= newest - MAX_LATE and n not in before]
         if strays:
             self._calls.tallies.drop(NUMBERS, len(strays))
             last = max(strays)
-            self._aside |= {number for number in rows if number > last}
-            self._newest, self._seen = last, {number for number in rows if last - MAX_LATE < number <= last}
+            self._aside |= {number for number in numbers if number > last}
+            self._newest, self._seen = last, {number for number in numbers if last - MAX_LATE < number <= last}
 
-    def _new(self, rows: dict[int, Sequence[object]]) -> list[int]:
+    def _new(self, numbers: frozenset[int]) -> list[int]:
         """Numbers that were not there at the look before, in their order."""
         lowest = None if self._newest is None else self._newest - MAX_LATE
-        return sorted(number for number in rows if number not in self._seen and (lowest is None or number > lowest))
+        return sorted(number for number in numbers if number not in self._seen and (lowest is None or number > lowest))
 
-    def _pass_over(self, rows: dict[int, Sequence[object]]) -> None:
-        newest = max(rows, default=None)
+    def _pass_over(self, numbers: frozenset[int]) -> None:
+        newest = max(numbers, default=None)
         if newest is None:  # an empty view tells nothing of what comes
             return
         if self._newest is not None and newest < self._newest:
             self._seen.clear()
         self._newest = newest
-        self._seen = {number for number in self._seen | rows.keys() if number > newest - MAX_LATE}
+        self._seen = {number for number in self._seen | numbers if number > newest - MAX_LATE}
 
     def _hand_on(self, row: Sequence[object]) -> None:
         values = dict(zip(self._columns, row, strict=True))

@@ -6,6 +6,7 @@ exists, in whatever case it is written, changes that entry's names.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy import Connection, Table
 
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.language import DEFAULT, Message, Text
-from pipeline.text import first_unsafe, match_key, one_line
+from pipeline.text import first_alike, first_unsafe, match_key, one_line
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies, levels
@@ -55,6 +56,10 @@ _TABLES: dict[str, tuple[Table, tuple[str, ...], tuple[str, ...]]] = {
     "services": (services, ("code",), ("name", "service_group")),
 }
 """Kind -> (table, columns that a row is known again by, columns that a repeated row changes)."""
+
+
+_CODE = re.compile(r"""[^\W_][^/\\?#%;|"'<>]*""")
+"""A new code: with any other sign a page of it could not be reached, or a spreadsheet would run it."""
 
 
 class CatalogueReader:
@@ -100,8 +105,23 @@ class CatalogueReader:
             if len(names.get(name, "") or texts.get(name, "")) > limit:
                 problems.add(Message("{name} is longer than {limit} characters", name=name, limit=limit))
         values: dict[str, Any] = {}
+        for name, text in {**names, "code": texts.get("code", "")}.items():
+            if name in ("code", "name_vi", "name_en") and (alike := first_alike(text)):
+                problems.add(
+                    Message(
+                        "{name}: {sign} looks like a Latin letter and is none: type it again", name=name, sign=alike
+                    )
+                )
         if "code" in texts:
             key = match_key(texts["code"])
+            if key and key not in self._spelt and not _CODE.fullmatch(texts["code"]):
+                problems.add(
+                    Message(
+                        "the code '{code}' stands in addresses and tables: begin with a letter or a number, and leave "
+                        "out / \\ ? # % ; | and quotes",
+                        code=texts["code"][:40],
+                    )
+                )
             values["code"] = self._spelt.setdefault(key, texts["code"]) if self.kind != "counters" else texts["code"]
         values |= self._more(texts, cells, problems)
         problems.end()

@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--round", help="code of the round, for phones")
     parser.add_argument("--not-answered", metavar="CODES", help='codes that stand for no answer, such as "-1 -99"')
     parser.add_argument(
+        "--scale",
+        metavar="WORST-BEST",
+        help="numbers of the answers: 1-5 (usual; says that 0 is no answer), 5-1, 0-4, 4-0",
+    )
+    parser.add_argument(
         "--ignore", action="append", metavar="NAME", help="heading of a column, or worksheet, to leave out; repeat it"
     )
     parser.add_argument("--json", action="store_true", help="result or bad rows as JSON on standard output")
@@ -69,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from server.core.scope import Scope
     from server.imports.kinds import find_kind
     from server.store.engine import read
+    from server.tabular.scales import find_scale
     from server.tabular.spec import Options, import_file
     from server.tabular.values import read_missing
 
@@ -92,6 +98,7 @@ def run(args: argparse.Namespace) -> int:
             period=parse_period(args.period) if args.period else None,
             round_code=args.round or "",
             not_answered=read_missing(args.not_answered or ""),
+            scale=find_scale(args.scale or ""),
             ignored=tuple(args.ignore or ()),
             preview=args.preview,
             patience=PATIENCE,

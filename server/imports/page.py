@@ -24,6 +24,7 @@ from server.rounds.rounds import all_rounds
 from server.store.channels import CHANNELS
 from server.store.engine import read
 from server.tabular.balance import Balance
+from server.tabular.scales import NAMES, find_scale
 from server.tabular.spec import ImportSpec, Options, import_file
 from server.tabular.values import read_missing
 from server.web.context import SurveyManager, download, engine_of, error_text, language, render, row_errors_text
@@ -52,6 +53,7 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
         "channels": {channel.code: channel.name for channel in CHANNELS if channel.in_files},
         "instruments": shipped_instruments(),
         "rounds": rounds,
+        "scales": NAMES,
         "shown": _SHOWN,
         "unfinished": missing,
         "figures": IMPORT_FIGURES,
@@ -75,6 +77,7 @@ _GIVEN = {
     "round_code": "",
     "period": "",
     "not_answered": "",
+    "scale": "",
     "ignored": "",
 }
 """What the form's choices are until somebody makes them; the page that answers an upload keeps those made."""
@@ -117,6 +120,7 @@ def import_upload(
     round_code: Annotated[str, Form(max_length=40)] = "",
     period: Annotated[str, Form(max_length=30)] = "",
     not_answered: Annotated[str, Form(max_length=200)] = "",
+    scale: Annotated[str, Form(max_length=20)] = "",
     ignored: Annotated[str, Form(max_length=4_000)] = "",
 ) -> Response:
     """Check a file, or import it: all or nothing. The upload is deleted when the answer is given."""
@@ -124,7 +128,7 @@ def import_upload(
     if kind not in kinds_for(user):
         raise ForbiddenError(Message("You lack this permission."))
     given = {"kind": kind, "instrument": instrument, "channel": channel, "round_code": round_code, "period": period}
-    given |= {"not_answered": not_answered, "ignored": ignored}
+    given |= {"not_answered": not_answered, "scale": scale, "ignored": ignored}
     name = Path(file.filename or "").name[:100]
     suffix = Path(name).suffix.lower()
     preview = what == "preview"
@@ -134,6 +138,7 @@ def import_upload(
         round_code=round_code,
         period=parse_period(period) if "period" in spec.options and period.strip() else None,
         not_answered=read_missing(not_answered),
+        scale=find_scale(scale),
         ignored=tuple(line.strip() for line in ignored.splitlines() if line.strip()),
         preview=preview,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.language import Message
 from server.tabular.balance import Balance
+from server.tabular.scales import told_levels
 
 COLUMNS = (Message("Read"), Message("Headings"), Message("Taken in"), Message("Ignored"), Message("Refused"))
 """Of the table of `counts`."""
@@ -37,5 +38,6 @@ def notes(balance: Balance) -> list[tuple[Message, str]]:
         (Message("Cells from which unseen characters were taken out"), balance.cells_cleaned),
         (Message("Empty cells that took a merged cell's value"), balance.cells_filled),
         (Message("Codes of no answer"), codes),
+        (Message("Answers read as 1 (very dissatisfied) to 5 (very satisfied)"), told_levels(balance.levels)),
     )
     return [(title, str(value)) for title, value in found if value]

@@ -38,9 +38,10 @@ from server.tabular.balance import Balance
 from server.tabular.columns import recognise, recogniser
 from server.tabular.labels import plain
 from server.tabular.reading import no_file, opened
+from server.tabular.scales import USUAL, ScaleWatch
 from server.tabular.spec import ImportSpec, Options, Problems, RowProblemsError, file_bounds, reasons_of
 from server.tabular.tables import Table, TableRow
-from server.tabular.values import read_answer, read_day, read_whole
+from server.tabular.values import LEVELS, read_answer, read_day, read_whole
 
 BATCH = 2_000
 _COMPARED = (
@@ -102,7 +103,7 @@ class _Sheets:
         self._instrument = instrument
         self._channel = channel
         self._batch = batch
-        self._not_answered = options.not_answered
+        self._not_answered, self._scale = options.not_answered, options.scale or USUAL
         self._agencies, self._groups = known_agencies(catalogue), known_groups(catalogue)
         self._services = known_services(catalogue)
         self._service_group = {service.id: service.parent for service in catalogue.services.values()}
@@ -113,6 +114,9 @@ class _Sheets:
         self._today = today()
         self.not_answered: Counter[str] = Counter()
         """Codes of no answer that were met, and how often."""
+        self.levels: Counter[int] = Counter()
+        """How many answers were read as each level."""
+        self.scales = ScaleWatch(instrument, options.scale)
 
     def rating(self, row: TableRow) -> Rating:
         """The rating of one row. Raises `RowProblemsError` with everything that is wrong."""
@@ -130,8 +134,10 @@ class _Sheets:
             problems.of(self._agencies.find, cells[name], otherwise=None) if cells.get(name) else None
             for name in ("handling", "deciding")
         )
+        is_ours = bool(cells.get("counted"))
+        self.scales.is_ours = self.scales.is_ours or is_ours
         answers, more = self._read_answers(cells, problems)
-        reasons = problems.of(self._read_reasons, cells.get("reasons", ""), bool(cells.get("counted")), otherwise=0)
+        reasons = problems.of(self._read_reasons, cells.get("reasons", ""), is_ours, otherwise=0)
         problems.of(_review, cells.get("review", ""), otherwise=None)
         flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
         problems.of(self._check_instrument, cells, otherwise=None)
@@ -161,6 +167,7 @@ class _Sheets:
             if not name.startswith("item:"):
                 continue
             code = name[5:]
+            self.scales.note(code, cell)
             try:
                 answer = self._read_answer(code, cell)
             except ValueError as error:
@@ -174,12 +181,14 @@ class _Sheets:
                 answers[slot] = answer
             else:
                 more[slot] = answer
+        self.levels.update(level for level in answers if 1 <= level <= LEVELS)
         return answers, more
 
     def _read_answer(self, code: str, cell: str) -> int | None:
         if code == OVERALL:
-            return read_answer(cell, fact=False, missing=self._not_answered) or None
-        return read_item(self._items[code], cell, self._not_answered)
+            scale = self._scale
+            return read_answer(cell, False, self._not_answered, scale.lowest, scale.highest) or None
+        return read_item(self._items[code], cell, self._not_answered, self._scale)
 
     def _read_channel(self, cell: str) -> Channel:
         text = cell or self._channel or ""
@@ -376,7 +385,8 @@ def _check(
             compare()
     compare()
     keys.close()
-    table.balance.not_answered = Counter(sheets.not_answered)
+    table.balance.not_answered, table.balance.levels = Counter(sheets.not_answered), Counter(sheets.levels)
+    sheets.scales.check(column for sheet in table.balance.sheets if sheet.used for column in sheet.columns)
     table.finish()
     return RatingImport(
         rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, table.balance
@@ -446,5 +456,5 @@ RATINGS = ImportSpec(
         "instrument_version",
     ),
     own=_import_own,
-    options=("instrument", "channel", "batch", "not_answered"),
+    options=("instrument", "channel", "batch", "not_answered", "scale"),
 )

@@ -6,6 +6,7 @@ from pipeline.instruments.instrument import Item
 from pipeline.instruments.kinds import KINDS, WITHOUT_VALUES, fits
 from pipeline.language import Message
 from pipeline.text import match_key, without_marks
+from server.tabular.scales import USUAL, Scale
 from server.tabular.values import NOT_ANSWERED, read_answer, read_whole
 
 _WITHOUT = {
@@ -16,7 +17,7 @@ _NONE = frozenset({"0", "khong", "khong chon", "none"})
 """Of a question of several choices: asked, and none was chosen. An empty cell says that it was not asked."""
 
 
-def read_item(item: Item, text: str, missing: frozenset[str] = NOT_ANSWERED) -> int | None:
+def read_item(item: Item, text: str, missing: frozenset[str] = NOT_ANSWERED, scale: Scale = USUAL) -> int | None:
     """The answer in a cell as one number (`pipeline.instruments.kinds`), None where there is none.
 
     A choice is its number or its wording; several stand with commas or semicolons between them. Raises `ValueError`
@@ -27,7 +28,7 @@ def read_item(item: Item, text: str, missing: frozenset[str] = NOT_ANSWERED) -> 
             return WITHOUT_VALUES[name]
     kind = KINDS[item.kind]
     if item.kind in ("criterion", "fact"):
-        return read_answer(text, item.kind == "fact", missing) or None
+        return read_answer(text, item.kind == "fact", missing, scale.lowest, scale.highest) or None
     if kind.figure == "several" and plain in _NONE:
         return 0
     if key in missing - ({"0"} if item.kind == "number" else set()):

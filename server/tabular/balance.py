@@ -53,6 +53,8 @@ class Balance:
     """Used cells that are struck out in the spreadsheet."""
     not_answered: Counter[str] = field(default_factory=Counter)
     """Codes that stand for no answer, and how often; without the empty cell."""
+    levels: Counter[int] = field(default_factory=Counter)
+    """How many answers of the five-point scale were read as each level."""
 
     @property
     def adds_up(self) -> bool:
@@ -112,6 +114,7 @@ class Balance:
                 "ignored": self.ignored_sheets,
             },
             "not_answered": dict(sorted(self.not_answered.items())),
+            "levels": {str(level): count for level, count in sorted(self.levels.items())},
             "adds_up": self.adds_up,
         }
 

@@ -31,6 +31,7 @@ from server.tabular.columns import recognise, recogniser
 from server.tabular.outcomes import note_failure, note_success
 from server.tabular.reading import opened
 from server.tabular.records import Bounds
+from server.tabular.scales import Scale
 from server.tabular.tables import Table
 from server.tabular.values import NOT_ANSWERED
 
@@ -41,7 +42,8 @@ Cells = Mapping[str, str]
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a person says about a file: the instrument and channel of answer sheets, the delivery's name, the period of
-    figures whose rows name none, the round of phone numbers; codes that stand for no answer; headings and worksheets to
+    figures whose rows name none, the round of phone numbers; codes that stand for no answer; which numbers the answers
+    are written in, None where nobody has said; headings and worksheets to
     leave out. `preview`: write nothing. `patience`: how much longer than an upload the reading may take."""
 
     instrument: Instrument | None = None
@@ -50,6 +52,7 @@ class Options:
     period: Period | None = None
     round_code: str = ""
     not_answered: frozenset[str] = NOT_ANSWERED
+    scale: Scale | None = None
     ignored: tuple[str, ...] = ()
     preview: bool = False
     patience: float = 1.0

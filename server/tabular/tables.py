@@ -43,6 +43,7 @@ MARKS: dict[str, Message] = {
     "csv": Message("not readable as CSV"),
     "partly": Message("a part of the cell is struck out: delete that part, or the line through it"),
     "label": Message("the spreadsheet shows a text, or nothing, in the place of this number: write what is meant"),
+    "thousands": Message("the cell holds {detail} and shows three decimals after it: write the whole number"),
     "stray": Message("text behind a closing quotation mark: write marks within a cell twice"),
     "quote": Message("a quotation mark is not closed: other rows stand within a cell"),
     "merged_across": Message("merged cells across several columns or over answers"),

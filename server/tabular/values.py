@@ -33,6 +33,8 @@ _MONTH_ENGLISH = re.compile(r"^(?P<name>[a-z]{3,9})\.? ?[-/,]? ?(?P<year>\d{4})$
 _ENGLISH = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
             "november", "december")  # fmt: skip
 
+LEVELS = 5
+"""From very dissatisfied to very satisfied."""
 SCALE = {
     **{str(n): n for n in range(1, 6)},
     **{without_marks(t): 1 for t in ("Rất không hài lòng", "very dissatisfied")},
@@ -52,6 +54,7 @@ NOT_ANSWERED = frozenset({"", "-", "–", ".", "0", "x", "na", "n/a", "kotl"})
 _LABELLED = re.compile(r"^([1-5])(?: ?[-.:=)] ?| ?\( ?| )(.*?)\)?$")
 _OUT_OF_FIVE = re.compile(r"^([1-5]) ?/ ?5$")
 _DECIMAL_ZERO = re.compile(r"^([0-7])[.,]0+$")
+_FRACTION = re.compile(r"^(\d{1,3})[.,](\d{1,6})$")
 
 
 def read_whole(text: str, low: int = 0, high: int = MAX_COUNT) -> int:
@@ -67,11 +70,29 @@ def read_whole(text: str, low: int = 0, high: int = MAX_COUNT) -> int:
     elif _PLAIN.match(given):
         whole = re.split("[.,]", given)[0]
     if not whole or len(whole) > 12:
-        raise ValueError(Message("no whole number: '{text}'", text=text[:20]))
+        raise ValueError(_no_whole_number(text, given))
     number = int(whole)
     if not low <= number <= high:
         raise ValueError(Message("{number} is not from {low} to {high}", number=number, low=low, high=high))
     return number
+
+
+def _no_whole_number(text: str, given: str) -> Message:
+    """What is wrong with it; of a fraction also which number a spreadsheet may have made it of: it takes the point of
+    `1.650` for a decimal one, and drops noughts at the end."""
+    fraction = _FRACTION.match(given)
+    digits = fraction[2].rstrip("0") if fraction else ""
+    if fraction is None or not digits or fraction[1].startswith("0"):
+        return Message("no whole number: '{text}'", text=text[:20])
+    groups = -(-len(digits) // 3)
+    meant = fraction[1] + digits.ljust(3 * groups, "0")
+    return Message(
+        "no whole number: '{text}' (where {meant} is meant, a spreadsheet took the point for a decimal one: write "
+        "{digits})",
+        text=text[:20],
+        meant=".".join([fraction[1], *(meant[len(fraction[1]) :][i : i + 3] for i in range(0, 3 * groups, 3))]),
+        digits=meant,
+    )
 
 
 def _decimals(given: str, group_sign: str) -> tuple[str, str, str]:
@@ -93,14 +114,20 @@ def digits_of(text: str) -> str:
 
 
 @lru_cache(maxsize=10_000)
-def read_answer(text: str, fact: bool, missing: frozenset[str] = NOT_ANSWERED) -> int:
+def read_answer(
+    text: str, fact: bool, missing: frozenset[str] = NOT_ANSWERED, lowest: int = 1, highest: int = LEVELS
+) -> int:
     """An answer: 1..5, its wording (with or without marks), `5 - Rất hài lòng`, `5/5`, `5.0`; yes or no for a fact;
-    0 for one of the codes `missing`."""
-    if match_key(text) in missing:
+    0 for one of the codes `missing`. `lowest`, `highest`: the numbers that the file has for 1 and 5 (`server.tabular.
+    scales`)."""
+    is_usual = fact or (lowest, highest) == (1, LEVELS)
+    if match_key(text) in missing and (is_usual or text != "0" or 0 not in (lowest, highest)):
         return 0
     key = digits_of(without_marks(text)).rstrip(".!") if text.rstrip(".!") else text
     if decimal := _DECIMAL_ZERO.match(key):
         key = decimal[1]
+    if not is_usual:
+        return _other_scale(text, key, lowest, highest)
     known = YES_NO if fact else SCALE
     if key in known:
         return known[key]
@@ -113,6 +140,23 @@ def read_answer(text: str, fact: bool, missing: frozenset[str] = NOT_ANSWERED) -
         Message("'{text}' is not yes or no", text=text[:20])
         if fact
         else Message("'{text}' is not on the scale 1 to 5", text=text[:20])
+    )
+
+
+def _other_scale(text: str, key: str, lowest: int, highest: int) -> int:
+    """The level of a number of another scale, or of a wording, with or without its number before it."""
+    numbers = range(lowest, highest + 1) if lowest < highest else range(lowest, highest - 1, -1)
+    levels = {str(number): level for level, number in enumerate(numbers, start=1)}
+    if key in levels:
+        return levels[key]
+    if not key.isdigit() and key in SCALE:
+        return SCALE[key]
+    number, _, words = key.partition(" ")
+    words = words.lstrip("-.:=( ").rstrip(") .!")
+    if levels.get(number.rstrip("-.:=)")) == SCALE.get(words, 0):
+        return SCALE[words]
+    raise ValueError(
+        Message("'{text}' is not on the scale {low} to {high}", text=text[:20], low=numbers[0], high=numbers[-1])
     )
 
 

@@ -340,6 +340,13 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
                     values[-1] = f"{round(value * 100, 9):.15g}%"
                 elif type(value) in (int, float) and not _shows(shown_by.get(cell["style_id"], ""), value):
                     marks.append((column - 1, "label", ""))
+                elif (
+                    type(value) in (int, float)
+                    and value
+                    and value == int(value)
+                    and _is_in_thousandths(shown_by.get(cell["style_id"], ""))
+                ):
+                    marks.append((column - 1, "thousands", str(int(value))[:40]))
                 if isinstance(value, _Struck):
                     marks.append((column - 1, value.how, ""))
                 elif crossed and cell["style_id"] in crossed:
@@ -359,6 +366,13 @@ _QUOTED = re.compile(r'"[^"]*"|\\.|\[[^\]]*\]')
 def _is_percent(number_format: str) -> bool:
     """Whether a number of that format is shown as a percentage."""
     return "%" in _QUOTED.sub("", number_format)
+
+
+@lru_cache(maxsize=1_000)
+def _is_in_thousandths(number_format: str) -> bool:
+    """Whether a whole number of that format is shown with three decimals: `12.000` is twelve, and reads as twelve
+    thousand."""
+    return re.search(r"\.000(?![0#?])", _QUOTED.sub("", number_format)) is not None
 
 
 _DIGITS = re.compile("[0#?@]|general|standard", re.IGNORECASE)

@@ -190,8 +190,25 @@ def test_one_number_that_is_far_too_large_silences_nobody(
     assert hall.calls.oddities == [ODDITIES["queue_numbers"]]
 
 
-def test_old_rows_that_come_into_sight_again_call_nobody(system: QueueSystem, hall: Hall) -> None:
-    """A look reaches so far down: where a row leaves the view, an old one comes up from below."""
+def test_many_old_rows_with_higher_numbers_silence_nobody(system: QueueSystem, hall: Hall) -> None:
+    """Yesterday's rows still stand in the view, more of them than are new at once, and today's begin at 1."""
+    rows = ", ".join(f"({number}, 'A1', 'start')" for number in range(1_000, 1_000 + 3 * MAX_ROWS))
+    system.run(f"INSERT INTO tickets (id, quay, event) VALUES {rows}")
+    with closing(QueueView(section(system), hall.calls, clock=lambda: hall.now_s)) as view:
+        view.open()
+        for number in (1, 2, 3):
+            add(system, number, "B2")
+            view.read()
+    assert (hall.told("A1"), hall.told("B2")) == ([], [0, 0])
+    assert hall.dropped == {"queue_numbers": 1}
+
+
+def test_old_rows_that_come_into_sight_again_call_nobody(
+    system: QueueSystem, hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look reaches so far down: where a row leaves the view, an old one comes up from below. That it does not reach
+    the view's end is told."""
+    monkeypatch.setattr(queue_view, "MAX_NUMBERS", MAX_ROWS)
     rows = ", ".join(f"({number}, 'A1', 'start')" for number in range(100, 100 + 2 * MAX_ROWS))
     system.run(f"INSERT INTO tickets (id, quay, event) VALUES {rows}")
     with closing(QueueView(section(system), hall.calls, clock=lambda: hall.now_s)) as view:
@@ -201,7 +218,7 @@ def test_old_rows_that_come_into_sight_again_call_nobody(system: QueueSystem, ha
             view.read()
             add(system, new, "B2")
             view.read()
-    assert (hall.told("A1"), hall.told("B2"), hall.dropped) == ([], [0, 0], {})
+    assert (hall.told("A1"), hall.told("B2"), hall.dropped) == ([], [0, 0], {"queue_long_view": 1})
 
 
 def test_a_view_that_is_filled_anew_calls_nobody(system: QueueSystem, hall: Hall, view: QueueView) -> None:
@@ -209,7 +226,7 @@ def test_a_view_that_is_filled_anew_calls_nobody(system: QueueSystem, hall: Hall
     system.run(f"INSERT INTO tickets (id, quay, event) VALUES {rows}")
     view.read()
     assert hall.told("A1") == []
-    assert hall.dropped == {"queue_flood": MAX_ROWS}
+    assert hall.dropped == {"queue_flood": 2 * MAX_ROWS}
 
 
 @pytest.mark.parametrize(
@@ -281,7 +298,9 @@ def test_only_the_columns_that_are_named_are_read(
     note(queue_view._Postgres)
     with closing(QueueView(section(system), hall.calls)) as view:
         view.open()
-    assert [tuple(row) for row in read] == [(1, "A1", "start")]
+        add(system, 2, "B2")
+        view.read()
+    assert [tuple(row) for row in read] == [(1,), (2,), (1,), (2, "B2", "start")]
 
 
 def test_a_thread_reads_until_it_is_stopped_and_comes_back_by_itself(system: QueueSystem, hall: Hall) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -347,6 +348,18 @@ def test_a_code_that_did_not_fit_counts_wherever_it_was_tried(world: World, stor
         assert world.browser.post("/account/factor/change", change, form="/account").status_code == 422
     with read(store) as connection:
         assert connection.execute(select(second_factors.c.guesses)).scalar_one() == 2
+
+
+def test_one_code_at_once_lets_one_in(world: World) -> None:
+    world.set_up()
+    browsers = [Browser(world.app, f"10.0.0.{n}") for n in range(2, 6)]
+    tickets = [world.ticket(browser=browser) for browser in browsers]
+
+    def enter(browser: Browser, ticket: str) -> int:
+        return int(browser.post("/log-in/code", {"code": world.code(), "ticket": ticket}).status_code)
+
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        assert sorted(pool.map(enter, browsers, tickets)) == [303, 401, 401, 401]
 
 
 @pytest.mark.parametrize("meanwhile", ["password", "factor", "out"])

@@ -133,6 +133,28 @@ def test_a_number_in_whose_place_the_spreadsheet_shows_another_thing(
     assert ("shows a text, or nothing" in str(row.problem)) == (not is_shown)
 
 
+@pytest.mark.parametrize(
+    ("number_format", "number", "is_read"),
+    [
+        ("0.000", 12, False), ("#,##0.000", 12, False), ('0.000" hồ sơ"', 12, False), ("0.000_);(0.000)", 12, False),
+        ("0.00", 12, True), ("#,##0", 12_000, True), ("0.0000", 12, True), ("0.000", 12.5, True), ('0".000"', 12, True),
+    ],
+)  # fmt: skip
+def test_a_whole_number_that_is_shown_as_thousands(
+    tmp_path: Path, number_format: str, number: float, is_read: bool
+) -> None:
+    """`12.000` is typed for twelve thousand; a spreadsheet that divides by the point holds 12."""
+    path = _book(tmp_path)
+    book = load_workbook(path)
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    sheet["D2"] = number
+    sheet["D2"].number_format = number_format
+    book.save(path)
+    (row,) = _rows(path)
+    assert ("shows three decimals" in str(row.problem)) == (not is_read)
+
+
 _STRUCK = "<r><rPr><strike/></rPr><t>3</t></r>"
 _PLAIN = '<r><rPr><strike val="0"/></rPr><t>12</t></r>'
 

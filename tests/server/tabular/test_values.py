@@ -298,3 +298,23 @@ def test_a_number_ends_as_its_cell_does(text: str) -> None:
     digits = "".join(str(unicodedata.digit(c)) for c in re.sub(r"\.0$", "", text) if c.isdecimal())
     assert number.lstrip("0") == re.sub(r"^(0084|84(?=\d{9,})|0)?0?", "", digits) or digits.endswith(number[1:])
     assert re.fullmatch(r"0[35789]\d{8}|02\d{9}", number)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1.001650", "1.001.650"), ("1.00165", "1.001.650"), ("1.65", "1.650"), ("1,65", "1.650"), ("12.5", "12.500"),
+        ("1.2340", "1.234"), ("2.0175", "2.017.500"),
+    ],
+)  # fmt: skip
+def test_a_count_of_which_a_spreadsheet_made_a_fraction_is_refused_with_what_was_meant(text: str, meant: str) -> None:
+    """Typed with points where a spreadsheet takes the point for a decimal one."""
+    with pytest.raises(ValueError, match=f"where {re.escape(meant)} is meant"):
+        read_whole(text)
+    assert read_whole(meant) == int(meant.replace(".", ""))
+
+
+@pytest.mark.parametrize("text", ["12 hồ sơ", "-5", "0.5", "1.234,5", "1.5.2", "x", "1234.5"])
+def test_what_is_no_such_fraction_has_no_such_hint(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^(?!.*is meant)"):
+        read_whole(text)

@@ -1,0 +1,170 @@
+"""Which numbers a file's answers are written in: other programs count from nought, or from the best.
+
+A number says nothing of its scale: 0 may be "very dissatisfied" or no answer, 5 the best or the worst. What the file
+itself shows to be in doubt is refused with the way out, a setting; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pipeline.errors import InvalidError
+from pipeline.instruments import OVERALL, Instrument
+from pipeline.language import Message
+from pipeline.text import without_marks
+from server.tabular.values import LEVELS, SCALE, YES_NO, digits_of
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Five levels. `lowest`: the number of "very dissatisfied"; `highest`: of "very satisfied"."""
+
+    lowest: int
+    highest: int
+
+    @property
+    def code(self) -> str:
+        """As it is set: worst-best."""
+        return f"{self.lowest}-{self.highest}"
+
+    @property
+    def has_zero(self) -> bool:
+        """Whether 0 is one of its levels."""
+        return 0 in (self.lowest, self.highest)
+
+    def level(self, number: int) -> int:
+        """1 to 5; 0 for a number that is none of it."""
+        found = number - self.lowest if self.lowest < self.highest else self.lowest - number
+        return found + 1 if 0 <= found <= LEVELS - 1 else 0
+
+
+USUAL = Scale(1, 5)
+SCALES = {one.code: one for one in (USUAL, Scale(5, 1), Scale(0, 4), Scale(4, 0))}
+NAMES = {
+    "1-5": Message("1 very dissatisfied ... 5 very satisfied; 0 no answer"),
+    "5-1": Message("1 very satisfied ... 5 very dissatisfied; 0 no answer"),
+    "0-4": Message("0 very dissatisfied ... 4 very satisfied"),
+    "4-0": Message("0 very satisfied ... 4 very dissatisfied"),
+}
+
+
+def find_scale(code: str) -> Scale | None:
+    """The scale of a setting, None for an empty one. Raises `InvalidError`."""
+    if not code:
+        return None
+    if code not in SCALES:
+        raise InvalidError(
+            Message("There is no scale '{code}'.", code=code[:20]),
+            Message(
+                "One of {codes}, the worst first. A scale of more or fewer levels cannot be turned into five without "
+                "guessing.",
+                codes=", ".join(SCALES),
+            ),
+        )
+    return SCALES[code]
+
+
+_WHOLE = re.compile(r"^\d{1,3}(?:[.,]0+)?$")
+_SPAN = re.compile(
+    r"(?:[(\[]|thang d(?:iem|o):? ?|\b(?:scale|likert):? ?)(?:tu |from )?(\d{1,3})"
+    r" ?(?:-|–|—|->|→|\.\.+|den|to) ?(\d{1,3})"
+    r"(?= ?(?:[)\]]|diem|muc|points?|$))"
+)
+_POINTS = re.compile(r"\bthang diem (\d{1,3})\b(?! ?(?:-|–|den|/))")
+_WORDS = "|".join(sorted((key for key in SCALE if not key.isdigit()), key=len, reverse=True))
+_LABEL = re.compile(rf"\b(\d) ?(?:=|:|-|–|\bla\b|\bis\b) ?({_WORDS})\b")
+
+
+class ScaleWatch:
+    """What the answers of one file are written in. `scale`: as somebody has said, None where nobody has."""
+
+    def __init__(self, instrument: Instrument, scale: Scale | None) -> None:
+        self._instrument, self._scale = instrument, scale
+        self._kinds = {item.code: item.kind for item in instrument.items} | {OVERALL: "criterion"}
+        self._seen: dict[str, set[str]] = {
+            code: set() for code, kind in self._kinds.items() if kind in ("criterion", "fact", "three", "single")
+        }
+        self.is_ours = False
+        """Whether rows are those of our own export, in which 0 is no answer."""
+
+    def note(self, code: str, cell: str) -> None:
+        """A cell of an item."""
+        seen = self._seen.get(code)
+        if seen is not None and len(seen) < 1_000:
+            seen.add(cell)
+
+    def check(self, headings: Iterable[tuple[str, str]]) -> None:
+        """Raise `InvalidError` where it is in doubt what the file's numbers mean. `headings`: (heading, column)."""
+        if self.is_ours:
+            return
+        if self._scale is None:
+            for heading, column in headings:
+                if self._kinds.get(column.removeprefix("item:")) == "criterion" and column.startswith("item:"):
+                    self._check_heading(heading)
+            self._check_levels()
+        if self._scale is not USUAL:
+            self._check_choices()
+
+    def _check_heading(self, heading: str) -> None:
+        text = without_marks(heading)
+        spans = [(int(low), int(high)) for low, high in _SPAN.findall(text)]
+        spans += [(1, int(points)) for points in _POINTS.findall(text)]
+        odd = [span for span in spans if span[0] in (0, 1) and span[1] in (3, 4, 6, 7, 9, 10, 100)]
+        odd += [span for span in spans if span == (0, 5) or span[0] > span[1]]
+        labels = [(int(number), SCALE[words]) for number, words in _LABEL.findall(text)]
+        if odd or (len(labels) > 1 and any(number != level for number, level in labels)):
+            raise InvalidError(
+                Message("The heading “{heading}” tells of another scale than 1 to 5.", heading=heading[:120]), _SAY
+            )
+
+    def _check_levels(self) -> None:
+        criteria = [seen for code, seen in self._seen.items() if self._kinds[code] == "criterion"]
+        numbers = _numbers(cell for seen in criteria for cell in seen)
+        if 0 in numbers and 5 not in numbers and numbers & {1, 2, 3, 4}:
+            raise InvalidError(
+                Message("The file's answers hold 0 and no 5: 0 may be the lowest level, or no answer."), _SAY
+            )
+
+    def _check_choices(self) -> None:
+        for item in self._instrument.items:
+            seen = self._seen.get(item.code, set())
+            numbers = _numbers(seen)
+            if 0 not in numbers or item.kind == "criterion":
+                continue
+            if item.kind == "fact":
+                is_clear = any(without_marks(cell) in YES_NO for cell in seen)
+            else:
+                last = max(item.choices, key=lambda choice: choice.number)
+                others = numbers - {0}
+                is_clear = not others or last.number in others
+            if not is_clear:
+                raise InvalidError(
+                    Message(
+                        "The answers of {item} hold 0 and never the last choice: 0 may be its first, or no answer.",
+                        item=item.code,
+                    ),
+                    Message(
+                        "Write choices as the instrument numbers them and leave empty what was not answered; or say "
+                        "that 0 is no answer: --scale 1-5 (on the page: Numbers of the answers)."
+                    ),
+                )
+
+
+_SAY = Message(
+    "Say what the numbers mean: --scale 1-5 (0 is no answer), 0-4, 5-1 or 4-0, the worst first (on the page: Numbers "
+    "of the answers). A scale of more or fewer levels cannot be turned into five without guessing."
+)
+
+
+def _numbers(cells: Iterable[str]) -> set[int]:
+    """Those of the cells that are whole numbers."""
+    plain = (digits_of(cell).strip() for cell in cells)
+    return {int(re.split("[.,]", cell)[0]) for cell in plain if _WHOLE.match(cell)}
+
+
+def told_levels(levels: Mapping[int, int]) -> str:
+    """How many answers were read as each level, the lowest first; empty where none was."""
+    found = [levels.get(level, 0) for level in range(1, LEVELS + 1)]
+    return " · ".join(f"{level}: {count}" for level, count in enumerate(found, start=1)) if any(found) else ""
