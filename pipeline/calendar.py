@@ -11,7 +11,7 @@ import re
 import time
 import tomllib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache, lru_cache
 from importlib import resources
@@ -383,3 +383,10 @@ def parse_holidays(text: str) -> Holidays:
 def vietnamese_holidays() -> Holidays:
     """The public holidays of Vietnam that ship (`holidays.toml`)."""
     return parse_holidays(resources.files("pipeline").joinpath("holidays.toml").read_text("utf-8"))
+
+
+@cache
+def office_days() -> Holidays:
+    """The same for deadlines: in a year that the file lacks Mondays to Fridays count, so that a day is rather too early
+    than too late, and nobody is turned away because a file is old."""
+    return replace(vietnamese_holidays(), strict=False)

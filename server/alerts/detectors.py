@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ from pipeline.calendar import (
     day_date,
     day_index,
     month_of_day,
+    office_days,
     period_of_months,
     quarter_of_month,
-    vietnamese_holidays,
 )
 from pipeline.language import Text
 from server.alerts.kinds import DAY_S, AlertKind, Fault
@@ -209,7 +209,7 @@ def _by_agency(
 
 def _working_days_before(today: int, count: int) -> list[int]:
     """The newest `count` working days before a day, oldest first."""
-    holidays = replace(vietnamese_holidays(), strict=False)
+    holidays = office_days()
     found: list[int] = []
     day = day_date(today)
     while len(found) < count:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.calendar import Holidays, day_date, day_index, vietnamese_holidays
+from pipeline.calendar import day_date, day_index, office_days, vietnamese_holidays
 from server.core.provinces import read_settings
 
 _NAMES = ("case_refuse_days", "case_supplement_days", "case_answer_days", "case_publish_days")
@@ -29,17 +28,12 @@ class Deadlines:
         return cls(*(int(found[name]) for name in _NAMES))
 
 
-@cache
-def _calendar() -> Holidays:
-    return replace(vietnamese_holidays(), strict=False)
-
-
 def due_day(day: int, working_days: int) -> int:
     """The last day of a deadline that begins the day after `day`.
 
     In a year whose holidays the file lacks, Mondays to Fridays count: the day is then rather too early than too late,
     and no citizen's letter is turned away because a file is old (`holidays_known` tells the staff)."""
-    return day_index(_calendar().after(day_date(day), working_days))
+    return day_index(office_days().after(day_date(day), working_days))
 
 
 def holidays_known(day: int) -> bool:

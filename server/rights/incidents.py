@@ -53,7 +53,8 @@ class Incident:
 
     @property
     def hours_left(self) -> int:
-        """Whole hours until then: of an incident that is notified those that were left, negative where it was late."""
+        """Hours until then, the running one among them: of an incident that is notified those that were left; none or
+        less where it was late."""
         day, hour = this_hour()
         if self.notified_day is not None and self.notified_hour is not None:
             day, hour = self.notified_day, self.notified_hour
@@ -62,7 +63,7 @@ class Incident:
     @property
     def late(self) -> bool:
         """Whether it was notified, or still is not, past its hour."""
-        return self.hours_left < 0
+        return self.hours_left <= 0
 
 
 def report(

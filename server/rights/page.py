@@ -12,6 +12,7 @@ from pipeline.errors import InvalidError
 from pipeline.language import Message, reason_of
 from pipeline.law import provision
 from server.core.provinces import province_by_id
+from server.feedback.deadlines import holidays_known
 from server.rights import incidents, requests
 from server.store.engine import read, write
 from server.tabular.values import read_day
@@ -38,13 +39,15 @@ def rights_page(request: Request, user: RightsOfficer, year: Year = 0) -> Respon
     """Requests, incidents and the figures of a year."""
     year = year or day_date(today()).year
     with read(engine_of(request)) as connection:
+        found = requests.all_requests(connection, user.scope, year)
         return render(
             request,
             "rights.html",
             year=year,
             kinds=requests.KINDS,
             outcomes=requests.OUTCOMES,
-            found=requests.all_requests(connection, user.scope, year),
+            found=found,
+            known=all(holidays_known(one.due_day) for one in found if one.closed_day is None),
             counts=requests.year_counts(connection, user.scope, year),
             incident_kinds=incidents.KINDS,
             forms=incidents.FORMS,

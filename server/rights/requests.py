@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from pipeline.calendar import day_date, day_index, today, vietnamese_holidays
+from pipeline.calendar import day_date, day_index, office_days, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.language import Message
 from server.core.changes import record_change
@@ -111,13 +111,12 @@ class RightsRequest:
     @property
     def working_days_left(self) -> int:
         """Working days until it has to be done; negative where that day is over."""
-        return vietnamese_holidays().between(day_date(today()), day_date(self.due_day))
+        return office_days().between(day_date(today()), day_date(self.due_day))
 
 
 def deadlines(kind: str, received_day: int) -> tuple[int, int]:
-    """(last day of the first answer, last day of doing it), as indices. Raises `ConfigError` for a year whose holidays
-    are not known."""
-    holidays, received = vietnamese_holidays(), day_date(received_day)
+    """(last day of the first answer, last day of doing it), as indices."""
+    holidays, received = office_days(), day_date(received_day)
     answer = holidays.after(received, ANSWER_WORKING_DAYS)
     done = holidays.after(day_date(received_day + KINDS[kind].days), 0)
     return day_index(answer), day_index(done)
