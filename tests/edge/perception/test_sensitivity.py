@@ -25,8 +25,8 @@ from pipeline.language import NOTHING, is_spoken
 from pipeline.records import Level
 
 KINDS = get_args(By)
-MANY = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
-"""`make fuzz` tries new ones, and `make test-slow` plays 2,000 days of each kind."""
+MANY = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+"""60 further days of each kind below; `make fuzz` tries new ones, and `make test-slow` plays 2,000 of each."""
 
 
 @pytest.mark.parametrize("by", KINDS)
