@@ -176,6 +176,14 @@ def check(connection: Connection, scope: Scope, instrument: Instrument) -> list[
         write_instrument(instrument)
     except HailongError as error:
         found.append(error.message)
+    newer = [
+        one.version for one in shipped_instruments() if one.code == instrument.code and one.version > instrument.version
+    ]
+    if newer:  # the newest that has begun is asked, whichever was signed last
+        found.append(
+            Message("version {version} is signed already: this one would never be asked. Clone that one.",
+                    version=max(newer))
+        )  # fmt: skip
     return found + _lost(connection, scope, instrument)
 
 

@@ -191,6 +191,20 @@ def test_a_choice_that_people_have_chosen_is_not_removed(store: Engine, own: Pat
     assert compare(load_instrument("dai"), mine).reworded == ("N1",)
 
 
+def test_an_older_version_is_not_signed_after_a_newer_one(store: Engine, own: Path, keys: KeyPair) -> None:
+    """Its day would come and nobody would be asked by it: the newest version that has begun is."""
+    (own / "dai-v1.toml").write_bytes(write_instrument(msgspec.structs.replace(LONG, code="dai", wire_code=10_000)))
+    scope = Scope(fill(store))
+    with write(store) as connection:
+        second, third = (
+            drafts.find_draft(connection, scope, drafts.clone(connection, scope, 10_000, "", None)) for _ in range(2)
+        )
+        drafts.sign(connection, scope, third, first=day_date(today()), keys=keys, folder=own, user_id=None)
+        with pytest.raises(InvalidError, match="version 3 is signed already"):
+            drafts.sign(connection, scope, second, first=day_date(today() + 30), keys=keys, folder=own, user_id=None)
+    assert load_instrument("dai", on=day_date(today() + 60)).version == 3
+
+
 def test_cloning_takes_no_name_that_is_taken(store: Engine, own: Path) -> None:
     assert own.is_dir()
     with write(store) as connection:
