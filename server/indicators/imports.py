@@ -6,6 +6,7 @@ checked; the scores are computed from the counts, not taken over.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import Connection, Table
@@ -14,6 +15,7 @@ from calibration.decision766 import Counts, score
 from pipeline.calendar import Period, day_words, parse_period, today
 from pipeline.errors import InvalidError, StatisticsError
 from pipeline.language import Message, Number
+from pipeline.text import match_key, without_marks
 from server.catalogue.reading import known_agencies, read_catalogue
 from server.core.scope import Scope
 from server.store.tables.agencies import agencies
@@ -41,6 +43,7 @@ class IndicatorReader:
         self._units = known_agencies(catalogue)
         self._units.add(0, *catalogue.province.name.texts)
         self._units.add_codes({catalogue.province.code: 0})
+        self._province = catalogue.province.name.in_language("vi")
         self._official = Known(Message("official code"))
         coded = scope.select(agencies, agencies.c.official_code, agencies.c.id).where(agencies.c.official_code != "")
         self._official.add_codes({row.official_code: row.id for row in connection.execute(coded)})
@@ -76,6 +79,11 @@ class IndicatorReader:
             except ValueError:
                 pass  # the portal's own number, which no catalogue has: the name it is then
         if cells.get("unit_type", "").upper() == _PROVINCE:
+            mine, named = _of_a_province(self._province), _of_a_province(name)
+            if mine and named and mine != named:
+                raise ValueError(
+                    Message("the row is of {name}, not of {province}", name=name[:60], province=self._province)
+                )
             return 0
         return self._units.find(name or code)
 
@@ -107,6 +115,15 @@ class IndicatorReader:
         if not period.first_day <= day <= self._today:
             raise ValueError(Message("the day {day} is not in the period", day=day_words(day)))
         return day
+
+
+_PROVINCE_NAME = re.compile(r"(?:ubnd |uy ban nhan dan )?(?:tinh|thanh pho|tp\.?) ?(.+)")
+
+
+def _of_a_province(name: str) -> str:
+    """What a province is called, without what it is; empty for a name that does not say that it is one."""
+    match = _PROVINCE_NAME.fullmatch(without_marks(name))
+    return match_key(name.split(" ", len(name.split()) - len(match[1].split()))[-1]) if match else ""
 
 
 def _count(cells: Cells, name: str) -> int:

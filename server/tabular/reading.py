@@ -52,6 +52,10 @@ REFUSALS: dict[str, tuple[Message, Message]] = {
         Message("{name} is no JSON, or holds a name twice."),
         Message("Save the portal's answer again, as it is."),
     ),
+    "page": (
+        Message("{name} is one page of an answer that has more ({detail})."),
+        Message("Ask the portal for all of it at once, or save its pages as one."),
+    ),
     "not_xlsx": (Message("{name} is no XLSX file, or is damaged."), _SAVE_AGAIN),
     "strict": (
         Message("{name} was saved as “Strict Open XML”."),

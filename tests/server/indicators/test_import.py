@@ -24,6 +24,7 @@ from server.indicators.counts import Origin, held_periods
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.indicators import indicator_counts
+from server.store.tables.provinces import provinces
 from server.tabular.json_records import json_rows
 from server.tabular.records import RefusedError
 from server.tabular.spec import Options, import_file
@@ -217,6 +218,8 @@ def test_official_codes_go_before_names(store: Engine, province: int, tmp_path: 
         '{"data": {"overview": {"a": 1, "a": 2}}}',
         "[" * 5_000 + "]" * 5_000,
         '{"data": [{"metrics": [{"code": "X", "n": 1}, {"code": "X", "n": 2}]}]}',
+        '{"data": [{"a.b": 1, "a": {"b": 2}}]}',
+        '{"data": [{"X.n": 1, "metrics": [{"code": "X", "n": 2}]}]}',
         "\udcff",
     ],
 )
@@ -233,6 +236,56 @@ def test_json_of_another_shape_is_refused(store: Engine, province: int, tmp_path
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InvalidError, match="no header"):
         put(store, province, path, "2025-08")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '"total": 500', '"totalElements": 4', '"data2": 0, "page": {"total_pages": 4}', '"next": "?page=2"',
+        '"hasNext": true', '"meta": {"pagination": 1, "totalCount": 9}',
+    ],
+)  # fmt: skip
+def test_one_page_of_an_answer_that_has_more_is_refused(
+    store: Engine, province: int, tmp_path: Path, more: str
+) -> None:
+    """Units on the other pages were left out without a word."""
+    whole = json.dumps(answer([unit(*row) for row in [(r[0], r[1], r[2], r[3], r[5]) for r in YEAR if r[0] in NAMES]]))
+    path = tmp_path / "x.json"
+    path.write_text(whole[:-1] + f", {more}}}", encoding="utf-8")
+    with pytest.raises(InvalidError, match="one page of an answer"):
+        put(store, province, path, "2025")
+
+
+@pytest.mark.parametrize("more", ['"total": 3', '"page": {"totalPages": 1, "hasNext": false}', '"next": null'])
+def test_an_answer_that_is_whole_is_read(store: Engine, province: int, tmp_path: Path, more: str) -> None:
+    path = published_file(tmp_path / "x.json")
+    path.write_text(path.read_text(encoding="utf-8")[:-1] + f", {more}}}", encoding="utf-8")
+    assert put(store, province, path, "2025").added == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        ("UBND Tỉnh Phú Thọ", True), ("tinh Phú Thọ", True), ("Tỉnh Phú Thọ", True), ("Phú Thọ", True), ("", True),
+        ("UBND tỉnh Lào Cai", False), ("Thành phố Huế", False), ("Tỉnh Phú Tho", False),
+    ],
+)  # fmt: skip
+def test_another_provinces_row_is_not_ours(
+    store: Engine, province: int, tmp_path: Path, name: str, is_ours: bool
+) -> None:
+    """What said that it is of a province was taken as ours, whatever its name."""
+    with write(store) as connection:
+        mine = provinces.c.id == province
+        connection.execute(provinces.update().where(mine).values(name=Text.named(vi="Tỉnh Phú Thọ")))
+    path = tmp_path / "x.csv"
+    row = {**GOOD, "agency": name, "unit_type": "PROVINCE"}
+    path.write_text("\n".join([";".join(row), ";".join(row.values())]), encoding="utf-8")
+    if is_ours:
+        assert put(store, province, path).added == 1
+        return
+    with pytest.raises(ImportRowError) as refused:
+        put(store, province, path)
+    assert "not of Tỉnh Phú Thọ" in str(refused.value.rows[0][1])
 
 
 values = st.recursive(
