@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         pdf.write_bytes(as_pdf(document))
         files += [str(page), str(pdf)]
     holds = all(result["holds"] for result in results)
-    verdicts = {result["audit"]: result["holds"] for result in results}
+    verdicts = {name: all(one["holds"] for one in results if one["audit"] == name) for name in _names(results)}
     if args.json:
         print(json.dumps({"holds": holds, "files": files, "audits": verdicts}, ensure_ascii=False))
     else:
@@ -131,6 +131,11 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name:<12} {_('HOLDS') if held else _('DOES NOT HOLD')}")
         print("\n".join(files))
     return 0 if holds else 1
+
+
+def _names(results: list[dict[str, Any]]) -> dict[str, None]:
+    """Which audits, in their order; there may be a result of one from each of several boxes."""
+    return dict.fromkeys(one["audit"] for one in results)
 
 
 def _own_results(config: Any, args: argparse.Namespace, given: Container[str]) -> list[dict[str, Any]]:
@@ -185,11 +190,11 @@ def _own_results(config: Any, args: argparse.Namespace, given: Container[str]) -
 def read_result(path: Path) -> dict[str, Any]:
     """An audit's JSON, and as `given` the file's name. Raises `ConfigError`."""
     try:
-        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        holds = bool(result["holds"]) and result.get("provinces") != {}  # of no province, nothing was checked
-        if not isinstance(result.get("audit", ""), str):
+        result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+        if not _is_result(result):
             raise TypeError
-    except (OSError, ValueError, KeyError, TypeError):
+        holds = result["holds"] and result.get("provinces") != {}  # of no province, nothing was checked
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise ConfigError(
             Message("{path} is not the JSON of an audit.", path=path),
             Message("Make it with hailong audit NAME --json."),
@@ -200,6 +205,24 @@ def read_result(path: Path) -> dict[str, Any]:
     facts = {name: value for name, value in result.items() if name != "holds"}
     verdict = Verdict(path.stem, _CLAIMS.get(path.stem, NOTHING), facts=facts).as_dict()
     return {**verdict, "holds": holds, "date": date, "given": path.name}
+
+
+def _is_result(result: Any) -> bool:
+    """Whether a document is what an audit says: a claim that holds has no problems, and nothing but true is true."""
+    if not isinstance(result, dict) or type(result["holds"]) is not bool:
+        return False
+    texts = [*result.get("problems", []), *result.get("cannot_check", [])]
+    return (
+        all(isinstance(result.get(name, ""), str) for name in ("audit", "date"))
+        and all(isinstance(text, str) for text in texts)
+        and isinstance(result.get("problems", []), list)
+        and isinstance(result.get("facts", {}), dict)
+        and not ("audit" in result and result["holds"] and result.get("problems"))
+    )
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(text)
 
 
 def _cards(config: Any) -> list[Any]:

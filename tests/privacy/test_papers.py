@@ -280,7 +280,9 @@ def test_the_command_writes_docx_and_pdf(config_path: Path, tmp_path: Path, caps
     assert "THÔNG BÁO" in text
     assert "72 giờ" in text
     result.write_text(json.dumps({"audit": "attack", "holds": False}), encoding="utf-8")
-    assert main(words) == 1, "an audit that does not hold is told by the exit code"
+    other = tmp_path / "another-box.json"
+    other.write_text(json.dumps({"audit": "attack", "holds": True}), encoding="utf-8")
+    assert main([*words, "--result", str(other)]) == 1, "one that does not hold is told, whichever was named last"
     assert main(["audit", "report", "--out", str(out)]) == 1
     assert "Name its configuration with --config" in capsys.readouterr().err
 

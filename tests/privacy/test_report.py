@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import EdgeConfig, load_config
+from edge.config import EdgeConfig, load_config, parse_config
+from hailong.audit_report import read_result
 from hailong.audit_report_blocks import as_html, as_pdf
 from hailong.audit_report_text import Assessment, write
 from hailong.cli import main
 from models.catalogue import all_cards
 from pipeline.audit.figures import FIGURES
 from pipeline.audit.verdict import Verdict
+from pipeline.errors import ConfigError
 from pipeline.keys import new_keys, save_keys
 from pipeline.language import Message
 from server.store.engine import connect, store_url
@@ -195,3 +197,50 @@ def test_a_result_from_elsewhere_is_read_in_the_papers_language(config_path: Pat
     assert problem.in_language("vi") in vi
     assert Message("and more of the same").in_language("vi") in vi
     assert "problems_vi" not in vi + en
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"audit": "attack", "holds": "false"}', '{"audit": "attack", "holds": 1}',
+        '{"audit": "attack", "holds": null}',
+        '{"audit": "memory", "holds": true, "problems": ["a face is still there"]}',
+        '{"audit": "attack", "holds": true, "facts": [1]}', '{"audit": "attack", "holds": true, "facts": null}',
+        '{"audit": "attack", "holds": true, "facts": {"epsilon": NaN}}', '{"audit": 5, "holds": true}', "[]", "true",
+        '{"audit": "attack", "holds": true, "problems": "abc"}', "[" * 50_000, '{"facts": {}}', "\x00",
+    ],
+)  # fmt: skip
+def test_what_is_no_result_of_an_audit_is_refused_in_words(tmp_path: Path, text: str) -> None:
+    """ "false" was taken as true, and the paper said HOLDS."""
+    path = tmp_path / "attack.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match="not the JSON of an audit"):
+        read_result(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '#read("/etc/passwd") #import "@preview/x:1.0.0" $x$ `raw` *b* @l <l> // \\', "</td><script>alert(1)</script>",
+        "\u202eabc\u2066", "a\x00b\x08", "{{7*7}} {% x %} %s {0} {name}", "=1+1", "&amp;&xxe;",
+    ],
+)  # fmt: skip
+def test_no_text_of_the_configuration_or_a_result_is_run(tmp_path: Path, text: str) -> None:
+    config = parse_config(
+        {
+            "box": {"data_dir": str(tmp_path), "agency_label": text, "clerks_meet": True},
+            "camera": {"source": "rtsp://a:b@10.0.0.9/s", "region": [[0.0, 0.0], [0.6, 0.0], [0.6, 1.0]]},
+            "notice": {"contact": text},
+            "legal": {"basis": "consent"},
+            "privacy": {"clerks_per_box": 3},
+            "server": {"address": "tcp://127.0.0.1:5570", "public_key": new_keys("server").curve_public_z85},
+        },
+        "",
+        tmp_path / "edge.toml",
+    )
+    result = {"audit": "attack", "holds": False, "problems": [text], "cannot_check": [text], "facts": {text: text}}
+    document = write(assessment(config, {**result, "date": text, "given": text}), "vi")
+    page = as_html(document)
+    assert "<script" not in page
+    assert "root:" not in page
+    assert as_pdf(document).startswith(b"%PDF")
