@@ -338,22 +338,34 @@ def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:
     return [{"name": s.name, "best": s.best, "worst": s.worst, "of": s.of, "ranks": str(s)} for s in sets]
 
 
-def plot_ranks(sets: Sequence[RankSet], title: str, names: Mapping[str, str], width_px: int = 420) -> Any:
+def by_ranks(one: RankSet) -> tuple[int, str]:
+    """The order in which rank sets are drawn: by the middle of the ranks."""
+    return one.best + one.worst, one.name
+
+
+def plot_ranks(
+    sets: Sequence[RankSet],
+    title: str,
+    names: Mapping[str, str],
+    width_px: int = 420,
+    axis: Any = None,
+    row_px: int = 19,
+) -> Any:
     """A bar from the best to the worst rank that the figures allow, half a rank added on either side so that one rank
-    has a length. `title` of the axis; `names` shown in place of the sets' own."""
+    has a length. `title` of the axis; `names` shown in place of the sets' own, on `axis`."""
     import altair as alt
 
-    ordered = sorted(sets, key=lambda s: (s.best + s.worst, s.name))
+    ordered = sorted(sets, key=by_ranks)
     rows = [
         {**row, "name": names[row["name"]], "left": row["best"] - 0.4, "right": row["worst"] + 0.4}
         for row in rank_rows(ordered)
     ]
-    size = max(2, len(rows))
+    size = max(2, *(one.of for one in sets))
     return (
-        alt.Chart(alt.InlineData(values=rows), width=width_px, height=19 * max(3, len(rows)))
+        alt.Chart(alt.InlineData(values=rows), width=width_px, height=row_px * max(3, len(rows)))
         .mark_bar(height=9, color=COLOUR)
         .encode(
-            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None),
+            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None, axis=axis),
             x=alt.X(
                 "left:Q",
                 title=title,

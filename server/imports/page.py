@@ -49,6 +49,7 @@ def _page(request: Request, user: User, status: int = 200, **values: Any) -> Res
         missing = unfinished(connection, user.province_id)
     common: dict[str, Any] = {
         "kinds": kinds_for(user),
+        "options": {kind: spec.options for kind, spec in KINDS.items()},
         "kind_names": IMPORT_KINDS,
         "channels": {channel.code: channel.name for channel in CHANNELS if channel.in_files},
         "instruments": shipped_instruments(),

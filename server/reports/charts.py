@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from textwrap import wrap
 from typing import Any
 
-from calibration.ranks import RankSet, plot_ranks
+from calibration.ranks import RankSet, by_ranks, plot_ranks
 from pipeline.text import tidy_all
 from server.documents.blocks import ChartBlock
 from server.documents.writer import Writer
@@ -15,6 +17,9 @@ from server.scores.figures import Figure
 BLUE, ORANGE = "#0b4f6c", "#b45f06"
 _FONT = "Noto Sans, DejaVu Sans"
 _SCALE = 2.0
+_LABEL = 46
+ROWS = 40
+"""At most so many rows in a chart: on a page of A4 they are then 5 mm apart or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +47,79 @@ def _finish(chart: Any, name: str, caption: str) -> ChartBlock:
     return ChartBlock(name, caption, svg, bytes(png))
 
 
+def _lines(label: str) -> str:
+    """A long label in lines; two of them fit beside one row of a chart."""
+    return "\n".join(wrap(label, _LABEL))
+
+
+def _axis() -> Any:
+    """The labels of a chart's rows, broken where `_lines` broke them."""
+    import altair as alt
+
+    up: Any = {"condition": {"test": "indexof(datum.value, '\\n') > 0", "value": -6}, "value": 0}  # half a line
+    return alt.Axis(labelExpr="split(datum.label, '\\n')", labelLineHeight=12, labelOffset=up)
+
+
+def _row_px(labels: Iterable[str]) -> int:
+    """The height of a row: two lines need more."""
+    return 26 if any("\n" in label for label in labels) else 19
+
+
 def _base(rows: list[dict[str, Any]], height_px: int) -> Any:
     import altair as alt
 
     return alt.Chart(alt.Data(values=rows), width=420, height=height_px)  # type: ignore[no-untyped-call]
 
 
-def interval_chart(
+def _pages(count: int) -> list[slice]:
+    """Of a long list, the rows of each of its charts: even shares of at most `ROWS`."""
+    pages = max(1, -(-count // ROWS))
+    edges = [round(count * page / pages) for page in range(pages + 1)]
+    return [slice(first, last) for first, last in pairwise(edges)]
+
+
+def _named(name: str, caption: str, page: int, pages: int) -> tuple[str, str]:
+    """A chart's own name and caption, where a list takes several."""
+    return (name, caption) if pages == 1 else (f"{name}-{page + 1}", f"{caption} ({page + 1}/{pages})")
+
+
+def interval_charts(
     rows: Sequence[Labelled], name: str, caption: str, _: Writer, *, reference: float | None = None
+) -> list[ChartBlock]:
+    """As `interval_chart`, a chart for every `ROWS` lines, all on one scale: on a page of A4 each line can be read."""
+    known = [row for row in rows if row.figure.index is not None]
+    lowest = min((row.figure.low for row in known if row.figure.low is not None), default=0.0)
+    pages = _pages(len(known))
+    return [
+        interval_chart(known[part], *_named(name, caption, page, len(pages)), _, reference=reference, lowest=lowest)
+        for page, part in enumerate(pages)
+    ]
+
+
+def interval_chart(
+    rows: Sequence[Labelled],
+    name: str,
+    caption: str,
+    _: Writer,
+    *,
+    reference: float | None = None,
+    lowest: float | None = None,
 ) -> ChartBlock:
-    """Points with 95 % intervals, one line a label, from 0..100 cut to where they lie; a dashed line at `reference`."""
+    """Points with 95 % intervals, one line a label, from 0..100 cut to where they lie (down to `lowest`), and a dashed
+    line at `reference`."""
     import altair as alt
 
     values = [
-        {"label": row.label, "index": f.index, "low": f.low, "high": f.high, "group": row.group}
+        {"label": _lines(row.label), "index": f.index, "low": f.low, "high": f.high, "group": row.group}
         for row in rows
         if (f := row.figure).index is not None
     ]
     lows = [float(value["low"]) for value in values if value["low"] is not None]
-    domain = [max(0.0, 10 * (min(lows, default=0.0) // 10)), 100.0]
+    domain = [max(0.0, 10 * ((min(lows, default=0.0) if lowest is None else lowest) // 10)), 100.0]
     order = [str(value["label"]) for value in values]
-    base = _base(values, 19 * max(3, len(values))).encode(y=alt.Y("label:N", sort=order, title=None))
+    base = _base(values, _row_px(order) * max(3, len(values))).encode(
+        y=alt.Y("label:N", sort=order, title=None, axis=_axis())
+    )
     scale = alt.Scale(domain=domain)
     colour: Any = alt.value(BLUE)
     if any(row.group for row in rows):
@@ -81,9 +138,19 @@ def interval_chart(
     return _finish(alt.layer(*layers), name, caption)
 
 
-def rank_chart(sets: Sequence[RankSet], names: dict[str, str], name: str, caption: str, _: Writer) -> ChartBlock:
-    """A bar from the best to the worst rank that the figures allow, for every agency."""
-    return _finish(plot_ranks(sets, _("Ranks that cannot be ruled out"), names), name, caption)
+def rank_charts(sets: Sequence[RankSet], names: dict[str, str], name: str, caption: str, _: Writer) -> list[ChartBlock]:
+    """A bar from the best to the worst rank that the figures allow, for every agency; a chart for every `ROWS`."""
+    ordered, pages = sorted(sets, key=by_ranks), _pages(len(sets))
+    title, broken = _("Ranks that cannot be ruled out"), {key: _lines(words) for key, words in names.items()}
+    return [
+        _finish(
+            plot_ranks(
+                ordered[part], title, broken, axis=_axis(), row_px=_row_px(broken[one.name] for one in ordered[part])
+            ),
+            *_named(name, caption, page, len(pages)),
+        )
+        for page, part in enumerate(pages)
+    ]
 
 
 def bar_chart(rows: Sequence[tuple[str, int]], name: str, caption: str, axis: str) -> ChartBlock:

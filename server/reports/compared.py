@@ -13,10 +13,15 @@ from server.scores.index import WHOLE, IndexResult
 
 
 def compared(data: ReportInput, _: FigureWriter) -> list[Block]:
-    """Both comparisons, each a table with what can be said of every difference."""
-    return [
+    """Both comparisons, each a table with what can be said of every difference; of a whole year they are one."""
+    year_ago = [
         Heading(_("7. Against the same period a year ago")),
         *_against(data, data.before, data.period.year_before(), _("Against the same period a year ago"), _),
+    ]
+    if data.period.before() == data.period.year_before():
+        return year_ago
+    return [
+        *year_ago,
         Heading(_("Against the period before"), 3),
         *_against(data, data.last, data.period.before(), _("Against the period before"), _),
     ]
@@ -29,7 +34,12 @@ def _against(
     before_words = then_period.words(_.lang)
     if not then_result.of("province")[0].sheets:
         blocks.append(
-            Paragraph(_("There are no figures of {before} with the same instrument and version.", before=before_words))
+            Paragraph(
+                _(
+                    "There are no figures of {before} with the same instrument and version.",
+                    before=_.within(then_period),
+                )
+            )
         )
         return blocks
     before = {place.key: place for place in then_result.of("agency")}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from calibration.verdicts import Verdict
-from pipeline.calendar import Period, parse_period
+from pipeline.calendar import parse_period
 from pipeline.instruments import RatingFlag
-from pipeline.language import DEFAULT, Message, Text
+from pipeline.language import DEFAULT, Message, Plural, Text
 from server.core.labels import COMMENT_CODES, INSTRUMENT_PARTS, POOLING_NAMES
 from server.documents.blocks import Block, Heading, Paragraph, Report, TableBlock
 from server.documents.frame import make_frame
 from server.documents.writer import SIMULATED
-from server.reports.charts import Labelled, bar_chart, interval_chart, rank_chart
+from server.reports.charts import Labelled, bar_chart, interval_chart, interval_charts, rank_charts
 from server.reports.compared import compared
 from server.reports.figures import FigureWriter
 from server.reports.sources import ReportInput
@@ -18,21 +18,18 @@ from server.scores.clerks import LEFT_OUT
 from server.scores.comparing import ranking
 from server.scores.figures import Place
 from server.scores.index import WHOLE
+from server.scores.standings import surely_low
 from server.scores.words import SHORT_VERDICTS, VERDICTS
 from server.store.channels import CHANNELS
 
-_QUARTERS = (
-    Message("the first quarter of {year}"),
-    Message("the second quarter of {year}"),
-    Message("the third quarter of {year}"),
-    Message("the fourth quarter of {year}"),
-)
+_NAMED = 10
+"""At most so many agencies are named in the summary."""
 
 
 def make_report(data: ReportInput, lang: str = DEFAULT) -> Report:
     """The report's blocks in a language, charts drawn."""
     _ = FigureWriter(lang)
-    when = _period_words(data.period, _)
+    when = _.within(data.period)
     blocks: list[Block] = [
         *_summary(data, when, _),
         *_method(data, _),
@@ -56,16 +53,6 @@ def make_report(data: ReportInput, lang: str = DEFAULT) -> Report:
         frame=make_frame(data.office, _(province), _(Message("REPORT")), "BC", recipients, _),
         lang=lang,
     )
-
-
-def _period_words(period: Period, _: FigureWriter) -> str:
-    """The period within a sentence."""
-    year, dash, quarter = period.name.partition("-Q")
-    if dash:
-        return _(_QUARTERS[int(quarter) - 1].with_params(year=year))
-    if len(period.name) == 4:
-        return _("the year {year}", year=period.name)
-    return _("the period {period}", period=period.name)
 
 
 def _province(data: ReportInput) -> Place:
@@ -141,16 +128,26 @@ def _summary(data: ReportInput, when: str, _: FigureWriter) -> list[Block]:
                 )
             )
         )
-    sets = ranking(data.result.of("agency"))
-    apart = sum(1 for one in sets if one.worst - one.best + 1 < one.of)
+    below = surely_low(data.result.of("agency"), place)
+    if below:
+        listed = [f"{_(one.name)} ({_.number(one.figure(WHOLE).index)})" for one in below[:_NAMED]]
+        sentence = _(
+            Plural(
+                "{count} agency lies surely below the province: look for causes there first. {names}",
+                "{count} agencies lie surely below the province: look for causes there first. {names}",
+                len(below),
+                names=", ".join(listed),
+            )
+        )
+        blocks.append(Paragraph(f"{sentence}{', …' if len(below) > _NAMED else '.'}", strong=True))
+    elif ranking(data.result.of("agency")):
+        blocks.append(Paragraph(_("No agency lies surely below the province.")))
     blocks.append(
         Paragraph(
             _(
-                "The ranks of {agencies} agencies are given as ranges alone. For {apart} of them the figures rule out "
-                "at least one rank; agencies whose ranges overlap are not to be called better or worse than each "
-                "other.",
-                agencies=len(sets),
-                apart=apart,
+                "The ranks of {agencies} agencies are given as ranges alone; agencies whose ranges overlap are not to "
+                "be called better or worse than each other.",
+                agencies=len(ranking(data.result.of("agency"))),
             )
         )
     )
@@ -267,9 +264,9 @@ def _agencies(data: ReportInput, _: FigureWriter) -> list[Block]:
     if sets:
         reference = _province(data).figure(WHOLE).index
         caption = _("SIPAS index by agency, with 95 % confidence intervals; dashed line: whole province")
-        blocks.append(interval_chart(shown, "co-quan", caption, _, reference=reference))
+        blocks += interval_charts(shown, "co-quan", caption, _, reference=reference)
         caption = _("Range of ranks of every agency (95 % for all at once)")
-        blocks.append(rank_chart(list(sets.values()), names, "khoang-hang", caption, _))
+        blocks += rank_charts(list(sets.values()), names, "khoang-hang", caption, _)
     return blocks
 
 

@@ -175,8 +175,7 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
     whole = now.of("province")[0]
     active = {agency.code: agency for agency in read_agencies(connection, province_id)}
     places = [place for place in now.of("agency") if place.key in active]
-    # every agency is judged against the province and twice against its own past
-    lines = 3 * max(1, sum(place.figure(WHOLE).index is not None for place in places))
+    lines = _lines(places)
     last_figures, year_figures = (
         {(place.dimension, place.key): place.figure(WHOLE) for place in result.places} for result in (last, year)
     )
@@ -223,6 +222,19 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
 
 def _against(period: Period, now: Figure, then: Figure | None) -> Against:
     return Against(period, then, None if then is None else difference(now, then))
+
+
+def surely_low(places: Sequence[Place], whole: Place) -> tuple[Place, ...]:
+    """The agencies that lie surely below the province, the lowest first: as the first page judges them."""
+    figures = [place.figure(WHOLE) for place in places]
+    below = _surely_below(figures, [whole.figure(WHOLE)] * len(figures), _lines(places))
+    found = [place for place, low in zip(places, below, strict=True) if low]
+    return tuple(sorted(found, key=lambda place: place.figure(WHOLE).index or 0.0))
+
+
+def _lines(places: Sequence[Place]) -> int:
+    """How many differences are looked at together: each agency's against the province and twice against its past."""
+    return 3 * max(1, sum(place.figure(WHOLE).index is not None for place in places))
 
 
 def _surely_below(figures: Sequence[Figure], others: Sequence[Figure | None], lines: int) -> list[bool]:

@@ -19,13 +19,16 @@ from sqlalchemy import Engine, update
 from hailong.cli import main
 from pipeline.calendar import parse_period
 from pipeline.instruments import instrument_bytes, load_instrument, use_folder
-from server.documents.blocks import Heading
+from server.documents.blocks import Heading, Paragraph
 from server.ratings.export import export_ratings, write_dictionary
 from server.ratings.imports import import_ratings
+from server.reports.compared import compared
 from server.reports.content import make_report
+from server.reports.figures import FigureWriter
 from server.reports.sources import gather
 from server.scores.comparing import difference, effective, ranking
 from server.scores.index import compute_index
+from server.scores.standings import surely_low
 from server.simulation.province import simulate_province
 from server.store.engine import connect, read, write
 from server.store.tables.ratings import ratings
@@ -115,6 +118,25 @@ def test_report_content(simulated: tuple[Engine, str]) -> None:
     assert any(one.worst > one.best for one in sets)
     best = max(data.result.of("agency"), key=lambda place: place.figure("index").index or 0.0)
     assert next(one for one in sets if one.name == best.key).best == 1
+    place = data.result.of("province")[0]
+    low = surely_low(data.result.of("agency"), place)
+    said = [block.text for block in report.blocks if isinstance(block, Paragraph)]
+    (named,) = (text for text in said if "chắc chắn thấp hơn toàn tỉnh, cần tìm nguyên nhân trước" in text)
+    assert low
+    assert named.startswith(f"{len(low)} cơ quan")
+    assert all(f"{one.name} (" in named for one in low[:10])
+    assert report.subtitle == "Tỉnh Mẫu (mô phỏng), quý III năm 2026"
+
+
+def test_a_yearly_report_compares_once_and_names_years_within_a_sentence(simulated: tuple[Engine, str]) -> None:
+    """The year before is the period before: one comparison; `năm 2024` within a sentence, `Năm 2024` in a head."""
+    with read(simulated[0]) as connection:
+        data = gather(connection, 1, load_instrument("2640"), parse_period("2025"))
+    blocks = compared(data, FigureWriter("vi"))
+    assert [block.text for block in blocks if isinstance(block, Heading)] == ["7. So với cùng kỳ năm trước"]
+    (said,) = (block.text for block in blocks if isinstance(block, Paragraph))
+    assert said == "Không có số liệu của năm 2024 với cùng bộ câu hỏi và phiên bản."
+    assert FigureWriter("vi").within(parse_period("2025")) == "năm 2025"
 
 
 def test_change_between_years_carries_both_errors(simulated: tuple[Engine, str]) -> None:

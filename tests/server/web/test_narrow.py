@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 import server.web
 from pipeline.language import Text
+from server.imports.kinds import KINDS
 from server.rounds.rounds import find_round, make_round
 from server.sampling.plan import PlanState, Return
 from server.store.engine import write
@@ -53,3 +54,21 @@ def test_a_plan_is_read_some_rows_at_a_time_and_found_by_name(
 def _row(number: int) -> Return:
     field = Text.named(vi="Hộ tịch")
     return Return(f"xa-{number}", Text.named(vi=f"Xã {number}"), "xa", 1, field, 900, 10, 4, 0.01, ())
+
+
+def test_an_import_shows_the_fields_that_its_kind_needs(store: Engine, tmp_path: Path) -> None:
+    """By the style sheet alone: a field is shown where its kind is chosen, and where a browser knows no such rule."""
+    province = fill_province(store, "p1")
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ADMINISTRATOR])
+    page = browser.get("/survey/import").text
+    fields = {
+        name: set(kinds.split()) for kinds, name in re.findall(r'<p class="only([^"]*)"><label for="(\w+)"', page)
+    }
+    style = (Path(server.web.__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+    for kind, spec in KINDS.items():
+        needed = {name for name in fields if f"for-{kind}" in fields[name]}
+        assert needed == set(spec.options) - {"batch"}, kind
+        if needed:
+            assert f'form:has(option[value="{kind}"]:checked) .for-{kind}' in style, "the rule that shows it"
+    assert "@supports selector(:has(a)) { .only { display: none; }" in style

@@ -1,0 +1,54 @@
+"""Charts of a report can be read on a page of A4, however many agencies there are and however long their names."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from calibration.ranks import RankSet
+from server.documents.writer import Writer
+from server.reports.charts import Labelled, interval_charts, rank_charts
+from server.scores.figures import Figure
+
+LONG = "Ban Quản lý các khu kinh tế, khu công nghiệp và khu công nghệ cao"
+
+
+def _row(number: int, index: float) -> Labelled:
+    figure = Figure("index", "index", 900, None, index, index - 2, index + 2, *(None,) * 5, suppressed=False)
+    return Labelled(LONG if number == 3 else f"Xã {number}", figure)
+
+
+ROWS = 5
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.reports.charts.ROWS", ROWS)
+
+
+def test_many_agencies_take_several_charts_on_one_scale() -> None:
+    rows = [_row(number, 98.0 - 4 * number) for number in range(2 * ROWS + 1)]
+    charts = interval_charts(rows, "co-quan", "Chỉ số", Writer("vi"), reference=80.0)
+    assert [chart.name for chart in charts] == ["co-quan-1", "co-quan-2", "co-quan-3"]
+    assert [chart.caption for chart in charts] == ["Chỉ số (1/3)", "Chỉ số (2/3)", "Chỉ số (3/3)"]
+    shown = [re.findall(r">Xã (\d+)<", chart.svg) for chart in charts]
+    assert max(map(len, shown)) <= ROWS
+    assert [int(number) for part in shown for number in part] == [n for n in range(2 * ROWS + 1) if n != 3]
+    assert all(">50<" in chart.svg and ">100<" in chart.svg for chart in charts), "the lowest of all ends at 56"
+    assert [chart.name for chart in interval_charts(rows[:4], "co-quan", "", Writer("vi"))] == ["co-quan"]
+
+
+def test_ranks_of_many_agencies_keep_their_number() -> None:
+    of = 2 * ROWS
+    sets = [RankSet(str(one), one, min(of, one + 3), of) for one in range(1, of + 1)]
+    charts = rank_charts(sets, {one.name: f"Xã {one.name}" for one in sets}, "khoang-hang", "", Writer("vi"))
+    assert len(charts) == 2
+    ends = [max(map(int, re.findall(r">(\d+)<", one.svg))) for one in charts]
+    assert ends[0] == ends[1] == of, "one scale of all ranks"
+
+
+def test_a_long_name_takes_two_lines_and_no_room_from_the_plot() -> None:
+    (chart,) = interval_charts([_row(3, 80.0), _row(4, 81.0)], "co-quan", "", Writer("vi"))
+    assert LONG not in chart.svg
+    assert ">Ban Quản lý các khu kinh tế, khu công nghiệp<" in chart.svg
