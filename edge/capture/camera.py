@@ -4,7 +4,8 @@ A thread reads and hands the newest picture over, a network camera's still coded
 one that nobody took is dropped and counted. Another watches the age of the newest picture: a source that says nothing
 for `stale_s` is given up and opened anew after a pause that doubles from try to try. A thread that hangs in a driver
 is left behind and ends itself when it wakes; while one does, the next ones are bounded more strictly (`open_media`), so
-that no camera can leave more than one behind for good.
+that no camera can leave more than one behind for good. A live source that gives the very same picture for a minute is
+lost, too (`edge.capture.repeats`): whoever sat there last would be seen at every visit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from edge.capture.live_film import LiveFilm
 from edge.capture.media_file import Interest, nothing_decodable, open_media, read_frames, to_decode, video_of
+from edge.capture.repeats import Repeats
 from edge.capture.source import Source
 from edge.worker import Worker
 from pipeline.errors import SourceError
@@ -138,7 +140,7 @@ class Camera(Source[Frame | Seen]):
     monotonic clock.
 
     `tallies`: pictures read, and dropped by reason: `unwanted`, `needless`, `resting`, `behind`, `late`, `between`,
-    `corrupt`; `lost` and `stale` count interruptions. `interest`: of whoever looks at a live picture."""
+    `corrupt`, `same`; `lost` and `stale` count interruptions. `interest`: of whoever looks at a live picture."""
 
     kind = "camera"
     gives_nothing = "gives no picture."
@@ -158,6 +160,9 @@ class Camera(Source[Frame | Seen]):
         self._generation = 0
         self._beat_s = 0.0
         self._film: LiveFilm | None = None
+        self._repeats = Repeats()
+        self._stands = False
+        """Whether the source gives the same picture over and over."""
         self._woken = threading.Event()
         """That a reader has ended, or that this camera is to stop."""
         self._left: list[Worker] = []
@@ -179,7 +184,21 @@ class Camera(Source[Frame | Seen]):
     def next(self, timeout_s: float) -> Frame | None:
         """The newest picture, decoded now where it is coded; None where none came in time, or it was damaged."""
         item = super().next(timeout_s)
-        return item.film.newest() if isinstance(item, Seen) else item
+        frame = item.film.newest() if isinstance(item, Seen) else item
+        return None if frame is None or self._is_old(frame) else frame
+
+    def _is_old(self, frame: Frame) -> bool:
+        """Whether a live source's picture is none of now."""
+        if self.is_file:
+            return False
+        stands = self._repeats.stands(frame.pixels, frame.time_s)
+        if stands:
+            self.tallies.drop("same")
+        if stands != self._stands:
+            self._stands = stands
+            said = Message("The camera {name} gives the same picture again and again.", name=self.name)
+            self._set_lost(said if stands else NOTHING)
+        return stands
 
     def close(self) -> None:
         super().close()
@@ -193,6 +212,8 @@ class Camera(Source[Frame | Seen]):
         self._forget()
 
     def _forget(self) -> None:
+        self._repeats.forget()
+        self._stands = False
         film = self._film
         if film is not None:
             film.close()
@@ -292,7 +313,7 @@ class Camera(Source[Frame | Seen]):
             else:
                 self._beat_s = now_s
             self._slots.put(item)
-            if self._lost:
+            if self._lost and not self._stands:
                 self._set_lost(NOTHING)
         return time_s + max(step_s, 1e-3)
 

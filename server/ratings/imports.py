@@ -116,6 +116,8 @@ class _Sheets:
         """Codes of no answer that were met, and how often."""
         self.levels: Counter[int] = Counter()
         """How many answers were read as each level."""
+        self.has_submitted = False
+        """Whether the file tells of each sheet when it was sent."""
         self.scales = ScaleWatch(instrument, options.scale)
 
     def rating(self, row: TableRow) -> Rating:
@@ -139,9 +141,10 @@ class _Sheets:
         answers, more = self._read_answers(cells, problems)
         reasons = problems.of(self._read_reasons, cells.get("reasons", ""), is_ours, otherwise=0)
         problems.of(_review, cells.get("review", ""), otherwise=None)
+        problems.of(_finished, cells, self.has_submitted, otherwise=None)
         flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
         problems.of(self._check_instrument, cells, otherwise=None)
-        form = cells.get("form", "").upper()
+        form = (cells.get("form") or _instance(cells)).upper()
         if len(form) > 40:
             problems.add(Message("the form's code has more than 40 characters"))
         problems.end()
@@ -235,7 +238,39 @@ def _day(text: str) -> int:
     return read_day(text)
 
 
-_REFUSED = frozenset(("rejected", "notapproved", "validationstatusnotapproved", "tuchoi", "khongduyet", "khongdat"))
+_UNFINISHED = frozenset(
+    ("0", "no", "n", "false", "f", "khong", "chua", "dangdo", "incomplete", "partial", "unfinished")
+)
+INSTANCES = ("instance", "instance_id", "key")
+"""Columns by which form programs know what was sent once."""
+
+
+def _instance(cells: Mapping[str, str]) -> str:
+    """What was sent, as its program knows it; empty where the file does not tell."""
+    found = next((cells[name] for name in INSTANCES if cells.get(name)), "")
+    return found.removeprefix("uuid:") if len(found.removeprefix("uuid:")) <= 40 else ""
+
+
+def _finished(cells: Mapping[str, str], has_submitted: bool) -> None:
+    """Whoever broke off has given no sheet. Raises `ValueError`."""
+    text = cells.get("finished", "")
+    if plain(text) in _UNFINISHED or (has_submitted and not cells.get("submitted")):
+        raise ValueError(Message("the sheet was begun and never sent ('{text}'): take the row out", text=text[:30]))
+
+
+_REFUSED = frozenset(
+    (
+        "rejected",
+        "notapproved",
+        "validationstatusnotapproved",
+        "tuchoi",
+        "khongduyet",
+        "khongdat",
+        "surveypreview",
+        "surveytest",
+        "spam",
+    )
+)
 
 
 def _review(text: str) -> None:
@@ -367,9 +402,14 @@ def _check(
     for row in table:
         rows += 1
         progress.update(row.done, f"{rows:,} rows")
+        if rows == 1:  # the headers are known with the first row
+            sheets.has_submitted = any(name == "submitted" for one in table.balance.sheets for _, name in one.columns)
         try:
             rating = sheets.rating(row)
             before = keys.add(_origin(rating), row.number)
+            for name in INSTANCES:
+                if before is None and row.cells.get(name):
+                    before = keys.add(f"{name}:{row.cells[name]}", row.number)
             if before is not None:
                 raise ValueError(Message("the same form as in row {before}", before=before))
         except ValueError as error:
@@ -456,5 +496,6 @@ RATINGS = ImportSpec(
         "instrument_version",
     ),
     own=_import_own,
+    understood=(*INSTANCES, "finished", "submitted"),
     options=("instrument", "channel", "batch", "not_answered", "scale"),
 )

@@ -48,6 +48,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "organisation": ("organisation", "organization", "tổ chức", "đơn vị công tác", "bưu cục"),
     "expectation": ("expectation", "mong đợi", "kỳ vọng"),
     "review": ("review", "_validation_status", "ReviewState", "trạng thái duyệt", "tình trạng duyệt"),
+    "instance": ("instance", "_uuid", "ResponseId", "response_id", "submission_id", "mã lượt trả lời"),
+    "instance_id": ("instanceID", "meta-instanceID"),
+    "key": ("KEY", "SubmissionKey"),
+    "finished": ("finished", "completed", "is_complete", "complete", "đã hoàn thành", "hoàn thành"),
+    "submitted": ("submitdate", "date_submitted", "submitted_at", "ngày gửi", "thời điểm gửi"),
     "flag": ("flag", "nghi vấn"),
     "counted": ("counted", "được tính"),
     "instrument": ("instrument", "bộ câu hỏi"),
@@ -161,6 +166,8 @@ def _in_groups(text: str, known: Mapping[str, str]) -> str | None:
     """The column of a name with the form's groups before it (`sec_c/C1`, `sec_c:C1`; an item also as `sec_c-C1`). A
     part of a question, such as `reasons/r1`, is no column, but looks like answers."""
     if not _GROUPS.fullmatch(text):
+        return None
+    if text.casefold() == "formhub/uuid":  # of the form, not of what was sent
         return None
     *groups, last = (known.get(plain(part)) for part in re.split("[/:-]", _TURN.sub("", text)))
     if any(is_answer_column(group) for group in groups):

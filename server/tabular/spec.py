@@ -120,9 +120,9 @@ class RowReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImportSpec:
-    """One kind of file. `options`: names of `Options` that mean something for it. `own`: imports it where the common
-    way does not fit, as for answer sheets. `any_name`: a column `name_<language>` of any language belongs to it,
-    whether it is listed or not."""
+    """One kind of file. `understood`: columns of other programs, which no template offers. `options`: names of
+    `Options` that mean something for it. `own`: imports it where the common way does not fit, as for answer sheets.
+    `any_name`: a column `name_<language>` of any language belongs to it, whether it is listed or not."""
 
     kind: str
     required: tuple[str, ...]
@@ -131,11 +131,12 @@ class ImportSpec:
     own: Callable[[Engine, Scope, ImportSpec, Path, Options, int | None, Progress], Any] | None = None
     options: tuple[str, ...] = ()
     any_name: bool = False
+    understood: tuple[str, ...] = ()
 
     @property
     def columns(self) -> frozenset[str]:
         """Names of all columns, required or not."""
-        return frozenset(self.required) | frozenset(self.optional)
+        return frozenset((*self.required, *self.optional, *self.understood))
 
 
 def import_file(

@@ -229,6 +229,49 @@ def test_a_sheet_that_its_reviewer_refused_is_not_counted(
     assert [row for row, _ in caught.value.rows] == [5, 6, 7, 8]
 
 
+@pytest.mark.parametrize("heading", ["_uuid", "meta/instanceID", "KEY", "Response ID", "ResponseId"])
+def test_what_was_sent_once_is_one_sheet(heading: str, store: Engine, province: int, tmp_path: Path) -> None:
+    """Exports hold a submission twice that was sent in parts, under another number; and every export holds the rows of
+    the one before."""
+    sent = [f"uuid:0b7e9c1{n}-5a4e-4d57-9a51-3f1f1c2d7e60" for n in range(3)]
+    header = f"agency,day,overall,{heading}"
+    rows = [f"so-a,5/7/2026,{n + 3},{one}" for n, one in enumerate(sent)]
+    assert _import(store, province, _csv(tmp_path, *rows[:2], header=header)).added == 2
+    grown = _import(store, province, _csv(tmp_path, *rows, header=header))
+    assert (grown.added, grown.existing) == (1, 2)
+    twice = _csv(tmp_path, *(f"{n},{row}" for n, row in enumerate([*rows, rows[0]])), header=f"_id,{header}")
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, twice)
+    assert [(row, "same form as in row 2" in reason) for row, reason in caught.value.rows] == [(5, True)]
+
+
+def test_the_form_is_not_what_was_sent(store: Engine, province: int, tmp_path: Path) -> None:
+    rows = ["so-a,5/7/2026,4,6f2c", "so-b,5/7/2026,4,6f2c"]
+    assert _import(store, province, _csv(tmp_path, *rows, header="agency,day,overall,formhub/uuid")).added == 2
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "refused"),
+    [
+        ("Finished", ("Yes", "No", "TRUE", "False", "1", "0", ""), [3, 5, 7]),
+        ("Completed", ("complete", "partial", "Incomplete"), [3, 4]),
+        ("submitdate", ("2026-07-05 08:00:00", "", "2026-07-05 09:00:00"), [3]),
+        ("Date submitted", ("", "2026-07-05 08:00:00", ""), [2, 4]),
+        ("Hoàn thành", ("Có", "Không", "Chưa"), [3, 4]),
+    ],
+)  # fmt: skip
+def test_who_broke_off_has_given_no_sheet(
+    heading: str, cells: tuple[str, ...], refused: list[int], store: Engine, province: int, tmp_path: Path
+) -> None:
+    """LimeSurvey, Formbricks and Qualtrics export such rows with the others."""
+    rows = [f"P{n},so-a,5/7/2026,2,{cell}" for n, cell in enumerate(cells)]
+    path = _csv(tmp_path, *rows, header=f"form,agency,day,overall,{heading}")
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, path)
+    assert [row for row, reason in caught.value.rows if "never sent" in reason] == refused
+    assert _import(store, province, path, options=Options(ignored=(heading,))).added == len(cells)
+
+
 def test_filters_facts_and_reasons(store: Engine, province: int, tmp_path: Path) -> None:
     header = "form,agency,day,overall,C1,D2,E1,E3,reasons"
     path = _csv(tmp_path, "P1,so-a,5/7/2026,2,4,có,không,5,waiting;Thái độ phục vụ chưa tốt", header=header)
