@@ -31,6 +31,8 @@ def _pages(pdf: bytes, folder: Path) -> list[Any]:
 
 def test_a_poster_is_one_page_with_ten_codes_that_can_be_read(tmp_path: Path) -> None:
     (page,) = _pages(poster(URLS, NAME, NAME), tmp_path)
+    inked = (page < 200).any(axis=1).nonzero()[0]
+    assert (inked[1:] - inked[:-1]).max() < 0.05 * len(page), "no empty middle"
     found: set[str] = set()
     for _ in range(len(URLS)):  # this reader sees a few at a time: what was read is painted over
         _, said, corners, _ = cv2.QRCodeDetector().detectAndDecodeMulti(page)
@@ -54,6 +56,8 @@ def test_a_poster_of_long_names_is_one_page(tmp_path: Path, lang: str, simulated
         vi=("Trung tâm Phục vụ hành chính công " * 6)[:200], en=("Public administration centre " * 7)[:200]
     )
     assert len(_pages(poster(URLS, long, long, lang, simulated=simulated), tmp_path)) == 1
+    just = Text.named(vi=long.texts[0][:80], en=long.texts[1][:80])  # the longest that large words are kept for
+    assert len(_pages(poster(URLS, just, just, lang, simulated=simulated), tmp_path)) == 1
 
 
 @pytest.mark.parametrize("code", ["1383", "2640"])

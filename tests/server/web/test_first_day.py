@@ -39,6 +39,8 @@ def test_a_new_province_reads_its_first_steps(store: Engine, province: Province,
     earliest = f"{day_date(today() + 2):%d/%m/%Y}"
     assert earliest in page, "two days with enough sheets, and the day after"
     assert "/survey/import?kind=ratings" in page
+    assert "Không có cơ quan nào chắc chắn" not in page, "without a figure nobody can know"
+    assert page.count("Chưa thể kết luận: chưa có chỉ số.") == 2
 
 
 def test_a_province_without_agencies_is_told_what_to_do_and_nothing_that_is_not_so(

@@ -56,6 +56,15 @@ def _row(number: int) -> Return:
     return Return(f"xa-{number}", Text.named(vi=f"Xã {number}"), "xa", 1, field, 900, 10, 4, 0.01, ())
 
 
+def test_what_a_telephone_hides_is_not_spoken_of_there() -> None:
+    """A heat map has no heads to click on a telephone; printed, thin heads would stand one word a line."""
+    style = (Path(server.web.__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+    heat = (Path(server.web.__file__).parent / "templates" / "heatmap.html").read_text(encoding="utf-8")
+    assert '<span class="wide">{{ _("Click a head to sort.") }}</span></caption>' in heat
+    assert "caption .wide { display: none; }" in style.partition("@media (max-width: 640px) { /* three lines")[2]
+    assert ".estimates thead small { display: none; }" in style.partition("@media print")[2]
+
+
 def test_an_import_shows_the_fields_that_its_kind_needs(store: Engine, tmp_path: Path) -> None:
     """By the style sheet alone: a field is shown where its kind is chosen, and where a browser knows no such rule."""
     province = fill_province(store, "p1")
