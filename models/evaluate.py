@@ -66,17 +66,24 @@ def with_progress(cases: Sequence[Case], noun: str, shown_from: int) -> Iterator
 
 
 def write_table(out: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """The table of predictions; floats with six digits. Raises `SourceError` where it cannot be written."""
+    """The table of predictions; floats with six digits, and no name that a spreadsheet would run. Raises `SourceError`
+    where it cannot be written."""
     try:
         with out.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(columns)
-            writer.writerows([f"{cell:.6f}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+            writer.writerows([_cell(cell) for cell in row] for row in rows)
     except OSError as error:
         raise SourceError(
             Message("{out} cannot be written: {error}.", out=out, error=error),
             Message("Give --out a file in a folder that exists."),
         ) from error
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    return f"'{value}" if isinstance(value, str) and value.lstrip().startswith(("=", "+", "-", "@")) else value
 
 
 def counts(names: Sequence[str]) -> dict[str, int]:

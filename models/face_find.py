@@ -125,6 +125,8 @@ def read_picture(path: Path) -> Pixels:
     `SourceError`."""
     import cv2
 
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise SourceError(Message("a pipe or a device, not a file"))
     try:
         stored = np.fromfile(path, np.uint8)
     except OSError as error:

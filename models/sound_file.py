@@ -20,6 +20,8 @@ def read_sound(path: Path, longest_s: float = 120.0) -> NDArray[np.float32]:
     """
     import av
 
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise SourceError(Message("a pipe or a device, not a file"))
     most = round(longest_s * SAMPLE_RATE_HZ)
     pieces: list[NDArray[np.float32]] = []
     total = 0
