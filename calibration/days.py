@@ -35,6 +35,13 @@ LAGS: Final = 5
 DECAYS: Final = (0.0, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9)
 EVIDENCE: Final = 2.7
 """Fall of the chi-squared loss that shows runs of days: one in ten where there are none."""
+FEWEST_DAYS: Final = 6
+"""Days before which nothing is seen of how days hang together,"""
+FEWEST_DEGREES: Final = 60
+"""and agencies' days (less one an agency) before which too little is,"""
+FIRST_DAYS: Final = (0.1, 0.8)
+"""so that they may hang together by as much as this: (`same_day`, `decay`)."""
+_Fit = tuple[float, float, float, float, float, float]
 CELLS_AT_ONCE: Final = 400_000
 """Clusters times figures that are fitted at one time: 3 MB an array."""
 PRIOR_DEGREES: Final = 30.0
@@ -49,11 +56,18 @@ class DayCorrelation:
     decay: FloatArray
     base: FloatArray
     degrees: float
+    most: tuple[FloatArray, FloatArray, FloatArray] | None = None
+    """The first three [k] where days hang together as much as the answers leave open."""
 
     @classmethod
     def unknown(cls, figures: int = 1) -> DayCorrelation:
         """Of answers of which nothing hangs together, with nothing behind it."""
         return cls(np.zeros(figures), np.zeros(figures), np.ones(figures), 0.0)
+
+    def at_most(self) -> DayCorrelation:
+        """For figures that are looked at while days still come: a few weeks hardly show runs of days, and a figure that
+        took them for none would be told wrongly at one of its looks."""
+        return self if self.most is None else DayCorrelation(*self.most, self.degrees)
 
     def between(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """[k] covariance of two weighted sums of answers with weights by day [..., days, k], over p (1 - p)."""
@@ -162,20 +176,29 @@ def _pairs(nested: Nested) -> Iterator[tuple[IntArray, IntArray]]:
         yield first, later[first]
 
 
-def _fits(
-    n: FloatArray, k: FloatArray, nested: Nested, steps: Steps, one_answer: NDArray[np.bool_]
-) -> list[tuple[float, float, float]]:
-    """(same_day, decay, base) of every figure from valid `n` and satisfied `k` [clusters, f]."""
+def _fits(n: FloatArray, k: FloatArray, nested: Nested, steps: Steps, one_answer: NDArray[np.bool_]) -> list[_Fit]:
+    """(same_day, decay, base), likeliest and at most, of every figure; valid `n` and satisfied `k` [clusters, f]."""
     m = _Moments.of(n, k, nested, steps)
     shared = [(decay, m.shared(decay)) for decay in DECAYS]
+    days = len(np.unique(nested.day))
     fits = []
     for j in range(n.shape[1]):
-        if not m.tells[j]:
-            fits.append((0.0, 0.0, 1.0))
-            continue
-        observed, apart, weight = m.observed[:, j], m.apart[:, j], m.weight[:, j]
-        fits.append(_fit(observed, apart, weight, [(d, s[:, j]) for d, s in shared], bool(one_answer[j])))
+        found = (0.0, 0.0, 1.0, 0.0, 0.0, 1.0)
+        if m.tells[j]:
+            observed, apart, weight = m.observed[:, j], m.apart[:, j], m.weight[:, j]
+            found = _fit(observed, apart, weight, [(d, s[:, j]) for d, s in shared], bool(one_answer[j]), days)
+        if (days < FEWEST_DAYS or nested.degrees[0] < FEWEST_DEGREES) and _over(days, *found[3:5]) < _over(
+            days, *FIRST_DAYS
+        ):
+            found = (*found[:3], *FIRST_DAYS, max(found[2], 1.0 - FIRST_DAYS[0]))
+        fits.append(found)
     return fits
+
+
+def _over(days: int, same: float, decay: float) -> float:
+    """What so many days add to the variance of their mean, over what one day's share would if days were apart."""
+    lag = np.arange(1, days)
+    return same * (1.0 + 2.0 * float(((1.0 - lag / days) * decay**lag).sum()))
 
 
 def _fit(
@@ -184,9 +207,12 @@ def _fit(
     weight: FloatArray,
     shared_by_decay: Sequence[tuple[float, FloatArray]],
     one_answer: bool,
-) -> tuple[float, float, float]:
-    """(same_day, decay, base) by weighted least squares, decay on the grid."""
+    days: int,
+) -> _Fit:
+    """(same_day, decay, base) by weighted least squares, decay on the grid; and where the `days` hang together most of
+    all fits that the loss does not speak against."""
     best: tuple[float, float, float, float] | None = None
+    every = []
     root = np.sqrt(weight)
     for decay, shared in shared_by_decay:
         if one_answer:
@@ -204,8 +230,11 @@ def _fit(
         # the loss is in units of variance of the products: days apart (decay 0) until the evidence is against them
         if best is None or loss + (EVIDENCE if best[2] == 0.0 else 0.0) < best[0]:
             best = (loss, same, decay, base)
+        every.append((loss, same, decay, base))
     assert best is not None
-    return best[1:]
+    least = min(loss for loss, *_ in every)
+    most = max((best, *(fit for fit in every if fit[0] <= least + EVIDENCE)), key=lambda fit: _over(days, *fit[1:3]))
+    return (*best[1:], *most[1:])
 
 
 def day_correlation(
@@ -222,12 +251,13 @@ def day_correlation(
     steps = nested.steps()
     # some figures at a time: what is held is bounded by the clusters, not by their product with the figures
     step = max(1, CELLS_AT_ONCE // len(nested.stratum))
-    fits: list[tuple[float, float, float]] = []
+    fits: list[_Fit] = []
     for first in range(0, figures, step):
         some = slice(first, first + step)
         fits += _fits(nested.totals(valid[:, some]), nested.totals(satisfied[:, some]), nested, steps, one[some])
-    same, decay, base = (np.array(column) for column in zip(*fits, strict=True))
-    return DayCorrelation(same, decay, base, float(max(int(nested.degrees[0]), 0)))
+    same, decay, base, *most = (np.array(column) for column in zip(*fits, strict=True))
+    degrees = float(max(int(nested.degrees[0]), 0))
+    return DayCorrelation(same, decay, base, degrees, (most[0], most[1], most[2]))
 
 
 def expected_effects(

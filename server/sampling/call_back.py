@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, func
 
-from calibration.call_back import corrected, draw_calls, price
+from calibration.call_back import MIN_BEYOND, REACHED, corrected, draw_calls, price
 from pipeline.errors import InvalidError
 from pipeline.language import Message, Number
 from server.catalogue.reading import read_catalogue
@@ -67,6 +68,12 @@ def draw_text(connection: Connection, province_id: int, state: PlanState, calls:
             after=Number(100 * told.after, 1),
             bias=Number(100 * told.pays_beyond, 1),
         ),
+        _(
+            "What the calls do not tell is whether those they do not reach are like those they do. The figure will "
+            "therefore be told with a second, wider range, in which the odds of these two differ by {times} times or "
+            "more either way; calling again at another hour narrows it.",
+            times=Number(MIN_BEYOND, 0),
+        ),
         "",
         *(_(line) for line in SCRIPT),
         "",
@@ -78,37 +85,52 @@ def draw_text(connection: Connection, province_id: int, state: PlanState, calls:
     return "\n".join(lines)
 
 
-def answers_of(path: Path) -> dict[str, tuple[int, int]]:
-    """(reached, satisfied) by agency from a CSV with the columns agency, reached, satisfied; rows of one agency add up.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An agency's call-back: people `called` (0: not told), those `reached` who had not answered, and `satisfied`."""
+
+    called: int = 0
+    reached: int = 0
+    satisfied: int = 0
+
+
+def answers_of(path: Path) -> dict[str, Answered]:
+    """By agency from a CSV with the columns agency, reached, satisfied and, if it has it, called; rows add up.
 
     Raises `InvalidError` for other columns, and for counts that cannot be."""
-    found: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    found: dict[str, Answered] = defaultdict(Answered)
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
         if not {"agency", "reached", "satisfied"} <= set(rows.fieldnames or ()):
             raise InvalidError(
                 Message("The call-back's answers need the columns agency, reached, satisfied."),
-                Message("One row for each agency, with counts."),
+                Message("One row for each agency, with counts; and called, so that it is known how many were reached."),
             )
+        told = "called" in (rows.fieldnames or ())
         for number, row in enumerate(rows, 2):
             try:
                 reached, satisfied = int(row["reached"]), int(row["satisfied"])
+                called = int(row["called"]) if told else reached
             except (TypeError, ValueError):
-                reached, satisfied = 0, 1
-            if not 0 <= satisfied <= reached:
+                called, reached, satisfied = 0, 0, 1
+            if not 0 <= satisfied <= reached <= called:
                 raise InvalidError(
                     Message(
-                        "Row {row} of the call-back's answers: counts, none more satisfied than reached.", row=number
+                        "Row {row} of the call-back's answers: counts, none more satisfied than reached, none more "
+                        "reached than called.",
+                        row=number,
                     ),
                     Message("Mend the row."),
                 )
             before = found[row["agency"].strip()]
-            found[row["agency"].strip()] = (before[0] + reached, before[1] + satisfied)
+            found[row["agency"].strip()] = Answered(
+                before.called + (called if told else 0), before.reached + reached, before.satisfied + satisfied
+            )
     return dict(found)
 
 
 def corrected_text(
-    connection: Connection, province_id: int, state: PlanState, calls: Mapping[str, tuple[int, int]], _: Say
+    connection: Connection, province_id: int, state: PlanState, calls: Mapping[str, Answered], _: Say
 ) -> str:
     """The odds ratio with its interval, and the figures of the province and of every agency, corrected by it."""
     back = _answered(connection, province_id, state)
@@ -128,7 +150,14 @@ def corrected_text(
         )
     codes = sorted(forms)
     counts = [back.get(code, (0, 0)) for code in codes]
-    reached = [calls.get(code, (0, 0)) for code in codes]
+    reached = [(one.reached, one.satisfied) for one in (calls.get(code, Answered()) for code in codes)]
+    # of those called, as many had answered as of all who were asked
+    called = sum(
+        of_one.called * max(0.0, 1 - counts[place][0] / max(forms[code], 1))
+        for place, code in enumerate(codes)
+        if (of_one := calls.get(code)) is not None
+    )
+    share = min(1.0, max(0.01, sum(n for n, _k in reached) / called)) if called else REACHED
     found = corrected(
         [forms[code] for code in codes],
         [k for _n, k in counts],
@@ -136,6 +165,7 @@ def corrected_text(
         [k for _n, k in reached],
         [n for n, _k in reached],
         weights=[size[code] for code in codes],
+        reached=share,
     )
     low, high = found.ratio.interval()
     whole = found.province
@@ -152,6 +182,21 @@ def corrected_text(
             index=Number(100 * whole[0], 1),
             low=Number(100 * whole[1], 1),
             high=Number(100 * whole[2], 1),
+        ),
+        _(
+            "That takes those who were not reached to be like those who were. No figure tells whether they are: if "
+            "their odds of being satisfied are up to {times} times as high, or up to {times} times as low, overall "
+            "satisfaction lies between {low} and {high}.",
+            times=Number(found.beyond, 1),
+            low=Number(100 * found.between[0], 1),
+            high=Number(100 * found.between[1], 1),
+        ),
+        _(
+            "Why {times}: those not reached may differ from the reached as much as these differ from the people who "
+            "answered by themselves, and by 2 at least. {share} of those called were reached{assumed}.",
+            times=Number(found.beyond, 1),
+            share=f"{round(100 * share)} %",
+            assumed="" if called else _(" (assumed: the answers have no column called)"),
         ),
     ]
     below = int(read_setting(connection, province_id, "min_answers"))

@@ -388,8 +388,9 @@ def places_of(
     rows = found.place >= 0
     # nearly always every sheet is at a place, and answers need not be copied
     place, answers = found.place[rows], one.answers if rows.all() else one.answers.take(rows)
-    plain = place_shares(answers.unweighted(), place, count, combine, one.days)
-    weighted = place_shares(answers, place, count, combine, one.days)
+    days = one.days.at_most() if one.watched else one.days
+    plain = place_shares(answers.unweighted(), place, count, combine, days)
+    weighted = place_shares(answers, place, count, combine, days)
     if one.watched:
         plain, weighted = plain.watched(), weighted.watched()
     of_base = sum_rows(answers.valid, place, count)

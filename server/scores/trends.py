@@ -122,10 +122,14 @@ def _months(counts: Sequence[Mapping[int, Sequence[int]]], level: float) -> list
     dates = [day_date(int(one)) for one in day]
     valid, satisfied = (one.astype(np.float64)[:, None] for one in (n, k))
     answers = Answers(satisfied, valid, valid[:, 0], Design(day_numbers(dates, min(dates)), month))
-    found = place_shares(answers, month, len(counts), np.ones((1, 1)), days_of(answers))
+    known = days_of(answers)
+    found, open_ = (
+        place_shares(answers, month, len(counts), np.ones((1, 1)), days) for days in (known, known.at_most())
+    )
     share, n_eff, degrees = (one[:, 0] for one in (found.estimate, found.n_eff, found.degrees))
     ends = np.stack(wilson(share, n_eff, t_quantile(degrees, level)), axis=1)
-    watched = np.stack(share_sequence(share, sure(n_eff, degrees, level), level), axis=1)
+    sure_of = sure(open_.n_eff[:, 0], open_.degrees[:, 0], level)
+    watched = np.stack(share_sequence(share, sure_of, level), axis=1)
     return [
         _Month(float(p), (float(e[0]), float(e[1])), (float(w[0]), float(w[1])))
         for p, e, w in zip(share, ends, watched, strict=True)

@@ -83,12 +83,20 @@ class Called:
 
 
 def called_back(
-    rng: np.random.Generator, agencies: int, asked: float, calls: int, share: float, odds: float, differ: float = 0.0
+    rng: np.random.Generator,
+    agencies: int,
+    asked: float,
+    calls: int,
+    share: float,
+    odds: float,
+    differ: float = 0.0,
+    reach: float = 1.0,
 ) -> Called:
     """Sizes by Pareto's law of exponent 2 (`asked` on average, at least 8), two fifths answer, 60 % of `calls` reach.
 
     The odds of being satisfied are `odds` times as high among those who answer as among those who do not, its
-    logarithm of standard deviation `differ` between agencies."""
+    logarithm of standard deviation `differ` between agencies. Of those called the satisfied ones are reached at `reach`
+    times the odds of the others."""
     size = np.maximum(8, asked * (rng.pareto(2.0, agencies) + 0.5) / 1.5).astype(np.int64)
     truth = expit(logit(share) + 0.4 * rng.normal(size=agencies))
     log_odds = np.log(odds) + differ * rng.normal(size=agencies)
@@ -99,15 +107,14 @@ def called_back(
     good_silent, bad_silent = good - good_answers, size - good - bad_answers
     silent = good_silent + bad_silent
     called = rng.multivariate_hypergeometric(silent, min(calls, int(silent.sum())))
-    reached = rng.binomial(called, 0.6)
-    return Called(
-        size,
-        good_answers + bad_answers,
-        good_answers,
-        reached,
-        rng.hypergeometric(good_silent, bad_silent, reached),
-        truth,
-    )
+    if reach == 1:
+        reached = rng.binomial(called, 0.6)
+        liked = rng.hypergeometric(good_silent, bad_silent, reached)
+    else:
+        good_called = rng.hypergeometric(good_silent, bad_silent, called)
+        liked = rng.binomial(good_called, expit(logit(0.6) + np.log(reach) / 2))
+        reached = liked + rng.binomial(called - good_called, expit(logit(0.6) - np.log(reach) / 2))
+    return Called(size, good_answers + bad_answers, good_answers, reached, liked, truth)
 
 
 def periods(

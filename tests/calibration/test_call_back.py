@@ -157,3 +157,34 @@ def test_agencies_without_answers_borrow_and_a_few_agencies_stand_alone() -> Non
     assert 0 < found.low[-1] < found.estimate[-1] < found.high[-1] < 1
     few = corrected([20] * 4, [8, 7, 9, 8], [10, 9, 10, 10], [3] * 4, [4] * 4)
     assert 0 < few.province[1] < few.province[0] < few.province[2] < 1
+
+
+def test_where_hardly_anybody_dissatisfied_is_reached_the_ratio_s_ends_are_exact() -> None:
+    """One table by the noncentral hypergeometric distribution (mid-p): at the ends half of 5 % of chance is left."""
+    found = odds_ratio([18], [20], [5], [8])
+    assert found.chances is not None
+    low, high = found.interval()
+    liked = np.arange(3, 9)  # of 23 satisfied people at most 20 are among those who answered
+    chances = np.array([math.comb(8, c) * math.comb(20, 23 - c) for c in liked], dtype=float)
+    for end, beyond in ((high, liked > 5), (low, liked < 5)):
+        chance = chances * end ** -liked.astype(float)
+        assert (chance[beyond].sum() + chance[liked == 5].sum() / 2) / chance.sum() == pytest.approx(0.025, rel=1e-6)
+    assert low < found.ratio < high
+    # all reached were satisfied: nothing bounds the ratio from below, and the figure's end is where nobody is not
+    none = corrected([50], [18], [20], [8], [8])
+    assert none.ratio.interval()[0] < 1e-4
+    assert none.province[2] > 0.95
+
+
+def test_what_is_left_open_about_those_not_reached() -> None:
+    counts = ([120] * 6, [60] * 6, [72] * 6, [8] * 6, [12] * 6)
+    found = corrected(*counts)
+    assert found.beyond == max(2.0, found.ratio.ratio)
+    assert found.between[0] < found.province[1] < found.province[2] < found.between[1]
+    everybody = corrected(*counts, reached=1.0)
+    assert everybody.between == pytest.approx(everybody.province[1:3])
+    alike = corrected(*counts, beyond=1.0)
+    assert alike.between == pytest.approx(alike.province[1:3])
+    for wrong in ({"reached": 0.0}, {"beyond": 0.5}):
+        with pytest.raises(StatisticsError):
+            corrected(*counts, **wrong)

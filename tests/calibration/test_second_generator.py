@@ -80,7 +80,8 @@ def test_days_are_what_the_generator_says() -> None:
         (0.05, 0.0, 0.85, 8, 0.046),
         (0.05, 0.0, 0.93, 20, 0.046),
         (0.1, 0.5, 0.85, 8, 0.046),
-        (0.1, 0.7, 0.75, 20, 0.125),
+        (0.1, 0.7, 0.75, 20, 0.05),
+        (0.1, 0.8, 0.75, 20, 0.07),
     ],
 )
 def test_a_running_quarter_looked_at_every_third_day(
@@ -97,7 +98,7 @@ def test_a_running_quarter_looked_at_every_third_day(
             agency, on = (place.astype(np.int64) for place in np.nonzero(asked))
             n = asked[agency, on]
             answers = Answers(satisfied[agency, on][:, None], n[:, None], n, Design(on, agency))
-            known = place_shares(answers, agency, agencies, np.ones((1, 1)), days_of(answers)).watched()
+            known = place_shares(answers, agency, agencies, np.ones((1, 1)), days_of(answers).at_most()).watched()
             n = asked.sum(axis=1)
             low, high = share_sequence(satisfied.sum(axis=1) / np.maximum(n, 1), n)
             shown = n >= FEWEST_SHOWN
@@ -108,8 +109,6 @@ def test_a_running_quarter_looked_at_every_third_day(
     assert found.at_most(wrong)
     if icc:
         assert without.at_least(0.07)
-    if runs > 0.5:
-        assert found.at_least(wrong), "a few weeks show too little of the runs"
 
 
 @pytest.mark.soak
@@ -191,8 +190,8 @@ def test_a_bridge_of_few_channels(channels: int, apart: float, n: float, covered
         pytest.param(5, 60, 20, 0.92, 2, 0, 0.008, 0.92, id="five agencies"),
         pytest.param(5, 60, 20, 0.92, 1, 0, 0.008, 0.94, id="five agencies at random"),
         pytest.param(26, 120, 300, 0.75, 2, 0.4, None, 0.98, id="ratios differ"),
-        pytest.param(26, 40, 30, 0.95, 1, 0, 0.005, 0.91, id="rarely dissatisfied at random"),
-        pytest.param(26, 40, 30, 0.95, 3, 0, None, 0.80, id="rarely dissatisfied"),
+        pytest.param(26, 40, 30, 0.95, 1, 0, 0.005, 0.95, id="rarely dissatisfied at random"),
+        pytest.param(26, 40, 30, 0.95, 3, 0, 0.01, 0.95, id="rarely dissatisfied"),
     ],
 )
 def test_a_call_back(
@@ -235,10 +234,37 @@ def test_a_call_back(
         assert each.at_least(0.94)
     elif agencies == 100:
         assert each.at_least(0.95)
-    if share == 0.95 and odds == 3:
-        assert province.at_most(covered), "the documents say that it is too short"
-        assert ratio.at_least(0.86)
-        assert ratio.at_most(0.86)
+    if not differ:
+        assert ratio.at_least(0.92)
+
+
+@pytest.mark.parametrize(
+    ("agencies", "asked", "calls", "share", "odds"),
+    [(26, 40, 30, 0.95, 3), (26, 120, 300, 0.75, 2), (100, 15, 200, 0.85, 2)],
+    ids=["rarely dissatisfied", "large agencies", "communes"],
+)
+@pytest.mark.parametrize("reach", [2.0, 0.5], ids=["satisfied reached", "dissatisfied reached"])
+@pytest.mark.parametrize(
+    "provinces",
+    [40, pytest.param(ASKED_BACK, marks=(pytest.mark.soak, pytest.mark.timeout(3_600)))],
+)
+def test_calls_that_do_not_reach_everybody_alike(
+    provinces: int, reach: float, agencies: int, asked: float, calls: int, share: float, odds: float
+) -> None:
+    """The wider range holds the truth where satisfied ones are reached at twice, or half, the odds; the figure's own
+    interval does not where calls are many."""
+    rng = np.random.default_rng(19)
+    inside, wide = [], []
+    for _ in range(provinces):
+        world = second.called_back(rng, agencies, asked, calls, share, odds, 0.0, reach)
+        found = corrected(world.asked, world.satisfied, world.answered, world.reached_satisfied, world.reached)
+        inside.append(found.province[1] <= world.truth <= found.province[2])
+        wide.append(found.between[0] <= world.truth <= found.between[1])
+    held, between = Found(inside), Found(wide)
+    print(f"\ncall-back, reached at odds {reach}: {agencies} agencies, {calls} calls: held {held}, between {between}")
+    assert between.at_least(0.94)
+    if calls == 300:
+        assert held.at_most(0.9)
 
 
 @pytest.mark.soak

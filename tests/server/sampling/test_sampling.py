@@ -139,6 +139,16 @@ def test_a_call_back_is_drawn_priced_and_mends_the_figures(
     assert main([*command, "--call-back-answers", str(calls)]) == 0
     told = capsys.readouterr().out
     assert "3.42" in told.replace(",", ".").splitlines()[0]  # (36 x 12 / 80 + 1/4) / (4 x 28 / 80 + 1/4)
+    assumed, reached = told.splitlines()[2:4]
+    assert "3.4" in assumed.replace(",", ".")
+    assert "60 %" in reached
+    calls.write_text(f"agency,called,reached,satisfied\n{largest.agency},50,40,28\n", encoding="utf-8")
+    assert main([*command, "--call-back-answers", str(calls)]) == 0
+    of_called = capsys.readouterr().out.splitlines()
+    assert of_called[:2] == told.splitlines()[:2]
+    assert of_called[2] != assumed, "nearly all were reached: less is left open"
+    calls.write_text(f"agency,called,reached,satisfied\n{largest.agency},30,40,28\n", encoding="utf-8")
+    assert main([*command, "--call-back-answers", str(calls)]) == 1
     calls.write_text("agency,reached,satisfied\nno-such,4,2\n", encoding="utf-8")
     assert main([*command, "--call-back-answers", str(calls)]) == 1
     calls.write_text(f"agency,reached,satisfied\n{largest.agency},4,5\n", encoding="utf-8")
