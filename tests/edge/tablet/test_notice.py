@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 from starlette.testclient import TestClient
 
 from edge.config import load_config
@@ -18,7 +19,7 @@ from edge.tablet.texts import EXPLAINED, NoticeFacts, notice_digest, notice_part
 from models.catalogue import all_cards
 from pipeline.instruments.library import load_instrument
 from pipeline.instruments.questionnaire import make_questionnaire
-from pipeline.language import in_language, languages
+from pipeline.language import Message, in_language, languages
 from tests.edge.test_config import GOOD, write
 from tests.edge.test_legal import STATE
 
@@ -55,6 +56,17 @@ def test_each_basis_says_its_own() -> None:
     by_law = words_of(BY_LAW, "vi")
     for said in ("45/QĐ-UBND", "01/06/2026", "Văn phòng", "0207 3822 222", "Điều 19.1.c"):
         assert said in by_law
+
+
+def test_the_models_pages_words_are_the_readers() -> None:
+    """Names of models and what they learnt from: in Vietnamese, but for names of data sets."""
+    page = client(CONSENT).get("/models").text
+    for card in all_cards().values():
+        assert f">{in_language(Message.marked(card.called), 'vi')}</h2>" in page
+        for data in card.data:
+            assert str(escape(in_language(Message.marked(data.name), "vi"))) in page
+    assert "phần huấn luyện" in page
+    assert "training split" not in page
 
 
 def test_how_often_it_errs_is_the_cards_figure() -> None:
