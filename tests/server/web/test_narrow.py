@@ -61,8 +61,26 @@ def test_what_a_telephone_hides_is_not_spoken_of_there() -> None:
     style = (Path(server.web.__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
     heat = (Path(server.web.__file__).parent / "templates" / "heatmap.html").read_text(encoding="utf-8")
     assert '<span class="wide">{{ _("Click a head to sort.") }}</span></caption>' in heat
-    assert "caption .wide { display: none; }" in style.partition("@media (max-width: 640px) { /* three lines")[2]
+    assert "caption .wide { display: none; }" in style.partition("@media (max-width: 760px) { /* three lines")[2]
     assert ".estimates thead small { display: none; }" in style.partition("@media print")[2]
+
+
+def test_every_colour_of_a_plot_has_a_forced_one() -> None:
+    """With forced colours a plot's own would stay: dark blue on black."""
+    style = (Path(server.web.__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+    forced = style.partition("@media (forced-colors: active)")[2].partition("\n}")[0]
+    drawn = ["main", "marked", "other", "hollow", "low", "middle", "high"]
+    assert [name for name in drawn if f".{name}" not in forced] == []
+    used = set(re.findall(r":is\(\.plot, (?:\.course, )?\.key\) \.(\w+) \{", style))
+    assert used <= set(drawn)
+
+
+def test_a_table_that_cannot_be_pushed_is_cards_until_it_fits() -> None:
+    """The agencies' table is 728 px wide: a screen of 683 px (an office screen at 200 %) was pushed sideways."""
+    style = (Path(server.web.__file__).parent / "static" / "style.css").read_text(encoding="utf-8")
+    (width,) = re.findall(r"@media \(max-width: (\d+)px\) \{ /\* three lines a row: name;", style)
+    assert int(width) >= 728
+    assert f"@media (min-width: {width}.02px)" in style, "the list of cases goes on where the cards end"
 
 
 def test_an_import_shows_the_fields_that_its_kind_needs(store: Engine, tmp_path: Path) -> None:
