@@ -42,6 +42,7 @@ FEWEST_DEGREES: Final = 60
 FIRST_DAYS: Final = (0.1, 0.8)
 """so that they may hang together by as much as this: (`same_day`, `decay`)."""
 _Fit = tuple[float, float, float, float, float, float]
+_Pair = tuple[IntArray, IntArray]
 CELLS_AT_ONCE: Final = 400_000
 """Clusters times figures that are fitted at one time: 3 MB an array."""
 PRIOR_DEGREES: Final = 30.0
@@ -115,8 +116,8 @@ class _Moments:
     tells: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, n: FloatArray, k: FloatArray, nested: Nested, steps: Steps) -> _Moments:
-        """From valid `n` and satisfied `k` [clusters, f]."""
+    def of(cls, n: FloatArray, k: FloatArray, nested: Nested, steps: Steps, pairs: Sequence[_Pair]) -> _Moments:
+        """From valid `n` and satisfied `k` [clusters, f]; `pairs` of each lag (`_pairs`)."""
         stratum, strata = nested.stratum, len(nested.place)
         total, good, asked = (sum_rows(one, stratum, strata) for one in (n, k, (n > 0).astype(np.float64)))
         share = good / np.maximum(total, 1.0)
@@ -124,17 +125,20 @@ class _Moments:
         keep = (spread > 0) & (asked > 1)
         n, k = n * keep[stratum], k * keep[stratum]
         total, spread = np.where(keep, total, 1.0), np.where(keep, spread, 1.0)
-        scaled = n / total[stratum]
+        of_cluster = total[stratum]
+        scaled = n / of_cluster
         residual = (k - share[stratum] * n) / np.sqrt(spread)[stratum]
-        products, same_lag, both = [], [], []
-        for first, second in _pairs(nested):
+        place = np.empty(len(stratum), dtype=np.int64)
+        place[steps.order] = np.arange(len(stratum))
+        products, same_lag, both = [], [], np.zeros((LAGS + 1, *n.shape))
+        for lag, (first, second) in enumerate(pairs):
             products.append((residual[first] * residual[second]).sum(axis=0))
-            same_lag.append(sum_rows(n[first] * n[second], stratum[first], strata))
-            of_both = np.zeros_like(n)
+            later = n[second]
+            same_lag.append(sum_rows(n[first] * later, stratum[first], strata))
+            of_both = scaled[first] * later
             # no day is twice the first, nor twice the second, of the pairs of one lag
-            of_both[first] += scaled[first] * n[second]
-            of_both[second] += scaled[first] * n[second]
-            both.append(of_both)
+            both[lag, place[first]] += of_both
+            both[lag, place[second]] += of_both
         within = np.where(n > 0, residual**2 / np.maximum(n, 1.0), 0.0).sum(axis=0)
         squares = np.stack([*(lag.sum(axis=0) for lag in same_lag), 2.0 * (n > 0).sum(axis=0)])
         squares[0] *= 2.0
@@ -150,7 +154,7 @@ class _Moments:
             np.stack([*products, within]),
             apart,
             np.stack(same_lag),
-            np.stack([one[steps.order] for one in both]),
+            both,
             1.0 / np.maximum(squares, 1.0),
             np.asarray(keep.any(axis=0)),
         )
@@ -167,7 +171,7 @@ class _Moments:
         return np.concatenate([together, day[None]])
 
 
-def _pairs(nested: Nested) -> Iterator[tuple[IntArray, IntArray]]:
+def _pairs(nested: Nested) -> Iterator[_Pair]:
     """Clusters of one stratum whose days lie 0 to `LAGS` apart: (the earlier ones, the later ones) of each lag."""
     key = nested.stratum * (int(nested.day.max(initial=0)) + LAGS + 1) + nested.day
     for lag in range(LAGS + 1):
@@ -176,9 +180,16 @@ def _pairs(nested: Nested) -> Iterator[tuple[IntArray, IntArray]]:
         yield first, later[first]
 
 
-def _fits(n: FloatArray, k: FloatArray, nested: Nested, steps: Steps, one_answer: NDArray[np.bool_]) -> list[_Fit]:
+def _fits(
+    n: FloatArray,
+    k: FloatArray,
+    nested: Nested,
+    steps: Steps,
+    pairs: Sequence[_Pair],
+    one_answer: NDArray[np.bool_],
+) -> list[_Fit]:
     """(same_day, decay, base), likeliest and at most, of every figure; valid `n` and satisfied `k` [clusters, f]."""
-    m = _Moments.of(n, k, nested, steps)
+    m = _Moments.of(n, k, nested, steps, pairs)
     shared = [(decay, m.shared(decay)) for decay in DECAYS]
     days = len(np.unique(nested.day))
     fits = []
@@ -248,13 +259,14 @@ def day_correlation(
         return DayCorrelation.unknown(figures)
     one = np.ones(figures, dtype=bool) if one_answer is None else one_answer
     nested = Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1)
-    steps = nested.steps()
+    steps, pairs = nested.steps(), tuple(_pairs(nested))
     # some figures at a time: what is held is bounded by the clusters, not by their product with the figures
     step = max(1, CELLS_AT_ONCE // len(nested.stratum))
     fits: list[_Fit] = []
     for first in range(0, figures, step):
         some = slice(first, first + step)
-        fits += _fits(nested.totals(valid[:, some]), nested.totals(satisfied[:, some]), nested, steps, one[some])
+        n, k = (nested.totals(answers[:, some]) for answers in (valid, satisfied))
+        fits += _fits(n, k, nested, steps, pairs, one[some])
     same, decay, base, *most = (np.array(column) for column in zip(*fits, strict=True))
     degrees = float(max(int(nested.degrees[0]), 0))
     return DayCorrelation(same, decay, base, degrees, (most[0], most[1], most[2]))

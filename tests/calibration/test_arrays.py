@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import statistics_scale
-from calibration.days import LAGS, _Moments
+from calibration.days import LAGS, _Moments, _pairs
 from calibration.design import Design, Nested, Weights
 from calibration.mode_effects import mode_effects
 from calibration.ranks import rank_sets
@@ -205,7 +205,7 @@ def test_moments_of_days_are_those_of_the_whole_tables(seed: int) -> None:
     rows = n.reshape(-1, figures).sum(axis=1) > 0
     nested = Nested.of(Design(day[rows], stratum[rows]), np.zeros(int(rows.sum()), dtype=np.int64), 1)
     valid, good = (nested.totals(x.reshape(-1, figures)[rows].astype(np.float64)) for x in (n, k))
-    moments = _Moments.of(valid, good, nested, nested.steps())
+    moments = _Moments.of(valid, good, nested, nested.steps(), tuple(_pairs(nested)))
     for decay in (0.0, 0.5, 0.9):
         shared = moments.shared(decay)
         for j in range(figures):

@@ -270,7 +270,9 @@ def test_calls_that_do_not_reach_everybody_alike(
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(("a_period", "spread"), [(60, 0.0), (60, 0.25), (400, 0.25)])
-@pytest.mark.parametrize(("controls", "improved", "covered"), [(8, 1, 0.93), (8, 3, 0.93), (12, 1, 0.94)])
+@pytest.mark.parametrize(
+    ("controls", "improved", "covered"), [(8, 1, 0.93), (8, 3, 0.93), (12, 1, 0.94), (30, 8, 0.94), (60, 1, 0.94)]
+)
 def test_nothing_is_found_with_few_controls(
     controls: int, improved: int, covered: float, a_period: float, spread: float
 ) -> None:
