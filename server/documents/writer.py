@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.calendar import Period
 from pipeline.language import Message, Number, Spoken, in_language, is_spoken, translator
 
 SIMULATED = Message("SIMULATED DATA: they say nothing about an agency that exists")
 NO_BREAK = "\N{NO-BREAK SPACE}"
 """Between the ends of an interval, which a line is not to cut."""
+
+
+_QUARTERS = (
+    Message("the first quarter of {year}"),
+    Message("the second quarter of {year}"),
+    Message("the third quarter of {year}"),
+    Message("the fourth quarter of {year}"),
+)
 
 
 class Writer:
@@ -33,3 +42,13 @@ class Writer:
     def limits(self, low: float | None, high: float | None) -> str:
         """The ends of an interval, or a dash."""
         return "–" if low is None else f"{self.number(low)}{NO_BREAK}–{NO_BREAK}{self.number(high)}"
+
+    def within(self, period: Period) -> str:
+        """A period within a sentence."""
+        _ = self
+        year, dash, quarter = period.name.partition("-Q")
+        if dash:
+            return _(_QUARTERS[int(quarter) - 1].with_params(year=year))
+        if len(period.name) == 4:
+            return _("the year {year}", year=period.name)
+        return _("the period {period}", period=period.name)

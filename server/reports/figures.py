@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.calendar import Period
-from pipeline.language import Message
 from server.documents.writer import Writer
 from server.scores.figures import Figure
-
-_QUARTERS = (
-    Message("the first quarter of {year}"),
-    Message("the second quarter of {year}"),
-    Message("the third quarter of {year}"),
-    Message("the fourth quarter of {year}"),
-)
 
 
 class FigureWriter(Writer):
     """Writes a place's figures, too."""
-
-    def within(self, period: Period) -> str:
-        """A period within a sentence."""
-        _ = self
-        year, dash, quarter = period.name.partition("-Q")
-        if dash:
-            return _(_QUARTERS[int(quarter) - 1].with_params(year=year))
-        if len(period.name) == 4:
-            return _("the year {year}", year=period.name)
-        return _("the period {period}", period=period.name)
 
     def interval(self, figure: Figure) -> str:
         """A figure's 95 % interval, or a dash."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.calendar import day_words
+from pipeline.calendar import day_words, parse_period
 from pipeline.language import DEFAULT, Message
 from server.core.labels import PLAN_WORDS
 from server.core.provinces import Province
@@ -27,7 +27,7 @@ def plan_document(state: PlanState, province: Province, office: Office, lang: st
                 first=day_words(state.round.first_day),
                 last=day_words(state.round.last_day),
                 instrument=state.round.load_instrument().title,
-                frame=settings["frame"],
+                frame=_.within(parse_period(settings["frame"])),
             )
         ),
         Heading(_("2. Size of the sample and how it is drawn")),

@@ -6,7 +6,9 @@ import io
 import struct
 import subprocess
 import zlib
+from datetime import date
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,12 +16,15 @@ from docx import Document
 from docx.oxml.ns import qn
 from docx.shared import Pt
 
-from pipeline.language import languages
+from pipeline.calendar import day_index
+from pipeline.instruments import load_instrument
+from pipeline.language import Text, languages
 from server.documents.blocks import ChartBlock, Heading, ListBlock, Paragraph, Report, TableBlock
 from server.documents.docx import TEXT_MM, column_widths, columns_of_words, report_docx
 from server.documents.frame import Office, committee_of, make_frame
 from server.documents.pdf import report_pdf
 from server.documents.writer import Writer
+from server.sampling.document import plan_document
 
 OFFICE = Office("UBND tỉnh Mẫu", "Sở Nội vụ", "SNV", "Mẫu", "Giám đốc")
 TABLE = TableBlock("Bảng", ("Cơ quan", "Chỉ số"), tuple((f"Cơ quan số {n}", f"{n},0") for n in range(90)))
@@ -130,3 +135,22 @@ def test_a_chart_of_many_agencies_is_not_cut() -> None:
     report = Report("Báo cáo", "", "", (ChartBlock("x", "Biểu đồ", svg, png),), frame)
     (shape,) = Document(io.BytesIO(report_docx(report))).inline_shapes
     assert (round(shape.height.mm), round(shape.width.mm)) == (225, 56)
+
+
+def test_a_plan_names_its_frames_period_in_words() -> None:
+    """`2026-Q3` is a code; within a Vietnamese sentence a quarter is written small."""
+    first = day_index(date(2026, 7, 1))
+    held = SimpleNamespace(
+        name=Text.named(vi="Đợt 3"),
+        code="r",
+        first_day=first,
+        last_day=first + 91,
+        load_instrument=lambda: load_instrument("2640"),
+    )
+    settings = {"frame": "2026-Q3", "seed": 1, "error": 0.05, "scope": "level", "method": "proportional"}
+    state: Any = SimpleNamespace(code="k", round=held, settings=settings, rows=(), forms=0)
+    province: Any = SimpleNamespace(name=Text.named(vi="Tỉnh Mẫu"), simulated=False)
+    first_paragraph = next(
+        block.text for block in plan_document(state, province, OFFICE).blocks if isinstance(block, Paragraph)
+    )
+    assert first_paragraph.endswith("Khung mẫu là các giao dịch của quý III năm 2026.")
