@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import altair
 
 FloatArray = NDArray[np.float64]
+AT_ONCE: Final = 20_000
+"""Agencies times draws that are made at one time: more leave the processor's cache."""
 DRAWS: Final = 1000
 MINIMUM_PAIRS: Final = 20
 CONTENT_FROM: Final = 3
@@ -255,8 +257,11 @@ def index_agreement(
         return np.stack([np.clip(pearson, -1.5, 1.5), spearman, np.clip(ccc, -1.5, 1.5), gap, np.sqrt(spread)])
 
     observed = figures(x, y)
-    chosen = np.random.default_rng(seed).integers(0, m, size=(draws, m))
-    boot = figures(x[chosen], y[chosen])
+    rng, parts, step = np.random.default_rng(seed), [], max(1, AT_ONCE // m)
+    for first in range(0, draws, step):
+        chosen = rng.integers(0, m, size=(min(step, draws - first), m))
+        parts.append(figures(x[chosen], y[chosen]))
+    boot = np.concatenate(parts, axis=1)
     reason = Reason(Why.AGENCIES_ALIKE)
     gap, spread = float(observed[3]), float(observed[4])
     half = normal_quantile(level) * float(boot[3].std(ddof=1))
