@@ -32,6 +32,7 @@ NOT_SAID = {
     r"trôi lệch": "thay đổi bất thường theo thời gian",
     r"tất cả hoặc không": "chỉ ghi khi mọi dòng đều hợp lệ",
     r"không nói gì về một cơ quan": "không phản ánh cơ quan có thật",
+    r"'\{\w+\}'": "“...” (as print and newspapers quote)",
 }
 """What is not said (in lower case) -> what is."""
 
