@@ -38,7 +38,7 @@ from models.training.text import damaged as damaged_student
 from models.training.text_figures import figures
 from models.training.text_network import STUDENTS as FROM_STUDENTS
 from models.training.text_regions import regional
-from models.training.text_said import WRITERS, said
+from models.training.text_said import said, writers_with
 from models.training.text_stack import SCALE
 from models.training.text_templates import TemplateWriter
 from models.training.text_turns import turned
@@ -154,7 +154,7 @@ class Corpus:
         self.checked = {
             "vsfc_dev": read_corpus(folder / "uit_vsfc.parquet", "dev", 1.0, FROM_STUDENTS),
             "vlsp_held": comments[:HELD],
-            **{f"{name}_held": [as_sentence(*row) for row in said(True, (name,))] for name in WRITERS},
+            **{f"{name}_held": [as_sentence(*row) for row in said(True, (name,))] for name in writers_with(given.more)},
         } | {path.stem: read_extra(path, 1.0) for path in given.check}
         self.never = {tuple(one.words) for rows in self.checked.values() for one in rows}
         self.passes = 0
@@ -178,7 +178,7 @@ class Corpus:
         made_of = [
             (TemplateWriter(seed).write(self.given.made), 0.7, 0.3, 0.4),
             (turned(self.given.turns, seed), 0.7, 0.3, 0.4),
-            (said(held_out=False), 2.0, 0.15, 0.2),
+            (said(False, writers_with(self.given.more)), 2.0, 0.15, 0.2),
         ]
         for sentences, weight, elsewhere, worn in made_of:
             for text, label in sentences:
@@ -265,6 +265,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--corpora", type=float, default=1.0, help="share of the two corpora's rows in a pass")
     parser.add_argument("--made", type=int, default=3000, help="sentences from templates in a pass")
     parser.add_argument("--turns", type=int, default=1200, help="turns of speech in a pass")
+    parser.add_argument("--more", action="store_true", help="also writers whom no shipped network was trained on")
     parser.add_argument("--check", type=Path, action="append", default=[], help="CSV with text,label to report on")
     parser.add_argument("--report-every", type=float, default=20, help="minutes between reports")
     parser.add_argument("--threads", type=int, default=1)

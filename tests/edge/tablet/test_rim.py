@@ -88,6 +88,8 @@ def test_both_languages_and_the_notice(one: Tablet) -> None:
     printed = one.client.get("/notice/print").text
     assert "Quyền của Ông/Bà" in printed
     assert "Your choice" in printed
+    sheets = printed.split("<section")[1:]
+    assert [sheet.count("<svg") for sheet in sheets] == [1, 1], "each language is a sheet of its own on the wall"
     assert one.client.post("/language", data={"path": "//elsewhere.example"}).url.path == "/"
 
 
