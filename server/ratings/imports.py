@@ -258,19 +258,10 @@ def _finished(cells: Mapping[str, str], has_submitted: bool) -> None:
         raise ValueError(Message("the sheet was begun and never sent ('{text}'): take the row out", text=text[:30]))
 
 
-_REFUSED = frozenset(
-    (
-        "rejected",
-        "notapproved",
-        "validationstatusnotapproved",
-        "tuchoi",
-        "khongduyet",
-        "khongdat",
-        "surveypreview",
-        "surveytest",
-        "spam",
-    )
-)
+_REFUSED = frozenset((
+    "rejected", "notapproved", "validationstatusnotapproved", "tuchoi", "khongduyet", "khongdat", "surveypreview",
+    "surveytest", "spam",
+))  # fmt: skip
 
 
 def _review(text: str) -> None:
