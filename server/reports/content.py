@@ -128,6 +128,7 @@ def _summary(data: ReportInput, when: str, _: FigureWriter) -> list[Block]:
                 )
             )
         )
+    ranked = ranking(data.result.of("agency"))
     below = surely_low(data.result.of("agency"), place)
     if below:
         listed = [f"{_(one.name)} ({_.number(one.figure(WHOLE).index)})" for one in below[:_NAMED]]
@@ -140,14 +141,14 @@ def _summary(data: ReportInput, when: str, _: FigureWriter) -> list[Block]:
             )
         )
         blocks.append(Paragraph(f"{sentence}{', …' if len(below) > _NAMED else '.'}", strong=True))
-    elif ranking(data.result.of("agency")):
+    elif ranked:
         blocks.append(Paragraph(_("No agency lies surely below the province.")))
     blocks.append(
         Paragraph(
             _(
                 "The ranks of {agencies} agencies are given as ranges alone; agencies whose ranges overlap are not to "
                 "be called better or worse than each other.",
-                agencies=len(ranking(data.result.of("agency"))),
+                agencies=len(ranked),
             )
         )
     )

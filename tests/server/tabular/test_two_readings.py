@@ -36,6 +36,19 @@ def _book(tmp_path: Path) -> Path:
     return workbook(tmp_path / "a.xlsx", S=[HEAD, FILLED])
 
 
+def _shown_as(tmp_path: Path, number_format: str, number: float) -> TableRow:
+    """The row of a book one of whose answers is a number in a format."""
+    path = _book(tmp_path)
+    book = load_workbook(path)
+    sheet = book.active
+    assert isinstance(sheet, Worksheet)
+    sheet["D2"] = number
+    sheet["D2"].number_format = number_format
+    book.save(path)
+    (row,) = _rows(path)
+    return row
+
+
 def _cell(path: Path, place: str, xml: str) -> None:
     sheet_xml(path, lambda text: re.sub(rf'<c r="{place}"[^>]*>.*?</c>', f'<c r="{place}"{xml}</c>', text))
 
@@ -93,14 +106,7 @@ def test_an_error_is_one_whatever_its_name(tmp_path: Path, error: str, place: st
 )
 def test_a_percentage_is_no_answer_and_no_count(tmp_path: Path, number_format: str, number: float, shown: str) -> None:
     """`100%` of satisfaction was read as its stored 1: very dissatisfied."""
-    path = _book(tmp_path)
-    book = load_workbook(path)
-    sheet = book.active
-    assert isinstance(sheet, Worksheet)
-    sheet["D2"] = number
-    sheet["D2"].number_format = number_format
-    book.save(path)
-    (row,) = _rows(path)
+    row = _shown_as(tmp_path, number_format, number)
     assert row.cells["item:overall"] == shown
     if shown.endswith("%"):
         for read in (read_whole, lambda text: read_answer(text, False)):
@@ -122,14 +128,7 @@ def test_a_number_in_whose_place_the_spreadsheet_shows_another_thing(
     tmp_path: Path, number_format: str, number: float, is_shown: bool
 ) -> None:
     """A cell that shows "5", by its format, and holds 2 was read as 2; one that shows nothing was an answer."""
-    path = _book(tmp_path)
-    book = load_workbook(path)
-    sheet = book.active
-    assert isinstance(sheet, Worksheet)
-    sheet["D2"] = number
-    sheet["D2"].number_format = number_format
-    book.save(path)
-    (row,) = _rows(path)
+    row = _shown_as(tmp_path, number_format, number)
     assert ("shows a text, or nothing" in str(row.problem)) == (not is_shown)
 
 
@@ -144,14 +143,7 @@ def test_a_whole_number_that_is_shown_as_thousands(
     tmp_path: Path, number_format: str, number: float, is_read: bool
 ) -> None:
     """`12.000` is typed for twelve thousand; a spreadsheet that divides by the point holds 12."""
-    path = _book(tmp_path)
-    book = load_workbook(path)
-    sheet = book.active
-    assert isinstance(sheet, Worksheet)
-    sheet["D2"] = number
-    sheet["D2"].number_format = number_format
-    book.save(path)
-    (row,) = _rows(path)
+    row = _shown_as(tmp_path, number_format, number)
     assert ("shows three decimals" in str(row.problem)) == (not is_read)
 
 

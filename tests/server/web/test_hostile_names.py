@@ -11,7 +11,6 @@ from typing import Any
 
 import openpyxl
 import pytest
-from fastapi.routing import APIRoute
 from sqlalchemy import Engine, update
 
 from pipeline.calendar import today
@@ -22,6 +21,7 @@ from server.store.tables.ratings import ratings
 from server.store.tables.users import Role
 from tests.server.client import Browser
 from tests.server.province import application, fill_province
+from tests.server.web.test_isolation import routes
 
 NAMES = (
     '=HYPERLINK("http://x.vn/"&A1,"Sở Y tế")',
@@ -61,13 +61,7 @@ def _xlsx(*rows: tuple[object, ...]) -> bytes:
 
 
 def _table_routes(app: Any) -> set[str]:
-    flat: list[APIRoute] = []
-    for route in app.routes:
-        if isinstance(route, APIRoute):
-            flat.append(route)
-        elif hasattr(route, "original_router"):
-            flat += [inner for inner in route.original_router.routes if isinstance(inner, APIRoute)]
-    return {route.path for route in flat if re.search(r"csv|xlsx|\{ending\}", route.path)}
+    return {route.path for route in routes(app) if re.search(r"csv|xlsx|\{ending\}", route.path)}
 
 
 def _said(answer: Any) -> str:
