@@ -23,19 +23,22 @@ NOT_LAWYERS = Message(
     "to be compared with the official text. What the program cannot know is blank, with the role that fills it in."
 )
 DATA_LAW = (
+    "pdpl-19-2",
     "pdpl-21-6",
     "pdpl-22",
+    "pdpl-23",
     "pdpl-30-4",
     "pdpl-32",
     "pdpl-24",
     "d356-5",
+    "d356-6-3",
     "d356-9-3",
     "d356-10-2",
     "d356-10-5",
     "d356-19",
 )
 AI_LAW = ("ai-10", "ai-11-1", "ai-35", "d142-12", "d142-20", "qd33")
-FINES = ("d330-60", "d330-67", "d330-71", "d330-state")
+FINES = ("d330-60", "d330-61", "d330-67", "d330-71", "d330-state")
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,7 +323,7 @@ SYSTEM_CARD = Form(
     Message("ANNEX"),
     "PL",
     (
-        Section(Message("1. What the system is for, and what not"), 2, Parts.purpose),
+        Section(Message("1. What the system is for, and what not"), 2, _all(Parts.purpose, _law("d142-3"))),
         Section(Message("2. Parts and flows"), 2, Parts.flow),
         Section(Message("3. Models (model cards)"), 2, _all(Parts.models, Parts.learnt_from)),
         Section(

@@ -42,10 +42,14 @@ MEASURED = {
     "wrong among what is answered, held-out faces": Message("wrong among the faces that it answers for"),
     "answered, held-out faces": Message("faces that it answers for, the others are left out"),
     "accuracy over eight classes": Message("right among eight expressions"),
-    "AUC of a smile against the rest": Message("a smile told from everything else (AUC)"),
-    "AUC neutral/negative": Message("neutral told from negative (AUC)"),
-    "UAR of arousal, mean over corpora left out in turn": Message("calm or aroused, recordings left out (UAR)"),
-    "UAR of valence, mean over corpora left out in turn": Message("negative or not, recordings left out (UAR)"),
+    "AUC of a smile against the rest": Message("of a smile and another expression, how often it finds the smile (AUC)"),
+    "AUC neutral/negative": Message("of a negative and a neutral face, how often it finds the negative one (AUC)"),
+    "UAR of arousal, mean over corpora left out in turn": Message(
+        "calm or aroused, right on average of both (UAR), recordings left out"
+    ),
+    "UAR of valence, mean over corpora left out in turn": Message(
+        "negative or not, right on average of both (UAR), recordings left out"
+    ),
     "accuracy on own, counter": Message("right of sentences at a counter"),
     "accuracy on own, 120 of a third writer, who wrote none of the training": Message(
         "right of the sentences of a writer who is new to it"

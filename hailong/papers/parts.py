@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from hailong.papers.diagram import flow_chart
 from hailong.papers.findings import Findings
 from hailong.papers.paper import HEAD, LEGAL, OFFICER, OPERATOR, ROLES, SUPPLIER
@@ -9,6 +11,11 @@ from pipeline.language import Day, Message, Spoken
 from pipeline.law import provision
 from server.documents.blocks import Block, ListBlock, TableBlock
 from server.documents.frame import BLANK, committee_of
+
+KEPT_NOWHERE: Final = Message(
+    "pictures and sound stay in the box's memory and are overwritten there; a box can send nothing but figures of a "
+    "fixed list"
+)
 
 
 class Parts(Findings):
@@ -49,8 +56,9 @@ class Parts(Findings):
                 Message(
                     "The box infers from pictures and sound, in memory only, the implicit satisfaction of a visit "
                     "(five levels, or abstained). Each visit adds one to one cell of a table. At the period's end "
-                    "noise is added, and the table is sent over an encrypted channel. The server combines it with "
-                    "voluntary ratings into an agency's index."
+                    "noise is added (a random number to every count, so that no single visit can be told from them), "
+                    "and the table is sent over an encrypted channel. The server combines it with voluntary ratings "
+                    "into an agency's index."
                 )
             ),
             self.text(
@@ -238,19 +246,25 @@ class Parts(Findings):
         """Measures of technique, each with the audits that check it."""
         rows = (
             (
-                Message("memory only; a closed message schema; freed memory is overwritten"),
+                KEPT_NOWHERE,
                 self.checked("trace", "memory", "schema"),
             ),
             (
-                Message("discrete Laplace noise, drawn once a period; a ledger that fails closed"),
+                Message(
+                    "random noise (discrete Laplace) is added to every count, once a period; where the record of what "
+                    "was released is damaged, nothing more is released"
+                ),
                 self.checked("attack", "budget"),
             ),
             (
-                Message("a tamper-evident log of releases on every box, its heads kept by the server"),
+                Message(
+                    "a log of all that a box released; the server keeps signed marks of it, so that no later change "
+                    "goes unnoticed"
+                ),
                 self.checked("log"),
             ),
             (Message("encryption on the wire with a key for each box; backups are sealed"), self.checked()),
-            (Message("the box's program runs walled in by the operating system"), self.checked()),
+            (Message("the operating system narrowly limits what the box's program may do"), self.checked()),
         )
         _ = self._
         cells = tuple((_(measure), checked) for measure, checked in rows)
@@ -262,21 +276,24 @@ class Parts(Findings):
         rows = (
             (
                 Message("Pictures, sound or words are kept or sent"),
-                Message("memory only; closed schema; freed memory is overwritten"),
+                KEPT_NOWHERE,
                 self.checked("trace", "memory", "wire", "schema"),
-                Message("root on the running box"),
+                Message("whoever has full control of a running box"),
             ),
             (
                 Message("A visit is inferred from tables"),
-                Message("noise; one release a period; ledger"),
+                Message("noise; every period is released once; each release is recorded"),
                 self.checked("attack", "budget"),
                 Message("as the annex on released tables says"),
             ),
             (
-                Message("A second noise from an old disk"),
-                Message("anchored to the head that the server keeps"),
+                Message("An old copy of a disk is put back, to release the same counts with another noise"),
+                Message(
+                    "a box compares its log with the mark that the server keeps, and releases nothing where its log is "
+                    "older"
+                ),
                 self.checked("attack", "log"),
-                Message("a server that conspires with whoever restores the disk"),
+                Message("somebody at the server who helps whoever puts the old disk back"),
             ),
             (
                 Message("Theft of the box"),

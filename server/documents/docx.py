@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.text import tidy_all
 from server.documents.blocks import Block, ChartBlock, Heading, ListBlock, Paragraph, Report, TableBlock
-from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, TABLE_PT, WIDE_FROM, WIDE_TABLE_PT, Frame
+from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, SHORT_TABLE, TABLE_PT, WIDE_FROM, WIDE_TABLE_PT, Frame
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 """Media type of a DOCX."""
@@ -192,6 +192,7 @@ def _block(document: Any, block: Block, align: Any) -> None:
         paragraph.add_run(block.text).bold = block.strong
         paragraph.alignment = align.JUSTIFY
         paragraph.paragraph_format.first_line_indent = Mm(10)
+        paragraph.paragraph_format.keep_with_next = block.text.endswith(":")  # what announces the next block
     elif isinstance(block, ListBlock):
         for item in block.items:
             document.add_paragraph(item, style="List Bullet").alignment = align.JUSTIFY
@@ -278,6 +279,7 @@ def _table(document: Any, block: TableBlock) -> None:
             cell.width = widths[column]
             paragraph = cell.paragraphs[0]
             paragraph.paragraph_format.space_after = Pt(1)
+            paragraph.paragraph_format.keep_with_next = number < len(block.rows) <= SHORT_TABLE
             run = paragraph.add_run(text)
             run.font.size = size
             run.bold = number == 0 or number - 1 in block.bold

@@ -15,6 +15,8 @@ MARGINS_MM = {"top": 20, "bottom": 20, "left": 30, "right": 15}
 BODY_PT, TABLE_PT, WIDE_TABLE_PT = 13.0, 11.0, 9.5
 """Size of the text (13 to 14), of tables, and of tables with more than `WIDE_FROM` columns."""
 WIDE_FROM = 6
+SHORT_TABLE = 4
+"""Rows of a table that no page break goes through."""
 FONTS = ("Times New Roman", "Liberation Serif", "Tinos", "Libertinus Serif")
 """The decree's typeface, then free ones of the same measures, then the one that Typst itself brings."""
 

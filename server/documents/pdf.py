@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.text import tidy_all
 from server.documents.blocks import Block, Heading, ListBlock, Paragraph, Report, TableBlock
 from server.documents.docx import column_widths, columns_of_words
-from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, TABLE_PT, WIDE_FROM, WIDE_TABLE_PT
+from server.documents.frame import BODY_PT, FONTS, MARGINS_MM, SHORT_TABLE, TABLE_PT, WIDE_FROM, WIDE_TABLE_PT
 
 TEMPLATE = Path(__file__).parent / "document.typ"
 
@@ -51,6 +51,7 @@ def report_pdf(report: Report) -> bytes:
         "fonts": FONTS,
         "size": BODY_PT,
         "margins": MARGINS_MM,
+        "short": SHORT_TABLE,
     }
     return bytes(
         typst.compile(TEMPLATE.read_bytes(), sys_inputs={"data": json.dumps(tidy_all(data), ensure_ascii=False)})

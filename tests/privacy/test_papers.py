@@ -244,6 +244,15 @@ def test_no_paper_holds_a_plain_sentence(store: Engine, pseudo: str) -> None:
         assert plain_of(texts, names) == [], name
 
 
+def test_papers_speak_as_their_signer_does(store: Engine, config_path: Path) -> None:
+    """No word that only those use who build the system; a method's name stands in brackets at most."""
+    facts = _facts(store, config_path)
+    for name in NAMES:
+        said = re.sub(r"\([^()]*\)", "", _said(make_paper(name, facts, "vi")))
+        jargon = re.findall(r"root|lược đồ|đỉnh|Laplace|gân sách|thông đồng|giải phóng|vùng cách ly|AUC|UAR", said)
+        assert jargon == [], name
+
+
 def test_papers_call_models_by_words(store: Engine) -> None:
     """No code name, and in Vietnamese no English: of tasks, of what a model learnt from and on which terms."""
     facts = replace(_facts(store), cards=tuple(all_cards().values()))

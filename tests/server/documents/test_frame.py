@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 import subprocess
 import zlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +21,7 @@ from docx.shared import Pt
 from pipeline.calendar import day_index
 from pipeline.instruments import load_instrument
 from pipeline.language import Text, languages
-from server.documents.blocks import ChartBlock, Heading, ListBlock, Paragraph, Report, TableBlock
+from server.documents.blocks import Block, ChartBlock, Heading, ListBlock, Paragraph, Report, TableBlock
 from server.documents.docx import TEXT_MM, column_widths, columns_of_words, report_docx
 from server.documents.frame import Office, committee_of, make_frame
 from server.documents.pdf import report_pdf
@@ -104,6 +106,43 @@ def test_the_pdf_is_laid_out_the_same(lang: str, tmp_path: Path) -> None:
     assert _("SOCIALIST REPUBLIC OF VIET NAM") in first
     assert first.strip().split()[0] != "1", "no number on the first page"
     assert second.strip().split("\n")[0].strip() == "2"
+
+
+def _pages(blocks: tuple[Block, ...], tmp_path: Path, *options: str) -> list[str]:
+    path = tmp_path / "r.pdf"
+    path.write_bytes(report_pdf(replace(_report(), blocks=blocks)))
+    said = subprocess.run(["pdftotext", *options, path, "-"], capture_output=True, text=True, check=True).stdout
+    return said.split("\f")
+
+
+def test_no_page_break_goes_through_a_short_table_or_in_between_it_and_what_announces_it(tmp_path: Path) -> None:
+    table = TableBlock("", ("Mục", "Nội dung"), (("dòng đầu", "1"), ("dòng giữa", "2"), ("dòng cuối", "3")), words=2)
+    blocks: tuple[Block, ...] = (Paragraph("Gồm có:"), table, *[Paragraph("Hết.")] * 9)
+    for lines in range(15, 22):
+        pages = _pages((*(Paragraph(f"Dòng {n}.") for n in range(lines)), *blocks), tmp_path)
+        whole = [all(words in page for words in ("Gồm có:", "dòng đầu", "dòng giữa", "dòng cuối")) for page in pages]
+        assert sum(whole) == 1, lines
+    document = _document(replace(_report(), blocks=blocks))
+    announced = next(p for p in document.paragraphs if p.text == "Gồm có:")
+    assert announced.paragraph_format.keep_with_next
+    rows = [row.cells[0].paragraphs[0].paragraph_format.keep_with_next for row in document.tables[1].rows]
+    assert rows == [True, True, True, False]
+    assert not any(
+        row.cells[0].paragraphs[0].paragraph_format.keep_with_next for row in _document(_report()).tables[1].rows[:-1]
+    ), "a long one goes over pages"
+
+
+def test_a_hash_is_as_large_as_what_stands_beside_it_and_within_its_cell(tmp_path: Path) -> None:
+    table = TableBlock("", ("Tệp", "SHA-256", "Kết quả"), (("edge.toml", "5f" * 32, "sau"),), words=3)
+    words = re.findall(
+        r'<word xMin="([\d.]+)" yMin="([\d.]+)" xMax="([\d.]+)" yMax="([\d.]+)">([^<]+)<',
+        "".join(_pages((table,), tmp_path, "-bbox")),
+    )
+    places = [(float(left), float(right), float(bottom) - float(top), text) for left, top, right, bottom, text in words]
+    beside = next(place for place in places if place[3] == "sau")
+    pieces = [place for place in places if place[3].startswith("5f5f")]
+    assert "".join(place[3] for place in pieces).replace("\u200b", "") == "5f" * 32
+    assert all(abs(place[2] - beside[2]) < 0.1 and place[1] < beside[0] for place in pieces)
 
 
 def test_columns_fill_the_page_and_intervals_are_whole() -> None:
