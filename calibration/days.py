@@ -43,7 +43,7 @@ FIRST_DAYS: Final = (0.1, 0.8)
 """so that they may hang together by as much as this: (`same_day`, `decay`)."""
 _Fit = tuple[float, float, float, float, float, float]
 _Pair = tuple[IntArray, IntArray]
-CELLS_AT_ONCE: Final = 400_000
+CELLS_AT_ONCE: Final = 100_000
 """Clusters times figures that are fitted at one time: 3 MB an array."""
 PRIOR_DEGREES: Final = 30.0
 """Degrees of freedom that the other agencies' days are worth beside a place's own."""
@@ -95,17 +95,63 @@ def by_day(values: FloatArray, design: Design, days: int = 0) -> FloatArray:
 
 
 @dataclass(frozen=True, slots=True)
-class _Moments:
-    """What a fit of f figures needs of the clusters, whatever the decay; the clusters in the order of `steps`, each of
-    a `stratum` [clusters].
+class _Clusters:
+    """What the fits of all figures share: the clusters, in order of stratum and day, and which of them go together.
 
-    `n`: valid answers [clusters, f] of the strata that tell something; `total` of each stratum [strata, f] (1 where it
-    tells nothing). `observed`, `apart` [lags + 2, f]: sums of products of residuals, and what they would be without
-    correlation; `weight` of each. `same_lag` [lags + 1, strata, f]: sums of products of answers; `both` [lags + 1,
-    clusters, f]: the answers of days so far away, over the total. `tells` [f]: whether there is any such stratum."""
+    `first` int64 [strata]: each stratum's first cluster. `pairs` of lags 1 to `LAGS`: numbers of clusters of one
+    stratum whose days lie so far apart, the earlier ones and the later ones. `back` [clusters]: where each stands in
+    the order of `steps`; `powers` [decays][clusters], in that order: each decay to the days since the cluster before.
+    `days`: how many different ones there are."""
 
+    nested: Nested
     steps: Steps
-    stratum: IntArray
+    first: IntArray
+    pairs: tuple[_Pair, ...]
+    back: IntArray
+    powers: tuple[FloatArray, ...]
+    days: int
+
+    @classmethod
+    def of(cls, nested: Nested) -> _Clusters:
+        """Of clusters in strata."""
+        steps = nested.steps()
+        sizes = np.bincount(nested.stratum, minlength=len(nested.place))
+        back = np.empty(len(nested.stratum), dtype=np.int64)
+        back[steps.order] = np.arange(len(back))
+        powers = tuple(decay ** np.maximum(steps.lag[:, 0], 0) for decay in DECAYS)
+        first = np.cumsum(sizes) - sizes
+        return cls(nested, steps, first, tuple(_pairs(nested)), back, powers, len(np.unique(nested.day)))
+
+    def totals(self, values: FloatArray) -> FloatArray:
+        """Sums [f, clusters] of `values` [rows, f]."""
+        rows, clusters = self.nested.row_cluster, len(self.back)
+        return np.stack([np.bincount(rows, weights=column, minlength=clusters) for column in values.T])
+
+    def by_stratum(self, values: FloatArray) -> FloatArray:
+        """Sums [f, strata] of `values` [f, clusters]."""
+        return np.asarray(np.add.reduceat(values, self.first, axis=1))
+
+    def pairs_by_stratum(self, lag: int, values: FloatArray) -> FloatArray:
+        """Sums [f, strata] of `values` [f, pairs] of a lag."""
+        found = np.zeros((len(values), len(self.first)))
+        if values.shape[1]:
+            of_pair = self.nested.stratum[self.pairs[lag - 1][0]]  # ascending
+            starts = np.flatnonzero(np.diff(of_pair, prepend=-1))
+            found[:, of_pair[starts]] = np.add.reduceat(values, starts, axis=1)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """What a fit of f figures needs of the clusters, whatever the decay. Figures come first in every array: clusters
+    lie side by side, and each step runs over them at the memory's speed.
+
+    `n`: valid answers [f, clusters] of the strata that tell something; `total` of each stratum [f, strata] (1 where it
+    tells nothing). `observed`, `apart` [lags + 2, f]: sums of products of residuals, and what they would be without
+    correlation; `weight` of each. `same_lag` [f, lags + 1, strata]: sums of products of answers; `both` [f, lags + 1,
+    clusters]: the answers of days so far away, over the total. `tells` [f]: whether there is any such stratum."""
+
+    clusters: _Clusters
     n: FloatArray
     total: FloatArray
     observed: FloatArray
@@ -116,91 +162,88 @@ class _Moments:
     tells: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, n: FloatArray, k: FloatArray, nested: Nested, steps: Steps, pairs: Sequence[_Pair]) -> _Moments:
-        """From valid `n` and satisfied `k` [clusters, f]; `pairs` of each lag (`_pairs`)."""
-        stratum, strata = nested.stratum, len(nested.place)
-        total, good, asked = (sum_rows(one, stratum, strata) for one in (n, k, (n > 0).astype(np.float64)))
+    def of(cls, n: FloatArray, k: FloatArray, clusters: _Clusters) -> _Moments:
+        """From valid `n` and satisfied `k` [f, clusters]."""
+        stratum = clusters.nested.stratum
+        total, good, asked = (clusters.by_stratum(one) for one in (n, k, (n > 0).astype(np.float64)))
         share = good / np.maximum(total, 1.0)
         spread = share * (1 - share) * total / np.maximum(total - 1.0, 1.0)
         keep = (spread > 0) & (asked > 1)
-        n, k = n * keep[stratum], k * keep[stratum]
         total, spread = np.where(keep, total, 1.0), np.where(keep, spread, 1.0)
-        of_cluster = total[stratum]
-        scaled = n / of_cluster
-        residual = (k - share[stratum] * n) / np.sqrt(spread)[stratum]
-        place = np.empty(len(stratum), dtype=np.int64)
-        place[steps.order] = np.arange(len(stratum))
-        products, same_lag, both = [], [], np.zeros((LAGS + 1, *n.shape))
-        for lag, (first, second) in enumerate(pairs):
-            products.append((residual[first] * residual[second]).sum(axis=0))
-            later = n[second]
-            same_lag.append(sum_rows(n[first] * later, stratum[first], strata))
-            of_both = scaled[first] * later
+        n = n * keep[:, stratum]
+        residual = k * keep[:, stratum]
+        residual -= share[:, stratum] * n
+        residual *= (1.0 / np.sqrt(spread))[:, stratum]
+        scaled = n / total[:, stratum]
+        squared = np.square(residual)
+        products, same_lag = [squared.sum(axis=1)], [clusters.by_stratum(n * n)]
+        both = np.zeros((len(n), LAGS + 1, n.shape[1]))
+        np.multiply(scaled, 2.0 * n, out=both[:, 0])
+        for lag, (first, second) in enumerate(clusters.pairs, start=1):
+            products.append(np.einsum("fp,fp->f", residual[:, first], residual[:, second]))
+            later = n[:, second]
+            same_lag.append(clusters.pairs_by_stratum(lag, n[:, first] * later))
+            later *= scaled[:, first]
             # no day is twice the first, nor twice the second, of the pairs of one lag
-            both[lag, place[first]] += of_both
-            both[lag, place[second]] += of_both
-        within = np.where(n > 0, residual**2 / np.maximum(n, 1.0), 0.0).sum(axis=0)
-        squares = np.stack([*(lag.sum(axis=0) for lag in same_lag), 2.0 * (n > 0).sum(axis=0)])
+            of_lag = both[:, lag]
+            of_lag[:, first] += later
+            of_lag[:, second] += later
+        within = (squared / np.maximum(n, 1.0)).sum(axis=1)
+        given = (n > 0).sum(axis=1)
+        squares = np.stack([*(lag.sum(axis=1) for lag in same_lag), 2.0 * given])
         squares[0] *= 2.0
         # expectations of the products under each part of the model, the agency's mean taken off
-        ones = -np.stack([(lag / total).sum(axis=0) for lag in same_lag])
-        ones[0] += n.sum(axis=0)
-        apart = np.concatenate([ones, ((n > 0) * (1.0 - scaled)).sum(axis=0)[None]])
+        ones = -np.stack([(lag / total).sum(axis=1) for lag in same_lag])
+        ones[0] += n.sum(axis=1)
+        apart = np.concatenate([ones, (given - scaled.sum(axis=1))[None]])
         return cls(
-            steps,
-            stratum[steps.order],
-            n[steps.order],
+            clusters,
+            n,
             total,
             np.stack([*products, within]),
             apart,
-            np.stack(same_lag),
+            np.stack(same_lag, axis=1),
             both,
             1.0 / np.maximum(squares, 1.0),
-            np.asarray(keep.any(axis=0)),
+            np.asarray(keep.any(axis=1)),
         )
 
-    def shared(self, decay: float) -> FloatArray:
-        """[lags + 2, f] what the sums would be where days hang together with this decay, and nothing else does."""
-        strata = len(self.total)
-        reach = self.n + self.steps.near(self.n, decay) if decay else self.n
-        whole = sum_rows(self.n * reach, self.stratum, strata) / self.total**2
-        together = self.same_lag.sum(axis=1) * decay ** np.arange(LAGS + 1.0)[:, None]
-        together += np.einsum("sf,lsf->lf", whole, self.same_lag) - np.einsum("cf,lcf->lf", reach, self.both)
-        own = (self.n / self.total[self.stratum] * reach).sum(axis=0)
-        day = self.n.sum(axis=0) - 2.0 * own + (sum_rows(self.n, self.stratum, strata) * whole).sum(axis=0)
-        return np.concatenate([together, day[None]])
+    def shared(self) -> list[FloatArray]:
+        """[lags + 2, f] of each decay: what the sums would be where days hang together with it, and nothing else
+        does."""
+        in_steps = self.n[:, self.clusters.steps.order]
+        answers, lags, found = self.n.sum(axis=1), self.same_lag.sum(axis=2).T, []
+        for decay, power in zip(DECAYS, self.clusters.powers, strict=True):
+            reach = self.n + self.clusters.steps.near(in_steps, power)[:, self.clusters.back] if decay else self.n
+            whole = self.clusters.by_stratum(self.n * reach) / self.total**2
+            # not by BLAS, whose threads take three times the processor time for sums of this shape
+            of_mean = np.einsum("fls,fs->lf", self.same_lag, whole) - np.einsum("flc,fc->lf", self.both, reach)
+            together = lags * decay ** np.arange(LAGS + 1.0)[:, None] + of_mean
+            found.append(np.concatenate([together, (answers - (self.total * whole).sum(axis=1))[None]]))
+        return found
 
 
 def _pairs(nested: Nested) -> Iterator[_Pair]:
-    """Clusters of one stratum whose days lie 0 to `LAGS` apart: (the earlier ones, the later ones) of each lag."""
+    """Clusters of one stratum whose days lie 1 to `LAGS` apart: (the earlier ones, the later ones) of each lag."""
     key = nested.stratum * (int(nested.day.max(initial=0)) + LAGS + 1) + nested.day
-    for lag in range(LAGS + 1):
+    for lag in range(1, LAGS + 1):
         later = np.minimum(np.searchsorted(key, key + lag), len(key) - 1)
         first = np.flatnonzero(key[later] == key + lag)
         yield first, later[first]
 
 
-def _fits(
-    n: FloatArray,
-    k: FloatArray,
-    nested: Nested,
-    steps: Steps,
-    pairs: Sequence[_Pair],
-    one_answer: NDArray[np.bool_],
-) -> list[_Fit]:
-    """(same_day, decay, base), likeliest and at most, of every figure; valid `n` and satisfied `k` [clusters, f]."""
-    m = _Moments.of(n, k, nested, steps, pairs)
-    shared = [(decay, m.shared(decay)) for decay in DECAYS]
-    days = len(np.unique(nested.day))
+def _fits(n: FloatArray, k: FloatArray, clusters: _Clusters, one_answer: NDArray[np.bool_]) -> list[_Fit]:
+    """(same_day, decay, base), likeliest and at most, of every figure; valid `n` and satisfied `k` [f, clusters]."""
+    m = _Moments.of(n, k, clusters)
+    shared = list(zip(DECAYS, m.shared(), strict=True))
+    days, degrees = clusters.days, clusters.nested.degrees[0]
     fits = []
-    for j in range(n.shape[1]):
+    for j in range(len(n)):
         found = (0.0, 0.0, 1.0, 0.0, 0.0, 1.0)
         if m.tells[j]:
             observed, apart, weight = m.observed[:, j], m.apart[:, j], m.weight[:, j]
             found = _fit(observed, apart, weight, [(d, s[:, j]) for d, s in shared], bool(one_answer[j]), days)
-        if (days < FEWEST_DAYS or nested.degrees[0] < FEWEST_DEGREES) and _over(days, *found[3:5]) < _over(
-            days, *FIRST_DAYS
-        ):
+        if (days < FEWEST_DAYS or degrees < FEWEST_DEGREES) and _over(days, *found[3:5]) < _over(days, *FIRST_DAYS):
             found = (*found[:3], *FIRST_DAYS, max(found[2], 1.0 - FIRST_DAYS[0]))
         fits.append(found)
     return fits
@@ -258,17 +301,16 @@ def day_correlation(
     if not len(valid):
         return DayCorrelation.unknown(figures)
     one = np.ones(figures, dtype=bool) if one_answer is None else one_answer
-    nested = Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1)
-    steps, pairs = nested.steps(), tuple(_pairs(nested))
+    clusters = _Clusters.of(Nested.of(design, np.zeros(len(valid), dtype=np.int64), 1))
     # some figures at a time: what is held is bounded by the clusters, not by their product with the figures
-    step = max(1, CELLS_AT_ONCE // len(nested.stratum))
+    step = max(1, CELLS_AT_ONCE // len(clusters.back))
     fits: list[_Fit] = []
     for first in range(0, figures, step):
         some = slice(first, first + step)
-        n, k = (nested.totals(answers[:, some]) for answers in (valid, satisfied))
-        fits += _fits(n, k, nested, steps, pairs, one[some])
+        n, k = (clusters.totals(answers[:, some]) for answers in (valid, satisfied))
+        fits += _fits(n, k, clusters, one[some])
     same, decay, base, *most = (np.array(column) for column in zip(*fits, strict=True))
-    degrees = float(max(int(nested.degrees[0]), 0))
+    degrees = float(max(int(clusters.nested.degrees[0]), 0))
     return DayCorrelation(same, decay, base, degrees, (most[0], most[1], most[2]))
 
 

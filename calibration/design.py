@@ -189,14 +189,21 @@ class Steps:
             found[now] = (found[before] + totals[before]) * decay ** self.lag[now]
         return found
 
-    def near(self, totals: FloatArray, decay: float) -> FloatArray:
-        """[clusters, k] in this order: `totals` of the stratum's other days, earlier and later, each times
-        decay^lag."""
-        later = np.zeros_like(totals)
-        for now, before in reversed(list(self._moves())):
-            later[before] = (later[now] + totals[now]) * decay ** self.lag[now]
-        later += self.earlier(totals, decay)
-        return later
+    def near(self, totals: FloatArray, power: FloatArray) -> FloatArray:
+        """[k, clusters] in this order: `totals` [k, clusters] of the stratum's other days, earlier and later, each
+        times a decay to the days between; `power` [clusters]: that decay to `lag`."""
+        found, later = np.zeros_like(totals), np.zeros_like(totals)
+        moves = list(self._moves())
+        for now, before in moves:
+            of_step = found[:, now]
+            np.add(found[:, before], totals[:, before], out=of_step)
+            of_step *= power[now]
+        for now, before in reversed(moves):
+            of_step = later[:, before]
+            np.add(later[:, now], totals[:, now], out=of_step)
+            of_step *= power[now]
+        found += later
+        return found
 
     def _moves(self) -> Iterator[tuple[slice, slice]]:
         """Each step's clusters, and those before them."""

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks import statistics_scale
-from calibration.days import LAGS, _Moments, _pairs
+from calibration.days import DECAYS, LAGS, _Clusters, _Moments
 from calibration.design import Design, Nested, Weights
 from calibration.mode_effects import mode_effects
 from calibration.ranks import rank_sets
@@ -204,10 +204,10 @@ def test_moments_of_days_are_those_of_the_whole_tables(seed: int) -> None:
     stratum, day = (place.ravel() for place in np.indices((strata, days)))
     rows = n.reshape(-1, figures).sum(axis=1) > 0
     nested = Nested.of(Design(day[rows], stratum[rows]), np.zeros(int(rows.sum()), dtype=np.int64), 1)
-    valid, good = (nested.totals(x.reshape(-1, figures)[rows].astype(np.float64)) for x in (n, k))
-    moments = _Moments.of(valid, good, nested, nested.steps(), tuple(_pairs(nested)))
-    for decay in (0.0, 0.5, 0.9):
-        shared = moments.shared(decay)
+    clusters = _Clusters.of(nested)
+    valid, good = (clusters.totals(x.reshape(-1, figures)[rows].astype(np.float64)) for x in (n, k))
+    moments = _Moments.of(valid, good, clusters)
+    for decay, shared in zip(DECAYS, moments.shared(), strict=True):
         for j in range(figures):
             wanted = _dense_sums(n[..., j].astype(np.float64), k[..., j].astype(np.float64), decay)
             for found, expected in zip((moments.observed, moments.apart, shared), wanted, strict=True):
