@@ -65,10 +65,12 @@ def clone(
 def compare_page(
     request: Request,
     user: SurveyManager,
-    new: Annotated[int, Query(ge=1, le=65_535)],
-    old: Annotated[int, Query(ge=1, le=65_535)],
+    new: Annotated[int | None, Query(ge=1, le=65_535)] = None,
+    old: Annotated[int | None, Query(ge=1, le=65_535)] = None,
 ) -> Response:
-    """What of two known instruments can be compared."""
+    """What of two known instruments can be compared; without both, where they are chosen."""
+    if new is None or old is None:
+        return back("/survey/instruments#compare")
     one, other = drafts.known(new), drafts.known(old)
     return render(
         request, "instruments_compare.html", new=one, old=other, found=compare(one, other), known=shipped_instruments()

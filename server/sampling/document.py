@@ -52,10 +52,19 @@ def plan_document(state: PlanState, province: Province, office: Office, lang: st
         TableBlock(
             _("Forms to bring back"),
             (_("Agency"), _("Field"), _("Transactions"), _("Forms"), _("Probability")),
-            tuple(_row(row, _) for row in state.rows),
+            tuple(_row(row, _) for row in state.with_forms),
             words=2,
         ),
     ]
+    if left := state.without_forms:
+        blocks.append(
+            Paragraph(
+                _(
+                    "Not in the table: {count} fields of agencies that get no form under this plan.",
+                    count=_.number(left, 0),
+                )
+            )
+        )
     recipients = (_("The agencies in the table"), _("Those who carry out the survey"))
     return Report(
         title=_("Sampling plan of the survey of satisfaction, round {round}", round=state.round.code),

@@ -6,8 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
+from sqlalchemy import Connection
 
 from calibration.sampling import METHODS, SCOPES, PlanSettings
+from pipeline.errors import NotFoundError
+from pipeline.language import Message
+from server.auth.roles import User
 from server.core.labels import PLAN_WORDS
 from server.core.provinces import province_by_id
 from server.documents.docx import DOCX, report_docx
@@ -39,9 +43,8 @@ def plan_page(
         state = plan_state(connection, user.province_id, chosen) if chosen else None
         rounds = all_rounds(connection, user.province_id)
         periods = rated_quarters(connection, user.province_id)
-    fitting = [
-        row for row in (() if state is None else state.rows) if holds(q, *row.agency_name.texts, *row.group_name.texts)
-    ]
+    rows = () if state is None else state.with_forms
+    fitting = [row for row in rows if holds(q, *row.agency_name.texts, *row.group_name.texts)]
     return render(
         request,
         "survey_plan.html",
@@ -88,21 +91,29 @@ def new_plan(
     return back(f"/survey/plan?code={code.strip()}")
 
 
+def _newest(connection: Connection, user: User) -> str:
+    codes = plan_codes(connection, user.province_id)
+    if not codes:
+        raise NotFoundError(Message("There is no sampling plan yet."))
+    return codes[0]
+
+
 @router.get("/plan.docx")
-def plan_docx(request: Request, user: SurveyManager, code: str) -> Response:
-    """The plan as a document to be signed."""
+def plan_docx(request: Request, user: SurveyManager, code: str = "") -> Response:
+    """The plan as a document to be signed; without a code the newest."""
     with read(engine_of(request)) as connection:
-        state = plan_state(connection, user.province_id, code)
+        state = plan_state(connection, user.province_id, code or _newest(connection, user))
         office, province = read_office(connection, user.province_id), province_by_id(connection, user.province_id)
     content = report_docx(plan_document(state, province, office, language(request)))
     return download(content, f"plan-{state.code}.docx", DOCX)
 
 
 @router.get("/plan.csv")
-def draw_list(request: Request, user: SurveyManager, code: str) -> Response:
-    """Every transaction drawn: the list with which the agencies look up whom to ask."""
+def draw_list(request: Request, user: SurveyManager, code: str = "") -> Response:
+    """Every transaction drawn: the list with which the agencies look up whom to ask; without a code the newest
+    plan's."""
     with read(engine_of(request)) as connection:
-        state = plan_state(connection, user.province_id, code)
+        state = plan_state(connection, user.province_id, code or _newest(connection, user))
     rows = [
         {
             "agency": row.agency,

@@ -153,6 +153,16 @@ class PlanState:
         """Forms that are back, at most as many as planned in each stratum."""
         return sum(min(row.forms, row.returned) for row in self.rows)
 
+    @property
+    def with_forms(self) -> tuple[Return, ...]:
+        """The rows that somebody has to do something for: with forms to bring back, or with some that came."""
+        return tuple(row for row in self.rows if row.forms or row.returned)
+
+    @property
+    def without_forms(self) -> int:
+        """How many rows are not among `with_forms`: an agency's fields for which the plan asks nobody."""
+        return len(self.rows) - len(self.with_forms)
+
 
 def plan_codes(connection: Connection, province_id: int) -> list[str]:
     """Codes of the province's plans, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -48,6 +48,19 @@ def both_asked(connection: Connection, province_id: int, old: Instrument, new: I
     """Quarters in which the province has sheets of both instruments, the newest first."""
     mine, theirs = _quarters(connection, province_id, old), _quarters(connection, province_id, new)
     return [quarter for quarter in reversed(mine) if quarter in theirs]
+
+
+def asked_last(connection: Connection, province_id: int, known: Sequence[Instrument]) -> tuple[Instrument, Instrument]:
+    """(The older, the newer) of the two `known` instruments that were answered last in the province, the one with the
+    later wire code as the newer; the last of all known where fewer were answered."""
+    shown = published(connection, province_id, Period("", 0, month_of_day(today())))
+    last: dict[tuple[str, int], int] = {}
+    for (_, code, version, month), count in shown.months.items():
+        if count:
+            last[code, version] = max(month, last.get((code, version), 0))
+    by_last = sorted(known, key=lambda one: (last.get((one.code, one.version), -1), one.wire_code))
+    older, newer = sorted(by_last[-2:], key=lambda one: one.wire_code)
+    return older, newer
 
 
 def bridge(connection: Connection, province_id: int, old: Instrument, new: Instrument, period: Period) -> list[Linked]:

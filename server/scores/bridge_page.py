@@ -10,10 +10,10 @@ from markupsafe import Markup
 
 from pipeline.calendar import Period
 from pipeline.errors import InvalidError, NotFoundError
-from pipeline.instruments import load_by_wire_code
+from pipeline.instruments import load_by_wire_code, shipped_instruments
 from pipeline.language import Message, translator
 from server.auth.roles import User
-from server.scores.bridge import Point, both_asked, bridge, line
+from server.scores.bridge import Point, asked_last, both_asked, bridge, line
 from server.scores.course_plot import Drawn, Rule, course_plot
 from server.scores.index import WHOLE
 from server.scores.row_plot import Look
@@ -22,24 +22,28 @@ from server.store.engine import read
 from server.web.context import ScoreReader, engine_of, language, render
 
 router = APIRouter(include_in_schema=False)
-WireCode = Annotated[int, Query(ge=1, le=65_535)]
+WireCode = Annotated[int | None, Query(ge=1, le=65_535)]
 
 
 @router.get("/survey/bridge")
 def bridge_page(
     request: Request,
     user: ScoreReader,
-    new: WireCode,
-    old: WireCode,
+    new: WireCode = None,
+    old: WireCode = None,
     period: Annotated[str, Query(max_length=30)] = "",
     item: Annotated[str, Query(max_length=40)] = WHOLE,
 ) -> Response:
-    """The link of every figure that both instruments have, and one of them as a line."""
+    """The link of every figure that both instruments have, and one of them as a line. `new`, `old`: by wire code; not
+    told: those that the province was asked with last."""
     _whole_province(user)
-    first, second = load_by_wire_code(old), load_by_wire_code(new)
-    if first.wire_code == second.wire_code:
-        raise InvalidError(Message("A bridge needs two different instruments."))
+    known = shipped_instruments()
     with read(engine_of(request)) as connection:
+        first, second = asked_last(connection, user.province_id, known)
+        first = first if old is None else load_by_wire_code(old)
+        second = second if new is None else load_by_wire_code(new)
+        if first.wire_code == second.wire_code:
+            raise InvalidError(Message("A bridge needs two different instruments."))
         quarters = both_asked(connection, user.province_id, first, second)
         chosen = next((one for one in quarters if one.name == period), quarters[0] if quarters else None)
         links = [] if chosen is None else bridge(connection, user.province_id, first, second, chosen)
@@ -52,6 +56,7 @@ def bridge_page(
         "survey_bridge.html",
         old=first,
         new=second,
+        known=known,
         quarters=quarters,
         period=chosen,
         links=links,

@@ -38,7 +38,7 @@ def test_a_plan_is_read_some_rows_at_a_time_and_found_by_name(
         )  # fmt: skip
         held = find_round(connection, province.province_id, code="r")
     settings = {"frame": "2026-Q3", "seed": 1, "error": 0.05, "scope": "level", "method": "proportional"}
-    rows = tuple(_row(number) for number in range(120))
+    rows = tuple(_row(number) for number in range(120)) + tuple(_row(number, forms=0) for number in range(500, 507))
     state = PlanState("k", held, settings, rows)
     monkeypatch.setattr("server.sampling.page.plan_codes", lambda *_: ["k"])
     monkeypatch.setattr("server.sampling.page.plan_state", lambda *_: state)
@@ -49,11 +49,14 @@ def test_a_plan_is_read_some_rows_at_a_time_and_found_by_name(
     assert 'href="/survey/plan?code=k&amp;page=2#plan"' in page or "page=2" in page
     assert "Xã 119" not in page
     assert "Xã 119" in browser.get("/survey/plan?code=k&q=xa 119").text
+    assert "Xã 503" not in browser.get("/survey/plan?code=k&q=xa 503").text  # nothing to do there
+    assert "Không nêu trong bảng: 7 lĩnh vực" in page
 
 
-def _row(number: int) -> Return:
+def _row(number: int, forms: int = 10) -> Return:
     field = Text.named(vi="Hộ tịch")
-    return Return(f"xa-{number}", Text.named(vi=f"Xã {number}"), "xa", 1, field, 900, 10, 4, 0.01, ())
+    back = 4 if forms else 0
+    return Return(f"xa-{number}", Text.named(vi=f"Xã {number}"), "xa", 1, field, 900, forms, back, 0.01, ())
 
 
 def test_what_a_telephone_hides_is_not_spoken_of_there() -> None:
