@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 
 from calibration.areas_over_time import FLAG, FURTHEST, areas_over_time
 from calibration.small_areas import hierarchical_shares
@@ -11,10 +12,17 @@ from pipeline.errors import StatisticsError
 from tests.calibration import foreign
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", ["steps", "walk"])
-@pytest.mark.parametrize("share", [0.75, 0.85, 0.92])
-@pytest.mark.parametrize(("answers", "most"), [(15, 0.20), (60, 0.42)])
+def _cells() -> list[ParameterSet]:
+    """Both numbers of answers, both shapes, all shares; six on every change, all twelve in `make test-slow`."""
+    return [
+        pytest.param(answers, most, share, shape, marks=pytest.mark.slow if (i + j + k) % 2 == 0 else pytest.mark.soak)
+        for i, (answers, most) in enumerate([(15, 0.20), (60, 0.42)])
+        for j, share in enumerate([0.75, 0.85, 0.92])
+        for k, shape in enumerate(["steps", "walk"])
+    ]
+
+
+@pytest.mark.parametrize(("answers", "most", "share", "shape"), _cells())
 def test_error_against_the_direct_figure(answers: int, most: float, share: float, shape: str) -> None:
     """Provinces of 100 communes, five quarters: squared error over the direct one's, coverage, bias, false flags; and
     never much worse than from the newest quarter alone."""
@@ -37,10 +45,14 @@ def test_error_against_the_direct_figure(answers: int, most: float, share: float
     assert np.mean(flags) <= 0.015
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answers", "fall", "flagged", "bias"),
-    [(15, 0.2, 0.0, 0.20), (15, 0.5, 0.6, 0.15), (60, 0.2, 0.3, 0.13), (60, 0.3, 0.85, 0.06)],
+    [
+        pytest.param(15, 0.2, 0.0, 0.20, marks=pytest.mark.soak),
+        pytest.param(15, 0.5, 0.6, 0.15, marks=pytest.mark.slow),
+        pytest.param(60, 0.2, 0.3, 0.13, marks=pytest.mark.slow),
+        pytest.param(60, 0.3, 0.85, 0.06, marks=pytest.mark.soak),
+    ],
 )
 def test_an_abrupt_change_is_seen_and_not_smoothed_away(answers: int, fall: float, flagged: float, bias: float) -> None:
     """One commune of 60 falls in the newest quarter: flags at least, and the bias left at most."""

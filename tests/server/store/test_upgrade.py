@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,13 +170,35 @@ def test_pages_answer_from_an_upgraded_store(old: Engine, tmp_path: Path) -> Non
     assert case.text != citizen.get("/feedback/nho?code=AAAAAAAAAAAA").text
 
 
-@pytest.mark.parametrize("version", [name for name in versions() if name < newest_version()])
-def test_every_former_version_is_upgraded_with_its_rows(old_sqlite: Engine, tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("version", ["0001", "0008", "0016", "0024"])
+def test_former_versions_are_upgraded_with_their_rows(old_sqlite: Engine, version: str) -> None:
+    """In one go, as people do it."""
     if version > old_store.OLD:
         upgrade(old_sqlite, version)
     else:
         old_store.take_back(old_sqlite, version)
-    _same_after_upgrade(old_sqlite, version)
+    _same_after_upgrade(old_sqlite, version, newest_version())
+
+
+def test_no_step_between_two_versions_loses_or_changes_a_row(old_sqlite: Engine, tmp_path: Path) -> None:
+    """So every former version comes to this one with its rows. Each before `OLD` is taken back, then copied."""
+    names = versions()
+    oldest = names.index(old_store.OLD)
+    copied = tmp_path / "copied.sqlite"
+    for version, following in reversed(list(pairwise(names[: oldest + 1]))):
+        old_store.take_back(old_sqlite, version)
+        _copy(old_sqlite, copied)
+        engine = connect(f"sqlite:///{copied}")
+        _same_after_upgrade(engine, version, following)
+        engine.dispose()
+        copied.unlink()
+
+
+def test_no_step_to_this_version_loses_or_changes_a_row(old_sqlite: Engine) -> None:
+    names = versions()
+    for version, following in pairwise(names[names.index(old_store.OLD) :]):
+        _same_after_upgrade(old_sqlite, version, following)
+    assert store_version(old_sqlite) == newest_version()
 
 
 @pytest.mark.postgres
@@ -187,17 +210,24 @@ def test_former_versions_on_postgresql(postgres_url: str, version: str) -> None:
         upgrade(engine, version)
     else:
         old_store.take_back(engine, version)
-    _same_after_upgrade(engine, version)
+    _same_after_upgrade(engine, version, newest_version())
     engine.dispose()
 
 
-def _same_after_upgrade(engine: Engine, version: str) -> None:
+def _copy(engine: Engine, path: Path) -> None:
+    """The store's file as it stands."""
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(str(engine.url.database), path)
+
+
+def _same_after_upgrade(engine: Engine, version: str, to: str) -> None:
     assert store_version(engine) == version
     before = old_store.as_now(old_store.rows_of(engine))
     assert len(before["ratings"]) > 200
     meant = {(table, name) for table, name in MEANT if (table, name) not in UNTIL or version < UNTIL[table, name]}
-    assert upgrade(engine) == newest_version()
-    assert old_store.lost_or_changed(before, old_store.rows_of(engine), meant=meant) == []
+    assert upgrade(engine, to) == to
+    assert old_store.lost_or_changed(before, old_store.as_now(old_store.rows_of(engine)), meant=meant) == []
 
 
 def test_what_is_lost_or_changed_is_seen() -> None:
