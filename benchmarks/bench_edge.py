@@ -3,9 +3,9 @@
   hailong bench edge --video counter.mp4 [--streams 4] [--json]
 
 Two phases, each with as many processes as streams (a box is a process):
-  as fast as it can   frames per second; `floor_ratio` = time per frame / (decoding and the model calls alone).
-  like a camera       the film plays in real time: latency from a picture to its affect (p50, p95), processor share,
-                      peak memory, drops by reason.
+  floor   as fast as it can: frames per second; `floor_ratio` = time per frame / (decoding and the model calls alone).
+  live    the film plays in real time: latency from a picture to its affect (p50, p95), processor share, peak memory,
+          drops by reason.
 
 In every round of the first phase the pipeline runs over the film, then the same decoding and the same model calls, in
 the same order, run with nothing around them; the ratio is that of their processor times, the median over the rounds

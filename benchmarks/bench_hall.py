@@ -7,13 +7,13 @@ counter a stream of its own, in a process of its own (`cameras_cores`; none of i
 that a camera is set to send (`stream_kbit`; `--kbit 0`: as many as the pictures take, which cost more to decode). The
 box's cameras, engines, networks and workers run as in a hall, in one process; microphones, tablets and sender do not.
 
-  looks       a second and counter, asked and reached: of counters with an open visit, and of empty ones, where the
-              pictures that stand alone are enough (more where something changes)
-  latency     from the picture, as soon as it is decoded, to what was read of the face in it
-  box_cores   processor time of the box's process, in cores; peak memory of that process
-  floor       the same decoding and the same model calls in the same order with nothing around them, right after it, on
-              as many threads; `floor_ratio` = processor time of the box / that
-  pictures_hz what the cameras' threads decode: under the film's rate the box falls behind, whatever the latency says
+  looks        a second and counter, asked and reached: of counters with an open visit, and of empty ones, where the
+               pictures that stand alone are enough (more where something changes)
+  latency      from the picture, as soon as it is decoded, to what was read of the face in it
+  box_cores    processor time of the box's process, in cores; peak memory of that process
+  floor        the same decoding and the same model calls in the same order with nothing around them, right after it,
+               on as many threads; `floor_ratio` = processor time of the box / that
+  pictures_hz  what the cameras' threads decode: under the film's rate the box falls behind, whatever the latency says
 
 `machine_cores` is what all programs of the machine used meanwhile: where that is all there are, others slowed the box.
 """
@@ -426,7 +426,7 @@ def bench(
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--counters", type=int, default=24, help=f"1 to {MAX_COUNTERS} (default 24)")
+    parser.add_argument("--counters", type=int, default=24, help="1 to 64 (default 24)")
     parser.add_argument("--occupied", type=float, default=1.0, help="share with a citizen, 0 to 1 (default 1.0)")
     parser.add_argument("--size", default="640x360", metavar="WxH", help="of the pictures (default 640x360)")
     parser.add_argument("--fps", type=int, default=15, help="pictures a second (default 15)")

@@ -162,6 +162,8 @@ def _send(
 
     from pipeline import wire
     from pipeline.framing import REPLY_BYTES, pad, unpad
+    from pipeline.language import Message, in_language
+    from pipeline.language.console import console_language
 
     context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
     dealer = context.socket(zmq.DEALER)
@@ -180,7 +182,8 @@ def _send(
             dealer.send(pad(wire.encode(pulse)))
             following += 1
         if not dealer.poll(30_000):
-            print("the server did not answer within 30 s", file=sys.stderr)
+            late = Message("The server did not answer within {seconds} s.", seconds=30)
+            print(in_language(late, console_language()), file=sys.stderr)
             break
         reply = wire.decode_reply(unpad(dealer.recv(), REPLY_BYTES))
         if isinstance(reply, wire.Ack):

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +18,8 @@ import numpy as np
 
 from benchmarks.provenance import provenance
 from models import catalogue
-from pipeline.errors import ModelError
+from pipeline.errors import ConfigError, ModelError
+from pipeline.language import Message
 from pipeline.records import SAMPLE_RATE_HZ
 
 Probe = Callable[[], object]
@@ -146,8 +146,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Load what is here, time it, print."""
     if args.rounds < 1:
-        print("hailong bench models: --rounds must be at least 1", file=sys.stderr)
-        return 2
+        raise ConfigError(Message("--rounds is above 0."))
     probes: dict[str, Probe] = {}
     missing: dict[str, str] = {}
     for name, make in MAKERS.items():

@@ -34,8 +34,9 @@ from benchmarks.bench_hall import picture_s, read_size, rounded
 from benchmarks.hall_films import occupied_film
 from benchmarks.provenance import provenance
 from models.catalogue import cache_folder
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, HailongError
 from pipeline.language import Message
+from pipeline.language.console import console_language
 
 WORK = Path(__file__).parent / "peer_work.py"
 HUMAN = Path(__file__).parent / "peer_human.js"
@@ -63,8 +64,8 @@ HUMAN_PACKAGES = (
 )  # fmt: skip
 
 
-class MissingError(Exception):
-    """A peer that is not here; why, in words."""
+class MissingError(HailongError):
+    """A peer that is not here, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +102,10 @@ def _made(folder: Path, pins: tuple[str, ...], commands: list[list[str]]) -> Pat
         try:
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=MAKE_S)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise MissingError(f"cannot be installed: {type(error).__name__}") from None
+            raise MissingError(Message("cannot be installed: {reason}", reason=type(error).__name__)) from None
         if done.returncode:
             lines = [line for line in done.stderr.splitlines() if line.strip()] or ["?"]
-            raise MissingError(f"cannot be installed: {lines[-1][:200]}")
+            raise MissingError(Message("cannot be installed: {reason}", reason=lines[-1][:200]))
     note.write_text("\n".join(pins), "utf-8")
     return folder
 
@@ -129,7 +130,7 @@ def _ours(_folder: Path, film: Film) -> list[str]:
 def _human(folder: Path, film: Film) -> list[str]:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
-        raise MissingError("there is no Node here")
+        raise MissingError(Message("Node is not on this machine."))
     install = [npm, "install", "--no-save", "--no-fund", "--no-audit", "--ignore-scripts", *HUMAN_PACKAGES]
     made = _made(folder / "human", HUMAN_PACKAGES, [install])
     return [node, str(HUMAN), str(made), str(film.raw), *map(str, film.size)]
@@ -161,8 +162,8 @@ class Peer:
         assert self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:
-            said = [each for each in self._process.stderr.read().splitlines() if each.strip()] or ["it has ended"]
-            raise MissingError(f"does not run: {said[-1][:200]}")
+            said = [each for each in self._process.stderr.read().splitlines() if each.strip()] or ["?"]
+            raise MissingError(Message("does not run: {reason}", reason=said[-1][:200]))
         found: dict[str, Any] = json.loads(line)
         return found
 
@@ -199,8 +200,8 @@ def on_one_core() -> Iterator[None]:
 
 
 def measure(names: list[str], folder: Path, film: Film, pictures: int, rounds: int) -> dict[str, Any]:
-    """Figures of each peer, and who is missing."""
-    missing: dict[str, str] = {}
+    """Figures of each peer, and why which are missing."""
+    missing: dict[str, MissingError] = {}
     taken: dict[str, list[dict[str, Any]]] = {}
     peaks: dict[str, float] = {}
     with ExitStack() as stack:
@@ -209,14 +210,14 @@ def measure(names: list[str], folder: Path, film: Film, pictures: int, rounds: i
             try:
                 commands[name] = PEERS[name](folder, film)
             except MissingError as why:
-                missing[name] = str(why)
+                missing[name] = why
         stack.enter_context(on_one_core())
         peers: dict[str, Peer] = {}
         for name, command in commands.items():
             try:
                 peers[name] = Peer(command)
             except MissingError as why:
-                missing[name] = str(why)
+                missing[name] = why
             else:
                 stack.callback(peers[name].end)
         for _round in range(rounds):
@@ -254,7 +255,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pictures", type=int, default=60, help="that each looks at (default 60)")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each (default 3)")
     parser.add_argument("--size", default="1280x720", metavar="WxH", help="of the pictures (default 1280x720)")
-    parser.add_argument("--only", nargs="+", default=[], metavar="PEER", help=f"some of {', '.join(PEERS)}")
+    parser.add_argument("--only", nargs="+", default=[], metavar="PEER", help="some of ours, fer, mediapipe, human")
     parser.add_argument("--folder", type=Path, help="of the peers' environments (default: in the cache)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -279,12 +280,13 @@ def run(args: argparse.Namespace) -> int:
         "one_core": True,
         **rounded(measure(names, args.folder or cache_folder() / "peers", film, args.pictures, args.rounds)),
     }
+    missing: dict[str, MissingError] = report.pop("missing")
     if args.json:
-        print(json.dumps(report, indent=2))
+        print(json.dumps({**report, "missing": {name: str(why) for name, why in missing.items()}}, indent=2))
         return 0
     print(f"{report['processor']}, one core, {args.size}")
     for name, figure in report["peers"].items():
         print(f"  {name:<12}{figure}")
-    for name, why in report["missing"].items():
-        print(f"  {name:<12}missing: {why}")
+    for name, why in missing.items():
+        print(f"  {name:<12}{why.in_language(console_language())}")
     return 0

@@ -31,6 +31,8 @@ from calibration.province_check import score_provinces
 from calibration.simulate import Scenario, Threat, threatened_world
 from calibration.verdicts import Estimand
 from calibration.worlds import draw_cells, joint_distribution
+from pipeline.errors import ConfigError
+from pipeline.language import Message
 
 SIZES: Final = ((15, 300), (30, 600), (40, 264), (100, 5000), (200, 5000), (400, 8000))
 RHOS: Final = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6)
@@ -277,8 +279,7 @@ def _run_scale(args: argparse.Namespace) -> int:
     """0 where no estimator's time grows faster than aimed at, else 1."""
     sizes, least = tuple(sorted(set(args.agencies))), statistics_scale.MIN_AGENCIES
     if len(sizes) < 2 or sizes[0] < least:
-        print(f"hailong bench statistics --agencies: two numbers or more, each at least {least}.", file=sys.stderr)
-        return 2
+        raise ConfigError(Message("--agencies has two numbers or more, each at least {least}.", least=least))
     rows = statistics_scale.measure(sizes, args.seed, say=lambda line: print(line, file=sys.stderr, flush=True))
     result = {**provenance(("numpy", "scipy")), "benchmark": "statistics --scale", "seed": args.seed, "rows": rows}
     if args.output is not None:
@@ -292,8 +293,7 @@ def run(args: argparse.Namespace) -> int:
     if args.scale:
         return _run_scale(args)
     if args.replications < 100:
-        print("hailong bench statistics: at least 100 replications, else the figures say nothing.", file=sys.stderr)
-        return 2
+        raise ConfigError(Message("--replications is at least 100, else the figures say nothing."))
     plan = Plan(args.replications, SIZES, RHOS, NOISES, SHARES, args.seed)
     if args.quick:
         plan = Plan(

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from hailong.help import USAGE, Parser
 from pipeline.errors import ConfigError, HailongError
 from pipeline.language import PACKAGED, SOURCE, Message, as_typed_here, in_language, of_environment, translator
 from pipeline.language.console import console_language
 from pipeline.language.help import beside
+from pipeline.language.parser import USAGE, Parser
 
 
 class CommandModule(Protocol):
@@ -175,7 +175,7 @@ def parser_of(name: str) -> tuple[Parser, CommandModule]:
     """A command's parser, and its module."""
     module: CommandModule = importlib.import_module(COMMANDS[name][0])
     prog = as_typed_here(f"hailong {name}")
-    parser = Parser(prog=prog, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog, module.__doc__)
     module.add_arguments(parser)
     return parser, module
 

@@ -31,6 +31,7 @@ from models.training.face_measure import NEGATIVE, FaceScores, measure
 from models.training.face_network import FaceNetwork
 from models.training.face_rafdb import LabelledFaces, held_out, load_rafdb
 from models.training.face_unfold import networks_of
+from pipeline.language.parser import Parser
 
 NOT_FACES_IN_64 = 2
 EMA_DECAY = 0.9985
@@ -247,12 +248,12 @@ class Trainer:
 
 def main() -> None:
     """Train, validating after every epoch."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.face", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_train.npz and ferplus_valid.npz")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.pt and face_log.jsonl")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=60)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
+    parser.add_argument("--epochs", type=int, default=60, help="passes over the data")
+    parser.add_argument("--batch", type=int, default=64, help="faces of a batch")
     parser.add_argument("--peak", type=float, default=0.06, help="highest learning rate")
     parser.add_argument("--start", type=Path, help="face.pt of a run whose averaged weights to start from")
     parser.add_argument("--start-graph", type=Path, help="a written .onnx to start from")
@@ -265,8 +266,8 @@ def main() -> None:
     parser.add_argument("--strength", type=float, default=0.8, help="of the augmentation, in [0, 1]")
     parser.add_argument("--votes-share", type=float, default=1.0, help="share of FER+'s faces in an epoch")
     parser.add_argument("--minutes", type=float, help="end by the clock, rate and all: for a machine that is shared")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--threads", type=int, default=1, help="threads of the training")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where it computes")
     parser.add_argument("--float32", action="store_true", help="no bfloat16 (for processors that lack it)")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --out")
     args = parser.parse_args()

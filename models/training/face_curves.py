@@ -7,7 +7,6 @@ loses nothing, not that more pixels would help. Every figure has a 95 % bootstra
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +21,7 @@ from models.face_crop import CropFrame, cut
 from models.training import face_augment as change
 from models.training.face_data import load_split
 from models.training.face_measure import POLARITY_OF_EMOTION, polarity
+from pipeline.language.parser import Parser
 
 Image = NDArray[np.uint8]
 Change = Callable[[Image, np.random.Generator], Image]
@@ -128,11 +128,11 @@ def table(rows: list[dict[str, object]]) -> str:
 
 def main() -> None:
     """Measure every condition."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.face_curves", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_valid.npz")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, help="weights to judge (the shipped ones)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the changes")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     network = FaceAffectNetwork(args.weights)

@@ -8,7 +8,6 @@ it is shown what is none: drawn faces and backs of heads of many makes, and what
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -21,6 +20,7 @@ from models.training.face_augment import augment, not_a_face
 from models.training.face_data import EMOTION_COUNT, load_split
 from models.training.face_heads import features_of
 from models.training.face_network import FaceNetwork
+from pipeline.language.parser import Parser
 
 SIZE_PX = 48
 STEPS, RATE, PULL = 400, 0.02, 3e-4
@@ -149,11 +149,11 @@ def fit_usable(heads: nn.Linear, features: Tensor, usable: Tensor) -> None:
 
 def main() -> None:
     """Take features, fit, report, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.face_doubt", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with FER+")
     parser.add_argument("--run", type=Path, required=True, help="face.pt whose `usable` is fitted anew")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.pt")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)

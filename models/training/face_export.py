@@ -19,7 +19,6 @@ source that none of this has seen needs beyond (`hailong models eval face --acro
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from copy import deepcopy
@@ -43,6 +42,7 @@ from models.training.face_measure import measure
 from models.training.face_network import FaceNetwork, Residual
 from models.training.face_rafdb import held_out, load_rafdb
 from models.training.face_sources import FERPLUS, RAFDB
+from pipeline.language.parser import Parser
 
 OFFSET_PULL = 0.02
 RARE_LIFT = 0.25
@@ -219,8 +219,8 @@ def _logits(graph: Path, framings: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def main() -> None:
     """Quantise, calibrate, report the validation scores (calibration cross-fitted on halves), write the graph."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser = Parser("python -m models.training.face_export", __doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_train.npz and ferplus_valid.npz")
     parser.add_argument(
         "--run", type=Path, required=True, action="append", help="face.pt of a training run; once or twice"
     )

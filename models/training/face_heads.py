@@ -7,7 +7,6 @@ once (every face as it is, and `--copies` times augmented), then the heads are f
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import asdict
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from models.training.face_data import load_split
 from models.training.face_measure import FaceScores, measure
 from models.training.face_network import FaceNetwork
 from models.training.face_rafdb import held_out, load_rafdb
+from pipeline.language.parser import Parser
 
 BATCH, PEAK, DECAY = 256, 3e-3, 1e-3
 
@@ -63,15 +63,15 @@ def fit_heads(heads: nn.Linear, features: Tensor, emotions: Tensor, usable: Tens
 
 def main() -> None:
     """Take features, fit, report, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.face_heads", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with FER+ and RAF-DB")
     parser.add_argument("--cache", type=Path, required=True, help="folder of RAF-DB's crops")
     parser.add_argument("--run", type=Path, required=True, help="face.pt whose body is kept")
     parser.add_argument("--out", type=Path, required=True, help="folder for face.pt")
     parser.add_argument("--votes", type=int, default=10_000, help="number of FER+'s faces")
     parser.add_argument("--copies", type=int, default=1, help="augmented copies of every face")
-    parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=30, help="passes over the data")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
     args = parser.parse_args()
     torch.manual_seed(args.seed)
     torch.set_num_threads(1)

@@ -8,7 +8,6 @@ torch. Prints Markdown, or JSON with --json; both say when the split was opened.
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from models.runtime import OnnxNetwork
 from models.training.face_curves import DEFAULT_WEIGHTS
 from models.training.face_data import load_split
 from models.training.face_measure import measure
+from pipeline.language.parser import Parser
 from pipeline.records import EMOTIONS
 
 
@@ -81,14 +81,19 @@ def compared(
 
 def main() -> None:
     """Score and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.face_test", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_test.npz")
     parser.add_argument("--split", choices=("test", "valid"), default="test", help="valid: a rehearsal")
-    parser.add_argument("--prior", choices=("training", "uniform"), default="training")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument(
+        "--prior",
+        choices=("training", "uniform"),
+        default="training",
+        help="shares of the classes: those of the training, or even ones",
+    )
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, help="weights to judge (the shipped ones)")
     parser.add_argument("--save", type=Path, help="also keep the probabilities and labels (.npz)")
-    parser.add_argument("--resamples", type=int, default=500)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--resamples", type=int, default=500, help="bootstrap samples of an interval")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     cv2.setNumThreads(1)
     opened = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -12,7 +12,6 @@ intervals, of the shipped weights' likelihoods (even classes)."""
 
 from __future__ import annotations
 
-import argparse
 import json
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from models.face_affect import FaceAffectNetwork
 from models.training.face_curves import DEFAULT_WEIGHTS
 from models.training.face_measure import POLARITY_OF_EMOTION, polarity
 from models.training.face_rafdb import FILE, held_out, load_rafdb
+from pipeline.language.parser import Parser
 
 GROUPS = {"light": (41.0, 91.0), "intermediate": (28.0, 41.0), "tan": (10.0, 28.0), "dark": (-91.0, 10.0)}
 """Degrees of the typology angle, lower end included."""
@@ -88,10 +88,10 @@ def report(data: Path, cache: Path, weights: Path = DEFAULT_WEIGHTS) -> dict[str
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.face_tone", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds face/rafdb_train.parquet")
     parser.add_argument("--cache", type=Path, required=True, help="folder for the crops, outside the repository")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, help="weights to judge (the shipped ones)")
     args = parser.parse_args()
     print(json.dumps(report(args.data, args.cache, args.weights), indent=1))
 

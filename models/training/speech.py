@@ -8,7 +8,6 @@ calibration) and a cache of summaries.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from models.training.speech_data import SHIPPED, TEST_ONLY, Classes, Corpus, cla
 from models.training.speech_even import STRENGTH, evened
 from models.training.speech_export import export
 from models.training.speech_linear import LinearMember, Recipe, Scaling, balanced_weights, fit, scaling
+from pipeline.language.parser import Parser
 
 Float64 = npt.NDArray[np.float64]
 MEASURES = ("arousal", "valence")
@@ -127,10 +127,10 @@ def report_on(trained: Trained, tested: Corpus) -> dict[str, Any]:
 
 def main() -> None:
     """Reads, trains on all corpora but one in turn, calibrates on those left out, trains on all, exports, reports."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.speech", description=__doc__.split("\n")[0])
+    parser = Parser("python -m models.training.speech", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds speech/NAME/NAME.parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights, the report and the cache")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
     parser.add_argument("--copies", type=int, default=6, help="differently damaged copies of every utterance")
     parser.add_argument("--cache", type=Path, help="folder for the summaries (default: OUT/cache)")
     arguments = parser.parse_args()

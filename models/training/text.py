@@ -31,6 +31,7 @@ from models.training.text_said import said, writers_with
 from models.training.text_solver import Copy, joined, rarity, train
 from models.training.text_templates import Row, TemplateWriter
 from models.training.text_turns import turned
+from pipeline.language.parser import Parser
 
 LABELS = ("negative", "neutral", "positive")
 FOLDS = 5
@@ -152,11 +153,11 @@ def neutral_offset(logits: Float32, labels: npt.NDArray[np.int64]) -> float:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.text", description=(__doc__ or "").split("\n")[0])
+    parser = Parser("python -m models.training.text", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds text/*.parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the report")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
+    parser.add_argument("--epochs", type=int, default=8, help="passes over the data")
     parser.add_argument("--templates", type=int, default=9000, help="number of sentences made from templates")
     parser.add_argument("--turns", type=int, default=2400, help="number of turns of speech (`text_turns`)")
     parser.add_argument("--said-weight", type=float, default=SAID, help="weight of the further writers' (`text_said`)")

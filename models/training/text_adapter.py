@@ -42,6 +42,7 @@ from models.training.text_said import said, writers_with
 from models.training.text_stack import SCALE
 from models.training.text_templates import TemplateWriter
 from models.training.text_turns import turned
+from pipeline.language.parser import Parser
 
 RANK = 16
 LONGEST_TRAINED = 64
@@ -252,12 +253,12 @@ def probabilities(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
 
 def arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.text_adapter", description=__doc__.split("\n")[0])
+    parser = Parser("python -m models.training.text_adapter", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds text/*.parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder for adapter.npz and the log")
     parser.add_argument("--start", type=Path, help="adapter.npz to go on from")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=70)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
+    parser.add_argument("--minutes", type=float, default=70, help="minutes of training")
     parser.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--drop", type=float, default=0.1, help="dropout")
     parser.add_argument("--tokens", type=int, default=768, help="tokens of a batch")
@@ -268,7 +269,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--more", action="store_true", help="also writers whom no shipped network was trained on")
     parser.add_argument("--check", type=Path, action="append", default=[], help="CSV with text,label to report on")
     parser.add_argument("--report-every", type=float, default=20, help="minutes between reports")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="threads of the training")
     return parser.parse_args()
 
 

@@ -13,7 +13,6 @@ that are held out here. `--check FILE.csv` (text,label) is reported on.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import json
 import random
@@ -36,6 +35,7 @@ from models.training.text_figures import figures
 from models.training.text_network import OTHERS, Float32, best_temperature
 from models.training.text_network import STUDENTS as FROM_STUDENTS
 from models.training.text_said import WRITERS, said
+from pipeline.language.parser import Parser
 
 MAPS = 3
 SCALE = 16.0
@@ -173,7 +173,7 @@ def choose(head: Head, rows: Float32, labels: npt.NDArray[np.int64]) -> Head:
 
 def main() -> None:
     """Writes, reads through what was written, chooses and reports."""
-    parser = argparse.ArgumentParser(prog="python -m models.training.text_stack", description=__doc__.split("\n")[0])
+    parser = Parser("python -m models.training.text_stack", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds text/*.parquet")
     parser.add_argument("--adapter", type=Path, required=True, help="adapter.npz of models.training.text_adapter")
     parser.add_argument("--bag", type=Path, help="text_sentiment.onnx to weigh with (the shipped one, if not given)")

@@ -9,7 +9,6 @@ with that share, scored by the bag of pieces and by both readers.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import random
@@ -27,6 +26,7 @@ from models.training.augment_audio import add_noise, coloured_noise, low_pass, r
 from models.training.augment_text import drop, mishear
 from models.training.text import labels_of, read_extra
 from models.training.text_figures import figures
+from pipeline.language.parser import Parser
 
 DISTANCES = {"0.5 m": (3.0, 25.0, 7_000.0), "1 m": (1.5, 19.0, 6_000.0), "2 m": (0.75, 13.0, 4_500.0)}
 """Direct sound over the room's (ratio), level over the noise (dB), and where the upper band ends (Hz): each doubling
@@ -88,10 +88,10 @@ def heard_at(data: Path, seed: int = 0) -> dict[str, dict[str, float]]:
 
 def main() -> None:
     """Both steps, printed as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser("python -m models.training.words_chain", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds asr/clips.parquet")
     parser.add_argument("--check", type=Path, required=True, help="CSV with text,label")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="seed of the changes")
     args = parser.parse_args()
     sentences = read_extra(args.check, 1.0)
     bag = TextSentimentNetwork(catalogue.model_files("text-sentiment")["text_sentiment.onnx"])

@@ -28,8 +28,6 @@ KEYWORDS: Final = {"_": None, "Message": None, "Plural": (1, 2), "for_catalogues
 """Whose first arguments are sentences."""
 ADDERS: Final = ("add_argument", "add")
 """How a command's module declares an argument (`add = parser.add_argument`, where there are many)."""
-IN_ENGLISH: Final = ("benchmarks", "models/training")
-"""Folders whose `--help` stays English: engineers run what is in them (docs/adr/0262)."""
 _DATED: Final = (
     '"POT-Creation-Date',
     '"PO-Revision-Date',
@@ -51,9 +49,8 @@ def extracted(root: Path = ROOT) -> Catalog:
             if text:
                 found.add(text)
         for path in sorted((root / folder).rglob("*.py")):
-            if not path.relative_to(root).as_posix().startswith(IN_ENGLISH):
-                for text in of_command(path.read_text(encoding="utf-8")):
-                    found.add(text)
+            for text in of_command(path.read_text(encoding="utf-8")):
+                found.add(text)
     for path in sorted((root / "models" / "cards").glob("*.toml")):
         card = tomllib.loads(path.read_text(encoding="utf-8"))
         for text in (
@@ -72,11 +69,13 @@ def extracted(root: Path = ROOT) -> Catalog:
 
 
 def of_command(source: str) -> Iterator[str]:
-    """What a module tells `--help`: a command's docstring, and what is said of each argument that it declares."""
+    """What a module tells `--help`: the docstring of a command or of a program of its own, and what is said of each
+    argument that it declares."""
     if "add_argument" not in source:
         return
     tree = ast.parse(source)
-    if {"add_arguments", "run"} <= {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
+    named = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    if {"add_arguments", "run"} <= named or any(map(_is_parser, ast.walk(tree))):
         yield from sentences(ast.get_docstring(tree, clean=False) or "")
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _called(node.func) in ADDERS:
@@ -84,6 +83,13 @@ def of_command(source: str) -> Iterator[str]:
             if node.args and "choices" not in said and (name := _literal(node.args[0])) and name[0] != "-":
                 yield name
             yield from filter(None, (_literal(said[key]) for key in ("help", "metavar") if key in said))
+
+
+def _is_parser(node: ast.AST) -> bool:
+    """Whether a program makes its own parser of its docstring: `Parser(name, __doc__)`."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id != "Parser":
+        return False
+    return any(isinstance(given, ast.Name) and given.id == "__doc__" for given in node.args)
 
 
 def _called(function: ast.expr) -> str:

@@ -13,6 +13,7 @@ import pytest
 from benchmarks import bench_statistics
 from calibration.coverage import Cell, score_cell
 from calibration.simulate import Scenario, Threat, simulate_province, threatened_world
+from pipeline.errors import ConfigError
 
 
 def test_vectorised_ppi_is_the_package() -> None:
@@ -87,8 +88,8 @@ def test_the_command_prints_json_and_its_claims_can_fail(tmp_path: Path, capsys:
     assert not bench_statistics.claims(broken, 400)[0]["holds"]
 
 
-def test_too_few_replications_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_too_few_replications_are_refused() -> None:
     parser = argparse.ArgumentParser()
     bench_statistics.add_arguments(parser)
-    assert bench_statistics.run(parser.parse_args(["--replications", "10"])) == 2
-    assert "at least 100" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="at least 100"):
+        bench_statistics.run(parser.parse_args(["--replications", "10"]))

@@ -29,7 +29,7 @@ def test_ours_is_measured_and_what_is_not_here_is_told(
     words = ["--only", "ours", "human", "--pictures", "4", "--rounds", "2", "--size", "640x360", "--json"]
     assert run(*words, "--folder", str(tmp_path)) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["missing"] == {"human": "there is no Node here"}
+    assert found["missing"] == {"human": "Node is not on this machine."}
     assert list(found["peers"]) == ["ours"]
     ours = found["peers"]["ours"]
     assert (ours["pictures"], ours["pictures_with_a_face"]) == (4, 4)

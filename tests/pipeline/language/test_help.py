@@ -1,19 +1,20 @@
-"""`--help` and wrong usage in the language of the terminal: nothing stays English but the engineers' `bench`."""
+"""`--help` and wrong usage in the language of the terminal, of every command and every program of the training."""
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import re
 
 import pytest
 
 from hailong.cli import COMMANDS, main, parser_of
-from hailong.help import Parser
 from pipeline.language import language
 from pipeline.language.help import columns, paragraphs, sentences, wrapped
-from pipeline.language.update import of_command
+from pipeline.language.parser import Parser
+from pipeline.language.update import FOLDERS, ROOT, of_command
 
-NAMES = [name for name in COMMANDS if not name.startswith("bench ")]
+NAMES = list(COMMANDS)
 IN_ENGLISH = re.compile(r"\b(?:the|of|that|with|this|its|from|and|is|are|print)\b")
 """Words that stand in nearly every English sentence and in no Vietnamese one."""
 
@@ -65,7 +66,7 @@ def test_every_word_of_help_is_looked_up(monkeypatch: pytest.MonkeyPatch) -> Non
     """In a language that says each sentence between ⟦ and ⟧, only what is typed stands outside of them."""
     monkeypatch.setenv("LANGUAGE", "vi")
     monkeypatch.setenv("COLUMNS", "1000")
-    monkeypatch.setattr("hailong.help.translator", lambda _lang: lambda text, **_params: f"⟦{text}⟧")
+    monkeypatch.setattr("pipeline.language.parser.translator", lambda _lang: lambda text, **_params: f"⟦{text}⟧")
     for name in NAMES:
         told = re.sub(r"^⟦usage:⟧.*", "", helps(name))
         for line in told.splitlines():
@@ -96,6 +97,31 @@ def test_help_at_work_loads_no_catalogue(monkeypatch: pytest.MonkeyPatch) -> Non
     assert parser.parse_args(["--province", "a", "--name", "A"]).province == "a"
     with pytest.raises(AssertionError, match="vi"):
         parser.format_help()
+
+
+PROGRAMS = ["face_curves", "face_test", "face_tone", "speech", "text", "text_stack", "words_chain"]
+"""Of `models.training` those that run without torch."""
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_of_the_training_helps_in_vietnamese(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LANGUAGE", "vi")
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr("sys.argv", [name, "--help"])
+    with pytest.raises(SystemExit):
+        importlib.import_module(f"models.training.{name}").main()
+    told = capsys.readouterr().out
+    assert told.startswith(f"Cách dùng: python -m models.training.{name} [-h]")
+    assert not IN_ENGLISH.findall(re.sub(r"`[^`]*`|--[\w-]+", "", told))
+
+
+def test_nothing_parses_its_arguments_in_english_alone() -> None:
+    """But for what a program of ours is handed by another, or makes up itself."""
+    paths = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
+    plain = {path.name for path in paths if "argparse.ArgumentParser(" in path.read_text(encoding="utf-8")}
+    assert plain == {"trace_child.py", "fetch.py"}
 
 
 WRONG = [
@@ -187,6 +213,7 @@ def test_what_the_extractor_takes_of_a_command() -> None:
     source += '    add("file", help="what")\n    parser.add_argument("--x", metavar="FILE", help="to " "do")\n'
     assert list(of_command(source)) == ["file", "what", "to do", "FILE"]
     assert list(of_command(source + "def run(args): ...\n"))[:2] == ["Do it.", "now"]
+    assert list(of_command(source + 'Parser("do", __doc__)\n'))[:2] == ["Do it.", "now"]
 
 
 def test_a_placeholder_is_one_word(monkeypatch: pytest.MonkeyPatch) -> None:

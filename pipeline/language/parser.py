@@ -47,7 +47,11 @@ WRONG: Final = (
 
 
 class Parser(argparse.ArgumentParser):
-    """One whose help and complaints are in the language of the terminal, and name commands as this machine has them."""
+    """One whose help and complaints are in the language of the terminal, and name commands as this machine has them.
+    `description`: a docstring, whose lines stay as they are."""
+
+    def __init__(self, prog: str, description: str | None = None) -> None:
+        super().__init__(prog, description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
 
     def format_help(self) -> str:
         self._choose_formatter()
