@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from models.face_crop import FaceCrop, crop_face, whole_as_crop
 from models.face_detect import Detection, FaceDetector
 from models.face_landmarks import Cut, FaceLandmarks, cut_of
+from models.picture_size import MAX_PIXELS, picture_size
 from pipeline.errors import SourceError
 from pipeline.language import Message
 
@@ -31,6 +32,7 @@ CROP_OF_PICTURE = (0.7, 1.4)
 """Side of the found crop over the picture's, between which a small square picture is itself taken for a crop."""
 SMALLEST_PX = 12
 LARGEST_PX = 1600
+MAX_FILE_BYTES = 200_000_000
 TILES_FROM_PX = 800
 
 
@@ -128,9 +130,18 @@ def read_picture(path: Path) -> Pixels:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise SourceError(Message("a pipe or a device, not a file"))
     try:
+        if path.is_file() and path.stat().st_size > MAX_FILE_BYTES:
+            raise SourceError(Message("is larger than {mb} MB", mb=MAX_FILE_BYTES // 1_000_000))
         stored = np.fromfile(path, np.uint8)
     except OSError as error:
         raise SourceError(Message("cannot be opened ({strerror})", strerror=error.strerror)) from error
+    size = picture_size(stored.tobytes())
+    if size is None:
+        raise SourceError(Message("is no picture that can be read"))
+    if size[0] * size[1] > MAX_PIXELS:
+        raise SourceError(
+            Message("has {width} x {height} px, more than is read: make it smaller", width=size[0], height=size[1])
+        )
     try:
         pixels = cv2.imdecode(stored, cv2.IMREAD_COLOR) if len(stored) else None
     except cv2.error:

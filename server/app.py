@@ -28,7 +28,8 @@ from server.channels.gateway.sealed_keys import seal_open_keys
 from server.channels.pages import CITIZENS, FORMS, NO_FORM
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
-from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, read_secret
+from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, SHEET_KEY, read_secret
+from server.ratings.origins import seal_open_origins
 from server.store.engine import is_taken
 from server.web.bodies import BodyGuard, refuse_other_parts
 from server.web.confirm import AskFirst
@@ -117,6 +118,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         receipt_key=read_secret(config, RECEIPT_KEY),
         gateway_key=read_secret(config, GATEWAY_KEY),
         factor_key=read_secret(config, FACTOR_KEY),
+        sheet_key=read_secret(config, SHEET_KEY),
         templates=make_templates(),
         log_in_here=RateLimiter(5, 900.0),
         log_in_by_name=RateLimiter(50, 900.0),
@@ -126,6 +128,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
     )
     app.state.web = state
     seal_open_keys(engine, lambda: state.gateway_key)
+    seal_open_origins(engine, lambda: state.sheet_key)
     for name in ROUTERS:
         app.include_router(importlib.import_module(name).router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

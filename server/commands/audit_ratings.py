@@ -38,18 +38,20 @@ def run(args: argparse.Namespace) -> int:
     from server.core.log_heads import check_head, read_head
     from server.core.provinces import all_provinces
     from server.core.scope import Scope
+    from server.core.secret_keys import SHEET_KEY, read_secret
     from server.ratings.audit import audit_ratings
     from server.store.engine import read
 
     kept = None if args.head is None else read_head(args.head, args.key)
-    engine = open_store(load_config(args))
+    config = load_config(args)
+    engine = open_store(config)
     result: dict[str, RatingsAudit | Sentence] = {}
     holds = True
     with read(engine) as connection:
         for province in all_provinces(connection):
             scope = Scope(province.province_id)
             try:
-                found = audit_ratings(connection, scope)
+                found = audit_ratings(connection, scope, lambda: read_secret(config, SHEET_KEY))
                 if kept is not None and kept.province == province.code:
                     check_head(connection, scope, kept)
             except LogError as error:

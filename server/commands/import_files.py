@@ -57,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="WORST-BEST",
         help="numbers of the answers: 1-5 (usual; says that 0 is no answer), 5-1, 0-4, 4-0",
     )
+    parser.add_argument("--zone", help="of times that name none: UTC, UTC+7 (usual), -06:00, America/Denver")
     parser.add_argument(
         "--ignore", action="append", metavar="NAME", help="heading of a column, or worksheet, to leave out; repeat it"
     )
@@ -69,13 +70,16 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.errors import ImportRowError, InvalidError
     from pipeline.instruments import load_instrument
     from server.commands.options import open_engine, province_id
+    from server.core.config import load_config
     from server.core.labels import IMPORT_FIGURES
     from server.core.progress import Progress
     from server.core.scope import Scope
+    from server.core.secret_keys import SHEET_KEY, read_secret
     from server.imports.kinds import find_kind
     from server.store.engine import read
     from server.tabular.scales import find_scale
     from server.tabular.spec import Options, import_file
+    from server.tabular.times import find_zone
     from server.tabular.values import read_missing
 
     if args.columns:
@@ -99,7 +103,9 @@ def run(args: argparse.Namespace) -> int:
             round_code=args.round or "",
             not_answered=read_missing(args.not_answered or ""),
             scale=find_scale(args.scale or ""),
+            zone=find_zone(args.zone or ""),
             ignored=tuple(args.ignore or ()),
+            sheet_key=read_secret(load_config(args), SHEET_KEY) if "instrument" in spec.options else b"",
             preview=args.preview,
             patience=PATIENCE,
         )

@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore the backup."""
     from server.channels.gateway.sealed_keys import seal_open_keys
-    from server.core.secret_keys import GATEWAY_KEY, read_secret
+    from server.core.secret_keys import GATEWAY_KEY, SHEET_KEY, read_secret
+    from server.ratings.origins import seal_open_origins
     from server.store.archive import manifest_of, restore
     from server.store.engine import connect
     from server.store.sealing import opened
@@ -50,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
         keys = config.keys_dir if args.with_keys else None
         counts = restore(engine, args.file, keys, report_table, plain=plain, replace=args.replace)
     seal_open_keys(engine, lambda: read_secret(config, GATEWAY_KEY))
+    seal_open_origins(engine, lambda: read_secret(config, SHEET_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"file": str(args.file), "version": manifest["version"], "rows": counts}))

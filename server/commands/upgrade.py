@@ -23,7 +23,8 @@ def run(args: argparse.Namespace) -> int:
     """Upgrade the store."""
     from pipeline.errors import StoreError
     from server.channels.gateway.sealed_keys import seal_open_keys
-    from server.core.secret_keys import GATEWAY_KEY, read_secret
+    from server.core.secret_keys import GATEWAY_KEY, SHEET_KEY, read_secret
+    from server.ratings.origins import seal_open_origins
     from server.store.engine import connect
     from server.store.upgrade import store_version, upgrade
 
@@ -34,6 +35,7 @@ def run(args: argparse.Namespace) -> int:
         raise StoreError(Message("The store is empty."), Message("Run `hailong server init`."))
     after = upgrade(engine)
     seal_open_keys(engine, lambda: read_secret(config, GATEWAY_KEY))
+    seal_open_origins(engine, lambda: read_secret(config, SHEET_KEY))
     engine.dispose()
     if args.json:
         print(json.dumps({"before": before, "after": after}))

@@ -1,5 +1,6 @@
 """Keys of 32 bytes that this server keeps outside its store: what signs cookies, what makes the tokens of receipts,
-what the gateways' keys and the users' second factors are sealed under, what signs the alerts that go out.
+what the gateways' keys and the users' second factors are sealed under, what signs the alerts that go out,
+under what imported sheets are known again.
 
 A file each beside the server's own keys (0600 in a folder of 0700), so that `hailong server backup --with-keys` takes
 them along, sealed; or a systemd credential of the same name (`LoadCredentialEncrypted=gateways.secret`), which goes
@@ -25,6 +26,7 @@ CLIENT_SECRET = "oidc.secret"  # noqa: S105
 
 
 ALERT_KEY = "alerts.secret"
+SHEET_KEY = "sheets.secret"
 BYTES = 32
 _LOST: Mapping[str, Message] = {
     COOKIE_KEY: Message("Delete it: everybody has to log in again, nothing else is lost."),
@@ -32,6 +34,9 @@ _LOST: Mapping[str, Message] = {
     GATEWAY_KEY: Message("Delete it, then give every gateway a new key on its round's page."),
     FACTOR_KEY: Message("Delete it, then reset every user's second factor: `hailong server reset-password`."),
     ALERT_KEY: Message("Delete it, then give every receiver of a webhook the new secret: `hailong server alerts`."),
+    SHEET_KEY: Message(
+        "Restore it from a backup made with --with-keys: without it imported sheets are not known again."
+    ),
 }
 
 

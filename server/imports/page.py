@@ -26,8 +26,9 @@ from server.store.engine import read
 from server.tabular.balance import Balance
 from server.tabular.scales import NAMES, find_scale
 from server.tabular.spec import ImportSpec, Options, import_file
+from server.tabular.times import find_zone
 from server.tabular.values import read_missing
-from server.web.context import SurveyManager, download, engine_of, error_text, language, render, row_errors_text
+from server.web.context import SurveyManager, download, engine_of, error_text, language, render, row_errors_text, web
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
 MAX_BYTES = 64 << 20
@@ -79,6 +80,7 @@ _GIVEN = {
     "period": "",
     "not_answered": "",
     "scale": "",
+    "zone": "",
     "ignored": "",
 }
 """What the form's choices are until somebody makes them; the page that answers an upload keeps those made."""
@@ -122,6 +124,7 @@ def import_upload(
     period: Annotated[str, Form(max_length=30)] = "",
     not_answered: Annotated[str, Form(max_length=200)] = "",
     scale: Annotated[str, Form(max_length=20)] = "",
+    zone: Annotated[str, Form(max_length=40)] = "",
     ignored: Annotated[str, Form(max_length=4_000)] = "",
 ) -> Response:
     """Check a file, or import it: all or nothing. The upload is deleted when the answer is given."""
@@ -129,7 +132,7 @@ def import_upload(
     if kind not in kinds_for(user):
         raise ForbiddenError(Message("You lack this permission."))
     given = {"kind": kind, "instrument": instrument, "channel": channel, "round_code": round_code, "period": period}
-    given |= {"not_answered": not_answered, "scale": scale, "ignored": ignored}
+    given |= {"not_answered": not_answered, "scale": scale, "zone": zone, "ignored": ignored}
     name = Path(file.filename or "").name[:100]
     suffix = Path(name).suffix.lower()
     preview = what == "preview"
@@ -140,7 +143,9 @@ def import_upload(
         period=parse_period(period) if "period" in spec.options and period.strip() else None,
         not_answered=read_missing(not_answered),
         scale=find_scale(scale),
+        zone=find_zone(zone),
         ignored=tuple(line.strip() for line in ignored.splitlines() if line.strip()),
+        sheet_key=web(request).sheet_key,
         preview=preview,
     )
     with tempfile.TemporaryDirectory(prefix="hailong-import-") as folder:

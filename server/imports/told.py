@@ -39,5 +39,15 @@ def notes(balance: Balance) -> list[tuple[Message, str]]:
         (Message("Empty cells that took a merged cell's value"), balance.cells_filled),
         (Message("Codes of no answer"), codes),
         (Message("Answers read as 1 (very dissatisfied) to 5 (very satisfied)"), told_levels(balance.levels)),
+        (
+            Message("What the program that they come from says of the sheets"),
+            ", ".join(f"{text} ({count})" for text, count in balance.states.most_common()),
+        ),
+        (Message("Times that say no zone"), balance.times_open),
+        (
+            Message("Of these, sheets of the day after if the times are UTC: say the zone (--zone, on the page: Zone)"),
+            balance.times_moved,
+        ),
+        *balance.doubts,
     )
     return [(title, str(value)) for title, value in found if value]

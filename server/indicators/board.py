@@ -12,8 +12,7 @@ from sqlalchemy import Connection
 
 from calibration.decision766 import Counts, Forecast, Move, Order, Pair, Score, forecast, moves, order, score
 from calibration.ranks import RankSet
-from pipeline.calendar import Period, day_date, month_of_day, period_of_months, today, vietnamese_holidays
-from pipeline.errors import ConfigError
+from pipeline.calendar import Period, day_date, month_of_day, office_days, period_of_months, today
 from server.catalogue.reading import Named, read_catalogue
 from server.catalogue.succession import line_of
 from server.core.provinces import read_setting
@@ -96,12 +95,19 @@ class Board:
         """The widest pairs whose order the counts do not support."""
         return [(self.rows[one.higher], self.rows[one.lower], one) for one in self.order.unsupported[:SHOWN_PAIRS]]
 
+    @property
+    def holidays_missing(self) -> bool:
+        """Whether a forecast rests on a year whose public holidays are not known."""
+        has_forecast = any(row.coming for row in (*self.rows, *([self.province] if self.province else [])))
+        return has_forecast and self.period.days.start.year not in office_days().years
+
     def to_dict(self) -> dict[str, Any]:
         """As the interface gives it."""
         return {
             "period": self.period.name,
             "origin": str(self.origin),
             "confidence": self.level,
+            "holidays_missing": self.holidays_missing,
             "province": None if self.province is None else self.province.to_dict(),
             "units": [row.to_dict() for row in self.rows],
             "pairs": self.order.pairs,
@@ -156,21 +162,18 @@ def province_score(connection: Connection, scope: Scope, period: Period) -> tupl
 
 
 def _coming(period: Period, told: UnitCounts, earlier: Mapping[int, Counts], level: float) -> Forecast | None:
-    """The forecast, where the period is a month that runs and its holidays are known."""
+    """The forecast, where the period is a month that runs."""
     if len(period.months) > 1 or told.known_day is None or period.last_day < today():
         return None
-    try:
-        elapsed = part_over(period, told.known_day)
-    except ConfigError:
-        return None
+    elapsed = part_over(period, told.known_day)
     months = list(earlier.values())
     return forecast(told.counts, elapsed, months, open_petitions=told.open_petitions, level=level, draws=1_000)
 
 
 def part_over(period: Period, day: int) -> float:
-    """The part of a period's working days that is over at the end of a day. Raises `ConfigError` for a year whose
-    holidays are not known."""
-    holidays = vietnamese_holidays()
+    """The part of a period's working days that is over at the end of a day. In a year whose holidays are not known
+    Mondays to Fridays count."""
+    holidays = office_days()
     before = period.days.start - timedelta(days=1)
     last = period.days.end - timedelta(days=1)
     whole = holidays.between(before, last)

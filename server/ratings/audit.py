@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,8 @@ from server.core.changes import verify_changes
 from server.core.provinces import province_by_id
 from server.core.scope import Scope
 from server.ratings.chain import BEFORE, grown, row_text
+from server.ratings.origins import BEFORE as SEALED_LATER
+from server.ratings.origins import OriginKey
 from server.ratings.sheet_answers import answers_of, has_answers
 from server.store.tables.changes import changes
 from server.store.tables.rating_chains import rating_chains
@@ -76,8 +79,11 @@ class _Move:
     last: tuple[int, int]
 
 
-def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
+def audit_ratings(connection: Connection, scope: Scope, key_of: Callable[[], bytes] | None = None) -> RatingsAudit:
     """Check every rating of a province. Raises `LogError` where the log of changes itself was altered.
+
+    `key_of`: gives the key that origins are sealed under (`server.ratings.origins`); it is asked for where rows from
+    before they were sealed are there.
 
     In a simulated province days are made up at any time: there the order of seals tells nothing."""
     entries, head = verify_changes(connection, scope.province_id)
@@ -85,6 +91,7 @@ def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
     moves, sealed = _log(connection, scope)
     chains = {_key(row): row for row in _chain_rows(connection, scope)}
     known = set(chains)
+    opening = _Opening(scope.province_id, key_of)
     found: list[Difference] = []
     rows = seen = 0
     for key, group in itertools.groupby(_rows(connection, scope), _key):
@@ -97,7 +104,7 @@ def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
             if move is not None and move.last != now:
                 words = Message("flag and state are {now}, the log says {last}", now=now, last=move.last)
                 found.append(Difference(*_place(key), words, row["id"]))
-            texts.append(row_text(row, first[0], first[1], row["more"]))
+            texts.append(row_text(opening.row(row), first[0], first[1], row["more"]))
         chain = chains.pop(key, None)
         seen += 1
         found += _compare(key, chain, texts, sealed, made_up)
@@ -110,6 +117,23 @@ def audit_ratings(connection: Connection, scope: Scope) -> RatingsAudit:
     found += [Difference(*_place(key), Message("its chain is gone, the log names it")) for key in sorted(gone)]
     found += [Difference("", "", 0, Message("the row is gone, the log names it"), number) for number in sorted(moves)]
     return RatingsAudit(rows, seen, len(sealed), entries, head, tuple(found))
+
+
+class _Opening:
+    """Rows as their chains have them: of those from before origins were sealed, with the clear one."""
+
+    def __init__(self, province_id: int, key_of: Callable[[], bytes] | None) -> None:
+        self._province_id, self._key_of = province_id, key_of
+        self._key: OriginKey | None = None
+
+    def row(self, row: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What does not open stays sealed, so that its chain does not fit."""
+        if self._key_of is None or not (row["origin"] or "").startswith(SEALED_LATER):
+            return row
+        self._key = self._key or OriginKey(self._key_of(), self._province_id)
+        with suppress(ValueError):
+            return {**row, "origin": self._key.open(row["origin"])}
+        return row
 
 
 def _chain_rows(connection: Connection, scope: Scope) -> list[Mapping[str, Any]]:

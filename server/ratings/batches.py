@@ -20,8 +20,9 @@ from pipeline.errors import StoreError
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
+from server.ratings.origins import find_origins
 from server.ratings.source import Source, SourceKind
-from server.ratings.store import SourceState, add, held_origins, state_of, take_back
+from server.ratings.store import SourceState, add, state_of, take_back
 from server.store.engine import write
 from server.store.tables.imports import imports
 
@@ -86,7 +87,7 @@ def unfinished(connection: Connection, province_id: int) -> int:
 
 def _add_new(connection: Connection, scope: Scope, batch: Batch) -> None:
     origins = [one.rating.origin for one in batch if one.rating.origin is not None]
-    held = held_origins(connection, scope, origins)
+    held = find_origins(connection, scope, origins)
     add(connection, [one for one in batch if one.rating.origin not in held])
 
 

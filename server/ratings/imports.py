@@ -25,10 +25,11 @@ from server.core.progress import Progress
 from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
 from server.ratings.batches import FileRecord, store_batches
+from server.ratings.origins import OriginKey, Origins, find_origins, printed_codes
 from server.ratings.rating import Place, Rating, UnfitSheetError
+from server.ratings.sent import INSTANCES, STATES, Sent, form_of
 from server.ratings.sheet_answers import answers_of
 from server.ratings.source import Source, SourceKind
-from server.ratings.store import held_origins
 from server.ratings.suspicion import RepeatWatch, SuspicionRules
 from server.store.channels import CHANNELS, Channel
 from server.store.engine import read
@@ -41,7 +42,8 @@ from server.tabular.reading import no_file, opened
 from server.tabular.scales import USUAL, ScaleWatch
 from server.tabular.spec import ImportSpec, Options, Problems, RowProblemsError, file_bounds, reasons_of
 from server.tabular.tables import Table, TableRow
-from server.tabular.values import LEVELS, read_answer, read_day, read_whole
+from server.tabular.times import Clock
+from server.tabular.values import LEVELS, read_answer, read_whole
 
 BATCH = 2_000
 _COMPARED = (
@@ -95,6 +97,7 @@ class _Sheets:
         instrument: Instrument,
         channel: str | None,
         batch: str,
+        origins: Origins,
         rules: SuspicionRules,
         options: Options,
     ) -> None:
@@ -102,7 +105,7 @@ class _Sheets:
         self.province_id = province_id
         self._instrument = instrument
         self._channel = channel
-        self._batch = batch
+        self._batch, self._origins = batch, origins
         self._not_answered, self._scale = options.not_answered, options.scale or USUAL
         self._agencies, self._groups = known_agencies(catalogue), known_groups(catalogue)
         self._services = known_services(catalogue)
@@ -116,8 +119,7 @@ class _Sheets:
         """Codes of no answer that were met, and how often."""
         self.levels: Counter[int] = Counter()
         """How many answers were read as each level."""
-        self.has_submitted = False
-        """Whether the file tells of each sheet when it was sent."""
+        self.sent, self.clock = Sent(), Clock(options.zone)
         self.scales = ScaleWatch(instrument, options.scale)
 
     def rating(self, row: TableRow) -> Rating:
@@ -126,7 +128,7 @@ class _Sheets:
             raise RowProblemsError(list(row.problems))
         problems, cells = Problems(), row.cells
         agency = problems.of(self._agencies.find, cells.get("agency", ""), otherwise=0)
-        day = problems.of(_day, cells.get("day", ""), otherwise=0)
+        day = problems.of(self.clock.day, cells.get("day", ""), otherwise=0)
         channel = problems.of(self._read_channel, cells.get("channel", ""), otherwise=None)
         service = problems.of(self._services.find, cells["service"], otherwise=None) if cells.get("service") else None
         group = 0 if service is None else self._service_group[service]
@@ -140,11 +142,11 @@ class _Sheets:
         self.scales.is_ours = self.scales.is_ours or is_ours
         answers, more = self._read_answers(cells, problems)
         reasons = problems.of(self._read_reasons, cells.get("reasons", ""), is_ours, otherwise=0)
-        problems.of(_review, cells.get("review", ""), otherwise=None)
-        problems.of(_finished, cells, self.has_submitted, otherwise=None)
+        self.scales.note_reasons(answers[0], reasons)
+        problems.of(self.sent.check, cells, otherwise=None)
         flag = problems.of(_flag, cells.get("counted", ""), cells.get("flag", ""), otherwise=0)
         problems.of(self._check_instrument, cells, otherwise=None)
-        form = (cells.get("form") or _instance(cells)).upper()
+        form = form_of(cells)
         if len(form) > 40:
             problems.add(Message("the form's code has more than 40 characters"))
         problems.end()
@@ -159,7 +161,7 @@ class _Sheets:
                 today=self._today,
                 reasons=reasons,
                 flag=flag,
-                origin=f"form:{form}" if form else f"file:{self._batch}:{row.key}",
+                origin=self._origins.of_form(form) if form else self._origins.of_row(self._batch, row.key),
             )
         except UnfitSheetError as error:
             raise ValueError(error.message) from None
@@ -232,44 +234,6 @@ class _Sheets:
             )
 
 
-def _day(text: str) -> int:
-    if not text:
-        raise ValueError(Message("the day is missing"))
-    return read_day(text)
-
-
-_UNFINISHED = frozenset(
-    ("0", "no", "n", "false", "f", "khong", "chua", "dangdo", "incomplete", "partial", "unfinished")
-)
-INSTANCES = ("instance", "instance_id", "key")
-"""Columns by which form programs know what was sent once."""
-
-
-def _instance(cells: Mapping[str, str]) -> str:
-    """What was sent, as its program knows it; empty where the file does not tell."""
-    found = next((cells[name] for name in INSTANCES if cells.get(name)), "")
-    return found.removeprefix("uuid:") if len(found.removeprefix("uuid:")) <= 40 else ""
-
-
-def _finished(cells: Mapping[str, str], has_submitted: bool) -> None:
-    """Whoever broke off has given no sheet. Raises `ValueError`."""
-    text = cells.get("finished", "")
-    if plain(text) in _UNFINISHED or (has_submitted and not cells.get("submitted")):
-        raise ValueError(Message("the sheet was begun and never sent ('{text}'): take the row out", text=text[:30]))
-
-
-_REFUSED = frozenset((
-    "rejected", "notapproved", "validationstatusnotapproved", "tuchoi", "khongduyet", "khongdat", "surveypreview",
-    "surveytest", "spam",
-))  # fmt: skip
-
-
-def _review(text: str) -> None:
-    """What a reviewer said of a sheet in a form program. Raises `ValueError` for one that was refused there."""
-    if plain(text) in _REFUSED:
-        raise ValueError(Message("its reviewer refused the sheet ('{text}'): take the row out", text=text[:30]))
-
-
 def _flag(counted: str, flag: str) -> int:
     """The suspicion of a row that an export says was set aside. One that was counted is judged anew, as every row of a
     file: nobody can write suspicion away."""
@@ -305,6 +269,7 @@ def import_ratings(
     path: Path,
     instrument: Instrument,
     *,
+    key: bytes,
     channel: str | None = None,
     batch: str | None = None,
     preview: bool = False,
@@ -315,8 +280,8 @@ def import_ratings(
     """Import answer sheets from CSV or XLSX: all or nothing; a repeated import adds nothing.
 
     A row's key is its form code where the file has that column, else the file (or `batch`) and the row's number.
-    `channel`: of rows that name none. Raises `ImportRowError` with numbers and reasons of bad rows, `InvalidError`
-    for a file that cannot be read at all."""
+    `key`: what origins are sealed under (`server.ratings.origins`). `channel`: of rows that name none. Raises
+    `ImportRowError` with numbers and reasons of bad rows, `InvalidError` for a file that cannot be read at all."""
     progress = progress or Progress("", quiet=True)
     options = options or Options()
     digest = file_digest(path)
@@ -329,7 +294,9 @@ def import_ratings(
         with read(engine) as connection:
             catalogue = read_catalogue(connection, province_id)
             rules = SuspicionRules.of(connection, province_id)
-            sheets = _Sheets(catalogue, province_id, instrument, channel, (batch or digest)[:20], rules, options)
+            origins = Origins(OriginKey(key, province_id), printed_codes(connection, Scope(province_id)))
+            named = (batch or digest)[:20]
+            sheets = _Sheets(catalogue, province_id, instrument, channel, named, origins, rules, options)
             checked = _check(connection, table, sheets, instrument, catalogue, _Part(progress, 0.25, half), preview)
         if preview:
             return checked
@@ -374,7 +341,7 @@ def _check(
 
     def compare() -> None:
         nonlocal existing
-        stored = held_origins(connection, scope, [_origin(rating) for _, rating in pending], "id", *_COMPARED)
+        stored = find_origins(connection, scope, [_origin(rating) for _, rating in pending], "id", *_COMPARED)
         more = answers_of(connection, scope, [held["id"] for held in stored.values()])
         for row, rating in pending:
             held = stored.get(_origin(rating))
@@ -385,7 +352,7 @@ def _check(
             if same and all(held[name] == values[name] for name in _COMPARED):
                 existing += 1
             else:
-                form = _origin(rating).partition(":")[2]
+                form = form_of(row.cells) or row.key
                 reason = Message("form {form} is in the store with other answers", form=form)
                 table.refuse(row, [reason])
         pending.clear()
@@ -394,7 +361,7 @@ def _check(
         rows += 1
         progress.update(row.done, f"{rows:,} rows")
         if rows == 1:  # the headers are known with the first row
-            sheets.has_submitted = any(name == "submitted" for one in table.balance.sheets for _, name in one.columns)
+            sheets.sent.know(column for one in table.balance.sheets for column in one.columns)
         try:
             rating = sheets.rating(row)
             before = keys.add(_origin(rating), row.number)
@@ -416,11 +383,14 @@ def _check(
             compare()
     compare()
     keys.close()
-    table.balance.not_answered, table.balance.levels = Counter(sheets.not_answered), Counter(sheets.levels)
-    sheets.scales.check(column for sheet in table.balance.sheets if sheet.used for column in sheet.columns)
+    balance = table.balance
+    balance.not_answered, balance.levels = Counter(sheets.not_answered), Counter(sheets.levels)
+    balance.states, balance.doubts = Counter(sheets.sent.states), sheets.scales.doubts(sheets.levels)
+    balance.times_open, balance.times_moved = sheets.clock.open, sheets.clock.moved
+    sheets.scales.check(column for sheet in balance.sheets if sheet.used for column in sheet.columns)
     table.finish()
     return RatingImport(
-        rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, table.balance
+        rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, balance
     )
 
 
@@ -460,6 +430,7 @@ def _import_own(
         scope.province_id,
         path,
         options.instrument,
+        key=options.sheet_key,
         channel=options.channel or None,
         batch=options.batch or None,
         preview=options.preview,
@@ -487,6 +458,6 @@ RATINGS = ImportSpec(
         "instrument_version",
     ),
     own=_import_own,
-    understood=(*INSTANCES, "finished", "submitted"),
-    options=("instrument", "channel", "batch", "not_answered", "scale"),
+    understood=(*INSTANCES, *STATES, "finished", "submitted", "test"),
+    options=("instrument", "channel", "batch", "not_answered", "scale", "zone"),
 )

@@ -15,7 +15,7 @@ from server.ratings.sheet_answers import More
 from server.store.channels import CHANNELS, Channel, Form
 from server.store.tables.ratings import ANSWER_COLUMNS
 
-MAX_ORIGIN = 64
+MAX_ORIGIN = 400
 
 
 class Unfit(StrEnum):

@@ -8,7 +8,7 @@ tells when a citizen answered.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -209,15 +209,3 @@ def take_back(connection: Connection, scope: Scope, since: SourceState) -> None:
     remove_answers(connection, scope, scope.select(ratings, ratings.c.id).where(*is_newer))
     connection.execute(scope.delete(ratings).where(*is_newer))
     set_back(connection, scope, str(since.source), since.chains)
-
-
-def held_origins(
-    connection: Connection, scope: Scope, origins: Iterable[str], *columns: str
-) -> dict[str, dict[str, Any]]:
-    """What the store holds of some origins: `columns` by origin."""
-    wanted = list(origins)
-    if not wanted:
-        return {}
-    query = scope.select(ratings, ratings.c.origin, *(ratings.c[name] for name in columns))
-    rows = connection.execute(query.where(ratings.c.origin.in_(wanted))).mappings()
-    return {row["origin"]: dict(row) for row in rows}

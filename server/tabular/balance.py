@@ -6,6 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.language import Message
+
 
 @dataclass(slots=True)
 class SheetBalance:
@@ -55,6 +57,14 @@ class Balance:
     """Codes that stand for no answer, and how often; without the empty cell."""
     levels: Counter[int] = field(default_factory=Counter)
     """How many answers of the five-point scale were read as each level."""
+    states: Counter[str] = field(default_factory=Counter)
+    """What a form program says became of the sheets that were let in, and how often."""
+    times_open: int = 0
+    """Rows whose time says nothing of its zone."""
+    times_moved: int = 0
+    """Those of them that would be of another day if the time were UTC; 0 where the zone was said."""
+    doubts: list[tuple[Message, str]] = field(default_factory=list)
+    """(what makes it doubtful that the answers are 1 to 5 with 5 the best, a figure)."""
 
     @property
     def adds_up(self) -> bool:
@@ -115,6 +125,9 @@ class Balance:
             },
             "not_answered": dict(sorted(self.not_answered.items())),
             "levels": {str(level): count for level, count in sorted(self.levels.items())},
+            "states": dict(sorted(self.states.items())),
+            "times": {"without_zone": self.times_open, "another_day_if_utc": self.times_moved},
+            "doubts": [f"{title}: {figure}" for title, figure in self.doubts],
             "adds_up": self.adds_up,
         }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from pipeline.text import first_unsafe, has_unseen, one_line
@@ -76,7 +76,8 @@ def _cell(value: object, column: int, marks: list[tuple[int, str, str]]) -> str:
     if isinstance(value, (int, float)):
         return _number(value, column, marks)
     if isinstance(value, datetime):
-        return value.date().isoformat()
+        moment = value.replace(microsecond=0)
+        return moment.isoformat(" ") if moment.time() != time() else moment.date().isoformat()
     if isinstance(value, date):
         return value.isoformat()
     given = str(value)

@@ -86,6 +86,7 @@ class ScaleWatch:
         self._seen: dict[str, set[str]] = {
             code: set() for code, kind in self._kinds.items() if kind in ("criterion", "fact", "three", "single")
         }
+        self._reasons: dict[bool, tuple[int, int]] = {}
         self.is_ours = False
         """Whether rows are those of our own export, in which 0 is no answer."""
 
@@ -94,6 +95,25 @@ class ScaleWatch:
         seen = self._seen.get(code)
         if seen is not None and len(seen) < 1_000:
             seen.add(cell)
+
+    def note_reasons(self, overall: int, reasons: int) -> None:
+        """A sheet's overall answer as it was read (0: none), and its mask of reasons for not being satisfied."""
+        if overall:
+            count, total = self._reasons.get(reasons > 0, (0, 0))
+            self._reasons[reasons > 0] = (count + 1, total + overall)
+
+    def doubts(self, levels: Mapping[int, int]) -> list[tuple[Message, str]]:
+        """What in the levels that were read makes the scale doubtful: (in words, a figure)."""
+        whole = sum(levels.values())
+        if self._scale is not None or self.is_ours or whole < MIN_ANSWERS:
+            return []
+        found = []
+        low = levels.get(1, 0) + levels.get(2, 0)
+        if 2 * low > whole:
+            found.append((_DOUBT_LOW, f"{100 * low / whole:.0f} %"))
+        if not levels.get(LEVELS, 0):
+            found.append((_DOUBT_TOP, str(whole)))
+        return found
 
     def check(self, headings: Iterable[tuple[str, str]]) -> None:
         """Raise `InvalidError` where it is in doubt what the file's numbers mean. `headings`: (heading, column)."""
@@ -104,6 +124,7 @@ class ScaleWatch:
                 if self._kinds.get(column.removeprefix("item:")) == "criterion" and column.startswith("item:"):
                     self._check_heading(heading)
             self._check_levels()
+            self._check_reasons()
         if self._scale is not USUAL:
             self._check_choices()
 
@@ -125,6 +146,23 @@ class ScaleWatch:
         if 0 in numbers and 5 not in numbers and numbers & {1, 2, 3, 4}:
             raise InvalidError(
                 Message("The file's answers hold 0 and no 5: 0 may be the lowest level, or no answer."), _SAY
+            )
+
+    def _check_reasons(self) -> None:
+        """Who names reasons for not being satisfied has not answered best: 5 is the worst, or the columns are mixed."""
+        (with_one, total), (without, others) = (self._reasons.get(key, (0, 0)) for key in (True, False))
+        if min(with_one, without) < MIN_SHEETS:
+            return
+        mean, mean_of_others = total / with_one, others / without
+        if mean >= LEVELS - 1 and mean - mean_of_others >= 1:
+            raise InvalidError(
+                Message(
+                    "Sheets that name reasons for not being satisfied answer {mean}, the others {others}: 5 may be the "
+                    "worst.",
+                    mean=f"{mean:.1f}",
+                    others=f"{mean_of_others:.1f}",
+                ),
+                _SAY,
             )
 
     def _check_choices(self) -> None:
@@ -152,6 +190,16 @@ class ScaleWatch:
                 )
 
 
+MIN_SHEETS = 5
+"""With reasons, and without: fewer say nothing of the scale."""
+MIN_ANSWERS = 100
+"""Fewer answers raise no doubts by their levels."""
+_DOUBT_LOW = Message(
+    "More than half of the answers were read as 1 or 2. If 1 is the best in this file, say --scale 5-1"
+)
+_DOUBT_TOP = Message(
+    "No answer is 5. If the file has another scale, say it (--scale), or take it to five levels; answers"
+)
 _SAY = Message(
     "Say what the numbers mean: --scale 1-5 (0 is no answer), 0-4, 5-1 or 4-0, the worst first (on the page: Numbers "
     "of the answers). A scale of more or fewer levels cannot be turned into five without guessing."

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -44,7 +45,8 @@ class Options:
     """What a person says about a file: the instrument and channel of answer sheets, the delivery's name, the period of
     figures whose rows name none, the round of phone numbers; codes that stand for no answer; which numbers the answers
     are written in, None where nobody has said; headings and worksheets to
-    leave out. `preview`: write nothing. `patience`: how much longer than an upload the reading may take."""
+    leave out; the zone of times that name none. `sheet_key` [32 bytes]: what origins of answer sheets are sealed
+    under. `preview`: write nothing. `patience`: how much longer than an upload the reading may take."""
 
     instrument: Instrument | None = None
     channel: str = ""
@@ -54,6 +56,8 @@ class Options:
     not_answered: frozenset[str] = NOT_ANSWERED
     scale: Scale | None = None
     ignored: tuple[str, ...] = ()
+    zone: tzinfo | None = None
+    sheet_key: bytes = b""
     preview: bool = False
     patience: float = 1.0
 

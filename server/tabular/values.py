@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from pipeline.calendar import INDOCHINA, day_index, month_of_day
@@ -165,10 +165,11 @@ def read_missing(text: str) -> frozenset[str]:
     return NOT_ANSWERED | {match_key(code) for code in re.split(r"[,;\s]+", text) if code}
 
 
-def read_day(text: str) -> int:
+def read_day(text: str, zone: tzinfo | None = None) -> int:
     """Day index of `31/12/2026` (day first, always), `31-12-26`, ISO `2026-12-31`, `ngày 31 tháng 12 năm 2026`.
 
-    A time may follow; one with `Z` or an offset is taken to Indochina time (UTC+7), which can be another day. Before
+    A time may follow; one with `Z` or an offset, or where `zone` is that of times without one, is taken to Indochina
+    time (UTC+7), which can be another day. Before
     AM or PM stands what a program for America wrote, month first, or not: what may be both is refused."""
     plain = digits_of(one_line(text))
     match = _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(digits_of(without_marks(text)))
@@ -182,7 +183,7 @@ def read_day(text: str) -> int:
                 raise ValueError(
                     Message("'{text}' may be day/month or month/day: write it as 2026-12-31", text=text[:30])
                 )
-            found = _local_day(found, match)
+            found = _local_day(found, match, zone)
         index = day_index(found)
     except (ValueError, OverflowError) as error:
         if error.args and isinstance(error.args[0], Message):
@@ -193,7 +194,7 @@ def read_day(text: str) -> int:
     return index
 
 
-def _local_day(day: date, match: re.Match[str]) -> date:
+def _local_day(day: date, match: re.Match[str], zone_of_others: tzinfo | None) -> date:
     hour, half = int(match["hour"]), (match["half"] or "").upper()
     if half:
         if not 1 <= hour <= 12:
@@ -202,7 +203,7 @@ def _local_day(day: date, match: re.Match[str]) -> date:
     local = datetime(day.year, day.month, day.day, hour, int(match["minute"]), int(match["second"] or 0))  # noqa: DTZ001
     zone = (match["zone"] or "").upper()
     if not zone:
-        return local.date()
+        return (local if zone_of_others is None else local.replace(tzinfo=zone_of_others).astimezone(INDOCHINA)).date()
     offset = re.fullmatch(r"(?:UTC|GMT)?([+-])(\d{1,2}):?(\d{2})?", zone)
     minutes = 0 if offset is None else int(f"{offset[1]}1") * (60 * int(offset[2]) + int(offset[3] or 0))
     if abs(minutes) > 14 * 60:

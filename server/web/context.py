@@ -76,6 +76,7 @@ class WebState:
     receipt_key: bytes
     gateway_key: bytes
     factor_key: bytes
+    sheet_key: bytes
     templates: Environment
     log_in_here: RateLimiter
     log_in_by_name: RateLimiter

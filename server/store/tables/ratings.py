@@ -61,7 +61,7 @@ ratings = Table(
     Column("reasons", Integer, nullable=False, default=0),
     Column("flag", SmallInteger, nullable=False, default=0),
     Column("state", SmallInteger, nullable=False, default=0, server_default="0"),
-    Column("origin", String(64)),
+    Column("origin", String(400)),
     Column("source", String(40), nullable=False, default="", server_default=""),
     Column("author_id", Integer),
     Column("received_day", Integer, nullable=False, default=0, server_default="0"),
@@ -82,9 +82,10 @@ ratings = Table(
     Index("ix_ratings_seen", "province_id", "month", "agency_id", *SEEN_BY),
 )
 """`month`: months since January 2020, of `day`. `origin`: key of the form or import row it came from, so that an
-import can be repeated; NULL for the tablet. It never names a person. `flag`: `pipeline.instruments.RatingFlag`;
-`state`: `RatingState`. `source`: what brought it (`server.ratings.source.Source`), '' for rows from before that was
-recorded. `author_id`: the member of the staff who entered it. `received_day`: the day on which it was stored.
+import can be repeated, sealed (`server.ratings.origins`); NULL for the tablet. It never names a person.
+`flag`: `pipeline.instruments.RatingFlag`; `state`: `RatingState`. `source`: what brought it
+(`server.ratings.source.Source`), '' for rows from before that was recorded. `author_id`: the member of the staff who
+entered it. `received_day`: the day on which it was stored.
 `agency_id`: where the citizen was served and the dossier received; `handling_id`, `deciding_id`: who worked on it and
 who decided, where that is another body (`server.scores.bodies`).
 

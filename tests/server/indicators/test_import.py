@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from sqlalchemy import Engine, func, select
 
-from pipeline.calendar import day_date, month_date, month_of_day, parse_period, today
+from pipeline.calendar import day_date, day_index, month_date, month_of_day, parse_period, today
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.language import Text
 from server.core.scope import Scope
@@ -336,3 +336,21 @@ def test_a_running_month_is_of_its_day_and_forecast(store: Engine, province: int
         assert row.coming.low <= row.coming.middle <= row.coming.high <= 18
     over = board(store, province, month_date(months[-2]).strftime("%Y-%m")).rows[0]
     assert (over.told.known_day, over.coming) == (None, None)
+
+
+def test_a_forecast_in_a_year_whose_holidays_no_file_knows(
+    store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was left out without a word; now Mondays to Fridays count, and the page says so."""
+    day = date(2031, 3, 12)
+    for module in ("server.indicators.board", "server.indicators.counts", "server.indicators.imports"):
+        monkeypatch.setattr(f"{module}.today", lambda: day_index(day), raising=False)
+    path = tmp_path / "x.csv"
+    rows = [{**GOOD, "period": period, "dossiers": "300", "dossiers_good": "240"} for period in ("2031-02", "2031-03")]
+    path.write_text("\n".join([";".join(GOOD), *(";".join(row.values()) for row in rows)]), encoding="utf-8")
+    assert put(store, province, path).added == 2
+    made = board(store, province, "2031-03")
+    assert made.rows[0].coming is not None
+    assert made.holidays_missing
+    assert made.to_dict()["holidays_missing"]
+    assert not board(store, province, "2031-02").holidays_missing

@@ -161,7 +161,7 @@ def test_a_closed_quarter_stays_as_it_is(store: Engine, world: World) -> None:
     box = enrol_directly(store, office, "quầy 1")
     _flood(store, box.box_id, [period.last_day], 2)
     path = world_file(world, period.last_day)
-    done = import_ratings(store, number, path, ASKED, channel="sms")
+    done = import_ratings(store, number, path, ASKED, channel="sms", key=bytes(32))
     assert (done.added, done.set_aside) == (3, 3)
     assert _flags(store, source=f"box:{box.box_id}") == {RatingFlag.CLOSED_PERIOD: 32}
     with write(store) as connection:

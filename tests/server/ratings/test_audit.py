@@ -46,7 +46,9 @@ def office(any_store: Engine, tmp_path: Path) -> Place:
         send(any_store, box.box_id, sequence, today() - 1, rows)
     lines = [f"P{n},so-tu-phap,5/7/2026,{n % 5 + 1}" for n in range(20)]
     (tmp_path / "in.csv").write_text("\n".join(["form,agency,day,overall", *lines]), encoding="utf-8")
-    import_ratings(any_store, office.province_id, tmp_path / "in.csv", load_instrument("2640"), channel="sms")
+    import_ratings(
+        any_store, office.province_id, tmp_path / "in.csv", load_instrument("2640"), channel="sms", key=bytes(32)
+    )
     scope = Scope(office.province_id)
     with write(any_store) as connection:
         connection.execute(ratings.update().values(received_day=today() - 1))

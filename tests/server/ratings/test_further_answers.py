@@ -124,7 +124,7 @@ def test_a_long_sheet_is_imported_exported_and_imported_again(store: Engine, tmp
     rows.append(f"F99,so-a,15/8/2026,paper,4,{','.join('4' * 51)},,,khong,,,,")
     path = tmp_path / "in.csv"
     path.write_text("\n".join([f"form,agency,day,channel,overall,{','.join(codes)},{','.join(other)}", *rows]), "utf-8")
-    options = Options(instrument=LONG)
+    options = Options(instrument=LONG, sheet_key=bytes(32))
     kind = find_kind("ratings")
     done = import_file(store, Scope(first), kind, path, options)
     assert isinstance(done, RatingImport)

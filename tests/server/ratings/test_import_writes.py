@@ -55,7 +55,9 @@ class AtShare(Progress):
 
 def _import(store: Engine, place: Place, path: Path, progress: Progress | None = None) -> int:
     questionnaire = load_instrument("2640")
-    return import_ratings(store, place.province_id, path, questionnaire, channel="sms", progress=progress).added
+    return import_ratings(
+        store, place.province_id, path, questionnaire, channel="sms", progress=progress, key=bytes(32)
+    ).added
 
 
 def _state(store: Engine, place: Place) -> tuple[int, int]:

@@ -19,6 +19,7 @@ from server.core.changes import verify_changes
 from server.core.scope import Scope
 from server.imports.kinds import find_kind
 from server.ratings.imports import RatingImport, import_ratings
+from server.ratings.origins import OriginKey
 from server.store.engine import read, write
 from server.store.tables.agencies import agencies
 from server.store.tables.ratings import RatingState, ratings
@@ -46,7 +47,11 @@ def _csv(tmp_path: Path, *lines: str, header: str = HEADER, encoding: str = "utf
 
 def _import(store: Engine, province: int, path: Path, **more: object) -> RatingImport:
     arguments = {"channel": "sms", **more}
-    return import_ratings(store, province, path, load_instrument("2640"), **arguments)  # type: ignore[arg-type]
+    return import_ratings(store, province, path, load_instrument("2640"), **arguments, key=bytes(32))  # type: ignore[arg-type]
+
+
+def sealed(form: str, province: int = 1) -> str:
+    return "sheet:" + OriginKey(bytes(32), province).seal(f"form:{form}")
 
 
 def _file(store: Engine, province: int, kind: str, path: Path, **options: object) -> ImportResult:
@@ -102,7 +107,7 @@ def test_encodings_and_separators(store: Engine, province: int, tmp_path: Path, 
         rows = connection.execute(
             select(ratings, agencies.c.code).join(agencies, agencies.c.id == ratings.c.agency_id).order_by(ratings.c.id)
         ).all()
-    assert [(row.code, row.a00, row.origin) for row in rows] == [("so-a", 5, "form:P1"), ("so-b", 3, "form:P2")]
+    assert [(row.code, row.a00, row.origin) for row in rows] == [("so-a", 5, sealed("P1")), ("so-b", 3, sealed("P2"))]
     assert {day_date(row.day) for row in rows} == {date(2026, 7, 5)}
 
 
@@ -276,7 +281,7 @@ def test_filters_facts_and_reasons(store: Engine, province: int, tmp_path: Path)
     header = "form,agency,day,overall,C1,D2,E1,E3,reasons"
     path = _csv(tmp_path, "P1,so-a,5/7/2026,2,4,có,không,5,waiting;Thái độ phục vụ chưa tốt", header=header)
     path = _csv(tmp_path, 'P1,so-a,5/7/2026,2,4,có,không,5,"waiting; attitude"', header=header)
-    import_ratings(store, province, path, load_instrument("1383"), channel="sms")
+    import_ratings(store, province, path, load_instrument("1383"), channel="sms", key=bytes(32))
     with read(store) as connection:
         row = connection.execute(select(ratings)).one()
     slots = load_instrument("1383").slots
@@ -314,10 +319,10 @@ def test_spreadsheet_with_dates_numbers_and_cells_merged_downwards(
             select(ratings, agencies.c.code).join(agencies, agencies.c.id == ratings.c.agency_id).order_by(ratings.c.id)
         ).all()
     assert [(row.code, row.a00, row.a10, row.origin) for row in rows] == [
-        ("so-a", 4, 5, "form:1"),
-        ("so-a", 3, 0, "form:2"),
-        ("so-a", 4, 2, "form:3"),
-        ("so-b", 5, 2, "form:4"),
+        ("so-a", 4, 5, sealed("1")),
+        ("so-a", 3, 0, sealed("2")),
+        ("so-a", 4, 2, sealed("3")),
+        ("so-b", 5, 2, sealed("4")),
     ]
 
 

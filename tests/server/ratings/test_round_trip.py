@@ -46,7 +46,7 @@ def test_exported_sheets_come_back_as_they_were(store: Engine, tmp_path: Path) -
         lines.append(f"P{n},{agency},{n % 28 + 1}/8/2026,{channel},{n % 3},{reasons},{overall},{answers}")
     path = tmp_path / "in.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
-    options = Options(instrument=INSTRUMENT)
+    options = Options(instrument=INSTRUMENT, sheet_key=bytes(32))
     import_file(store, Scope(first), find_kind("ratings"), path, options)
     with write(store) as connection:
         ids = list(connection.execute(Scope(first).select(ratings, ratings.c.id)).scalars())

@@ -37,12 +37,12 @@ def _import(
     path.write_text("\n".join(lines), encoding="utf-8")
     options = Options(scale=find_scale(scale))
     instrument = load_instrument(str(more.get("instrument", "2640")))
-    return import_ratings(store, province, path, instrument, channel="sms", options=options)
+    return import_ratings(store, province, path, instrument, channel="sms", options=options, key=bytes(32))
 
 
 def _stored(store: Engine) -> list[tuple[int, ...]]:
     with read(store) as connection:
-        rows = connection.execute(select(ratings.c.a00, ratings.c.a01).order_by(ratings.c.origin)).all()
+        rows = connection.execute(select(ratings.c.a00, ratings.c.a01).order_by(ratings.c.id)).all()
     return [tuple(row) for row in rows]
 
 
@@ -163,3 +163,46 @@ def test_the_command_has_the_setting(
     assert "--scale" in capsys.readouterr().err
     assert main([*command, "--scale", "0-4"]) == 0
     assert json.loads(capsys.readouterr().out)["balance"]["levels"] == {"1": 1, "4": 1, "5": 1}
+
+
+def _with_reasons(overall: tuple[int, int]) -> list[str]:
+    """Six sheets that name a reason for not being satisfied, six that do not: the overall answer of each."""
+    reason = load_instrument("2640").reasons[0].code
+    return [f"{overall[0]},,,{reason}"] * 6 + [f"{overall[1]},,,"] * 6
+
+
+def test_reasons_of_the_satisfied_say_that_five_is_the_worst(store: Engine, province: int, tmp_path: Path) -> None:
+    header = HEADER + ",reasons"
+    with pytest.raises(InvalidError, match="5 may be the worst") as caught:
+        _import(store, province, tmp_path, *_with_reasons((5, 2)), header=header)
+    assert "--scale 1-5" in str(caught.value.fix)
+    result = _import(store, province, tmp_path, *_with_reasons((5, 2)), header=header, scale="5-1")
+    assert result.balance is not None
+    assert dict(result.balance.levels) == {1: 6, 4: 6}
+
+
+@pytest.mark.parametrize("overall", [(2, 5), (1, 1), (4, 4), (3, 5)])
+def test_reasons_of_the_others_say_nothing(
+    store: Engine, province: int, tmp_path: Path, overall: tuple[int, int]
+) -> None:
+    result = _import(store, province, tmp_path, *_with_reasons(overall), header=HEADER + ",reasons")
+    assert result.added == 12
+
+
+@pytest.mark.parametrize(
+    ("answers", "doubts"),
+    [
+        ((1, 1, 2, 5), 1),
+        ((3, 4, 4, 4), 1),
+        ((1, 1, 2, 2), 2),
+        ((5, 4, 4, 1), 0),
+    ],
+)
+def test_levels_that_make_the_scale_doubtful_are_told(
+    store: Engine, province: int, tmp_path: Path, answers: tuple[int, ...], doubts: int
+) -> None:
+    rows = [f"{level},{level}," for level in answers] * 15
+    result = _import(store, province, tmp_path, *rows)
+    assert result.balance is not None
+    assert len(result.balance.doubts) == len([title for title, _ in notes(result.balance) if "--scale" in str(title)])
+    assert len(result.balance.doubts) == doubts

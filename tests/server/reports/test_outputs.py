@@ -262,7 +262,9 @@ def test_memory_does_not_grow_with_the_file(store: Engine, tmp_path: Path) -> No
             file.write("form,agency,day,overall\n")
             file.writelines(f"P{n},so-a,1/7/2026,{1 + n % 5}\n" for n in range(count))
         tracemalloc.start()
-        found = import_ratings(store, province, path, load_instrument("2640"), channel="sms", preview=True)
+        found = import_ratings(
+            store, province, path, load_instrument("2640"), channel="sms", preview=True, key=bytes(32)
+        )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert found.added == count

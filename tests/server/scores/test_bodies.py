@@ -19,6 +19,7 @@ from server.core.scope import Scope
 from server.ratings.audit import audit_ratings
 from server.ratings.chain import seal
 from server.ratings.imports import import_ratings
+from server.ratings.origins import OriginKey
 from server.scores.bodies import apart, result_slots
 from server.scores.index import BY_BODY, IndexResult, compute_index
 from server.scores.sheets import Sheets
@@ -194,17 +195,17 @@ def test_files_bring_the_bodies_and_what_names_none_is_told(store: Engine, provi
     path = tmp_path / "phieu.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
     for added in (3, 0):
-        done = import_ratings(store, province.province_id, path, INSTRUMENT, channel="sms")
+        done = import_ratings(store, province.province_id, path, INSTRUMENT, channel="sms", key=bytes(32))
         assert done.added == added
     a, b = province.agencies["xa-a"], province.agencies["xa-b"]
     with read(store) as connection:
-        rows = connection.execute(select(ratings).order_by(ratings.c.origin)).all()
+        rows = connection.execute(select(ratings).order_by(ratings.c.id)).all()
     assert [(row.agency_id, row.handling_id, row.deciding_id) for row in rows] == [
         (a, None, b), (a, b, None), (a, None, None)
     ]  # fmt: skip
     path.write_text("\n".join([lines[0], "P9,xa-a,,so-la,5/7/2026,5"]), encoding="utf-8")
     with pytest.raises(ImportRowError) as told:
-        import_ratings(store, province.province_id, path, INSTRUMENT, channel="sms")
+        import_ratings(store, province.province_id, path, INSTRUMENT, channel="sms", key=bytes(32))
     assert "so-la" in str(told.value.rows)
 
 
@@ -215,13 +216,14 @@ def test_a_deciding_body_that_is_changed_behind_the_servers_back_is_found(
     path.write_text(
         "form,agency,deciding,day,overall\nP1,xa-a,xa-b,5/7/2026,5\nP2,xa-a,,5/7/2026,5\n", encoding="utf-8"
     )
-    import_ratings(store, province.province_id, path, INSTRUMENT, channel="sms")
+    import_ratings(store, province.province_id, path, INSTRUMENT, channel="sms", key=bytes(32))
     scope = Scope(province.province_id)
     with write(store) as connection:
         seal(connection, scope)
         assert not audit_ratings(connection, scope).differences
+        sealed = "sheet:" + OriginKey(bytes(32), province.province_id).seal("form:P2")
         connection.execute(
-            update(ratings).where(ratings.c.origin == "form:P2").values(deciding_id=province.agencies["xa-b"])
+            update(ratings).where(ratings.c.origin == sealed).values(deciding_id=province.agencies["xa-b"])
         )
         assert audit_ratings(connection, scope).differences
     assert today() > PERIOD.last_day

@@ -70,8 +70,8 @@ def test_postgresql_gives_what_sqlite_gives(store: Engine, postgres_url: str, tm
         path.write_text(
             "form,agency,day,overall\nP1,so-y-te,1/8/2026,4\nP2,xa-song-xanh,2/8/2026,2\n", encoding="utf-8"
         )
-        assert import_ratings(engine, number, path, instrument, channel="sms").added == 2
-        assert import_ratings(engine, number, path, instrument, channel="sms").existing == 2
+        assert import_ratings(engine, number, path, instrument, channel="sms", key=bytes(32)).added == 2
+        assert import_ratings(engine, number, path, instrument, channel="sms", key=bytes(32)).existing == 2
         with read(engine) as connection:
             results.append(compute_index(connection, number, instrument, PERIOD))
             gather(connection, number, instrument, PERIOD)

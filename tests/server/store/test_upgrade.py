@@ -36,6 +36,7 @@ MEANT = {
     ("sessions", "*"),  # 0023: they end, and users log in again
     ("feedback", "code"),  # 0018: its hash takes its place
     ("gateways", "secret"),  # 0017: sealed by the command
+    ("ratings", "origin"),  # 0035: sealed by the command
 }
 UNTIL = {("sessions", "*"): "0023", ("feedback", "code"): "0018"}
 """The version from which on it is as it is now."""
@@ -106,6 +107,12 @@ def test_a_store_of_before_is_upgraded_whole(
         assert after["feedback"][key]["code_hash"] == hashlib.sha256(row["code"].encode()).hexdigest()
     for key, row in before["gateways"].items():
         assert row["secret"] not in after["gateways"][key]["secret"]
+    printed = {f"form:{row['code']}" for row in before["paper_forms"].values()}
+    for key, row in before["ratings"].items():
+        is_left = row["origin"] is None or row["origin"] in printed
+        assert (after["ratings"][key]["origin"] == row["origin"]) == is_left
+    assert by_command(old, "verify") == 0
+    assert main(["audit", "ratings", "--store", url_of(old)]) == 0, "the sealed chains still hold"
     # the second time there is nothing to do, and it does nothing
     assert by_command(old, "upgrade") == 0
     assert old_store.rows_of(old) == after

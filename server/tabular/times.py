@@ -1,0 +1,63 @@
+"""Zones of times that name none: programs that keep UTC write it without a word, and seven hours are another day.
+
+Read as Indochina time (UTC+7) unless somebody says another zone; how many rows that could move is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta, timezone, tzinfo
+from zoneinfo import ZoneInfo
+
+from pipeline.errors import InvalidError
+from pipeline.language import Message
+from server.tabular.values import digits_of, read_day
+
+_OFFSET = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", re.IGNORECASE)
+_NAMED = re.compile(r"[A-Za-z]+(?:/[A-Za-z_+-]+){1,2}")
+_OPEN = re.compile(r"\d[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?(AM|PM|SA|CH))?$", re.IGNORECASE)
+_FIRST_HOUR_MOVED = 17
+"""UTC: from then on it is tomorrow in Indochina time."""
+MAX_HOURS = 14
+
+
+def find_zone(text: str) -> tzinfo | None:
+    """The zone of a setting: `UTC`, `UTC+7`, `-06:00`, `America/Denver`; None for none. Raises `InvalidError`."""
+    given = text.strip()
+    if not given:
+        return None
+    try:
+        if _NAMED.fullmatch(given):
+            return ZoneInfo(given)
+        if match := _OFFSET.fullmatch(given):
+            minutes = int(match[2] or 0) * 60 + int(match[3] or 0)
+            if minutes <= MAX_HOURS * 60:
+                return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    except (OSError, ValueError, LookupError):
+        pass
+    raise InvalidError(
+        Message("There is no zone '{text}'.", text=given[:40]),
+        Message("Write UTC, UTC+7, -06:00 or a name such as America/Denver."),
+    )
+
+
+class Clock:
+    """Reads days of rows. `open`: rows whose time says no zone; `moved`: those of another day if it were UTC, counted
+    where nobody has said the zone."""
+
+    def __init__(self, zone: tzinfo | None) -> None:
+        self._zone = zone
+        self.open = self.moved = 0
+
+    def day(self, text: str) -> int:
+        """The day index of a cell. Raises `ValueError`."""
+        if not text:
+            raise ValueError(Message("the day is missing"))
+        found = read_day(text, self._zone)
+        if match := _OPEN.search(digits_of(text)):
+            hour, half = int(match[1]), (match[4] or "").upper()
+            hour = hour % 12 + (12 if half in ("PM", "CH") else 0) if half else hour
+            if hour or int(match[2]) or int(match[3] or 0):  # midnight sharp is a day that a program wrote as a time
+                self.open += 1
+                self.moved += self._zone is None and hour >= _FIRST_HOUR_MOVED
+        return found

@@ -1,0 +1,161 @@
+"""What form programs say of a sheet besides its answers, and times of which they do not say the zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import openpyxl
+import pytest
+from sqlalchemy import Engine, select
+
+from pipeline.calendar import day_date
+from pipeline.errors import ImportRowError, InvalidError
+from pipeline.instruments import load_instrument
+from server.imports.told import notes
+from server.ratings.imports import RatingImport, import_ratings
+from server.ratings.sent import Sent
+from server.store.engine import read, write
+from server.store.tables.ratings import ratings
+from server.tabular.balance import Balance
+from server.tabular.spec import Options
+from server.tabular.times import find_zone
+from tests.server.worlds import small_province
+
+
+@pytest.fixture
+def province(store: Engine) -> int:
+    with write(store) as connection:
+        return small_province(connection)
+
+
+def _import(store: Engine, province: int, path: Path, *lines: str, **more: str) -> Balance:
+    if lines:
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options = Options(zone=find_zone(more.get("zone", "")), ignored=tuple(filter(None, (more.get("ignored", ""),))))
+    result: RatingImport = import_ratings(
+        store, province, path, load_instrument("2640"), channel="sms", options=options, key=bytes(32)
+    )
+    assert result.balance is not None
+    return result.balance
+
+
+def _told(balance: Balance) -> dict[str, str]:
+    return {str(title): value for title, value in notes(balance)}
+
+
+@pytest.mark.parametrize(
+    ("heading", "text"),
+    [
+        ("Status", "Survey Preview"),
+        ("Status", "Survey Test"),
+        ("Status", "Spam"),
+        ("Response Status", "Partial"),
+        ("Response Status", "Disqualified"),
+        ("response_status", "Deleted"),
+        ("Response Type", "partial"),
+        ("DistributionChannel", "preview"),
+        ("collection_mode", "survey_preview"),
+        ("disposition", "Test case"),
+        ("interview__status", "Draft"),
+        ("is_test", "1"),
+        ("is_test", "TRUE"),
+        ("Is Test Data", "yes"),
+        ("Test", "x"),
+        ("Phiếu thử", "có"),
+        ("Trạng thái", "Thử nghiệm"),
+        ("Trạng thái phiếu", "Phiếu thử"),
+        ("Tình trạng", "Nháp"),
+        ("Trạng thái", "KHÔNG HỢP LỆ"),
+        ("Trạng thái", "Chưa hoàn thành"),
+        ("Status", "Over Quota"),
+    ],
+)
+def test_a_test_a_draft_or_what_is_void_is_no_sheet(
+    store: Engine, province: int, tmp_path: Path, heading: str, text: str
+) -> None:
+    lines = (f"agency,day,overall,{heading}", f"so-a,5/7/2026,5,{text}", "so-a,5/7/2026,4,")
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, tmp_path / "in.csv", *lines)
+    ((row, reason),) = caught.value.rows
+    assert (row, text in str(reason)) == (2, True)
+    let_in = _import(store, province, tmp_path / "in.csv", *lines, ignored=heading)
+    assert (let_in.rows_used, let_in.ignored_columns) == (2, [heading])
+
+
+@pytest.mark.parametrize(
+    ("number", "is_sheet"), [(0, 1), (1, 0), (2, 0), (4, 1), (8, 0), (9, 0), (12, 0), (16, 1), (17, 0)]
+)
+def test_states_in_numbers_are_those_of_their_program(number: int, is_sheet: int) -> None:
+    sent = Sent()
+    sent.know([("ResponseId", "instance"), ("Status", "status")])
+    if is_sheet:
+        sent.check({"status": str(number)})
+        assert sent.states == {str(number): 1}
+        return
+    with pytest.raises(ValueError, match="test"):
+        sent.check({"status": str(number)})
+    other = Sent()
+    other.know([("Status", "status")])
+    other.check({"status": str(number)})
+    assert other.states == {str(number): 1}, "another program's 1 may mean anything: told"
+
+
+def test_other_states_are_counted_by_their_words(store: Engine, province: int, tmp_path: Path) -> None:
+    states = ("IP Address", "IP Address", "Hoàn thành", "Complete", "Đã trả kết quả", "Latest version")
+    lines = ("agency,day,overall,Status,is_test", *(f"so-a,5/7/2026,5,{state},0" for state in states))
+    balance = _import(store, province, tmp_path / "in.csv", *lines)
+    assert balance.states == {"IP Address": 2, "Hoàn thành": 1, "Complete": 1, "Đã trả kết quả": 1, "Latest version": 1}
+    told = _told(balance)["What the program that they come from says of the sheets"]
+    assert told.startswith("IP Address (2), ")
+    assert balance.to_dict()["states"]["Complete"] == 1
+
+
+TIMES = ("2026-06-30 18:30:00", "30/06/2026 17:00", "30/06/2026 11:30 PM", "2026-06-30T16:59:59", "2026-06-30 00:00:00",
+         "30/06/2026", "2026-06-30T18:30:00Z")  # fmt: skip
+
+
+def test_a_time_without_a_zone_is_told_and_its_zone_can_be_said(store: Engine, province: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.csv"
+    lines = ("form,agency,day,overall", *(f"{n},so-a,{time},5" for n, time in enumerate(TIMES)))
+    balance = _import(store, province, path, *lines)
+    assert (balance.times_open, balance.times_moved) == (4, 3)
+    assert [value for title, value in _told(balance).items() if "--zone" in title] == ["3"]
+    assert _days(store) == [*["2026-06-30"] * 6, "2026-07-01"]
+    with write(store) as connection:
+        connection.execute(ratings.delete())
+    balance = _import(store, province, path, zone="UTC")
+    assert (balance.times_open, balance.times_moved) == (4, 0)
+    assert _days(store) == [*["2026-07-01"] * 3, *["2026-06-30"] * 3, "2026-07-01"]
+
+
+def test_a_workbooks_times_are_times(store: Engine, province: int, tmp_path: Path) -> None:
+    """A spreadsheet's moment was cut to its day, so that nobody could say or see its zone."""
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["form", "agency", "day", "overall"])
+    book.active.append(["1", "so-a", datetime(2026, 6, 30, 18, 30), 5])  # noqa: DTZ001 - Excel has no time zones
+    book.active.append(["2", "so-a", datetime(2026, 6, 30), 5])  # noqa: DTZ001
+    book.save(tmp_path / "in.xlsx")
+    balance = _import(store, province, tmp_path / "in.xlsx", zone="UTC")
+    assert (balance.times_open, _days(store)) == (1, ["2026-07-01", "2026-06-30"])
+
+
+def _days(store: Engine) -> list[str]:
+    with read(store) as connection:
+        days = connection.execute(select(ratings.c.day).order_by(ratings.c.id)).scalars()
+        return [day_date(day).isoformat() for day in days]
+
+
+def test_zones_of_a_setting() -> None:
+    assert find_zone("") is None
+    assert find_zone("America/Denver") == ZoneInfo("America/Denver")
+    moment = datetime(2026, 1, 1)  # noqa: DTZ001
+    for text, hours in (("UTC", 0), ("utc+7", 7), ("-06:30", -6.5), ("GMT-5", -5), ("+0700", 7)):
+        zone = find_zone(text)
+        assert zone is not None
+        assert zone.utcoffset(moment).total_seconds() == 3600 * hours  # type: ignore[union-attr]
+    for text in ("UTC+15", "Hà Nội", "../../etc/passwd", "7", "America/Nowhere", "+1e9"):
+        with pytest.raises(InvalidError):
+            find_zone(text)
