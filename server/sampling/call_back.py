@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,9 @@ from server.core.scope import Scope
 from server.sampling.plan import PlanState
 from server.store.channels import CHANNELS
 from server.store.tables.ratings import RatingState, ratings
+from server.tabular.lists import read_list
+from server.tabular.spec import Cells
+from server.tabular.values import read_whole
 
 SCRIPT = (
     Message("Good day, this is the information line 1022 of the province. You had a dossier with our agency lately."),
@@ -94,38 +96,32 @@ class Answered:
     satisfied: int = 0
 
 
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    "agency": ("cơ quan", "mã cơ quan"),
+    "called": ("số người đã gọi",),
+    "reached": ("số người gặp được",),
+    "satisfied": ("số người hài lòng",),
+}
+
+
 def answers_of(path: Path) -> dict[str, Answered]:
-    """By agency from a CSV with the columns agency, reached, satisfied and, if it has it, called; rows add up.
+    """By agency from a file with the columns agency, reached, satisfied and, if it has it, called; rows add up.
 
     Raises `InvalidError` for other columns, and for counts that cannot be."""
+
+    def counts(cells: Cells) -> tuple[str, Answered]:
+        reached, satisfied = (read_whole(cells[name]) for name in ("reached", "satisfied"))
+        called = read_whole(cells["called"]) if "called" in cells else 0
+        if satisfied > reached or ("called" in cells and reached > called):
+            raise ValueError(Message("no more are satisfied than reached, no more reached than called"))
+        return cells["agency"], Answered(called, reached, satisfied)
+
     found: dict[str, Answered] = defaultdict(Answered)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        if not {"agency", "reached", "satisfied"} <= set(rows.fieldnames or ()):
-            raise InvalidError(
-                Message("The call-back's answers need the columns agency, reached, satisfied."),
-                Message("One row for each agency, with counts; and called, so that it is known how many were reached."),
-            )
-        told = "called" in (rows.fieldnames or ())
-        for number, row in enumerate(rows, 2):
-            try:
-                reached, satisfied = int(row["reached"]), int(row["satisfied"])
-                called = int(row["called"]) if told else reached
-            except (TypeError, ValueError):
-                called, reached, satisfied = 0, 0, 1
-            if not 0 <= satisfied <= reached <= called:
-                raise InvalidError(
-                    Message(
-                        "Row {row} of the call-back's answers: counts, none more satisfied than reached, none more "
-                        "reached than called.",
-                        row=number,
-                    ),
-                    Message("Mend the row."),
-                )
-            before = found[row["agency"].strip()]
-            found[row["agency"].strip()] = Answered(
-                before.called + (called if told else 0), before.reached + reached, before.satisfied + satisfied
-            )
+    for agency, more in read_list(path, _COLUMNS, ("agency", "reached", "satisfied"), counts):
+        before = found[agency]
+        found[agency] = Answered(
+            before.called + more.called, before.reached + more.reached, before.satisfied + more.satisfied
+        )
     return dict(found)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,19 +19,22 @@ from calibration.households import (
     village_state,
 )
 from calibration.intervals import t_quantile, wilson
-from pipeline.errors import InvalidError, StatisticsError
+from pipeline.errors import StatisticsError
 from pipeline.language import Message, Number
 from pipeline.text import match_key
+from server.tabular.lists import read_list
+from server.tabular.spec import Cells
+from server.tabular.values import read_whole
 
 Say = Callable[..., str]
 _COLUMNS: dict[str, tuple[str, ...]] = {
-    "commune": ("commune", "xã", "phường", "xã, phường"),
-    "village": ("village", "thôn", "tổ dân phố", "thôn, tổ dân phố"),
-    "households": ("households", "số hộ"),
-    "household": ("household", "hộ", "số thứ tự hộ"),
-    "calls": ("calls", "số lần đến"),
-    "result": ("result", "kết quả"),
-    "satisfied": ("satisfied", "hài lòng"),
+    "commune": ("xã", "phường", "xã, phường"),
+    "village": ("thôn", "tổ dân phố", "thôn, tổ dân phố"),
+    "households": ("số hộ",),
+    "household": ("hộ", "số thứ tự hộ"),
+    "calls": ("số lần đến",),
+    "result": ("kết quả",),
+    "satisfied": ("hài lòng",),
 }
 _RESULTS: dict[str, Result] = {
     **{match_key(result.value): result for result in Result},
@@ -43,41 +45,13 @@ _RESULTS: dict[str, Result] = {
 }
 
 
-def _rows(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(number, cells) of every row. Raises `InvalidError` for other columns."""
-    names = {match_key(text): name for name, texts in _COLUMNS.items() for text in texts}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        head = file.readline()
-        file.seek(0)
-        rows = csv.DictReader(file, delimiter=";" if head.count(";") > head.count(",") else ",")
-        known = {column: names.get(match_key(column or "")) for column in rows.fieldnames or ()}
-        if not set(needed) <= set(known.values()):
-            raise InvalidError(
-                Message("{file} needs the columns {columns}.", file=path.name, columns=", ".join(needed)),
-                Message("One row for each village, or each household that was gone to."),
-            )
-        for number, row in enumerate(rows, 2):
-            yield number, {name: (row[column] or "").strip() for column, name in known.items() if name is not None}
-
-
-def _count(path: Path, number: int, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 1_000_000:
-        raise InvalidError(
-            Message(
-                "Row {row} of {file}: '{text}' is no whole number above 0.", row=number, file=path.name, text=text[:40]
-            ),
-            Message("Mend the row."),
-        )
-    return int(text)
-
-
 def read_frame(path: Path) -> list[Village]:
-    """Villages of a CSV with the columns commune, village, households. Raises `InvalidError`."""
-    needed = ("commune", "village", "households")
-    return [
-        Village(row["commune"], row["village"], _count(path, number, row["households"]))
-        for number, row in _rows(path, needed)
-    ]
+    """Villages of a file with the columns commune, village, households. Raises `InvalidError`."""
+
+    def village(cells: Cells) -> Village:
+        return Village(cells["commune"], cells["village"], read_whole(cells["households"], 1))
+
+    return read_list(path, _COLUMNS, ("commune", "village", "households"), village)
 
 
 Answers = dict[tuple[str, str], list[int]]
@@ -85,27 +59,24 @@ Answers = dict[tuple[str, str], list[int]]
 
 
 def read_contacts(path: Path, drawn: Sequence[DrawnVillage]) -> tuple[list[VillageState], Answers]:
-    """States of the drawn villages, and their answers, from a CSV with the columns commune, village, household, calls,
+    """States of the drawn villages, and their answers, from a file with the columns commune, village, household, calls,
     result, satisfied. Raises `InvalidError`, `StatisticsError`."""
     contacts: dict[tuple[str, str], list[Contact]] = {(one.village.commune, one.village.name): [] for one in drawn}
     satisfied: Answers = {key: [] for key in contacts}
-    for number, row in _rows(path, ("commune", "village", "household", "calls", "result")):
-        key, result = (row["commune"], row["village"]), _RESULTS.get(match_key(row["result"]))
-        given = row.get("satisfied", "")
-        told = given in ("0", "1") if result is Result.ANSWERED else not given
-        if key not in contacts or result is None or not told:
-            raise InvalidError(
-                Message(
-                    "Row {row} of {file}: a village of the draw, one of {results}, and 1 or 0 where it answered.",
-                    row=number,
-                    file=path.name,
-                    results=", ".join(result.value for result in Result),
-                ),
-                Message("Mend the row."),
+
+    def contact(cells: Cells) -> tuple[tuple[str, str], Contact, str]:
+        key, result = (cells["commune"], cells["village"]), _RESULTS.get(match_key(cells["result"]))
+        given = cells.get("satisfied", "")
+        if key not in contacts or result is None or (given not in ("0", "1") if result is Result.ANSWERED else given):
+            names = ", ".join(one.value for one in Result)
+            raise ValueError(
+                Message("a village of the draw, one of {results}, and 1 or 0 where it answered", results=names)
             )
-        calls, household = (_count(path, number, row[name]) for name in ("calls", "household"))
-        contacts[key].append(Contact(household, calls, result))
-        if result is Result.ANSWERED:
+        return key, Contact(read_whole(cells["household"], 1), read_whole(cells["calls"], 1), result), given
+
+    for key, one, given in read_list(path, _COLUMNS, ("commune", "village", "household", "calls", "result"), contact):
+        contacts[key].append(one)
+        if given:
             satisfied[key].append(int(given))
     return [village_state(one, contacts[one.village.commune, one.village.name]) for one in drawn], satisfied
 

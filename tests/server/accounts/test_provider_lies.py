@@ -252,6 +252,43 @@ def test_keys_change_and_are_asked_for_anew_but_not_by_every_stranger(
     assert linked.enter().status_code == 502, "a key that was withdrawn is not held for ever"
 
 
+def test_keys_that_change_while_people_are_in_put_nobody_out_and_end_what_the_new_ones_say(
+    linked: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A provider goes over to a new key with both published, then takes the old one away."""
+    provider, clock = linked.provider, Clock()
+    old, new = public_jwk(rsa_key(), "one"), public_jwk(ec_key(), "new")
+
+    def by_new(claims: Claims) -> str:
+        return provider.signed(claims, ec_key(), "ES256", "new")
+
+    def ended(number: str) -> int:
+        told = {"logout_token": provider.ended(jti=number)}
+        return int(linked.browser.http.post("/log-in/provider/ended", data=told).status_code)
+
+    linked.configure()
+    monkeypatch.setattr(linked.app.state.web.provider, "_clock", clock)
+    by_old = provider.sign
+    assert linked.enter().status_code == 303
+    provider.keys = [old, new]
+    assert linked.is_in, "the session is ours, not the key's"
+    clock.now += 61
+    provider.sign = by_new
+    assert linked.enter().status_code == 303
+    assert linked.sessions() == 1
+    provider.sign = by_old
+    assert linked.enter().status_code == 303, "the old key is still published"
+    provider.keys = [new]
+    clock.now += 3601
+    assert ended("1") == 400, "by a key that is published no more"
+    assert linked.sessions() == 1
+    assert linked.is_in
+    provider.sign = by_new
+    assert ended("2") == 200
+    assert linked.sessions() == 0
+    assert not linked.is_in
+
+
 class Clock:
     """Where the provider's ages are taken from."""
 

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from calibration.households import HouseholdSettings, draw_households
 from hailong.cli import main
@@ -72,6 +73,22 @@ def test_bad_rows_are_told(frame: Path, tmp_path: Path, row: str, capsys: pytest
     path = _contacts(frame, tmp_path, row)
     assert main(["server", "households", str(frame), *DRAW, "--contacts", str(path)]) != 0
     assert "lien-he.csv" in capsys.readouterr().err
+
+
+def test_a_frame_is_read_as_every_import_is(frame: Path, tmp_path: Path) -> None:
+    """By the one reader: a workbook, another encoding, grouped digits and a heading above say the same."""
+    said = read_frame(frame)
+    rows = [row.split(";") for row in frame.read_text(encoding="utf-8-sig").splitlines()]
+    old = tmp_path / "thon-1258.csv"
+    old.write_text("Danh sách thôn;;\n" + "\n".join(";".join(row) for row in rows), encoding="utf-16")
+    book = Workbook()
+    assert book.active is not None
+    for row in rows:
+        book.active.append([*row[:2], int(row[2]) if row[2].isdigit() else row[2]])
+    book.save(tmp_path / "thon.xlsx")
+    assert read_frame(old) == read_frame(tmp_path / "thon.xlsx") == said
+    frame.write_text("Xã;Thôn;Số hộ\nXã 1;Thôn 1;1.040\n", encoding="utf-8")
+    assert [one.households for one in read_frame(frame)] == [1040], "not 1"
 
 
 def test_a_frame_without_its_columns(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

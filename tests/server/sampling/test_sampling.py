@@ -149,6 +149,8 @@ def test_a_call_back_is_drawn_priced_and_mends_the_figures(
     assert of_called[2] != assumed, "nearly all were reached: less is left open"
     calls.write_text(f"agency,called,reached,satisfied\n{largest.agency},30,40,28\n", encoding="utf-8")
     assert main([*command, "--call-back-answers", str(calls)]) == 1
+    calls.write_text(f"agency,reached,satisfied,called\n{largest.agency},40,28,\n", encoding="utf-8")
+    assert main([*command, "--call-back-answers", str(calls)]) == 1, "the column is there, and says nothing"
     calls.write_text("agency,reached,satisfied\nno-such,4,2\n", encoding="utf-8")
     assert main([*command, "--call-back-answers", str(calls)]) == 1
     calls.write_text(f"agency,reached,satisfied\n{largest.agency},4,5\n", encoding="utf-8")
