@@ -7,10 +7,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.language import Joined, Message
-from server.tabular.writing import CsvWriter
+from pipeline.errors import InvalidError
+from pipeline.language import Joined, Message, in_language
+from server.tabular.writing import CsvWriter, add_row
 
 Row = dict[str, Any]
+MAX_WORKBOOK_CELLS = 500_000
+"""Cells of a table as a workbook; of more a spreadsheet takes long to open, and the server to write."""
 
 COLUMNS: dict[str, Message] = {
     "period": Message("Period: year, quarter or month"),
@@ -103,7 +106,7 @@ COLUMNS: dict[str, Message] = {
     "reason": Message("Code of the reason"),
     "unsatisfied": Message("Answers that are not satisfied, of which reasons were asked"),
     "sheets": Message("Sheets that name this reason"),
-    "share": Message("Share of them, 0..1"),
+    "share": Message("Share of them, 0..100"),
     "left": Message("The first that is compared"),
     "right": Message("The second that is compared"),
     "origin": Message("Where the counts come from: the portal, or own dossiers"),
@@ -177,6 +180,48 @@ def as_csv(rows: Sequence[Row], columns: Sequence[str] = ()) -> bytes:
     writer.row(names)
     writer.rows([row.get(name, "") for name in names] for row in rows)
     return text.getvalue().encode("utf-8-sig")
+
+
+def as_workbook(rows: Sequence[Row], lang: str, columns: Sequence[str] = ()) -> bytes:
+    """XLSX with columns headed in words of a language, and a second sheet that says what each is called in the CSV.
+    Numbers are numbers, whatever a spreadsheet takes for the decimal sign. Raises `InvalidError` for a table of more
+    than `MAX_WORKBOOK_CELLS`."""
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+    from openpyxl.styles import Alignment, Font
+    from openpyxl.utils import get_column_letter
+
+    names = list(columns) or columns_of(rows)
+    if len(rows) * len(names) > MAX_WORKBOOK_CELLS:
+        raise InvalidError(Message("The table is too large for a workbook."), Message("Take it as CSV."))
+    words = [in_language(described(name), lang) for name in names]
+    book = Workbook(write_only=True)
+    sheet = book.create_sheet(in_language(Message("Table"), lang))
+    sheet.freeze_panes = "A2"
+    for place, name in enumerate(names, start=1):
+        is_text = any(isinstance(row.get(name), str) for row in rows)
+        sheet.column_dimensions[get_column_letter(place)].width = 28 if is_text else 14
+    heads = []
+    for text in words:
+        head = WriteOnlyCell(sheet, text)
+        head.font, head.alignment = Font(bold=True), Alignment(wrap_text=True, vertical="top")
+        heads.append(head)
+    sheet.append(heads)
+    for row in rows:
+        add_row(sheet, [_plain(row.get(name)) for name in names])
+    about = book.create_sheet(in_language(Message("Columns"), lang))
+    about.column_dimensions["A"].width, about.column_dimensions["B"].width = 70, 28
+    add_row(about, [in_language(said, lang) for said in (Message("Column"), Message("Called in the CSV file"))])
+    for text, name in zip(words, names, strict=True):
+        add_row(about, [text, name])
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """What a cell of a workbook holds: numbers, texts and nothing as they are, of all others their text."""
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def as_parquet(rows: Sequence[Row], *, simulated: bool) -> bytes:

@@ -1,4 +1,5 @@
-"""Tables of pages as files that lead to what their columns are (CSV on the Web)."""
+"""Tables of pages as files: for people's spreadsheets a workbook whose columns are headed in words (`as=xlsx`), for
+programs CSV with the columns' codes, which leads to what they are (CSV on the Web)."""
 
 from __future__ import annotations
 
@@ -13,18 +14,22 @@ from fastapi.responses import Response
 from pipeline.errors import InvalidError
 from pipeline.language import Message, in_language
 from server.tabular.metadata import CSVW_TYPE, KINDS, Column, CsvTable, csvw
-from server.tabular.row_files import Row, as_csv, columns_of, described, kinds_of
-from server.web.context import ScoreReader, download
+from server.tabular.row_files import Row, as_csv, as_workbook, columns_of, described, kinds_of
+from server.web.context import ScoreReader, download, language
 
 router = APIRouter(include_in_schema=False)
 CSV = "text/csv; charset=utf-8"
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_COLUMNS, MAX_ADDRESS = 100, 1_000
 MAX_LINK = 3_000
 """Longer headers do not pass every proxy."""
 
 
 def table_file(request: Request, rows: Sequence[Row], name: str, columns: Sequence[str] = ()) -> Response:
-    """Rows as a CSV file; its `Link` header leads to what its columns are. `columns`: where there may be no row."""
+    """Rows as a CSV file named `name`; its `Link` header leads to what its columns are. Where the address asks for
+    `as=xlsx`: as a workbook in the page's language. `columns`: where there may be no row."""
+    if request.query_params.get("as") == "xlsx":
+        return download(as_workbook(rows, language(request), columns), f"{name.removesuffix('.csv')}.xlsx", XLSX)
     made = download(as_csv(rows, columns), name, CSV)
     names = list(columns) or columns_of(rows)
     of = request.url.path + (f"?{request.url.query}" if request.url.query else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import json
 import math
 from datetime import date
@@ -11,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import Engine
 
 from calibration.sampling import PlanSettings
 from hailong.cli import main
 from pipeline.calendar import day_index
 from pipeline.instruments import load_instrument
-from pipeline.language import Text
+from pipeline.language import Text, in_language
 from server.rounds.rounds import make_round
 from server.sampling.plan import make_plan
 from server.store.engine import write
 from server.store.tables.transactions import transactions
+from server.tabular.row_files import described
 from tests.server.client import Browser, described_columns
 from tests.server.province import PERIOD, add_ratings, application, fill_province
 from tests.server.web.test_isolation import routes
@@ -133,6 +136,29 @@ ELSEWHERE = ("/survey/rounds/{round_id}/forms.csv",)
 """tests/server/channels/test_pages.py looks at it: it needs a round with forms."""
 
 
+def _reads_the_same_as_a_workbook(browser: Browser, path: str, names: list[str], rows: list[dict[str, str]]) -> None:
+    """Columns headed in Vietnamese, numbers that are numbers, and which column of the CSV is which."""
+    book = load_workbook(io.BytesIO(browser.get(f"{path}&as=xlsx&lang=vi").content))
+    table, about = (list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets)
+    heads = [str(head) for head in table[0]]
+    assert [list(row) for row in about[1:]] == [[head, name] for head, name in zip(heads, names, strict=True)]
+    assert len(set(heads)) == len(heads), "two columns would read alike"
+    assert not set(heads) & {in_language(described(name), "en") for name in names}, heads
+    assert len(table) == len(rows) + 1
+    for place, name in enumerate(names):
+        highest = max((cell for row in table[1:] if isinstance(cell := row[place], (int, float))), default=0)
+        assert highest <= 1 or not in_language(described(name), "en").endswith("0..1"), (path, name, highest)
+    for cells, row in zip(table[1:], rows, strict=True):
+        for cell, name in zip(cells, names, strict=True):
+            said = row[name].removeprefix("'")
+            is_number = isinstance(cell, (int, float)) and not isinstance(cell, bool)
+            assert (
+                (cell == pytest.approx(float(said), rel=1e-12))
+                if is_number
+                else ("" if cell is None else str(cell)) == said
+            ), (path, name)
+
+
 def test_every_page_s_file_leads_to_what_its_columns_are(store: Engine, tmp_path: Path) -> None:
     made = fill_province(store, "p1", simulated=False)
     with write(store) as connection:
@@ -155,12 +181,13 @@ def test_every_page_s_file_leads_to_what_its_columns_are(store: Engine, tmp_path
     filled: list[bool] = []
     for path in PAGES_FILES:
         file = browser.get(path)
-        described = described_columns(browser, file)
+        kinds = described_columns(browser, file)
         rows = list(csv.DictReader(file.text.lstrip("\ufeff").splitlines()))
         filled.append(bool(rows))
         for row in rows:
-            for name, datatype in described.items():
+            for name, datatype in kinds.items():
                 assert _fits(row[name], datatype), (path, name, row[name])
+        _reads_the_same_as_a_workbook(browser, path, list(kinds), rows)
     assert dict(zip(PAGES_FILES, filled, strict=True)) == dict.fromkeys(PAGES_FILES, True)
     address = browser.get(PAGES_FILES[0]).headers["link"].partition(">")[0].strip("<")
     nobody = Browser(application(store, tmp_path))
