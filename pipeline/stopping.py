@@ -23,6 +23,12 @@ class StopRequest:
     def __bool__(self) -> bool:
         return self._asked
 
+    @staticmethod
+    def interrupt() -> None:
+        """Until `listen`, SIGTERM ends what is being prepared as Ctrl-C does (`KeyboardInterrupt`). To the first
+        process of a container, which has no default action, it would not come at all."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+
     def listen(self) -> None:
         """Take both signals from now on."""
         for number in (signal.SIGINT, signal.SIGTERM):

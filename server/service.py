@@ -40,6 +40,9 @@ _log = logging.getLogger(__name__)
 _RETENTION_EVERY_S = 3600.0
 CONNECTIONS = 700
 """Beyond so many at once, pages answer 503."""
+ANSWERING_S = 3
+"""A server that is to stop waits so long for answers that are being made and requests that are only half there;
+podman and docker kill after 10 s."""
 HELD = 750
 """Beyond so many, a connection is closed as it comes: a process has 1,024 files, of which the store needs some."""
 
@@ -107,6 +110,7 @@ class Service:
             server_header=False,
             proxy_headers=False,  # the application reads them, from those whom the configuration names
             lifespan="off",
+            timeout_graceful_shutdown=ANSWERING_S,
         )
         self._server = uvicorn.Server(settings)
         self._figures = None
@@ -131,10 +135,10 @@ class Service:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._stop.set()
+        self._server.should_exit = True
         self._warmer.stop()
         self._alarm.stop()
-        self._server.should_exit = True
-        self._web.join(10)
+        self._web.join(ANSWERING_S + 2)
         if self._figures is not None:
             self._figures.shutdown()
             self._figures.server_close()

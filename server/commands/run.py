@@ -38,6 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
+    stop = StopRequest()
+    stop.interrupt()
     config = load_config(args)
     web = config.web.model_copy(
         update={name: value for name, value in (("host", args.host), ("port", args.port)) if value is not None}
@@ -49,7 +51,6 @@ def run(args: argparse.Namespace) -> int:
 
     from server.service import Service
 
-    stop = StopRequest()
     try:
         with Service(engine, config) as service:
             say(Message("Pages: {address}", address=service.web_address))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -26,6 +27,17 @@ def test_many_signals_at_once_end_it() -> None:
             for number in (signal.SIGINT, signal.SIGTERM) * 100:
                 os.kill(process.pid, number)
             assert process.wait(10) == 0
+
+
+def test_what_is_prepared_is_ended_where_signals_have_no_default_action() -> None:
+    """As for the first process of a container, to which a SIGTERM without a handler does not come."""
+    prepared = "from pipeline.stopping import StopRequest\nStopRequest().interrupt()\nprint('ready', flush=True)\n"
+    alone = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + prepared
+    with child([sys.executable, "-c", alone + "import time; time.sleep(60)"], subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) not in (0, -signal.SIGTERM)
 
 
 def test_without_a_signal_it_waits_as_long_as_told() -> None:

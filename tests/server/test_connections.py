@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import ProxyHandler, build_opener
@@ -39,3 +40,19 @@ def test_a_connection_too_many_is_closed_as_it_comes(
                 status = build_opener(ProxyHandler({})).open(f"{running.web_address}/log-in", timeout=60).status
             except OSError:
                 continue
+
+
+def test_a_request_that_is_only_half_there_does_not_keep_a_server_from_stopping(store: Engine, tmp_path: Path) -> None:
+    """Podman and docker kill after 10 s. Once the pages' thread was left behind with whoever sent nothing more."""
+    save_keys(new_keys("server"), tmp_path / "keys")
+    local = {"address": "tcp://127.0.0.1:*", "enrol_address": "tcp://127.0.0.1:*"}
+    form = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 1000\r\n\r\na=b"
+    config = make_config({"data_dir": tmp_path, "web": {"port": 0}, "ingest": local}, "test")
+    with socket.socket() as half:
+        with Service(store, config) as running:
+            half.connect(("127.0.0.1", int(urlsplit(running.web_address).port or 0)))
+            half.sendall(b"POST /login HTTP/1.1\r\nHost: 127.0.0.1\r\n" + form)
+            half.settimeout(1)
+            with pytest.raises(TimeoutError):
+                half.recv(1)  # it waits for the rest
+        assert not any(thread.name == "web" for thread in threading.enumerate())
