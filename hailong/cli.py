@@ -117,6 +117,10 @@ COMMANDS: dict[str, tuple[str, Message]] = {
     "server drill": ("server.commands.drill", Message("rehearse a restore, in memory")),
     "server restore": ("server.commands.restore", Message("restore a backup")),
     "server alerts": ("server.commands.alerts", Message("what needs somebody; a test of mail and webhook")),
+    "server call": (
+        "server.commands.call",
+        Message("the 1022 centre's Asterisk: lead calls, begin them, list prompts"),
+    ),
     "server push": ("server.commands.push", Message("published figures for one neighbour: sent, taken, refused")),
     "server upgrade": ("server.commands.upgrade", Message("migrate the store to this version")),
     "server doctor": ("server.commands.doctor", Message("look at everything that the server needs; say what is wrong")),

@@ -12,7 +12,6 @@ import base64
 import functools
 import hashlib
 import hmac
-import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from pipeline.language import Message
 from server.channels.gateway import conversation as talk
 from server.channels.gateway.conversation import Conversation, Outcome
 from server.channels.gateway.sealed_keys import open_key, seal_key
+from server.channels.gateway.signing import Call
 from server.channels.gateway.understanding import read_input
 from server.channels.gateway.waves import take_next
 from server.core.changes import record_change
@@ -49,8 +49,6 @@ KEPT_DAYS = 2
 """A conversation that is not gone on with is forgotten after so many days."""
 MAX_SKEW_S = 300
 _SPAN_S = 2 * MAX_SKEW_S
-_TIME = re.compile(r"[0-9]{1,12}")
-_NONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _MAX_ANSWERS = 20
 
 
@@ -134,27 +132,6 @@ def find_gateway(connection: Connection, code: str, key: bytes) -> Gateway | Non
     if row is None or secret is None:
         return None
     return Gateway(row.id, row.province_id, row.code, row.kind, secret, row.round_id)
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """What a gateway signs. `time`: Unix seconds, as text; `nonce`: 16 to 64 letters and digits, new in every call."""
-
-    method: str
-    path: str
-    time: str
-    nonce: str
-    body: bytes
-
-    @property
-    def is_well_formed(self) -> bool:
-        """Whether time and nonce can be what they should."""
-        return bool(_TIME.fullmatch(self.time)) and bool(_NONCE.fullmatch(self.nonce))
-
-    def signature(self, secret: str) -> str:
-        """HMAC-SHA-256, hex, over method, path, time and nonce, each ended by a line break, and the body."""
-        head = f"{self.method}\n{self.path}\n{self.time}\n{self.nonce}\n"
-        return hmac.new(bytes.fromhex(secret), head.encode() + self.body, hashlib.sha256).hexdigest()
 
 
 def is_genuine(gateway: Gateway, call: Call, signature: str, now_s: float | None = None) -> bool:

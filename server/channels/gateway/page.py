@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pipeline.errors import NotFoundError
 from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
-from server.channels.gateway.gateway import Call, Gateway, find_gateway, is_first, is_genuine, next_to_ask, receive
+from server.channels.gateway.gateway import Gateway, find_gateway, is_first, is_genuine, next_to_ask, receive
+from server.channels.gateway.signing import Call
 from server.channels.online.invitations import issue, links_of_portal
 from server.channels.online.receipts import LINKS_A_DAY
 from server.channels.pages import public_limit, watch_of

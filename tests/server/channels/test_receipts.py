@@ -18,7 +18,8 @@ from sqlalchemy import Engine, insert, select
 from pipeline.calendar import day_date, month_of_day, period_of_months, today
 from pipeline.errors import InvalidError
 from pipeline.language import Text
-from server.channels.gateway.gateway import Call, make_gateway
+from server.channels.gateway.gateway import make_gateway
+from server.channels.gateway.signing import Call
 from server.channels.online.receipts import DossierCode, issue_receipt, response_rates, token_of
 from server.core.scope import Scope
 from server.feedback.feedback import items

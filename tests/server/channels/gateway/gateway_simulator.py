@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from server.channels.gateway.gateway import Call
+from server.channels.gateway.signing import Call
 
 
 @dataclass(slots=True)

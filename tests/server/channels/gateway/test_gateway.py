@@ -12,7 +12,8 @@ from cryptography.exceptions import InvalidTag
 from sqlalchemy import func, insert, select, update
 
 from pipeline.calendar import today
-from server.channels.gateway.gateway import Call, _conversation_key, answers_of, find_gateway, is_first, make_gateway
+from server.channels.gateway.gateway import _conversation_key, answers_of, find_gateway, is_first, make_gateway
+from server.channels.gateway.signing import Call
 from server.retention.survey import enforce_survey_retention
 from server.rounds.rounds import switch_round
 from server.store.engine import read, write

@@ -16,7 +16,6 @@ from sqlalchemy import Engine, func, insert, select
 from pipeline.calendar import today
 from pipeline.language import Text
 from server.channels.gateway.gateway import (
-    Call,
     Gateway,
     GatewayReply,
     answers_of,
@@ -26,6 +25,7 @@ from server.channels.gateway.gateway import (
     next_to_ask,
     receive,
 )
+from server.channels.gateway.signing import Call
 from server.core.scope import Scope
 from server.imports.kinds import find_kind
 from server.ratings.suspicion import ArrivalWatch

@@ -1,0 +1,83 @@
+"""Calls that the 1022 centre begins: a call file for each number, at times at which one may call.
+
+Asterisk takes a file that is moved into its spool folder, calls, and deletes it ("Asterisk Call Files",
+docs.asterisk.org); the number stands nowhere else. Nobody is called before 8 or after 17 (the hours that Decree
+91/2020/ND-CP leaves to calls of advertisement), nor on a Sunday or a public holiday.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from datetime import datetime, time
+from pathlib import Path
+
+from pipeline.calendar import office_days
+from pipeline.errors import ConfigError, ConflictError
+from pipeline.language import Message
+from server.channels.calls.client import Server
+
+FIRST, LAST = time(8, 0), time(17, 0)
+SUNDAY, SATURDAY = 6, 5
+RING_S = 30
+MAX_LINES = 200
+_PREFIX = "hailong-"
+_CHANNEL = re.compile(r"[A-Za-z0-9_./@:+-]*\{phone\}[A-Za-z0-9_./@:+-]*")
+_PHONE = re.compile(r"0\d{9,10}")
+_PLACE = re.compile(r"[A-Za-z0-9_-]{1,80}")
+
+
+def may_call(now: datetime) -> bool:
+    """Whether somebody may be called at a local time. In a year whose holidays are not known, from Monday to Friday."""
+    if not FIRST <= now.time() < LAST or now.weekday() == SUNDAY:
+        return False
+    holidays = office_days()
+    if now.weekday() == SATURDAY:
+        return now.date() not in holidays.off and now.year in holidays.years
+    return holidays.is_working(now.date())
+
+
+def call_file(channel: str, context: str, phone: str) -> str:
+    """A call file: one try (who does not pick up is reminded once, days later). Raises `ConfigError`."""
+    if not _CHANNEL.fullmatch(channel) or not _PLACE.fullmatch(context) or not _PHONE.fullmatch(phone):
+        raise ConfigError(
+            Message("A channel names its trunk and {place}, a context has letters and digits.", place="{phone}"),
+            Message("Such as {channel} and {context}.", channel="PJSIP/{phone}@trunk", context="hailong"),
+        )
+    lines = {
+        "Channel": channel.replace("{phone}", phone),
+        "MaxRetries": "0",
+        "WaitTime": str(RING_S),
+        "Context": context,
+        "Extension": "s",
+        "Priority": "1",
+        "Setvar": f"HAILONG_PHONE={phone}",
+        "Archive": "no",
+    }
+    return "".join(f"{name}: {value}\n" for name, value in lines.items())
+
+
+def dial(server: Server, spool: Path, *, channel: str, context: str, lines: int, now: datetime) -> int:
+    """Begin calls on the lines that are free; how many. Raises `ConflictError` outside the hours, `ConfigError`,
+    `NoReplyError`."""
+    if not may_call(now):
+        raise ConflictError(
+            Message("Nobody is called now: only from 8 to 17, not on Sundays and public holidays."),
+            Message("Try again in those hours."),
+        )
+    if not spool.is_dir():
+        raise ConfigError(Message("There is no folder {folder}.", folder=spool))
+    call_file(channel, context, "0900000000")  # what is wrong is told before numbers are taken
+    under_way = sum(1 for path in spool.iterdir() if path.name.startswith(_PREFIX))
+    free = min(lines, MAX_LINES) - under_way
+    if free <= 0:
+        return 0
+    phones = server.to_ask(free)
+    for phone in phones:
+        name = f"{_PREFIX}{secrets.token_hex(8)}.call"
+        waiting = spool.parent / f".{name}"
+        waiting.touch(mode=0o600)
+        waiting.write_text(call_file(channel, context, phone), encoding="ascii")
+        os.replace(waiting, spool / name)
+    return len(phones)
