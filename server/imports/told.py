@@ -48,6 +48,12 @@ def notes(balance: Balance) -> list[tuple[Message, str]]:
             Message("Of these, sheets of the day after if the times are UTC: say the zone (--zone, on the page: Zone)"),
             balance.times_moved,
         ),
+        (
+            Message(
+                "Days read as day/month that may be month/day, and none above 12 tells: compare the first and last day"
+            ),
+            balance.days_doubtful,
+        ),
         *balance.doubts,
     )
     return [(title, str(value)) for title, value in found if value]

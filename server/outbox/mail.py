@@ -15,6 +15,7 @@ from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, getaddresses
 from pathlib import Path
+from typing import BinaryIO
 
 from pipeline.calendar import INDOCHINA
 from pipeline.errors import InvalidError
@@ -23,6 +24,8 @@ from server.core.config import MailConfig
 from server.outbox.delivery import MAX_S, Deadline, Problem, UndeliveredError, bounded, connected, look_up
 
 MAX_ADDRESSES = 20
+MAX_SAID_BYTES = 65_536
+"""Of what the mail server says while it takes a letter."""
 _ATOM = r"[A-Za-z0-9!#$%&*+/?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"(?=.{{3,120}}\Z){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*", re.ASCII)
@@ -75,6 +78,32 @@ class _Smtp(smtplib.SMTP):
             connection = self.context.wrap_socket(connection, server_hostname=host)
             self._stack.callback(connection.close)
         return connection
+
+    def getreply(self) -> tuple[int, bytes]:
+        """The library keeps whatever lines come, as fast as they come."""
+        if self.file is None:
+            assert self.sock is not None
+            self.file = _Reader(self.sock.makefile("rb"))
+        return super().getreply()
+
+
+class _Reader:
+    """Lines of a mail server, of which all answers to one letter are short. Raises `OSError` after `MAX_SAID_BYTES`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._left = file, MAX_SAID_BYTES
+
+    def readline(self, size: int = -1) -> bytes:
+        """The next line."""
+        line = self._file.readline(size)
+        self._left -= len(line)
+        if self._left < 0:
+            raise OSError("the mail server says too much")
+        return line
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
 
 
 def send(config: MailConfig, letter: EmailMessage) -> int:

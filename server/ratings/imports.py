@@ -387,6 +387,7 @@ def _check(
     balance.not_answered, balance.levels = Counter(sheets.not_answered), Counter(sheets.levels)
     balance.states, balance.doubts = Counter(sheets.sent.states), sheets.scales.doubts(sheets.levels)
     balance.times_open, balance.times_moved = sheets.clock.open, sheets.clock.moved
+    balance.days_doubtful = sheets.clock.doubtful
     sheets.scales.check(column for sheet in balance.sheets if sheet.used for column in sheet.columns)
     table.finish()
     return RatingImport(

@@ -63,6 +63,8 @@ class Balance:
     """Rows whose time says nothing of its zone."""
     times_moved: int = 0
     """Those of them that would be of another day if the time were UTC; 0 where the zone was said."""
+    days_doubtful: int = 0
+    """Rows whose day reads as another with the month first, where no row shows that the day is."""
     doubts: list[tuple[Message, str]] = field(default_factory=list)
     """(what makes it doubtful that the answers are 1 to 5 with 5 the best, a figure)."""
 
@@ -127,6 +129,7 @@ class Balance:
             "levels": {str(level): count for level, count in sorted(self.levels.items())},
             "states": dict(sorted(self.states.items())),
             "times": {"without_zone": self.times_open, "another_day_if_utc": self.times_moved},
+            "days_that_may_be_month_first": self.days_doubtful,
             "doubts": [f"{title}: {figure}" for title, figure in self.doubts],
             "adds_up": self.adds_up,
         }

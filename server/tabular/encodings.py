@@ -42,6 +42,11 @@ WINDOWS_1258 = Encoding("Windows-1258", "cp1258")
 TCVN3 = Encoding("TCVN3 (ABC)", "latin-1", "tcvn3")
 VNI = Encoding("VNI", "cp1252", "vni")
 LEGACY = (WINDOWS_1258, TCVN3, VNI)
+VISCII = (
+    "ẠẮẰẶẤẦẨẬẼẸẾỀỂỄỆỐỒỔỖỘỢỚỜỞỊỎỌỈỦŨỤỲÕắằặấầẩậẽẹếềểễệốồổỗỠƠộờởịỰỨỪ"
+    "ỬơớƯÀÁÂÃẢĂẳẵÈÉÊẺÌÍĨỳĐứÒÓÔạỷừửÙÚỹỵÝỡưàáâãảăữẫèéêẻìíĩỉđựòóôõỏọụùúũủýợỮ"
+)
+"""What its bytes from 128 on are: no program writes it any more, but its files read in TCVN3 as other words."""
 WESTERN = Encoding("Windows-1252", "cp1252")
 """Has not all Vietnamese letters, so nobody writes a whole file in it; but `Phòng Công chúng` reads in it as well as,
 wrongly, in TCVN3 (`Phũng Cụng chỳng`). What may be that is refused."""
@@ -72,6 +77,8 @@ _SYLLABLE = re.compile(
     "(?:ng|nh|ch|[ckmnpt])?"  # k: Đắk Lắk
 )
 _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
+_AFTER_STOPS = frozenset("\u0301\u0323")
+"""The tones that a syllable that ends in a stop can have: `pháp`, `tập`, never `phảp`."""
 _SIGNS = frozenset("\u00a0°±²³½¼¾")
 """What stands beside Vietnamese words without belonging to one."""
 _WORD = re.compile("(?:[A-Za-z]|[^\\x00-\\x7f\u2000-\u2bff\u3000-\u303f])+")
@@ -93,10 +100,13 @@ def _vni_letter(found: re.Match[str]) -> str:
 
 
 def is_syllable(word: str) -> bool:
-    """Whether a word can be a Vietnamese syllable: letters in their order, at most one tone."""
+    """Whether a word can be a Vietnamese syllable: letters in their order, at most one tone, after stops one of two."""
     decomposed = unicodedata.normalize("NFD", word.lower())
     tones = sum(1 for letter in decomposed if letter in _TONES)
     base = unicodedata.normalize("NFC", "".join(c for c in decomposed if c not in _TONES))
+    is_stopped = base.endswith(("c", "ch", "k", "p", "t")) and tones == 1
+    if is_stopped and not _AFTER_STOPS & set(decomposed):
+        return False
     return tones <= 1 and _SYLLABLE.fullmatch(base) is not None
 
 
@@ -141,22 +151,28 @@ def ungarbled(text: str) -> str:
 
 _ESCAPES = re.compile(
     r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z](?:acute|grave|circ|tilde|uml));"
-    r"|\\u[0-9a-fA-F]{4}"
+    r"|\\u[0-9a-fA-F]{4}|(?:%[0-9a-fA-F]{2}){2,}|(?:=[0-9A-F]{2}){2,}"
 )
-"""A letter as HTML or JSON writes it."""
+"""Letters as HTML, JSON, an address or a letter's body (quoted-printable) writes them."""
 
 
 def unescaped(text: str) -> str:
     """What a text was before a program wrote its letters for a page or a protocol (`S&#7903;`, `S\\u1edf`); empty where
     it is plain."""
-    if "&" not in text and "\\u" not in text:
+    if not any(sign in text for sign in ("&", "\\u", "%", "=")):
         return ""
     found = _ESCAPES.sub(_letter, text)
     return one_line(found) if found != text else ""
 
 
 def _letter(found: re.Match[str]) -> str:
-    return chr(int(found[0][2:], 16)) if found[0].startswith("\\") else html.unescape(found[0])
+    given = found[0]
+    if given[0] in "%=":
+        try:
+            return bytes.fromhex(given.replace(given[0], "")).decode("utf-8")
+        except UnicodeDecodeError:
+            return given
+    return chr(int(given[2:], 16)) if given.startswith("\\") else html.unescape(given)
 
 
 def _bytes_of(text: str, codec: str) -> bytes:
@@ -209,6 +225,10 @@ def _utf_8(path: Path) -> tuple[int, int, bytes]:
     return sound, damaged, bytes(sample[:SAMPLE_BYTES])
 
 
+def _viscii(sample: bytes) -> str:
+    return "".join(VISCII[byte - 0x80] if byte >= 0x80 else chr(byte) for byte in sample)
+
+
 def _legacy(path: Path, sample: bytes) -> Encoding:
     shares = []
     for encoding in LEGACY:
@@ -222,6 +242,8 @@ def _legacy(path: Path, sample: bytes) -> Encoding:
         share = 0.0
     # Windows-1258 is what Windows writes in Vietnam: a word that it alone can read is enough
     told = best > share if not encoding.font_code else best - share >= AHEAD
+    if encoding.font_code and syllables_share(_viscii(sample))[0] >= best:
+        told = False
     if best >= CERTAIN and best - second >= AHEAD and told:
         return encoding
     raise RefusedError("unknown_code")

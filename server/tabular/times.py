@@ -15,6 +15,10 @@ from server.tabular.values import digits_of, read_day
 
 _OFFSET = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", re.IGNORECASE)
 _NAMED = re.compile(r"[A-Za-z]+(?:/[A-Za-z_+-]+){1,2}")
+_PARTS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}(?!\d)")
+MONTHS = 12
+MIN_DAYS = 3
+"""So few rows tell nothing of how a file writes its days."""
 _OPEN = re.compile(r"\d[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?(AM|PM|SA|CH))?$", re.IGNORECASE)
 _FIRST_HOUR_MOVED = 17
 """UTC: from then on it is tomorrow in Indochina time."""
@@ -43,17 +47,22 @@ def find_zone(text: str) -> tzinfo | None:
 
 class Clock:
     """Reads days of rows. `open`: rows whose time says no zone; `moved`: those of another day if it were UTC, counted
-    where nobody has said the zone."""
+    where nobody has said the zone; `swapped`: those that read as another day with the month first."""
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self.open = self.moved = 0
+        self.open = self.moved = self.swapped = 0
+        self._is_day_first = False
 
     def day(self, text: str) -> int:
         """The day index of a cell. Raises `ValueError`."""
         if not text:
             raise ValueError(Message("the day is missing"))
         found = read_day(text, self._zone)
+        if parts := _PARTS.match(digits_of(text)):
+            first, second = int(parts[1]), int(parts[2])
+            self._is_day_first = self._is_day_first or first > MONTHS
+            self.swapped += first != second and first <= MONTHS
         if match := _OPEN.search(digits_of(text)):
             hour, half = int(match[1]), (match[4] or "").upper()
             hour = hour % 12 + (12 if half in ("PM", "CH") else 0) if half else hour
@@ -61,3 +70,8 @@ class Clock:
                 self.open += 1
                 self.moved += self._zone is None and hour >= _FIRST_HOUR_MOVED
         return found
+
+    @property
+    def doubtful(self) -> int:
+        """Rows that may be of another day, where no row shows that the file writes the day first."""
+        return 0 if self._is_day_first or self.swapped < MIN_DAYS else self.swapped

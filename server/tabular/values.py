@@ -220,8 +220,10 @@ def read_month(text: str) -> int:
         year, month = int(groups["year"] or groups["year2"]), int(groups["month"] or groups["month2"])
     elif (english := _MONTH_ENGLISH.match(plain)) and (found := _english_month(english["name"])):
         year, month = int(english["year"]), found
-    else:
+    elif _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(plain):
         return month_of_day(read_day(text))
+    else:
+        raise ValueError(Message("no month: '{text}' (write 2026-07 or 07/2026)", text=text[:30]))
     if not 1 <= month <= 12:
         raise ValueError(Message("no such month: '{text}'", text=text[:20]))
     return month_of_day(read_day(f"1/{month}/{year}"))

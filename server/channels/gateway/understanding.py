@@ -38,6 +38,9 @@ _SKIP = frozenset({"bỏ qua", "bo qua", "skip", "không biết", "khong biet"})
 _LEAVING = re.compile(
     r"(?:(?:tôi|em|mình|xin|cho tôi|toi|minh) )*(?:dừng|stop|từ chối|tu choi)"
     r"(?: (?:lại|lai|trả lời|tra loi|khảo sát|khao sat|nhắn tin|nhan tin))?"
+    r"|(?:(?:tôi|em|mình|xin|cho tôi|toi|minh) )*(?:hủy đăng ký|huỷ đăng ký|huy dang ky|unsubscribe|ngừng(?= ))"
+    r"(?: (?:lại|trả lời|khảo sát|nhắn tin))?"
+    r"|(?:(?:xin|làm ơn) )?(?:đừng|không|ngừng|dung|khong) (?:nhắn|gửi|nhan|gui)(?: tin)?(?: (?:nữa|nua))"
     r"|(?:xin )?dung (?:lại|lai|trả lời|tra loi|khảo sát|khao sat|nhắn tin|nhan tin)"
 )
 """`dung` without its mark is `đúng` (right) and `dùng` (use) as well: alone it is the word that the greeting names,

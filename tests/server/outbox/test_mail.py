@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import time
 from email.utils import getaddresses
 from pathlib import Path
 from random import Random
@@ -134,6 +135,17 @@ def test_whoever_hangs_or_drips_is_left_after_a_bound(
     with talker(says, again_s=again_s) as port, pytest.raises(UndeliveredError) as told:
         mail.send(_config(port), LETTER)
     assert told.value.problem in (Problem.NO_ANSWER, Problem.REFUSED)
+
+
+@pytest.mark.parametrize("first", [b"220-a\r\n", b"220 a\r\n250-b\r\n"], ids=["greeting", "its abilities"])
+def test_whoever_talks_without_end_is_left_before_it_is_kept(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library keeps every line of an answer: as much memory as comes within the bound of time."""
+    monkeypatch.setattr(delivery, "MAX_S", 30.0)
+    begun = time.monotonic()
+    with talker(first + first.splitlines(keepends=True)[-1] * 20_000) as port, pytest.raises(UndeliveredError) as told:
+        mail.send(_config(port), LETTER)
+    assert told.value.problem is Problem.NO_ANSWER
+    assert time.monotonic() - begun < 20
 
 
 def test_no_server_at_all() -> None:

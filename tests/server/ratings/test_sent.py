@@ -159,3 +159,22 @@ def test_zones_of_a_setting() -> None:
     for text in ("UTC+15", "Hà Nội", "../../etc/passwd", "7", "America/Nowhere", "+1e9"):
         with pytest.raises(InvalidError):
             find_zone(text)
+
+
+@pytest.mark.parametrize(
+    ("days", "doubtful"),
+    [
+        (("7/1/2026", "7/2/2026", "7/3/2026", "7/7/2026"), 3),
+        (("7/1/2026", "7/2/2026", "7/3/2026", "13/2/2026"), 0),
+        (("2026-07-01", "2026-07-02", "2026-07-03"), 0),
+        (("7/1/2026", "7/2/2026"), 0),
+    ],
+)
+def test_days_that_may_have_the_month_first_are_told(
+    store: Engine, province: int, tmp_path: Path, days: tuple[str, ...], doubtful: int
+) -> None:
+    """A form program of America writes July's first days as 7/1, 7/2: read as January, February, with no word."""
+    lines = ("agency,day,overall", *(f"so-a,{day},5" for day in days))
+    balance = _import(store, province, tmp_path / "in.csv", *lines)
+    assert balance.days_doubtful == doubtful
+    assert any("month/day" in title for title in _told(balance)) == bool(doubtful)

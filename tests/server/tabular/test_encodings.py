@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from server.tabular.encodings import TCVN3, VNI, encoding_of, font_code_of, is_syllable, ungarbled
+from server.tabular.encodings import TCVN3, VISCII, VNI, encoding_of, font_code_of, is_syllable, unescaped, ungarbled
 from server.tabular.records import RefusedError
 
 NAMES = (
@@ -116,3 +116,36 @@ def test_garbled_names_are_recognised(codec: str, name: str) -> None:
     )
     if "\ufffd" not in garbled:
         assert ungarbled(unicodedata.normalize("NFC", garbled)) == name
+
+
+def test_a_code_that_nobody_is_left_of_is_not_taken_for_another(tmp_path: Path) -> None:
+    """VISCII reads in TCVN3 as other syllables (`Sở Tư pháp` as `Sã Tò phỏp`), and was taken in as such."""
+    path = tmp_path / "in.csv"
+    for text in ("Sở Tư pháp", "Uỷ ban nhân dân xã Hữu Lũng", "Sở Nông nghiệp và Môi trường", "Phường Trần Phú"):
+        path.write_bytes(b"code,name\n" + bytes(_viscii_byte(c) for c in text) + b"\n")
+        with pytest.raises(RefusedError, match="unknown_code"):
+            encoding_of(path)
+
+
+def _viscii_byte(letter: str) -> int:
+    return ord(letter) if letter < "\x80" else 0x80 + VISCII.index(letter)
+
+
+@pytest.mark.parametrize(("word", "fits"), [("pháp", 1), ("phảp", 0), ("phạt", 1), ("tìch", 0), ("Đắk", 1), ("Đăk", 1)])
+def test_a_syllable_that_ends_in_a_stop_has_one_of_two_tones(word: str, fits: int) -> None:
+    assert is_syllable(word) == bool(fits)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("S%E1%BB%9F T%C6%B0", "Sở Tư"),
+        ("S=E1=BB=9F T=C6=B0", "Sở Tư"),
+        ("100%20", ""),
+        ("50% 30%", ""),
+        ("=A1=B2", ""),
+        ("%AB%CD", ""),
+    ],
+)
+def test_letters_as_addresses_and_letters_bodies_write_them(text: str, meant: str) -> None:
+    assert unescaped(text) == meant

@@ -50,7 +50,8 @@ LEVELS: dict[int, str] = {
 STOPS = (
     "DUNG|dung|Dung|dừng|Dừng|DỪNG|dừng lại|dừng ạ|stop|STOP|Stop.|TU CHOI|tu choi|từ chối|"
     "Từ chối|TỪ CHỐI|từ chối trả lời|tôi từ chối|xin dừng|dừng khảo sát|stop!|xin từ chối ạ|"
-    "dung lai|#|＃|dừng nhắn tin"
+    "dung lai|#|＃|dừng nhắn tin|ngừng nhắn tin|hủy đăng ký|huỷ đăng ký ạ|HUY DANG KY|unsubscribe|"
+    "đừng nhắn nữa|đừng gửi tin nữa|xin đừng nhắn tin nữa|khong nhan tin nua"
 )
 SKIPS = "0|０|bỏ qua|Bỏ qua|bo qua|skip|0.|không biết|0 ạ"
 UNCLEAR = (
