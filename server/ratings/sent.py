@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.language import Message
 from pipeline.text import without_marks
+from server.tabular.columns import STATE
 from server.tabular.labels import plain
 
 INSTANCES = ("instance", "instance_id", "key")
@@ -39,6 +40,7 @@ _KHONG = frozenset(map(plain, (
     "chưa hoàn thành", "chưa xong", "chưa gửi", "bỏ dở", "dở dang", "loại", "bị loại", "loại bỏ", "xem trước",
 )))  # fmt: skip
 _THIS_IS_NONE = frozenset(("", "0", "no", "n", "false", "f", "khong", "live", "real", "that"))
+_COMPLETE = ("complete", "completed", "finished")
 _NUMBERED = frozenset(("responseid", "recordeddate", "distributionchannel"))
 _NUMBERED_BITS = 1 | 2 | 8
 """Of the numbers that Qualtrics writes for a status: a preview, a test, probably spam."""
@@ -78,8 +80,8 @@ class Sent:
             raise ValueError(Message("its reviewer refused the sheet ('{text}'): take the row out", text=review[:30]))
         if plain(test := cells.get("test", "")) not in _THIS_IS_NONE:
             raise _no_sheet(test)
-        for name in STATES:
-            if text := cells.get(name, ""):
+        for name, text in cells.items():
+            if text and (name in STATES or name.startswith(STATE)):
                 self._check_state(text, name)
 
     def _check_state(self, text: str, name: str) -> None:
@@ -87,6 +89,9 @@ class Sent:
         is_number = name == "status" and self._is_numbered and text.isascii() and text.isdigit() and len(text) < 4
         if words & _NO_SHEET or plain(text) in _KHONG or (is_number and int(text) & _NUMBERED_BITS):
             raise _no_sheet(text)
+        if name.endswith(_COMPLETE) and plain(text) in _UNFINISHED:
+            raise ValueError(Message("the sheet was begun and never sent ('{text}'): take the row out", text=text[:30]))
+        text = f"{name.removeprefix(STATE)}: {text}" if name.startswith(STATE) else text
         if text in self.states or len(self.states) < MAX_STATES:
             self.states[text] += 1
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 
 from pipeline.instruments import OVERALL, Instrument
-from pipeline.text import one_line
+from pipeline.text import one_line, without_marks
 from server.tabular.labels import plain
 
 ALIASES: dict[str, tuple[str, ...]] = {
@@ -47,9 +47,18 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "phone": ("phone", "điện thoại", "số điện thoại", "sđt"),
     "organisation": ("organisation", "organization", "tổ chức", "đơn vị công tác", "bưu cục"),
     "expectation": ("expectation", "mong đợi", "kỳ vọng"),
-    "review": ("review", "_validation_status", "ReviewState", "trạng thái duyệt", "tình trạng duyệt"),
-    "instance": ("instance", "_uuid", "ResponseId", "response_id", "submission_id", "mã lượt trả lời"),
-    "instance_id": ("instanceID", "meta-instanceID"),
+    "review": ("review", "_validation_status", "ReviewState", "review_status", "trạng thái duyệt", "tình trạng duyệt"),
+    "instance": (
+        "instance",
+        "_uuid",
+        "ResponseId",
+        "response_id",
+        "submission_id",
+        "mã lượt trả lời",
+        "ec5_uuid",
+        "interview__id",
+    ),
+    "instance_id": ("instanceID", "meta-instanceID", "form.meta.instanceID"),
     "key": ("KEY", "SubmissionKey"),
     "finished": ("finished", "completed", "is_complete", "complete", "đã hoàn thành", "hoàn thành"),
     "submitted": ("submitdate", "date_submitted", "submitted_at", "ngày gửi", "thời điểm gửi"),
@@ -107,6 +116,30 @@ _NUMBERED = re.compile(r"^\d{1,2} ?[.)] ?(?=\D)")
 _QUESTION = re.compile(r"^(?:câu|câu hỏi|tiêu chí|question|item|q)[ .]*\d{1,2}(?![A-Za-z0-9])", re.IGNORECASE)
 _SET = re.compile(r"<[^<>]{1,80}>|\*\*|__")
 _LEADING = re.compile(r"^[\s*#(\[{•·–-]+(?=[A-Za-zÀ-ỹ])")
+STATE = "state:"
+"""How the name of a further column begins that says what became of a sheet, whatever its program calls it."""
+_STATE = re.compile(
+    r"(?:^|[ _.-])(?:status|disposition|preview|tests?|complete|completed|finished|validity|trang thai|tinh trang"
+    r"|hop le|phieu thu)(?:$|[ _.:-])"
+)
+_OF_PROGRAMS = frozenset(
+    (
+        "form",
+        "instance",
+        "instance_id",
+        "key",
+        "review",
+        "finished",
+        "submitted",
+        "status",
+        "outcome",
+        "sent_by",
+        "test",
+    )
+)
+"""Columns in which form programs say what became of a sheet."""
+_WITH_TEXT = re.compile(r"^([A-Za-z_]\w*)(?:\. ?|: | \[)(?=\S)", re.ASCII)
+"""A column's code before its wording, such as `submitdate. Date submitted`."""
 _GROUPS = re.compile(r"[A-Za-z_]\w*(?:\[\d{1,4}\])?(?:[/:-][A-Za-z_]\w*(?:\[\d{1,4}\])?)+", re.ASCII)
 _TURN = re.compile(r"\[\d+\]")
 """Which turn of a group that is asked again (`members[2]/C1`)."""
@@ -151,14 +184,22 @@ def recogniser(
         if any_name and _NAME.match(text.casefold()):
             return text.casefold()
         found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text))) or _in_groups(text, known)
+        if found is None and (head := _WITH_TEXT.match(text)) and known.get(plain(head[1])) in _OF_PROGRAMS:
+            found = known[plain(head[1])]
         if instrument is not None and (found is None or found not in ALIASES):
-            found = found or _item(text, known)
-        if columns is not None and (found is None or (not found.startswith(("item:", "?")) and found not in columns)):
+            found = found or _item(text, known) or _state(text)
+        if columns is not None and (
+            found is None or (not found.startswith(("item:", "?", STATE)) and found not in columns)
+        ):
             own = _OWN.get(plain(text))
             return own if own in columns else None
         return found
 
     return name
+
+
+def _state(text: str) -> str | None:
+    return f"{STATE}{plain(text)}" if _STATE.search(without_marks(text)) else None
 
 
 def _bare(text: str) -> str:

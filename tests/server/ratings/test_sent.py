@@ -70,6 +70,11 @@ def _told(balance: Balance) -> dict[str, str]:
         ("Trạng thái", "KHÔNG HỢP LỆ"),
         ("Trạng thái", "Chưa hoàn thành"),
         ("Status", "Over Quota"),
+        ("Submission Status", "DELETED"),
+        ("review_status", "REJECTED"),
+        ("survey_complete", "0"),
+        ("Tình trạng phiếu khảo sát", "Bỏ dở"),
+        ("meta_test", "test"),
     ],
 )
 def test_a_test_a_draft_or_what_is_void_is_no_sheet(
@@ -178,3 +183,15 @@ def test_days_that_may_have_the_month_first_are_told(
     balance = _import(store, province, tmp_path / "in.csv", *lines)
     assert balance.days_doubtful == doubtful
     assert any("month/day" in title for title in _told(balance)) == bool(doubtful)
+
+
+@pytest.mark.parametrize("between", [". ", ": ", " ["])
+def test_a_columns_code_before_its_wording_is_that_column(
+    store: Engine, province: int, tmp_path: Path, between: str
+) -> None:
+    """LimeSurvey writes both: what was never sent was counted, as nobody knew the column."""
+    headings = (f"id{between}Response ID", f"submitdate{between}Date submitted", "agency", "day", "overall")
+    rows = ("1,2026-07-05 10:00:00,so-a,5/7/2026,5", "2,,so-a,5/7/2026,4", "1,2026-07-05 10:00:00,so-a,5/7/2026,5")
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, tmp_path / "in.csv", ",".join(headings), *rows)
+    assert [(row, str(reason)[:8]) for row, reason in caught.value.rows] == [(3, "the shee"), (4, "the same")]
