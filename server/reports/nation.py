@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_compl
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Engine, func
 
@@ -43,6 +43,8 @@ from server.store.engine import connect, read
 from server.store.tables.ratings import ratings
 from server.tabular.row_files import as_csv
 
+T = TypeVar("T")
+R = TypeVar("R")
 DONE = "province.json"
 """The file of a province's folder that says what it is; the folder has it when it is whole."""
 FORMAT = 1
@@ -212,18 +214,33 @@ def _by_processes(tasks: Sequence[Task], workers: int) -> Iterator[Scored]:
         return
     # workers share the processors by provinces: threads within one would only stand in each other's way
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    try:
+        yield from each_apart(score_province, tasks, workers)
+    except BrokenProcessPool:
+        raise StoreError(
+            Message("A process that scored a province was killed (memory?)."),
+            Message("Run the command again: provinces that are done are kept. Fewer --workers need less memory."),
+        ) from None
+
+
+def each_apart(work: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
+    """`work` of every task, each in a process of its own, `workers` at once; results as they come. Raises
+    `BrokenProcessPool` where a process was killed.
+
+    Not one pool whose processes end after some tasks: since CPython 3.11 no new ones are made for them, and the rest
+    is waited for without end (python/cpython#115634)."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context, max_tasks_per_child=4) as pool:
-        futures = [pool.submit(score_province, task) for task in tasks]
+
+    def alone(task: T) -> R:
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            return pool.submit(work, task).result()
+
+    with ThreadPoolExecutor(workers) as threads:
+        futures = [threads.submit(alone, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
-        except BrokenProcessPool:
-            raise StoreError(
-                Message("A process that scored a province was killed (memory?)."),
-                Message("Run the command again: provinces that are done are kept. Fewer --workers need less memory."),
-            ) from None
         finally:
             for future in futures:
                 future.cancel()
