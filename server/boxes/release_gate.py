@@ -24,6 +24,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import reduce
+from itertools import chain
 from operator import add
 from typing import Any
 
@@ -37,7 +38,7 @@ from server.boxes.registry import Box
 from server.core.changes import record_change
 from server.core.scope import Scope
 from server.store.channels import COUNTER_TABLET
-from server.store.engine import keys_in
+from server.store.engine import keys_in, raw_rows
 from server.store.tables.boxes import boxes as boxes_table
 from server.store.tables.ratings import ratings
 from server.store.tables.releases import CELL_COLUMNS, releases
@@ -335,10 +336,9 @@ def _tablet_ratings(
         ratings.c.month.between(first_month, last_month),
     )
     found: dict[tuple[int, int | None, int], tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for row in connection.execute(query.group_by(*keys)):
-        counts = (int(row.rated - row.satisfied), int(row.satisfied))
-        places = {(row.agency_id, row.counter_id, row.month), (row.agency_id, None, row.month)}
-        for place in places:
+    for agency, counter, month, rated, good in chain.from_iterable(raw_rows(connection, query.group_by(*keys))):
+        counts = (int(rated - good), int(good))
+        for place in {(agency, counter, month), (agency, None, month)}:
             before = found[place]
             found[place] = (before[0] + counts[0], before[1] + counts[1])
     return found
@@ -352,4 +352,5 @@ def _transactions(
     query = query.where(transactions.c.month.between(first_month, last_month)).group_by(*keys)
     if len(agencies) <= FEW_AGENCIES:
         query = query.where(transactions.c.agency_id.in_(sorted(agencies)))
-    return {(row.agency_id, row.month): int(row.known) for row in connection.execute(query)}
+    rows = chain.from_iterable(raw_rows(connection, query))
+    return {(agency, month): int(count) for agency, month, count in rows}

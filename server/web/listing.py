@@ -76,4 +76,4 @@ def listing(
 def holds(words: str, *names: str) -> bool:
     """Whether one of the names holds all the words that somebody looks for, with or without marks."""
     sought = without_marks(words).split()
-    return any(all(word in without_marks(name) for word in sought) for name in names)
+    return not sought or any(all(word in without_marks(name) for word in sought) for name in names)

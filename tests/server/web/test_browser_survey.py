@@ -42,6 +42,23 @@ def _log_in(page: Page, survey: Survey, name: str) -> None:
     page.wait_for_url(lambda url: "log-in" not in url)
 
 
+_STICKS_OUT = """() => [...document.querySelectorAll("fieldset .choice")].filter(choice =>
+  choice.getBoundingClientRect().right > choice.closest("fieldset").getBoundingClientRect().right
+  || choice.scrollWidth > choice.clientWidth).length"""
+
+
+def test_answers_stay_within_their_question_on_a_small_telephone_with_text_twice_its_size(
+    survey: Survey, page: Page
+) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    with write(survey.engine) as connection:
+        token = issue(connection, survey.province.province_id, survey.round.id, survey.agency)[0]
+    page.goto(f"{survey.url}/s/{token}")
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate(_STICKS_OUT) == 0
+    assert too_small(page) == []
+
+
 @pytest.mark.parametrize(("width", "light"), [(390, True), (390, False), (1100, False)])
 def test_citizens_pages_are_large_enough_in_light_and_dark(survey: Survey, page: Page, width: int, light: bool) -> None:
     """Text of 16 px, targets of 48 px, contrast: on the form, its refusal, the thanks, a wrong link and feedback."""
