@@ -121,6 +121,7 @@ COMMANDS: dict[str, tuple[str, Message]] = {
         "server.commands.call",
         Message("the 1022 centre's Asterisk: lead calls, begin them, list prompts"),
     ),
+    "server zalo": ("server.commands.zalo", Message("ask by Zalo Notification Service, take the stars given there")),
     "server push": ("server.commands.push", Message("published figures for one neighbour: sent, taken, refused")),
     "server upgrade": ("server.commands.upgrade", Message("migrate the store to this version")),
     "server doctor": ("server.commands.doctor", Message("look at everything that the server needs; say what is wrong")),

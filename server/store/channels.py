@@ -170,6 +170,14 @@ SMS = Channel(
     simulated_share=0.10,
     simulated_shift=-0.20,
 )
+ZALO = Channel(
+    "zalo",
+    Message("Zalo message"),
+    Form.SHORT,
+    AskedBy.SYSTEM,
+    sheets_a_day=5_000,
+    aliases=("zns", "tinnhanzalo", "tinzalo"),
+)
 CALL_1022 = Channel(
     "call_1022",
     Message("1022 automated call"),
@@ -201,4 +209,4 @@ PAPER = Channel(
     simulated_share=0.25,
     simulated_shift=0.30,
 )
-CHANNELS = ChannelRegistry(COUNTER_TABLET, ONLINE, RECEIPT, SMS, CALL_1022, HOTLINE, PAPER)
+CHANNELS = ChannelRegistry(COUNTER_TABLET, ONLINE, RECEIPT, SMS, ZALO, CALL_1022, HOTLINE, PAPER)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from pipeline.calendar import today
 from pipeline.errors import InvalidError
@@ -112,8 +113,18 @@ def links_of_portal(connection: Connection, scope: Scope, round_id: int, agency_
 def find(connection: Connection, token: str) -> Invitation | None:
     """The invitation of a token, used or not; None for an unknown one."""
     row = connection.execute(select(invitations).where(invitations.c.token_hash == digest(token))).first()
-    if row is None:
-        return None
+    return None if row is None else _of_row(row)
+
+
+def find_hash(connection: Connection, scope: Scope, start: str, channel: str) -> Invitation | None:
+    """The invitation of a channel whose token's hash begins with so many hexadecimal digits."""
+    hashes = invitations.c.token_hash
+    query = scope.select(invitations).where(hashes >= start, hashes < f"{start}g", invitations.c.channel == channel)
+    row = connection.execute(query).first()
+    return None if row is None else _of_row(row)
+
+
+def _of_row(row: Row[Any]) -> Invitation:
     return Invitation(
         row.id,
         row.province_id,

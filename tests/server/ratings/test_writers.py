@@ -19,12 +19,13 @@ WRITERS = {
     "channels/gateway/gateway.py",
     "channels/online/page.py",
     "channels/paper/paper.py",
+    "channels/zalo/polling.py",
     "feedback/page.py",
     "ratings/batches.py",
     "simulation/past.py",
     "simulation/province.py",
 }
-"""Who stores ratings: tablets, SMS and calls, online, paper, hotline, files, the simulation."""
+"""Who stores ratings: tablets, SMS and calls, Zalo, online, paper, hotline, files, the simulation."""
 
 
 def _sources() -> dict[str, ast.Module]:

@@ -22,6 +22,7 @@ from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.ratings.audit import audit_ratings
 from server.retention.verify import verify_store
+from server.store.channels import CHANNELS
 from server.store.engine import connect, read, write
 from server.store.tables.ratings import ratings
 from server.store.tables.rounds import invitations, rounds
@@ -101,7 +102,8 @@ def test_a_store_of_before_is_upgraded_whole(
     assert json.loads(capsys.readouterr().out) == {"before": "0016", "after": newest_version()}
     after = old_store.rows_of(old)
     assert old_store.lost_or_changed(before, after, meant=MEANT) == []
-    assert {name for name in before if len(before[name]) != len(after[name])} == {"sessions"}
+    assert {name for name in before if len(before[name]) != len(after[name])} == {"sessions", "channels"}
+    assert {row["code"] for row in after["channels"].values()} == {channel.code for channel in CHANNELS}
     assert all(not rows for name, rows in after.items() if name not in before), "what is new is empty"
     for key, row in before["feedback"].items():
         assert after["feedback"][key]["code_hash"] == hashlib.sha256(row["code"].encode()).hexdigest()
