@@ -20,7 +20,11 @@ class _Answer(BaseModel):
 
 
 class ScoreAnswer(_Answer):
-    """One agency in one period; indices and bounds in 0..100."""
+    """One agency in one period; indices and bounds in 0..100. A language that was added has a name and a verdict of its
+    own, as `name_tyz`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, str]
 
     id: str
     name_vi: str

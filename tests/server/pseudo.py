@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, select
 
-from pipeline.instruments import load_instrument
+from pipeline.instruments import shipped_instruments
 from pipeline.language import Text
 from pipeline.language.catalogues import FOLDERS, forget
 from pipeline.language.update import extracted
@@ -20,11 +20,12 @@ from server.scores.tables import TABLES
 from server.store.engine import read
 from server.store.metadata import metadata
 
-SENTENCE = 40
+SENTENCE = 20
 HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=1; plural=0;\\n"\n\n'
 NOT_WORDS = re.compile(
     rf"\((?:{'|'.join(TABLES)})\)|/[\w/.-]+|\beff\b|Fay–Herriot|Kappa|Alpha|"
-    r"Hài Lòng|SIPAS|CSV|XLSX|Parquet|JSON|PDF|GPU|CPU|SMS|QR|n_eff|rho|lambda|Pearson|Spearman|CCC \(Lin\)|kappa|alpha"
+    r"Hài Lòng|SIPAS|CSV|XLSX|Excel|DOCX|Parquet|JSON|PDF|GPU|CPU|SMS|QR|"
+    r"n_eff|rho|lambda|Pearson|Spearman|CCC \(Lin\)|kappa|alpha"
     r"|\b[nexv]\b|\b\d[\w.–-]*|[\w.-]+\.[\w-]+|[a-z]+(?:_[a-z0-9.]+)+|[A-Z]\d+|\bp\b|\d{4}-Q\d",
 )
 """Names of programs, files, formats, tables, codes, paths and measures, which no language writes otherwise."""
@@ -94,10 +95,10 @@ def names_of(engine: Engine) -> set[str]:
             for row in connection.execute(select(table)):
                 found |= {value for value in row if isinstance(value, str) and value}
                 found |= {name for value in row if isinstance(value, Text) for name in value.texts}
-    for code in ("2640", "1383"):
-        instrument = load_instrument(code)
+    for instrument in shipped_instruments():
         found |= {word for text in (instrument.title, instrument.overall) for word in (text.vi, text.en)}
-        parts = (*instrument.scale, *instrument.factors, *instrument.items, *instrument.reasons)
+        parts = (*instrument.scale, *instrument.blocks, *instrument.factors, *instrument.items, *instrument.reasons)
+        parts = (*parts, *(choice for item in instrument.items for choice in item.choices))
         found |= {word for part in parts for word in (part.vi, part.en)}
     for article in provisions().values():
         found |= {word for text in (article.says, article.act) for _, word in text.words}
