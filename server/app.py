@@ -86,6 +86,7 @@ ROUTERS = (
     "server.channels.rounds_page",
     "server.channels.paper.page",
     "server.ratings.review_page",
+    "server.sampling.households_page",
     "server.sampling.page",
     "server.imports.page",
     "server.ratings.exports",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -119,28 +120,47 @@ def state_text(states: Sequence[VillageState], satisfied: Answers, _: Say) -> st
         )
         left = [f"{words}: {' '.join(map(str, numbers))}" for words, numbers in todo if numbers]
         lines.append("; ".join([f"{village.commune}, {village.name}: {done}", *left]))
+    lines += ["", _("Response without replacements: {rate} %", rate=Number(response_of(states), 1))]
+    try:
+        found = share_of(states, satisfied)
+    except StatisticsError as error:
+        return "\n".join([*lines, _(error.message)])
+    lines.append(
+        _(
+            "Satisfied, weighted by chance: {share} % ({low} to {high} %), {answers} answers",
+            share=Number(found.share, 1),
+            low=Number(found.low, 1),
+            high=Number(found.high, 1),
+            answers=found.answers,
+        )
+    )
+    return "\n".join(lines)
+
+
+def response_of(states: Sequence[VillageState]) -> float:
+    """Answers of those drawn first, percent of those of them that are households; replacements do not raise it."""
     eligible = sum(len(state.drawn.picks) - state.gone for state in states)
-    answered = sum(state.answered for state in states)
-    rate = Number(100 * answered / eligible, 1) if eligible else Number(0.0, 1)
-    lines += ["", _("Response without replacements: {rate} %", rate=rate)]
+    return 100 * sum(state.answered for state in states) / eligible if eligible else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Satisfied households, weighted by chance, with the interval at .95; percent."""
+
+    share: float
+    low: float
+    high: float
+    answers: int
+
+
+def share_of(states: Sequence[VillageState], satisfied: Answers) -> Share:
+    """The figure of a sample. Raises `StatisticsError` where there is no answer, or one commune alone."""
     above: dict[tuple[str, str], NDArray[np.float64]] = {
         key: np.array(values, dtype=np.float64) for key, values in satisfied.items()
     }
-    try:
-        found = household_ratio(states, above, {key: np.ones(len(values)) for key, values in above.items()})
-    except StatisticsError as error:
-        return "\n".join([*lines, _(error.message)])
+    found = household_ratio(states, above, {key: np.ones(len(values)) for key, values in above.items()})
     share, error_of = float(found.estimate[0]), float(found.error[0])
     answers = sum(len(values) for values in satisfied.values())
     n_eff = min(float(answers), share * (1 - share) / error_of**2) if error_of > 0 else float(found.degrees + 1)
     low, high = wilson(share, n_eff, t_quantile(found.degrees))
-    lines.append(
-        _(
-            "Satisfied, weighted by chance: {share} % ({low} to {high} %), {answers} answers",
-            share=Number(100 * share, 1),
-            low=Number(100 * float(low), 1),
-            high=Number(100 * float(high), 1),
-            answers=answers,
-        )
-    )
-    return "\n".join(lines)
+    return Share(100 * share, 100 * float(low), 100 * float(high), answers)

@@ -1,16 +1,21 @@
-"""A sample of households by command: the draw, and where it stands after the calls."""
+"""A sample of households by command and by page: the draw, and where it stands after the calls."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from openpyxl import Workbook
+from sqlalchemy import Engine
 
 from calibration.households import HouseholdSettings, draw_households
 from hailong.cli import main
 from server.sampling.households import read_frame
+from server.store.tables.users import Role
+from tests.server.client import Browser
+from tests.server.province import application, fill_province
 
 DRAW = ["--communes", "4", "--villages", "2", "--households", "5", "--replacements", "2", "--seed", "9"]
 
@@ -96,3 +101,61 @@ def test_a_frame_without_its_columns(tmp_path: Path, capsys: pytest.CaptureFixtu
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     assert main(["server", "households", str(path), *DRAW]) != 0
     assert "thon.csv" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_the_same_by_page(store: Engine, frame: Path, tmp_path: Path, lang: str) -> None:
+    """Draw, then where it stands: what the command says, and nothing of it in the store."""
+    made = fill_province(store, "nho")
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ADMINISTRATOR])
+    path = f"/survey/plan/households?lang={lang}"
+    assert 'name="frame"' in browser.get(path).text
+    given = {"communes": 4, "villages": 2, "households": 5, "replacements": 2, "seed": 9}
+    drawn = draw_households(read_frame(frame), HouseholdSettings(4, 2, 5, 2, 9))
+    files = {"frame": ("thon.csv", frame.read_bytes())}
+    page = browser.post(path, given, form=path, files=files)
+    assert page.status_code == 200
+    for one in drawn:
+        assert f"{one.village.commune}, {one.village.name}" in page.text
+        assert f">{', '.join(map(str, one.picks))}<" in page.text
+        assert f">{', '.join(map(str, one.replacements))}<" in page.text
+    files["contacts"] = ("lh.csv", _contacts(frame, tmp_path).read_bytes())
+    again = browser.post(path, given, form=path, files=files)
+    share = re.search(r"(\d+[.,]\d) % \((\d+[.,]\d) [^\d]+ (\d+[.,]\d) %\)", again.text)
+    assert share is not None
+    assert f">{drawn[0].picks[0]}</td>" in again.text, "to be called again"
+    assert 'value="9"' in again.text, "what was typed is still there"
+
+
+@pytest.mark.parametrize(
+    ("change", "content", "words"),
+    [
+        ({}, b"commune,village\nX,A\n", "households"),
+        ({}, b"commune,village,households\nX,A,-3\n", "-3"),
+        ({}, b"commune,village,households\nX,A,3\nX,A,4\n", "twice"),
+        ({"communes": 0}, b"commune,village,households\nX,A,30\n", "At least one"),
+        ({}, b"\xff\xfe\x00", ""),
+        ({"name": "x.exe"}, b"", "CSV"),
+    ],
+)
+def test_lists_that_cannot_be_are_refused_in_words(
+    store: Engine, tmp_path: Path, change: dict[str, Any], content: bytes, words: str
+) -> None:
+    made = fill_province(store, "nho")
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ADMINISTRATOR])
+    given = {"communes": 1, "villages": 1, "households": 2, "replacements": 0, "seed": 1, **change}
+    name = given.pop("name", "thon.csv")
+    path = "/survey/plan/households?lang=en"
+    page = browser.post(path, given, form=path, files={"frame": (name, content)})
+    assert page.status_code == 422
+    assert 'role="alert"' in page.text
+    assert words in page.text
+
+
+def test_who_does_not_manage_the_survey_draws_nothing(store: Engine, tmp_path: Path) -> None:
+    made = fill_province(store, "nho")
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.AGENCY_READER])
+    assert browser.get("/survey/plan/households").status_code == 403

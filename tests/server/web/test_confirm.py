@@ -128,6 +128,7 @@ UNASKED = {
     "/survey/enumerators": "adds",
     "/survey/hotline": "adds",
     "/survey/plan": "adds a plan",
+    "/survey/plan/households": "reads files and shows what follows from them; nothing is kept",
     "/survey/instruments": "begins a draft",
     "/survey/instruments/drafts/{number}/head": "changes a draft",
     "/survey/instruments/drafts/{number}/items": "changes a draft",

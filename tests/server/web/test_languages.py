@@ -68,6 +68,7 @@ PAGES: list[tuple[Role | None, str]] = [
     (Role.ADMINISTRATOR, "/survey/rounds/{round}"),
     (Role.ADMINISTRATOR, "/survey/rounds/{round}/paper"),
     (Role.ADMINISTRATOR, "/survey/plan"),
+    (Role.ADMINISTRATOR, "/survey/plan/households"),
     (Role.ADMINISTRATOR, "/survey/import"),
     (Role.ADMINISTRATOR, "/survey/enumerators"),
     (Role.DATA_ENTRY, "/survey/entry"),
