@@ -47,7 +47,7 @@ from edge.config import load_config
 from edge.counters import MAX_COUNTERS
 from edge.delivery.health import Health
 from edge.perception.analysis import Analysis
-from edge.perception.engine import Asked
+from edge.perception.engine import FaceToRead
 from edge.perception.networks import FACE_NETWORKS
 from edge.perception.scrub import ENVIRONMENT, scrub_freed_memory
 from edge.perception.settings import EngineSettings
@@ -191,7 +191,7 @@ def note_latency(watched: Watched, latencies: list[float]) -> None:
     """From now on, milliseconds from each picture to what was read of the face in it."""
     take = watched.engine.take_affect
 
-    def taken(asked: Asked, affect: FaceAffect) -> None:
+    def taken(asked: FaceToRead, affect: FaceAffect) -> None:
         take(asked, affect)
         latencies.append(1000 * (time.monotonic() - asked.time_s))
 

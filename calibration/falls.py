@@ -50,12 +50,12 @@ class Fall:
     log_bound: float
 
     @property
-    def told(self) -> bool:
-        """Whether it is told."""
+    def is_reported(self) -> bool:
+        """Whether it is reported."""
         return self.log_evidence >= self.log_bound
 
     @property
-    def near(self) -> bool:
+    def stands(self) -> bool:
         """Whether one that was told stands on: half of the way there."""
         return self.log_evidence >= self.log_bound / 2
 

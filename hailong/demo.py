@@ -90,13 +90,13 @@ def own_sources(args: argparse.Namespace) -> Sources:
     return Sources(str(args.video.resolve()) if args.video else camera, None if sound is None else str(sound))
 
 
-def prepare_films(tell: Callable[[Message], None]) -> list[Path]:
+def prepare_films(announce: Callable[[Message], None]) -> list[Path]:
     """The counters' films; made on first use."""
     from hailong.demo_media import film_file, scripts
 
     films = []
     for number, script in enumerate(scripts(VISITS), start=1):
-        tell(
+        announce(
             Message(
                 "film {number}: {count} made-up visits of real faces and voices ({length} s)",
                 number=number,
@@ -132,7 +132,7 @@ class Demo:
         """The dashboard's address."""
         return f"http://127.0.0.1:{self._port}/"
 
-    def tell(self, sentence: Message) -> None:
+    def announce(self, sentence: Message) -> None:
         """Say what is happening, and how many seconds after the beginning."""
         since = f"[{time.monotonic() - self._begun_s:5.1f} s] "
         print(since + in_language(sentence, console_language()), file=sys.stderr, flush=True)
@@ -160,11 +160,11 @@ class Demo:
         from hailong.demo_media import scripts
 
         _empty(self.folder)
-        films = prepare_films(self.tell)
+        films = prepare_films(self.announce)
         self._set_up_server()
         server = self._spawn("server", "server", "run", "--demo", "--insecure-cookies", "--port", str(self._port))
         self._wait_for_page(server)
-        self.tell(Message("DASHBOARD  {address}", address=self.dashboard))
+        self.announce(Message("DASHBOARD  {address}", address=self.dashboard))
         boxes = [self._set_up_hall(films), self._set_up_box(2, films[1])]
         played = scripts(VISITS)
         running = [self._start_box(number, config) for number, config in enumerate(boxes, start=1)]
@@ -218,7 +218,7 @@ class Demo:
         return child
 
     def _set_up_server(self) -> None:
-        self.tell(Message("server: SQLite, keys, a made-up province of two agencies"))
+        self.announce(Message("server: SQLite, keys, a made-up province of two agencies"))
         data = self.folder / "server"
         data.mkdir(parents=True)
         (data / "server.toml").write_text(
@@ -254,7 +254,7 @@ class Demo:
                 made = simulate_past(connection, find_province(connection, PROVINCE).province_id)
         finally:
             engine.dispose()
-        self.tell(
+        self.announce(
             Message(
                 "{count} simulated answers of earlier quarters: the dashboard shows these; today's come tomorrow",
                 count=Number(made),
@@ -365,7 +365,7 @@ record = "{home / "sent.record"}"
             encoding="utf-8",
         )
         self._do("keys", "enroll", "--config", str(config), "--code", code, "--json")
-        self.tell(Message("box {number}: own keys, enrolled for {agency}", number=number, agency=name))
+        self.announce(Message("box {number}: own keys, enrolled for {agency}", number=number, agency=name))
         return config
 
     def _start_box(self, number: int, config: Path) -> tuple[subprocess.Popen[str], str]:
@@ -379,7 +379,7 @@ record = "{home / "sent.record"}"
             )
         address = str(json.loads(line)["tablet"])
         pages = [f"/quay/{name}/" for name in HALL] if number == 1 else ["/"]
-        self.tell(
+        self.announce(
             Message(
                 "box {number} looks and listens where somebody agrees. TABLETS  {pages}",
                 number=number,
@@ -391,7 +391,7 @@ record = "{home / "sent.record"}"
     def _start_citizens(self, script: Script, address: str, queue: QueueSystem | None = None) -> Citizens:
         from hailong.demo_citizens import Citizens
 
-        citizens = Citizens(script, address, queue, self._stop, self.tell, again=not self.once)
+        citizens = Citizens(script, address, queue, self._stop, self.announce, again=not self.once)
         citizens.start()
         return citizens
 
@@ -409,7 +409,7 @@ record = "{home / "sent.record"}"
         end_s = time.monotonic() + for_s
         self._asked_to_stop.listen()  # from here on Ctrl-C is an orderly end
         if not self.once:
-            self.tell(
+            self.announce(
                 Message("runs until Ctrl-C; evidence closes every minute. Rate on a tablet yourself, if you like.")
             )
         told: tuple[int, ...] = ()
@@ -420,7 +420,7 @@ record = "{home / "sent.record"}"
             arrived = tuple(found[name] for name in ("pulse", "evidence", "ratings"))
             if arrived != told:
                 told = arrived
-                self.tell(
+                self.announce(
                     Message(
                         "server has stored: {pulses} pulses, {evidence} evidence tables, {ratings} ratings",
                         pulses=Number(arrived[0]),

@@ -137,7 +137,7 @@ class ActionUnits:
             raise ModelError(Message("The table of action units {name} does not fit.", name=path.name))
         return found
 
-    def there(self, changes: Array) -> Array:
+    def presence(self, changes: Array) -> Array:
         """How surely each action unit is there [m, n], from changes of the measures [m, 12] in cm."""
         moved = changes @ self.weights.T
         moved = np.where(self.one_sided, np.abs(moved), moved)
@@ -230,10 +230,10 @@ class FaceGeometry:
         if not len(crops):
             return []
         seen = np.stack([crop[0] if crop.ndim == 2 else crop for crop in crops]).astype(np.float32)
-        there = self._units.there(seen[:, :-1] - CANONICAL_MEASURES)
+        there = self._units.presence(seen[:, :-1] - CANONICAL_MEASURES)
         for row, crop in enumerate(crops):
             if crop.ndim == 2:
-                there[row] = np.minimum(there[row], self._units.there(crop[:1, :-1] - crop[1:, :-1])[0])
+                there[row] = np.minimum(there[row], self._units.presence(crop[:1, :-1] - crop[1:, :-1])[0])
         likelihoods = self._units.likelihoods(there)
         doubt = uncertainty_of(likelihoods, seen[:, -1])
         return [

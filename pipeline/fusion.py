@@ -94,7 +94,7 @@ class ModalityParameters:
         """Weight of an observation, in seconds of full evidence; 0 for an uncertainty that is no number."""
         return (1.0 - uncertainty) * seconds if uncertainty <= self.uncertainty_limit else 0.0
 
-    def told(self, seen: LogRatios, prior: Shares) -> LogRatios:
+    def evidence_of(self, seen: LogRatios, prior: Shares) -> LogRatios:
         """What a moment says of the visit, out of what it shows: l_negative and l_positive."""
         moment = seen.posterior(prior)
         negative, _, positive = (
@@ -193,7 +193,7 @@ class ModalitySummary:
         # what is no number would pass every comparison as false
         if not weight > 0 or not math.isfinite(seen.negative + seen.positive):
             return
-        told = m.told(seen, p.prior)
+        told = m.evidence_of(seen, p.prior)
         if self.first_s is None:
             self.first_s = time_s
             self.leaving.memory_s = p.leaving_s

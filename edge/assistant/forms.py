@@ -35,14 +35,14 @@ PAPERS = ("decision_number", "decision_date", "office", "complaints", "last_chec
 
 
 @dataclass(slots=True)
-class Told:
+class Seen:
     """What the pages know beside the draft, in memory alone: what was found, and the one-time code."""
 
     devices: Devices
     code: str = ""
 
 
-def take_place(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
+def take_place(draft: Draft, form: Form, _told: Seen, _eyes: Eyes) -> None:
     """Agency, counters, clerks."""
     box, privacy = draft.table("box"), draft.table("privacy")
     box["agency_label"] = _needed(form, "agency_label", Message("Name the agency."))
@@ -90,7 +90,7 @@ def add_counter(draft: Draft) -> None:
     draft.counters.append({"name": next(str(number) for number in range(1, 1000) if str(number) not in names)})
 
 
-def take_devices(draft: Draft, form: Form, told: Told, eyes: Eyes) -> None:
+def take_devices(draft: Draft, form: Form, told: Seen, eyes: Eyes) -> None:
     """Camera and microphone of every counter."""
     for counter in draft.counters:
         name = counter["name"]
@@ -153,7 +153,7 @@ def _chosen(key: str, kind: str, devices: Devices) -> Found:
     return found
 
 
-def take_region(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
+def take_region(draft: Draft, form: Form, _told: Seen, _eyes: Eyes) -> None:
     """One counter's region."""
     try:
         counter = draft.counter(form.get("counter", ""))
@@ -164,7 +164,7 @@ def take_region(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
     counter["camera"]["region"] = drawn_region(form.get("region", ""))
 
 
-def take_basis(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
+def take_basis(draft: Draft, form: Form, _told: Seen, _eyes: Eyes) -> None:
     """The legal basis, which has no default."""
     basis = _needed(form, "basis", Message("Choose the legal basis. There is no default."))
     legal: dict[str, Any] = {"basis": basis}
@@ -181,14 +181,14 @@ def take_basis(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
     draft.tables["legal"] = legal
 
 
-def take_notice(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
+def take_notice(draft: Draft, form: Form, _told: Seen, _eyes: Eyes) -> None:
     """Whom to ask, and whether it hangs."""
     notice = draft.table("notice")
     notice["contact"] = form.get("contact", "").strip()
     notice["confirmed"] = form.get("confirmed") == "yes"
 
 
-def take_tablet(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
+def take_tablet(draft: Draft, form: Form, _told: Seen, _eyes: Eyes) -> None:
     """Where the tablet's page is, and what it asks."""
     tablet = draft.table("tablet")
     tablet["host"] = _needed(form, "host", Message("Choose where the tablet's page is."))
@@ -196,7 +196,7 @@ def take_tablet(draft: Draft, form: Form, _told: Told, _eyes: Eyes) -> None:
     tablet["form"] = form.get("form", "")
 
 
-def take_server(draft: Draft, form: Form, told: Told, _eyes: Eyes) -> None:
+def take_server(draft: Draft, form: Form, told: Seen, _eyes: Eyes) -> None:
     """Server and one-time code; the whole text of a label's QR code may be given in place of the three."""
     server, label = draft.table("server"), form.get("label", "").split()
     code, address, key = (
@@ -218,7 +218,7 @@ def take_server(draft: Draft, form: Form, told: Told, _eyes: Eyes) -> None:
         told.code = code
 
 
-TAKERS: dict[str, Callable[[Draft, Form, Told, Eyes], None]] = {
+TAKERS: dict[str, Callable[[Draft, Form, Seen, Eyes], None]] = {
     "place": take_place,
     "devices": take_devices,
     "region": take_region,

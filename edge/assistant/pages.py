@@ -23,7 +23,7 @@ from starlette.staticfiles import StaticFiles
 from edge.assistant.devices import Devices, Eyes
 from edge.assistant.door import COOKIE, Door, Ending, OwnNames
 from edge.assistant.draft import ASKED, STEPS, Draft, forget_draft, save_draft
-from edge.assistant.forms import TAKERS, Form, Told, add_counter, require_right, take_server
+from edge.assistant.forms import TAKERS, Form, Seen, add_counter, require_right, take_server
 from edge.assistant.hands import Hands, Row, TabletPage
 from edge.capture.redaction import redacted
 from edge.config import complaints
@@ -79,7 +79,7 @@ class Assistant:
     ) -> None:
         self._draft, self._path, self._eyes, self._hands, self._door = draft, path, eyes, hands, door
         self._host, self._addresses, self._secure, self._linger_s = host, addresses, secure, linger_s
-        self._told = Told(Devices())
+        self._told = Seen(Devices())
         self._looked = False
         self._picture: OnePicture | None = None
         self._picture_of, self._picture_token, self._picture_s = "", "", 0.0

@@ -103,7 +103,7 @@ class Source(ABC, Generic[T]):
         self._worker.ask_to_stop()
         self._slots.clear()
 
-    def tell(
+    def deliver_to(
         self, on_item: Callable[[T], None], why: Callable[[T], str], is_due: Callable[[T], bool] = lambda _item: True
     ) -> None:
         """Who takes the items: `on_item` is called with each that comes, on the source's thread; `why` says under which

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from edge.config import load_config
-    from edge.deploy.notify import StatusTeller, notify
+    from edge.deploy.notify import StatusNotice, notify
     from edge.deploy.unit import require_fitting_unit
     from edge.perception.scrub import ENVIRONMENT, scrub_freed_memory
     from pipeline.stopping import ReloadRequest, StopRequest
@@ -65,9 +65,9 @@ def run(args: argparse.Namespace) -> int:
     stop.listen()
     reload.listen()
     box = _begin(config, args.json)
-    teller = StatusTeller()
+    notice = StatusNotice()
     while not stop.wait(0.2):
-        teller.tell(box.status())
+        notice.publish(box.status())
         if args.until_file_ends and box.analysis is not None and box.analysis.has_ended:
             break
         if reload.answer():

@@ -90,7 +90,7 @@ def take_offered(layout: Layout, now: bool, watch_s: float, as_json: bool) -> in
     from edge.config import load_config
     from edge.deploy.archive import BundleError, peek
     from edge.deploy.building import release_name
-    from edge.deploy.bundle import told
+    from edge.deploy.bundle import bundle_error
     from edge.deploy.releases import prune
     from pipeline.calendar import day_at
     from pipeline.errors import HailongError
@@ -119,7 +119,7 @@ def take_offered(layout: Layout, now: bool, watch_s: float, as_json: bool) -> in
         try:
             name = release_name(peek(bundle, layout.trust(), verify))
         except BundleError as error:
-            raise told(bundle, error) from None
+            raise bundle_error(bundle, error) from None
         if name in tried.not_again and not now:
             said = Message("Release {name} was tried before; by hand: hailong edge update --offered --now.", name=name)
             return end(said, changed=False, why="tried before", release=name)

@@ -92,7 +92,7 @@ def write_bundle(content: Path, out: Path, version: str, platform: str, keys: Ke
     try:
         parse_manifest(text)
     except BundleError as error:
-        raise told(Message("The bundle"), error) from None
+        raise bundle_error(Message("The bundle"), error) from None
     with tarfile.open(out, "w", format=tarfile.USTAR_FORMAT) as archive:
         for name, data in ((MANIFEST, text), (SIGNATURE, keys.sign(text))):
             archive.addfile(_entry(name, len(data)), BytesIO(data))
@@ -120,10 +120,10 @@ def open_bundle(bundle: Path, trust: bytes, folder: Path) -> Manifest:
     try:
         return unpack(bundle, trust, folder, verify)
     except BundleError as error:
-        raise told(bundle, error) from None
+        raise bundle_error(bundle, error) from None
 
 
-def told(bundle: Path | Message, error: BundleError) -> HailongError:
+def bundle_error(bundle: Path | Message, error: BundleError) -> HailongError:
     """What was wrong with a bundle, in the error tree."""
     kind = KeyFileError if isinstance(error, UntrustedError) else ConfigError
     said = Message.marked(error.text, bundle=bundle, **error.params)

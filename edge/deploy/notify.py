@@ -33,18 +33,18 @@ def status_text(status: Mapping[str, object]) -> str:
     return " ".join(f"state {status['state']}; {server}. {failing} {poor} {status['problem']}".split())
 
 
-class StatusTeller:
+class StatusNotice:
     """Tells a box's status to systemd and to the journal, whenever it changes: a service that is called active may
     still have no camera or no server. Nothing in a status is moved by visits."""
 
     def __init__(self) -> None:
-        self._told: dict[str, str | bool] = {}
+        self._published: dict[str, str | bool] = {}
 
-    def tell(self, status: Mapping[str, str | bool]) -> None:
+    def publish(self, status: Mapping[str, str | bool]) -> None:
         """`status`: `edge.box.Box.status()`."""
-        if dict(status) == self._told:
+        if dict(status) == self._published:
             return
-        self._told = dict(status)
+        self._published = dict(status)
         text = status_text(status)
         notify(f"STATUS={text}")
         _log.info("%s", text)

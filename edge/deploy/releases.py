@@ -27,7 +27,7 @@ from pathlib import Path
 
 from edge.deploy.archive import BundleError
 from edge.deploy.building import build_release
-from edge.deploy.bundle import told
+from edge.deploy.bundle import bundle_error
 from edge.deploy.unit import JOURNAL, UPDATE_TIMER, UPDATER, USER, unit_text
 from pipeline.errors import ConfigError
 from pipeline.keys import public_key_bytes, verify
@@ -159,16 +159,16 @@ _STEPS = {
 """What `build_release` says of its progress, which runs without the catalogues, too."""
 
 
-def build(layout: Layout, bundle: Path, trust: bytes, tell: Callable[[Message], None]) -> Path:
+def build(layout: Layout, bundle: Path, trust: bytes, say: Callable[[Message], None]) -> Path:
     """Check a bundle and build its release beside the others; returns its folder (`edge.deploy.building`).
 
     Raises `ConfigError` or `KeyFileError`; the releases in use are untouched."""
     try:
         return build_release(
-            layout.home, bundle, trust, verify, lambda text, name: tell(_STEPS[text].with_params(name=name))
+            layout.home, bundle, trust, verify, lambda text, name: say(_STEPS[text].with_params(name=name))
         )
     except BundleError as error:
-        raise told(bundle, error) from None
+        raise bundle_error(bundle, error) from None
 
 
 def run_in(release: Path, arguments: list[str]) -> subprocess.CompletedProcess[str]:

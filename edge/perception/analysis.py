@@ -18,7 +18,7 @@ from functools import partial
 from edge.config import EdgeConfig
 from edge.counters import CounterSection
 from edge.delivery.health import Health
-from edge.perception.engine import Asked, Engine
+from edge.perception.engine import Engine, FaceToRead
 from edge.perception.networks import Eyes, NetworkOptions, load_networks
 from edge.perception.settings import EngineSettings
 from edge.perception.turns import Turns
@@ -99,7 +99,7 @@ class Analysis:
         self._frames = Turns(watched, Watched.frame_due, workers)
         self._chunks = Turns(watched, Watched.chunk_due)
         for each in watched:
-            each.tell(self._frames.wake, self._chunks.wake)
+            each.deliver_to(self._frames.wake, self._chunks.wake)
         off = BoxState.ANALYSIS_OFF
         works: list[tuple[str, Callable[[], None]]] = [
             (f"looker {number}", partial(self._look, eyes)) for number, eyes in enumerate(networks.all_eyes, start=1)
@@ -177,7 +177,7 @@ class Analysis:
             self._workers["words reader"].wait(_WORDS_PAUSE_S)
 
 
-def read_faces(asked: Sequence[tuple[Watched, Asked]], eyes: Eyes) -> None:
+def read_faces(asked: Sequence[tuple[Watched, FaceToRead]], eyes: Eyes) -> None:
     """Read faces of several counters at once, and hand each what was read of its own. One whose citizen has opted out
     in the meantime is left out: the check and the reading are in one hold of the eyes, which the opt-out waits for, to
     wipe them."""
@@ -189,7 +189,7 @@ def read_faces(asked: Sequence[tuple[Watched, Asked]], eyes: Eyes) -> None:
             each.take_affect(face, affect)
 
 
-def _infer(wanted: Sequence[tuple[Watched, Asked]], eyes: Eyes) -> Sequence[FaceAffect | None]:
+def _infer(wanted: Sequence[tuple[Watched, FaceToRead]], eyes: Eyes) -> Sequence[FaceAffect | None]:
     """Of all at once; where that fails, one after the other, so that it fails for one counter alone."""
     try:
         return eyes.face.infer([face.crop for _, face in wanted])

@@ -2,9 +2,9 @@
 
 Every method may be called from any thread; one lock makes them take turns, so a call waits for one frame's work at
 most. Looking has two steps, so that the faces of several counters are read at once: `look` follows faces and hands out
-the citizen's (`Asked`), `take_affect` brings what was read of it; `feed_frame` does both. Words (speech recognition)
-take seconds, so `work_words` is called by a thread of its own and holds the lock only to take an utterance and to bring
-its result.
+the citizen's (`FaceToRead`), `take_affect` brings what was read of it; `feed_frame` does both. Words (speech
+recognition) take seconds, so `work_words` is called by a thread of its own and holds the lock only to take an utterance
+and to bring its result.
 
 What a visit is, and what begins and ends it, stands in `edge.perception.visits`. Here is what is looked at, and when:
 - affect is inferred of the citizen's face, and sound is listened to, only in a visit whose citizen has neither opted
@@ -58,7 +58,7 @@ _EARLY_S = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class FaceToRead:
     """A citizen's face that is to be read: its crop, and the visit that it is of."""
 
     crop: NDArray[Any]
@@ -216,7 +216,7 @@ class Engine:
                     (affect,) = self._networks.eyes.face.infer([asked.crop])
                 self.take_affect(asked, affect)
 
-    def look(self, frame: Frame, eyes: Eyes | None = None) -> Asked | None:
+    def look(self, frame: Frame, eyes: Eyes | None = None) -> FaceToRead | None:
         """Follow faces and visits in one picture; returns the face that is to be read, if any.
 
         `eyes`: those of the worker that looks; None: the engine's first."""
@@ -273,7 +273,7 @@ class Engine:
                 crop = eyes.face.crop(pixels, citizen.keypoints, citizen.points)
                 if eyes.face.compares:
                     crop = visit.sums.rest.beside(crop, frame.time_s)
-                asked = Asked(crop, visit, frame.time_s)
+                asked = FaceToRead(crop, visit, frame.time_s)
             if not self._visits.looks(frame.time_s):
                 self._forget_faces()
             return asked
@@ -290,7 +290,7 @@ class Engine:
             return None
         return last if movement(last.cells, cells_of(pixels, last.box_px)) <= self.settings.affect_moved else None
 
-    def take_affect(self, asked: Asked, affect: FaceAffect) -> None:
+    def take_affect(self, asked: FaceToRead, affect: FaceAffect) -> None:
         """What was read of a face. Nothing, where its visit is over by now or takes no evidence any more."""
         with self._lock:
             if self._visits.visit is not asked.visit or not self._visits.reads(asked.time_s):

@@ -19,7 +19,7 @@ from edge.capture.microphone import Microphone
 from edge.capture.quality import picture_notices
 from edge.counters import CounterSection
 from edge.delivery.health import Health
-from edge.perception.engine import Asked, Engine
+from edge.perception.engine import Engine, FaceToRead
 from edge.perception.settings import EngineSettings
 from edge.perception.turns import Due
 from edge.worker import Attempts
@@ -194,7 +194,7 @@ class Watched:
 
     # -- looking and listening
 
-    def tell(self, frame_due: Callable[[], None], chunk_due: Callable[[], None]) -> None:
+    def deliver_to(self, frame_due: Callable[[], None], chunk_due: Callable[[], None]) -> None:
         """Whom to wake when there is something to look at or to listen to."""
 
         def is_due(frame: Frame | Seen) -> bool:
@@ -202,7 +202,7 @@ class Watched:
 
         if self.camera is not None:
             # what is not due is left out on purpose; what is due, and nobody had time for, is what overload costs
-            self.camera.tell(
+            self.camera.deliver_to(
                 lambda frame: frame_due() if is_due(frame) else None,
                 lambda frame: "late" if is_due(frame) else "between",
                 is_due,
@@ -211,7 +211,7 @@ class Watched:
                 partial(self._wants, self.camera), lambda: self.engine.is_idle, lambda: self.engine.is_quiet
             )
         if self.microphone is not None:
-            self.microphone.tell(lambda _chunk: chunk_due(), lambda _chunk: "late")
+            self.microphone.deliver_to(lambda _chunk: chunk_due(), lambda _chunk: "late")
 
     def _wants(self, camera: Camera) -> bool:
         """Whether a picture that comes now is made for somebody who looks: not while one waits that is nearly as
@@ -238,7 +238,7 @@ class Watched:
         chunk: Chunk | None = None if self.microphone is None else self.microphone.waiting
         return None if chunk is None else Due(chunk.time_s, self.listening.resume_s)
 
-    def look(self, eyes: Eyes) -> Asked | None:
+    def look(self, eyes: Eyes) -> FaceToRead | None:
         """Look at the picture that waits; the face that is to be read in it, if any."""
         asked = None
         try:
@@ -255,7 +255,7 @@ class Watched:
             self.looking.succeeded()
         return asked
 
-    def take_affect(self, asked: Asked, affect: FaceAffect) -> None:
+    def take_affect(self, asked: FaceToRead, affect: FaceAffect) -> None:
         """What was read of the face."""
         try:
             self.engine.take_affect(asked, affect)

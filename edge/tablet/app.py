@@ -32,7 +32,7 @@ from edge.tablet.counter import Begin, Counter, Sheet
 from edge.tablet.guard import Guard
 from edge.tablet.notice import notice_qr
 from edge.tablet.pairing import COOKIE, COOKIE_S, PairedOnly, Pairing
-from edge.tablet.texts import EXPLAINED, TITLE, TOLD, NoticeFacts, notice_parts, steps
+from edge.tablet.texts import BECAME, EXPLAINED, TITLE, NoticeFacts, notice_parts, steps
 from models.catalogue import all_cards
 from pipeline.box_states import STATE_ADVICE, STATE_WORDS
 from pipeline.errors import StoreError
@@ -135,7 +135,7 @@ class _Pages:
             Route("/question/{number:int}/aloud", self.aloud),
             Route("/pair", self.pair),
             Route("/pair", self.take_code, methods=["POST"]),
-            *(Route(path, self.told) for path in TOLD),
+            *(Route(path, self.became) for path in BECAME),
             Route(sheet, self.sheet),
             Route(sheet + "/answer", self.answer, methods=["POST"]),
             Route(sheet + "/back", self.back, methods=["POST"]),
@@ -422,9 +422,9 @@ class _Pages:
         sheet = self._counter.sheet(request.path_params["token"])
         return Response(status_code=204 if sheet is not None else 410)
 
-    async def told(self, request: Request) -> Response:
+    async def became(self, request: Request) -> Response:
         """A sentence about what became of a touch."""
-        heading, hint, mood = TOLD[self._path(request)]
+        heading, hint, mood = BECAME[self._path(request)]
         return self._render(request, "message.html", heading=heading, hint=hint, mood=mood)
 
 

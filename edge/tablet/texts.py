@@ -225,7 +225,7 @@ def notice_digest(facts: NoticeFacts) -> bytes:
     return hashlib.sha256(json.dumps([words, facts.contact, facts.url], ensure_ascii=False).encode()).digest()
 
 
-TOLD = {
+BECAME = {
     "/thanks": (Message("Thank you!"), Message("Your rating has been taken, without your name."), 5),
     "/already": (
         Message("This visit has been rated already."),

@@ -174,16 +174,16 @@ def main() -> None:
     names, at = ("faces", "augmented", "drawn", "backs of heads", "others"), [0, FACES, 2 * FACES]
     at += [2 * FACES + (number + 1) * NOT_FACES for number in range(len(none))]
 
-    def told() -> str:
+    def median_usable() -> str:
         with torch.no_grad():
             seen = torch.sigmoid(network.heads(features)[:, EMOTION_COUNT])
         return ", ".join(
             f"{name} {float(seen[a:b].median()):.3f}" for name, a, b in zip(names, at, at[1:], strict=False)
         )
 
-    print("median of usable before:", told())
+    print("median of usable before:", median_usable())
     fit_usable(network.heads, features, usable)
-    print("after:                  ", told())
+    print("after:                  ", median_usable())
     args.out.mkdir(parents=True, exist_ok=True)
     torch.save({"average": network.state_dict()}, args.out / "face.pt")
 

@@ -62,13 +62,13 @@ def heard_at(data: Path, seed: int = 0) -> dict[str, dict[str, float]]:
 
     transcripts: list[str] = []
 
-    class Keeper:
+    class KeepsWords:
         """Stands where the sentiment does, and keeps the words: of clips that are public, here only."""
 
         def infer(self, text: str) -> Any:
             transcripts.append(text)
 
-    reader = WordsReader(catalogue.model_files("whisper-base")["model.bin"].parent, Keeper())
+    reader = WordsReader(catalogue.model_files("whisper-base")["model.bin"].parent, KeepsWords())
     clips = pq.read_table(data / "asr" / "clips.parquet").to_pylist()
     rng = np.random.default_rng(seed)
     found: dict[str, dict[str, float]] = {}

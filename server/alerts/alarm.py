@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from pipeline.calendar import day_at, now_s
 from server.alerts.detectors import QUICK, SLOW, Look
 from server.alerts.kinds import AlertKind
-from server.alerts.watch import Step, forget_old_alerts, is_watching, step, tell
+from server.alerts.watch import Step, forget_old_alerts, is_watching, send_alerts, step
 from server.core.config import ServerConfig
 from server.core.provinces import all_provinces
 from server.outbox.outbox import forget_old_letters
@@ -95,7 +95,7 @@ class Alarm:
             return Step(0, 0)
         with write(self._engine) as connection:
             done = step(connection, province_id, found, frozenset[AlertKind](detectors), now)
-            tell(connection, province_id, now, self._config.web.public_url)
+            send_alerts(connection, province_id, now, self._config.web.public_url)
         return done
 
     def send(self) -> int:

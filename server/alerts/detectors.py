@@ -174,8 +174,8 @@ def sharp_falls(connection: Connection, province_id: int, look: Look) -> Iterato
     of_agency = Scope(province_id).select(agencies).where(agencies.c.id.in_(tested))
     for row in connection.execute(of_agency.order_by(agencies.c.code)):
         found = fall(old[row.id], new[row.id], by=points / 100, alpha=alpha)
-        if found is not None and (found.told or found.near):
-            yield Fault(AlertKind.FALL, row.code, {**_names(row), "points": f"{points:g}"}, opens=found.told)
+        if found is not None and (found.is_reported or found.stands):
+            yield Fault(AlertKind.FALL, row.code, {**_names(row), "points": f"{points:g}"}, opens=found.is_reported)
 
 
 def _by_agency(

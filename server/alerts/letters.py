@@ -27,7 +27,7 @@ _RULE = "\n-- \n"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Alert:
     """One alert to be told of: that it has begun, or is `over`. `at_s`: since when."""
 
     alert_id: int
@@ -38,7 +38,7 @@ class Told:
     words: Message
 
     @classmethod
-    def of(cls, row: Row[Any]) -> Told:
+    def of(cls, row: Row[Any]) -> Alert:
         """From a row of the store."""
         over = row.closed_s is not None
         kind = AlertKind(row.kind)
@@ -53,7 +53,7 @@ def ways(connection: Connection, province_id: int) -> list[tuple[Way, str]]:
     return [(way, receiver) for way, receiver in found if receiver]
 
 
-def write_letters(connection: Connection, province_id: int, told: Sequence[Told], now: int, address: str) -> None:
+def write_letters(connection: Connection, province_id: int, told: Sequence[Alert], now: int, address: str) -> None:
     """Put the letters about some alerts into the outbox."""
     province = province_by_id(connection, province_id)
     for way, receiver in ways(connection, province_id):
@@ -68,7 +68,7 @@ def write_letters(connection: Connection, province_id: int, told: Sequence[Told]
                 break
 
 
-def mail_of(told: Sequence[Told], province: Text, receiver: str, address: str) -> Letter:
+def mail_of(told: Sequence[Alert], province: Text, receiver: str, address: str) -> Letter:
     """One letter about some alerts."""
     begun = [one for one in told if not one.over]
     over = [one for one in told if one.over]
@@ -91,7 +91,7 @@ def mail_of(told: Sequence[Told], province: Text, receiver: str, address: str) -
     return Letter(Way.MAIL, receiver, _RULE.join(parts) + "\n", in_language(subject, LANGUAGES[0]))
 
 
-def webhook_of(one: Told, province_code: str, receiver: str, address: str) -> Letter:
+def webhook_of(one: Alert, province_code: str, receiver: str, address: str) -> Letter:
     """One call about one alert."""
     data = {
         "alert": one.alert_id,

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, or_
 
 from server.alerts.kinds import KINDS, AlertKind, Fault
-from server.alerts.letters import Told, write_letters
+from server.alerts.letters import Alert, write_letters
 from server.core.changes import record_change
 from server.core.provinces import read_setting
 from server.core.scope import Scope
@@ -93,7 +93,7 @@ def _not_seen(connection: Connection, scope: Scope, row: Row[Any], now: int) -> 
     return True
 
 
-def tell(connection: Connection, province_id: int, now: int, address: str = "") -> int:
+def send_alerts(connection: Connection, province_id: int, now: int, address: str = "") -> int:
     """Write letters about alerts that nobody was told of, unless it is quiet; how many alerts were told.
 
     One that came and went while it was quiet is on the page alone. `address`: of the pages, for links."""
@@ -107,7 +107,7 @@ def tell(connection: Connection, province_id: int, now: int, address: str = "") 
             alerts.c.told_s.is_not(None) & alerts.c.closed_s.is_not(None) & alerts.c.over_told_s.is_(None),
         ),
     )
-    told = [Told.of(row) for row in connection.execute(untold.order_by(alerts.c.opened_s, alerts.c.id))]
+    told = [Alert.of(row) for row in connection.execute(untold.order_by(alerts.c.opened_s, alerts.c.id))]
     if not told:
         return 0
     for over, column in ((False, "told_s"), (True, "over_told_s")):

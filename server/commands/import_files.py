@@ -151,7 +151,7 @@ def _tell_refused(error: Any, *, as_json: bool) -> None:
 
 def _told(balance: Balance, _: Callable[..., str]) -> list[str]:
     """The balance in lines; what is nought is left out."""
-    from server.imports.told import COLUMNS, counts, notes
+    from server.imports.balance_text import COLUMNS, counts, notes
 
     lines = []
     for title, row in counts(balance):

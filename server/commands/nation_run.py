@@ -53,10 +53,10 @@ def run_nation(args: argparse.Namespace) -> int:
     engine.dispose()
     progress = Progress("nation", quiet=args.json)
 
-    def told(scored: Scored, left: int) -> None:
+    def on_scored(scored: Scored, left: int) -> None:
         progress.update(1 - left / len(tasks), scored.code)
 
-    found = score_all(tasks, args.engine, args.workers, told)
+    found = score_all(tasks, args.engine, args.workers, on_scored)
     progress.close()
     rows = nation_rows(found)
     table = args.out / f"nation-{period.name}.csv"

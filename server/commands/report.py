@@ -49,10 +49,10 @@ def run(args: argparse.Namespace) -> int:
         province = province_id(connection, args)
         simulated = province_by_id(connection, province).simulated
 
-    def tell(share: float, words: Message) -> None:
+    def show(share: float, words: Message) -> None:
         progress.update(share, in_language(words, args.lang))
 
-    files = make_files(engine, province, instrument, period, args.lang, tell)
+    files = make_files(engine, province, instrument, period, args.lang, show)
     engine.dispose()
     progress.close()
     args.out.mkdir(parents=True, exist_ok=True)

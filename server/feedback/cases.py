@@ -171,7 +171,7 @@ def undo(connection: Connection, province_id: int, feedback_id: int, user_id: in
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class CaseState:
     """What the holder of a code is told. `may_reopen`: closed, and its days for that are not over."""
 
     status: str
@@ -186,7 +186,7 @@ def _by_code(connection: Connection, code: str) -> Row[Any] | None:
     return connection.execute(select(feedback).where(feedback.c.code_hash == code_digest(code))).first()
 
 
-def told(connection: Connection, code: str) -> Told | None:
+def case_state(connection: Connection, code: str) -> CaseState | None:
     """What stands under a code that a citizen holds; None for an unknown one."""
     row = _by_code(connection, code)
     if row is None:
@@ -194,7 +194,7 @@ def told(connection: Connection, code: str) -> Told | None:
     closed = row.status not in OPEN_STATES
     days = int(read_setting(connection, row.province_id, "case_reopen_days"))
     may = closed and row.answered_day is not None and today() <= due_day(row.answered_day, days)
-    return Told(row.status, row.due_day, row.answered_day, row.answer if closed else "", row.liked, may)
+    return CaseState(row.status, row.due_day, row.answered_day, row.answer if closed else "", row.liked, may)
 
 
 def judge(connection: Connection, code: str, liked: bool) -> bool:
@@ -209,7 +209,7 @@ def judge(connection: Connection, code: str, liked: bool) -> bool:
 
 def reopen_by_code(connection: Connection, code: str, more: str) -> bool:
     """Reopen a case by its code, with more words; False where it cannot be."""
-    found, row = told(connection, code), _by_code(connection, code)
+    found, row = case_state(connection, code), _by_code(connection, code)
     if found is None or row is None or not found.may_reopen or len(more) > MAX_TEXT:
         return False
     reopen(connection, row, None, more)

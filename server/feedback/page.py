@@ -22,11 +22,11 @@ from server.core.provinces import province_by_code, province_by_id
 from server.feedback.cases import (
     MAX_CHANGED,
     Answer,
+    case_state,
     judge,
     published_answers,
     reopen_by_code,
     set_status,
-    told,
     undo,
 )
 from server.feedback.deadlines import Deadlines, due_day, holidays_known
@@ -77,7 +77,7 @@ def _form(
     """The public page: what was changed, the form, and what stands under a code."""
     with read(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
-        state = told(connection, asked_code) if asked_code else None
+        state = case_state(connection, asked_code) if asked_code else None
         named = province_by_id(connection, number)
         answers = published_answers(connection, number)
     return render(

@@ -16,9 +16,9 @@ from pipeline.instruments import load_instrument, shipped_instruments
 from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
+from server.imports.balance_text import COLUMNS, counts, notes
 from server.imports.kinds import KINDS, OF_CATALOGUE, find_kind
 from server.imports.templates import columns_of, template_csv, template_xlsx
-from server.imports.told import COLUMNS, counts, notes
 from server.ratings.batches import unfinished
 from server.rounds.rounds import all_rounds
 from server.store.channels import CHANNELS

@@ -27,18 +27,18 @@ from server.store.engine import read
 
 _log = logging.getLogger(__name__)
 FIGURES, PLOTS, PDF, DONE = Message("figures"), Message("plots"), Message("PDF"), Message("done")
-Tell = Callable[[float, Message], None]
+Progress = Callable[[float, Message], None]
 
 
 def make_files(
-    engine: Engine, province_id: int, instrument: Instrument, period: Period, lang: str, tell: Tell
+    engine: Engine, province_id: int, instrument: Instrument, period: Period, lang: str, progress: Progress
 ) -> dict[str, bytes]:
     """The files of a report by name: DOCX, PDF, XLSX, and every plot as SVG and PNG.
 
     Raises `StatisticsError` where there are no ratings."""
-    tell(0.02, FIGURES)
+    progress(0.02, FIGURES)
     fused = agency_scores(engine, province_id, period)
-    tell(0.2, FIGURES)
+    progress(0.2, FIGURES)
     with read(engine) as connection:
         data = gather(connection, province_id, instrument, period, fused)
     if not data.result.of("province")[0].sheets:
@@ -46,11 +46,11 @@ def make_files(
             Message("There are no ratings of instrument {code} in {name}.", code=instrument.code, name=period.name),
             Message("Import them, or name another."),
         )
-    tell(0.4, PLOTS)
+    progress(0.4, PLOTS)
     report = make_report(data, lang)
     stem = f"{data.result.province}-{period.name}-{instrument.code}"
     files = {f"bao-cao-{stem}.docx": report_docx(report)}
-    tell(0.7, PDF)
+    progress(0.7, PDF)
     files[f"bao-cao-{stem}.pdf"] = report_pdf(report)
     book = io.BytesIO()
     index_sheets(data.result, instrument, lang).save(book)
@@ -59,7 +59,7 @@ def make_files(
         if isinstance(block, ChartBlock):
             files[f"bieu-do-{stem}-{block.name}.svg"] = block.svg.encode()
             files[f"bieu-do-{stem}-{block.name}.png"] = block.png
-    tell(1.0, DONE)
+    progress(1.0, DONE)
     return files
 
 
@@ -78,7 +78,7 @@ class Making:
         """Whether it is done or failed."""
         return bool(self.files) or self.error is not None
 
-    def tell(self, share: float, words: Message) -> None:
+    def progress(self, share: float, words: Message) -> None:
         """How far it is."""
         self.share, self.words = share, words
 
@@ -112,7 +112,7 @@ class Reports:
         def work() -> None:
             try:
                 with self._one:
-                    making.files = make_files(engine, province_id, instrument, period, lang, making.tell)
+                    making.files = make_files(engine, province_id, instrument, period, lang, making.progress)
             except HailongError as error:
                 making.error = error
             except Exception:

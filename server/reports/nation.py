@@ -195,17 +195,20 @@ def _plain(reason: Any) -> dict[str, Any]:
 
 
 def score_all(
-    tasks: Sequence[Task], engine: str, workers: int, told: Callable[[Scored, int], None] = lambda _one, _left: None
+    tasks: Sequence[Task],
+    engine: str,
+    workers: int,
+    on_scored: Callable[[Scored, int], None] = lambda _one, _left: None,
 ) -> list[Scored]:
-    """Every task that is not done yet, by `workers` at once; the result of all, in the tasks' order. `told`: each when
-    it ends, and how many are left.
+    """Every task that is not done yet, by `workers` at once; the result of all, in the tasks' order. `on_scored`: each
+    when it ends, and how many are left.
 
     Raises `StoreError` where a process was killed: what is done stays done."""
     found = {task.code: one for task in tasks if (one := done(task)) is not None}
     todo = [task for task in tasks if task.code not in found]
     for scored in ENGINES_BY_NAME[engine](todo, workers):
         found[scored.code] = scored
-        told(scored, len(tasks) - len(found))
+        on_scored(scored, len(tasks) - len(found))
     return [found[task.code] for task in tasks]
 
 

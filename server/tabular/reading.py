@@ -30,7 +30,7 @@ WAIT_S = 20.0
 TURNS = 4
 """How many times its bound of processor time a file may take by the clock: on a busy machine it waits for its turn."""
 _places = threading.BoundedSemaphore(AT_ONCE)
-Told = Callable[[float], None]
+Progress = Callable[[float], None]
 
 _SAVE_CSV = Message("Save it as CSV and import that.")
 _SPLIT = Message("Split it into several files.")
@@ -145,9 +145,9 @@ def no_file(path: Path) -> InvalidError:
 
 @contextmanager
 def opened(
-    path: Path, known: Collection[str], bounds: Bounds | None = None, told: Told = lambda share: None
+    path: Path, known: Collection[str], bounds: Bounds | None = None, progress: Progress = lambda share: None
 ) -> Iterator[RawTable]:
-    """The file as a table. `known`: plain names of columns, to find a CSV's separator. `told`: gets the share read.
+    """The file as a table. `known`: plain names of columns, to find a CSV's separator. `progress`: gets the share read.
 
     Raises `InvalidError` where the file cannot be read, or not within its bounds."""
     if not path.is_file():
@@ -157,7 +157,7 @@ def opened(
         spool = Path(folder) / "rows"
         try:
             with _a_place():
-                outcome = _run(path, spool, known, bounds, told)
+                outcome = _run(path, spool, known, bounds, progress)
         except RefusedError as error:
             raise refusal(error, path.name) from None
         yield RawTable(spool, outcome)
@@ -173,7 +173,7 @@ def _a_place() -> Iterator[None]:
         _places.release()
 
 
-def _run(path: Path, spool: Path, known: Collection[str], bounds: Bounds, told: Told) -> Outcome:
+def _run(path: Path, spool: Path, known: Collection[str], bounds: Bounds, progress: Progress) -> Outcome:
     job = {
         "path": os.fsencode(path.resolve()),  # a name need not be text
         "suffix": path.suffix.lower().encode("utf-8", "replace").decode(),
@@ -204,7 +204,7 @@ def _run(path: Path, spool: Path, known: Collection[str], bounds: Bounds, told: 
     try:
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         process.stdin.flush()
-        last = _listen(process.pid, process.stdout.fileno(), bounds, told)
+        last = _listen(process.pid, process.stdout.fileno(), bounds, progress)
     except BrokenPipeError:
         last = b""
     finally:
@@ -226,7 +226,7 @@ def _spent_s(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _listen(pid: int, handle: int, bounds: Bounds, told: Told) -> bytes:
+def _listen(pid: int, handle: int, bounds: Bounds, progress: Progress) -> bytes:
     """The last line that the process writes."""
     buffer, deadline = b"", time.monotonic() + TURNS * bounds.seconds
     with selectors.DefaultSelector() as selector:
@@ -244,4 +244,4 @@ def _listen(pid: int, handle: int, bounds: Bounds, told: Told) -> bytes:
             for line in lines:
                 if line.startswith(b"{"):
                     return line
-                told(float(line))
+                progress(float(line))

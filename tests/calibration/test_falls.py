@@ -36,8 +36,8 @@ def test_day_by_day_it_is_what_each_look_says() -> None:
     for day in range(1, 21):
         found = fall(before, (n[:day], k[:day]), by=0.05, alpha=ALPHA)
         assert found is not None
-        assert found.told == (day >= first)
-        if found.told:
+        assert found.is_reported == (day >= first)
+        if found.is_reported:
             break
 
 
@@ -79,8 +79,8 @@ def test_too_few_before_tell_nothing_and_none_since_tells_nothing() -> None:
     assert fall(([FEWEST - 1], [FEWEST - 1]), ([50], [0]), by=0.05, alpha=ALPHA) is None
     found = fall(([400], [340]), ([0, 0], [0, 0]), by=0.05, alpha=ALPHA)
     assert found is not None
-    assert not found.told
-    assert not found.near
+    assert not found.is_reported
+    assert not found.stands
 
 
 def test_the_evidence_is_that_of_one_day_by_hand() -> None:
@@ -111,4 +111,4 @@ def test_days_that_go_bad_in_runs_are_worth_fewer_sheets() -> None:
     assert effect_of_days(asked, runs) > 3 * effect_of_days(asked, apart)
     fallen = (np.full(20, 20.0), np.full(20, 12.0))
     told = [fall((asked, days), fallen, by=0.0, alpha=1 / 400) for days in (apart, runs)]
-    assert [found is not None and found.told for found in told] == [True, False]
+    assert [found is not None and found.is_reported for found in told] == [True, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import tokenize
@@ -50,3 +51,17 @@ def test_the_glossary_is_a_list_to_be_read() -> None:
 
 def test_bounds_are_called_min_and_max() -> None:
     assert {name for name in identifiers() if re.match(r"_?(MOST|LEAST)_", name)} == set()
+
+
+def test_no_public_function_or_class_has_a_name_that_says_nothing() -> None:
+    """`told` told what, `asked` whom: a name that is used elsewhere says it."""
+    vague = {"told", "tell", "asked", "mine", "there", "keeper"}
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+        if node.name.lower() in vague
+    ]
+    assert found == []

@@ -139,7 +139,7 @@ def test_modalities_add_up(face: list[Observation], speech: list[Observation], w
 
 @given(evidence)
 def test_one_moment_can_say_no_more_than_its_cap(one: Observation) -> None:
-    told = P.face.told(LogRatios(one[0], one[1]), P.prior)
+    told = P.face.evidence_of(LogRatios(one[0], one[1]), P.prior)
     for said, before in ((told.negative, P.prior[0]), (told.positive, P.prior[2])):
         assert math.log(1 - P.face.shown) - 1e-9 <= said <= math.log(1 - P.face.shown + P.face.shown / before) + 1e-9
 
@@ -251,7 +251,7 @@ def test_the_arrival_is_counted_from_the_first_evidence_not_from_the_start() -> 
     late = ModalitySummary()
     for number in range(400):
         late.add(SAD if number < 80 else HAPPY, 0.0, 0.1, 60 + number * 0.1, P.face, P)
-    sad, happy = P.face.told(SAD, P.prior), P.face.told(HAPPY, P.prior)
+    sad, happy = P.face.evidence_of(SAD, P.prior), P.face.evidence_of(HAPPY, P.prior)
     assert late.arrival.negative == pytest.approx(sad.negative, abs=0.05)
     assert late.leaving.whole.positive > 0.9 * happy.positive
     short = seen(HAPPY, seconds=4)

@@ -21,7 +21,7 @@ class LeakyEngine(engine.Engine):
 
     done = False
 
-    def look(self, frame: Frame, eyes: Eyes | None = None) -> engine.Asked | None:
+    def look(self, frame: Frame, eyes: Eyes | None = None) -> engine.FaceToRead | None:
         """Look at one picture, and leak it."""
         if not LeakyEngine.done and frame.pixels.std() > 20:
             import cv2

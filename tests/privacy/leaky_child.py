@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.audit.memory_child import main
-from edge.perception.engine import Asked, Engine
+from edge.perception.engine import Engine, FaceToRead
 from edge.perception.networks import Eyes
 from pipeline.records import Frame
 
@@ -13,7 +13,7 @@ class HoardingEngine(Engine):
 
     hoard: list[Frame] = []  # noqa: RUF012
 
-    def look(self, frame: Frame, eyes: Eyes | None = None) -> Asked | None:
+    def look(self, frame: Frame, eyes: Eyes | None = None) -> FaceToRead | None:
         """Look at one picture, and keep the first ones."""
         if len(self.hoard) < 3:
             self.hoard.append(frame)

@@ -158,7 +158,7 @@ def test_a_film_played_like_a_camera_takes_its_time_and_ends(film: Path) -> None
 def test_a_film_is_over_though_its_last_picture_waits_for_nobody(film: Path) -> None:
     """Whether the last picture fell between two looks is luck; whoever waits for the end is not to wait for ever."""
     camera, due = Camera(str(film)), [True]
-    camera.tell(lambda _frame: None, lambda _frame: "between", lambda _frame: due[0])
+    camera.deliver_to(lambda _frame: None, lambda _frame: "between", lambda _frame: due[0])
     camera.start()
     wait_for(camera._ended.is_set)
     assert camera.waiting is not None

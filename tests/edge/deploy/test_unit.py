@@ -9,7 +9,7 @@ import pytest
 
 from edge.config import EdgeConfig, load_config, parse_config
 from edge.deploy import service, unit
-from edge.deploy.notify import StatusTeller, notify
+from edge.deploy.notify import StatusNotice, notify
 from edge.deploy.releases import Layout
 from edge.deploy.unit import NEEDS_VARIABLE, Needs, allowed_addresses, require_fitting_unit, unit_text, written_for
 from pipeline.errors import ConfigError
@@ -178,10 +178,10 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         monkeypatch.setenv("NOTIFY_SOCKET", str(door))
         notify("READY=1", "STATUS=at work")
         assert systemd.recv(1000) == b"READY=1\nSTATUS=at work"
-        teller = StatusTeller()
+        notice = StatusNotice()
         well: dict[str, str | bool] = {"state": "OK", "server_answers": True, "problem": "", "failing": ""}
         for status in (well, dict(well), {**well, "state": "CAMERA_LOST"}, {**well, "failing": "scheduler"}):
-            teller.tell(status)
+            notice.publish(status)
         systemd.settimeout(0.1)
         said = [systemd.recv(1000) for _ in range(3)]
         assert said == [

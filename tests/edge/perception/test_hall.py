@@ -21,7 +21,7 @@ from edge.config import EdgeConfig, load_config
 from edge.counters import CameraSection, CounterSection
 from edge.delivery.health import Health
 from edge.perception.analysis import Analysis, engine_settings, read_faces, workers_for
-from edge.perception.engine import Asked, Engine
+from edge.perception.engine import Engine, FaceToRead
 from edge.perception.networks import NetworkOptions, Networks, load_networks
 from edge.perception.settings import EngineSettings
 from edge.perception.turns import Due, Turns
@@ -90,7 +90,7 @@ def test_a_film_whose_last_picture_is_not_due_is_over(
     engine = Engine(SETTINGS, networks.for_counter(), lambda _visit: None)
     section = CounterSection(name="1", camera=CameraSection(source=str(film)))
     watched = Watched(section, engine, Health(), alone=True, tell_at_once=True)
-    watched.tell(lambda: None, lambda: None)
+    watched.deliver_to(lambda: None, lambda: None)
     assert watched.camera is not None
     watched.start()
     wait_for(lambda: watched.camera is not None and not watched.camera.is_open)
@@ -202,7 +202,7 @@ def test_what_was_read_of_a_visit_that_is_over_is_not_the_next_one_s(networks: N
     hall.show(1.0, scene(HAPPY))
     (frame,) = frames(scene(HAPPY), 0.1, 1.2)
     asked = watched.engine.look(frame)
-    assert isinstance(asked, Asked)
+    assert isinstance(asked, FaceToRead)
     watched.engine.visit_ended(1.3)
     watched.engine.visit_started(0, 30.0)
     (affect,) = networks.eyes.face.infer([asked.crop])

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, select
 from pipeline.calendar import day_date, day_index, month_of_day, period_of_months, today, vietnamese_holidays
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from server.core.scope import Scope
-from server.feedback.cases import Answer, judge, published_answers, remind, reopen_by_code, set_status, told
+from server.feedback.cases import Answer, case_state, judge, published_answers, remind, reopen_by_code, set_status
 from server.feedback.deadlines import due_day, holidays_known
 from server.feedback.feedback import code_digest, counts, items, receive
 from server.indicators.counts import own_counts
@@ -154,7 +154,7 @@ def test_like_dislike_and_reopening_by_code_feed_decision_766(store: Engine, pro
         set_status(connection, province, cases[2][0], "answered", None, answer=WORDS)
         own = own_counts(connection, Scope(province), period)[agency]
         (count,) = counts(connection, province, period)
-        state = told(connection, codes[1])
+        state = case_state(connection, codes[1])
     assert own.counts.astuple()[2:] == (4, 4, 2), "a dislike and a repeated petition are not answered well"
     assert (count.received, count.in_time, count.disliked, count.repeated) == (4, 4, 1, 1)
     assert state is not None

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, select
 from hailong.cli import main
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import load_instrument, shipped_instruments
-from server.imports.told import notes
+from server.imports.balance_text import notes
 from server.ratings.imports import RatingImport, import_ratings
 from server.store.engine import read, write
 from server.store.tables.ratings import ratings

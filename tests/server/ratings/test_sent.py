@@ -13,7 +13,7 @@ from sqlalchemy import Engine, select
 from pipeline.calendar import day_date
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import load_instrument
-from server.imports.told import notes
+from server.imports.balance_text import notes
 from server.ratings.imports import RatingImport, import_ratings
 from server.ratings.sent import Sent
 from server.store.engine import read, write

@@ -17,8 +17,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from pipeline.calendar import day_date
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
+from server.imports.balance_text import notes
 from server.imports.kinds import find_kind
-from server.imports.told import notes
 from server.tabular.columns import recogniser
 from server.tabular.encodings import unescaped
 from server.tabular.tables import Table, TableRow

@@ -18,7 +18,7 @@ from pipeline.calendar import day_date, today
 from server.channels.online import receipts
 from server.channels.online.receipts import DossierCode, token_of
 from server.core.limits import RateLimiter, network, wait_for_all
-from server.feedback.cases import Answer, judge, set_status, told
+from server.feedback.cases import Answer, case_state, judge, set_status
 from server.feedback.feedback import items, receive
 from server.store.engine import write
 from server.store.tables.agencies import agencies
@@ -206,7 +206,7 @@ def test_staff_cannot_judge_its_own_answers(world: World) -> None:
     with write(world.store) as connection:
         assert not judge(connection, str(one.id), liked=True)
         assert judge(connection, f" {code.lower()} ", liked=False)
-        state = told(connection, code)
+        state = case_state(connection, code)
         assert state is not None
         assert state.liked is False
         assert connection.execute(select(func.count()).where(feedback.c.code_hash == code)).scalar_one() == 0
