@@ -1,12 +1,11 @@
 """What a call says, as files that Asterisk plays: recorded by a person, else said by espeak-ng and marked as that.
 
-A text's file is named by its hash. `prompts.csv` beside them lists every text that a machine has said: whoever records
-one puts `recorded/NAME.wav` there (8 kHz, mono, 16 bit), and it is played from then on.
+A text's file is named by its hash; beside what a machine has said stands the text, `espeak-ng/NAME.txt`. Whoever
+records one puts `recorded/NAME.wav` there (8 kHz, mono, 16 bit), and it is played from then on.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import shutil
@@ -26,7 +25,6 @@ RATE_HZ = 8_000
 """What Asterisk's format `wav` holds."""
 MACHINE = "Đây là giọng đọc của máy."
 """Said once before the first prompt of a call that no person has recorded."""
-LIST = "prompts.csv"
 _PROGRAM = "espeak-ng"
 _SLOW = "140"
 _WAIT_S = 20
@@ -48,7 +46,7 @@ def espeak(text: str, path: Path) -> None:
             return
     raise ConfigError(
         Message("There is no recording of a prompt, and espeak-ng cannot say it."),
-        Message("Install espeak-ng, or record the prompt: it is listed in {file}.", file=LIST),
+        Message("Install espeak-ng, or record the prompts: hailong server call prompts lists them."),
     )
 
 
@@ -76,7 +74,7 @@ class Prompts:
             return Prompt(str(recorded), recorded=True)
         if not said.with_suffix(".wav").is_file():
             said.parent.mkdir(parents=True, exist_ok=True)
-            self._note(name, text)
+            said.with_suffix(".txt").write_text(text, encoding="utf-8")
             # made beside it and moved: two calls at once, or one that is cut off, leave no half of a file
             with tempfile.TemporaryDirectory(dir=said.parent) as folder:
                 raw, ready = Path(folder) / "raw.wav", Path(folder) / "ready.wav"
@@ -84,17 +82,6 @@ class Prompts:
                 _at_8_khz(raw, ready)
                 os.replace(ready, said.with_suffix(".wav"))
         return Prompt(str(said), recorded=False)
-
-    def _note(self, name: str, text: str) -> None:
-        path = self._folder / LIST
-        known = path.read_text("utf-8") if path.is_file() else ""
-        if name in known:
-            return
-        with path.open("a", encoding="utf-8", newline="") as file:
-            rows = csv.writer(file)
-            if not known:
-                rows.writerow(["name", "text"])
-            rows.writerow([name, text])
 
 
 def _at_8_khz(source: Path, target: Path) -> None:
@@ -126,13 +113,8 @@ class Listed:
 
 def listed(folder: Path) -> list[Listed]:
     """Every text that a machine has said, and whether a person has recorded it since."""
-    path = folder / LIST
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
+    said = sorted((folder / "espeak-ng").glob("*.txt"), key=lambda path: path.stat().st_mtime)
     return [
-        Listed(row["name"], row["text"], (folder / "recorded" / f"{row['name']}.wav").is_file())
-        for row in rows
-        if row.get("name") and row.get("text")
+        Listed(path.stem, path.read_text("utf-8"), (folder / "recorded" / f"{path.stem}.wav").is_file())
+        for path in said
     ]
