@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine, or_
 
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
+from server.ratings.store import seal_origin
 from server.store.engine import read, write
 from server.store.tables.paper import paper_forms
 from server.store.tables.rating_chains import rating_chains
@@ -118,8 +119,7 @@ def seal_open_origins(engine: Engine, key_of: Callable[[], bytes]) -> int:
                 after = rows[-1]["id"]
                 for row in rows:
                     mark = BEFORE if (row["source"], row["received_day"], row["channel"]) in chained else SHEET
-                    sealed = mark + key.seal(row["origin"])
-                    connection.execute(scope.update(ratings).where(ratings.c.id == row["id"]).values(origin=sealed))
+                    seal_origin(connection, scope, row["id"], mark + key.seal(row["origin"]))
     return count
 
 

@@ -67,6 +67,12 @@ def add(connection: Connection, admitted: Sequence[Admitted], received_day: int 
     _log(connection, admitted, number)
 
 
+def seal_origin(connection: Connection, scope: Scope, rating_id: int, sealed: str) -> None:
+    """Put the sealed form of what a sheet is known again by in the place of the clear one (`server.ratings.origins`).
+    Not in the log: no figure is made of it, and the chain has the clear form."""
+    connection.execute(scope.update(ratings).where(ratings.c.id == rating_id).values(origin=sealed))
+
+
 def _log(connection: Connection, admitted: Sequence[Admitted], number: int | None) -> None:
     source, province_id = admitted[0].source, admitted[0].rating.place.province_id
     if source.kind is SourceKind.IMPORT or is_live(str(source)):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
-from pipeline.calendar import Period
+from pipeline.calendar import Period, parse_period
 from pipeline.errors import InvalidError, NotFoundError
 from pipeline.instruments import load_by_wire_code, shipped_instruments
 from pipeline.language import Message, translator
@@ -38,6 +38,7 @@ def bridge_page(
     told: those that the province was asked with last."""
     _whole_province(user)
     known = shipped_instruments()
+    wanted = parse_period(period) if period else None
     with read(engine_of(request)) as connection:
         first, second = asked_last(connection, user.province_id, known)
         first = first if old is None else load_by_wire_code(old)
@@ -45,7 +46,7 @@ def bridge_page(
         if first.wire_code == second.wire_code:
             raise InvalidError(Message("A bridge needs two different instruments."))
         quarters = both_asked(connection, user.province_id, first, second)
-        chosen = next((one for one in quarters if one.name == period), quarters[0] if quarters else None)
+        chosen = next((one for one in quarters if one == wanted), quarters[0] if quarters else None)
         links = [] if chosen is None else bridge(connection, user.province_id, first, second, chosen)
         shown = next((one for one in links if one.code == item), links[0] if links else None)
         points = []

@@ -187,7 +187,8 @@ def test_a_plan_names_its_frames_period_in_words() -> None:
         load_instrument=lambda: load_instrument("2640"),
     )
     settings = {"frame": "2026-Q3", "seed": 1, "error": 0.05, "scope": "level", "method": "proportional"}
-    state: Any = SimpleNamespace(code="k", round=held, settings=settings, rows=(), forms=0)
+    empty = {"rows": (), "with_forms": (), "without_forms": 0, "forms": 0}
+    state: Any = SimpleNamespace(code="k", round=held, settings=settings, **empty)
     province: Any = SimpleNamespace(name=Text.named(vi="Tỉnh Mẫu"), simulated=False)
     first_paragraph = next(
         block.text for block in plan_document(state, province, OFFICE).blocks if isinstance(block, Paragraph)
