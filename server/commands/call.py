@@ -58,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
     if args.what == "answer":
         return _answer(server, args.sounds)
     from datetime import datetime
-    from zoneinfo import ZoneInfo
 
+    from pipeline.calendar import INDOCHINA
     from server.channels.calls.dialing import dial
 
-    now = datetime.now(ZoneInfo("Asia/Ho_Chi_Minh"))
+    now = datetime.now(INDOCHINA)
     begun = dial(server, args.spool, channel=args.channel, context=args.context, lines=args.lines, now=now)
     say(Plural("{count} call begun.", "{count} calls begun.", count=begun))
     return 0
