@@ -106,7 +106,7 @@ class IndicatorReader:
         length, first = len(period.months), period.first_month
         if (length, first % length) not in ((1, 0), (3, 0), (12, 0)):
             raise ValueError(Message("a period is a month, a quarter or a year: '{text}'", text=period.name))
-        if period.first_day >= self._today:
+        if period.first_day > self._today:
             raise ValueError(Message("the period has not begun: '{text}'", text=text or period.name))
         return period
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from sqlalchemy import Engine, func, select
 
-from pipeline.calendar import day_date, day_index, month_date, month_of_day, parse_period, today
+from pipeline.calendar import day_index, month_date, month_of_day, parse_period
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.language import Text
 from server.core.scope import Scope
@@ -310,10 +310,28 @@ def test_any_json_is_rows_or_refused(tmp_path_factory: pytest.TempPathFactory, v
     assert all(len(row) == len(rows[0]) for row in rows)
 
 
-def test_a_running_month_is_of_its_day_and_forecast(store: Engine, province: int, tmp_path: Path) -> None:
-    """While the month runs a file is of the day it came; the forecast holds what the end may bring."""
-    first = month_date(month_of_day(today()))
-    months = [month_of_day(today()) - back for back in range(6, -1, -1)]
+MODULES = ("server.indicators.board", "server.indicators.counts", "server.indicators.imports")
+
+
+def set_today(monkeypatch: pytest.MonkeyPatch, day: date) -> None:
+    for module in MODULES:
+        monkeypatch.setattr(f"{module}.today", lambda: day_index(day), raising=False)
+
+
+@pytest.mark.parametrize(
+    "day",
+    [date(2026, 12, 1), date(2026, 12, 31), date(2027, 1, 1), date(2027, 2, 14), date(2028, 2, 29), date(2027, 9, 30)],
+    ids=str,
+)
+def test_a_running_month_is_of_its_day_and_forecast(
+    store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: date
+) -> None:
+    """While the month runs a file is of the day it came, from the first day to the last; the forecast holds what the
+    end may bring. On the first day the running month was refused as one that has not begun."""
+    set_today(monkeypatch, day)
+    now = day_index(day)
+    first = month_date(month_of_day(now))
+    months = [month_of_day(now) - back for back in range(6, -1, -1)]
     rows = [
         {**GOOD, "period": month_date(month).strftime("%Y-%m"), "dossiers": "300", "dossiers_good": "240"}
         for month in months
@@ -329,22 +347,25 @@ def test_a_running_month_is_of_its_day_and_forecast(store: Engine, province: int
     path.write_text("\n".join([";".join(GOOD), *(";".join(row.values()) for row in rows)]), encoding="utf-8")
     assert put(store, province, path).added == 7
     (row,) = board(store, province, first.strftime("%Y-%m")).rows
-    assert row.told.known_day == today()
+    assert row.told.known_day == now
     assert row.score.total.published == 17.33
-    if (day_date(today()) + timedelta(days=1)).month == first.month:  # on the last day nothing is left to come
+    if (day + timedelta(days=1)).month == first.month:  # on the last day nothing is left to come
         assert row.coming is not None
         assert row.coming.low <= row.coming.middle <= row.coming.high <= 18
     over = board(store, province, month_date(months[-2]).strftime("%Y-%m")).rows[0]
     assert (over.told.known_day, over.coming) == (None, None)
+    rows[-1]["period"] = month_date(months[-1] + 1).strftime("%Y-%m")
+    path.write_text("\n".join([";".join(GOOD), ";".join(rows[-1].values())]), encoding="utf-8")
+    with pytest.raises(ImportRowError) as refused:
+        put(store, province, path)
+    assert "the period has not begun" in str(refused.value.rows)
 
 
 def test_a_forecast_in_a_year_whose_holidays_no_file_knows(
     store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was left out without a word; now Mondays to Fridays count, and the page says so."""
-    day = date(2031, 3, 12)
-    for module in ("server.indicators.board", "server.indicators.counts", "server.indicators.imports"):
-        monkeypatch.setattr(f"{module}.today", lambda: day_index(day), raising=False)
+    set_today(monkeypatch, date(2031, 3, 12))
     path = tmp_path / "x.csv"
     rows = [{**GOOD, "period": period, "dossiers": "300", "dossiers_good": "240"} for period in ("2031-02", "2031-03")]
     path.write_text("\n".join([";".join(GOOD), *(";".join(row.values()) for row in rows)]), encoding="utf-8")
