@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.calendar import today
 from pipeline.language import Message, Plural, Sentence
 from server.core.changes import verify_changes
 from server.core.provinces import province_by_id
@@ -37,6 +38,7 @@ _MOVES = ("rating_set_aside", "rating_restored")
 
 _NOT_SEALED = Message("the chain is not the one that was sealed in the log")
 _SEALED_LATE = Message("it was sealed after a later day's: it was not there when its day was over")
+_TO_COME = Message("its rows were received on a day that is still to come")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ def audit_ratings(connection: Connection, scope: Scope, key_of: Callable[[], byt
     entries, head = verify_changes(connection, scope.province_id)
     made_up = province_by_id(connection, scope.province_id).simulated
     moves, sealed = _log(connection, scope)
+    newest = max((day for _, day, _ in sealed), default=-1)
     chains = {_key(row): row for row in _chain_rows(connection, scope)}
     known = set(chains)
     opening = _Opening(scope.province_id, key_of)
@@ -108,6 +111,8 @@ def audit_ratings(connection: Connection, scope: Scope, key_of: Callable[[], byt
         chain = chains.pop(key, None)
         seen += 1
         found += _compare(key, chain, texts, sealed, made_up)
+        if chain is not None and not made_up:
+            found += _out_of_time(key, sealed.get(key), newest)
     found += [
         Difference(*_place(key), Message("all {count} rows are gone", count=chain["count"]))
         for key, chain in chains.items()
@@ -216,9 +221,17 @@ def _compare(
         found.append(Difference(*place, words))
     elif chain["sealed"] and seals.digests[-1] != chain["digest"]:
         found.append(Difference(*place, _NOT_SEALED))
-    if seals.late and not made_up:
-        found.append(Difference(*place, _SEALED_LATE))
     return found
+
+
+def _out_of_time(key: tuple[str, int, str], seals: _Seal | None, newest: int) -> list[Difference]:
+    """A chain that the application cannot have begun on its day. `newest`: the last day that is sealed. One that waits
+    for its seal is judged as well: of a day to come none would ever be made."""
+    day = key[1]
+    if day > today():
+        return [Difference(*_place(key), _TO_COME)]
+    late = day < newest if seals is None else seals.late
+    return [Difference(*_place(key), _SEALED_LATE)] if late else []
 
 
 def _wrong_count(more: int) -> Sentence:

@@ -290,3 +290,28 @@ def test_no_digest_tells_how_many_answered(store: Engine) -> None:
     assert set(detail) == {"day", "digests"}
     assert detail["digests"] == {" counter_tablet": chain.digest}
     assert len(bytes.fromhex(chain.salt)) == 32
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("ahead", [1, 2, 36_525])
+def test_rows_received_on_a_day_to_come_are_found(any_store: Engine, office: Place, ahead: int) -> None:
+    """Their chain was made to fit, and no seal would ever come to tell of it."""
+    scope = Scope(office.province_id)
+    with write(any_store) as connection:
+        for _ in range(3):
+            _slip_in(connection, scope, received_day=today() + ahead)
+        seal(connection, scope)
+    assert _found(any_store, office) == [(None, "its rows were received on a day that is still to come")]
+
+
+@pytest.mark.postgres
+def test_a_chain_made_up_for_a_day_long_over_is_found_before_the_server_seals_it(
+    any_store: Engine, office: Place
+) -> None:
+    """Between two hourly seals the audit said that nothing was changed."""
+    scope = Scope(office.province_id)
+    with write(any_store) as connection:
+        _slip_in(connection, scope, source="box:99", received_day=today() - 40)
+    assert _found(any_store, office) == [
+        (None, "it was sealed after a later day's: it was not there when its day was over")
+    ]
