@@ -5,9 +5,9 @@
     hailong server call prompts
 
 Runs on Asterisk's machine, as its user; the gateway (kind call) is made on the round's page. The lines of the dialplan
-stand in docs/survey.md; cron calls `dial` every minute. Nobody is called before 8 or after 17, on Sundays or public
-holidays. `*` says a question again, `#` ends the call. What no person has recorded is said by espeak-ng, and a call
-says first that a machine reads.
+stand in docs/survey.md; cron calls `dial` every minute, which also deletes what Asterisk has not taken. Nobody is
+called before 8 or after 17, on Sundays or public holidays. `*` says a question again, `#` ends the call. What no
+person has recorded is said by espeak-ng, and a call says first that a machine reads.
 """
 
 from __future__ import annotations
@@ -60,8 +60,16 @@ def run(args: argparse.Namespace) -> int:
     from datetime import datetime
 
     from pipeline.calendar import INDOCHINA
-    from server.channels.calls.dialing import dial
+    from server.channels.calls.dialing import delete_left, dial
 
+    if left := delete_left(args.spool):
+        say(
+            Plural(
+                "{count} call not taken by Asterisk deleted.",
+                "{count} calls not taken by Asterisk deleted.",
+                count=left,
+            )
+        )
     now = datetime.now(INDOCHINA)
     begun = dial(server, args.spool, channel=args.channel, context=args.context, lines=args.lines, now=now)
     say(Plural("{count} call begun.", "{count} calls begun.", count=begun))

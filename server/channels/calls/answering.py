@@ -8,6 +8,7 @@ nothing of: he may be reminded once, like somebody who did not pick up.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from enum import StrEnum
@@ -63,7 +64,7 @@ class _Call:
     def __init__(self, agi: Agi, server: Server, prompts: Prompts, clock: Callable[[], float]) -> None:
         self._agi, self._server, self._prompts, self._clock = agi, server, prompts, clock
         self._phone = agi.given.get("agi_arg_1") or agi.given.get("agi_callerid", "")
-        self._id = agi.given.get("agi_uniqueid", "")
+        self._id = secrets.token_hex(16)  # Asterisk's own tells the second of the call, and comes again on a second one
         self._events = 0
         self._pressed = False
         self._over = False

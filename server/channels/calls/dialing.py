@@ -1,8 +1,9 @@
 """Calls that the 1022 centre begins: a call file for each number, at times at which one may call.
 
 Asterisk takes a file that is moved into its spool folder, calls, and deletes it ("Asterisk Call Files",
-docs.asterisk.org); the number stands nowhere else. Nobody is called before 8 or after 17 (the hours that Decree
-91/2020/ND-CP leaves to calls of advertisement), nor on a Sunday or a public holiday.
+docs.asterisk.org); what was cut off, or never taken, is deleted by the next run (`delete_left`). Of ours the number
+stands nowhere else; Asterisk's own records are switched off as docs/survey.md says. Nobody is called before 8 or after
+17 (the hours that Decree 91/2020/ND-CP leaves to calls of advertisement), nor on a Sunday or a public holiday.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import time as clock
+from contextlib import suppress
 from datetime import datetime, time
 from pathlib import Path
 
 from pipeline.calendar import office_days
-from pipeline.errors import ConfigError, ConflictError
+from pipeline.errors import ConfigError, ConflictError, StoreError
 from pipeline.language import Message
 from server.channels.calls.client import Server
 
@@ -22,6 +25,11 @@ FIRST, LAST = time(8, 0), time(17, 0)
 SUNDAY, SATURDAY = 6, 5
 RING_S = 30
 MAX_LINES = 200
+LEFT_S = 1_200
+"""After half a minute of ringing and ten of talking a file is gone: an older one was never taken, or its call broke
+off. Asterisk would begin it whenever it is started again, at night, too."""
+_MOVED_S = 60
+"""Nobody needs so long to write a file and move it."""
 _PREFIX = "hailong-"
 _CHANNEL = re.compile(r"[A-Za-z0-9_./@:+-]*\{phone\}[A-Za-z0-9_./@:+-]*")
 _PHONE = re.compile(r"0\d{9,10}")
@@ -58,9 +66,22 @@ def call_file(channel: str, context: str, phone: str) -> str:
     return "".join(f"{name}: {value}\n" for name, value in lines.items())
 
 
+def delete_left(spool: Path) -> int:
+    """Delete call files that Asterisk did not take, and those that were cut off before they were moved; how many.
+    Whoever was to be called counts as asked, and is reminded once."""
+    count = 0
+    for folder, pattern, most_s in ((spool, f"{_PREFIX}*.call", LEFT_S), (spool.parent, f".{_PREFIX}*.call", _MOVED_S)):
+        for path in folder.glob(pattern):
+            with suppress(FileNotFoundError):  # Asterisk was quicker
+                if clock.time() - path.lstat().st_mtime > most_s:
+                    path.unlink()
+                    count += 1
+    return count
+
+
 def dial(server: Server, spool: Path, *, channel: str, context: str, lines: int, now: datetime) -> int:
     """Begin calls on the lines that are free; how many. Raises `ConflictError` outside the hours, `ConfigError`,
-    `NoReplyError`."""
+    `NoReplyError`, `StoreError` where a file cannot be written."""
     if not may_call(now):
         raise ConflictError(
             Message("Nobody is called now: only from 8 to 17, not on Sundays and public holidays."),
@@ -77,7 +98,14 @@ def dial(server: Server, spool: Path, *, channel: str, context: str, lines: int,
     for phone in phones:
         name = f"{_PREFIX}{secrets.token_hex(8)}.call"
         waiting = spool.parent / f".{name}"
-        waiting.touch(mode=0o600)
-        waiting.write_text(call_file(channel, context, phone), encoding="ascii")
-        os.replace(waiting, spool / name)
+        try:
+            waiting.touch(mode=0o600)
+            waiting.write_text(call_file(channel, context, phone), encoding="ascii")
+            os.replace(waiting, spool / name)
+        except OSError as error:
+            waiting.unlink(missing_ok=True)
+            raise StoreError(
+                Message("No call file can be put into {folder} ({strerror}).", folder=spool, strerror=error.strerror),
+                Message("Check the folder's owner and the disk. Who was to be called now is reminded once, later."),
+            ) from None
     return len(phones)

@@ -235,7 +235,8 @@ def receive(
     connection: Connection, gateway: Gateway, event: str, phone: str, text: str, watch: ArrivalWatch
 ) -> GatewayReply:
     """One message or key of a person, by the gateway's event id. The caller's transaction keeps or drops it whole."""
-    digest = hashlib.sha256(event.encode()).hexdigest()
+    # keyed, as an event's id may be made of what can be guessed: a telephone number, the second of a call
+    digest = hmac.new(_conversation_key(), f"{gateway.id} event {event}".encode(), hashlib.sha256).hexdigest()
     row = {"province_id": gateway.province_id, "gateway_id": gateway.id, "event": digest, "day": today(), "reply": ""}
     this_event = (gateway_events.c.gateway_id == gateway.id, gateway_events.c.event == digest)
     # The row first: of two of the same event the second waits here for the first, and gets its reply.

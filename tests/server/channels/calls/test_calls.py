@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -15,11 +16,11 @@ import pytest
 from sqlalchemy import insert, select
 
 from pipeline.calendar import today
-from pipeline.errors import ConfigError, ConflictError
+from pipeline.errors import ConfigError, ConflictError, StoreError
 from server.channels.calls.agi import Agi, AgiError, HungUpError
 from server.channels.calls.answering import BYE, MAX_SAID, SORRY, Answering, End
 from server.channels.calls.client import NoReplyError, Server
-from server.channels.calls.dialing import call_file, dial, may_call
+from server.channels.calls.dialing import call_file, delete_left, dial, may_call
 from server.channels.calls.prompts import MACHINE, Prompts, listed
 from server.channels.gateway.gateway import make_gateway
 from server.store.engine import read, write
@@ -307,3 +308,50 @@ def test_a_key_that_others_may_read_is_refused(tmp_path: Path) -> None:
     assert main(["server", "call", "dial", *where]) == 1
     assert main(["server", "call", "dial"]) == 1
     assert main(["server", "call", "prompts", "--sounds", str(tmp_path)]) == 0
+
+
+def test_a_number_that_asterisk_never_took_does_not_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asterisk was down, or the run was killed between writing and moving: the numbers lay there for good, and calls
+    began at night when it came up again."""
+    spool = tmp_path / "outgoing"
+    spool.mkdir()
+    noon = datetime.fromisoformat("2026-11-30T10:00")
+    how = {"channel": "PJSIP/{phone}@trunk", "context": "hailong", "now": noon, "lines": 9}
+    assert dial(_Numbers(), spool, **how) == 2  # type: ignore[arg-type]
+    assert delete_left(spool) == 0, "a call under way"
+    monkeypatch.setattr("server.channels.calls.dialing.os.replace", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        dial(_Numbers(), spool, **how)  # type: ignore[arg-type]
+    (other := spool / "other.call").write_text("somebody else's")
+    found = [*spool.glob("hailong-*"), *tmp_path.glob(".hailong-*")]
+    assert len(found) == 3
+    for path in (*found, other):
+        os.utime(path, (0, 0))
+    assert delete_left(spool) == 3
+    assert [path.name for path in (*spool.iterdir(), *tmp_path.glob(".*"))] == ["other.call"]
+
+
+def _killed(*_paths: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_full_disk_leaves_no_number_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_paths: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    spool = tmp_path / "outgoing"
+    spool.mkdir()
+    monkeypatch.setattr("server.channels.calls.dialing.os.replace", full)
+    how = {"channel": "PJSIP/{phone}@trunk", "context": "hailong", "lines": 9}
+    with pytest.raises(StoreError, match="No space left"):
+        dial(_Numbers(), spool, now=datetime.fromisoformat("2026-11-30T10:00"), **how)  # type: ignore[arg-type]
+    assert list(tmp_path.glob(".*")) == []
+
+
+def test_two_calls_of_one_id_are_two_calls(tmp_path: Path) -> None:
+    """Two machines may count alike, and one that names no call at all is possible: the second citizen heard what had
+    been said to the first, and no key counted. Asterisk's id also tells the second of the call."""
+    first, second = (lead(tmp_path, Person(["", "1", "2", "3"])).server.events for _ in range(2))
+    assert first
+    assert not set(first) & set(second)
+    assert not any("1764490000" in one for one in first)

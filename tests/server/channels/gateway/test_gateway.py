@@ -128,6 +128,22 @@ def test_a_stolen_disk_tells_nothing_of_a_conversation(survey: Survey) -> None:
     assert "Tự nguyện" in gateway.hear(PHONES[0], "5")["reply"], "a restarted server greets anew"
 
 
+def test_an_events_id_does_not_tell_a_number(survey: Survey) -> None:
+    """Gateways make ids of what they have: the number, the second of the call. Of the plain SHA-256 that was stored,
+    all numbers of Vietnam can be tried within minutes."""
+    gateway = _gateway(survey)
+    gateway.ask()
+    gateway.hear(PHONES[0], "4", event=f"{PHONES[0]}-1")
+    with read(survey.engine) as connection:
+        kept = set(connection.execute(select(gateway_events.c.event)).scalars())
+    secret = bytes.fromhex(gateway.secret)
+    ids = [f"{prefix}{phone}-1".encode() for phone in PHONES for prefix in ("", "event ", "1 event ")]
+    guesses = {hashlib.sha256(one).hexdigest() for one in ids}
+    guesses |= {hmac.new(key, one, hashlib.sha256).hexdigest() for one in ids for key in (secret, survey.key)}
+    assert kept
+    assert not kept & guesses
+
+
 def test_only_the_gateway_itself_and_only_fresh_calls(survey: Survey) -> None:
     gateway = _gateway(survey)
     body = {"event": "e", "phone": PHONES[0], "text": "5"}
