@@ -54,6 +54,7 @@ class Row:
             "code": self.unit.code,
             **self.unit.name.columns(),
             "counts": dict(zip(Counts.__dataclass_fields__, self.score.counts.astuple(), strict=True)),
+            "counts_until": None if self.told.known_day is None else day_date(self.told.known_day).isoformat(),
             **parts,
             "ranks": ranks,
             "forecast": coming,
@@ -94,6 +95,11 @@ class Board:
     def unsupported(self) -> list[tuple[Row, Row, Pair]]:
         """The widest pairs whose order the counts do not support."""
         return [(self.rows[one.higher], self.rows[one.lower], one) for one in self.order.unsupported[:SHOWN_PAIRS]]
+
+    @property
+    def runs(self) -> bool:
+        """Whether the period is not over yet."""
+        return self.period.last_day >= today()
 
     @property
     def holidays_missing(self) -> bool:

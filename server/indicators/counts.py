@@ -37,8 +37,8 @@ class Origin(StrEnum):
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
     """A unit's counts in a period. `months`: of how many months they are; 0: a row of the whole period. `known_day`:
-    the day they are of, while the period runs. `total_score`: as published, where one row says it. `open_petitions`:
-    received and not yet due."""
+    the day they are of, where that was before the period's end; of several months, the first such day. `total_score`:
+    as published, where one row says it. `open_petitions`: received and not yet due."""
 
     unit: int
     counts: Counts
@@ -84,7 +84,7 @@ def portal_counts(connection: Connection, scope: Scope, period: Period) -> dict[
             months[row.unit].append(row)
     for unit, rows in months.items():
         if unit not in whole:
-            known = max((row.known_day for row in rows if row.known_day is not None), default=None)
+            known = min((row.known_day for row in rows if row.known_day is not None), default=None)
             whole[unit] = UnitCounts(unit, sum(map(_counts, rows), Counts()), len(rows), known)
     return whole
 

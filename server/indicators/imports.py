@@ -57,9 +57,7 @@ class IndicatorReader:
         counts = {name: problems.of(_count, cells, name, otherwise=0) for name in COUNTS}
         more = {name: problems.of(_count, cells, name, otherwise=None) if cells.get(name) else None for name in _MORE}
         total = problems.of(_points, cells["total_score"], otherwise=None) if cells.get("total_score") else None
-        known_day = None
-        if period is not None and period.last_day >= self._today:
-            known_day = problems.of(self._known_day, cells, period, otherwise=None)
+        known_day = None if period is None else problems.of(self._known_day, cells, period, otherwise=None)
         if (
             cells.get("petitions_handled")
             and problems.of(_count, cells, "petitions_handled", otherwise=0) != (counts["petitions"])
@@ -110,11 +108,14 @@ class IndicatorReader:
             raise ValueError(Message("the period has not begun: '{text}'", text=text or period.name))
         return period
 
-    def _known_day(self, cells: Cells, period: Period) -> int:
+    def _known_day(self, cells: Cells, period: Period) -> int | None:
+        """The day that a row's counts are of; None where that day ends the period or is after it."""
         day = read_day(cells["day"]) if cells.get("day") else self._today
-        if not period.first_day <= day <= self._today:
-            raise ValueError(Message("the day {day} is not in the period", day=day_words(day)))
-        return day
+        if day > self._today:
+            raise ValueError(Message("the day {day} has not come", day=day_words(day)))
+        if day < period.first_day:
+            raise ValueError(Message("the day {day} is before the period", day=day_words(day)))
+        return day if day < period.last_day or period.last_day == self._today else None
 
 
 _PROVINCE_NAME = re.compile(r"(?:ubnd |uy ban nhan dan )?(?:tinh|thanh pho|tp\.?) ?(.+)")

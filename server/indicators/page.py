@@ -79,6 +79,7 @@ def board_file(request: Request, user: ScoreReader, period: PeriodText = "", ori
                 "code": told["code"],
                 "name_vi": told["name_vi"],
                 **told["counts"],
+                "counts_until": told["counts_until"],
                 **{f"{name}_points": one["points"] for name, one in points.items()},
                 **{f"{name}_low": one["low"] for name, one in points.items()},
                 **{f"{name}_high": one["high"] for name, one in points.items()},

@@ -361,6 +361,40 @@ def test_a_running_month_is_of_its_day_and_forecast(
     assert "the period has not begun" in str(refused.value.rows)
 
 
+@pytest.mark.parametrize(
+    ("day", "until"),
+    [("15/11/2026", "2026-11-15"), ("30/11/2026", None), ("02/12/2026", None), ("", None)],
+)
+def test_counts_of_a_part_of_a_month_that_is_over_stay_a_part(
+    day: str, until: str | None, store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the fifteenth, imported in the month after, was taken for the whole month without a word."""
+    set_today(monkeypatch, date(2026, 12, 3))
+    path = tmp_path / "x.csv"
+    rows = [{**GOOD, "period": "2026-10", "day": ""}, {**GOOD, "period": "2026-11", "day": day}]
+    path.write_text("\n".join(";".join(row) for row in [list(rows[0]), *(row.values() for row in rows)]), "utf-8")
+    assert put(store, province, path).added == 2
+    for period in ("2026-11", "2026-Q4", "2026"):
+        made = board(store, province, period)
+        assert made.to_dict()["units"][0]["counts_until"] == until, period
+        assert made.rows[0].coming is None
+        assert made.runs == (period != "2026-11")
+    assert board(store, province, "2026-10").to_dict()["units"][0]["counts_until"] is None
+
+
+@pytest.mark.parametrize(("day", "why"), [("04/12/2026", "has not come"), ("31/10/2026", "is before the period")])
+def test_a_day_that_no_count_of_the_month_can_be_of(
+    day: str, why: str, store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_today(monkeypatch, date(2026, 12, 3))
+    path = tmp_path / "x.csv"
+    row = {**GOOD, "period": "2026-11", "day": day}
+    path.write_text(f"{';'.join(row)}\n{';'.join(row.values())}", encoding="utf-8")
+    with pytest.raises(ImportRowError) as refused:
+        put(store, province, path)
+    assert why in str(refused.value.rows)
+
+
 def test_a_forecast_in_a_year_whose_holidays_no_file_knows(
     store: Engine, province: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -20,7 +20,7 @@ from server.store.tables.agencies import agencies, agency_successors
 from server.store.tables.feedback import feedback
 from server.store.tables.ratings import ratings
 from server.store.tables.users import Role
-from server.tabular.spec import import_file
+from server.tabular.spec import Options, import_file
 from tests.server.client import Browser
 from tests.server.province import application, fill_province
 from tests.server.worlds import add_sheets, agency_id, small_province
@@ -183,6 +183,32 @@ def test_pages_of_a_province_and_of_its_reader(store: Engine, tmp_path: Path, la
     assert "Sở aaa a" in own
     assert "Sở aaa b" not in own
     assert reader.get("/survey/766/aaa-b?period=2026-08").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (date(2026, 8, 20), "Kỳ này chưa kết thúc: số đếm đến ngày 15/08/2026"),
+        (date(2026, 9, 3), "Kỳ này đã kết thúc nhưng số đếm chỉ đến ngày 15/08/2026"),
+    ],
+)
+def test_a_page_says_that_counts_are_of_a_part_of_the_period(
+    now: date, words: str, store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A month whose file came on its fifteenth was "still running" for ever."""
+    made = fill_province(store, "aaa")
+    for module in ("board", "counts", "imports"):
+        monkeypatch.setattr(f"server.indicators.{module}.today", lambda: day_index(now))
+    path = tmp_path / "x.csv"
+    head = "agency,period,day,dossiers,dossiers_good,petitions,petitions_in_time,petitions_good"
+    path.write_text(f"{head}\naaa-a,2026-08,15/08/2026,300,240,0,0,0\n", encoding="utf-8")
+    import_file(store, Scope(made.province_id), KINDS["indicators766"], path, Options())
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ANALYST])
+    assert "<small>số đếm đến ngày 15/08/2026" in browser.get("/survey/766?period=2026-08&lang=vi").text
+    assert words in browser.get("/survey/766/aaa-a?period=2026-08&lang=vi").text
+    row = browser.get("/survey/766.csv?period=2026-08").text.splitlines()[1]
+    assert "2026-08-15" in row
 
 
 def test_units_come_a_page_at_a_time(store: Engine, tmp_path: Path) -> None:
