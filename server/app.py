@@ -173,7 +173,13 @@ def _error_page(request: Request, status: int, detail: str) -> Response:
     if path.startswith(CITIZENS):
         lost = status == HTTPStatus.NOT_FOUND
         detail = in_language(NO_FORM, language(request)) if lost and path.startswith(FORMS) else detail
-        values = {"gone": detail, "ways": lost, "embed": path.startswith("/embed/"), "simulated_survey": False}
+        begins = next(one for one in CITIZENS if path.startswith(one))
+        values = {
+            "gone": detail,
+            "lost": begins if lost else "",
+            "embed": begins == "/embed/",
+            "simulated_survey": False,
+        }
         return render(request, "survey_gone.html", status, **values)
     return render(request, "error.html", status, status_code=status, detail=detail)
 

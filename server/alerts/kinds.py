@@ -61,6 +61,13 @@ class Fault:
     opens: bool = True
 
 
+def title(kind: AlertKind, detail: str, day: int) -> Message:
+    """What an alert is called on a day: a case that was about to be late may be late by then."""
+    if kind is AlertKind.CASE_DUE and json.loads(detail)["day"] < day:
+        return Message("Case late")
+    return KINDS[kind].name
+
+
 def words(kind: AlertKind, subject: str, detail: str) -> Message:
     """What an alert says. `detail`: JSON, as the store keeps it."""
     given = json.loads(detail)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from sqlalchemy import Row
 
-from pipeline.calendar import INDOCHINA
-from server.alerts.kinds import KINDS, AlertKind, words
+from pipeline.calendar import INDOCHINA, today
+from server.alerts.kinds import KINDS, AlertKind, title, words
 from server.alerts.letters import ways
 from server.alerts.watch import shown_alerts
 from server.outbox.delivery import PROBLEMS, Problem
@@ -24,7 +24,7 @@ router = APIRouter(include_in_schema=False)
 def _shown(row: Row[Any]) -> dict[str, Any]:
     kind = AlertKind(row.kind)
     return {
-        "name": KINDS[kind].name,
+        "name": title(kind, row.detail, today()),
         "path": f"/survey/feedback/{row.subject}" if kind is AlertKind.CASE_DUE else KINDS[kind].path,
         "words": words(kind, row.subject, row.detail),
         "opened_s": row.opened_s,

@@ -103,7 +103,7 @@ def _fused_table(scores: list[AgencyScore]) -> str:
     lines = ["", "{:<50}{:>18}{:>24}".format(*heads)]
     for one in scores:
         plain, fused = (
-            "-" if value is None else f"{value:.1f} ({low:.1f} - {high:.1f})"
+            "–" if value is None else f"{_.number(value)} ({_.number(low)} – {_.number(high)})"
             for value, low, high in (
                 (one.index_explicit, one.explicit_low, one.explicit_high),
                 (one.index_fused, one.fused_low, one.fused_high),
@@ -139,21 +139,20 @@ def _table(result: IndexResult, dimension: str, item: str) -> str:
                 Message("There is no figure '{item}'.", item=item),
                 Message("Write index, overall, a factor or a criterion."),
             )
-        lines.append(_line(place, place.figure(item), _))
+        lines.append(_line(place, place.figure(item), _, _(result.why_hidden(place.dimension))))
     aside = sum(one.sheets for one in result.set_aside)
     lines += ["", f"{_('Sheets set aside')}: {aside}", *(_(note) for note in result.notes)]
     return "\n".join(lines)
 
 
-def _line(place: Place, figure: Figure, _: Writer) -> str:
-    name = f"{_(place.name)[:43]:<44}{place.sheets:>9}"
-    rate = "-" if place.response_rate is None else f"{100 * place.response_rate:.1f} %"
+def _line(place: Place, figure: Figure, _: Writer, why_hidden: str) -> str:
+    name = f"{_(place.name)[:43]:<44}{_.number(place.sheets, 0):>9}"
+    rate = "–" if place.response_rate is None else f"{_.number(100 * place.response_rate)} %"
     if figure.index is None:
-        reason = _("too few answers") if figure.suppressed else "-"
+        reason = why_hidden if figure.suppressed else "–"
         return f"{name}{'':>8}{rate:>8}   {reason}"
-    span = f"{figure.low:.1f} - {figure.high:.1f}"
-    weighted, adjusted = ("-" if value is None else f"{value:.1f}" for value in (figure.weighted, figure.adjusted))
+    span = f"{_.number(figure.low)} – {_.number(figure.high)}"
     return (
-        f"{name}{figure.valid:>8}{rate:>8}{figure.index:>8.1f}{span:>15}{figure.design_effect:>7.2f}"
-        f"{weighted:>9}{adjusted:>11}"
+        f"{name}{_.number(figure.valid, 0):>8}{rate:>8}{_.number(figure.index):>8}{span:>15}"
+        f"{_.number(figure.design_effect, 2):>7}{_.number(figure.weighted):>9}{_.number(figure.adjusted):>11}"
     )

@@ -17,7 +17,7 @@ from server.reports.sources import ReportInput
 from server.scores.clerks import LEFT_OUT
 from server.scores.comparing import ranking
 from server.scores.figures import Place
-from server.scores.index import WHOLE
+from server.scores.index import BREAKDOWNS_LATER, WHOLE
 from server.scores.standings import surely_low
 from server.scores.words import SHORT_VERDICTS, VERDICTS
 from server.store.channels import CHANNELS
@@ -278,6 +278,8 @@ def _groups(data: ReportInput, _: FigureWriter) -> list[Block]:
         ("field", _("SIPAS index by field"), _("Field")),
         ("month", _("SIPAS index by month"), _("Month")),
     ):
+        if data.result.waits(dimension):  # the method says why
+            continue
         rows = tuple(
             (
                 parse_period(place.key).words(_.lang) if dimension == "month" else _(place.name),
@@ -294,6 +296,8 @@ def _groups(data: ReportInput, _: FigureWriter) -> list[Block]:
 def _channels(data: ReportInput, _: FigureWriter) -> list[Block]:
     effects = {one.channel: one for one in data.result.effects if one.item == WHOLE}
     rows = []
+    if data.result.waits("channel"):
+        return [Heading(_("6. Differences between channels")), Paragraph(_(BREAKDOWNS_LATER))]
     for place in data.result.of("channel"):
         if not place.sheets:
             continue

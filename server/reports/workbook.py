@@ -75,7 +75,7 @@ def index_sheets(result: IndexResult, instrument: Instrument, lang: str = "vi") 
         add_row(sheet, [_(name) for name in _HEAD])
         for place in places:
             for f in place.figures:
-                note = _("too few answers") if f.suppressed else ""
+                note = _(result.why_hidden(dimension)) if f.suppressed else ""
                 add_row(
                     sheet,
                     (

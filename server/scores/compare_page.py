@@ -15,7 +15,7 @@ from pipeline.instruments import Instrument
 from pipeline.language import Message, Text, in_language
 from server.auth.roles import User
 from server.catalogue.agencies import Agency, read_agencies
-from server.scores.asked import asked_period, own_agency
+from server.scores.asked import agency_labels, asked_period, own_agency, typed_agency
 from server.scores.comparing import Change, difference
 from server.scores.figures import Figure, Place
 from server.scores.fused import rated_quarters
@@ -23,11 +23,11 @@ from server.scores.index import WHOLE
 from server.scores.lines import place_of
 from server.scores.standings import held_index, main_instrument
 from server.store.engine import read
-from server.web.context import ScoreReader, engine_of, render
+from server.web.context import ScoreReader, engine_of, language, render
 from server.web.table_files import table_file
 
 router = APIRouter(include_in_schema=False)
-Words = Annotated[str, Query(max_length=80)]
+Words = Annotated[str, Query(max_length=450)]
 CSV = "text/csv; charset=utf-8"
 OVERALL_NAME = Message("Overall question")
 WHOLE_NAME = Message("Index of the whole")
@@ -92,14 +92,19 @@ class Compared:
     right: Side
     rows: list[Row]
 
+    @property
+    def over_time(self) -> bool:
+        """Whether one agency, or the province, is compared with itself."""
+        return self.left.agency == self.right.agency
+
 
 def _compared(request: Request, user: User, a: str, b: str, period: str, against: str) -> Compared:
     """What is compared. Left: an agency, or the province. Right: another agency; or the same in another period; or,
     for an agency, the province, and for the province and an agency's reader the period before."""
     chosen = asked_period(request, user, period)
     narrow = user.agency_id is not None
-    left = own_agency(request, user, a or None) if a or narrow else None
-    right = own_agency(request, user, b) if b else left if against or narrow else None
+    left = typed_agency(request, user, a) if a else own_agency(request, user) if narrow else None
+    right = typed_agency(request, user, b) if b else left if against or narrow else None
     same = (left and left.code) == (right and right.code)
     other = parse_period(against) if against else chosen.before() if same else chosen
     with read(engine_of(request)) as connection:
@@ -118,14 +123,15 @@ def compare_page(
     with read(engine_of(request)) as connection:
         agencies = read_agencies(connection, user.province_id, user.agency_id)
         periods = rated_quarters(connection, user.province_id)
+    labels = agency_labels(agencies, language(request))
     return render(
         request,
         "compare.html",
         found=found,
-        a=a,
-        b=b,
+        a=labels.get(found.left.agency.code if found.left.agency else "", a),
+        b=labels.get(found.right.agency.code, b) if b and found.right.agency else b,
         against=against,
-        agencies=agencies,
+        labels=labels,
         periods=periods,
         period=found.left.period,
     )

@@ -16,6 +16,8 @@ from server.scores.index import WHOLE
 RISES = Message("rises")
 FALLS = Message("falls")
 NO_DIFFERENCE = Message("no difference seen")
+HIGHER = Message("is higher")
+LOWER = Message("is lower")
 NOT_COMPARABLE = Message("cannot be compared")
 
 
@@ -31,6 +33,11 @@ class Change:
     def words(self) -> Message:
         """What may be said: a difference only where the interval does not hold 0."""
         return RISES if self.low > 0 else FALLS if self.high < 0 else NO_DIFFERENCE
+
+    @property
+    def words_between(self) -> Message:
+        """The same of two agencies, which neither rise nor fall against each other."""
+        return {RISES: HIGHER, FALLS: LOWER}.get(self.words, NO_DIFFERENCE)
 
 
 def effective(figure: Figure) -> float:

@@ -24,7 +24,14 @@ from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, Sentence, Text
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
-from server.core.disclosure import Published, hidden_figures, looking_day, published
+from server.core.disclosure import (
+    PROVINCE_DIMENSIONS,
+    SETTLED_AFTER_DAYS,
+    Published,
+    hidden_figures,
+    looking_day,
+    published,
+)
 from server.core.provinces import read_setting
 from server.scores.bodies import DIMENSIONS as BODIES
 from server.scores.bodies import Apart, apart
@@ -43,6 +50,13 @@ WHOLE = "index"
 NO_FRAME = Message("The sampling frame has no transactions for this period: nothing is weighted, no response rate.")
 NOT_OVER = Message(
     "The period is not over: its intervals hold however often they are looked at, and are wider than the final ones."
+)
+TOO_FEW = Message("too few answers")
+LATER = Message("not shown yet")
+BREAKDOWNS_LATER = Message(
+    "Figures by field, service, channel and month are shown for whole quarters, from {days} days after the quarter's "
+    "end; until then they stay empty, however many sheets there are.",
+    days=SETTLED_AFTER_DAYS,
 )
 BY_BODY = Message(
     "Sheets that name a deciding body count there with the questions about the result, with all others where the "
@@ -101,6 +115,14 @@ class IndexResult:
     def of(self, dimension: str) -> list[Place]:
         """The places of one dimension, in the catalogue's order."""
         return [place for place in self.places if place.dimension == dimension]
+
+    def waits(self, dimension: str) -> bool:
+        """Whether a breakdown is not shown yet, whatever it holds."""
+        return BREAKDOWNS_LATER in self.notes and dimension not in PROVINCE_DIMENSIONS
+
+    def why_hidden(self, dimension: str) -> Message:
+        """Why a figure of a place of this dimension is not shown."""
+        return LATER if self.waits(dimension) else TOO_FEW
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -307,6 +329,8 @@ def compute_index(
         else:
             places += places_of(dimension, found, one, hidden)
     notes = [NOT_OVER] if watched else []
+    if not shown.shows("channel"):
+        notes.append(BREAKDOWNS_LATER)
     if not frame:
         notes.append(NO_FRAME)
     if split is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from calibration.drift import DriftKind
 from calibration.reasons import Reason, Why
 from calibration.results import Estimate
-from calibration.verdicts import Verdict
-from pipeline.language import Joined, Message, translator
+from calibration.verdicts import Method, Verdict
+from pipeline.language import Joined, Message, Number, translator
 
 VERDICTS: dict[Verdict, Message] = {
     Verdict.EXPLICIT: Message("From ratings alone."),
@@ -99,6 +100,14 @@ REASONS: dict[Why, Message] = {
 """With the names of a reason's figures in braces."""
 
 
+METHODS: dict[Method, Message] = {
+    Method.EXPLICIT: Message("from sheets"),
+    Method.EFFICIENCY: Message("combined estimate"),
+    Method.CORRECTION: Message("corrected"),
+    Method.SMALL_AREA: Message("borrowing strength"),
+}
+
+
 DRIFTS: dict[DriftKind, Message] = {
     DriftKind.LEVELS: Message("The shares of the levels changed."),
     DriftKind.ABSTENTION: Message("The share of visits without a level changed."),
@@ -115,7 +124,13 @@ def verdict_words(verdict: str) -> Message:
 def reason_words(reason: Reason | str) -> Message:
     """A reason, or its text as tables hold it, as a sentence."""
     found = Reason.parse(reason) if isinstance(reason, str) else reason
-    return REASONS[found.why].with_params(**dict(found.figures))
+    return REASONS[found.why].with_params(**{name: _figure(text) for name, text in found.figures})
+
+
+def _figure(text: object) -> object:
+    """A reason's figure as a number of the reader's language; what is no number stays."""
+    found = re.fullmatch(r"([+]?)(-?\d+(?:\.(\d+))?)", str(text))
+    return text if found is None else Joined((found[1], Number(float(found[2]), len(found[3] or ""))), "")
 
 
 def reasons_words(texts: Iterable[str]) -> Joined:
@@ -126,15 +141,19 @@ def reasons_words(texts: Iterable[str]) -> Joined:
 def estimate_words(estimate: Estimate, lang: str) -> str:
     """An estimate in a few lines."""
     _ = translator(lang)
-    value = _("none") if estimate.estimate is None else f"{100 * estimate.estimate:.1f}"
-    span = f"{100 * estimate.interval.low:.1f} - {100 * estimate.interval.high:.1f}"
-    name = _("Overall satisfaction")
+
+    def say(value: float, digits: int = 0) -> str:
+        return _(Number(value, digits))
+
+    low, high = (say(100 * end, 1) for end in (estimate.interval.low, estimate.interval.high))
+    value = _("none") if estimate.estimate is None else say(100 * estimate.estimate, 1)
+    name, level = _("Overall satisfaction"), say(100 * estimate.interval.level)
     lines = [
-        f"{name}: {value}   [{100 * estimate.interval.level:.0f}%: {span}]   ({estimate.method})",
-        f"n = {estimate.n}   n_eff = {estimate.n_eff:.0f}   N = {estimate.visits:.0f}   rho = {estimate.rho:.2f}   "
-        f"lambda = {estimate.lam:.2f}   deff = {estimate.design_effect:.2f}",
+        f"{name}: {value}   [{level} %: {low} – {high}]   ({_(METHODS[estimate.method])})",
+        f"n = {say(estimate.n)}   n_eff = {say(estimate.n_eff)}   N = {say(estimate.visits)}   "
+        f"ρ = {say(estimate.rho, 2)}   λ = {say(estimate.lam, 2)}   deff = {say(estimate.design_effect, 2)}",
         _(VERDICTS[estimate.verdict]),
     ]
     if estimate.labels_saved > 0:
-        lines.append(_("Worth {saved} more ratings.", saved=f"{estimate.labels_saved:.0f}"))
+        lines.append(_("Worth {saved} more ratings.", saved=say(estimate.labels_saved)))
     return "\n".join([*lines, *(f"- {_(reason_words(reason))}" for reason in estimate.reasons)])

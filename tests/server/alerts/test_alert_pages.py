@@ -10,6 +10,8 @@ from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
 from hailong.cli import main
+from pipeline.language import in_language
+from server.alerts.kinds import KINDS, AlertKind, title
 from server.core.provinces import write_setting
 from server.store.engine import insert_row, read, write
 from server.store.tables.changes import changes
@@ -85,6 +87,14 @@ def test_settings_that_cannot_be_used_are_refused_and_addresses_are_not_logged(
     assert "alert_mail" in said
     assert "nguyen.van.thu" not in said
     assert "bi-mat" not in said
+
+
+def test_a_case_that_is_late_is_not_called_about_to_be() -> None:
+    """An alert stays open after the day that it warned of."""
+    detail = json.dumps({"day": TODAY})
+    said = [in_language(title(AlertKind.CASE_DUE, detail, day), "vi") for day in (TODAY, TODAY + 1)]
+    assert said == ["Phản ánh sắp quá hạn", "Phản ánh quá hạn"]
+    assert title(AlertKind.BACKUP_OLD, "{}", TODAY) == KINDS[AlertKind.BACKUP_OLD].name
 
 
 def test_the_command_tests_every_way_and_tells_the_secret(

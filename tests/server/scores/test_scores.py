@@ -184,8 +184,8 @@ def _page_and_command_agree(
         short.in_language("vi"): VERDICTS[verdict].in_language("vi") for verdict, short in SHORT_VERDICTS.items()
     }
     for code, (rho, verdict) in shown.items():
-        part = printed.split(f"({code})")[1].split("(efficiency)")[1]
-        assert re.search(r"rho = ([\d.]+)", part)[1].replace(".", ",") == rho  # type: ignore[index]
+        part = printed.split(f"({code})")[1].split("(ước lượng kết hợp)")[1]
+        assert re.search(r"ρ = ([\d,]+)", part)[1] == rho  # type: ignore[index]
         assert in_full[html.unescape(verdict)] in part
         assert rho > "0,3", "a signal that is there: the comparison could fail"
 

@@ -82,3 +82,6 @@ def test_nobody_gets_from_one_screen_to_another(store: Engine, province: Provinc
         answer = Browser(app).get(f"/tv/{token}")
         assert answer.status_code == 404
         assert "/log-in" not in answer.text
+        assert "Không mở được trang này" in answer.text
+        assert "Màn hình" in answer.text, "whom it is for: no citizen with a form"
+        assert "mã QR" not in answer.text

@@ -26,7 +26,7 @@ from server.store.tables.ratings import ratings
 from server.store.tables.rounds import invitations
 from server.store.tables.users import Role
 from tests.server.client import Browser
-from tests.server.province import Province, application, fill_province
+from tests.server.province import PERIOD, Province, add_ratings, application, fill_province
 
 
 @pytest.fixture
@@ -160,6 +160,43 @@ def test_two_agencies_and_two_periods_are_compared(analyst: Browser) -> None:
     assert "Sở p1 b, Quý III/2026" in page
     assert "Quý II/2026" in analyst.get("/compare?period=2026-Q3").text
     assert analyst.get("/compare.csv?a=p1-a&period=2026-Q3").text.startswith("\ufefffigure,")
+
+
+def test_an_agency_is_typed_by_name_and_stands_in_the_list_once(analyst: Browser) -> None:
+    """Of 3,000 agencies two lists were most of the page."""
+    by_code = analyst.get("/compare?a=p1-a&b=p1-b&period=2026-Q3").text
+    assert by_code.count("<option>Sở p1 b</option>") == 1
+    assert by_code.count('value="Sở p1 b"') == 1
+    for typed in ("Sở p1 b", "so p1 b", "P1 B"):
+        assert "Sở p1 b, Quý III/2026" in analyst.get(f"/compare?a=p1-a&b={typed}&period=2026-Q3").text, typed
+    several = analyst.get("/compare?a=so p1")
+    assert several.status_code == 422
+    assert "Có 2 cơ quan mang “so p1” trong tên. Hãy chọn trong danh sách." in several.text
+    assert analyst.get("/compare?a=khong co").status_code == 404
+
+
+def test_two_agencies_are_higher_or_lower_and_do_not_rise(analyst: Browser, store: Engine, province: Province) -> None:
+    with write(store) as connection:
+        add_ratings(connection, province.province_id, province.agencies["p1-b"], 400, 20)
+        connection.exec_driver_sql("UPDATE ratings SET " + ", ".join(f"a{n:02d} = a00" for n in range(1, 32)))
+    table = analyst.get("/compare?a=p1-a&b=p1-b&period=2026-Q3").text.split('id="compared"')[1].split("</table>")[0]
+    assert "cao hơn" in table
+    assert "tăng" not in table
+    assert "thấp hơn" in analyst.get("/compare?a=p1-b&b=p1-a&period=2026-Q3").text
+
+
+def test_a_breakdown_that_waits_is_not_called_too_few(
+    analyst: Browser, store: Engine, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Channels are shown with the settled quarter, however many sheets there are: that is what the page says."""
+    with write(store) as connection:
+        add_ratings(connection, province.province_id, province.agencies["p1-a"], 600, 400)
+    monkeypatch.setattr("server.core.disclosure.today", lambda: PERIOD.last_day + 20)
+    page = analyst.get("/survey/index?period=2026-Q3&by=channel").text
+    table = page.split('id="places"')[1].split("</table>")[0]
+    assert "chưa đến kỳ công bố" in table
+    assert "quá ít câu trả lời" not in table
+    assert "chỉ công bố cho trọn quý, sau khi quý kết thúc 45 ngày" in page
 
 
 def test_the_reader_of_an_agency_has_no_other(store: Engine, province: Province, tmp_path: Path) -> None:
