@@ -25,6 +25,7 @@ from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
 from server.core.only_server import OnlyServer
 from server.core.provinces import Province, all_provinces
+from server.core.temporary import delete_left
 from server.feedback.cases import remind
 from server.home.digest_mail import post_digest
 from server.metrics import serve_figures
@@ -187,6 +188,7 @@ def keep_house(engine: Engine, config: ServerConfig) -> int:
         write_step("Seals", seal_over, province)
         write_step("Reminders", remind, province)
     do("Clearing what was deleted", lambda: forget(engine))
+    do("Temporary files", delete_left)
     for province in provinces:
         do(f"The digest of {province.code}", partial(post_digest, engine, config, province, now_s()))
         do(f"Figures of {province.code} for its neighbour", partial(push_closed_of, engine, province, now_s()))

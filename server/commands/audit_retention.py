@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     from pipeline.errors import LogError
     from server.core.changes import verify_changes
     from server.core.provinces import all_provinces
+    from server.core.temporary import delete_left
     from server.retention.policy import enforce, findings
     from server.retention.traces import files_of, forget, search
     from server.store.engine import read, write
@@ -52,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         with write(engine) as connection:
             enforce(connection)
         forget(engine)
+        delete_left()
     result: dict[str, _Found] = {}
     with read(engine) as connection:
         for province in all_provinces(connection):

@@ -12,15 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
 from pathlib import Path
 
 from pipeline.language import Joined, Message, Number
 from pipeline.language.console import say, spoken
 from server.commands.options import add_opener_arguments, how_it_holds, opener_of
-
-_MEMORY = Path("/dev/shm")  # noqa: S108
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +30,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore into memory, verify, tell."""
     from pipeline.errors import StoreError
+    from server.core.temporary import IN_MEMORY, TemporaryFolder
     from server.retention.verify import verify_store
     from server.store.archive import restore
     from server.store.engine import connect
 
-    if not _MEMORY.is_dir():
+    if not IN_MEMORY.is_dir():
         raise StoreError(Message("There is no file system in memory."), Message("Rehearse on a Linux machine."))
     begun_s = time.monotonic()
     opener = opener_of(args)
-    with tempfile.TemporaryDirectory(dir=_MEMORY, prefix="hailong-drill-") as folder:
+    with TemporaryFolder("drill", IN_MEMORY) as folder:
         engine = connect(f"sqlite:///{folder}/store.sqlite")
         try:
             counts = restore(engine, args.file, opener=opener)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,6 +15,7 @@ from pipeline.instruments import load_instrument, shipped_instruments
 from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.core.labels import IMPORT_FIGURES, IMPORT_KINDS
+from server.core.temporary import TemporaryFolder
 from server.imports.balance_text import COLUMNS, counts, notes
 from server.imports.kinds import KINDS, OF_CATALOGUE, find_kind
 from server.imports.templates import columns_of, template_csv, template_xlsx
@@ -148,8 +148,8 @@ def import_upload(
         sheet_key=web(request).sheet_key,
         preview=preview,
     )
-    with tempfile.TemporaryDirectory(prefix="hailong-import-") as folder:
-        path = Path(folder) / f"upload{suffix if suffix in _SUFFIXES else '.csv'}"
+    with TemporaryFolder("import") as folder:
+        path = folder / f"upload{suffix if suffix in _SUFFIXES else '.csv'}"
         _keep(file, path)
         try:
             result = import_file(engine_of(request), user.scope, spec, path, options, user_id=user.user_id)

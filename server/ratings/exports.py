@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -17,6 +15,7 @@ from server.core.changes import record_change
 from server.core.config import keys_if_any
 from server.core.disclosure import published
 from server.core.log_heads import box_heads, changes_head
+from server.core.temporary import TemporaryFolder
 from server.ratings.export import described_sheets, export_ratings, write_dictionary
 from server.store.engine import read, write
 from server.tabular.metadata import CSVW_TYPE, csvw
@@ -35,9 +34,9 @@ def ratings_file(
 ) -> FileResponse:
     """Every sheet of a period; who took it out is in the log of changes."""
     questionnaire, chosen = load_instrument(instrument), parse_period(period)
-    folder = tempfile.TemporaryDirectory(prefix="hailong-export-")
+    folder = TemporaryFolder("export")
     name = f"ratings-{chosen.name}-{questionnaire.code}.{format}"
-    path = Path(folder.name) / name
+    path = folder.path / name
     with read(engine_of(request)) as connection:
         count = export_ratings(
             connection,
@@ -84,7 +83,7 @@ def changes_head_json(request: Request, user: Exporter) -> dict[str, Any]:
 def dictionary_file(user: Exporter, instrument: Annotated[str, Query(max_length=40)] = "2640") -> FileResponse:
     """The data dictionary of an instrument's export."""
     questionnaire = load_instrument(instrument)
-    folder = tempfile.TemporaryDirectory(prefix="hailong-export-")
-    path = Path(folder.name) / f"dictionary-{questionnaire.code}.csv"
+    folder = TemporaryFolder("export")
+    path = folder.path / f"dictionary-{questionnaire.code}.csv"
     write_dictionary(questionnaire, path)
     return FileResponse(path, filename=path.name, background=BackgroundTask(folder.cleanup))

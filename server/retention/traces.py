@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import os
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,14 +18,13 @@ from typing import BinaryIO
 from sqlalchemy import Engine
 
 from pipeline.language import Message, Sentence
+from server.core.temporary import temporary_folders
 from server.store.engine import read
 from server.store.sealing import is_sealed
 
 _log = logging.getLogger(__name__)
 TABLES_OF_PEOPLE = ("phone_contacts", "feedback_contacts", "feedback", "enumerators", "comments", "gateways")
 """Tables with what a person can be found by, words, or keys: small, and written anew after a deletion on PostgreSQL."""
-TEMPORARY = ("hailong-table-", "hailong-import-", "hailong-export-")
-"""How the folders begin that this program makes for files on their way in and out."""
 _CHUNK = 4 << 20
 
 
@@ -84,9 +82,7 @@ def files_of(engine: Engine, also: Iterable[Path] = ()) -> tuple[list[Path], lis
             left_out.append(
                 Message("{folder}: run this as the data base's own user to search its files", folder=folder)
             )
-    temporary = Path(tempfile.gettempdir())
-    for name in TEMPORARY:
-        found += [one for folder in temporary.glob(f"{name}*") for one in _below(folder)]
+    found += [one for folder in temporary_folders() for one in _below(folder)]
     for path in also:
         found += _below(path)
     return sorted(set(found)), left_out

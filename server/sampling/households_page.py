@@ -6,7 +6,6 @@ where it stands.
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +15,7 @@ from fastapi.responses import Response
 from calibration.households import CALLS, DrawnVillage, HouseholdSettings, VillageState, draw_households
 from pipeline.errors import HailongError, InvalidError, StatisticsError
 from pipeline.language import Message
+from server.core.temporary import TemporaryFolder
 from server.sampling.households import Answers, read_contacts, read_frame, response_of, share_of
 from server.web.context import SurveyManager, error_text, render
 
@@ -70,11 +70,11 @@ def _page(request: Request, status: int = 200, **values: Any) -> Response:
 def _read(
     settings: HouseholdSettings, frame: UploadFile, contacts: UploadFile | None
 ) -> tuple[list[DrawnVillage], list[VillageState] | None, Answers]:
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = draw_households(read_frame(_kept(frame, Path(folder), "frame")), settings)
+    with TemporaryFolder("list") as folder:
+        drawn = draw_households(read_frame(_kept(frame, folder, "frame")), settings)
         if contacts is None or not contacts.filename:
             return drawn, None, {}
-        return drawn, *read_contacts(_kept(contacts, Path(folder), "contacts"), drawn)
+        return drawn, *read_contacts(_kept(contacts, folder, "contacts"), drawn)
 
 
 def _kept(file: UploadFile, folder: Path, name: str) -> Path:

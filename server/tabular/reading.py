@@ -10,7 +10,6 @@ import os
 import selectors
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -22,6 +21,7 @@ import msgspec
 
 from pipeline.errors import InvalidError
 from pipeline.language import Message
+from server.core.temporary import TemporaryFolder
 from server.tabular.records import Bounds, Outcome, Part, RefusedError
 
 AT_ONCE = 2
@@ -153,8 +153,8 @@ def opened(
     if not path.is_file():
         raise no_file(path)
     bounds = bounds or Bounds.for_size(path.stat().st_size)
-    with tempfile.TemporaryDirectory(prefix="hailong-table-") as folder:
-        spool = Path(folder) / "rows"
+    with TemporaryFolder("table") as folder:
+        spool = folder / "rows"
         try:
             with _a_place():
                 outcome = _run(path, spool, known, bounds, progress)
