@@ -120,7 +120,7 @@ class MachineHands:
         done = self._run(["edge", "check", "--config", str(self._path), "--json"], lang)
         try:
             findings = json.loads(done.stdout)["findings"]
-        except (ValueError, KeyError):
+        except (ValueError, RecursionError, KeyError):
             raise self._failed(done) from None
         return [
             Row(each["state"], " · ".join(filter(None, (each["counter"], said["what"]))), said["text"], said["fix"])

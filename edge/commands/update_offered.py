@@ -39,7 +39,7 @@ class Tried:
             told: dict[str, Any] = json.loads(layout.tried.read_text("utf-8"))
             names = [str(name) for name in told["not_again"]]
             return cls(UpdateState(told["state"]), str(told["about"]), names, int(told["spoilt_day"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):
             return cls()
 
     def save(self, layout: Layout) -> None:

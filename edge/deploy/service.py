@@ -121,7 +121,7 @@ def ask_running_box(tablet: TabletSection) -> dict[str, object] | None:
     try:
         with ask.open(f"{address}/status", timeout=3.0) as answer:
             told = json.loads(answer.read(16_384))
-    except (OSError, ValueError, urllib.error.URLError):
+    except (OSError, ValueError, RecursionError, urllib.error.URLError):
         return None
     return told if isinstance(told, dict) and {"state", "server_answers", "problem", "failing"} <= set(told) else None
 

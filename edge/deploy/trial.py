@@ -83,7 +83,7 @@ class Trial:
             told = json.loads((layout.trial / _LINKS).read_text("utf-8"))
             release = releases / told["release"]
             links = tuple(None if told[name] is None else releases / told[name] for name in ("current", "previous"))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, RecursionError, KeyError, TypeError):
             wipe(layout.trial)
             return None
         trial = cls(layout, release, (links[0], links[1]))

@@ -50,7 +50,7 @@ def check_proof(path: Path, signing_public: bytes | None) -> Verdict:
         nodes = [bytes.fromhex(node) for node in proof["path"]]
         entry = proof["head"]
         head = head_from_hex(entry["epoch"], entry["size"], entry["root"], entry["signature"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, StoreError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError, StoreError):
         raise LogError(
             Message("{name} is not a proof.", name=path.name),
             Message("Make one: hailong audit log release.sqlite3 --prove LEAF."),

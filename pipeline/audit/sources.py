@@ -97,7 +97,7 @@ def read_heads(path: Path, box: int | None = None) -> list[wire.TreeHead]:
                 for entry in entries
                 if box is None or entry.get("box", box) == box
             ]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             raise StoreError(
                 Message("{name} does not hold tree heads.", name=path.name),
                 Message('One JSON object a line: {"epoch", "size", "root", "signature"}, the last two in hex.'),

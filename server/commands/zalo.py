@@ -82,6 +82,7 @@ def _send(engine: Engine, zalo: Zalo, scope: Scope, args: argparse.Namespace) ->
 
     from pipeline.calendar import INDOCHINA
     from server.channels.zalo.sending import send_round, sent_today
+    from server.retention.traces import forget
     from server.rounds.rounds import find_round
     from server.store.engine import read
 
@@ -91,7 +92,10 @@ def _send(engine: Engine, zalo: Zalo, scope: Scope, args: argparse.Namespace) ->
         number = find_round(connection, scope.province_id, code=args.round).id
     most = max(0, args.most - sent_today(engine, scope))
     how = {"template": args.template, "parameter": args.parameter}
-    done = send_round(engine, zalo, scope, number, most=most, now=datetime.now(INDOCHINA), **how)
+    try:
+        done = send_round(engine, zalo, scope, number, most=most, now=datetime.now(INDOCHINA), **how)
+    finally:
+        forget(engine)  # numbers that were deleted, out of the data base's log as well
     say(
         Message(
             "{sent} sent, {unreachable} not reached by Zalo, {unsure} not known, {put_back} left for later.",

@@ -102,7 +102,7 @@ def read_head(path: Path, key: str | None = None) -> ChangesHead:
     try:
         found = ChangesHead(**json.loads(path.read_text(encoding="utf-8")))
         genuine = key is None or verify(z85_decode(key), bytes.fromhex(found.signature), found.text)
-    except (OSError, ValueError, TypeError, KeyFileError):
+    except (OSError, ValueError, RecursionError, TypeError, KeyFileError):
         raise InvalidError(
             Message("{path} is no head of a log of changes.", path=path), Message("Give changes.json of an export.")
         ) from None

@@ -128,7 +128,7 @@ def done(task: Task) -> Scored | None:
     try:
         kept = json.loads((Path(task.folder) / task.code / DONE).read_text(encoding="utf-8"))
         return Scored.from_dict(kept["scored"]) if kept["key"] == task.key else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return None
 
 

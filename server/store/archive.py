@@ -167,7 +167,7 @@ def manifest_of(plain: BinaryIO, path: Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(plain) as archive:
             manifest: dict[str, Any] = json.loads(archive.read("manifest.json"))
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError):
+    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RecursionError):
         raise StoreError(
             Message("{path} is no backup of this program, or damaged.", path=path), Message("Choose another backup.")
         ) from None

@@ -92,5 +92,5 @@ class Server:
             raise NoReplyError(status)
         try:
             return json.loads(told)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise NoReplyError(status) from None

@@ -71,7 +71,7 @@ class KeyFile:
                     Message("Others may read {path}.", path=self.path), Message("chmod 600 {path}", path=self.path)
                 )
             return Keys(**json.loads(self.path.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, RecursionError, TypeError):
             raise ConfigError(
                 Message("There are no keys of Zalo for this province."), Message("Run `hailong server zalo keys`.")
             ) from None
@@ -185,7 +185,7 @@ def _call(base: str, method: str, path: str, headers: Mapping[str, str], body: b
         raise ZaloError(sure=not reached) from None
     try:
         found = json.loads(told)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ZaloError(sure=400 <= status < 500) from None
     if not isinstance(found, dict):
         raise ZaloError(sure=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
@@ -19,7 +20,9 @@ from pipeline.language import Text
 from server.channels.zalo.client import KeyFile, Keys, Zalo, ZaloError
 from server.channels.zalo.polling import Left, Polled, poll
 from server.channels.zalo.sending import Sent, may_send, send_round, sent_today
+from server.commands.zalo import _send as run_send
 from server.core.scope import Scope
+from server.retention.traces import files_of, search
 from server.rounds.rounds import make_round, switch_round
 from server.store.engine import read, write
 from server.store.tables.contacts import phone_contacts
@@ -115,6 +118,16 @@ def test_no_number_and_no_note_stays_in_the_store(world: World) -> None:
     assert "Nhanh" not in dump
     # what Zalo knows of a message is no key to the rating: it stands in the right alone
     assert dump.count(world.fake.sent[1]["tracking_id"]) == 1
+
+
+def test_a_number_that_was_sent_lies_in_no_file(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its row was deleted, and its bytes stayed in the write-ahead log until the server's next hourly work."""
+    monkeypatch.setattr("server.channels.zalo.sending.may_send", lambda _now: True)
+    args = Namespace(round="r", template=TEMPLATE, parameter="don_vi", most=10)
+    assert list(search(files_of(world.store)[0], PHONES))
+    assert run_send(world.store, world.zalo, world.scope, args) == 0
+    assert len(world.fake.sent) == 3
+    assert list(search(files_of(world.store)[0], PHONES)) == []
 
 
 def test_who_is_not_reached_and_who_is_not_known(world: World) -> None:
