@@ -50,9 +50,14 @@ def notes(balance: Balance) -> list[tuple[Message, str]]:
         ),
         (
             Message(
-                "Days read as day/month that may be month/day, and none above 12 tells: compare the first and last day"
+                "Days that are another day with the month first, or with the year first, and no row tells: compare the "
+                "first and the last day"
             ),
             balance.days_doubtful,
+        ),
+        (
+            Message("Sheets as earlier files brought them for the same agencies, days and channel: are they new?"),
+            balance.again,
         ),
         *balance.doubts,
     )

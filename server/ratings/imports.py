@@ -24,6 +24,7 @@ from server.catalogue.reading import Catalogue, known_agencies, known_groups, kn
 from server.core.progress import Progress
 from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
+from server.ratings.again import Again
 from server.ratings.batches import FileRecord, store_batches
 from server.ratings.origins import OriginKey, Origins, find_origins, printed_codes
 from server.ratings.rating import Place, Rating, UnfitSheetError
@@ -106,6 +107,8 @@ class _Sheets:
         self._instrument = instrument
         self._channel = channel
         self._batch, self._origins = batch, origins
+        self.is_named = False
+        """Whether somebody has named the delivery."""
         self._not_answered, self._scale = options.not_answered, options.scale or USUAL
         self._agencies, self._groups = known_agencies(catalogue), known_groups(catalogue)
         self._services = known_services(catalogue)
@@ -297,6 +300,7 @@ def import_ratings(
             origins = Origins(OriginKey(key, province_id), printed_codes(connection, Scope(province_id)))
             named = (batch or digest)[:20]
             sheets = _Sheets(catalogue, province_id, instrument, channel, named, origins, rules, options)
+            sheets.is_named = bool(batch)
             checked = _check(connection, table, sheets, instrument, catalogue, _Part(progress, 0.25, half), preview)
         if preview:
             return checked
@@ -334,7 +338,7 @@ def _check(
     rows = existing = aside = 0
     by_agency: dict[str, int] = {}
     first = last = None
-    keys, watch = _Keys(), RepeatWatch(instrument, sheets.rules)
+    keys, watch, again = _Keys(), RepeatWatch(instrument, sheets.rules), Again(instrument)
     pending: list[tuple[TableRow, Rating]] = []
     scope = Scope(sheets.province_id)
     gate = Gate(connection, scope, Source(SourceKind.IMPORT))
@@ -346,6 +350,8 @@ def _check(
         for row, rating in pending:
             held = stored.get(_origin(rating))
             if held is None:
+                if not sheets.is_named and not form_of(row.cells):
+                    again.note(rating)
                 continue
             values = rating.values()
             same = more.get(held["id"], ()) == rating.more
@@ -388,7 +394,11 @@ def _check(
     balance.states, balance.doubts = Counter(sheets.sent.states), sheets.scales.doubts(sheets.levels)
     balance.times_open, balance.times_moved = sheets.clock.open, sheets.clock.moved
     balance.days_doubtful = sheets.clock.doubtful
-    sheets.scales.check(column for sheet in balance.sheets if sheet.used for column in sheet.columns)
+    headings = (column for sheet in balance.sheets if sheet.used for column in sheet.columns)
+    sheets.scales.check(headings, table.around)
+    if not existing:
+        again.check(connection, scope)
+    balance.again = again.count
     table.finish()
     return RatingImport(
         rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, balance

@@ -65,6 +65,8 @@ class Balance:
     """Those of them that would be of another day if the time were UTC; 0 where the zone was said."""
     days_doubtful: int = 0
     """Rows whose day reads as another with the month first, where no row shows that the day is."""
+    again: int = 0
+    """Sheets as earlier files brought them, for the same agencies, days and channel: nearly all that they brought."""
     doubts: list[tuple[Message, str]] = field(default_factory=list)
     """(what makes it doubtful that the answers are 1 to 5 with 5 the best, a figure)."""
 
@@ -130,6 +132,7 @@ class Balance:
             "states": dict(sorted(self.states.items())),
             "times": {"without_zone": self.times_open, "another_day_if_utc": self.times_moved},
             "days_that_may_be_month_first": self.days_doubtful,
+            "as_in_earlier_files": self.again,
             "doubts": [f"{title}: {figure}" for title, figure in self.doubts],
             "adds_up": self.adds_up,
         }

@@ -57,6 +57,8 @@ ALIASES: dict[str, tuple[str, ...]] = {
         "mã lượt trả lời",
         "ec5_uuid",
         "interview__id",
+        "respondent_id",
+        "record_id",
     ),
     "instance_id": ("instanceID", "meta-instanceID", "form.meta.instanceID"),
     "key": ("KEY", "SubmissionKey"),
@@ -112,6 +114,7 @@ _CODED = re.compile(
     r"^(?:(?:câu|câu hỏi|tiêu chí|mục|chỉ số|question|item|q)[ .]*)?([A-Z]\d{1,2})(?![A-Za-z0-9])(.*)$", re.IGNORECASE
 )
 """A heading that begins with an item's code, such as `D2. Thái độ phục vụ`, `Câu D2`."""
+_CODE_ALONE = re.compile(r"([A-Z]\d{1,2})(?:[.:) ]|$)", re.IGNORECASE)
 _NUMBERED = re.compile(r"^\d{1,2} ?[.)] ?(?=\D)")
 _QUESTION = re.compile(r"^(?:câu|câu hỏi|tiêu chí|question|item|q)[ .]*\d{1,2}(?![A-Za-z0-9])", re.IGNORECASE)
 _SET = re.compile(r"<[^<>]{1,80}>|\*\*|__")
@@ -119,8 +122,8 @@ _LEADING = re.compile(r"^[\s*#(\[{•·–-]+(?=[A-Za-zÀ-ỹ])")
 STATE = "state:"
 """How the name of a further column begins that says what became of a sheet, whatever its program calls it."""
 _STATE = re.compile(
-    r"(?:^|[ _.-])(?:status|disposition|preview|tests?|complete|completed|finished|validity|trang thai|tinh trang"
-    r"|hop le|phieu thu)(?:$|[ _.:-])"
+    r"(?:^|[ _.-])(?:status|tags?|review_quality|disposition|preview|tests?|complete|completed|finished|validity"
+    r"|trang thai|tinh trang|hop le|phieu thu)(?:$|[ _.:-])"
 )
 _OF_PROGRAMS = frozenset(
     (
@@ -141,6 +144,10 @@ _OF_PROGRAMS = frozenset(
 _WITH_TEXT = re.compile(r"^([A-Za-z_]\w*)(?:\. ?|: | \[)(?=\S)", re.ASCII)
 """A column's code before its wording, such as `submitdate. Date submitted`."""
 _GROUPS = re.compile(r"[A-Za-z_]\w*(?:\[\d{1,4}\])?(?:[/:-][A-Za-z_]\w*(?:\[\d{1,4}\])?)+", re.ASCII)
+_TAIL = re.compile(r"\[|: |\.(?=\S)| [-–—|>] | ?/ ?")
+"""Where in a heading the row of a grid may begin, as in `Đánh giá [Thái độ phục vụ]`."""
+_PART = re.compile(r"[._-]\d")
+"""Behind an item's code: a part of the question, or a column that was there twice (`C1.1`)."""
 _TURN = re.compile(r"\[\d+\]")
 """Which turn of a group that is asked again (`members[2]/C1`)."""
 _NAME = re.compile(r"^name_[a-z]{2,3}$", re.ASCII)
@@ -157,6 +164,7 @@ def recognise(instrument: Instrument | None = None) -> dict[str, str]:
             if item.kind == "text":  # free words do not come with a sheet
                 continue
             known[plain(item.code)] = known[f"a{item.slot:02d}"] = known[plain(item.vi)] = f"item:{item.code}"
+            known.setdefault(plain(item.en), f"item:{item.code}")
     return known
 
 
@@ -187,7 +195,7 @@ def recogniser(
         if found is None and (head := _WITH_TEXT.match(text)) and known.get(plain(head[1])) in _OF_PROGRAMS:
             found = known[plain(head[1])]
         if instrument is not None and (found is None or found not in ALIASES):
-            found = found or _item(text, known) or _state(text)
+            found = found or _item(text, known) or _row_of_grid(text, known) or _state(text)
         if columns is not None and (
             found is None or (not found.startswith(("item:", "?", STATE)) and found not in columns)
         ):
@@ -220,9 +228,20 @@ def _in_groups(text: str, known: Mapping[str, str]) -> str | None:
     return last if "-" not in text or is_answer_column(last) else None
 
 
+def _row_of_grid(text: str, known: Mapping[str, str]) -> str | None:
+    """A question with an item behind it looks like answers, but may be reasons: whoever knows says it."""
+    for cut in _TAIL.finditer(text):
+        tail = text[cut.end() :].rstrip("] ")
+        coded = _CODE_ALONE.match(tail)
+        if is_answer_column(known.get(plain(tail))) or (coded and is_answer_column(known.get(plain(coded[1])))):
+            return f"?{text}"
+    return None
+
+
 def _item(text: str, known: Mapping[str, str]) -> str | None:
     if match := _CODED.match(text):
         found = known.get(plain(match[1]))
         says = known.get(plain(match[2]))  # the wording behind the code, where it is an item's own
-        return found if found and found.startswith("item:") and says in (None, found) else f"?{text}"
+        is_own = says == found or (says is None and not _PART.match(match[2]))
+        return found if found and found.startswith("item:") and is_own else f"?{text}"
     return f"?{text}" if _SLOT.match(text) or _QUESTION.match(text) else None

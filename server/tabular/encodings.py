@@ -151,15 +151,15 @@ def ungarbled(text: str) -> str:
 
 _ESCAPES = re.compile(
     r"&(?:#\d{2,6}|#[xX][0-9a-fA-F]{2,5}|amp|lt|gt|quot|apos|nbsp|[a-zA-Z](?:acute|grave|circ|tilde|uml));"
-    r"|\\u[0-9a-fA-F]{4}|(?:%[0-9a-fA-F]{2}){2,}|(?:=[0-9A-F]{2}){2,}"
+    r"|\\u[0-9a-fA-F]{4}|(?:%[0-9a-fA-F]{2}){2,}|(?:=[0-9A-F]{2}){2,}|\+[A-Za-z0-9+/]{3,}-?"
 )
-"""Letters as HTML, JSON, an address or a letter's body (quoted-printable) writes them."""
+"""Letters as HTML, JSON, an address or a letter's body (quoted-printable, UTF-7) writes them."""
 
 
 def unescaped(text: str) -> str:
     """What a text was before a program wrote its letters for a page or a protocol (`S&#7903;`, `S\\u1edf`); empty where
     it is plain."""
-    if not any(sign in text for sign in ("&", "\\u", "%", "=")):
+    if not any(sign in text for sign in ("&", "\\u", "%", "=", "+")):
         return ""
     found = _ESCAPES.sub(_letter, text)
     return one_line(found) if found != text else ""
@@ -167,12 +167,26 @@ def unescaped(text: str) -> str:
 
 def _letter(found: re.Match[str]) -> str:
     given = found[0]
+    if given[0] == "+":
+        return _of_utf7(given)
     if given[0] in "%=":
         try:
             return bytes.fromhex(given.replace(given[0], "")).decode("utf-8")
         except UnicodeDecodeError:
             return given
     return chr(int(given[2:], 16)) if given.startswith("\\") else html.unescape(given)
+
+
+def _of_utf7(given: str) -> str:
+    """The letters of a piece of UTF-7, the piece itself where they are no Latin letters with marks."""
+    try:
+        letters = given.encode("ascii").decode("utf-7")
+    except UnicodeDecodeError:
+        return given
+    is_latin = all(
+        letter.isalpha() and "À" <= letter <= "ỹ" and "LATIN" in unicodedata.name(letter) for letter in letters
+    )
+    return letters if letters and is_latin else given
 
 
 def _bytes_of(text: str, codec: str) -> bytes:

@@ -14,7 +14,8 @@ from pipeline.errors import InvalidError
 from pipeline.instruments import OVERALL, Instrument
 from pipeline.language import Message
 from pipeline.text import without_marks
-from server.tabular.values import LEVELS, SCALE, YES_NO, digits_of
+from server.tabular.legends import legend_of_another, tells_of_another
+from server.tabular.values import LEVELS, YES_NO, digits_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,6 @@ def find_scale(code: str) -> Scale | None:
 
 
 _WHOLE = re.compile(r"^\d{1,3}(?:[.,]0+)?$")
-_SPAN = re.compile(
-    r"(?:[(\[]|thang d(?:iem|o):? ?|\b(?:scale|likert):? ?)(?:tu |from )?(\d{1,3})"
-    r" ?(?:-|–|—|->|→|\.\.+|den|to) ?(\d{1,3})"
-    r"(?= ?(?:[)\]]|diem|muc|points?|$))"
-)
-_POINTS = re.compile(r"\bthang diem (\d{1,3})\b(?! ?(?:-|–|den|/))")
-_WORDS = "|".join(sorted((key for key in SCALE if not key.isdigit()), key=len, reverse=True))
-_LABEL = re.compile(rf"\b(\d) ?(?:=|:|-|–|\bla\b|\bis\b) ?({_WORDS})\b")
 
 
 class ScaleWatch:
@@ -115,30 +108,27 @@ class ScaleWatch:
             found.append((_DOUBT_TOP, str(whole)))
         return found
 
-    def check(self, headings: Iterable[tuple[str, str]]) -> None:
-        """Raise `InvalidError` where it is in doubt what the file's numbers mean. `headings`: (heading, column)."""
+    def check(self, headings: Iterable[tuple[str, str]], around: Iterable[str] = ()) -> None:
+        """Raise `InvalidError` where it is in doubt what the file's numbers mean. `headings`: (heading, column).
+        `around`: lines of text that stand about the table, such as a title or a legend."""
         if self.is_ours:
             return
         if self._scale is None:
+            others = list(around)
             for heading, column in headings:
-                if self._kinds.get(column.removeprefix("item:")) == "criterion" and column.startswith("item:"):
-                    self._check_heading(heading)
+                if column.startswith("item:") and self._kinds.get(column.removeprefix("item:")) == "criterion":
+                    if tells_of_another(heading):
+                        raise InvalidError(_ANOTHER.with_params(heading=heading[:120]), _SAY)
+                elif not column:
+                    others.append(heading)
+            if legend := legend_of_another(others):
+                raise InvalidError(
+                    Message("“{text}”, beside the table, tells of another scale than 1 to 5.", text=legend[:120]), _SAY
+                )
             self._check_levels()
             self._check_reasons()
         if self._scale is not USUAL:
             self._check_choices()
-
-    def _check_heading(self, heading: str) -> None:
-        text = without_marks(heading)
-        spans = [(int(low), int(high)) for low, high in _SPAN.findall(text)]
-        spans += [(1, int(points)) for points in _POINTS.findall(text)]
-        odd = [span for span in spans if span[0] in (0, 1) and span[1] in (3, 4, 6, 7, 9, 10, 100)]
-        odd += [span for span in spans if span == (0, 5) or span[0] > span[1]]
-        labels = [(int(number), SCALE[words]) for number, words in _LABEL.findall(text)]
-        if odd or (len(labels) > 1 and any(number != level for number, level in labels)):
-            raise InvalidError(
-                Message("The heading “{heading}” tells of another scale than 1 to 5.", heading=heading[:120]), _SAY
-            )
 
     def _check_levels(self) -> None:
         criteria = [seen for code, seen in self._seen.items() if self._kinds[code] == "criterion"]
@@ -190,6 +180,7 @@ class ScaleWatch:
                 )
 
 
+_ANOTHER = Message("The heading “{heading}” tells of another scale than 1 to 5.")
 MIN_SHEETS = 5
 """With reasons, and without: fewer say nothing of the scale."""
 MIN_ANSWERS = 100

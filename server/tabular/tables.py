@@ -7,7 +7,7 @@ every row and cell. What is wrong with a cell matters only where its column is u
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -112,13 +112,15 @@ class Table:
     ignored: Collection[str] = ()
     balance: Balance = field(default_factory=Balance)
     errors: list[tuple[int, str]] = field(default_factory=list)
+    around: list[str] = field(default_factory=list)
+    """Each row that stands above a header, or on a worksheet that is not used, as one text."""
     _sheets: int = 0
     _current: int = 0
     _like: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[TableRow]:
         self.balance = Balance(encoding=self.raw.outcome.encoding)
-        self.errors, self._like = [], {}
+        self.errors, self._like, self.around = [], {}, []
         plan = self._plan()
         self._current = 0
         sheet: SheetBalance | None = None
@@ -272,6 +274,7 @@ class Table:
                 continue
             header = self._header(top)
             if header is None:
+                self._note_around(top)
                 continue
             sheet.header_row, sheet.columns = header.number, self._columns(header.cells)
             names = {name for _, name in sheet.columns if name}
@@ -279,11 +282,15 @@ class Table:
             if self.any_answer and not any(map(is_answer_column, names)):
                 lacking.add("answers")
             sheet.used = not lacking
+            self._note_around(raw for raw in top if lacking or raw.number < header.number)
             missing = missing or lacking
         if not any(sheet.used for sheet in sheets):
             raise self._no_columns(missing) if missing else self._no_header(first)
         self._sheets = sum(sheet.used for sheet in sheets)
         return sheets
+
+    def _note_around(self, rows: Iterable[RawRow]) -> None:
+        self.around += [" ".join(filter(None, raw.cells)) for raw in rows]
 
     def _tops(self) -> Iterator[tuple[str, list[RawRow]]]:
         """Each sheet's name and its first rows."""
@@ -327,7 +334,7 @@ class Table:
         answers."""
         found = self._named(cells)
         known = [name for _, name in found if name and not name.startswith("?")]
-        twice = sorted({name.removeprefix("item:") for name in known if known.count(name) > 1})
+        twice = sorted({name.removeprefix("item:") for name in known if known.count(name) > 1} | self._renamed(found))
         if twice:
             raise InvalidError(
                 Message("The column {twice} stands twice in the file.", twice=", ".join(twice)),
@@ -337,6 +344,13 @@ class Table:
         if unknown:
             raise self._unknown_answers(unknown)
         return found
+
+    def _renamed(self, columns: list[tuple[str, str]]) -> set[str]:
+        """Columns that were there twice before a program told them apart by a number, as `agency` and `agency.1`."""
+        names = {match_key(heading): name for heading, name in columns if name}
+        others = {match_key(heading) for heading, name in columns if heading and not name} - self._ignored_keys
+        firsts = (re.sub(r"\.\d{1,2}$", "", heading) for heading in others)
+        return {names[first].removeprefix("item:") for first in firsts if first in names}
 
     def _unknown_answers(self, headings: list[str]) -> InvalidError:
         names = ", ".join(heading or "?" for heading in headings)

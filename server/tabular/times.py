@@ -9,6 +9,7 @@ import re
 from datetime import timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
+from pipeline.calendar import day_date, today
 from pipeline.errors import InvalidError
 from pipeline.language import Message
 from server.tabular.values import digits_of, read_day
@@ -19,6 +20,8 @@ _PARTS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}(?!\d)")
 MONTHS = 12
 MIN_DAYS = 3
 """So few rows tell nothing of how a file writes its days."""
+_SHORT = re.compile(r"(\d{2})[/.-](\d{2})[/.-](\d{2})(?!\d)")
+_FIRST_YEAR = 2020
 _OPEN = re.compile(r"\d[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?(AM|PM|SA|CH))?$", re.IGNORECASE)
 _FIRST_HOUR_MOVED = 17
 """UTC: from then on it is tomorrow in Indochina time."""
@@ -47,12 +50,14 @@ def find_zone(text: str) -> tzinfo | None:
 
 class Clock:
     """Reads days of rows. `open`: rows whose time says no zone; `moved`: those of another day if it were UTC, counted
-    where nobody has said the zone; `swapped`: those that read as another day with the month first."""
+    where nobody has said the zone; `swapped`: those that read as another day with the month first; `turned`: with the
+    year first, where it has two digits."""
 
     def __init__(self, zone: tzinfo | None) -> None:
         self._zone = zone
-        self.open = self.moved = self.swapped = 0
-        self._is_day_first = False
+        self.open = self.moved = self.swapped = self.turned = 0
+        self._is_day_first = self._is_year_last = False
+        self._last_year = day_date(today()).year
 
     def day(self, text: str) -> int:
         """The day index of a cell. Raises `ValueError`."""
@@ -63,6 +68,12 @@ class Clock:
             first, second = int(parts[1]), int(parts[2])
             self._is_day_first = self._is_day_first or first > MONTHS
             self.swapped += first != second and first <= MONTHS
+        if short := _SHORT.match(digits_of(text)):
+            year, month, day = (int(part) for part in short.groups())
+            if _FIRST_YEAR <= 2000 + year <= self._last_year and 1 <= month <= MONTHS and 1 <= day <= 31:
+                self.turned += year != day
+            else:
+                self._is_year_last = True
         if match := _OPEN.search(digits_of(text)):
             hour, half = int(match[1]), (match[4] or "").upper()
             hour = hour % 12 + (12 if half in ("PM", "CH") else 0) if half else hour
@@ -73,5 +84,7 @@ class Clock:
 
     @property
     def doubtful(self) -> int:
-        """Rows that may be of another day, where no row shows that the file writes the day first."""
-        return 0 if self._is_day_first or self.swapped < MIN_DAYS else self.swapped
+        """Rows that may be of another day, where no row shows in which order the file writes its days."""
+        swapped = 0 if self._is_day_first else self.swapped
+        turned = 0 if self._is_year_last else self.turned
+        return found if (found := max(swapped, turned)) >= MIN_DAYS else 0

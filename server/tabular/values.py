@@ -220,7 +220,11 @@ def read_month(text: str) -> int:
         year, month = int(groups["year"] or groups["year2"]), int(groups["month"] or groups["month2"])
     elif (english := _MONTH_ENGLISH.match(plain)) and (found := _english_month(english["name"])):
         year, month = int(english["year"]), found
-    elif _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(plain):
+    elif match := _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(plain):
+        if match.re is _DAY and match["month"] in ("1", "01") and 1 < int(match["day"]) <= 12:
+            raise ValueError(
+                Message("'{text}' may be a day of January, or of another month: write it as 2026-07", text=text[:30])
+            )
         return month_of_day(read_day(text))
     else:
         raise ValueError(Message("no month: '{text}' (write 2026-07 or 07/2026)", text=text[:30]))

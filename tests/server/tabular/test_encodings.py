@@ -141,6 +141,10 @@ def test_a_syllable_that_ends_in_a_stop_has_one_of_two_tones(word: str, fits: in
     [
         ("S%E1%BB%9F T%C6%B0", "Sở Tư"),
         ("S=E1=BB=9F T=C6=B0", "Sở Tư"),
+        ("S+Ht8 T+AbA- ph+AOE-p", "Sở Tư pháp"),
+        ("+84912345678", ""),
+        ("Zalo+Facebook", ""),
+        ("C+/C++-", ""),
         ("100%20", ""),
         ("50% 30%", ""),
         ("=A1=B2", ""),

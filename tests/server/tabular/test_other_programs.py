@@ -100,6 +100,8 @@ def test_a_count_that_a_program_wrote_otherwise_is_refused(text: str) -> None:
     [
         ("agency,day,overall,_xform_id,_xform_id", True),  # columns of the program's own, twice (onadata 1155)
         ("agency,day,overall,C1,C1.1", False),  # a data frame's name of a second C1
+        ("agency,agency.1,day,overall,x", False),  # and of a second agency
+        ("agency,day,overall,overall.1,x", False),
         ("agency,day,overall,reasons/r1,reasons/r2", False),  # choices split up (kobotoolbox/formpack 56)
         ("agency,day,overall,sec/C1,sec/C1_other", True),  # words beside a choice: left out, by name
     ],

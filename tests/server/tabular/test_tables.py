@@ -81,7 +81,14 @@ def test_a_heading_that_begins_with_an_items_code_is_that_item(tmp_path: Path) -
     assert (table.balance.cells, table.balance.cells_used, table.balance.cells_ignored) == (14, 6, 1)
 
 
-@pytest.mark.parametrize("heading", ["A9", "A9. Gì đó", "Câu 12", "a31", "Z1 (ý kiến)", "Question 3"])
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("A9", "A9. Gì đó", "Câu 12", "a31", "Z1 (ý kiến)", "Question 3", "A4.1", "A4_2"),
+        # rows of a grid (Google Forms, LimeSurvey, SurveyMonkey), of answers or of reasons
+        *("Đánh giá [A4. Dễ sử dụng]", "SEC1[A4]", "Đánh giá - Kết quả đúng quy định"),
+    ],
+)
 def test_an_answer_column_that_is_not_known_refuses_the_file_unless_it_is_named(tmp_path: Path, heading: str) -> None:
     path = workbook(tmp_path / "a.xlsx", S=[[*HEAD, heading], ["F", "stp", "5/8/2026", 4, 5, 3]])
     with pytest.raises(InvalidError, match="look like answers"):

@@ -234,7 +234,13 @@ def test_months(text: str) -> None:
     assert read_month(text) == 78
 
 
-@pytest.mark.parametrize("text", ["Tháng 13/2026", "Tháng 7", "7.2026", "202607", "Ju 2026", "-7/2026", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Tháng 13/2026", "Tháng 7", "7.2026", "202607", "Ju 2026", "-7/2026", ""),
+        *("8/1/2026", "08/01/2026 00:00"),  # August where the month stands first
+    ],
+)
 def test_what_is_no_month(text: str) -> None:
     assert _refused(read_month, text)
 

@@ -1,0 +1,105 @@
+"""What headings, titles and legends say of the numbers of a scale: `(0-10)`, `7-point scale`, `1 = tốt nhất`.
+
+Only what contradicts "1 the worst, 5 the best" matters; a text that says nothing of it is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pipeline.text import without_marks
+from server.tabular.values import LEVELS
+
+_UNITS = r"(?! ?(?:ngay|thang|nam|nguoi|tuoi|gio|phut|trieu|dong|km|lan|days?|months?|years?|hours?|minutes?|times)\b)"
+_TO = r" ?(?:-|–|—|->|→|\.\.+|den|toi|to|and) ?"
+_SPANS = (
+    re.compile(
+        r"(?:[(\[]|thang d(?:iem|o):? ?|\b(?:scale|likert):? ?)(?:tu |from )?(\d{1,3})"
+        rf"{_TO}(\d{{1,3}})(?= ?(?:[)\]]|diem|muc|points?|$))"
+    ),
+    re.compile(
+        rf"\b(?:tu|from|between) (?:muc |diem )?(\d{{1,3}}){_TO}(?:muc |diem )?(\d{{1,3}})\b{_UNITS}(?![/.-]\d)"
+    ),
+)
+_POINTS = (
+    re.compile(r"\bthang (?:do )?diem (\d{1,3})\b(?! ?(?:-|–|den|/))"),
+    re.compile(r"\bthang (?:do )?(?:likert )?(\d{1,3}) (?:diem|muc|bac)\b"),
+    re.compile(r"\b(\d{1,3})[- ]points?\b"),
+    re.compile(r"\b(?:likert|scale of) (\d{1,3})\b(?! ?(?:-|–|to))"),
+)
+"""How many points a scale has, in whatever text."""
+_OUT_OF = (
+    re.compile(r"\b(?:toi da|max(?:imum)?)[: ]+(\d{1,3})(?= ?(?:[)\]]|diem|points?|$))"),
+    re.compile(r"\bout of (\d{1,3})\b"),
+    re.compile(r"(?<![\d ])[ (\[]?/ ?(\d{1,3})(?: ?diem)? ?[)\]]?$"),
+)
+"""The same in a question's own heading: elsewhere it may be of a total."""
+_STRENGTH = (
+    r"(?:(?:la|is|means|muc|diem|rat|cuc ky|hoan toan|vo cung|very|extremely|completely|totally|strongly|highly) )*"
+)
+_BAD = (
+    r"(?:khong (?:he )?(?:hai long|tot|dong y|dat|thich)|chua (?:hai long|tot|dat)|it hai long|kem|te|thap nhat|xau"
+    r"|dissatisfied|unsatisfied|unhappy|not (?:at all )?(?:satisfied|happy|good)|disagree|poor|bad|worst|lowest|least"
+    r"|terrible|awful)\b"
+)
+_GOOD = (
+    r"(?:hai long|tot(?! nghiep)|cao nhat|xuat sac|tuyet voi|dong y|satisfied|happy|agree|good|great|best|highest|most"
+    r"|excellent|outstanding)\b"
+)
+_NUMBER_FIRST = re.compile(
+    rf"(?<![\w.,/-])(\d{{1,3}}) ?(?:=|:|-|–|→|->|\)|\bla\b|\bis\b)? ?[(\"']?{_STRENGTH}"
+    rf"(?:(?P<bad>{_BAD})|(?P<good>{_GOOD}))"
+)
+_NUMBER_LAST = re.compile(rf"\b(?:(?P<bad>{_BAD})|(?P<good>{_GOOD})) ?(?:=|:|\() ?(\d{{1,3}})(?![\w/%])")
+_LOW_IS_GOOD = re.compile(
+    r"\b(?:thap|nho)(?: hon)?,? (?:la |thi )?(?:cang )?(?:hai long|tot)\b"
+    r"|\blower (?:score |number |value )?(?:is |= ?)better"
+    r"|\b(?:cao|lon)(?: hon)?,? (?:la |thi )?(?:cang )?(?:khong hai long|kem|te)\b|\bhigher (?:score )?is worse"
+)
+_OWN_NUMBER = re.compile(
+    r"^\W*(?:(?:cau hoi|cau|tieu chi|muc|chi so|question|item|q)[ .]*)?[a-z]?\d{1,2}(?:\.\d+)*\b[ .):-]*"
+)
+_ODD_TOPS = (3, 4, 6, 7, 9, 10, 100)
+_FAR = 3
+"""Numbers between the two poles of a scale of answers; of "1 agree, 2 disagree" nothing is said."""
+
+
+def tells_of_another(heading: str) -> bool:
+    """Whether the heading of a question says that its numbers are not 1, the worst, to 5, the best."""
+    text = _OWN_NUMBER.sub("", without_marks(heading))
+    spans = [(int(low), int(high)) for pattern in _SPANS for low, high in pattern.findall(text)]
+    if any((low in (0, 1) and high in _ODD_TOPS) or (low, high) == (0, LEVELS) or low > high for low, high in spans):
+        return True
+    if any(int(points) != LEVELS for pattern in (*_POINTS, *_OUT_OF) for points in pattern.findall(text)):
+        return True
+    bad, good = _poles(text)
+    return bool(_LOW_IS_GOOD.search(text)) or not bad <= {1, 2} or not good <= {LEVELS - 1, LEVELS}
+
+
+def legend_of_another(lines: Iterable[str]) -> str:
+    """Of titles, other headings and other worksheets the text that says that 1 is the best, or that a scale has not
+    five points; empty where none does. `lines`: the cells of each row, with blanks between them."""
+    bad: set[int] = set()
+    good: set[int] = set()
+    for line in lines:
+        text = without_marks(line)
+        if _LOW_IS_GOOD.search(text) or any(int(n) != LEVELS for one in _POINTS[:2] for n in one.findall(text)):
+            return line
+        found = _poles(text)
+        bad |= found[0]
+        good |= found[1]
+        if bad and good and max(bad) - min(good) >= _FAR:
+            return line
+    return ""
+
+
+def _poles(text: str) -> tuple[set[int], set[int]]:
+    """Numbers that stand for bad and for good."""
+    bad: set[int] = set()
+    good: set[int] = set()
+    for pattern in (_NUMBER_FIRST, _NUMBER_LAST):
+        for match in pattern.finditer(text):
+            number = int(match[1] if pattern is _NUMBER_FIRST else match[3])
+            (bad if match["bad"] else good).add(number)
+    return bad, good
