@@ -112,6 +112,7 @@ COLUMNS: dict[str, Message] = {
     "origin": Message("Where the counts come from: the portal, or own dossiers"),
     "dossiers": Message("Dossiers"),
     "dossiers_good": Message("Dossiers neither late nor with a petition or a dislike"),
+    "counts_until": Message("Last day of the counts, where they are of a part of the period"),
     "petitions": Message("Petitions"),
     "petitions_in_time": Message("Petitions answered in time"),
     "petitions_good": Message("Petitions neither disliked nor repeated nor late"),
