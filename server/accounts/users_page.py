@@ -18,23 +18,32 @@ from server.store.engine import read, write
 from server.store.tables.users import Role
 from server.web.confirm import FOR_GOOD, UNDONE_LATER, AskFirst, Sure
 from server.web.context import RowId, UserManager, engine_of, error_text, render
+from server.web.listing import PageNumber, Sought, holds, listing
 
 router = APIRouter(include_in_schema=False)
 _LOGGED_OUT = Message("The present password no longer works, and whoever is logged in under this name is logged out.")
 
 
-def _page(request: Request, user: UserManager, status: int = 200, **values: object) -> Response:
+def _page(
+    request: Request, user: UserManager, status: int = 200, q: str = "", page: int = 1, **values: object
+) -> Response:
     with read(engine_of(request)) as connection:
         found = all_users(connection, user.scope)
         agencies = read_agencies(connection, user.province_id)
         with_factor = users_with_factor(connection, user.scope)
         linked = linked_users(connection, user.scope)
+    names = {one.agency_id: one.name for one in agencies}
+    fitting = [
+        one for one in found if holds(q, one.name, *(names[one.agency_id].texts if one.agency_id in names else ()))
+    ]
     empty: dict[str, object] = {"problem": "", "made": None}
     return render(
         request,
         "users.html",
         status,
-        users=found,
+        table=listing("/users", {"q": q}, fitting, {}, sort="", page=page),
+        q=q,
+        agency_names=names,
         with_factor=with_factor,
         linked=linked,
         agencies=agencies,
@@ -45,9 +54,9 @@ def _page(request: Request, user: UserManager, status: int = 200, **values: obje
 
 
 @router.get("/users")
-def users_page(request: Request, user: UserManager) -> Response:
+def users_page(request: Request, user: UserManager, q: Sought = "", page: PageNumber = 1) -> Response:
     """All users of the province."""
-    return _page(request, user)
+    return _page(request, user, q=q, page=page)
 
 
 @router.post("/users")

@@ -17,6 +17,7 @@ from server.outbox.delivery import PROBLEMS, Problem
 from server.outbox.outbox import Way, unsent
 from server.store.engine import read
 from server.web.context import HealthReader, engine_of, refresh_s, render, web
+from server.web.listing import PageNumber, listing
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,7 +35,7 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
 
 
 @router.get("/alerts")
-def alerts_page(request: Request, user: HealthReader) -> Response:
+def alerts_page(request: Request, user: HealthReader, page: PageNumber = 1) -> Response:
     """Open alerts, those that are over, and letters that could not be delivered yet. Addresses are not shown."""
     with read(engine_of(request)) as connection:
         still, over = shown_alerts(connection, user.scope)
@@ -44,10 +45,12 @@ def alerts_page(request: Request, user: HealthReader) -> Response:
     def moment(at_s: int) -> str:
         return datetime.fromtimestamp(at_s, UTC).astimezone(INDOCHINA).strftime("%d/%m/%Y %H:%M")
 
+    table = listing("/alerts", {}, still, {}, sort="", page=page)
     return render(
         request,
         "alerts.html",
-        still=[_shown(row) for row in still],
+        table=table,
+        still=[_shown(row) for row in table.rows],
         over=[_shown(row) for row in over],
         by_mail=Way.MAIL.value in goes,
         by_webhook=Way.WEBHOOK.value in goes,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,28 +10,38 @@ from fastapi.responses import RedirectResponse, Response
 from pipeline.errors import ImportRowError
 from pipeline.language import Joined, Message
 from server.catalogue import writing
-from server.catalogue.reading import listing, read_catalogue
+from server.catalogue.reading import listing as catalogue_listing
+from server.catalogue.reading import read_catalogue
 from server.catalogue.writing import import_catalogue
 from server.core.changes import record_change
 from server.store.engine import read, write
 from server.web.confirm import UNDONE_LATER, AskFirst, Sure
 from server.web.context import CatalogueManager, RowId, engine_of, render, row_errors_text
+from server.web.listing import PageNumber, Sought, holds, listing
 from server.web.names import GivenNames, name_fields
 
 router = APIRouter(include_in_schema=False)
 
 
-def _page(request: Request, user: CatalogueManager, status: int = 200, **values: object) -> Response:
+def _page(
+    request: Request, user: CatalogueManager, status: int = 200, q: str = "", page: int = 1, **values: object
+) -> Response:
     with read(engine_of(request)) as connection:
-        lists = listing(connection, user.scope)
+        lists: dict[str, Any] = dict(catalogue_listing(connection, user.scope))
+    fitting = [one for one in lists["agencies"] if holds(q, *one.name.texts, one.code, one.official_code)]
+    table = listing("/catalogue", {"q": q}, fitting, {}, sort="", page=page)
+    here = {one.id for one in table.rows}
+    # of thousands of agencies the counters are as many again: those of the agencies that the page shows
+    lists["counters"] = [one for one in lists["counters"] if one.agency_id in here]
     empty: dict[str, object] = {"problem": "", "row_errors": []}
-    return render(request, "catalogue.html", status, lists=lists, name_fields=name_fields(), **{**empty, **values})
+    shown = {"lists": lists, "table": table, "q": q, "name_fields": name_fields()}
+    return render(request, "catalogue.html", status, **{**shown, **empty, **values})
 
 
 @router.get("/catalogue")
-def catalogue_page(request: Request, user: CatalogueManager) -> Response:
+def catalogue_page(request: Request, user: CatalogueManager, q: Sought = "", page: PageNumber = 1) -> Response:
     """Everything that the province's ratings can refer to."""
-    return _page(request, user)
+    return _page(request, user, q=q, page=page)
 
 
 @router.post("/catalogue/agencies")

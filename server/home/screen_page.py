@@ -62,7 +62,7 @@ def screen(request: Request, token: str) -> Response:
         of_province=named,
         period=found.period if found else None,
         own=own,
-        answers=[one for one in answers if one.changed][:SHOWN_ANSWERS],
+        answers=list({one.changed: one for one in answers if one.changed}.values())[:SHOWN_ANSWERS],
         categories=FEEDBACK_CATEGORIES,
         reload_s=RELOAD_S,
     )

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 from urllib.parse import urlencode
+
+from fastapi import Query
 
 from pipeline.text import without_marks
 
+Sought = Annotated[str, Query(max_length=80)]
+"""Words that somebody looks for."""
+PageNumber = Annotated[int, Query(ge=1, le=100_000)]
 T = TypeVar("T")
 PAGE_ROWS = 50
 

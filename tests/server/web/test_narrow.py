@@ -6,15 +6,20 @@ import re
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert, select
 
 import server.web
 from pipeline.language import Text
+from server.catalogue.writing import import_catalogue
 from server.imports.kinds import KINDS
 from server.rounds.rounds import find_round, make_round
 from server.sampling.plan import PlanState, Return
 from server.store.engine import write
-from server.store.tables.users import Role
+from server.store.tables.agencies import agencies
+from server.store.tables.boxes import boxes
+from server.store.tables.counters import counters
+from server.store.tables.letters import alerts
+from server.store.tables.users import Role, users
 from tests.server.client import Browser
 from tests.server.province import application, fill_province
 
@@ -102,3 +107,39 @@ def test_an_import_shows_the_fields_that_its_kind_needs(store: Engine, tmp_path:
         if needed:
             assert f'form:has(option[value="{kind}"]:checked) .for-{kind}' in style, "the rule that shows it"
     assert "@supports selector(:has(a)) { .only { display: none; }" in style
+
+
+def test_no_page_grows_with_the_province(store: Engine, tmp_path: Path) -> None:
+    """3,000 agencies, each with a counter, a user, a box and an alert: 400 kB at most, by name and page by page."""
+    made = fill_province(store, "p1")
+    many = range(3_000)
+    with write(store) as connection:
+        rows = [(n, {"code": f"xa-{n}", "name_vi": f"Xã Đường Thượng {n}", "level": "xa"}) for n in many]
+        import_catalogue(connection, made.province_id, "agencies", rows)
+        ids = {row.code: row.id for row in connection.execute(select(agencies.c.code, agencies.c.id))}
+        of = {"province_id": made.province_id}
+        who = {"role": Role.AGENCY_READER.value, "password_hash": "x", "must_change_password": False, "created_day": 1}
+        at = {"kind": "box_silent", "detail": '{"minutes": 9, "agency_vi": "Xã"}'}
+        seen = {"first_s": 1, "seen_s": 1, "opened_s": 1}
+        each = [{**of, "agency_id": ids[f"xa-{n}"]} for n in many]
+        windows = [{**row, "code": "1", "name": Text.named(vi=f"Quầy {n}")} for n, row in enumerate(each)]
+        readers = [{**row, "name": f"nguoi.{n}", **who} for n, row in enumerate(each)]
+        machine = {"clerks": 2, "epoch": 1}
+        machines = [{**row, "label": f"box {n}", **machine, "public_key": f"{n:x<40}"} for n, row in enumerate(each)]
+        for table, new in ((counters, windows), (users, readers), (boxes, machines)):
+            connection.execute(insert(table), new)
+        connection.execute(insert(alerts), [{**of, **at, **seen, "subject": f"box {n}"} for n in many])
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ADMINISTRATOR])
+    sizes = {path: len(browser.get(path).content) for path in ("/catalogue", "/users", "/alerts", "/health")}
+    assert {path: size for path, size in sizes.items() if size > 400_000} == {}
+    for path, words in (
+        ("/catalogue?q=duong thuong 2999", "xa-2999"),
+        ("/users?q=nguoi.2999", "nguoi.2999"),
+        ("/health?q=box 2999", "box 2999"),
+    ):
+        page = browser.get(path).text
+        assert words in page.split("<tbody>")[1].split("</tbody>")[0], path
+        assert "nguoi.100<" not in page, path
+    assert "Trang 2/61" in browser.get("/catalogue?page=2").text
+    assert browser.get("/alerts?page=60").status_code == 200

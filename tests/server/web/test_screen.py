@@ -39,7 +39,8 @@ def test_a_hall_sees_its_own_figure_thanks_and_what_was_changed(
     with write(store) as connection:
         for name in ("p1-a", "p1-b"):
             agency = province.agencies[name]
-            receive(connection, province.province_id, agency, category="other", text="Ghế hỏng")
+            for _ in range(2):  # two cases of one fault, mended once
+                receive(connection, province.province_id, agency, category="other", text="Ghế hỏng")
             said = {"status": "answered", "published_day": today(), "answered_day": today(), "answer": "Cảm ơn."}
             changed = {"changed": f"Đã thay ghế ở {name}"}
             connection.execute(feedback.update().where(feedback.c.agency_id == agency).values(**said, **changed))
@@ -52,7 +53,7 @@ def test_a_hall_sees_its_own_figure_thanks_and_what_was_changed(
     assert re.search(r'id="own-index">100<', page)
     assert "Đã có 80 phiếu" in page
     assert LAST.words("vi") in page
-    assert "Đã thay ghế ở p1-a" in page
+    assert page.count("Đã thay ghế ở p1-a") == 1
     assert "Ghế hỏng" not in page, "never the citizen's own words"
     for other in ("p1-b", "p1 b", "Đăng nhập", "thấp", "giảm"):
         assert other not in page
