@@ -61,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore", action="append", metavar="NAME", help="heading of a column, or worksheet, to leave out; repeat it"
     )
+    parser.add_argument(
+        "--key-lost",
+        action="store_true",
+        help="sheets.secret is lost: import, though no sheet of before will be known again",
+    )
     parser.add_argument("--json", action="store_true", help="result or bad rows as JSON on standard output")
 
 
@@ -106,6 +111,7 @@ def run(args: argparse.Namespace) -> int:
             zone=find_zone(args.zone or ""),
             ignored=tuple(args.ignore or ()),
             sheet_key=read_secret(load_config(args), SHEET_KEY) if "instrument" in spec.options else b"",
+            key_lost=args.key_lost,
             preview=args.preview,
             patience=PATIENCE,
         )

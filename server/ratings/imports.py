@@ -26,7 +26,7 @@ from server.core.scope import Scope
 from server.ratings.admission import Admitted, Gate
 from server.ratings.again import Again
 from server.ratings.batches import FileRecord, store_batches
-from server.ratings.origins import OriginKey, Origins, find_origins, printed_codes
+from server.ratings.origins import OriginKey, Origins, check_origin_key, find_origins, printed_codes
 from server.ratings.rating import Place, Rating, UnfitSheetError
 from server.ratings.sent import INSTANCES, STATES, Sent, form_of
 from server.ratings.sheet_answers import answers_of
@@ -297,7 +297,10 @@ def import_ratings(
         with read(engine) as connection:
             catalogue = read_catalogue(connection, province_id)
             rules = SuspicionRules.of(connection, province_id)
-            origins = Origins(OriginKey(key, province_id), printed_codes(connection, Scope(province_id)))
+            sealing = OriginKey(key, province_id)
+            if not options.key_lost:
+                check_origin_key(connection, Scope(province_id), sealing)
+            origins = Origins(sealing, printed_codes(connection, Scope(province_id)))
             named = (batch or digest)[:20]
             sheets = _Sheets(catalogue, province_id, instrument, channel, named, origins, rules, options)
             sheets.is_named = bool(batch)

@@ -21,6 +21,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 from sqlalchemy import Connection, Engine, or_
 
+from pipeline.errors import StoreError
+from pipeline.language import Message
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.ratings.store import seal_origin
@@ -62,6 +64,26 @@ class OriginKey:
             return self._siv.decrypt(base64.urlsafe_b64decode(sealed.removeprefix(BEFORE)), self._of).decode()
         except (InvalidTag, binascii.Error, UnicodeDecodeError):
             raise ValueError(sealed) from None
+
+
+def check_origin_key(connection: Connection, scope: Scope, key: OriginKey) -> None:
+    """Raises `StoreError` where the newest sealed origin of a province is under another key: its sheets would not be
+    known again, and a file that was imported before would count twice."""
+    sealed = or_(*(ratings.c.origin.like(f"{start}%") for start in (SHEET, BEFORE)))
+    query = scope.select(ratings, ratings.c.origin).where(sealed).order_by(ratings.c.id.desc()).limit(1)
+    newest = connection.execute(query).scalar()
+    if newest is None:
+        return
+    try:
+        key.open(BEFORE + _as_new(newest).removeprefix(SHEET))
+    except ValueError:
+        raise StoreError(
+            Message("sheets.secret is not the key under which this province's sheets were imported before."),
+            Message(
+                "Restore it from a backup made with --with-keys. If it is lost, sheets of before are not known again: "
+                "hailong server import ratings FILE --key-lost, for files that were never imported."
+            ),
+        ) from None
 
 
 class Origins:

@@ -46,7 +46,8 @@ class Options:
     figures whose rows name none, the round of phone numbers; codes that stand for no answer; which numbers the answers
     are written in, None where nobody has said; headings and worksheets to
     leave out; the zone of times that name none. `sheet_key` [32 bytes]: what origins of answer sheets are sealed
-    under. `preview`: write nothing. `patience`: how much longer than an upload the reading may take."""
+    under; `key_lost`: another one than before may be used. `preview`: write nothing. `patience`: how much longer than
+    an upload the reading may take."""
 
     instrument: Instrument | None = None
     channel: str = ""
@@ -58,6 +59,7 @@ class Options:
     ignored: tuple[str, ...] = ()
     zone: tzinfo | None = None
     sheet_key: bytes = b""
+    key_lost: bool = False
     preview: bool = False
     patience: float = 1.0
 

@@ -6,9 +6,10 @@ import csv
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, func, select, update
 
 from pipeline.calendar import today
+from pipeline.errors import StoreError
 from pipeline.instruments import load_instrument
 from pipeline.language import Text
 from server.channels.paper.paper import print_forms
@@ -21,6 +22,7 @@ from server.rounds.rounds import make_round
 from server.store.engine import read, write
 from server.store.tables.rating_chains import rating_chains
 from server.store.tables.ratings import ratings
+from server.tabular.spec import Options
 from tests.server.worlds import agency_id, small_province
 
 KEY = bytes(range(32))
@@ -33,8 +35,8 @@ def province(store: Engine) -> int:
         return small_province(connection)
 
 
-def _import(store: Engine, province: int, path: Path, key: bytes = KEY) -> RatingImport:
-    return import_ratings(store, province, path, load_instrument("2640"), channel="sms", key=key)
+def _import(store: Engine, province: int, path: Path, key: bytes = KEY, options: Options | None = None) -> RatingImport:
+    return import_ratings(store, province, path, load_instrument("2640"), channel="sms", key=key, options=options)
 
 
 def _export(path: Path, *, number: str = "_uuid") -> Path:
@@ -66,7 +68,26 @@ def test_the_programs_number_stands_nowhere_in_the_store(
     assert not [uuid for uuid in UUIDS if uuid.encode() in stored or uuid.upper().encode() in stored]
     again = _import(store, province, path)
     assert (again.added, again.existing) == (0, 2)
-    assert (_import(store, province, path, bytes(32)).added) == 2, "under another key nobody can tell them"
+
+
+@pytest.mark.parametrize("older", [False, True], ids=["sealed", "sealed later"])
+def test_under_another_key_nothing_is_imported_unless_it_is_lost(
+    store: Engine, province: int, tmp_path: Path, older: bool
+) -> None:
+    """A lost key was made anew without a word, and a file that had been imported counted twice."""
+    path = _export(tmp_path / "e.csv")
+    assert _import(store, province, path).added == 2
+    if older:
+        with write(store) as connection:
+            connection.execute(update(ratings).values(origin=func.replace(ratings.c.origin, SHEET, BEFORE)))
+    with pytest.raises(StoreError, match=r"sheets\.secret is not the key"):
+        _import(store, province, path, bytes(32))
+    assert len(_origins(store)) == 2
+    assert _import(store, province, path, bytes(32), Options(key_lost=True)).added == 2, (
+        "under another key nobody can tell them"
+    )
+    again = _import(store, province, path, bytes(32))
+    assert (again.added, again.existing) == (0, 2), "from then on the new key is the province's"
 
 
 def test_no_key_of_another_length_seals(province: int) -> None:
