@@ -9,12 +9,13 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
+from pipeline.errors import InvalidError
 from pipeline.language import Joined, Message
 from pipeline.language import language as named_language
 from server.auth.factors import require_for, required_roles
 from server.core.changes import record_change
 from server.core.labels import ROLE_NAMES
-from server.core.provinces import SETTINGS, read_settings, write_setting
+from server.core.provinces import SETTINGS, is_origin, read_settings, write_setting
 from server.outbox.mail import addresses
 from server.outbox.quiet import read_hours
 from server.outbox.webhook import MAX_URL, check_url
@@ -61,6 +62,7 @@ class SettingsForm(BaseModel):
     alert_backup_days: int = Field(ge=0, le=365)
     alert_fall_points: float = Field(ge=0, le=50)
     alert_fall_false_a_year: float = Field(ge=0, le=100)
+    portal_origin: str = Field("", max_length=200)
     neighbour_url: str = Field("", max_length=MAX_URL)
     office_superior: str = Field("", max_length=120)
     office_issuer: str = Field("", max_length=120)
@@ -123,6 +125,12 @@ def change_settings(request: Request, user: UserManager, sent: Annotated[Sent, F
             if stripped[name]:
                 check_url(stripped[name])
         read_hours(stripped["alert_quiet_hours"])
+        stripped["portal_origin"] = stripped["portal_origin"].rstrip("/")
+        if stripped["portal_origin"] and not is_origin(stripped["portal_origin"]):
+            raise InvalidError(
+                Message("'{text}' is no portal's address.", text=stripped["portal_origin"][:60]),
+                Message("Write it without a path, such as https://dichvucong.example.vn."),
+            )
         changed = {name: value for name, value in stripped.items() if value != old[name]}
         for name, value in changed.items():
             write_setting(connection, user.province_id, name, value)

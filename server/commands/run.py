@@ -15,7 +15,14 @@ import threading
 from pipeline.language import Message
 from pipeline.language.console import say
 from pipeline.stopping import StopRequest
-from server.core.config import IngestConfig, ServerConfig, add_store_arguments, load_config, open_store
+from server.core.config import (
+    IngestConfig,
+    ServerConfig,
+    add_store_arguments,
+    load_config,
+    open_store,
+    require_workable,
+)
 from server.core.quiet_log import begin_log
 
 
@@ -46,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         | ({"secure_cookies": False} if args.insecure_cookies else {})
     )
     config = config.model_copy(update={"web": web, "demo": config.demo or args.demo, "ingest": door(config, args.demo)})
+    require_workable(config)
     begin_log(sys.stderr)
     engine = open_store(config)
 

@@ -27,6 +27,14 @@ CONFIG_NAME = "server.toml"
 _DOOR = re.compile(r"tcp://(?:\*|\[[0-9a-fA-F:.]+\]|[\w.-]+):(\*|\d{1,5})", re.ASCII)
 
 
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """Raises `ValueError` for what is none, such as a host's name."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError(Message("'{text}' is no address or network such as 10.0.0.0/24", text=text[:60])) from None
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -64,7 +72,8 @@ class WebConfig(_Section):
     @classmethod
     def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         for text in given:
-            ipaddress.ip_network(text)  # its ValueError names the text
+            if _network(text).prefixlen == 0:
+                raise ValueError(Message("'{text}' is everybody: whoever asks could say any address", text=text))
         return given
 
 
@@ -200,7 +209,7 @@ class AlertsConfig(_Section):
     @classmethod
     def _are_networks(cls, given: tuple[str, ...]) -> tuple[str, ...]:
         for text in given:
-            ipaddress.ip_network(text)
+            _network(text)
         return given
 
 
@@ -307,6 +316,41 @@ def make_config(values: dict[str, Any], origin: str) -> ServerConfig:
             Message("{origin}: {where}: {first}.", origin=origin, where=where, first=words_of(first)),
             Message("Correct or remove this key."),
         ) from None
+
+
+def require_workable(config: ServerConfig) -> None:
+    """Refuse to start with settings of which each is right and that do not work together, or that name a file which
+    cannot be read: nobody could log in, no letter would go out. Raises `ConfigError`."""
+    public = urlsplit(config.web.public_url)
+    if public.scheme == "http" and public.hostname not in LOOPBACK and config.web.secure_cookies:
+        raise ConfigError(
+            Message("Nobody could log in: {url} is not HTTPS, and cookies go over HTTPS alone.", url=public.geturl()),
+            Message(
+                "Put a web server with TLS before the pages and write https:// in [web] public_url; only to try things "
+                "without TLS, say --insecure-cookies."
+            ),
+        )
+    ports = {"[web] port": config.web.port, "[metrics] port": config.metrics.port or 0}
+    for name in ("address", "enrol_address"):
+        port = getattr(config.ingest, name).rpartition(":")[2]
+        ports[f"[ingest] {name}"] = int(port) if port.isdigit() else 0
+    for name, port in ports.items():
+        others = [other for other, taken in ports.items() if other != name and taken == port]
+        if port and others:
+            raise ConfigError(
+                Message("{name} and {other} are both port {port}.", name=name, other=others[0], port=port),
+                Message("Change one of them."),
+            )
+    for name, file in (
+        ("[mail] password_file", config.mail.password_file),
+        ("[mail] ca_file", config.mail.ca_file),
+        ("[oidc] ca_file", config.oidc.ca_file),
+    ):
+        if file and not (Path(file).is_file() and os.access(file, os.R_OK)):
+            raise ConfigError(
+                Message("{name} names {path}, which this server cannot read.", name=name, path=file),
+                Message("Write the path of the file, and let the server's user read it."),
+            )
 
 
 def own_folder(path: Path) -> None:

@@ -29,6 +29,8 @@ TIERS = 2
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 """What keys, file names and addresses are made of: no sign of theirs may stand in a code."""
 
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?", re.ASCII)
+
 SETTINGS: dict[str, Any] = {
     "access_log_days": 365,
     "contact_days": 90,
@@ -91,6 +93,11 @@ closed quarter go (`server.reports.neighbour`); empty: nowhere. `office_*`: head
 (`server.documents.frame`), empty where nobody has said it.
 `second_factor_roles`: roles, with a space between, that have to log in with a second factor (`server.auth.factors`).
 `suspicion_*`: thresholds of `server.ratings.suspicion.SuspicionRules`; a change is in the log of changes."""
+
+
+def is_origin(text: str) -> bool:
+    """Whether a text is a scheme, a host and perhaps a port: what a frame's page is known by."""
+    return bool(_ORIGIN.fullmatch(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ frame. Answers go in with the day alone; nothing joins them to the link."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,7 +31,7 @@ from server.channels.pages import (
     signed_now,
     watch_of,
 )
-from server.core.provinces import province_by_id, read_setting
+from server.core.provinces import is_origin, province_by_id, read_setting
 from server.core.scope import Scope
 from server.ratings.admission import Gate
 from server.ratings.comments import MAX_COMMENT, store_comments
@@ -49,7 +48,6 @@ router = APIRouter(include_in_schema=False)
 _RATED_COOKIE = "hl_rated"
 LOW = 2
 """An overall answer up to which the thanks offer to be called back."""
-_ORIGIN = re.compile(r"^https?://[A-Za-z0-9.-]+(:\d+)?$")
 _TOO_FEW = {
     True: Message(
         "Not enough yet: answer the overall question and at least half of the others. Your answers are kept below."
@@ -179,7 +177,7 @@ def _show(
 
 def _framed(response: Response, survey_round: _Asked) -> Response:
     """Let the province's portal, and nobody else, show the page in a frame."""
-    origin = survey_round.portal if _ORIGIN.match(survey_round.portal) else "'none'"
+    origin = survey_round.portal if is_origin(survey_round.portal) else "'none'"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
         f"base-uri 'none'; frame-ancestors {origin}"

@@ -222,6 +222,26 @@ def test_the_page_takes_an_address_and_the_log_does_not_repeat_it(
     assert "key-of-it" not in log
 
 
+def test_the_page_takes_the_portals_address_without_a_path(store: Engine, province: Province, tmp_path: Path) -> None:
+    """The guide told to set it, and nothing did."""
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ADMINISTRATOR])
+    from server.accounts.settings_page import NAMES
+    from server.core.provinces import read_settings
+
+    with read(store) as connection:
+        values = read_settings(connection, province.province_id, NAMES)
+    for wrong in ("https://p.example.vn/duong-dan", "p.example.vn", "*", "https://p.example.vn; script-src *"):
+        refused = browser.post("/settings", {**values, "portal_origin": wrong}, form="/settings")
+        assert refused.status_code == 422, wrong
+        assert "dichvucong.example.vn" in refused.text
+    taken = browser.post("/settings", {**values, "portal_origin": " https://p.example.vn/ "}, form="/settings")
+    assert taken.status_code == 303
+    with read(store) as connection:
+        found = read_settings(connection, province.province_id, ("portal_origin",))
+    assert found == {"portal_origin": "https://p.example.vn"}
+
+
 def test_the_command_and_the_doctor_tell_the_same(
     store: Engine, province: Province, config: ServerConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
