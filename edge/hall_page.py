@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from edge.capture.quality import NOTICES
 from edge.counters import CounterSection
 from edge.tablet.app import page_base
 from edge.tablet.guard import Guard
@@ -51,6 +52,8 @@ class CounterState:
     tablet: Sentence
     problem: Sentence
     """What was told last, in words; empty where nothing is wrong."""
+    notices: Sequence[Sentence] = ()
+    """What is poor about the one picture that was read at the start."""
     region: tuple[tuple[float, float], ...] = ()
     pictures_per_s: float | None = None
     looked_share: float | None = None
@@ -144,6 +147,7 @@ def _counter_state(box: Box, counter: CounterSection) -> CounterState:
         microphone=_source_state(watched, counter.microphone.source, BoxState.MICROPHONE_LOST, asks),
         tablet=_tablet_state(box, counter),
         problem=Joined(told.values(), " ") if told else NOTHING,
+        notices=[] if watched is None else [NOTICES[key] for key in watched.notices],
         region=counter.camera.region,
         pictures_per_s=None if minute is None else minute.pictures_per_s,
         looked_share=None if minute is None else minute.looked_share,

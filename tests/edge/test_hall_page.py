@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -14,7 +15,8 @@ from starlette.testclient import TestClient
 
 from edge.box import Box
 from edge.config import load_config
-from edge.hall_page import hall_state
+from edge.hall_page import hall_state, make_hall_app
+from edge.perception.watched import Minute
 from edge.region_page import RegionPage
 from hailong.cli import main
 from pipeline.errors import ConfigError
@@ -54,6 +56,17 @@ def test_what_is_lost_stands_in_the_counter_s_row_in_words(box: Box) -> None:
     assert {str(each.camera) for each in state.counters} == {"none is named"}
     assert [each.problem for each in state.counters] == ["", "", ""]
     assert state.provider == ""
+
+
+def test_a_poor_picture_stands_beside_its_camera(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With eight cameras nobody knew of which one the box's page spoke."""
+    poor = SimpleNamespace(notices=["strip", "dark"], told={}, minute=Minute())
+    monkeypatch.setattr(box, "watched", lambda name: poor if name == "2" else None)
+    state = hall_state(box)
+    assert [len(each.notices) for each in state.counters] == [0, 2, 0]
+    page = TestClient(make_hall_app(lambda: state, "en"), base_url="http://127.0.0.1").get("/").text
+    rows = page.split("<tr>")[2:]
+    assert ["strip" in row and "too dark" in row for row in rows] == [False, True, False]
 
 
 def test_a_region_is_drawn_over_a_grid(tmp_path: Path) -> None:
