@@ -151,7 +151,7 @@ def _show(
         embed=embed,
         agency=survey_round.agency,
         gone=_GONE.get(gone, ("", "")),
-        ways=gone == "expired",
+        lost="/s/" if gone == "expired" else None,
         count=count,
         length=Plural(
             "1 question, about {minutes} min.",
