@@ -45,3 +45,24 @@ def assert_no_barrier(page: Page, name: str = "") -> None:
 def too_small(page: Page) -> list[Any]:
     """Texts below 16 px, things to touch that are lower than 48 px, and how much the page is wider than the window."""
     return cast(list[Any], page.evaluate(_MEASURE, [LEAST_TEXT_PX, LEAST_TARGET_PX]))
+
+
+_OUT = """() => {
+  const found = [];
+  const walker = document.createTreeWalker(document.querySelector("main"), NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const node = walker.currentNode, box = node.parentElement.closest("td, th, .figures > div, .card, main");
+    const around = node.parentElement;
+    if (!node.textContent.trim() || !around.checkVisibility() || around.closest("thead, .sr, svg, select")) continue;
+    const range = document.createRange();
+    range.selectNodeContents(node);
+    const edge = Math.min(box.getBoundingClientRect().right, window.innerWidth) + 1;
+    if ([...range.getClientRects()].some((one) => one.right > edge)) found.push(node.textContent.trim().slice(0, 40));
+  }
+  return found;
+}"""
+
+
+def out_of_its_box(page: Page) -> list[str]:
+    """Texts that reach over the right edge of their cell, card or window: cut off, or over what stands beside."""
+    return cast(list[str], page.evaluate(_OUT))

@@ -87,7 +87,7 @@ KINDS: dict[str, Kind] = {
              Message("{item}: none of the choices"), _choices, demographic=True),
         Kind("several", Message("Several choices"), "several", _several,
              Message("{item}: not among the choices, or too many of them"), _choices),
-        Kind("number", Message("Number"), "mean", lambda item, value: item.low <= value <= item.high,
+        Kind("number", Message("A number"), "mean", lambda item, value: item.low <= value <= item.high,
              Message("{item}: a number within its bounds, or empty"), _number),
         Kind("text", Message("Free words"), "none", lambda _item, _value: False,
              Message("{item}: free words are kept apart from the sheet")),

@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol, TypeGuard
 
+from babel.numbers import format_decimal
+
 from pipeline.language.catalogues import SOURCE, language
 
 PLACEHOLDER = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
@@ -75,7 +77,7 @@ class Plural(str):
 
     def __new__(cls, one: str, more: str, /, count: int, **params: Any) -> Plural:
         params = {"count": count, **params}
-        text = super().__new__(cls, _filled(one if count == 1 else more, params, SOURCE))
+        text = super().__new__(cls, _filled(one if count == 1 else more, _counted(params, SOURCE), SOURCE))
         text.msgid, text.plural, text.number, text.params = one, more, count, params
         return text
 
@@ -84,7 +86,8 @@ class Plural(str):
 
     def in_language(self, lang: str) -> str:
         """The sentence in a language."""
-        return _filled(language(lang).translations.ngettext(self.msgid, self.plural, self.number), self.params, lang)
+        sentence = language(lang).translations.ngettext(self.msgid, self.plural, self.number)
+        return _filled(sentence, _counted(self.params, lang), lang)
 
 
 class Joined(str):
@@ -119,6 +122,11 @@ def _message(msgid: str, params: Mapping[str, Any]) -> Message:
 
 def _plural(one: str, more: str, params: Mapping[str, Any]) -> Plural:
     return Plural(one, more, **params)
+
+
+def _counted(params: Mapping[str, Any], lang: str) -> dict[str, Any]:
+    """With the count as a number of the language: `1.191 hồ sơ`."""
+    return {**params, "count": format_decimal(params["count"], locale=language(lang).locale)}
 
 
 def _filled(text: str, params: Mapping[str, Any], lang: str) -> str:

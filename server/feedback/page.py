@@ -77,7 +77,7 @@ def _form(
     """The public page: what was changed, the form, and what stands under a code."""
     with read(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
-        state = case_state(connection, asked_code) if asked_code else None
+        state = case_state(connection, new_code or asked_code) if new_code or asked_code else None
         named = province_by_id(connection, number)
         answers = published_answers(connection, number)
     return render(

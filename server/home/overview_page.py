@@ -15,7 +15,7 @@ from server.auth.roles import Permission
 from server.boxes.health import box_states
 from server.home.first_steps import coming, first_steps
 from server.home.next_steps import next_steps
-from server.indicators.board import province_score
+from server.indicators.board import newest_month, province_score
 from server.ratings.batches import unfinished
 from server.scores.agency_page import agency_view
 from server.scores.asked import asked_period, own_agency
@@ -63,7 +63,10 @@ def overview(
     """Where the province and its agencies stand; to the reader of one agency, that agency."""
     engine, lang, began_s = engine_of(request), language(request), time.monotonic()
     if user.agency_id is not None:
-        return agency_view(request, user, own_agency(request, user), period)
+        agency = own_agency(request, user)
+        with read(engine) as connection:
+            monthly = newest_month(connection, user.scope)
+        return agency_view(request, user, agency, period, monthly)
     chosen = asked_period(request, user, period)
     with read(engine) as connection:
         found = standings(connection, user.province_id, chosen)

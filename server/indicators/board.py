@@ -3,6 +3,7 @@ may be stated, what would move the score, and the running month's forecast."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,10 +18,11 @@ from server.catalogue.reading import Named, read_catalogue
 from server.catalogue.succession import line_of
 from server.core.provinces import read_setting
 from server.core.scope import Scope
-from server.indicators.counts import PROVINCE, Origin, UnitCounts, portal_counts, unit_counts
+from server.indicators.counts import PROVINCE, Origin, UnitCounts, held_periods, portal_counts, unit_counts
 
 EARLIER_MONTHS = 12
 SHOWN_PAIRS = 20
+PAIRS_OF_A_UNIT = 3
 SHOWN_MOVES = 15
 
 
@@ -93,8 +95,23 @@ class Board:
 
     @property
     def unsupported(self) -> list[tuple[Row, Row, Pair]]:
-        """The widest pairs whose order the counts do not support."""
-        return [(self.rows[one.higher], self.rows[one.lower], one) for one in self.order.unsupported[:SHOWN_PAIRS]]
+        """The widest pairs whose order the counts do not support, no unit in more than three of them: one unit of which
+        nothing was measured would else be all that is listed."""
+        listed: Counter[int] = Counter()
+        found: list[tuple[Row, Row, Pair]] = []
+        for one in self.order.unsupported:
+            if len(found) < SHOWN_PAIRS and max(listed[one.higher], listed[one.lower]) < PAIRS_OF_A_UNIT:
+                listed.update((one.higher, one.lower))
+                found.append(self._rows_of(one))
+        return found
+
+    def unsupported_of(self, row: Row) -> list[tuple[Row, Row, Pair]]:
+        """All pairs of one unit whose order the counts do not support, the widest apart first."""
+        own = self.rows.index(row)
+        return [self._rows_of(one) for one in self.order.unsupported if own in (one.higher, one.lower)]
+
+    def _rows_of(self, pair: Pair) -> tuple[Row, Row, Pair]:
+        return self.rows[pair.higher], self.rows[pair.lower], pair
 
     @property
     def runs(self) -> bool:
@@ -165,6 +182,19 @@ def province_score(connection: Connection, scope: Scope, period: Period) -> tupl
     if whole is None:
         return None
     return origin, score(whole.counts, float(read_setting(connection, scope.province_id, "confidence")))
+
+
+def newest_month(connection: Connection, scope: Scope) -> tuple[Period, Score] | None:
+    """The newest month of which something is told of an agency's scope, and its score; None where there is none."""
+    if scope.agency_id is None:
+        raise ValueError("of one agency")
+    for period in held_periods(connection, scope):
+        if len(period.months) == 1:
+            origin = choose_origin(connection, scope, period, "")
+            told = unit_counts(connection, scope, period, origin).get(scope.agency_id)
+            if told is not None:
+                return period, score(told.counts, float(read_setting(connection, scope.province_id, "confidence")))
+    return None
 
 
 def _coming(period: Period, told: UnitCounts, earlier: Mapping[int, Counts], level: float) -> Forecast | None:

@@ -4,7 +4,7 @@ ratings and feedback."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -70,23 +70,37 @@ def unit_counts(connection: Connection, scope: Scope, period: Period, origin: Or
 
 
 def portal_counts(connection: Connection, scope: Scope, period: Period) -> dict[int, UnitCounts]:
-    """The portal's counts by unit: the row of the period itself, else its months added up."""
+    """The portal's counts by unit: the row of the period itself, else its months added up, and in a year the row of a
+    quarter of which not every month has one."""
     table = indicator_counts
     query = scope.select(table).where(
         table.c.first_month >= period.first_month, table.c.last_month <= period.last_month
     )
     whole: dict[int, UnitCounts] = {}
     months: dict[int, list[Any]] = defaultdict(list)
+    quarters: dict[int, list[Any]] = defaultdict(list)
     for row in connection.execute(query):
         if (row.first_month, row.last_month) == (period.first_month, period.last_month):
             whole[row.unit] = UnitCounts(row.unit, _counts(row), known_day=row.known_day, total_score=row.total_score)
         elif row.first_month == row.last_month:
             months[row.unit].append(row)
-    for unit, rows in months.items():
+        else:
+            quarters[row.unit].append(row)
+    for unit in months.keys() | quarters.keys():
         if unit not in whole:
+            rows = _disjoint(months[unit], quarters[unit])
             known = min((row.known_day for row in rows if row.known_day is not None), default=None)
-            whole[unit] = UnitCounts(unit, sum(map(_counts, rows), Counts()), len(rows), known)
+            told = sum(row.last_month - row.first_month + 1 for row in rows)
+            whole[unit] = UnitCounts(unit, sum(map(_counts, rows), Counts()), told, known)
     return whole
+
+
+def _disjoint(months: Sequence[Any], quarters: Sequence[Any]) -> list[Any]:
+    """Rows of which no two are of one month: a quarter's own where not all its months have one, else its months'."""
+    told = {row.first_month for row in months}
+    chosen = [row for row in quarters if not told.issuperset(range(row.first_month, row.last_month + 1))]
+    covered = {month for row in chosen for month in range(row.first_month, row.last_month + 1)}
+    return [*chosen, *(row for row in months if row.first_month not in covered)]
 
 
 def _counts(row: Any) -> Counts:
@@ -155,7 +169,8 @@ def own_counts(connection: Connection, scope: Scope, period: Period) -> dict[int
 
 
 def _known(period: Period, now: int) -> int | None:
-    return now - 1 if period.first_day < now <= period.last_day else None
+    # on its first day nothing of it is over: it runs all the same, and is forecast from the months before it
+    return now - 1 if period.first_day <= now <= period.last_day else None
 
 
 def _of_own(one: _Own, disliked: int) -> Counts:

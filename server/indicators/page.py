@@ -13,10 +13,11 @@ from pipeline.calendar import Period, month_words, parse_period
 from pipeline.language import Message
 from server.auth.roles import Permission, User
 from server.feedback.feedback import items
-from server.indicators.board import Board, choose_origin, make_board, running_month, series
+from server.indicators.board import SHOWN_PAIRS, Board, choose_origin, make_board, running_month, series
 from server.indicators.counts import PROVINCE, held_periods
 from server.indicators.words import ORIGIN_NAMES, PART_NAMES, move_words, series_plot
 from server.store.engine import read
+from server.store.tables.feedback import feedback
 from server.web.context import ScoreReader, engine_of, language, render
 from server.web.listing import listing
 from server.web.table_files import table_file
@@ -103,14 +104,9 @@ def unit_page(
         line = series(connection, user.scope, row.unit.id, board.period, board.origin)
         waiting = []
         if user.may(Permission.ENTER_RATINGS):
-            waiting = [
-                one for one in items(connection, user.province_id, open_only=True) if one.agency_id == row.unit.id
-            ]
-    unsupported = (
-        [(higher, lower, pair) for higher, lower, pair in board.unsupported if row in (higher, lower)]
-        if user.agency_id is None
-        else []
-    )
+            of_unit = [feedback.c.agency_id == row.unit.id]
+            waiting = items(connection, user.province_id, open_only=True, where=of_unit, limit=SHOWN_PETITIONS)
+    unsupported = board.unsupported_of(row) if user.agency_id is None else []
     return render(
         request,
         "indicators766_unit.html",
@@ -121,8 +117,9 @@ def unit_page(
         origins=ORIGIN_NAMES,
         parts=PART_NAMES,
         move_words=move_words,
-        unsupported=unsupported,
-        waiting=waiting[:SHOWN_PETITIONS],
+        unsupported=unsupported[:SHOWN_PAIRS],
+        unsupported_count=len(unsupported),
+        waiting=waiting,
         series=line,
         month_words=month_words,
         plot=series_plot(line, language(request)),

@@ -11,9 +11,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from markupsafe import Markup
 
+from calibration.decision766 import Score
 from calibration.drivers import Drivers
 from calibration.ranks import RankSet
-from pipeline.calendar import month_words
+from pipeline.calendar import Period, month_words
 from pipeline.language import Text, in_language, translator
 from pipeline.release_kind import PULSE
 from server.auth.roles import User
@@ -59,8 +60,11 @@ def agency_page(
     return agency_view(request, user, own_agency(request, user, code), period)
 
 
-def agency_view(request: Request, user: User, agency: Agency, period: str) -> Response:
-    """The page of an agency that the user may see."""
+def agency_view(
+    request: Request, user: User, agency: Agency, period: str, monthly: tuple[Period, Score] | None = None
+) -> Response:
+    """The page of an agency that the user may see. `monthly`: a month and its points of Decision 766, which its own
+    reader's first page shows."""
     began_s = time.monotonic()
     chosen = asked_period(request, user, period)
     engine, lang, province = engine_of(request), language(request), user.province_id
@@ -98,11 +102,12 @@ def agency_view(request: Request, user: User, agency: Agency, period: str) -> Re
         periods=periods,
         instrument=instrument,
         below=found.below,
+        monthly=monthly,
         standing=standing,
         ranks=_ranks(found, standing),
         lines=lines,
         lowest_plot=lowest_plot(lines.lowest, lang),
-        steps=agency_steps(agency.code, chosen, standing, lines, reasons[0] if reasons else None, waiting),
+        steps=agency_steps(agency.code, chosen, found.below, standing, lines, reasons[0] if reasons else None, waiting),
         parts=[(dimension, [place for place in parts.of(dimension) if place.sheets]) for dimension in PARTS],
         whole=WHOLE,
         drivers=own,

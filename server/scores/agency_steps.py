@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from pipeline.calendar import Period
-from pipeline.language import Message, Plural
+from pipeline.language import Message, Number, Plural
 from server.feedback.feedback import FeedbackItem
 from server.scores.lines import Lines
 from server.scores.reasons import ReasonPlace
@@ -27,12 +27,13 @@ class Step:
 def agency_steps(
     code: str,
     period: Period,
+    below: int,
     standing: Standing | None,
     lines: Lines,
     reasons: ReasonPlace | None,
     cases: Sequence[FeedbackItem],
 ) -> list[Step]:
-    """The steps; `cases`: those of the agency that wait."""
+    """The steps; `below`: a figure needs so many sheets; `cases`: those of the agency that wait."""
     at = urlencode({"period": period.name, "agency": code})
     steps: list[Step] = []
     late = sum(one.late for one in cases)
@@ -52,6 +53,11 @@ def agency_steps(
         named = Message("The reason named most is “{reason}”: read what people wrote about it", reason=first.name)
         steps.append(Step(named, f"/comments?{at}"))
     if standing is None or standing.few:
-        few = Message("There are too few answers for an index: ask at the counter, and hand out links or QR codes")
+        few = Message(
+            "An index needs {below} sheets of days that are over; {count} are counted so far: ask at the counter, and "
+            "hand out links or QR codes",
+            below=Number(below),
+            count=Number(standing.sheets if standing else 0),
+        )
         steps.append(Step(few, f"/reasons?{at}"))
     return steps

@@ -54,7 +54,8 @@ class Answering:
             end = End.HUNG_UP
         except NoReplyError:
             end = call.apologise(End.NO_SERVER)
-        except (AgiError, HailongError):
+        except (AgiError, HailongError) as error:
+            agi.tell_log(f"hailong: {error}")
             end = call.apologise(End.NO_SOUND)
         call.close(end)
         return end

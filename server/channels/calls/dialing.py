@@ -2,13 +2,15 @@
 
 Asterisk takes a file that is moved into its spool folder, calls, and deletes it ("Asterisk Call Files",
 docs.asterisk.org); what was cut off, or never taken, is deleted by the next run (`delete_left`). Of ours the number
-stands nowhere else; Asterisk's own records are switched off as docs/survey.md says. Nobody is called before 8 or after
+stands nowhere else; Asterisk's own records are switched off as docs/survey.md says. The file is of mode 600, so this
+program runs as the user that Asterisk runs as, whose the spool folder is. Nobody is called before 8 or after
 17 (the hours that Decree 91/2020/ND-CP leaves to calls of advertisement), nor on a Sunday or a public holiday.
 """
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import secrets
 import time as clock
@@ -79,6 +81,42 @@ def delete_left(spool: Path) -> int:
     return count
 
 
+def _check_spool(spool: Path) -> None:
+    """Raises `ConfigError` where Asterisk could not take a file of this program from its spool folder."""
+    try:
+        owner_uid = spool.stat().st_uid
+        if not spool.is_dir():
+            raise NotADirectoryError(spool)
+    except OSError:
+        raise ConfigError(Message("There is no folder {folder}.", folder=spool)) from None
+    if owner_uid != os.geteuid():
+        owner, user = _named(owner_uid), _named(os.geteuid())
+        raise ConfigError(
+            Message(
+                "{folder} is of the user {owner}, and this runs as {user}: Asterisk could not read the call files, "
+                "which hold a telephone number and are for their owner alone.",
+                folder=spool,
+                owner=owner,
+                user=user,
+            ),
+            Message("Run it as the user that Asterisk runs as: {owner}.", owner=owner),
+        )
+    for folder in (spool.parent, spool):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(
+                Message("This program may not write in {folder}.", folder=folder),
+                Message("A call file is written in the folder above the spool folder, and then moved into it."),
+            )
+
+
+def _named(uid: int) -> str:
+    """A user's name, or its number where nobody has it."""
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
 def dial(server: Server, spool: Path, *, channel: str, context: str, lines: int, now: datetime) -> int:
     """Begin calls on the lines that are free; how many. Raises `ConflictError` outside the hours, `ConfigError`,
     `NoReplyError`, `StoreError` where a file cannot be written."""
@@ -87,9 +125,9 @@ def dial(server: Server, spool: Path, *, channel: str, context: str, lines: int,
             Message("Nobody is called now: only from 8 to 17, not on Sundays and public holidays."),
             Message("Try again in those hours."),
         )
-    if not spool.is_dir():
-        raise ConfigError(Message("There is no folder {folder}.", folder=spool))
-    call_file(channel, context, "0900000000")  # what is wrong is told before numbers are taken
+    # what is wrong is told before numbers are taken: those that are taken and not called would be lost
+    _check_spool(spool)
+    call_file(channel, context, "0900000000")
     under_way = sum(1 for path in spool.iterdir() if path.name.startswith(_PREFIX))
     free = min(lines, MAX_LINES) - under_way
     if free <= 0:

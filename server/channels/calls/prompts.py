@@ -73,15 +73,24 @@ class Prompts:
         if recorded.with_suffix(".wav").is_file():
             return Prompt(str(recorded), recorded=True)
         if not said.with_suffix(".wav").is_file():
-            said.parent.mkdir(parents=True, exist_ok=True)
-            said.with_suffix(".txt").write_text(text, encoding="utf-8")
-            # made beside it and moved: two calls at once, or one that is cut off, leave no half of a file
-            with tempfile.TemporaryDirectory(dir=said.parent) as folder:
-                raw, ready = Path(folder) / "raw.wav", Path(folder) / "ready.wav"
-                self._speak(text, raw)
-                _at_8_khz(raw, ready)
-                os.replace(ready, said.with_suffix(".wav"))
+            try:
+                self._say(text, said)
+            except OSError as error:
+                raise ConfigError(
+                    Message("A prompt cannot be written in {folder}: {error}", folder=said.parent, error=error),
+                    Message("Give the folder of prompts to the user that Asterisk runs as."),
+                ) from error
         return Prompt(str(said), recorded=False)
+
+    def _say(self, text: str, said: Path) -> None:
+        said.parent.mkdir(parents=True, exist_ok=True)
+        said.with_suffix(".txt").write_text(text, encoding="utf-8")
+        # made beside it and moved: two calls at once, or one that is cut off, leave no half of a file
+        with tempfile.TemporaryDirectory(dir=said.parent) as folder:
+            raw, ready = Path(folder) / "raw.wav", Path(folder) / "ready.wav"
+            self._speak(text, raw)
+            _at_8_khz(raw, ready)
+            os.replace(ready, said.with_suffix(".wav"))
 
 
 def _at_8_khz(source: Path, target: Path) -> None:

@@ -71,6 +71,13 @@ def test_texts_survive_copies() -> None:
 
 def test_a_plural_takes_its_form() -> None:
     assert [str(Plural("{count} row", "{count} rows", number)) for number in (1, 2)] == ["1 row", "2 rows"]
+    many = Plural("{count} row", "{count} rows", 1191)
+    assert (
+        str(many),
+        in_language(
+            Plural("{count} petition disliked or repeated", "{count} petitions disliked or repeated", 1191), "vi"
+        )[:5],
+    ) == ("1,191 rows", "1.191")
 
 
 @pytest.mark.parametrize(

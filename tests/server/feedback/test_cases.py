@@ -209,9 +209,12 @@ def test_a_case_by_its_pages(world: tuple[Province, Browser, Browser], store: En
     assert found
     with read(store) as connection:
         (one,) = items(connection, mine.province_id)
+    due = day_date(one.due_day).strftime("%d/%m/%Y")
+    assert f"chậm nhất ngày {due}" in page, "when the answer comes, and that the code is needed for it"
+    assert "ghi lại" in page
     case = f"/survey/feedback/{one.id}"
     shown = clerk.get(f"{case}?lang={lang}").text
-    assert ("Ngày làm việc" if lang == "vi" else "Working days") in shown
+    assert (f"trả lời chậm nhất {due}" if lang == "vi" else f"answer by {due}") in shown, "that day is still in time"
     assert clerk.post(case, {"status": "answered"}, form=case).status_code == 422
     answer = {
         "status": "answered",

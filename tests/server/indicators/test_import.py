@@ -310,6 +310,29 @@ def test_any_json_is_rows_or_refused(tmp_path_factory: pytest.TempPathFactory, v
     assert all(len(row) == len(rows[0]) for row in rows)
 
 
+@pytest.mark.parametrize(
+    ("periods", "months", "dossiers"),
+    [
+        (("2025-Q1",), 3, 100),
+        (("2025-Q1", "2025-Q2"), 6, 200),
+        (("2025-Q1", "2025-01", "2025-02", "2025-03"), 3, 300),
+        (("2025-Q1", "2025-01", "2025-02"), 3, 100),
+        (("2025-Q1", "2025-01", "2025-06"), 4, 200),
+        (("2025-01", "2025-06"), 2, 200),
+    ],
+)
+def test_a_year_of_months_and_quarters_holds_no_month_twice_and_leaves_none_out(
+    store: Engine, province: int, tmp_path: Path, periods: Sequence[str], months: int, dossiers: int
+) -> None:
+    """A year of quarters alone was offered, and empty."""
+    rows = [{**GOOD, "period": period, "dossiers": "100", "dossiers_good": "80"} for period in periods]
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([";".join(GOOD), *(";".join(row.values()) for row in rows)]), encoding="utf-8")
+    assert put(store, province, path).added == len(periods)
+    (row,) = board(store, province, "2025").rows
+    assert (row.told.months, row.score.counts.dossiers) == (months, dossiers)
+
+
 MODULES = ("server.indicators.board", "server.indicators.counts", "server.indicators.imports")
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, select
 
-from pipeline.calendar import Period, day_index, parse_period
+from pipeline.calendar import Period, day_index, month_of_day, parse_period, period_of_months
 from server.core.scope import Scope
 from server.imports.kinds import KINDS
+from server.indicators import board as boards
 from server.indicators import counts as making
 from server.indicators.board import make_board, part_over, series
 from server.indicators.counts import Origin, low_ratings
@@ -209,6 +210,82 @@ def test_a_page_says_that_counts_are_of_a_part_of_the_period(
     assert words in browser.get("/survey/766/aaa-a?period=2026-08&lang=vi").text
     row = browser.get("/survey/766.csv?period=2026-08").text.splitlines()[1]
     assert "2026-08-15" in row
+
+
+def test_a_units_page_leads_to_the_petitions_that_wait_and_says_what_is_not_so(store: Engine, tmp_path: Path) -> None:
+    made = fill_province(store, "aaa")
+    with write(store) as connection:
+        for number, code in enumerate(("aaa-a", "aaa-b")):
+            row = _petition(made.province_id, made.agencies[code], date(2026, 8, 3 + number), None)
+            connection.execute(insert(feedback).values(**row))
+        waits = connection.execute(select(feedback.c.id).where(feedback.c.agency_id == made.agencies["aaa-b"])).scalar()
+    _dossiers(store, made.province_id, tmp_path, "agency,month,count,late\naaa-a,2026-08,300,40\naaa-b,2026-08,20,3\n")
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(made.users[Role.ADMINISTRATOR])
+    page = browser.get("/survey/766/aaa-b?period=2026-08").text
+    list_of = page.split('id="waiting"')[1].split("</ul>")[0]
+    assert list_of.count("<li>") == list_of.count(f'href="/survey/feedback/{waits}"') == 1
+    assert "So với 1 trong 1 đơn vị khác" in page
+    assert "mới có số liệu" not in page
+    assert "Trong 12 tháng, mới có số liệu của 1 tháng" in browser.get("/survey/766/aaa-b?period=2026").text
+
+
+@pytest.mark.parametrize("day", ["2026-12-01", "2026-12-02", "2026-12-31", "2027-02-06", "2028-02-01", "2028-02-29"])
+def test_a_month_that_runs_says_so_and_is_forecast_on_each_of_its_days(
+    store: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: str
+) -> None:
+    """On its first day it looked like a month that is over: 12 points, without a word or a forecast."""
+    now = date.fromisoformat(day)
+    month = period_of_months(month_of_day(day_index(now)), month_of_day(day_index(now)))
+    for module in (making, boards):
+        monkeypatch.setattr(module, "today", lambda: day_index(now))
+    made = fill_province(store, "aaa")
+    with write(store) as connection:
+        connection.execute(insert(feedback).values(**_petition(made.province_id, made.agencies["aaa-a"], now, None)))
+        board = make_board(connection, Scope(made.province_id), month, Origin.OWN)
+        over = make_board(connection, Scope(made.province_id), month.before(), Origin.OWN)
+    assert board.province is not None
+    assert board.province.told.known_day == day_index(now) - 1
+    assert board.province.coming is not None
+    assert 0 <= board.province.coming.low <= board.province.coming.high <= 18
+    assert over.province is None or over.province.told.known_day is None
+
+
+def test_no_unit_takes_all_the_lines_of_what_may_not_be_said(store: Engine, tmp_path: Path) -> None:
+    """One unit without dossiers stands lowest, and its pairs with all others are the widest apart."""
+    made = fill_province(store, "aaa")
+    with write(store) as connection:
+        like = connection.execute(select(agencies).where(agencies.c.code == "aaa-a")).mappings().one()
+        more = [{**like, "id": None, "code": f"aaa-{n}"} for n in range(40)]
+        connection.execute(insert(agencies), [{k: v for k, v in one.items() if k != "id"} for one in more])
+        connection.execute(
+            insert(feedback).values(
+                **_petition(made.province_id, made.agencies["aaa-b"], date(2026, 8, 3), date(2026, 8, 5))
+            )
+        )
+    rows = "".join(f"aaa-{n},2026-08,{40 + n},4\n" for n in range(40))
+    _dossiers(store, made.province_id, tmp_path, f"agency,month,count,late\n{rows}")
+    with read(store) as connection:
+        board = make_board(connection, Scope(made.province_id), parse_period("2026-08"), Origin.OWN)
+    listed = [row.unit.code for higher, lower, _ in board.unsupported for row in (higher, lower)]
+    assert len(board.unsupported) == 20
+    assert max(listed.count(code) for code in listed) == 3
+    of_lowest = board.unsupported_of(board.rows[-1])
+    assert len(of_lowest) == 40, "its own page tells all of them"
+
+
+def test_a_reader_of_one_agency_reads_the_points_of_its_newest_month_first(store: Engine, tmp_path: Path) -> None:
+    made = fill_province(store, "aaa")
+    reader = Browser(application(store, tmp_path))
+    reader.log_in(made.users[Role.AGENCY_READER])
+    assert 'id="points766"' not in reader.get("/").text, "nothing is told of it"
+    text = "agency,month,count,late\naaa-a,2026-07,300,10\naaa-a,2026-08,300,40\naaa-b,2026-09,300,40\n"
+    _dossiers(store, made.province_id, tmp_path, text)
+    said = reader.get("/").text.split('id="points766">')[1].split("</p>")[0]
+    assert "Tháng 8/2026" in said
+    assert "<b>17,78</b>" in said
+    assert reader.get("/survey/766/aaa-a?period=2026-08").status_code == 200
+    assert 'href="/survey/766/aaa-a?period=2026-08"' in said
 
 
 def test_units_come_a_page_at_a_time(store: Engine, tmp_path: Path) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
+import re
+import shutil
 import signal
 import subprocess
 import sys
 import wave
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -245,6 +249,55 @@ def test_calls_are_begun_on_free_lines_at_the_hours_for_it(tmp_path: Path) -> No
     assert server.asked == [3]
     with pytest.raises(ConfigError):
         call_file("PJSIP/{phone}@trunk", "hailong", "0912345678\nSetvar: X=1")
+
+
+def _spool_of_another(spool: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """This process is a user of the machine that does not own the folder; the owner's name."""
+    monkeypatch.setattr("os.geteuid", lambda: spool.stat().st_uid + 1)
+    return pwd.getpwuid(spool.stat().st_uid).pw_name
+
+
+def _spool_that_is_shut(spool: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The folder above the spool folder may not be written in."""
+    monkeypatch.setattr("os.access", lambda path, _how: path == spool)
+    return str(spool.parent)
+
+
+def _spool_that_is_a_file(spool: Path, _monkeypatch: pytest.MonkeyPatch) -> str:
+    spool.rmdir()
+    spool.write_text("")
+    return str(spool)
+
+
+@pytest.mark.parametrize("wrong", [_spool_of_another, _spool_that_is_shut, _spool_that_is_a_file])
+def test_no_number_is_taken_where_asterisk_could_not_read_its_call_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Path, pytest.MonkeyPatch], str]
+) -> None:
+    spool = tmp_path / "outgoing"
+    spool.mkdir()
+    named, server = wrong(spool, monkeypatch), _Numbers()
+    how = {"channel": "PJSIP/{phone}@trunk", "context": "hailong", "now": datetime.fromisoformat("2026-11-30T10:00")}
+    with pytest.raises(ConfigError, match=re.escape(named)):
+        dial(server, spool, lines=3, **how)  # type: ignore[arg-type]
+    assert server.asked == []
+
+
+def test_a_folder_of_prompts_that_cannot_be_written_is_told_in_asterisks_log(tmp_path: Path) -> None:
+    (tmp_path / "sounds").write_text("a file where the folder should be")
+    with pytest.raises(ConfigError, match="cannot be written"):
+        Prompts(tmp_path / "sounds", speak).of("x")
+    assert "cannot be written" in str(lead(tmp_path, Person(["5"])).asterisk.log)
+
+
+@pytest.mark.skipif(shutil.which("espeak-ng") is None, reason="espeak-ng is not installed")
+def test_espeak_ng_itself_says_a_prompt_that_asterisk_can_play(tmp_path: Path) -> None:
+    said = Prompts(tmp_path).of(QUESTIONS[0])
+    assert not said.recorded
+    with wave.open(f"{said.sound}.wav", "rb") as file:
+        assert (file.getframerate(), file.getnchannels(), file.getsampwidth()) == (8_000, 1, 2)
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+    assert len(samples) > 4_000, "half a second"
+    assert np.abs(samples).max() > 1_000, "it is heard"
 
 
 @pytest.mark.slow
