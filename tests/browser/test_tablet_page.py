@@ -195,7 +195,12 @@ def test_nobody_there_any_more(page: Page, make_tablet: Callable[..., Tablet]) -
     assert [(row.answers[0], sum(row.answers)) for row in tablet.rows] == [(3, 3)]
 
 
-def test_large_targets_and_the_opt_out_without_scrolling(page: Page, make_tablet: Callable[..., Tablet]) -> None:
+@pytest.mark.parametrize("aloud", [False, True], ids=["silent", "read aloud"])
+def test_large_targets_and_the_opt_out_without_scrolling(
+    page: Page, make_tablet: Callable[..., Tablet], monkeypatch: pytest.MonkeyPatch, aloud: bool
+) -> None:
+    """Where a box has espeak-ng, the player pushed the opt-out below the screen's edge."""
+    monkeypatch.setattr(app, "can_read_aloud", lambda: aloud)
     tablet = make_tablet()
     page.set_viewport_size({"width": 1280, "height": 800})
     page.goto(tablet.url)
