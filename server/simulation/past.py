@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from sqlalchemy import Connection
 
-from pipeline.calendar import month_of_day, quarter_of_month, today
+from pipeline.calendar import Period, month_of_day, quarter_of_month, today
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
 from pipeline.language import Message
@@ -40,9 +40,14 @@ def simulate_past(connection: Connection, province_id: int, *, seed: int = 1) ->
     made = 0
     for back in range(QUARTERS, 0, -1):
         quarter = quarter_of_month(running.first_month - 3 * back)
-        # as if they had been stored when they were given
-        gate = Gate(connection, Scope(province_id), Source(SourceKind.SIMULATION), quarter.last_day)
-        sheets: list[Admitted] = []
+        # as if they had been stored at the end of the month in which they were given: of the last day's alone nothing
+        # would be shown on the first day of a quarter
+        source = Source(SourceKind.SIMULATION)
+        gates = {
+            month: Gate(connection, Scope(province_id), source, Period("", month, month).last_day)
+            for month in quarter.months
+        }
+        sheets: dict[int, list[Admitted]] = {month: [] for month in gates}
         for position, agency in enumerate(agencies):
             for number in range(SHEETS):
                 channel = PAPER if number % 2 else ONLINE
@@ -55,10 +60,12 @@ def simulate_past(connection: Connection, province_id: int, *, seed: int = 1) ->
                     place=Place(province_id, agency.agency_id, service_group=1 + number % 2),
                     channel=channel,
                     day=int(rng.integers(quarter.first_day, quarter.last_day + 1)),
-                    today=gate.today,
+                    today=quarter.last_day,
                     reasons=int(1 << rng.integers(0, len(instrument.reasons))) if unhappy else 0,
                 )
-                sheets.append(gate.admit(rating))
-        add(connection, sheets, gate.today)
-        made += len(sheets)
+                month = month_of_day(rating.day)
+                sheets[month].append(gates[month].admit(rating))
+        for month, gate in gates.items():
+            add(connection, sheets[month], gate.today)
+            made += len(sheets[month])
     return made

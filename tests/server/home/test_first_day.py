@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, func, select
 
-from pipeline.calendar import day_date, month_of_day, quarter_of_month, today
+from pipeline.calendar import day_date, day_index, month_of_day, quarter_of_month, today
 from pipeline.errors import InvalidError
 from pipeline.language import Text
+from server.core.disclosure import known_day, published
 from server.core.provinces import make_province
+from server.scores.fused import newest_period
 from server.simulation.past import SHEETS, simulate_past
 from server.store.engine import write
 from server.store.tables.ratings import ratings
@@ -79,6 +82,26 @@ def test_a_demonstration_shows_figures_on_its_first_day(store: Engine, province:
     last = quarter_of_month(month_of_day(today())).before()
     assert last.words("vi") in page
     assert 'id="reasons"' in browser.get("/reasons").text
+
+
+@pytest.mark.parametrize("day", [date(2027, 1, 1), date(2027, 1, 2), date(2028, 2, 29), date(2027, 3, 31)], ids=str)
+def test_a_demonstration_shows_figures_on_any_day(
+    day: date, store: Engine, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the first day of a quarter all sheets of the one before had come the day before: nothing was shown."""
+    for module in ("server.simulation.past", "server.core.disclosure", "server.scores.fused"):
+        monkeypatch.setattr(f"{module}.today", lambda: day_index(day))
+    with write(store) as connection:
+        simulate_past(connection, province.province_id)
+        opened = newest_period(connection, province.province_id)
+        shown = published(connection, province.province_id, opened)
+        assert opened == quarter_of_month(month_of_day(day_index(day))).before()
+        may_be_seen = shown.condition(ratings.c, known_day(connection), "in_")
+        assert may_be_seen is not None, opened.name
+        per_agency = select(ratings.c.agency_id, func.count()).where(may_be_seen).group_by(ratings.c.agency_id)
+        counts = [count for _, count in connection.execute(per_agency)]
+        assert len(counts) == 2
+        assert min(counts) >= SHEETS / 2
 
 
 def test_answers_of_the_past_are_for_simulated_provinces_alone(store: Engine) -> None:
