@@ -6,7 +6,8 @@ Only what contradicts "1 the worst, 5 the best" matters; a text that says nothin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
 
 from pipeline.text import without_marks
 from server.tabular.values import LEVELS
@@ -78,28 +79,38 @@ def tells_of_another(heading: str) -> bool:
 
 
 def legend_of_another(lines: Iterable[str]) -> str:
-    """Of titles, other headings and other worksheets the text that says that 1 is the best, or that a scale has not
-    five points; empty where none does. `lines`: the cells of each row, with blanks between them."""
+    """Of titles, other headings and other worksheets the words that say that 1 is the best, or that a scale has not
+    five points; empty where none do. These words alone: around them may stand what a person wrote. `lines`: the cells
+    of each row, with blanks between them."""
     bad: set[int] = set()
     good: set[int] = set()
     for line in lines:
         text = without_marks(line)
-        if _LOW_IS_GOOD.search(text) or any(int(n) != LEVELS for one in _POINTS[:2] for n in one.findall(text)):
-            return line
-        found = _poles(text)
-        bad |= found[0]
-        good |= found[1]
-        if bad and good and max(bad) - min(good) >= _FAR:
-            return line
+        points = [found for one in _POINTS[:2] for found in one.finditer(text) if int(found[1]) != LEVELS]
+        if told := _LOW_IS_GOOD.search(text) or next(iter(points), None):
+            return _words(line, told)
+        for told, number, is_bad in _told_poles(text):
+            (bad if is_bad else good).add(number)
+            if bad and good and max(bad) - min(good) >= _FAR:
+                return _words(line, told)
     return ""
+
+
+def _words(line: str, told: re.Match[str]) -> str:
+    """What was found in the text without marks, as the line has it where its letters stand in the same places."""
+    given = unicodedata.normalize("NFC", line)
+    return (given if len(given) == len(told.string) else told.string)[told.start() : told.end()]
 
 
 def _poles(text: str) -> tuple[set[int], set[int]]:
     """Numbers that stand for bad and for good."""
-    bad: set[int] = set()
-    good: set[int] = set()
+    found = list(_told_poles(text))
+    bad, good = ({number for _, number, is_bad in found if is_bad is wanted} for wanted in (True, False))
+    return bad, good
+
+
+def _told_poles(text: str) -> Iterator[tuple[re.Match[str], int, bool]]:
+    """Where a number stands for bad or for good; the number; whether it is bad."""
     for pattern in (_NUMBER_FIRST, _NUMBER_LAST):
         for match in pattern.finditer(text):
-            number = int(match[1] if pattern is _NUMBER_FIRST else match[3])
-            (bad if match["bad"] else good).add(number)
-    return bad, good
+            yield match, int(match[1] if pattern is _NUMBER_FIRST else match[3]), bool(match["bad"])

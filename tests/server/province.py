@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fastapi import FastAPI
 from sqlalchemy import Connection, Engine, insert
 
-from pipeline.calendar import month_of_day, parse_period
+from pipeline.calendar import month_of_day, parse_period, quarter_of_month, today
 from pipeline.language import Text
 from pipeline.wire import Machine
 from server.app import create_app
@@ -111,6 +112,16 @@ def add_ratings(
         row |= {"month": month_of_day(day), "channel": COUNTER_TABLET.code, "instrument": "2640"}
         rows.append({**row, "instrument_version": 1, "a00": 5 if number < satisfied else 2, **more})
     connection.execute(insert(ratings), rows)
+
+
+def add_to_last_quarter(connection: Connection, made: Province, given: Mapping[str, tuple[int, int]]) -> None:
+    """Whole sheets on each of two days of the last quarter that is over. `given`: (sheets, satisfied ones) of a day, by
+    the agency's code."""
+    last = quarter_of_month(month_of_day(today())).before()
+    for day in (last.first_day + 3, last.first_day + 9):
+        at = {"day": day, "month": month_of_day(day), **{f"a{slot:02d}": 4 for slot in range(1, 10)}}
+        for code, (rated, satisfied) in given.items():
+            add_ratings(connection, made.province_id, made.agencies[code], rated, satisfied, **at)
 
 
 def application(engine: Engine, folder: Path, *, demo: bool = False) -> FastAPI:

@@ -18,10 +18,9 @@ from server.home.digest import make_digest
 from server.store.engine import read, write
 from server.store.tables.feedback import feedback
 from server.store.tables.ratings import ratings
-from tests.server.province import Province, add_ratings, fill_province
+from tests.server.province import Province, add_to_last_quarter, fill_province
 
 LAST = quarter_of_month(month_of_day(today())).before()
-CRITERIA = {f"a{slot:02d}": 4 for slot in range(1, 10)}
 MONDAY = day_date(today()) - timedelta(days=7 + day_date(today()).weekday())
 WEEK = DayRange(MONDAY, MONDAY + timedelta(days=7))
 URL = "https://hailong.example.vn"
@@ -32,10 +31,7 @@ def province(store: Engine) -> Province:
     made = fill_province(store, "p1")
     with write(store) as connection:
         connection.execute(ratings.delete())
-        for day in (LAST.first_day + 3, LAST.first_day + 9):
-            at = {"day": day, "month": month_of_day(day), **CRITERIA}
-            add_ratings(connection, made.province_id, made.agencies["p1-a"], 40, 20, **at)
-            add_ratings(connection, made.province_id, made.agencies["p1-b"], 4, 0, **at)
+        add_to_last_quarter(connection, made, {"p1-a": (40, 20), "p1-b": (4, 0)})
     return made
 
 

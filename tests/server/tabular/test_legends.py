@@ -76,6 +76,19 @@ def test_a_legend_beside_the_table(lines: Sequence[str], told: bool) -> None:
     assert bool(legend_of_another(lines)) is told
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("Bà Nguyễn Thị Lan 0912345678 thang điểm 10 của tôi", "thang điểm 10"),
+        ("Ông Trần Văn Bình viết: 1 = rất tốt, 5 = rất kém", "5 = rất kém"),
+        ("Nguyễn Văn A: điểm thấp hơn là tốt, gọi 0987654321", "thấp hơn là tốt"),
+    ],
+)
+def test_of_a_line_only_the_words_about_the_scale_are_told(line: str, words: str) -> None:
+    """They go into a message; other worksheets may hold names, numbers and what people wrote."""
+    assert legend_of_another([line]) == words
+
+
 _GOOD = ("hài lòng", "tốt nhất", "xuất sắc", "satisfied", "good")
 _BAD = ("không hài lòng", "kém", "tệ", "thấp nhất", "dissatisfied", "poor")
 

@@ -15,10 +15,9 @@ from server.store.tables.feedback import feedback
 from server.store.tables.ratings import ratings
 from server.store.tables.users import Role
 from tests.server.client import Browser
-from tests.server.province import Province, add_ratings, application, fill_province
+from tests.server.province import Province, add_to_last_quarter, application, fill_province
 
 LAST = quarter_of_month(month_of_day(today())).before()
-CRITERIA = {f"a{slot:02d}": 4 for slot in range(1, 10)}
 
 
 @pytest.fixture
@@ -27,9 +26,7 @@ def province(store: Engine) -> Province:
     made = fill_province(store, "p1")
     with write(store) as connection:
         connection.execute(ratings.delete())
-        for day in (LAST.first_day + 3, LAST.first_day + 9):
-            at = {"day": day, "month": month_of_day(day), **CRITERIA}
-            add_ratings(connection, made.province_id, made.agencies["p1-a"], 40, 20, **at)
+        add_to_last_quarter(connection, made, {"p1-a": (40, 20)})
     return made
 
 
@@ -64,9 +61,7 @@ def test_where_too_few_rated_the_screen_thanks_and_shows_no_figure(
     store: Engine, province: Province, tmp_path: Path
 ) -> None:
     with write(store) as connection:
-        for day in (LAST.first_day + 3, LAST.first_day + 9):
-            at = {"day": day, "month": month_of_day(day), **CRITERIA}
-            add_ratings(connection, province.province_id, province.agencies["p1-b"], 4, 0, **at)
+        add_to_last_quarter(connection, province, {"p1-b": (4, 0)})
     app = application(store, tmp_path)
     analyst = Browser(app)
     analyst.log_in(province.users[Role.ANALYST])
