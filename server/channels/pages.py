@@ -18,7 +18,7 @@ from server.web.cookies import cookie
 NOT_FOUND = Message("There is no such page.")
 NO_FORM = Message("There is no form under this link.")
 FORMS = ("/s/", "/embed/")
-CITIZENS = (*FORMS, "/feedback/", "/tv/")
+CITIZENS = (*FORMS, "/thanks/", "/feedback/", "/tv/")
 """Where the paths of citizens' pages begin: what goes wrong there is told in their frame."""
 
 

@@ -14,6 +14,7 @@ from pipeline.language import Joined, Message, in_language
 from server.auth.roles import User
 from server.catalogue.agencies import read_agencies
 from server.catalogue.reading import read_catalogue
+from server.channels.after_sending import Sent, last_sent, to_page
 from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, watch_of
@@ -51,6 +52,7 @@ _SAID = {
         "Thank you. It is noted that the answer did not help. You may have the case opened again below."
     ),
     "reopen": Message("The case is open again; you will find the new answer under the same code."),
+    "none": Message("This is not possible: there is no answer yet, or its days are over."),
 }
 _CLOSING = {
     "answered": Message("Answer the case {number} of {agency}?"),
@@ -60,7 +62,9 @@ _FOR_ITS_HOLDER = Message("Whoever wrote reads your words with the code of the c
 _PUBLISHED = Message("Whoever wrote reads your words with the code of the case, and everybody on the public page.")
 _UNDO = Message("Today you can take it back, until it is judged.")
 Words = Annotated[str, Query(max_length=80)]
-_NOT_POSSIBLE = Message("This is not possible: there is no answer yet, or its days are over.")
+_NOT_SHOWN = Message(
+    "For an hour the browser that sent something shows it here. Do not send it again: look it up by its code."
+)
 
 
 def _province(request: Request, code: str) -> int:
@@ -100,10 +104,21 @@ def _form(
 
 
 @router.get("/feedback/{province}")
-def feedback_form(request: Request, province: str, code: Annotated[str, Query(max_length=20)] = "") -> Response:
-    """The form for citizens, the state of a piece of feedback and its answer by its code, and what was changed."""
+def feedback_form(
+    request: Request, province: str, code: Annotated[str, Query(max_length=20)] = "", sent: bool = False
+) -> Response:
+    """The form for citizens, the state of a piece of feedback and its answer by its code, and what was changed; after
+    something was `sent`, what became of it."""
     public_limit(request, "feedback", 60, 600.0)
-    return _form(request, _province(request, province), asked_code=code)
+    number = _province(request, province)
+    if not sent or code:
+        return _form(request, number, asked_code=code)
+    last = last_sent(request, province)
+    if last is None or last.what not in (*_SAID, "new"):
+        return _form(request, number, said=_NOT_SHOWN)
+    if last.what == "new":
+        return _form(request, number, new_code=last.code)
+    return _form(request, number, asked_code=last.code, said=_SAID[last.what])
 
 
 @router.post("/feedback/{province}/answer")
@@ -116,10 +131,10 @@ def judge_answer(
 ) -> Response:
     """The holder of a code likes the answer or not, or has the case opened again."""
     public_limit(request, "feedback answer", 20, 3_600.0)
-    number = _province(request, province)
+    _province(request, province)
     with write(engine_of(request)) as connection:
         done = reopen_by_code(connection, code, more) if what == "reopen" else judge(connection, code, what == "like")
-    return _form(request, number, asked_code=code, said=_SAID[what] if done else _NOT_POSSIBLE)
+    return to_page(request, f"/feedback/{province}", Sent(province, what if done else "none", code))
 
 
 @router.post("/feedback/{province}")
@@ -139,7 +154,7 @@ def send_feedback(
         if agency not in catalogue.agencies:
             raise HTTPException(422, Message("There is no such agency."))
         code = receive(connection, number, agency, category=category, text=text, contact=contact)
-    return _form(request, number, new_code=code)
+    return to_page(request, f"/feedback/{province}", Sent(province, "new", code))
 
 
 @router.get("/survey/feedback")

@@ -235,13 +235,9 @@ def _chosen(connection: Connection, scope: Scope, old: Instrument, slot: int, se
     return {bit + 1 for value in values for bit in range(value.bit_length()) if value >> bit & 1}
 
 
-def sign(
-    connection: Connection, scope: Scope, draft: Draft, *, first: date, keys: KeyPair, folder: Path, user_id: int | None
-) -> SignedFile:
-    """Sign a draft with the server's key and put its file where boxes, rounds and pages find it, to begin on `first`.
-
-    The signature is checked before the file is put there. Raises `InvalidError` with everything that the check finds,
-    `ConflictError`."""
+def refuse_to_sign(connection: Connection, scope: Scope, draft: Draft, first: date) -> None:
+    """Raises what keeps a draft from being signed to begin on `first`: `InvalidError` with everything that the check
+    finds, `ConflictError` where it is signed."""
     if not draft.is_open:
         raise ConflictError(Message("This instrument has been signed."))
     if day_index(first) < today():
@@ -249,6 +245,15 @@ def sign(
     problems = check(connection, scope, draft.instrument)
     if problems:
         raise InvalidError(Joined(problems), Message("Correct the draft first."))
+
+
+def sign(
+    connection: Connection, scope: Scope, draft: Draft, *, first: date, keys: KeyPair, folder: Path, user_id: int | None
+) -> SignedFile:
+    """Sign a draft with the server's key and put its file where boxes, rounds and pages find it, to begin on `first`.
+
+    The signature is checked before the file is put there. Raises as `refuse_to_sign` does."""
+    refuse_to_sign(connection, scope, draft, first)
     final = replace(draft.instrument, starts=first)
     key = Ed25519PrivateKey.from_private_bytes(keys.signing_secret)
     file = sign_file(draft.file_name, write_instrument(final), key)

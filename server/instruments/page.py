@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
-from pipeline.calendar import day_date, today
+from pipeline.calendar import day_date, day_index, day_words, today
 from pipeline.errors import HailongError
 from pipeline.instruments import KINDS, Block, Factor, Instrument, shipped_instruments
 from pipeline.instruments.comparing import compare
 from pipeline.instruments.questionnaire import FORMS, make_questionnaire
 from pipeline.keys import KEY_FILE_NAME, load_keys
-from pipeline.language import Message, in_language, languages
+from pipeline.language import Joined, Message, in_language, languages
 from pipeline.language import language as spoken
 from server.channels.paper.paper_print import forms_pdf, forms_pictures
 from server.core.labels import INSTRUMENT_PARTS, POOLING_NAMES
 from server.instruments import drafts, editing
 from server.store.engine import read, write
+from server.web.confirm import FOR_GOOD, AskFirst, Sure
 from server.web.context import RowId, SurveyManager, back, download, engine_of, language, province_of, render, web
 
 router = APIRouter(prefix="/survey/instruments", include_in_schema=False)
@@ -29,7 +31,7 @@ FORM_NAMES = {
     "kiosk": Message("Kiosk form"),
     "one": Message("One question"),
 }
-_WIDTHS = ("tablet", "phone", "paper")
+_SIGNED = Message("Every box begins with it on that day; its questions are not changed any more.")
 
 
 @router.get("")
@@ -113,11 +115,21 @@ def editor(
     )
 
 
-def _change(request: Request, user: SurveyManager, number: int, change: Any, anchor: str = "") -> RedirectResponse:
-    """Carry out a change of a draft and go back to it."""
+def _change(
+    request: Request,
+    user: SurveyManager,
+    number: int,
+    change: Any,
+    anchor: str = "",
+    *,
+    ask: Callable[[drafts.Draft], AskFirst] | None = None,
+) -> RedirectResponse:
+    """Carry out a change of a draft and go back to it; `ask`: what is asked before, where nobody has confirmed it."""
     with write(engine_of(request)) as connection:
         draft = drafts.find_draft(connection, user.scope, number)
         drafts.save(connection, user.scope, draft, change(draft), user.user_id)
+        if ask is not None:
+            raise ask(draft)
     return RedirectResponse(f"/survey/instruments/drafts/{number}{anchor}", 303)
 
 
@@ -153,49 +165,93 @@ async def put_item(request: Request, user: SurveyManager, number: RowId) -> Resp
 
 
 @router.post("/drafts/{number}/items/{code}/{step}")
-def step(request: Request, user: SurveyManager, number: RowId, code: str, step: str) -> Response:
+def step(request: Request, user: SurveyManager, number: RowId, code: str, step: str, *, sure: Sure = False) -> Response:
     """Move a question up or down, or take it out."""
     if step not in ("up", "down", "remove"):
         return back(f"/survey/instruments/drafts/{number}")
+    if step != "remove":
+        rises = step == "up"
+        return _change(
+            request, user, number, lambda draft: editing.move_item(draft.instrument, code, rises), f"#q-{code}"
+        )
 
-    def change(draft: drafts.Draft) -> Instrument:
-        if step == "remove":
-            return editing.remove_item(draft.instrument, code)
-        return editing.move_item(draft.instrument, code, step == "up")
+    def ask(draft: drafts.Draft) -> AskFirst:
+        words = next(item.named for item in draft.instrument.items if item.code == code)
+        return _removal(Message("Remove question {code}: “{words}”?", code=code, words=words), number, f"#q-{code}")
 
-    return _change(request, user, number, change, "" if step == "remove" else f"#q-{code}")
+    return _change(
+        request,
+        user,
+        number,
+        lambda draft: editing.remove_item(draft.instrument, code),
+        "#questions",
+        ask=None if sure else ask,
+    )
+
+
+def _removal(question: Message, number: int, anchor: str, **fields: str) -> AskFirst:
+    """What is asked before something is taken out of a draft."""
+    here = f"/survey/instruments/drafts/{number}"
+    return AskFirst(question, then=FOR_GOOD, yes=Message("Remove"), fields=fields, back=here + anchor)
 
 
 @router.post("/drafts/{number}/parts")
-async def put_part(request: Request, user: SurveyManager, number: RowId) -> Response:
+async def put_part(request: Request, user: SurveyManager, number: RowId, sure: Sure = False) -> Response:
     """Add, change or take out a factor or block."""
     from anyio import to_thread
 
     texts = await _texts(request)
 
     def change(draft: drafts.Draft) -> Instrument:
-        if texts.get("remove"):
-            return editing.remove_part(draft.instrument, texts["remove"])
+        if gone := texts.get("remove"):
+            return editing.remove_part(draft.instrument, gone)
         return editing.put_part(draft.instrument, texts)
 
-    return await to_thread.run_sync(lambda: _change(request, user, number, change, "#parts"))
+    def ask(draft: drafts.Draft) -> AskFirst:
+        gone = texts["remove"]
+        parts: list[Block | Factor] = [*draft.instrument.factors, *draft.instrument.blocks]
+        words = next((one.named for one in parts if one.code == gone), "")
+        question = Message("Remove part {code}: “{words}”?", code=gone, words=words)
+        return _removal(question, number, "#parts", remove=gone)
+
+    asks = ask if texts.get("remove") and not sure else None
+    return await to_thread.run_sync(lambda: _change(request, user, number, change, "#parts", ask=asks))
 
 
 @router.post("/drafts/{number}/remove")
-def throw_away(request: Request, user: SurveyManager, number: RowId) -> Response:
+def throw_away(request: Request, user: SurveyManager, number: RowId, sure: Sure = False) -> Response:
     """Throw a draft away."""
     with write(engine_of(request)) as connection:
-        drafts.remove(connection, user.scope, drafts.find_draft(connection, user.scope, number), user.user_id)
+        draft = drafts.find_draft(connection, user.scope, number)
+        drafts.remove(connection, user.scope, draft, user.user_id)
+        if not sure:
+            question = Message("Throw the draft of {instrument} away?", instrument=draft.instrument.named)
+            raise _removal(question, number, "#sign")
     return back("/survey/instruments", in_language(Message("The draft was thrown away."), language(request)))
 
 
 @router.post("/drafts/{number}/sign")
-def sign(request: Request, user: SurveyManager, number: RowId, first: Annotated[date, Form()]) -> Response:
+def sign(
+    request: Request, user: SurveyManager, number: RowId, first: Annotated[date, Form()], sure: Sure = False
+) -> Response:
     """Sign a draft; boxes get the file and begin with it on that day."""
     config = web(request).config
     keys = load_keys(config.keys_dir / KEY_FILE_NAME, "server")
     with write(engine_of(request)) as connection:
         draft = drafts.find_draft(connection, user.scope, number)
+        if not sure:
+            drafts.refuse_to_sign(connection, user.scope, draft, first)
+            raise AskFirst(
+                Message(
+                    "Sign {instrument}, to begin on {day}?",
+                    instrument=draft.instrument.named,
+                    day=day_words(day_index(first)),
+                ),
+                then=Joined((_SIGNED, FOR_GOOD), " "),
+                yes=Message("Sign and roll out"),
+                fields={"first": first.isoformat()},
+                back=f"/survey/instruments/drafts/{number}#sign",
+            )
         drafts.sign(
             connection,
             user.scope,

@@ -65,11 +65,15 @@ def test_a_clerk_makes_a_variant(page: Page, url: str) -> None:
     page.locator("#item-form").get_by_role("button", name="Lưu").click()
     expect(page.locator("#q-K9")).to_contain_text("1. Xe máy · 2. Xe buýt · 3. Đi bộ")
     page.get_by_role("button", name="Xóa K3").click()
+    expect(page.locator("#question")).to_contain_text("Xóa câu K3")
+    _fine(page, "remove")
+    page.get_by_role("button", name="Xóa", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text("Cần sửa trước khi ký")
     expect(page.get_by_role("button", name="Ký và phát hành")).to_be_disabled()
     _fine(page, "problems")
     for code in ("K4", "K5", "K6", "K7"):
         page.get_by_role("button", name=f"Xóa {code}").click()
+        page.get_by_role("button", name="Xóa", exact=True).click()
     expect(page.locator("#check")).to_contain_text("Không có lỗi")
     here = page.url.split("#")[0]
     for on in ("tablet", "phone", "paper"):
@@ -83,6 +87,8 @@ def test_a_clerk_makes_a_variant(page: Page, url: str) -> None:
     _fine(page, "editor-phone")
     page.set_viewport_size({"width": 1200, "height": 900})
     page.fill("#first", (day_date(today()) + timedelta(30)).isoformat())
+    page.get_by_role("button", name="Ký và phát hành").click()
+    expect(page.locator("#question")).to_contain_text("1001-dn")
     page.get_by_role("button", name="Ký và phát hành").click()
     expect(page.locator("#sign")).to_contain_text("Đã ký")
     _fine(page, "signed")

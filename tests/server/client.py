@@ -33,6 +33,11 @@ class Browser:
         """POST with the token of the page `form` (default: the log-in page)."""
         return self.http.post(path, data={"csrf": self.token(form or "/log-in"), **(data or {})}, **more)
 
+    def then(self, answer: Any) -> Any:
+        """The page that a browser shows after it has sent something: where it was led to."""
+        assert answer.status_code == 303, f"{answer.status_code}: {answer.text[:200]}"
+        return self.get(answer.headers["location"])
+
     def log_in(self, name: str, password: str = PASSWORD) -> Any:
         """Log in."""
         return self.post("/log-in", {"name": name, "password": password})

@@ -19,10 +19,12 @@ from pipeline.instruments.instrument import Block, Factor, Item
 from pipeline.instruments.questionnaire import minutes_for
 from pipeline.language import Message, Plural, Text, in_language
 from server.catalogue.reading import read_catalogue
+from server.channels.after_sending import Sent, last_sent, to_page
 from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import Invitation, digest, find, use
 from server.channels.pages import (
     NO_FORM,
+    NOT_FOUND,
     device_of,
     network_of,
     public_limit,
@@ -31,7 +33,7 @@ from server.channels.pages import (
     signed_now,
     watch_of,
 )
-from server.core.provinces import is_origin, province_by_id, read_setting
+from server.core.provinces import is_origin, province_by_code, province_by_id, read_setting
 from server.core.scope import Scope
 from server.ratings.admission import Gate
 from server.ratings.comments import MAX_COMMENT, store_comments
@@ -172,12 +174,12 @@ def _show(
         max_comment=MAX_COMMENT,
         simulated_survey=survey_round.simulated,
     )
-    return _framed(response, survey_round) if embed else response
+    return _framed(response, survey_round.portal) if embed else response
 
 
-def _framed(response: Response, survey_round: _Asked) -> Response:
+def _framed(response: Response, portal: str) -> Response:
     """Let the province's portal, and nobody else, show the page in a frame."""
-    origin = survey_round.portal if is_origin(survey_round.portal) else "'none'"
+    origin = portal if is_origin(portal) else "'none'"
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
         f"base-uri 'none'; frame-ancestors {origin}"
@@ -290,17 +292,46 @@ def _store(request: Request, token: str, texts: dict[str, str], chosen: list[str
         store_comments(connection, place, given.words)
     # who is not content may leave a contact and gets a case; within a portal's frame there is no form of ours to send
     low = 0 < answers[0] <= LOW and not embed
+    response = to_page(
+        request,
+        f"{'/embed' if embed else ''}/thanks/{survey_round.province}",
+        Sent(survey_round.province, "low", agency_id=invitation.agency_id) if low else None,
+    )
+    rated = str(_rated(request).dumps(digest(token)))
+    keep_cookie(response, web(request).config, _RATED_COOKIE, rated)
+    return _framed(response, survey_round.portal) if embed else response
+
+
+@router.get("/thanks/{province}")
+def thanks(request: Request, province: str, sent: bool = False) -> Response:
+    """What is said after the answers were taken; whoever was not content may ask to be called back."""
+    return _thanks(request, province, sent=sent)
+
+
+@router.get("/embed/thanks/{province}")
+def embedded_thanks(request: Request, province: str) -> Response:
+    """The same within the portal's frame."""
+    return _thanks(request, province, embed=True)
+
+
+def _thanks(request: Request, code: str, *, sent: bool = False, embed: bool = False) -> Response:
+    public_limit(request, "online", 120, 600.0)
+    with read(engine_of(request)) as connection:
+        province = province_by_code(connection, code)
+        if province is None:
+            raise HTTPException(404, NOT_FOUND)
+        portal = str(read_setting(connection, province.province_id, "portal_origin"))
+    last = last_sent(request, code) if sent else None
+    low = last is not None and last.what == "low"
     response = render(
         request,
         "survey_thanks.html",
         embed=embed,
-        simulated_survey=survey_round.simulated,
-        callback={"province": survey_round.province, "agency": invitation.agency_id} if low else None,
+        simulated_survey=province.simulated,
+        callback={"province": code, "agency": last.agency_id} if low and last else None,
         max_comment=MAX_COMMENT,
     )
-    rated = str(_rated(request).dumps(digest(token)))
-    keep_cookie(response, web(request).config, _RATED_COOKIE, rated)
-    return _framed(response, survey_round) if embed else response
+    return _framed(response, portal) if embed else response
 
 
 def _rated(request: Request) -> URLSafeSerializer:

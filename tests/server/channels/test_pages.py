@@ -110,7 +110,7 @@ def test_a_sheet_that_is_mended_began_when_it_was_first_shown(world: World, monk
     monkeypatch.setattr(time, "time", lambda: now)
     refused = browser.http.post(f"/s/{token}", data={"q_overall": "4", "shown": shown})
     assert refused.status_code == 422
-    assert browser.http.post(f"/s/{token}", data={**GOOD, "shown": _shown(refused.text)}).status_code == 200
+    assert browser.http.post(f"/s/{token}", data={**GOOD, "shown": _shown(refused.text)}).status_code == 303
     assert world.sheets("online") == [(4, RatingFlag.NONE, RatingState.COUNTED)]
     made_up = browser.http.post(f"/s/{world.token(world.mine)}", data={"q_overall": "4", "shown": '"><b>'})
     assert _shown(made_up.text) != shown
@@ -181,7 +181,7 @@ def test_an_answer_is_stored_once_and_a_hasty_one_is_set_aside(world: World) -> 
     shown = re.search(r'name="shown" value="([^"]+)"', browser.get(f"/s/{token}").text)
     assert shown
     first = browser.http.post(f"/s/{token}", data={**GOOD, "shown": shown[1]})
-    assert first.status_code == 200
+    assert first.status_code == 303
     assert browser.http.post(f"/s/{token}", data={**GOOD, "shown": shown[1]}).status_code == 410
     # filled in within a second: nobody reads that fast
     assert world.sheets("online") == [(4, RatingFlag.TOO_FAST, RatingState.SET_ASIDE)]
@@ -201,7 +201,7 @@ def test_two_at_once_use_a_link_once(world: World) -> None:
     browsers = [world.browser() for _ in range(6)]
     with ThreadPoolExecutor(6) as pool:
         states = list(pool.map(lambda b: b.http.post(f"/s/{token}", data=GOOD).status_code, browsers))
-    assert sorted(states) == [200, 410, 410, 410, 410, 410]
+    assert sorted(states) == [303, 410, 410, 410, 410, 410]
     assert len(world.sheets("online")) == 1
 
 
@@ -235,7 +235,7 @@ def test_the_overall_answer_alone_counts_where_it_is_said_so(world: World, more:
     assert 'name="alone"' in again.text
     assert world.sheets("online") == []
     thanks = browser.http.post(f"/s/{token}", data={"q_overall": "2", **more, "alone": "1"})
-    assert thanks.status_code == 200
+    assert thanks.status_code == 303
     with read(world.store) as connection:
         (row,) = connection.execute(ratings.select().where(ratings.c.channel == "online")).all()
         answers = [getattr(row, name) for name in ANSWER_COLUMNS]
@@ -248,7 +248,7 @@ def test_the_overall_answer_alone_counts_where_it_is_said_so(world: World, more:
 
 
 def test_a_whole_sheet_counts_whole_whichever_button_was_pressed(world: World) -> None:
-    assert world.browser().http.post(f"/s/{world.token(world.mine)}", data={**GOOD, "alone": "1"}).status_code == 200
+    assert world.browser().http.post(f"/s/{world.token(world.mine)}", data={**GOOD, "alone": "1"}).status_code == 303
     with read(world.store) as connection:
         (row,) = connection.execute(ratings.select().where(ratings.c.channel == "online")).all()
     assert sum(getattr(row, name) > 0 for name in ANSWER_COLUMNS) == len(GOOD)
@@ -271,17 +271,21 @@ def test_only_the_portal_may_frame_the_form(world: World) -> None:
         write_setting(connection, world.mine.province_id, "portal_origin", "https://dichvucong.example.vn")
     policy = browser.get(f"/embed/{token}").headers["content-security-policy"]
     assert "frame-ancestors https://dichvucong.example.vn" in policy
+    thanks = browser.http.post(f"/embed/{token}", data=GOOD)
+    for answer in (thanks, browser.then(thanks)):
+        assert "frame-ancestors https://dichvucong.example.vn" in answer.headers["content-security-policy"]
     assert "frame-ancestors 'none'" in browser.get(f"/s/{token}").headers["content-security-policy"]
     with write(world.store) as connection:
         write_setting(connection, world.mine.province_id, "portal_origin", "*; script-src *")
-    assert "script-src *" not in browser.get(f"/embed/{token}").headers["content-security-policy"]
+    for path in (f"/embed/{token}", "/embed/thanks/nho"):
+        assert "script-src *" not in browser.get(path).headers["content-security-policy"]
 
 
 def test_feedback_from_intake_to_its_rating_in_factor_e(world: World) -> None:
     citizen = world.browser()
     agency = next(iter(world.mine.agencies.values()))
     sent = {"agency": agency, "category": "delay", "text": "Hồ sơ trễ hẹn mười ngày", "contact": "0912345678"}
-    page = citizen.post("/feedback/nho", sent, form="/feedback/nho")
+    page = citizen.then(citizen.post("/feedback/nho", sent, form="/feedback/nho"))
     found = re.search(r'id="code" class="codes">([A-Z2-9]{12})<', page.text)
     assert found
     assert "Đã tiếp nhận" in citizen.get(f"/feedback/nho?code={found[1]}").text
@@ -300,7 +304,7 @@ def test_feedback_from_intake_to_its_rating_in_factor_e(world: World) -> None:
     form = citizen.get(f"/s/{link[1]}").text
     assert 'name="q_E3"' in form
     assert 'name="q_A1"' not in form
-    assert citizen.http.post(f"/s/{link[1]}", data={"q_E3": "2", "q_A1": "5"}).status_code == 200
+    assert citizen.http.post(f"/s/{link[1]}", data={"q_E3": "2", "q_A1": "5"}).status_code == 303
     with read(world.store) as connection:
         row = connection.execute(select(ratings).where(ratings.c.channel == "online")).one()
         slots = world.round(world.mine).load_instrument().slots
@@ -312,7 +316,7 @@ def test_feedback_is_limited_by_address(world: World) -> None:
     agency = next(iter(world.mine.agencies.values()))
     sent = {"agency": agency, "category": "other", "text": "x"}
     states = [citizen.post("/feedback/nho", sent, form="/feedback/nho").status_code for _ in range(7)]
-    assert states == [200] * 5 + [429] * 2
+    assert states == [303] * 5 + [429] * 2
 
 
 def test_hotline(world: World) -> None:

@@ -82,7 +82,7 @@ def test_a_dossier_is_rated_once_whatever_is_asked_for(world: World) -> None:
     assert "Sở nho a" in citizen.get(f"/s/{token}").text
     form = {"q_overall": "4", **{f"q_A{n}": "4" for n in range(1, 5)}, **{f"q_B{n}": "4" for n in range(1, 6)}}
     form |= {f"q_C{n}": "4" for n in range(1, 7)}
-    assert citizen.http.post(f"/s/{token}", data=form).status_code == 200
+    assert citizen.http.post(f"/s/{token}", data=form).status_code == 303
     again = _ask(world, {"dossier": CODE.lower(), "service": "1.001"}, 1)
     assert _token(again) == token, "the same dossier, the same link"
     assert "used" not in again.json(), "whether a citizen has answered is told to nobody"
@@ -106,7 +106,7 @@ def test_a_receipt_names_the_bodies_and_the_rating_has_them(world: World) -> Non
         "q_overall": "4",
         **{f"q_{c}{n}": "4" for c, most in zip("ABC", (4, 5, 6), strict=True) for n in range(1, most + 1)},
     }
-    assert world.browser().http.post(f"/s/{token}", data=form).status_code == 200
+    assert world.browser().http.post(f"/s/{token}", data=form).status_code == 303
     with read(world.store) as connection:
         (row,) = connection.execute(select(ratings).where(ratings.c.channel == "receipt")).all()
     mine = world.mine.agencies
@@ -244,7 +244,7 @@ def test_a_low_rating_becomes_a_case_only_with_a_contact(world: World, answer: s
     citizen = world.browser()
     form = {"q_overall": answer, **{f"q_A{n}": answer for n in range(1, 5)}, **{f"q_B{n}": answer for n in range(1, 6)}}
     form |= {f"q_C{n}": answer for n in range(1, 7)}
-    page = citizen.http.post(f"/s/{token}", data=form).text
+    page = citizen.then(citizen.http.post(f"/s/{token}", data=form)).text
     assert ('id="callback"' in page) == offered
     with read(world.store) as connection:
         assert items(connection, world.mine.province_id) == [], "no case without a contact"
@@ -257,7 +257,7 @@ def test_a_low_rating_becomes_a_case_only_with_a_contact(world: World, answer: s
             "category": "other",
             "text": "Gọi lại",
         }
-        assert citizen.http.post("/feedback/nho", data={**sent, "contact": "0912345678"}).status_code == 200
+        assert citizen.http.post("/feedback/nho", data={**sent, "contact": "0912345678"}).status_code == 303
         with read(world.store) as connection:
             (case,) = items(connection, world.mine.province_id)
         assert (case.contact, case.agency_id) == ("0912345678", world.mine.agencies["nho-a"])

@@ -133,7 +133,7 @@ NO_FIGURES = (
     "/api/v1/alive", "/api/v1/health", "/api/v1/heads.jsonl", "/api/v1/changes-head", "/api/v1/dictionary", "/s/",
     "/embed/", "/survey/feedback", "/survey/plan", "/import", "/survey/index.xlsx",
     "/api/v1/ratings-metadata", "/survey/releases", "/releases", "/unfit", "/survey/response", "/reports",
-    "/survey/questions", "/survey/instruments", "/alerts", "/survey/figures-metadata",
+    "/survey/questions", "/survey/instruments", "/alerts", "/survey/figures-metadata", "/thanks/",
 )  # fmt: skip
 """Routes without a figure of answers (a count of forms, a state, one's own sheet to judge); the workbook is a ZIP."""
 

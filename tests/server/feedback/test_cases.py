@@ -204,7 +204,7 @@ def world(store: Engine, tmp_path: Path) -> tuple[Province, Browser, Browser]:
 def test_a_case_by_its_pages(world: tuple[Province, Browser, Browser], store: Engine, lang: str) -> None:
     mine, clerk, citizen = world
     sent = {"agency": next(iter(mine.agencies.values())), "category": "delay", "text": "Trễ hẹn", "contact": ""}
-    page = citizen.post("/feedback/nho", sent, form="/feedback/nho").text
+    page = citizen.then(citizen.post("/feedback/nho", sent, form="/feedback/nho")).text
     found = re.search(r'id="code" class="codes">([A-Z2-9]{12})<', page)
     assert found
     with read(store) as connection:
@@ -230,6 +230,6 @@ def test_a_case_by_its_pages(world: tuple[Province, Browser, Browser], store: En
     assert "Trễ hẹn" not in page, "the citizen's own words are not shown to whoever has the address"
     for what in ("dislike", "reopen"):
         form = {"code": found[1], "what": what, "more": "Vẫn chưa xong"}
-        assert citizen.post("/feedback/nho/answer", form, form="/feedback/nho").status_code == 200
+        assert citizen.post("/feedback/nho/answer", form, form="/feedback/nho").status_code == 303
     assert "Vẫn chưa xong" in clerk.get(case).text
     assert clerk.get("/survey/feedback/999").status_code == 404

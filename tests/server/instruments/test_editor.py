@@ -79,7 +79,7 @@ def test_a_clerk_clones_changes_looks_signs_and_boxes_get_it(store: Engine, worl
     assert browser.get(f"{here}/paper-1.png").content.startswith(b"\x89PNG")
     assert browser.get(f"{here}/paper.pdf").content.startswith(b"%PDF")
     day = day_date(today() + 3)
-    assert _post(browser, f"{here}/sign", first=day.isoformat()).status_code == 303
+    assert _post(browser, f"{here}/sign", first=day.isoformat(), sure="true").status_code == 303
     assert "đã ký" in browser.get(here).text
     assert _post(browser, f"{here}/items", **asked).status_code == 409, "a signed one is not changed"
     assert _post(browser, f"{here}/remove").status_code == 409
@@ -97,14 +97,15 @@ def test_a_clerk_clones_changes_looks_signs_and_boxes_get_it(store: Engine, worl
         newest = drafts.all_drafts(connection, Scope(province.province_id))[0]
     assert again.status_code == 303
     assert (newest.instrument.code, newest.instrument.version) == ("2640-hn", 2)
-    assert _post(browser, f"{again.headers['location']}/remove").status_code == 303
+    assert _post(browser, f"{again.headers['location']}/remove", sure="true").status_code == 303
     assert "2640-hn" in browser.get(f"{LIST}/compare?new={instrument.wire_code}&old=201").text
 
 
 def test_what_the_check_says_keeps_it_from_being_signed(world: World) -> None:
     _province, browser, _folder = world
     here = _post(browser, LIST, base=str(LONG.wire_code), code="dai").headers["location"]
-    assert _post(browser, f"{here}/items/K3/remove").status_code == 303
+    assert "Xóa câu K3: “" in _post(browser, f"{here}/items/K3/remove").text, "asked first"
+    assert _post(browser, f"{here}/items/K3/remove", sure="true").status_code == 303
     assert "Cần sửa trước khi ký" in browser.get(here).text
     assert _post(browser, f"{here}/sign", first=day_date(today()).isoformat()).status_code == 422
     assert _post(browser, f"{here}/parts", remove="A").status_code == 422, "it has questions"

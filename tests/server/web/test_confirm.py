@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import inspect
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import Engine, select, update
 
-from pipeline.calendar import today
+from pipeline.calendar import day_date, today
+from pipeline.instruments import load_instrument, use_folder
+from pipeline.keys import new_keys, save_keys
 from pipeline.language import Text
 from server.channels.gateway.gateway import make_gateway
 from server.core.provinces import SETTINGS
 from server.core.scope import Scope
 from server.feedback.feedback import code_digest, receive
+from server.instruments import drafts, editing
 from server.rights import incidents, requests
 from server.rounds.rounds import make_round
 from server.store.engine import read, write
@@ -97,6 +101,19 @@ ASK = {
     "/privacy/rights/incidents/{number}/close": Asked(
         Role.PRIVACY_OFFICER, "/privacy/rights/incidents/2/close", {}, "9/SC", "/privacy/rights"
     ),
+    "/survey/instruments/drafts/{number}/items/{code}/{step}": Asked(
+        Role.ANALYST, "/survey/instruments/drafts/1/items/A1/remove", {}, "A1: “", "/survey/instruments"
+    ),
+    "/survey/instruments/drafts/{number}/parts": Asked(
+        Role.ANALYST, "/survey/instruments/drafts/1/parts", {"remove": "Z"}, "Z: “Phần thử”", "/survey/instruments"
+    ),
+    "/survey/instruments/drafts/{number}/remove": Asked(
+        Role.ANALYST, "/survey/instruments/drafts/1/remove", {}, "2640-thu", "/survey/instruments"
+    ),
+    "/survey/instruments/drafts/{number}/sign": Asked(
+        Role.ANALYST, "/survey/instruments/drafts/2/sign", {"first": day_date(today() + 9).isoformat()}, "2640-ky",
+        "/survey/instruments",
+    ),
 }  # fmt: skip
 """Routes that close, lock, reset, erase or answer."""
 
@@ -132,10 +149,6 @@ UNASKED = {
     "/survey/instruments": "begins a draft",
     "/survey/instruments/drafts/{number}/head": "changes a draft",
     "/survey/instruments/drafts/{number}/items": "changes a draft",
-    "/survey/instruments/drafts/{number}/items/{code}/{step}": "changes a draft",
-    "/survey/instruments/drafts/{number}/parts": "changes a draft",
-    "/survey/instruments/drafts/{number}/remove": "a draft alone; what was signed stays, and a draft is begun from it",
-    "/survey/instruments/drafts/{number}/sign": "begins on a day that is typed; a further version takes its place",
     "/survey/import": "adds, all or nothing; a preview stands beside the button",
     "/survey/feedback/{number}/undo": "takes the last step back, which can be taken again",
     "/survey/review/{number}": "setting aside needs two people, counting again can be undone by them",
@@ -177,14 +190,22 @@ def province(store: Engine) -> Province:
         scope.insert(connection, second_factors, {"user_id": analyst, "secret": "begun", "confirmed": False})
         link = {"user_id": analyst, "subject_hash": "s", "linked_day": 1}
         scope.insert(connection, provider_accounts, link)
+        base = load_instrument("2640")
+        made_drafts = [drafts.clone(connection, scope, base.wire_code, code, 1) for code in ("2640-thu", "2640-ky")]
+        assert made_drafts == [1, 2]
+        draft = drafts.find_draft(connection, scope, 1)
+        part = {"what": "factor", "code": "Z", "vi": "Phần thử"}
+        drafts.save(connection, scope, draft, editing.put_part(draft.instrument, part), 1)
         if connection.execute(select(feedback.c.id)).scalar_one() != 1:
             connection.execute(update(feedback).values(id=1))
     return made
 
 
 @pytest.fixture
-def app(store: Engine, province: Province, tmp_path: Path) -> FastAPI:
-    return application(store, tmp_path)
+def app(store: Engine, province: Province, tmp_path: Path) -> Iterator[FastAPI]:
+    save_keys(new_keys("server"), tmp_path / "keys")
+    yield application(store, tmp_path)
+    use_folder(None)
 
 
 def test_every_route_that_changes_something_asks_or_says_why_not(app: FastAPI) -> None:
@@ -201,7 +222,7 @@ def test_every_route_that_changes_something_asks_or_says_why_not(app: FastAPI) -
     assert all_of_them == set(ASK) | set(UNASKED)
     for route in routes(app):
         if methods(route) - {"GET"} and re.search(
-            "close|closing|key$|password|active|erase|notify|revoke|delete", route.path
+            "close|closing|key$|password|active|erase|notify|revoke|delete|remove|sign$", route.path
         ):
             assert route.path in ASK, f"{route.path} sounds as if it could not be taken back"
 

@@ -47,7 +47,7 @@ def test_one_network_has_one_allowance_however_many_addresses_it_holds(world: Wo
         Browser(world.app, f"2001:db8:1:3::{n + 1:x}").post("/feedback/nho", form, form="/feedback/nho").status_code
         for n in range(7)
     ]
-    assert sent == [200] * 5 + [429] * 2
+    assert sent == [303] * 5 + [429] * 2
 
 
 @given(st.ip_addresses(v=6), st.integers(0, 2**64 - 1))
@@ -148,7 +148,7 @@ def test_a_link_does_not_tell_who_has_answered(world: World) -> None:
     clerk, citizen = world.browser(), world.browser()
     before = clerk.get(f"/s/{token}")
     too_few = clerk.http.post(f"/s/{token}", data={"q_overall": "5"})
-    assert citizen.http.post(f"/s/{token}", data=GOOD).status_code == 200
+    assert citizen.http.post(f"/s/{token}", data=GOOD).status_code == 303
     after = clerk.get(f"/s/{token}")
 
     def shape(answer: Any) -> tuple[int, str]:

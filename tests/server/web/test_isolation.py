@@ -33,6 +33,8 @@ OPEN = {
     "/api/v1/alive": "says that the server answers, and nothing else",
     "/s/{token}": "a citizen answers: the one-time link is the proof",
     "/embed/{token}": "the same form within the province's portal",
+    "/thanks/{province}": "says thanks to whoever has answered, and nothing else",
+    "/embed/thanks/{province}": "says thanks to whoever has answered, and nothing else",
     "/gateway/{code}/events": "a gateway signs its calls",
     "/gateway/{code}/next": "a gateway signs its calls",
     "/gateway/{code}/links": "a gateway signs its calls",

@@ -35,6 +35,8 @@ PAGES: list[tuple[Role | None, str]] = [
     (None, "/feedback/p1"),
     (None, "/s/{token}"),
     (None, "/embed/{token}"),
+    (None, "/thanks/p1"),
+    (None, "/embed/thanks/p1"),
     (None, "/tv/{screen}"),
     (Role.ANALYST, "/?period=2026-Q3"),
     (Role.ANALYST, "/agencies/p1-a?period=2026-Q3"),

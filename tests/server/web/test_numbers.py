@@ -40,10 +40,6 @@ FORMS: dict[str, tuple[Role, str, dict[str, Any]]] = {
     "/survey/instruments/drafts/{number}/head": (
         Role.ANALYST, "/survey/instruments/drafts/{draft}/head", {"title_vi": "Đổi"}
     ),
-    "/survey/instruments/drafts/{number}/items/{code}/{step}": (
-        Role.ANALYST, "/survey/instruments/drafts/{draft}/items/A2/up", {}
-    ),
-    "/survey/instruments/drafts/{number}/remove": (Role.ANALYST, "/survey/instruments/drafts/{draft}/remove", {}),
     "/survey/review/{number}": (Role.ANALYST, "/survey/review/{rating}", {"what": "withdraw"}),
     "/survey/comments/{number}": (Role.ANALYST, "/survey/comments/7", {"code": "attitude"}),
     "/survey/feedback/{number}/undo": (Role.DATA_ENTRY, "/survey/feedback/1/undo", {}),
@@ -61,8 +57,6 @@ BEHIND_THE_LOOK_UP = {
 """What the owner is told of a form that is refused after its number was found."""
 UNTRIED = {
     "/survey/instruments/drafts/{number}/items": "as the head: one function finds the draft",
-    "/survey/instruments/drafts/{number}/parts": "as the head: one function finds the draft",
-    "/survey/instruments/drafts/{number}/sign": "as taking away: the same call finds the draft; signing takes keys",
     "/feedback/{province}": "a citizen's",
     "/feedback/{province}/answer": "a citizen's, by a code",
     "/s/{token}": "a citizen's, by a link",
