@@ -29,21 +29,28 @@ class AlertKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind. `lasts_s`: seen so long without a gap, it is an alert; `away_s`: away so long without a gap, it is
-    over. `path`: the page where something can be done. `name`: as the page lists it."""
+    over. `path`: the page where something can be done. `name`: as the page lists it. `several`: over a list of them."""
 
     name: Message
+    several: Message
     path: str
     lasts_s: int
     away_s: int
 
 
 KINDS: dict[AlertKind, Kind] = {
-    AlertKind.BOX_SILENT: Kind(Message("Box silent"), "/health", 0, HOUR_S),
-    AlertKind.TABLET_SILENT: Kind(Message("Tablet silent"), "/health", 0, 0),
-    AlertKind.CASE_DUE: Kind(Message("Case about to be late"), "/survey/feedback", 0, 0),
-    AlertKind.FALL: Kind(Message("Sharp fall of the ratings"), "/compare", 0, 7 * DAY_S),
-    AlertKind.IMPORT_FAILED: Kind(Message("Import failed"), "/survey/import", HOUR_S // 2, 0),
-    AlertKind.BACKUP_OLD: Kind(Message("Backup old"), "/settings", 0, 0),
+    AlertKind.BOX_SILENT: Kind(Message("Box silent"), Message("Boxes silent"), "/health", 0, HOUR_S),
+    AlertKind.TABLET_SILENT: Kind(Message("Tablet silent"), Message("Tablets silent"), "/health", 0, 0),
+    AlertKind.CASE_DUE: Kind(
+        Message("Case about to be late"), Message("Cases late or about to be"), "/survey/feedback", 0, 0
+    ),
+    AlertKind.FALL: Kind(
+        Message("Sharp fall of the ratings"), Message("Sharp falls of the ratings"), "/compare", 0, 7 * DAY_S
+    ),
+    AlertKind.IMPORT_FAILED: Kind(
+        Message("Import failed"), Message("Imports failed"), "/survey/import", HOUR_S // 2, 0
+    ),
+    AlertKind.BACKUP_OLD: Kind(Message("Backup old"), Message("Backup old"), "/settings", 0, 0),
 }
 
 
@@ -63,9 +70,15 @@ class Fault:
 
 def title(kind: AlertKind, detail: str, day: int) -> Message:
     """What an alert is called on a day: a case that was about to be late may be late by then."""
-    if kind is AlertKind.CASE_DUE and json.loads(detail)["day"] < day:
+    due = due_day(kind, detail)
+    if due is not None and due < day:
         return Message("Case late")
     return KINDS[kind].name
+
+
+def due_day(kind: AlertKind, detail: str) -> int | None:
+    """The day by which something is to be done, where a kind has one."""
+    return int(json.loads(detail)["day"]) if kind is AlertKind.CASE_DUE else None
 
 
 def words(kind: AlertKind, subject: str, detail: str) -> Message:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -35,8 +36,11 @@ def _shown(row: Row[Any]) -> dict[str, Any]:
 
 
 @router.get("/alerts")
-def alerts_page(request: Request, user: HealthReader, page: PageNumber = 1) -> Response:
-    """Open alerts, those that are over, and letters that could not be delivered yet. Addresses are not shown."""
+def alerts_page(
+    request: Request, user: HealthReader, kind: AlertKind | Literal[""] = "", page: PageNumber = 1
+) -> Response:
+    """Open alerts (all, or of one `kind`), those that are over, and letters that could not be delivered yet.
+    Addresses are not shown."""
     with read(engine_of(request)) as connection:
         still, over = shown_alerts(connection, user.scope)
         goes = {way.value for way, _receiver in ways(connection, user.province_id)}
@@ -45,11 +49,16 @@ def alerts_page(request: Request, user: HealthReader, page: PageNumber = 1) -> R
     def moment(at_s: int) -> str:
         return datetime.fromtimestamp(at_s, UTC).astimezone(INDOCHINA).strftime("%d/%m/%Y %H:%M")
 
-    table = listing("/alerts", {}, still, {}, sort="", page=page)
+    counts = Counter(AlertKind(row.kind) for row in still)
+    chosen = [row for row in still if not kind or row.kind == kind]
+    table = listing("/alerts", {"kind": kind}, chosen, {}, sort="", page=page)
     return render(
         request,
         "alerts.html",
         table=table,
+        kind=kind,
+        open_count=len(still),
+        kinds=[(one, KINDS[one].several, counts[one]) for one in KINDS if counts[one]],
         still=[_shown(row) for row in table.rows],
         over=[_shown(row) for row in over],
         by_mail=Way.MAIL.value in goes,

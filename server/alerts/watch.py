@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, or_
 
-from server.alerts.kinds import KINDS, AlertKind, Fault
+from server.alerts.kinds import KINDS, AlertKind, Fault, due_day
 from server.alerts.letters import Alert, write_letters
 from server.core.changes import record_change
 from server.core.provinces import read_setting
@@ -126,11 +126,19 @@ def is_watching(connection: Connection, province_id: int) -> bool:
 
 
 def shown_alerts(connection: Connection, scope: Scope) -> tuple[list[Row[Any]], list[Row[Any]]]:
-    """(open, closed) alerts, the newest first; of the closed ones the last `SHOWN`."""
+    """(open, closed) alerts. Open: those of machines first, since cases come by the hundred; of cases the one that
+    was due first; of other kinds the oldest. Closed: the last `SHOWN`, the newest first."""
     opened = scope.select(alerts).where(alerts.c.opened_s.is_not(None))
-    still = opened.where(alerts.c.closed_s.is_(None)).order_by(alerts.c.opened_s.desc(), alerts.c.id.desc())
+    still = list(connection.execute(opened.where(alerts.c.closed_s.is_(None))))
     over = opened.where(alerts.c.closed_s.is_not(None)).order_by(alerts.c.closed_s.desc(), alerts.c.id.desc())
-    return list(connection.execute(still)), list(connection.execute(over.limit(SHOWN)))
+    still.sort(key=_most_urgent_first)
+    return still, list(connection.execute(over.limit(SHOWN)))
+
+
+def _most_urgent_first(row: Row[Any]) -> tuple[bool, int, int, int]:
+    kind = AlertKind(row.kind)
+    due = due_day(kind, row.detail)
+    return (due is not None, due or 0, row.opened_s, row.id)
 
 
 def forget_old_alerts(connection: Connection, time_s: int) -> int:

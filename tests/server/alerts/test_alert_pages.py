@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from server.core.provinces import write_setting
 from server.store.engine import insert_row, read, write
 from server.store.tables.changes import changes
 from server.store.tables.feedback import feedback
+from server.store.tables.letters import alerts
 from server.store.tables.provinces import provinces
 from server.store.tables.users import Role
 from tests.server.alerts.world import SECRET_WORDS, TODAY, World
@@ -87,6 +89,43 @@ def test_settings_that_cannot_be_used_are_refused_and_addresses_are_not_logged(
     assert "alert_mail" in said
     assert "nguyen.van.thu" not in said
     assert "bi-mat" not in said
+
+
+def test_open_alerts_are_listed_by_urgency_and_can_be_looked_at_by_kind(
+    app: FastAPI, store: Engine, tmp_path: Path
+) -> None:
+    """A silent box is not lost behind a hundred cases; of cases the longest overdue comes first."""
+    with write(store) as connection:
+        province = connection.execute(select(provinces.c.id)).scalar_one()
+        named = {"agency_vi": "Sở", "agency_en": "Department"}
+        for number, (kind, subject, detail) in enumerate(
+            [
+                (AlertKind.CASE_DUE, "11", {**named, "day": TODAY - 3}),
+                (AlertKind.CASE_DUE, "12", {**named, "day": TODAY - 40}),
+                (AlertKind.BOX_SILENT, "quay-1", {**named, "minutes": 60}),
+                (AlertKind.CASE_DUE, "13", {**named, "day": TODAY + 1}),
+            ]
+        ):
+            row = {"province_id": province, "kind": kind, "subject": subject, "detail": json.dumps(detail)}
+            seen = {"seen_s": number, "first_s": number, "opened_s": number}
+            insert_row(connection, alerts, {**row, **seen})
+    browser = Browser(app)
+    browser.log_in("analyst.p1")
+
+    def rows(address: str) -> list[str]:
+        page = browser.get(address).text
+        return re.findall(r'<td data-label="Sự việc">(.+?)</td>', page.split('id="over"')[0])
+
+    listed = rows("/alerts")
+    assert ["quay-1" in listed[0], *("số 12" in one for one in listed[1:])] == [True, True, False, False]
+    assert "số 11" in listed[2]
+    assert len(rows("/alerts?kind=case_due")) == 3
+    assert rows("/alerts?kind=box_silent") == listed[:1]
+    assert browser.get("/alerts?kind=nothing").status_code == 422
+    assert "chưa gửi" not in browser.get("/alerts").text  # nobody is told: no column says when
+    with write(store) as connection:
+        write_setting(connection, province, "alert_mail", "a@b.example")
+    assert browser.get("/alerts").text.count("chưa gửi") == 4
 
 
 def test_a_case_that_is_late_is_not_called_about_to_be() -> None:
