@@ -13,7 +13,7 @@ from server.store.tables.agencies import agencies, levels
 
 @dataclass(frozen=True, slots=True)
 class Agency:
-    """One agency of the catalogue."""
+    """One agency of the catalogue. `last_day`: the last on which it exists, None for one that goes on."""
 
     agency_id: int
     code: str
@@ -21,6 +21,11 @@ class Agency:
     level: str
     level_name: Text
     rank: int
+    last_day: int | None = None
+
+    def ended_before(self, day: int) -> bool:
+        """Whether its last day lies before that one."""
+        return self.last_day is not None and self.last_day < day
 
 
 def read_agencies(connection: Connection, province_id: int, agency_id: int | None = None) -> list[Agency]:
@@ -40,4 +45,4 @@ def read_agencies(connection: Connection, province_id: int, agency_id: int | Non
     )
     if agency_id is not None:
         query = query.where(agencies.c.id == agency_id)
-    return [Agency(r.id, r.code, r.name, r.level, r.level_name, r.rank) for r in connection.execute(query)]
+    return [Agency(r.id, r.code, r.name, r.level, r.level_name, r.rank, r.last_day) for r in connection.execute(query)]

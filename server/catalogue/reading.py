@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, func, literal, or_, select
 
-from pipeline.calendar import Period
-from pipeline.errors import NotFoundError
+from pipeline.calendar import Period, day_words
+from pipeline.errors import ConflictError, NotFoundError
 from pipeline.language import Message, Text
 from server.catalogue.writing import NOUNS
 from server.core.scope import Scope
@@ -24,12 +24,14 @@ from server.tabular.spec import Known
 @dataclass(frozen=True, slots=True)
 class Named:
     """Something with a code and a name. `parent`: the level of an agency, the field of a service
-    group, the group of a service (0: none)."""
+    group, the group of a service (0: none). `first_day`, `last_day`: of an agency, from when to when it exists."""
 
     id: int
     code: str
     name: Text
     parent: int = 0
+    first_day: int | None = None
+    last_day: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,31 @@ class Catalogue:
         """The agency of that code; raises `NotFoundError`."""
         return _find(self.agencies, code, NOUNS["agency"])
 
+    def existing(self, day: int) -> dict[int, Named]:
+        """The agencies that exist on a day: those that something new may be addressed to."""
+        return {key: one for key, one in self.agencies.items() if exists(one.first_day, one.last_day, day)}
+
+    def existing_one(self, agency_id: int, day: int) -> Named:
+        """The agency that something new is addressed to. Raises `NotFoundError`, `ConflictError` where it is not there
+        on that day."""
+        found = self.agencies.get(agency_id)
+        if found is None:
+            raise NotFoundError(Message("There is no such agency."))
+        if agency_id not in self.existing(day):
+            raise ConflictError(
+                Message("{agency} does not exist on {day}.", agency=found.name, day=day_words(day)),
+                Message("Choose the agency that took over from it."),
+            )
+        return found
+
     def group(self, code: str) -> Named:
         """The service group of that number; raises `NotFoundError`."""
         return _find(self.groups, code, NOUNS["service_group"])
+
+
+def exists(first_day: int | None, last_day: int | None, day: int) -> bool:
+    """Whether an agency with these first and last days (None: open) exists on `day`."""
+    return (first_day is None or first_day <= day) and (last_day is None or day <= last_day)
 
 
 def _find(named: dict[int, Named], code: str, what: Message) -> Named:
@@ -78,6 +102,9 @@ def read_catalogue(connection: Connection, province_id: int) -> Catalogue:
         row.id: row.rank for row in connection.execute(Scope(province_id).select(levels, levels.c.id, levels.c.rank))
     }
     found = named(agencies, "level_id")
+    dated = or_(agencies.c.first_day.is_not(None), agencies.c.last_day.is_not(None))
+    for row in connection.execute(Scope(province_id).select(agencies).where(dated)):
+        found[row.id] = replace(found[row.id], first_day=row.first_day, last_day=row.last_day)
     ordered = sorted(found.values(), key=lambda agency: (ranks[agency.parent], agency.code))
     return Catalogue(
         province=Named(province.id, province.code, province.name),

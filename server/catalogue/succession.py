@@ -10,13 +10,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Column, Connection, Table
 
 from pipeline.calendar import month_of_day
-from pipeline.language import Message
+from pipeline.language import Message, Text
 from server.catalogue.reading import known_agencies, read_catalogue
 from server.core.scope import Scope
-from server.store.tables.agencies import agency_successors
+from server.store.tables.agencies import agencies, agency_successors
 from server.tabular.spec import Cells, ImportSpec, Options, Problems
 from server.tabular.values import read_day
 
@@ -57,6 +57,52 @@ def line_of(connection: Connection, scope: Scope, agency_id: int) -> Line:
                 open_ones.append(old)
             breaks.add(day)
     return Line(agency_id, members, tuple(sorted(breaks)), frozenset(split))
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """An agency before or after another. `day`: when the later one took over."""
+
+    code: str
+    name: Text
+    day: int
+
+
+def successors_of(connection: Connection, scope: Scope, agency_id: int) -> list[Neighbour]:
+    """Those that took over from an agency, the earliest first."""
+    return _neighbours(connection, scope, agency_id, agency_successors.c.agency_id, agency_successors.c.successor_id)
+
+
+def predecessors_of(connection: Connection, scope: Scope, agency_id: int) -> list[Neighbour]:
+    """Those that an agency took over from, the earliest first."""
+    return _neighbours(connection, scope, agency_id, agency_successors.c.successor_id, agency_successors.c.agency_id)
+
+
+def _neighbours(
+    connection: Connection, scope: Scope, agency_id: int, own: Column[int], other: Column[int]
+) -> list[Neighbour]:
+    query = (
+        scope.province.select(agency_successors, agency_successors.c.day, agencies.c.code, agencies.c.name)
+        .join(agencies, agencies.c.id == other)
+        .where(own == agency_id)
+        .order_by(agency_successors.c.day, agencies.c.code)
+    )
+    return [Neighbour(row.code, row.name, row.day) for row in connection.execute(query)]
+
+
+def existing_successor(connection: Connection, scope: Scope, agency_id: int, day: int) -> int:
+    """The agency that stands on `day` for one that programs still name by its old code: the one that took over from
+    it, or from that one. An agency that exists, that was split, or that nobody took over from stands for itself."""
+    met: set[int] = set()
+    while agency_id not in met:
+        met.add(agency_id)
+        ended = agencies.c.last_day.is_not(None) & (agencies.c.last_day < day)
+        if connection.execute(scope.select(agencies, agencies.c.id).where(agencies.c.id == agency_id, ended)).first():
+            after = (agency_successors.c.agency_id == agency_id, agency_successors.c.day <= day)
+            query = scope.select(agency_successors, agency_successors.c.successor_id).where(*after)
+            found = list(connection.execute(query).scalars())
+            agency_id = found[0] if len(found) == 1 else agency_id
+    return agency_id
 
 
 class SuccessorReader:

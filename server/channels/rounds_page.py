@@ -125,6 +125,7 @@ def round_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
         round=found,
         instrument=found.load_instrument(),
         catalogue=catalogue,
+        agencies=catalogue.existing(today()),
         issued=issued,
         returns=how_far,
         gateways=known,
@@ -208,7 +209,8 @@ def _issued(
     with write(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
-        if agency not in catalogue.agencies or (group and group not in catalogue.groups):
+        named = catalogue.existing_one(agency, today())
+        if group and group not in catalogue.groups:
             raise NotFoundError(Message("There is no such agency or field."))
         tokens = issue(
             connection,
@@ -221,7 +223,7 @@ def _issued(
             user_id=user.user_id,
         )
     base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-    return found, catalogue.agencies[agency], [f"{base}/s/{token}" for token in tokens]
+    return found, named, [f"{base}/s/{token}" for token in tokens]
 
 
 @router.post("/rounds/{round_id}/gateways")

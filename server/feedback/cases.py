@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, select
 from pipeline.calendar import month_of_day, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.language import Message, Text
+from server.catalogue.reading import read_catalogue
 from server.core.changes import record_change
 from server.core.labels import FEEDBACK_STATES
 from server.core.provinces import read_setting
@@ -78,7 +79,7 @@ def set_status(
     if closes:
         values |= _closing(answer or Answer())
     if status == "forwarded" and responsible_id is not None:
-        _agency(connection, scope, responsible_id)
+        read_catalogue(connection, province_id).existing_one(responsible_id, today())
         values["responsible_id"] = responsible_id
     if row.status == "supplement" and status == "received":  # what was asked for has come: the days begin anew
         limit = Deadlines.of(connection, province_id).answer
@@ -105,11 +106,6 @@ def _closing(answer: Answer) -> dict[str, Any]:
     published = today() if answer.public else None
     shown = {"answer": text, "changed": changed, "published_day": published}
     return {**shown, "answered_day": today(), "liked": None}
-
-
-def _agency(connection: Connection, scope: Scope, agency_id: int) -> None:
-    if connection.execute(scope.select(agencies, agencies.c.id).where(agencies.c.id == agency_id)).first() is None:
-        raise NotFoundError(Message("There is no such agency."))
 
 
 def _write(connection: Connection, scope: Scope, row: Row[Any], values: dict[str, Any], user_id: int | None) -> None:

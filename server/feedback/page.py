@@ -90,7 +90,7 @@ def _form(
         embed=False,
         simulated_survey=named.simulated,
         asking=named,
-        agencies=catalogue.agencies,
+        agencies=catalogue.existing(today()),
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
         asked_code=asked_code,
@@ -151,7 +151,7 @@ def send_feedback(
     number = _province(request, province)
     with write(engine_of(request)) as connection:
         catalogue = read_catalogue(connection, number)
-        if agency not in catalogue.agencies:
+        if agency not in catalogue.existing(today()):
             raise HTTPException(422, Message("There is no such agency."))
         code = receive(connection, number, agency, category=category, text=text, contact=contact)
     return to_page(request, f"/feedback/{province}", Sent(province, "new", code))
@@ -231,6 +231,7 @@ def case_page(request: Request, user: DataClerk, number: RowId) -> Response:
         states=FEEDBACK_STATES,
         roles=ROLE_NAMES,
         agencies=catalogue.agencies,
+        existing=catalogue.existing(today()),
         refuse_by=due_day(one.received_day, limits.refuse),
         supplement_by=due_day(one.received_day, limits.supplement),
         publish_by=None if one.answered_day is None else due_day(one.answered_day, limits.publish),
@@ -321,6 +322,7 @@ def hotline_form(request: Request, user: DataClerk) -> Response:
         rounds=opened,
         instrument=opened[0].load_instrument(),
         catalogue=catalogue,
+        agencies=catalogue.existing(today()),
         categories=FEEDBACK_CATEGORIES,
     )
 
@@ -339,7 +341,10 @@ async def hotline(request: Request, user: DataClerk) -> Response:
         with write(engine_of(request)) as connection:
             survey_round = find_round(connection, user.province_id, round_id=row_id(texts.get("round", "")) or 0)
             agency, group = row_id(texts.get("agency", "")) or 0, row_id(texts.get("group", "").lstrip("0")) or 0
-            if agency not in read_catalogue(connection, user.province_id).agencies or not survey_round.open_now:
+            if (
+                agency not in read_catalogue(connection, user.province_id).existing(today())
+                or not survey_round.open_now
+            ):
                 raise InvalidError(Message("Choose an agency, and an open round."))
             instrument = survey_round.load_instrument()
             given = read_form(instrument, texts, whole=False)

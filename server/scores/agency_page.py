@@ -14,12 +14,12 @@ from markupsafe import Markup
 from calibration.decision766 import Score
 from calibration.drivers import Drivers
 from calibration.ranks import RankSet
-from pipeline.calendar import Period, month_words
+from pipeline.calendar import Period, month_words, today
 from pipeline.language import Text, in_language, translator
 from pipeline.release_kind import PULSE
 from server.auth.roles import User
 from server.catalogue.agencies import Agency
-from server.catalogue.succession import line_of
+from server.catalogue.succession import line_of, predecessors_of, successors_of
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES
 from server.core.masking import mask
 from server.feedback.feedback import counts
@@ -81,6 +81,9 @@ def agency_view(
         parts = index_within(connection, province, instrument, chosen, PARTS, agency.agency_id)
         points = trend(connection, province, agency.agency_id, chosen)
         breaks = line_of(connection, user.scope.province, agency.agency_id).break_months
+        after, before = (
+            of(connection, user.scope.province, agency.agency_id) for of in (successors_of, predecessors_of)
+        )
         windows = pulses(connection, province, agency.agency_id)
         agreed = agreed_at(connection, province, agency.agency_id, chosen)
         hidden = left_out(connection, province, PULSE, agency.agency_id)
@@ -107,7 +110,18 @@ def agency_view(
         ranks=_ranks(found, standing),
         lines=lines,
         lowest_plot=lowest_plot(lines.lowest, lang),
-        steps=agency_steps(agency.code, chosen, found.below, standing, lines, reasons[0] if reasons else None, waiting),
+        steps=agency_steps(
+            agency.code,
+            chosen,
+            found.below,
+            standing,
+            lines,
+            reasons[0] if reasons else None,
+            waiting,
+            asks=not agency.ended_before(today()),
+        ),
+        after=after,
+        before=before,
         parts=[(dimension, [place for place in parts.of(dimension) if place.sheets]) for dimension in PARTS],
         whole=WHOLE,
         drivers=own,

@@ -32,8 +32,11 @@ def agency_steps(
     lines: Lines,
     reasons: ReasonPlace | None,
     cases: Sequence[FeedbackItem],
+    *,
+    asks: bool = True,
 ) -> list[Step]:
-    """The steps; `below`: a figure needs so many sheets; `cases`: those of the agency that wait."""
+    """The steps; `below`: a figure needs so many sheets; `cases`: those of the agency that wait; `asks`: it still
+    exists and can ask citizens."""
     at = urlencode({"period": period.name, "agency": code})
     steps: list[Step] = []
     late = sum(one.late for one in cases)
@@ -52,7 +55,7 @@ def agency_steps(
         first = reasons.reasons[0]
         named = Message("The reason named most is “{reason}”: read what people wrote about it", reason=first.name)
         steps.append(Step(named, f"/comments?{at}"))
-    if standing is None or standing.few:
+    if asks and (standing is None or standing.few):
         few = Message(
             "An index needs {below} sheets of days that are over; {count} are counted so far: ask at the counter, and "
             "hand out links or QR codes",

@@ -116,8 +116,14 @@ def index_page(
         "response": lambda place: place.response_rate,
         "index": lambda place: place.figure(item).index,
     }
-    found = [place for place in result.of(by) if holds(q, *place.name.texts, place.key)]
     by_code = {agency.code: agency for agency in agencies.values()}
+    first_day = parse_period(result.period).first_day
+    ended = {one.code for one in agencies.values() if one.last_day is not None and one.last_day < first_day}
+    found = [
+        place
+        for place in result.of(by)
+        if holds(q, *place.name.texts, place.key) and (by != "agency" or place.sheets or place.key not in ended)
+    ]
     return render(
         request,
         "survey_index.html",

@@ -174,7 +174,12 @@ def _standings(connection: Connection, province_id: int, period: Period) -> Stan
     )
     whole = now.of("province")[0]
     active = {agency.code: agency for agency in read_agencies(connection, province_id)}
-    places = [place for place in now.of("agency") if place.key in active]
+    # what had ended before the period is listed where it still has sheets alone: nobody asks citizens of it for more
+    places = [
+        place
+        for place in now.of("agency")
+        if place.key in active and (place.sheets or not active[place.key].ended_before(period.first_day))
+    ]
     lines = _lines(places)
     last_figures, year_figures = (
         {(place.dimension, place.key): place.figure(WHOLE) for place in result.places} for result in (last, year)

@@ -9,9 +9,11 @@ from anyio import to_thread
 from fastapi import APIRouter, HTTPException, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipeline.calendar import today
 from pipeline.errors import NotFoundError
 from pipeline.language import Message
 from server.catalogue.reading import read_catalogue
+from server.catalogue.succession import existing_successor
 from server.channels.gateway.gateway import Gateway, find_gateway, is_first, is_genuine, next_to_ask, receive
 from server.channels.gateway.signing import Call
 from server.channels.online.invitations import issue, links_of_portal
@@ -184,14 +186,15 @@ async def link(request: Request, code: str) -> Link:
     def work() -> str:
         with write(engine_of(request)) as connection:
             try:
-                agency = read_catalogue(connection, gateway.province_id).agency(wanted.agency)
+                named = read_catalogue(connection, gateway.province_id).agency(wanted.agency)
             except NotFoundError as error:
                 raise HTTPException(422, error.message) from None
             scope = Scope(gateway.province_id)
-            if links_of_portal(connection, scope, gateway.round_id, agency.id) >= LINKS_A_DAY:
+            agency_id = existing_successor(connection, scope, named.id, today())
+            if links_of_portal(connection, scope, gateway.round_id, agency_id) >= LINKS_A_DAY:
                 raise HTTPException(409, Message("This unit has had {most} new links today.", most=LINKS_A_DAY))
             return issue(
-                connection, gateway.province_id, gateway.round_id, agency.id, service_group=wanted.service_group
+                connection, gateway.province_id, gateway.round_id, agency_id, service_group=wanted.service_group
             )[0]
 
     token = await to_thread.run_sync(work)

@@ -22,6 +22,7 @@ from sqlalchemy import Column, Connection, Table, func
 from pipeline.calendar import Period, day_index, today
 from pipeline.errors import ConflictError, InvalidError, NotFoundError
 from pipeline.language import Message
+from server.catalogue.succession import existing_successor
 from server.channels.online.invitations import ALPHABET, TOKEN_LENGTH, digest
 from server.core.disclosure import hidden_places
 from server.core.provinces import read_setting
@@ -151,7 +152,7 @@ def _agency(connection: Connection, scope: Scope, unit: str) -> int:
     for column in (agencies.c.official_code, agencies.c.code):
         found = connection.execute(query.where(func.upper(column) == unit.upper())).scalars().first()
         if found is not None:
-            return int(found)
+            return existing_successor(connection, scope, int(found), today())
     raise NotFoundError(Message("No agency has the official code {unit}.", unit=unit))
 
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipeline.errors import NotFoundError
+from pipeline.calendar import today
 from pipeline.instruments import DONT_KNOW, NOT_APPLICABLE, OVERALL, Instrument
 from pipeline.instruments.instrument import MAX_SLOTS
 from pipeline.language import Joined, Message, reason_of, translator
@@ -65,11 +65,13 @@ def paper_page(request: Request, user: SurveyManager, round_id: RowId) -> Respon
     """Printing, progress by enumerator, agreement of double entry, forms that wait."""
     with read(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
+        catalogue = read_catalogue(connection, user.province_id)
         return render(
             request,
             "survey_paper.html",
             round=found,
-            catalogue=read_catalogue(connection, user.province_id),
+            catalogue=catalogue,
+            agencies=catalogue.existing(today()),
             people=all_enumerators(connection, user.scope, active=True),
             progress=supervision(connection, user.province_id, round_id),
             agreement=agreement(connection, user.province_id, round_id),
@@ -96,8 +98,7 @@ def print_page(
     with write(engine_of(request)) as connection:
         found = find_round(connection, user.province_id, round_id=round_id)
         catalogue = read_catalogue(connection, user.province_id)
-        if agency not in catalogue.agencies:
-            raise NotFoundError(Message("There is no such agency."))
+        catalogue.existing_one(agency, today())
         codes = print_forms(
             connection,
             user.province_id,
