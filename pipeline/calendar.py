@@ -19,6 +19,7 @@ from itertools import pairwise
 
 from pipeline.errors import ClockError, ConfigError, InvalidError, StatisticsError
 from pipeline.language import Day, Message, Month, in_language
+from pipeline.text import without_marks
 from pipeline.wire import EPOCH_DAY, PeriodKind
 
 INDOCHINA = timezone(timedelta(hours=7))
@@ -208,34 +209,72 @@ def period_of_months(first: int, last: int) -> Period:
     return Period(name, first, last)
 
 
-_PERIOD = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?", re.ASCII)
+_YEAR = r"(?P<year>\d{4})"
+_THEN = r"(?: ?[-/.,] ?| nam | )"
+_MONTH = re.compile(rf"(?:{_YEAR}[-/](?P<month>\d{{1,2}})|(?P<month2>\d{{1,2}})[-/](?P<year2>\d{{4}}))")
+_MONTH_IN_WORDS = re.compile(rf"(?:thang|t\.?) ?(?P<month>\d{{1,2}}){_THEN}{_YEAR}")
+_MONTH_ENGLISH = re.compile(rf"(?P<name>[a-z]{{3,9}})\.? ?[-/,]? ?{_YEAR}")
+_ENGLISH = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
+            "november", "december")  # fmt: skip
+_YEAR_IN_WORDS = re.compile(rf"(?:nam )?{_YEAR}")
+_QUARTER = re.compile(rf"{_YEAR}[-/ ]?q(?P<quarter>[1-4])")
+_QUARTER_IN_WORDS = re.compile(rf"(?:quy|quarter|q)\.? ?(?P<quarter>[1-4]|iv|i{{1,3}}){_THEN}{_YEAR}")
+_FIRST_MONTHS = re.compile(rf"(?P<count>[69]) thang dau nam {_YEAR}|6 thang cuoi nam (?P<year2>\d{{4}})")
+_ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
+_TO = re.compile(r" ?\.\. ?| - | den ")
+
+
+def read_year_month(plain: str) -> tuple[int, int] | None:
+    """(year, month) of `2026-07`, `07/2026`, `thang 7/2026`, `t7/2026`, `thang 7 nam 2026`, `jul 2026`; None: none of
+    these. `plain`: as `pipeline.text.without_marks` makes it. The month is not looked at: 13 is given back."""
+    match = _MONTH.fullmatch(plain) or _MONTH_IN_WORDS.fullmatch(plain)
+    if match is not None:
+        groups = match.groupdict()
+        return int(groups["year"] or groups["year2"]), int(groups["month"] or groups["month2"])
+    if match := _MONTH_ENGLISH.fullmatch(plain):
+        found = [number for number, name in enumerate(_ENGLISH, start=1) if name.startswith(match["name"])]
+        if len(found) == 1:
+            return int(match["year"]), found[0]
+    return None
 
 
 def parse_period(text: str) -> Period:
-    """`2026`, `2026-Q3`, `2026-07` or `2026-01..2026-07`. Raises `InvalidError`."""
-    first, dots, last = text.strip().partition("..")
-    if dots:
-        left, right = parse_period(first), parse_period(last)
+    """`2026`, `2026-Q3`, `2026-07`, `2026-01..2026-07`, and as people write these and `Period.words` shows them:
+    `Năm 2026`, `Quý III/2026`, `Q3 2026`, `Tháng 7/2026`, `Jul 2026`, `6 tháng đầu năm 2026`, `Tháng 1/2026 – Tháng
+    7/2026`. Raises `InvalidError`."""
+    plain = without_marks(text)
+    parts = _TO.split(plain)
+    if len(parts) == 2:
+        left, right = (_one_period(part, text) for part in parts)
         if right.last_month < left.first_month:
             raise InvalidError(
                 Message("The period {text} ends before it begins.", text=text),
                 Message("Write the earlier month first."),
             )
         return period_of_months(left.first_month, right.last_month)
-    match = _PERIOD.fullmatch(first)
-    if match is None or not DAY_ZERO.year <= int(match[1]) < date.max.year:
+    return _one_period(plain, text)
+
+
+def _one_period(plain: str, text: str) -> Period:
+    year, first, count = 0, 1, 12
+    if match := _YEAR_IN_WORDS.fullmatch(plain):
+        year = int(match["year"])
+    elif match := _QUARTER.fullmatch(plain) or _QUARTER_IN_WORDS.fullmatch(plain):
+        quarter = match["quarter"]
+        year, count = int(match["year"]), 3
+        first = 3 * (_ROMAN.get(quarter) or int(quarter)) - 2
+    elif match := _FIRST_MONTHS.fullmatch(plain):
+        year, count = int(match["year"] or match["year2"]), int(match["count"] or 6)
+        first = 1 if match["count"] else 7
+    elif (found := read_year_month(plain)) and 1 <= found[1] <= 12:
+        (year, first), count = found, 1
+    if not DAY_ZERO.year <= year < date.max.year:
         raise InvalidError(
             Message("'{text}' is no period.", text=text),
             Message("Write 2026, 2026-Q3, 2026-07 or 2026-01..2026-07, from {year} on.", year=DAY_ZERO.year),
         )
-    start = (int(match[1]) - DAY_ZERO.year) * 12
-    if match[2]:
-        start += 3 * (int(match[2]) - 1)
-        return period_of_months(start, start + 2)
-    if match[3]:
-        start += int(match[3]) - 1
-        return period_of_months(start, start)
-    return period_of_months(start, start + 11)
+    start = (year - DAY_ZERO.year) * 12 + first - 1
+    return period_of_months(start, start + count - 1)
 
 
 def quarter_of_month(month: int) -> Period:

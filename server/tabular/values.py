@@ -11,7 +11,7 @@ import unicodedata
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-from pipeline.calendar import INDOCHINA, day_index, month_of_day
+from pipeline.calendar import INDOCHINA, day_index, month_of_day, read_year_month
 from pipeline.language import Message
 from pipeline.text import match_key, one_line, without_marks
 
@@ -27,11 +27,6 @@ _TIME = (
 _DAY = re.compile(r"^(?P<day>\d{1,2})[/.-](?P<month>\d{1,2})[/.-](?P<year>\d{4}|\d{2})" + _TIME + "$", re.IGNORECASE)
 _ISO = re.compile(r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})" + _TIME + "$", re.IGNORECASE)
 _IN_WORDS = re.compile(r"^(?:ngay )?(?P<day>\d{1,2}) thang (?P<month>\d{1,2}) nam (?P<year>\d{4})$")
-_MONTH = re.compile(r"^(?:(?P<year>\d{4})[-/](?P<month>\d{1,2})|(?P<month2>\d{1,2})[-/](?P<year2>\d{4}))$")
-_MONTH_IN_WORDS = re.compile(r"^(?:thang|t\.?) ?(?P<month>\d{1,2})(?: ?[-/.,] ?| nam | )(?P<year>\d{4})$")
-_MONTH_ENGLISH = re.compile(r"^(?P<name>[a-z]{3,9})\.? ?[-/,]? ?(?P<year>\d{4})$")
-_ENGLISH = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
-            "november", "december")  # fmt: skip
 
 LEVELS = 5
 """From very dissatisfied to very satisfied."""
@@ -214,12 +209,8 @@ def _local_day(day: date, match: re.Match[str], zone_of_others: tzinfo | None) -
 def read_month(text: str) -> int:
     """Month index of `2026-07`, `07/2026`, `Tháng 7/2026`, `T7/2026`, `tháng 7 năm 2026`, `Jul 2026`, or of a day."""
     plain = digits_of(without_marks(text))
-    match = _MONTH.match(plain) or _MONTH_IN_WORDS.match(plain)
-    if match is not None:
-        groups = match.groupdict()
-        year, month = int(groups["year"] or groups["year2"]), int(groups["month"] or groups["month2"])
-    elif (english := _MONTH_ENGLISH.match(plain)) and (found := _english_month(english["name"])):
-        year, month = int(english["year"]), found
+    if found := read_year_month(plain):
+        year, month = found
     elif match := _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(plain):
         if match.re is _DAY and match["month"] in ("1", "01") and 1 < int(match["day"]) <= 12:
             raise ValueError(
@@ -231,11 +222,6 @@ def read_month(text: str) -> int:
     if not 1 <= month <= 12:
         raise ValueError(Message("no such month: '{text}'", text=text[:20]))
     return month_of_day(read_day(f"1/{month}/{year}"))
-
-
-def _english_month(name: str) -> int:
-    found = [n for n, full in enumerate(_ENGLISH, start=1) if full.startswith(name)]
-    return found[0] if len(found) == 1 else 0
 
 
 _PHONE = re.compile(r"^(?:\(?(?P<prefix>\+84|0084)\)?)?(?P<rest>[\d .()\-]*)$")

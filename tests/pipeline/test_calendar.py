@@ -22,6 +22,7 @@ from pipeline.calendar import (
     month_words,
     parse_holidays,
     parse_period,
+    period_of_months,
     quarter_of_month,
     vietnamese_holidays,
     window_end_s,
@@ -30,6 +31,7 @@ from pipeline.calendar import (
     window_start_s,
 )
 from pipeline.errors import ClockError, ConfigError, InvalidError
+from pipeline.text import without_marks
 from pipeline.wire import PeriodKind
 
 YEARS = st.dates(DAY_ZERO, date(2090, 12, 31))
@@ -66,10 +68,46 @@ def test_before_day_zero_there_is_no_day() -> None:
         day_at(DAY_ZERO_S - 1)
 
 
-@pytest.mark.parametrize("text", ["", "26", "2019", "2026-Q5", "2026-13", "2026-07..2026-01", "２０２６", "9999"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "26", "2019", "2026-Q5", "2026-13", "2026-07..2026-01", "9999", "Quý V/2026", "Quý/2026",
+     "Q0 2026", "Tháng 13/2026", "Tháng 0/2026", "J 2026", "9 tháng cuối năm 2026", "2026 2027", "1/7/2026", "..", "-"],
+)  # fmt: skip
 def test_what_is_no_period_is_refused(text: str) -> None:
     with pytest.raises(InvalidError):
         parse_period(text)
+
+
+@given(st.integers(0, 12 * 60), st.sampled_from([1, 2, 3, 6, 7, 9, 12, 24]), st.sampled_from(["vi", "en"]))
+def test_what_a_page_shows_of_a_period_is_understood(first: int, length: int, lang: str) -> None:
+    """Whoever types what stands on the page is not told that it is no period."""
+    period = period_of_months(first, first + length - 1)
+    shown = period.words(lang)
+    for text in (shown, shown.upper(), without_marks(shown), f"  {shown} ", period.name, period.name.lower()):
+        assert parse_period(text) == period
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("quý 3 năm 2026", "2026-Q3"),
+        ("Quý Ⅲ/2026", "2026-Q3"),
+        ("Q3/2026", "2026-Q3"),
+        ("2026 q3", "2026-Q3"),
+        ("tháng 07 năm 2026", "2026-07"),
+        ("7/2026", "2026-07"),
+        ("T7/2026", "2026-07"),
+        ("July 2026", "2026-07"),
+        ("6 tháng đầu năm 2026", "2026-01..2026-06"),
+        ("6 tháng cuối năm 2026", "2026-07..2026-12"),
+        ("9 tháng đầu năm 2026", "2026-01..2026-09"),
+        ("01/2026 - 07/2026", "2026-01..2026-07"),
+        ("tháng 1/2026 đến tháng 7/2026", "2026-01..2026-07"),
+        ("２０２６", "2026"),
+    ],
+)
+def test_periods_as_people_write_them(text: str, name: str) -> None:
+    assert parse_period(text).name == name
 
 
 def test_months_as_people_write_them() -> None:
