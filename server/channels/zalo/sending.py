@@ -1,8 +1,9 @@
 """Messages to those on a round's list of numbers. A number is deleted with its sending; what goes to Zalo beside it is
 the unit's name and the hash of a token that nobody keeps.
 
-Who cannot be reached by Zalo stays on the list as `failed`. What Zalo refuses of everybody (quota, template, keys)
-ends the run, and whoever was not sent anything is to be asked as before.
+Who cannot be reached by Zalo stays on the list as `failed`; so does one whom it refuses for a reason that is not known
+here, where it takes the next ones: no single number holds a list up. What it refuses of several in a row (quota,
+template, keys) ends the run, and whoever was not sent anything is to be asked as before.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ FIRST, LAST = time(7, 0), time(21, 0)
 """Zalo itself takes nothing from 22 to 6."""
 VALID_DAYS = 30
 MAX_UNSURE = 3
+MAX_REFUSED = 3
+"""So many refusals in a row, of reasons that are not one person's, are of everybody."""
 TRACKING_LENGTH = 48
 """Of the token's hash, hex: 192 bits; Zalo takes no longer ones."""
 UNREACHABLE = frozenset({-108, -110, -114, -118, -119, -139})
@@ -38,8 +41,8 @@ UNREACHABLE = frozenset({-108, -110, -114, -118, -119, -139})
 
 @dataclass(slots=True)
 class Sent:
-    """What a run did. `unsure`: nobody knows whether it was sent, so it is not sent again. `stopped`: Zalo's error that
-    ended the run, 0 where none did."""
+    """What a run did. `unsure`: nobody knows whether it was sent, so it is not sent again. `stopped`: Zalo's error of
+    those that were put back, 0 where there was none."""
 
     sent: int = 0
     unreachable: int = 0
@@ -87,6 +90,7 @@ def send_round(
     with write(engine) as connection:
         letters = _take(connection, scope, round_id, most, user_id)
     done = Sent()
+    refused: list[_Letter] = []
     for number, letter in enumerate(letters):
         try:
             left = zalo.send(letter.phone, template, {parameter: letter.unit}, tracking_of(letter.token))
@@ -95,23 +99,23 @@ def send_round(
                 done.unsure += 1
                 if done.unsure < MAX_UNSURE:
                     continue
-                _put_back(engine, scope, letters[number + 1 :], done)
-                return done
+                return _put_back(engine, scope, [*refused, *letters[number + 1 :]], done)
             if error.number in UNREACHABLE:
-                done.unreachable += 1
-                with write(engine) as connection:
-                    _forget(connection, scope, letter, "failed")
+                _not_reached(engine, scope, [letter], done)
                 continue
             done.stopped = error.number or 1
-            _put_back(engine, scope, letters[number:], done)
-            return done
+            refused.append(letter)
+            if len(refused) == MAX_REFUSED:
+                return _put_back(engine, scope, [*refused, *letters[number + 1 :]], done)
+            continue
         done.sent += 1
         with write(engine) as connection:
             connection.execute(scope.delete(phone_contacts).where(phone_contacts.c.id == letter.contact))
+        _not_reached(engine, scope, refused, done)  # the one behind them was taken: it was about them
+        refused, done.stopped = [], 0
         if left == 0:
-            _put_back(engine, scope, letters[number + 1 :], done)
-            return done
-    return done
+            return _put_back(engine, scope, letters[number + 1 :], done)
+    return _put_back(engine, scope, refused, done)
 
 
 def sent_today(engine: Engine, scope: Scope) -> int:
@@ -145,11 +149,19 @@ def _take(connection: Connection, scope: Scope, round_id: int, most: int, user_i
     return letters
 
 
-def _put_back(engine: Engine, scope: Scope, letters: list[_Letter], done: Sent) -> None:
+def _put_back(engine: Engine, scope: Scope, letters: list[_Letter], done: Sent) -> Sent:
     with write(engine) as connection:
         for letter in letters:
             _forget(connection, scope, letter, "to_ask")
     done.put_back += len(letters)
+    return done
+
+
+def _not_reached(engine: Engine, scope: Scope, letters: list[_Letter], done: Sent) -> None:
+    with write(engine) as connection:
+        for letter in letters:
+            _forget(connection, scope, letter, "failed")
+    done.unreachable += len(letters)
 
 
 def _forget(connection: Connection, scope: Scope, letter: _Letter, state: str) -> None:

@@ -12,6 +12,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, insert, select
 
 from pipeline.calendar import today
@@ -49,12 +51,18 @@ class World:
                               last_day=last, user_id=None)  # fmt: skip
             self.round = made.id
             self.agency = agency_id(connection, self.province, "xa-c")
-            fixed = {"province_id": self.province, "round_id": self.round, "agency_id": self.agency}
-            more = {"service_group": 2, "state": "to_ask", "expires_day": today() + 90}
-            connection.execute(insert(phone_contacts), [{**fixed, **more, "phone": phone} for phone in PHONES])
+        self.list_numbers()
         self.keys = KeyFile(folder / "zalo.json")
         self.keys.write(Keys(APP, SECRET, "r0"))
         self.zalo = Zalo(self.keys, zalo.url, zalo.url)
+
+    def list_numbers(self) -> None:
+        """The three numbers, and no others."""
+        fixed = {"province_id": self.province, "round_id": self.round, "agency_id": self.agency}
+        more = {"service_group": 2, "state": "to_ask", "expires_day": today() + 90}
+        with write(self.store) as connection:
+            connection.execute(phone_contacts.delete())
+            connection.execute(insert(phone_contacts), [{**fixed, **more, "phone": phone} for phone in PHONES])
 
     def send(self, most: int = 10, now: datetime = NOON) -> Sent:
         return send_round(
@@ -151,6 +159,35 @@ def test_a_refusal_of_all_ends_the_run_and_loses_nobody(world: World, set_up: di
     assert world.send() == Sent(put_back=3, stopped=number)
     assert set(world.states().values()) == {"to_ask"}
     assert world.rights() == 0
+
+
+def test_one_number_of_an_unknown_refusal_does_not_hold_up_the_others(world: World) -> None:
+    """Zalo has some fifty numbers for why not, and new ones: whoever had shut the account out stood first in the list,
+    and every run ended there."""
+    world.fake.refuses = {"84912345678": -141}
+    assert world.send() == Sent(sent=2, unreachable=1)
+    assert world.states() == {PHONES[0]: "failed"}
+    assert world.rights() == 2
+
+
+def test_the_last_of_a_list_is_asked_again_where_nobody_behind_it_tells_why(world: World) -> None:
+    world.fake.refuses = {"84900000001": -141}
+    assert world.send() == Sent(sent=2, put_back=1, stopped=-141)
+    assert world.states() == {PHONES[2]: "to_ask"}
+
+
+@given(st.lists(st.sampled_from([0, -118, -131, -141, -9]), min_size=3, max_size=3), st.integers(1, 3))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_number_is_sent_to_kept_or_told(world: World, answers: list[int], most: int) -> None:
+    world.list_numbers()
+    world.fake.refuses = {f"84{phone[1:]}": number for phone, number in zip(PHONES, answers, strict=True) if number}
+    before = len(world.fake.sent)
+    done = world.send(most=most)
+    assert done.sent == len(world.fake.sent) - before
+    assert done.sent + done.unreachable + done.put_back == most
+    assert (done.stopped != 0) == (done.put_back > 0)
+    states = list(world.states().values())
+    assert (states.count("failed"), states.count("to_ask")) == (done.unreachable, 3 - most + done.put_back)
 
 
 def test_the_quota_ends_in_the_middle(world: World) -> None:
