@@ -103,6 +103,8 @@ def _long_number(found: re.Match[str]) -> str:
 def _code(found: re.Match[str]) -> str:
     """A token with four digits or more and a letter: a dossier, a plate; five digits or six without one."""
     token = found[0]
+    if _CLOCK.fullmatch(token):
+        return token
     digits = sum(letter.isdigit() for letter in token)
     lettered = any(letter.isalpha() for letter in token)
     return NUMBER if (lettered and digits >= 4) or (token.isdigit() and digits >= 5) else token
@@ -195,3 +197,10 @@ def _last_small(text: str, words: list[re.Match[str]], first: int, loud: bool) -
         ):
             last += 1
     return last
+
+
+def tells_somebody(text: str) -> str:
+    """The masked form of a text in which names, numbers or addresses were masked; '' where there were none. Days and
+    hours alone, which an answer about opening hours holds, tell nobody."""
+    masked = mask(text)
+    return masked if any(masked.count(one) > text.count(one) for one in (NUMBER, NAME, ADDRESS)) else ""

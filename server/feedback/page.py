@@ -19,6 +19,7 @@ from server.channels.forms import MAX_FIELDS, read_form
 from server.channels.online.invitations import issue
 from server.channels.pages import NOT_FOUND, public_limit, reasons_of, watch_of
 from server.core.labels import FEEDBACK_CATEGORIES, FEEDBACK_STATES, ROLE_NAMES
+from server.core.masking import tells_somebody
 from server.core.provinces import province_by_code, province_by_id
 from server.feedback.cases import (
     MAX_CHANGED,
@@ -60,6 +61,10 @@ _CLOSING = {
 }
 _FOR_ITS_HOLDER = Message("Whoever wrote reads your words with the code of the case.")
 _PUBLISHED = Message("Whoever wrote reads your words with the code of the case, and everybody on the public page.")
+_TELLS = Message(
+    "It seems to tell who somebody is. With that taken out it reads: “{masked}” Go back and take it out, unless it "
+    "names nobody."
+)
 _UNDO = Message("Today you can take it back, until it is judged.")
 Words = Annotated[str, Query(max_length=80)]
 _NOT_SHOWN = Message(
@@ -269,9 +274,12 @@ def feedback_status(
         )
         if status in _CLOSING and not sure and before is not None:
             asked = _CLOSING[status].with_params(number=number, agency=before.agency)
+            then = [_PUBLISHED if public else _FOR_ITS_HOLDER, _UNDO]
+            if public and (masked := tells_somebody(f"{answer}\n{changed}")):
+                then.insert(0, _TELLS.with_params(masked=masked))
             raise AskFirst(
                 asked,
-                then=Joined((_PUBLISHED if public else _FOR_ITS_HOLDER, _UNDO), " "),
+                then=Joined(then, " "),
                 yes=Message("Answer") if status == "answered" else Message("Refuse"),
                 fields={
                     "status": status,

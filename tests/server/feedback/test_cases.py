@@ -233,3 +233,30 @@ def test_a_case_by_its_pages(world: tuple[Province, Browser, Browser], store: En
         assert citizen.post("/feedback/nho/answer", form, form="/feedback/nho").status_code == 303
     assert "Vẫn chưa xong" in clerk.get(case).text
     assert clerk.get("/survey/feedback/999").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("answer", "seems"),
+    [
+        ("Kính gửi ông Nguyễn Văn Bình, hồ sơ của ông đã xong.", True),
+        ("Hồ sơ H15.50.05.13-261008-0975 đã trả.", True),
+        ("Liên hệ 0912 345 678 để nhận kết quả.", True),
+        ("Từ ngày 01/10/2026 nhận hồ sơ đến 17h30, cả thứ bảy.", False),
+        ("Đã bổ sung một cán bộ tiếp nhận.", False),
+    ],
+)
+def test_who_publishes_is_told_what_seems_to_name_somebody(
+    world: tuple[Province, Browser, Browser], store: Engine, answer: str, seems: bool
+) -> None:
+    """Official letters begin with a name; an answer for its holder alone may, one for everybody should not."""
+    mine, clerk, _citizen = world
+    with write(store) as connection:
+        receive(connection, mine.province_id, next(iter(mine.agencies.values())), category="delay", text="Trễ hẹn")
+        (one,) = items(connection, mine.province_id)
+    case = f"/survey/feedback/{one.id}"
+    told = "Có vẻ nội dung này cho biết"
+    for part in ("answer", "changed"):
+        form = {"status": "answered", "answer": "Đã xong", "public": "true", part: answer}
+        assert (told in clerk.post(case, form, form=case).text) == seems
+    alone = {"status": "answered", "answer": answer}
+    assert told not in clerk.post(case, alone, form=case).text
