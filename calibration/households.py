@@ -158,11 +158,19 @@ def village_state(drawn: DrawnVillage, contacts: Iterable[Contact], calls: int =
     known: dict[int, Contact] = {}
     every = {*drawn.picks, *drawn.replacements}
     for contact in contacts:
-        if contact.number not in every or contact.number in known or contact.calls < 1:
+        which = {"number": contact.number, "village": drawn.village.name, "commune": drawn.village.commune}
+        if contact.number not in every:
             raise StatisticsError(
-                Message("Household {number} of {village} was not drawn, or is told twice.", number=contact.number,
-                        village=drawn.village.name)
-            )  # fmt: skip
+                Message("Household {number} of {village}, {commune} was not drawn.", **which),
+                Message("Use the list, the numbers and the seed of the draw."),
+            )
+        if contact.number in known:
+            raise StatisticsError(
+                Message("Household {number} of {village}, {commune} is told twice.", **which),
+                Message("Keep its last visit alone, with how many there were."),
+            )
+        if contact.calls < 1:
+            raise StatisticsError(Message("Household {number} of {village}, {commune} has no visit.", **which))
         known[contact.number] = contact
     again: list[int] = []
     lost = 0

@@ -64,6 +64,19 @@ def test_what_is_left_to_do_and_the_share(frame: Path, tmp_path: Path, capsys: p
     assert re.search(r"\d+[.,]\d % \(\d+[.,]\d .+ \d+[.,]\d %\)", told)
 
 
+def test_a_household_that_was_not_drawn_and_one_that_is_told_twice_are_told_apart(
+    frame: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = _contacts(frame, tmp_path).read_text("utf-8").splitlines()[1]
+    commune, village = first.split(",")[:2]
+    for row, words in ((first, "is told twice"), (f"{commune},{village},999999,1,answered,1", "was not drawn")):
+        path = _contacts(frame, tmp_path, row)
+        assert main(["server", "households", str(frame), *DRAW, "--contacts", str(path)]) != 0
+        told = capsys.readouterr().err
+        assert words in told
+        assert commune in told, "villages of two communes may bear one name"
+
+
 @pytest.mark.parametrize(
     "row",
     [
