@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from calibration.counter_prior import CounterPrior, counter_prior
@@ -74,6 +74,18 @@ class Analysis:
     curves: dict[str, ResponseCurve]
     counter_priors: dict[str, CounterPrior]
     """Of each agency group with releases: what its boxes' fusion should take for likely beforehand."""
+
+    def watched(self) -> Analysis:
+        """The same of a period that is not over: intervals hold however often they are looked at."""
+        agencies = (
+            replace(
+                one,
+                fused=one.fused.watched(),
+                service_groups={name: fused.watched() for name, fused in one.service_groups.items()},
+            )
+            for one in self.agencies
+        )
+        return replace(self, agencies=tuple(agencies))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per agency, service group and estimator."""

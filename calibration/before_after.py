@@ -9,7 +9,8 @@ Few agencies are improved, and small ones vary more. So chance is read off the c
 own standard deviation (sampling variance and a common variance by moments), are dealt to the improved agencies at their
 standard deviations, many times (Conley, Taber 2011; Ferman, Pinto 2019). The interval leaves out what the dealt changes
 exceed; the p-value is their share beyond the effect. Eight controls show no rare change: neither is narrower, or
-smaller, than by Student's distribution with a degree less than there are controls.
+smaller, than by Student's distribution with a degree less than there are controls. Controls that all changed alike
+(everybody satisfied everywhere) show no chance at all: then it is that of sampling.
 
 *Placebo*: the same with the last period before the improvement as if it had come one period earlier. An effect there is
 none of the improvement: then the agencies were on another way already, or were chosen for a bad quarter that passes.
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 DEALS: Final = 4000
 FEWEST_CONTROLS: Final = 8
+ALIKE: Final = 1e-12
+"""Differences of shares that are rounding."""
 COLOURS: Final = ("#b45f06", "#0b4f6c")
 
 
@@ -147,13 +150,16 @@ def _effect(
             Message("Before and after: an improved agency, and at least {count} others.", count=FEWEST_CONTROLS)
         )
     k, n, effect, treated = k[seen], n[seen], effect[seen], treated[seen]
-    pooled = (k.sum() + 1.0) / (n.sum() + 2.0)
-    change, psi = np.zeros(len(n)), np.zeros(len(n))
+    change, per_spread = np.zeros(len(n)), np.zeros(len(n))
     for side, sign in zip(sides, (-1.0, 1.0), strict=True):
         asked = n[:, side].sum(axis=1)
         change += sign * k[:, side].sum(axis=1) / asked
-        psi += pooled * (1 - pooled) * (n[:, side] * effect[:, side]).sum(axis=1) / asked**2
+        per_spread += (n[:, side] * effect[:, side]).sum(axis=1) / asked**2
     control = change[~treated]
+    are_alike = bool(np.ptp(control) < ALIKE)
+    added = 2.0 if are_alike else 1.0
+    pooled = (k.sum() + added) / (n.sum() + 2.0 * added)
+    psi = pooled * (1 - pooled) * per_spread
     common = max(float(control.var(ddof=1) - psi[~treated].mean()), 0.0)
     spread = np.sqrt(common + psi)
     weight = 1.0 / np.square(spread)
@@ -169,8 +175,8 @@ def _effect(
     low, high = np.quantile(chance, [0.5 - level / 2, 0.5 + level / 2])
     p_value = (1.0 + float((np.abs(chance) >= abs(estimate)).sum())) / (DEALS + 1.0)
     # what is dealt goes no further than the controls did, of which there are few: never less than Student's
-    error = float(np.sqrt(np.square(standard).mean() * np.square(spread * (shares[0] - shares[1])).sum()))
+    of_controls = 1.0 if are_alike else float(np.square(standard).mean())
+    error = float(np.sqrt(of_controls * np.square(spread * (shares[0] - shares[1])).sum()))
     half = float(t_quantile(len(control) - 1.0, level)) * error
-    if error > 0:
-        p_value = max(p_value, 2.0 * float(stdtr(len(control) - 1.0, -abs(estimate) / error)))
+    p_value = max(p_value, 2.0 * float(stdtr(len(control) - 1.0, -abs(estimate) / error)))
     return Effect(estimate, estimate - max(float(high), half), estimate + max(-float(low), half), p_value)

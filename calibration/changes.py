@@ -42,19 +42,22 @@ def changes(
     level: float = LEVEL,
     lines: int = 1,
     watched: bool = False,
+    watched_before: bool = False,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(now - before, low, high) [...] of shares in 0..1 at `n_*` [...] effective answers, -1..1.
 
     `degrees_*`: of freedom behind the effective numbers (infinite: known). `lines`: how many such differences are read
-    together. `watched`: `now` is not over, and is looked at day by day (`calibration.sequences`). Raises
-    `StatisticsError` for fewer than one line."""
+    together. `watched`, `watched_before`: that side is not over, and is looked at day by day (`calibration.sequences`).
+    Raises `StatisticsError` for fewer than one line."""
     each = level_of_each(level, lines)
     one, other = np.asarray(now, dtype=np.float64), np.asarray(before, dtype=np.float64)
-    if watched:
-        low_now, high_now = share_sequence(one, sure(n_now, degrees_now, each), each)
-    else:
-        low_now, high_now = wilson(one, n_now, t_quantile(degrees_now, each))
-    low_before, high_before = wilson(other, n_before, t_quantile(degrees_before, each))
+    (low_now, high_now), (low_before, high_before) = (
+        share_sequence(share, sure(n, degrees, each), each) if runs else wilson(share, n, t_quantile(degrees, each))
+        for share, n, degrees, runs in (
+            (one, n_now, degrees_now, watched),
+            (other, n_before, degrees_before, watched_before),
+        )
+    )
     change = one - other
     low = change - np.hypot(one - low_now, high_before - other)
     high = change + np.hypot(high_now - one, other - low_before)

@@ -70,6 +70,13 @@ class Fused:
     correction: CorrectedEstimate | None
     """None where there is no calibrated curve or no table: `efficiency.verdict` says which."""
 
+    def watched(self) -> Fused:
+        """The same with intervals that hold however often they are looked at."""
+        corrected = self.correction
+        if corrected is not None:
+            corrected = replace(corrected, estimate=corrected.estimate.watched())
+        return Fused(self.explicit.watched(), self.efficiency.watched(), corrected)
+
 
 def _explicit(unit: Unit, settings: Settings) -> tuple[Estimate, float]:
     """The explicit estimate of a unit, and its variance."""

@@ -162,11 +162,13 @@ class Estimate:
         )
 
     def watched(self) -> Estimate:
-        """The same with an interval that holds however often it is looked at (`calibration.sequences`)."""
+        """The same with an interval that holds however often it is looked at (`calibration.sequences`), never narrower
+        than for one look: of few days `n_eff` is not known for sure."""
         if self.estimate is None:
             return self
         low, high = share_sequence(self.estimate, self.n_eff, self.interval.level)
-        return replace(self, interval=Interval(float(low), float(high), self.interval.level))
+        once = self.interval
+        return replace(self, interval=Interval(min(float(low), once.low), max(float(high), once.high), once.level))
 
     @property
     def index(self) -> float | None:

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, xlog1py, xlogy
 
-from calibration.intervals import LEVEL, normal_quantile, t_quantile
+from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 
 FloatArray = NDArray[np.float64]
 MIXTURE: Final = (4.0, 1.0)
@@ -68,6 +68,13 @@ def sure(n_eff: ArrayLike, degrees: ArrayLike, level: float = LEVEL) -> FloatArr
     """`n_eff` [...] answers known with `degrees` [...] of freedom, as so many that are known for sure: fewer by the
     square of Student's quantile over the normal one."""
     return np.asarray(np.asarray(n_eff) * np.square(normal_quantile(level) / t_quantile(degrees, level)))
+
+
+def at_every_look(share: ArrayLike, n_eff: ArrayLike, level: float = LEVEL) -> FloatArray:
+    """`n_eff` [...] answers as so many as whose plain interval is as wide as the sequence of `share` [...]: for what is
+    made of errors and not of intervals (ranks, means) and is looked at day by day."""
+    (low, high), (plain_low, plain_high) = share_sequence(share, n_eff, level), wilson(share, n_eff, level=level)
+    return np.asarray(np.asarray(n_eff) * np.square(np.minimum((plain_high - plain_low) / (high - low), 1.0)))
 
 
 def e_value(p_value: ArrayLike) -> FloatArray:

@@ -95,23 +95,33 @@ class ShareArrays:
         return replace(self, low=np.where(known, low, np.nan), high=np.where(known, high, np.nan))
 
 
-def shares(answers: Answers, combine: FloatArray, days: DayCorrelation) -> list[Share]:
+def shares(answers: Answers, combine: FloatArray, days: DayCorrelation, *, watched: bool = False) -> list[Share]:
     """The shares of all rows as one place (`place_shares`)."""
-    return place_shares(answers, np.zeros(len(answers.sheets), dtype=np.int64), 1, combine, days).of(0)
+    whole = np.zeros(len(answers.sheets), dtype=np.int64)
+    return place_shares(answers, whole, 1, combine, days, watched=watched).of(0)
 
 
 def place_shares(
-    answers: Answers, place: IntArray, places: int, combine: FloatArray, days: DayCorrelation
+    answers: Answers,
+    place: IntArray,
+    places: int,
+    combine: FloatArray,
+    days: DayCorrelation,
+    *,
+    watched: bool = False,
 ) -> ShareArrays:
     """Shares of every place, each row belonging to one (`place` [rows] below `places`), of `combine` [k, k]: figure j
     is the mean of base figures weighted by column j (a base figure itself: a one). `days`: `days_of` the whole
-    province. Time and memory grow with rows and places, not with their product.
+    province. Time and memory grow with rows and places, not with their product. `watched`: the period is not over, and
+    its figures are looked at day by day; days may then hang together as much as the answers leave open.
 
     Without weights each answer counts the same: the SIPAS index, reproducible from the exported sheets by hand. With
     them a figure is the mean of the cells' shares by the cells' transactions; a cell without a valid answer to a
     question takes no part in it: its weight goes to the others (post-stratification; Holt, Smith 1979). What is sought
     is the share of the frame's transactions: those asked are no chance any more (finite population correction), and
     cells that a plan drew stand for size / chance, the draw's variance added (two-stage; Cochran 1977, ch. 11)."""
+    if watched:
+        return place_shares(answers, place, places, combine, days.at_most()).watched()
     if answers.design.weight is None:
         valid, satisfied = (sum_rows(one, place, places) for one in (answers.valid, answers.satisfied))
         with np.errstate(divide="ignore", invalid="ignore"):

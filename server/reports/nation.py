@@ -33,7 +33,7 @@ from pipeline.language import Message, Text
 from server.core.provinces import all_provinces
 from server.core.scope import Scope
 from server.reports.workbook import index_sheets
-from server.scores.comparing import effective
+from server.scores.comparing import ranked_by
 from server.scores.fused import agency_scores
 from server.scores.held import version_of
 from server.scores.index import WHOLE, compute_index
@@ -69,7 +69,8 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A province that is done: its figures, and what they cost. `index`, `low`, `high` 0..100, None where too
-    few answered. `n_eff`: answers behind it, if they did not hang together. `peak_mib`: of its process."""
+    few answered. `n_eff`: answers behind it, if they did not hang together (of a period that runs: and were
+    looked at once). `peak_mib`: of its process."""
 
     code: str
     name: Text
@@ -171,7 +172,7 @@ def score_province(task: Task) -> Scored:
         index=whole.index,
         low=whole.low,
         high=whole.high,
-        n_eff=effective(whole),
+        n_eff=ranked_by(whole),
         seconds=round(time.perf_counter() - began_s, 3),
         processor_s=round(time.process_time() - used_s, 3),
         peak_mib=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),

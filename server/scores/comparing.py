@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from calibration.changes import changes
+from calibration.changes import changes, level_of_each
+from calibration.intervals import LEVEL
 from calibration.ranks import RankSet, marginal_rank_set, rank_shares, smoothed_error
+from calibration.sequences import at_every_look, sure
 from pipeline.language import Message
 from server.scores.figures import Figure, Place
 from server.scores.index import WHOLE
@@ -45,6 +47,16 @@ def effective(figure: Figure) -> float:
     return (figure.valid or 0) / (figure.design_effect or 1.0)
 
 
+def ranked_by(figure: Figure, among: int = 1) -> float:
+    """The effective answers that a figure is ranked by `among` so many: of a period that is not over fewer, so that
+    what is said of ranks holds at every look."""
+    n = effective(figure)
+    if not figure.watched:
+        return n
+    level = level_of_each(LEVEL, among)
+    return float(at_every_look((figure.index or 0.0) / 100, sure(n, figure.degrees or 1.0), level))
+
+
 def difference(now: Figure, before: Figure, lines: int = 1) -> Change | None:
     """`now` less `before` with its 95 % interval; None where either figure is missing.
 
@@ -56,14 +68,11 @@ def difference(now: Figure, before: Figure, lines: int = 1) -> Change | None:
 def differences(pairs: Sequence[tuple[Figure, Figure | None]], lines: int = 1) -> list[Change | None]:
     """`difference` of each pair (now, before); thousands of them in one go."""
     found: list[Change | None] = [None] * len(pairs)
-    for watched in (False, True):
-        at = [
-            place
-            for place, (now, before) in enumerate(pairs)
-            if now.watched is watched and now.index is not None and before is not None and before.index is not None
-        ]
-        if not at:
-            continue
+    groups: dict[tuple[bool, bool], list[int]] = {}
+    for place, (now, before) in enumerate(pairs):
+        if now.index is not None and before is not None and before.index is not None:
+            groups.setdefault((now.watched, before.watched), []).append(place)
+    for (watched, watched_before), at in groups.items():
         ends = [
             np.array([(one.index or 0.0, effective(one), one.degrees or 1.0) for one in side if one is not None]).T
             for side in zip(*(pairs[place] for place in at), strict=True)
@@ -78,6 +87,7 @@ def differences(pairs: Sequence[tuple[Figure, Figure | None]], lines: int = 1) -
             degrees_before=degrees_before,
             lines=lines,
             watched=watched,
+            watched_before=watched_before,
         )
         for place, *row in zip(at, *((100 * one).tolist() for one in points), strict=True):
             found[place] = Change(*row)
@@ -86,19 +96,21 @@ def differences(pairs: Sequence[tuple[Figure, Figure | None]], lines: int = 1) -
 
 def ranking(places: Sequence[Place], item: str = WHOLE) -> list[RankSet]:
     """Rank sets of the agencies that have a figure; all hold at once with 95 %."""
-    known = [
-        (place.key, f.index / 100, effective(f)) for place in places if (f := place.figure(item)).index is not None
-    ]
-    return rank_shares([share for _, share, _ in known], [n for _, _, n in known], [name for name, _, _ in known])
+    return rank_shares(*_known([(place.key, place.figure(item)) for place in places]))
 
 
 def own_ranks(figures: Sequence[tuple[str, Figure]], code: str) -> RankSet | None:
     """The ranks of one agency alone among agencies (code, figure); None where it has no figure, or is alone.
 
     It holds with 95 % for whoever asks about this one agency; several agencies' beside each other are `ranking`."""
-    known = [(name, one.index / 100, effective(one)) for name, one in figures if one.index is not None]
-    names = [name for name, _, _ in known]
+    shares, n_eff, names = _known(figures)
     if code not in names or len(names) < 2:
         return None
-    shares, n_eff = [share for _, share, _ in known], [n for _, _, n in known]
     return marginal_rank_set(shares, smoothed_error(shares, n_eff), names, names.index(code))
+
+
+def _known(figures: Sequence[tuple[str, Figure]]) -> tuple[list[float], list[float], list[str]]:
+    """(Shares, the effective answers that they are ranked by, names) of those that have a figure."""
+    known = [(name, one) for name, one in figures if one.index is not None]
+    shares = [(one.index or 0.0) / 100 for _, one in known]
+    return shares, [ranked_by(one, len(known)) for _, one in known], [name for name, _ in known]

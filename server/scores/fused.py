@@ -80,10 +80,8 @@ def _score(
     response: float | None,
     left_out: bool,
     few: bool,
-    running: bool,
 ) -> AgencyScore:
-    """`few`: what ratings alone or with the tables would say is hidden. `running`: the period is not over, so that the
-    figures are looked at day by day."""
+    """`few`: what ratings alone or with the tables would say is hidden."""
     if few:
         return _hidden_score(agency, visits, known)
     explicit, efficiency = fused.explicit, fused.efficiency
@@ -92,9 +90,6 @@ def _score(
     corrected = fused.correction.estimate if fused.correction is not None else None
     if corrected is not None and corrected.estimate is None:
         corrected = None
-    if running:
-        explicit, efficiency, shown = explicit.watched(), efficiency.watched(), shown.watched()
-        corrected = corrected.watched() if corrected else None
     words = [VERDICTS[efficiency.verdict] if explicit.n else NO_RATINGS, *([LEFT_OUT] if left_out else [])]
     return AgencyScore(
         id=agency.code,
@@ -156,7 +151,8 @@ _analyses: Held[tuple[Analysis, Seen]] = Held(12)
 def analysis_of(
     connection: Connection, province_id: int, period: Period, cache_scope: str = ""
 ) -> tuple[Analysis, Seen]:
-    """The analysis of a province's period, and what was seen. `cache_scope` names the store; empty: not held."""
+    """The analysis of a province's period, and what was seen; of a period that is not over with intervals that hold
+    however often they are looked at. `cache_scope` names the store; empty: not held."""
     if not cache_scope:
         return _analyse(connection, province_id, period)
     version = version_of(connection, province_id)
@@ -168,6 +164,8 @@ def _analyse(connection: Connection, province_id: int, period: Period) -> tuple[
     months = agency_months(connection, province_id, period)
     level = float(read_setting(connection, province_id, "confidence"))
     analysis = analyze(months, period=day_range(period), settings=Settings(level=level))
+    if period.last_day >= today():
+        analysis = analysis.watched()
     seen: Seen = {}
     for month in months:
         if month.period == analysis.period:
@@ -198,7 +196,6 @@ def agency_scores(engine: Engine, province_id: int, period: Period, agency_id: i
             result.response_rate,
             agency.agency_id in hidden,
             agency.agency_id in few or 0 < result.fused.explicit.n < public.below,
-            period.last_day >= today(),
         )
         for agency in shown
         if (result := results.get(str(agency.agency_id))) is not None

@@ -412,11 +412,10 @@ def places_of(
     rows = found.place >= 0
     # nearly always every sheet is at a place, and answers need not be copied
     place, answers = found.place[rows], one.answers if rows.all() else one.answers.take(rows)
-    days = one.days.at_most() if one.watched else one.days
-    plain = place_shares(answers.unweighted(), place, count, combine, days)
-    weighted = place_shares(answers, place, count, combine, days)
-    if one.watched:
-        plain, weighted = plain.watched(), weighted.watched()
+    plain, weighted = (
+        place_shares(some, place, count, combine, one.days, watched=one.watched)
+        for some in (answers.unweighted(), answers)
+    )
     of_base = sum_rows(answers.valid, place, count)
     alone = np.bincount(place[one.alone[rows]], minlength=count)
     shift = np.full((count, m), np.nan)

@@ -1,9 +1,9 @@
 """What the other questions of a long instrument say: choices, several choices, numbers, and who answered.
 
 Shares are per cent of those who answered (of several choices: of those asked), with intervals at the effective number
-of answers, agency and day as clusters. "Does not concern me" and "don't know" leave both; they are counted beside. Free
-words are no figure (`server.ratings.comments`). What may be seen is decided by `server.core.disclosure`; who answered
-is shown for the whole province alone, in cells of at least 30 sheets.
+of answers, agency and day as clusters; while the period runs they hold at every look. "Does not concern me" and "don't
+know" leave both; they are counted beside. Free words are no figure (`server.ratings.comments`). What may be seen is
+decided by `server.core.disclosure`; who answered is shown for the whole province alone, in cells of at least 30 sheets.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from sqlalchemy import Connection
 
 from calibration.days import day_numbers
 from calibration.design import Design
-from calibration.survey_shares import Answers, days_of, place_shares
-from pipeline.calendar import Period, day_date
+from calibration.intervals import t_quantile
+from calibration.sequences import at_every_look
+from calibration.survey_shares import Answers, days_of, shares
+from pipeline.calendar import Period, day_date, today
 from pipeline.instruments import DONT_KNOW, KINDS, NOT_APPLICABLE, Instrument, Item
 from pipeline.instruments.instrument import NO, YES
 from pipeline.language import Message, Text
@@ -28,7 +30,6 @@ from server.scores.shown import shown_of
 
 DEMOGRAPHIC_FLOOR = 30
 """Fewest sheets in a cell about who answered, whatever the province's own floor is."""
-_Z = 1.959964
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def question_figures(
     for agency, day, slot, value, sheets in rows:
         if agency_id in (None, agency):
             by_slot[slot][agency, day][value] += sheets
+    watched = period.last_day >= today()
     months = shown.months_by_agency((instrument.code, instrument.version))
     unsafe = agency_id is None and not shown.is_safe(added_months(months, months))
     found = []
@@ -94,9 +96,8 @@ def question_figures(
             continue
         of_item = by_slot.get(item.slot, {})
         hidden = unsafe or agency_id in hidden_agencies or (people and not shown.shows("people"))
-        found.append(
-            _figure(item, None if block is None else block.named, {} if hidden else of_item, shown, people=people)
-        )
+        part = None if block is None else block.named
+        found.append(_figure(item, part, {} if hidden else of_item, shown, people=people, watched=watched))
     return found
 
 
@@ -110,7 +111,9 @@ def _choices(item: Item) -> list[tuple[int, Text | Message]]:
     return [(choice.number, choice.named) for choice in item.choices]
 
 
-def _figure(item: Item, part: Text | None, sums: Sums, shown: Published, *, people: bool) -> QuestionFigure:
+def _figure(
+    item: Item, part: Text | None, sums: Sums, shown: Published, *, people: bool, watched: bool
+) -> QuestionFigure:
     total: dict[int, int] = defaultdict(int)
     for values in sums.values():
         for value, sheets in values.items():
@@ -120,11 +123,11 @@ def _figure(item: Item, part: Text | None, sums: Sums, shown: Published, *, peop
         return QuestionFigure(item, part, None, None, None)
     without = (total[NOT_APPLICABLE], total[DONT_KNOW])
     if item.kind == "number":
-        return QuestionFigure(item, part, answered, *without, (), *_mean(sums, answered))
-    return QuestionFigure(item, part, answered, *without, _lines(item, sums, answered, people=people))
+        return QuestionFigure(item, part, answered, *without, (), *_mean(item, sums, answered, watched=watched))
+    return QuestionFigure(item, part, answered, *without, _lines(item, sums, people=people, watched=watched))
 
 
-def _lines(item: Item, sums: Sums, answered: int, *, people: bool) -> tuple[Line, ...]:
+def _lines(item: Item, sums: Sums, *, people: bool, watched: bool) -> tuple[Line, ...]:
     several = KINDS[item.kind].figure == "several"
     choices = _choices(item)
     keys = sorted(key for key, values in sums.items() if any(value >= 0 for value in values))
@@ -141,14 +144,14 @@ def _lines(item: Item, sums: Sums, answered: int, *, people: bool) -> tuple[Line
     days = [day_date(day) for _agency, day in keys]
     design = Design(day_numbers(days, min(days)), np.array([agency for agency, _day in keys], dtype=np.int64))
     answers = Answers(chosen, valid, valid[:, 0], design)
-    shares = place_shares(answers, np.zeros(len(keys), dtype=np.int64), 1, np.eye(len(choices)), days_of(answers)).of(0)
+    found = shares(answers, np.eye(len(choices)), days_of(answers), watched=watched)
     counts = {column: int(chosen[:, column].sum()) for column in range(len(choices))}
     hidden = hidden_places(counts, DEMOGRAPHIC_FLOOR) if people else frozenset()
     return tuple(
         Line(text, None, None, None, None)
         if column in hidden
         else Line(text, counts[column], _percent(one.estimate), _percent(one.low), _percent(one.high))
-        for column, ((_number, text), one) in enumerate(zip(choices, shares, strict=True))
+        for column, ((_number, text), one) in enumerate(zip(choices, found, strict=True))
     )
 
 
@@ -156,13 +159,19 @@ def _percent(share: float | None) -> float | None:
     return None if share is None else 100.0 * share
 
 
-def _mean(sums: Sums, answered: int) -> tuple[float, float, float]:
-    """Mean of a number, with the interval of a ratio whose clusters are agency and day (Cochran 1977, 6.4)."""
+def _mean(item: Item, sums: Sums, answered: int, *, watched: bool) -> tuple[float, float, float]:
+    """Mean of a number, with the interval of a ratio whose clusters are agency and day (Cochran 1977, 6.4), within what
+    may be answered. One cluster shows no spread: then the mean may be anything."""
     pairs = [
         (sum(value * n for value, n in values.items() if value >= 0), sum(n for v, n in values.items() if v >= 0))
         for values in sums.values()
+        if any(value >= 0 for value in values)
     ]
     mean = sum(total for total, _count in pairs) / answered
+    if len(pairs) < 2:
+        return mean, item.low, item.high
     left = sum((total - mean * count) ** 2 for total, count in pairs)
-    error = (len(pairs) / max(1, len(pairs) - 1) * left) ** 0.5 / answered
-    return mean, mean - _Z * error, mean + _Z * error
+    half = float(t_quantile(len(pairs) - 1)) * (len(pairs) / (len(pairs) - 1) * left) ** 0.5 / answered
+    if watched:
+        half *= (answered / float(at_every_look(0.5, answered))) ** 0.5
+    return mean, max(mean - half, item.low), min(mean + half, item.high)

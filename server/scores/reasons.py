@@ -1,9 +1,9 @@
 """Why people are not satisfied: the reasons that they ticked, with intervals, by agency, criterion, channel and month.
 
 A reason is asked where the overall answer is 1 to 3. A share is of these sheets: "of those who were not satisfied, so
-many in a hundred named the waiting". It has the interval of any other share (days are clusters), and is under the same
-rule of disclosure (`server.core.disclosure`): no share of fewer than `below` such sheets, and none that a difference
-of two views would tell.
+many in a hundred named the waiting". It has the interval of any other share (days are clusters; a sequence while the
+period runs), and is under the same rule of disclosure (`server.core.disclosure`): no share of fewer than `below` such
+sheets, and none that a difference of two views would tell.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from calibration.days import day_numbers
 from calibration.design import Design, distinct, sum_rows
 from calibration.survey_shares import Answers, days_of, shares
-from pipeline.calendar import Period, day_date, month_spoken
+from pipeline.calendar import Period, day_date, month_spoken, today
 from pipeline.instruments import Instrument
 from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
@@ -134,7 +134,7 @@ def _reasons_of(
         own = (given.agency == agency_id) & (str(agency_id) not in hidden)
         given = given.take(np.flatnonzero(own))
     sums = _sums(given, instrument, by_criterion=dimension == "criterion")
-    places = _places(connection, province_id, instrument, period, dimension)
+    places, watched = _places(connection, province_id, instrument, period, dimension), period.last_day >= today()
     keys = _keys(sums, dimension)
     asked = {key: int(sums.asked[keys == key].sum()) for key, _ in places}
     secret = hidden_places(asked, shown.below)
@@ -146,7 +146,7 @@ def _reasons_of(
     elif dimension in ("channel", "month") and not shown.shows(dimension):
         secret = frozenset(asked)
     return [
-        _place(sums, keys == key, instrument, dimension, key, name, hidden=key in secret)
+        _place(sums, keys == key, instrument, dimension, key, name, hidden=key in secret, watched=watched)
         for key, name in places
         if asked[key] or dimension == "province"
     ]
@@ -164,7 +164,8 @@ def _reasons_of_part(
     sums = _sums(given, instrument, by_criterion=False, part=part)
     (place,) = _places(connection, province_id, instrument, period, "province")
     every = np.ones(len(sums.asked), dtype=np.bool_)
-    return [_place(sums, every, instrument, "province", *place, hidden=hidden)]
+    watched = period.last_day >= today()
+    return [_place(sums, every, instrument, "province", *place, hidden=hidden, watched=watched)]
 
 
 def _asked(sheets: Sheets) -> Sheets:
@@ -245,6 +246,7 @@ def _place(
     name: Text,
     *,
     hidden: bool,
+    watched: bool,
 ) -> ReasonPlace:
     asked = int(sums.asked[rows].sum())
     if hidden or not asked:
@@ -254,7 +256,7 @@ def _place(
     valid = np.repeat(one.asked[:, None], one.named.shape[1], axis=1).astype(np.float64)
     design = Design(day_numbers(days, min(days)), one.agency, None)
     answers = Answers(one.named.astype(np.float64), valid, one.asked.astype(np.float64), design)
-    found = shares(answers, np.eye(one.named.shape[1]), days_of(answers))
+    found = shares(answers, np.eye(one.named.shape[1]), days_of(answers), watched=watched)
     counts = one.named.sum(axis=0)
     reasons = [
         ReasonShare(

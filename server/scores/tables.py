@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from calibration.agreement import Figure, implicit_index, index_agreement, table_agreement
 from calibration.analysis import AgencyResult, Analysis
 from calibration.areas_over_time import FEWEST, areas_over_time
+from calibration.changes import level_of_each
 from calibration.curves import group_curves
 from calibration.drift import DriftKind, DriftReport, detect_drift
 from calibration.months import AgencyMonth
@@ -23,9 +24,10 @@ from calibration.ranks import rank_shares
 from calibration.ratings import TABLET, totals
 from calibration.reasons import Reason, Why
 from calibration.results import Estimate, Interval
+from calibration.sequences import at_every_look
 from calibration.small_areas import pooled_variances, small_area_estimates
 from calibration.tables import EvidenceTable, pool
-from pipeline.calendar import Period, month_name, month_of_date
+from pipeline.calendar import Period, month_name, month_of_date, today
 from pipeline.language import Message
 from server.catalogue.agencies import Agency, read_agencies
 from server.core.disclosure import hidden_places
@@ -60,6 +62,8 @@ class Material:
     """Agencies of which no figure that rests on sheets is shown."""
     parts: bool = True
     """Whether the parts of an agency (its service groups) are shown."""
+    running: bool = False
+    """Whether the period is not over: what is said of it then holds however often it is looked at."""
 
     current: Mapping[str, AgencyMonth] = field(default_factory=dict)
     """The period's figures by agency."""
@@ -90,6 +94,7 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         shown.below,
         frozenset(str(found) for found in shown.hidden_agencies()),
         shown.shows("service_group"),
+        period.last_day >= today(),
         {month.agency: month for month in months if month.period == analysis.period},
     )
 
@@ -247,7 +252,9 @@ def rank_rows_of(m: Material) -> list[Row]:
     for level in sorted({m.agencies[r.agency].level for r in results}):
         chosen = [i for i, r in enumerate(results) if m.agencies[r.agency].level == level]
         estimates = [results[i].fused.explicit.estimate or 0.0 for i in chosen]
-        effective = [results[i].fused.explicit.n_eff for i in chosen]
+        effective = np.array([results[i].fused.explicit.n_eff for i in chosen])
+        if m.running:
+            effective = at_every_look(estimates, effective, level_of_each(m.level, len(chosen)))
         sets = rank_shares(estimates, effective, [results[i].agency for i in chosen], m.level)
         for found, estimate in zip(sets, estimates, strict=True):
             row = {"period": m.period.name, **_names(m.agencies[found.name]), "index": 100 * estimate}
@@ -312,6 +319,8 @@ def small_area_rows(m: Material) -> list[Row]:
         found = _over_time(m, of_level, good, effect) or small_area_estimates(
             good, [rated[i] for i in chosen], [r.agency for r in of_level], effect, level=m.level
         )
+        if m.running:
+            found = [estimate.watched() for estimate in found]
         for result, estimate in zip(of_level, found, strict=True):
             own = result.fused.explicit
             row = {

@@ -95,3 +95,16 @@ def test_eight_controls_show_no_rare_change(improved: int) -> None:
     assert found.estimate == pytest.approx(0.12)
     assert found.high - found.estimate >= 2.3646 * error * 0.999
     assert found.p_value >= 2 * student.sf(0.12 / error, 7) * 0.999
+
+
+def test_controls_that_all_stayed_alike_show_the_chance_of_sampling() -> None:
+    """Everybody satisfied everywhere: once an effect of exactly nought, with an interval without width."""
+    rated = np.full((12, 4), 50)
+    improved = np.arange(12) < 2
+    effect = before_after(rated, rated, improved, 2).effect
+    assert effect.low < 0 < effect.high
+    satisfied = rated.copy()
+    satisfied[0, 2:] -= [1, 0]
+    one_less = before_after(satisfied, rated, improved, 2).effect
+    assert one_less.estimate < 0 < one_less.high
+    assert one_less.p_value > 0.05

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
-from calibration.changes import changes
+from calibration.changes import changes, level_of_each
 from calibration.days import FEWEST_DAYS, FIRST_DAYS, DayCorrelation, place_effect
 from calibration.design import Design
 from calibration.intervals import wilson
-from calibration.sequences import MIXTURE, e_value, evidence_of_change, share_sequence, sure
+from calibration.ranks import RankSet, marginal_rank_set, rank_shares, smoothed_error
+from calibration.sequences import MIXTURE, at_every_look, e_value, evidence_of_change, share_sequence, sure
+from calibration.small_areas import small_area_estimates
 from calibration.survey_shares import Answers, days_of
 from tests.calibration.foreign import agency_days
 
@@ -139,3 +141,68 @@ def test_evidence_of_change_rings_as_seldom_as_it_says(shared: float) -> None:
 
     assert np.mean([length(months(0.0)) for _ in range(200)]) >= 20
     assert np.median([length(months(1.5)) for _ in range(60)]) <= 8
+
+
+def test_two_shares_that_both_run_on_are_compared_as_both_are_looked_at() -> None:
+    """Once the second had Wilson's ends: two agencies alike differed at some look in .06 to .07 of quarters, and one
+    that was over from one that ran in a tenth."""
+    rng = np.random.default_rng(31)
+    asked = rng.poisson(4, (2, 2000, LOOKS))
+    n, k = asked.cumsum(axis=2), rng.binomial(asked, 0.85).cumsum(axis=2)
+    share, enough = k / np.maximum(n, 1), (n >= 30).all(axis=0)
+
+    def ever_wrong(one: int, **watched: bool) -> float:
+        now, n_now = (x[0][:, -1:] if one < 0 else x[one] for x in (share, n))
+        _, low, high = changes(now, n_now, share[1], n[1], **watched)
+        return float((enough & ((low > 0) | (high < 0))).any(axis=1).mean())
+
+    assert ever_wrong(0, watched=True, watched_before=True) <= 0.05
+    assert ever_wrong(0, watched=True) > 0.055
+    assert ever_wrong(-1, watched_before=True) <= 0.05
+    assert ever_wrong(-1) > 0.08
+
+
+def test_ranks_that_are_looked_at() -> None:
+    """Twenty agencies alike: once some set left a rank out at some look in a fifth of quarters, and an agency's own in
+    a fourth."""
+    rng = np.random.default_rng(32)
+    quarters, p = 60, 20
+    names, wrong = [str(i) for i in range(p)], np.zeros((2, 2, quarters), dtype=bool)
+
+    def said(found: RankSet) -> bool:
+        return found.informative
+
+    for quarter in range(quarters):
+        asked = rng.poisson(4, (p, LOOKS))
+        n, k = asked.cumsum(axis=1), rng.binomial(asked, 0.85).cumsum(axis=1)
+        for day in range(10, LOOKS, 5):
+            share, at_once = k[:, day] / n[:, day], n[:, day].astype(float)
+            for which, n_eff in enumerate((at_once, at_every_look(share, at_once, level_of_each(0.95, p)))):
+                wrong[0, which, quarter] |= any(said(one) for one in rank_shares(share, n_eff, names))
+                own = marginal_rank_set(share, smoothed_error(share, n_eff), names, 0, draws=500)
+                wrong[1, which, quarter] |= said(own)
+    together, alone = wrong.mean(axis=2)
+    assert together[1] <= 0.05
+    assert alone[1] <= 0.05 + 2 * 0.028
+    assert together[0] > 0.08
+    assert alone[0] > 0.08
+
+
+def test_small_areas_that_are_looked_at() -> None:
+    """Communes of 1.5 answers a day in two lumps: an interval for one look is wrong at some look in a tenth."""
+    rng = np.random.default_rng(33)
+    wrong = []
+    for _ in range(12):
+        truth = np.where(rng.random(40) < 0.2, 0.73, 0.87)
+        asked = rng.poisson(1.5, (40, LOOKS))
+        n, k = asked.cumsum(axis=1), rng.binomial(asked, truth[:, None]).cumsum(axis=1)
+        missed = np.zeros((2, 40), dtype=bool)
+        for day in range(20, LOOKS, 4):
+            once = small_area_estimates(k[:, day], np.maximum(n[:, day], 1), [str(i) for i in range(40)])
+            for which, found in enumerate((once, [one.watched() for one in once])):
+                low, high = (np.array([getattr(one.interval, end) for one in found]) for end in ("low", "high"))
+                missed[which] |= (truth < low) | (truth > high)
+        wrong.append(missed.mean(axis=1))
+    for_one_look, at_all = np.mean(wrong, axis=0)
+    assert at_all <= 0.05
+    assert for_one_look > 0.07
