@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from calibration.worlds import discrete_laplace, joint_distribution
 
 FloatArray = NDArray[np.float64]
-MOST: Final = 3.0
+MAX_TIMES: Final = 3.0
 """How many times as often the level that is asked most may be asked as the one that is asked least."""
-LEAST_SPREAD: Final = 0.1
+MIN_SPREAD: Final = 0.1
 RHOS: Final = (0.3, 0.4, 0.5)
 SHARES: Final = (0.75, 0.85, 0.93)
 REPLICATIONS: Final = 10_000
@@ -50,12 +50,12 @@ class Price:
     epsilon: float
 
 
-def chances(joint: FloatArray, asked: float, most: float = MOST) -> FloatArray:
+def chances(joint: FloatArray, asked: float, most: float = MAX_TIMES) -> FloatArray:
     """[6] chance with which a visit of each level is asked, `asked` of all visits on average (0..1), from P(level,
     satisfied) `joint` [6, 2]: in proportion to the spread of answers, no further apart than `most` times."""
     level = joint.sum(axis=1)
     satisfied = joint[:, 1] / level
-    spread = np.maximum(np.sqrt(satisfied * (1 - satisfied)), LEAST_SPREAD)
+    spread = np.maximum(np.sqrt(satisfied * (1 - satisfied)), MIN_SPREAD)
     spread = np.maximum(spread, spread.max() / most)
     return np.asarray(np.minimum(asked * spread / (level @ spread), 1.0))
 

@@ -426,7 +426,9 @@ def _fused(data: ReportInput, _: FigureWriter) -> list[Block]:
     ]
     if any(LEFT_OUT in one.verdict_words for one in shown):
         said.append(Paragraph(f"(*) {_(LEFT_OUT)}"))
-    header = (_("Agency"), _("From sheets"), "95 %", _("Combined estimate"), "95 %", _("Implicit signal"))
+    per_cent = round(100 * data.confidence, 1)
+    sure = f"{_.number(per_cent, 0 if per_cent.is_integer() else 1)} %"
+    header = (_("Agency"), _("From sheets"), sure, _("Combined estimate"), sure, _("Implicit signal"))
     return [
         heading,
         Paragraph(

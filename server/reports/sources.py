@@ -11,6 +11,7 @@ from pipeline.calendar import Period
 from pipeline.instruments import Instrument
 from server.catalogue.reading import Catalogue, read_catalogue
 from server.core.changes import verify_changes
+from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.documents.frame import Office
 from server.documents.office import read_office
@@ -41,6 +42,8 @@ class ReportInput:
     log_entries: int
     log_head: str
     office: Office
+    confidence: float
+    """Of the intervals of `fused`."""
 
 
 def gather(
@@ -74,4 +77,5 @@ def gather(
         log_entries=entries,
         log_head=head,
         office=read_office(connection, province_id),
+        confidence=float(read_setting(connection, province_id, "confidence")),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.asking_by_level import ANSWERS, MOST, REPLICATIONS, VISITS, as_table, chances, price
+from benchmarks.asking_by_level import ANSWERS, MAX_TIMES, REPLICATIONS, VISITS, as_table, chances, price
 from calibration.worlds import joint_distribution
 
 
@@ -14,7 +14,7 @@ def test_chances_are_known_and_bounded(share: float) -> None:
     joint = joint_distribution(share, 0.5)
     chance = chances(joint, ANSWERS / VISITS)
     assert joint.sum(axis=1) @ chance == pytest.approx(ANSWERS / VISITS)
-    assert 1 < chance.max() / chance.min() <= MOST + 1e-9
+    assert 1 < chance.max() / chance.min() <= MAX_TIMES + 1e-9
     signless = chances(joint_distribution(share, 0.0), 0.05)
     assert signless == pytest.approx(np.full(6, 0.05)), "a signal that says nothing asks all alike"
 
