@@ -350,7 +350,7 @@ def test_periods(text: str, first: int, last: int, name: str) -> None:
     assert period.before().last_month == first - 1
 
 
-@pytest.mark.parametrize("text", ["", "2026-13", "2026-Q5", "26", "2019", "2026-07..2026-01", "a..b", "2026-7"])
+@pytest.mark.parametrize("text", ["", "2026-13", "2026-Q5", "26", "2019", "2026-07..2026-01", "a..b"])
 def test_periods_that_are_none(text: str) -> None:
     with pytest.raises(InvalidError):
         parse_period(text)
