@@ -59,6 +59,10 @@ def notes(balance: Balance) -> list[tuple[Message, str]]:
             Message("Sheets as earlier files brought them for the same agencies, days and channel: are they new?"),
             balance.again,
         ),
+        (
+            Message("Sheets of the same agency and day with the same answers as one above: are they others?"),
+            balance.twice,
+        ),
         *balance.doubts,
     )
     return [(title, str(value)) for title, value in found if value]

@@ -146,6 +146,7 @@ def import_upload(
         zone=find_zone(zone),
         ignored=tuple(line.strip() for line in ignored.splitlines() if line.strip()),
         sheet_key=web(request).sheet_key,
+        name=name,
         preview=preview,
     )
     with TemporaryFolder("import") as folder:

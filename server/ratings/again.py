@@ -2,7 +2,8 @@
 
 A form program that numbers nothing (Google Forms) gives the whole list each time: imported every week, all weeks but
 the last would count twice. Sheets of many answers are like fingerprints: where nearly all that earlier files brought
-for the same agencies, days and channel are in the new file, it is the same list, grown.
+for the same agencies, days and channel are in the new file, it is the same list, grown. Where nearly all of a part of
+one file stand in the rest of it, somebody has copied a worksheet, or put a list behind itself.
 """
 
 from __future__ import annotations
@@ -31,21 +32,58 @@ _CELL = tuple[int, int, str]
 
 
 class Again:
-    """Counts what is there already. `count`: sheets that earlier files brought, and that nearly all are in this one,
-    but have too few answers to tell; 0 where they are not."""
+    """Counts what is there already. `twice`: sheets like one above them in the file. `count`: sheets that
+    earlier files brought, and that nearly all are in this one, but have too few answers to tell; 0 where they are
+    not."""
 
     def __init__(self, instrument: Instrument) -> None:
         self._instrument = instrument
         self._mine: Counter[int] = Counter()
         self._cells: set[_CELL] = set()
-        self.count = 0
+        self._parts: dict[int, Counter[int]] = {}
+        self.count = self.twice = 0
 
     def note(self, rating: Rating) -> None:
         """A sheet that the store does not hold, and that has no number of its own."""
-        values = rating.values()
-        cell = (rating.place.agency_id, rating.day, rating.channel.code)
+        cell = _cell_of(rating)
         self._cells.add(cell)
-        self._mine[hash((cell, tuple(values[name] for name in ANSWER_COLUMNS)))] += 1
+        self._mine[_key(cell, _answers(rating))] += 1
+
+    def note_part(self, rating: Rating, part: int) -> None:
+        """A sheet without a number of its own; `part`: of the file, as `TableRow` has it."""
+        answers = _answers(rating)
+        if _is_rich(answers):
+            self._parts.setdefault(part, Counter())[_key(_cell_of(rating), answers)] += 1
+
+    def check_parts(self) -> None:
+        """Compare the file with itself. Raises `InvalidError` where nearly all of a part stand elsewhere in it, or
+        nearly all sheets twice."""
+        whole = Counter[int]()
+        for part in self._parts.values():
+            whole.update(part)
+        self.twice = sum(count - 1 for count in whole.values())
+        paired = sum(count - count % 2 for count in whole.values())
+        parts = (
+            (sum(min(n, whole[key] - n) for key, n in part.items()), part.total()) for part in self._parts.values()
+        )
+        if whole.total() >= 2 * MIN_STORED and _nearly_all(paired, whole.total()):
+            count, size = paired // 2, whole.total()
+        else:
+            count, size = next(((one, of) for one, of in parts if _nearly_all(one, of)), (0, 0))
+        if not count:
+            return
+        raise InvalidError(
+            Message(
+                "{count} of {whole} sheets stand in the file a second time, with the same agency, day and answers: a "
+                "worksheet or a list is there twice.",
+                count=count,
+                whole=size,
+            ),
+            Message(
+                "Take one of them out (or name the worksheet as ignored); where they are other sheets, give each its "
+                "form code (a column Mã phiếu)."
+            ),
+        )
 
     def check(self, connection: Connection, scope: Scope) -> None:
         """Compare with the store. Raises `InvalidError` where the file holds what earlier ones brought."""
@@ -66,7 +104,7 @@ class Again:
                 continue
             is_rich = _is_rich(answers)
             stored[is_rich] += 1
-            key = hash((cell, answers))
+            key = _key((row[0], row[1], row[2]), answers)
             if left[key] > 0:
                 left[key] -= 1
                 found[is_rich] += 1
@@ -85,6 +123,19 @@ class Again:
             )
         if _nearly_all(found.total(), stored.total()):
             self.count = found.total()
+
+
+def _answers(rating: Rating) -> tuple[int, ...]:
+    values = rating.values()
+    return tuple(values[name] for name in ANSWER_COLUMNS)
+
+
+def _cell_of(rating: Rating) -> _CELL:
+    return rating.place.agency_id, rating.day, rating.channel.code
+
+
+def _key(cell: _CELL, answers: Sequence[int]) -> int:
+    return hash((cell, tuple(answers)))
 
 
 def _nearly_all(found: int, stored: int) -> bool:

@@ -214,12 +214,14 @@ class _Sheets:
         program's file a number is that of a choice."""
         if is_ours and cell.isascii() and cell.isdigit() and len(cell) <= 9:
             return int(cell)
-        mask = 0
-        for part in cell.replace(";", ",").split(",") if cell else ():
-            bit = self._reasons.get(match_key(part))
-            if bit is None:
-                raise ValueError(Message("unknown reason: '{key}'", key=part.strip()[:30]))
-            mask |= 1 << bit
+        mask, parts = 0, cell.replace(";", ",").split(",") if cell else []
+        while parts:
+            # a wording may have a comma of its own
+            takes = (n for n in range(len(parts), 0, -1) if match_key(",".join(parts[:n])) in self._reasons)
+            if not (taken := next(takes, 0)):
+                raise ValueError(Message("unknown reason: '{key}'", key=parts[0].strip()[:30]))
+            mask |= 1 << self._reasons[match_key(",".join(parts[:taken]))]
+            del parts[:taken]
         return mask
 
     def _check_instrument(self, cells: Mapping[str, str]) -> None:
@@ -292,7 +294,12 @@ def import_ratings(
     half = 1.0 if preview else 0.5
     with opened(path, recognise(instrument), file_bounds(path, options), lambda done: progress.update(done / 4)) as raw:
         table = Table(
-            raw, path.name, recogniser(instrument, columns), RATINGS.required, any_answer=True, ignored=options.ignored
+            raw,
+            options.name or path.name,
+            recogniser(instrument, columns),
+            RATINGS.required,
+            any_answer=True,
+            ignored=options.ignored,
         )
         with read(engine) as connection:
             catalogue = read_catalogue(connection, province_id)
@@ -383,6 +390,8 @@ def _check(
             table.refuse(row, reasons_of(error))
             continue
         aside += gate.verdict(rating, watch.flag(rating)) is not RatingFlag.NONE
+        if not form_of(row.cells):
+            again.note_part(rating, row.part)
         code = catalogue.agencies[rating.place.agency_id].code
         by_agency[code] = by_agency.get(code, 0) + 1
         first = rating.day if first is None else min(first, rating.day)
@@ -398,10 +407,12 @@ def _check(
     balance.times_open, balance.times_moved = sheets.clock.open, sheets.clock.moved
     balance.days_doubtful = sheets.clock.doubtful
     headings = (column for sheet in balance.sheets if sheet.used for column in sheet.columns)
-    sheets.scales.check(headings, table.around)
+    sheets.scales.check(headings, table.around, table.beside)
+    sheets.clock.check()
+    again.check_parts()
     if not existing:
         again.check(connection, scope)
-    balance.again = again.count
+    balance.again, balance.twice = again.count, again.twice
     table.finish()
     return RatingImport(
         rows, rows - existing, existing, aside, preview, dict(sorted(by_agency.items())), first, last, balance

@@ -13,13 +13,15 @@ from pipeline.language import Message
 class SheetBalance:
     """One worksheet (or a whole text file, without a name). `used`: whether it has the columns that are needed.
 
-    `header_row`: 0 where none was found. `columns`: (heading, the column that it was read as; empty: ignored)."""
+    `header_row`: 0 where none was found; `header_width`: its cells as written, empty ones included, 0 where the format
+    does not say. `columns`: (heading, the column that it was read as; empty: ignored)."""
 
     name: str
     used: bool = False
     header_row: int = 0
     rows: int = 0
     columns: list[tuple[str, str]] = field(default_factory=list)
+    header_width: int = 0
 
 
 @dataclass(slots=True)
@@ -67,6 +69,8 @@ class Balance:
     """Rows whose day reads as another with the month first, where no row shows that the day is."""
     again: int = 0
     """Sheets as earlier files brought them, for the same agencies, days and channel: nearly all that they brought."""
+    twice: int = 0
+    """Sheets without a number of their own that stand in the file before, with the same agency, day and answers."""
     doubts: list[tuple[Message, str]] = field(default_factory=list)
     """(what makes it doubtful that the answers are 1 to 5 with 5 the best, a figure)."""
 
@@ -133,6 +137,7 @@ class Balance:
             "times": {"without_zone": self.times_open, "another_day_if_utc": self.times_moved},
             "days_that_may_be_month_first": self.days_doubtful,
             "as_in_earlier_files": self.again,
+            "twice_in_the_file": self.twice,
             "doubts": [f"{title}: {figure}" for title, figure in self.doubts],
             "adds_up": self.adds_up,
         }

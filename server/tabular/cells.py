@@ -34,12 +34,12 @@ class Counted:
     cells: int = 0
     sheets: int = 0
 
-    def start(self, name: str, hidden: Iterable[int] = ()) -> None:
-        """A worksheet begins; columns from 0 that are hidden."""
+    def start(self, name: str, hidden: Iterable[int] = (), beside: Iterable[tuple[int, str]] = ()) -> None:
+        """A worksheet begins; columns from 0 that are hidden, and texts beside its cells (`SheetStart`)."""
         self.sheets += 1
         if self.sheets > self.bounds.sheets:
             raise RefusedError("too_many_sheets", self.bounds.sheets)
-        self.send(SheetStart(name, sorted(hidden)))
+        self.send(SheetStart(name, sorted(hidden), list(beside)))
 
     def row(
         self, number: int, values: Iterable[Any], marks: list[tuple[int, str, str]], done: float, width: int = 0

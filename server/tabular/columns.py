@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import cache, lru_cache
 
-from pipeline.instruments import OVERALL, Instrument
+from pipeline.instruments import OVERALL, Instrument, shipped_instruments
 from pipeline.text import one_line, without_marks
 from server.tabular.labels import plain
 
 ALIASES: dict[str, tuple[str, ...]] = {
-    "form": ("form", "form_code", "mã phiếu", "số phiếu", "mã phiếu khảo sát", "id"),
+    "form": ("form", "form_code", "mã phiếu", "mã phiếu khảo sát", "id"),
     "agency": (
         "agency",
         "agency_code",
@@ -121,6 +121,13 @@ _SET = re.compile(r"<[^<>]{1,80}>|\*\*|__")
 _LEADING = re.compile(r"^[\s*#(\[{•·–-]+(?=[A-Za-zÀ-ỹ])")
 STATE = "state:"
 """How the name of a further column begins that says what became of a sheet, whatever its program calls it."""
+_HOW_MANY = re.compile(
+    r"(?:tong )?(?:so (?:luong|luot|phieu|y kien|cau tra loi|nguoi tra loi|lan xuat hien)|tan (?:so|suat)|luot)"
+    r"(?: (?:phieu|y kien|nguoi|luot|tra loi|danh gia|khao sat|binh chon|hop le|thu ve))*"
+    r"|(?:number of |total )?(?:counts?|frequency|freq|n|quantity|responses|respondents|votes|answers|sheets)"
+    r"|(?:count|frequency|number) of (?:responses|respondents|sheets|answers)"
+)
+"""A heading that says for how many sheets a row stands."""
 _STATE = re.compile(
     r"(?:^|[ _.-])(?:status|tags?|review_quality|disposition|preview|tests?|complete|completed|finished|validity"
     r"|trang thai|tinh trang|hop le|phieu thu)(?:$|[ _.:-])"
@@ -146,6 +153,9 @@ _WITH_TEXT = re.compile(r"^([A-Za-z_]\w*)(?:\. ?|: | \[)(?=\S)", re.ASCII)
 _GROUPS = re.compile(r"[A-Za-z_]\w*(?:\[\d{1,4}\])?(?:[/:-][A-Za-z_]\w*(?:\[\d{1,4}\])?)+", re.ASCII)
 _TAIL = re.compile(r"\[|: |\.(?=\S)| [-–—|>] | ?/ ?")
 """Where in a heading the row of a grid may begin, as in `Đánh giá [Thái độ phục vụ]`."""
+_BRACKETS = re.compile(r" ?(?:\([^()]*\)|:|\*)$")
+MIN_LETTERS = 6
+"""Of a wording with which a longer heading may begin by chance."""
 _PART = re.compile(r"[._-]\d")
 """Behind an item's code: a part of the question, or a column that was there twice (`C1.1`)."""
 _TURN = re.compile(r"\[\d+\]")
@@ -182,9 +192,11 @@ def recogniser(
     """What finds the column of a heading: `columns` of a kind (None: all), and the instrument's items as `item:CODE`.
     `any_name`: also `name_` and the code of a language, whichever it is.
 
-    A heading that begins with an item's code is that item. One that looks like an item and is none of the instrument
-    gets a name that begins with `?`: it is a mistake, not a remark."""
+    A heading that begins with an item's code is that item. One that looks like an item and is none of the instrument,
+    or asks what another one asks, or says for how many sheets a row stands gets a name that begins with `?`: it is a
+    mistake, not a remark."""
     known = recognise(instrument)
+    others = _questions_of_others(instrument) if instrument is not None else frozenset()
 
     @lru_cache(maxsize=2_000)
     def name(heading: str) -> str | None:
@@ -195,7 +207,12 @@ def recogniser(
         if found is None and (head := _WITH_TEXT.match(text)) and known.get(plain(head[1])) in _OF_PROGRAMS:
             found = known[plain(head[1])]
         if instrument is not None and (found is None or found not in ALIASES):
-            found = found or _item(text, known) or _row_of_grid(text, known) or _state(text)
+            found = found or _item(text, known, others) or _set_about(text, known)
+            found = found or _row_of_grid(text, known) or _state(text)
+            if found is None and plain(text) in others:
+                found = f"?{text}"
+        if instrument is not None and (found in (None, "count")) and _HOW_MANY.fullmatch(without_marks(text)):
+            found = f"?{text}"
         if columns is not None and (
             found is None or (not found.startswith(("item:", "?", STATE)) and found not in columns)
         ):
@@ -204,6 +221,20 @@ def recogniser(
         return found
 
     return name
+
+
+def _questions_of_others(instrument: Instrument) -> frozenset[str]:
+    """Plain wordings of what other shipped instruments ask, and this one does not."""
+    return _questions_of_all() - _questions((instrument,))
+
+
+@cache
+def _questions_of_all() -> frozenset[str]:
+    return _questions(shipped_instruments())
+
+
+def _questions(instruments: Iterable[Instrument]) -> frozenset[str]:
+    return frozenset(plain(words) for one in instruments for item in one.items for words in (item.vi, item.en))
 
 
 def _state(text: str) -> str | None:
@@ -228,6 +259,17 @@ def _in_groups(text: str, known: Mapping[str, str]) -> str | None:
     return last if "-" not in text or is_answer_column(last) else None
 
 
+def _set_about(text: str, known: Mapping[str, str]) -> str | None:
+    """An item's wording, or `overall`, with something behind it: in brackets it is that item (`Hài lòng chung (1-5)`);
+    else it looks like answers."""
+    bare = _BRACKETS.sub("", text)
+    if bare != text and is_answer_column(found := known.get(plain(bare))):
+        return found
+    whole = plain(text)
+    is_longer = (name for name, column in known.items() if len(name) >= MIN_LETTERS and is_answer_column(column))
+    return f"?{text}" if any(whole.startswith(name) for name in is_longer) else None
+
+
 def _row_of_grid(text: str, known: Mapping[str, str]) -> str | None:
     """A question with an item behind it looks like answers, but may be reasons: whoever knows says it."""
     for cut in _TAIL.finditer(text):
@@ -238,10 +280,10 @@ def _row_of_grid(text: str, known: Mapping[str, str]) -> str | None:
     return None
 
 
-def _item(text: str, known: Mapping[str, str]) -> str | None:
+def _item(text: str, known: Mapping[str, str], others: Collection[str]) -> str | None:
     if match := _CODED.match(text):
         found = known.get(plain(match[1]))
         says = known.get(plain(match[2]))  # the wording behind the code, where it is an item's own
-        is_own = says == found or (says is None and not _PART.match(match[2]))
+        is_own = says == found or (says is None and plain(match[2]) not in others and not _PART.match(match[2]))
         return found if found and found.startswith("item:") and is_own else f"?{text}"
     return f"?{text}" if _SLOT.match(text) or _QUESTION.match(text) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 from pipeline.text import without_marks
 from server.tabular.values import LEVELS
@@ -16,7 +17,8 @@ _UNITS = r"(?! ?(?:ngay|thang|nam|nguoi|tuoi|gio|phut|trieu|dong|km|lan|days?|mo
 _TO = r" ?(?:-|–|—|->|→|\.\.+|den|toi|to|and) ?"
 _SPANS = (
     re.compile(
-        r"(?:[(\[]|thang d(?:iem|o):? ?|\b(?:scale|likert):? ?)(?:tu |from )?(\d{1,3})"
+        r"(?:[(\[](?:(?:muc do|muc|diem|cham|danh gia|hai long|scores?|ratings?|satisfaction|scale):? )*"
+        r"|thang d(?:iem|o):? ?|\b(?:scale|likert):? ?)(?:tu |from )?(\d{1,3})"
         rf"{_TO}(\d{{1,3}})(?= ?(?:[)\]]|diem|muc|points?|$))"
     ),
     re.compile(
@@ -61,6 +63,10 @@ _LOW_IS_GOOD = re.compile(
 _OWN_NUMBER = re.compile(
     r"^\W*(?:(?:cau hoi|cau|tieu chi|muc|chi so|question|item|q)[ .]*)?[a-z]?\d{1,2}(?:\.\d+)*\b[ .):-]*"
 )
+_OF_ANSWERS = re.compile(
+    r"\b(?:thang d(?:iem|o)|cham|danh gia|muc do|muc diem|hai long|likert|scale|scores?|ratings?|satisfaction)\b"
+)
+"""What makes two numbers in a title or a comment those of a scale, and not of days or pages."""
 _ODD_TOPS = (3, 4, 6, 7, 9, 10, 100)
 _FAR = 3
 """Numbers between the two poles of a scale of answers; of "1 agree, 2 disagree" nothing is said."""
@@ -69,8 +75,7 @@ _FAR = 3
 def tells_of_another(heading: str) -> bool:
     """Whether the heading of a question says that its numbers are not 1, the worst, to 5, the best."""
     text = _OWN_NUMBER.sub("", without_marks(heading))
-    spans = [(int(low), int(high)) for pattern in _SPANS for low, high in pattern.findall(text)]
-    if any((low in (0, 1) and high in _ODD_TOPS) or (low, high) == (0, LEVELS) or low > high for low, high in spans):
+    if any(map(_is_another, _spans(text))):
         return True
     if any(int(points) != LEVELS for pattern in (*_POINTS, *_OUT_OF) for points in pattern.findall(text)):
         return True
@@ -89,11 +94,24 @@ def legend_of_another(lines: Iterable[str]) -> str:
         points = [found for one in _POINTS[:2] for found in one.finditer(text) if int(found[1]) != LEVELS]
         if told := _LOW_IS_GOOD.search(text) or next(iter(points), None):
             return _words(line, told)
+        if _OF_ANSWERS.search(text) and (span := next(filter(_is_another, _spans(text)), None)):
+            return _words(line, span)
         for told, number, is_bad in _told_poles(text):
             (bad if is_bad else good).add(number)
-            if bad and good and max(bad) - min(good) >= _FAR:
+            is_wider = bad and good and max(good) - min(bad) >= _FAR and (0 in bad or max(good) > LEVELS)
+            if is_wider or (bad and good and max(bad) - min(good) >= _FAR):
                 return _words(line, told)
     return ""
+
+
+def _spans(text: str) -> Iterator[re.Match[str]]:
+    """Where a text tells from which to which number a scale goes."""
+    return chain.from_iterable(pattern.finditer(text) for pattern in _SPANS)
+
+
+def _is_another(span: re.Match[str]) -> bool:
+    low, high = int(span[1]), int(span[2])
+    return (low in (0, 1) and high in _ODD_TOPS) or (low, high) == (0, LEVELS) or low > high
 
 
 def _words(line: str, told: re.Match[str]) -> str:

@@ -30,10 +30,12 @@ class Bounds:
 
 class SheetStart(msgspec.Struct, tag="s", array_like=True):
     """A worksheet begins; a text file is one without a name. `hidden`: columns from 0 that the spreadsheet does not
-    show."""
+    show. `beside`: (column from 0, -1 for the whole sheet; text) of what stands beside its cells: comments, prompts of
+    fields, text boxes, what is printed above and below."""
 
     name: str
     hidden: list[int] = []
+    beside: list[tuple[int, str]] = []
 
 
 class RawRow(msgspec.Struct, tag="r", array_like=True):

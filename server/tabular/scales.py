@@ -108,19 +108,29 @@ class ScaleWatch:
             found.append((_DOUBT_TOP, str(whole)))
         return found
 
-    def check(self, headings: Iterable[tuple[str, str]], around: Iterable[str] = ()) -> None:
+    def check(
+        self,
+        headings: Iterable[tuple[str, str]],
+        around: Iterable[str] = (),
+        beside: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Raise `InvalidError` where it is in doubt what the file's numbers mean. `headings`: (heading, column).
-        `around`: lines of text that stand about the table, such as a title or a legend."""
+        `around`: lines of text that stand about the table, such as a title or a legend. `beside`: (text, column) of
+        comments and prompts, which may hold what a person wrote and are not told."""
         if self.is_ours:
             return
         if self._scale is None:
             others = list(around)
             for heading, column in headings:
-                if column.startswith("item:") and self._kinds.get(column.removeprefix("item:")) == "criterion":
+                if self._is_criterion(column):
                     if tells_of_another(heading):
                         raise InvalidError(_ANOTHER.with_params(heading=heading[:120]), _SAY)
                 elif not column:
                     others.append(heading)
+            for text, column in beside:
+                if self._is_criterion(column) and tells_of_another(text):
+                    raise InvalidError(_BESIDE.with_params(item=column.removeprefix("item:")), _SAY)
+                others.append(text)
             if legend := legend_of_another(others):
                 raise InvalidError(
                     Message("“{text}”, beside the table, tells of another scale than 1 to 5.", text=legend[:120]), _SAY
@@ -129,6 +139,9 @@ class ScaleWatch:
             self._check_reasons()
         if self._scale is not USUAL:
             self._check_choices()
+
+    def _is_criterion(self, column: str) -> bool:
+        return column.startswith("item:") and self._kinds.get(column.removeprefix("item:")) == "criterion"
 
     def _check_levels(self) -> None:
         criteria = [seen for code, seen in self._seen.items() if self._kinds[code] == "criterion"]
@@ -181,6 +194,7 @@ class ScaleWatch:
 
 
 _ANOTHER = Message("The heading “{heading}” tells of another scale than 1 to 5.")
+_BESIDE = Message("A comment, or what a field may hold, at the column {item} tells of another scale than 1 to 5.")
 MIN_SHEETS = 5
 """With reasons, and without: fewer say nothing of the scale."""
 MIN_ANSWERS = 100

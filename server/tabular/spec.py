@@ -46,8 +46,8 @@ class Options:
     figures whose rows name none, the round of phone numbers; codes that stand for no answer; which numbers the answers
     are written in, None where nobody has said; headings and worksheets to
     leave out; the zone of times that name none. `sheet_key` [32 bytes]: what origins of answer sheets are sealed
-    under; `key_lost`: another one than before may be used. `preview`: write nothing. `patience`: how much longer than
-    an upload the reading may take."""
+    under; `key_lost`: another one than before may be used. `name`: the file's own, where its path has
+    another. `preview`: write nothing. `patience`: how much longer than an upload the reading may take."""
 
     instrument: Instrument | None = None
     channel: str = ""
@@ -60,6 +60,7 @@ class Options:
     zone: tzinfo | None = None
     sheet_key: bytes = b""
     key_lost: bool = False
+    name: str = ""
     preview: bool = False
     patience: float = 1.0
 
@@ -188,7 +189,7 @@ def _import_rows(
     with opened(path, recognise(), file_bounds(path, options), progress.update) as raw:
         table = Table(
             raw,
-            path.name,
+            options.name or path.name,
             recogniser(columns=spec.columns, any_name=spec.any_name),
             spec.required,
             ignored=options.ignored,

@@ -43,6 +43,7 @@ MARKS: dict[str, Message] = {
     "csv": Message("not readable as CSV"),
     "partly": Message("a part of the cell is struck out: delete that part, or the line through it"),
     "label": Message("the spreadsheet shows a text, or nothing, in the place of this number: write what is meant"),
+    "words": Message("the spreadsheet shows “{detail}” beside this number: write what is meant"),
     "thousands": Message("the cell holds {detail} and shows three decimals after it: write the whole number"),
     "stray": Message("text behind a closing quotation mark: write marks within a cell twice"),
     "quote": Message("a quotation mark is not closed: other rows stand within a cell"),
@@ -80,7 +81,8 @@ class TableRow:
     """`number`: the row's number as a spreadsheet shows it, 1 the first. `cells`: column name -> clean text.
     `problems`: why the row cannot be used, before its content is looked at. `done`: share of the file read, 0..1.
     `sheet`: the worksheet's name where more than one is used. `key`: tells the row from all others of the file.
-    `used`: cells in columns that are used."""
+    `used`: cells in columns that are used. `part`: grows with each header above the row: with each worksheet, and where
+    several files were put together."""
 
     number: int
     cells: dict[str, str]
@@ -89,6 +91,7 @@ class TableRow:
     sheet: str = ""
     key: str = ""
     used: int = 0
+    part: int = 0
 
     @property
     def problem(self) -> str:
@@ -113,14 +116,17 @@ class Table:
     balance: Balance = field(default_factory=Balance)
     errors: list[tuple[int, str]] = field(default_factory=list)
     around: list[str] = field(default_factory=list)
-    """Each row that stands above a header, or on a worksheet that is not used, as one text."""
+    """Each row that stands above a header, or on a worksheet that is not used, as one text; names of the file and of
+    its worksheets, and texts beside cells."""
+    beside: list[tuple[str, str]] = field(default_factory=list)
+    """(text, column) of what stands beside the cells of a column that is used."""
     _sheets: int = 0
     _current: int = 0
     _like: dict[tuple[int, int], tuple[int, int]] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[TableRow]:
         self.balance = Balance(encoding=self.raw.outcome.encoding)
-        self.errors, self._like, self.around = [], {}, []
+        self.errors, self._like = [], {}
         plan = self._plan()
         self._current = 0
         sheet: SheetBalance | None = None
@@ -174,7 +180,7 @@ class Table:
         balance.rows_short += 0 < raw.width < len(names) and any(names[raw.width :])
         if self.any_answer:
             self._suspect(len(balance.sheets), names, raw.cells)
-        problems = self._problems(names, raw)
+        problems = self._problems(names, sheet.header_width, raw)
         several = self._sheets > 1
         return TableRow(
             raw.number,
@@ -184,9 +190,10 @@ class Table:
             sheet.name if several else "",
             f"{raw.number}" if self._current <= 1 else f"{self._current}.{raw.number}",
             used,
+            balance.rows_heading,
         )
 
-    def _problems(self, names: list[str], raw: RawRow) -> list[str]:
+    def _problems(self, names: list[str], width: int, raw: RawRow) -> list[str]:
         found: dict[str, None] = {}
         for column, code, detail in raw.marks:
             name = names[column] if column < len(names) else ""
@@ -205,7 +212,7 @@ class Table:
             if "?" in cell and name.startswith("name_"):  # nothing is called so: a letter was lost, be it the last
                 words = MARKS["lost"].with_params(detail=cell[:40])
                 found[Joined((name, words), ": ")] = None
-        if any(raw.cells[len(names) :]):
+        if any(raw.cells[len(names) :]) or 0 < width < raw.width:  # a comma that is no separator moves all behind it
             found[Message("more cells than the header has")] = None
         first = next((cell for name, cell in zip(names, raw.cells, strict=False) if name and cell), "")
         if match_key(first).rstrip(":") in _TOTALS:
@@ -243,6 +250,13 @@ class Table:
         if like:
             raise self._unknown_answers(like)
         refused = self.balance.rows_refused
+        if 0 < self.balance.rows_short == self.balance.rows_used + refused:
+            raise InvalidError(
+                Message("No row of {name} is as wide as its header.", name=self.name),
+                Message(
+                    "A separator within a heading or a cell moves the columns: write such texts in quotation marks."
+                ),
+            )
         if not refused and not self.balance.rows_used:
             raise InvalidError(
                 Message("{name} has a header and no row below it.", name=self.name),
@@ -266,17 +280,23 @@ class Table:
         sheets: list[SheetBalance] = []
         first: list[str] = []
         missing: set[str] = set()
-        for start, top in self._tops():
+        self.around, self.beside = [self.name.replace("_", " ")], []
+        for begun, top in self._tops():
+            start = begun.name
             sheet = SheetBalance(start)
             sheets.append(sheet)
             first = first or (top[0].cells if top else [])
             if start and match_key(start) in self._ignored_keys:
                 continue
+            self.around.append(start)
             header = self._header(top)
             if header is None:
                 self._note_around(top)
+                self._note_beside(begun, [])
                 continue
             sheet.header_row, sheet.columns = header.number, self._columns(header.cells)
+            sheet.header_width = header.width
+            self._note_beside(begun, [name for _, name in sheet.columns])
             names = {name for _, name in sheet.columns if name}
             lacking = set(self.required) - names
             if self.any_answer and not any(map(is_answer_column, names)):
@@ -292,19 +312,27 @@ class Table:
     def _note_around(self, rows: Iterable[RawRow]) -> None:
         self.around += [" ".join(filter(None, raw.cells)) for raw in rows]
 
-    def _tops(self) -> Iterator[tuple[str, list[RawRow]]]:
-        """Each sheet's name and its first rows."""
-        name: str | None = None
+    def _note_beside(self, begun: SheetStart, names: list[str]) -> None:
+        for column, text in begun.beside:
+            name = names[column] if 0 <= column < len(names) else ""
+            if name:
+                self.beside.append((text, name))
+            else:
+                self.around.append(text)
+
+    def _tops(self) -> Iterator[tuple[SheetStart, list[RawRow]]]:
+        """Each sheet's beginning and its first rows."""
+        begun: SheetStart | None = None
         top: list[RawRow] = []
         for message in self.raw.messages():
             if isinstance(message, SheetStart):
-                if name is not None:
-                    yield name, top
-                name, top = message.name, []
+                if begun is not None:
+                    yield begun, top
+                begun, top = message, []
             elif len(top) < HEADER_ROWS and any(message.cells):
                 top.append(message)
-        if name is not None:
-            yield name, top
+        if begun is not None:
+            yield begun, top
 
     @property
     def _ignored_keys(self) -> set[str]:
@@ -356,9 +384,15 @@ class Table:
         names = ", ".join(heading or "?" for heading in headings)
         return InvalidError(
             Message(
-                "{name} has columns that look like answers and are not known: {names}.", name=self.name, names=names
+                "{name} has columns that look like answers, or say for how many sheets a row stands, and are not "
+                "known: {names}.",
+                name=self.name,
+                names=names,
             ),
-            Message("Choose the right instrument, remove them, or name them as ignored."),
+            Message(
+                "A row is one sheet, and its own number is called Mã phiếu. Choose the right instrument, remove these "
+                "columns, or name them as ignored."
+            ),
         )
 
     def _no_columns(self, missing: set[str]) -> InvalidError:

@@ -18,9 +18,8 @@ _OFFSET = re.compile(r"(?:UTC|GMT)?(?:([+-])(\d{1,2})(?::?(\d{2}))?)?", re.IGNOR
 _NAMED = re.compile(r"[A-Za-z]+(?:/[A-Za-z_+-]+){1,2}")
 _PARTS = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-]\d{2,4}(?!\d)")
 MONTHS = 12
-MIN_DAYS = 3
-"""So few rows tell nothing of how a file writes its days."""
 _SHORT = re.compile(r"(\d{2})[/.-](\d{2})[/.-](\d{2})(?!\d)")
+_ISO_DAY = re.compile(r"\d{4}-\d{1,2}-(\d{1,2})(?!\d)")
 _FIRST_YEAR = 2020
 _OPEN = re.compile(r"\d[T ](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?(?: ?(AM|PM|SA|CH))?$", re.IGNORECASE)
 _FIRST_HOUR_MOVED = 17
@@ -57,6 +56,8 @@ class Clock:
         self._zone = zone
         self.open = self.moved = self.swapped = self.turned = 0
         self._is_day_first = self._is_year_last = False
+        self._typed: set[bool] = set()
+        self._dates: set[bool] = set()
         self._last_year = day_date(today()).year
 
     def day(self, text: str) -> int:
@@ -68,6 +69,9 @@ class Clock:
             first, second = int(parts[1]), int(parts[2])
             self._is_day_first = self._is_day_first or first > MONTHS
             self.swapped += first != second and first <= MONTHS
+            self._typed.add(first > MONTHS)
+        elif date := _ISO_DAY.match(digits_of(text)):
+            self._dates.add(int(date[1]) <= MONTHS)
         if short := _SHORT.match(digits_of(text)):
             year, month, day = (int(part) for part in short.groups())
             if _FIRST_YEAR <= 2000 + year <= self._last_year and 1 <= month <= MONTHS and 1 <= day <= 31:
@@ -82,9 +86,21 @@ class Clock:
                 self.moved += self._zone is None and hour >= _FIRST_HOUR_MOVED
         return found
 
+    def check(self) -> None:
+        """Raise `InvalidError` where a spreadsheet set to American days has turned some of the file's: of what was
+        typed day first it makes a date with both exchanged where the day may be a month, and leaves the rest."""
+        if self._typed == self._dates == {True}:
+            raise InvalidError(
+                Message(
+                    "Days up to the 12th are dates (year-month-day), the later ones texts (day/month/year): a "
+                    "spreadsheet set to American days has exchanged day and month of the first."
+                ),
+                Message("Open the file as it was first exported, with its days as text; or write all days in one way."),
+            )
+
     @property
     def doubtful(self) -> int:
         """Rows that may be of another day, where no row shows in which order the file writes its days."""
         swapped = 0 if self._is_day_first else self.swapped
         turned = 0 if self._is_year_last else self.turned
-        return found if (found := max(swapped, turned)) >= MIN_DAYS else 0
+        return max(swapped, turned)

@@ -212,7 +212,8 @@ def read_month(text: str) -> int:
     if found := read_year_month(plain):
         year, month = found
     elif match := _DAY.match(plain) or _ISO.match(plain) or _IN_WORDS.match(plain):
-        if match.re is _DAY and match["month"] in ("1", "01") and 1 < int(match["day"]) <= 12:
+        # a date too: a spreadsheet set to American days makes it of `1/8/2026`
+        if match.re is not _IN_WORDS and int(match["month"]) == 1 and 1 < int(match["day"]) <= 12:
             raise ValueError(
                 Message("'{text}' may be a day of January, or of another month: write it as 2026-07", text=text[:30])
             )

@@ -11,6 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.text import without_marks
+from server.tabular.beside import texts_beside
 from server.tabular.cells import Counted
 from server.tabular.records import SHEET_ROWS, Outcome, RefusedError
 
@@ -113,8 +115,9 @@ def xlsx(path: Path, out: Counted) -> Outcome:
         for sheet in book.worksheets:
             reader: Any = sheet
             with zipfile.ZipFile(path) as archive:
-                facts = _facts(archive, str(reader._worksheet_path).lstrip("/"), is_made=is_made)
-            out.start(sheet.title, facts.hidden)
+                part = str(reader._worksheet_path).lstrip("/")
+                facts, beside = _facts(archive, part, is_made=is_made), texts_beside(archive, part)
+            out.start(sheet.title, facts.hidden, beside)
             _sheet_rows(reader, facts, out)
     except (RefusedError, MemoryError):
         raise
@@ -340,6 +343,8 @@ def _rows_of(sheet: Any, columns: int) -> Iterator[tuple[int, bool, int, list[An
                     values[-1] = f"{round(value * 100, 9):.15g}%"
                 elif type(value) in (int, float) and not _shows(shown_by.get(cell["style_id"], ""), value):
                     marks.append((column - 1, "label", ""))
+                elif type(value) in (int, float) and (words := _words_of(shown_by.get(cell["style_id"], ""))):
+                    marks.append((column - 1, "words", words))
                 elif (
                     type(value) in (int, float)
                     and value
@@ -373,6 +378,17 @@ def _is_in_thousandths(number_format: str) -> bool:
     """Whether a whole number of that format is shown with three decimals: `12.000` is twelve, and reads as twelve
     thousand."""
     return re.search(r"\.000(?![0#?])", _QUOTED.sub("", number_format)) is not None
+
+
+_LITERAL = re.compile(r'"([^"]*)"|\\(.)')
+_CHANGES = re.compile(r"\d|\b(?:nghin|ngan|tram|chuc|trieu|ty|ti|k|thousands?|hundreds?|millions?|tr)\b")
+
+
+@lru_cache(maxsize=1_000)
+def _words_of(number_format: str) -> str:
+    """What a format writes beside a number, where that makes it another one: `4/10`, `12.000`, `12 nghìn`."""
+    words = "".join(quoted or escaped for quoted, escaped in _LITERAL.findall(number_format))
+    return words[:40] if _CHANGES.search(without_marks(words)) else ""
 
 
 _DIGITS = re.compile("[0#?@]|general|standard", re.IGNORECASE)

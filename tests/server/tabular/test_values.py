@@ -324,3 +324,11 @@ def test_a_count_of_which_a_spreadsheet_made_a_fraction_is_refused_with_what_was
 def test_what_is_no_such_fraction_has_no_such_hint(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(?!.*is meant)"):
         read_whole(text)
+
+
+@pytest.mark.parametrize("text", ["2026-01-08", "2026-01-12 00:00:00", "2026/1/2"])
+def test_a_day_of_january_that_a_spreadsheet_may_have_made_of_a_month(text: str) -> None:
+    """`1/8/2026` is August to who types it, and 8 January to a spreadsheet set to American days."""
+    with pytest.raises(ValueError, match="or of another month"):
+        read_month(text)
+    assert read_month("2026-01-01") == read_month("2026-01-31") == read_month("2026-01")
