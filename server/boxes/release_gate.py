@@ -8,10 +8,10 @@ A box has a key, not a conscience: whoever holds one key could send tables at wi
 - a cell lies further below zero, the whole further above what its clerks can serve, or the rated visits further above
   what their tablets can take, than noise reaches (`IMPOSSIBLE`),
 
-and evidence, once the other counts of its month are known, where even noise does not explain that it holds more visits
-than the agency's known transactions allow (`OVER_TRANSACTIONS`), or more rated visits than the tablet gave ratings
-(`OVER_RATINGS`). The first four are decided at arrival and kept; the last two follow from the store at every use, so
-that late ratings put a table right by themselves.
+and evidence, once the other counts of its month are known, where even noise does not explain that a box's tables of all
+pools and kinds hold more visits than the agency's known transactions allow (`OVER_TRANSACTIONS`), or more rated visits
+than the tablet gave ratings (`OVER_RATINGS`). The first four are decided at arrival and kept; the last two follow from
+the store at every use, so that late ratings put a table right by themselves.
 
 What is held back is stored, acknowledged (the box does not send it for ever), counted, shown on the health page, and
 written into the log of changes. Nothing is deleted. Noise bounds: `calibration/noise.py`, probability 1e-9 a cell.
@@ -246,6 +246,7 @@ def implausible_evidence(
     def hold(row: Any, held: Held) -> None:
         found.setdefault(row.id, Implausible(row.id, row.box_id, row.period_index, held))
 
+    by_key: dict[tuple[int, int, int], list[Any]] = defaultdict(list)
     by_agency: dict[tuple[int, int], list[Any]] = defaultdict(list)
     for row in rows:
         month = row.period_index
@@ -255,13 +256,14 @@ def implausible_evidence(
             and _more_rated(given[row.agency_id, row.counter_id, month], [row])
         ):
             hold(row, Held.OVER_RATINGS)
-        most = known.get((row.agency_id, month))
-        if most is not None and _visits(row) > VISITS_PER_TRANSACTION * most + noise_bound(
-            _cells(row), row.epsilon_milli / 1000
-        ):
-            hold(row, Held.OVER_TRANSACTIONS)
         if row.id not in found:
-            by_agency[row.agency_id, month].append(row)
+            by_key[row.box_id, row.agency_id, month].append(row)
+    for (_, agency_id, month), of_key in by_key.items():
+        if _more_visits(known.get((agency_id, month)), of_key):  # the tables of all its pools and kinds together
+            for row in of_key:
+                hold(row, Held.OVER_TRANSACTIONS)
+        else:
+            by_agency[agency_id, month] += of_key
     for (agency_id, month), of_agency in by_agency.items():
         if _more_rated(given[agency_id, None, month], of_agency):
             for row in of_agency:
@@ -311,6 +313,15 @@ def _visits(row: Any) -> int:
 
 def _column(row: Any, outcome: int) -> int:
     return int(getattr(row, f"outcome{outcome}"))
+
+
+def _more_visits(most: int | None, rows: Sequence[Any]) -> bool:
+    """Whether a box's tables of one agency and month hold more visits than its transactions allow."""
+    if most is None:
+        return False
+    epsilon = min(row.epsilon_milli for row in rows) / 1000
+    noise = noise_bound(sum(map(_cells, rows)), epsilon)
+    return sum(map(_visits, rows)) > VISITS_PER_TRANSACTION * most + noise
 
 
 def _more_rated(given: tuple[int, int], rows: Sequence[Any]) -> bool:

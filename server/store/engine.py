@@ -9,11 +9,14 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +53,8 @@ from pipeline.text import tidy_all
 from server.store.types import TooLongError
 
 BUSY_TIMEOUT_MS = 15_000
+AT_ONCE = 16
+"""Threads that hold a connection to one store; PostgreSQL ships with room for 100 connections."""
 ROWS_AT_ONCE = 20_000
 
 
@@ -83,7 +88,10 @@ def connect(text: str | URL) -> Engine:
     url = store_url(text) if isinstance(text, str) else text
     try:
         # hide_parameters: an error's text, which may be logged, never holds an answer or a phone number
-        engine = create_engine(url, pool_pre_ping=url.get_backend_name() == "postgresql", hide_parameters=True)
+        is_server = url.get_backend_name() == "postgresql"
+        # whoever holds a connection may need a second one: the pool has no end, and `_at_work` bounds who holds a first
+        pool = {"max_overflow": -1} if is_server or url.database not in (None, "", ":memory:") else {}
+        engine = create_engine(url, pool_pre_ping=is_server, hide_parameters=True, **pool)
     except NoSuchModuleError:  # pragma: no cover - store_url has refused it
         raise StoreError(Message("The store's data base has no driver.")) from None
     if url.get_backend_name() == "sqlite":
@@ -205,17 +213,55 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
 
+@dataclass(slots=True)
+class _Depth:
+    """How many connections a thread holds, one within another."""
+
+    held: int = 0
+
+
+class _OfThread(threading.local):
+    def __init__(self) -> None:
+        self.depth = _Depth()
+
+
+_of_thread = _OfThread()
+_places: WeakKeyDictionary[Engine, threading.BoundedSemaphore] = WeakKeyDictionary()
+_making = threading.Lock()
+
+
+@contextmanager
+def _at_work(engine: Engine) -> Iterator[None]:
+    """A place among the threads that hold a connection. A thread that holds one has its place, and gets another
+    connection at once: where all waited for their second, a pool with an end stood still. Raises `StoreError`."""
+    depth = _of_thread.depth  # this very one is counted down, should another thread end what this one began
+    with _making:
+        places = _places.setdefault(engine, threading.BoundedSemaphore(AT_ONCE))
+    is_first = depth.held == 0
+    if is_first and not places.acquire(timeout=BUSY_TIMEOUT_MS / 1_000):
+        raise StoreError(*_BUSY)
+    depth.held += 1
+    try:
+        yield
+    finally:
+        depth.held -= 1
+        if is_first:
+            places.release()
+
+
 @contextmanager
 def read(engine: Engine) -> Iterator[Connection]:
-    """A connection for reading: one consistent view on SQLite; nothing is kept."""
-    with engine.connect() as connection:
+    """A connection for reading: one consistent view on SQLite; nothing is kept. Raises `StoreError` where the store
+    is busy."""
+    with _at_work(engine), engine.connect() as connection:
         yield connection
 
 
 @contextmanager
 def write(engine: Engine) -> Iterator[Connection]:
-    """A connection in one transaction: committed at the end, rolled back on an error."""
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    """A connection in one transaction: committed at the end, rolled back on an error. Raises `StoreError` where the
+    store is busy."""
+    with _at_work(engine), engine.connect().execution_options(writes=True) as connection, connection.begin():
         yield connection
 
 

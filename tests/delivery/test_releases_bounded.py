@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,7 @@ from pipeline.keys import KeyPair
 from pipeline.release_kind import EVIDENCE, ReleaseKind
 from server.boxes.health import box_states
 from server.boxes.ingest import Ingest, IngestTallies
+from server.boxes.pools import PoolStatement, state_pools
 from server.boxes.registry import read_boxes, state_terms
 from server.boxes.release_gate import CLOCKS_APART_S, Held, implausible_evidence
 from server.boxes.store_messages import Incoming, store_batch
@@ -215,6 +217,36 @@ def test_more_visits_than_transactions(ask: Ask, store: Engine, place: Place) ->
     with write(store) as connection:
         connection.execute(insert(transactions).values(**row, service_group=0, count=60))
     assert used(store, place.province_id) == []
+
+
+@pytest.mark.parametrize("split", ["pools", "kinds"])
+def test_more_visits_than_transactions_in_several_tables(
+    ask: Ask, store: Engine, place: Place, box: EnrolledBox, split: str
+) -> None:
+    """The attack: what one table may not hold, one key sends in the tables of several pools, or of both kinds."""
+    messages: list[wire.Message] = [evidence(1, [60, 0, 0] * 6)]
+    if split == "pools":
+        own = [PoolStatement("so-tu-phap", pool) for pool in (1, 2, 3)]
+        state_pools(store, place.province_id, box.box_id, own)
+        messages += [
+            msgspec.structs.replace(evidence(n, [60, 0, 0] * 6), version=wire.version_of(n), pool=n) for n in (2, 3)
+        ]
+    else:
+        messages.append(
+            wire.NotAgreed(
+                4, 1, 2, secrets.randbits(64), wire.PeriodKind.MONTH, LAST_MONTH, EPSILON_MILLI, (360, 0, 0), 1
+            )
+        )
+    for message in messages:
+        assert isinstance(ask(message), wire.Ack)
+    row = {"province_id": place.province_id, "agency_id": place.agency_id, "month": LAST_MONTH}
+    with write(store) as connection:
+        connection.execute(insert(transactions).values(**row, service_group=0, count=130))
+    assert used(store, place.province_id) == []
+    with read(store) as connection:
+        found = implausible_evidence(connection, place.province_id)
+    assert {one.held for one in found} == {Held.OVER_TRANSACTIONS}
+    assert len(found) == len(messages)
 
 
 def _period(month: int) -> Any:
