@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from weakref import WeakKeyDictionary
 
 import pytest
 from sqlalchemy import Engine, text
 
+from pipeline.errors import StoreError
 from server.store import engine as engines
 from server.store.engine import read, write
 
@@ -33,8 +35,8 @@ def test_a_second_connection_is_there_for_who_holds_a_first(any_store: Engine, o
 def test_who_finds_no_place_is_told_that_the_store_is_busy(store: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engines, "AT_ONCE", 1)
     monkeypatch.setattr(engines, "BUSY_TIMEOUT_MS", 100)
-    monkeypatch.setattr(engines, "_places", engines.WeakKeyDictionary())
-    with read(store), ThreadPoolExecutor(1) as pool, pytest.raises(engines.StoreError, match="busy"):
+    monkeypatch.setattr(engines, "_places", WeakKeyDictionary())
+    with read(store), ThreadPoolExecutor(1) as pool, pytest.raises(StoreError, match="busy"):
         pool.submit(lambda: read(store).__enter__()).result()
     with read(store) as connection:
         assert connection.execute(text("SELECT 1")).scalar_one() == 1
