@@ -19,7 +19,9 @@ _FONT = "Noto Sans, DejaVu Sans"
 _SCALE = 2.0
 _LABEL = 46
 ROWS = 40
-"""At most so many rows in a chart: on a page of A4 they are then 5 mm apart or more."""
+"""At most so many rows in a chart: on a page of A4 they are then 5 mm apart or more. Of names of more than two lines
+so many fewer that they can still be read."""
+_LINE_PX = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def _finish(chart: Any, name: str, caption: str) -> ChartBlock:
 
 
 def _lines(label: str) -> str:
-    """A long label in lines; two of them fit beside one row of a chart."""
+    """A long label in lines."""
     return "\n".join(wrap(label, _LABEL))
 
 
@@ -56,13 +58,23 @@ def _axis() -> Any:
     """The labels of a chart's rows, broken where `_lines` broke them."""
     import altair as alt
 
-    up: Any = {"condition": {"test": "indexof(datum.value, '\\n') > 0", "value": -6}, "value": 0}  # half a line
-    return alt.Axis(labelExpr="split(datum.label, '\\n')", labelLineHeight=12, labelOffset=up)
+    higher = [
+        {"test": f"length(split(datum.value, '\\n')) === {lines}", "value": -_LINE_PX * (lines - 1) / 2}
+        for lines in range(2, 12)
+    ]  # half of what stands below the first line
+    up: Any = {"condition": higher, "value": 0}
+    return alt.Axis(labelExpr="split(datum.label, '\\n')", labelLineHeight=_LINE_PX, labelOffset=up)
 
 
 def _row_px(labels: Iterable[str]) -> int:
-    """The height of a row: two lines need more."""
-    return 26 if any("\n" in label for label in labels) else 19
+    """The height of a row: more lines need more."""
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    return 19 if lines == 1 else _LINE_PX * lines + 2
+
+
+def _rows_a_chart(labels: Iterable[str]) -> int:
+    """As many rows as a page of A4 has room for."""
+    return min(ROWS, ROWS * _row_px(["\n"]) // _row_px(labels))
 
 
 def _base(rows: list[dict[str, Any]], height_px: int) -> Any:
@@ -71,9 +83,10 @@ def _base(rows: list[dict[str, Any]], height_px: int) -> Any:
     return alt.Chart(alt.Data(values=rows), width=420, height=height_px)  # type: ignore[no-untyped-call]
 
 
-def _pages(count: int) -> list[slice]:
-    """Of a long list, the rows of each of its charts: even shares of at most `ROWS`."""
-    pages = max(1, -(-count // ROWS))
+def _pages(labels: Sequence[str]) -> list[slice]:
+    """Of a long list, the rows of each of its charts: even shares. `labels`: in lines."""
+    count = len(labels)
+    pages = max(1, -(-count // _rows_a_chart(labels)))
     edges = [round(count * page / pages) for page in range(pages + 1)]
     return [slice(first, last) for first, last in pairwise(edges)]
 
@@ -86,10 +99,10 @@ def _named(name: str, caption: str, page: int, pages: int) -> tuple[str, str]:
 def interval_charts(
     rows: Sequence[Labelled], name: str, caption: str, _: Writer, *, reference: float | None = None
 ) -> list[ChartBlock]:
-    """As `interval_chart`, a chart for every `ROWS` lines, all on one scale: on a page of A4 each line can be read."""
+    """As `interval_chart`, a chart for every page of lines, all on one scale: on a page of A4 each line can be read."""
     known = [row for row in rows if row.figure.index is not None]
     lowest = min((row.figure.low for row in known if row.figure.low is not None), default=0.0)
-    pages = _pages(len(known))
+    pages = _pages([_lines(row.label) for row in known])
     return [
         interval_chart(known[part], *_named(name, caption, page, len(pages)), _, reference=reference, lowest=lowest)
         for page, part in enumerate(pages)
@@ -139,9 +152,10 @@ def interval_chart(
 
 
 def rank_charts(sets: Sequence[RankSet], names: dict[str, str], name: str, caption: str, _: Writer) -> list[ChartBlock]:
-    """A bar from the best to the worst rank that the figures allow, for every agency; a chart for every `ROWS`."""
-    ordered, pages = sorted(sets, key=by_ranks), _pages(len(sets))
-    title, broken = _("Ranks that cannot be ruled out"), {key: _lines(words) for key, words in names.items()}
+    """A bar from the best to the worst rank that the figures allow, for every agency; a chart for every page."""
+    ordered, title = sorted(sets, key=by_ranks), _("Ranks that cannot be ruled out")
+    broken = {key: _lines(words) for key, words in names.items()}
+    pages = _pages([broken[one.name] for one in ordered])
     return [
         _finish(
             plot_ranks(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -52,3 +54,25 @@ def test_a_long_name_takes_two_lines_and_no_room_from_the_plot() -> None:
     (chart,) = interval_charts([_row(3, 80.0), _row(4, 81.0)], "co-quan", "", Writer("vi"))
     assert LONG not in chart.svg
     assert ">Ban Quản lý các khu kinh tế, khu công nghiệp<" in chart.svg
+
+
+@pytest.mark.parametrize("letters", [40, 90, 135, 200])
+def test_lines_of_long_names_stand_apart(letters: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of three and four lines were written over each other: nobody could read one."""
+    monkeypatch.setattr("server.reports.charts.ROWS", 40)
+    name = ("Trung tâm Phục vụ hành chính công " * 7)[:letters].strip()
+    rows = [
+        Labelled(f"{number} {name}", replace(_row(number, 80.0).figure, index=90.0 - number / 2))
+        for number in range(30)
+    ]
+    charts = interval_charts(rows, "co-quan", "", Writer("vi"))
+    for chart in charts:
+        labels = re.findall(r'<text[^>]*transform="translate\(-?[\d.]+,(-?[\d.]+)\)"[^>]*>(.*?)</text>', chart.svg)
+        names = [(float(y), words.count("<tspan") or 1) for y, words in labels if "Trung" in words]
+        assert names
+        ends = [(y, y + 12 * (lines - 1)) for y, lines in sorted(names)]
+        assert all(first[1] + 11 <= second[0] for first, second in pairwise(ends))
+        height = float(re.search(r'height="([\d.]+)"', chart.svg)[1])  # type: ignore[index]
+        assert height <= 40 * 26 + 60, "on a page of A4 the letters stay as large as with two lines"
+    shown = re.findall(r">(\d+) Trung", "".join(chart.svg for chart in charts))
+    assert sorted(map(int, shown)) == list(range(30))
