@@ -209,17 +209,17 @@ def period_of_months(first: int, last: int) -> Period:
     return Period(name, first, last)
 
 
-_YEAR = r"(?P<year>\d{4})"
+_YEAR = r"(?P<year>[0-9]{4})"
 _THEN = r"(?: ?[-/.,] ?| nam | )"
-_MONTH = re.compile(rf"(?:{_YEAR}[-/](?P<month>\d{{1,2}})|(?P<month2>\d{{1,2}})[-/](?P<year2>\d{{4}}))")
-_MONTH_IN_WORDS = re.compile(rf"(?:thang|t\.?) ?(?P<month>\d{{1,2}}){_THEN}{_YEAR}")
+_MONTH = re.compile(rf"(?:{_YEAR}[-/](?P<month>[0-9]{{1,2}})|(?P<month2>[0-9]{{1,2}})[-/](?P<year2>[0-9]{{4}}))")
+_MONTH_IN_WORDS = re.compile(rf"(?:thang|t\.?) ?(?P<month>[0-9]{{1,2}}){_THEN}{_YEAR}")
 _MONTH_ENGLISH = re.compile(rf"(?P<name>[a-z]{{3,9}})\.? ?[-/,]? ?{_YEAR}")
 _ENGLISH = ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october",
             "november", "december")  # fmt: skip
 _YEAR_IN_WORDS = re.compile(rf"(?:nam )?{_YEAR}")
 _QUARTER = re.compile(rf"{_YEAR}[-/ ]?q(?P<quarter>[1-4])")
 _QUARTER_IN_WORDS = re.compile(rf"(?:quy|quarter|q)\.? ?(?P<quarter>[1-4]|iv|i{{1,3}}){_THEN}{_YEAR}")
-_FIRST_MONTHS = re.compile(rf"(?P<count>[69]) thang dau nam {_YEAR}|6 thang cuoi nam (?P<year2>\d{{4}})")
+_FIRST_MONTHS = re.compile(rf"(?P<count>[69]) thang dau nam {_YEAR}|6 thang cuoi nam (?P<year2>[0-9]{{4}})")
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4}
 _TO = re.compile(r" ?\.\. ?| - | den ")
 
