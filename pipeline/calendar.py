@@ -165,6 +165,11 @@ class Period:
         return day_index(month_date(self.last_month + 1)) - 1
 
     @property
+    def runs(self) -> bool:
+        """Whether it is not over: what is said of it then has to hold at every look, as it is looked at day by day."""
+        return self.last_day >= today()
+
+    @property
     def year(self) -> int:
         """The calendar year of the first month."""
         return month_date(self.first_month).year

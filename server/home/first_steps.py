@@ -66,7 +66,7 @@ def coming(connection: Connection, user: User, found: Standings) -> Coming | Non
 
     Figures come in blocks of whole days with `below` sheets of an agency, and the newest block waits for the next
     (`server.core.disclosure`): two days with enough sheets, and the day after."""
-    if found.figure.index is not None or found.period.last_day < today():
+    if found.figure.index is not None or not found.period.runs:
         return None
     known = (
         Scope(user.province_id)

@@ -114,11 +114,6 @@ class Board:
         return self.rows[pair.higher], self.rows[pair.lower], pair
 
     @property
-    def runs(self) -> bool:
-        """Whether the period is not over yet."""
-        return self.period.last_day >= today()
-
-    @property
     def holidays_missing(self) -> bool:
         """Whether a forecast rests on a year whose public holidays are not known."""
         has_forecast = any(row.coming for row in (*self.rows, *([self.province] if self.province else [])))
@@ -147,7 +142,7 @@ def make_board(connection: Connection, scope: Scope, period: Period, origin: Ori
     level = float(read_setting(connection, scope.province_id, "confidence"))
     catalogue = read_catalogue(connection, scope.province_id)
     told = unit_counts(connection, scope, period, origin)
-    runs = len(period.months) == 1 and period.last_day >= today()
+    runs = len(period.months) == 1 and period.runs
     earlier = months_before(connection, scope, period.first_month - 1, origin) if runs else {}
     whole = told.pop(PROVINCE, None)
     scores = {unit: score(one.counts, level) for unit, one in told.items()}
@@ -199,7 +194,7 @@ def newest_month(connection: Connection, scope: Scope) -> tuple[Period, Score] |
 
 def _coming(period: Period, told: UnitCounts, earlier: Mapping[int, Counts], level: float) -> Forecast | None:
     """The forecast, where the period is a month that runs."""
-    if len(period.months) > 1 or told.known_day is None or period.last_day < today():
+    if len(period.months) > 1 or told.known_day is None or not period.runs:
         return None
     elapsed = part_over(period, told.known_day)
     months = list(earlier.values())

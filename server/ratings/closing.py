@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from pipeline.calendar import Period, month_name, parse_period, today
+from pipeline.calendar import Period, month_name, parse_period
 from pipeline.errors import ConflictError
 from pipeline.language import Message
 from server.core.changes import record_change
@@ -31,7 +31,7 @@ def close_period(connection: Connection, scope: Scope, period: Period, user_id: 
     stays set aside, for everybody to see.
 
     Raises `ConflictError` for a period that is not over, or that is closed."""
-    if period.last_day >= today():
+    if period.runs:
         raise ConflictError(Message("The period is not over yet."))
     before = closed_through(connection, scope)
     if before is not None and before.last_month >= period.last_month:

@@ -49,7 +49,7 @@ def reports_page(request: Request, user: ScoreReader, period: Annotated[str, Que
         years=years,
         quarters=quarters,
         period=asked_period(request, user, period),
-        running={one.period for one in periods if one.running},
+        running={one.period for one in periods if one.period.runs},
     )
 
 

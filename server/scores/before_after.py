@@ -19,7 +19,7 @@ from sqlalchemy import Connection
 
 from calibration.before_after import FEWEST_CONTROLS, BeforeAfter, Effect, before_after
 from calibration.interrupted import MONTHS_FOR_A_SEASON, Interrupted, interrupted
-from pipeline.calendar import Period, month_words, parse_period, today
+from pipeline.calendar import Period, month_words, parse_period, period_of_months
 from pipeline.errors import StatisticsError
 from pipeline.instruments import Instrument
 from pipeline.language import Message, translator
@@ -108,7 +108,7 @@ def series(
     points = [
         point
         for point in trend(connection, province_id, agency.agency_id, newest, SERIES_MONTHS)
-        if Period(str(point.month), point.month, point.month).last_day < today()
+        if not period_of_months(point.month, point.month).runs
     ]
     while points and not points[0].rated:
         points.pop(0)

@@ -164,7 +164,7 @@ def _analyse(connection: Connection, province_id: int, period: Period) -> tuple[
     months = agency_months(connection, province_id, period)
     level = float(read_setting(connection, province_id, "confidence"))
     analysis = analyze(months, period=day_range(period), settings=Settings(level=level))
-    if period.last_day >= today():
+    if period.runs:
         analysis = analysis.watched()
     seen: Seen = {}
     for month in months:
@@ -210,11 +210,6 @@ class RatedQuarter:
     period: Period
     ratings: int
     enough: bool
-
-    @property
-    def running(self) -> bool:
-        """Whether the quarter is not over yet."""
-        return self.period.last_day >= today()
 
 
 _quarters: Held[list[RatedQuarter]] = Held(100)

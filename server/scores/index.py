@@ -20,7 +20,7 @@ from calibration.days import DayCorrelation, day_numbers
 from calibration.design import Design, Weights, distinct, sum_rows
 from calibration.mode_effects import ModeEffects, mode_effects
 from calibration.survey_shares import Answers, days_of, place_shares
-from pipeline.calendar import Period, day_date, today
+from pipeline.calendar import Period, day_date
 from pipeline.instruments import OVERALL, Instrument, Pooling, RatingFlag
 from pipeline.language import Message, Sentence, Text
 from server.catalogue.reading import Catalogue, frame_counts, read_catalogue
@@ -301,7 +301,7 @@ def compute_index(
     answers = answers_of(sheets, figures, facts, weights)
     split = apart(sheets, instrument, shown) if within is None else None
     effects = mode_effects(answers, sheets.channel) if len(sheets) else None
-    watched = period.last_day >= today()
+    watched = period.runs
     valid = valid_answers(sheets, facts)
     alone = overall_alone(valid, instrument)
     is_shared = held and within is None and only is None

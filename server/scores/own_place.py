@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from calibration.days import DayCorrelation
-from pipeline.calendar import Period, today
+from pipeline.calendar import Period
 from pipeline.instruments import Instrument
 from server.catalogue.reading import frame_counts, read_catalogue
 from server.core.disclosure import looking_day
@@ -81,8 +81,7 @@ def own_place(
     answers = answers_of(sheets, figures, facts, weights_of(sheets, frame, plan, {named.id: named.parent}))
     valid = valid_answers(sheets, facts)
     alone = overall_alone(valid, instrument)
-    watched = period.last_day >= today()
-    one = Request(answers, figures, sheets, valid, alone, province.days, None, shown.below, watched)
+    one = Request(answers, figures, sheets, valid, alone, province.days, None, shown.below, period.runs)
     found = grouped("agency", replace(catalogue, agencies={named.id: named}), sheets, period, frame)
     return next(places_of("agency", found, one, frozenset(), province.secret[named.id][None]))
 

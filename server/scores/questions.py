@@ -20,7 +20,7 @@ from calibration.design import Design
 from calibration.intervals import t_quantile
 from calibration.sequences import at_every_look
 from calibration.survey_shares import Answers, days_of, shares
-from pipeline.calendar import Period, day_date, today
+from pipeline.calendar import Period, day_date
 from pipeline.instruments import DONT_KNOW, KINDS, NOT_APPLICABLE, Instrument, Item
 from pipeline.instruments.instrument import NO, YES
 from pipeline.language import Message, Text
@@ -85,7 +85,7 @@ def question_figures(
     for agency, day, slot, value, sheets in rows:
         if agency_id in (None, agency):
             by_slot[slot][agency, day][value] += sheets
-    watched = period.last_day >= today()
+    watched = period.runs
     months = shown.months_by_agency((instrument.code, instrument.version))
     unsafe = agency_id is None and not shown.is_safe(added_months(months, months))
     found = []

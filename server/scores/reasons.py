@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from calibration.days import day_numbers
 from calibration.design import Design, distinct, sum_rows
 from calibration.survey_shares import Answers, days_of, shares
-from pipeline.calendar import Period, day_date, month_spoken, today
+from pipeline.calendar import Period, day_date, month_spoken
 from pipeline.instruments import Instrument
 from pipeline.language import Text
 from server.catalogue.reading import read_catalogue
@@ -134,7 +134,7 @@ def _reasons_of(
         own = (given.agency == agency_id) & (str(agency_id) not in hidden)
         given = given.take(np.flatnonzero(own))
     sums = _sums(given, instrument, by_criterion=dimension == "criterion")
-    places, watched = _places(connection, province_id, instrument, period, dimension), period.last_day >= today()
+    places, watched = _places(connection, province_id, instrument, period, dimension), period.runs
     keys = _keys(sums, dimension)
     asked = {key: int(sums.asked[keys == key].sum()) for key, _ in places}
     secret = hidden_places(asked, shown.below)
@@ -164,8 +164,7 @@ def _reasons_of_part(
     sums = _sums(given, instrument, by_criterion=False, part=part)
     (place,) = _places(connection, province_id, instrument, period, "province")
     every = np.ones(len(sums.asked), dtype=np.bool_)
-    watched = period.last_day >= today()
-    return [_place(sums, every, instrument, "province", *place, hidden=hidden, watched=watched)]
+    return [_place(sums, every, instrument, "province", *place, hidden=hidden, watched=period.runs)]
 
 
 def _asked(sheets: Sheets) -> Sheets:

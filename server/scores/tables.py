@@ -27,7 +27,7 @@ from calibration.results import Estimate, Interval
 from calibration.sequences import at_every_look
 from calibration.small_areas import pooled_variances, small_area_estimates
 from calibration.tables import EvidenceTable, pool
-from pipeline.calendar import Period, month_name, month_of_date, today
+from pipeline.calendar import Period, month_name, month_of_date
 from pipeline.language import Message
 from server.catalogue.agencies import Agency, read_agencies
 from server.core.disclosure import hidden_places
@@ -94,7 +94,7 @@ def material(engine: Engine, province_id: int, period: Period) -> Material:
         shown.below,
         frozenset(str(found) for found in shown.hidden_agencies()),
         shown.shows("service_group"),
-        period.last_day >= today(),
+        period.runs,
         {month.agency: month for month in months if month.period == analysis.period},
     )
 

@@ -14,7 +14,7 @@ from calibration.design import Design
 from calibration.intervals import t_quantile, wilson
 from calibration.sequences import share_sequence, sure
 from calibration.survey_shares import Answers, days_of, place_shares
-from pipeline.calendar import Period, day_date, day_words, month_words, today
+from pipeline.calendar import Period, day_date, day_words, month_words, period_of_months, today
 from pipeline.language import in_language
 from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
@@ -101,7 +101,7 @@ def trend(
     points = {month: TrendPoint(month, None, None, None, 0) for month in range(first, last + 1)}
     for month, found in zip(known, _months([counts[month] for month in known], level), strict=True):
         # a month that is not over is looked at day by day
-        low, high = found.ends if Period(str(month), month, month).last_day < today() else found.watched
+        low, high = found.watched if period_of_months(month, month).runs else found.ends
         points[month] = TrendPoint(month, 100 * found.share, 100 * low, 100 * high, rated[month])
     return list(points.values())
 

@@ -87,6 +87,13 @@ def test_what_a_page_shows_of_a_period_is_understood(first: int, length: int, la
         assert parse_period(text) == period
 
 
+def test_a_period_runs_until_its_last_day_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    month = parse_period("2028-02")
+    for day, runs in ((date(2028, 1, 31), True), (date(2028, 2, 29), True), (date(2028, 3, 1), False)):
+        monkeypatch.setattr("pipeline.calendar.today", lambda now=day: day_index(now))
+        assert month.runs is runs
+
+
 @pytest.mark.parametrize(
     ("text", "name"),
     [

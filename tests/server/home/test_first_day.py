@@ -89,7 +89,7 @@ def test_a_demonstration_shows_figures_on_any_day(
     day: date, store: Engine, province: Province, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On the first day of a quarter all sheets of the one before had come the day before: nothing was shown."""
-    for module in ("server.simulation.past", "server.core.disclosure", "server.scores.fused"):
+    for module in ("pipeline.calendar", "server.simulation.past", "server.core.disclosure", "server.scores.fused"):
         monkeypatch.setattr(f"{module}.today", lambda: day_index(day))
     with write(store) as connection:
         simulate_past(connection, province.province_id)

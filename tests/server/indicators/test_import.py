@@ -333,7 +333,7 @@ def test_a_year_of_months_and_quarters_holds_no_month_twice_and_leaves_none_out(
     assert (row.told.months, row.score.counts.dossiers) == (months, dossiers)
 
 
-MODULES = ("server.indicators.board", "server.indicators.counts", "server.indicators.imports")
+MODULES = ("pipeline.calendar", "server.indicators.board", "server.indicators.counts", "server.indicators.imports")
 
 
 def set_today(monkeypatch: pytest.MonkeyPatch, day: date) -> None:

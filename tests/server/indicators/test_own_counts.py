@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, insert, select
 
+from pipeline import calendar
 from pipeline.calendar import Period, day_index, month_of_day, parse_period, period_of_months
 from server.core.scope import Scope
 from server.imports.kinds import KINDS
@@ -198,8 +199,8 @@ def test_a_page_says_that_counts_are_of_a_part_of_the_period(
 ) -> None:
     """A month whose file came on its fifteenth was "still running" for ever."""
     made = fill_province(store, "aaa")
-    for module in ("board", "counts", "imports"):
-        monkeypatch.setattr(f"server.indicators.{module}.today", lambda: day_index(now))
+    for module in ("pipeline.calendar", *(f"server.indicators.{one}" for one in ("board", "counts", "imports"))):
+        monkeypatch.setattr(f"{module}.today", lambda: day_index(now), raising=False)
     path = tmp_path / "x.csv"
     head = "agency,period,day,dossiers,dossiers_good,petitions,petitions_in_time,petitions_good"
     path.write_text(f"{head}\naaa-a,2026-08,15/08/2026,300,240,0,0,0\n", encoding="utf-8")
@@ -237,7 +238,7 @@ def test_a_month_that_runs_says_so_and_is_forecast_on_each_of_its_days(
     """On its first day it looked like a month that is over: 12 points, without a word or a forecast."""
     now = date.fromisoformat(day)
     month = period_of_months(month_of_day(day_index(now)), month_of_day(day_index(now)))
-    for module in (making, boards):
+    for module in (making, boards, calendar):
         monkeypatch.setattr(module, "today", lambda: day_index(now))
     made = fill_province(store, "aaa")
     with write(store) as connection:

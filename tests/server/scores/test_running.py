@@ -34,8 +34,8 @@ MAKES_ITS_OWN = {"server/scores/trends.py"}
 
 def still_running(monkeypatch: pytest.MonkeyPatch, day: int) -> None:
     """As if today were `day`, to whoever asks whether a period is over."""
-    for module in ("index", "own_place", "fused", "tables", "reasons", "questions", "held"):
-        monkeypatch.setattr(f"server.scores.{module}.today", lambda: day)
+    for module in ("pipeline.calendar", "server.scores.fused", "server.scores.held"):
+        monkeypatch.setattr(f"{module}.today", lambda: day)
 
 
 def test_whoever_makes_shares_says_whether_the_period_runs() -> None:
