@@ -32,6 +32,16 @@ class Line:
     breaks: tuple[int, ...]
     split: frozenset[int]
 
+    @classmethod
+    def alone(cls, agency_id: int) -> Line:
+        """An agency without those that were merged into it."""
+        return cls(agency_id, {agency_id: None}, (), frozenset())
+
+    def counts(self, agency_id: int, month: int) -> bool:
+        """Whether the month is one of the line's for a member: before the month in which it went over."""
+        day = self.members[agency_id]
+        return day is None or month < month_of_day(day)
+
     @property
     def break_months(self) -> tuple[int, ...]:
         """The months in which the line breaks: the first that the new agency counts in."""

@@ -79,8 +79,8 @@ def agency_view(
             ),
         )
         parts = index_within(connection, province, instrument, chosen, PARTS, agency.agency_id)
-        points = trend(connection, province, agency.agency_id, chosen)
-        breaks = line_of(connection, user.scope.province, agency.agency_id).break_months
+        line = line_of(connection, user.scope.province, agency.agency_id)
+        points = trend(connection, province, line, chosen)
         after, before = (
             of(connection, user.scope.province, agency.agency_id) for of in (successors_of, predecessors_of)
         )
@@ -139,9 +139,10 @@ def agency_view(
         signal_waits=signal is None,
         score=(signal or {}).get(agency.code),
         points=points[::-1],
-        breaks=breaks,
+        breaks=line.break_months,
+        split=bool(line.split),
         month_words=month_words,
-        trend_plot=_trend_plot(points[::-1], breaks, lang),
+        trend_plot=_trend_plot(points[::-1], line.break_months, lang),
         windows=windows,
         agreed=agreed,
         pulse_plot=pulse_plot(windows, lang),
@@ -169,7 +170,7 @@ def _drivers_plot(found: Drivers, names: Mapping[str, Text], lang: str) -> Marku
 
 def _trend_plot(points: Sequence[TrendPoint], breaks: Sequence[int], lang: str) -> Markup:
     """The newest month first: on a phone it is seen without pushing. A month in which others were merged into the
-    agency is named so and marked: before it stand the agency's own sheets alone."""
+    agency is named so and marked: before it stand the sheets of all of them together."""
     _ = translator(lang)
     rows = [
         Interval(

@@ -24,6 +24,7 @@ from pipeline.errors import StatisticsError
 from pipeline.instruments import Instrument
 from pipeline.language import Message, translator
 from server.catalogue.agencies import Agency, read_agencies
+from server.catalogue.succession import Line
 from server.scores.comparing import effective
 from server.scores.course_plot import Drawn, Rule, course_plot
 from server.scores.fused import rated_quarters
@@ -107,7 +108,7 @@ def series(
     answers here. Raises `StatisticsError` where they are too few to tell."""
     points = [
         point
-        for point in trend(connection, province_id, agency.agency_id, newest, SERIES_MONTHS)
+        for point in trend(connection, province_id, Line.alone(agency.agency_id), newest, SERIES_MONTHS)
         if not period_of_months(point.month, point.month).runs
     ]
     while points and not points[0].rated:

@@ -11,6 +11,7 @@ from pipeline.calendar import month_name
 from pipeline.errors import InvalidError
 from pipeline.instruments import load_instrument
 from pipeline.language import Message, in_language
+from server.catalogue.succession import line_of
 from server.scores.asked import asked_period, own_agency
 from server.scores.figure_rows import figure_rows
 from server.scores.index import DIMENSIONS
@@ -53,7 +54,7 @@ def agency_file(
         parts = index_within(
             connection, user.province_id, instrument, chosen, ("service_group", "counter"), agency.agency_id
         )
-        months = trend(connection, user.province_id, agency.agency_id, chosen)
+        months = trend(connection, user.province_id, line_of(connection, user.scope.province, agency.agency_id), chosen)
     rows = figure_rows(chosen.name, [*own, *parts.places])
     rows += [
         {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from pipeline.calendar import Period, day_date, day_words, month_words, period_o
 from pipeline.language import in_language
 from pipeline.release_kind import PULSE
 from pipeline.wire import PeriodKind
+from server.catalogue.succession import Line
 from server.core.disclosure import known_day
 from server.core.provinces import read_setting
 from server.core.scope import Scope
@@ -74,35 +75,49 @@ class ChannelCount:
     set_aside: int
 
 
-def trend(
-    connection: Connection, province_id: int, agency_id: int, period: Period, months: int = 12
-) -> list[TrendPoint]:
+def trend(connection: Connection, province_id: int, line: Line, period: Period, months: int = 12) -> list[TrendPoint]:
     """The explicit index of the `months` months that end with the period (plain pooling). Intervals know how answers of
     a day, and days near each other, hang together, as learnt from all those months (`calibration.days`): Wilson's, a
-    confidence sequence in a month that is not over."""
+    confidence sequence in a month that is not over.
+
+    `line`: of the agency (`line_of`; `Line.alone`). A month before a merger is what its agencies had together, where
+    each of them may be shown by itself: a sum that held a hidden one would tell it by the difference."""
     last = period.last_month
     first = last - months + 1
     counts: dict[int, dict[int, list[int]]] = defaultdict(dict)
     shown = shown_of(connection, province_id, Period(period.name, first, last))
-    keys = [ratings.c[name] for name in ("month", "day", "received_day", "instrument", "instrument_version")]
-    query = Scope(province_id, agency_id).select(ratings, *keys, func.count(), func.count().filter(ratings.c.a00 >= 4))
+    rated: dict[int, Counter[int]] = defaultdict(Counter)
+    keys = [
+        ratings.c[name] for name in ("agency_id", "month", "day", "received_day", "instrument", "instrument_version")
+    ]
+    query = Scope(province_id).select(ratings, *keys, func.count(), func.count().filter(ratings.c.a00 >= 4))
     query = query.where(
-        ratings.c.month.between(first, last), ratings.c.state != int(RatingState.SET_ASIDE), ratings.c.a00 > 0
+        ratings.c.agency_id.in_(line.members),
+        ratings.c.month.between(first, last),
+        ratings.c.state != int(RatingState.SET_ASIDE),
+        ratings.c.a00 > 0,
     ).group_by(*keys)
-    for month, day, received, code, version, count, good in connection.execute(query):
-        if shown.sees(agency_id, code, version, month, max(day, received)):
+    for agency, month, day, received, code, version, count, good in connection.execute(query):
+        if line.counts(agency, month) and shown.sees(agency, code, version, month, max(day, received)):
             of_day = counts[month].setdefault(day, [0, 0])
             of_day[0] += int(count)
             of_day[1] += int(good)
-    sheets = shown.months_of([agency_id])
-    rated = {month: sum(n for n, _ in days.values()) for month, days in counts.items()}
-    known = [m for m in sorted(rated) if shown.month(m).is_safe(sheets) and rated[m] >= max(shown.below, 1)]
+            rated[month][agency] += int(count)
+    sheets = {agency: shown.months_of([agency]) for agency in line.members}
+    known = [
+        month
+        for month in sorted(rated)
+        if all(
+            shown.month(month).is_safe(sheets[agency]) and count >= max(shown.below, 1)
+            for agency, count in rated[month].items()
+        )
+    ]
     level = float(read_setting(connection, province_id, "confidence"))
     points = {month: TrendPoint(month, None, None, None, 0) for month in range(first, last + 1)}
     for month, found in zip(known, _months([counts[month] for month in known], level), strict=True):
         # a month that is not over is looked at day by day
         low, high = found.watched if period_of_months(month, month).runs else found.ends
-        points[month] = TrendPoint(month, 100 * found.share, 100 * low, 100 * high, rated[month])
+        points[month] = TrendPoint(month, 100 * found.share, 100 * low, 100 * high, rated[month].total())
     return list(points.values())
 
 

@@ -8,24 +8,26 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, insert, select
 
-from pipeline.calendar import day_index
+from pipeline.calendar import day_index, parse_period
 from pipeline.errors import ImportRowError, InvalidError
 from pipeline.instruments import load_service_groups
 from pipeline.language import Text
 from server.catalogue.fields import load_fields
 from server.catalogue.reading import read_catalogue
-from server.catalogue.succession import SUCCESSORS, line_of
-from server.core.provinces import make_province
+from server.catalogue.succession import SUCCESSORS, Line, line_of
+from server.core.provinces import make_province, write_setting
 from server.core.scope import Scope
 from server.imports.kinds import KINDS
+from server.scores.trends import trend
 from server.simulation.places import DEPARTMENTS, place_names
 from server.simulation.province import simulate_province
 from server.store.engine import read, write
-from server.store.tables.agencies import agencies
+from server.store.tables.agencies import agencies, agency_successors
+from server.store.tables.ratings import ratings
 from server.tabular.spec import import_file
-from tests.server.worlds import agency_id, small_province
+from tests.server.worlds import add_sheets, agency_id, small_province
 
 MERGER = day_index(date(2025, 7, 1))
 
@@ -162,3 +164,42 @@ def test_every_group_stands_in_one_field_and_one_department() -> None:
 
 def test_successors_are_a_kind_of_the_catalogue() -> None:
     assert KINDS["successors"] is SUCCESSORS
+
+
+def test_an_agencys_months_go_on_through_a_merger_where_each_unit_may_be_shown(store: Engine) -> None:
+    """Before it stood the successor's own sheets alone; a unit that is hidden by itself is in no sum."""
+    with write(store) as connection:
+        province = small_province(connection)
+        old, new = (agency_id(connection, province, code) for code in ("so-b", "xa-c"))
+        row = {"province_id": province, "agency_id": old, "successor_id": new}
+        connection.execute(insert(agency_successors).values(**row, day=day_index(date(2026, 7, 1))))
+        write_setting(connection, province, "min_answers", 30)
+        for month, code, satisfied, others in (
+            (4, "so-b", 40, 0),
+            (4, "xa-c", 20, 20),
+            (5, "so-b", 10, 0),  # hidden by itself
+            (5, "xa-c", 40, 0),
+            (6, "so-b", 60, 0),
+            (7, "so-b", 50, 0),  # it has gone over: what is still entered under its name is not the line's
+            (7, "xa-c", 30, 10),
+        ):
+            sheets = [{"overall": 5}] * satisfied + [{"overall": 1}] * others
+            add_sheets(connection, province, code, sheets, day=date(2026, month, 3))
+            connection.execute(ratings.update().values(received_day=ratings.c.day))
+    with read(store) as connection:
+        scope = Scope(province)
+        found = {
+            code: {
+                point.month: (round(point.index, 6), point.rated)
+                for point in trend(connection, province, line, parse_period("2026-07"), 6)
+                if point.index is not None
+            }
+            for code, line in (
+                ("alone", Line.alone(new)),
+                ("line", line_of(connection, scope, new)),
+                ("old", line_of(connection, scope, old)),
+            )
+        }
+    assert found["alone"] == {75: (50.0, 40), 76: (100.0, 40), 78: (75.0, 40)}
+    assert found["line"] == {75: (75.0, 80), 77: (100.0, 60), 78: (75.0, 40)}
+    assert set(found["old"]) == {75, 77, 78}

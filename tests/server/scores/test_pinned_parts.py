@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import parse_period
 from pipeline.instruments import load_instrument
+from server.catalogue.succession import Line
 from server.scores.drivers import drivers_of
 from server.scores.reasons import DIMENSIONS, Part, reasons_of
 from server.scores.standings import index_within, standings
@@ -49,7 +50,7 @@ def parts(connection: Connection, province_id: int) -> Lines:
         found[f"drivers {one.code}"] = [[d.name, d.share, d.low, d.high] for d in drivers[agency].drivers]
         found[f"months {one.code}"] = [
             [point.month, point.rated, point.index, point.low, point.high]
-            for point in trend(connection, province_id, agency, PERIOD)
+            for point in trend(connection, province_id, Line.alone(agency), PERIOD)
         ]
         for part_of in index_within(connection, province_id, instrument, PERIOD, PARTS, agency).places:
             figure = part_of.figure("index")

@@ -18,6 +18,7 @@ from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.errors import InvalidError
 from pipeline.language import Text, in_language
 from server.catalogue.agencies import read_agencies
+from server.catalogue.succession import Line
 from server.commands import analyze
 from server.core.provinces import make_province, write_setting
 from server.scores.evidence import agency_months, spans
@@ -274,7 +275,7 @@ def test_trend_and_pulses(store: Engine, province: Province) -> None:
             row = {**sent, "epsilon_milli": 500, "received_day": 2431, **cell_values(counts)}
             connection.execute(insert(releases).values(**row))
         found = pulses(connection, province.province_id, agency)
-        points = trend(connection, province.province_id, agency, PERIOD)
+        points = trend(connection, province.province_id, Line.alone(agency), PERIOD)
     assert [(p.low, p.high) for p in found] == [(5, 20), (-2, 3)]
     assert found[0].noise_sd == pytest.approx(2.8, abs=0.1)
     assert len(points) == 12

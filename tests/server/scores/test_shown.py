@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, event
 
 from pipeline.calendar import Period, month_of_day, parse_period
 from pipeline.instruments import RatingFlag, load_instrument
+from server.catalogue.succession import Line
 from server.core.disclosure import published
 from server.core.scope import Scope
 from server.ratings.store import set_aside
@@ -115,7 +116,9 @@ def test_a_line_by_month_is_of_one_agency_alone(store: Engine) -> None:
         add_ratings(connection, made.province_id, made.agencies["nho-a"], 90, 45)
     with read(store) as connection:
         points = {
-            code: {point.month: point.rated for point in trend(connection, made.province_id, agency, PERIOD)}
+            code: {
+                point.month: point.rated for point in trend(connection, made.province_id, Line.alone(agency), PERIOD)
+            }
             for code, agency in made.agencies.items()
         }
         shown = published(connection, made.province_id, PERIOD)
