@@ -1,17 +1,18 @@
 """A request to stop, or to read the configuration anew, made by a signal.
 
 A handler sets a plain attribute. An event's lock, taken in a handler that interrupts another handler (a terminal's
-Ctrl-C reaches a process twice when its parent passes
-it on), would never be free again.
+Ctrl-C reaches a process twice when its parent passes it on), would never be free again.
 """
 
 from __future__ import annotations
 
+import atexit
 import signal
 import time
 from types import FrameType
 
 _STEP_S = 0.1
+_STOPS = (signal.SIGINT, signal.SIGTERM)
 
 
 class StopRequest:
@@ -31,8 +32,9 @@ class StopRequest:
 
     def listen(self) -> None:
         """Take both signals from now on."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in _STOPS:
             signal.signal(number, self._take)
+        atexit.register(_ignore)
 
     def _take(self, _number: int, _frame: FrameType | None) -> None:
         self._asked = True
@@ -43,6 +45,13 @@ class StopRequest:
         while not self._asked and (left_s := end_s - time.monotonic()) > 0:
             time.sleep(min(_STEP_S, left_s))
         return self._asked
+
+
+def _ignore() -> None:
+    """An interpreter that ends gives signals their default action back: one that came then would end a process that
+    has done all its work as one that was killed."""
+    for number in _STOPS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class ReloadRequest:

@@ -34,6 +34,7 @@ from server.web.context import (
     engine_of,
     language,
     province_of,
+    public_address,
     render,
     web,
 )
@@ -222,7 +223,7 @@ def _issued(
             days=days,
             user_id=user.user_id,
         )
-    base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = public_address(request)
     return found, named, [f"{base}/s/{token}" for token in tokens]
 
 

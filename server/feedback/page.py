@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Form, HTTPException, Query, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import Response
 
 from pipeline.calendar import month_words, today
 from pipeline.errors import InvalidError
 from pipeline.instruments import Sheet
 from pipeline.language import Joined, Message, in_language
-from server.auth.roles import User
 from server.catalogue.agencies import read_agencies
 from server.catalogue.reading import read_catalogue
 from server.channels.after_sending import Sent, last_sent, to_page
@@ -43,7 +42,7 @@ from server.rounds.rounds import all_rounds, find_round
 from server.store.channels import HOTLINE
 from server.store.engine import read, write
 from server.web.confirm import AskFirst, Sure
-from server.web.context import DataClerk, RowId, back, engine_of, language, render, row_id, web
+from server.web.context import DataClerk, RowId, back, engine_of, language, public_address, render, row_id
 from server.web.listing import Listing
 
 router = APIRouter(include_in_schema=False)
@@ -172,22 +171,10 @@ def feedback_list(
     q: Words = "",
     page: Annotated[int, Query(ge=1, le=100_000)] = 1,
     done: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    sent: bool = False,
 ) -> Response:
-    """What was received, the longest overdue first; `done`: the case with which a step was just taken."""
-    return _list(request, user, which, agency, category, q, page, done)
-
-
-def _list(
-    request: Request,
-    user: User,
-    which: str = "all",
-    agency: str = "",
-    category: str = "",
-    q: str = "",
-    page: int = 1,
-    done: int = 0,
-    link: str = "",
-) -> Response:
+    """What was received, the longest overdue first; `done`: the case with which a step was just taken; `sent`: with it
+    came a link."""
     which = which if which in WHICH else "all"
     with read(engine_of(request)) as connection:
         agencies = read_agencies(connection, user.province_id)
@@ -197,6 +184,8 @@ def _list(
         found = found_cases(connection, user.province_id, wanted, page)
         province = province_by_id(connection, user.province_id)
         stepped = items(connection, user.province_id, feedback_id=done) if done else []
+    last = last_sent(request, province.code) if sent and stepped else None
+    has_link = last is not None and (last.what, last.case) == ("link", done)
     asked = {"which": which, "agency": agency, "category": category, "q": q}
     pages = max(1, -(-counts[which] // PAGE_ROWS))
     return render(
@@ -213,7 +202,7 @@ def _list(
         categories=FEEDBACK_CATEGORIES,
         states=FEEDBACK_STATES,
         public=f"/feedback/{province.code}",
-        link=link,
+        link=f"{public_address(request)}/s/{last.code}" if last and has_link else "",
         stepped=stepped[0] if stepped else None,
     )
 
@@ -302,10 +291,9 @@ def feedback_status(
                     scope="feedback",
                     user_id=user.user_id,
                 )[0]
-    if token:
-        base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
-        return _list(request, user, done=number, link=f"{base}/s/{token}")
-    return RedirectResponse(f"/survey/feedback?done={number}", 303)
+        province = province_by_id(connection, user.province_id)
+    sent = Sent(province.code, "link", token, case=number) if token else None
+    return to_page(request, "/survey/feedback", sent, done=str(number))
 
 
 @router.post("/survey/feedback/{number}/undo")

@@ -108,6 +108,11 @@ def refresh_s(request: Request) -> int:
     return DEMO_REFRESH_S if web(request).config.demo else REFRESH_S
 
 
+def public_address(request: Request) -> str:
+    """Where citizens find the pages, without a slash at its end: as configured, else as this request came."""
+    return web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+
+
 def current_user(request: Request) -> User | None:
     """The user of this request, set by the session middleware."""
     user: User | None = request.scope.get("hailong.user")

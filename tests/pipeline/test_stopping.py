@@ -29,6 +29,19 @@ def test_many_signals_at_once_end_it() -> None:
             assert process.wait(10) == 0
 
 
+def test_a_signal_while_the_interpreter_ends_changes_nothing() -> None:
+    """The second Ctrl-C comes when all is done: the process ended as if it had been killed."""
+    ending = "import os, signal\nclass Last:\n    def __del__(self, kill=os.kill, pid=os.getpid(), numbers=(2, 15)):\n"
+    ending += "        for number in numbers: kill(pid, number)\n"
+    # what the C part of the signal module holds is let go of after it has given the signals back
+    code = CHILD + ending + "signal.kept = Last()\nimport sys; sys.kept = Last()\n"
+    with child([sys.executable, "-c", code]) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
 def test_what_is_prepared_is_ended_where_signals_have_no_default_action() -> None:
     """As for the first process of a container, to which a SIGTERM without a handler does not come."""
     prepared = "from pipeline.stopping import StopRequest\nStopRequest().interrupt()\nprint('ready', flush=True)\n"

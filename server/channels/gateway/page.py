@@ -22,7 +22,7 @@ from server.channels.pages import public_limit, watch_of
 from server.core.scope import Scope
 from server.store.engine import read, write
 from server.tabular.values import read_phone
-from server.web.context import engine_of, no_csrf, web
+from server.web.context import engine_of, no_csrf, public_address, web
 
 router = APIRouter(prefix="/gateway", tags=["gateways"])
 MAX_BODY_BYTES = 8_192
@@ -198,5 +198,5 @@ async def link(request: Request, code: str) -> Link:
             )[0]
 
     token = await to_thread.run_sync(work)
-    base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = public_address(request)
     return Link(url=f"{base}/s/{token}", embed=f"{base}/embed/{token}")

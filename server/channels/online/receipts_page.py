@@ -24,7 +24,7 @@ from server.channels.online.receipts import (
 from server.core.scope import Scope
 from server.store.channels import CHANNELS
 from server.store.engine import read, write
-from server.web.context import SurveyManager, engine_of, no_csrf, render, web
+from server.web.context import SurveyManager, engine_of, no_csrf, public_address, render, web
 
 router = APIRouter()
 
@@ -78,7 +78,7 @@ async def receipt(request: Request) -> Receipt:
                 raise HTTPException(422, error.message) from None
 
     token = await to_thread.run_sync(work)
-    base = web(request).config.web.public_url.rstrip("/") or str(request.base_url).rstrip("/")
+    base = public_address(request)
     url = f"{base}/s/{token}"
     return Receipt(url=url, qr_svg=qr_svg(url))
 

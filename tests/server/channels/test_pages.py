@@ -298,8 +298,13 @@ def test_feedback_from_intake_to_its_rating_in_factor_e(world: World) -> None:
         {"status": "answered", "answer": "Đã trả kết quả.", "sure": "true"},
         form=f"/survey/feedback/{item.id}",
     )
-    link = re.search(r"/s/([a-z2-9]{22})", answered.text)
+    assert (answered.status_code, re.search(r"[a-z2-9]{22}", answered.headers["location"])) == (303, None)
+    shown = clerk.then(answered).text
+    link = re.search(r"/s/([a-z2-9]{22})", shown)
     assert link
+    assert link[0] in clerk.get(answered.headers["location"]).text, "loading the page again shows it again"
+    other = answered.headers["location"].replace(f"done={item.id}", f"done={item.id + 1}")
+    assert link[0] not in clerk.get(other).text, "it is the link of that case alone"
     assert "Đã trả lời" in citizen.get(f"/feedback/nho?code={found[1]}").text
     form = citizen.get(f"/s/{link[1]}").text
     assert 'name="q_E3"' in form

@@ -63,7 +63,7 @@ def test_no_page_of_the_staff_moves_when_a_citizen_answers(store: Engine, tmp_pa
     assert "Bảng thay đổi" in before["/privacy"]
     for link in links:
         form = {**GOOD, "q_overall": "2", "comment_expectation": "Chậm"}
-        assert world.browser().http.post(f"/s/{link}", data=form).status_code == 200
+        assert world.browser().http.post(f"/s/{link}", data=form).status_code == 303
     after = pages()
     assert [page for page in before if before[page] != after[page]] == []
 

@@ -280,7 +280,7 @@ def test_one_complaint_gives_one_counted_sheet(world: World) -> None:
     for _ in range(10):
         for status in ("answered", "received"):
             given = {"status": status, "answer": "Đã trả kết quả.", "sure": "true"}
-            page = clerk.post(case, given, form=case)
+            page = clerk.then(clerk.post(case, given, form=case))
             links |= set(re.findall(r"/s/([a-z2-9]{22})", page.text))
     assert len(links) == 1
 
