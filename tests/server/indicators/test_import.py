@@ -401,7 +401,7 @@ def test_counts_of_a_part_of_a_month_that_is_over_stay_a_part(
         made = board(store, province, period)
         assert made.to_dict()["units"][0]["counts_until"] == until, period
         assert made.rows[0].coming is None
-        assert made.runs == (period != "2026-11")
+        assert made.period.runs == (period != "2026-11")
     assert board(store, province, "2026-10").to_dict()["units"][0]["counts_until"] is None
 
 
