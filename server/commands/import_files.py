@@ -133,7 +133,8 @@ def run(args: argparse.Namespace) -> int:
         for name, value in figures.items()
         if name in IMPORT_FIGURES and name != "by_agency"
     )
-    print(f"{_('preview, nothing written' if args.preview else 'imported').capitalize()}: {shown}")
+    done = _("preview, nothing written") if args.preview else _("imported")
+    print(f"{done.capitalize()}: {shown}")
     for line in _told(result.balance, _):
         print(line)
     return 0
