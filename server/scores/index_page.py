@@ -14,7 +14,7 @@ from pipeline.errors import InvalidError
 from pipeline.instruments import Instrument, load_instrument, shipped_instruments
 from pipeline.language import Message, in_language
 from server.auth.roles import User
-from server.catalogue.reading import read_catalogue
+from server.catalogue.reading import exists, read_catalogue
 from server.core.labels import DIMENSION_NAMES, POOLING_NAMES
 from server.feedback.feedback import counts
 from server.ratings.batches import unfinished
@@ -118,7 +118,7 @@ def index_page(
     }
     by_code = {agency.code: agency for agency in agencies.values()}
     first_day = parse_period(result.period).first_day
-    ended = {one.code for one in agencies.values() if one.last_day is not None and one.last_day < first_day}
+    ended = {one.code for one in agencies.values() if not exists(None, one.last_day, first_day)}
     found = [
         place
         for place in result.of(by)

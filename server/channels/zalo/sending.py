@@ -150,22 +150,21 @@ def _take(connection: Connection, scope: Scope, round_id: int, most: int, user_i
 
 
 def _put_back(engine: Engine, scope: Scope, letters: list[_Letter], done: Sent) -> Sent:
-    with write(engine) as connection:
-        for letter in letters:
-            _forget(connection, scope, letter, "to_ask")
+    _forget(engine, scope, letters, "to_ask")
     done.put_back += len(letters)
     return done
 
 
 def _not_reached(engine: Engine, scope: Scope, letters: list[_Letter], done: Sent) -> None:
-    with write(engine) as connection:
-        for letter in letters:
-            _forget(connection, scope, letter, "failed")
+    _forget(engine, scope, letters, "failed")
     done.unreachable += len(letters)
 
 
-def _forget(connection: Connection, scope: Scope, letter: _Letter, state: str) -> None:
-    """Nothing was sent: the right goes, the number has another state."""
-    connection.execute(scope.delete(invitations).where(invitations.c.token_hash == digest(letter.token)))
+def _forget(engine: Engine, scope: Scope, letters: list[_Letter], state: str) -> None:
+    """Nothing was sent: the rights go, the numbers have another state."""
     values = {"state": state, "waves": 0, "asked_day": None}
-    connection.execute(scope.update(phone_contacts).where(phone_contacts.c.id == letter.contact).values(**values))
+    with write(engine) as connection:
+        for letter in letters:
+            connection.execute(scope.delete(invitations).where(invitations.c.token_hash == digest(letter.token)))
+            contact = scope.update(phone_contacts).where(phone_contacts.c.id == letter.contact)
+            connection.execute(contact.values(**values))
