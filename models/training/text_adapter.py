@@ -4,7 +4,8 @@ Low-rank additions (LoRA: Hu et al. 2021, arXiv:2106.09685) to the twelve layers
 stay in the 4 bits that were fetched (as Dettmers et al. 2023, arXiv:2305.14314), and three maps of its 384 numbers with
 a gate: what students mean by their remarks, what shoppers mean, what people mean at a counter. A sentence counts in the
 map of its own kind, and a little in the counter's. `--data` as in `models.training.text`; the encoder is the one that
-`hailong models fetch --asr` brought. `--out` receives `adapter.npz` and `adapter_log.jsonl`.
+`hailong models fetch --asr` brought. `--out` receives `adapter.npz`, anew every few minutes, and `adapter_log.jsonl`.
+`--shipped` goes on from the additions that are shipped.
 
 Needs torch (docs/models/README.md), one thread by default. Ends by the clock; the rate falls with it, so that a run on
 a busy machine ends well, and is not repeated to the digit. `--check FILE.csv` is reported on and never trained on.
@@ -31,7 +32,7 @@ from models.encoder_convert import FILE, LORA_PARTS
 from models.encoder_file import EncoderFile, open_encoder, unpacked
 from models.text_encoder import Tokenizer, encoder_text
 from models.text_stack import COUNTER, SHOPPERS, STUDENTS
-from models.training.augment_text import damage
+from models.training.augment_text import damage, lose_marks
 from models.training.face import one_cycle
 from models.training.text import HELD, Sentence, as_sentence, labels_of, read_corpus, read_extra
 from models.training.text import damaged as damaged_student
@@ -39,7 +40,7 @@ from models.training.text_figures import figures
 from models.training.text_network import STUDENTS as FROM_STUDENTS
 from models.training.text_regions import regional
 from models.training.text_said import said, writers_with
-from models.training.text_stack import SCALE
+from models.training.text_stack import SCALE, read_run, shipped_run
 from models.training.text_templates import TemplateWriter
 from models.training.text_turns import turned
 from pipeline.language.parser import Parser
@@ -130,15 +131,19 @@ class Reader(nn.Module):
         return found
 
 
-def loss_of(logits: Tensor, labels: Tensor, weights: Tensor, kinds: Tensor) -> Tensor:
-    """Cross-entropy of each sentence in the map of its own kind, a little in the counter's, and of the gate."""
+def loss_of(logits: Tensor, labels: Tensor, weights: Tensor, kinds: Tensor, opposite: float = 0.0) -> Tensor:
+    """Cross-entropy of each sentence in the map of its own kind, a little in the counter's, and of the gate;
+    `opposite` times what the counter's map loses by a complaint that it takes for praise, or the other way round."""
     each = torch.stack(
         [functional.cross_entropy(logits[:, 3 * at : 3 * at + 3], labels, reduction="none") for at in range(3)], 1
     )
     own = each.gather(1, kinds[:, None])[:, 0]
     among = torch.where(kinds == COUNTER, 0.0, AMONG_COUNTER) * each[:, COUNTER]
     gate = functional.cross_entropy(logits[:, 9:], kinds, reduction="none")
-    return ((own + among) * weights).mean() + 0.1 * gate.mean()
+    other = functional.softmax(logits[:, 3 * COUNTER : 3 * COUNTER + 3], 1).gather(1, 2 - labels[:, None])[:, 0]
+    sided = (labels != 1) & (kinds == COUNTER)
+    crossed = -opposite * sided * torch.log1p(-other.clamp(max=1 - 1e-6))
+    return ((own + among + crossed) * weights).mean() + 0.1 * gate.mean()
 
 
 class Corpus:
@@ -163,14 +168,13 @@ class Corpus:
     def rows(self) -> list[Row]:
         """One pass, in order of chance."""
         rng, rows = self.rng, list[Row]()
-        share = self.given.corpora
         for one in self.students:
-            if rng.random() >= share:
+            if rng.random() >= self.given.corpora:
                 continue
             made = damaged_student(one, rng) if rng.random() < 0.4 else one
             rows.append((made.words, made.label, made.weight, STUDENTS if made.domain == FROM_STUDENTS else COUNTER))
         for one in self.comments:
-            if rng.random() >= share:
+            if rng.random() >= self.given.comments:
                 continue
             words = damage(one.words, rng) if rng.random() < 0.3 else one.words
             rows.append((words, one.label, one.weight, SHOPPERS))
@@ -190,6 +194,7 @@ class Corpus:
                     words = regional(words, rng)
                 if rng.random() < worn:
                     words = damage(words, rng)
+                words = lose_marks(words, float(rng.random() < self.given.bare), rng)
                 rows.append((words, label, weight, COUNTER))
         rng.shuffle(rows)
         return rows
@@ -256,19 +261,25 @@ def arguments() -> argparse.Namespace:
     parser = Parser("python -m models.training.text_adapter", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds text/*.parquet")
     parser.add_argument("--out", type=Path, required=True, help="folder for adapter.npz and the log")
-    parser.add_argument("--start", type=Path, help="adapter.npz to go on from")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--start", type=Path, help="adapter.npz to go on from")
+    start.add_argument("--shipped", action="store_true", help="go on from the shipped additions and head")
     parser.add_argument("--seed", type=int, default=0, help="seed of the training")
     parser.add_argument("--minutes", type=float, default=70, help="minutes of training")
     parser.add_argument("--peak", type=float, default=1e-3, help="highest learning rate")
     parser.add_argument("--drop", type=float, default=0.1, help="dropout")
     parser.add_argument("--tokens", type=int, default=768, help="tokens of a batch")
     parser.add_argument("--neutral", type=float, default=2.0, help="weight of the students' rare neutral remarks")
-    parser.add_argument("--corpora", type=float, default=1.0, help="share of the two corpora's rows in a pass")
+    parser.add_argument("--corpora", type=float, default=1.0, help="share of the students' rows in a pass")
+    parser.add_argument("--comments", type=float, default=1.0, help="share of the shoppers' rows in a pass")
+    parser.add_argument("--bare", type=float, default=0.0, help="share of own sentences that lose all marks")
+    parser.add_argument("--opposite", type=float, default=0.0, help="weight of taking a complaint for praise, or back")
     parser.add_argument("--made", type=int, default=3000, help="sentences from templates in a pass")
     parser.add_argument("--turns", type=int, default=1200, help="turns of speech in a pass")
     parser.add_argument("--more", action="store_true", help="also writers whom no shipped network was trained on")
     parser.add_argument("--check", type=Path, action="append", default=[], help="CSV with text,label to report on")
     parser.add_argument("--report-every", type=float, default=20, help="minutes between reports")
+    parser.add_argument("--keep-every", type=float, default=4, help="minutes between writings of adapter.npz")
     parser.add_argument("--threads", type=int, default=1, help="threads of the training")
     return parser.parse_args()
 
@@ -281,19 +292,22 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     file = open_encoder(catalogue.model_files("text-encoder")[FILE])
     reader, words, corpus = Reader(file, given.drop), Words(file), Corpus(given)
-    if given.start:
-        with np.load(given.start) as stored:
-            reader.load_state_dict({name: torch.from_numpy(stored[name]) for name in stored.files}, strict=False)
+    if given.start or given.shipped:
+        start = shipped_run() if given.shipped else read_run(given.start)
+        reader.load_state_dict({name: torch.from_numpy(value) for name, value in start.items()}, strict=False)
     trained = [parameter for parameter in reader.parameters() if parameter.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=given.peak, weight_decay=0.01, betas=(0.9, 0.98))
-    began, reported = time.monotonic(), 0.0
+    began, reported, kept = time.monotonic(), 0.0, 0.0
 
     def done() -> float:
         return (time.monotonic() - began) / 60 / given.minutes
 
     def keep() -> None:
         named = {name: value.detach().numpy() for name, value in reader.named_parameters()}
-        np.savez(given.out / "adapter.npz", **named)
+        np.savez(given.out / "next.npz", allow_pickle=False, **named)
+        (given.out / "next.npz").replace(given.out / "adapter.npz")
+
+    def report() -> None:
         line: dict[str, object] = {"minutes": round(done() * given.minutes, 1), "passes": corpus.passes}
         for name, sentences in corpus.checked.items():
             found = figures(probabilities(reading(reader, words, sentences)), labels_of(sentences))
@@ -314,7 +328,7 @@ def main() -> None:
                 group["lr"] = one_cycle(done(), given.peak)
             labels, kinds = (torch.tensor([rows[at][column] for at in places]) for column in (1, 3))
             weights = torch.tensor([rows[at][2] for at in places])
-            loss = loss_of(reader(*words.batch([tokens[at] for at in places])), labels, weights, kinds)
+            loss = loss_of(reader(*words.batch([tokens[at] for at in places])), labels, weights, kinds, given.opposite)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(trained, 1.0)
@@ -322,10 +336,14 @@ def main() -> None:
             total, steps = total + float(loss.detach()), steps + 1
             if steps % 50 == 0:
                 passed.set_postfix_str(f"loss {total / steps:.4f}")
+            if done() * given.minutes - kept > given.keep_every:
+                kept = done() * given.minutes
+                keep()
             if done() * given.minutes - reported > given.report_every:
                 reported = done() * given.minutes
-                keep()
+                report()
     keep()
+    report()
 
 
 if __name__ == "__main__":

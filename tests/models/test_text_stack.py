@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
 
@@ -16,7 +17,15 @@ from models.runtime import OnnxNetwork
 from models.text_sentiment import TextSentimentNetwork
 from models.text_stack import LEAST, WIDTH, StackedSentiment, features, load_stack
 from models.training.text_regions import CENTRE, SOUTH, regional
-from models.training.text_stack import Head, choose, export, export_adapter, read_adapter
+from models.training.text_stack import (
+    Head,
+    choose,
+    export,
+    export_adapter,
+    read_adapter,
+    run_of,
+    shipped_run,
+)
 from models.training.text_turns import turned
 from pipeline.errors import ModelError
 
@@ -92,6 +101,12 @@ def test_what_a_run_left_is_written_by_the_names_of_the_encoders_inputs(tmp_path
     np.testing.assert_allclose((found["l3.fi.down"] @ found["l3.fi.up"]).T, added, atol=0.02)
     assert head.weights.shape == (WIDTH, 12)
 
+    export(replace(head, cool=(1.2, 0.9, 1.4), powers=(0.7, 1.0)), tmp_path / "stack.onnx")
+    again = run_of(tmp_path / "adapter.onnx", tmp_path / "stack.onnx")
+    assert {name: table.shape for name, table in again.items()} == {name: table.shape for name, table in run.items()}
+    for name, table in again.items():
+        np.testing.assert_allclose(table, run[name], rtol=1e-3, atol=1e-3, err_msg=name)
+
 
 def test_a_sure_bag_does_not_outweigh() -> None:
     surest = features(np.zeros(WIDTH, np.float32), np.array([1.0, 0.0, 0.0], np.float32))
@@ -130,6 +145,25 @@ def real() -> StackedSentiment:
 
 def test_nothing_said_is_neutral(real: StackedSentiment) -> None:
     assert real.probabilities("...").tolist() == [0.0, 1.0, 0.0]
+
+
+def test_a_run_that_goes_on_from_what_is_shipped_starts_with_its_answers(
+    real: StackedSentiment, tmp_path: Path
+) -> None:
+    """The additions are the shipped bytes again, and so the head."""
+    np.savez(tmp_path / "adapter.npz", allow_pickle=False, **shipped_run())
+    additions, head = read_adapter(tmp_path / "adapter.npz")
+    export_adapter(additions, tmp_path / "adapter.onnx")
+    shipped = catalogue.model_files("text-stack")
+    before, after = (OnnxNetwork(path) for path in (shipped["text_adapter.onnx"], tmp_path / "adapter.onnx"))
+    assert after.outputs == before.outputs
+    for name, one, other in zip(before.outputs, before.run(), after.run(), strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=name)
+    tables = {
+        one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(shipped["text_stack.onnx"]).graph.initializer
+    }
+    np.testing.assert_allclose(head.weights, tables["weights"], rtol=1e-6)
+    np.testing.assert_array_equal(head.offsets, tables["offsets"])
 
 
 def test_sentences_of_a_writer_who_wrote_none_of_the_training(real: StackedSentiment) -> None:
