@@ -54,6 +54,7 @@ def _face_affect() -> dict[str, Probe]:
     crop = network.crop(picture, _KEYPOINTS)
     return {
         "face-affect": lambda: network.infer([crop]),
+        "face-affect, and mirrored": lambda: network.infer_arrays(crop[None]),
         "face-affect, crop": lambda: network.crop(picture, _KEYPOINTS),
         "face-affect, four faces": lambda: network.infer([crop] * 4),
     }

@@ -111,7 +111,7 @@ class PhotographReader:
                 return None, "no landmarks found"
             return self._geometry.infer([self._geometry.crop(pixels, points[:6, :2], points)])[0], found.how
         if self._own is not None:
-            return _mean(self._own.infer([crop.pixels for crop in found.crops])), found.how
+            return _mean(self._own.infer_arrays(np.stack([crop.pixels for crop in found.crops])).records()), found.how
         assert self._fer is not None
         crops = [np.asarray(cv2.resize(crop.pixels, (64, 64)), np.uint8) for crop in found.crops]
         if found.keypoints is not None:

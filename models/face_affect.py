@@ -53,6 +53,7 @@ class FaceAffectNetwork:
     """The loaded network (an `AffectNetwork`). `weights`: face_affect.onnx, checked by the catalogue."""
 
     compares = False
+    mirrors = True
 
     def __init__(self, weights: Path, threads: int = 1) -> None:
         self._network = OnnxNetwork(weights, threads)
@@ -66,28 +67,34 @@ class FaceAffectNetwork:
         """Grey uint8 [48, 48] from a BGR picture and six keypoints [6, 2] (see `models.face_crop`)."""
         return crop_face(pixels, keypoints).pixels
 
-    def infer_arrays(self, crops: NDArray[np.uint8]) -> FaceAffects:
-        """Affect of crops uint8 [n, 48, 48]; n may be 0."""
+    def infer_arrays(self, crops: NDArray[np.uint8], both: bool = True) -> FaceAffects:
+        """Affect of crops uint8 [n, 48, 48]; n may be 0. `both`: by the face and its mirror image."""
         if crops.ndim != 3 or crops.shape[1:] != (CROP_PX, CROP_PX) or crops.dtype != np.uint8:
             raise ValueError(f"crops must be uint8 [n, {CROP_PX}, {CROP_PX}], not {crops.dtype} {crops.shape}")
         if len(crops) == 0:
             return FaceAffects(np.zeros((0, len(EMOTIONS)), np.float32), np.zeros(0, np.float32))
-        probabilities, usable = self.probabilities(crops)
+        probabilities, usable = self.probabilities(crops, both)
         likelihoods = self.calibration.likelihoods(probabilities)
         return FaceAffects(likelihoods, uncertainty_of(likelihoods, usable))
 
     def probabilities(
-        self, crops: NDArray[np.uint8], batch: int = 128
+        self, crops: NDArray[np.uint8], both: bool = True, batch: int = 128
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Of crops uint8 [n, 48, 48]: what the graph answers, calibrated at its own shares [n, 8], and whether a person
-        would name any emotion [n]."""
-        parts = []
-        for start in range(0, len(crops), batch):
-            faces = crops[start : start + batch].astype(np.float32)
-            found, seen = self._network.run(faces=faces)
-            parts.append((found, np.where(faces.std(axis=(1, 2)) < LOWEST_CONTRAST, 0, seen).astype(np.float32)))
-        return np.concatenate([one for one, _ in parts]), np.concatenate([two for _, two in parts])
+        """Of crops uint8 [n, 48, 48]: probabilities at the shares they were calibrated at [n, 8], and whether a person
+        would name any emotion [n]. `both`: by the mean of the logits of the face and of its mirror image."""
+        faces = np.ascontiguousarray(crops, np.float32)
+        logits = self._logits(faces, batch)
+        if both:
+            logits = (logits + self._logits(np.ascontiguousarray(faces[:, :, ::-1]), batch)) / np.float32(2)
+        usable = 1 / (1 + np.exp(-logits[:, len(EMOTIONS)]))
+        seen = np.asarray(np.where(faces.std(axis=(1, 2)) < LOWEST_CONTRAST, 0, usable), np.float32)
+        return self.calibration.probabilities(logits[:, : len(EMOTIONS)]), seen
+
+    def _logits(self, faces: NDArray[np.float32], batch: int) -> NDArray[np.float32]:
+        """Of eight emotions and of `usable`: float32 [n, 9]."""
+        parts = [self._network.run(faces=faces[start : start + batch])[0] for start in range(0, len(faces), batch)]
+        return np.concatenate(parts)
 
     def infer(self, crops: Sequence[NDArray[np.uint8]]) -> list[FaceAffect]:
-        """The same as records, one for each crop."""
-        return self.infer_arrays(np.stack(crops)).records() if len(crops) else []
+        """One reading of each crop, as it is."""
+        return self.infer_arrays(np.stack(crops), both=False).records() if len(crops) else []

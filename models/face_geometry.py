@@ -205,6 +205,7 @@ class FaceGeometry:
     `table`: face_geometry.toml, checked by the catalogue."""
 
     compares = True
+    mirrors = False
 
     def __init__(self, table: Path) -> None:
         self._units = ActionUnits.read(table)

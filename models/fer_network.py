@@ -34,6 +34,8 @@ class AffectNetwork(Protocol):
 
     compares: bool
     """Whether it reads a face beside the same person's at rest (`pipeline.visit.RestingFace`)."""
+    mirrors: bool
+    """Whether every other reading in a visit is to be of the face's mirror image: what errs to one side, evens out."""
 
     def crop(
         self, pixels: NDArray[np.uint8], keypoints: NDArray[np.float32], points: NDArray[np.float32] | None = None
@@ -52,6 +54,7 @@ class FerNetwork:
     """mini-XCEPTION on upright grey crops of 64 px."""
 
     compares = False
+    mirrors = False
 
     def __init__(self, network: OnnxNetwork) -> None:
         self._network = network

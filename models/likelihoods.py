@@ -38,23 +38,28 @@ GROUPS = np.eye(4, dtype=np.float32)[_GROUP]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What a network's probabilities have to be freed of: `shares` of the eight emotions, `temperature` > 0."""
+    """From a network's logits to probabilities (`slope`, `offsets` of the eight emotions), and what these have to be
+    freed of: `shares` of the eight emotions, `temperature` > 0."""
 
     shares: tuple[float, ...]
     temperature: float = 1.0
+    slope: float = 1.0
+    offsets: tuple[float, ...] = (0.0,) * len(EMOTIONS)
 
     def __post_init__(self) -> None:
         if len(self.shares) != len(EMOTIONS) or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-3:
             raise ModelError(Message("A face network's class shares are eight numbers that sum to 1."))
         if not self.temperature > 0:
             raise ModelError(Message("A face network's temperature is above 0."))
+        if len(self.offsets) != len(EMOTIONS):
+            raise ModelError(Message("A face network's offsets are eight numbers."))
 
     @classmethod
     def of_metadata(cls, metadata: dict[str, str]) -> Calibration:
-        """What a graph says of itself (`class_shares`, `temperature`). Raises `ModelError` where it says nothing."""
+        """What a graph says of itself. Raises `ModelError` where it says nothing."""
         try:
-            shares = tuple(float(each) for each in metadata["class_shares"].split(","))
-            return cls(shares, float(metadata["temperature"]))
+            shares, offsets = (tuple(map(float, metadata[name].split(","))) for name in ("class_shares", "offsets"))
+            return cls(shares, float(metadata["temperature"]), float(metadata["slope"]), offsets)
         except (KeyError, ValueError) as error:
             raise ModelError(
                 Message("These face weights do not say at which shares of the classes they were calibrated."),
@@ -63,7 +68,17 @@ class Calibration:
 
     def as_metadata(self) -> dict[str, str]:
         """The same, to be written into a graph."""
-        return {"class_shares": ",".join(f"{each:.5f}" for each in self.shares), "temperature": f"{self.temperature:g}"}
+        return {
+            "class_shares": ",".join(f"{each:.5f}" for each in self.shares),
+            "temperature": f"{self.temperature:g}",
+            "slope": f"{self.slope:.9g}",
+            "offsets": ",".join(f"{each:.9g}" for each in self.offsets),
+        }
+
+    def probabilities(self, logits: Array) -> Array:
+        """Logits [n, 8] -> probabilities [n, 8] at the shares of the classes, rows sum to 1."""
+        scaled = logits * np.float32(self.slope) + np.array(self.offsets, np.float32)
+        return _normalised(np.exp(scaled - scaled.max(1, keepdims=True)))
 
     def likelihoods(self, probabilities: Array) -> Array:
         """Calibrated probabilities [n, 8] -> likelihoods [n, 8], even over the four classes, rows sum to 1."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,18 @@ Array = NDArray[np.float32]
 PROVIDER = "CPUExecutionProvider"
 
 
+_said = False
+
+
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
-    # LiteRT writes a line to the process' stderr for every interpreter; it would stand in the middle of a command's
-    # progress
+    # LiteRT writes a line to the process' stderr with its first interpreter; it would stand in the middle of a
+    # command's progress. Later ones, which are made while a box runs, leave stderr alone: others write there.
+    global _said
+    if _said:
+        yield
+        return
+    _said = True
     sys.stderr.flush()
     kept = os.dup(2)
     try:
@@ -38,10 +47,32 @@ def _quiet_stderr() -> Iterator[None]:
         os.close(kept)
 
 
-class TfliteNetwork:
-    """A .tflite network with one float32 input. Not thread-safe."""
+def with_numbers(content: bytes, changes: Mapping[tuple[int, ...], tuple[int, ...]]) -> bytes:
+    """A file's bytes with other whole numbers (int32, little end first) in the place of some. Each run of numbers has
+    to be in the file exactly once: else `ModelError`, as then it is another file than whoever asks knows."""
+    found = bytearray(content)
+    for before, after in changes.items():
+        run, numbers = struct.pack(f"<{len(before)}i", *before), struct.pack(f"<{len(after)}i", *after)
+        if content.count(run) != 1 or len(run) != len(numbers):
+            raise ModelError(Message("A network's file does not have the numbers {before} once.", before=list(before)))
+        at = content.index(run)
+        found[at : at + len(run)] = numbers
+    return bytes(found)
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+
+class TfliteNetwork:
+    """A .tflite network with one float32 input. Not thread-safe.
+
+    `shape`: of the input, where it is to be another than the file's; `changes`: what else has to be another in the file
+    for that (`with_numbers`)."""
+
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 1,
+        shape: tuple[int, ...] | None = None,
+        changes: Mapping[tuple[int, ...], tuple[int, ...]] | None = None,
+    ) -> None:
         try:
             from ai_edge_litert.interpreter import Interpreter
         except ImportError as error:
@@ -50,7 +81,11 @@ class TfliteNetwork:
             ) from error
         try:
             with _quiet_stderr():
-                self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
+                content = with_numbers(path.read_bytes(), changes or {})
+                self._interpreter = Interpreter(model_content=content, num_threads=threads)
+                if shape is not None:
+                    index = self._interpreter.get_input_details()[0]["index"]
+                    self._interpreter.resize_tensor_input(index, shape)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(

@@ -76,6 +76,7 @@ class _Eyes:
     """Stands for the face networks: the first pixel is black, or somebody's (`_picture`)."""
 
     compares = False
+    mirrors = False
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:
         return [Detection((0.0, 0.0, 40.0, 40.0), _KEYPOINTS, 1.0)] if pixels[0, 0, 1] else []

@@ -48,6 +48,7 @@ from pipeline.visit import Visit
 
 if TYPE_CHECKING:
     from edge.perception.networks import Eyes, Networks
+    from models.fer_network import AffectNetwork
 
 MAX_WAITING_UTTERANCES = 4
 QUIET_AFTER_S = 3.0
@@ -81,6 +82,8 @@ class LastRead:
     time_s: float
     box_px: Box
     cells: Cells
+    mirrored: bool = False
+    """Whether its mirror image was read."""
     affect: FaceAffect | None = None
 
 
@@ -266,17 +269,25 @@ class Engine:
                 if citizen.track_id == held.track_id:
                     visit.add_face(held.affect, frame.time_s)
             elif visit is not None and citizen is not None and is_placed and self._reads_affect(frame.time_s):
-                self._affect_s = frame.time_s
-                box = (citizen.x_px, citizen.y_px, citizen.width_px, citizen.height_px)
-                cells = cells_of(pixels, box)
-                self._last_read = LastRead(citizen.track_id, visit, frame.time_s, box, cells)
-                crop = eyes.face.crop(pixels, citizen.keypoints, citizen.points)
-                if eyes.face.compares:
-                    crop = visit.sums.rest.beside(crop, frame.time_s)
-                asked = FaceToRead(crop, visit, frame.time_s)
+                asked = self._to_read(visit, citizen, pixels, frame.time_s, eyes.face)
             if not self._visits.looks(frame.time_s):
                 self._forget_faces()
             return asked
+
+    def _to_read(
+        self, visit: Visit, citizen: FaceTrack, pixels: NDArray[Any], time_s: float, network: AffectNetwork
+    ) -> FaceToRead:
+        """The citizen's face in this picture, which is to be read now."""
+        last = self._last_read
+        is_next = last is not None and last.visit is visit and last.track_id == citizen.track_id
+        mirrored = network.mirrors and is_next and last is not None and not last.mirrored
+        box = (citizen.x_px, citizen.y_px, citizen.width_px, citizen.height_px)
+        self._affect_s = time_s
+        self._last_read = LastRead(citizen.track_id, visit, time_s, box, cells_of(pixels, box), mirrored)
+        crop = network.crop(pixels, citizen.keypoints, citizen.points)
+        if network.compares:
+            crop = visit.sums.rest.beside(crop, time_s)
+        return FaceToRead(crop[:, ::-1] if mirrored else crop, visit, time_s)
 
     def _reads_affect(self, time_s: float) -> bool:
         return time_s - self._affect_s >= self.settings.affect_every_s - _EARLY_S

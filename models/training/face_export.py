@@ -1,21 +1,20 @@
-"""Calibrate trained face networks on the validation votes, and write them as one ONNX file.
+"""Calibrate a trained face network on the validation votes, and write it as one ONNX file.
 
-`python -m models.training.face_export --data FOLDER --run RUN1/face.pt --run RUN2/face.pt --out
-models/weights/face_affect.onnx`
+`python -m models.training.face_export --data FOLDER --run RUN/face.pt --out models/weights/face_affect.onnx`
 
-The graph takes float [n, 48, 48] in 0..255 and gives `probabilities` [n, 8] and `usable` [n]. Every face is read
-twice, as it is by the first network and mirrored by the second (by the same one, where one run is given), and the
-logits are averaged: left and right say the same, and two networks err differently. What that costs, 8-bit
-convolutions give back: weights and activations are quantised (weights to 7 bits, so that processors without
-dot-product instructions do not saturate), scaled on 384 augmented training faces; the first convolution and the head
-stay in floating point. Short cuts' average pooling becomes part of their convolution, which is the same sum.
+The graph takes float [n, 48, 48] in 0..255 and gives `logits` [n, 9]: eight emotions, and whether a person would name
+any. Left and right say the same, so a photograph's face is read twice, as it is and mirrored, and the logits are
+averaged; in a visit the readings take turns (`models.face_affect`, decision 0246). Weights and activations are
+quantised (weights to 7 bits, so that processors without dot-product instructions do not saturate), scaled on 384
+augmented training faces; the first convolution and the head stay in floating point. Short cuts' average pooling becomes
+part of their convolution, which is the same sum.
 
 Calibration: one temperature and one offset for each class (vector scaling with a shared slope; Guo et al. 2017,
 section 4.2), fitted to the quantised network's logits and the majority labels of the validation split, and with
 `--cache` to RAF-DB's held-out faces too, with a small pull towards zero offsets. Sources differ in the shares of their
-classes: each is fitted at its own, and the offsets are what they have in common. The graph answers at the mean of the
-shares and says them in its metadata, so that they can be taken out (`models.likelihoods`); `--temperature` is what a
-source that none of this has seen needs beyond (`hailong models eval face --across`)."""
+classes: each is fitted at its own, and the offsets are what they have in common. Slope, offsets and the mean of the
+shares stand in the graph's metadata, so that the shares can be taken out again (`models.likelihoods`); `--temperature`
+is what a source that none of this has seen needs beyond (`hailong models eval face --across`)."""
 
 from __future__ import annotations
 
@@ -34,8 +33,9 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
+from models.face_affect import FaceAffectNetwork
 from models.likelihoods import Calibration
-from models.training.face import RARE, predict
+from models.training.face import RARE, predict, softmax
 from models.training.face_augment import augment
 from models.training.face_data import EMOTION_COUNT, load_split
 from models.training.face_measure import measure
@@ -68,26 +68,15 @@ def pooling_in_convolutions(network: FaceNetwork) -> FaceNetwork:
 
 
 class Exported(nn.Module):
-    """float [n, 48, 48] in 0..255 -> probabilities [n, 8], usable [n]; one or two `networks`; `calibration`: slope, 8
-    offsets."""
+    """float [n, 48, 48] in 0..255 -> logits [n, 9]. A list of one, as `models.training.face_unfold` reads names."""
 
-    def __init__(self, networks: Sequence[FaceNetwork], calibration: NDArray[np.float64]) -> None:
+    def __init__(self, network: FaceNetwork) -> None:
         super().__init__()
-        self.networks = nn.ModuleList(pooling_in_convolutions(network) for network in networks)
-        self.slope = float(calibration[0])
-        self.offsets = torch.from_numpy(calibration[1:]).float()
+        self.networks = nn.ModuleList([pooling_in_convolutions(network)])
 
-    def forward(self, faces: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean over the face and its mirror image."""
-        straight, mirrored = faces.unsqueeze(1), faces.flip(-1).unsqueeze(1)
-        if len(self.networks) == 1:
-            there, back = self.networks[0](torch.cat([straight, mirrored])).chunk(2)
-        else:
-            there, back = self.networks[0](straight), self.networks[1](mirrored)
-        mean = (there + back) / 2
-        logits = mean[:, :EMOTION_COUNT]
-        probabilities = torch.softmax(logits * self.slope + self.offsets, 1)
-        return probabilities, torch.sigmoid(mean[:, EMOTION_COUNT])
+    def forward(self, faces: Tensor) -> Tensor:
+        """One reading of each face."""
+        return torch.as_tensor(self.networks[0](faces.unsqueeze(1)))
 
 
 class _Faces(CalibrationDataReader):
@@ -105,26 +94,19 @@ class _Faces(CalibrationDataReader):
         return None if faces is None else {"faces": faces}
 
 
-def write_graph(
-    networks: Sequence[FaceNetwork],
-    calibration: NDArray[np.float64],
-    images: NDArray[np.uint8],
-    out: Path,
-    told: Calibration | None = None,
-    trained_on: str = "ferplus",
-) -> None:
-    """Export, quantise, write; `told` goes into the metadata."""
+def write_graph(network: FaceNetwork, images: NDArray[np.uint8], out: Path) -> None:
+    """Export, quantise, write."""
     with tempfile.TemporaryDirectory() as folder:
         whole, prepared = Path(folder) / "whole.onnx", Path(folder) / "prepared.onnx"
         torch.onnx.export(
-            Exported(networks, calibration).eval(),
+            Exported(network).eval(),
             (torch.zeros(2, 48, 48),),
             str(whole),
             dynamo=False,
             opset_version=17,
             input_names=["faces"],
-            output_names=["probabilities", "usable"],
-            dynamic_axes={name: {0: "n"} for name in ("faces", "probabilities", "usable")},
+            output_names=["logits"],
+            dynamic_axes={name: {0: "n"} for name in ("faces", "logits")},
         )
         quant_pre_process(str(whole), str(prepared))
         graph = onnx.load(prepared).graph
@@ -141,34 +123,31 @@ def write_graph(
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             op_types_to_quantize=["Conv", "Add", "Relu"],
-            nodes_to_exclude=first + _after_the_head(graph),
+            nodes_to_exclude=first,
         )
-    if told is not None:
-        written = onnx.load(out)
-        for key, value in (told.as_metadata() | {"trained_on": trained_on}).items():
-            written.metadata_props.add(key=key, value=value)
-        onnx.save(written, out)
 
 
-def _after_the_head(graph: onnx.GraphProto) -> list[str]:
-    """Names of the nodes that work on logits: rounded to eight bits, their steps would be of .07 nats."""
-    known: set[str] = set()
-    for node in graph.node:
-        if node.op_type == "Gemm" or known & set(node.input):
-            known |= set(node.output)
-    return [node.name for node in graph.node if known & set(node.input)]
+def write_metadata(path: Path, calibration: Calibration, trained_on: str) -> None:
+    """Write into a graph's metadata how it is calibrated, and what it was trained on."""
+    written = onnx.load(path)
+    for key, value in (calibration.as_metadata() | {"trained_on": trained_on}).items():
+        written.metadata_props.add(key=key, value=value)
+    onnx.save(written, path)
 
 
 def run_graph(path: Path, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Probabilities [n, 8] of a written graph, one thread."""
+    """Logits [n, 8] of a written graph, means of each face and its mirror image; one thread."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    parts = [
-        session.run(["probabilities"], {"faces": images[start : start + 64].astype(np.float32)})[0]
-        for start in range(0, len(images), 64)
+    sides = [
+        [
+            session.run(["logits"], {"faces": np.ascontiguousarray(part, np.float32)})[0]
+            for part in (faces[start : start + 64] for start in range(0, len(faces), 64))
+        ]
+        for faces in (images, images[:, :, ::-1])
     ]
-    return np.concatenate(parts)
+    return np.asarray(np.mean([np.concatenate(side) for side in sides], axis=0)[:, :EMOTION_COUNT], np.float32)
 
 
 Source = tuple[NDArray[np.float32], NDArray[np.int64]]
@@ -213,7 +192,7 @@ def probabilities_of(logits: NDArray[np.float32], calibration: NDArray[np.float6
 
 def _logits(graph: Path, framings: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Log-probabilities [n, 8] of faces in one or more framings [n, k, 48, 48], averaged over these."""
-    parts = [run_graph(graph, np.ascontiguousarray(framings[:, each])) for each in range(framings.shape[1])]
+    parts = [softmax(run_graph(graph, np.ascontiguousarray(framings[:, each]))) for each in range(framings.shape[1])]
     return np.asarray(np.log(np.maximum(np.mean(parts, axis=0), 1e-12)), np.float32)
 
 
@@ -221,25 +200,18 @@ def main() -> None:
     """Quantise, calibrate, report the validation scores (calibration cross-fitted on halves), write the graph."""
     parser = Parser("python -m models.training.face_export", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with ferplus_train.npz and ferplus_valid.npz")
-    parser.add_argument(
-        "--run", type=Path, required=True, action="append", help="face.pt of a training run; once or twice"
-    )
+    parser.add_argument("--run", type=Path, required=True, help="face.pt of a training run")
     parser.add_argument("--cache", type=Path, help="calibrate on RAF-DB's held-out faces too; folder of its crops")
     parser.add_argument("--temperature", type=float, default=1.3, help="for sources that nothing has seen")
     parser.add_argument("--out", type=Path, required=True, help="face_affect.onnx to write")
     args = parser.parse_args()
-    if len(args.run) > 2:
-        parser.error("a face is read by one network or by two: give --run once or twice")
     torch.set_num_threads(1)
-    networks = [FaceNetwork() for _ in args.run]
-    for network, run in zip(networks, args.run, strict=True):
-        network.load_state_dict(torch.load(run, weights_only=False)["average"])
+    network = FaceNetwork()
+    network.load_state_dict(torch.load(args.run, weights_only=False)["average"])
     train, valid = load_split(args.data, "train"), load_split(args.data, "valid")
     majority = valid.majority()
-    plain = np.concatenate([[1.0], np.zeros(EMOTION_COUNT)])
-    for network in networks:
-        print("valid, one network:    ", measure(majority, probabilities_of(predict(network, valid.images), plain)))
-    write_graph(networks, plain, train.images, args.out)
+    print("valid, read once:      ", measure(majority, softmax(predict(network, valid.images))))
+    write_graph(network, train.images, args.out)
     sources = [(_logits(args.out, valid.images[:, None]), majority)]
     if args.cache:
         faces = load_rafdb(args.data, args.cache)
@@ -248,7 +220,7 @@ def main() -> None:
     halves = [np.random.default_rng(0).permutation(len(labels)) % 2 == 0 for _, labels in sources]
     for number, (logits, labels) in enumerate(sources):
         name = ("FER+ valid", "RAF-DB held out")[number]
-        print(f"{name}, both, quantised:", measure(labels, probabilities_of(logits, plain)))
+        print(f"{name}, both, quantised:", measure(labels, softmax(logits)))
         crossed = np.empty_like(logits)
         for turn in (False, True):
             fit = [(part[half ^ turn], truth[half ^ turn]) for (part, truth), half in zip(sources, halves, strict=True)]
@@ -258,11 +230,15 @@ def main() -> None:
     calibration = fit_calibration(sources)
     shares = np.mean([shares_of(labels) for _, labels in sources], axis=0)
     shares[list(RARE)] *= np.exp(RARE_LIFT)
-    told = Calibration(tuple(float(each) for each in shares / shares.sum()), args.temperature)
-    print("slope", round(float(calibration[0]), 3), "offsets", calibration[1:].round(3), told)
-    trained_on = f"{FERPLUS},{RAFDB}" if args.cache else FERPLUS
-    write_graph(networks, calibration, train.images, args.out, told, trained_on)
-    print("valid, as written:     ", measure(majority, run_graph(args.out, valid.images)))
+    told = Calibration(
+        tuple((shares / shares.sum()).tolist()),
+        args.temperature,
+        float(calibration[0]),
+        tuple(calibration[1:].tolist()),
+    )
+    print(told)
+    write_metadata(args.out, told, f"{FERPLUS},{RAFDB}" if args.cache else FERPLUS)
+    print("valid, as written:     ", measure(majority, FaceAffectNetwork(args.out).probabilities(valid.images)[0]))
     print(f"wrote {args.out.name}: {args.out.stat().st_size / 2**20:.2f} MiB")
 
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from weakref import finalize
 
 from sqlalchemy import Connection, Engine
 
@@ -251,10 +252,12 @@ def _flag(counted: str, flag: str) -> int:
 
 
 class _Keys:
-    """Keys seen in the file, in a temporary data base on disk: the row of a key's first appearance."""
+    """Keys seen in the file, in a temporary data base on disk, as long as it is held: the row of a key's first
+    appearance."""
 
     def __init__(self) -> None:
         self._store = sqlite3.connect("")  # SQLite's temporary on-disk data base, deleted when closed
+        finalize(self, self._store.close)
         self._store.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID")
 
     def add(self, key: str, row: int) -> int | None:
@@ -263,9 +266,6 @@ class _Keys:
         if done.rowcount:
             return None
         return int(self._store.execute("SELECT row FROM keys WHERE key = ?", (key,)).fetchone()[0])
-
-    def close(self) -> None:
-        self._store.close()
 
 
 def import_ratings(
@@ -400,7 +400,6 @@ def _check(
         if len(pending) >= BATCH:
             compare()
     compare()
-    keys.close()
     balance = table.balance
     balance.not_answered, balance.levels = Counter(sheets.not_answered), Counter(sheets.levels)
     balance.states, balance.doubts = Counter(sheets.sent.states), sheets.scales.doubts(sheets.levels)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +94,7 @@ def connect(text: str | URL) -> Engine:
         engine = create_engine(url, pool_pre_ping=is_server, hide_parameters=True, **pool)
     except NoSuchModuleError:  # pragma: no cover - store_url has refused it
         raise StoreError(Message("The store's data base has no driver.")) from None
+    finalize(engine, engine.pool.dispose)  # whoever lets go of an engine closes its files, and need not say so
     if url.get_backend_name() == "sqlite":
         _keep_others_out(url)
         _prepare_sqlite(engine)

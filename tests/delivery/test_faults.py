@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,8 @@ class Bench:
     def charged(self) -> list[tuple[int, int]]:
         """(period kind, index) of everything whose noise was drawn, by the ledger."""
         path = self.curator._store._path
-        rows = sqlite3.connect(path).execute("SELECT period, number FROM charge").fetchall()
+        with closing(sqlite3.connect(path)) as ledger:
+            rows = ledger.execute("SELECT period, number FROM charge").fetchall()
         return sorted((int(kind), int(index)) for kind, index in rows)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def test_a_settled_key_goes_with_its_acknowledgement(tmp_path: Path) -> None:
     outbox.acknowledged(1, 1)
     outbox.settle({"b"})
     outbox.acknowledged(1, 3)
-    rows = sqlite3.connect(tmp_path / "o").execute("SELECT key FROM message").fetchall()
+    with closing(sqlite3.connect(tmp_path / "o")) as store:
+        rows = store.execute("SELECT key FROM message").fetchall()
     assert rows == [("b",)]
     assert outbox.totals() == {"put": 3, "waiting": 1, "acknowledged": 2, "refused": 0, "sheets": 0}
 
@@ -277,11 +279,12 @@ def test_no_row_holds_a_time_and_the_file_is_private(tmp_path: Path) -> None:
     outbox.put("pulse:1", pulse(1))
     outbox.add_sheet(sheet(1), day=100)
     assert (tmp_path / "o").stat().st_mode & 0o777 == 0o600
-    columns = {
-        column[1]
-        for table in ("box", "message", "sheet", "batch")
-        for column in sqlite3.connect(tmp_path / "o").execute(f"PRAGMA table_info({table})")
-    }
+    with closing(sqlite3.connect(tmp_path / "o")) as store:
+        columns = {
+            column[1]
+            for table in ("box", "message", "sheet", "batch")
+            for column in store.execute(f"PRAGMA table_info({table})")
+        }
     assert columns == {
         "one",
         "epoch",

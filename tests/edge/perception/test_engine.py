@@ -14,7 +14,7 @@ from edge.perception.engine import Engine
 from edge.perception.networks import NetworkOptions, Networks, load_networks
 from edge.perception.settings import EngineSettings
 from pipeline.fusion import FusionParameters
-from pipeline.records import AbstainReason, Chunk, ClosedVisit, Frame, Level, Outcome
+from pipeline.records import AbstainReason, Chunk, ClosedVisit, FaceAffect, Frame, Level, Outcome
 from pipeline.visit import PresenceParameters
 from tests.edge.clips import chunks, frames, scene, silence, voice
 
@@ -191,6 +191,36 @@ def test_what_was_read_holds_while_the_face_stays_as_it_was(
     assert read[0] >= 10, "a face that moves is read at once"
     counter.engine.opt_out()
     assert counter.engine._last_read is None
+
+
+def test_every_other_reading_of_a_visit_is_of_the_mirror_image_and_the_first_never(
+    networks: Networks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Were it every other reading of the counter, the length of one visit would move the next one's level."""
+    crops: list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]] = []
+    infer = networks.eyes.face.infer
+
+    def keep(faces: list[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]]) -> list[FaceAffect]:
+        crops.extend(face.astype(np.float64) for face in faces if face.any())  # what wipes the memory is black
+        return infer(faces)
+
+    monkeypatch.setattr(networks.eyes.face, "infer", keep)
+    (name, side, x, y), straight = HAPPY, []
+    counter = Counter(networks, BY_QUEUE)
+    for seconds in (1.2, 1.4, 1.6, 1.8):  # odd and even counts of readings
+        counter.engine.visit_started(0, counter.time_s)
+        for number in range(round(5 * seconds)):
+            counter.show(0.2, (name, side, x + 8 * (number % 2), y))
+        counter.engine.visit_ended(counter.time_s)
+        counter.show(3)
+        assert len(crops) >= 5
+        for number, crop in enumerate(crops):
+            alike, turned = (np.corrcoef(one.ravel(), crops[0].ravel())[0, 1] for one in (crop, crop[:, ::-1]))
+            assert (alike > turned) == (number % 2 == 0)
+        straight.append(crops[0])
+        crops.clear()
+    for first in straight:
+        assert np.corrcoef(first.ravel(), straight[0].ravel())[0, 1] > 0.9
 
 
 def test_whoever_is_there_at_a_restart_is_left_alone(networks: Networks) -> None:
@@ -484,9 +514,10 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
     counter = Counter(networks, BY_QUEUE)
     counter.engine.visit_started(0, 0.0)
     counter.show(2, HAPPY).hear(voice("voice_ly"))
+    far = networks.eyes.far._for(360, 384)  # as large as the region
     buffers: list[np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = [
-        networks.eyes.far._canvas,
-        networks.eyes.far._input,
+        far.canvas,
+        far.input,
         networks.eyes.landmarks._input,
         networks.voice._input,
         counter.engine._region._blanked,
@@ -494,7 +525,6 @@ def test_after_a_visit_no_buffer_holds_the_face(networks: Networks) -> None:
     assert all(buffer.any() for buffer in buffers[:4])
     counter.engine.opt_out()
     networks_own = [
-        network._network._interpreter.get_tensor(network._network._index)
-        for network in (networks.eyes.far, networks.eyes.landmarks)
+        network._interpreter.get_tensor(network._index) for network in (far.network, networks.eyes.landmarks._network)
     ]
     assert not any(buffer.any() for buffer in [*buffers[:3], networks.voice._input, buffers[4], *networks_own])
