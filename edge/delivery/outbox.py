@@ -21,6 +21,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from weakref import finalize
 
 import msgspec
 
@@ -94,6 +95,7 @@ class Outbox:
             try:
                 self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
                 opened.callback(self._db.close)
+                finalize(self, self._db.close).atexit = False
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.execute("PRAGMA secure_delete=ON")
@@ -113,6 +115,7 @@ class Outbox:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             self._memory = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
             opened.callback(self._memory.close)
+            finalize(self, self._memory.close).atexit = False
             self._memory.execute("PRAGMA synchronous=OFF")  # no disk is behind it
             self._memory.execute("PRAGMA secure_delete=ON")
             self._memory.execute(_IN_MEMORY)

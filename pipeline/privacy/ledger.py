@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import finalize
 
 import msgspec
 
@@ -66,6 +67,7 @@ class ReleaseStore:
             try:
                 self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
                 opened.callback(self._db.close)
+                finalize(self, self._db.close).atexit = False
                 self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.execute("PRAGMA synchronous=FULL")
                 self._db.executescript(_SCHEMA)
