@@ -94,7 +94,8 @@ def connect(text: str | URL) -> Engine:
         engine = create_engine(url, pool_pre_ping=is_server, hide_parameters=True, **pool)
     except NoSuchModuleError:  # pragma: no cover - store_url has refused it
         raise StoreError(Message("The store's data base has no driver.")) from None
-    finalize(engine, engine.pool.dispose)  # whoever lets go of an engine closes its files, and need not say so
+    _close_when_let_go(engine)
+    event.listen(engine, "engine_disposed", _close_when_let_go)  # it has another pool then
     if url.get_backend_name() == "sqlite":
         _keep_others_out(url)
         _prepare_sqlite(engine)
@@ -114,6 +115,11 @@ def connect(text: str | URL) -> Engine:
         ) from None
     event.listen(engine, "handle_error", _say)
     return engine
+
+
+def _close_when_let_go(engine: Engine) -> None:
+    """Whoever lets go of an engine closes its files and connections, and need not say so."""
+    finalize(engine, engine.pool.dispose)
 
 
 def _keep_text_clean(engine: Engine) -> None:
