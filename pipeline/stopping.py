@@ -7,9 +7,14 @@ Ctrl-C reaches a process twice when its parent passes it on), would never be fre
 from __future__ import annotations
 
 import atexit
+import logging
+import os
 import signal
+import sys
 import time
+from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 _STEP_S = 0.1
 _STOPS = (signal.SIGINT, signal.SIGTERM)
@@ -52,6 +57,18 @@ def _ignore() -> None:
     has done all its work as one that was killed."""
     for number in _STOPS:
         signal.signal(number, signal.SIG_IGN)
+
+
+def end_process(code: int) -> NoReturn:
+    """End this process now with the exit status `code`, for a command that has closed what it opened.
+
+    An interpreter that ends by itself waits for threads that are still at work, however long, and takes seconds of a
+    processor to take modules apart."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # a pipe that nobody reads any more, a stream that was closed
+            stream.flush()
+    os._exit(code)
 
 
 class ReloadRequest:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable
 from functools import partial
 from types import TracebackType
@@ -42,8 +43,21 @@ _RETENTION_EVERY_S = 3600.0
 CONNECTIONS = 700
 """Beyond so many at once, pages answer 503."""
 ANSWERING_S = 3
-"""A server that is to stop waits so long for answers that are being made and requests that are only half there;
-podman and docker kill after 10 s."""
+"""A server that is to stop waits so long for answers that are being made and requests that are only half there."""
+STOPPING_S = 5.0
+"""Then for what its other threads are at: in all so long. Podman and docker kill after 10 s."""
+_GIVEN_UP = {
+    "web": "a page that was being made",
+    "report": "a report",
+    "pages": "figures that a page asked for",
+    "warming": "figures made in advance",
+    "alerts": "a look for alerts, or letters that are due",
+    "retention": "the hourly housekeeping",
+    "ingest": "the boxes' messages at hand, which they send again",
+    "enrolment": "an enrolment",
+}
+"""What a thread of that name has not ended when the server has. What it had not yet stored whole is not stored, since
+it writes in transactions; what it had only computed is computed again when somebody asks."""
 HELD = 750
 """Beyond so many, a connection is closed as it comes: a process has 1,024 files, of which the store needs some."""
 
@@ -135,16 +149,23 @@ class Service:
     def __exit__(
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        self._stop.set()
+        end_s = time.monotonic() + STOPPING_S
+        self._stop.set()  # all are told before anyone is waited for
         self._server.should_exit = True
         self._warmer.stop()
         self._alarm.stop()
-        self._web.join(ANSWERING_S + 2)
+        self.ingest.stop_soon()
         if self._figures is not None:
             self._figures.shutdown()
             self._figures.server_close()
-        self.ingest.stop()
+        self._web.join(ANSWERING_S + 0.5)
+        for thread in (self._alarm.thread, self._housekeeper):
+            thread.join(max(0.0, end_s - time.monotonic()))
+        self.ingest.stop(max(0.0, end_s - time.monotonic()))
         self._socket.close()
+        given_up = {_GIVEN_UP[one.name] for one in threading.enumerate() if one.name in _GIVEN_UP}
+        if given_up:
+            _log.warning("Given up, since the server stops: %s.", "; ".join(sorted(given_up)))
         self._only.release()
 
     def _keep_house(self) -> None:

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 class Alarm:
-    """`start()` begins, `stop()` ends it after the try that it is at. `clock`: Unix seconds."""
+    """`start()` begins, `stop()` ends `thread` after the try that it is at. `clock`: Unix seconds."""
 
     def __init__(self, engine: Engine, config: ServerConfig, clock: Callable[[], int] = now_s) -> None:
         self._engine = engine
@@ -37,16 +37,15 @@ class Alarm:
         self._read_on: dict[int, int] = {}
         self._forgot_on = -1
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="alerts", daemon=True)
+        self.thread = threading.Thread(target=self._work, name="alerts", daemon=True)
 
     def start(self) -> None:
         """Begin with the first look."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
-        """No further look or try; waits for the one under way for a moment."""
+        """No further look or try."""
         self._over.set()
-        self._thread.join(2.0)
 
     def _work(self) -> None:
         while not self._over.is_set():

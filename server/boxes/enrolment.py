@@ -48,16 +48,15 @@ class EnrolmentDoor:
         self._now = now
         self._by_address = RateLimiter(REQUESTS_PER_ADDRESS, ADDRESS_WINDOW_S)
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._serve, name="enrolment", daemon=True)
+        self.thread = threading.Thread(target=self._serve, name="enrolment", daemon=True)
 
     def start(self) -> None:
         """Begin to answer."""
-        self._thread.start()
+        self.thread.start()
 
-    def stop(self) -> None:
-        """End the thread and close the socket."""
+    def stop_soon(self) -> None:
+        """Take no further request; `thread` ends and closes the socket."""
         self._stop.set()
-        self._thread.join()
 
     def _serve(self) -> None:
         while not self._stop.is_set():

@@ -149,12 +149,21 @@ class Ingest:
         """Handshakes that were refused, and that were asked to come again."""
         return {"refused": self._zap.refused, "postponed": self._zap.postponed}
 
-    def stop(self) -> None:
-        """Stop taking messages, finish the batch at hand, close everything."""
+    def stop_soon(self) -> None:
+        """Take no more messages than the batch at hand; returns at once."""
         self._stop.set()
-        self._thread.join()
         if self._door is not None:
-            self._door.stop()
+            self._door.stop_soon()
+
+    def stop(self, within_s: float | None = None) -> None:
+        """Stop taking messages, finish the batch at hand, close everything. What is not over `within_s` is left as it
+        is, for a process that ends: boxes send again what nobody has acknowledged."""
+        self.stop_soon()
+        end_s = None if within_s is None else time.monotonic() + within_s
+        for thread in [self._thread] if self._door is None else [self._thread, self._door.thread]:
+            thread.join(None if end_s is None else max(0.0, end_s - time.monotonic()))
+            if thread.is_alive():
+                return
         self._zap.stop()
         self._router.close()
         self._context.term()

@@ -14,7 +14,7 @@ import threading
 
 from pipeline.language import Message
 from pipeline.language.console import say
-from pipeline.stopping import StopRequest
+from pipeline.stopping import StopRequest, end_process
 from server.core.config import (
     IngestConfig,
     ServerConfig,
@@ -24,6 +24,7 @@ from server.core.config import (
     require_workable,
 )
 from server.core.quiet_log import begin_log
+from server.core.temporary import delete_own
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,7 +71,8 @@ def run(args: argparse.Namespace) -> int:
         say(Message("Stopped."), aside=True)
     finally:
         engine.dispose()
-    return 0
+    delete_own()
+    end_process(0)
 
 
 def door(config: ServerConfig, demo: bool) -> IngestConfig:

@@ -37,6 +37,7 @@ class TemporaryFolder:
         self.path = Path(self._folder.name)
         lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._let_go = weakref.finalize(self, os.close, lock)
+        _own.add(self)
         fcntl.flock(lock, fcntl.LOCK_EX)
 
     def cleanup(self) -> None:
@@ -49,6 +50,15 @@ class TemporaryFolder:
 
     def __exit__(self, *_: object) -> None:
         self.cleanup()
+
+
+_own: weakref.WeakSet[TemporaryFolder] = weakref.WeakSet()
+
+
+def delete_own() -> None:
+    """Delete the folders of this process, whoever still writes into them: it ends."""
+    for folder in list(_own):
+        shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def temporary_folders() -> list[Path]:
