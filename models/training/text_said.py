@@ -43,7 +43,7 @@ MORE = {
     "fourteenth": "text_said_14.csv",
     "fifteenth": "text_said_15.csv",
 }
-"""Writers whom no shipped network was trained on yet (`--more` of the training commands; why: docs/models/text.md)."""
+"""Writers whom the encoder's additions learnt from, and the shipped bag did not (`--more`; docs/models/text.md)."""
 PLAIN = ("thirteenth", "fourteenth", "fifteenth")
 """Writers of neutral sentences alone."""
 HELD_OUT = frozenset(

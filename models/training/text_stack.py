@@ -158,9 +158,11 @@ def shipped_run() -> dict[str, Float32]:
     return run_of(files["text_adapter.onnx"], files["text_stack.onnx"])
 
 
-def read_adapter(path: Path) -> tuple[dict[str, Float32], Head]:
-    """Additions by the encoder's inputs (torch has a matrix the other way round), and the head, of a training run."""
-    found = read_run(path)
+def read_adapter(*paths: Path) -> tuple[dict[str, Float32], Head]:
+    """Additions by the encoder's inputs (torch has a matrix the other way round), and the head, of a training run; of
+    several that went on from one another, the means of their tables."""
+    runs = [read_run(path) for path in paths]
+    found = {name: np.asarray(np.mean([run[name] for run in runs], axis=0), np.float32) for name in runs[0]}
     additions = {}
     for name, table in found.items():
         if name.startswith("layers."):
@@ -200,7 +202,13 @@ def main() -> None:
     """Writes, reads through what was written, chooses and reports."""
     parser = Parser("python -m models.training.text_stack", __doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds text/*.parquet")
-    parser.add_argument("--adapter", type=Path, required=True, help="adapter.npz of models.training.text_adapter")
+    parser.add_argument(
+        "--adapter",
+        type=Path,
+        required=True,
+        action="append",
+        help="adapter.npz of models.training.text_adapter; of several runs that went on from one another, their mean",
+    )
     parser.add_argument("--more", action="store_true", help="choose on the further writers' held situations, too")
     parser.add_argument("--bag", type=Path, help="text_sentiment.onnx to weigh with (the shipped one, if not given)")
     parser.add_argument("--out", type=Path, required=True, help="folder for the weights and the report")
@@ -208,7 +216,7 @@ def main() -> None:
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     folder, adapter = given.data / "text", given.out / "text_adapter.onnx"
-    additions, head = read_adapter(given.adapter)
+    additions, head = read_adapter(*given.adapter)
     export_adapter(additions, adapter)
     fetched = catalogue.model_files("text-encoder")
     encoder = TextEncoder(fetched[FILE], fetched["encoder.onnx"], adapter)
