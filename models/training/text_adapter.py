@@ -276,7 +276,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--opposite", type=float, default=0.0, help="weight of taking a complaint for praise, or back")
     parser.add_argument("--made", type=int, default=3000, help="sentences from templates in a pass")
     parser.add_argument("--turns", type=int, default=1200, help="turns of speech in a pass")
-    parser.add_argument("--more", action="store_true", help="also writers whom no shipped network was trained on")
+    parser.add_argument("--more", action="store_true", help="also the five further writers")
     parser.add_argument("--check", type=Path, action="append", default=[], help="CSV with text,label to report on")
     parser.add_argument("--report-every", type=float, default=20, help="minutes between reports")
     parser.add_argument("--keep-every", type=float, default=4, help="minutes between writings of adapter.npz")
