@@ -45,7 +45,7 @@ CONNECTIONS = 700
 ANSWERING_S = 3
 """A server that is to stop waits so long for answers that are being made and requests that are only half there."""
 STOPPING_S = 5.0
-"""Then for what its other threads are at: in all so long. Podman and docker kill after 10 s."""
+"""In all it waits so long, for what its other threads are at, too. Podman and docker kill after 10 s."""
 _GIVEN_UP = {
     "web": "a page that was being made",
     "report": "a report",
