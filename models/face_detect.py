@@ -97,11 +97,12 @@ class FaceDetector:
     """One BlazeFace network. Not thread-safe.
 
     The published networks take squares, of which a camera's picture leaves nearly half black. The far one is made of
-    convolutions throughout, so pictures that are half as wide again as high, or the other way round, are given to it on
-    a wider and lower input (ADR 0234): fewer pixels, and faces a sixth larger."""
+    convolutions throughout, so pictures at least 1.4 times as long as wide are given to it on a longer and narrower
+    input (ADR 0234): fewer pixels, and faces a sixth larger."""
 
     def __init__(self, path: Path, minimum_score: float = 0.5) -> None:
         self._path = path
+        # read once to learn which of the two it is, and that LiteRT can run it, before anybody looks
         self._make = _FAR if TfliteNetwork(path).shape[1] == _FAR.side_px else _NEAR
         self._sized: dict[tuple[int, int], _Sized] = {}
         # sigmoid(logit) >= score, without the sigmoid of two thousand anchors

@@ -24,18 +24,18 @@ Array = NDArray[np.float32]
 PROVIDER = "CPUExecutionProvider"
 
 
-_said = False
+_line_is_out = False
 
 
 @contextlib.contextmanager
 def _quiet_stderr() -> Iterator[None]:
     # LiteRT writes a line to the process' stderr with its first interpreter; it would stand in the middle of a
     # command's progress. Later ones, which are made while a box runs, leave stderr alone: others write there.
-    global _said
-    if _said:
+    global _line_is_out
+    if _line_is_out:
         yield
         return
-    _said = True
+    _line_is_out = True
     sys.stderr.flush()
     kept = os.dup(2)
     try:

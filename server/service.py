@@ -56,9 +56,9 @@ _GIVEN_UP = {
     "ingest": "the boxes' messages at hand, which they send again",
     "enrolment": "an enrolment",
 }
-"""What a thread of that name has not ended when the server has. What it writes in one transaction
-is not stored; an import leaves the batches it has stored, marked as unfinished (`server.ratings.batches`); what was
-only computed is computed again when somebody asks."""
+"""What a thread of that name has not ended when the server has. What it writes in one transaction is not stored; an
+import leaves the batches it has stored, marked as unfinished (`server.ratings.batches`); what was only computed is
+computed again when somebody asks."""
 HELD = 750
 """Beyond so many, a connection is closed as it comes: a process has 1,024 files, of which the store needs some."""
 

@@ -91,30 +91,26 @@ class Outbox:
         """Whether the sheets in memory could not be written to the disk."""
         self._memory: sqlite3.Connection | None = None
         self._memory_path = Path() if memory is None else memory / _memory_name(path)
-        with contextlib.ExitStack() as opened:  # closed again where anything of it fails
-            try:
-                self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
-                opened.callback(self._db.close)
-                finalize(self, self._db.close).atexit = False
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.execute("PRAGMA secure_delete=ON")
-                self._db.execute(f"PRAGMA max_page_count={int(page_limit)}")
-                self._db.executescript(_SCHEMA)
-                self._begin_epoch(epoch)
-            except sqlite3.Error as error:
-                raise _store_error(path, error) from None
-            path.chmod(0o600)
-            if memory is not None:
-                self._open_memory(self._memory_path, opened)
-            opened.pop_all()
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            finalize(self, self._db.close).atexit = False  # where it is let go, opened whole or not
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute("PRAGMA secure_delete=ON")
+            self._db.execute(f"PRAGMA max_page_count={int(page_limit)}")
+            self._db.executescript(_SCHEMA)
+            self._begin_epoch(epoch)
+        except sqlite3.Error as error:
+            raise _store_error(path, error) from None
+        path.chmod(0o600)
+        if memory is not None:
+            self._open_memory(self._memory_path)
 
-    def _open_memory(self, path: Path, opened: contextlib.ExitStack) -> None:
+    def _open_memory(self, path: Path) -> None:
         """Open the file in memory; what a killed box left there goes to the disk at once."""
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
             self._memory = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
-            opened.callback(self._memory.close)
             finalize(self, self._memory.close).atexit = False
             self._memory.execute("PRAGMA synchronous=OFF")  # no disk is behind it
             self._memory.execute("PRAGMA secure_delete=ON")

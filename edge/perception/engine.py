@@ -279,8 +279,9 @@ class Engine:
     ) -> FaceToRead:
         """The citizen's face in this picture, which is to be read now."""
         last = self._last_read
-        is_next = last is not None and last.visit is visit and last.track_id == citizen.track_id
-        mirrored = network.mirrors and is_next and last is not None and not last.mirrored
+        mirrored = False
+        if network.mirrors and last is not None and last.visit is visit and last.track_id == citizen.track_id:
+            mirrored = not last.mirrored
         box = (citizen.x_px, citizen.y_px, citizen.width_px, citizen.height_px)
         self._affect_s = time_s
         self._last_read = LastRead(citizen.track_id, visit, time_s, box, cells_of(pixels, box), mirrored)

@@ -185,9 +185,7 @@ def fit_calibration(sources: Sequence[Source]) -> NDArray[np.float64]:
 
 def probabilities_of(logits: NDArray[np.float32], calibration: NDArray[np.float64]) -> NDArray[np.float32]:
     """Softmax of the scaled logits [n, 8]."""
-    scaled = logits[:, :EMOTION_COUNT] * calibration[0] + calibration[1:]
-    raised = np.exp(scaled - scaled.max(1, keepdims=True))
-    return np.asarray(raised / raised.sum(1, keepdims=True), np.float32)
+    return softmax(np.asarray(logits[:, :EMOTION_COUNT] * calibration[0] + calibration[1:], np.float32))
 
 
 def _logits(graph: Path, framings: NDArray[np.uint8]) -> NDArray[np.float32]:

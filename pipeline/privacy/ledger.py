@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import finalize
@@ -63,22 +63,19 @@ class ReleaseStore:
 
     def __init__(self, path: Path, epoch: int, identity: bytes = b"") -> None:
         self._path = path
-        with ExitStack() as opened:  # closed again where anything of it fails
-            try:
-                self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
-                opened.callback(self._db.close)
-                finalize(self, self._db.close).atexit = False
-                self._db.execute("PRAGMA journal_mode=WAL")
-                self._db.execute("PRAGMA synchronous=FULL")
-                self._db.executescript(_SCHEMA)
-                path.chmod(0o600)
-                self.is_new_epoch = self._begin_epoch(epoch, identity)
-            except sqlite3.Error as error:
-                raise self._error(error) from None
-            self.epoch = epoch
-            self._hashes = [leaf_hash(data) for data in self._leaf_data()]
-            self._frontier = Frontier(self._hashes)
-            opened.pop_all()
+        try:
+            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10.0)
+            finalize(self, self._db.close).atexit = False  # where it is let go, opened whole or not
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+            path.chmod(0o600)
+            self.is_new_epoch = self._begin_epoch(epoch, identity)
+        except sqlite3.Error as error:
+            raise self._error(error) from None
+        self.epoch = epoch
+        self._hashes = [leaf_hash(data) for data in self._leaf_data()]
+        self._frontier = Frontier(self._hashes)
 
     def _begin_epoch(self, epoch: int, identity: bytes) -> bool:
         row = self._db.execute("SELECT epoch FROM epoch").fetchone()

@@ -26,6 +26,10 @@ _NEW_S = 60.0
 """So long a folder may be there before its lock is."""
 
 
+_own: weakref.WeakSet[TemporaryFolder] = weakref.WeakSet()
+"""Those that this process holds."""
+
+
 class TemporaryFolder:
     """A folder of its owner alone, at `path`, until `cleanup` or the end of the block or process. `place`: where; the
     system's folder for such files unless told."""
@@ -50,9 +54,6 @@ class TemporaryFolder:
 
     def __exit__(self, *_: object) -> None:
         self.cleanup()
-
-
-_own: weakref.WeakSet[TemporaryFolder] = weakref.WeakSet()
 
 
 def delete_own() -> None:
