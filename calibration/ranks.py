@@ -10,9 +10,9 @@ Source: Mogstad, Romano, Shaikh, Wilhelm 2024 (Inference for ranks), simultaneou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -333,45 +333,6 @@ def _among_more(
     return largest, high, low
 
 
-def rank_rows(sets: Sequence[RankSet]) -> list[dict[str, Any]]:
-    """Rows for a table: always both ends."""
-    return [{"name": s.name, "best": s.best, "worst": s.worst, "of": s.of, "ranks": str(s)} for s in sets]
-
-
 def by_ranks(one: RankSet) -> tuple[int, str]:
     """The order in which rank sets are drawn: by the middle of the ranks."""
     return one.best + one.worst, one.name
-
-
-def plot_ranks(
-    sets: Sequence[RankSet],
-    title: str,
-    names: Mapping[str, str],
-    width_px: int = 420,
-    axis: Any = None,
-    row_px: int = 19,
-) -> Any:
-    """A bar from the best to the worst rank that the figures allow, half a rank added on either side so that one rank
-    has a length. `title` of the axis; `names` shown in place of the sets' own, on `axis`."""
-    import altair as alt
-
-    ordered = sorted(sets, key=by_ranks)
-    rows = [
-        {**row, "name": names[row["name"]], "left": row["best"] - 0.4, "right": row["worst"] + 0.4}
-        for row in rank_rows(ordered)
-    ]
-    size = max(2, *(one.of for one in sets))
-    return (
-        alt.Chart(alt.InlineData(values=rows), width=width_px, height=row_px * max(3, len(rows)))
-        .mark_bar(height=9, color=COLOUR)
-        .encode(
-            y=alt.Y("name:N", sort=[str(row["name"]) for row in rows], title=None, axis=axis),
-            x=alt.X(
-                "left:Q",
-                title=title,
-                axis=alt.Axis(tickMinStep=1, values=list(range(1, size + 1, max(1, size // 13)))),
-                scale=alt.Scale(domain=[0.5, size + 0.5], nice=False),
-            ),
-            x2="right:Q",
-        )
-    )

@@ -145,6 +145,7 @@ COMMANDS: dict[str, tuple[str, Message]] = {
     "bench scoring": ("benchmarks.bench_scoring", Message("scoring sums over millions of windows")),
     "bench ingest": ("benchmarks.bench_ingest", Message("messages a second through the boxes' door")),
     "bench nation": ("benchmarks.bench_nation", Message("all provinces of a store in one run: time, memory, growth")),
+    "bench report": ("benchmarks.bench_report", Message("the report of a large province: time of each step, memory")),
     "bench pages": ("benchmarks.bench_pages", Message("the pages of a large province: time, size, memory")),
 }
 

@@ -6,6 +6,7 @@ from html import escape
 
 from pipeline.language import Message
 from server.documents.blocks import ChartBlock
+from server.documents.pictures import svg_png
 from server.documents.writer import Writer
 
 _BOXES = (
@@ -26,8 +27,6 @@ _CHARACTERS = 6.4
 
 def flow_chart(_: Writer) -> ChartBlock:
     """The diagram in one language."""
-    import vl_convert
-
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" font-family="Noto Sans, DejaVu Sans, Liberation Sans" font-size="11">',
@@ -47,7 +46,7 @@ def flow_chart(_: Writer) -> ChartBlock:
         parts.append(f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="#333333" marker-end="url(#tip)"/>')
     parts.append(f'<text x="{_WIDTH / 2}" y="194" text-anchor="middle" font-style="italic">{escape(_(_NOTE))}</text>')
     svg = "".join([*parts, "</svg>"])
-    return ChartBlock("flow", _("Flow of the data"), svg, bytes(vl_convert.svg_to_png(svg, scale=3)))
+    return ChartBlock("flow", _("Flow of the data"), svg, svg_png(svg, 3))
 
 
 def _lines(text: str, width: float) -> list[str]:

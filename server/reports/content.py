@@ -397,7 +397,7 @@ def _wishes(data: ReportInput, _: FigureWriter) -> list[Block]:
     ):
         rows = [(_(COMMENT_CODES.get(code, Text.named(vi=code))), count) for k, code, count in data.coded if k == kind]
         if rows:
-            blocks.append(bar_chart(rows, name, caption, _("Number of texts")))
+            blocks.append(bar_chart(rows, name, caption, _("Number of texts"), _.lang))
             table = tuple((label, _.number(count, 0)) for label, count in rows)
             blocks.append(TableBlock(caption, (_("Content"), _("Number of texts")), table))
     return blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -20,7 +21,7 @@ from server.scores.fused import rated_quarters
 from server.scores.index_page import Code, PeriodText, index_for
 from server.scores.standings import main_instrument
 from server.store.engine import read
-from server.web.context import ScoreReader, download, engine_of, language, render
+from server.web.context import RowId, ScoreReader, download, engine_of, language, render
 
 router = APIRouter()
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -54,21 +55,32 @@ def reports_page(request: Request, user: ScoreReader, period: Annotated[str, Que
 
 
 @router.get("/reports/{name}.{ending}", include_in_schema=False)
-def report_file(request: Request, user: ScoreReader, name: str, ending: Ending) -> Response:
-    """A report as a file; while it is being made, a page that says how far it is and asks again by itself."""
+def report_file(
+    request: Request,
+    user: ScoreReader,
+    name: str,
+    ending: Ending,
+    number: RowId | None = None,
+) -> Response:
+    """A report as a file; while it is being made, a page that says how far it is and asks again by itself, for the
+    same one (`number`)."""
     _whole_province(user)
     chosen = _year_or_quarter(name)
     engine, lang = engine_of(request), language(request)
     with read(engine) as connection:
         instrument = main_instrument(connection, user.province_id, chosen)
-    making = REPORTS.ask(engine, user.province_id, instrument, chosen, lang)
+    making = REPORTS.ask(engine, user.province_id, instrument, chosen, lang, number or 0)
     if making.error is not None:
         raise making.error
     if making.files:
         found = next(one for one in making.files if one.endswith(f".{ending}"))
         return download(making.files[found], found, KINDS[ending])
-    page = render(request, "report_wait.html", period=chosen, share=making.share, words=making.words, ending=ending)
-    page.headers["Refresh"] = str(AGAIN_S)
+    again = f"?{request.url.include_query_params(number=making.number).query}"
+    minutes, seconds = divmod(int(time.monotonic() - making.begun_s), 60)
+    page = render(
+        request, "report_wait.html", period=chosen, making=making, again=again, minutes=minutes, seconds=seconds
+    )
+    page.headers["Refresh"] = f"{AGAIN_S}; url={again}"
     return page
 
 

@@ -8,8 +8,6 @@ import pytest
 from calibration.ranks import (
     RankSet,
     marginal_rank_set,
-    plot_ranks,
-    rank_rows,
     rank_sets,
     rank_shares,
     smoothed_error,
@@ -53,15 +51,6 @@ def test_spread_out_agencies_get_short_sets() -> None:
     theta = np.linspace(0.6, 0.95, 20)
     sets = rank_sets(rng.normal(theta, 0.02), np.full(20, 0.02), [str(i) for i in range(20)])
     assert np.mean([s.worst - s.best for s in sets]) < 9
-
-
-def test_rows_hold_both_ends_and_never_a_rank() -> None:
-    rows = rank_rows(rank_sets([0.9, 0.5], [0.01, 0.01], ["a", "b"]))
-    assert all({"best", "worst", "of"} <= set(row) and "rank" not in row for row in rows)
-    chart = plot_ranks(rank_sets([0.9, 0.5], [0.01, 0.01], ["a", "b"]), "ranks", {"a": "A", "b": "B"}).to_dict()
-    assert chart["mark"]["type"] == "bar"
-    (rows,) = chart["datasets"].values()
-    assert [row["name"] for row in rows] == ["A", "B"]
 
 
 def test_ranks_of_shares_stand_where_all_are_satisfied() -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import pairwise
+from xml.etree import ElementTree
 
 import pytest
 
 from calibration.ranks import RankSet
 from server.documents.writer import Writer
-from server.reports.charts import Labelled, interval_charts, rank_charts
+from server.reports.charts import Labelled, bar_chart, interval_charts, rank_charts
 from server.scores.figures import Figure
 
 LONG = "Ban Quản lý các khu kinh tế, khu công nghiệp và khu công nghệ cao"
@@ -76,3 +77,27 @@ def test_lines_of_long_names_stand_apart(letters: int, monkeypatch: pytest.Monke
         assert height <= 40 * 26 + 60, "on a page of A4 the letters stay as large as with two lines"
     shown = re.findall(r">(\d+) Trung", "".join(chart.svg for chart in charts))
     assert sorted(map(int, shown)) == list(range(30))
+
+
+def test_what_a_name_holds_stays_text_in_the_picture() -> None:
+    """A chart is drawn by us: markup, control characters and signs of other directions cannot break or fill it."""
+    name = '<script>alert(1)</script> & "UBND" \x07\u202eXã\x00 ]]> &amp; <!--'
+    (chart,) = interval_charts([replace(_row(1, 80.0), label=name)], "co-quan", "", Writer("vi"))
+    (ranks,) = rank_charts([RankSet("a", 1, 2, 2)], {"a": name}, "hang", "", Writer("vi"))
+    bars = bar_chart([(name, 3)], "mong-doi", "", name, "vi")
+    for one in (chart, ranks, bars):
+        words = "".join(ElementTree.fromstring(one.svg).itertext())
+        assert "alert(1)</script>" in words
+        assert "XÃ" in words.upper()
+        assert not {"\x07", "\u202e", "\x00"} & set(one.svg)
+        assert {part.tag.partition("}")[2] for part in ElementTree.fromstring(one.svg).iter()} <= {
+            "svg", "rect", "path", "text", "tspan", "circle"
+        }  # fmt: skip
+
+
+def test_the_picture_is_as_wide_as_what_is_drawn() -> None:
+    (chart,) = interval_charts([_row(3, 80.0), _row(4, 81.0)], "co-quan", "", Writer("vi"))
+    width, height = (int(re.search(f' {side}="([0-9]+)"', chart.svg)[1]) for side in ("width", "height"))  # type: ignore[index]
+    assert chart.png[:8] == b"\x89PNG\r\n\x1a\n"
+    found = [int.from_bytes(chart.png[at : at + 4], "big") for at in (16, 20)]
+    assert found == pytest.approx([2 * width, 2 * height], abs=1)

@@ -14,6 +14,7 @@ from sqlalchemy import Engine, insert, select, update
 
 from pipeline.calendar import today
 from pipeline.language import Text
+from server.core.changes import record_change
 from server.imports.kinds import KINDS
 from server.rounds.returns import round_returns
 from server.rounds.rounds import all_rounds, make_round
@@ -127,6 +128,57 @@ def test_a_report_says_how_far_it_is_and_comes(analyst: Browser, monkeypatch: py
     assert answer.content == b"%PDF"
     assert analyst.get("/reports/2026-07.pdf").status_code == 422
     assert analyst.get("/reports/2026.exe").status_code in (404, 422)
+
+
+def test_a_report_that_is_waited_for_comes_whatever_changes_meanwhile(
+    analyst: Browser, store: Engine, province: Province, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each change of the figures had begun it anew: in a large province, where there is always one, it never came."""
+    import server.reports.making as making
+
+    begun: list[int] = []
+
+    def slow(_engine: object, *_: object) -> dict[str, bytes]:
+        begun.append(len(begun))
+        time.sleep(0.5)
+        return {"bao-cao.pdf": b"%PDF", "bao-cao.docx": b"PK", "so-lieu.xlsx": b"PK", "plot.png": b"PNG"}
+
+    monkeypatch.setattr(making, "make_files", slow)
+    address = "/reports/2025.pdf?lang=en"
+    for turn in range(50):
+        answer = analyst.get(address)
+        if answer.headers["content-type"] == "application/pdf":
+            break
+        address = "/reports/2025.pdf" + answer.headers["refresh"].partition("url=")[2]
+        assert "lang=en" in address
+        assert "At work for 0 min" in answer.text
+        with write(store) as connection:
+            record_change(connection, province.province_id, None, "setting", {"name": "year", "turn": turn})
+        time.sleep(0.1)
+    assert answer.content == b"%PDF"
+    assert begun == [0]
+    held = [one for one in making.REPORTS._made.values() if one.key[3] == "2025"]
+    assert [set(one.files) for one in held] == [{"bao-cao.pdf", "bao-cao.docx", "so-lieu.xlsx"}]
+    assert "At work" in analyst.get("/reports/2025.pdf?lang=en").text, "who asks anew gets the figures of now"
+
+
+def test_a_report_that_fails_says_so(analyst: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was begun anew each time that its page asked, and nobody was told why it did not come."""
+    import server.reports.making as making
+
+    def fails(_engine: object, *_: object) -> dict[str, bytes]:
+        time.sleep(0.2)
+        raise ValueError
+
+    monkeypatch.setattr(making, "make_files", fails)
+    answer = analyst.get("/reports/2024.pdf")
+    for _ in range(50):
+        if answer.status_code != 200:
+            break
+        time.sleep(0.1)
+        answer = analyst.get("/reports/2024.pdf" + answer.headers["refresh"].partition("url=")[2])
+    assert "Không lập được báo cáo" in answer.text
+    assert answer.status_code == 422
 
 
 def test_a_counter_is_shown_where_two_clerks_are_stated(store: Engine, province: Province, analyst: Browser) -> None:
