@@ -16,7 +16,8 @@
     │   │   └── ImportRowError     rows of an imported file that do not fit (carries their numbers and reasons)
     │   ├── NotFoundError      there is no such thing, or not for whoever asks
     │   ├── ConflictError      it is so already, or something else stands against it
-    │   └── ForbiddenError     this person may not do it
+    │   ├── ForbiddenError     this person may not do it
+    │   └── StoppingError      the server that is to do it stops
     └── StatisticsError    figures from which no honest estimate can be made
 
 Each class says the HTTP status under which a page answers it. No message holds anything inferred
@@ -129,6 +130,12 @@ class ForbiddenError(RequestError):
     """This person may not do it."""
 
     status = 403
+
+
+class StoppingError(RequestError):
+    """The server that is to do it stops; what was done of it was taken back."""
+
+    status = 503
 
 
 class ImportRowError(InvalidError):

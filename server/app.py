@@ -28,6 +28,7 @@ from server.channels.gateway.sealed_keys import seal_open_keys
 from server.channels.pages import CITIZENS, FORMS, NO_FORM
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter
+from server.core.long_work import LongWork
 from server.core.secret_keys import COOKIE_KEY, FACTOR_KEY, GATEWAY_KEY, RECEIPT_KEY, SHEET_KEY, read_secret
 from server.ratings.origins import seal_open_origins
 from server.store.engine import is_taken
@@ -125,6 +126,7 @@ def create_app(engine: Engine, config: ServerConfig) -> FastAPI:
         log_in_by_name=RateLimiter(50, 900.0),
         log_in_by_address=RateLimiter(30, 900.0),
         ended_by_address=RateLimiter(300, 60.0),
+        long_work=LongWork(),
         provider=provider_of(config),
     )
     app.state.web = state

@@ -24,6 +24,7 @@ from server.alerts.alarm import Alarm
 from server.app import create_app
 from server.boxes.ingest import Ingest, IngestSettings
 from server.core.config import ServerConfig
+from server.core.long_work import LongWork
 from server.core.only_server import OnlyServer
 from server.core.provinces import Province, all_provinces
 from server.core.temporary import delete_left
@@ -45,7 +46,9 @@ CONNECTIONS = 700
 ANSWERING_S = 3
 """A server that is to stop waits so long for answers that are being made and requests that are only half there."""
 STOPPING_S = 5.0
-"""In all it waits so long, for what its other threads are at, too. Podman and docker kill after 10 s."""
+"""In all it waits so long, for what its other threads are at, too. Podman and docker kill after 10 s by themselves."""
+GRACE_S = 30
+"""What `hailong-server.service` and `compose.yaml` give it until it is killed, on a machine however busy."""
 _GIVEN_UP = {
     "web": "a page that was being made",
     "report": "a report",
@@ -56,9 +59,9 @@ _GIVEN_UP = {
     "ingest": "the boxes' messages at hand, which they send again",
     "enrolment": "an enrolment",
 }
-"""What a thread of that name has not ended when the server has. What it writes in one transaction is not stored; an
-import leaves the batches it has stored, marked as unfinished (`server.ratings.batches`); what was only computed is
-computed again when somebody asks."""
+"""What a thread of that name has not ended when the server has. What it writes in one transaction is not stored; what
+was only computed is computed again when somebody asks."""
+_IMPORT = "an import that was not taken back in time: it shows as unfinished until the same file is imported again"
 HELD = 750
 """Beyond so many, a connection is closed as it comes: a process has 1,024 files, of which the store needs some."""
 
@@ -115,8 +118,10 @@ class Service:
                 Message("The boxes' address cannot be opened ({error}).", error=error),
                 Message("Change [ingest] address."),
             ) from None
+        app = create_app(self.engine, self.config)
+        self._long_work: LongWork = app.state.web.long_work
         settings = uvicorn.Config(
-            create_app(self.engine, self.config),
+            app,
             ws="none",
             http=PromptProtocol,
             limit_concurrency=CONNECTIONS,
@@ -152,6 +157,7 @@ class Service:
     ) -> None:
         end_s = time.monotonic() + STOPPING_S
         self._stop.set()  # all are told before anyone is waited for
+        self._long_work.stop()
         self._server.should_exit = True
         self._warmer.stop()
         self._alarm.stop()
@@ -163,8 +169,11 @@ class Service:
         for thread in (self._alarm.thread, self._housekeeper):
             thread.join(max(0.0, end_s - time.monotonic()))
         self.ingest.stop(max(0.0, end_s - time.monotonic()))
+        is_over = self._long_work.wait(max(0.0, end_s - time.monotonic()))
         self._socket.close()
         given_up = {_GIVEN_UP[one.name] for one in threading.enumerate() if one.name in _GIVEN_UP}
+        if not is_over:
+            given_up.add(_IMPORT)
         if given_up:
             _log.warning("Given up, since the server stops: %s.", "; ".join(sorted(given_up)))
         self._only.release()

@@ -153,7 +153,10 @@ def import_upload(
         path = folder / f"upload{suffix if suffix in _SUFFIXES else '.csv'}"
         _keep(file, path)
         try:
-            result = import_file(engine_of(request), user.scope, spec, path, options, user_id=user.user_id)
+            with web(request).long_work.begin() as progress:
+                result = import_file(
+                    engine_of(request), user.scope, spec, path, options, user_id=user.user_id, progress=progress
+                )
         except ImportRowError as error:
             bad = row_errors_text(request, error, _SHOWN)
             told: dict[str, Any] = {"problem": error_text(request, error), "rows": bad, "balance": error.balance}

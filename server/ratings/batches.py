@@ -1,8 +1,9 @@
 """Writing a checked file's sheets, and the record of the file.
 
 On PostgreSQL one transaction, as others write beside it. SQLite has one writer at a time: there each batch is its own
-short transaction, so that boxes deliver in between (ADR 0075). What fails half-way is taken back; only a killed process
-or a power cut leaves a part, which the record shows as unfinished until the same file is imported again.
+short transaction, so that boxes deliver in between (ADR 0075). What fails half-way, or meets a server that stops, is
+taken back; only a killed process or a power cut leaves a part, which the record shows as unfinished until the same file
+is imported again.
 """
 
 from __future__ import annotations

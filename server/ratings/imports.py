@@ -11,9 +11,9 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from weakref import finalize
 
 from sqlalchemy import Connection, Engine
 
@@ -252,12 +252,11 @@ def _flag(counted: str, flag: str) -> int:
 
 
 class _Keys:
-    """Keys seen in the file, in a temporary data base on disk, as long as it is held: the row of a key's first
-    appearance."""
+    """Keys seen in the file, in a temporary data base on disk, until `close`: the row of a key's first appearance."""
 
     def __init__(self) -> None:
         self._store = sqlite3.connect("")  # SQLite's temporary on-disk data base, deleted when closed
-        finalize(self, self._store.close)
+        self.close = self._store.close
         self._store.execute("CREATE TABLE keys (key TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID")
 
     def add(self, key: str, row: int) -> int | None:
@@ -311,7 +310,9 @@ def import_ratings(
             named = (batch or digest)[:20]
             sheets = _Sheets(catalogue, province_id, instrument, channel, named, origins, rules, options)
             sheets.is_named = bool(batch)
-            checked = _check(connection, table, sheets, instrument, catalogue, _Part(progress, 0.25, half), preview)
+            first = _Part(progress, 0.25, half)
+            with closing(_Keys()) as keys:
+                checked = _check(connection, table, sheets, keys, instrument, catalogue, first, preview)
         if preview:
             return checked
         counts = table.balance.counts()
@@ -339,6 +340,7 @@ def _check(
     connection: Connection,
     table: Table,
     sheets: _Sheets,
+    keys: _Keys,
     instrument: Instrument,
     catalogue: Catalogue,
     progress: _Part,
@@ -348,7 +350,7 @@ def _check(
     rows = existing = aside = 0
     by_agency: dict[str, int] = {}
     first = last = None
-    keys, watch, again = _Keys(), RepeatWatch(instrument, sheets.rules), Again(instrument)
+    watch, again = RepeatWatch(instrument, sheets.rules), Again(instrument)
     pending: list[tuple[TableRow, Rating]] = []
     scope = Scope(sheets.province_id)
     gate = Gate(connection, scope, Source(SourceKind.IMPORT))

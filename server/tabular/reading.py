@@ -228,13 +228,14 @@ def _spent_s(pid: int) -> float:
 
 def _listen(pid: int, handle: int, bounds: Bounds, progress: Progress) -> bytes:
     """The last line that the process writes."""
-    buffer, deadline = b"", time.monotonic() + TURNS * bounds.seconds
+    buffer, deadline, share = b"", time.monotonic() + TURNS * bounds.seconds, 0.0
     with selectors.DefaultSelector() as selector:
         selector.register(handle, selectors.EVENT_READ)
         while True:
             left = deadline - time.monotonic()
             if left <= 0 or _spent_s(pid) > bounds.seconds:
                 raise RefusedError("time", round(bounds.seconds))
+            progress(share)  # whoever has been told to stop says so here, however long nothing new is said
             if not selector.select(min(left, bounds.seconds, 1.0)):
                 continue
             data = os.read(handle, 65_536)
@@ -244,4 +245,4 @@ def _listen(pid: int, handle: int, bounds: Bounds, progress: Progress) -> bytes:
             for line in lines:
                 if line.startswith(b"{"):
                     return line
-                progress(float(line))
+                progress(share := float(line))

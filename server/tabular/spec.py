@@ -19,7 +19,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine
 
 from pipeline.calendar import Period
-from pipeline.errors import HailongError, ImportRowError
+from pipeline.errors import HailongError, ImportRowError, StoppingError
 from pipeline.instruments import Instrument
 from pipeline.language import Message, Text, reason_of
 from pipeline.text import match_key
@@ -160,6 +160,8 @@ def import_file(
     options, progress = options or Options(), progress or Progress("", quiet=True)
     try:
         result = (spec.own or _import_rows)(engine, scope, spec, path, options, user_id, progress)
+    except StoppingError:  # nothing is wrong with the file
+        raise
     except HailongError:
         if not options.preview:
             with suppress(HailongError):  # the store itself may be what failed
@@ -196,7 +198,7 @@ def _import_rows(
         )
         with read(engine) as connection:
             reader = spec.reader(connection, scope, options)
-            rows = _checked(table, reader)
+            rows = _checked(table, reader, progress)
             table.finish()
             if options.preview:
                 return _compared(connection, scope, reader, rows, table.balance)[0]
@@ -210,10 +212,11 @@ def _import_rows(
     return result
 
 
-def _checked(table: Table, reader: RowReader) -> list[dict[str, Any]]:
+def _checked(table: Table, reader: RowReader, progress: Progress) -> list[dict[str, Any]]:
     seen: dict[tuple[Any, ...], int] = {}
     rows = []
     for row in table:
+        progress.update(row.done)
         problems, values = Problems(), None
         problems.reasons += row.problems
         if not row.problems:

@@ -46,6 +46,7 @@ from server.auth.provider import Provider
 from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter, network
+from server.core.long_work import LongWork
 from server.core.provinces import Province, province_by_id
 from server.store.engine import read
 from server.tabular.writing import disposition
@@ -82,6 +83,8 @@ class WebState:
     log_in_by_name: RateLimiter
     log_in_by_address: RateLimiter
     ended_by_address: RateLimiter
+    long_work: LongWork
+    """What pages are at that may take minutes."""
     provider: Provider | None
     """The provider of log-ins beside the passwords."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, insert, select
 
 from pipeline import wire
+from pipeline.errors import StoppingError
 from pipeline.instruments import load_instrument
 from pipeline.keys import new_keys
 from server.boxes.ingest import Ingest
 from server.core.changes import verify_changes
+from server.core.long_work import LongWork
 from server.core.progress import Progress
 from server.ratings import imports as importer
 from server.ratings.batches import unfinished
@@ -96,6 +100,39 @@ def test_an_import_that_is_stopped_leaves_nothing(any_store: Engine, path: Path)
         _import(any_store, place, path, AtShare(0.75))
     assert _state(any_store, place) == (0, 0)
     assert _import(any_store, place, path) == SHEETS
+
+
+def test_what_an_import_holds_is_closed_by_whoever_opened_it(store: Engine, path: Path) -> None:
+    """A page's thread opens it; whichever thread tidied up closed it, which SQLite does not allow."""
+    place = make_place(store)
+    with ThreadPoolExecutor(1) as page:
+        error = page.submit(_import, store, place, path, AtShare(0.3)).exception()
+    assert error is not None
+    error.args = (error,)  # a circle, which no thread but this one tidies up
+    del error
+    gc.collect()  # what goes wrong there fails the test
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.55, 0.75, 0.95])
+def test_a_server_that_stops_takes_an_import_back_wherever_it_is(any_store: Engine, path: Path, share: float) -> None:
+    place, work = make_place(any_store), LongWork()
+
+    class Stop(AtShare):
+        def update(self, share: float, note: str = "") -> None:
+            super().update(share, note)
+            progress.update(share, note)
+
+        def act(self) -> None:
+            work.stop()
+
+    with work.begin() as progress, pytest.raises(StoppingError):
+        _import(any_store, place, path, Stop(share))
+    assert _state(any_store, place) == (0, 0)
+    assert work.wait(0.0)
+    assert _import(any_store, place, path) == SHEETS
+    with read(any_store) as connection:
+        assert verify_changes(connection, place.province_id)[0] == 1
 
 
 @pytest.mark.parametrize("kept", [25, SHEETS])
