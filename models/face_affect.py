@@ -52,6 +52,7 @@ def uncertainty_of(likelihoods: NDArray[np.float32], usable: NDArray[np.float32]
 class FaceAffectNetwork:
     """The loaded network (an `AffectNetwork`). `weights`: face_affect.onnx, checked by the catalogue."""
 
+    carries = True
     compares = False
     mirrors = True
 

@@ -8,6 +8,7 @@ more."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,18 +42,22 @@ class CropFrame:
 
 def frame_of(keypoints: NDArray[np.float32]) -> CropFrame:
     """The crop's place from six keypoints [6, 2] (`models.face_detect.KEYPOINTS`)."""
-    points = np.asarray(keypoints, np.float64)
-    if points.shape != (6, 2):
-        raise ValueError(f"six keypoints [6, 2] are needed, not {points.shape}")
-    across = points[LEFT_EYE] - points[RIGHT_EYE]
-    lean = float(np.arctan2(across[1], across[0]))
-    eyes = (points[RIGHT_EYE] + points[LEFT_EYE]) / 2
-    down = points[MOUTH] - eyes
-    right = np.array([np.cos(lean), np.sin(lean)])
-    below = np.array([-right[1], right[0]])
-    side = SIDE_PER_FACE * max(float(np.hypot(*down)), EYES_PER_HEIGHT * float(np.hypot(*across)))
-    middle = eyes + below * (MIDDLE_DOWN * float(down @ below)) + right * float((points.mean(0) - eyes) @ right)
-    return CropFrame(float(middle[0]), float(middle[1]), max(side, 1.0), lean)
+    if keypoints.shape != (6, 2):
+        raise ValueError(f"six keypoints [6, 2] are needed, not {keypoints.shape}")
+    # plain numbers: on so few, arrays would take five times as long
+    points = [(float(x), float(y)) for x, y in keypoints.tolist()]
+    right_eye, left_eye, mouth = points[RIGHT_EYE], points[LEFT_EYE], points[MOUTH]
+    across = left_eye[0] - right_eye[0], left_eye[1] - right_eye[1]
+    lean = math.atan2(across[1], across[0])
+    eyes = (right_eye[0] + left_eye[0]) / 2, (right_eye[1] + left_eye[1]) / 2
+    down = mouth[0] - eyes[0], mouth[1] - eyes[1]
+    cosine, sine = math.cos(lean), math.sin(lean)
+    side = SIDE_PER_FACE * max(math.hypot(*down), EYES_PER_HEIGHT * math.hypot(*across))
+    below = MIDDLE_DOWN * (down[1] * cosine - down[0] * sine)
+    mean = sum(x for x, _ in points) / 6, sum(y for _, y in points) / 6
+    beside = (mean[0] - eyes[0]) * cosine + (mean[1] - eyes[1]) * sine
+    middle = eyes[0] - below * sine + beside * cosine, eyes[1] + below * cosine + beside * sine
+    return CropFrame(middle[0], middle[1], max(side, 1.0), lean)
 
 
 def crop_face(pixels: NDArray[np.uint8], keypoints: NDArray[np.float32]) -> FaceCrop:

@@ -204,6 +204,7 @@ class FaceGeometry:
 
     `table`: face_geometry.toml, checked by the catalogue."""
 
+    carries = False
     compares = True
     mirrors = False
 

@@ -34,6 +34,8 @@ class AffectNetwork(Protocol):
 
     compares: bool
     """Whether it reads a face beside the same person's at rest (`pipeline.visit.RestingFace`)."""
+    carries: bool
+    """Whether a face may be read where its keypoints are carried to: false where landmarks themselves are read."""
     mirrors: bool
     """Whether every other reading in a visit is to be of the face's mirror image: what errs to one side, evens out."""
 
@@ -53,6 +55,7 @@ class AffectNetwork(Protocol):
 class FerNetwork:
     """mini-XCEPTION on upright grey crops of 64 px."""
 
+    carries = True
     compares = False
     mirrors = False
 

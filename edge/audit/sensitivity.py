@@ -76,6 +76,7 @@ class _Eyes:
     """Stands for the face networks: the first pixel is black, or somebody's (`_picture`)."""
 
     compares = False
+    carries = True
     mirrors = False
 
     def detect(self, pixels: NDArray[np.uint8]) -> list[Detection]:

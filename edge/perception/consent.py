@@ -6,7 +6,8 @@ that leaves a doubt, the yes has ended, and nothing is opened until there is ano
 
 from __future__ import annotations
 
-from edge.perception.face_tracking import Box, overlap
+from edge.perception.face_tracking import overlap
+from edge.perception.patch import Box
 from edge.perception.settings import EngineSettings
 from pipeline.records import FaceTrack
 

@@ -25,7 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
-from edge.perception.face_tracking import Box, Cells, CitizenChoice, FaceTracker, cells_of, movement
+from edge.perception.face_tracking import CitizenChoice, FaceTracker
+from edge.perception.patch import Patch
 from edge.perception.region import Region
 from edge.perception.settings import EngineSettings
 from edge.perception.stillness import Stillness
@@ -80,8 +81,7 @@ class LastRead:
     track_id: int
     visit: Visit
     time_s: float
-    box_px: Box
-    cells: Cells
+    patch: Patch
     mirrored: bool = False
     """Whether its mirror image was read."""
     affect: FaceAffect | None = None
@@ -252,8 +252,8 @@ class Engine:
                 due_too = self._visits.reads(frame.time_s) and self._reads_affect(frame.time_s)
                 held = self._held(pixels, frame.time_s, before) if due_too else None
                 # affect is read where the face is in this picture, not where it was in the one before
-                anew = due_too and held is None
-                tracks = self._tracker.update(pixels, frame.time_s, eyes, before, anew)
+                placed = self._placed(eyes.face) if due_too and held is None else None
+                tracks = self._tracker.update(pixels, frame.time_s, eyes, before, placed)
             if tracks:
                 self._seen_s = frame.time_s
             if is_idle:
@@ -284,7 +284,7 @@ class Engine:
             mirrored = not last.mirrored
         box = (citizen.x_px, citizen.y_px, citizen.width_px, citizen.height_px)
         self._affect_s = time_s
-        self._last_read = LastRead(citizen.track_id, visit, time_s, box, cells_of(pixels, box), mirrored)
+        self._last_read = LastRead(citizen.track_id, visit, time_s, Patch(pixels, box), mirrored)
         crop = network.crop(pixels, citizen.keypoints, citizen.points)
         if network.compares:
             crop = visit.sums.rest.beside(crop, time_s)
@@ -293,6 +293,9 @@ class Engine:
     def _reads_affect(self, time_s: float) -> bool:
         return time_s - self._affect_s >= self.settings.affect_every_s - _EARLY_S
 
+    def _placed(self, network: AffectNetwork) -> float:
+        return self.settings.tracking.carried if network.carries else 0.0
+
     def _held(self, pixels: NDArray[Any], time_s: float, citizen: int | None) -> LastRead | None:
         """What was read last, where it holds still: of the same face, which has stayed as it was."""
         last = self._last_read
@@ -300,7 +303,7 @@ class Engine:
             return None
         if time_s - last.time_s >= self.settings.affect_holds_s - _EARLY_S:
             return None
-        return last if movement(last.cells, cells_of(pixels, last.box_px)) <= self.settings.affect_moved else None
+        return last if last.patch.movement(last.patch.seen_in(pixels)) <= self.settings.affect_moved else None
 
     def take_affect(self, asked: FaceToRead, affect: FaceAffect) -> None:
         """What was read of a face. Nothing, where its visit is over by now or takes no evidence any more."""

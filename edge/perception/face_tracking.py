@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edge.perception.patch import Box, Patch
 from models.face_detect import Detection, Pixels
 from models.face_landmarks import Landmarks, cut_of
 from pipeline.records import FaceTrack, Tallies
@@ -21,9 +22,6 @@ from pipeline.records import FaceTrack, Tallies
 if TYPE_CHECKING:
     from edge.perception.networks import Eyes
 
-Box = tuple[float, float, float, float]
-Cells = NDArray[np.float32]
-CELLS = 16
 _EARLY_S = 1e-6
 
 
@@ -42,6 +40,8 @@ class TrackingParameters:
     moved: float = 0.45
     """Mean difference of the face's cells, in standard deviations of them, from which it has moved: landmarks of faces
     in films lay .12 of a face's width away, or more, for nine in ten such pictures, and the cut bears .25."""
+    carried: float = 0.3
+    """The same of a face that is to be read: up to here its landmarks are carried along with the picture (ADR 0252)."""
     confirm_within_s: float = 1.0
     minimum_score: float = 0.5
     """Landmark score under which a face is lost."""
@@ -60,8 +60,10 @@ class _Followed:
     detection_score: float
     placed_s: float
     """When its landmarks were inferred."""
-    cells: Cells
+    patch: Patch
     """The picture in its box at that moment."""
+    keypoints: NDArray[np.float32]
+    """float32 [6, 2]: of the landmarks, or carried from there into the last picture."""
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -72,26 +74,6 @@ def overlap(a: Box, b: Box) -> float:
         return 0.0
     shared = across * down
     return shared / (a[2] * a[3] + b[2] * b[3] - shared)
-
-
-def cells_of(pixels: Pixels, box: Box) -> Cells:
-    """What a BGR picture uint8 [h, w, 3] shows in a box: mean greens float32 [16, 16], thinned before where the face is
-    large; black where the box lies outside."""
-    import cv2
-
-    height, width = pixels.shape[:2]
-    left, top = max(0, int(box[0])), max(0, int(box[1]))
-    right, bottom = min(width, int(box[0] + box[2]) + 1), min(height, int(box[1] + box[3]) + 1)
-    if left >= right or top >= bottom:
-        return np.zeros((CELLS, CELLS), np.float32)
-    step = max(1, min(right - left, bottom - top) // (2 * CELLS))
-    part = np.asarray(pixels[top:bottom:step, left:right:step, 1], np.float32)
-    return np.asarray(cv2.resize(part, (CELLS, CELLS), interpolation=cv2.INTER_AREA), np.float32)
-
-
-def movement(before: Cells, now: Cells) -> float:
-    """Mean difference of two pictures of one box, in standard deviations of the first (at least one level)."""
-    return float(np.abs(now - before).mean() / max(1.0, float(before.std())))
 
 
 class FaceTracker:
@@ -126,14 +108,15 @@ class FaceTracker:
         time_s: float,
         eyes: Eyes | None = None,
         citizen: int | None = None,
-        anew: bool = False,
+        placed: float | None = None,
     ) -> list[FaceTrack]:
         """Faces in a BGR picture uint8 [h, w, 3], in the order in which they were first seen. `eyes`: those of the
         worker that looks; the caller holds them. None: the tracker's own. `citizen`: whose track is the citizen's;
-        None: any may be. `anew`: the citizen's landmarks have to be of this very picture."""
+        None: any may be. `placed`: the citizen's keypoints have to be of this very picture, carried along where the
+        picture in the face's box has changed by no more than this; None: they may be of an earlier one."""
         p = self.parameters
         self._eyes = eyes or self._eyes
-        self._follow(pixels, time_s, citizen, anew)
+        self._follow(pixels, time_s, citizen, placed)
         every_s = p.confirm_every_s if self._settled and self._followed else p.detect_every_s
         if self._detected_s is None or time_s - self._detected_s >= every_s - _EARLY_S or time_s < self._detected_s:
             self._detected_s = time_s
@@ -147,21 +130,26 @@ class FaceTracker:
         # the full-range network misses faces that fill the picture; those the short-range one finds
         return self._eyes.far.detect(pixels) or self._eyes.near.detect(pixels)
 
-    def _rests(self, each: _Followed, pixels: Pixels, time_s: float, citizen: int | None) -> bool:
-        """Whether a face is taken to be where it was, and to be a face."""
+    def _rests(self, each: _Followed, pixels: Pixels, time_s: float, citizen: int | None, placed: float | None) -> bool:
+        """Whether a face is taken to be where it was, or where its keypoints are carried to, and to be a face."""
         p = self.parameters
         every_s = p.follow_every_s if citizen in (None, each.track_id) else p.beside_every_s
         if not 0 <= time_s - each.placed_s < every_s - _EARLY_S:
             return False
         if time_s - each.confirmed_s > p.confirm_within_s:
             return False
-        return movement(each.cells, cells_of(pixels, each.landmarks.box_px)) <= p.moved
+        now = each.patch.seen_in(pixels)
+        if placed is None or citizen not in (None, each.track_id):
+            return each.patch.movement(now) <= p.moved
+        if each.patch.movement(now) > placed:
+            return False
+        each.keypoints = each.patch.carried(each.landmarks.keypoints, now)
+        return True
 
-    def _follow(self, pixels: Pixels, time_s: float, citizen: int | None, anew: bool) -> None:
+    def _follow(self, pixels: Pixels, time_s: float, citizen: int | None, placed: float | None) -> None:
         kept: list[_Followed] = []
         for each in self._followed:
-            is_asked = anew and citizen in (None, each.track_id)
-            if not is_asked and self._rests(each, pixels, time_s, citizen):
+            if self._rests(each, pixels, time_s, citizen, placed):
                 kept.append(each)
                 continue
             found = self._eyes.landmarks.find(pixels, each.landmarks.next_cut())
@@ -172,8 +160,8 @@ class FaceTracker:
             elif any(overlap(found.box_px, other.landmarks.box_px) > 0.5 for other in kept):
                 self.tallies.drop("face_merged")
             else:
-                each.landmarks, each.placed_s = found, time_s
-                each.cells = cells_of(pixels, found.box_px)
+                each.landmarks, each.placed_s, each.keypoints = found, time_s, found.keypoints
+                each.patch = Patch(pixels, found.box_px)
                 kept.append(each)
         self._followed = kept
 
@@ -199,15 +187,16 @@ class FaceTracker:
             ):
                 self.tallies.drop("detection_without_face")
                 continue
-            cells = cells_of(pixels, found.box_px)
-            self._followed.append(_Followed(next(self._ids), found, time_s, detection.score, time_s, cells))
+            patch = Patch(pixels, found.box_px)
+            self._followed.append(
+                _Followed(next(self._ids), found, time_s, detection.score, time_s, patch, found.keypoints)
+            )
 
     def _track(self, each: _Followed, time_s: float) -> FaceTrack:
         self.tallies.forwarded += 1
         x, y, width, height = each.landmarks.box_px
         score = min(each.landmarks.score, each.detection_score)
-        landmarks = each.landmarks
-        return FaceTrack(each.track_id, x, y, width, height, score, landmarks.keypoints, time_s, landmarks.solid)
+        return FaceTrack(each.track_id, x, y, width, height, score, each.keypoints, time_s, each.landmarks.solid)
 
 
 class CitizenChoice:

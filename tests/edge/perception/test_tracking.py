@@ -7,14 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.perception.face_tracking import (
-    CitizenChoice,
-    FaceTracker,
-    TrackingParameters,
-    cells_of,
-    movement,
-    overlap,
-)
+from edge.perception.face_tracking import CitizenChoice, FaceTracker, TrackingParameters, overlap
 from edge.perception.networks import Eyes
 from edge.perception.region import Region
 from models.catalogue import model_files
@@ -137,7 +130,7 @@ def test_a_face_that_hardly_moves_costs_three_landmarks_and_two_searches_a_secon
     assert 9 <= counting.landmarks <= 13
     assert 8 <= counting.searches <= 10
     before = counting.landmarks
-    faces.update(scene(CITIZEN), 3.96, anew=True)
+    faces.update(scene(("astronaut", 150, 65, 100)), 3.96, placed=0.0)
     assert counting.landmarks == before + 1, "whoever reads the face needs it where it is now"
 
 
@@ -148,7 +141,7 @@ def test_landmarks_of_every_picture_are_the_citizens_alone(eyes: Eyes, monkeypat
         first, second = faces.update(frame.pixels, frame.time_s)
     counting = Counting(eyes, monkeypatch)
     for frame in frames(scene(CITIZEN, CLERK), 2.0, rate_hz=10, start_s=1.0):
-        faces.update(frame.pixels, frame.time_s, citizen=first.track_id, anew=True)
+        faces.update(frame.pixels, frame.time_s, citizen=first.track_id, placed=0.0)
     assert 20 + 3 <= counting.landmarks <= 20 + 5
     name, side, x, y = CLERK
     counting.landmarks = 0
@@ -156,6 +149,25 @@ def test_landmarks_of_every_picture_are_the_citizens_alone(eyes: Eyes, monkeypat
     assert counting.landmarks == 1
     assert moved.track_id == second.track_id
     assert moved.x_px > second.x_px + 10
+
+
+def test_keypoints_of_a_face_that_sways_are_carried_along_and_not_inferred(
+    eyes: Eyes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, side, x, y = CITIZEN
+    faces, counting = tracker(eyes), Counting(eyes, monkeypatch)
+    (before,) = faces.update(scene(CITIZEN), 0.0)
+    counting.landmarks = 0
+    for step in (1, 2, 3):
+        (carried,) = faces.update(scene((name, side, x + step, y + 1)), step / 20, placed=0.3)
+        away = carried.keypoints - before.keypoints
+        assert away == pytest.approx(np.tile([step, 1.0], (6, 1)), abs=0.8)
+    assert counting.landmarks == 0
+    faces.update(scene((name, side, x + 3, y + 1)), 0.2, placed=0.0)
+    assert counting.landmarks == 1, "whoever reads landmarks themselves has them of this picture"
+    (far,) = faces.update(scene((name, side, x + 23, y + 1)), 0.25, placed=0.3)
+    assert counting.landmarks == 2
+    assert (far.keypoints - before.keypoints)[:, 0] == pytest.approx(np.full(6, 23.0), abs=3)
 
 
 def test_a_face_that_moves_is_followed_in_every_picture(eyes: Eyes, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,18 +208,6 @@ def test_a_second_face_is_found_within_half_a_second_and_one_that_is_not_confirm
     assert left == [], "landmarks alone do not hold a face"
     assert faces.tallies.dropped["face_unconfirmed"] == 2
     assert counting.searches >= 6
-
-
-def test_any_box_has_cells_and_does_not_move_by_itself() -> None:
-    rng = np.random.default_rng(3)
-    for _ in range(100):
-        pixels = rng.integers(0, 256, (*rng.integers(1, 41, 2).tolist(), 3), np.uint8)
-        place, size = rng.uniform(-300, 300, 2), rng.uniform(0, 500, 2)
-        box = float(place[0]), float(place[1]), float(size[0]), float(size[1])
-        cells = cells_of(pixels, box)
-        assert cells.shape == (16, 16)
-        assert np.isfinite(cells).all()
-        assert movement(cells, cells_of(pixels, box)) == 0.0
 
 
 def test_more_faces_than_the_limit_are_counted_not_followed(
