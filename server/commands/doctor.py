@@ -193,7 +193,27 @@ def _address(config: ServerConfig) -> Finding:
     if urlsplit(given).scheme != "https":
         fix = Message("Put a web server with TLS before the pages (docs/operation.md).")
         return Finding("address", "wrong", Message("{url} is not HTTPS", url=given), fix)
+    if reached(given) is False:
+        text = Message("{url} answers, but it is not this server that does", url=given)
+        fix = Message("The web server before it must pass everything on from the root of a name of its own: location /")
+        return Finding("address", "wrong", text, fix)
     return Finding("address", "ok", given)
+
+
+def reached(url: str) -> bool | None:
+    """Whether a server of ours answers at the root of an address; None where nothing answers, as from within a network
+    whose own public address leads nowhere."""
+    ask = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with ask.open(f"{url}/api/v1/alive", timeout=5.0) as answer:
+            found = json.loads(answer.read(1_024))
+    except urllib.error.HTTPError as error:
+        return False if error.code < 500 else None  # 502: the server behind it does not run
+    except ValueError:
+        return False
+    except OSError:
+        return None
+    return bool(found == {"status": "ok"})
 
 
 def _provider(config: ServerConfig) -> Finding:

@@ -69,6 +69,9 @@ class WebMiddleware:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
+        if _prefix_of(request):
+            await _at_the_root()(scope, receive, send)
+            return
         token = read_session(self.state.secret, cookie(request, self.state.config, SESSION_COOKIE))
         user: User | None = None
         if not request.url.path.startswith("/static/"):
@@ -117,6 +120,24 @@ class WebMiddleware:
                 log_access(self.state.engine, user.province_id, user.user_id, *entry)
         except (StoreError, DBAPIError):
             _log.error("An access could not be logged: the store does not answer.")
+
+
+def _prefix_of(request: Request) -> str:
+    """The part of a page's path that a web server before this one took away, as it says itself; else empty."""
+    if request.url.path.startswith(("/api/", "/static/")):
+        return ""
+    return request.headers.get("x-forwarded-prefix", "").strip().strip("/")
+
+
+def _at_the_root() -> Response:
+    """Links, cookies and forms of pages begin at the root of the name: below a path none of them would arrive."""
+    text = (
+        "Máy chủ web phía trước đang đặt các trang này dưới một đường dẫn con và cắt phần đó đi, nên liên kết và biểu "
+        "mẫu không dùng được. Hãy dành cho máy chủ này một tên miền riêng và chuyển tiếp từ gốc (location /). / "
+        "The web server before this one puts the pages below a path and takes it away: links and forms cannot work. "
+        "Give this server a name of its own, and pass everything on from its root (location /)."
+    )
+    return PlainTextResponse(text, 421)
 
 
 def _store_away() -> Response:
