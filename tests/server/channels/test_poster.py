@@ -33,6 +33,7 @@ def test_a_poster_is_one_page_with_ten_codes_that_can_be_read(tmp_path: Path) ->
     (page,) = _pages(poster(URLS, NAME, NAME), tmp_path)
     inked = (page < 200).any(axis=1).nonzero()[0]
     assert (inked[1:] - inked[:-1]).max() < 0.05 * len(page), "no empty middle"
+    assert (page[inked[-1] - 5 : inked[-1] - 2] < 200).mean() < 0.02, "no word where scissors go"
     found: set[str] = set()
     for _ in range(len(URLS)):  # this reader sees a few at a time: what was read is painted over
         _, said, corners, _ = cv2.QRCodeDetector().detectAndDecodeMulti(page)
