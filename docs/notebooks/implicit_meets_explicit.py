@@ -19,12 +19,14 @@ def _():
 
 @app.cell
 def _(lang):
+    import re
+
     import marimo as mo
     from markupsafe import escape
 
     def say(vi, en):
-        """A text in the notebook's language."""
-        return mo.md(vi if lang == "vi" else en)
+        """A text in the notebook's language; in Vietnamese a comma stands before decimals."""
+        return mo.md(re.sub(r"(?<=\d)\.(?=\d)", ",", vi) if lang == "vi" else en)
 
     def rounded(value):
         """A figure as a person reads it: shares and points to two decimals, counts whole, nothing as a dash."""
@@ -155,18 +157,19 @@ def _(table, tables):
 def _(say):
     say(
         """
-        ## Hai ước lượng của mỗi cơ quan
+        ## Các ước lượng của mỗi cơ quan
 
-        *explicit*: mức hài lòng chung theo phiếu khảo sát. *efficiency*: ước lượng kết hợp, giả định ai trả lời là ngẫu
-        nhiên, và trở về con số theo phiếu ở nơi tín hiệu không giúp. Khi hai bên trùng nhau, kết luận là “không bổ sung
-        gì”: đó là một kết quả, không phải thất bại.
+        *theo phiếu*: mức hài lòng chung theo phiếu khảo sát. *kết hợp*: giả định ai trả lời là ngẫu nhiên, và trở về
+        con số theo phiếu ở nơi tín hiệu không giúp. *hiệu chỉnh*: tính lại theo mức của tín hiệu ở mọi lượt giao dịch.
+        Khi hai con số đầu trùng nhau, kết luận là “không bổ sung gì”: đó là một kết quả, không phải thất bại.
         """,
         """
-        ## Both indices of every agency
+        ## The estimates of every agency
 
-        *explicit* is overall satisfaction from ratings alone. *efficiency* (prediction-powered) assumes that who
-        answers is random, and falls back to the explicit figure where the signal does not help. Where both agree, the
-        verdict is "adds nothing here": that is a result, not a failure.
+        *explicit* is overall satisfaction from ratings alone. *fused* (prediction-powered) assumes that who answers is
+        random, and falls back to the explicit figure where the signal does not help. *corrected* is re-weighted to the
+        levels of all visits. Where the first two agree, the verdict is "adds nothing here": that is a result, not a
+        failure.
         """,
     )
     return
@@ -178,8 +181,20 @@ def _(lang, table, tables):
     from server.scores.words import verdict_words
 
     agencies = [row for row in tables["estimates"] if row["service_group"] == ""]
+    methods = {
+        "explicit": ("theo phiếu", "explicit"),
+        "efficiency": ("kết hợp", "fused"),
+        "correction": ("hiệu chỉnh", "corrected"),
+    }
     table(
-        [{**row, "verdict": in_language(verdict_words(row["verdict"]), lang)} for row in agencies],
+        [
+            {
+                **row,
+                "method": methods[row["method"]][lang != "vi"],
+                "verdict": in_language(verdict_words(row["verdict"]), lang),
+            }
+            for row in agencies
+        ],
         {
             "name_vi" if lang == "vi" else "name_en": ("Cơ quan", "Agency"),
             "method": ("Ước lượng", "Estimator"),

@@ -25,6 +25,9 @@ def test_the_notebook_runs() -> None:
     page = export.page_of(list(outputs), "vi")
     for words in ("Số liệu mô phỏng", "Ý nghĩa các mức của tín hiệu", "Hạng thấp nhất", "Sở Tư pháp", "<svg"):
         assert words in page, "in Vietnamese, with its pictures"
+    told = re.sub(r"<svg.*?</svg>|<style.*?</style>|<[^>]*>", " ", page, flags=re.S)
+    assert not re.search(r"\b(explicit|efficiency|correction)\b", told), "no English word for an estimate"
+    assert not re.search(r"\d\.\d", told), "a comma before decimals"
     assert not re.search(r"\d[.,]\d{3,}", re.sub(r"<svg.*?</svg>", "", page, flags=re.S)), "figures are rounded"
     with pytest.raises(ValueError, match="more than itself"):
         export.page_of([SimpleNamespace(text='<script src="x.js">')], "vi")

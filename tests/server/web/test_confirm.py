@@ -266,13 +266,16 @@ def test_an_answer_is_taken_back_by_its_writer_until_it_is_judged(
     clerk = Browser(app)
     clerk.log_in(province.users[Role.DATA_ENTRY])
     case = "/survey/feedback/1"
-    answer = {"status": "answered", "answer": "Gửi nhầm hồ sơ", "sure": "true"}
-    clerk.post(case, answer, form=case)
+    answer = {"status": "answered", "answer": "Gửi nhầm hồ sơ", "changed": "Đổi giờ trực", "public": "true"}
+    clerk.post(case, {**answer, "sure": "true"}, form=case)
     assert clerk.post(f"{case}/undo", form="/survey/feedback?done=1").status_code == 303
     with read(store) as connection:
         row = connection.execute(select(feedback)).one()
     assert (row.status, row.answered_day, row.reopened) == ("received", None, 0)
-    assert "Gửi nhầm hồ sơ" in clerk.get(case).text, "the words stay in the form, to be corrected"
+    page = clerk.get(case).text
+    assert "Gửi nhầm hồ sơ</textarea>" in page, "the words stay in the form, to be corrected"
+    assert "Đổi giờ trực</textarea>" in page
+    assert "chỉ người giữ mã xem được" not in page, "nobody sees it until it is given again"
     assert clerk.post(f"{case}/undo", form=case).status_code == 409, "once"
     clerk.post(case, answer, form=case)
     with write(store) as connection:
