@@ -48,6 +48,11 @@ class AgencyResult:
         """Whether the implicit signal helped here."""
         return self.fused.efficiency.verdict
 
+    def watched(self) -> AgencyResult:
+        """The same with intervals that hold however often they are looked at."""
+        groups = {name: fused.watched() for name, fused in self.service_groups.items()}
+        return replace(self, fused=self.fused.watched(), service_groups=groups)
+
     def rows(self) -> list[dict[str, Any]]:
         """One row per estimate (agency first, then service groups), for JSON, CSV or Parquet."""
         rows = []
@@ -74,18 +79,6 @@ class Analysis:
     curves: dict[str, ResponseCurve]
     counter_priors: dict[str, CounterPrior]
     """Of each agency group with releases: what its boxes' fusion should take for likely beforehand."""
-
-    def watched(self) -> Analysis:
-        """The same of a period that is not over: intervals hold however often they are looked at."""
-        agencies = (
-            replace(
-                one,
-                fused=one.fused.watched(),
-                service_groups={name: fused.watched() for name, fused in one.service_groups.items()},
-            )
-            for one in self.agencies
-        )
-        return replace(self, agencies=tuple(agencies))
 
     def rows(self) -> list[dict[str, Any]]:
         """One row per agency, service group and estimator."""
@@ -153,4 +146,6 @@ def analyze(
         fused = with_support(fused, support)
         agencies.append(AgencyResult(month.agency, month.group, fused, by_group, response_rate(month), support))
     curves = {group: of_group.whole for group, of_group in found.items()}
+    if settings.watched:
+        agencies = [one.watched() for one in agencies]
     return Analysis(period, factor, tuple(agencies), curves, group_priors(months))

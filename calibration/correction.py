@@ -37,6 +37,7 @@ from calibration.design_effect import DesignEffect
 from calibration.efficiency import explicit_variance
 from calibration.intervals import LEVEL, normal_quantile, t_quantile, wilson
 from calibration.response_curve import CurveArrays
+from calibration.sequences import share_sequence, sure
 from calibration.tables import SEEN_LEVELS, NoisyCells
 from calibration.verdicts import Estimand
 
@@ -101,10 +102,16 @@ class Linearised:
         return estimate, np.maximum(variance, 1e-12), noise
 
     def bounds(
-        self, low: tuple[FloatArray, ArrayLike], high: tuple[FloatArray, ArrayLike], level: float = LEVEL
+        self,
+        low: tuple[FloatArray, ArrayLike],
+        high: tuple[FloatArray, ArrayLike],
+        level: float = LEVEL,
+        *,
+        watched: bool = False,
     ) -> tuple[FloatArray, FloatArray]:
         """(low, high) [...] that hold the share satisfied with probability `level`, wherever it lies between what the
-        two ends (`of_silent`, `slope`) would make it (Imbens, Manski 2004)."""
+        two ends (`of_silent`, `slope`) would make it (Imbens, Manski 2004). `watched`: at all looks at once, each end
+        being its own confidence sequence's, and never within what one look says."""
         (bottom, of_bottom, _), (top, of_top, _) = self.at(*low), self.at(*high)
         apart = (top - bottom) / np.sqrt(np.maximum(of_bottom, of_top))
         one, two = np.full_like(apart, normal_quantile(2 * level - 1)), np.full_like(apart, normal_quantile(level))
@@ -116,7 +123,12 @@ class Linearised:
         ends = []
         for share, variance in ((bottom, of_bottom), (top, of_top)):
             smooth = (share * self.answered.sum(axis=-1) + 1.0) / (self.answered.sum(axis=-1) + 2.0)
-            ends.append(wilson(share, smooth * (1.0 - smooth) / variance, quantile))
+            n_eff = smooth * (1.0 - smooth) / variance
+            once = wilson(share, n_eff, quantile)
+            if watched:
+                always = share_sequence(share, sure(n_eff, self.degrees, level), level)
+                once = (np.minimum(once[0], always[0]), np.maximum(once[1], always[1]))
+            ends.append(once)
         return ends[0][0], ends[1][1]
 
 
@@ -265,9 +277,11 @@ def post_stratified(cells: NoisyCells) -> FloatArray:
     return np.asarray(np.clip((cells.visits / visits * mu).sum(axis=-1), 0.0, 1.0))
 
 
-def tilted_bounds(linear: Linearised, odds_ratio: float, level: float = LEVEL) -> tuple[FloatArray, FloatArray]:
+def tilted_bounds(
+    linear: Linearised, odds_ratio: float, level: float = LEVEL, *, watched: bool = False
+) -> tuple[FloatArray, FloatArray]:
     """(low, high) [...] of the share satisfied if, within a level, satisfied visitors answer at up to `odds_ratio` >= 1
-    times the others' odds, or others at that of them; they hold it with probability `level`.
+    times the others' odds, or others at that of them; they hold it with probability `level`, `watched`: at all looks.
 
     Among those who did not answer the odds of being satisfied are then those of the answered divided by it."""
     mu = np.clip(linear.mu, 0.0, 1.0)
@@ -276,18 +290,19 @@ def tilted_bounds(linear: Linearised, odds_ratio: float, level: float = LEVEL) -
         scale = mu + (1.0 - mu) * ratio
         return mu / scale, ratio / scale**2
 
-    return linear.bounds(end(odds_ratio), end(1.0 / odds_ratio), level)
+    return linear.bounds(end(odds_ratio), end(1.0 / odds_ratio), level, watched=watched)
 
 
 def silent_bounds(
-    linear: Linearised, rows: Sequence[int] = (SEEN_LEVELS,), level: float = LEVEL
+    linear: Linearised, rows: Sequence[int] = (SEEN_LEVELS,), level: float = LEVEL, *, watched: bool = False
 ) -> tuple[FloatArray, FloatArray]:
     """(low, high) [...] of the share satisfied if nothing is assumed about the unrated visits of some rows: of those
-    without a level, or (`NOT_AGREED`) of those who did not agree; they hold it with probability `level`."""
+    without a level, or (`NOT_AGREED`) of those who did not agree; they hold it with probability `level`,
+    `watched`: at all looks."""
     unknown = np.isin(np.arange(linear.mu.shape[-1]), rows)
     known = np.where(unknown, 0.0, 1.0)
     low, high = (np.where(unknown, end, linear.mu) for end in (0.0, 1.0))
-    return linear.bounds((low, known), (high, known), level)
+    return linear.bounds((low, known), (high, known), level, watched=watched)
 
 
 def worst_case(satisfied: ArrayLike, rated: ArrayLike, visits: ArrayLike) -> tuple[FloatArray, FloatArray]:

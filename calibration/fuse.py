@@ -41,11 +41,13 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an analysis may be asked: `odds_ratios` of the sensitivity bounds, at least 1 each."""
+    """What an analysis may be asked: `odds_ratios` of the sensitivity bounds, at least 1 each. `watched`: the period is
+    not over, and intervals and bounds hold however often they are looked at."""
 
     level: float = LEVEL
     estimand: Estimand = Estimand.SUPERPOPULATION
     odds_ratios: tuple[float, ...] = (1.5, 2.0)
+    watched: bool = False
 
     def __post_init__(self) -> None:
         if not 0.5 <= self.level < 1.0:
@@ -71,7 +73,8 @@ class Fused:
     """None where there is no calibrated curve or no table: `efficiency.verdict` says which."""
 
     def watched(self) -> Fused:
-        """The same with intervals that hold however often they are looked at."""
+        """The same with intervals that hold however often they are looked at; bounds are made so from the beginning
+        (`Settings.watched`)."""
         corrected = self.correction
         if corrected is not None:
             corrected = replace(corrected, estimate=corrected.estimate.watched())
@@ -183,14 +186,15 @@ def _unit_correction(
     )
     bounds = []
     for ratio in settings.odds_ratios:
-        low, high = tilted_bounds(corrected.linear, ratio, settings.level)
+        low, high = tilted_bounds(corrected.linear, ratio, settings.level, watched=settings.watched)
         bounds.append(SensitivityBound(ratio, float(low), float(high)))
-    low, high = silent_bounds(corrected.linear, level=settings.level)
+    low, high = silent_bounds(corrected.linear, level=settings.level, watched=settings.watched)
     consent = None
     if cells.rows > NOT_AGREED:
         # of months without the count they are among those without a level
         rows = (NOT_AGREED,) if unit.all_apart else (SEEN_LEVELS, NOT_AGREED)
-        ends = [float(end) for end in silent_bounds(corrected.linear, rows, settings.level)]
+        found = silent_bounds(corrected.linear, rows, settings.level, watched=settings.watched)
+        ends = [float(end) for end in found]
         consent = Interval(ends[0], ends[1], settings.level)
     worst_low, worst_high = worst_case(unit.k, unit.n, unit.visits)
     return (

@@ -127,7 +127,8 @@ class Contact:
 @dataclass(frozen=True, slots=True)
 class VillageState:
     """What is left to do in a village: `call_again`: numbers not met that have calls left; `next_in`: replacements to
-    go to now. `answered`: of the households drawn first; `replaced`: answers of replacements; `gone`."""
+    go to now. `answered`: of the households drawn first; `replaced`: answers of replacements; `gone`; `unvisited`:
+    drawn first, of which nothing is told yet."""
 
     drawn: DrawnVillage
     call_again: tuple[int, ...]
@@ -135,6 +136,12 @@ class VillageState:
     answered: int
     replaced: int
     gone: int
+    unvisited: int
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether somebody is still to be gone to."""
+        return bool(self.call_again or self.next_in or self.unvisited)
 
     @property
     def response_rate(self) -> float:
@@ -201,7 +208,7 @@ def village_state(drawn: DrawnVillage, contacts: Iterable[Contact], calls: int =
             used += 1
     results = [known[number].result for number in drawn.picks if number in known]
     answered, gone = results.count(Result.ANSWERED), results.count(Result.GONE)
-    return VillageState(drawn, tuple(again), tuple(next_in), answered, replaced, gone)
+    return VillageState(drawn, tuple(again), tuple(next_in), answered, replaced, gone, len(drawn.picks) - len(results))
 
 
 def household_ratio(

@@ -10,9 +10,11 @@ from pathlib import Path
 from sqlalchemy import Connection, func
 
 from calibration.call_back import MIN_BEYOND, REACHED, corrected, draw_calls, price
+from pipeline.calendar import today
 from pipeline.errors import InvalidError
 from pipeline.language import Message, Number
 from server.catalogue.reading import read_catalogue
+from server.core.looks import ONE_LOOK
 from server.core.provinces import read_setting
 from server.core.scope import Scope
 from server.sampling.plan import PlanState
@@ -195,6 +197,8 @@ def corrected_text(
             assumed="" if called else _(" (assumed: the answers have no column called)"),
         ),
     ]
+    if today() <= state.round.last_day:
+        lines.append(_(ONE_LOOK))
     below = int(read_setting(connection, province_id, "min_answers"))
     for place, code in enumerate(codes):
         if counts[place][0] >= below:

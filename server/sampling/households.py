@@ -23,6 +23,7 @@ from calibration.intervals import t_quantile, wilson
 from pipeline.errors import StatisticsError
 from pipeline.language import Message, Number
 from pipeline.text import match_key
+from server.core.looks import ONE_LOOK
 from server.tabular.lists import read_list
 from server.tabular.spec import Cells
 from server.tabular.values import read_whole
@@ -134,6 +135,8 @@ def state_text(states: Sequence[VillageState], satisfied: Answers, _: Say) -> st
             answers=found.answers,
         )
     )
+    if any(state.goes_on for state in states):
+        lines.append(_(ONE_LOOK))
     return "\n".join(lines)
 
 

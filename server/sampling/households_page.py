@@ -55,6 +55,7 @@ def households_drawn(
     values: dict[str, Any] = {"given": given, "drawn": drawn, "states": states, "rows": rows}
     if states is not None:
         values["response"] = response_of(states)
+        values["goes_on"] = any(state.goes_on for state in states)
         try:
             values["share"] = share_of(states, answers)
         except StatisticsError as error:
@@ -63,7 +64,15 @@ def households_drawn(
 
 
 def _page(request: Request, status: int = 200, **values: Any) -> Response:
-    empty: dict[str, Any] = {"given": _GIVEN, "problem": "", "drawn": [], "states": None, "share": None, "no_share": ""}
+    empty: dict[str, Any] = {
+        "given": _GIVEN,
+        "problem": "",
+        "drawn": [],
+        "states": None,
+        "share": None,
+        "no_share": "",
+        "goes_on": False,
+    }
     return render(request, "survey_households.html", status, calls=CALLS, **{**empty, "response": 0.0, **values})
 
 

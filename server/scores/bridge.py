@@ -111,7 +111,8 @@ def line(
                 continue
             found.append(Point(quarter, one.named, figure.index, figure.low, figure.high))
             estimate = _estimate(figure)
-            if one is old and estimate is not None:
+            # an error is of one look: what is carried of a quarter that runs comes when it is over
+            if one is old and estimate is not None and not quarter.runs:
                 carried = over.carry(estimate)
                 low, high = carried.value - 1.959964 * carried.error, carried.value + 1.959964 * carried.error
                 found.append(Point(quarter, new.named, carried.value, low, high, carried=True))

@@ -163,9 +163,7 @@ def analysis_of(
 def _analyse(connection: Connection, province_id: int, period: Period) -> tuple[Analysis, Seen]:
     months = agency_months(connection, province_id, period)
     level = float(read_setting(connection, province_id, "confidence"))
-    analysis = analyze(months, period=day_range(period), settings=Settings(level=level))
-    if period.runs:
-        analysis = analysis.watched()
+    analysis = analyze(months, period=day_range(period), settings=Settings(level=level, watched=period.runs))
     seen: Seen = {}
     for month in months:
         if month.period == analysis.period:

@@ -31,6 +31,7 @@ from pipeline.calendar import Period, month_name, month_of_date
 from pipeline.language import Message
 from server.catalogue.agencies import Agency, read_agencies
 from server.core.disclosure import hidden_places
+from server.core.looks import Holds
 from server.scores.evidence import HISTORY_MONTHS, agency_months, day_range, left_out_agencies
 from server.scores.fused import analysis_of
 from server.scores.shown import shown_of
@@ -176,13 +177,18 @@ def _table_row(table: EvidenceTable, month: AgencyMonth, level: float) -> Row:
     return row | {"reasons": ", ".join(sorted({str(figure.reason) for figure in figures if figure.reason}))}
 
 
+def _looks(m: Material) -> Row:
+    """Of intervals that are for one look while the period runs."""
+    return {"looks": str(Holds.ONE_LOOK if m.running else Holds.EVERY_LOOK)}
+
+
 def within_rows(m: Material) -> list[Row]:
     """Agreement of level and rating within each agency, and within the boxes of a single service group."""
     rows = []
     for key, month in m.current.items():
         names = {"period": m.period.name, **_names(m.agencies[key])}
         if month.tables and key not in m.few:
-            rows.append({**names, "service_group": "", **_table_row(pool(month.tables), month, m.level)})
+            rows.append({**names, "service_group": "", **_table_row(pool(month.tables), month, m.level), **_looks(m)})
     return rows
 
 
@@ -218,7 +224,7 @@ def between_rows(m: Material) -> list[Row]:
         scale = 100.0 if name in ("mean_difference", "limits") else 1.0
         value, low, high = (None if v is None else scale * v for v in (figure.value, figure.low, figure.high))
         row = {"period": m.period.name, "agencies": found.agencies, "measure": name}
-        rows.append({**row, "value": value, "low": low, "high": high, "reasons": str(figure.reason or "")})
+        rows.append({**row, "value": value, "low": low, "high": high, "reasons": str(figure.reason or ""), **_looks(m)})
     return rows
 
 

@@ -66,6 +66,7 @@ COLUMNS: dict[str, Message] = {
     "kappa": Message("Cohen's kappa of 'looks content' with 'satisfied'"),
     "alpha": Message("Krippendorff's alpha of the same"),
     "abstained": Message("Share of visits without a level"),
+    "looks": Message("How often its intervals may be looked at: every look, one look"),
     "agencies": Message("Agencies compared"),
     "measure": Message("Measure: pearson, spearman, ccc, mean_difference, limits"),
     "value": Message("Value"),

@@ -47,6 +47,7 @@ from server.auth.roles import Permission, User
 from server.core.config import ServerConfig
 from server.core.limits import RateLimiter, network
 from server.core.long_work import LongWork
+from server.core.looks import ONE_LOOK
 from server.core.provinces import Province, province_by_id
 from server.store.engine import read
 from server.tabular.writing import disposition
@@ -304,6 +305,7 @@ def render(request: Request, template: str, status: int = 200, **values: Any) ->
         "number": number,
         "Permission": Permission,
         "helps": HELPS,
+        "one_look_words": ONE_LOOK,
         "message": message_of(request),
     }
     text = state.templates.get_template(template).render(**common, **values)

@@ -166,6 +166,29 @@ def test_the_tilt_finds_the_truth_when_its_odds_ratio_is_the_true_one() -> None:
     assert float(tilted_bounds(found, 1.5)[0]) < 0.82
 
 
+@pytest.mark.parametrize(("share", "correlation", "daily"), [(0.82, 0.4, 60), (0.75, 0.3, 100)])
+def test_bounds_of_a_running_month_hold_at_every_look(share: float, correlation: float, daily: int) -> None:
+    """Satisfied ones answer at 1.5 times the odds: the share is that end of the bounds. 66 days, every third looked at,
+    600 quarters. Bounds for one look were wrong at some look in .21 and .26."""
+    world, looks = threatened_world(share, correlation, Threat.RESPONSE_BY_SATISFACTION, 0.1), np.arange(5, 66, 3)
+    law = np.concatenate([0.9 * world.silent.sum(axis=1, keepdims=True), 0.1 * world.rated], axis=1)
+    rng = np.random.default_rng(31)
+    days = rng.multinomial(daily, law.ravel() / law.sum(), size=(600, 66)).reshape(600, 66, *law.shape)
+    table = days.cumsum(axis=1)[:, looks].astype(np.float64)
+    learnt = curve_arrays(noisy_cells(np.round(10_000 * law), 0.0))
+    n, k = table[..., 1:].sum(axis=(-1, -2)), table[..., 2].sum(axis=-1)
+    linear = correction_arrays(noisy_cells(table, 0.0), learnt, n, k).linear
+    once, always = (tilted_bounds(linear, 1.5, watched=watched) for watched in (False, True))
+    assert np.all(always[0] <= once[0])
+    assert np.all(always[1] >= once[1])
+
+    def ever_wrong(ends: tuple[np.ndarray, np.ndarray]) -> float:
+        return float(((ends[0] > share) | (ends[1] < share)).any(axis=1).mean())
+
+    assert ever_wrong(once) > 0.15
+    assert ever_wrong(always) <= 0.05
+
+
 def test_bounds_for_abstained_visits_and_the_worst_case() -> None:
     table = cells_of([100, 100, 100, 100, 100, 100], [10] * 6, [8] * 6)
     found = linear_of(table)
