@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 from sqlalchemy import Engine, select
 
 from pipeline.instruments import shipped_instruments
@@ -21,6 +23,7 @@ from server.store.engine import read
 from server.store.metadata import metadata
 
 SENTENCE = 20
+WORD = re.compile(r"[^\W\d_]{2}")
 HEAD = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: nplurals=1; plural=0;\\n"\n\n'
 NOT_WORDS = re.compile(
     rf"\((?:{'|'.join(TABLES)})\)|/[\w/.-]+|\beff\b|Fay–Herriot|Kappa|Alpha|"
@@ -41,12 +44,18 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
+@cache
+def _sentences() -> Catalog:
+    """Those of the whole program, which take seconds to find."""
+    return extracted()
+
+
 @contextmanager
 def pseudo_language(folder: Path, monkeypatch: pytest.MonkeyPatch, *, silent: bool = False) -> Iterator[str]:
     """A language that says every sentence between ⟦ and ⟧; `silent`: nothing between them, which survives the line
     breaks of a PDF."""
     found = []
-    for message in extracted():
+    for message in _sentences():
         if isinstance(message.id, str) and message.id:
             said = message.id if message.id == "dd/MM/y" else "⟦⟧" if silent else f"⟦{message.id}⟧"
             found.append(f"msgid {_quoted(message.id)}\nmsgstr {_quoted(said)}\n")
@@ -115,17 +124,20 @@ def plain_texts(page: str, names: set[str]) -> list[str]:
 def plain_of(texts: list[str], names: set[str]) -> list[str]:
     """Those of the texts that hold words which are neither in the pseudo-language nor names of the data."""
     left = []
+    longest_first = sorted(names, key=len, reverse=True)
+    sentences = [name for name in longest_first if len(name) > SENTENCE]
     for text in texts:
         shown = text
         while re.search("⟦[^⟦⟧]*⟧", shown):
             shown = re.sub("⟦[^⟦⟧]*⟧", " ", shown)
-        for name in sorted(names, key=len, reverse=True):
-            if len(name) > SENTENCE:  # a sentence of the data, before its numbers go
-                shown = shown.replace(name, " ")
-        shown = NOT_WORDS.sub(" ", shown)
-        for name in sorted(names, key=len, reverse=True):
+        if not WORD.search(shown):  # what follows only takes away
+            continue
+        for name in sentences:  # of the data, before their numbers go
             shown = shown.replace(name, " ")
         shown = NOT_WORDS.sub(" ", shown)
-        if re.search(r"[^\W\d_]{2}", shown):
+        for name in longest_first:
+            shown = shown.replace(name, " ")
+        shown = NOT_WORDS.sub(" ", shown)
+        if WORD.search(shown):
             left.append(" ".join(text.split())[:120])
     return left
