@@ -21,7 +21,7 @@ from server.store.tables.agencies import agencies, levels
 from server.store.tables.counters import counters
 from server.store.tables.services import fields, service_groups, services
 from server.tabular.spec import ImportResult, ImportSpec, Options, Problems, store_rows
-from server.tabular.values import read_day, read_whole
+from server.tabular.values import check_code, read_day, read_whole
 
 Row = Mapping[str, str]
 MAX_NAME = 200
@@ -122,6 +122,7 @@ class CatalogueReader:
                         code=texts["code"][:40],
                     )
                 )
+            problems.of(check_code, texts["code"], otherwise=None)
             values["code"] = self._spelt.setdefault(key, texts["code"]) if self.kind != "counters" else texts["code"]
         values |= self._more(texts, cells, problems)
         problems.end()

@@ -45,7 +45,7 @@ from server.tabular.scales import USUAL, ScaleWatch
 from server.tabular.spec import ImportSpec, Options, Problems, RowProblemsError, file_bounds, reasons_of
 from server.tabular.tables import Table, TableRow
 from server.tabular.times import Clock
-from server.tabular.values import LEVELS, read_answer, read_whole
+from server.tabular.values import LEVELS, check_code, read_answer, read_whole
 
 BATCH = 2_000
 _COMPARED = (
@@ -153,6 +153,7 @@ class _Sheets:
         form = form_of(cells)
         if len(form) > 40:
             problems.add(Message("the form's code has more than 40 characters"))
+        problems.of(check_code, form, otherwise=None)
         problems.end()
         assert channel is not None
         try:

@@ -150,6 +150,10 @@ _OF_PROGRAMS = frozenset(
 """Columns in which form programs say what became of a sheet."""
 _WITH_TEXT = re.compile(r"^([A-Za-z_]\w*)(?:\. ?|: | \[)(?=\S)", re.ASCII)
 """A column's code before its wording, such as `submitdate. Date submitted`."""
+_OF_A_REVIEW = re.compile(r"_?validation_status\.(?:by_whom|timestamp|color|(label))", re.IGNORECASE)
+"""Fields beside `_validation_status.uid` of KoboToolbox; the label says the same in the reader's language."""
+_FIELD = re.compile(r"(?:[A-Za-z_]\w*\.)+([A-Za-z_]\w*)", re.ASCII)
+"""A field within an object of JSON, such as `__system.reviewState` of ODK Central."""
 _GROUPS = re.compile(r"[A-Za-z_]\w*(?:\[\d{1,4}\])?(?:[/:-][A-Za-z_]\w*(?:\[\d{1,4}\])?)+", re.ASCII)
 _TAIL = re.compile(r"\[|: |\.(?=\S)| [-–—|>] | ?/ ?")
 """Where in a heading the row of a grid may begin, as in `Đánh giá [Thái độ phục vụ]`."""
@@ -206,6 +210,10 @@ def recogniser(
         found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text))) or _in_groups(text, known)
         if found is None and (head := _WITH_TEXT.match(text)) and known.get(plain(head[1])) in _OF_PROGRAMS:
             found = known[plain(head[1])]
+        if beside := _OF_A_REVIEW.fullmatch(text):
+            return _state(text) if beside[1] and instrument is not None else None
+        if found is None and (field := _FIELD.fullmatch(text)) and known.get(plain(field[1])) in ("review", "outcome"):
+            found = known[plain(field[1])]
         if instrument is not None and (found is None or found not in ALIASES):
             found = found or _item(text, known, others) or _set_about(text, known)
             found = found or _row_of_grid(text, known) or _state(text)

@@ -1,9 +1,10 @@
 """JSON as rows: what an interface answers, as a table with a header.
 
-The answer's envelope is opened (`data`); each object in it, and each object of a list in it, is a record. Inner ones
-become columns `outer.inner`; a list of objects with a `code` becomes columns `CODE.field`, which is how portals list
-figures. Nothing else is looked for: a document of another shape has no header, and is refused for that; so are one page
-of an answer that has more, and two values for one column.
+The answer's envelope is opened (`data`, or the one list among `results`, `value`, `items`, `records`, as form programs
+answer); each object in it, and each object of a list in it, is a record. Inner ones become columns `outer.inner`; a
+list of objects with a `code` becomes columns `CODE.field`, which is how portals list figures. Nothing else is looked
+for: a document of another shape has no header, and is refused for that; so are one page of an answer that has more, and
+two values for one column.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def _more(document: Any, records: int) -> str:
     layers = around + [one[name] for one in around for name in one if name in _PAGING and isinstance(one[name], dict)]
     for layer in layers:
         for name, value in layer.items():
-            key = name.replace("_", "").replace("-", "").lower()
+            key = name.rpartition(".")[2].replace("_", "").replace("-", "").lower()  # `@odata.nextLink`
             number = value if isinstance(value, int | float) and not isinstance(value, bool) else 0
             more = (key in _TOTALS and number > records) or (key in _PAGES and number > 1)
             if more or (key in _NEXT and value not in (None, False, "", 0)):
@@ -61,8 +62,14 @@ def _more(document: Any, records: int) -> str:
     return ""
 
 
+_LISTS = ("results", "value", "items", "records")
+
+
 def _inner(document: Any) -> Any:
-    return document.get("data") if isinstance(document, dict) else document
+    if not isinstance(document, dict):
+        return document
+    lists = [document[name] for name in _LISTS if isinstance(document.get(name), list)]
+    return lists[0] if "data" not in document and len(lists) == 1 else document.get("data")
 
 
 def _records(document: Any) -> list[dict[str, Any]]:

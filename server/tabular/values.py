@@ -27,6 +27,7 @@ _TIME = (
 _DAY = re.compile(r"^(?P<day>\d{1,2})[/.-](?P<month>\d{1,2})[/.-](?P<year>\d{4}|\d{2})" + _TIME + "$", re.IGNORECASE)
 _ISO = re.compile(r"^(?P<year>\d{4})[-/](?P<month>\d{1,2})[-/](?P<day>\d{1,2})" + _TIME + "$", re.IGNORECASE)
 _IN_WORDS = re.compile(r"^(?:ngay )?(?P<day>\d{1,2}) thang (?P<month>\d{1,2}) nam (?P<year>\d{4})$")
+_SHORTENED = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d{2,3}", re.IGNORECASE)
 
 LEVELS = 5
 """From very dissatisfied to very satisfied."""
@@ -254,3 +255,14 @@ def read_phone(text: str) -> str:
     if len(fitting) != 1:
         raise refusal
     return fitting.pop()
+
+
+def check_code(code: str) -> None:
+    """Raises `ValueError` for what a spreadsheet leaves of a code of many digits: of `2.02611E+14` the rest is lost."""
+    if _SHORTENED.fullmatch(code):
+        raise ValueError(
+            Message(
+                "a spreadsheet shortened the code '{text}': format its column as text, and write the codes anew",
+                text=code[:40],
+            )
+        )

@@ -54,7 +54,8 @@ _THE_BEST = re.compile(r"(?:(?:rất|rat|quá|qua|tuyệt|tuyet|đúng|dung) )?(
 """`số 1` is a key, and how people say that nobody is better: it is asked again."""
 _UNIT = re.compile(r" ?(?:sao|điểm|diem|đ|\*|⭐|stars?|points?)$")
 _OUT_OF_FIVE = re.compile(r" ?(?:/|trên|tren|out of) ?5$")
-_WITH_LABEL = re.compile(r"([1-5]) ?[-.:=,(]? ?([^\d]+?)\)?")
+_WITH_LABEL = re.compile(r"([1-5]) ?[-–—.:=,(]? ?([^\d]+?)\)?")
+"""A telephone makes of two hyphens, or of one between spaces, a dash."""
 _STARS = re.compile("[⭐★]{1,5}")
 _ENDING = " .!,;"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import openpyxl
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, select
 
 from pipeline.calendar import day_date
@@ -21,6 +24,7 @@ from server.store.tables.ratings import ratings
 from server.tabular.balance import Balance
 from server.tabular.spec import Options
 from server.tabular.times import find_zone
+from server.tabular.values import check_code
 from tests.server.worlds import small_province
 
 
@@ -228,3 +232,94 @@ def test_a_columns_code_before_its_wording_is_that_column(
     with pytest.raises(ImportRowError) as caught:
         _import(store, province, tmp_path / "in.csv", ",".join(headings), *rows)
     assert [(row, str(reason)[:8]) for row, reason in caught.value.rows] == [(3, "the shee"), (4, "the same")]
+
+
+def _answer(path: Path, rows: list[dict[str, object]], envelope: str, **around: object) -> Path:
+    """A JSON answer of a form program: a list of rows within an object."""
+    rows = [{"agency": "so-a", "day": "2026-07-05", "overall": 5 - number % 2} | row for number, row in enumerate(rows)]
+    path.write_text(json.dumps({**around, envelope: rows}), encoding="utf-8")
+    return path
+
+
+def _kobo(uid: str, label: str) -> dict[str, object]:
+    return {"_validation_status": {"uid": uid, "label": label, "by_whom": "ann", "timestamp": 1_780_000_000}}
+
+
+@pytest.mark.parametrize(
+    ("envelope", "around"),
+    [
+        ("results", {"count": 2, "next": None, "previous": None}),
+        ("value", {"@odata.context": "x", "@odata.count": 2}),
+        ("data", {}),
+    ],
+)
+def test_what_form_programs_answer_is_read(
+    store: Engine, province: int, tmp_path: Path, envelope: str, around: dict[str, object]
+) -> None:
+    """An answer of KoboToolbox that was whole (`count` 2, `next` null) was called one page of more."""
+    path = _answer(tmp_path / "in.json", [{}, {"_validation_status": {}}], envelope, **around)
+    assert _import(store, province, path).levels == {4: 1, 5: 1}
+
+
+@pytest.mark.parametrize(
+    ("envelope", "around"),
+    [
+        ("results", {"count": 3, "next": None}),
+        ("results", {"count": 2, "next": "https://x.example/?start=2"}),
+        ("value", {"@odata.nextLink": "https://x.example/?skip=2"}),
+        ("value", {"@odata.count": 3}),
+    ],
+)
+def test_one_page_of_what_they_answer_is_refused(
+    store: Engine, province: int, tmp_path: Path, envelope: str, around: dict[str, object]
+) -> None:
+    path = _answer(tmp_path / "in.json", [{}, {}], envelope, **around)
+    with pytest.raises(InvalidError, match="one page of an answer"):
+        _import(store, province, path)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"__system": {"reviewState": "rejected", "edits": 0}},
+        _kobo("validation_status_not_approved", "Not Approved"),
+        {"_validation_status": {"label": "Not Approved"}},
+    ],
+)
+def test_a_review_within_an_object_is_heard(
+    store: Engine, province: int, tmp_path: Path, refused: dict[str, object]
+) -> None:
+    """What ODK Central's reviewer had rejected was counted; one sheet that was judged in KoboToolbox made the file
+    one with the column twice."""
+    path = _answer(tmp_path / "in.json", [{}, refused, {}], "data")
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, path)
+    assert [(row, str(reason)[:12]) for row, reason in caught.value.rows] == [(3, "its reviewer")]
+
+
+def test_a_review_within_an_object_that_lets_in_is_counted(store: Engine, province: int, tmp_path: Path) -> None:
+    rows = [{}, _kobo("validation_status_approved", "Approved"), {}]
+    balance = _import(store, province, _answer(tmp_path / "in.json", rows, "results"))
+    assert balance.states["validation_status_approved"] == 1
+    assert not any("ann" in text for text in balance.states)
+
+
+@pytest.mark.parametrize("code", ["2.02611E+14", "2,02611E+14", "2.02611e+14", "1E+20"])
+def test_a_code_that_a_spreadsheet_shortened_is_refused(
+    store: Engine, province: int, tmp_path: Path, code: str
+) -> None:
+    """The code that was on paper is lost: such a one was stored, and two of them were called the same form."""
+    with pytest.raises(ImportRowError) as caught:
+        _import(store, province, tmp_path / "in.csv", "form;agency;day;overall", f"{code};so-a;5/7/2026;5")
+    assert [str(reason)[:26] for _, reason in caught.value.rows] == ["a spreadsheet shortened th"]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(digits=st.integers(10**15, 10**38))
+def test_every_number_that_is_shortened_is_known(digits: int) -> None:
+    for shown in (f"{digits:.{places}E}" for places in range(6)):
+        for text in (shown, shown.replace(".", ",")):
+            with pytest.raises(ValueError, match="spreadsheet shortened"):
+                check_code(text)
+    check_code(str(digits))
+    check_code(f"{digits}e03")

@@ -68,7 +68,9 @@ def _said(answer: Any) -> str:
     return " ".join(re.findall(r'<div class="(?:problem|notice)".*?</div>', answer.text, re.DOTALL))
 
 
-@pytest.mark.parametrize("code", ["..", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "=1+1", "@x", "-1", "+84", "l;=1", "a'b"])
+@pytest.mark.parametrize(
+    "code", ["..", "a/b", "a\\b", "a?b", "a#b", "a%2fb", "=1+1", "@x", "-1", "+84", "l;=1", "a'b", "1E+14"]
+)
 def test_a_code_that_no_address_or_table_can_hold_is_refused(code: str, store: Engine, tmp_path: Path) -> None:
     """`a/b` was taken, and its agency's page could not be reached."""
     province = fill_province(store, "p1")

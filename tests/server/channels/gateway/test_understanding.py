@@ -16,7 +16,7 @@ ASKED = load_instrument("2640")
 LEVELS: dict[int, str] = {
     1: (
         "1|1.|1!| 1 |１|1 ạ|1 sao|1/5|1 / 5|1 điểm|1đ|một|Một|MỘT|mot|một điểm|mức 1|chọn 1|chọn số 1|"
-        "1 - rất không hài lòng|1. Rất không hài lòng|1 (rất không hài lòng)|rất không hài lòng|"
+        "1 - rất không hài lòng|1. Rất không hài lòng|1 (rất không hài lòng)|1 – rất không hài lòng|rất không hài lòng|"
         "RẤT KHÔNG HÀI LÒNG|rat khong hai long|Rat khong hai long.|rất ko hài lòng|"
         "rất k hài lòng|very dissatisfied|one|1 star|1️⃣|⭐|1,0|1.0|dạ 1|em chọn 1 ạ|1 nhé|"
         "rất không hài lòng ạ"
@@ -41,7 +41,8 @@ LEVELS: dict[int, str] = {
     5: (
         "5|5.|5!!|５|5 sao|5/5|5 / 5|5/5 ạ|năm|Năm|NĂM|năm sao|năm điểm|5 ạ|5 a|5 nhé|5 em ạ|"
         "5 điểm|5 diem|5đ|5*|rất hài lòng|Rất hài lòng|RẤT HÀI LÒNG|rat hai long|Rat hai long!|"
-        "rất hài lòng ạ|5 rất hài lòng|5 - rất hài lòng|5. Rất hài lòng|5 (rất hài lòng)|"
+        "rất hài lòng ạ|5 rất hài lòng|5 - rất hài lòng|5 – rất hài lòng|5—Rất hài lòng|5. Rất hài lòng|"
+        "5 (rất hài lòng)|"
         "very satisfied|five|five stars|5 stars|⭐⭐⭐⭐⭐|★★★★★|5️⃣|dạ 5 ạ|chọn 5|chọn số 5|mức 5|"
         "số năm|5 out of 5|5,0|5.0|tôi rất hài lòng|dạ rất hài lòng ạ|đánh giá 5 sao|cho 5 điểm|"
         "trả lời: 5|5 thôi|5 nha|5;|5, ạ|​5|٥|(5)|⑤|toi rat hai long|em chấm 5 điểm|mức độ 5|cham 5"
