@@ -88,8 +88,16 @@ class QueueView:
         """Whether the view holds more rows than a look reads."""
 
     def open(self) -> None:
-        """Connect, check that the account cannot write, and pass over the rows that are there. Raises `SourceError`."""
+        """Connect, check that the account cannot write, and pass over the rows that are there. Raises `SourceError`,
+        and holds nothing then."""
         self.close()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
         base: _Base = _Postgres(self._section, self._password) if self._section.file is None else _Sqlite(self._section)
         self._base = base
         shown = self._look()

@@ -470,6 +470,10 @@ def test_a_view_that_takes_too_long_is_told(tmp_path: Path, hall: Hall, monkeypa
     )
     monkeypatch.setattr(queue_view, "QUERY_S", 0.05)
     begun_s = time.monotonic()
+    view = QueueView(section(system), hall.calls)
     with pytest.raises(SourceError, match="takes longer"):
-        QueueView(section(system), hall.calls).open()
+        view.open()
     assert time.monotonic() - begun_s < 60
+    held = [os.readlink(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd") if number.isdecimal()
+            if os.path.islink(f"/proc/self/fd/{number}")]  # fmt: skip
+    assert str(system.file) not in held, "what could not be opened whole is closed"
