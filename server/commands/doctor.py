@@ -209,7 +209,7 @@ def reached(url: str) -> bool | None:
             found = json.loads(answer.read(1_024))
     except urllib.error.HTTPError as error:
         return False if error.code < 500 else None  # 502: the server behind it does not run
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     except OSError:
         return None
