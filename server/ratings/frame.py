@@ -7,17 +7,21 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from pipeline.calendar import day_date, day_index, month_of_day, today
+from pipeline.calendar import day_date, day_index, month_name, month_of_day, today
 from pipeline.language import Message
 from server.catalogue.reading import known_agencies, known_groups, read_catalogue
 from server.core.scope import Scope
+from server.ratings.closing import closed_through
 from server.store.tables.transactions import transactions
 from server.tabular.spec import Cells, ImportSpec, Options, Problems
 from server.tabular.values import read_month, read_whole
 
 
 class TransactionReader:
-    """Counts by agency, service group and month; a line that is there with another count changes it."""
+    """Counts by agency, service group and month; a line that is there with another count changes it.
+
+    Counts weigh the figures, so those of a closed month stay: of a month that has some, none is changed or added, a
+    column that no line of it has may still be filled, and a month that has none is taken whole."""
 
     table: Table = transactions
     key: tuple[str, ...] = ("agency_id", "service_group", "month")
@@ -27,9 +31,17 @@ class TransactionReader:
     def __init__(self, connection: Connection, scope: Scope, _options: Options) -> None:
         catalogue = read_catalogue(connection, scope.province_id)
         self._agencies, self._groups = known_agencies(catalogue), known_groups(catalogue)
-        columns = [transactions.c[name] for name in (*self.key, "late", "complained")]
+        columns = [transactions.c[name] for name in (*self.key, *self.change)]
         self._held = {
             tuple(row[:3]): tuple(row[3:]) for row in connection.execute(scope.select(transactions, *columns))
+        }
+        closed = closed_through(connection, scope)
+        self._closed = -1 if closed is None else closed.last_month
+        self._told = {
+            (key[2], name)
+            for key, held in self._held.items()
+            for name, value in zip(self.change, held, strict=True)
+            if value is not None
         }
 
     def values(self, cells: Cells) -> dict[str, Any]:
@@ -48,12 +60,18 @@ class TransactionReader:
             "count": problems.of(read_whole, count, otherwise=0) if count else 0,
         }
         # a file without these columns leaves what is there
-        held = self._held.get(tuple(values[name] for name in self.key), (None, None))
-        for name, before in zip(("late", "complained"), held, strict=True):
+        held = self._held.get(tuple(values[name] for name in self.key), (None, None, None))
+        for name, before in zip(self.change[1:], held[1:], strict=True):
             given = cells.get(name, "")
             values[name] = problems.of(read_whole, given, otherwise=None) if given else before
             if values[name] is not None and values[name] > values["count"]:
                 problems.add(Message("more {name} than dossiers", name=name))
+        problems.end()
+        if values["month"] <= self._closed and any(
+            values[name] != before and (values["month"], name) in self._told
+            for name, before in zip(self.change, held, strict=True)
+        ):
+            problems.add(Message("{month} is closed: its counts stay as they are", month=month_name(values["month"])))
         problems.end()
         return values
 
