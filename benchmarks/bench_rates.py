@@ -1,6 +1,6 @@
 """How often a face has to be looked at: levels of visits at the box's rates against those of every picture.
 
-  hailong bench rates [--films FOLDER] [--visits 100] [--seed 1] [--before] [--affect-every 0.3] [--json]
+  hailong bench rates [--films FOLDER] [--visits 100] [--seed 1] [--before] [--floor] [--affect-every 0.3] [--json]
 
 A visit is made of pieces of films of faces, 1.5 to 5 s each, as many as fill 8 to 30 s, played forwards and backwards
 at 15 pictures a second: what a face does moment by moment is real, and visits differ. `--films`: a folder of films that
@@ -10,6 +10,9 @@ played to the box's engine at several rates:
   every    landmarks and affect of every picture, a search every .2 s: what the others are compared with
   now      as the box does; with --affect-every also at other, even rates of affect (and landmarks)
   before   with --before: landmarks of every picture, affect every .1 s, a search every .2 s
+
+and, with --floor, at the rate of every picture once more where nothing differs that a person would see: `mirrored`,
+left for right, and `later`, from .2 s on. What these have of other levels no rate can be blamed for.
 
 `same` is the share of visits with the same level (or both without one), with its 95 % interval (Wilson 1927); `x` is
 how far the fused valence lies apart, mean and p95, on its scale from -1 to 1. `calls` are those of the networks in a
@@ -30,7 +33,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
 
 import numpy as np
@@ -48,13 +51,18 @@ from pipeline.errors import ConfigError, SourceError
 from pipeline.language import Message
 from pipeline.records import ClosedVisit, Frame, Level, Tallies
 
+Pictures = Sequence[NDArray[np.uint8]]
+FLOOR: Final[dict[str, Callable[[Pictures], Pictures]]] = {
+    "mirrored": lambda visit: [np.ascontiguousarray(pixels[:, ::-1]) for pixels in visit],
+    "later": lambda visit: visit[RATE_HZ // 5 :],
+}
+"""How often two readings of every picture agree: what is done to the pictures of a visit."""
 SIDE_PX = 480
 """Longer side of the pictures."""
 LONGEST_FILM_S = 30.0
 PIECE_S = (1.5, 5.0)
 VISIT_S = (8.0, 30.0)
 ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif")
-Pictures = Sequence[NDArray[np.uint8]]
 
 
 @dataclass(slots=True)
@@ -221,7 +229,7 @@ def compare(found: dict[str, Found]) -> dict[str, Any]:
 
 
 def measure(
-    films: list[Pictures], visits: int, seed: int, affect_every_s: Sequence[float], before: bool
+    films: list[Pictures], visits: int, seed: int, affect_every_s: Sequence[float], before: bool, floor: bool = False
 ) -> dict[str, Any]:
     """Play the visits at all rates."""
     networks = load_networks(NetworkOptions(demo=True))
@@ -229,11 +237,14 @@ def measure(
     if not films:
         raise ConfigError(Message("No film shows a face in half of its pictures."))
     rates = rates_of(affect_every_s, before)
-    found = {name: Found() for name in rates}
+    others = FLOOR if floor else {}
+    found = {name: Found() for name in (*rates, *others)}
     for number in range(visits):
         visit = make_visit(films, Random(f"{seed} {number}"))
         for name, settings in rates.items():
             play(visit, settings, networks, found[name])
+        for name, changed in others.items():
+            play(changed(visit), rates["every"], networks, found[name])
     levels = [level.name.lower() for level in found["every"].levels]
     return {
         "films": len(films),
@@ -249,6 +260,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--visits", type=int, default=100, help="visits played at each rate (default 100)")
     parser.add_argument("--seed", type=int, default=1, help="of how films are cut into visits (default 1)")
     parser.add_argument("--before", action="store_true", help="also at the rates of before")
+    parser.add_argument("--floor", action="store_true", help="also every picture mirrored, and from .2 s on")
     parser.add_argument("--affect-every", type=float, nargs="+", default=[], metavar="S", help="other rates to try")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -267,7 +279,7 @@ def run(args: argparse.Namespace) -> int:
         "benchmark": "rates",
         **provenance(("numpy", "onnxruntime", "ai-edge-litert", "opencv-python-headless")),
         "made_up": args.films is None,
-        **rounded(measure(films, args.visits, args.seed, args.affect_every, args.before)),
+        **rounded(measure(films, args.visits, args.seed, args.affect_every, args.before, args.floor)),
     }
     if args.json:
         print(json.dumps(report, indent=2))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bench_rates
-from benchmarks.bench_rates import PIECE_S, VISIT_S, Found, compare, make_visit, rates_of, wilson
+from benchmarks.bench_rates import FLOOR, PIECE_S, VISIT_S, Found, compare, make_visit, rates_of, wilson
 from hailong.demo_media import RATE_HZ
 from pipeline.errors import ConfigError
 from pipeline.records import Level
@@ -84,3 +84,22 @@ def test_now_are_the_settings_of_the_box() -> None:
     assert set(rates) == {"every", "now", "before", "affect every 0.3 s"}
     assert rates["every"].tracking.follow_every_s == 0.0
     assert rates["affect every 0.3 s"].tracking.follow_every_s == 0.3
+
+
+def test_two_readings_of_every_picture_show_what_no_rate_can_be_blamed_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench_rates, "VISIT_S", (3.0, 4.0))
+    write_film(tmp_path / "face.mp4", [each.pixels for each in frames(scene(("astronaut", 150, 60, 100)), 1.5)])
+    assert run("--films", str(tmp_path), "--visits", "1", "--floor", "--json") == 0
+    rates = json.loads(capsys.readouterr().out)["rates"]
+    assert set(rates) == {"every", "now", "mirrored", "later"}
+    for name in ("mirrored", "later"):
+        assert rates[name]["calls"]["affects"] == pytest.approx(rates["every"]["calls"]["affects"], rel=0.15)
+    assert rates["mirrored"]["x"]["mean"] > 0, "the mirror image was played"
+
+
+def test_what_is_done_to_a_visit_for_the_floor() -> None:
+    visit = [np.full((2, 3, 3), at, np.uint8) + np.arange(3, dtype=np.uint8)[None, :, None] for at in range(9)]
+    assert [int(pixels[0, 0, 0]) for pixels in FLOOR["mirrored"](visit)] == [at + 2 for at in range(9)]
+    assert FLOOR["later"](visit)[0] is visit[3]
