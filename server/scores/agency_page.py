@@ -27,6 +27,7 @@ from server.feedback.search import Wanted, found_cases
 from server.scores.agency_steps import agency_steps
 from server.scores.agreed import agreed_at
 from server.scores.asked import asked_period, own_agency
+from server.scores.bodies import by_body
 from server.scores.clerks import PULSES_LEFT_OUT, left_out
 from server.scores.comparing import own_ranks
 from server.scores.drivers import drivers_of
@@ -34,7 +35,7 @@ from server.scores.fused import rated_quarters
 from server.scores.index import WHOLE
 from server.scores.interval_svg import Interval, interval_plot
 from server.scores.lines import lines_of, lowest_plot
-from server.scores.own_place import own_place
+from server.scores.own_place import counts_by_body, own_place
 from server.scores.plots import pulse_plot
 from server.scores.reasons import reasons_of
 from server.scores.reasons_page import reasons_plot
@@ -78,6 +79,7 @@ def agency_view(
                 for one in (chosen, chosen.before(), chosen.year_before())
             ),
         )
+        told = by_body(instrument) if counts_by_body(connection, province, instrument, chosen) else None
         parts = index_within(connection, province, instrument, chosen, PARTS, agency.agency_id)
         line = line_of(connection, user.scope.province, agency.agency_id)
         points = trend(connection, province, line, chosen)
@@ -109,6 +111,7 @@ def agency_view(
         standing=standing,
         ranks=_ranks(found, standing),
         lines=lines,
+        by_body=told,
         lowest_plot=lowest_plot(lines.lowest, lang),
         steps=agency_steps(
             agency.code,

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.instruments import Instrument
+from pipeline.language import Message
 from server.core.disclosure import Published
 from server.scores.sheets import Sheets
 
@@ -46,6 +47,15 @@ def result_slots(instrument: Instrument) -> tuple[int, ...]:
     if not {factor.code for factor in instrument.factors} >= FIVE_FACTORS:
         return ()
     return tuple(item.slot for item in instrument.of_factor(RESULT))
+
+
+def by_body(instrument: Instrument) -> Message:
+    """What is told where sheets of two bodies are told apart: which questions count where."""
+    return Message(
+        "Sheets that name a deciding body count there with the questions about the result ({codes}), with all others "
+        "where the dossier was received.",
+        codes=", ".join(item.code for item in instrument.of_factor(RESULT)),
+    )
 
 
 def apart(sheets: Sheets, instrument: Instrument, shown: Published) -> Apart | None:

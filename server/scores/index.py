@@ -34,7 +34,7 @@ from server.core.disclosure import (
 )
 from server.core.provinces import read_setting
 from server.scores.bodies import DIMENSIONS as BODIES
-from server.scores.bodies import Apart, apart
+from server.scores.bodies import Apart, apart, by_body
 from server.scores.breakdowns import DIMENSIONS as PARTED
 from server.scores.breakdowns import hidden_of, parted_places
 from server.scores.chances import Chances, chances
@@ -57,10 +57,6 @@ BREAKDOWNS_LATER = Message(
     "Figures by field, service, channel and month are shown for whole quarters, from {days} days after the quarter's "
     "end; until then they stay empty, however many sheets there are.",
     days=SETTLED_AFTER_DAYS,
-)
-BY_BODY = Message(
-    "Sheets that name a deciding body count there with the questions about the result, with all others where the "
-    "dossier was received."
 )
 ONE_CHANNEL = Message("Only one channel answered: nothing is adjusted for channels.")
 SMALL_STRATUM = 5
@@ -307,7 +303,7 @@ def compute_index(
     is_shared = held and within is None and only is None
     days = held_days(connection, province_id, instrument, shown, answers) if is_shared else days_of(answers)
     one = Request(answers, figures, sheets, valid, alone, days, effects, suppress_below, watched)
-    by_body = one if split is None else one.by_body(split, facts)
+    of_bodies = one if split is None else one.by_body(split, facts)
     places: list[Place] = []
     parted: dict[str, frozenset[str]] = {}
     if within is None and not set(PARTED).isdisjoint(dimensions := tuple(dimensions)):
@@ -325,7 +321,7 @@ def compute_index(
             )
         if split is not None and dimension in BODIES:
             place_of = grouped(dimension, catalogue, split.sheets, period, frame).place
-            places += places_of(dimension, replace(found, place=place_of), by_body, hidden)
+            places += places_of(dimension, replace(found, place=place_of), of_bodies, hidden)
         else:
             places += places_of(dimension, found, one, hidden)
     notes = [NOT_OVER] if watched else []
@@ -334,7 +330,7 @@ def compute_index(
     if not frame:
         notes.append(NO_FRAME)
     if split is not None:
-        notes.append(BY_BODY)
+        notes.append(by_body(instrument))
     if len(sheets) and effects is None:
         notes.append(ONE_CHANNEL)
     return IndexResult(

@@ -19,7 +19,7 @@ from pipeline.calendar import Period
 from pipeline.instruments import Instrument
 from server.catalogue.reading import frame_counts, read_catalogue
 from server.core.disclosure import looking_day
-from server.scores.bodies import apart
+from server.scores.bodies import apart, by_body
 from server.scores.breakdowns import hidden_of
 from server.scores.chances import chances
 from server.scores.figures import Place
@@ -84,6 +84,14 @@ def own_place(
     one = Request(answers, figures, sheets, valid, alone, province.days, None, shown.below, period.runs)
     found = grouped("agency", replace(catalogue, agencies={named.id: named}), sheets, period, frame)
     return next(places_of("agency", found, one, frozenset(), province.secret[named.id][None]))
+
+
+def counts_by_body(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> bool:
+    """Whether an agency's figures of the result are of other sheets than the rest: of those that it decided."""
+    whole = known_index(connection, province_id, instrument, period)
+    if whole is not None:
+        return by_body(instrument) in whole.notes
+    return shared_by_agencies(connection, province_id, instrument, period).by_body
 
 
 def shared_by_agencies(connection: Connection, province_id: int, instrument: Instrument, period: Period) -> _Province:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,21 @@ from sqlalchemy import Engine, select, update
 from pipeline.calendar import parse_period, today
 from pipeline.errors import ImportRowError
 from pipeline.instruments import load_instrument
+from pipeline.language import in_language
 from server.core.disclosure import Published
 from server.core.scope import Scope
 from server.ratings.audit import audit_ratings
 from server.ratings.chain import seal
 from server.ratings.imports import import_ratings
 from server.ratings.origins import OriginKey
-from server.scores.bodies import apart, result_slots
-from server.scores.index import BY_BODY, IndexResult, compute_index
+from server.scores.bodies import apart, by_body, result_slots
+from server.scores.index import IndexResult, compute_index
 from server.scores.sheets import Sheets
 from server.store.engine import read, write
 from server.store.tables.ratings import ratings
-from tests.server.province import Province, add_ratings, fill_province
+from server.store.tables.users import Role
+from tests.server.client import Browser
+from tests.server.province import Province, add_ratings, application, fill_province
 
 INSTRUMENT = load_instrument("2640")
 PERIOD = parse_period("2026-Q3")
@@ -81,7 +85,7 @@ def test_the_result_counts_where_it_was_decided_and_the_reception_where_it_was_r
     _add(store, province, 40, 10, by="xa-b")
     _add(store, province, 50, 45, at="xa-b")
     before = _index(store, province)
-    assert BY_BODY in before.notes
+    assert by_body(INSTRUMENT) in before.notes
     assert _figure(before, "agency", "xa-a", "A") == (100, 100)
     assert _figure(before, "agency", "xa-a", "D") == (60, 60)
     assert _figure(before, "agency", "xa-b", "A") == (50, 50)
@@ -92,7 +96,7 @@ def test_the_result_counts_where_it_was_decided_and_the_reception_where_it_was_r
     with write(store) as connection:
         connection.execute(update(ratings).values(deciding_id=None))
     without = _index(store, province)
-    assert BY_BODY not in without.notes
+    assert by_body(INSTRUMENT) not in without.notes
     assert _figure(without, "agency", "xa-a", "D") == (100, 70)
     for item in ("A", "D", "overall", "index"):
         assert _figure(without, "province", "xa", item) == _figure(before, "province", "xa", item), item
@@ -100,6 +104,23 @@ def test_the_result_counts_where_it_was_decided_and_the_reception_where_it_was_r
             parts = [_figure(result, "agency", key, item) for key in ("xa-a", "xa-b")]
             sums = tuple(sum(part[at] for part in parts if part) for at in (0, 1))
             assert sums == _figure(result, "province", "xa", item), item
+
+
+def test_an_agency_s_page_says_which_questions_count_where(store: Engine, province: Province, tmp_path: Path) -> None:
+    """Its figures of the result are of other sheets than the rest; the page of the whole province alone said so."""
+    words = in_language(by_body(INSTRUMENT), "vi")
+    codes = ", ".join(item.code for item in INSTRUMENT.of_factor("D"))
+    assert f"kết quả ({codes})" in words
+    browser = Browser(application(store, tmp_path))
+    browser.log_in(province.users[Role.ANALYST])
+    _add(store, province, 60, 60)
+    assert words not in unescape(browser.get("/agencies/xa-a?period=2026-Q3").text)
+    _add(store, province, 40, 10, by="xa-b")
+    _add(store, province, 50, 45, at="xa-b")
+    for code in ("xa-a", "xa-b"):
+        assert words in unescape(browser.get(f"/agencies/{code}?period=2026-Q3").text)
+        assert words in unescape(browser.get("/survey/index?period=2026-Q3").text)
+        assert words in unescape(browser.get(f"/agencies/{code}?period=2026-Q3").text), "where the whole is held, too"
 
 
 def test_a_sheet_that_names_its_own_body_is_what_it_was(store: Engine, province: Province) -> None:
@@ -121,7 +142,7 @@ def test_no_small_group_is_told_apart(store: Engine, province: Province, own: in
     result = _index(store, province)
     assert _figure(result, "agency", "xa-a", "D") == (own + others, own), what
     assert _figure(result, "agency", "xa-b", "D") == (50, 45), what
-    assert BY_BODY not in result.notes
+    assert by_body(INSTRUMENT) not in result.notes
 
 
 def test_nobody_puts_the_bad_ones_alone_on_another(store: Engine, province: Province) -> None:
@@ -132,7 +153,7 @@ def test_nobody_puts_the_bad_ones_alone_on_another(store: Engine, province: Prov
     result = _index(store, province)
     assert _figure(result, "agency", "xa-b", "D") == (60, 60)
     assert _figure(result, "agency", "xa-a", "D") == (150, 100)
-    assert BY_BODY not in result.notes
+    assert by_body(INSTRUMENT) not in result.notes
     _add(store, province, 40, 10, by="xa-b")  # another procedure, of which all name it
     result = _index(store, province)
     assert _figure(result, "agency", "xa-b", "D") == (100, 70)
@@ -176,11 +197,11 @@ def test_months_and_a_quarter_that_is_not_settled_count_where_they_were_received
 ) -> None:
     _add(store, province, 60, 60)
     _add(store, province, 40, 10, by="xa-b")
-    assert BY_BODY not in _index(store, province, "2026-07").notes
-    assert BY_BODY in _index(store, province).notes
+    assert by_body(INSTRUMENT) not in _index(store, province, "2026-07").notes
+    assert by_body(INSTRUMENT) in _index(store, province).notes
     monkeypatch.setattr("server.core.disclosure.today", lambda: PERIOD.last_day + 30)
     running = _index(store, province)
-    assert BY_BODY not in running.notes
+    assert by_body(INSTRUMENT) not in running.notes
 
 
 def test_only_instruments_in_the_five_factors_have_a_result() -> None:
