@@ -4,8 +4,11 @@ Beside ours, in the same run and on the same months: the naive mean of ratings, 
 explicit, Wilson's interval, and PPI++ as the package ppi-python computes it. Sections: `grid` (assumptions hold),
 `finite` (the month itself as estimand), `response` (response depends on the level), `clusters`, `threats`, and
 `province` (the whole analysis on provinces whose agencies differ, days cluster and curves are learnt month by month).
+Tables of a foreign generator, which shares no assumption with the estimators: small_areas, days, unmet, plan,
+stale_curve, communes, call_back, looks.
 
-    hailong bench statistics --json > statistics.json     10,000 replications a cell, about a quarter of an hour
+    hailong bench statistics --json > statistics.json     10,000 replications a cell, about three quarters of an hour
+    hailong bench statistics --tables communes,looks       tables of the foreign generator alone
     hailong bench statistics --quick                       a coarse grid, a few seconds
     hailong bench statistics --scale                       time and memory against the number of agencies
 """
@@ -17,14 +20,14 @@ import importlib.util
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks import statistics_scale
+from benchmarks import statistics_foreign, statistics_scale
 from benchmarks.provenance import provenance
 from calibration.coverage import METHODS, Cell, Clusters, ppi_mean, row, score_cell, score_clustered
 from calibration.province_check import score_provinces
@@ -40,6 +43,9 @@ NOISES: Final = ((None, 1), (1.5, 1), (1.5, 3))
 """(epsilon of a table, tables of the agency and month)."""
 SHARES: Final = tuple(round(0.70 + 0.03 * i, 2) for i in range(10))
 NOMINAL: Final = 0.95
+QUICK: Final = 400
+QUICK_FOREIGN: Final = 50
+"""Replications of `--quick`: of a cell, and those of which a foreign table takes its part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,15 @@ def _numbers(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"whole numbers with commas between them, not {text!r}") from None
 
 
+def _names(text: str) -> list[str]:
+    """Names of foreign tables with commas between them."""
+    names = text.split(",")
+    if wrong := [name for name in names if name not in statistics_foreign.TABLES]:
+        known = ", ".join(statistics_foreign.TABLES)
+        raise argparse.ArgumentTypeError(f"there is no table {wrong[0]!r}; known: {known}")
+    return names
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `hailong bench statistics`."""
     parser.add_argument("--replications", type=int, default=10_000, help="simulated months per cell (default 10000)")
@@ -73,6 +88,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=list(statistics_scale.AGENCIES),
         metavar="N,N",
         help="with --scale: numbers of agencies (default 26,300,3000)",
+    )
+    parser.add_argument(
+        "--tables",
+        type=_names,
+        metavar="NAME,NAME",
+        help="tables of the foreign generator, and nothing else",
     )
     parser.add_argument("--seed", type=int, default=2026, help="seed of the simulation (default 2026)")
     parser.add_argument("--json", action="store_true", help="all rows and claims as JSON on standard output")
@@ -242,11 +263,31 @@ def claims(sections: dict[str, list[dict[str, Any]]], replications: int) -> list
     return found
 
 
+def _print_claims(found: list[dict[str, Any]]) -> None:
+    print("claim".ljust(90), "measured", "aim".ljust(10), "holds")
+    for claim in found:
+        print(claim["claim"].ljust(90), f"{claim['value']:8.4f}", claim["aim"].ljust(10), claim["holds"])
+
+
+def _print_foreign(result: dict[str, Any]) -> None:
+    print(f"a foreign generator, seed {result['seed']}; each figure with its Monte Carlo error\n")
+    _print_claims(result["foreign"]["claims"])
+    for name, rows in result["foreign"]["tables"].items():
+        print(f"\n{name}")
+        for one in rows:
+            said = [
+                f"{key} {value:.4g} ({one[f'{key}_error']:.2g})"
+                if one.get(f"{key}_error") is not None
+                else f"{key} {value}"
+                for key, value in one.items()
+                if not key.endswith("_error")
+            ]
+            print("  " + ", ".join(said))
+
+
 def _print(result: dict[str, Any]) -> None:
     print(f"{result['replications']} replications a cell, {result['seconds']:.0f} s, seed {result['seed']}\n")
-    print("claim".ljust(90), "measured", "aim".ljust(10), "holds")
-    for claim in result["claims"]:
-        print(claim["claim"].ljust(90), f"{claim['value']:8.4f}", claim["aim"].ljust(10), claim["holds"])
+    _print_claims(result["claims"])
     print("\nassumptions hold: mean coverage over p, width and squared error over the explicit one's")
     print("   n     N  rho  noise        naive Wilson    PPI   ours   width   error   used")
     for g in result["grid_means"]:
@@ -288,34 +329,54 @@ def _run_scale(args: argparse.Namespace) -> int:
     return 0 if all(row["seconds_exponent"] <= statistics_scale.MOST for row in rows) else 1
 
 
+def _foreign(names: Sequence[str], replications: int, seed: int, quiet: bool) -> dict[str, Any]:
+    """Tables of the foreign generator and what they claim."""
+
+    def say(name: str) -> None:
+        if not quiet:
+            print(f"foreign generator: {name}", file=sys.stderr, flush=True)
+
+    found = statistics_foreign.tables(names, replications, seed, say)
+    return {"claims": statistics_foreign.claims(found), "tables": found}
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the benchmark; 0 when every claim holds, else 1 (the table says which does not)."""
     if args.scale:
         return _run_scale(args)
     if args.replications < 100:
         raise ConfigError(Message("--replications is at least 100, else the figures say nothing."))
-    plan = Plan(args.replications, SIZES, RHOS, NOISES, SHARES, args.seed)
-    if args.quick:
-        plan = Plan(
-            min(args.replications, 400), ((30, 600), (100, 5000)), (0.0, 0.5), NOISES[:2], SHARES[::3], args.seed
-        )
-    started = time.perf_counter()
-    sections = simulate(plan, quiet=args.json and not sys.stderr.isatty())
+    quiet = args.json and not sys.stderr.isatty()
     result: dict[str, Any] = {
         **provenance(("numpy", "scipy", "ppi-python")),
         "benchmark": "statistics",
-        "seed": plan.seed,
-        "replications": plan.replications,
-        "seconds": round(time.perf_counter() - started, 1),
-        "ppi_python": ppi_check(plan.seed),
-        "claims": claims(sections, plan.replications),
-        "grid_means": over_shares(sections["grid"]),
-        "sections": sections,
+        "seed": args.seed,
+        "replications": min(args.replications, QUICK) if args.quick else args.replications,
     }
+    started = time.perf_counter()
+    if args.tables is None:
+        plan = Plan(args.replications, SIZES, RHOS, NOISES, SHARES, args.seed)
+        if args.quick:
+            plan = Plan(
+                result["replications"], ((30, 600), (100, 5000)), (0.0, 0.5), NOISES[:2], SHARES[::3], args.seed
+            )
+        sections = simulate(plan, quiet)
+        result |= {
+            "ppi_python": ppi_check(plan.seed),
+            "claims": claims(sections, plan.replications),
+            "grid_means": over_shares(sections["grid"]),
+            "sections": sections,
+        }
+    names = args.tables if args.tables is not None else list(statistics_foreign.TABLES)
+    result["foreign"] = _foreign(names, QUICK_FOREIGN if args.quick else args.replications, args.seed, quiet)
+    result["seconds"] = round(time.perf_counter() - started, 1)
     if args.output is not None:
         args.output.write_text(json.dumps(result, indent=1), encoding="utf-8")
     if args.json:
         print(json.dumps(result, indent=1))
     else:
-        _print(result)
-    return 0 if all(claim["holds"] for claim in result["claims"]) else 1
+        if args.tables is None:
+            _print(result)
+            print()
+        _print_foreign(result)
+    return 0 if all(claim["holds"] for claim in (*result.get("claims", ()), *result["foreign"]["claims"])) else 1

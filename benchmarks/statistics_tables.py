@@ -1,6 +1,6 @@
 """The tables of `docs/statistics.md` from the JSON of `hailong bench statistics`: nobody copies a figure by hand.
 
-hailong bench statistics --output statistics.json
+hailong bench statistics --output statistics.json      (or with --tables: the foreign generator's alone)
 python -m benchmarks.statistics_tables statistics.json docs/statistics.md
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,6 +161,88 @@ def _threats(result: Row) -> list[str]:
     return _table(("threat", "noise", "naive average", "Wilson", "ppi-python", "efficiency", "correction"), rows)
 
 
+Columns = Mapping[str, tuple[str, ...]]
+
+
+def _figure(row: Row, key: str) -> str:
+    """A figure with its error: a bias in points with its sign, a share or a ratio as it is."""
+    if row.get(key) is None:
+        return "–"
+    bias, ratio = "bias" in key, "ratio" in key
+    scale, places, sign = 100.0 if bias else 1.0, 2 if bias or ratio else 3, "+" if bias else ""
+    error = row.get(f"{key}_error")
+    beside = "" if error is None else f" ({scale * error:.{places}f})"
+    return f"{scale * row[key]:{sign}.{places}f}{beside}"
+
+
+def _foreign(name: str, columns: Columns) -> Callable[[Row], list[str]]:
+    """Of a foreign table: heading -> what stands below it, labels as they are, figures with their error."""
+
+    def table(result: Row) -> list[str]:
+        rows = []
+        for row in result["foreign"]["tables"][name]:
+            cells = []
+            for keys in columns.values():
+                if len(keys) == 1 and f"{keys[0]}_error" in row:
+                    cells.append(_figure(row, keys[0]))
+                else:
+                    cells.append(", ".join(str(row[key]) for key in keys if row.get(key) is not None) or "–")
+            rows.append(cells)
+        return _table(list(columns), rows)
+
+    return table
+
+
+def _foreign_claims(result: Row) -> list[str]:
+    return _claims(result["foreign"])
+
+
+_COVERAGE: Final[dict[str, tuple[str, ...]]] = {"coverage": ("coverage",)}
+_BIAS: Final[dict[str, tuple[str, ...]]] = {"bias, points": ("bias",)}
+_ERROR: Final[dict[str, tuple[str, ...]]] = {"squared error over the direct one": ("squared_error_ratio",)}
+_MANY: Final[dict[str, tuple[str, ...]]] = {"replications": ("replications",)}
+FOREIGN: Final = {
+    "### A foreign generator": _foreign_claims,
+    "#### Small areas": _foreign(
+        "small_areas", {"share": ("share",), "spread": ("shape", "spread"), **_MANY, **_COVERAGE, **_BIAS, **_ERROR}
+    ),
+    "#### Days that go bad at all counters": _foreign(
+        "days",
+        {"engine": ("engine",), "days": ("days",), "groups": ("groups",), "ICC": ("icc",), "runs": ("runs",), **_MANY}
+        | _COVERAGE,
+    ),
+    "#### Ratings that met no visit": _foreign(
+        "unmet",
+        {"epsilon": ("epsilon",), "boxes": ("boxes",), "met": ("met",), **_MANY, **_COVERAGE, "helped": ("helped",)}
+        | {"claimed n_eff over n": ("claimed_n_eff_ratio",), "real": ("real_n_eff_ratio",)},
+    ),
+    "#### A plan that draws agencies by size": _foreign(
+        "plan",
+        {"worse by log size": ("worse_by_size",), **_MANY, **_COVERAGE, **_BIAS}
+        | {"bias without the plan's chances": ("bias_without_chances",), "width": ("width",)},
+    ),
+    "#### A curve that dies": _foreign(
+        "stale_curve",
+        {"curve": ("curve",), "response by level": ("by_level",), **_MANY, "corrected": ("corrected",)}
+        | {"plain bias, points": ("plain_bias",), "corrected bias, points": ("bias",), **_COVERAGE},
+    ),
+    "#### Communes over time": _foreign(
+        "communes",
+        {"answers": ("answers",), "share": ("share",), "case": ("case", "shape", "fall"), **_MANY, **_ERROR}
+        | {"one quarter's": ("one_quarter_ratio",), **_COVERAGE, **_BIAS, "flagged": ("flagged",)},
+    ),
+    "#### A call-back": _foreign(
+        "call_back",
+        {"odds": ("odds",), "reached": ("reached",), **_MANY, "plain bias, points": ("plain_bias",)}
+        | {"its coverage": ("plain_coverage",), **_BIAS, **_COVERAGE, "width over Wilson's": ("width_ratio",)},
+    ),
+    "#### Figures that are looked at daily": _foreign(
+        "looks",
+        {"share": ("share",), "answers a day": ("answers_a_day",), **_MANY, "ever wrong": ("ever_wrong",)}
+        | {"Wilson's ever wrong": ("wilson_ever_wrong",)},
+    ),
+}
+"""Heading of the page -> its table, of a run with all foreign tables."""
 TABLES: Final = {
     "## Measured": _claims,
     "### Where the assumptions hold": _grid,
@@ -174,11 +256,13 @@ TABLES: Final = {
 
 
 def with_tables(page: str, result: Row) -> str:
-    """`page` (Markdown) with the first table below each heading of `TABLES` made anew from `result`.
+    """`page` (Markdown) with the first table below each heading made anew from `result`: those of `TABLES`, of
+    `FOREIGN`, or both, as the run had them.
 
     Raises ValueError where a heading or its table is not in the page."""
     lines = page.split("\n")
-    for heading, table in TABLES.items():
+    chosen = (TABLES if "claims" in result else {}) | (FOREIGN if "foreign" in result else {})
+    for heading, table in chosen.items():
         try:
             start = next(i for i in range(lines.index(heading), len(lines)) if lines[i].startswith("|"))
         except (ValueError, StopIteration):

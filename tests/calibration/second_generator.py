@@ -1,4 +1,4 @@
-"""A second generator, by another hand than `calibration.simulate` and `tests.calibration.foreign`, of which it uses
+"""A second generator, by another hand than `calibration.simulate` and `benchmarks.foreign`, of which it uses
 nothing.
 
 Days of an agency have beta shares that go bad in runs, sheets a day are negative binomial, agencies' sizes follow

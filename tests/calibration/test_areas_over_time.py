@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from _pytest.mark import ParameterSet
 
+from benchmarks import foreign
 from calibration.areas_over_time import FLAG, FURTHEST, areas_over_time
 from calibration.small_areas import hierarchical_shares
 from pipeline.errors import StatisticsError
-from tests.calibration import foreign
 
 
 def _cells() -> list[ParameterSet]:

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
+from benchmarks import foreign
 from calibration.before_after import before_after
 from pipeline.errors import StatisticsError
-from tests.calibration import foreign
 
 
 @pytest.mark.parametrize(("improved", "answers"), [(1, 60), (3, 25), (8, 60)])

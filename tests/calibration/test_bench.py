@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import bench_statistics
+from benchmarks.statistics_foreign import TABLES
 from calibration.coverage import Cell, score_cell
 from calibration.simulate import Scenario, Threat, simulate_province, threatened_world
 from pipeline.errors import ConfigError
@@ -79,9 +80,17 @@ def test_the_command_prints_json_and_its_claims_can_fail(tmp_path: Path, capsys:
     result = json.loads(capsys.readouterr().out)
     assert result == json.loads(target.read_text())
     assert result["replications"] == 400
-    assert code == (0 if all(c["holds"] for c in result["claims"]) else 1)
+    assert code == (0 if all(c["holds"] for c in (*result["claims"], *result["foreign"]["claims"])) else 1)
     assert {"grid", "finite", "response", "clusters", "threats", "province"} == set(result["sections"])
     assert len(result["claims"]) == 10
+    assert set(result["foreign"]["tables"]) == set(TABLES)
+    for rows in result["foreign"]["tables"].values():
+        assert len(rows) >= 3
+        for found in rows:
+            errors = [key for key in found if key.endswith("_error")]
+            assert found["replications"] >= 2
+            assert errors, "every figure has its Monte Carlo error beside it"
+            assert all(found[key] is None or found[key] >= 0 for key in errors)
     broken = copy.deepcopy(result["sections"])
     for cell in broken["grid"]:
         cell["efficiency_coverage"] -= 0.1

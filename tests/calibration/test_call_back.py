@@ -6,33 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.special import expit, logit
 
+from benchmarks.foreign_trials import called_back
 from calibration.call_back import corrected, draw_calls, odds_ratio, price
 from pipeline.errors import StatisticsError
-
-IntArray = np.ndarray
-
-
-def answers(
-    rng: np.random.Generator, odds: float, reached: float, agencies: int = 26, asked: int = 120
-) -> tuple[IntArray, IntArray, IntArray, IntArray, IntArray, float]:
-    """People one by one: each is satisfied or not, answers with odds that satisfaction multiplies, and of those who do
-    not, 300 of the province are called and some reached. (asked, satisfied, answered, called satisfied, called, truth
-    of all asked's way of being served)."""
-    share = expit(1.1 + 0.4 * rng.normal(size=agencies))
-    base = logit(0.4) + 0.3 * rng.normal(size=agencies)
-    satisfied = rng.random((agencies, asked)) < share[:, None]
-    answered = rng.random((agencies, asked)) < expit(base[:, None] + np.log(odds) * (satisfied - 0.75))
-    silent = np.argwhere(~answered)
-    chosen = silent[rng.permutation(len(silent))[:300]]
-    got = chosen[rng.random(len(chosen)) < reached]
-    called, liked = np.zeros(agencies, dtype=int), np.zeros(agencies, dtype=int)
-    np.add.at(called, got[:, 0], 1)
-    np.add.at(liked, got[:, 0], satisfied[got[:, 0], got[:, 1]])
-    total = np.full(agencies, asked)
-    return total, (satisfied & answered).sum(axis=1), answered.sum(axis=1), liked, called, float(share.mean())
-
 
 NAIVE = {2.0: 0.055, 1.0: 0.0, 3.0: 0.085}
 
@@ -43,7 +20,7 @@ def shows(odds: float, reached: float, provinces: int) -> None:
     rng = np.random.default_rng(int(10 * odds))
     off, plain, inside, plain_inside, ratios = [], [], [], [], []
     for _ in range(provinces):
-        *counts, truth = answers(rng, odds, reached)
+        *counts, truth = called_back(rng, odds, reached)
         found = corrected(*counts)
         estimate, low, high, simple = found.province
         off.append(estimate - truth)
@@ -106,7 +83,7 @@ def test_the_price_is_what_is_paid() -> None:
     rng = np.random.default_rng(3)
     estimates, plain, told = [], [], None
     for _ in range(150):
-        *counts, truth = answers(rng, 1.0, 0.6)
+        *counts, truth = called_back(rng, 1.0, 0.6)
         found = corrected(*counts)
         estimates.append(found.province[0] - truth)
         plain.append(found.province[3] - truth)

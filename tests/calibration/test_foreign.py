@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import pytest
 from scipy.stats import norm
 
+from benchmarks import foreign
+from benchmarks.foreign_trials import (
+    TWENTY_DAYS,
+    Outcome,
+    fused_month,
+    group_months,
+    index_covers,
+    try_months,
+    weighted_figure,
+)
 from calibration.analysis import analyze
-from calibration.correction import CorrectionArrays, correction_arrays, silent_bounds, tilted_bounds
+from calibration.correction import correction_arrays, silent_bounds, tilted_bounds
 from calibration.curves import group_curves, stale_groups
 from calibration.days import day_correlation
-from calibration.design import Design, Weights
-from calibration.efficiency import POWER, RESPONSE_Z, EfficiencyArrays, efficiency_arrays
+from calibration.design import Design
+from calibration.efficiency import POWER, RESPONSE_Z
 from calibration.months import AgencyMonth, Stratum
 from calibration.ratings import DayCount
 from calibration.reasons import Why
@@ -22,12 +31,10 @@ from calibration.response_curve import curve_arrays
 from calibration.sampling import draw_by_size, required_size
 from calibration.small_areas import fay_herriot, hierarchical_shares, pooled_variances, small_area_estimates
 from calibration.staleness import Slope, added, periods_that_hold
-from calibration.survey_shares import Answers, Share, days_of, shares
 from calibration.tables import NOT_AGREED, EvidenceTable, cell_noise_variance, noisy_cells
 from calibration.units import MAX_RESPONSE_SPREAD, units_of
 from calibration.verdicts import Verdict
 from pipeline.calendar import DayRange
-from tests.calibration import foreign
 
 
 @pytest.mark.parametrize(
@@ -78,46 +85,15 @@ def test_answers_that_hang_together_count_less() -> None:
     assert all(e.interval.low < (e.estimate or 0) < e.interval.high for e in clustered)
 
 
-def index_coverage(rng: np.random.Generator, runs: int, days: int, a_day: float, icc: float, hang: float) -> float:
-    """Share of the index engine's intervals that hold the truth; four agencies of each of `runs` provinces of 26."""
-    inside = []
-    for _ in range(runs):
-        world = foreign.agency_days(rng, 26, days, 5, a_day, icc=icc, runs=hang)
-        agency, day, counter = (place.astype(np.int64) for place in np.nonzero(world.rated))
-        rated = world.rated[agency, day, counter][:, None].astype(float)
-        satisfied = world.satisfied[agency, day, counter][:, None].astype(float)
-        answers = Answers(satisfied, rated, rated[:, 0], Design(day, agency))
-        model = days_of(answers)
-        for chosen in (0, 8, 16, 24):
-            (share,) = shares(answers.take(answers.design.stratum == chosen), np.eye(1), model)
-            if share.low is not None and share.high is not None:
-                inside.append(share.low <= world.truth[chosen] <= share.high)
-    return float(np.mean(inside))
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("icc", "hang"), [(0.1, 0.0), (0.1, 0.7), (0.02, 0.0), (0.0, 0.0)])
 @pytest.mark.parametrize(("days", "a_day"), [(22, 5.0), (66, 2.0)])
 def test_a_bad_day_moves_every_counter_and_days_hang_together(days: int, a_day: float, icc: float, hang: float) -> None:
     """Once a counter's day was a cluster: .82 to .93 at ICC .1 and five counters, .79 to .83 with runs of .7."""
-    assert 0.92 <= index_coverage(np.random.default_rng(4), 60, days, a_day, icc, hang) <= 0.99
-
-
-def fused_month(world: foreign.Days, agency: int, period: DayRange, groups: int = 1) -> AgencyMonth:
-    """The agency's answers in the records of the fused engine, counters carried; counters dealt round the groups."""
-    strata: list[list[DayCount]] = [[] for _ in range(groups)]
-    for day, by_counter in enumerate(world.rated[agency]):
-        on = period.start + timedelta(days=day + 2 * (day // 5))
-        for counter, rated in enumerate(by_counter.tolist()):
-            satisfied = int(world.satisfied[agency, day, counter])
-            strata[counter % groups].append(DayCount(on, rated, satisfied, counter=str(counter)))
-    empty = (EvidenceTable.released(np.zeros((6, 3), dtype=int), 1.5),)
-    return AgencyMonth(
-        str(agency),
-        "g",
-        period,
-        tuple(Stratum(str(g), 1000, tuple(counts), empty if groups > 1 else ()) for g, counts in enumerate(strata)),
-    )
+    rng, inside = np.random.default_rng(4), []
+    for _ in range(60):
+        inside += index_covers(foreign.agency_days(rng, 26, days, 5, a_day, icc=icc, runs=hang), (0, 8, 16, 24))
+    assert 0.92 <= np.mean(inside) <= 0.99
 
 
 @pytest.mark.slow
@@ -126,12 +102,11 @@ def fused_month(world: foreign.Days, agency: int, period: DayRange, groups: int 
 def test_the_fused_engine_sees_days_across_counters_and_groups(icc: float, hang: float, groups: int) -> None:
     """Once .82 with counters carried, .92 (and .87 with runs) where each group has tables of its own."""
     rng = np.random.default_rng(5)
-    period = DayRange(date(2026, 6, 1), date(2026, 6, 30))
     inside = []
     for _ in range(40):
         world = foreign.agency_days(rng, 12, 20, 5, 6, icc=icc, runs=hang)
-        months = [fused_month(world, agency, period, groups) for agency in range(12)]
-        results = analyze(months, period=period).agencies
+        months = [fused_month(world, agency, TWENTY_DAYS, groups) for agency in range(12)]
+        results = analyze(months, period=TWENTY_DAYS).agencies
         inside += [world.truth[int(found.agency)] in found.fused.efficiency.interval for found in results]
     assert 0.92 <= np.mean(inside) <= 0.99
 
@@ -166,54 +141,17 @@ def test_the_correlation_of_days_is_found(icc: float, runs: float) -> None:
         assert decay == pytest.approx(runs, abs=0.12)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What the estimators made of replicated months [r]."""
-
-    month: foreign.Month
-    efficiency: EfficiencyArrays
-    correction: CorrectionArrays
-
-    @property
-    def naive(self) -> np.ndarray:
-        """[r] errors of the ratings' mean."""
-        return np.asarray(self.month.satisfied / self.month.rated - self.month.truth)
-
-    @property
-    def helped(self) -> np.ndarray:
-        """[r] whether the signal was used."""
-        return np.asarray(self.efficiency.verdict == Verdict.HELPED.number)
-
-    def covered(self) -> float:
-        """Share of the efficiency estimator's intervals that hold the truth."""
-        return float(np.mean((self.efficiency.low <= self.month.truth) & (self.month.truth <= self.efficiency.high)))
-
-
-def tried(now: foreign.Month, past: foreign.Month, variance: float, months: int) -> Outcome:
-    """The procedure on replicated months, with a curve from `months` earlier ones of the same noise."""
-    curve = curve_arrays(noisy_cells(past.table, months * variance, past.rated, past.satisfied))
-    cells = noisy_cells(now.table, variance, now.rated, now.satisfied)
-    fused = efficiency_arrays(cells, curve, now.rated, now.satisfied, tablet_rated=now.rated)
-    return Outcome(now, fused, correction_arrays(cells, curve, now.rated, now.satisfied))
-
-
-def try_months(seed: int, signal: foreign.Signal, epsilon: float | None, boxes: int, **world: float) -> Outcome:
-    """3,000 visits a month, twelve earlier months."""
-    rng = np.random.default_rng(seed)
-    response = world.pop("response", 0.04)
-    visits = int(world.pop("visits", 3000))
-    past = foreign.months(rng, signal, 0.83, 12 * visits, response, 1500, epsilon=epsilon, boxes=12 * boxes, **world)
-    now = foreign.months(rng, signal, 0.83, visits, response, 1500, epsilon=epsilon, boxes=boxes, **world)
-    return tried(now, past, boxes * cell_noise_variance(epsilon), 12)
+def _months(seed: int, signal: foreign.Signal, epsilon: float | None, boxes: int, **world: float) -> Outcome:
+    return try_months(np.random.default_rng(seed), 1500, signal, epsilon, boxes, **world)
 
 
 @pytest.mark.parametrize("met", [1.0, 0.8, 0.6, 0.4])
 @pytest.mark.parametrize(("epsilon", "boxes"), [(None, 1), (1.5, 1), (1.5, 3)])
 def test_ratings_that_met_no_visit_are_no_pairs(met: float, epsilon: float | None, boxes: int) -> None:
     """Once claimed 1.25 times the answers where it was worth 1.00 (60 % met) and .94 (40 %), coverage .93."""
-    found = try_months(21, foreign.Signal(2.5), epsilon, boxes, met=met)
+    found = _months(21, foreign.Signal(2.5), epsilon, boxes, met=met)
     helped = found.helped
-    assert 0.935 <= found.covered() <= 0.975
+    assert 0.935 <= found.inside.mean() <= 0.975
     if helped.mean() > 0.1:
         claimed = float(np.mean((found.efficiency.n_eff / found.month.rated)[helped]))
         errors = found.efficiency.estimate - found.month.truth
@@ -223,10 +161,10 @@ def test_ratings_that_met_no_visit_are_no_pairs(met: float, epsilon: float | Non
 
 def test_what_the_check_of_response_at_random_can_tell() -> None:
     """Selection by level: rung with the power that is claimed, seldom where there is none."""
-    none = try_months(22, foreign.Signal(2.5), 1.5, 1, response=0.035)
-    some = try_months(23, foreign.Signal(2.5), 1.5, 1, response=0.035, by_level=0.3)
-    more = try_months(24, foreign.Signal(2.5), 1.5, 1, response=0.12, by_level=0.3)
-    few = try_months(25, foreign.Signal(2.5), 1.5, 1, response=0.012, by_level=0.3)
+    none = _months(22, foreign.Signal(2.5), 1.5, 1, response=0.035)
+    some = _months(23, foreign.Signal(2.5), 1.5, 1, response=0.035, by_level=0.3)
+    more = _months(24, foreign.Signal(2.5), 1.5, 1, response=0.12, by_level=0.3)
+    few = _months(25, foreign.Signal(2.5), 1.5, 1, response=0.012, by_level=0.3)
     rang = [
         float(np.mean(found.efficiency.verdict == Verdict.NOT_AT_RANDOM.number)) for found in (none, some, more, few)
     ]
@@ -252,17 +190,17 @@ def test_noise_does_not_bend_the_correction(epsilon: float, boxes: int, visits: 
         held = (found.correction.low <= found.month.truth) & (found.month.truth <= found.correction.high)
         return float(held[found.correction.usable].mean())
 
-    fair = try_months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response)
+    fair = _months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response)
     assert abs(errors(fair).mean()) < 0.008
     assert np.sqrt((errors(fair) ** 2).mean()) < 1.3 * np.sqrt((fair.naive**2).mean())
-    selected = try_months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response, by_level=0.3)
+    selected = _months(26, foreign.Signal(2.5), epsilon, boxes, visits=visits, response=response, by_level=0.3)
     assert selected.naive.mean() > 0.03
     assert abs(errors(selected).mean()) < 0.012
     assert np.sqrt((errors(selected) ** 2).mean()) < np.sqrt((selected.naive**2).mean())
     for found in (fair, selected):
         assert found.correction.usable.mean() > 0.95
         assert covered(found) > 0.93
-    hopeless = try_months(26, foreign.Signal(2.5), 0.05, boxes, visits=visits, response=response)
+    hopeless = _months(26, foreign.Signal(2.5), 0.05, boxes, visits=visits, response=response)
     assert hopeless.correction.usable.mean() < 0.6
 
 
@@ -306,23 +244,6 @@ def test_whoever_answers_of_those_who_did_not_agree_their_bounds_hold(of_others:
     assert held["consent"] >= 0.93
 
 
-def group_months(rng: np.random.Generator, slopes: list[float], by_level: float = 0.0) -> list[AgencyMonth]:
-    """Twelve agencies of 800 visits (48 answers); the signal's slope in each month."""
-    months = []
-    for index, slope in enumerate(slopes):
-        period = DayRange.month(2025 + index // 12, index % 12 + 1)
-        drawn = foreign.months(rng, foreign.Signal(slope), 0.83, 800, 0.06, 12, by_level=by_level)
-        for agency in range(12):
-            rated, satisfied = int(drawn.rated[agency]), int(drawn.satisfied[agency])
-            spread = np.array_split(rng.permutation(np.repeat([1, 0], [satisfied, rated - satisfied])), 20)
-            counts = tuple(
-                DayCount(period.start + timedelta(day), len(part), int(part.sum())) for day, part in enumerate(spread)
-            )
-            table = EvidenceTable.released(drawn.table[agency], 1.5, period=period, box=str(agency))
-            months.append(AgencyMonth(str(agency), "g", period, (Stratum("s", 800, counts, (table,)),)))
-    return months
-
-
 def test_a_curve_that_died_corrects_nothing() -> None:
     """Once it pulled every correction down by 2 to 5 points."""
     rng = np.random.default_rng(27)
@@ -345,28 +266,6 @@ def test_old_months_are_forgotten_on_evidence_and_only_then() -> None:
             for run in ([foreign.months(rng, foreign.Signal(2.0), 0.83, 800, 0.06, 12) for _ in range(12)]
                         for _ in range(40))]  # fmt: skip
     assert np.mean(np.array(kept) == 12) >= 0.92
-
-
-def weighted_figure(
-    rng: np.random.Generator, province: foreign.Frame, drawn: list[int], chance: np.ndarray, forms: dict[int, int]
-) -> tuple[Share, float]:
-    """(The weighted figure of a plan's answers, the one that ignored the plan's chances)."""
-    rows, agency, day = [], [], []
-    for one in drawn:
-        answers = foreign.asked(rng, province, one, forms[one])
-        rows.append(answers)
-        agency.append(np.full(len(answers), one))
-        day.append(rng.integers(0, 60, len(answers)))
-    satisfied = np.concatenate(rows)[:, None].astype(float)
-    cell = np.searchsorted(drawn, np.concatenate(agency))
-    size = province.transactions[drawn].astype(float)
-    number = np.arange(len(drawn), dtype=np.int64)
-    weights = Weights(cell, size, chance[drawn], number, np.zeros(len(drawn), dtype=np.int64))
-    design = Design(np.concatenate(day).astype(np.int64), np.concatenate(agency).astype(np.int64), weights)
-    answers_of = Answers(satisfied, np.ones_like(satisfied), np.ones(len(satisfied)), design)
-    (found,) = shares(answers_of, np.eye(1), days_of(answers_of))
-    means = np.array([part.mean() for part in rows])
-    return found, float((size * means).sum() / size.sum())
 
 
 @pytest.mark.parametrize("worse", [0.0, 0.4, 0.7])

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks import foreign
 from calibration.design import Design
 from calibration.raking import Margin, rake
 from calibration.survey_shares import Answers, days_of, place_shares, raked_shares
 from pipeline.errors import StatisticsError
-from tests.calibration import foreign
 
 FloatArray = NDArray[np.float64]
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import betaln
 
+from benchmarks.foreign import agency_days
 from calibration.changes import changes, level_of_each
 from calibration.days import FEWEST_DAYS, FIRST_DAYS, DayCorrelation, place_effect
 from calibration.design import Design
@@ -14,7 +15,6 @@ from calibration.ranks import RankSet, marginal_rank_set, rank_shares, smoothed_
 from calibration.sequences import MIXTURE, at_every_look, e_value, evidence_of_change, share_sequence, sure
 from calibration.small_areas import small_area_estimates
 from calibration.survey_shares import Answers, days_of
-from tests.calibration.foreign import agency_days
 
 LOOKS = 65
 """Working days of a quarter."""
