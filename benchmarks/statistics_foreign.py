@@ -240,7 +240,7 @@ TABLES: Final[dict[str, tuple[Callable[[np.random.Generator, int], Iterator[Row]
     "days": (_days, 500),
     "unmet": (_unmet, 10_000),
     "plan": (_plan, 2_000),
-    "stale_curve": (_stale_curve, 100),
+    "stale_curve": (_stale_curve, 300),
     "communes": (_communes, 200),
     "call_back": (_call_back, 2_000),
     "looks": (_looks, 10_000),

@@ -168,8 +168,8 @@ def _figure(row: Row, key: str) -> str:
     """A figure with its error: a bias in points with its sign, a share or a ratio as it is."""
     if row.get(key) is None:
         return "–"
-    bias, ratio = "bias" in key, "ratio" in key
-    scale, places, sign = 100.0 if bias else 1.0, 2 if bias or ratio else 3, "+" if bias else ""
+    bias = "bias" in key
+    scale, places, sign = (100.0, 2, "+") if bias else (1.0, 3, "")
     error = row.get(f"{key}_error")
     beside = "" if error is None else f" ({scale * error:.{places}f})"
     return f"{scale * row[key]:{sign}.{places}f}{beside}"
