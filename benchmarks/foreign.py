@@ -99,7 +99,7 @@ def agency_days(
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PeopleAnswers:
     """One answer a row: `satisfied` 0 or 1, `agency`, `day`, `old`, `woman` 0 or 1. Truth: of the people, half of them
     old."""
 
@@ -111,7 +111,7 @@ class Asked:
     truth: float
 
 
-def people_who_answer(rng: np.random.Generator, icc: float, n: int = 900, agencies: int = 12, days: int = 20) -> Asked:
+def people_who_answer(rng: np.random.Generator, icc: float, n: int = 900, agencies: int = 12, days: int = 20) -> PeopleAnswers:
     """The old are less satisfied (.70 against .90) and answer three times less often than they come; sexes differ
     little; a day moves all of an agency's answers."""
     agency, day = rng.integers(0, agencies, n), rng.integers(0, days, n)
@@ -122,7 +122,7 @@ def people_who_answer(rng: np.random.Generator, icc: float, n: int = 900, agenci
     chance = expit(base[old] + 0.15 * (woman - 0.5) + step[agency, day])
     nodes, weights = np.polynomial.hermite_e.hermegauss(21)
     of_kind = [(expit(b + 0.15 * (w - 0.5) + sd * nodes) * weights).sum() / weights.sum() for b in base for w in (0, 1)]
-    return Asked(rng.binomial(1, chance).astype(np.float64), agency, day, old, woman, float(np.mean(of_kind)))
+    return PeopleAnswers(rng.binomial(1, chance).astype(np.float64), agency, day, old, woman, float(np.mean(of_kind)))
 
 
 def laplace(rng: np.random.Generator, epsilon: float | None, shape: tuple[int, ...]) -> IntArray:
@@ -248,7 +248,7 @@ def frame(rng: np.random.Generator, agencies: int, middle: int, worse_by_size: f
     return Frame(sizes, rng.binomial(sizes, expit(1.6 - worse_by_size * relative + 0.3 * rng.normal(size=agencies))))
 
 
-def asked(rng: np.random.Generator, found: Frame, agency: int, forms: int) -> IntArray:
+def answers_of(rng: np.random.Generator, found: Frame, agency: int, forms: int) -> IntArray:
     """[forms] 0/1 answers of transactions drawn from the agency's register without replacement."""
     n, k = int(found.transactions[agency]), int(found.satisfied[agency])
     yes = int(rng.hypergeometric(k, n - k, min(forms, n)))

@@ -88,7 +88,7 @@ class Outcome:
         return np.asarray((self.efficiency.low <= self.month.truth) & (self.month.truth <= self.efficiency.high))
 
 
-def tried(now: foreign.Month, past: foreign.Month, variance: float, months: int) -> Outcome:
+def estimates_of(now: foreign.Month, past: foreign.Month, variance: float, months: int) -> Outcome:
     """The procedure on replicated months, with a curve from `months` earlier ones of the same noise."""
     curve = curve_arrays(noisy_cells(past.table, months * variance, past.rated, past.satisfied))
     cells = noisy_cells(now.table, variance, now.rated, now.satisfied)
@@ -104,7 +104,7 @@ def try_months(
     visits = int(world.pop("visits", 3000))
     past = foreign.months(rng, signal, SHARE, 12 * visits, response, runs, epsilon=epsilon, boxes=12 * boxes, **world)
     now = foreign.months(rng, signal, SHARE, visits, response, runs, epsilon=epsilon, boxes=boxes, **world)
-    return tried(now, past, boxes * cell_noise_variance(epsilon), 12)
+    return estimates_of(now, past, boxes * cell_noise_variance(epsilon), 12)
 
 
 def group_months(rng: np.random.Generator, slopes: Sequence[float], by_level: float = 0.0) -> list[AgencyMonth]:
@@ -134,7 +134,7 @@ def weighted_figure(
     """(The weighted figure of a plan's answers, the one that ignored the plan's chances)."""
     rows, agency, day = [], [], []
     for one in drawn:
-        answers = foreign.asked(rng, province, one, forms[one])
+        answers = foreign.answers_of(rng, province, one, forms[one])
         rows.append(answers)
         agency.append(np.full(len(answers), one))
         day.append(rng.integers(0, 60, len(answers)))
@@ -144,8 +144,8 @@ def weighted_figure(
     number = np.arange(len(drawn), dtype=np.int64)
     weights = Weights(cell, size, chance[list(drawn)], number, np.zeros(len(drawn), dtype=np.int64))
     design = Design(np.concatenate(day).astype(np.int64), np.concatenate(agency).astype(np.int64), weights)
-    answers_of = Answers(satisfied, np.ones_like(satisfied), np.ones(len(satisfied)), design)
-    (found,) = shares(answers_of, np.eye(1), days_of(answers_of))
+    of_all = Answers(satisfied, np.ones_like(satisfied), np.ones(len(satisfied)), design)
+    (found,) = shares(of_all, np.eye(1), days_of(of_all))
     means = np.array([part.mean() for part in rows])
     return found, float((size * means).sum() / size.sum())
 
