@@ -111,7 +111,9 @@ class PeopleAnswers:
     truth: float
 
 
-def people_who_answer(rng: np.random.Generator, icc: float, n: int = 900, agencies: int = 12, days: int = 20) -> PeopleAnswers:
+def people_who_answer(
+    rng: np.random.Generator, icc: float, n: int = 900, agencies: int = 12, days: int = 20
+) -> PeopleAnswers:
     """The old are less satisfied (.70 against .90) and answer three times less often than they come; sexes differ
     little; a day moves all of an agency's answers."""
     agency, day = rng.integers(0, agencies, n), rng.integers(0, days, n)
