@@ -167,18 +167,24 @@ _TURN = re.compile(r"\[\d+\]")
 _NAME = re.compile(r"^name_[a-z]{2,3}$", re.ASCII)
 """A name in a language (ISO 639), such as `name_tyz` for Tày."""
 _SLOT = re.compile(r"^a(\d\d)$")
+_SHORT = re.compile(r"([A-Za-z])(\d)")
+_OF_A_CODE = re.compile(r"([A-Za-z]{1,3}\d+)[^A-Za-z0-9]+\d+[^A-Za-z0-9]*")
+"""A part of a question, or its second column (`A1.1` of pandas, `A1 (1)`): never what it is without its dot."""
 
 
 def recognise(instrument: Instrument | None = None) -> dict[str, str]:
     """Plain header text -> column name; the instrument's items as `item:CODE`."""
     known = dict(_BY_TEXT)
     if instrument is not None:
-        known[plain("hài lòng chung")] = known[OVERALL] = known["a00"] = f"item:{OVERALL}"
+        known[plain("hài lòng chung")] = known[OVERALL] = f"item:{OVERALL}"
         for item in instrument.items:
             if item.kind == "text":  # free words do not come with a sheet
                 continue
-            known[plain(item.code)] = known[f"a{item.slot:02d}"] = known[plain(item.vi)] = f"item:{item.code}"
+            known[plain(item.code)] = known[plain(item.vi)] = f"item:{item.code}"
             known.setdefault(plain(item.en), f"item:{item.code}")
+        for item in instrument.items:  # `A01` is `A1`, where no item has that code of its own
+            if item.kind != "text" and (short := _SHORT.fullmatch(item.code)):
+                known.setdefault(plain(f"{short[1]}0{short[2]}"), f"item:{item.code}")
     return known
 
 
@@ -201,6 +207,7 @@ def recogniser(
     mistake, not a remark."""
     known = recognise(instrument)
     others = _questions_of_others(instrument) if instrument is not None else frozenset()
+    codes = frozenset(item.code.casefold() for item in instrument.items) if instrument is not None else frozenset()
 
     @lru_cache(maxsize=2_000)
     def name(heading: str) -> str | None:
@@ -208,6 +215,9 @@ def recogniser(
         if any_name and _NAME.match(text.casefold()):
             return text.casefold()
         found = known.get(plain(text)) or known.get(plain(_NUMBERED.sub("", text))) or _in_groups(text, known)
+        part = _OF_A_CODE.fullmatch(text)
+        if part and text.casefold() not in codes and any(map(is_answer_column, (found, known.get(plain(part[1]))))):
+            return f"?{text}"
         if found is None and (head := _WITH_TEXT.match(text)) and known.get(plain(head[1])) in _OF_PROGRAMS:
             found = known[plain(head[1])]
         if beside := _OF_A_REVIEW.fullmatch(text):
