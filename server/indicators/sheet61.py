@@ -5,16 +5,19 @@ What is asked and where the classes begin stands in `sheet61.toml`, marked where
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from openpyxl import Workbook
-from openpyxl.styles import Font
+from openpyxl.styles import Alignment, Font
+from openpyxl.utils import get_column_letter
+from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 from sqlalchemy import Connection, Table
 
@@ -164,7 +167,8 @@ def filled_sheets(connection: Connection, scope: Scope, quarter: Period) -> list
 
 
 def sheet61_workbook(connection: Connection, scope: Scope, quarter: Period, lang: str = "vi") -> Workbook:
-    """The quarter's sheets as a workbook: one page of sums and classes, one page for each agency."""
+    """The quarter's sheets as a workbook: one page of sums and classes, one page for each agency; each as wide as
+    paper."""
     _ = translator(lang)
     sheet = load_sheet61()
     catalogue = read_catalogue(connection, scope.province_id)
@@ -175,25 +179,44 @@ def sheet61_workbook(connection: Connection, scope: Scope, quarter: Period, lang
     add_row(
         first, [_("Agency"), _("Self-scored"), _("Verified"), _("Points of {count}", count=sheet.total), _("Class")]
     )
-    for filled in filled_sheets(connection, scope, quarter):
+    found = filled_sheets(connection, scope, quarter)
+    if not found:
+        add_row(first, [_("No sheet of {quarter} was imported yet.", quarter=quarter.words(lang))])
+    for filled in found:
         agency = catalogue.agencies[filled.agency_id]
         name, points = _(agency.name), filled.points(sheet)
         grade = _(sheet.grade(points).name) if points is not None else _("not verified")
-        add_row(first, [name, sum(filled.self_scores.values()), sum(filled.verified.values()), points, grade])
-        page = book.create_sheet(agency.code[:31])
-        add_row(page, [name, quarter.words(lang)])
-        add_row(page, [_("Number"), _("Indicator"), _("Self-scored"), _("Verified"), _("at most")])
+        verified = sum(filled.verified.values()) if filled.verified else None
+        add_row(first, [name, sum(filled.self_scores.values()), verified, points, grade])
+        page = book.create_sheet(_NO_TITLE.sub("-", agency.code)[:31])
+        add_row(page, [_("Number"), name, _("Self-scored"), _("Verified"), _("at most")])
+        add_row(page, ["", quarter.words(lang)])
         for number, one in enumerate(sheet.indicators, start=1):
             told = filled.self_scores.get(number), filled.verified.get(number)
             add_row(page, [number, _(one.name), *told, sheet.most])
         add_row(page, ["", _("Sum"), sum(filled.self_scores.values()), points, sheet.total])
         add_row(page, ["", _("Class"), "", grade])
-        page.column_dimensions["B"].width = 60
+        _lay_out(page, (8, 60, 14, 18, 12))
     note = book.create_sheet(_("About"))
     said = _("Not yet confirmed in an original text: wording, classes, whether Decree 118 keeps the nine.")
     add_row(note, [said])
-    for page in book.worksheets:
-        page.column_dimensions["A"].width = 40
-        for cell in page[1]:
-            cell.font = Font(bold=True)
+    _lay_out(note, (90,))
+    _lay_out(first, (44, 14, 14, 18, 18))
     return book
+
+
+_NO_TITLE = re.compile(r"[\[\]:*?/\\]")
+"""Signs that no worksheet's title may have."""
+
+
+def _lay_out(page: Worksheet, widths: Sequence[int]) -> None:
+    """A bold first row, columns as wide as their words (in characters) that wrap, and one page of A4 in width."""
+    for column, width in enumerate(widths, start=1):
+        page.column_dimensions[get_column_letter(column)].width = width
+    for row in page.iter_rows():
+        for cell in row:
+            cell.alignment = Alignment(wrap_text=True, vertical="top")
+    for cell in page[1]:
+        cell.font = Font(bold=True)
+    page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+    page.page_setup.paperSize, page.page_setup.fitToHeight = int(Worksheet.PAPERSIZE_A4), 0

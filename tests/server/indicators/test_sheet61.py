@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from openpyxl.utils import get_column_letter
+from sqlalchemy import Engine, update
 
 from pipeline.calendar import parse_period
 from pipeline.errors import ImportRowError
@@ -15,6 +16,7 @@ from server.core.scope import Scope
 from server.imports.kinds import KINDS
 from server.indicators.sheet61 import filled_sheets, load_sheet61, sheet61_workbook
 from server.store.engine import read, write
+from server.store.tables.agencies import agencies
 from server.tabular.spec import Options, import_file
 from tests.server.worlds import small_province
 
@@ -65,9 +67,35 @@ def test_from_file_to_workbook(store: Engine, tmp_path: Path) -> None:
     sheet = load_sheet61()
     assert (one.points(sheet), other.points(sheet)) == (15, None), "what is not verified has no sum"
     sums = [[cell.value for cell in row] for row in book.worksheets[0].iter_rows()]
-    assert sums[1:] == [["Cơ quan so-a", 18, 15, 15, "Tốt"], ["Cơ quan xa-c", 2, 0, None, "chưa thẩm định"]]
+    assert sums[1:] == [["Cơ quan so-a", 18, 15, 15, "Tốt"], ["Cơ quan xa-c", 2, None, None, "chưa thẩm định"]]
     assert book.sheetnames[1:3] == ["so-a", "xa-c"]
     assert [row[0].value for row in book["so-a"].iter_rows(min_row=3, max_row=11)] == list(range(1, 10))
+    for page in book.worksheets:
+        assert page.page_setup.paperSize == 9, "A4"
+        assert page.sheet_properties.pageSetUpPr is not None
+        assert page.sheet_properties.pageSetUpPr.fitToPage, "a page was printed on two, side by side"
+        for column, cell in enumerate(page[1], start=1):
+            longest = max(map(len, str(cell.value or "").split()), default=0)
+            assert page.column_dimensions[get_column_letter(column)].width >= longest
+
+
+def test_a_quarter_without_sheets_says_so(store: Engine) -> None:
+    """There was a head and nothing below it."""
+    with write(store) as connection:
+        province = small_province(connection)
+    with read(store) as connection:
+        book = sheet61_workbook(connection, Scope(province), QUARTER)
+    assert book.worksheets[0]["A2"].value == "Chưa nhập phiếu nào của Quý III/2026."
+
+
+def test_an_agency_s_code_that_no_worksheet_may_be_called(store: Engine, tmp_path: Path) -> None:
+    with write(store) as connection:
+        province = small_province(connection)
+        connection.execute(update(agencies).where(agencies.c.code == "so-a").values(code="H29/1:[a]*?"))
+    assert _put(store, province, tmp_path, "agency,indicator,self_score\nH29/1:[a]*?,1,2\n").added == 1
+    with read(store) as connection:
+        book = sheet61_workbook(connection, Scope(province), QUARTER)
+    assert book.sheetnames[1] == "H29-1--a---"
 
 
 @pytest.mark.parametrize(
