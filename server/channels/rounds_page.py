@@ -41,7 +41,9 @@ from server.web.context import (
 from server.web.names import GivenNames, name_fields
 
 router = APIRouter(prefix="/survey", include_in_schema=False)
-_CLOSED_BOOKS = Message("What comes later for these periods is set aside and does not count.")
+_CLOSED_BOOKS = Message(
+    "What comes later for these periods is set aside and does not count, and their counts of dossiers stay as they are."
+)
 
 
 @router.get("/rounds")
