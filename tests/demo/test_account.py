@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 
 from hailong.demo_account import compare
 from pipeline import wire
@@ -43,3 +43,21 @@ def test_a_release_that_was_sent_and_not_stored_is_told_whatever_its_kind(
         connection.execute(insert(releases).values(**stored, received_day=9, epsilon_milli=500, **cell_values(counts)))
     account = compare({box: record}, store)
     assert (account.releases_sent, account.releases_stored, account.sent_is_stored) == (1, 1, True)
+
+
+def test_answers_of_earlier_quarters_are_not_taken_for_what_boxes_sent(store: Engine, tmp_path: Path) -> None:
+    """`make demo`, ended by Ctrl-C, said that not everything was stored, as 1,200 more were than had been sent."""
+    province = fill_province(store, "p1")
+    box = province.boxes["p1-a"]
+    record = tmp_path / "record"
+    record.write_bytes(b"")
+    with write(store) as connection:
+        connection.execute(releases.delete())
+        connection.execute(update(ratings).values(source="simulation"))
+    account = compare({box: record}, store)
+    assert (account.ratings_sent, account.ratings_stored, account.sent_is_stored) == (0, 0, True)
+    with write(store) as connection:
+        connection.execute(update(ratings).values(source=f"box:{box}"))
+    account = compare({box: record}, store)
+    assert account.ratings_stored > 0
+    assert not account.sent_is_stored
